@@ -1,0 +1,248 @@
+"""Every error that a client or an operator can meet, as one tree.
+
+    TianjiError                      500  internal_server_error
+    ├── ConfigurationError           -    the program does not start (exit code 2)
+    ├── InvalidRequest               400  invalid_request_error
+    │   ├── MalformedJSON            400  invalid_request_error, param request_body
+    │   ├── TargetTooLong            414  invalid_request_error
+    │   └── UnsupportedParams        400  invalid_request_error
+    ├── AuthenticationFailed         401  auth_error
+    ├── PermissionDenied             403  auth_error
+    ├── UnknownModel                 404  invalid_request_error, code model_not_found
+    ├── RouteNotFound                404  not_found_error
+    ├── MethodNotAllowed             405  invalid_request_error
+    ├── RequestTimeout               408  invalid_request_error
+    ├── PayloadTooLarge              413  invalid_request_error
+    ├── HeadersTooLarge              431  invalid_request_error
+    ├── Overloaded                   503  overloaded_error, with retry-after
+    ├── ClientGone                   499  client_disconnect
+    └── UpstreamFailure              502  upstream_error: the upstream did not answer, or not by the rules
+        ├── UpstreamConnectFailed    500  internal_server_error, no connection: nothing was sent
+        ├── UpstreamTimeout          408  invalid_request_error, one of the four timeouts; `phase` says which
+        ├── UpstreamProtocolError    502  the answer broke HTTP or the dialect
+        ├── UpstreamDisconnected     500  internal_server_error, it closed before its answer was complete
+        └── UpstreamRefused          as the upstream said: a well-formed error answer
+
+Statuses and types of what goes wrong upstream are those that clients of LiteLLM's proxy have always got.
+Each carries what OpenAI clients read (`status`, `type`, `code`, `param`, `message`); a message says what to do.
+Wire form: https://platform.openai.com/docs/guides/error-codes/api-errors
+"""
+
+from typing import ClassVar
+
+Header = tuple[bytes, bytes]
+
+
+class TianjiError(Exception):
+    """The root. `message` is shown to the client, so it never holds a secret or an internal address."""
+
+    status: int = 500
+    type: ClassVar[str] = "internal_server_error"
+    code: str | None = None
+    param: str | None = None
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if param is not None:
+            self.param = param
+        if code is not None:
+            self.code = code
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """Response headers this error asks for, lower-case names."""
+        return ()
+
+    @property
+    def wire_type(self) -> str:
+        """The `type` member of the error object."""
+        return self.type
+
+
+class ConfigurationError(TianjiError):
+    """The configuration cannot be used. `problems` lists every finding, one line each."""
+
+    type: ClassVar[str] = "configuration_error"
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class InvalidRequest(TianjiError):
+    """The request cannot be understood or is not allowed in this form."""
+
+    status = 400
+    type: ClassVar[str] = "invalid_request_error"
+
+
+class MalformedJSON(InvalidRequest):
+    """The body is not the JSON that the route needs. `position` is the byte offset of the first fault."""
+
+    param = "request_body"
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class UnsupportedParams(InvalidRequest):
+    """A parameter that this model cannot take was sent, and `drop_params` is off."""
+
+
+class TargetTooLong(InvalidRequest):
+    """Path and query together are over the limit in force."""
+
+    status = 414
+
+
+class AuthenticationFailed(TianjiError):
+    """No key, a malformed key, or an unknown key."""
+
+    status = 401
+    type: ClassVar[str] = "auth_error"
+    param = "None"  # the literal text is what clients of this field have always got
+
+
+class PermissionDenied(TianjiError):
+    """The key is known and may not do this."""
+
+    status = 403
+    type: ClassVar[str] = "auth_error"
+    param = "None"
+
+
+class UnknownModel(TianjiError):
+    """No deployment, alias or pattern serves this name."""
+
+    status = 404
+    type: ClassVar[str] = "invalid_request_error"
+    code = "model_not_found"
+    param = "model"
+
+
+class RouteNotFound(TianjiError):
+    """No route has this path."""
+
+    status = 404
+    type: ClassVar[str] = "not_found_error"
+
+
+class MethodNotAllowed(TianjiError):
+    """The path exists, the method does not."""
+
+    status = 405
+    type: ClassVar[str] = "invalid_request_error"
+
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """RFC 9110 section 15.5.6 asks for `allow`."""
+        return ((b"allow", ", ".join(self.allowed).encode()),)
+
+
+class RequestTimeout(TianjiError):
+    """The client took too long to send its request."""
+
+    status = 408
+    type: ClassVar[str] = "invalid_request_error"
+
+
+class PayloadTooLarge(TianjiError):
+    """The body is over the limit in force."""
+
+    status = 413
+    type: ClassVar[str] = "invalid_request_error"
+
+
+class HeadersTooLarge(TianjiError):
+    """The header section is over the limit in force."""
+
+    status = 431
+    type: ClassVar[str] = "invalid_request_error"
+
+
+class Overloaded(TianjiError):
+    """The gateway takes no more work at the moment, or is draining."""
+
+    status = 503
+    type: ClassVar[str] = "overloaded_error"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """`retry-after` in whole seconds."""
+        return ((b"retry-after", b"%d" % self.retry_after),)
+
+
+class ClientGone(TianjiError):
+    """The client closed its connection; nobody reads this, it is for logs and metrics."""
+
+    status = 499
+    type: ClassVar[str] = "client_disconnect"
+
+
+class UpstreamFailure(TianjiError):
+    """The upstream gave no usable answer. `sent` says whether it may have seen the request."""
+
+    status = 502
+    type: ClassVar[str] = "upstream_error"
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class UpstreamConnectFailed(UpstreamFailure):
+    """No connection could be had: name resolution, TCP or TLS failed, or the pool's queue was full."""
+
+    status = 500
+    type: ClassVar[str] = "internal_server_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
+class UpstreamTimeout(UpstreamFailure):
+    """A timeout ran out. `phase` is connect, first_byte, between_chunks or total."""
+
+    status = 408
+    type: ClassVar[str] = "invalid_request_error"
+
+    def __init__(self, message: str, phase: str, *, sent: bool = True) -> None:
+        super().__init__(message, sent=sent)
+        self.phase = phase
+
+
+class UpstreamProtocolError(UpstreamFailure):
+    """The upstream broke HTTP/1.1 framing or the dialect it speaks; its connection was closed."""
+
+
+class UpstreamDisconnected(UpstreamFailure):
+    """The upstream closed its connection before its answer was complete."""
+
+    status = 500
+    type: ClassVar[str] = "internal_server_error"
+
+
+class UpstreamRefused(UpstreamFailure):
+    """The upstream answered with an error of its own, handed on in OpenAI's shape."""
+
+    def __init__(self, status: int, message: str, wire_type: str, *, code: str | None, param: str | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self._wire_type = wire_type
+
+    @property
+    def wire_type(self) -> str:
+        """The upstream's own `type`, or the one its status maps to."""
+        return self._wire_type
