@@ -1,0 +1,17 @@
+"""Checks: what types alone cannot say about a configuration; each finding names its key and its remedy."""
+
+from tianji.config.checks import cache, callbacks, general, guardrails, router, servers, settings
+from tianji.config.checks.subject import Subject
+
+__all__ = ["Subject", "check"]
+
+
+def check(subject: Subject) -> None:
+    """Run every check, so that all faults are known at once."""
+    router.check(subject)
+    settings.check(subject)
+    cache.check(subject)
+    callbacks.check(subject)
+    general.check(subject)
+    guardrails.check(subject)
+    servers.check(subject)

@@ -1,0 +1,58 @@
+"""`cache`, `cache_params` and every other place that needs a Redis."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tianji.config.checks.subject import Subject
+from tianji.config.schema.cache import SEMANTIC_ONLY, CacheParams
+from tianji.config.tree import Map
+
+_ENVIRONMENT: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
+_TARGETS: Final = ("url", "host", "redis_startup_nodes", "startup_nodes", "sentinel_nodes", "unix_socket_path")
+_HERE: Final = ("litellm_settings", "cache_params")
+_NAME_A_TARGET: Final = "write `host:` and `port:`, or `url:`, or set REDIS_URL"
+
+
+def check(subject: Subject) -> None:
+    """Check that a Redis cache names a server and only arguments of its client; likewise the other Redis users."""
+    settings = subject.config.litellm_settings
+    if settings.cache:
+        _cache(subject, settings.cache_params)
+    elif settings.cache_params is not None:
+        subject.warning(_HERE, "has no effect, because `cache` is not true", "write `cache: true` beside it")
+    general = subject.config.general_settings
+    if general.coordination_redis is not None and not any(map(general.coordination_redis.get, _TARGETS)):
+        path = ("general_settings", "coordination_redis")
+        subject.error(path, "names no server", "write `host:` and `port:`, or `url:`")
+    if general.use_redis_transaction_buffer and not _any_redis(subject):
+        path = ("general_settings", "use_redis_transaction_buffer")
+        subject.error(path, "needs a Redis, and none is configured", "add coordination_redis, or remove this")
+
+
+def _cache(subject: Subject, params: CacheParams | None) -> None:
+    text = subject.written(*_HERE)
+    if params is None or not isinstance(text, Map) or not text:
+        if not from_environment(subject.environ):
+            path = ("litellm_settings", "cache")
+            subject.warning(path, "names no Redis, so answers are cached in memory", "write cache_params")
+        return
+    if params.type != "redis":
+        return
+    if not any(getattr(params, name, None) for name in _TARGETS) and not from_environment(subject.environ):
+        subject.error(_HERE, "the type is redis and no server is named", _NAME_A_TARGET)
+    for key in text:
+        if key in SEMANTIC_ONLY or key in params.extra:
+            where = (*_HERE, key)
+            remedy = "the key is `url`" if key == "redis_url" else "remove it, or choose the type it belongs to"
+            subject.error(where, "is not an argument of a Redis client", remedy)
+
+
+def from_environment(environ: Mapping[str, str]) -> bool:
+    """Whether the REDIS_* variables name a server."""
+    return any(environ.get(name) for name in _ENVIRONMENT)
+
+
+def _any_redis(subject: Subject) -> bool:
+    params, general = subject.config.litellm_settings.cache_params, subject.config.general_settings
+    in_cache = params is not None and params.type in {None, "redis"} and subject.config.litellm_settings.cache
+    return in_cache or bool(general.coordination_redis) or from_environment(subject.environ)

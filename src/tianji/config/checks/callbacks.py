@@ -1,0 +1,161 @@
+"""Callback names, and dotted paths to code beside the configuration."""
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tianji.config.checks.subject import Subject, Where
+from tianji.config.decode import nearest
+
+NAMES: Final = frozenset(
+    [
+        "agentops",
+        "anthropic_cache_control_hook",
+        "argilla",
+        "arize",
+        "arize_phoenix",
+        "aws_sqs",
+        "azure_sentinel",
+        "azure_storage",
+        "bitbucket",
+        "braintrust",
+        "clickhouse",
+        "cloudzero",
+        "compression_interception",
+        "datadog",
+        "datadog_llm_observability",
+        "datadog_metrics",
+        "deepeval",
+        "dotprompt",
+        "dynamic_rate_limiter",
+        "dynamic_rate_limiter_v3",
+        "focus",
+        "galileo",
+        "gcs_bucket",
+        "gcs_pubsub",
+        "generic_api",
+        "gitlab",
+        "humanloop",
+        "lago",
+        "langfuse",
+        "langfuse_otel",
+        "langsmith",
+        "langtrace",
+        "levo",
+        "litellm_agent",
+        "literalai",
+        "logfire",
+        "mavvrik",
+        "mlflow",
+        "newrelic",
+        "openmeter",
+        "opik",
+        "otel",
+        "pagerduty",
+        "pointfive",
+        "posthog",
+        "prometheus",
+        "resend_email",
+        "s3_v2",
+        "sendgrid_email",
+        "signoz",
+        "smtp_email",
+        "ternary",
+        "vantage",
+        "vector_store_pre_call_hook",
+        "weave_otel",
+        "zerobus",
+        "presidio",
+        "llamaguard_moderations",
+        "hide_secrets",
+        "openai_moderations",
+        "google_text_moderation",
+        "llmguard_moderations",
+        "blocked_user_check",
+        "banned_keywords",
+        "lakera_prompt_injection",
+        "aporia_prompt_injection",
+        "detect_prompt_injection",
+        "batch_redis_requests",
+        "azure_content_safety",
+        "websearch_interception",
+        "code_interpreter_interception",
+        "datadog_cost_management",
+        "s3",
+        "sentry",
+        "slack",
+        "helicone",
+        "lunary",
+        "athena",
+        "traceloop",
+        "promptlayer",
+        "wandb",
+        "dynamodb",
+        "supabase",
+        "greenscale",
+    ]
+)
+_BUCKETS: Final = ("s3://", "gcs://")
+_HOOKS: Final = [
+    "custom_auth",
+    "custom_key_generate",
+    "custom_key_update",
+    "custom_key_policy",
+    "custom_sso",
+    "custom_ui_sso_sign_in_handler",
+    "custom_team_metadata_validate",
+]
+_DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
+def check(subject: Subject) -> None:
+    """Check that every callback is known and that every dotted path leads to a file or an installed module."""
+    callbacks = subject.config.litellm_settings.callbacks
+    here = ("litellm_settings", "callbacks")
+    if isinstance(callbacks, str):
+        if "." in callbacks:
+            _code(subject, here, callbacks)
+        else:
+            subject.error(here, "must be a list, not text", f"write `callbacks: [{callbacks}]`")
+        callbacks = ()
+    for index, name in enumerate(callbacks):
+        path = (*here, index)
+        if not isinstance(name, str):
+            subject.error(path, "must be the name of a callback", "write one word")
+        elif "." in name:
+            _code(subject, path, name)
+        elif name not in NAMES:
+            subject.error(path, f"{name!r} is not a known callback", nearest(name, NAMES))
+    for hook, dotted in _paths(subject):
+        _code(subject, hook, dotted)
+
+
+def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:
+    general, settings = subject.config.general_settings, subject.config.litellm_settings
+    for hook in _HOOKS:
+        value = getattr(general, hook)
+        if value is not None:
+            yield ("general_settings", hook), value
+    if settings.post_call_rules is not None:
+        yield ("litellm_settings", "post_call_rules"), settings.post_call_rules
+    for index, row in enumerate(settings.custom_provider_map):
+        value = row.get("custom_handler")
+        if isinstance(value, str):
+            yield ("litellm_settings", "custom_provider_map", index, "custom_handler"), value
+
+
+def _code(subject: Subject, path: Where, dotted: str) -> None:
+    """Look for the module without importing anything: beside the configuration first, then among what is installed."""
+    if dotted.startswith(_BUCKETS):
+        return
+    if not _DOTTED.fullmatch(dotted):
+        subject.error(path, "is not a dotted path to code", "write `module.name`")
+        return
+    *module, _ = dotted.split(".")
+    beside = subject.directory.joinpath(*module)
+    if beside.with_suffix(".py").is_file() or (beside / "__init__.py").is_file():
+        return
+    if importlib.util.find_spec(module[0]) is None:
+        file = "/".join(module) + ".py"
+        subject.error(path, f"the module {'.'.join(module)} does not exist", f"put {file} beside the configuration")

@@ -1,0 +1,134 @@
+"""`router_settings`."""
+
+# ruff: noqa: RUF012 - msgspec copies an empty default for every struct
+
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal
+
+from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text
+
+Strategy = Literal[
+    "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2", "latency-based-routing",
+    "cost-based-routing", "provider-budget-routing", "lar1",
+]  # fmt: skip
+FallbackRule = dict[str, tuple[object, ...]]
+"""One group (or `*`) and its targets: group names, or maps of call parameters."""
+
+RETRY_KINDS: Final = tuple(
+    name + "Retries"
+    for name in [
+        "BadRequestError",
+        "AuthenticationError",
+        "TimeoutError",
+        "RateLimitError",
+        "ContentPolicyViolationError",
+        "InternalServerError",
+        "ServiceUnavailableError",
+        "NotFoundError",
+        "Default",
+    ]
+)
+FAIL_KINDS: Final = tuple(
+    name + "AllowedFails"
+    for name in [
+        "BadRequestError",
+        "AuthenticationError",
+        "TimeoutError",
+        "RateLimitError",
+        "ContentPolicyViolationError",
+        "InternalServerError",
+        "ServiceUnavailableError",
+        "BadGatewayError",
+        "NotFoundError",
+    ]
+)
+PRE_CALL_CHECKS: Final = (
+    "prompt_caching", "router_budget_limiting", "responses_api_deployment_check", "deployment_affinity",
+    "session_affinity", "forward_client_headers_by_model_group", "enforce_model_rate_limits",
+    "encrypted_content_affinity",
+)  # fmt: skip
+
+
+class RoutingGroup(Section, frozen=True, kw_only=True):
+    """Several model groups under one name with a strategy of their own."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"group_name"})
+    group_name: str
+    models: Names = ()
+    routing_strategy: str | None = None  # a strategy of the router, or "priority"
+    routing_strategy_args: Table = {}
+    model_priorities: Table = {}
+
+
+class ProviderBudget(Section, frozen=True, kw_only=True):
+    """A provider's budget in US dollars for a period, and its limits; both spellings of each are known."""
+
+    budget_limit: float | None = None
+    max_budget: float | None = None
+    time_period: str | None = None
+    budget_duration: str | None = None
+    tpm_limit: int | None = None
+    rpm_limit: int | None = None
+
+
+class RouterSettings(Section, frozen=True, kw_only=True):
+    """How a deployment is chosen, retried and rested. Times are seconds. None means: `litellm_settings` decides."""
+
+    remedies = MappingProxyType(
+        {
+            "fallbacks": "write `fallbacks: [{group: [other-group]}]`",
+            "content_policy_fallbacks": "write `content_policy_fallbacks: [{group: [other-group]}]`",
+            "default_fallbacks": "write a list of groups: `default_fallbacks: [group]`",
+        }
+    )
+    routing_strategy: Strategy = "simple-shuffle"
+    routing_strategy_args: Table = {}
+    routing_groups: tuple[RoutingGroup, ...] = ()
+    num_retries: int | None = None
+    timeout: float | None = None
+    stream_timeout: float | None = None
+    retry_after: float = 0
+    retry_policy: dict[str, int | None] = {}
+    model_group_retry_policy: dict[str, dict[str, int | None]] = {}
+    allowed_fails: int | None = None
+    allowed_fails_policy: dict[str, int | None] = {}
+    cooldown_time: float | None = None
+    disable_cooldowns: Flag | None = None
+    fallbacks: tuple[FallbackRule, ...] | None = None
+    context_window_fallbacks: tuple[FallbackRule, ...] | None = None
+    content_policy_fallbacks: tuple[FallbackRule, ...] | None = None
+    default_fallbacks: tuple[object, ...] | None = None
+    max_fallbacks: int | None = None
+    fallback_on_unsupported_params: Flag = True
+    enable_weighted_failover: Flag = False
+    model_group_alias: dict[str, str | Table] = {}
+    enable_pre_call_checks: Flag = False
+    optional_pre_call_checks: Names = ()
+    deployment_affinity_ttl_seconds: int = 3600
+    model_group_affinity_config: Table = {}
+    enable_tag_filtering: Flag = False
+    tag_filtering_match_any: Flag = True
+    tag_routing_prefix: str = ""
+    provider_budget_config: dict[str, ProviderBudget] = {}
+    redis_url: str | None = None
+    redis_host: str | None = None
+    redis_port: int | None = None
+    redis_password: Text | None = None
+    redis_db: int | None = None
+    cache_kwargs: Table = {}
+    cache_responses: Flag | None = None
+    caching_groups: tuple[Names, ...] = ()
+    client_ttl: float = 3600
+    default_litellm_params: Table = {}
+    default_max_parallel_requests: int | None = None
+    default_priority: int | None = None
+    polling_interval: float = 0.03
+    enable_health_check_routing: Flag = False
+    health_check_staleness_threshold: float = 600
+    health_check_ignore_transient_errors: Flag = False
+    background_health_check_model_groups: Names = ()
+    plugins: Names = ()
+    guardrail_list: Rows = ()
+    alerting_config: Table = {}
+    set_verbose: Flag = False
+    debug_level: str = "INFO"

@@ -1,0 +1,317 @@
+"""The smaller top-level sections: guardrails, MCP servers, credentials, tools, agents, prompts, policies."""
+
+# ruff: noqa: RUF012 - msgspec copies an empty default for every struct
+
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+from tianji.config.schema.base import Flag, Headers, Names, Section, Table, Text, Unknown
+
+
+class Credential(Section, frozen=True, kw_only=True):
+    """A named set of values that deployments pull in by `litellm_credential_name`."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"credential_name", "credential_values", "credential_info"})
+    credential_name: str
+    credential_values: Table
+    credential_info: Table
+
+
+class GuardrailParams(Section, frozen=True, kw_only=True):
+    """The framework's keys of a guardrail; `extra` holds those of its type. `timeout` is seconds."""
+
+    unknown: ClassVar[Unknown] = "keep"
+    required: ClassVar[frozenset[str]] = frozenset({"guardrail", "mode"})
+    guardrail: str
+    mode: str | Names | Table
+    default_on: Flag = False
+    api_key: str | None = None
+    api_base: str | None = None
+    timeout: float | None = None
+    model: str | None = None
+    mask_request_content: Flag | None = None
+    mask_response_content: Flag | None = None
+    extra_headers: object = None
+    fail_on_error: Flag = True
+    unreachable_fallback: Literal["fail_closed", "fail_open"] = "fail_closed"
+    violation_message_template: str | None = None
+    skip_system_message_in_guardrail: Flag | None = None
+    skip_tool_message_in_guardrail: Flag | None = None
+    scan_only_tool_results: Flag | None = None
+    only_scan_new_messages: Flag | None = None
+    experimental_use_latest_role_message_only: Flag | None = None
+    run_in_parallel: Flag | None = None
+    scan_raw_request: Flag | None = None
+    stream_scope: object = None
+    on_sensitive_data: Literal["block", "route"] | None = None
+    sensitive_data_route_to_model: str | None = None
+    additional_provider_specific_params: Table = {}
+
+
+class GuardrailEntry(Section, frozen=True, kw_only=True):
+    """One guardrail; entries of the same name share the load."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"guardrail_name", "litellm_params"})
+    guardrail_name: str
+    litellm_params: GuardrailParams
+    guardrail_info: Table = {}
+    guardrail_id: str | None = None
+    policy_template: object = None
+
+
+class McpServer(Section, frozen=True, kw_only=True):
+    """An MCP server behind the gateway. `timeout` is seconds."""
+
+    url: str | None = None
+    transport: Literal["http", "sse", "stdio"] = "http"
+    command: str | None = None
+    args: tuple[Text, ...] = ()
+    env: Headers = {}
+    spec_path: str | None = None
+    auth_type: Literal[
+        "none", "api_key", "bearer_token", "basic", "authorization", "token", "oauth2", "aws_sigv4",
+        "oauth2_token_exchange", "oauth2_id_jag", "true_passthrough", "oauth_delegate",
+    ] | None = None  # fmt: skip
+    authentication_token: Text | None = None
+    auth_value: Text | None = None
+    oauth2_flow: Literal["client_credentials", "authorization_code"] | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    scopes: Names = ()
+    issuer: str | None = None
+    authorization_url: str | None = None
+    token_url: str | None = None
+    registration_url: str | None = None
+    token_endpoint_auth_method: str | None = None
+    dcr_bridge: bool | None = None
+    delegate_auth_to_upstream: Flag = False
+    oauth_passthrough: Flag = False
+    oauth_identity_binding: object = None
+    token_validation: object = None
+    per_server_oauth_discovery: Flag | None = None
+    token_exchange_endpoint: str | None = None
+    audience: str | None = None
+    subject_token_type: str | None = None
+    token_exchange_profile: str = "rfc8693"  # noqa: S105 - not a password
+    upstream_resource: str | None = None
+    upstream_token_header: str | None = None
+    client_private_key: str | None = None
+    client_private_key_id: str | None = None
+    client_assertion_signing_alg: str = "RS256"
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_session_token: str | None = None
+    aws_region_name: str | None = None
+    aws_service_name: str | None = None
+    aws_role_name: str | None = None
+    aws_session_name: str | None = None
+    alias: str | None = None
+    description: str | None = None
+    instructions: str | None = None
+    mcp_info: Table = {}
+    allowed_tools: Names = ()
+    disallowed_tools: Names = ()
+    allowed_params: Table = {}
+    pinned_tools: object = None
+    access_groups: Names = ()
+    allow_all_keys: Flag = False
+    available_on_public_internet: Flag = True
+    extra_headers: Names = ()
+    static_headers: Headers = {}
+    env_vars: object = None
+    server_id: str | None = None
+    protocol_version: Text = "auto"
+    timeout: float | None = None
+    max_concurrent_requests: int | None = None
+    rpm: int | None = None
+    allow_sampling: Flag = False
+    allow_elicitation: Flag = False
+
+
+class VectorStoreParams(Section, frozen=True, kw_only=True):
+    """Which vector store, and of whom; `extra` holds the provider's keys."""
+
+    unknown: ClassVar[Unknown] = "keep"
+    required: ClassVar[frozenset[str]] = frozenset({"vector_store_id", "custom_llm_provider"})
+    vector_store_id: str
+    custom_llm_provider: str
+    vector_store_description: str | None = None
+    vector_store_metadata: object = None
+    litellm_credential_name: str | None = None
+
+
+class VectorStore(Section, frozen=True, kw_only=True):
+    """An entry of `vector_store_registry`."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"litellm_params"})
+    vector_store_name: str | None = None
+    litellm_params: VectorStoreParams
+
+
+class SearchTool(Section, frozen=True, kw_only=True):
+    """A web search tool; `litellm_params` needs `search_provider`."""
+
+    search_tool_name: str | None = None
+    litellm_params: Table = {}
+    search_tool_info: Table = {}
+
+
+class SandboxTool(Section, frozen=True, kw_only=True):
+    """A place to run code in."""
+
+    sandbox_tool_name: str | None = None
+    litellm_params: Table = {}
+
+
+class ProviderSettings(Section, frozen=True, kw_only=True):
+    """Credentials for files or fine-tuning at one provider; `extra` holds the provider's keys."""
+
+    unknown: ClassVar[Unknown] = "keep"
+    custom_llm_provider: str | None = None
+    api_key: str | None = None
+    api_base: str | None = None
+    api_version: str | None = None
+
+
+class AssistantSettings(Section, frozen=True, kw_only=True):
+    """Where assistants live."""
+
+    custom_llm_provider: str | None = None
+    litellm_params: Table = {}
+
+
+class VertexDefaults(Section, frozen=True, kw_only=True):
+    """What the Vertex pass-through uses; credentials are a path, JSON text or a mapping."""
+
+    vertex_project: str | None = None
+    vertex_location: str | None = None
+    vertex_credentials: object = None
+
+
+class Agent(Section, frozen=True, kw_only=True):
+    """An A2A agent; an entry without name or card is skipped."""
+
+    agent_name: str | None = None
+    agent_card_params: Table = {}
+    litellm_params: Table = {}
+    object_permission: Table = {}
+    tpm_limit: int | None = None
+    rpm_limit: int | None = None
+    session_tpm_limit: int | None = None
+    session_rpm_limit: int | None = None
+    static_headers: Headers = {}
+    extra_headers: Names = ()
+    access_group_ids: Names = ()
+    identity: object = None
+    enabled: Flag = True
+    execution_mode: str | None = None
+    kill_switch: object = None
+
+
+class PromptParams(Section, frozen=True, kw_only=True):
+    """Where a prompt comes from."""
+
+    unknown: ClassVar[Unknown] = "keep"
+    required: ClassVar[frozenset[str]] = frozenset({"prompt_integration"})
+    remedies = MappingProxyType({"prompt_integration": "name one of the known integrations"})
+    prompt_integration: Literal[
+        "dotprompt", "langfuse", "custom", "bitbucket", "gitlab", "generic_prompt_management", "arize_phoenix"
+    ]
+    prompt_id: str | None = None
+    api_base: str | None = None
+    api_key: str | None = None
+    dotprompt_content: str | None = None
+    prompt_data: object = None
+    prompt_directory: str | None = None
+    provider_specific_query_params: Table = {}
+    ignore_prompt_manager_model: Flag = False
+    ignore_prompt_manager_optional_params: Flag = False
+
+
+class Prompt(Section, frozen=True, kw_only=True):
+    """A managed prompt."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"prompt_id", "litellm_params"})
+    prompt_id: str
+    litellm_params: PromptParams
+    prompt_info: Table = {}
+
+
+StepAction = Literal["next", "block", "allow", "modify_response"]
+
+
+class PipelineStep(Section, frozen=True, kw_only=True):
+    """One guardrail of a policy's pipeline and what follows from its verdict."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    required: ClassVar[frozenset[str]] = frozenset({"guardrail"})
+    guardrail: str
+    on_pass: StepAction = "allow"  # noqa: S105 - not a password
+    on_fail: StepAction = "block"
+    on_error: StepAction | None = None
+    pass_data: Flag = False
+    modify_response_message: str | None = None
+
+
+class Pipeline(Section, frozen=True, kw_only=True):
+    """Guardrails in an order."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    mode: str = "pre_call"
+    steps: tuple[PipelineStep, ...] = ()
+
+
+class PolicyGuardrails(Section, frozen=True, kw_only=True):
+    """What a policy adds to, and removes from, the guardrails it inherits."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    add: Names = ()
+    remove: Names = ()
+
+
+class PolicyCondition(Section, frozen=True, kw_only=True):
+    """When a policy applies: a model name, a pattern, or a list of them."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    model: str | Names | None = None
+
+
+class Policy(Section, frozen=True, kw_only=True):
+    """A named set of guardrails."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    inherit: str | None = None
+    description: str | None = None
+    guardrails: PolicyGuardrails = PolicyGuardrails()
+    condition: PolicyCondition | None = None
+    pipeline: Pipeline | None = None
+
+
+class PolicyAttachment(Section, frozen=True, kw_only=True):
+    """Where a policy holds."""
+
+    policy: str | None = None
+    scope: str | None = None
+    teams: Names = ()
+    keys: Names = ()
+    models: Names = ()
+    tags: Names = ()
+    priority: int | None = None
+    default: Flag = False
+
+
+class McpTool(Section, frozen=True, kw_only=True):
+    """A function offered as an MCP tool; an incomplete entry is skipped."""
+
+    name: str | None = None
+    description: str | None = None
+    input_schema: Table = {}
+    handler: str | None = None
+
+
+class Worker(Section, frozen=True, kw_only=True):
+    """A worker gateway of a control plane."""
+
+    worker_id: str | None = None
+    name: str | None = None
+    url: str | None = None

@@ -1,0 +1,138 @@
+"""What this release does with each key: one table, the truth behind `tianji check`.
+
+A row is a dotted key without list indices; `*` stands for one step. The most exact row counts, and a key without a row
+is not supported. `guards` marks a key whose purpose is to forbid or to limit: without it something stays open.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelInfo, ModelParams
+
+Level = Literal["exact", "partial", "unsupported"]
+_PARAMS: Final = "model_list.litellm_params."
+_INFO: Final = "model_list.model_info."
+
+
+class Support(Struct, frozen=True):
+    """How far a key is honoured; `note` says what differs."""
+
+    level: Level
+    note: str = ""
+    guards: bool = False
+
+
+EXACT: Final = Support("exact")
+UNSUPPORTED: Final = Support("unsupported", "has no effect in this release")
+GUARD: Final = Support("unsupported", "has no effect in this release, and something stays open without it", guards=True)
+
+_EXACT_PARAMS: Final = (
+    "model api_base base_url api_key api_version custom_llm_provider organization timeout stream_timeout extra_headers "
+    "extra_body extra_query drop_params additional_drop_params allowed_openai_params weight litellm_credential_name "
+    "ssl_verify"
+)
+_WEIGHT_ONLY: Final = Support("partial", "counts as a weight; the limit itself is not enforced")
+_SHUFFLE: Final = Support("partial", "simple-shuffle is exact; every other strategy falls back to it")
+
+SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
+    {
+        # deployments: every typed parameter is unsupported until a row below says otherwise
+        **{_PARAMS + name: UNSUPPORTED for name in ModelParams.__struct_fields__},
+        **{_PARAMS + name: EXACT for name in _EXACT_PARAMS.split()},
+        _PARAMS + "rpm": _WEIGHT_ONLY,
+        _PARAMS + "tpm": _WEIGHT_ONLY,
+        _PARAMS + "mock_response": Support("partial", "text only"),
+        _PARAMS + "max_parallel_requests": GUARD,
+        _PARAMS + "guardrails": GUARD,
+        _PARAMS + "max_budget": GUARD,
+        _PARAMS + "*": Support("exact", "sent upstream as a default"),
+        "model_list.model_name": EXACT,
+        "model_list.rpm": _WEIGHT_ONLY,
+        "model_list.tpm": _WEIGHT_ONLY,
+        **{_INFO + name: UNSUPPORTED for name in ModelInfo.__struct_fields__},
+        _INFO + "id": EXACT,
+        _INFO + "mode": EXACT,
+        _INFO + "requires_env": EXACT,
+        _INFO + "supported_environments": EXACT,
+        _INFO + "base_model": Support("partial", "kept and shown; no price is looked up by it"),
+        _INFO + "access_groups": GUARD,
+        _INFO + "access_windows": GUARD,
+        _INFO + "blocked": GUARD,
+        _INFO + "team_id": GUARD,
+        _INFO + "*": Support("partial", "kept and shown, without further effect"),
+        # sections
+        "environment_variables.*": EXACT,
+        "include": EXACT,
+        "credential_list": EXACT,
+        "litellm_settings.drop_params": EXACT,
+        "litellm_settings.request_timeout": EXACT,
+        "litellm_settings.json_logs": EXACT,
+        "litellm_settings.set_verbose": Support("partial", "accepted; use --debug"),
+        "litellm_settings.model_alias_map": EXACT,
+        "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
+        "litellm_settings.max_budget": GUARD,
+        "litellm_settings.guardrails": GUARD,
+        "litellm_settings.turn_off_message_logging": Support("exact", "nothing logs messages"),
+        "litellm_settings.upperbound_key_generate_params": GUARD,
+        "router_settings.routing_strategy": _SHUFFLE,
+        "router_settings.timeout": EXACT,
+        "router_settings.stream_timeout": EXACT,
+        "router_settings.model_group_alias": EXACT,
+        "router_settings.provider_budget_config": GUARD,
+        "general_settings.master_key": EXACT,
+        "general_settings.dangerously_permit_weak_or_unset_master_key": Support(
+            "partial", "on a loopback address only"
+        ),
+        "general_settings.litellm_key_header_name": EXACT,
+        "general_settings.max_request_size_mb": EXACT,
+        "general_settings.max_response_size_mb": EXACT,
+        "general_settings.completion_model": EXACT,
+        "general_settings.always_include_stream_usage": EXACT,
+        "general_settings.forward_client_headers_to_llm_api": EXACT,
+        "general_settings.allow_client_side_credentials": EXACT,
+        "general_settings.cancel_on_disconnect": Support("exact", "always on"),
+        **{
+            f"general_settings.{name}": GUARD
+            for name in [
+                "custom_auth",
+                "enable_jwt_auth",
+                "litellm_jwtauth",
+                "role_permissions",
+                "enforce_rbac",
+                "enable_oauth2_auth",
+                "enable_oauth2_proxy_auth",
+                "allowed_routes",
+                "admin_only_routes",
+                "allowed_ips",
+                "enforce_user_param",
+                "enforced_params",
+                "reject_clientside_metadata_tags",
+                "global_max_parallel_requests",
+                "max_parallel_requests",
+                "max_in_flight_requests_per_worker",
+                "fail_closed_rate_limit_enforcement",
+                "fail_closed_budget_enforcement",
+            ]
+        },
+        "guardrails": GUARD,
+        "policies": GUARD,
+        "policy_attachments": GUARD,
+    }
+)
+
+
+def support(key: str) -> Support:
+    """Return the row for `key`, a dotted path without indices, in LiteLLM's spelling."""
+    row = SUPPORT.get(key)
+    if row is not None:
+        return row
+    name = key.removeprefix(_PARAMS)
+    if name != key and (PROVIDER_KEYS.fullmatch(name) or PRICE.fullmatch(name) or name.startswith("supports_")):
+        return UNSUPPORTED
+    if key.startswith(_INFO) and PRICE.fullmatch(key.removeprefix(_INFO)):
+        return UNSUPPORTED
+    parent = key.rpartition(".")[0]
+    return SUPPORT.get(f"{parent}.*", UNSUPPORTED)

@@ -1,0 +1,364 @@
+"""Bad configurations: which stop the start, which cost one deployment, which are only worth a warning."""
+
+import pytest
+
+from tianji.config import InvalidConfiguration, Loaded
+from tianji.config.problems import Problem
+
+from .conftest import MODEL, Snippet
+
+
+def refused(snippet: Snippet, text: str | bytes, **environ: str) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidConfiguration) as caught:
+        snippet(text, **environ)
+    assert len(caught.value.problems) == len(caught.value.findings)
+    return caught.value.findings
+
+
+FATAL_FILES = [
+    (b"", 0, "the configuration is empty"),
+    (b"# only a comment\n", 0, "the configuration is empty"),
+    (b"- a\n- b\n", 1, "the top level must be a mapping"),
+    (b"just text\n", 1, "the top level must be a mapping"),
+    (b"model_list:\n\t- a: b\n", 2, "not valid YAML"),
+    (b"a: [1\nb: 2\n", 2, "not valid YAML"),
+    (b"a: \xff\xfe\n", 0, "not valid YAML"),
+    (b"a: *nobody\n", 1, "not valid YAML"),
+    (b"a: !!python/object:os.system x\n", 1, "is not allowed"),
+    (b"a: &x [*x]\n", 1, "inside itself"),
+    (b"? [a, b]\n: 1\n", 1, "a key must be text"),
+    (b"a: 0b_\n", 1, "looks like a number"),
+    (b"a: 1\n---\nb: 2\n", 2, "not valid YAML"),
+    (b"model_list: text\n", 1, "must be a list, not text"),
+    (b"model_list:\n- {model_name: m}\n", 2, "is missing"),
+    (b"model_list:\n- {model_name: m, litellm_params: null}\n", 2, "must be a mapping, not null"),
+    (b"model_list:\n- litellm_params: {model: openai/x}\n", 2, "is missing"),
+    (b"model_list:\n- {model_name: m, litellm_params: {api_key: k}}\n", 2, "is missing"),
+    (b"model_list:\n- {model_name: 5, litellm_params: {model: openai/x}}\n", 2, "must be text, not an integer"),
+    (b"model_list:\n- null\n", 2, "must be a mapping, not null"),
+    (b"a: 1\ninclude: parts/a.yaml\n", 2, "must be a list of file names"),
+    (b"a: 1\ninclude: [missing.yaml]\n", 2, "does not exist"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), FATAL_FILES)
+def test_the_structure_is_wrong(snippet: Snippet, text: bytes, line: int, message: str) -> None:
+    problems = [problem for problem in refused(snippet, text) if problem.fatal]
+    assert any(message in problem.message and problem.line == line for problem in problems), problems
+
+
+FATAL = [
+    ("router_settings: {routing_strategy: lowest-latency}", "router_settings.routing_strategy", "simple-shuffle"),
+    ("router_settings: {health_check_interval: 5}", "router_settings.health_check_interval", "belong"),
+    ("router_settings: {fallbacks: [{m: other}]}", "router_settings.fallbacks[0].m", "must be a list"),
+    ("router_settings: {fallbacks: [m]}", "router_settings.fallbacks[0]", "must be a mapping"),
+    ("router_settings: {fallbacks: [{m: [a], n: [b]}]}", "router_settings.fallbacks[0]", "exactly one group"),
+    ("router_settings: {content_policy_fallbacks: [m]}", "router_settings.content_policy_fallbacks[0]", "mapping"),
+    ("router_settings: {default_fallbacks: m}", "router_settings.default_fallbacks", "must be a list"),
+    (
+        "router_settings: {retry_policy: {TimeoutErrorRetries: abc}}",
+        "router_settings.retry_policy.TimeoutErrorRetries",
+        "",
+    ),
+    (
+        "router_settings: {routing_groups: [{group_name: default}]}",
+        "router_settings.routing_groups[0].group_name",
+        "tak",
+    ),
+    (
+        "router_settings: {routing_groups: [{group_name: a, models: [m]}, {group_name: b, models: [m]}]}",
+        "router_settings.routing_groups[1].models",
+        "group 'a' too",
+    ),
+    ("litellm_settings: {cache: true, cache_params: {type: wibble}}", "litellm_settings.cache_params.type", "local"),
+    ("litellm_settings: {cache: true, cache_params: {type: redis}}", "litellm_settings.cache_params", "no server"),
+    (
+        "litellm_settings: {cache: true, cache_params: {type: redis, host: h, embedding_model: e}}",
+        "litellm_settings.cache_params.embedding_model",
+        "not an argument",
+    ),
+    (
+        "litellm_settings: {cache: true, cache_params: {type: redis, host: h, redis_url: e}}",
+        "litellm_settings.cache_params.redis_url",
+        "not an argument",
+    ),
+    ("litellm_settings: {callbacks: [nope]}", "litellm_settings.callbacks[0]", "not a known callback"),
+    ("litellm_settings: {callbacks: nope}", "litellm_settings.callbacks", "must be a list"),
+    ("litellm_settings: {callbacks: [nope_mod.inst]}", "litellm_settings.callbacks[0]", "does not exist"),
+    ("litellm_settings: {max_budget: abc}", "litellm_settings.max_budget", "must be a number"),
+    ('litellm_settings: {budget_reset_time: "25:99"}', "litellm_settings.budget_reset_time", "time of day"),
+    ("litellm_settings: {budget_reset_time: 9:00}", "litellm_settings.budget_reset_time", "must be text"),
+    ('litellm_settings: {key_alias_pattern: "("}', "litellm_settings.key_alias_pattern", "regular expression"),
+    ("litellm_settings: {upperbound_key_generate_params: 5}", "litellm_settings.upperbound_key_generate_params", ""),
+    ("litellm_settings: {default_team_settings: [{a: b}]}", "litellm_settings.default_team_settings[0]", "team_id"),
+    (
+        "litellm_settings: {prometheus_deployment_and_latency_caller_identity: x}",
+        "litellm_settings.prometheus_deployment_and_latency_caller_identity",
+        "one of",
+    ),
+    (
+        "litellm_settings: {custom_provider_map: [{provider: p, custom_handler: nope_mod.inst}]}",
+        "litellm_settings.custom_provider_map[0].custom_handler",
+        "does not exist",
+    ),
+    ("litellm_settings: [a]", "litellm_settings", "must be a mapping, not a list"),
+    ("general_settings: [a]", "general_settings", "must be a mapping, not a list"),
+    ("general_settings: {master_key: 5}", "general_settings.master_key", "must be text, not an integer"),
+    ("general_settings: {coordination_redis: {}}", "general_settings.coordination_redis", "names no server"),
+    (
+        "general_settings: {use_redis_transaction_buffer: true}",
+        "general_settings.use_redis_transaction_buffer",
+        "Redis",
+    ),
+    ("general_settings: {key_management_system: nope}", "general_settings.key_management_system", "one of"),
+    ("general_settings: {key_management_system: local}", "general_settings.key_management_system", "one of"),
+    (
+        "general_settings: {vector_store_deny_by_default: maybe}",
+        "general_settings.vector_store_deny_by_default",
+        "true",
+    ),
+    ("general_settings: {user_api_key_cache_max_size: 0}", "general_settings.user_api_key_cache_max_size", "above 0"),
+    ("general_settings: {role_permissions: [{role: king}]}", "general_settings.role_permissions[0].role", "one of"),
+    (
+        "general_settings: {role_permissions: [{role: team, x: 1}]}",
+        "general_settings.role_permissions[0].x",
+        "known key",
+    ),
+    ("general_settings: {custom_auth: nope_mod.inst}", "general_settings.custom_auth", "does not exist"),
+    ("general_settings: {custom_auth: nope}", "general_settings.custom_auth", "dotted path"),
+    ("general_settings: {database_url: 'mysql://h/d'}", "general_settings.database_url", "PostgreSQL"),
+    (
+        "general_settings: {spend_logs_metadata_fields: {}}",
+        "general_settings.spend_logs_metadata_fields",
+        "exactly one",
+    ),
+    ("general_settings: {database_statement_timeout: soon}", "general_settings.database_statement_timeout", "number"),
+    ("general_settings: {mcp_disabled_capabilities: [x]}", "general_settings.mcp_disabled_capabilities[0]", "one of"),
+    (
+        "general_settings: {pass_through_endpoints: [{target: x}]}",
+        "general_settings.pass_through_endpoints[0]",
+        "`path`",
+    ),
+    (
+        "general_settings: {alert_to_webhook_url: {budget_alerts: [os.environ/UNSET]}}",
+        "general_settings.alert_to_webhook_url.budget_alerts[0]",
+        "UNSET is not set",
+    ),
+    (
+        "guardrails: [{guardrail_name: g, litellm_params: {mode: pre_call}}]",
+        "guardrails[0].litellm_params",
+        "guardrail",
+    ),
+    (
+        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: nope, mode: pre_call}}]",
+        "guardrails[0].litellm_params.guardrail",
+        "not a type",
+    ),
+    (
+        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: [nope]}}]",
+        "guardrails[0].litellm_params.mode",
+        "not a mode",
+    ),
+    ("policies: {p: {inherit: q}}", "policies.p.inherit", "no policy is called"),
+    ("policies: {p: {inherit: q}, q: {inherit: p}}", "policies.p.inherit", "circle"),
+    ("policies: {p: {wibble: q}}", "policies.p.wibble", "not a known key"),
+    (
+        "policies: {p: {pipeline: {mode: pre_call, steps: [{guardrail: g}]}}}",
+        "policies.p.pipeline.steps[0].guardrail",
+        "",
+    ),
+    (
+        (
+            "guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre_call}}]\n"
+            "policies: {p: {guardrails: {add: [other]}}}"
+        ),
+        "policies.p.guardrails.add",
+        "no guardrail is called",
+    ),
+    (
+        "prompts: [{prompt_id: p, litellm_params: {prompt_integration: x}}]",
+        "prompts[0].litellm_params.prompt_integration",
+        "",
+    ),
+    ("credential_list: [{credential_name: c, credential_values: {}}]", "credential_list[0]", "credential_info"),
+    (
+        "vector_store_registry: [{litellm_params: {custom_llm_provider: x}}]",
+        "vector_store_registry[0].litellm_params",
+        "",
+    ),
+    ("finetune_settings: {a: b}", "finetune_settings", "must be a list"),
+    ("files_settings: {a: b}", "files_settings", "must be a list"),
+    ("mcp_servers: {s: {url: u, auth_type: oauth2}}", "mcp_servers.s", "names no flow"),
+    ("mcp_servers: {s: {url: u, dcr_bridge: true}}", "mcp_servers.s.dcr_bridge", "passed on"),
+    ("mcp_servers: {s: {url: u, dcr_bridge: 7}}", "mcp_servers.s.dcr_bridge", "true or false"),
+    ("mcp_servers: {s: {server_id: i}, t: {server_id: i}}", "mcp_servers.t.server_id", "same id"),
+    ("environment_variables: {A: [1]}", "environment_variables.A", "one value"),
+]
+
+
+@pytest.mark.parametrize(("fragment", "key", "message"), FATAL)
+def test_a_fatal_fragment_is_reported_with_its_key_and_line(
+    snippet: Snippet, fragment: str, key: str, message: str
+) -> None:
+    (problem,) = [problem for problem in refused(snippet, MODEL + fragment) if problem.fatal]
+    assert problem.key == key
+    assert message in problem.message
+    assert problem.line == 3 + fragment.count("\n")
+    assert problem.file is not None
+    assert str(problem).startswith(f"{problem.file}:{problem.line}: error: {key}: ")
+
+
+DROPPED = [
+    ("rpm: abc", "", "litellm_params.rpm"),
+    ("rpm: 1.5", "", "litellm_params.rpm"),
+    ("rpm: true", "", "litellm_params.rpm"),
+    ("api_version: 2024", "", "litellm_params.api_version"),
+    ("api_key: [a]", "", "litellm_params.api_key"),
+    ('tag_regex: ["("]', "", "litellm_params.tag_regex"),
+    ("input_cost_per_token: free", "", "litellm_params.input_cost_per_token"),
+    ("timeout: .nan", "", "litellm_params.timeout"),
+    ("model: null", "", "litellm_params.model"),
+    ("rpm: 1", "model_info: text", "model_info"),
+    ("rpm: 1", "model_info: {tier: gold}", "model_info.tier"),
+    ("rpm: 1", "model_info: {max_tokens: many}", "model_info.max_tokens"),
+    ("rpm: 1", "model_info: {supported_environments: [production]}", "model_info.supported_environments"),
+    ("rpm: 1", "model_info: {access_windows: [{wibble: 1}]}", "model_info.access_windows[0].wibble"),
+]
+
+
+@pytest.mark.parametrize(("param", "entry", "key"), DROPPED)
+def test_a_bad_deployment_is_dropped_and_the_others_stay(snippet: Snippet, param: str, entry: str, key: str) -> None:
+    loaded = snippet(f"{MODEL}  - model_name: bad\n    litellm_params: {{model: openai/x, {param}}}\n    {entry}\n")
+    assert [one.model_name for one in loaded.config.model_list] == ["m"]
+    (problem,) = [problem for problem in loaded.problems if problem.severity == "error"]
+    assert (problem.dropped, problem.fatal) == (True, False)
+    assert problem.key == f"model_list[1].{key}"
+    assert problem.line == (4 if key.startswith("litellm_params") else 5)
+
+
+LOADS = [
+    ("router_settings: {wibble: 1}", "router_settings.wibble"),
+    ("router_settings: {optional_pre_call_checks: [nope]}", "router_settings.optional_pre_call_checks[0]"),
+    ("router_settings: {max_retries: 3}", "router_settings.max_retries"),
+    ("litellm_settings: {unknown_key: 1}", "litellm_settings.unknown_key"),
+    ("litellm_settings: {success_callback: langfuse}", "litellm_settings.success_callback"),
+    ('litellm_settings: {cache: "true"}', "litellm_settings.cache"),
+    (
+        "litellm_settings: {cache: true, cache_params: {type: local, wibble: 60}}",
+        "litellm_settings.cache_params.wibble",
+    ),
+    ("litellm_settings: {cache: true}", "litellm_settings.cache"),
+    ("general_settings: {unknown_key: 1}", "general_settings.unknown_key"),
+    ("general_settings: {pass_through_endpoints: [{path: /x}]}", "general_settings.pass_through_endpoints[0]"),
+    ("pass_through_endpoints: [{path: /x, target: y}]", "pass_through_endpoints"),
+    ("litellm_settings: {drop_params: perhaps}", "litellm_settings.drop_params"),
+    ("wibble: {a: 1}", "wibble"),
+    ("agents: [{agent_name: a}]", "agents[0]"),
+    ("enable_jwt_auth: true", "enable_jwt_auth"),
+    ("environment_variables: {PATH: /evil}", "environment_variables.PATH"),
+    ("litellm_settings: {drop_params: true}\nlitellm_settings: {drop_params: false}", "litellm_settings"),
+    ("general_settings: {master_key: os.environ/UNSET}", "general_settings.master_key"),
+    ('general_settings: {enforce_user_param: "true"}', "general_settings.enforce_user_param"),
+]
+
+
+@pytest.mark.parametrize(("fragment", "key"), LOADS)
+def test_a_doubtful_fragment_is_only_a_warning(snippet: Snippet, fragment: str, key: str) -> None:
+    loaded = snippet(MODEL + fragment)
+    (problem,) = loaded.problems
+    assert (problem.severity, problem.key) == ("warning", key)
+    assert problem.remedy
+    assert problem.line == 3 + fragment.count("\n")
+
+
+SILENT = [
+    "litellm_settings: {success_callback: [nope]}",
+    "litellm_settings: {telemetry: false}",
+    "litellm_settings: {fallbacks: [{m: [n]}], default_fallbacks: [n]}",
+    "litellm_settings: null",
+    "router_settings: null",
+    "general_settings: null",
+    "guardrails: null",
+    "x-anything: &a {b: 1}",
+    'router_settings: {retry_policy: {TimeoutErrorRetries: "3"}}',
+    "general_settings: {enforced_params: [user], allowed_ips: [10.0.0.1]}",
+    "worker_registry: [{worker_id: a, name: b, url: c}]",
+    "policies: {p: {guardrails: {add: [unknown]}}}\npolicy_attachments: [{policy: nobody}]",
+    "general_settings: {master_key: sk-1234}",
+]
+
+
+@pytest.mark.parametrize("fragment", SILENT)
+def test_what_is_accepted_is_accepted_silently(snippet: Snippet, fragment: str) -> None:
+    assert snippet(MODEL + fragment).problems == ()
+
+
+def test_equal_ids_of_different_types_both_load(snippet: Snippet) -> None:
+    loaded = snippet(
+        "model_list:\n"
+        '- {model_name: m, litellm_params: {model: openai/x}, model_info: {id: "1"}}\n'
+        "- {model_name: m, litellm_params: {model: openai/x}, model_info: {id: 1}}\n"
+    )
+    assert [entry.id for entry in loaded.config.model_list] == ["1", "1"]
+
+
+def test_every_fault_is_reported_at_once(snippet: Snippet) -> None:
+    text = (
+        "model_list:\n- {model_name: 5, litellm_params: {model: openai/x}}\n- {model_name: m}\n"
+        "router_settings: {routing_strategy: nope, num_retries: many}\n"
+        "general_settings: {master_key: 5, database_url: 'mysql://x'}\n"
+    )
+    assert [(problem.line, problem.key) for problem in refused(snippet, text)] == [
+        (2, "model_list[0].model_name"),
+        (3, "model_list[1].litellm_params"),
+        (4, "router_settings.routing_strategy"),
+        (4, "router_settings.num_retries"),
+        (5, "general_settings.master_key"),
+        (5, "general_settings.database_url"),
+    ]
+
+
+def test_no_message_holds_a_secret(snippet: Snippet) -> None:
+    secret = "s3cr3t-value"
+    text = (
+        f"model_list:\n- {{model_name: m, litellm_params: {{model: openai/x, api_key: [{secret}]}}}}\n"
+        f"general_settings: {{master_key: [{secret}], database_url: 'x://{secret}', wibble: {secret}}}\n"
+        f"litellm_settings: {{callbacks: {{a: {secret}}}}}\nenvironment_variables: {{A: [{secret}]}}\n"
+    )
+    problems = refused(snippet, text)
+    assert len(problems) >= 5
+    assert not [problem for problem in problems if secret in str(problem)]
+
+
+def test_unknown_keys_name_the_nearest_known_one(snippet: Snippet) -> None:
+    loaded: Loaded = snippet(MODEL + "router_settings: {routing_stategy: x}\n")
+    assert loaded.problems[0].remedy == "did you mean `routing_strategy`?"
+
+
+MISPLACED = [
+    ("fallbacks: []", "fallbacks", "move it into router_settings"),
+    ("server_settings: {port: 1}", "server_settings", "--port"),
+    ("litellm_jwtauth: {a: 1}", "litellm_jwtauth", "move it into general_settings"),
+    ("litellm_settings: {routing_strategy: x}", "litellm_settings.routing_strategy", "move it into router_settings"),
+    ("litellm_settings: {max_parallel_requests: 3}", "litellm_settings.max_parallel_requests", "litellm_params"),
+    ("litellm_settings: {cache_type: redis}", "litellm_settings.cache_type", "cache_params"),
+    ("general_settings: {max_budget: 1}", "general_settings.max_budget", "move it into litellm_settings"),
+    ("general_settings: {budget_duration: 1d}", "general_settings.budget_duration", "move it into litellm_settings"),
+    ("general_settings: {provider_budget_config: {}}", "general_settings.provider_budget_config", "router_settings"),
+    ("general_settings: {json_logs: true}", "general_settings.json_logs", "move it into litellm_settings"),
+    ("router_settings: {lowest_latency_buffer: 1}", "router_settings.lowest_latency_buffer", "routing_strategy_args"),
+    ("router_settings: {enable_fallback: true}", "router_settings.enable_fallback", "remove it"),
+    (
+        "router_settings: {TimeoutErrorAllowedFails: 1}",
+        "router_settings.TimeoutErrorAllowedFails",
+        "allowed_fails_policy",
+    ),
+    ("router_settings: {TimeoutErrorRetries: 1}", "router_settings.TimeoutErrorRetries", "retry_policy"),
+]
+
+
+@pytest.mark.parametrize(("fragment", "key", "remedy"), MISPLACED)
+def test_a_misplaced_key_is_told_where_it_belongs(snippet: Snippet, fragment: str, key: str, remedy: str) -> None:
+    (problem,) = snippet(MODEL + fragment).problems
+    assert (problem.severity, problem.key) == ("warning", key)
+    assert remedy in problem.remedy

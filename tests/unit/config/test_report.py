@@ -1,0 +1,97 @@
+"""`tianji check`: each key with what this release does with it."""
+
+import json
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from tianji.config import Loaded
+from tianji.config.report import as_json, as_text, rows
+from tianji.config.schema import GeneralSettings, ModelInfo, ModelParams, RouterSettings, Settings
+from tianji.config.schema.root import SECTIONS
+from tianji.config.support import SUPPORT, support
+
+from .conftest import MODEL, Snippet
+
+TEXT = (
+    MODEL + "  - {model_name: n, tianji_params: {model: openai/x, temperature: 1, mock_response: hi, tags: [a],"
+    " aws_region_name: r}, model_info: {id: n, note: x}}\n"
+    "tianji_settings: {drop_params: true, wibble: 1}\n"
+    "general_settings: {master_key: s3cr3t-value, allowed_ips: [10.0.0.1]}\n"
+    "environment_variables: {A: s3cr3t-value}\nguardrails: []\nx-note: {a: 1}\nstranger: 1\n"
+)
+
+
+def test_each_key_once_with_level_place_and_count(snippet: Snippet) -> None:
+    found = {row.key: (row.level, row.line, row.count, row.guards) for row in rows(snippet(TEXT))}
+    assert found == {
+        "model_list.model_name": ("exact", 2, 2, False),
+        "model_list.litellm_params.model": ("exact", 2, 2, False),
+        "model_list.litellm_params.api_key": ("exact", 2, 1, False),
+        "model_list.litellm_params.temperature": ("exact", 3, 1, False),
+        "model_list.litellm_params.mock_response": ("partial", 3, 1, False),
+        "model_list.litellm_params.tags": ("unsupported", 3, 1, False),
+        "model_list.litellm_params.aws_region_name": ("unsupported", 3, 1, False),
+        "model_list.model_info.id": ("exact", 3, 1, False),
+        "model_list.model_info.note": ("partial", 3, 1, False),
+        "litellm_settings.drop_params": ("exact", 4, 1, False),
+        "litellm_settings.wibble": ("unsupported", 4, 1, False),
+        "general_settings.master_key": ("exact", 5, 1, False),
+        "general_settings.allowed_ips": ("unsupported", 5, 1, True),
+        "environment_variables.A": ("exact", 6, 1, False),
+        "guardrails": ("unsupported", 7, 1, True),
+        "stranger": ("unsupported", 9, 1, False),
+    }
+
+
+def test_renderings_hold_every_key_and_no_value(snippet: Snippet) -> None:
+    loaded = snippet(TEXT)
+    found = rows(loaded)
+    text, data = as_text(found, loaded.problems), as_json(found, loaded.problems)
+    decoded = json.loads(data)
+    assert "s3cr3t-value" not in text + data.decode()
+    assert [row["key"] for row in decoded["keys"]] == [row.key for row in found]
+    assert [problem["key"] for problem in decoded["problems"]] == ["litellm_settings.wibble", "stranger"]
+    assert all(row.key in text for row in found)
+    assert text.splitlines()[-1] == "8 exact, 2 partial, 6 unsupported"
+    columns = {line.index(".yaml:") for line in text.splitlines()[2:-1]}
+    assert len(columns) == 1
+
+
+def test_every_conformance_key_has_a_row(conformance: Callable[..., Loaded]) -> None:
+    for number in range(1, 13):
+        found = rows(conformance(number))
+        assert found
+        assert all(row.note for row in found if row.level != "exact")
+
+
+SECTION_FIELDS = {
+    "model_list.litellm_params": ModelParams,
+    "model_list.model_info": ModelInfo,
+    "litellm_settings": Settings,
+    "router_settings": RouterSettings,
+    "general_settings": GeneralSettings,
+}
+
+
+@pytest.mark.parametrize("key", sorted(SUPPORT))
+def test_every_row_names_a_key_of_the_schema(key: str) -> None:
+    parent, _, name = key.rpartition(".")
+    if name == "*" or parent == "model_list":
+        return
+    if parent:
+        assert name in {field.name for field in msgspec.structs.fields(SECTION_FIELDS[parent])}
+    else:
+        assert name in SECTIONS
+
+
+def test_a_key_without_a_row_is_not_supported() -> None:
+    assert support("router_settings.fallbacks").level == "unsupported"
+    assert support("never.heard.of").level == "unsupported"
+    assert support("model_list.litellm_params.top_p").level == "exact"
+
+
+@pytest.mark.parametrize("name", ["input_cost_per_token", "vertex_project", "supports_vision", "cooldown_time"])
+def test_a_param_that_does_not_go_upstream_is_not_called_a_default(name: str) -> None:
+    assert support(f"model_list.litellm_params.{name}").level == "unsupported"
