@@ -1,0 +1,88 @@
+"""One HTTP/1.1 connection to an upstream, and what an answer from it calls."""
+
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from tianji._core.response cimport ResponseReader
+
+
+cdef class ResponseHandler:
+    # Receives one answer, in this order: head, data*, then end or failed. failed may come alone and at any time
+    # before end; nothing follows end, failed or Call.cancel(). All calls are on the loop's thread.
+    cdef int response_head(self, int status, list headers) except -1   # list[tuple[bytes, bytes]], lower-case names
+    cdef int response_data(self, bytes data) except -1                 # framing removed; pieces of one read joined
+    cdef int response_end(self) except -1
+    cdef int response_failed(self, object error) except -1             # an UpstreamFailure
+
+
+cdef class Timeouts:  # seconds; 0 = none
+    cdef readonly double connect
+    cdef readonly double first_byte
+    cdef readonly double between_chunks
+    cdef readonly double total
+
+
+cdef class Owner:
+    # What holds connections and calls together; the pool is the only one.
+    cdef object loop
+    cdef int settle(self, Connection connection) except -1   # its first answer is complete
+    cdef int release(self, Connection connection) except -1  # an answer is complete and another may follow
+    cdef int lost(self, Connection connection) except -1     # its socket is closed; called once
+    cdef int leave(self, Call call) except -1                # it ended in whatever way; called once
+    cdef int report(self, object error) except -1            # a handler raised it
+
+
+cdef class Call:
+    cdef readonly bint sent      # anything was written
+    cdef readonly bint reused    # went out on a connection that had served before
+    cdef readonly bint paused
+    cdef readonly bint done      # ended, failed or cancelled: the handler hears nothing more
+    cdef ResponseHandler handler
+    cdef Timeouts timeouts
+    cdef Owner owner
+    cdef object shelf            # the owner's, of the origin called
+    cdef object request          # bytes or list[bytes]; None once it was written
+    cdef bint head_only
+    cdef bint waiting            # in the owner's queue
+    cdef Connection connection   # None before one was found
+    cdef const char* phase
+    cdef double phase_at         # when the phase times out, by monotonic(); INFINITY = never
+    cdef double total_at
+    cdef Call before             # the owner's ring of calls in progress
+    cdef Call after
+
+    cpdef int cancel(self) except -1
+    cpdef int pause(self) except -1
+    cpdef int resume(self) except -1
+
+    cdef int enter(self, const char* phase, double seconds) except -1
+    cdef int over(self) except -1
+    cdef int fail(self, object error) except -1
+
+
+cdef class Connection:
+    cdef readonly bint closed    # takes no more requests; its socket may still be closing
+    cdef Owner owner
+    cdef object shelf
+    cdef object transport
+    cdef ResponseReader reader
+    cdef Call call
+    cdef int fd
+    cdef bint counted            # the owner counts it among its open ones
+    cdef bint idle
+    cdef bint settled            # has completed an answer
+    cdef double idle_since
+
+    cdef int begin(self, Call call) except -1
+    cdef bint usable(self, double now, double trusted) except -1
+    cdef int drop(self) except -1
+    cdef int shut(self) except -1
+    cdef int deliver(self, Call call) except -1
+    cdef int finish(self, Call call) except -1
+    cdef int fault(self, Call call) except -1
+
+
+cdef inline double monotonic() noexcept:
+    # seconds of CLOCK_MONOTONIC, the clock of time.monotonic() and of the loop
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <double> now.tv_sec + <double> now.tv_nsec * 1e-9

@@ -1,0 +1,301 @@
+"""One HTTP/1.1 connection to an upstream, and what an answer from it calls.
+
+An answer that is faulty or ambiguous closes its connection and fails its call.
+
+Nothing here waits: bytes come in by `data_received`, the handler is called, bytes go out by the transport.
+"""
+
+from libc.math cimport INFINITY
+
+cimport cython
+
+from tianji._core.response cimport ResponseReader
+
+from tianji.errors import UpstreamDisconnected, UpstreamProtocolError
+
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t recv(int fd, void* buf, size_t length, int flags)
+    int MSG_PEEK
+    int MSG_DONTWAIT
+
+cdef extern from "<errno.h>" nogil:
+    int errno
+    int EAGAIN
+    int EWOULDBLOCK
+
+cdef object Disconnected = UpstreamDisconnected
+cdef object ProtocolError = UpstreamProtocolError
+
+
+cdef class ResponseHandler:
+    """Base of what receives an answer. A subclass implements all four methods; see the .pxd for their order."""
+
+    cdef int response_head(self, int status, list headers) except -1:
+        raise NotImplementedError("response_head")
+
+    cdef int response_data(self, bytes data) except -1:
+        raise NotImplementedError("response_data")
+
+    cdef int response_end(self) except -1:
+        raise NotImplementedError("response_end")
+
+    cdef int response_failed(self, object error) except -1:
+        raise NotImplementedError("response_failed")
+
+
+@cython.final
+cdef class Timeouts:
+    """The four limits on one call, in seconds; 0 sets none.
+
+    connect: until a connection is there, the wait for a free one included. first_byte: from then until the head of
+    the answer is complete; interim answers do not count. between_chunks: between two reads after that, while the call
+    is not paused. total: from send() to the end. Raises ValueError for a negative or unordered number.
+    """
+
+    def __init__(self, *, double connect=0.0, double first_byte=0.0, double between_chunks=0.0, double total=0.0):
+        if not (connect >= 0.0 and first_byte >= 0.0 and between_chunks >= 0.0 and total >= 0.0):
+            raise ValueError("a timeout is a number of seconds from 0 (none) on")
+        self.connect = connect
+        self.first_byte = first_byte
+        self.between_chunks = between_chunks
+        self.total = total
+
+
+cdef class Owner:
+    """Base of what holds connections and calls together."""
+
+    cdef int report(self, object error) except -1:
+        # The boundary between a handler and everything else: what it raises goes to the loop and no further.
+        self.loop.call_exception_handler({"message": "a handler of upstream answers raised", "exception": error})
+        return 0
+
+    cdef int settle(self, Connection connection) except -1:
+        raise NotImplementedError("settle")
+
+    cdef int release(self, Connection connection) except -1:
+        raise NotImplementedError("release")
+
+    cdef int lost(self, Connection connection) except -1:
+        raise NotImplementedError("lost")
+
+    cdef int leave(self, Call call) except -1:
+        raise NotImplementedError("leave")
+
+
+@cython.final
+@cython.freelist(128)
+cdef class Call:
+    """One request in progress. Made by Pool.send(); belongs to the pool's loop."""
+
+    def __init__(self):
+        raise TypeError("Pool.send() makes calls")
+
+    cpdef int cancel(self) except -1:
+        """Stop everything; an unfinished connection is closed and the handler hears nothing more."""
+        cdef Connection connection = self.connection
+        if self.done:
+            return 0
+        self.over()
+        if connection is not None:
+            connection.drop()
+        return 0
+
+    cpdef int pause(self) except -1:
+        """Stop reading from the upstream. What was read already still arrives; `between_chunks` stands still."""
+        if self.done or self.paused:
+            return 0
+        self.paused = True
+        if self.connection is not None:
+            self.connection.transport.pause_reading()
+            if self.connection.reader.head_done:
+                self.phase_at = INFINITY
+        return 0
+
+    cpdef int resume(self) except -1:
+        """Go on reading."""
+        if self.done or not self.paused:
+            return 0
+        self.paused = False
+        if self.connection is not None:
+            self.connection.transport.resume_reading()
+            if self.connection.reader.head_done:
+                self.enter(b"between_chunks", self.timeouts.between_chunks)
+        return 0
+
+    cdef int enter(self, const char* phase, double seconds) except -1:
+        self.phase = phase
+        self.phase_at = monotonic() + seconds if seconds > 0.0 else INFINITY
+        return 0
+
+    cdef int over(self) except -1:
+        # the end of every call: nothing refers to it from the owner or a connection any more
+        self.done = True
+        if self.connection is not None:
+            self.connection.call = None
+            self.connection = None
+        self.owner.leave(self)
+        self.handler = None
+        self.request = None
+        return 0
+
+    cdef int fail(self, object error) except -1:
+        cdef ResponseHandler handler = self.handler
+        cdef Connection connection = self.connection
+        if self.done:
+            return 0
+        self.over()
+        if connection is not None:
+            connection.drop()
+        try:
+            handler.response_failed(error)
+        except Exception as raised:
+            self.owner.report(raised)
+        return 0
+
+
+@cython.final
+cdef class Connection:
+    """An asyncio protocol that sends requests and reads their answers, one at a time. Made by the pool."""
+
+    def __init__(self):
+        raise TypeError("a pool makes its connections")
+
+    # what the loop calls
+
+    def connection_made(self, transport):
+        """Take the transport."""
+        sock = transport.get_extra_info("socket")
+        self.fd = -1 if sock is None else sock.fileno()
+        self.transport = transport
+
+    def data_received(self, bytes data not None):
+        """Parse what came and hand it over. Bytes that no request asked for close the connection."""
+        cdef Call call = self.call
+        if call is None:
+            self.drop()
+        elif self.reader.feed(data):
+            self.deliver(call)
+        else:
+            self.fault(call)
+
+    def eof_received(self):
+        """End an answer that lasts until the connection closes. TLS reports only a proper close here."""
+        cdef Call call = self.call
+        self.closed = True
+        if call is not None and self.reader.finish_at_close():
+            self.deliver(call)
+        return False
+
+    def connection_lost(self, error):
+        """Forget the socket and fail the call that waited for it."""
+        cdef Call call = self.call
+        self.closed = True
+        self.transport = None
+        self.reader.discard()
+        self.owner.lost(self)
+        if call is not None:
+            call.fail(Disconnected("the upstream closed the connection before its answer was complete"))
+
+    def pause_writing(self):
+        """A request is complete when it is sent: there is nobody to hold back."""
+
+    def resume_writing(self):
+        """See pause_writing."""
+
+    # what the pool and the call use
+
+    cdef int begin(self, Call call) except -1:
+        # Send call's request. The connection must be usable and have no call.
+        request = call.request
+        self.reader.start(call.head_only)
+        self.call = call
+        call.connection = self
+        call.request = None
+        call.reused = self.settled
+        call.sent = True
+        if call.paused:
+            self.transport.pause_reading()
+        call.enter(b"first_byte", call.timeouts.first_byte)
+        if type(request) is list:
+            self.transport.writelines(request)
+        else:
+            self.transport.write(request)
+        return 0
+
+    cdef bint usable(self, double now, double trusted) except -1:
+        # Whether a request may go out. After more than `trusted` idle seconds the socket is asked whether the
+        # upstream has closed it, or said something, which the loop has not told yet.
+        cdef char byte
+        if self.closed or self.transport.is_closing():
+            return False
+        if now - self.idle_since <= trusted or self.fd < 0:
+            return True
+        return recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and (errno == EAGAIN or errno == EWOULDBLOCK)
+
+    cdef int drop(self) except -1:
+        # Close at once, unsent bytes included.
+        self.closed = True
+        if self.transport is not None:
+            self.transport.abort()
+        return 0
+
+    cdef int shut(self) except -1:
+        # Close in good manners: TLS says goodbye.
+        self.closed = True
+        if self.transport is not None:
+            self.transport.close()
+        return 0
+
+    cdef int deliver(self, Call call) except -1:
+        # A handler that raises before the end loses its call and the connection.
+        cdef ResponseReader reader = self.reader
+        # held here: a handler that cancels its call lets go of the only other reference to itself
+        cdef ResponseHandler handler = call.handler
+        cdef bytes body = reader.take_body()
+        cdef list headers
+        try:
+            if reader.head_due:
+                reader.head_due = False
+                headers = reader.headers
+                reader.headers = None
+                handler.response_head(reader.status, headers)
+            if body is not None and not call.done:
+                handler.response_data(body)
+            if call.done:
+                return 0
+            if reader.complete:
+                self.finish(call)
+            elif reader.head_done and not call.paused:
+                call.enter(b"between_chunks", call.timeouts.between_chunks)
+        except Exception as error:
+            call.cancel()
+            self.owner.report(error)
+        return 0
+
+    cdef int finish(self, Call call) except -1:
+        # The connection goes back before the handler hears, so that what the handler sends next can use it.
+        cdef ResponseHandler handler = call.handler
+        self.reader.rest()
+        if call.paused and not self.closed:
+            self.transport.resume_reading()
+        call.over()
+        if not self.settled and not self.closed:
+            self.settled = True
+            self.owner.settle(self)
+        if self.closed:
+            pass
+        elif self.reader.keep and self.transport.get_write_buffer_size() == 0:
+            self.owner.release(self)
+        else:
+            self.drop()
+        handler.response_end()
+        return 0
+
+    cdef int fault(self, Call call) except -1:
+        # What was valid is handed over if the head had been; without a head the caller may still try elsewhere.
+        cdef ResponseReader reader = self.reader
+        reader.complete = False
+        if reader.head_done and not reader.head_due and reader.body is not None:
+            self.deliver(call)
+        call.fail(ProtocolError(f"the upstream broke HTTP/1.1: {reader.problem}"))
+        return 0
