@@ -1,0 +1,89 @@
+"""Event streams: framing, scanning for usage and errors, model rewrite."""
+
+from libc.stdint cimport uint8_t
+
+from tianji._core.spans cimport json_fault, json_tape
+from tianji._core.usage cimport Usage
+
+
+cdef extern from "sse_events.h":
+    enum:
+        SHAPE_BYTES
+        SHAPE_DEPTH
+
+    ctypedef struct sse_unit:
+        Py_ssize_t end
+        Py_ssize_t payload
+        Py_ssize_t payload_end
+        Py_ssize_t data_lines
+        bint error
+
+    ctypedef struct sse_shape:
+        Py_ssize_t size
+        Py_ssize_t model
+        Py_ssize_t model_end
+
+    bint sse_read_unit(const uint8_t *s, Py_ssize_t at, Py_ssize_t size, sse_unit *unit) noexcept
+    const uint8_t *sse_line_end(const uint8_t *p, const uint8_t *end) noexcept
+    bint sse_may_end(const uint8_t *start, const uint8_t *end) noexcept
+    Py_ssize_t sse_join(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, char *out) noexcept
+    Py_ssize_t sse_unjoin(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, Py_ssize_t joined) noexcept
+    void sse_learn(
+        sse_shape *shape, const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, const json_tape *tape
+    ) noexcept
+    const uint8_t *sse_match(
+        const sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model
+    ) noexcept
+
+
+cdef struct Edit:
+    Py_ssize_t at
+    Py_ssize_t cut   # bytes taken out at `at`
+    bint put         # the model's name goes in their place
+
+
+cdef struct Finding:
+    # What one payload turned out to be.
+    bint error
+    bint usage
+    bint no_choices
+    Py_ssize_t model
+    Py_ssize_t model_end
+    Py_ssize_t models
+
+
+cdef class ChatStream:
+    cdef readonly Usage usage        # the last one seen, None before
+    cdef readonly bint done          # [DONE] was seen
+    cdef readonly bint finished      # a finish_reason that is a non-empty string was seen
+    cdef readonly bint failed        # an error event was seen
+    cdef readonly long long events   # data events, without [DONE] and errors
+    cdef readonly long long malformed  # of these, the ones that were not one JSON object
+    cdef readonly str first_model    # the first non-empty `model` of the upstream
+    cdef readonly bytes error        # the payload of the error event
+    cdef bytes _model
+    cdef bint _hide_usage
+    cdef Py_ssize_t _max_event
+    cdef bint _begun                 # past the place of a byte order mark
+    cdef bytearray _held             # an incomplete unit, None if there is none
+    cdef Edit *_edits
+    cdef Py_ssize_t _edit_count
+    cdef Py_ssize_t _edit_room
+    cdef json_tape _tape
+    cdef sse_shape _shape
+
+    cpdef bytes feed(self, bytes data)
+    cpdef bytes close(self)
+    cdef object _too_long(self)
+    cdef bint _read_usage(self, bytes payload) except -1
+    cdef bint _worth_reading(self, Py_ssize_t old) noexcept
+    cdef bytes _pass_on(self, bytes text)
+    cdef Py_ssize_t _consume(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1
+    cdef bint _judge(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
+    cdef int _judge_object(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit, bytes joined) except -1
+    cdef int _look(self, const uint8_t *s, Finding *found) except -1
+    cdef int _edit(self, Py_ssize_t at, Py_ssize_t cut, bint put) except -1
+    cdef bytes _emit(self, bytes text, Py_ssize_t start, Py_ssize_t end)
+
+
+cpdef bytes encode_event(bytes payload)
