@@ -1,0 +1,12 @@
+from typing import final
+
+from tianji._core.shm import SharedCounters
+
+LATENCY_BOUNDS: tuple[float, ...]
+OVERHEAD_BOUNDS: tuple[float, ...]
+
+def escape_label(value: str) -> str: ...
+
+@final
+class DeploymentStats:
+    def __init__(self, counters: SharedCounters, model: str, provider: str) -> None: ...
