@@ -1,0 +1,128 @@
+"""Providers that speak OpenAI's wire form: a row of the table and a deployment's params make an `Upstream`."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import partial
+
+from tianji.errors import ConfigurationError
+from tianji.providers import address, message_steps, tool_steps, value_steps
+from tianji.providers.deployment import Deployment
+from tianji.providers.openai import USED_TOOL_CHOICE
+from tianji.providers.parameters import OPENAI_PARAMS
+from tianji.providers.places import PLACES, Place
+from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.step import Judge, Maker, Step
+from tianji.providers.table import ModelRule, Row
+from tianji.providers.upstream import PATHS, Upstream
+
+STEPS: Mapping[str, Maker] = {
+    maker.__name__: maker
+    for maker in (
+        message_steps.text_content,
+        message_steps.tool_text_content,
+        message_steps.no_cache_control,
+        message_steps.no_message_names,
+        message_steps.names_on_tools_only,
+        message_steps.no_null_assistant_fields,
+        message_steps.no_thinking_blocks,
+        message_steps.video_files,
+        message_steps.no_files,
+        message_steps.reasoning_on_tool_turns,
+        message_steps.reasoning_on_all_turns,
+        message_steps.no_empty_assistant,
+        message_steps.nine_letter_tool_ids,
+        tool_steps.no_strict,
+        tool_steps.plain_schemas,
+        tool_steps.custom_tools_as_functions,
+        tool_steps.function_tools_only,
+        tool_steps.tool_choice_any,
+        tool_steps.tool_choice_any_or_named,
+        tool_steps.tool_choice_auto_or_none,
+        tool_steps.tool_choice_harmless,
+        tool_steps.required_choice_as_turn,
+        tool_steps.web_search_as_tool,
+        tool_steps.json_schema_only,
+        value_steps.no_temperature,
+        value_steps.groq_service_tier,
+        value_steps.thinking_as_effort,
+        value_steps.effort_as_thinking,
+        value_steps.together_effort,
+        value_steps.openrouter_effort,
+        value_steps.thinking_beats_effort,
+        value_steps.vllm_extras,
+    )
+}
+
+
+def build(row: Row, deployment: Deployment) -> Upstream:
+    """Compile a deployment of the row's provider. Raises ConfigurationError when it has no address."""
+    own = deployment.api_base or deployment.variable(row.base_variables)
+    base, query = address.split_base(_with_suffix(own, row.append) if own else _default_base(row, deployment))
+    key = deployment.api_key or deployment.variable(row.key_variables)
+    headers = [("authorization", f"Bearer {key}")] if key else []
+    for name, template in row.headers.items():
+        value = address.fill(template, deployment.environ, key)
+        if value:
+            headers.append((name, value))
+    paths: dict[str, str] = {operation: PATHS[operation] for operation in row.offers}
+    place = Place(base, deployment.model, paths, tuple(headers), own=own is not None)
+    if row.place is not None:
+        place = PLACES[row.place](deployment, place)
+    return Upstream(
+        provider=row.name,
+        model=place.model,
+        base_url=place.base,
+        headers=address.encode_headers([*place.headers, *deployment.extra_headers.items()]),
+        query=address.encode_query(query, deployment.extra_query),
+        paths=place.paths,
+        shaping=compile_shaping(deployment, _rules(row, deployment.model)),
+        key_missing=None if key or row.keyless else _how_to_key(row),
+        secrets=(key,) if key else (),
+    )
+
+
+def _default_base(row: Row, deployment: Deployment) -> str:
+    wanted = ", ".join(("api_base in the deployment's params", *row.base_variables))
+    if row.base is None:
+        raise ConfigurationError(f"{deployment.label()} has no address of its own: set one of {wanted}")
+    base = address.fill(row.base, deployment.environ, None)
+    if base is None:
+        names = ", ".join(address.variables(row.base))
+        raise ConfigurationError(f"{deployment.label()} needs {names} for its address: set it, or one of {wanted}")
+    return base
+
+
+def _with_suffix(base: str, suffix: str) -> str:
+    plain = base.rstrip("/").removesuffix("/chat/completions")
+    return base if not suffix or plain.endswith(suffix) or "?" in base else plain + suffix
+
+
+def _how_to_key(row: Row) -> str:
+    return f"set {' or '.join(row.key_variables)}, or api_key in the deployment's params"
+
+
+def _rules(row: Row, model: str) -> Rules:
+    matching = [rule for rule in row.models if _matches(rule, model)]
+    unsupported = row.lacks.union(*(rule.lacks for rule in matching))
+    if row.takes is not None:
+        unsupported |= OPENAI_PARAMS - row.takes
+    names = [*row.steps, *(name for rule in matching for name in rule.steps)]
+    steps = tuple(STEPS[name] for name in names)
+    if row.limits:
+        steps = (*steps, partial(_clamp, row))
+    return Rules(
+        unsupported=unsupported,
+        removed=row.drops,
+        rename=row.rename,
+        steps=steps,
+        conditions=(USED_TOOL_CHOICE,),
+        defaults=row.sets,
+    )
+
+
+def _clamp(row: Row, _: Judge) -> Step:
+    return value_steps.clamp(row.limits)
+
+
+def _matches(rule: ModelRule, model: str) -> bool:
+    return any(fnmatchcase(model, pattern) for pattern in rule.match)

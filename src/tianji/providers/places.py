@@ -1,0 +1,128 @@
+"""Providers whose address depends on the model or the account: each function moves a request to its place."""
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tianji.errors import ConfigurationError
+from tianji.providers.deployment import Deployment
+
+_BASETEN_MODEL = re.compile(r"[a-z0-9]{8}")
+_FAST_ROUTERS = re.compile(r".*-fast|auto")
+
+
+class Place(Struct, frozen=True):
+    """Where requests go and under which model name. `own` tells an address that the deployment or a variable gave."""
+
+    base: str
+    model: str
+    paths: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
+    own: bool
+
+
+Mover = Callable[[Deployment, Place], Place]
+
+
+def clarifai(_: Deployment, place: Place) -> Place:
+    """`user.app.model` is the address of a model."""
+    names = place.model.split(".", 2)
+    if len(names) != 3:
+        return place
+    user, app, model = names
+    return replace(place, model=f"https://clarifai.com/{user}/{app}/models/{model}")
+
+
+def datarobot(_: Deployment, place: Place) -> Place:
+    """Put the LLM gateway's path behind a bare host; addresses of single deployments stay."""
+    if "/deployments/" in place.base:
+        return replace(place, paths={"chat": "/chat/completions"})
+    base = place.base.removesuffix("/chat/completions").removesuffix("/api/v2").removesuffix("/api/v2/genai/llmgw")
+    return replace(place, base=base, paths={"chat": "/api/v2/genai/llmgw/chat/completions/"})
+
+
+def baseten(_: Deployment, place: Place) -> Place:
+    """Dedicated models, told by their id of eight letters, have a host each."""
+    if place.own or not _BASETEN_MODEL.fullmatch(place.model):
+        return place
+    return replace(place, base=f"https://model-{place.model}.api.baseten.co/environments/production/sync/v1")
+
+
+def fireworks(_: Deployment, place: Place) -> Place:
+    """Short names stand for Fireworks' own account."""
+    if "/" in place.model or "#" in place.model or "*" in place.model:
+        return place
+    kind = "routers" if _FAST_ROUTERS.fullmatch(place.model) else "models"
+    return replace(place, model=f"accounts/fireworks/{kind}/{place.model}")
+
+
+def gradient(deployment: Deployment, place: Place) -> Place:
+    """Go to the agent when one is set."""
+    agent = deployment.environ.get("GRADIENT_AI_AGENT_ENDPOINT")
+    if place.own or not agent:
+        return place
+    return replace(place, base=agent.rstrip("/") + "/api/v1")
+
+
+def huggingface(_: Deployment, place: Place) -> Place:
+    """`<provider>/<org>/<model>` is `<org>/<model>:<provider>` for the router.
+
+    https://huggingface.co/docs/inference-providers/index#provider-selection
+    """
+    names = place.model.split("/")
+    if place.own or len(names) != 3:
+        return place
+    return replace(place, model=f"{names[1]}/{names[2]}:{names[0]}")
+
+
+def cloudflare(_: Deployment, place: Place) -> Place:
+    """Addresses of the old run API mean the OpenAI form."""
+    at = place.base.find("/ai/run")
+    return place if at < 0 else replace(place, base=place.base[:at] + "/ai/v1")
+
+
+def databricks(_: Deployment, place: Place) -> Place:
+    """Names of three parts are in the Unity Catalog and are served by the workspace's AI gateway."""
+    parts = urlsplit(place.base)
+    base = place.base if parts.path else place.base + "/serving-endpoints"
+    if place.model.count(".") >= 2:
+        base = f"{parts.scheme}://{parts.netloc}/ai-gateway/mlflow/v1"
+    return replace(place, base=base)
+
+
+def snowflake(deployment: Deployment, place: Place) -> Place:
+    """Say the kind of token in a header; programmatic access tokens are marked by `pat/`."""
+    key = deployment.api_key or deployment.environ.get("SNOWFLAKE_JWT") or ""
+    token = key.removeprefix("pat/")
+    kind = "PROGRAMMATIC_ACCESS_TOKEN" if token != key else "KEYPAIR_JWT"
+    mine = (("authorization", f"Bearer {token}"), ("x-snowflake-authorization-token-type", kind))
+    return replace(place, headers=(*place.headers, *mine)) if key else place
+
+
+def ragflow(deployment: Deployment, place: Place) -> Place:
+    """`chat/<id>/<model>` and `agent/<id>/<model>` name an assistant or an agent."""
+    names = place.model.split("/", 2)
+    kinds = {"chat": "chats_openai", "agent": "agents_openai"}
+    if len(names) != 3 or names[0] not in kinds:
+        raise ConfigurationError(
+            f"{deployment.label()}: write the model as ragflow/chat/<id>/<model> or ragflow/agent/<id>/<model>"
+        )
+    path = f"/api/v1/{kinds[names[0]]}/{quote(names[1], safe='')}/chat/completions"
+    return replace(place, model=names[2], paths={"chat": path})
+
+
+PLACES: Mapping[str, Mover] = {
+    "clarifai": clarifai,
+    "datarobot": datarobot,
+    "baseten": baseten,
+    "fireworks": fireworks,
+    "gradient": gradient,
+    "huggingface": huggingface,
+    "cloudflare": cloudflare,
+    "databricks": databricks,
+    "snowflake": snowflake,
+    "ragflow": ragflow,
+}

@@ -1,0 +1,49 @@
+"""The one way in: a deployment's params become an `Upstream`, whatever its provider is."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from tianji.errors import ConfigurationError
+from tianji.providers import azure, mock, names, openai, openai_compatible, table
+from tianji.providers.deployment import Deployment, read, text
+from tianji.providers.upstream import Upstream
+
+Builder = Callable[[Deployment], Upstream]
+
+BUILDERS: Mapping[str, Builder] = MappingProxyType(
+    {name: module.build for module in (openai, azure, mock) for name in module.NAMES}
+)
+
+
+def build(params: Mapping[str, object], environ: Mapping[str, str], *, drop_params: bool) -> Upstream:
+    """Compile one deployment.
+
+    `params` are its litellm_params (tianji_params) as a plain mapping, `environ` the variables that may hold keys and
+    addresses, `drop_params` the global setting, which the deployment's own beats. A model with `*` gives an upstream
+    for no model in particular: put what the star stands for into `model` and build again, since rules and addresses
+    depend on the name.
+
+    Raises ConfigurationError saying what to do: unknown provider, no address, a value of the wrong type, a provider
+    that is not served. A missing key is no error; it is in `key_missing`.
+    """
+    model = text(params, "model", environ)
+    if model is None:
+        raise ConfigurationError("a deployment needs a model: set it to provider/model")
+    proxy = params.get("use_litellm_proxy") is True or environ.get("USE_LITELLM_PROXY", "").lower() == "true"
+    name = names.parse(
+        model,
+        provider=text(params, "custom_llm_provider", environ),
+        api_base=text(params, "api_base", environ) or text(params, "base_url", environ),
+        proxy=proxy,
+    )
+    deployment = read(params, environ, name, drop_params=drop_params)
+    builder = BUILDERS.get(name[0])
+    if builder is not None:
+        return builder(deployment)
+    row = table.rows().get(name[0])
+    if row is None:
+        raise ConfigurationError(
+            f"{deployment.label()}: {name[0]} ({table.unserved()[name[0]]}) is not served yet by this release; "
+            "remove the entry, or reach the model through an OpenAI-compatible provider"
+        )
+    return openai_compatible.build(row, deployment)

@@ -1,0 +1,96 @@
+"""The table of providers that speak OpenAI's wire form: its schema and its files, one row a provider.
+
+`hosted.yaml` and `self_hosted.yaml` hold those with rules of their own, `registry.yaml` those that need no more than
+an address and a key, `unserved.yaml` the names of providers whose own wire form this release does not speak.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+from tianji.providers.upstream import Operation
+from tianji.providers.value_steps import Limit
+
+
+class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """What models whose name matches one of the shell patterns in `match` lack beyond their provider's row."""
+
+    match: tuple[str, ...]
+    lacks: frozenset[str] = frozenset()
+    steps: tuple[str, ...] = ()
+
+
+class Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider.
+
+    base: address, may hold `{env:NAME|NAME=default}`; null when the caller has to give one
+    key, base_env: variables in the order they are read; null stands for <NAME>_API_KEY and <NAME>_API_BASE
+    keyless: works without a key
+    takes, lacks: the OpenAI-named parameters it takes alone, or does not take; neither means all pass
+    drops: names that are never sent; rename: its own names; limits: numbers that are clamped
+    append: put behind an address from the caller that does not end with it
+    headers: name to template, left out when a variable of it is not set; sets: defaults of its own
+    steps: names of `openai_compatible.STEPS`; place: name of one of `openai_compatible.PLACES`
+    """
+
+    name: str
+    base: str | None = None
+    key: tuple[str, ...] | None = None
+    base_env: tuple[str, ...] | None = None
+    keyless: bool = False
+    offers: tuple[Operation, ...] = ("chat",)
+    takes: frozenset[str] | None = None
+    lacks: frozenset[str] = frozenset()
+    drops: frozenset[str] = frozenset()
+    rename: Mapping[str, str] = {}
+    limits: Mapping[str, Limit] = {}
+    append: str = ""
+    headers: Mapping[str, str] = {}
+    sets: Mapping[str, object] = {}
+    steps: tuple[str, ...] = ()
+    models: tuple[ModelRule, ...] = ()
+    place: str | None = None
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The variables that may hold the key."""
+        return self._default("API_KEY") if self.key is None else self.key
+
+    @property
+    def base_variables(self) -> tuple[str, ...]:
+        """The variables that may hold the address."""
+        return self._default("API_BASE") if self.base_env is None else self.base_env
+
+    def _default(self, suffix: str) -> tuple[str, ...]:
+        return (f"{self.name.upper().replace('-', '_')}_{suffix}",)
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    providers: list[Row]
+    x_shared: object = None
+
+
+@cache
+def rows() -> Mapping[str, Row]:
+    """Return every row by its provider's name; the files are read once in a process."""
+    found: dict[str, Row] = {}
+    for file in ("hosted.yaml", "self_hosted.yaml", "registry.yaml"):
+        for row in msgspec.yaml.decode(_read(file), type=_Table).providers:
+            if row.name in found:
+                raise ValueError(f"{file}: provider {row.name} has two rows")
+            found[row.name] = row
+    return MappingProxyType(found)
+
+
+@cache
+def unserved() -> Mapping[str, str]:
+    """Return the names of known providers without a row and what they are."""
+    return MappingProxyType(msgspec.yaml.decode(_read("unserved.yaml"), type=dict[str, str]))
+
+
+def _read(file: str) -> bytes:
+    return files("tianji.providers").joinpath(file).read_bytes()

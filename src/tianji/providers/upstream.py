@@ -1,0 +1,78 @@
+"""What a deployment compiles to: where a request goes, with which headers, and how its body changes, all as data."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Operation = Literal["chat", "completions", "embeddings", "moderations"]
+Body = dict[str, object]
+
+PATHS: Mapping[str, str] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+    "moderations": "/moderations",
+}
+
+
+class Condition(Struct, frozen=True):
+    """`name` is sent only beside `other`.
+
+    With `value` the raw JSON of `other` must be exactly that; without, it must be there and neither null nor an
+    empty list. A `name` that does not meet its condition is removed.
+    """
+
+    name: str
+    other: str
+    value: bytes | None = None
+
+
+class Shaping(Struct, frozen=True):
+    """How a client's body becomes the upstream's, in this order. `shaping.apply` is the same rule in plain Python.
+
+    1. `refuse`, without the names in `drop`: a name whose value is null is removed instead.
+    2. `drop`: always removed. No name is in `drop` and also in `defaults`.
+    3. `conditions`, on what is left.
+    4. `rename`: when the client sent the new name too, its value stays and the old member is removed.
+    5. `defaults`: appended for every name that is not there now.
+    6. `adapt`: when a name in `adapt_on` is there (judge the names the client sent, after `rename`: defaults are
+       adapted already), or `"*"` is in `adapt_on`, or every needle of one group in `adapt_bytes` is in the raw body.
+       May raise `UnsupportedParams` for a value.
+    7. `override`: set, whatever is there. Then `model` is set to the upstream's name.
+    """
+
+    rename: tuple[tuple[str, str], ...]
+    drop: frozenset[str]
+    refuse: frozenset[str]
+    defaults: tuple[tuple[str, bytes], ...]
+    override: tuple[tuple[str, bytes], ...]
+    adapt_on: frozenset[str]
+    adapt: Callable[[Body], Body] | None
+    adapt_bytes: tuple[tuple[bytes, ...], ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+class Upstream(Struct, frozen=True):
+    """One deployment's upstream.
+
+    `base_url` has no trailing slash and no query. `headers` are lower-case and free of CR, LF and NUL; they hold the
+    credentials, so this object is never logged whole. A request goes to `base_url + paths[operation]`, with `?query`
+    when there is one; an operation that is absent in `paths` is not offered. `key_missing` says which variables to
+    set when the provider needs a key and none was found; such an upstream would be refused at every call.
+    `secrets` are the credentials alone, for scrubbing them from what the upstream says.
+    """
+
+    provider: str
+    model: str
+    base_url: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    query: str
+    paths: Mapping[str, str]
+    shaping: Shaping
+    key_missing: str | None
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Say what it is without its credentials."""
+        return f"Upstream({self.provider}/{self.model} at {self.base_url})"

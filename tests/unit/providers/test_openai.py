@@ -1,0 +1,183 @@
+"""OpenAI's own hosts: addresses, credentials, and the rules of its model families."""
+
+import pytest
+
+from tianji.errors import ConfigurationError, UnsupportedParams
+from tianji.providers import Upstream, build
+from tianji.providers.shaping import apply
+
+Body = dict[str, object]
+IMAGE: Body = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
+
+
+def upstream(model: str, *, drop_params: bool = False, **params: object) -> Upstream:
+    return build({"model": model, "api_key": "sk-1", **params}, {}, drop_params=drop_params)
+
+
+def shaped(model: str, body: Body, *, drop_params: bool = False, **params: object) -> Body:
+    return apply(upstream(model, drop_params=drop_params, **params).shaping, body, label=model)
+
+
+def test_address_and_credentials() -> None:
+    found = upstream("openai/gpt-4o", organization="org-1", api_key="os.environ/K2")
+    assert found.base_url == "https://api.openai.com/v1"
+    assert set(found.paths) == {"chat", "completions", "embeddings", "moderations"}
+    found = build(
+        {"model": "gpt-4o", "api_key": "os.environ/K2", "organization": "org-1"}, {"K2": "two"}, drop_params=False
+    )
+    assert dict(found.headers) == {b"authorization": b"Bearer two", b"openai-organization": b"org-1"}
+    found = build({"model": "gpt-4o"}, {"OPENAI_API_KEY": "e", "OPENAI_ORGANIZATION": "o"}, drop_params=False)
+    assert dict(found.headers) == {b"authorization": b"Bearer e", b"openai-organization": b"o"}
+    found = build({"model": "gpt-4o"}, {"OPENAI_API_BASE": "http://b/v1"}, drop_params=False)
+    assert (found.base_url, found.headers, found.key_missing) == ("http://b/v1", (), None)
+    assert "OPENAI_API_KEY" in (build({"model": "gpt-4o"}, {}, drop_params=False).key_missing or "")
+    assert set(upstream("text-completion-openai/gpt-3.5-turbo-instruct").paths) == {"completions"}
+
+
+def test_a_list_of_organizations_has_to_be_split() -> None:
+    assert (b"openai-organization", b"a") in upstream("openai/m", organization=["a"]).headers
+    with pytest.raises(ConfigurationError, match="split"):
+        upstream("openai/m", organization=["a", "b"])
+
+
+def test_a_plain_model_takes_everything_and_keeps_the_unknown() -> None:
+    body: Body = {
+        "model": "x",
+        "messages": [{"role": "user", "content": [IMAGE], "vendor": 1}],
+        "temperature": 0.3,
+        "n": 3,
+        "logprobs": True,
+        "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
+        "tool_choice": "auto",
+        "max_tokens": 5,
+        "service_tier": "flex",
+        "brand_new_field": {"a": [1]},
+    }
+    shaping = upstream("openai/gpt-4o").shaping
+    assert apply(shaping, body, label="m") == body
+    assert not shaping.refuse
+    assert not shaping.rename
+    assert not {"messages", "tools", "*"} & shaping.adapt_on  # such bodies go through as bytes
+
+
+def test_control_fields_stay_here() -> None:
+    body: Body = {"messages": [], "tags": ["a"], "fallbacks": [], "litellm_metadata": {}, "api_key": "k", "timeout": 1}
+    assert shaped("openai/gpt-4o", body) == {"messages": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({"metadata": {"a": "b"}}, False),
+        ({"metadata": {"a": "b"}, "store": False}, False),
+        ({"metadata": {"a": "b"}, "store": "true"}, False),
+        ({"metadata": {"a": "b"}, "store": True}, True),
+    ],
+)
+def test_metadata_goes_out_only_to_be_stored(body: Body, sent: bool) -> None:
+    assert ("metadata" in shaped("openai/gpt-4o", body)) is sent
+    assert ("metadata" in shaped("azure/gpt-4o", body, api_base="https://r.openai.azure.com")) is sent
+    assert "metadata" not in shaped("groq/m", body)
+
+
+@pytest.mark.parametrize("tools", [{}, {"tools": None}, {"tools": []}])
+def test_tool_choice_needs_tools(tools: Body) -> None:
+    assert "tool_choice" not in shaped("openai/gpt-4o", {"tool_choice": "auto", **tools})
+
+
+def test_stop_is_cut_for_the_host_alone() -> None:
+    stop = ["1", "2", "3", "4", "5"]
+    assert shaped("openai/gpt-4o", {"stop": stop}) == {"stop": stop[:4]}
+    assert shaped("openai/gpt-4o", {"stop": "one"}) == {"stop": "one"}
+    assert shaped("openai/m", {"stop": stop}, api_base="http://own/v1") == {"stop": stop}
+
+
+def test_cache_control_goes_for_the_host_alone() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    body: Body = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "a", **mark}], **mark}],
+        "tools": [{"type": "function", "function": {"name": "f", **mark}, **mark}],
+    }
+    assert "cache_control" not in str(shaped("openai/gpt-4o", body))
+    assert "cache_control" not in str(shaped("openai/gpt-4o", body, api_base="https://eu.api.openai.com/v1"))
+    assert shaped("openai/m", body, api_base="http://own/v1") == body
+    assert (b'"cache_control"',) in upstream("openai/gpt-4o").shaping.adapt_bytes
+
+
+def test_images_of_tool_messages_move_behind_their_run() -> None:
+    first, second = {**IMAGE, "n": 1}, {**IMAGE, "n": 2}
+    text = {"type": "text", "text": "t"}
+    body: Body = {
+        "messages": [
+            {"role": "tool", "tool_call_id": "a", "content": [text, first]},
+            {"role": "tool", "tool_call_id": "b", "content": [second]},
+            {"role": "assistant", "content": "x"},
+            {"role": "user", "content": [IMAGE]},
+        ]
+    }
+    assert shaped("openai/gpt-4o", body)["messages"] == [
+        {"role": "tool", "tool_call_id": "a", "content": [text]},
+        {"role": "tool", "tool_call_id": "b", "content": "The image is in the next message."},
+        {"role": "user", "content": [first, second]},
+        {"role": "assistant", "content": "x"},
+        {"role": "user", "content": [IMAGE]},
+    ]
+
+
+@pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini-2025-04-16", "ft:o4-mini:org", "gpt-5", "gpt-5.2-codex"])
+def test_reasoning_models_rename_the_limit(model: str) -> None:
+    assert shaped(f"openai/{model}", {"max_tokens": 5}) == {"max_completion_tokens": 5}
+    assert shaped(f"openai/{model}", {"max_tokens": 5, "max_completion_tokens": 7}) == {"max_completion_tokens": 7}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5-chat-latest", "gpt-50", "o1x", "omni-moderation-latest", "gpt-4.1"])
+def test_other_models_do_not(model: str) -> None:
+    body: Body = {"max_tokens": 5, "temperature": 0.2, "stop": ["a"], "presence_penalty": 1}
+    assert shaped(f"openai/{model}", body) == body
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "bad"),
+    [
+        ("o3", {"top_p": 0.5, "logprobs": True, "n": 2}, ["logprobs", "top_p"]),
+        ("o1-mini", {"parallel_tool_calls": True}, ["parallel_tool_calls"]),
+        ("gpt-5", {"stop": ["a"], "logit_bias": {}}, ["logit_bias", "stop"]),
+        ("o3", {"temperature": 0.5}, ["temperature"]),
+        ("gpt-5", {"temperature": 0.5}, ["temperature"]),
+        ("gpt-5-mini", {"top_p": 0.5}, ["top_p"]),
+        ("gpt-5.1", {"top_p": 0.5, "reasoning_effort": "low"}, ["top_p"]),
+        ("gpt-5.1-codex", {"temperature": 0.5}, ["temperature"]),
+    ],
+)
+def test_unsupported_params(model: str, body: Body, bad: list[str]) -> None:
+    with pytest.raises(UnsupportedParams) as caught:
+        shaped(f"openai/{model}", body)
+    assert caught.value.status == 400
+    assert all(repr(name) in caught.value.message for name in bad)
+    assert model in caught.value.message
+    assert "drop_params" in caught.value.message
+    kept = {name: value for name, value in body.items() if name not in bad}
+    assert shaped(f"openai/{model}", body, drop_params=True) == kept
+    assert shaped(f"openai/{model}", body, allowed_openai_params=bad) == body
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("o3", {"temperature": 1, "parallel_tool_calls": True}),
+        ("gpt-5", {"temperature": 1.0, "reasoning_effort": "high", "verbosity": "low"}),
+        ("gpt-5", {"temperature": 0.5, "top_p": 0.5, "reasoning_effort": "none"}),
+        ("gpt-5.1", {"temperature": 0.5, "logprobs": True}),
+    ],
+)
+def test_what_reasoning_models_do_take(model: str, body: Body) -> None:
+    assert shaped(f"openai/{model}", body) == body
+
+
+def test_null_counts_as_absent() -> None:
+    assert shaped("openai/gpt-5", {"stop": None, "temperature": None}) == {"temperature": None}
+
+
+def test_base_model_tells_the_family() -> None:
+    found = shaped("azure/prod", {"max_tokens": 1}, api_base="https://r.openai.azure.com", base_model="azure/gpt-5")
+    assert found == {"max_completion_tokens": 1}
