@@ -1,0 +1,1 @@
+"""What clients speak, decoded and encoded; one module a dialect, no sockets."""

@@ -1,0 +1,124 @@
+"""OpenAI's dialect: its operations, their paths and required members, the list of models, hidden usage.
+
+https://platform.openai.com/docs/api-reference
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from tianji.errors import InvalidRequest
+from tianji.providers.upstream import Operation
+
+CREATED = 1677610602  # seconds; clients of LiteLLM have always read this one
+OWNER = "openai"
+DONE = b"data: [DONE]\n\n"
+_NULL = ord("n")  # a member that is null counts as absent
+USAGE_OPTIONS = b'{"include_usage":true}'
+
+
+class Member(Struct, frozen=True):
+    """A body member: the bytes its raw JSON value may begin with, and what that means in words."""
+
+    name: str
+    starts: bytes
+    expected: str
+    required: bool = True
+
+
+class Dialect(Struct, frozen=True):
+    """One operation: where clients ask for it and what its body must hold.
+
+    In a path `{model}` stands for one or more segments and is used only when the body names no model.
+    """
+
+    operation: Operation
+    paths: tuple[str, ...]
+    members: tuple[Member, ...]
+    streams: bool
+
+
+def _paths(name: str) -> tuple[str, ...]:
+    return f"/v1/{name}", f"/{name}", f"/engines/{{model}}/{name}", f"/openai/deployments/{{model}}/{name}"
+
+
+_MODEL = Member("model", b'"', "a string")
+_ANY_MODEL = Member("model", b'"', "a string", required=False)
+_MESSAGES = Member("messages", b"[", "an array of messages")
+_PROMPT = Member("prompt", b'"[', "a string or an array")
+_INPUT = Member("input", b'"[', "a string or an array")
+_STREAM = Member("stream", b"tfn", "a boolean", required=False)
+
+OPERATIONS: Mapping[Operation, Dialect] = {
+    "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), streams=True),
+    "completions": Dialect("completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), streams=True),
+    "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False),
+    "moderations": Dialect("moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False),
+}
+MODEL_PATHS = ("/v1/models", "/models")
+ONE_MODEL_PATHS = ("/v1/models/{model}", "/models/{model}")
+
+
+def missing_member(member: str) -> InvalidRequest:
+    """Make the error for a required member that is not there."""
+    return InvalidRequest(
+        f"Missing required parameter: '{member}'. Add it to the JSON body.",
+        param=member,
+        code="missing_required_parameter",
+    )
+
+
+def wrong_type(member: Member) -> InvalidRequest:
+    """Make the error for a member whose value begins like another type's."""
+    return InvalidRequest(
+        f"Invalid type for '{member.name}': expected {member.expected}.", param=member.name, code="invalid_type"
+    )
+
+
+def check_members(dialect: Dialect, first_bytes: Mapping[str, int], *, model_in_path: bool) -> None:
+    """Check a body by the first byte of each top-level value. Raises InvalidRequest for the first fault."""
+    for member in dialect.members:
+        first = first_bytes.get(member.name)
+        if first is None or (first == _NULL and _NULL not in member.starts):
+            if member.required and not (member.name == "model" and model_in_path):
+                raise missing_member(member.name)
+        elif first not in member.starts:
+            raise wrong_type(member)
+
+
+def stream_options(raw: bytes | None, *, always: bool | None) -> tuple[bytes | None, bool]:
+    """Decide over usage in a streamed answer: (value to put in place of the client's, hide the usage chunk).
+
+    `raw` is the client's `stream_options`, None when absent; the first of the pair is None when it stays as it is.
+    `always` is general_settings.always_include_stream_usage: null asks for usage and hides it from a client that did
+    not, true gives it to every client, false asks for nothing. A value that is no object goes through unchanged, so
+    that the upstream refuses it.
+    """
+    if always is False:
+        return None, False
+    if raw is None or raw == b"null":
+        return USAGE_OPTIONS, always is not True
+    try:
+        options = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return None, False
+    if bytes(options.get("include_usage", b"")) == b"true":
+        return None, False
+    return msgspec.json.encode({**options, "include_usage": True}), always is not True
+
+
+def model_entry(name: str, details: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Return one entry of the list of models; `details` may hold mode, max_input_tokens and max_output_tokens."""
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": OWNER, **(details or {})}
+
+
+def model_body(name: str, details: Mapping[str, object] | None = None) -> bytes:
+    """Encode the answer of GET /v1/models/{model}."""
+    return msgspec.json.encode(model_entry(name, details))
+
+
+def models_body(names: Iterable[str], details: Mapping[str, Mapping[str, object]] | None = None) -> bytes:
+    """Encode the answer of GET /v1/models."""
+    known = details or {}
+    return msgspec.json.encode({"data": [model_entry(name, known.get(name)) for name in names], "object": "list"})
