@@ -1,0 +1,136 @@
+"""One client request and its answer: the only thing an edge and the pipeline share.
+
+An edge subclasses Exchange and implements `send_head`, `send_body` and `send_abort`; it calls `lost`, `filled` and
+`drained` when it hears from its socket. Whoever answers calls `respond`, or `start`, `write`..., `finish`; who answers
+over time attaches a Producer and is told when the client leaves, cannot keep up, or can again.
+
+Whoever calls a producer or a handler holds it in a local variable: hearing of an end, it may drop every other
+reference to itself, and a compiled method does not keep its own object alive.
+
+States: nothing sent -> started -> finished. A call that does not fit the state raises RuntimeError, except that after
+the client has gone, or after `abort`, everything that sends is ignored: the answer has no reader.
+"""
+
+
+cdef class Producer:
+    """Base of what writes an answer over time. All three calls are made on the loop's thread."""
+
+    cdef int client_gone(self) except -1:
+        return 0
+
+    cdef int client_full(self) except -1:
+        return 0
+
+    cdef int client_ready(self) except -1:
+        return 0
+
+
+cdef class Exchange:
+    """A request and its answer. Not thread-safe: it belongs to its loop."""
+
+    cpdef bytes header(self, bytes name):
+        """The first value of the header `name` (lower case), or None."""
+        cdef tuple pair
+        for pair in self.headers:
+            if pair[0] == name:
+                return <bytes>pair[1]
+        return None
+
+    cpdef int attach(self, Producer producer) except -1:
+        """Let `producer` hear of the client. A client that has already gone is reported at once."""
+        self.producer = producer
+        if self.gone and producer is not None:
+            producer.client_gone()
+        return 0
+
+    cpdef int respond(self, int status, list headers, bytes body) except -1:
+        """Answer with a whole body. `headers`: list of (lower-case name, value) without content-length."""
+        if self.finished or self.gone:
+            return 0
+        if self.status:
+            raise RuntimeError("the answer has already been started")
+        self.status = status
+        self.sent = len(body)
+        self.finished = True
+        headers.append((b"content-length", b"%d" % len(body)))
+        self.send_head(status, headers)
+        self.send_body(body, True)
+        self.producer = None
+        return 0
+
+    cpdef int start(self, int status, list headers) except -1:
+        """Begin an answer whose body follows in pieces."""
+        if self.finished or self.gone:
+            return 0
+        if self.status:
+            raise RuntimeError("the answer has already been started")
+        self.status = status
+        self.send_head(status, headers)
+        return 0
+
+    cpdef int write(self, bytes chunk) except -1:
+        """Hand on a piece of the body, in order. It is accepted even when `full`; the producer should pause."""
+        if self.finished or self.gone or not chunk:
+            return 0
+        if not self.status:
+            raise RuntimeError("write before start")
+        self.sent += len(chunk)
+        self.send_body(chunk, False)
+        return 0
+
+    cpdef int finish(self) except -1:
+        """End an answer that was begun with `start`."""
+        if self.finished or self.gone:
+            return 0
+        if not self.status:
+            raise RuntimeError("finish before start")
+        self.finished = True
+        self.send_body(b"", True)
+        self.producer = None
+        return 0
+
+    cpdef int abort(self) except -1:
+        """Cut the answer off so that the client notices: its connection closes without a proper end."""
+        if self.finished or self.gone:
+            return 0
+        self.finished = True
+        self.producer = None
+        self.send_abort()
+        return 0
+
+    cdef int lost(self) except -1:
+        cdef Producer producer = self.producer
+        if self.finished or self.gone:
+            return 0
+        self.gone = True
+        self.producer = None
+        if producer is not None:
+            producer.client_gone()
+        return 0
+
+    cdef int filled(self) except -1:
+        cdef Producer producer = self.producer
+        if self.full:
+            return 0
+        self.full = True
+        if producer is not None:
+            producer.client_full()
+        return 0
+
+    cdef int drained(self) except -1:
+        cdef Producer producer = self.producer
+        if not self.full:
+            return 0
+        self.full = False
+        if producer is not None and not self.gone:
+            producer.client_ready()
+        return 0
+
+    cdef int send_head(self, int status, list headers) except -1:
+        raise RuntimeError("an edge must implement send_head")
+
+    cdef int send_body(self, bytes chunk, bint last) except -1:
+        raise RuntimeError("an edge must implement send_body")
+
+    cdef int send_abort(self) except -1:
+        raise RuntimeError("an edge must implement send_abort")

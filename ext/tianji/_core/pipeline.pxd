@@ -1,0 +1,24 @@
+"""What the requests of a worker share, and what a family of routes asks of an upstream."""
+
+from tianji._core.pool cimport Pool
+from tianji._core.router cimport Table
+
+
+cdef class Operation:
+    cdef readonly str name            # key of Deployment.plans
+    cdef readonly tuple members       # tuple[(name, bytes that its value may begin with, required), ...]
+    cdef readonly object complain     # (first bytes by name, model_in_path): raises the error for a body that fails
+    cdef readonly str default_model   # when the request names none; or None
+    cdef readonly bint streams        # `stream: true` means something
+
+
+cdef class Pipeline:
+    cdef public Table table           # swapped by a reload; a request keeps the one it began with
+    cdef readonly Pool pool
+    cdef object failures              # see Failures in forward.pyi
+    cdef object steering
+    cdef object canned
+    cdef bytes call_prefix            # of the ids of calls, this worker's own
+    cdef long long calls
+
+    cdef bytes new_call_id(self)

@@ -1,0 +1,65 @@
+"""The deployment table as the hot path reads it: plans, deployments, groups."""
+
+from tianji._core.http1 cimport Timeouts
+from tianji._core.origin cimport Origin
+from tianji._core.stats cimport DeploymentStats
+
+
+cdef enum Field:  # what a plan does with a member of the client's body; bits of Plan.fields
+    DROP = 1        # taken out
+    REFUSE = 2      # the upstream cannot take it: an error
+    RENAME = 4      # sent under another name
+    ADAPT = 8       # its presence sends the body through Plan.adapt
+
+
+cdef class Plan:
+    cdef readonly Origin origin
+    cdef readonly str path            # request target, for logs and errors
+    cdef readonly bytes head          # request line and fixed headers, up to and with b"content-length: "
+    cdef readonly bytes model         # JSON text of the upstream's model name; None: what the pattern captured
+    cdef readonly dict fields         # dict[bytes, int]: member name -> Field bits
+    cdef readonly dict renames        # dict[bytes, bytes]
+    cdef readonly tuple conditions    # tuple[(name, other, JSON text or None), ...]: `name` goes only beside `other`
+    cdef readonly tuple defaults      # tuple[tuple[bytes, bytes], ...]: name, JSON text; added when absent
+    cdef readonly tuple overrides     # the same; set always
+    cdef readonly object adapt        # Callable[[dict], dict] or None
+    cdef readonly bint adapt_always
+    cdef readonly tuple needles       # tuple[tuple[bytes, ...], ...]: adapt when all of one group are in the body
+    cdef readonly object shaping      # what `fields` and its kin were compiled from
+    cdef readonly bint asks_usage     # a stream is asked for its usage
+    cdef readonly bint streams        # unless the client says otherwise
+    cdef readonly Timeouts timeouts
+    cdef readonly Timeouts stream_timeouts
+    cdef readonly str canned          # text of a mock_response; None: the upstream is called
+
+
+cdef class Deployment:
+    cdef readonly str id
+    cdef readonly str group           # the model group it serves
+    cdef readonly str provider
+    cdef readonly str model           # the upstream's name for the model
+    cdef readonly str api_base        # without query or credentials
+    cdef public double weight         # share of its group's traffic; set once, when the group is made
+    cdef readonly dict plans          # dict[str, Plan] by operation
+    cdef readonly tuple secrets       # credential strings that must never be shown
+    cdef readonly str unready         # why it cannot be called (a missing key), or None
+    cdef readonly list answer_headers  # what every answer of this deployment says of it
+    cdef readonly DeploymentStats stats
+
+
+cdef class Group:
+    cdef readonly str name
+    cdef readonly list deployments
+    cpdef Deployment choose(self, str operation, list tried=*)
+
+
+cdef class Table:
+    cdef readonly dict groups         # dict[str, Group]: every name that needs no search
+    cdef readonly object resolve      # Callable[[str], tuple[Group, captured]]: aliases, patterns; raises UnknownModel
+    cdef readonly frozenset watched   # member names that steer the gateway, or that a client may not send
+    cdef readonly str default_model   # takes every request whatever its model says; or None
+    cdef readonly bint shows_usage    # every stream ends with its usage chunk, asked for or not
+    cdef readonly bint compat         # x-litellm-* twins beside x-tianji-*
+    cdef readonly bint trusts_clients  # they may send addresses and credentials of upstreams
+    cdef readonly bint forwards_client_headers  # x-* and anthropic-beta* go upstream
+    cdef readonly long long max_answer   # bytes of an answer that is held whole

@@ -1,0 +1,143 @@
+"""From a client's body to the upstream's: byte edits by a plan.
+
+What a plan does not name is copied byte for byte, unknown members included. Only a plan with `adapt` may have the
+body decoded and encoded again, and only when a member that needs it is there.
+"""
+
+import cython
+import msgspec
+
+from tianji._core.router cimport Field, Plan
+from tianji._core.spans cimport ObjectSpans
+from tianji._core.splice cimport Splice
+
+from tianji.errors import UnsupportedParams
+
+cdef object DECODE = msgspec.json.Decoder().decode
+cdef object ENCODE = msgspec.json.Encoder().encode
+cdef object RAW = msgspec.Raw
+cdef bytes USAGE_ON = b'{"include_usage":true}'
+
+
+@cython.final
+cdef class Shaped:
+    """A body ready for the upstream."""
+
+
+cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed):
+    """Apply `plan` to the body behind `spans`. `model`: the upstream's name as JSON text.
+
+    The order is that of `providers.upstream.Shaping`. Raises UnsupportedParams when the upstream cannot take a member.
+    """
+    cdef Shaped shaped = Shaped.__new__(Shaped)
+    cdef Splice splice = Splice(spans)
+    cdef bint adapts = apply_fields(plan, spans, splice) or plan.adapt_always or holds_needles(plan, spans.source)
+    cdef bytes raw
+    if plan.conditions:
+        apply_conditions(plan, spans, splice)
+    for name, raw in plan.defaults:
+        splice.default(name, raw)
+    if streamed and plan.asks_usage:
+        raw = usage_options(spans)
+        if raw is not None:
+            splice.set(b"stream_options", raw)
+            shaped.hides_usage = True
+    if adapts and plan.adapt is not None:
+        shaped.body = adapted(plan, splice.build(), model)
+        return shaped
+    for name, raw in plan.overrides:
+        splice.set(name, raw)
+    splice.set(b"model", model)
+    shaped.body = splice.build()
+    return shaped
+
+
+cdef bytes adapted(Plan plan, bytes body, bytes model):
+    """The slow path: decode, let the provider's rules work on the members, encode."""
+    cdef dict members = plan.adapt(DECODE(body))
+    for name, raw in plan.overrides:
+        members[(<bytes>name).decode()] = RAW(raw)
+    members["model"] = RAW(model)
+    return ENCODE(members)
+
+
+cdef bint holds_needles(Plan plan, bytes body) except -1:
+    cdef tuple group
+    for group in plan.needles:
+        for needle in group:
+            if needle not in body:
+                break
+        else:
+            return True
+    return False
+
+
+cdef int apply_conditions(Plan plan, ObjectSpans spans, Splice splice) except -1:
+    """Take out what goes upstream only beside another member that is not there, or not as it must be."""
+    cdef Py_ssize_t i
+    for name, other, value in plan.conditions:
+        if spans.find(name) < 0:
+            continue
+        i = spans.find(other)
+        if i >= 0 and value is None and spans.kind(i) != c"0" and spans.raw(i).strip(b"[] \t\r\n"):
+            continue
+        if i >= 0 and value is not None and spans.raw(i) == value:
+            continue
+        splice.remove(name)
+    return 0
+
+
+cdef bint apply_fields(Plan plan, ObjectSpans spans, Splice splice) except -1:
+    """Drop, rename and refuse members; True when one of them needs `plan.adapt`."""
+    cdef Py_ssize_t i
+    cdef int bits
+    cdef bint adapts = False
+    cdef list refused = None
+    cdef bytes name, other
+    for i in range(spans.count()):
+        name = spans.name(i)
+        found = plan.fields.get(name)
+        if found is None:
+            continue
+        bits = found
+        if bits & Field.DROP:
+            splice.remove(name)
+        elif bits & Field.REFUSE:
+            if spans.kind(i) == c"0":
+                splice.remove(name)
+            else:
+                refused = refused or []
+                refused.append(name.decode())
+        elif bits & Field.RENAME:
+            other = plan.renames[name]
+            if spans.find(other) >= 0:
+                splice.remove(name)
+            else:
+                splice.rename(name, other)
+        adapts = adapts or bits & Field.ADAPT
+    if refused:
+        raise UnsupportedParams(
+            f"this model cannot take: {', '.join(refused)}. Leave them out, or set drop_params: true to have them "
+            "dropped",
+            param=refused[0],
+        )
+    return adapts
+
+
+cdef bytes usage_options(ObjectSpans spans):
+    """The stream_options to send so that the stream ends with its usage; None when the client asks for it itself."""
+    cdef Py_ssize_t i = spans.find(b"stream_options")
+    cdef ObjectSpans options
+    cdef Py_ssize_t asked
+    cdef Splice splice
+    if i < 0 or spans.kind(i) == c"0":
+        return USAGE_ON
+    if spans.kind(i) != c"o":
+        return None  # nonsense goes on as it is, and the upstream says so
+    options = ObjectSpans.scan(spans.raw(i))
+    asked = options.find(b"include_usage")
+    if asked >= 0 and options.kind(asked) == c"t":
+        return None
+    splice = Splice(options)
+    splice.set(b"include_usage", b"true")
+    return splice.build()

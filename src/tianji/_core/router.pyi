@@ -1,0 +1,151 @@
+from collections.abc import Callable
+from typing import Any, TypeAlias, final
+
+from tianji._core.http1 import Timeouts
+from tianji._core.origin import Origin
+from tianji._core.stats import DeploymentStats
+
+_Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+def seed_dice(seed: int) -> None: ...
+
+@final
+class Plan:
+    def __init__(
+        self,
+        *,
+        origin: Origin,
+        path: str,
+        head: bytes,
+        model: bytes | None,
+        fields: dict[bytes, int],
+        renames: dict[bytes, bytes],
+        conditions: tuple[tuple[bytes, bytes, bytes | None], ...],
+        defaults: _Pairs,
+        overrides: _Pairs,
+        adapt: Callable[[dict[str, object]], dict[str, object]] | None,
+        adapt_always: bool,
+        needles: tuple[tuple[bytes, ...], ...],
+        shaping: Any,
+        asks_usage: bool,
+        timeouts: Timeouts,
+        stream_timeouts: Timeouts,
+        canned: str | None,
+    ) -> None: ...
+    @property
+    def origin(self) -> Origin: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def model(self) -> bytes | None: ...
+    @property
+    def fields(self) -> dict[bytes, int]: ...
+    @property
+    def renames(self) -> dict[bytes, bytes]: ...
+    @property
+    def conditions(self) -> tuple[tuple[bytes, bytes, bytes | None], ...]: ...
+    @property
+    def defaults(self) -> _Pairs: ...
+    @property
+    def overrides(self) -> _Pairs: ...
+    @property
+    def adapt(self) -> Callable[[dict[str, object]], dict[str, object]] | None: ...
+    @property
+    def adapt_always(self) -> bool: ...
+    @property
+    def needles(self) -> tuple[tuple[bytes, ...], ...]: ...
+    @property
+    def shaping(self) -> Any: ...
+    @property
+    def asks_usage(self) -> bool: ...
+    @property
+    def streams(self) -> bool: ...
+    @property
+    def timeouts(self) -> Timeouts: ...
+    @property
+    def stream_timeouts(self) -> Timeouts: ...
+    @property
+    def canned(self) -> str | None: ...
+
+@final
+class Deployment:
+    weight: float
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - the gateway's word for it everywhere
+        group: str,
+        provider: str,
+        model: str,
+        api_base: str,
+        plans: dict[str, Plan],
+        secrets: tuple[str, ...],
+        unready: str | None,
+        answer_headers: list[tuple[bytes, bytes]],
+        stats: DeploymentStats,
+    ) -> None: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def api_base(self) -> str: ...
+    @property
+    def plans(self) -> dict[str, Plan]: ...
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+    @property
+    def unready(self) -> str | None: ...
+    @property
+    def answer_headers(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def stats(self) -> DeploymentStats: ...
+
+@final
+class Group:
+    def __init__(self, name: str, deployments: list[Deployment]) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def deployments(self) -> list[Deployment]: ...
+    def choose(self, operation: str, tried: list[Deployment] | None = None) -> Deployment | None: ...
+
+@final
+class Table:
+    def __init__(
+        self,
+        *,
+        groups: dict[str, Group],
+        resolve: Callable[[str], tuple[Group, Any]],
+        watched: frozenset[bytes],
+        default_model: str | None,
+        shows_usage: bool,
+        compat: bool,
+        trusts_clients: bool,
+        forwards_client_headers: bool,
+        max_answer: int,
+    ) -> None: ...
+    @property
+    def groups(self) -> dict[str, Group]: ...
+    @property
+    def resolve(self) -> Callable[[str], tuple[Group, Any]]: ...
+    @property
+    def watched(self) -> frozenset[bytes]: ...
+    @property
+    def default_model(self) -> str | None: ...
+    @property
+    def shows_usage(self) -> bool: ...
+    @property
+    def compat(self) -> bool: ...
+    @property
+    def trusts_clients(self) -> bool: ...
+    @property
+    def forwards_client_headers(self) -> bool: ...
+    @property
+    def max_answer(self) -> int: ...

@@ -1,0 +1,35 @@
+"""Errors on the request path, as clients get them."""
+
+import msgspec
+
+from tianji._core.router import Deployment
+from tianji.errors import Overloaded, TianjiError, UpstreamRefused
+from tianji.protocol.openai_errors import error_body, error_event, refused, refused_in_band
+
+
+class Failures:
+    """What the compiled path asks when something goes wrong. Stateless; one per worker."""
+
+    def body(self, error: TianjiError) -> bytes:
+        """Return the JSON text of the error object."""
+        return error_body(error)
+
+    def event(self, error: TianjiError) -> bytes:
+        """Return the server-sent event that ends a broken stream."""
+        return error_event(error)
+
+    def unready(self, deployment: Deployment) -> TianjiError:
+        """Return the error of a deployment that cannot be called as it is configured."""
+        return Overloaded(f"model {deployment.group} cannot be called: {deployment.unready}", retry_after=60)
+
+    def refused(self, status: int, body: bytes, deployment: Deployment) -> UpstreamRefused:
+        """Map an error answer of the upstream; its text never shows the deployment's credentials."""
+        return refused(status, body, provider=deployment.provider, model=deployment.model, secrets=deployment.secrets)
+
+    def in_band(self, payload: bytes, deployment: Deployment) -> UpstreamRefused:
+        """Map an error that came as an event inside a stream. `payload`: the event's JSON text."""
+        try:
+            event = msgspec.json.decode(payload, type=dict[str, object])
+        except (msgspec.DecodeError, RecursionError):
+            event = {"error": payload.decode("utf-8", "replace")}
+        return refused_in_band(event, provider=deployment.provider, model=deployment.model, secrets=deployment.secrets)

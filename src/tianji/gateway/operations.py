@@ -1,0 +1,35 @@
+"""The routes of the data plane: which operation each path stands for, and the handler behind it."""
+
+import functools
+from collections.abc import Iterator
+from typing import Final
+
+from tianji._core.forward import Endpoint
+from tianji._core.pipeline import Operation, Pipeline
+from tianji.dialects.openai import OPERATIONS, Dialect, check_members
+
+MODERATION_MODEL: Final = "omni-moderation-latest"  # OpenAI's own default, for requests that name none
+
+
+def operation_of(dialect: Dialect, default_model: str | None) -> Operation:
+    """Return what the compiled path has to know of an operation."""
+    members = tuple((member.name.encode(), member.starts, member.required) for member in dialect.members)
+
+    return Operation(
+        dialect.operation,
+        members=members,
+        complain=functools.partial(_complain, dialect),
+        default_model=default_model,
+        streams=dialect.streams,
+    )
+
+
+def _complain(dialect: Dialect, first_bytes: dict[str, int], model_in_path: bool) -> None:
+    check_members(dialect, first_bytes, model_in_path=model_in_path)
+
+
+def endpoints(pipeline: Pipeline) -> Iterator[tuple[Dialect, Endpoint]]:
+    """Each operation of the dialect with its handler."""
+    for dialect in OPERATIONS.values():
+        default = MODERATION_MODEL if dialect.operation == "moderations" else None
+        yield dialect, Endpoint(pipeline, operation_of(dialect, default))

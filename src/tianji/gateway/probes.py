@@ -1,0 +1,71 @@
+"""Calls to deployments that only ask whether they answer."""
+
+import asyncio
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tianji._core.http1 import Timeouts
+from tianji._core.pool import Pool
+from tianji._core.router import Deployment, Plan
+from tianji.config.schema import ModelEntry
+from tianji.egress.pool import Answer, fetch
+from tianji.errors import TianjiError
+from tianji.gateway.snapshot import Snapshot
+from tianji.protocol.openai_errors import refused
+
+TIMEOUT: Final = 60.0  # seconds, as users of `/health` know it
+AT_ONCE: Final = 16  # deployments asked at the same time
+QUESTIONS: Final[dict[str, tuple[str, dict[str, object]]]] = {  # mode: operation, and the cheapest body for it
+    "chat": ("chat", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}),
+    "completion": ("completions", {"prompt": "hi", "max_tokens": 1}),
+    "embedding": ("embeddings", {"input": "hi"}),
+    "moderation": ("moderations", {"input": "hi"}),
+}
+
+
+class Verdict(NamedTuple):
+    """What a deployment showed; `error` is None for a healthy one."""
+
+    deployment: Deployment
+    error: str | None
+    rate_limits: dict[str, str]
+
+
+async def probe(snapshot: Snapshot, pool: Pool, model: str | None, model_id: str | None) -> list[Verdict]:
+    """Ask every deployment, or those of `model` and with id `model_id`; patterns are left out, they name no model."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    chosen = [
+        (entry, deployment)
+        for name, pairs in snapshot.members.items()
+        for entry, deployment in pairs
+        if "*" not in deployment.model and model in (None, name) and model_id in (None, entry.id)
+    ]
+    return list(await asyncio.gather(*(_ask(entry, deployment, pool, gate) for entry, deployment in chosen)))
+
+
+async def _ask(entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyncio.Semaphore) -> Verdict:
+    operation, body = QUESTIONS.get(entry.info.mode or "chat", QUESTIONS["chat"])
+    plan = deployment.plans.get(operation)
+    if deployment.unready is not None:
+        return Verdict(deployment, deployment.unready, {})
+    if plan is None:
+        return Verdict(deployment, f"it does not offer {operation}", {})
+    if plan.canned is not None:
+        return Verdict(deployment, None, {})
+    try:
+        async with gate:
+            answer = await _call(plan, {**body, "model": deployment.model}, pool)
+    except TianjiError as error:
+        return Verdict(deployment, error.message, {})
+    if answer.status >= 300:
+        said = refused(answer.status, answer.body, provider=deployment.provider, secrets=deployment.secrets)
+        return Verdict(deployment, said.message, {})
+    limits = {n.decode(): v.decode("latin-1") for n, v in answer.headers if n.startswith(b"x-ratelimit-remaining")}
+    return Verdict(deployment, None, limits)
+
+
+async def _call(plan: Plan, body: dict[str, object], pool: Pool) -> Answer:
+    text = msgspec.json.encode(body)
+    request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
+    return await fetch(pool, plan.origin, request, Timeouts(connect=10, total=TIMEOUT))

@@ -1,0 +1,167 @@
+"""One configuration, compiled: what requests read. Immutable; a reload makes another one and swaps it."""
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+from tianji._core.keys import KeyRing
+from tianji._core.router import Deployment, Group, Table
+from tianji._core.shm import SharedCounters
+from tianji.auth.credentials import Credentials
+from tianji.auth.gate import Gate
+from tianji.auth.identity import MASTER
+from tianji.auth.master_key import MasterKey
+from tianji.config.deployments import Accepts
+from tianji.config.loader import Loaded
+from tianji.config.schema import Config, ModelEntry, ModelParams
+from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
+from tianji.errors import ConfigurationError
+from tianji.gateway.plans import Compiler, DefaultTimeouts
+from tianji.gateway.steering import STEERING_MEMBERS
+from tianji.providers import build
+from tianji.providers.names import infer
+from tianji.routing.resolution import Alias, Resolution, Resolver
+
+LOG = logging.getLogger("tianji.gateway")
+MIB: Final = 1024 * 1024
+MAX_BODY: Final = 100 * MIB  # bytes of a request body where the configuration does not say
+MAX_ANSWER: Final = 256 * MIB  # bytes of an answer that is held whole
+# body members that steer the gateway, or that a client may not send unless the operator allows it
+WATCHED: Final = frozenset(name.encode() for name in REJECTED | TEST_FAULTS | NESTED_IN | STEERING_MEMBERS)
+Members = Mapping[str, list[tuple[ModelEntry, Deployment]]]
+
+
+class Snapshot:
+    """The compiled configuration. Everything a request or a management route reads hangs here."""
+
+    def __init__(self, loaded: Loaded, counters: SharedCounters) -> None:
+        config = loaded.config
+        general = config.general_settings
+        self.config = config
+        self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
+        self.authorize = key_ring(general.master_key or None, general.litellm_key_header_name)
+        self.members, self.dropped = compile_members(loaded, counters)
+        self.groups = {name: Group(name, weighted(pairs)) for name, pairs in self.members.items()}
+        self.resolver = make_resolver(config, self.members)
+        self.table = Table(
+            groups=reachable(self.groups, self.members),
+            resolve=self.resolve,
+            watched=WATCHED,
+            default_model=general.completion_model,
+            shows_usage=general.always_include_stream_usage is True,
+            compat=True,
+            trusts_clients=general.allow_client_side_credentials,
+            forwards_client_headers=general.forward_client_headers_to_llm_api,
+            max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
+        )
+
+    def resolve(self, name: str) -> tuple[Group, Resolution]:
+        """(group, how it was found). Raises UnknownModel with the nearest names."""
+        found = self.resolver.resolve(name)
+        if found is None:
+            raise self.resolver.unknown(name)
+        if found.deployment is not None:
+            return self.table.groups[found.deployment], found
+        return self.groups[found.group], found
+
+    def models(self) -> list[str]:
+        """Return the public model names, in the order of the file; patterns are not names."""
+        return self.resolver.listed(lambda _: ())
+
+
+def acceptable(environ: Mapping[str, str]) -> Accepts:
+    """Judge a deployment while the configuration is read: why its provider cannot be served, or None."""
+
+    def judge(params: ModelParams) -> str | None:
+        organization = params.organization
+        one = organization if isinstance(organization, str) or not organization else organization[0]
+        try:  # a list of organizations becomes a deployment each, but only once it is accepted
+            build({**params.written, "organization": one}, environ, drop_params=True)
+        except ConfigurationError as error:
+            return error.message
+        return None
+
+    return judge
+
+
+def key_ring(master_key: str | None, key_header: str | None) -> KeyRing:
+    """Who is let in: the master key quickly, everybody else as the gate says."""
+    known = {} if master_key is None else {hashlib.sha256(master_key.encode()).digest(): MASTER}
+    return KeyRing(known, Gate(Credentials(key_header), MasterKey(master_key)), key_header)
+
+
+def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, list[str]]:
+    """(deployments by model name, what was left out and why).
+
+    A deployment that cannot be compiled is left out, the log says so, and the others serve.
+    """
+    config = loaded.config
+    router = config.router_settings
+    request_timeout = config.litellm_settings.request_timeout
+    compiler = Compiler(
+        counters,
+        DefaultTimeouts(
+            timeout=router.timeout if router.timeout is not None else request_timeout,
+            stream_timeout=router.stream_timeout,
+        ),
+        compat=True,
+        asks_usage=config.general_settings.always_include_stream_usage is not False,
+    )
+    members: dict[str, list[tuple[ModelEntry, Deployment]]] = defaultdict(list)
+    dropped: list[str] = []
+    for entry in config.model_list:
+        try:
+            upstream = build(
+                entry.params.written, loaded.environment, drop_params=config.litellm_settings.drop_params is True
+            )
+            members[entry.model_name].append((entry, compiler.deployment(entry, upstream)))
+        except ConfigurationError as error:
+            dropped.append(f"{entry.place}: model {entry.model_name} is left out: {error.message}")
+            LOG.error("%s", dropped[-1])
+    return dict(members), dropped
+
+
+def weighted(pairs: list[tuple[ModelEntry, Deployment]]) -> list[Deployment]:
+    """Give each deployment of a group its share: the first of weight, rpm, tpm that any has; absent counts 0."""
+    for field in ("weight", "rpm", "tpm"):
+        shares = [getattr(entry.params, field) or 0 for entry, _ in pairs]
+        if max(shares) > 0:
+            for (_, deployment), share in zip(pairs, shares, strict=True):
+                deployment.weight = float(share)
+            break
+    return [deployment for _, deployment in pairs]
+
+
+def reachable(groups: Mapping[str, Group], members: Members) -> dict[str, Group]:
+    """Return what a request may name without a search: groups without a pattern in their name, and deployment ids."""
+    found = {name: group for name, group in groups.items() if "*" not in name}
+    for name, pairs in members.items():
+        for entry, deployment in pairs:
+            if "*" not in name:
+                found.setdefault(entry.id, Group(name, [deployment]))
+    return found
+
+
+def make_resolver(config: Config, members: Members) -> Resolver:
+    """Build the search behind names that are not in the table: aliases, patterns, upstream names."""
+    pairs = [(name, entry, deployment) for name, found in members.items() for entry, deployment in found]
+    return Resolver(
+        members,
+        aliases_of(config),
+        deployments={entry.id: name for name, entry, _ in reversed(pairs)},
+        upstreams={entry.params.model: name for name, entry, _ in reversed(pairs)},
+        infer=infer,
+    )
+
+
+def aliases_of(config: Config) -> dict[str, Alias]:
+    """Both kinds of alias; `model_group_alias` wins where a name stands in both."""
+    found = {name: Alias(str(target), hidden=True) for name, target in config.litellm_settings.model_alias_map.items()}
+    for name, target in config.router_settings.model_group_alias.items():
+        if isinstance(target, str):
+            found[name] = Alias(target)
+        else:
+            found[name] = Alias(str(target.get("model", "")), hidden=target.get("hidden") is True)
+    return found

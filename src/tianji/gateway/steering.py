@@ -1,0 +1,219 @@
+"""What a single request may ask of the gateway itself: timeouts, headers for the upstream, a key of its own.
+
+Only requests that carry such a word come here; all others never leave the compiled path.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.http1 import Timeouts
+from tianji._core.router import Plan, Table
+from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
+from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON
+from tianji.gateway.plans import loosened
+
+# body members that change how this request is handled; the plan takes them out of what goes upstream
+STEERING_MEMBERS: Final = frozenset(
+    {
+        "timeout",
+        "request_timeout",
+        "stream_timeout",
+        "extra_headers",
+        "api_key",
+        "drop_params",
+        "additional_drop_params",
+        "allowed_openai_params",
+    }
+)
+LONGEST_TIMEOUT: Final = 86_400.0
+# written by the gateway itself or meaningful on one hop only, so nobody may set them (RFC 9110 section 7.6.1)
+UNSETTABLE: Final = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"keep-alive",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"upgrade",
+        b"expect",
+        b"content-type",
+        b"accept-encoding",
+    }
+)
+TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Steering:
+    """The wishes of one request, checked."""
+
+    __slots__ = ("_additional", "_allowed", "_api_key", "_drop_params", "_headers", "_stream_timeout", "_timeout")
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None,
+        stream_timeout: float | None,
+        headers: tuple[Header, ...],
+        api_key: bytes | None,
+        drop_params: bool,
+        additional: tuple[str, ...],
+        allowed: tuple[str, ...],
+    ) -> None:
+        self._timeout = timeout
+        self._stream_timeout = stream_timeout
+        self._headers = headers
+        self._api_key = api_key
+        self._drop_params = drop_params
+        self._additional = additional
+        self._allowed = allowed
+
+    def plan(self, planned: Plan) -> Plan:
+        """Return the plan, with this request's own word on unsupported parameters."""
+        if not (self._drop_params or self._additional or self._allowed):
+            return planned
+        return loosened(planned, drop_params=self._drop_params, additional=self._additional, allowed=self._allowed)
+
+    def timeouts(self, planned: Timeouts, streamed: bool) -> Timeouts:
+        """Return the planned timeouts with this request's own in their place, seconds."""
+        wish = self._stream_timeout if streamed and self._stream_timeout is not None else self._timeout
+        if wish is None:
+            return planned
+        if streamed:
+            return Timeouts(connect=planned.connect, first_byte=wish, between_chunks=wish, total=planned.total)
+        return Timeouts(connect=planned.connect, first_byte=0, between_chunks=0, total=wish)
+
+    def head(self, planned: bytes) -> bytes:
+        """Return the planned request head with this request's key and headers; it still ends in `content-length: `.
+
+        A header that the plan has stays as it is: one line beside another would leave the choice to the upstream, and
+        what an operator sets (a tenant, a key) is not a client's to change.
+        """
+        if self._api_key is not None:
+            planned = with_key(planned, self._api_key)
+        if self._headers:
+            head, _, _ = planned.rpartition(b"content-length: ")
+            taken = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")}
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in self._headers if pair[0] not in taken)
+            planned = head + lines + b"content-length: "
+        return planned
+
+
+def with_key(head: bytes, key: bytes) -> bytes:
+    """Return the same request head with another credential in its authorization or api-key line."""
+    lines = head.split(b"\r\n")
+    for index, line in enumerate(lines):
+        name = line.partition(b":")[0]
+        if name == b"authorization":
+            lines[index] = b"authorization: Bearer " + key
+        elif name == b"api-key":
+            lines[index] = b"api-key: " + key
+    return b"\r\n".join(lines)
+
+
+def read_steering(exchange: Exchange, table: Table) -> Steering:
+    """Read and check what `exchange` asks of the gateway.
+
+    Raises AuthenticationFailed for members that only an operator may set, InvalidRequest for unusable values.
+    """
+    try:
+        raw = _members.decode(exchange.body)
+    except msgspec.DecodeError as error:
+        raise MalformedJSON(str(error)) from None
+    watched: Mapping[str, object] = {
+        name: msgspec.json.decode(value)
+        for name, value in raw.items()
+        if name.encode() in table.watched or name in NESTED_IN or "cost" in name
+    }
+    check_body(watched, any_credentials=table.trusts_clients)
+    check_test_faults(watched)
+    headers = dict(exchange.headers)
+    timeout = _seconds("timeout", watched.get("timeout", watched.get("request_timeout")))
+    stream_timeout = _seconds("stream_timeout", watched.get("stream_timeout"))
+    return Steering(
+        timeout=_header_seconds(headers, b"timeout", timeout),
+        stream_timeout=_header_seconds(headers, b"stream-timeout", stream_timeout),
+        headers=(*_extra_headers(watched.get("extra_headers")), *_forwarded(exchange.headers, table)),
+        api_key=_api_key(watched.get("api_key")),
+        drop_params=watched.get("drop_params") in (True, "true", "True"),
+        additional=_names("additional_drop_params", watched.get("additional_drop_params")),
+        allowed=_names("allowed_openai_params", watched.get("allowed_openai_params")),
+    )
+
+
+def _seconds(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise InvalidRequest(f"`{name}` must be a number of seconds between 0 and {LONGEST_TIMEOUT:.0f}", param=name)
+    return seconds
+
+
+def _names(member: str, value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise InvalidRequest(f"`{member}` must be a list of names", param=member)
+    return tuple(value)
+
+
+def _header_seconds(headers: Mapping[bytes, bytes], name: bytes, otherwise: float | None) -> float | None:
+    for prefix in (b"x-tianji-", b"x-litellm-"):
+        value = headers.get(prefix + name)
+        if value is not None:
+            return _seconds((prefix + name).decode(), value.decode("latin-1"))
+    return otherwise
+
+
+def _extra_headers(value: object) -> Iterable[Header]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise InvalidRequest("`extra_headers` must be an object of strings", param="extra_headers")
+    return tuple(_header(name, text) for name, text in value.items())
+
+
+def _header(name: str, value: object) -> Header:
+    field = name.lower().encode("latin-1", "replace")
+    if not field or not TOKEN.issuperset(field):
+        raise InvalidRequest(f"`extra_headers`: {name!r} is not a header name", param="extra_headers")
+    if field in UNSETTABLE or field == b"authorization":
+        raise InvalidRequest(f"`extra_headers`: {name} is set by the gateway itself", param="extra_headers")
+    text = str(value).encode("latin-1", "replace")
+    if any(byte in text for byte in b"\r\n\0"):
+        raise InvalidRequest(f"`extra_headers`: the value of {name} has a line break or NUL", param="extra_headers")
+    return field, text
+
+
+def _forwarded(headers: Iterable[Header], table: Table) -> Iterable[Header]:
+    """Client headers that go upstream when `forward_client_headers_to_llm_api` is on: x-* and anthropic-beta*."""
+    if not table.forwards_client_headers:
+        return ()
+    return tuple((name, value) for name, value in headers if _travels(name))
+
+
+def _travels(name: bytes) -> bool:
+    if name.startswith(b"anthropic-beta"):
+        return True
+    own = (b"x-stainless", b"x-litellm", b"x-tianji", b"x-api-key", b"x-goog-api-key", b"x-forwarded", b"x-real-ip")
+    return name.startswith(b"x-") and not name.startswith(own)
+
+
+def _api_key(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        raise AuthenticationFailed("`api_key` in the body is not usable as a key")
+    return value.encode()

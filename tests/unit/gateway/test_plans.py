@@ -1,0 +1,119 @@
+"""From configured deployments to the bytes that reach them."""
+
+from pathlib import Path
+
+import pytest
+
+from tianji._core.shm import SharedCounters
+from tianji.config.loader import load
+from tianji.errors import ConfigurationError, UnknownModel
+from tianji.gateway.plans import DefaultTimeouts, Origins, head_bytes, timeouts_of
+from tianji.gateway.snapshot import Snapshot, acceptable
+
+KEYS = {"OPENAI_API_KEY": "sk-one", "GROQ_API_KEY": "sk-two"}
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path):
+    """Compile a configuration text."""
+
+    def compile_text(text: str) -> Snapshot:
+        file = tmp_path / "config.yaml"
+        file.write_text(text)
+        return Snapshot(load(file, KEYS, directory=tmp_path, accepts=acceptable(KEYS)), SharedCounters(1024))
+
+    return compile_text
+
+
+def entries(*params: str) -> str:
+    return "model_list:\n" + "".join(f"  - {{model_name: m, litellm_params: {{model: openai/x{p}}}}}\n" for p in params)
+
+
+def test_the_head_lacks_only_the_length() -> None:
+    head = head_bytes("/v1/chat?a=b", "h:8", [(b"authorization", b"Bearer k"), (b"user-agent", b"mine")])
+    lines = head.split(b"\r\n")
+    assert lines[:3] == [b"POST /v1/chat?a=b HTTP/1.1", b"host: h:8", b"user-agent: mine"]
+    assert b"authorization: Bearer k" in lines
+    assert lines[-1] == b"content-length: "
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "header", "prefix"),
+    [
+        ("http://h", "h", 80, "h", ""),
+        ("http://h:8080/v1/", "h", 8080, "h:8080", "/v1"),
+        ("https://h/a/b", "h", 443, "h", "/a/b"),
+        ("http://[::1]:9/v1", "::1", 9, "[::1]:9", "/v1"),
+        ("https://b\u00fccher.test", "xn--bcher-kva.test", 443, "xn--bcher-kva.test", ""),
+    ],
+)
+def test_addresses(url, host, port, header, prefix) -> None:
+    origin, shown, path = Origins().of(url, None)
+    assert (origin.host, origin.port, shown, path) == (host, port, header, prefix)
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h/v1", "http://", ""])
+def test_what_is_no_address_is_refused(url) -> None:
+    with pytest.raises(ConfigurationError, match="is not an http"):
+        Origins().of(url, None)
+
+
+@pytest.mark.parametrize(
+    ("params", "defaults", "plain", "stream"),
+    [
+        ("", DefaultTimeouts(None, None), 6000, 6000),
+        (", timeout: 5", DefaultTimeouts(60, 9), 5, 9),
+        (", timeout: 5, stream_timeout: 2", DefaultTimeouts(60, 9), 5, 2),
+        ("", DefaultTimeouts(60, None), 60, 60),
+    ],
+)
+def test_the_nearest_timeout_wins(snapshot, params, defaults, plain, stream) -> None:
+    entry = snapshot(entries(params)).config.model_list[0]
+    whole, streamed = timeouts_of(entry, defaults)
+    assert (whole.total, whole.between_chunks) == (plain, 0)
+    assert (streamed.first_byte, streamed.between_chunks, streamed.total) == (stream, stream, 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "weights"),
+    [
+        (("", ""), [1, 1]),
+        ((", weight: 3", ""), [3, 0]),
+        ((", rpm: 900", ", rpm: 10"), [900, 10]),
+        ((", tpm: 5", ", rpm: 10"), [0, 10]),
+        ((", weight: 0", ", weight: 0"), [1, 1]),
+    ],
+)
+def test_shares_come_from_the_first_measure_that_any_has(snapshot, params, weights) -> None:
+    assert [d.weight for d in snapshot(entries(*params)).groups["m"].deployments] == weights
+
+
+def test_names_find_their_groups(snapshot) -> None:
+    compiled = snapshot(
+        """
+model_list:
+  - {model_name: gpt, litellm_params: {model: openai/gpt-4o}, model_info: {id: one}}
+  - {model_name: "groq/*", litellm_params: {model: "groq/*"}}
+  - {model_name: lost, litellm_params: {model: nosuchprovider/x}}
+router_settings:
+  model_group_alias: {old: gpt, hidden: {model: gpt, hidden: true}}
+"""
+    )
+    assert compiled.models() == ["gpt", "old"]
+    assert compiled.table.groups["one"].deployments == compiled.groups["gpt"].deployments
+    assert compiled.resolve("hidden")[0] is compiled.groups["gpt"]
+    group, found = compiled.resolve("groq/llama")
+    assert (group.name, found.upstream_model(group.deployments[0].model)) == ("groq/*", "llama")
+    with pytest.raises(UnknownModel, match="Did you mean 'gpt'"):
+        compiled.resolve("gtp")
+
+
+def test_a_deployment_without_its_key_says_which_to_set(snapshot) -> None:
+    compiled = snapshot("model_list:\n  - {model_name: m, litellm_params: {model: mistral/large}}\n")
+    assert "MISTRAL_API_KEY" in compiled.groups["m"].deployments[0].unready
+
+
+def test_a_deployment_may_stream_by_default(snapshot) -> None:
+    plans = snapshot(entries(", stream: true")).groups["m"].deployments[0].plans
+    assert plans["chat"].streams
+    assert not snapshot(entries("")).groups["m"].deployments[0].plans["chat"].streams
