@@ -1,0 +1,79 @@
+"""Where in a request the key is, and in which form.
+
+The first place that is present wins, even when what stands there is of no use: a client that sends a wrong key in one
+header must not be let in by another. The order is the one that clients of LiteLLM's proxy rely on.
+"""
+
+from urllib.parse import parse_qsl
+
+from tianji._core.exchange import Exchange
+
+UNUSABLE = b""  # something was sent, but not in a form that can hold a key
+
+_ORDER = (
+    b"x-litellm-api-key",
+    b"x-tianji-api-key",
+    b"authorization",
+    b"api-key",  # Azure
+    b"x-api-key",  # Anthropic
+    b"x-goog-api-key",  # Google
+    b"ocp-apim-subscription-key",  # Azure API Management
+)
+_AUTHORIZATION = _ORDER.index(b"authorization")
+_NOWHERE = len(_ORDER)
+_AWS_SCHEME = b"AWS4-HMAC-SHA256"
+
+
+class Credentials:
+    """Finds the key. `key_header`: the one named in the settings, which overrides all others when it is present."""
+
+    def __init__(self, key_header: str | None = None) -> None:
+        self._ranks = {name: rank for rank, name in enumerate(_ORDER)}
+        self._override = key_header.lower().encode("ascii") if key_header else None
+        if self._override is not None:
+            self._ranks[self._override] = -1
+
+    def find(self, exchange: Exchange) -> bytes | None:
+        """Return the key, UNUSABLE for one in a wrong form, None when there is none."""
+        ranks = self._ranks
+        best = _NOWHERE
+        found = UNUSABLE
+        for name, value in exchange.headers:
+            rank = ranks.get(name)
+            if rank is not None and rank < best:
+                best = rank
+                found = value
+        if best == _AUTHORIZATION:
+            return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else _other_scheme(found)
+        if best == _NOWHERE:
+            return _from_query(exchange)
+        if best < 0:
+            return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else UNUSABLE
+        return found[7:].strip() if best < _AUTHORIZATION and found.startswith(b"Bearer ") else found.strip()
+
+
+def _other_scheme(value: bytes) -> bytes:
+    if value.startswith(b"Basic "):
+        return value[6:].strip()
+    if value.startswith(_AWS_SCHEME):
+        return _from_signature(value)
+    return UNUSABLE
+
+
+def _from_signature(value: bytes) -> bytes:
+    """AWS clients carry the key as access key id: `Credential=<key>/date/region/service/aws4_request`."""
+    _, marker, rest = value.partition(b"Credential=")
+    if not marker:
+        return UNUSABLE
+    credential = rest.split(b",", 1)[0].removeprefix(b"Bearer ")
+    return credential.split(b"/", 1)[0].strip()
+
+
+def _from_query(exchange: Exchange) -> bytes | None:
+    """Google's clients may send `?key=`; it counts on their paths only, because query strings end up in logs."""
+    if "eneratecontent" not in exchange.path.lower() or b"key=" not in exchange.query:
+        return None
+    for name, value in parse_qsl(exchange.query, keep_blank_values=True):
+        if name == b"key":
+            return value
+    return None

@@ -1,0 +1,102 @@
+from types import SimpleNamespace
+
+import pytest
+
+from tianji.auth.access import Access, require
+from tianji.auth.credentials import UNUSABLE, Credentials
+from tianji.auth.gate import Gate
+from tianji.auth.identity import ANYONE, MASTER, Identity, Role
+from tianji.auth.master_key import MasterKey
+from tianji.errors import AuthenticationFailed, PermissionDenied
+
+
+def match(access):
+    return SimpleNamespace(route=SimpleNamespace(access=access))
+
+
+def request(key):
+    headers = [] if key is None else [(b"authorization", b"Bearer " + key)]
+    return SimpleNamespace(headers=headers, method="POST", path="/x", query=b"")
+
+
+def test_the_master_key_passes_and_every_other_is_refused():
+    keys = MasterKey("sk-right-and-long")
+    assert keys.authenticate(b"sk-right-and-long") is MASTER
+    for wrong, text in [
+        (None, "no API key"),
+        (UNUSABLE, "malformed"),
+        (b"right", "start with"),
+        (b"sk-x", "not known"),
+    ]:
+        with pytest.raises(AuthenticationFailed, match=text) as caught:
+            keys.authenticate(wrong)
+        assert caught.value.status == 401
+        assert "right-and-long" not in caught.value.message
+
+
+def test_an_unknown_key_has_the_type_that_clients_look_for():
+    with pytest.raises(AuthenticationFailed) as caught:
+        MasterKey("sk-right").authenticate(b"sk-wrong")
+    assert (caught.value.wire_type, caught.value.param) == ("token_not_found_in_db", "key")
+
+
+def test_without_a_master_key_everybody_is_a_plain_user():
+    gate = Gate(Credentials(), MasterKey(None))
+    assert gate(request(None), match(Access.KEY)) is ANYONE
+    with pytest.raises(AuthenticationFailed):
+        gate(request(b"sk-any"), match(Access.ADMIN))
+
+
+def test_an_empty_master_key_is_no_key():
+    with pytest.raises(ValueError, match="empty"):
+        MasterKey("")
+
+
+def test_a_fault_while_checking_is_401():
+    class Broken:
+        def authenticate(self, credential):
+            raise ZeroDivisionError("secret")
+
+    with pytest.raises(AuthenticationFailed) as caught:
+        Gate(Credentials(), Broken())(request(b"sk-a"), match(Access.KEY))
+    assert "secret" not in caught.value.message
+
+
+def test_an_identity_cannot_be_empty():
+    for user, key in (("", "k"), ("u", "")):
+        with pytest.raises(ValueError, match="needs"):
+            Identity(role=Role.INTERNAL_USER, user_id=user, key=key)
+
+
+ROLES = {
+    "master": MASTER,
+    **{role.value: Identity(role=role, user_id="u", key="k") for role in Role},
+    "none": Identity(role=None, user_id="u", key="k"),
+}
+ALL = set(ROLES)
+PASSES = {  # access: who may read, who may write
+    Access.KEY: (ALL, ALL),
+    Access.INFO: (ALL, ALL),
+    Access.SELF: (ALL, ALL),
+    Access.USER: (
+        {"master", "proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"},
+        {"master", "proxy_admin", "internal_user"},
+    ),
+    Access.ORGANIZATION: (
+        {"master", "proxy_admin", "proxy_admin_viewer", "org_admin"},
+        {"master", "proxy_admin", "org_admin"},
+    ),
+    Access.ADMIN: ({"master", "proxy_admin", "proxy_admin_viewer"}, {"master", "proxy_admin"}),
+    Access.MASTER: ({"master"}, {"master"}),
+}
+
+
+@pytest.mark.parametrize("access", [access for access in Access if access is not Access.OPEN])
+def test_who_may_call_what(access):
+    for method, allowed in zip(("GET", "POST"), PASSES[access], strict=True):
+        for name, identity in ROLES.items():
+            if name in allowed:
+                require(access, identity, method)
+            else:
+                with pytest.raises((AuthenticationFailed, PermissionDenied)):
+                    require(access, identity, method)
