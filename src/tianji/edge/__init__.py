@@ -1,0 +1,1 @@
+"""Bytes from clients become exchanges, and a route decides who answers them."""

@@ -1,0 +1,84 @@
+"""Whole answers in the shapes that clients know: JSON, errors, and the id of a call."""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji.errors import Header, MethodNotAllowed, RouteNotFound, TianjiError
+from tianji.ids import CallIds
+
+JSON: Header = (b"content-type", b"application/json")
+
+_encode = msgspec.json.Encoder().encode
+_valid_call_id = re.compile(rb"[A-Za-z0-9._:/=+-]{1,128}").fullmatch
+_new_call_id = CallIds().new
+
+
+def call_id(exchange: Exchange) -> str:
+    """Return the id of this call: what the client sent if it is well-formed, else a new one."""
+    if exchange.call_id is None:
+        sent = exchange.header(b"x-litellm-call-id") or exchange.header(b"x-tianji-call-id")
+        exchange.call_id = sent.decode() if sent is not None and _valid_call_id(sent) else _new_call_id()
+    return exchange.call_id
+
+
+def call_id_headers(exchange: Exchange, *, compatible: bool) -> list[Header]:
+    """`x-tianji-call-id`, and its `x-litellm-` twin when `compatible`."""
+    value = call_id(exchange).encode()
+    headers = [(b"x-tianji-call-id", value)]
+    if compatible:
+        headers.append((b"x-litellm-call-id", value))
+    return headers
+
+
+def respond_json(exchange: Exchange, value: object, status: int = 200, headers: list[Header] | None = None) -> None:
+    """Answer with `value` as JSON."""
+    exchange.respond(status, [JSON, *(headers or ())], _encode(value))
+
+
+def error_body(error: Exception) -> tuple[int, bytes]:
+    """Status and body for an exception; what is not a TianjiError says nothing of itself.
+
+    Shapes: https://platform.openai.com/docs/guides/error-codes/api-errors; unknown paths and methods as FastAPI.
+    """
+    if isinstance(error, RouteNotFound):
+        return error.status, b'{"detail":"Not Found"}'
+    if isinstance(error, MethodNotAllowed):
+        return error.status, b'{"detail":"Method Not Allowed"}'
+    if isinstance(error, TianjiError):
+        members = {
+            "message": error.message,
+            "type": error.wire_type,
+            "param": error.param,
+            "code": error.code or str(error.status),
+        }
+        return error.status, _encode({"error": members})
+    return 500, b'{"error":{"message":"Internal server error","type":"internal_server_error"}}'
+
+
+Log = Callable[..., None]
+
+
+class ErrorAnswers:
+    """Answers exchanges whose handling failed. `log(message, *args, exc_info=...)` hears of what is our own fault."""
+
+    def __init__(self, log: Log, *, compatible: bool = True) -> None:
+        self._log = log
+        self._compatible = compatible
+
+    def __call__(self, exchange: Exchange, error: Exception) -> None:
+        """Answer `error`; an answer that has begun is cut off instead, so that the client notices."""
+        status, body = error_body(error)
+        if not isinstance(error, TianjiError):
+            self._log("call %s failed", call_id(exchange), exc_info=error)
+        if exchange.finished or exchange.gone:
+            return
+        if exchange.status:
+            exchange.abort()
+            return
+        headers = [JSON, *call_id_headers(exchange, compatible=self._compatible)]
+        if isinstance(error, TianjiError):
+            headers.extend(error.headers)
+        exchange.respond(status, headers, body)

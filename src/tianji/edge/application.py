@@ -1,0 +1,94 @@
+"""What the composition root offers to an edge."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji.edge.control import Control
+from tianji.edge.routes import Match, RouteTable
+
+Message = dict[str, Any]
+WebSocket = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request may cost before anybody looks at it."""
+
+    max_body: int = 64 * 1024 * 1024  # bytes
+    max_head: int = 64 * 1024  # bytes of all header names and values
+    max_target: int = 16 * 1024  # bytes of path and query
+    body_timeout: float = 60.0  # seconds between two pieces of a body
+
+
+class Cors(msgspec.Struct, frozen=True, kw_only=True):
+    """Which web pages may call. `origins` may hold `*`."""
+
+    origins: tuple[str, ...] = ("*",)
+    credentials: bool = False
+
+
+class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an edge is to behave, whatever it is made of."""
+
+    limits: Limits = Limits()
+    cors: Cors = Cors()
+    root_path: str = ""  # prefix taken off every path: SERVER_ROOT_PATH
+    compat_headers: bool = True  # `x-litellm-*` twins
+    strict_transport: bool = False  # send strict-transport-security
+
+
+class Application(Protocol):
+    """One worker's gateway. Made in the worker, on its loop's thread, before the first request."""
+
+    route_table: RouteTable
+    edge_settings: EdgeSettings
+
+    def authorize(self, exchange: Exchange, match: Match) -> object | Awaitable[object]:
+        """Say who calls, before the body is read. Raises AuthenticationFailed or PermissionDenied.
+
+        Returns the identity, or a coroutine of it where a store has to be asked.
+        """
+
+    def closed(self, exchange: Exchange) -> None:
+        """Hear of an exchange whose last byte was handed on, or whose client left: access log, metrics."""
+
+    async def websocket(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Serve an upgraded connection, as ASGI 3 says."""
+
+    async def startup(self) -> None:
+        """Open connections, start periodic jobs."""
+
+    async def reload(self) -> None:
+        """Build a new state from the configuration and swap it in.
+
+        Raises ConfigurationError and keeps the old state when the new configuration cannot be used. Afterwards
+        `route_table` may be another one.
+        """
+
+    async def close(self) -> None:
+        """Close what `startup` opened; no request runs any more."""
+
+
+Factory = Callable[[Control], Application]
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how to serve."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a gateway in a container serves its network
+    port: int = 4000
+    workers: int = 1
+    grace: float = 30.0  # seconds that running requests are given after SIGTERM
+    certificate: Path | None = None
+    private_key: Path | None = None
+    watched: tuple[Path, ...] = ()  # files whose change asks for a reload
+    runtime_threads: int = 1
+    log_level: str = "warning"

@@ -1,0 +1,185 @@
+"""The route table: which path is answered by whom, and who may call it.
+
+A path is split at its slashes first and each part is percent-decoded once, so that an encoded slash never makes a new
+part. Empty parts, dot segments and text that is not UTF-8 match nothing. One trailing slash is tolerated.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import unquote_to_bytes
+
+from tianji._core.exchange import Exchange
+from tianji.auth.access import Access, Tenant
+from tianji.errors import MethodNotAllowed, RouteNotFound
+
+_Row = TypeVar("_Row")
+Handler = Callable[[Exchange, "Match"], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row. `path` may hold `{name}` (one part) and at most one `{name:path}` (one part or more)."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    access: Access
+    tenant: Tenant
+    summary: str
+    tags: tuple[str, ...] = ()
+    always: bool = False  # answered even while the process drains
+    request_schema: Mapping[str, object] | None = None  # JSON Schema of the body
+    response_schema: Mapping[str, object] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)  # parameter: what it means
+
+
+class Match:
+    """A route that fits a request, with the values of its parameters."""
+
+    __slots__ = ("always", "any_key", "handler", "open", "params", "route")
+
+    def __init__(self, route: Route, params: Mapping[str, str]) -> None:
+        self.route = route
+        self.params = params
+        self.handler = route.handler
+        self.open = route.access is Access.OPEN
+        self.any_key = route.access in (Access.KEY, Access.INFO, Access.SELF)
+        self.always = route.always
+
+
+class _Template:
+    """A path with parameters, compiled."""
+
+    __slots__ = ("_greedy", "_names", "_parts", "path", "rank", "routes")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._parts: list[str | None] = []  # None where a parameter stands
+        self._names: list[str] = []
+        self._greedy = -1
+        for number, part in enumerate(path.strip("/").split("/")):
+            if part.startswith("{") and part.endswith("}"):
+                name, _, kind = part[1:-1].partition(":")
+                if kind == "path":
+                    if self._greedy >= 0:
+                        raise ValueError(f"{path}: only one parameter may span several parts")
+                    self._greedy = number
+                elif kind:
+                    raise ValueError(f"{path}: {kind!r} is no kind of parameter; `path` is")
+                self._names.append(name)
+                self._parts.append(None)
+            else:
+                self._parts.append(part)
+        literals = sum(part is not None for part in self._parts)
+        self.rank = (-literals, self._greedy >= 0, -len(self._parts))  # the most specific first
+        self.routes: dict[str, Route] = {}
+
+    def fit(self, parts: list[str]) -> dict[str, str] | None:
+        """Return the parameters' values when `parts` fit, else None."""
+        surplus = len(parts) - len(self._parts)
+        if surplus < 0 or (surplus and self._greedy < 0):
+            return None
+        values: list[str] = []
+        at = 0
+        for number, want in enumerate(self._parts):
+            width = surplus + 1 if number == self._greedy else 1
+            got = parts[at] if width == 1 else "/".join(parts[at : at + width])
+            at += width
+            if want is None:
+                values.append(got)
+            elif want != got:
+                return None
+        return dict(zip(self._names, values, strict=True))
+
+
+class RouteTable:
+    """All routes of a worker. Immutable once built.
+
+    `exact` is what the edge looks up first: raw path -> method -> match, for paths without parameters.
+    Raises ValueError for two rows that answer the same method and path.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self.exact: dict[bytes, dict[str, Match]] = {}
+        templates: dict[str, _Template] = {}
+        for route in self.routes:
+            if not route.path.startswith("/"):
+                raise ValueError(f"{route.path}: a path starts with a slash")
+            if route.access is Access.OPEN and route.tenant is Tenant.CALLER:
+                raise ValueError(f"{route.path}: an open route has no caller whose data it could touch")
+            for method in route.methods:
+                if "{" in route.path:
+                    template = templates.setdefault(route.path, _Template(route.path))
+                    _insert(template.routes, method, route, route)
+                else:
+                    matches = self.exact.setdefault(route.path.encode("ascii"), {})
+                    _insert(matches, method, Match(route, {}), route)
+        for matches in self.exact.values():
+            _answer_head(matches)
+        for template in templates.values():
+            _answer_head(template.routes)
+        self._templates = sorted(templates.values(), key=lambda template: template.rank)
+
+    def match(self, method: str, raw_path: bytes) -> Match:
+        """Find the row for a request. `raw_path`: as sent, without query.
+
+        Raises RouteNotFound (404) and MethodNotAllowed (405, with the methods that are).
+        """
+        parts = _split(raw_path)
+        allowed: set[str] = set()
+        matches = self.exact.get(b"/" + "/".join(parts).encode())
+        if matches is not None and not any("/" in part for part in parts):
+            if method in matches:
+                return matches[method]
+            allowed.update(matches)
+        for template in self._templates:
+            params = template.fit(parts)
+            if params is None:
+                continue
+            if method in template.routes:
+                return Match(template.routes[method], params)
+            allowed.update(template.routes)
+        if allowed:
+            names = tuple(sorted(allowed))
+            raise MethodNotAllowed(f"{method} is not allowed here; use {', '.join(names)}", names)
+        raise _not_found()
+
+
+def _insert(rows: dict[str, _Row], method: str, row: _Row, route: Route) -> None:
+    if method in rows:
+        raise ValueError(f"{method} {route.path}: there are two routes for it")
+    rows[method] = row
+
+
+def _answer_head(rows: dict[str, _Row]) -> None:
+    """RFC 9110 section 9.3.2: HEAD is answered as GET is, and the server leaves the body out."""
+    if "GET" in rows:
+        rows.setdefault("HEAD", rows["GET"])
+
+
+def _split(raw_path: bytes) -> list[str]:
+    """Return the decoded parts of a path. Raises RouteNotFound for one that no route may ever match."""
+    if raw_path == b"/":
+        return []
+    if not raw_path.startswith(b"/"):
+        raise _not_found()
+    raw_parts = raw_path[1:].split(b"/")
+    if raw_parts[-1] == b"" and len(raw_parts) > 1:
+        raw_parts.pop()
+    parts = []
+    for raw in raw_parts:
+        try:
+            part = unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            raise _not_found() from None
+        # an encoded slash stays inside its part, and what it separates is judged like parts
+        if any(piece in ("", ".", "..") for piece in part.split("/")) or not part.isprintable():
+            raise _not_found()
+        parts.append(part)
+    return parts
+
+
+def _not_found() -> RouteNotFound:
+    return RouteNotFound("no such path; GET /routes lists all of them")

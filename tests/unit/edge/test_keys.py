@@ -1,0 +1,82 @@
+"""The quick way in lets in whom the gate would let in, and nobody else."""
+
+import asyncio
+import hashlib
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tianji._core.keys import KeyRing
+from tianji.auth.identity import MASTER, Identity, Role
+
+_spec = importlib.util.spec_from_file_location("edge_fakes", Path(__file__).with_name("fakes.py"))
+fakes = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fakes)
+
+KEY = b"sk-right-0123456789"
+USER = Identity(role=Role.INTERNAL_USER, user_id="u", key="k")
+
+
+class JudgedError(Exception):
+    """The gate was asked."""
+
+
+def gate(_exchange, _match):
+    raise JudgedError
+
+
+def ring(identity=MASTER, key_header=None):
+    return KeyRing({hashlib.sha256(KEY).digest(): identity}, gate, key_header)
+
+
+def match(*, any_key: bool):
+    return SimpleNamespace(any_key=any_key)
+
+
+def ask(exchange, *, identity=MASTER, key_header=None, any_key=True):
+    return ring(identity, key_header)(exchange, match(any_key=any_key))
+
+
+@pytest.fixture
+async def exchange_of():
+    """Exchanges with given headers, as the Granian edge makes them."""
+    loop = asyncio.get_running_loop()
+
+    def make(headers):
+        seen = []
+        edge = fakes.Bench(lambda exchange, _match: seen.append(exchange), loop)
+        edge.request(path="/always", headers=[(b"host", b"t"), *headers])
+        return seen[0]
+
+    return make
+
+
+async def test_the_master_key_opens_everything(exchange_of) -> None:
+    assert ask(exchange_of([(b"authorization", b"Bearer " + KEY)]), any_key=False) is MASTER
+
+
+async def test_another_known_key_opens_what_any_key_opens(exchange_of) -> None:
+    headers = [(b"authorization", b"Bearer " + KEY)]
+    assert ask(exchange_of(headers), identity=USER) is USER
+    with pytest.raises(JudgedError):
+        ask(exchange_of(headers), identity=USER, any_key=False)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"authorization", b"Bearer sk-wrong")],
+        [(b"authorization", b"bearer " + KEY)],
+        [(b"authorization", KEY)],
+        [(b"x-api-key", KEY)],
+        [(b"authorization", b"Bearer " + KEY), (b"x-litellm-api-key", b"sk-other")],
+        [(b"authorization", b"Bearer " + KEY), (b"authorization", b"Bearer " + KEY)],
+        [(b"authorization", b"Bearer " + KEY), (b"x-gateway-key", b"Bearer sk-other")],
+    ],
+)
+async def test_everything_else_is_the_gates_business(exchange_of, headers) -> None:
+    with pytest.raises(JudgedError):
+        ask(exchange_of(headers), key_header="X-Gateway-Key")
