@@ -1,0 +1,83 @@
+"""Which models a caller may use, in OpenAI's list form."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji.auth.access import Access, Tenant
+from tianji.edge.answers import respond_json
+from tianji.edge.routes import Match, Route
+
+_TAGS: Final = ("models",)
+_QUERY: Final[Mapping[str, str]] = {
+    "return_wildcard_routes": "list patterns such as openai/* as well",
+    "include_metadata": "add metadata.fallbacks",
+    "healthy_only": "leave out models without a healthy deployment",
+}
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry. `created` and `owned_by` are the same for all: clients have always got these values."""
+
+    id: str
+    object: str = msgspec.field(default_factory=lambda: "model")  # a factory, so that omit_defaults keeps it
+    created: int = msgspec.field(default_factory=lambda: 1677610602)
+    owned_by: str = msgspec.field(default_factory=lambda: "openai")
+    mode: str | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+
+
+Listing = Callable[[object, Mapping[str, str]], Iterable[Model]]
+
+
+class Models:
+    """The model routes. `listing(caller, query)` gives what the caller may see."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the route table."""
+        rows = []
+        for path in ("/v1/models", "/models"):
+            rows.append(
+                Route(
+                    ("GET",),
+                    path,
+                    self._list,
+                    Access.KEY,
+                    Tenant.CALLER,
+                    "List the models that this key may use.",
+                    _TAGS,
+                    query=_QUERY,
+                )
+            )
+            rows.append(
+                Route(
+                    ("GET",),
+                    path + "/{model_id:path}",
+                    self._one,
+                    Access.INFO,
+                    Tenant.CALLER,
+                    "Describe one model.",
+                    _TAGS,
+                )
+            )
+        return rows
+
+    def _list(self, exchange: Exchange, _match: Match) -> None:
+        query = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
+        respond_json(exchange, {"data": list(self._listing(exchange.identity, query)), "object": "list"})
+
+    def _one(self, exchange: Exchange, match: Match) -> None:
+        wanted = match.params["model_id"]
+        for model in self._listing(exchange.identity, {}):
+            if model.id == wanted:
+                respond_json(exchange, model)
+                return
+        detail = f"Model '{wanted}' does not exist or this key may not use it; GET /v1/models lists those it may"
+        respond_json(exchange, {"detail": detail}, 404)
