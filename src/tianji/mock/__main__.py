@@ -1,0 +1,5 @@
+"""`python -m tianji.mock`."""
+
+from tianji.mock.cli import main
+
+main()

@@ -1,0 +1,107 @@
+"""From a request to its answer: which path speaks which dialect."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from tianji.errors import InvalidRequest, MalformedJSON, MethodNotAllowed, RouteNotFound, TianjiError
+from tianji.mock import chat, messages, responses, vectors
+from tianji.mock.faults import Faults, from_headers, from_model
+from tianji.mock.http import Request
+from tianji.mock.script import Answer
+
+Make = Callable[[bytes, Faults], Answer]
+T = TypeVar("T")
+_IN_PATH = re.compile(r"/(?:deployments|engines)/([^/]+)/")
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"The request does not fit: {error}") from error
+    except msgspec.DecodeError as error:
+        raise MalformedJSON(f"The body is not JSON: {error}") from error
+
+
+# By the path's end, so that any prefix serves: /v1, /openai/v1, /openai/deployments/NAME. The first that fits.
+POST: tuple[tuple[str, Make], ...] = (
+    ("/chat/completions", lambda body, faults: chat.chat(_decode(body, chat.ChatRequest), faults)),
+    ("/completions", lambda body, faults: chat.completion(_decode(body, chat.CompletionRequest), faults)),
+    ("/embeddings", lambda body, _: vectors.embeddings(_decode(body, vectors.EmbeddingRequest))),
+    ("/moderations", lambda body, _: vectors.moderations(_decode(body, vectors.ModerationRequest))),
+    ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
+    ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
+    ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
+)
+
+
+def model_of(request: Request) -> str:
+    """Return the model that a request names, in its path or in its body; empty when it names none."""
+    found = _IN_PATH.search(request.head.path)
+    if found:
+        return found[1]
+    try:
+        return msgspec.json.decode(request.body, type=_Named).model
+    except msgspec.DecodeError:
+        return ""
+
+
+def requested_faults(request: Request, defaults: Faults, rule: Callable[[str], Faults]) -> Faults:
+    """Merge what the sources say; `rule` gives the control rule's faults for a model. Raises InvalidRequest."""
+    model = model_of(request)
+    faults = rule(model).over(from_model(model).over(defaults))
+    return from_headers(request.head.headers).over(faults) if request.head.mocked else faults
+
+
+def answer(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
+    """Answer a request; errors too, in the shape of the path's dialect."""
+    path = request.head.path
+    try:
+        if faults.status is not None and faults.status >= 400:
+            return error_answer(path, faults.status, f"Mock fault: status {faults.status}")
+        return _route(request, faults, models)
+    except TianjiError as error:
+        return error_answer(path, error.status, error.message)
+
+
+def _route(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
+    method, path = request.head.method, request.head.path
+    for end, make in POST:
+        if path.endswith(end):
+            if method != "POST":
+                raise MethodNotAllowed(f"{path} takes POST", ("POST",))
+            return make(request.body, faults)
+    if method not in ("GET", "HEAD"):
+        raise RouteNotFound(f"The mock has no route {method} {path}")
+    if path.endswith("/models"):
+        return vectors.model_list(models)
+    if "/models/" in path:
+        return vectors.model_entry(path.partition("/models/")[2])
+    if path in ("/", "/health"):
+        return Answer(body=b'{"status":"ok"}')
+    raise RouteNotFound(f"The mock has no route {method} {path}")
+
+
+_TYPES: dict[int, tuple[str, str | None]] = {
+    400: ("invalid_request_error", None),
+    401: ("invalid_request_error", "invalid_api_key"),
+    403: ("invalid_request_error", "unsupported_country_region_territory"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("requests", "rate_limit_exceeded"),
+}
+
+
+def error_answer(path: str, status: int, message: str) -> Answer:
+    """Return an error in the shape of the path's dialect."""
+    if "/messages" in path:
+        return Answer(status=status, body=messages.error_body(status, message))
+    kind, code = _TYPES.get(status, ("invalid_request_error" if status < 500 else "server_error", None))
+    error: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
+    return Answer(status=status, body=msgspec.json.encode({"error": error}))
