@@ -1,0 +1,5 @@
+"""`python -m tianji`."""
+
+from tianji.cli import main
+
+main()

@@ -1,0 +1,239 @@
+"""The composition root: the only file that sees all."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tianji._core.exchange import Exchange
+from tianji._core.pipeline import Pipeline
+from tianji._core.pool import Limits as PoolLimits
+from tianji._core.pool import Pool
+from tianji._core.router import seed_dice
+from tianji._core.shm import SharedCounters
+from tianji.auth.access import Access, Tenant
+from tianji.auth.identity import Identity
+from tianji.config import environment
+from tianji.config.loader import Loaded, load
+from tianji.dialects.openai import Dialect
+from tianji.edge.access_log import AccessLog, Format
+from tianji.edge.application import Cors, EdgeSettings, Limits
+from tianji.edge.control import Control
+from tianji.edge.routes import Match, Route, RouteTable
+from tianji.egress.connector import Connector
+from tianji.egress.resolver import Resolver
+from tianji.errors import ConfigurationError
+from tianji.gateway import canned
+from tianji.gateway.failures import Failures
+from tianji.gateway.operations import endpoints
+from tianji.gateway.probes import probe
+from tianji.gateway.snapshot import Snapshot, acceptable
+from tianji.gateway.steering import read_steering
+from tianji.management.health import Health, Probe
+from tianji.management.metrics import Metric, Metrics, Sample
+from tianji.management.models import Model, Models
+from tianji.management.openapi import Documentation
+
+METRICS: Final = (
+    Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
+    Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
+    Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
+    Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
+    Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
+    Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
+    Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
+)
+COUNTERS: Final = 16384  # series, shared by all workers
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Read a configuration for this gateway: deployments that it cannot serve are dropped and reported.
+
+    Raises ConfigurationError with every problem when it cannot be used.
+    """
+    return load(path, environ, accepts=acceptable(environ))
+
+
+def rehearse(loaded: Loaded) -> list[str]:
+    """Compile a configuration without serving it; return what would be left out, one line each."""
+    return Snapshot(loaded, SharedCounters(COUNTERS)).dropped
+
+
+class Factory:
+    """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters."""
+
+    def __init__(self, path: Path, *, environ: Mapping[str, str], access_log: Format | None) -> None:
+        self._path = path
+        self._environ = environ
+        self._access_log = access_log
+        self._counters = SharedCounters(COUNTERS)
+
+    def __call__(self, control: Control) -> "Gateway":
+        """Make the gateway of one worker. Called there, on its loop's thread."""
+        return Gateway(self._path, self._environ, self._access_log, self._counters, control)
+
+
+class Gateway:
+    """One worker: the pipeline, its connections, and the routes in front of them."""
+
+    def __init__(
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        access_log: Format | None,
+        counters: SharedCounters,
+        control: Control,
+    ) -> None:
+        self._path = path
+        self._environ = environ
+        self._counters = counters
+        self._control = control
+        self._access_log_format = access_log
+        self._access_log: AccessLog | None = None
+        seed_dice(int.from_bytes(os.urandom(8), "big"))
+        self.snapshot = self._compile()
+        self._pool = Pool(asyncio.get_event_loop(), PoolLimits(), Connector(Resolver()))
+        self._pipeline = Pipeline(
+            table=self.snapshot.table,
+            pool=self._pool,
+            failures=Failures(),
+            steering=read_steering,
+            canned=canned,
+            call_prefix=secrets.token_hex(8).encode(),
+        )
+        self.edge_settings = edge_settings(self.snapshot, environ)
+        self.route_table = RouteTable(self._routes())
+
+    def _compile(self) -> Snapshot:
+        return Snapshot(read(self._path, self._environ), self._counters)
+
+    def _routes(self) -> Iterator[Route]:
+        for dialect, endpoint in endpoints(self._pipeline):
+            for path in dialect.paths:
+                yield Route(
+                    ("POST",),
+                    path.replace("{model}", "{model:path}"),
+                    endpoint,
+                    Access.KEY,
+                    Tenant.CALLER,
+                    f"OpenAI {dialect.operation}.",
+                    ("models",),
+                    request_schema=request_schema(dialect),
+                )
+        yield from Health(lambda: self._control.draining, lambda: None, self._probe).routes()
+        yield from Models(self._list_models).routes()
+        yield from Metrics(METRICS, self._samples).routes(Access.KEY)
+        yield from Documentation(lambda: self.route_table).routes()
+
+    def authorize(self, exchange: Exchange, match: Match) -> object:
+        """Say who calls. Raises AuthenticationFailed or PermissionDenied."""
+        return self.snapshot.authorize(exchange, match)
+
+    def closed(self, exchange: Exchange) -> None:
+        """Note a finished exchange."""
+        if self._access_log is not None:
+            self._access_log(exchange)
+
+    async def websocket(
+        self,
+        scope: dict[str, Any],  # noqa: ARG002
+        receive: Callable[[], Awaitable[dict[str, Any]]],  # noqa: ARG002
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Refuse: no route takes an upgrade."""
+        await send({"type": "websocket.close", "code": 1008})
+
+    async def startup(self) -> None:
+        """Open what needs the running loop."""
+        if self._access_log_format is not None:
+            loop = asyncio.get_running_loop()
+            self._access_log = AccessLog(self._access_log_format, write_log, loop)
+
+    async def reload(self) -> None:
+        """Compile the configuration again and swap it in; running requests keep what they began with.
+
+        Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
+        """
+        snapshot = await asyncio.to_thread(self._compile)
+        if self.snapshot.members and not snapshot.members:
+            raise ConfigurationError("no deployment of the new configuration can be used")
+        self.snapshot = snapshot
+        self._pipeline.table = snapshot.table
+
+    async def close(self) -> None:
+        """Close idle connections and write what the log still holds."""
+        self._pool.close()
+        if self._access_log is not None:
+            self._access_log.flush()
+
+    def _list_models(self, _caller: object, query: Mapping[str, str]) -> Iterator[Model]:
+        known = {name: pairs[0][0].info for name, pairs in self.snapshot.members.items()}
+        names = self.snapshot.models()
+        if query.get("return_wildcard_routes", "").lower() == "true":
+            names = [*names, *(name for name in self.snapshot.groups if "*" in name)]
+        for name in names:
+            info = known.get(name)
+            if info is None:
+                yield Model(id=name)
+            else:
+                yield Model(
+                    id=name,
+                    mode=info.mode,
+                    max_input_tokens=info.max_input_tokens,
+                    max_output_tokens=info.max_output_tokens,
+                )
+
+    def _samples(self) -> Iterator[Sample]:
+        for series, value in self._counters.items():
+            # times are summed up in whole microseconds, and Prometheus wants seconds
+            yield series, value / 1e6 if series.partition("{")[0].endswith("_seconds_sum") else value
+
+    async def _probe(self, _caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
+        return [
+            Probe(
+                model=f"{deployment.provider}/{deployment.model}",
+                model_id=deployment.id,
+                healthy=error is None,
+                api_base=deployment.api_base,
+                error=error,
+                headers=rate_limits,
+            )
+            for deployment, error, rate_limits in await probe(self.snapshot, self._pool, model, model_id)
+        ]
+
+
+JSON_TYPES: Final = {'"': "string", "[": "array", "{": "object", "t": "boolean", "f": "boolean"}
+
+
+def request_schema(dialect: Dialect) -> dict[str, object]:
+    """JSON Schema of a request body, as far as the gateway itself holds it to one."""
+    properties: dict[str, object] = {}
+    for member in dialect.members:
+        kinds = sorted({JSON_TYPES[start] for start in member.starts.decode() if start in JSON_TYPES})
+        properties[member.name] = {"type": kinds[0] if len(kinds) == 1 else kinds}
+    required = [member.name for member in dialect.members if member.required]
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": True}
+
+
+def write_log(lines: bytes) -> None:
+    """Write whole lines to stderr now: behind a pipe its buffer would keep them until it is full."""
+    sys.stderr.buffer.write(lines)
+    sys.stderr.buffer.flush()
+
+
+def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:
+    """How the edge behaves under this configuration and environment."""
+    origins = environment.lookup(environ, "CORS_ORIGINS") or "*"
+    credentials = environment.lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
+    return EdgeSettings(
+        limits=Limits(max_body=snapshot.max_body),
+        cors=Cors(
+            origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
+            credentials=credentials.lower() == "true",
+        ),
+        root_path=environ.get("SERVER_ROOT_PATH", ""),
+        strict_transport=(environment.lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
+    )

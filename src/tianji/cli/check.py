@@ -1,0 +1,33 @@
+"""`tianji check`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tianji.cli.configuration import UNUSABLE
+from tianji.cli.lazy import load
+from tianji.errors import ConfigurationError
+
+
+@click.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(file: Path, *, as_json: bool) -> None:
+    """Judge the configuration FILE: every problem with its line, and how far each of its keys is supported.
+
+    Exit code 2 when it could not be served.
+    """
+    report = load("tianji.config.report")
+    render = report.as_json if as_json else report.as_text
+    try:
+        app = load("tianji.app")
+        loaded = app.read(file, os.environ)
+    except ConfigurationError as error:
+        findings: Any = getattr(error, "findings", ())
+        click.echo(render((), findings))
+        raise SystemExit(UNUSABLE) from error
+    click.echo(render(report.rows(loaded), loaded.problems))
+    for line in app.rehearse(loaded):
+        click.echo(line, err=True)

@@ -1,0 +1,125 @@
+"""The flags of `tianji serve`: ours, and those that scripts written for LiteLLM's proxy bring along."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_FILE = click.Path(path_type=Path)
+_EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def _named(*names: str) -> list[str]:
+    """Each variable under its own name and with our prefix, which wins."""
+    return [*(f"TIANJI_{name}" for name in names), *names]
+
+
+_SERVING = (
+    click.option("--config", "-c", type=_FILE, envvar=_named("CONFIG_FILE_PATH"), help="Configuration file."),
+    click.option("--quickstart", is_flag=True, help="Serve a demo on 127.0.0.1 with a key of its own; needs no file."),
+    click.option("--host", envvar=_named("HOST"), help="Address to listen on.  [default: 0.0.0.0]"),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), envvar=_named("PORT"), default=4000, show_default=True, help="0: any."
+    ),
+    click.option(
+        "--workers",
+        "--num_workers",
+        type=click.IntRange(1),
+        envvar=_named("NUM_WORKERS", "DEFAULT_NUM_WORKERS_LITELLM_PROXY"),
+        default=1,
+        show_default=True,
+        help="Processes.",
+    ),
+    click.option("--edge", type=click.Choice(["granian"]), default="granian", show_default=True, help="Server."),
+    click.option(
+        "--grace",
+        type=click.FloatRange(0),
+        envvar=_named("GRACEFUL_SHUTDOWN_TIMEOUT"),
+        default=30.0,
+        show_default=True,
+        help="Seconds for running requests after SIGTERM.",
+    ),
+    click.option("--ssl_certfile_path", type=_EXISTING, envvar=_named("SSL_CERTFILE_PATH"), help="TLS certificate."),
+    click.option("--ssl_keyfile_path", type=_EXISTING, envvar=_named("SSL_KEYFILE_PATH"), help="TLS private key."),
+    click.option(
+        "--granian_threads",
+        type=click.IntRange(1),
+        envvar=_named("GRANIAN_RUNTIME_THREADS"),
+        default=1,
+        show_default=True,
+        help="Network threads of a worker.",
+    ),
+    click.option("--validate_config", is_flag=True, help="Load the configuration, count its models and leave."),
+)
+_LOGGING = (
+    click.option("--log-format", type=click.Choice(["text", "json"]), help="Form of the log on stderr."),
+    click.option("--access-log/--no-access-log", default=None, help="A line a request.  [default: on a terminal]"),
+    click.option("--debug", is_flag=True, envvar="TIANJI_DEBUG", help="Log what happens."),
+    click.option("--detailed_debug", is_flag=True, envvar=_named("DETAILED_DEBUG"), help="Log everything."),
+)
+_SINGLE_MODEL = (
+    click.option("--model", "-m", help="Serve this one model instead of a file, whatever name requests use."),
+    click.option("--alias", help="Name of that model."),
+    click.option("--api_base", help="Its address."),
+    click.option("--api_version", help="Its API version."),
+    click.option("--temperature", type=float, help="Its default temperature."),
+    click.option("--max_tokens", type=int, help="Its default limit of tokens."),
+    click.option("--request_timeout", type=float, help="Its timeout in seconds."),
+    click.option("--headers", help="Headers for it, as JSON."),
+    click.option("--drop_params", is_flag=True, help="Leave out parameters that a model cannot take."),
+)
+
+# flag: whether it takes a value, why it has no effect
+WITHOUT_EFFECT: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
+    {
+        "--run_gunicorn": (False, "Granian serves"),
+        "--run_hypercorn": (False, "Granian serves"),
+        "--run_granian": (False, "Granian serves anyway"),
+        "--keepalive_timeout": (True, "Granian keeps idle connections open"),
+        "--timeout_worker_healthcheck": (True, "workers are watched by their process state"),
+        "--max_requests_before_restart": (True, "workers need no recycling"),
+        "--max_requests_before_restart_jitter": (True, "workers need no recycling"),
+        "--limit_concurrency": (True, "see general_settings.max_in_flight_requests_per_worker"),
+        "--ciphers": (True, "Granian chooses them"),
+        "--log_config": (True, "see --log-format, --debug and --detailed_debug"),
+        "--add_function_to_prompt": (False, "functions are passed as they are"),
+        "--max_budget": (True, "set litellm_settings.max_budget in the configuration"),
+        "--save": (False, ""),
+        "--use_queue": (False, ""),
+        "--add_key": (True, ""),
+        "--num_requests": (True, ""),
+        "--test_async": (False, ""),
+        "--local": (False, ""),
+        "--telemetry": (True, "nothing is ever reported"),
+        "--enforce_prisma_migration_check": (False, "there is no Prisma"),
+        "--use_v2_migration_resolver": (False, "there is no Prisma"),
+        "--use_legacy_migration_resolver": (False, "there is no Prisma"),
+        "--use_prisma_db_push": (False, "there is no Prisma"),
+        "--iam_token_db_auth": (False, "name the database in DATABASE_URL"),
+        "--azure_postgresql_auth": (False, "name the database in DATABASE_URL"),
+        "--prometheus_metrics_port": (True, "/metrics is on the gateway's own port"),
+        "--reload": (False, "the configuration is reloaded whenever it changes"),
+    }
+)
+
+
+def _ignored(flag: str) -> Callable[[_Command], _Command]:
+    takes_value, reason = WITHOUT_EFFECT[flag]
+
+    def notice(_ctx: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value not in (None, False):
+            click.echo(f"{flag} has no effect here{': ' + reason if reason else ''}", err=True)
+
+    shape: dict[str, Any] = {} if takes_value else {"is_flag": True}
+    return click.option(flag, hidden=True, expose_value=False, callback=notice, **shape)
+
+
+def serve_options(command: _Command) -> _Command:
+    """Give `command` all flags of `tianji serve`."""
+    ours = (*_SERVING, *_LOGGING, *_SINGLE_MODEL)
+    for option in (*reversed([_ignored(flag) for flag in WITHOUT_EFFECT]), *reversed(ours)):
+        command = option(command)
+    return command

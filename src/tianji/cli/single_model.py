@@ -1,0 +1,41 @@
+"""`tianji serve --model M`: a configuration made out of flags."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+_DEFAULTS = ("api_base", "api_version", "temperature", "max_tokens")
+
+
+def write_configuration(flags: Mapping[str, object], folder: Path) -> Path:
+    """Write the configuration that serves the one model of `flags` and return its path.
+
+    Raises click.BadParameter for headers that are not a JSON object of text.
+    """
+    params: dict[str, object] = {"model": flags["model"]}
+    params.update({name: flags[name] for name in _DEFAULTS if flags[name] is not None})
+    if flags["request_timeout"] is not None:
+        params["timeout"] = flags["request_timeout"]
+    if flags["headers"] is not None:
+        params["extra_headers"] = _headers(str(flags["headers"]))
+    names = ["*"] if flags["alias"] is None else [flags["alias"], "*"]
+    tree = {
+        "model_list": [{"model_name": name, "litellm_params": params} for name in names],
+        "litellm_settings": {"drop_params": bool(flags["drop_params"])},
+    }
+    file = folder / "single_model.yaml"
+    file.write_text(json.dumps(tree, indent=2))  # JSON is YAML
+    file.chmod(0o600)  # headers may hold a key
+    return file
+
+
+def _headers(text: str) -> dict[str, str]:
+    try:
+        headers = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="--headers") from error
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise click.BadParameter('expected an object of text, such as {"x-team": "a"}', param_hint="--headers")
+    return headers

@@ -1,0 +1,207 @@
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tianji.cli import main, quickstart
+from tianji.cli.flags import WITHOUT_EFFECT
+from tianji.cli.serve import is_loopback
+
+ROOT = Path(__file__).parents[3]
+KEY = "sk-kFz7Qm2LxW9pRt4vBn6c"
+
+
+def run(*arguments, **environment):
+    names = ("CONFIG_FILE_PATH", "HOST", "PORT", "DEBUG", "LITELLM_MASTER_KEY", "TIANJI_MASTER_KEY", "NUM_WORKERS")
+    return CliRunner().invoke(main, list(arguments), env={**dict.fromkeys(names), **environment})
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text):
+        file = tmp_path / "config.yaml"
+        file.write_text(text)
+        return str(file)
+
+    return write
+
+
+GOOD = "model_list:\n- model_name: a\n  litellm_params: {model: openai/a, api_key: sk-x}\n"
+
+
+def test_help_lists_the_commands_and_imports_none_of_them():
+    code = (
+        "import sys; from tianji.cli import main; main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    text, modules = out.stdout.rsplit("[", 1)
+    for name in ("serve", "check", "mock", "version"):
+        assert re.search(rf"^  {name} ", text, re.MULTILINE)
+    for heavy in ("granian", "msgspec", "asyncio", "tianji.config", "tianji.edge", "tianji.cli.serve"):
+        assert f"'{heavy}'" not in modules
+
+
+def test_check_does_without_the_server(config):
+    code = (
+        f"import sys; from tianji.cli import main; main(['check', {config(GOOD)!r}], standalone_mode=False)\n"
+        "assert 'granian' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment())
+
+
+def environment(**more):
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
+
+
+def test_check_reports_keys_and_problems(config):
+    good = run("check", config(GOOD), "--json")
+    assert good.exit_code == 0
+    assert {row["key"] for row in json.loads(good.output)["keys"]} >= {"model_list.model_name"}
+    bad = run("check", config("model_list: 3\n"))
+    assert bad.exit_code == 2
+    assert "model_list" in bad.output
+
+
+def test_a_configuration_with_problems_exits_with_2_and_prints_all(config):
+    file = config("model_list: 3\nrouter_settings: 4\n")
+    result = run("serve", "--config", file)
+    assert result.exit_code == 2
+    assert "model_list" in result.output
+    assert "router_settings" in result.output
+
+
+@pytest.mark.parametrize("key", ["", "sk-1234"])
+def test_a_bad_master_key_exits_with_3(config, key):
+    result = run("serve", "--config", config(GOOD + f"general_settings: {{master_key: '{key}'}}\n"))
+    assert result.exit_code == 3
+    assert "master_key" in result.output
+
+
+def test_the_override_needs_loopback_too(config):
+    file = config(GOOD)
+    override = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+    assert run("serve", "--config", file, "--host", "0.0.0.0", **override).exit_code == 3
+
+
+def test_validate_config_counts_models_and_needs_no_key(config):
+    for arguments in (["serve"], []):  # scripts written for the peer name no command
+        result = run(*arguments, "--config", config(GOOD), "--validate_config")
+        assert (result.exit_code, "models: 1" in result.output) == (0, True)
+
+
+def test_the_configuration_may_be_named_by_a_variable(config):
+    assert run("serve", "--validate_config", CONFIG_FILE_PATH=config(GOOD)).exit_code == 0
+
+
+def test_a_single_model_becomes_a_configuration():
+    flags = ["--model", "openai/x", "--alias", "mine", "--api_base", "http://127.0.0.1:1", "--temperature", "0.5"]
+    result = run("serve", *flags, "--request_timeout", "7", "--headers", '{"a": "b"}', "--validate_config")
+    assert (result.exit_code, "models: 2" in result.output) == (0, True), result.output
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--quickstart", "--model", "x"],
+        ["--model", "x", "--headers", "nonsense"],
+        ["--model", "x", "--headers", '{"a": 1}'],
+        ["--edge", "native", "--model", "x"],
+        ["--model", "x", "--workers", "0"],
+        ["--model", "x", "--ssl_keyfile_path", __file__],
+    ],
+)
+def test_usage_errors(flags):
+    assert run("serve", *flags).exit_code == 2
+
+
+def test_flags_without_effect_are_accepted_with_a_notice(config):
+    flags = []
+    for flag, (takes_value, _) in WITHOUT_EFFECT.items():
+        flags += [flag, "1"] if takes_value else [flag]
+    result = run("serve", "--config", config(GOOD), "--validate_config", *flags)
+    assert result.exit_code == 0
+    for flag in WITHOUT_EFFECT:
+        assert f"{flag} has no effect" in result.output
+
+
+def test_versions():
+    assert run("version").output.startswith("tianji ")
+    assert run("--version").output == run("-v").output
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("x", False)],
+)
+def test_loopback(host, expected):
+    assert is_loopback(host) is expected
+
+
+def test_the_demo_key_is_made_once_and_kept_secret(tmp_path):
+    folder = quickstart.data_folder({"TIANJI_DATA_DIR": str(tmp_path / "data")})
+    key = quickstart.master_key(folder)
+    assert quickstart.master_key(folder) == key
+    assert len(key) > 24
+    assert stat.S_IMODE((folder / quickstart.KEY_FILE).stat().st_mode) == 0o600
+    assert quickstart.data_folder({"XDG_DATA_HOME": str(tmp_path)}) == tmp_path / "tianji"
+
+
+def start(*arguments, **more):
+    command = [sys.executable, str(Path(__file__).with_name("stub_app.py")), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**more))
+
+
+def read_until(process, text):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"{lines}{process.stderr.read()}")
+
+
+def fetch(address):
+    code = f"import urllib.request; print(urllib.request.urlopen('{address}/').read().decode())"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(out.stdout)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_the_demo_runs_with_its_mock_and_ends_with_it(tmp_path, signal_number):
+    process = start("serve", "--quickstart", "--port", "0", TIANJI_DATA_DIR=str(tmp_path), TIANJI_MASTER_KEY="")
+    try:
+        text = read_until(process, "print(chunk")
+        address = re.search(r"Tianji serves (\S+)", text)[1]
+        key = (tmp_path / quickstart.KEY_FILE).read_text().strip()
+        assert text.count(key) == 3
+        told = fetch(address)
+        assert told["file"].endswith("quickstart.yaml")
+        assert told["mock"].startswith("http://127.0.0.1:")
+        process.send_signal(signal_number)
+        assert process.wait(timeout=20) == 0
+        with pytest.raises(subprocess.CalledProcessError):
+            fetch(told["mock"])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_taken_address_is_said_so(config):
+    file = config(GOOD + f"general_settings: {{master_key: {KEY}}}\n")
+    first = start("serve", "--config", file, "--host", "127.0.0.1", "--port", "0")
+    try:
+        port = read_until(first, "Tianji serves").strip().rsplit(":", 1)[1]
+        second = start("serve", "--config", file, "--host", "127.0.0.1", "--port", port)
+        _, errors = second.communicate(timeout=20)
+        assert (second.returncode, "cannot listen" in errors) == (1, True), errors
+    finally:
+        first.terminate()
+        first.communicate(timeout=20)
