@@ -1,0 +1,51 @@
+"""The processes of the contract tests: one mock provider, one gateway for most, more on request."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.contract.harness import Gateway, Mock, default_config, refusing_address
+
+StartGateway = Callable[..., Gateway]
+
+
+@pytest.fixture(scope="session")
+def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
+    with Mock(tmp_path_factory.mktemp("mock")) as mock:
+        yield mock
+
+
+@pytest.fixture
+def mock(mock_process: Mock) -> Mock:
+    """The mock provider, with a clean memory."""
+    mock_process.reset()
+    return mock_process
+
+
+@pytest.fixture(scope="session")
+def dead_url() -> Iterator[str]:
+    """An address where nobody listens, and nobody else can."""
+    bound, url = refusing_address()
+    with bound:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def gateway(mock_process: Mock, dead_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The gateway that most tests share; see harness.default_config."""
+    with Gateway(default_config(mock_process.url, dead_url), tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
+    """Start gateways of the test's own: `start_gateway(config, env=..., workers=..., args=...)`."""
+    running: list[Gateway] = []
+
+    def start(config: object, **options: object) -> Gateway:
+        running.append(Gateway(config, tmp_path, **options))  # type: ignore[arg-type]  # checked by Gateway
+        return running[-1]
+
+    yield start
+    for gateway in running:
+        gateway.stop()

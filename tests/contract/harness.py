@@ -1,0 +1,234 @@
+"""What the contract tests share: the gateway and the mock provider as processes, and clients for them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+MASTER_KEY = "sk-contract-4f9a8b7c6d5e"
+# two spellings: a key that a scrubber knows by its look, and one that only its owner can know
+UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
+ODD_KEY = "canary+Upstream/Secret=Nobody"
+START = 20.0  # seconds that a process may take to start; loaded machines are slow
+CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}]}
+# nothing of the machine's own configuration may leak into a gateway under test
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "PYTHONMALLOC")
+
+
+def eventually(check: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    """Ask until `check()` is true and return its value; fail with `what` never came true."""
+    deadline = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.002)
+    return value
+
+
+class Process:
+    """`tianji` as a process of its own. Its first line of output that is not empty must hold its address."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+        self.errors = folder / f"stderr-{time.monotonic_ns()}"
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tianji", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=folder,
+                env={**inherited, "PYTHONPATH": str(ROOT / "src"), **env},
+            )
+        self.url = self._address()
+        self.port = int(self.url.rpartition(":")[2])
+        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    def _address(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode().strip() or self.process.stdout.readline().decode()
+        start = line.find("http://")
+        if start < 0:
+            self.process.kill()
+            self.process.communicate()
+            raise AssertionError(f"it did not start: {line}{self.log}")
+        return line[start:].strip()
+
+    @property
+    def log(self) -> str:
+        """What it wrote to stderr so far."""
+        return self.errors.read_text(errors="replace")
+
+    def connect(self) -> socket.socket:
+        """Open a plain connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def workers(self) -> list[int]:
+        """Return the ids of its child processes that serve."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sorted(int(child) for thread in threads for child in (thread / "children").read_text().split())
+
+    def stop(self) -> None:
+        """End it, and fail if it does not end well. Ending twice is ending once."""
+        self.client.close()
+        if self.process.poll() is not None:
+            self.process.communicate()
+            return
+        self.process.terminate()
+        try:
+            self.process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.log}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+class Mock(Process):
+    """`tianji mock`."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        super().__init__(["mock", "--port", "0", "--keep-requests", "20000", *arguments], folder, {})
+
+    def control(self, faults: Mapping[str, object], **rule: object) -> None:
+        """Add a rule: `faults`, and which requests it is for: path, model, authorization, times."""
+        self.client.post("/mock/control", json={"faults": dict(faults), **rule}).raise_for_status()
+
+    def reset(self) -> None:
+        """Forget rules and requests."""
+        self.client.delete("/mock/control").raise_for_status()
+        self.client.delete("/mock/requests").raise_for_status()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the requests received since the last reset, oldest first."""
+        found: list[dict[str, Any]] = self.client.get("/mock/requests").json()
+        return found
+
+    def last(self) -> dict[str, Any]:
+        """Return the latest request received."""
+        return self.requests()[-1]
+
+    def connections(self) -> dict[str, Any]:
+        """Return the counts of connections, and the aborts."""
+        found: dict[str, Any] = self.client.get("/mock/connections").json()
+        return found
+
+    def wait(self, **counts: int) -> dict[str, Any]:
+        """Return the counts once all named are reached; fail when they are not."""
+        answer = self.client.get("/mock/wait", params={**counts, "timeout_ms": 10000})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+class Gateway(Process):
+    """`tianji serve` with a configuration, a mapping or YAML text, on a port of its own."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | str | Path,
+        folder: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        workers: int = 1,
+        args: Sequence[str] = (),
+        key: str = MASTER_KEY,
+    ) -> None:
+        self.key = key
+        self.file = config if isinstance(config, Path) else folder / f"gateway-{time.monotonic_ns()}.yaml"
+        if not isinstance(config, Path):
+            self.write(config)
+        line = ["serve", "--config", str(self.file), "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
+        super().__init__([*line, "--grace", "2", *args], folder, {"TIANJI_MASTER_KEY": key, **(env or {})})
+        self.client.headers["authorization"] = f"Bearer {self.key}"
+
+    def write(self, config: Mapping[str, Any] | str) -> None:
+        """Replace the configuration file in one step."""
+        text = config if isinstance(config, str) else json.dumps(config)  # JSON is YAML
+        new = self.file.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.file)
+
+    def chat(self, body: Mapping[str, object] | bytes | None = None, **headers: str) -> httpx.Response:
+        """POST a chat request; without a body a small one. Underscores in header names become dashes."""
+        return self.post("/v1/chat/completions", CHAT if body is None else body, **headers)
+
+    def post(self, path: str, body: Mapping[str, object] | bytes, **headers: str) -> httpx.Response:
+        """POST a body, bytes as they are or a mapping as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, content=content, headers={"content-type": "application/json", **named})
+
+    def models(self) -> list[str]:
+        """Return the names of GET /v1/models."""
+        return [model["id"] for model in self.client.get("/v1/models").json()["data"]]
+
+
+def openai_model(name: str, upstream: str, base: str, **params: object) -> dict[str, Any]:
+    """Return a model entry for a deployment that speaks OpenAI's protocol at `base`."""
+    params = {"model": f"openai/{upstream}", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY, **params}
+    return {"model_name": name, "litellm_params": params}
+
+
+def default_config(mock_url: str, dead_url: str) -> dict[str, Any]:
+    """Return the configuration that most contract tests share."""
+    pair = [openai_model("pair", f"pair-{side}", mock_url) | {"model_info": {"id": f"pair-{side}"}} for side in "ab"]
+    shaped = openai_model(
+        "shaped",
+        "shaped-up",
+        mock_url,
+        temperature=0.25,
+        max_tokens=77,
+        extra_headers={"X-Tenant": "t1"},
+        extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+        additional_drop_params=["logit_bias"],
+        drop_params=True,
+    )
+    return {
+        "model_list": [
+            openai_model("gpt-test", "gpt-test", mock_url),
+            openai_model("odd-key", "odd-key", mock_url, api_key=ODD_KEY),
+            openai_model("mock-*", "mock-*", mock_url),
+            openai_model("embed", "embed-up", mock_url),
+            openai_model("omni-moderation-latest", "omni-moderation-latest", mock_url),
+            openai_model("canned", "anything", mock_url, mock_response='{"word":"always","count":3}'),
+            openai_model("renamed", "upstream-name", mock_url),
+            *pair,
+            shaped,
+            openai_model("half-dead", "never", dead_url, weight=1000),
+            openai_model("half-dead", "alive", mock_url, weight=1),
+            openai_model("dead", "never", dead_url),
+        ],
+        "router_settings": {
+            "model_group_alias": {"nickname": "renamed", "whispered": {"model": "renamed", "hidden": True}}
+        },
+    }
+
+
+def refusing_address() -> tuple[socket.socket, str]:
+    """Return a bound socket that does not listen, and its address: whoever connects to it is refused."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound, f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def events(text: str) -> list[Any]:
+    """Take a stream apart: the payloads of its events, decoded; `[DONE]` stays text."""
+    pieces = text.split("\n\n")
+    assert pieces.pop() == "", f"the stream ends within an event: {text[-200:]!r}"
+    payloads = [piece.removeprefix("data: ") for piece in pieces]
+    return [payload if payload == "[DONE]" else json.loads(payload) for payload in payloads]
