@@ -1,0 +1,70 @@
+# Everything a developer runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+INSTALL := TIANJI_BUILD=none $(PIP) install -c constraints.txt --no-build-isolation
+PROFILE := $(or $(TIANJI_BUILD),release)
+BUILT := .ready/build-$(PROFILE)
+SOURCES := $(shell find ext ! -name '*.c') # folders too: a file that was taken away changes its folder
+JOBS := $(shell getconf _NPROCESSORS_ONLN)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve build test lint format bench clean
+.DELETE_ON_ERROR:
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: $(BUILT) ## serve examples/quickstart.yaml on 127.0.0.1:4000
+	@$(BIN)/tianji serve --quickstart
+
+build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=asan, debug, ... picks a profile
+
+test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its own Valkey and PostgreSQL
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest tianji._core --allowlist tests/stubtest-allowlist.txt
+	$(BIN)/lint-imports
+	$(BIN)/python tests/sizes.py
+
+format: .ready/lint ## rewrite the sources in house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BUILT) .ready/test ## one table: direct, nginx, bare Granian, Tianji, peers; BENCH=--quick for a first look
+	$(BIN)/python -m bench $(BENCH)
+
+clean: ## forget everything built
+	rm -rf $(VENV) .ready build dist src/*.egg-info
+	find src ext \( -name '*.so' -o -name '*.c' \) -delete
+
+.ready/venv:
+	@mkdir -p .ready
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+.ready/runtime: .ready/venv pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt setuptools Cython
+	$(INSTALL) -e .
+	@touch $@
+
+# The old modules go first: the newest copy would win, were it another profile's or that of a source long renamed.
+$(BUILT): .ready/runtime setup.py $(SOURCES)
+	@rm -f .ready/build-*
+	@find src -name '*.so' -delete
+	$(BIN)/python setup.py -q build_ext --inplace -j$(JOBS)
+	@touch $@
+
+.ready/test: .ready/runtime
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+.ready/lint: .ready/runtime
+	$(INSTALL) -e '.[lint]'
+	@touch $@

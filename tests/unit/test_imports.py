@@ -1,0 +1,51 @@
+"""What an import brings along: the command line starts light, and a command pays for what it uses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SRC = Path(__file__).parents[2] / "src"
+MODULES = 120  # what `tianji.cli` may bring along, click and the standard library included; it was 68 when this was set
+
+
+def imported(statement: str) -> set[str]:
+    """Run `statement` in an interpreter of its own; the modules that were not there before."""
+    count = "new = set(sys.modules) - before; import json; print(json.dumps(sorted(new)))"
+    code = f"import sys; before = set(sys.modules); {statement}; {count}"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_the_package_itself_brings_nothing() -> None:
+    assert packages(imported("import tianji")) == {"tianji"}
+
+
+def test_the_command_line_is_light() -> None:
+    modules = imported("import tianji.cli")
+    assert len(modules) <= MODULES
+    assert {name for name in packages(modules) if name not in sys.stdlib_module_names} == {"tianji", "click"}
+    assert modules.isdisjoint({"asyncio", "ssl", "socket", "subprocess", "tianji.config", "tianji.app"})
+
+
+def test_telling_the_version_loads_nothing_more() -> None:
+    modules = imported("from tianji.cli import main; main(['version'], standalone_mode=False)")
+    assert {name for name in packages(modules) if name not in sys.stdlib_module_names} == {"tianji", "click"}
+
+
+def test_judging_a_configuration_loads_no_server() -> None:
+    file = SRC.parent / "examples" / "production.yaml"
+    modules = imported(f"from tianji.cli import main; main(['check', {str(file)!r}], standalone_mode=False)")
+    assert packages(modules) >= {"tianji", "yaml", "msgspec"}
+    assert packages(modules).isdisjoint({"granian", "httpx", "openai"})
+
+
+def test_a_gateway_loads_httpx_only_for_what_the_pool_does_not_do() -> None:
+    assert packages(imported("import tianji.app")).isdisjoint({"granian", "httpx", "openai", "click"})

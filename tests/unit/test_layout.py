@@ -1,0 +1,62 @@
+"""Rules of the source tree that no linter knows: public names, promises, what the compiled modules import."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import tianji
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "tianji"
+CORE = ROOT / "ext" / "tianji" / "_core"
+PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+FOLDERS = sorted(path for path in PACKAGES if path.parent == PACKAGE)
+OURS = re.compile(r"^(?:from|import) (tianji[\w.]*)", re.MULTILINE)
+LINKED = re.compile(r"^(?:from (tianji[\w.]*) cimport|cimport (tianji[\w.]*))", re.MULTILINE)
+
+
+def dotted(folder: Path) -> str:
+    return ".".join(folder.relative_to(PACKAGE.parent).parts)
+
+
+def named(paths: list[Path]) -> list[str]:
+    return [dotted(path) for path in paths]
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=named(PACKAGES))
+def test_a_package_promises_something_and_keeps_its_public_names(folder: Path) -> None:
+    module = importlib.import_module(dotted(folder))
+    first = (module.__doc__ or "").partition("\n")[0]
+    assert first.endswith((".", ":")), "the first line of a package is one sentence: what it promises"
+    names = getattr(module, "__all__", [])
+    assert [name for name in names if not hasattr(module, name)] == []
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named(FOLDERS))
+def test_a_folder_has_its_row_in_the_architecture(folder: Path) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert f"`{folder.name}/`" in text or f"`ext/tianji/{folder.name}/`" in text
+
+
+def test_every_compiled_module_has_its_stub() -> None:
+    names = {path.stem for path in CORE.glob("*.pyx")}
+    assert names == {path.stem for path in (PACKAGE / "_core").glob("*.pyi")}
+    assert names >= {path.stem for path in CORE.glob("*.pxd")}, "declarations of nothing"
+
+
+@pytest.mark.parametrize("source", sorted(CORE.glob("*.p[yx][xd]")), ids=lambda path: path.name)
+def test_compiled_modules_import_only_errors_and_wire_forms(source: Path) -> None:
+    """import-linter reads no Cython, so the rule for `_core` is kept here."""
+    text = source.read_text()
+    imported = {name for name in OURS.findall(text) if not name.startswith("tianji._core.")}
+    assert imported <= {"tianji.errors", "tianji.protocol.headers"}
+    linked = {first or second for first, second in LINKED.findall(text)}
+    assert linked <= {f"tianji._core.{path.stem}" for path in CORE.glob("*.pxd")}, "cimport absolutely"
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == tianji.__version__
