@@ -1,0 +1,1 @@
+"""How fast the gateway is: one command, one table, one plot. `python -m bench`, or `make bench`."""

@@ -1,0 +1,81 @@
+"""CPU time and memory of a process tree, and of the machine, from /proc."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process that exists."""
+    found = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                # the name in parentheses may hold anything, so the fields are counted from its end
+                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def tree(root: int) -> list[int]:
+    """`root` and all that descend from it."""
+    by_pid = parents()
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in by_pid.items() if parent == pid]
+    return found
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Time on a CPU, kernel included, of all threads that live, in nanosecond steps (schedstat(5))."""
+    total = 0
+    for pid in pids:
+        try:
+            for task in (PROC / str(pid) / "task").iterdir():
+                total += int((task / "schedstat").read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total / 1e9
+
+
+def resident_mib(pids: list[int]) -> float:
+    """VmRSS of the processes together; pages that they share count once each."""
+    total = 0
+    for pid in pids:
+        try:
+            for line in (PROC / str(pid) / "status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    total += int(line.split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total / 1024
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A reading of the whole machine: seconds that its CPUs were busy, in clock ticks' steps."""
+
+    busy: float
+
+    @classmethod
+    def read(cls) -> "Machine":
+        fields = [int(x) for x in (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return cls((sum(fields) - fields[3] - fields[4]) / TICKS)
+
+
+def describe() -> dict[str, object]:
+    """What a reader must know of the machine."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in (PROC / "cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "unknown",
+    )
+    memory = int((PROC / "meminfo").read_text().split()[1]) // 1024
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_mib": memory, "kernel": os.uname().release}

@@ -1,0 +1,90 @@
+"""Start what is measured, pinned to its cores; end it with all its children."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.macro import measure
+from bench.macro.targets import ROOT, Target, defaults, filled
+
+END_SECONDS = 5.0
+
+
+class NotRunning(Exception):  # noqa: N818
+    """The process ended, before it was ready or later, or did not say that it is ready."""
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Process:
+    """A child in a session of its own, its output in `log`."""
+
+    def __init__(self, command: Sequence[str], cores: set[int], log: Path, env: Mapping[str, str]) -> None:
+        paths = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
+        self.log = log
+        self._out = log.open("wb")
+        try:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": paths, **env},
+                start_new_session=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509 - this program has one thread
+            )
+        except OSError as error:
+            self._out.close()
+            raise NotRunning(str(error)) from error
+
+    def pids(self) -> list[int]:
+        return measure.tree(self._child.pid)
+
+    def check(self) -> None:
+        """Raise NotRunning if it has ended."""
+        if self._child.poll() is not None:
+            last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
+            raise NotRunning(f"ended with {self._child.returncode}: {' / '.join(last)}")
+
+    def close(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._child.pid, number)
+                self._child.wait(END_SECONDS)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+        self._out.close()
+
+
+def start_mock(cores: set[int], folder: Path, tokens: int) -> tuple[Process, str]:
+    """Start the mock; return it and its host:port."""
+    command = (sys.executable, "-m", "tianji.mock", "--port", "0", "--tokens", str(tokens), "--keep-requests", "1")
+    mock = Process(command, cores, folder / "mock.log", {})
+    for _ in range(200):
+        mock.check()
+        if (line := mock.log.read_text()).startswith("mock listening on http://") and line.endswith("\n"):
+            return mock, line.strip().rpartition("/")[2]
+        time.sleep(0.05)
+    mock.close()
+    raise NotRunning("the mock did not say where it listens")
+
+
+def start_target(target: Target, cores: set[int], folder: Path, upstream: str) -> tuple[Process, dict[str, str]]:
+    """Write a target's files and start it; return it and the values that its texts were filled with."""
+    folder.mkdir()
+    values = defaults(free_port(), upstream, folder)
+    for name, text in target.files.items():
+        (folder / name).write_text(filled(text, values))
+    env = {"TIANJI_DATA_DIR": str(folder / "data")} | {k: filled(v, values) for k, v in target.env.items()}
+    command = [filled(word, values) for word in target.command]
+    return Process(command, cores, folder / "log", env), values
