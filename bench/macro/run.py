@@ -286,7 +286,7 @@ def as_data(rows: list[Row]) -> list[dict[str, Any]]:
     return [
         {
             "name": row.target.name,
-            "command": list(row.target.command),
+            "command": [Path(word).name if i == 0 else word for i, word in enumerate(row.target.command)],
             "problem": row.problem,
             "idle_mib": row.idle_mib,
             "after_mib": row.after_mib,
