@@ -24,6 +24,7 @@ from tianji.edge.application import Cors, EdgeSettings, Limits
 from tianji.edge.control import Control
 from tianji.edge.routes import Match, Route, RouteTable
 from tianji.egress.connector import Connector
+from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError
 from tianji.gateway import canned
@@ -95,7 +96,9 @@ class Gateway:
         self._access_log: AccessLog | None = None
         seed_dice(int.from_bytes(os.urandom(8), "big"))
         self.snapshot = self._compile()
-        self._pool = Pool(asyncio.get_event_loop(), PoolLimits(), Connector(Resolver()))
+        self._pool = Pool(
+            asyncio.get_event_loop(), PoolLimits(), Connector(Resolver(), proxies=Proxies.of_environment())
+        )
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,

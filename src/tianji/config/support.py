@@ -70,6 +70,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.drop_params": EXACT,
         "litellm_settings.request_timeout": EXACT,
         "litellm_settings.json_logs": EXACT,
+        "litellm_settings.ssl_verify": EXACT,
+        "litellm_settings.ssl_certificate": Support("exact", "one PEM file with certificate and key"),
         "litellm_settings.set_verbose": Support("partial", "accepted; use --debug"),
         "litellm_settings.model_alias_map": EXACT,
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),

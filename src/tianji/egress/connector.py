@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tianji._core.http1 import Connection
 from tianji._core.origin import Origin
+from tianji.egress.proxy import Proxies, tunnel
 from tianji.egress.resolver import Address, Resolver
 from tianji.egress.tls import ClientContext
 from tianji.errors import UpstreamConnectFailed
@@ -35,19 +36,30 @@ class Connector:
     """Makes the connections of a pool.
 
     `check` sees the addresses of each new connection and returns those that may be used, or raises
-    UpstreamConnectFailed; what it returns is what is connected to, so no second look-up can change it.
+    UpstreamConnectFailed; what it returns is what is connected to, so no second look-up can change it. `proxies` says
+    which origins are reached through a tunnel; `check` then sees the proxy's addresses.
     """
 
-    def __init__(self, resolver: Resolver, check: Check | None = None, *, stagger: float = STAGGER) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        check: Check | None = None,
+        *,
+        proxies: Proxies | None = None,
+        stagger: float = STAGGER,
+    ) -> None:
         self._resolver = resolver
         self._check = check
+        self._proxies = proxies
         self._stagger = stagger
 
     async def connect(
         self, origin: Origin, factory: Callable[[], Connection]
     ) -> tuple[asyncio.BaseTransport, Connection]:
         """Connect `factory()` to `origin`. Raises UpstreamConnectFailed."""
-        addresses = await self._resolver.resolve(origin.host, origin.port)
+        proxy = None if self._proxies is None else self._proxies.of(origin)
+        door = origin if proxy is None else proxy
+        addresses = await self._resolver.resolve(door.host, door.port)
         if self._check is not None:
             addresses = self._check(origin, addresses)
         try:
@@ -55,6 +67,8 @@ class Connector:
         except OSError as error:
             raise UpstreamConnectFailed(f"could not connect to the upstream: {_reason(error)}") from error
         try:
+            if proxy is not None:
+                await tunnel(sock, origin, proxy)
             return await _attach(sock, origin, factory)
         except ssl.SSLError as error:
             raise UpstreamConnectFailed(f"TLS with the upstream failed: {_tls_reason(error)}") from error

@@ -14,6 +14,7 @@ from tianji._core.router import Deployment, Plan
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import DeploymentStats
 from tianji.config.schema import ModelEntry
+from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
 from tianji.providers.shaping import for_request
 from tianji.providers.upstream import Shaping, Upstream
@@ -94,10 +95,13 @@ def loosened(plan: Plan, *, drop_params: bool, additional: tuple[str, ...], allo
 class Origins:
     """Addresses of upstreams, one object each, so that deployments of one host share connections."""
 
-    def __init__(self) -> None:
-        self._contexts: dict[object, ssl.SSLContext] = {}
+    def __init__(self, ssl_verify: bool | str = True, ssl_certificate: str | None = None) -> None:
+        """Take what holds for all: whether to verify, or against which file; a PEM file with certificate and key."""
+        self._verify = ssl_verify
+        self._certificate = ssl_certificate
+        self._contexts: dict[bool | str, ssl.SSLContext] = {}
 
-    def of(self, base_url: str, ssl_verify: object) -> tuple[Origin, str, str]:
+    def of(self, base_url: str, ssl_verify: bool | str | None) -> tuple[Origin, str, str]:
         """(origin, host header, path prefix) of a base URL. Raises ConfigurationError when it is not http(s)."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -110,14 +114,18 @@ class Origins:
         origin = Origin(host, port, self._context(ssl_verify), host) if tls else Origin(host, port)
         return origin, header, parts.path.rstrip("/")
 
-    def _context(self, verify: object) -> ssl.SSLContext:
+    def _context(self, ssl_verify: bool | str | None) -> ssl.SSLContext:
+        verify = self._verify if ssl_verify is None else ssl_verify
         context = self._contexts.get(verify)
         if context is None:
-            context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+            pair = None if self._certificate is None else (self._certificate, self._certificate)
+            try:
+                context = client_context(verify if isinstance(verify, str) else None, certificate=pair)
+            except OSError as error:  # ssl.SSLError is one
+                raise ConfigurationError(f"ssl_verify or ssl_certificate: the file cannot be used: {error}") from error
             if verify is False:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            context.set_alpn_protocols(["http/1.1"])
             self._contexts[verify] = context
         return context
 
@@ -160,12 +168,14 @@ def answer_headers(entry: ModelEntry, upstream: Upstream, *, compat: bool) -> li
 class Compiler:
     """Makes deployments out of model entries."""
 
-    def __init__(self, counters: SharedCounters, defaults: DefaultTimeouts, *, compat: bool, asks_usage: bool) -> None:
+    def __init__(
+        self, counters: SharedCounters, defaults: DefaultTimeouts, origins: Origins, *, compat: bool, asks_usage: bool
+    ) -> None:
         self._counters = counters
         self._defaults = defaults
         self._compat = compat
         self._asks_usage = asks_usage
-        self._origins = Origins()
+        self._origins = origins
 
     def deployment(self, entry: ModelEntry, upstream: Upstream) -> Deployment:
         """Compile one entry. Raises ConfigurationError when its address is unusable."""

@@ -18,7 +18,7 @@ from tianji.config.loader import Loaded
 from tianji.config.schema import Config, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError
-from tianji.gateway.plans import Compiler, DefaultTimeouts
+from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
 from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.providers import build
 from tianji.providers.names import infer
@@ -106,6 +106,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             timeout=router.timeout if router.timeout is not None else request_timeout,
             stream_timeout=router.stream_timeout,
         ),
+        Origins(config.litellm_settings.ssl_verify, config.litellm_settings.ssl_certificate),
         compat=True,
         asks_usage=config.general_settings.always_include_stream_usage is not False,
     )

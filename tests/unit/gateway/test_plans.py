@@ -1,8 +1,10 @@
 """From configured deployments to the bytes that reach them."""
 
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tianji._core.shm import SharedCounters
 from tianji.config.loader import load
@@ -117,3 +119,24 @@ def test_a_deployment_may_stream_by_default(snapshot) -> None:
     plans = snapshot(entries(", stream: true")).groups["m"].deployments[0].plans
     assert plans["chat"].streams
     assert not snapshot(entries("")).groups["m"].deployments[0].plans["chat"].streams
+
+
+def test_certificates_are_checked_unless_the_nearest_word_says_no(tmp_path) -> None:
+    origins = Origins()
+    strict, _, _ = origins.of("https://h", None)
+    loose, _, _ = origins.of("https://h", False)
+    assert strict.ssl_context.verify_mode is ssl.CERT_REQUIRED
+    assert loose.ssl_context.verify_mode is ssl.CERT_NONE
+    assert origins.of("https://h", True)[0].ssl_context is strict.ssl_context
+    assert Origins(False).of("https://h", None)[0].ssl_context.verify_mode is ssl.CERT_NONE
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        origins.of("https://h", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        Origins(True, str(tmp_path / "missing.pem")).of("https://h", None)
+
+
+def test_a_client_certificate_is_loaded(tmp_path) -> None:
+    authority = trustme.CA()
+    file = tmp_path / "client.pem"
+    file.write_bytes(authority.issue_cert("client.test").private_key_and_cert_chain_pem.bytes())
+    assert Origins(True, str(file)).of("https://h", None)[0].ssl_context is not None
