@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
@@ -22,7 +21,7 @@ from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
 from tianji.edge.application import Cors, EdgeSettings, Limits
 from tianji.edge.control import Control
-from tianji.edge.routes import Match, Route, RouteTable
+from tianji.edge.routes import Route, RouteTable
 from tianji.egress.connector import Connector
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
@@ -92,13 +91,13 @@ class Gateway:
         self._environ = environ
         self._counters = counters
         self._control = control
-        self._access_log_format = access_log
-        self._access_log: AccessLog | None = None
+        loop = asyncio.get_event_loop()
+        # what the edge asks of each request; it keeps both, so a reload changes them in place
+        self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
         seed_dice(int.from_bytes(os.urandom(8), "big"))
         self.snapshot = self._compile()
-        self._pool = Pool(
-            asyncio.get_event_loop(), PoolLimits(), Connector(Resolver(), proxies=Proxies.of_environment())
-        )
+        self.authorize = self.snapshot.authorize
+        self._pool = Pool(loop, PoolLimits(), Connector(Resolver(), proxies=Proxies.of_environment()))
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
@@ -131,15 +130,6 @@ class Gateway:
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Documentation(lambda: self.route_table).routes()
 
-    def authorize(self, exchange: Exchange, match: Match) -> object:
-        """Say who calls. Raises AuthenticationFailed or PermissionDenied."""
-        return self.snapshot.authorize(exchange, match)
-
-    def closed(self, exchange: Exchange) -> None:
-        """Note a finished exchange."""
-        if self._access_log is not None:
-            self._access_log(exchange)
-
     async def websocket(
         self,
         scope: dict[str, Any],  # noqa: ARG002
@@ -150,10 +140,7 @@ class Gateway:
         await send({"type": "websocket.close", "code": 1008})
 
     async def startup(self) -> None:
-        """Open what needs the running loop."""
-        if self._access_log_format is not None:
-            loop = asyncio.get_running_loop()
-            self._access_log = AccessLog(self._access_log_format, write_log, loop)
+        """Nothing has to be opened: connections are made when they are needed."""
 
     async def reload(self) -> None:
         """Compile the configuration again and swap it in; running requests keep what they began with.
@@ -164,13 +151,14 @@ class Gateway:
         if self.snapshot.members and not snapshot.members:
             raise ConfigurationError("no deployment of the new configuration can be used")
         self.snapshot = snapshot
+        self.authorize.adopt(snapshot.authorize)
         self._pipeline.table = snapshot.table
 
     async def close(self) -> None:
         """Close idle connections and write what the log still holds."""
         self._pool.close()
-        if self._access_log is not None:
-            self._access_log.flush()
+        if self.closed is not None:
+            self.closed.flush()
 
     def _list_models(self, _caller: object, query: Mapping[str, str]) -> Iterator[Model]:
         known = {name: pairs[0][0].info for name, pairs in self.snapshot.members.items()}

@@ -15,7 +15,8 @@ Size: the edge and its exchanges call each other's C methods, so that they canno
 from asyncio import ensure_future
 
 cimport cython
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from tianji._core.clock cimport monotonic
 
 from tianji.errors import HeadersTooLarge, InvalidRequest, Overloaded, PayloadTooLarge, RequestTimeout, TargetTooLong
 
@@ -28,12 +29,6 @@ cdef extern from "Python.h":
 
 cdef object _ensure_future = ensure_future
 cdef tuple _BODY_METHODS = ("POST", "PUT", "PATCH", "DELETE")
-
-
-cdef double monotonic() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return now.tv_sec + now.tv_nsec * 1e-9
 
 
 cdef bint brings_body(dict scope, long long limit) except -1:

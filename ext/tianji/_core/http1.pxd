@@ -1,6 +1,5 @@
 """One HTTP/1.1 connection to an upstream, and what an answer from it calls."""
 
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from tianji._core.response cimport ResponseReader
 
@@ -79,10 +78,3 @@ cdef class Connection:
     cdef int deliver(self, Call call) except -1
     cdef int finish(self, Call call) except -1
     cdef int fault(self, Call call) except -1
-
-
-cdef inline double monotonic() noexcept:
-    # seconds of CLOCK_MONOTONIC, the clock of time.monotonic() and of the loop
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <double> now.tv_sec + <double> now.tv_nsec * 1e-9

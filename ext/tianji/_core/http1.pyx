@@ -9,6 +9,8 @@ from libc.math cimport INFINITY
 
 cimport cython
 
+from tianji._core.clock cimport monotonic
+
 from tianji._core.response cimport ResponseReader
 
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError

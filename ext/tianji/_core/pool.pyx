@@ -16,7 +16,8 @@ from libc.math cimport INFINITY
 
 cimport cython
 
-from tianji._core.http1 cimport Call, Connection, Owner, ResponseHandler, Timeouts, monotonic
+from tianji._core.clock cimport monotonic
+from tianji._core.http1 cimport Call, Connection, Owner, ResponseHandler, Timeouts
 from tianji._core.origin cimport Origin
 from tianji._core.response cimport ResponseReader
 

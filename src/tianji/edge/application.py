@@ -46,14 +46,16 @@ class Application(Protocol):
     route_table: RouteTable
     edge_settings: EdgeSettings
 
-    def authorize(self, exchange: Exchange, match: Match) -> object | Awaitable[object]:
-        """Say who calls, before the body is read. Raises AuthenticationFailed or PermissionDenied.
+    @property
+    def authorize(self) -> Callable[[Exchange, Match], object | Awaitable[object]]:
+        """Says who calls, before the body is read. Raises AuthenticationFailed or PermissionDenied.
 
-        Returns the identity, or a coroutine of it where a store has to be asked.
+        Returns the identity, or a coroutine of it where a store has to be asked. Asked for once, when the edge is made.
         """
 
-    def closed(self, exchange: Exchange) -> None:
-        """Hear of an exchange whose last byte was handed on, or whose client left: access log, metrics."""
+    @property
+    def closed(self) -> Callable[[Exchange], None] | None:
+        """Hears of an exchange whose last byte was handed on, or whose client left: access log, metrics."""
 
     async def websocket(
         self,
