@@ -44,7 +44,7 @@ cdef class Exchange:
         return 0
 
     cpdef int respond(self, int status, list headers, bytes body) except -1:
-        """Answer with a whole body. `headers`: list of (lower-case name, value) without content-length."""
+        """Answer with a whole body. `headers`: list of (lower-case name, value); the edge adds content-length."""
         if self.finished or self.gone:
             return 0
         if self.status:
@@ -52,7 +52,6 @@ cdef class Exchange:
         self.status = status
         self.sent = len(body)
         self.finished = True
-        headers.append((b"content-length", b"%d" % len(body)))
         self.send_head(status, headers)
         self.send_body(body, True)
         self.producer = None
