@@ -97,6 +97,24 @@ class TargetTooLong(InvalidRequest):
     status = 414
 
 
+class ExpectationFailed(InvalidRequest):
+    """The client expects of this server what it does not do (RFC 9110 section 10.1.1)."""
+
+    status = 417
+
+
+class NotImplementedHere(InvalidRequest):
+    """A method or transfer coding that this server does not know (RFC 9110 section 15.6.2)."""
+
+    status = 501
+
+
+class VersionNotSupported(InvalidRequest):
+    """A protocol version that this port does not speak."""
+
+    status = 505
+
+
 class AuthenticationFailed(TianjiError):
     """No key, a malformed key, or an unknown key."""
 

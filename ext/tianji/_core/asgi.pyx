@@ -1,15 +1,12 @@
 """The Granian edge: what a worker shares over its requests, and one request of it.
 
-Granian calls `AsgiEdge.schedule` on a thread of its own for each request; everything else runs on the loop's thread. No
-task is made for a request: `receive()` and `send()` give futures whose done-callbacks drive the exchange (Granian 2.8
-does the work of `send` at call time, and its result needs no awaiting). A task runs only where a handler or the
-authoriser is a coroutine.
+Granian calls `AsgiEdge.schedule` on a thread of its own for each request; everything else runs on the loop's thread:
+`receive()` and `send()` give futures whose done-callbacks drive the exchange (Granian 2.8 does the work of `send` at
+call time, and its result needs no awaiting).
 
 Each `receive()` costs two hops between threads, so the end of a body whose length is known is not waited for, and the
 watch for a client that leaves starts only when an exchange is 10 to 20 ms old: one shared timer finds those, and short
 answers never pay for it.
-
-Size: the edge and its exchanges call each other's C methods, so that they cannot be two modules.
 """
 
 from asyncio import ensure_future
@@ -17,15 +14,14 @@ from asyncio import ensure_future
 cimport cython
 
 from tianji._core.clock cimport monotonic
+from tianji._core.edge cimport Edge, EdgeExchange
+from tianji._core.fields cimport length_of
 
-from tianji.errors import HeadersTooLarge, InvalidRequest, Overloaded, PayloadTooLarge, RequestTimeout, TargetTooLong
+from tianji.errors import HeadersTooLarge, InvalidRequest, PayloadTooLarge, RequestTimeout, TargetTooLong
 
 cdef double TICK = 0.010  # seconds; a client that leaves is noticed within two of them
 cdef double PATIENCE = 0.050  # seconds that a small body may take to begin before its request is judged without it
 cdef long long SMALL = 256 * 1024  # bytes; a body up to this length is asked for before its head is judged
-
-cdef extern from "Python.h":
-    bint PyCoro_CheckExact(object) noexcept
 
 cdef object _ensure_future = ensure_future
 cdef tuple _BODY_METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -61,55 +57,17 @@ cdef long long small_number(bytes digits) noexcept:
     return number
 
 
-cdef long long parse_length(bytes value) except -1:
-    # hyper passes digits only; more of them than fit a number are over any limit
-    cdef long long length = 0
-    cdef Py_ssize_t i
-    cdef const unsigned char* p = <const unsigned char*>value
-    if not value:
-        raise InvalidRequest("content-length is empty; send the number of bytes of the body")
-    for i in range(len(value)):
-        if not c"0" <= p[i] <= c"9":
-            raise InvalidRequest("content-length is not a number; send the number of bytes of the body")
-        if length > 10 ** 17:
-            raise PayloadTooLarge("content-length is beyond any limit; send a smaller body")
-        length = length * 10 + (p[i] - c"0")
-    return length
-
-
-cdef class AsgiEdge:
+@cython.final
+cdef class AsgiEdge(Edge):
     """What all requests of a worker share. Built once, on the loop's thread, by tianji.edge.asgi."""
 
-    def __init__(self, loop not None, *, dict exact not None, find, authorize, on_error, on_close, cors, websocket,
-                 list fixed_headers not None, bytes root not None, limits, control):
-        self.loop = loop
+    def __init__(self, loop not None, *, websocket, **shared):
+        super().__init__(loop, **shared)
         self.call_soon_threadsafe = loop.call_soon_threadsafe
-        self.exact = exact
-        self.find = find
-        self.authorize = authorize
-        self.on_error = on_error
-        self.on_close = on_close
-        self.cors = cors
         self.websocket = websocket
-        self.fixed_headers = fixed_headers
-        self.root = root
-        self.max_body = limits.max_body
-        self.max_head = limits.max_head
-        self.max_target = limits.max_target
-        self.body_timeout = limits.body_timeout
-        self.cells = control.cells
-        self.draining = control.draining_cell
-        self.load = control.load_cell
-        if not 0 <= self.draining < self.cells.shape[0] or not 0 <= self.load < self.cells.shape[0]:
-            raise ValueError("the control block has no such cell")
         self.young = []
         self.old = []
         self.early = set()
-
-    def replace_routes(self, dict exact not None, find):
-        """Use another route table for requests that come from now on."""
-        self.exact = exact
-        self.find = find
 
     def schedule(self, watcher not None):
         """Take a request over from Granian. Called on Granian's thread, with the GIL held."""
@@ -192,7 +150,7 @@ cdef class AsgiEdge:
 
 
 @cython.final
-cdef class AsgiExchange(Exchange):
+cdef class AsgiExchange(EdgeExchange):
     """One request that came through Granian."""
 
     # ---- the request
@@ -203,7 +161,7 @@ cdef class AsgiExchange(Exchange):
     def _came_with_body(self, future not None):
         if self.early:
             self.early = False
-            self.edge.early.discard(self)
+            (<AsgiEdge>self.edge).early.discard(self)
             self.first_piece = future
             self.begin()
         elif self.reading:
@@ -212,9 +170,7 @@ cdef class AsgiExchange(Exchange):
             self.first_piece = future
 
     cdef int begin(self) except -1:
-        cdef AsgiEdge edge = self.edge
-        edge.open += 1
-        edge.cells[edge.load] = edge.open
+        self.enter()
         try:
             self.read_head()
         except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an answer
@@ -222,7 +178,7 @@ cdef class AsgiExchange(Exchange):
         return 0
 
     cdef int read_head(self) except -1:
-        cdef AsgiEdge edge = self.edge
+        cdef Edge edge = self.edge
         cdef dict scope = self.scope
         cdef bytes raw = scope["raw_path"]
         self.scope = None
@@ -236,10 +192,6 @@ cdef class AsgiExchange(Exchange):
         self.read_headers(scope["http_version"])
         if self.finished:
             return 0  # a CORS preflight
-        if edge.root:
-            if raw.startswith(edge.root) and (len(raw) == len(edge.root) or raw[len(edge.root)] == c"/"):
-                raw = raw[len(edge.root):] or b"/"
-                self.path = self.path[len(edge.root):] or "/"  # the prefix is plain ASCII
         return self.route(raw)
 
     cdef int read_headers(self, str version) except -1:
@@ -265,7 +217,11 @@ cdef class AsgiExchange(Exchange):
                     origin = value
             elif len(name) == 14:
                 if name == b"content-length":
-                    self.expected = parse_length(value)
+                    self.expected = length_of(value, len(value))
+                    if self.expected < 0 and value.isdigit():
+                        raise PayloadTooLarge("content-length is beyond any limit; send a smaller body")
+                    if self.expected < 0:
+                        raise InvalidRequest("content-length is not a number; send the number of bytes of the body")
                 elif name == b"sec-fetch-mode":
                     self.browser = True
             elif len(name) == 17:
@@ -283,42 +239,16 @@ cdef class AsgiExchange(Exchange):
             self.expected = -1
         elif self.expected > 0:
             self.reading = True
-        self.browser = self.browser or origin is not None or self.method == "GET"
-        if origin is not None and self.edge.cors is not None:
-            self.extra = self.edge.cors(self, origin)
-        return 0
+        return self.meet_browser(origin)
 
-    cdef int route(self, bytes raw) except -1:
-        cdef AsgiEdge edge = self.edge
-        cdef object found = edge.exact.get(raw)
-        cdef object match = (<dict>found).get(self.method) if found is not None else None
-        if match is None:
-            match = edge.find(self.method, raw)
-        self.match = match
-        if edge.cells[edge.draining] and not match.always:
-            raise Overloaded("the gateway is shutting down; send the request again, it will reach another instance")
-        if match.open:
-            return self.authorized(None)
-        identity = edge.authorize(self, match)
-        if PyCoro_CheckExact(identity):
-            return self.run(identity, self._authorized_later)
-        return self.authorized(identity)
-
-    def _authorized_later(self, task not None):
-        self.task = None
-        if self.closed or task.cancelled():
-            return
-        try:
-            self.authorized(task.result())
-        except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an answer
-            self.fail(error)
-
-    cdef int authorized(self, object identity) except -1:
-        self.identity = identity
+    cdef int collect(self) except -1:
         if self.reading:
             return self.read_body()
         self.body = b""
-        return self.dispatch()
+        self.dispatch()
+        if not self.closed:
+            (<AsgiEdge>self.edge).watch_later(self)
+        return 0
 
     cdef int read_body(self) except -1:
         cdef object first = self.first_piece
@@ -327,9 +257,9 @@ cdef class AsgiExchange(Exchange):
             self.first_piece = None
             self.take(first.result())
             if not self.closed:
-                self.edge.watch_later(self)
+                (<AsgiEdge>self.edge).watch_later(self)
             return 0
-        self.edge.watch_later(self)
+        (<AsgiEdge>self.edge).watch_later(self)
         if not self.asked:
             self.receive().add_done_callback(self._body_came)
         return 0
@@ -371,39 +301,10 @@ cdef class AsgiExchange(Exchange):
         self.receive().add_done_callback(self._body_came)
         return 0
 
-    cdef int dispatch(self) except -1:
-        cdef object pending = self.match.handler(self, self.match)
-        if pending is not None:
-            self.run(pending, self._handled)
-        if not self.closed and not self.received:
-            self.edge.watch_later(self)  # with a body it is in the list already
-        return 0
-
-    cdef int run(self, object awaitable, object callback) except -1:
-        self.task = _ensure_future(awaitable, loop=self.edge.loop)
-        self.task.add_done_callback(callback)
-        return 0
-
-    def _handled(self, task not None):
-        self.task = None
-        if task.cancelled():
-            self.abort()
-        elif task.exception() is not None:
-            self.fail(task.exception())
-        elif not self.finished and not self.gone and self.producer is None:
-            self.fail(RuntimeError(f"the handler of {self.path} ended without an answer"))
-
-    cdef int fail(self, object error) except -1:
-        self.edge.on_error(self, error)  # also when nobody reads an answer any more: our faults belong into the log
-        return 0
-
     # ---- the answer
 
     cdef int send_head(self, int status, list headers) except -1:
-        if self.browser:
-            headers = headers + self.edge.fixed_headers
-            if self.extra is not None:
-                headers += self.extra
+        headers = self.dressed(headers)
         if self.edge.cells[self.edge.draining]:
             headers.append((b"connection", b"close"))
         self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -474,22 +375,7 @@ cdef class AsgiExchange(Exchange):
             return
         self.client_left()
 
-    cdef int client_left(self) except -1:
-        self.lost()
-        if self.task is not None:
-            self.task.cancel()
-        return self.close()
-
-    cdef int close(self) except -1:
-        cdef AsgiEdge edge = self.edge
-        if self.closed:
-            return 0
-        self.closed = True
-        edge.open -= 1
-        edge.cells[edge.load] = edge.open
+    cdef int let_go(self) except -1:
         # Granian drops an unread body with its handle, and only then decides on the connection
         self.watcher = self.receive = self.send = self.blocked = self.queue = self.pieces = self.first_piece = None
-        if edge.on_close is not None:
-            edge.on_close(self)
-        self.account = None  # it may know this exchange: no cycle may outlive the request
         return 0

@@ -1,49 +1,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias, final
+from typing import Any, final
 
-from tianji._core.exchange import Exchange
-
-_Header: TypeAlias = tuple[bytes, bytes]
-
-class _Limits(Protocol):
-    @property
-    def max_body(self) -> int: ...
-    @property
-    def max_head(self) -> int: ...
-    @property
-    def max_target(self) -> int: ...
-    @property
-    def body_timeout(self) -> float: ...
-
-class _Control(Protocol):
-    cells: memoryview[int]
-    draining_cell: int
-    load_cell: int
+from tianji._core.edge import Edge, EdgeExchange
 
 @final
-class AsgiEdge:
+class AsgiEdge(Edge):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        exact: dict[bytes, dict[str, Any]],
-        find: Callable[[str, bytes], Any],
-        authorize: Callable[[Exchange, Any], object],
-        on_error: Callable[[Exchange, Exception], None],
-        on_close: Callable[[Exchange], None] | None,
-        cors: Callable[[Exchange, bytes], list[_Header] | None] | None,
         websocket: Callable[..., Awaitable[None]],
-        fixed_headers: list[_Header],
-        root: bytes,
-        limits: _Limits,
-        control: _Control,
+        **shared: Any,  # as Edge takes them
     ) -> None: ...
-    @property
-    def open(self) -> int: ...
-    def replace_routes(self, exact: dict[bytes, dict[str, Any]], find: Callable[[str, bytes], Any]) -> None: ...
     def schedule(self, watcher: Any) -> None: ...
     def look_after_early(self, patience: float = 0.05) -> None: ...
 
 @final
-class AsgiExchange(Exchange): ...
+class AsgiExchange(EdgeExchange): ...

@@ -20,7 +20,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 64 * 1024 * 1024  # bytes
     max_head: int = 64 * 1024  # bytes of all header names and values
     max_target: int = 16 * 1024  # bytes of path and query
+    head_timeout: float = 10.0  # seconds for a head, from its first byte; native edge only: hyper has its own
+    idle_timeout: float = 75.0  # seconds without a request; longer than load balancers keep theirs. Native edge only
     body_timeout: float = 60.0  # seconds between two pieces of a body
+    body_rate: float = 240.0  # bytes a second, from `body_timeout` on; native edge only
 
 
 class Cors(msgspec.Struct, frozen=True, kw_only=True):

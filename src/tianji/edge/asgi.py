@@ -1,45 +1,13 @@
 """An application put behind the compiled edge for Granian."""
 
 import asyncio
-import logging
 
 from tianji._core.asgi import AsgiEdge
-from tianji.edge.answers import ErrorAnswers
-from tianji.edge.application import Application, EdgeSettings
+from tianji.edge.application import Application
+from tianji.edge.build import shared_arguments
 from tianji.edge.control import Control
-from tianji.edge.cors import SECURITY_HEADERS, STRICT_TRANSPORT, cors_rule
-from tianji.errors import Header
-
-log = logging.getLogger(__name__)
 
 
 def build_edge(application: Application, loop: asyncio.AbstractEventLoop, control: Control) -> AsgiEdge:
     """Connect `application` to an edge whose requests run on `loop`."""
-    settings = application.edge_settings
-    table = application.route_table
-    return AsgiEdge(
-        loop,
-        exact=table.exact,
-        find=table.match,
-        authorize=application.authorize,
-        on_error=ErrorAnswers(log.error, compatible=settings.compat_headers),
-        on_close=application.closed,
-        cors=cors_rule(settings.cors),
-        websocket=application.websocket,
-        fixed_headers=_fixed_headers(settings),
-        root=_root_path(settings.root_path),
-        limits=settings.limits,
-        control=control,
-    )
-
-
-def _fixed_headers(settings: EdgeSettings) -> list[Header]:
-    headers = list(SECURITY_HEADERS)
-    if settings.strict_transport:
-        headers.append(STRICT_TRANSPORT)
-    return headers
-
-
-def _root_path(path: str) -> bytes:
-    trimmed = path.strip("/")
-    return f"/{trimmed}".encode("ascii") if trimmed else b""
+    return AsgiEdge(loop, websocket=application.websocket, **shared_arguments(application, control))

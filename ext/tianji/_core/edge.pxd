@@ -1,0 +1,44 @@
+"""What every edge does with a request once it has its head: find the route, let in, hand over, end."""
+
+from tianji._core.exchange cimport Exchange
+
+cdef class Edge:
+    cdef object loop
+    cdef dict exact            # raw path: {method: Match}
+    cdef object find           # (method, raw path) -> Match, for what is not in `exact`
+    cdef object authorize      # (exchange, match) -> identity, or a coroutine of one
+    cdef object on_error       # (exchange, exception): answers it
+    cdef object on_close       # (exchange), after its last byte was handed on; or None
+    cdef object cors           # (exchange, origin) -> list of headers, None after a preflight was answered
+    cdef list fixed_headers    # go with every answer that a browser may read
+    cdef bytes root            # prefix taken off every path; b"" for none
+    cdef long long max_body
+    cdef Py_ssize_t max_head   # bytes of all header names and values
+    cdef Py_ssize_t max_target
+    cdef double body_timeout   # seconds between two pieces of a body
+    cdef long long[::1] cells  # shared with the parent process, see tianji.edge.control
+    cdef Py_ssize_t draining   # index of the flag
+    cdef Py_ssize_t load       # index of this worker's count of open exchanges
+    cdef readonly long long open
+
+
+cdef class EdgeExchange(Exchange):
+    cdef Edge edge
+    cdef object match
+    cdef object task           # the coroutine at work, or None
+    cdef list extra            # CORS headers, or None
+    cdef bint browser          # a page may be behind it: the headers that browsers heed go with the answer
+    cdef bint closed
+
+    cdef int enter(self) except -1
+    cdef int meet_browser(self, bytes origin) except -1
+    cdef int route(self, bytes raw) except -1
+    cdef int admit(self, object identity) except -1
+    cdef int collect(self) except -1
+    cdef int dispatch(self) except -1
+    cdef int run(self, object awaitable, object callback) except -1
+    cdef int fail(self, object error) except -1
+    cdef int client_left(self) except -1
+    cdef list dressed(self, list headers)
+    cdef int close(self) except -1
+    cdef int let_go(self) except -1

@@ -1,0 +1,157 @@
+"""What every edge does with a request once it has its head: find the route, let in, hand over, end.
+
+No task is made for a request. A task runs only where a handler or the authoriser is a coroutine.
+"""
+
+from asyncio import ensure_future
+
+from tianji.errors import Overloaded
+
+cdef extern from "Python.h":
+    bint PyCoro_CheckExact(object) noexcept
+
+cdef object _ensure_future = ensure_future
+
+
+cdef class Edge:
+    """What all requests of a worker share. Built once, on the loop's thread, by tianji.edge."""
+
+    def __init__(self, loop not None, *, dict exact not None, find, authorize, on_error, on_close, cors,
+                 list fixed_headers not None, bytes root not None, limits, control):
+        self.loop = loop
+        self.exact = exact
+        self.find = find
+        self.authorize = authorize
+        self.on_error = on_error
+        self.on_close = on_close
+        self.cors = cors
+        self.fixed_headers = fixed_headers
+        self.root = root
+        self.max_body = limits.max_body
+        self.max_head = limits.max_head
+        self.max_target = limits.max_target
+        self.body_timeout = limits.body_timeout
+        self.cells = control.cells
+        self.draining = control.draining_cell
+        self.load = control.load_cell
+        if not 0 <= self.draining < self.cells.shape[0] or not 0 <= self.load < self.cells.shape[0]:
+            raise ValueError("the control block has no such cell")
+
+    def replace_routes(self, dict exact not None, find):
+        """Use another route table for requests that come from now on."""
+        self.exact = exact
+        self.find = find
+
+
+cdef class EdgeExchange(Exchange):
+    """One request at an edge. A subclass reads head and body, and writes the answer."""
+
+    cdef int enter(self) except -1:
+        # It counts as open from here to close().
+        cdef Edge edge = self.edge
+        edge.open += 1
+        edge.cells[edge.load] = edge.open
+        return 0
+
+    cdef int meet_browser(self, bytes origin) except -1:
+        # `origin`: of the page that asks, or None. A preflight is answered here.
+        self.browser = self.browser or origin is not None or self.method in ("GET", "HEAD")
+        if origin is not None and self.edge.cors is not None:
+            self.extra = self.edge.cors(self, origin)
+        return 0
+
+    cdef int route(self, bytes raw) except -1:
+        # `raw`: the path as sent.
+        cdef Edge edge = self.edge
+        cdef object found
+        cdef object match = None
+        if edge.root and raw.startswith(edge.root) and (len(raw) == len(edge.root) or raw[len(edge.root)] == c"/"):
+            raw = raw[len(edge.root):] or b"/"
+            self.path = self.path[len(edge.root):] or "/"  # the prefix is plain ASCII
+        found = edge.exact.get(raw)
+        if found is not None:
+            match = (<dict>found).get(self.method)
+        if match is None:
+            match = edge.find(self.method, raw)
+        self.match = match
+        if edge.cells[edge.draining] and not match.always:
+            raise Overloaded("the gateway is shutting down; send the request again, it will reach another instance")
+        if match.open:
+            return self.admit(None)
+        identity = edge.authorize(self, match)
+        if PyCoro_CheckExact(identity):
+            return self.run(identity, self._authorized_later)
+        return self.admit(identity)
+
+    def _authorized_later(self, task not None):
+        self.task = None
+        if self.closed or task.cancelled():
+            return
+        try:
+            self.admit(task.result())
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an answer
+            self.fail(error)
+
+    cdef int admit(self, object identity) except -1:
+        self.identity = identity
+        return self.collect()
+
+    cdef int collect(self) except -1:
+        # The body is wanted: call dispatch() as soon as it is whole.
+        raise RuntimeError("an edge must implement collect")
+
+    cdef int dispatch(self) except -1:
+        cdef object pending = self.match.handler(self, self.match)
+        if pending is not None:
+            self.run(pending, self._handled)
+        return 0
+
+    cdef int run(self, object awaitable, object callback) except -1:
+        self.task = _ensure_future(awaitable, loop=self.edge.loop)
+        self.task.add_done_callback(callback)
+        return 0
+
+    def _handled(self, task not None):
+        self.task = None
+        if task.cancelled():
+            self.abort()
+        elif task.exception() is not None:
+            self.fail(task.exception())
+        elif not self.finished and not self.gone and self.producer is None:
+            self.fail(RuntimeError(f"the handler of {self.path} ended without an answer"))
+
+    cdef int fail(self, object error) except -1:
+        self.edge.on_error(self, error)  # also when nobody reads an answer any more: our faults belong into the log
+        return 0
+
+    cdef int client_left(self) except -1:
+        self.lost()
+        if self.task is not None:
+            self.task.cancel()
+        return self.close()
+
+    cdef list dressed(self, list headers):
+        # `headers`, and those that browsers heed where one may be behind the request
+        if not self.browser:
+            return headers
+        headers = headers + self.edge.fixed_headers
+        if self.extra is not None:
+            headers += self.extra
+        return headers
+
+    cdef int close(self) except -1:
+        cdef Edge edge = self.edge
+        if self.closed:
+            return 0
+        self.closed = True
+        edge.open -= 1
+        edge.cells[edge.load] = edge.open
+        self.let_go()
+        if edge.on_close is not None:
+            edge.on_close(self)
+        self.account = None  # it may know this exchange: no cycle may outlive the request
+        return 0
+
+    cdef int let_go(self) except -1:
+        # Drop what belongs to the connection; called once, before `on_close`.
+        return 0

@@ -1,0 +1,135 @@
+"""Header fields of HTTP/1.1 out of bytes, for requests and answers alike.
+
+The lines are read by ext/include/http_fields.h. Here the usual names are given out as shared objects, so that a head
+costs no allocation and no lower-casing for them.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
+
+cdef extern from "http_fields.h":
+    enum:
+        HTTP_SHORT
+        HTTP_FOLDED
+        HTTP_BAD_NAME
+        HTTP_BAD_VALUE
+        HTTP_BARE_LINE
+
+# what clients and providers send; any other name works too and costs a new object
+cdef tuple USUAL = (
+    b"accept", b"accept-encoding", b"accept-language", b"access-control-request-headers",
+    b"access-control-request-method", b"age", b"alt-svc", b"anthropic-beta", b"anthropic-organization-id",
+    b"anthropic-version", b"api-key", b"authorization", b"cache-control", b"cf-cache-status", b"cf-ray", b"connection",
+    b"content-encoding", b"content-length", b"content-security-policy", b"content-type", b"cookie", b"date", b"etag",
+    b"expect", b"forwarded", b"host", b"idempotency-key", b"keep-alive", b"last-modified", b"openai-beta",
+    b"openai-organization", b"openai-processing-ms", b"openai-project", b"openai-version", b"origin", b"pragma",
+    b"priority", b"referer", b"retry-after", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"server",
+    b"set-cookie", b"strict-transport-security", b"te", b"traceparent", b"tracestate", b"transfer-encoding", b"upgrade",
+    b"user-agent", b"vary", b"via", b"x-api-key", b"x-content-type-options", b"x-envoy-upstream-service-time",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-goog-api-key", b"x-ratelimit-limit-requests",
+    b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens",
+    b"x-ratelimit-reset-requests", b"x-ratelimit-reset-tokens", b"x-real-ip", b"x-request-id", b"x-should-retry",
+    b"x-stainless-arch", b"x-stainless-async", b"x-stainless-lang", b"x-stainless-os", b"x-stainless-package-version",
+    b"x-stainless-raw-response", b"x-stainless-read-timeout", b"x-stainless-retry-count", b"x-stainless-runtime",
+    b"x-stainless-runtime-version",
+)
+cdef enum:
+    SLOTS = 512  # a power of two, and several times the names: a search ends soon
+cdef PyObject* KNOWN[SLOTS]
+
+cdef tuple FAULTS = (
+    (HTTP_SHORT, "the header section is incomplete"),
+    (HTTP_FOLDED, "a header line begins with white space"),
+    (HTTP_BAD_NAME, "a header name is malformed"),
+    (HTTP_BAD_VALUE, "a header value holds a control character"),
+    (HTTP_BARE_LINE, "a line does not end in CR LF"),
+)
+
+
+cdef inline unsigned int slot_of(const char* name, Py_ssize_t size) noexcept:
+    # alike for upper and lower case; a name has at least one byte
+    return (
+        <unsigned int>size * 37 + <unsigned int>(name[0] | 0x20) * 5 + <unsigned int>(name[size - 1] | 0x20) * 17
+        + <unsigned int>(name[size // 2] | 0x20) * 101
+    ) & (SLOTS - 1)
+
+
+cdef inline bint same_name(const char* known, const char* name, Py_ssize_t size) noexcept:
+    # `known`: lower-case letters, digits and "-", in which setting the bit of lower case changes nothing; and no
+    # control character, which it would make another, is in a name
+    cdef Py_ssize_t i
+    for i in range(size):
+        if known[i] != name[i] | 0x20:
+            return False
+    return True
+
+
+cdef void learn(bytes name) noexcept:
+    cdef unsigned int slot = slot_of(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+    while KNOWN[slot] is not NULL:
+        slot = (slot + 1) & (SLOTS - 1)
+    KNOWN[slot] = <PyObject*>name  # USUAL keeps it alive
+
+
+cdef int learn_usual() except -1:
+    for name in USUAL:
+        learn(name)
+    return 0
+
+
+learn_usual()
+
+
+cdef bytes field_name(const char* name, Py_ssize_t size):
+    cdef unsigned int slot = slot_of(name, size)
+    cdef bytes found
+    cdef char* target
+    cdef Py_ssize_t i
+    while KNOWN[slot] is not NULL:
+        found = <bytes>KNOWN[slot]
+        if PyBytes_GET_SIZE(found) == size and same_name(PyBytes_AS_STRING(found), name, size):
+            return found
+        slot = (slot + 1) & (SLOTS - 1)
+    found = PyBytes_FromStringAndSize(NULL, size)
+    target = PyBytes_AS_STRING(found)
+    for i in range(size):
+        target[i] = name[i] + 32 if c"A" <= name[i] <= c"Z" else name[i]
+    return found
+
+
+cdef str line_fault(int line):
+    for number, text in FAULTS:
+        if number == line:
+            return text
+    raise ValueError(f"{line} is no fault of a line")
+
+
+cdef long long length_of(const char* digits, Py_ssize_t size) noexcept:
+    # RFC 9110 section 8.6: digits and nothing else. No message is as long as 10^18 bytes
+    cdef long long length = 0
+    cdef Py_ssize_t i
+    if not 0 < size <= 18:
+        return -1
+    for i in range(size):
+        if not c"0" <= digits[i] <= c"9":
+            return -1
+        length = length * 10 + (digits[i] - c"0")
+    return length
+
+
+cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ssize_t length) noexcept:
+    # whether a comma-separated list (RFC 9110 section 5.6.1) has `token`, lower-case letters and "-", in any case
+    cdef Py_ssize_t start = 0, end, last
+    while start < size:
+        end = start
+        while end < size and value[end] != c",":
+            end += 1
+        last = end
+        while start < last and (value[start] == c" " or value[start] == c"\t"):
+            start += 1
+        while last > start and (value[last - 1] == c" " or value[last - 1] == c"\t"):
+            last -= 1
+        if last - start == length and same_name(token, value + start, length):
+            return True
+        start = end + 1
+    return False

@@ -1,0 +1,197 @@
+"""One request of the native edge, and what it needs of the connection it came by."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_GET_SIZE
+
+from tianji._core.clock cimport monotonic
+from tianji._core.edge cimport Edge, EdgeExchange
+from tianji._core.reply cimport Reply, framed
+from tianji._core.request cimport RequestReader
+
+from urllib.parse import unquote
+
+from tianji.errors import InvalidRequest
+
+cdef enum:
+    JOINED = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
+
+# what RFC 6455 section 4.2.1 looks at; the rest of a request is read here and not by picows
+cdef frozenset HANDSHAKE = frozenset((
+    b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version",
+))
+
+
+cdef class Line:
+    """Base of a client's connection."""
+
+    cdef int want_body(self) except -1:
+        raise RuntimeError("a connection must implement want_body")
+
+    cdef bint ends(self) noexcept:
+        return True
+
+    cdef int answered(self) except -1:
+        raise RuntimeError("a connection must implement answered")
+
+    cdef int forget(self) except -1:
+        raise RuntimeError("a connection must implement forget")
+
+    cdef object release(self):
+        raise RuntimeError("a connection must implement release")
+
+
+@cython.final
+cdef class NativeExchange(EdgeExchange):
+    """One request that came over a native connection."""
+
+    cdef int open(self, Line line, Edge edge, Reply reply, object websocket) except -1:
+        self.line = line
+        self.edge = edge
+        self.reply = reply
+        self.websocket = websocket
+        self.peer = line.peer
+        self.full = line.full
+        self.arrived = monotonic()
+        return self.enter()
+
+    cdef int remain_unread(self) except -1:
+        # Its head is at fault: there is nothing to say of it but that.
+        self.method = self.path = ""
+        self.query = b""
+        self.headers = []
+        return 0
+
+    cdef int begin(self) except -1:
+        cdef RequestReader reader = self.line.reader
+        cdef bytes raw = reader.path
+        self.method = reader.method
+        self.path = raw.decode("ascii") if b"%" not in raw else unquote(raw)
+        self.query = reader.query
+        self.headers = reader.headers
+        self.body = b""
+        self.browser = reader.browser
+        try:
+            self.meet_browser(reader.origin)
+            if not self.finished:  # a CORS preflight
+                self.route(raw)
+        except Exception as error:  # boundary: every failure becomes an answer
+            self.fail(error)
+        return 0
+
+    cdef int collect(self) except -1:
+        return self.line.want_body()
+
+    # ---- the answer
+
+    cdef int send_head(self, int status, list headers) except -1:
+        cdef Line line = self.line
+        cdef Reply reply = self.reply
+        cdef bint old = line.reader.old
+        reply.begin(status, self.dressed(headers))
+        if old and not self.finished:
+            line.reader.keep = False  # HTTP/1.0 has no chunks: the body ends with the connection
+        if line.ends():
+            line.reader.keep = False  # and that is settled, whatever comes meanwhile
+            reply.close_after()
+        elif old:
+            reply.keep_open()
+        if self.finished:
+            return 0  # send_body() goes on with it
+        self.streamed = True
+        self.bare = self.method == "HEAD" or status == 204 or status == 304
+        if not old and not self.bare:
+            self.chunked = True
+            reply.chunked()
+        self.head = reply.head()
+        self.edge.loop.call_soon(self._flush)  # when nothing follows at once
+        return 0
+
+    cdef int send_body(self, bytes chunk, bint last) except -1:
+        cdef Line line = self.line
+        cdef bytes head = self.head
+        if not self.streamed:
+            self.send_whole(chunk)
+        else:
+            self.head = None
+            if self.chunked:
+                chunk = framed(head, chunk, last)
+            elif self.bare:
+                chunk = head
+            elif head is not None:
+                chunk = head + chunk
+            if chunk:
+                line.transport.write(chunk)
+        if last:
+            self.close()
+            line.answered()
+        return 0
+
+    cdef int send_whole(self, bytes body) except -1:
+        # RFC 9110 sections 6.4.1 and 9.3.2: which answers have no body, and which no length either
+        cdef object transport = self.line.transport
+        cdef Reply reply = self.reply
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
+        if self.status == 204 or self.status == 304:
+            transport.write(reply.whole(-1, b""))
+        elif self.method == "HEAD":
+            transport.write(reply.whole(size, b""))
+        elif size <= JOINED:
+            transport.write(reply.whole(size, body))
+        else:
+            transport.writelines([reply.whole(size, b""), body])
+        return 0
+
+    def _flush(self):
+        cdef bytes head = self.head
+        if head is not None and self.line is not None:
+            self.head = None
+            self.line.transport.write(head)
+
+    cdef int send_abort(self) except -1:
+        cdef Line line = self.line
+        cdef object transport = line.transport
+        if self.chunked:
+            transport.close()  # what was written goes out, and the end of the chunks is missing
+        else:
+            transport.abort()
+        line.release()
+        if self.task is not None:
+            self.task.cancel()
+        return self.close()
+
+    cdef int let_go(self) except -1:
+        self.line.forget()
+        self.line = None
+        self.head = None
+        return 0
+
+    # ---- WebSocket
+
+    @property
+    def upgrades(self):
+        """Whether the client asks for a WebSocket (RFC 6455 section 4.2.1), and `upgrade` may be called."""
+        return self.line is not None and self.line.reader.upgrades and not self.status
+
+    def upgrade(self, listener not None, tuple headers not None=()):
+        """Hand the connection to `listener`, a picows.WSListener; `headers` go with the answer 101.
+
+        The exchange counts as open until the socket is closed. Raises InvalidRequest when no upgrade was asked for.
+        """
+        cdef Line line = self.line
+        if not self.upgrades:
+            raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client")
+        self.status = 101
+        self.finished = True
+        lines = [b"%b: %b" % pair for pair in self.headers if pair[0] in HANDSHAKE]
+        head = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+        transport = line.release()
+        try:
+            done = self.websocket(transport, head, listener, headers)
+        except Exception:
+            transport.abort()
+            self.close()
+            raise
+        done.add_done_callback(self._socket_closed)
+
+    def _socket_closed(self, _):
+        self.close()
