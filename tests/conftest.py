@@ -4,6 +4,11 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# a busy machine is slow, and that is no property of what is tested
+settings.register_profile("tianji", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tianji")
 
 ROOT = Path(__file__).parent.parent
 

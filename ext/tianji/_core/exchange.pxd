@@ -30,7 +30,7 @@ cdef class Exchange:
     cpdef int respond(self, int status, list headers, bytes body) except -1
     cpdef int start(self, int status, list headers) except -1
     cpdef int write(self, bytes chunk) except -1
-    cpdef int finish(self) except -1
+    cpdef int finish(self, bytes last=*) except -1
     cpdef int abort(self) except -1
 
     # what an edge reports, and what it provides

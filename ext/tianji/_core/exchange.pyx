@@ -77,14 +77,15 @@ cdef class Exchange:
         self.send_body(chunk, False)
         return 0
 
-    cpdef int finish(self) except -1:
-        """End an answer that was begun with `start`."""
+    cpdef int finish(self, bytes last=b"") except -1:
+        """End an answer that was begun with `start`; `last` is the last piece of its body."""
         if self.finished or self.gone:
             return 0
         if not self.status:
             raise RuntimeError("finish before start")
         self.finished = True
-        self.send_body(b"", True)
+        self.sent += len(last)
+        self.send_body(last, True)
         self.producer = None
         return 0
 

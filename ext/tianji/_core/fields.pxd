@@ -4,6 +4,7 @@ cdef extern from "http_fields.h":
     enum:
         HTTP_TOKEN
         HTTP_TARGET
+        HTTP_VALUE
         HTTP_FIELD
         HTTP_LAST
     ctypedef struct http_field:
@@ -31,4 +32,5 @@ cdef extern from "http_chunks.h":
 cdef bytes field_name(const char* name, Py_ssize_t size)   # in lower case
 cdef str line_fault(int line)                              # what http_next_field found wrong
 cdef long long length_of(const char* digits, Py_ssize_t size) noexcept  # of a content-length; -1: not one
+cdef bint same_text(const char* lower, const char* text, Py_ssize_t size) noexcept  # letters in any case
 cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ssize_t length) noexcept

@@ -33,6 +33,7 @@ cdef tuple USUAL = (
     b"x-stainless-raw-response", b"x-stainless-read-timeout", b"x-stainless-retry-count", b"x-stainless-runtime",
     b"x-stainless-runtime-version",
 )
+
 cdef enum:
     SLOTS = 512  # a power of two, and several times the names: a search ends soon
 cdef PyObject* KNOWN[SLOTS]
@@ -54,12 +55,11 @@ cdef inline unsigned int slot_of(const char* name, Py_ssize_t size) noexcept:
     ) & (SLOTS - 1)
 
 
-cdef inline bint same_name(const char* known, const char* name, Py_ssize_t size) noexcept:
-    # `known`: lower-case letters, digits and "-", in which setting the bit of lower case changes nothing; and no
-    # control character, which it would make another, is in a name
+cdef bint same_text(const char* lower, const char* text, Py_ssize_t size) noexcept:
+    # `lower`: text without capitals
     cdef Py_ssize_t i
     for i in range(size):
-        if known[i] != name[i] | 0x20:
+        if text[i] != lower[i] and not (c"A" <= text[i] <= c"Z" and text[i] + 32 == lower[i]):
             return False
     return True
 
@@ -87,7 +87,7 @@ cdef bytes field_name(const char* name, Py_ssize_t size):
     cdef Py_ssize_t i
     while KNOWN[slot] is not NULL:
         found = <bytes>KNOWN[slot]
-        if PyBytes_GET_SIZE(found) == size and same_name(PyBytes_AS_STRING(found), name, size):
+        if PyBytes_GET_SIZE(found) == size and same_text(PyBytes_AS_STRING(found), name, size):
             return found
         slot = (slot + 1) & (SLOTS - 1)
     found = PyBytes_FromStringAndSize(NULL, size)
@@ -118,7 +118,7 @@ cdef long long length_of(const char* digits, Py_ssize_t size) noexcept:
 
 
 cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ssize_t length) noexcept:
-    # whether a comma-separated list (RFC 9110 section 5.6.1) has `token`, lower-case letters and "-", in any case
+    # whether a comma-separated list (RFC 9110 section 5.6.1) has `token`, given in lower case
     cdef Py_ssize_t start = 0, end, last
     while start < size:
         end = start
@@ -129,7 +129,7 @@ cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ss
             start += 1
         while last > start and (value[last - 1] == c" " or value[last - 1] == c"\t"):
             last -= 1
-        if last - start == length and same_name(token, value + start, length):
+        if last - start == length and same_text(token, value + start, length):
             return True
         start = end + 1
     return False

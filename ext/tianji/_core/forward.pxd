@@ -31,8 +31,7 @@ cdef class Forward(ResponseHandler):
     cdef list tried
     cdef Call call
     cdef ChatStream sse
-    cdef list chunks
-    cdef long long held               # bytes in chunks
+    cdef bytes answer                 # the body of an answer that is no stream
     cdef list upstream_headers
     cdef int upstream_status
     cdef readonly str model           # the name the client asked for
@@ -58,7 +57,7 @@ cdef class Forward(ResponseHandler):
     cdef int answer_whole(self) except -1
     cdef int answer_refused(self, bytes body) except -1
     cdef int stream_data(self, bytes data) except -1
-    cdef int stream_end(self) except -1
+    cdef int stream_end(self, bytes out) except -1
     cdef int stream_cut(self, object error) except -1
     cdef int refuse(self, object error) except -1
     cdef int report(self, object error) except -1

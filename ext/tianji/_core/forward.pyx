@@ -199,6 +199,7 @@ cdef class Forward(ResponseHandler):
             request = b"%b%d\r\n\r\n%b" % (head, len(shaped.body), shaped.body)
         else:
             request = [b"%b%d\r\n\r\n" % (head, len(shaped.body)), shaped.body]
+        self.hold = self.table.max_answer
         self.sent_at = monotonic()
         self.call = self.pipeline.pool.send(plan.origin, request, self, timeouts)
         return 0
@@ -228,6 +229,7 @@ cdef class Forward(ResponseHandler):
             if name == b"content-type":
                 if (<bytes>value).startswith(b"text/event-stream"):
                     self.sse = ChatStream(self.model_json, self.hide_usage)
+                    self.hold = 0
                 break
         return 0
 
@@ -239,14 +241,7 @@ cdef class Forward(ResponseHandler):
                 self.first_byte_at = monotonic()
             if self.sse is not None:
                 return self.stream_data(data)
-            self.held += len(data)
-            if self.held > self.table.max_answer:
-                self.call.cancel()
-                raise UpstreamProtocolError(f"the upstream's answer is over {self.table.max_answer} bytes")
-            if self.chunks is None:
-                self.chunks = [data]
-            else:
-                self.chunks.append(data)
+            self.answer = data
         except Exception as error:  # boundary: the way back
             self.crash(error)
         return 0
@@ -257,7 +252,7 @@ cdef class Forward(ResponseHandler):
         try:
             self.ended_at = monotonic()
             if self.sse is not None:
-                return self.stream_end()
+                return self.stream_end(b"")
             return self.answer_whole()
         except Exception as error:  # boundary: the way back
             self.crash(error)
@@ -287,11 +282,10 @@ cdef class Forward(ResponseHandler):
         return self.attempt()
 
     cdef int answer_whole(self) except -1:
-        cdef bytes body = b"" if self.chunks is None else (
-            <bytes>self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks))
+        cdef bytes body = self.answer or b""
         cdef ObjectSpans spans
         cdef Py_ssize_t i
-        self.chunks = None
+        self.answer = None
         if self.upstream_status >= 300:
             return self.answer_refused(body)
         try:
@@ -324,35 +318,39 @@ cdef class Forward(ResponseHandler):
 
     cdef int stream_data(self, bytes data) except -1:
         cdef bytes out = self.sse.feed(data)
+        if out and not self.exchange.status:
+            self.exchange.start(200, self.answer_headers(True))
+        if self.sse.done and not self.sse.failed:
+            return self.stream_end(out)
         if out:
-            if not self.exchange.status:
-                self.exchange.start(200, self.answer_headers(True))
             self.exchange.write(out)
         if self.sse.failed:
             self.call.cancel()
             return self.stream_cut(self.pipeline.failures.in_band(self.sse.error, self.deployment))
-        if self.sse.done:
-            return self.stream_end()
         return 0
 
-    cdef int stream_end(self) except -1:
-        """The upstream has said all. Without [DONE] it must at least have given a finish_reason to count as whole."""
+    cdef int stream_end(self, bytes out) except -1:
+        """The upstream has said all; `out` is still to be written.
+
+        Without [DONE] it must at least have given a finish_reason to count as whole.
+        """
         cdef bytes rest = self.sse.close()
+        if rest:
+            out = out + rest
         if self.ended_at == 0:
             self.ended_at = monotonic()
-        if not self.exchange.status and (rest or self.sse.done or self.sse.finished):
+        if not self.exchange.status and (out or self.sse.done or self.sse.finished):
             self.exchange.start(200, self.answer_headers(True))
-        if rest:
-            self.exchange.write(rest)
-        if self.sse.failed:
-            return self.stream_cut(self.pipeline.failures.in_band(self.sse.error, self.deployment))
+        if self.sse.failed or not (self.sse.done or self.sse.finished):
+            if out:
+                self.exchange.write(out)
+            return self.stream_cut(
+                self.pipeline.failures.in_band(self.sse.error, self.deployment) if self.sse.failed
+                else UpstreamDisconnected("the upstream ended its stream early; what came before is incomplete"))
         if not self.sse.done:
-            if not self.sse.finished:
-                return self.stream_cut(UpstreamDisconnected(
-                    "the upstream ended its stream early; what came before is incomplete"))
-            self.exchange.write(DONE_EVENT)
+            out = out + DONE_EVENT
         self.note_usage(self.sse.usage)
-        self.exchange.finish()
+        self.exchange.finish(out)
         return self.settle(200)
 
     cdef int stream_cut(self, object error) except -1:
@@ -459,5 +457,5 @@ cdef class Forward(ResponseHandler):
         self.call = None
         self.exchange = None
         self.spans = None
-        self.chunks = None
+        self.answer = None
         return 0

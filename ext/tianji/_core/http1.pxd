@@ -7,6 +7,9 @@ from tianji._core.response cimport ResponseReader
 cdef class ResponseHandler:
     # Receives one answer, in this order: head, data*, then end or failed. failed may come alone and at any time
     # before end; nothing follows end, failed or Call.cancel(). All calls are on the loop's thread.
+    # A handler that sets `hold` before response_head returns gets the body whole, in one response_data (none for an
+    # empty one); a body of more bytes than that fails the call.
+    cdef long long hold
     cdef int response_head(self, int status, list headers) except -1   # list[tuple[bytes, bytes]], lower-case names
     cdef int response_data(self, bytes data) except -1                 # framing removed; pieces of one read joined
     cdef int response_end(self) except -1
@@ -23,6 +26,9 @@ cdef class Timeouts:  # seconds; 0 = none
 cdef class Owner:
     # What holds connections and calls together; the pool is the only one.
     cdef object loop
+    cdef bytearray buffer        # every read of every connection goes through it
+    cdef char* read
+    cdef object view             # of the buffer
     cdef int settle(self, Connection connection) except -1   # its first answer is complete
     cdef int release(self, Connection connection) except -1  # an answer is complete and another may follow
     cdef int lost(self, Connection connection) except -1     # its socket is closed; called once
@@ -64,6 +70,8 @@ cdef class Connection:
     cdef object shelf
     cdef object transport
     cdef ResponseReader reader
+    cdef bytes behind            # the beginning of a head, or None
+    cdef bint direct             # the next read goes into the reader's body
     cdef Call call
     cdef int fd
     cdef bint counted            # the owner counts it among its open ones
@@ -75,6 +83,8 @@ cdef class Connection:
     cdef bint usable(self, double now, double trusted) except -1
     cdef int drop(self) except -1
     cdef int shut(self) except -1
+    cdef int work(self, Call call, const char* data, Py_ssize_t size) except -1
+    cdef int meet(self, Call call) except -1
     cdef int deliver(self, Call call) except -1
     cdef int finish(self, Call call) except -1
-    cdef int fault(self, Call call) except -1
+    cdef int fault(self, Call call, bint under_way) except -1

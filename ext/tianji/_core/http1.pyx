@@ -2,12 +2,15 @@
 
 An answer that is faulty or ambiguous closes its connection and fails its call.
 
-Nothing here waits: bytes come in by `data_received`, the handler is called, bytes go out by the transport.
+Nothing here waits: bytes come in by `buffer_updated`, the handler is called, bytes go out by the transport.
 """
 
 from libc.math cimport INFINITY
 
 cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromMemory
 
 from tianji._core.clock cimport monotonic
 
@@ -19,6 +22,13 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* buf, size_t length, int flags)
     int MSG_PEEK
     int MSG_DONTWAIT
+
+cdef extern from "Python.h":
+    int PyBUF_WRITE
+
+cdef enum:
+    READ = 256 * 1024   # bytes of one read
+    DIRECT = 16 * 1024  # bytes; a held body that lacks as much is read without a copy
 
 cdef extern from "<errno.h>" nogil:
     int errno
@@ -65,6 +75,11 @@ cdef class Timeouts:
 
 cdef class Owner:
     """Base of what holds connections and calls together."""
+
+    def __cinit__(self):
+        self.buffer = bytearray(READ)
+        self.read = PyByteArray_AS_STRING(self.buffer)
+        self.view = memoryview(self.buffer)
 
     cdef int report(self, object error) except -1:
         # The boundary between a handler and everything else: what it raises goes to the loop and no further.
@@ -170,15 +185,35 @@ cdef class Connection:
         self.fd = -1 if sock is None else sock.fileno()
         self.transport = transport
 
-    def data_received(self, bytes data not None):
-        """Parse what came and hand it over. Bytes that no request asked for close the connection."""
+    def get_buffer(self, hint):
+        """Say where the next read goes: into the body where a large one is awaited, else into the pool's buffer."""
+        cdef ResponseReader reader = self.reader
+        cdef long long lacking
+        if reader.body is not None and self.call is not None:
+            lacking = reader.length - reader.filled
+            if lacking >= DIRECT:
+                self.direct = True
+                return PyMemoryView_FromMemory(
+                    PyBytes_AS_STRING(reader.body) + reader.filled, <Py_ssize_t>lacking, PyBUF_WRITE)
+        self.direct = False
+        return self.owner.view
+
+    def buffer_updated(self, Py_ssize_t size):
+        """Read what came and hand it over. Bytes that no request asked for close the connection."""
         cdef Call call = self.call
+        cdef bytes behind = self.behind
         if call is None:
             self.drop()
-        elif self.reader.feed(data):
+        elif self.direct:
+            self.reader.filled += size
+            self.reader.body_grew()
             self.deliver(call)
+        elif behind is None:
+            self.work(call, self.owner.read, size)
         else:
-            self.fault(call)
+            self.behind = None
+            behind += self.owner.read[:size]
+            self.work(call, PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
 
     def eof_received(self):
         """End an answer that lasts until the connection closes. TLS reports only a proper close here."""
@@ -193,7 +228,8 @@ cdef class Connection:
         cdef Call call = self.call
         self.closed = True
         self.transport = None
-        self.reader.discard()
+        self.behind = None
+        self.reader.rest()
         self.owner.lost(self)
         if call is not None:
             call.fail(Disconnected("the upstream closed the connection before its answer was complete"))
@@ -248,26 +284,51 @@ cdef class Connection:
             self.transport.close()
         return 0
 
+    cdef int work(self, Call call, const char* data, Py_ssize_t size) except -1:
+        # Whoever calls owns the memory until this returns.
+        cdef ResponseReader reader = self.reader
+        cdef Py_ssize_t at = 0
+        if not reader.head_done:
+            at = reader.read_head(data, size)
+            if at == 0:
+                self.behind = data[reader.passed:size]
+                return 0
+            if at > 0:
+                self.meet(call)
+                if call.done:
+                    return 0
+        if at < 0 or not reader.read_body(data + at, size - at):
+            return self.fault(call, at == 0)
+        return self.deliver(call)
+
+    cdef int meet(self, Call call) except -1:
+        # Hand the head over, and hear how the body is wanted.
+        cdef ResponseReader reader = self.reader
+        cdef ResponseHandler handler = call.handler
+        cdef list headers = reader.headers
+        reader.headers = None
+        try:
+            handler.response_head(reader.status, headers)
+        except Exception as error:
+            call.cancel()
+            self.owner.report(error)
+        reader.hold = handler.hold
+        return reader.begin_body()
+
     cdef int deliver(self, Call call) except -1:
         # A handler that raises before the end loses its call and the connection.
         cdef ResponseReader reader = self.reader
         # held here: a handler that cancels its call lets go of the only other reference to itself
         cdef ResponseHandler handler = call.handler
         cdef bytes body = reader.take_body()
-        cdef list headers
         try:
-            if reader.head_due:
-                reader.head_due = False
-                headers = reader.headers
-                reader.headers = None
-                handler.response_head(reader.status, headers)
-            if body is not None and not call.done:
+            if body is not None:
                 handler.response_data(body)
             if call.done:
                 return 0
             if reader.complete:
                 self.finish(call)
-            elif reader.head_done and not call.paused:
+            elif not call.paused:
                 call.enter(b"between_chunks", call.timeouts.between_chunks)
         except Exception as error:
             call.cancel()
@@ -293,11 +354,11 @@ cdef class Connection:
         handler.response_end()
         return 0
 
-    cdef int fault(self, Call call) except -1:
-        # What was valid is handed over if the head had been; without a head the caller may still try elsewhere.
+    cdef int fault(self, Call call, bint under_way) except -1:
+        # What was valid is handed over if the head had come before: until then the caller may still answer otherwise.
         cdef ResponseReader reader = self.reader
         reader.complete = False
-        if reader.head_done and not reader.head_due and reader.body is not None:
+        if under_way:
             self.deliver(call)
         call.fail(ProtocolError(f"the upstream broke HTTP/1.1: {reader.problem}"))
         return 0

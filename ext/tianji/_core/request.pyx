@@ -11,6 +11,7 @@ from libc.string cimport memchr, memcmp
 from tianji._core.fields cimport (
     CHUNKS_DATA, CHUNKS_END, CHUNKS_FAULT, HTTP_FIELD, HTTP_LAST, HTTP_TARGET, HTTP_TOKEN, field_name, has_token,
     http_chunks_next, http_chunks_start, http_field, http_head_end, http_next_field, http_span, length_of, line_fault,
+    same_text,
 )
 
 from tianji.errors import (
@@ -117,7 +118,9 @@ cdef class RequestReader:
         if at[0] == c"/" or (at[0] == c"*" and end - at == 1 and self.method == "OPTIONS"):
             mark = at
         else:
-            scheme = 7 if begins(at, end, b"http://", 7) else 8 if begins(at, end, b"https://", 8) else 0
+            scheme = 0
+            if end - at > 8:
+                scheme = 7 if same_text(b"http://", at, 7) else 8 if same_text(b"https://", at, 8) else 0
             if scheme == 0:
                 raise malformed("its target is not a path; send /path and a Host header")
             mark = at = at + scheme
@@ -163,7 +166,7 @@ cdef class RequestReader:
                 self.note_host(value, size)
         elif length == 6:
             if name == b"expect":
-                if not (size == 12 and begins(value, value + size, b"100-continue", 12)):
+                if not (size == 12 and same_text(b"100-continue", value, 12)):
                     raise ExpectationFailed("the only expectation served is 100-continue")
                 self.expects = True
             elif name == b"origin":
@@ -228,7 +231,7 @@ cdef class RequestReader:
             raise malformed("a transfer coding does not exist in HTTP/1.0")
         if self.framing == CHUNKED:
             raise malformed("it has more than one Transfer-Encoding")
-        if not (size == 7 and begins(value, value + size, b"chunked", 7)):
+        if not (size == 7 and same_text(b"chunked", value, 7)):
             raise NotImplementedHere("the only transfer coding served is chunked")
         self.framing = CHUNKED
         return 0
@@ -264,14 +267,3 @@ cdef class RequestReader:
                 over[0] = result == CHUNKS_END
                 return at - data
             pieces.append(PyBytes_FromStringAndSize(piece, length))
-
-
-cdef bint begins(const char* at, const char* end, const char* lower, Py_ssize_t size) noexcept:
-    # whether the text begins with `lower`, letters in any case
-    cdef Py_ssize_t i
-    if end - at < size:
-        return False
-    for i in range(size):
-        if at[i] != lower[i] and not (c"A" <= at[i] <= c"Z" and at[i] + 32 == lower[i]):
-            return False
-    return True

@@ -1,36 +1,45 @@
 """The bytes of answers, read as they come: no sockets, no calls to anybody."""
 
+from tianji._core.fields cimport http_chunks
+
+
 cdef class ResponseReader:
-    # what feed() has found out; the reader's owner takes `headers` and `body` when it hands them over
+    # what was found out; the reader's owner takes `headers` when it hands them over
     cdef int status
     cdef list headers          # list[tuple[bytes, bytes]]
-    cdef object body           # what this read gave: None, bytes, or list[bytes]
     cdef str problem           # what is wrong with the answer, or None
     cdef bint head_done
-    cdef bint head_due         # complete, not yet taken
     cdef bint complete
     cdef bint keep             # the connection may serve again (RFC 9112 section 9.3)
+    cdef long long hold        # 0: the body is given out as it comes; else whole, and this many bytes are too many
+    cdef bytes body            # a held body of known length, while it comes
+    cdef long long length      # of the body; -1: not known
+    cdef long long filled      # its bytes that are there
 
-    cdef object parser
-    cdef bytes recent          # the end of what was read before, 7 bytes or more if there were as many
-    cdef int count             # header and trailer fields
-    cdef Py_ssize_t size       # their bytes
-    cdef Py_ssize_t barren     # bytes in a row that gave neither head nor body
-    cdef Py_ssize_t taken      # body bytes of this read
-    cdef int heads             # heads that ended in this read, interim ones too
+    cdef list pieces           # of any other body, not handed over yet
+    cdef Py_ssize_t passed     # bytes of interim answers that need not be given again
+    cdef Py_ssize_t seen       # bytes in which no end of the head was found
+    cdef Py_ssize_t size       # of the interim heads of this answer
+    cdef int count             # of their fields
+    cdef http_chunks chunks
     cdef bint head_only
-    cdef bint begun
-    cdef bint versioned        # the answer starts with "HTTP/1."
-    cdef bint sized
-    cdef bint chunked
-    cdef bint extra            # something followed the end
+    cdef bint old              # HTTP/1.0
+    cdef bint sized, chunked, closes, keeps  # what the head says
 
     cdef int start(self, bint head_only) except -1
-    cdef bint feed(self, bytes data) except -1
-    cdef bint finish_at_close(self) except -1
+    cdef Py_ssize_t read_head(self, const char* data, Py_ssize_t size) except -2
+    cdef int begin_body(self) except -1
+    cdef bint read_body(self, const char* data, Py_ssize_t size) except -1
+    cdef int body_grew(self) except -1
     cdef bytes take_body(self)
+    cdef bint finish_at_close(self) except -1
     cdef int rest(self) except -1
-    cdef int discard(self) except -1
-    cdef int refuse(self, str problem) except -1
-    cdef bint judge(self, bytes data) except -1
-    cdef bint ends_here(self, bytes data) except -1
+
+    cdef bint refuse(self, str problem) except -1
+    cdef bint read_section(self, const char* data, const char* end) except -1
+    cdef bint read_status(self, const char* at, const char* end) except -1
+    cdef bint read_fields(self, const char* at, const char* end) except -1
+    cdef bint note_field(self, bytes name, const char* value, Py_ssize_t size) except -1
+    cdef bint judge(self) except -1
+    cdef bint read_chunks(self, const char* data, Py_ssize_t size) except -1
+    cdef int take(self, const char* data, Py_ssize_t size) except -1

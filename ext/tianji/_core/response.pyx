@@ -1,225 +1,254 @@
 """The bytes of answers, read as they come: no sockets, no calls to anybody.
 
-llhttp, as httptools builds it, reads the framing; ResponseReader adds what llhttp lets pass (RFC 9112 sections 2, 6
-and 9.6): transfer codings other than one `chunked`, transfer codings in HTTP/1.0, other protocols and versions,
-statuses outside 200-599 after the interim ones, long heads, and line ends after the end of an answer.
+What frames an answer is taken strictly (RFC 9112 sections 2, 4, 6, 7 and 9.6): whatever could be read in two ways is
+refused, since the connection would carry one client's bytes into another's answer. Interim answers are read over.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcmp
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memchr, memcmp, memcpy
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from tianji._core.fields cimport (
+    CHUNKS_DATA, CHUNKS_END, CHUNKS_FAULT, HTTP_FIELD, HTTP_LAST, HTTP_VALUE, field_name, has_token, http_chunks_next,
+    http_chunks_start, http_field, http_head_end, http_next_field, http_span, length_of, line_fault, same_text,
+)
 
 cdef enum:
-    MAX_FIELDS = 256        # header and trailer fields of an answer, interim ones included
-    MAX_HEAD = 64 * 1024    # bytes of them, and of anything else that is neither head nor body
-
-cdef object Parser = HttpResponseParser
-cdef tuple PARSER_ERRORS = (HttpParserError, HttpParserUpgrade)
-
-
-cdef bytes lowered(bytes name):
-    # ASCII only, as field names are; the same object when there is nothing to do
-    cdef const char* source = PyBytes_AS_STRING(name)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(name)
-    cdef Py_ssize_t i = 0
-    cdef char* target
-    cdef bytes result
-    while i < size and not c"A" <= source[i] <= c"Z":
-        i += 1
-    if i == size:
-        return name
-    result = PyBytes_FromStringAndSize(NULL, size)
-    target = PyBytes_AS_STRING(result)
-    for i in range(size):
-        target[i] = source[i] + 32 if c"A" <= source[i] <= c"Z" else source[i]
-    return result
-
-
-cdef bytes ending(bytes data, Py_ssize_t count):
-    # the last `count` bytes, or all
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-    return data if size <= count else data[size - count:]
+    MAX_FIELDS = 256        # header fields of an answer, interim ones included
+    MAX_HEAD = 64 * 1024    # bytes of them
 
 
 @cython.final
 cdef class ResponseReader:
-    """Reads one answer after another. start() begins one, feed() takes what the socket gave."""
+    """Reads one answer after another: start(), read_head() until it is whole, begin_body(), read_body().
+
+    Whatever returns False, or -1 in read_head(), has found a fault that `problem` names.
+    """
 
     cdef int start(self, bint head_only) except -1:
         # Expect an answer; head_only says that the request is a HEAD.
-        if self.parser is None:
-            self.parser = Parser(self)
         self.head_only = head_only
         self.problem = None
-        self.headers = []
-        self.body = None
-        self.recent = b""
+        self.headers = None
+        self.body = self.pieces = None
         self.status = self.count = 0
-        self.size = self.barren = 0
-        self.begun = self.versioned = self.sized = self.chunked = False
-        self.head_done = self.head_due = self.complete = self.extra = self.keep = False
+        self.seen = self.size = 0
+        self.length = self.filled = self.hold = 0
+        self.head_done = self.complete = self.keep = False
         return 0
 
-    cdef bint feed(self, bytes data) except -1:
-        # Read on. False: the answer is faulty and `problem` says why; what was found before the fault stands.
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef const char* start = PyBytes_AS_STRING(data)
-        if size == 0:
-            return True
-        if not self.begun:
-            self.begun = True
-            if start[0] != c"H":  # llhttp skips line ends, and takes RTSP and ICE
-                self.problem = "the answer does not begin with HTTP/1"
-                return False
-            self.versioned = size >= 7 and memcmp(start, b"HTTP/1.", 7) == 0
-        self.heads = 0
-        self.taken = 0
-        try:
-            self.parser.feed_data(data)
-        except PARSER_ERRORS as error:
-            self.problem = self.problem or str(error)
-            return False
-        return self.judge(data)
+    cdef bint refuse(self, str problem) except -1:
+        self.problem = problem
+        return False
 
-    cdef bint judge(self, bytes data) except -1:
-        if self.complete:
-            if self.extra or not self.ends_here(data):
-                self.problem = "bytes follow the end of the answer"
-                return False
-            return True
-        if self.head_due or self.body is not None:
-            self.barren = 0
-        else:
-            self.barren += PyBytes_GET_SIZE(data)
-            if self.barren > MAX_HEAD:
-                self.problem = "too many bytes without a head or a body"
-                return False
-        self.recent = data if PyBytes_GET_SIZE(data) >= 7 else ending(self.recent + data, 7)
+    # ---- the head
+
+    cdef Py_ssize_t read_head(self, const char* data, Py_ssize_t size) except -2:
+        # `data` begins with an answer. The offset behind its head, and behind interim ones; 0 while that is not
+        # whole: then what lies behind the first `passed` bytes, and more, is to be given again.
+        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t end
+        while True:
+            if at == size:
+                break
+            if data[at] != c"H" or (size - at >= 7 and memcmp(data + at, b"HTTP/1.", 7) != 0):
+                self.problem = "the answer does not begin with HTTP/1"
+                return -1
+            if self.seen < at:
+                self.seen = at
+            end = http_head_end(data, size, &self.seen)
+            if end < 0:
+                self.problem = "a line does not end in CR LF"
+                return -1
+            if self.size + (end or size) - at > MAX_HEAD:
+                self.problem = "the head of the answer is too long"
+                return -1
+            if end == 0:
+                break
+            if not self.read_section(data + at, data + end):
+                return -1
+            if self.status >= 200:
+                self.head_done = True
+                return end if self.judge() else -1
+            self.size += end - at
+            at = end
+        self.passed = at
+        self.seen = size - at
+        return 0
+
+    cdef bint read_section(self, const char* data, const char* end) except -1:
+        cdef const char* line = <const char*>memchr(data, c"\r", <size_t>(end - data))
+        if line[1] != c"\n":
+            return self.refuse("a line does not end in CR LF")
+        return self.read_status(data, line) and self.read_fields(line + 2, end)
+
+    cdef bint read_status(self, const char* at, const char* end) except -1:
+        # RFC 9112 section 4: HTTP/1.x SP three digits, then nothing or SP reason
+        if end - at < 12 or memcmp(at, b"HTTP/1.", 7) != 0 or not c"0" <= at[7] <= c"1" or at[8] != c" " or not (
+                c"0" <= at[9] <= c"9" and c"0" <= at[10] <= c"9" and c"0" <= at[11] <= c"9"):
+            return self.refuse("its first line is not HTTP/1.1 STATUS REASON")
+        if end - at > 12 and (at[12] != c" " or http_span(at + 12, end, HTTP_VALUE) != end):
+            return self.refuse("its first line is not HTTP/1.1 STATUS REASON")
+        self.old = at[7] == c"0"
+        self.status = (at[9] - c"0") * 100 + (at[10] - c"0") * 10 + (at[11] - c"0")
+        if not 100 <= self.status <= 599 or self.status == 101:
+            return self.refuse(f"status {self.status} cannot answer this request")
         return True
+
+    cdef bint read_fields(self, const char* at, const char* end) except -1:
+        cdef http_field field
+        cdef bytes name
+        cdef list headers = []
+        cdef int line
+        self.sized = self.chunked = self.closes = self.keeps = False
+        while True:
+            line = http_next_field(&at, end, &field)
+            if line != HTTP_FIELD:
+                break
+            self.count += 1
+            name = field_name(field.name, field.name_size)
+            if not self.note_field(name, field.value, field.value_size):
+                return False
+            headers.append((name, PyBytes_FromStringAndSize(field.value, field.value_size)))
+        if line != HTTP_LAST:
+            return self.refuse(line_fault(line))
+        if self.count > MAX_FIELDS:
+            return self.refuse("the head of the answer is too long")
+        self.headers = headers
+        return True
+
+    cdef bint note_field(self, bytes name, const char* value, Py_ssize_t size) except -1:
+        cdef Py_ssize_t length = len(name)
+        if length == 10:
+            if name == b"connection":
+                self.closes = self.closes or has_token(value, size, b"close", 5)
+                self.keeps = self.keeps or has_token(value, size, b"keep-alive", 10)
+        elif length == 14:
+            if name == b"content-length":
+                if self.sized:
+                    return self.refuse("it has more than one length")
+                self.sized = True
+                self.length = length_of(value, size)
+                if self.length < 0:
+                    return self.refuse("its length is not a number of bytes")
+        elif length == 17:
+            if name == b"transfer-encoding":
+                if self.chunked or not (size == 7 and same_text(b"chunked", value, 7)):
+                    return self.refuse("the transfer coding is not chunked")
+                self.chunked = True
+        return True
+
+    cdef bint judge(self) except -1:
+        # RFC 9112 section 6.3: how the body ends, and section 9.3: whether the connection goes on
+        if self.chunked and (self.sized or self.old):
+            return self.refuse("it has a transfer coding beside a length, or in HTTP/1.0")
+        if self.head_only or self.status == 204 or self.status == 304:
+            self.chunked = False
+            self.sized = True
+            self.length = 0
+        elif not self.sized:
+            self.length = -1
+        self.keep = not self.closes and (self.keeps or not self.old) and (self.sized or self.chunked)
+        if self.chunked:
+            http_chunks_start(&self.chunks)
+        return True
+
+    # ---- the body
+
+    cdef int begin_body(self) except -1:
+        # Call it once `hold` is set.
+        if self.length == 0:
+            self.complete = True
+        elif self.hold and self.length > 0:
+            if self.length > self.hold:
+                self.problem = f"its body is over {self.hold} bytes"
+            else:
+                self.body = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>self.length)
+        self.pieces = []
+        return 0
+
+    cdef bint read_body(self, const char* data, Py_ssize_t size) except -1:
+        if self.problem is not None:
+            return False
+        if self.complete:
+            return size == 0 or self.refuse("bytes follow the end of the answer")
+        if self.chunked:
+            return self.read_chunks(data, size)
+        if self.length < 0:
+            self.take(data, size)
+            return self.problem is None
+        if size > self.length - self.filled:
+            self.take(data, <Py_ssize_t>(self.length - self.filled))
+            return self.refuse("bytes follow the end of the answer")
+        self.take(data, size)
+        return True
+
+    cdef bint read_chunks(self, const char* data, Py_ssize_t size) except -1:
+        cdef const char* at = data
+        cdef const char* piece
+        cdef Py_ssize_t length
+        cdef int result
+        while True:
+            result = http_chunks_next(&self.chunks, &at, data + size, &piece, &length)
+            if result == CHUNKS_DATA:
+                self.take(piece, length)
+                if self.problem is not None:
+                    return False
+            elif result == CHUNKS_FAULT:
+                return self.refuse("its chunks are framed wrongly")
+            else:
+                break
+        if result == CHUNKS_END:
+            if at != data + size:
+                return self.refuse("bytes follow the end of the answer")
+            self.complete = True
+        return True
+
+    cdef int take(self, const char* data, Py_ssize_t size) except -1:
+        # Content of the body.
+        if size == 0:
+            return 0
+        if self.body is not None:
+            memcpy(PyBytes_AS_STRING(self.body) + self.filled, data, <size_t>size)
+            self.filled += size
+            return self.body_grew()
+        self.filled += size
+        if 0 < self.hold < self.filled:
+            self.problem = f"its body is over {self.hold} bytes"
+        self.pieces.append(PyBytes_FromStringAndSize(data, size))
+        if self.filled == self.length:
+            self.complete = True
+        return 0
+
+    cdef int body_grew(self) except -1:
+        # `filled` has grown, by bytes that may have gone right into `body`.
+        if self.filled == self.length:
+            self.complete = True
+        return 0
+
+    cdef bytes take_body(self):
+        # What is to be handed over now, in one piece, or None.
+        cdef bytes body = self.body
+        cdef list pieces = self.pieces
+        if self.hold and not self.complete:
+            return None
+        if body is not None:
+            self.body = None
+            return body
+        if not pieces:
+            return None
+        self.pieces = []
+        return <bytes>pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     cdef bint finish_at_close(self) except -1:
         # The upstream closed properly: True if that is how this answer ends.
-        if not self.head_done or self.sized or self.chunked or self.complete:
+        if not self.head_done or self.length >= 0 or self.chunked or self.complete:
             return False
         self.complete = True
         return True
 
-    cdef bytes take_body(self):
-        # The body bytes of this read in one piece, or None.
-        cdef object body = self.body
-        self.body = None
-        return b"".join(<list> body) if type(body) is list else <bytes> body
-
     cdef int rest(self) except -1:
         # The answer was taken: hold none of its bytes while the connection is idle.
         self.headers = None
-        self.recent = None
-        if self.head_only:
-            self.parser = None  # llhttp would wait for the body that the head announced
+        self.body = self.pieces = None
         return 0
-
-    cdef int discard(self) except -1:
-        # The connection is gone: let go of the parser, which refers back to the reader.
-        self.parser = None
-        return self.rest()
-
-    # what llhttp calls
-
-    def on_message_begin(self):
-        """A second answer to one request is a fault."""
-        if self.complete:
-            self.extra = True
-
-    def on_header(self, bytes name not None, bytes value not None):
-        """Collect a header field, or count a trailer field and drop it."""
-        if self.complete:
-            return
-        self.count += 1
-        self.size += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value) + 4
-        if self.count > MAX_FIELDS or self.size > MAX_HEAD:
-            self.refuse("the head of the answer is too long")
-        if self.head_done:
-            return
-        name = lowered(name)
-        if PyBytes_GET_SIZE(name) == 17 and name == b"transfer-encoding":
-            if self.chunked or value.strip().lower() != b"chunked":
-                self.refuse("the transfer coding is not chunked")
-            self.chunked = True
-        elif PyBytes_GET_SIZE(name) == 14 and name == b"content-length":
-            self.sized = True
-        self.headers.append((name, value))
-
-    def on_headers_complete(self):
-        """Take the head, or forget an interim one (RFC 9110 section 15.2)."""
-        cdef int status
-        self.heads += 1
-        if self.complete:
-            return
-        status = self.parser.get_status_code()
-        if not self.versioned and self.parser.get_http_version() not in ("1.1", "1.0"):
-            self.refuse("the answer is not HTTP/1")
-        if self.chunked and self.parser.get_http_version() != "1.1":
-            self.refuse("a transfer coding in an answer of HTTP/1.0")
-        if not 100 <= status <= 599 or status == 101:
-            self.refuse(f"status {status} cannot answer this request")
-        if status < 200:
-            self.headers = []
-            self.sized = False
-            self.chunked = False
-            self.versioned = False
-            return
-        self.status = status
-        self.head_done = True
-        self.head_due = True
-        if status == 204 or status == 304:
-            self.sized = True  # a body of no bytes, whatever the fields say (RFC 9112 section 6.3)
-            self.chunked = False
-        if self.head_only:
-            self.complete = True
-            self.keep = self.parser.should_keep_alive()
-
-    def on_body(self, bytes data not None):
-        """Collect a piece of the body."""
-        if self.complete:
-            self.extra = True
-            return
-        self.taken += PyBytes_GET_SIZE(data)
-        if self.body is None:
-            self.body = data
-        elif type(self.body) is bytes:
-            self.body = [self.body, data]
-        else:
-            (<list> self.body).append(data)
-
-    def on_message_complete(self):
-        """Note the end of the final answer."""
-        if self.head_done and not self.complete:
-            self.complete = True
-            self.keep = self.parser.should_keep_alive()
-
-    cdef int refuse(self, str problem) except -1:
-        self.problem = problem
-        raise ValueError(problem)  # llhttp stops, feed_data raises
-
-    cdef bint ends_here(self, bytes data) except -1:
-        # Whether the answer ends with the last byte of `data`. llhttp reports everything after the end except line
-        # ends, so only an answer that ends in one needs a closer look.
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef Py_ssize_t end = 0
-        cdef int _
-        cdef char last = PyBytes_AS_STRING(data)[size - 1]
-        if last != c"\n" and last != c"\r":
-            return True
-        before = ending(self.recent, 3)
-        if self.chunked and not self.head_only:
-            # 0 CRLF CRLF, or a line and CRLF CRLF: never three line ends
-            data = ending(self.recent + data if size < 5 else data, 5)
-            return data.endswith(b"\r\n\r\n") and data[0] not in b"\r\n"
-        if self.heads:
-            text = before + data
-            for _ in range(self.heads):
-                end = text.find(b"\r\n\r\n", end) + 4
-            end -= len(before)
-        return end + self.taken == size

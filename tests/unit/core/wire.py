@@ -150,7 +150,15 @@ class Wire:
         """Give the reads to the connection until it closes, as a transport does."""
         for read in reads:
             if read and not self.transport.closing:
-                self.connection.data_received(read)
+                self.read(read)
+
+    def read(self, data: bytes) -> None:
+        while data and not self.transport.closing:
+            room = self.connection.get_buffer(-1)
+            size = min(len(room), len(data))
+            room[:size] = data[:size]
+            self.connection.buffer_updated(size)
+            data = data[size:]
 
     def eof(self) -> None:
         """Close from the upstream's side."""
