@@ -89,6 +89,30 @@ static inline int http_text_number(http_text *t, unsigned long long number, unsi
     return http_text_add(t, digits + at, 24 - at);
 }
 
+/* A request whose head ends in "content-length: ": the number, the empty line and the body are added. */
+static inline PyObject *http_joined(const char *head, Py_ssize_t head_size, const char *body, Py_ssize_t size)
+{
+    char digits[24];
+    int first = 24;
+    Py_ssize_t rest = size;
+    PyObject *text;
+    char *at;
+    do
+        digits[--first] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    text = PyBytes_FromStringAndSize(NULL, head_size + (24 - first) + 4 + size);
+    if (!text)
+        return NULL;
+    at = PyBytes_AS_STRING(text);
+    memcpy(at, head, (size_t)head_size);
+    at += head_size;
+    memcpy(at, digits + first, (size_t)(24 - first));
+    at += 24 - first;
+    memcpy(at, "\r\n\r\n", 4);
+    memcpy(at + 4, body, (size_t)size);
+    return text;
+}
+
 /* "date: " and the time as RFC 9110 section 5.6.7 wants it, with its line end; 37 bytes. */
 static inline void http_date_line(time_t now, char line[38])
 {

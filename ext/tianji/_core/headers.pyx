@@ -2,8 +2,6 @@
 
 import cython
 
-from libc.stdio cimport snprintf
-
 from tianji.protocol.headers import response_headers
 
 cdef frozenset STEERING = frozenset(
@@ -93,9 +91,16 @@ cpdef int add_upstream_headers(list answer, list upstream) except -1:
 
 cpdef bytes milliseconds(double seconds):
     """A duration as text in milliseconds with three decimals."""
-    cdef char text[40]
-    cdef long long micros = <long long>(seconds * 1e6)
-    if micros < 0:
-        micros = 0
-    cdef int length = snprintf(text, sizeof(text), "%lld.%03lld", micros // 1000, micros % 1000)
-    return text[:length]
+    cdef char text[24]
+    cdef int at = 24
+    cdef int digits = 0
+    cdef unsigned long long micros = <unsigned long long>(seconds * 1e6) if seconds > 0 else 0
+    while micros or digits < 4:
+        if digits == 3:
+            at -= 1
+            text[at] = c"."
+        at -= 1
+        text[at] = <char>(c"0" + micros % 10)
+        micros //= 10
+        digits += 1
+    return text[at:24]

@@ -2,14 +2,34 @@
 
 import cython
 from hashlib import sha256
+from os import urandom
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from tianji._core.exchange cimport Exchange
+
+cdef extern from "siphash.h":
+    void siphash128(const unsigned char* key, const void* text, size_t size, unsigned char* digest) noexcept nogil
+
+cdef int MANY = 65536  # credentials; beyond, all are forgotten and learned again
 
 # every header that may hold a key; two of them in one request are a case for the gate, which knows their order
 cdef frozenset KEY_HEADERS = frozenset((
     b"authorization", b"x-litellm-api-key", b"x-tianji-api-key", b"api-key", b"x-api-key", b"x-goog-api-key",
     b"ocp-apim-subscription-key",
 ))
+
+
+cpdef bytes keyed_digest(bytes secret, bytes text):
+    """SipHash-2-4-128 of `text` under `secret`, 16 bytes. Raises ValueError for a secret of another length."""
+    cdef bytes digest
+    if secret is None or text is None or len(secret) != 16:
+        raise ValueError("the secret has 16 bytes")
+    digest = PyBytes_FromStringAndSize(NULL, 16)
+    siphash128(
+        <const unsigned char*>PyBytes_AS_STRING(secret), PyBytes_AS_STRING(text), <size_t>PyBytes_GET_SIZE(text),
+        <unsigned char*>PyBytes_AS_STRING(digest))
+    return digest
 
 
 @cython.final
@@ -19,16 +39,22 @@ cdef class KeyRing:
     A key that is not on the ring says nothing about the caller: `gate(exchange, match)` decides, as it does wherever
     the key does not stand alone in `authorization: Bearer`. Finding a digest in a dictionary takes a time that depends
     on the digest only, which nobody can steer towards that of a key he does not have.
+
+    Whose credential was found once is found by a quicker digest from then on; its key is this ring's own and random,
+    and the credential itself is kept nowhere.
     """
 
     def __init__(self, dict identities not None, object gate, str key_header=None):
         self.identities = identities
+        self.seen = {}
+        self.secret = urandom(16)
         self.gate = gate
         self.key_header = None if key_header is None else key_header.lower().encode()
 
     def adopt(self, KeyRing other not None):
         """Know from now on what `other` knows; for a reload, since an edge keeps the ring it was given."""
         self.identities = other.identities
+        self.seen = {}
         self.gate = other.gate
         self.key_header = other.key_header
 
@@ -43,9 +69,22 @@ cdef class KeyRing:
                 if value is not None or name != b"authorization":
                     return self.gate(exchange, match)
                 value = pair[1]
-        if value is None or not value.startswith(b"Bearer "):
+        if value is None:
             return self.gate(exchange, match)
-        identity = self.identities.get(sha256(value[7:].strip()).digest())
+        identity = self.recognize(value)
         if identity is None or not (identity.master or match.any_key):
             return self.gate(exchange, match)
+        return identity
+
+    cdef object recognize(self, bytes value):
+        # The identity behind an authorization header, or None.
+        cdef bytes digest = keyed_digest(self.secret, value)
+        identity = self.seen.get(digest)
+        if identity is not None or not value.startswith(b"Bearer "):
+            return identity
+        identity = self.identities.get(sha256(value[7:].strip()).digest())
+        if identity is not None:
+            if len(self.seen) >= MANY:
+                self.seen = {}
+            self.seen[digest] = identity
         return identity

@@ -1,6 +1,8 @@
 """What the requests of a worker share, and what a family of routes asks of an upstream."""
 
 import cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
 from tianji._core.pool cimport Pool
 from tianji._core.router cimport Table
@@ -39,5 +41,15 @@ cdef class Pipeline:
 
     cdef bytes new_call_id(self):
         """The worker's own prefix, then a counter: unique without a look at the clock, the process or a lock."""
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.call_prefix)
+        cdef bytes text = PyBytes_FromStringAndSize(NULL, size + 16)
+        cdef char* at = PyBytes_AS_STRING(text)
+        cdef unsigned long long rest
+        cdef int i
         self.calls += 1
-        return b"%b%016x" % (self.call_prefix, self.calls)
+        rest = <unsigned long long>self.calls
+        memcpy(at, PyBytes_AS_STRING(self.call_prefix), <size_t>size)
+        for i in range(15, -1, -1):
+            at[size + i] = b"0123456789abcdef"[rest & 15]
+            rest >>= 4
+        return text

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tianji._core.keys import KeyRing
+from tianji._core.keys import KeyRing, keyed_digest
 from tianji.auth.identity import MASTER, Identity, Role
 
 _spec = importlib.util.spec_from_file_location("edge_fakes", Path(__file__).with_name("fakes.py"))
@@ -80,3 +80,20 @@ async def test_another_known_key_opens_what_any_key_opens(exchange_of) -> None:
 async def test_everything_else_is_the_gates_business(exchange_of, headers) -> None:
     with pytest.raises(JudgedError):
         ask(exchange_of(headers), key_header="X-Gateway-Key")
+
+
+def test_the_quick_digest_is_siphash() -> None:
+    """Vectors of the reference implementation, for texts of none and of one byte."""
+    secret = bytes(range(16))
+    assert keyed_digest(secret, b"").hex() == "a3817f04ba25a8e66df67214c7550293"
+    assert keyed_digest(secret, b"\0").hex() == "da87c1d86b99af44347659119b22fc45"
+
+
+async def test_a_key_that_was_seen_is_forgotten_with_its_ring(exchange_of) -> None:
+    known = ring()
+    exchange = exchange_of([(b"authorization", b"Bearer " + KEY)])
+    for _ in range(2):
+        assert known(exchange, match(any_key=True)) is MASTER
+    known.adopt(KeyRing({}, gate))
+    with pytest.raises(JudgedError):
+        known(exchange, match(any_key=True))
