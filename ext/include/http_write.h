@@ -89,27 +89,24 @@ static inline int http_text_number(http_text *t, unsigned long long number, unsi
     return http_text_add(t, digits + at, 24 - at);
 }
 
-/* A request whose head ends in "content-length: ": the number, the empty line and the body are added. */
-static inline PyObject *http_joined(const char *head, Py_ssize_t head_size, const char *body, Py_ssize_t size)
+/* A head that ends in "content-length: " with the number and the empty line, and `room` bytes behind it to be filled. */
+static inline PyObject *http_numbered(const char *head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
 {
     char digits[24];
     int first = 24;
-    Py_ssize_t rest = size;
     PyObject *text;
     char *at;
     do
-        digits[--first] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    text = PyBytes_FromStringAndSize(NULL, head_size + (24 - first) + 4 + size);
+        digits[--first] = (char)('0' + number % 10);
+    while (number /= 10);
+    text = PyBytes_FromStringAndSize(NULL, head_size + (24 - first) + 4 + room);
     if (!text)
         return NULL;
     at = PyBytes_AS_STRING(text);
     memcpy(at, head, (size_t)head_size);
     at += head_size;
     memcpy(at, digits + first, (size_t)(24 - first));
-    at += 24 - first;
-    memcpy(at, "\r\n\r\n", 4);
-    memcpy(at + 4, body, (size_t)size);
+    memcpy(at + 24 - first, "\r\n\r\n", 4);
     return text;
 }
 

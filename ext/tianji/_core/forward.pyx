@@ -11,7 +11,7 @@ Size: a request's life is one class; two halves of it would share every field.
 """
 
 import cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memchr
 
 from tianji._core.clock cimport monotonic
@@ -41,18 +41,9 @@ from tianji.errors import (
     UpstreamRefused,
 )
 
-cdef extern from "http_write.h":
-    bytes http_joined(const char* head, Py_ssize_t head_size, const char* body, Py_ssize_t size)
-
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
-cdef int JOINED = 16 * 1024     # bytes; up to here copying a body behind its head is cheaper than a second buffer
 cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
-
-
-cdef inline bytes joined(bytes head, bytes body):
-    # a head that ends in "content-length: ", the length of the body, and the body
-    return http_joined(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head), PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
 
 
 @cython.final
@@ -205,13 +196,9 @@ cdef class Forward(ResponseHandler):
         if self.steer is not None:
             timeouts = self.steer.timeouts(timeouts, self.stream)
             head = self.steer.head(head)
-        if PyBytes_GET_SIZE(shaped.body) <= JOINED:
-            request = joined(head, shaped.body)
-        else:
-            request = [b"%b%d\r\n\r\n" % (head, len(shaped.body)), shaped.body]
         self.hold = self.table.max_answer
         self.sent_at = monotonic()
-        self.call = self.pipeline.pool.send(plan.origin, request, self, timeouts)
+        self.call = self.pipeline.pool.send(plan.origin, shaped.request(head), self, timeouts)
         return 0
 
     cdef int answer_canned(self, str text) except -1:

@@ -5,6 +5,9 @@ body decoded and encoded again, and only when a member that needs it is there.
 """
 
 import cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
 import msgspec
 
 from tianji._core.router cimport Field, Plan
@@ -12,6 +15,12 @@ from tianji._core.spans cimport ObjectSpans
 from tianji._core.splice cimport Splice
 
 from tianji.errors import UnsupportedParams
+
+cdef extern from "http_write.h":
+    bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
+
+cdef enum:
+    JOINED = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 cdef object DECODE = msgspec.json.Decoder().decode
 cdef object ENCODE = msgspec.json.Encoder().encode
@@ -22,6 +31,33 @@ cdef bytes USAGE_ON = b'{"include_usage":true}'
 @cython.final
 cdef class Shaped:
     """A body ready for the upstream."""
+
+    @property
+    def body(self):
+        """The body in one piece."""
+        return b"".join(self.parts)
+
+    cdef int hold(self, list parts) except -1:
+        self.parts = parts
+        self.size = 0
+        for part in parts:
+            self.size += len(part)
+        return 0
+
+    cdef object request(self, bytes head):
+        # What the transport is to send: `head`, which ends in "content-length: ", the length, and the body. One piece
+        # where copying is cheaper than a second buffer.
+        cdef bint joined = self.size <= JOINED
+        cdef bytes begun = http_numbered(
+            PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head), self.size, self.size if joined else 0)
+        cdef char* at = PyBytes_AS_STRING(begun) + PyBytes_GET_SIZE(begun) - self.size
+        cdef bytes part
+        if not joined:
+            return [begun, *self.parts]
+        for part in self.parts:
+            memcpy(at, PyBytes_AS_STRING(part), <size_t>PyBytes_GET_SIZE(part))
+            at += PyBytes_GET_SIZE(part)
+        return begun
 
 
 cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed):
@@ -43,12 +79,12 @@ cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed
             splice.set(b"stream_options", raw)
             shaped.hides_usage = True
     if adapts and plan.adapt is not None:
-        shaped.body = adapted(plan, splice.build(), model)
+        shaped.hold([adapted(plan, splice.build(), model)])
         return shaped
     for name, raw in plan.overrides:
         splice.set(name, raw)
     splice.set(b"model", model)
-    shaped.body = splice.build()
+    shaped.hold(splice.parts())
     return shaped
 
 
