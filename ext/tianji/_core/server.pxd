@@ -28,8 +28,11 @@ cdef class NativeEdge(Edge):
     cdef double idle_timeout   # seconds without a request
     cdef double body_rate      # bytes a second that a body must reach
     cdef double cadence        # seconds between two sweeps
+    cdef double linger         # seconds without a request, once it retires
     cdef bint retiring
     cdef bint sweeping
+
+    cdef int look_at_all(self) except -1
 
 
 cdef class NativeConnection(Line):

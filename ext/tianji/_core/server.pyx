@@ -32,6 +32,7 @@ cdef enum:
 
 cdef double CADENCE = 0.25  # seconds
 cdef double PARTING = 2.0   # seconds that a client gets to read the last answer and to close
+cdef double LINGER = 0.75   # seconds, unless told otherwise
 cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -58,20 +59,23 @@ cdef class NativeEdge(Edge):
         connection.edge = self
         return connection
 
-    def retire(self):
-        """Let go of connections: each answer is the last one of its connection, and idle ones are closed."""
-        cdef NativeConnection connection
+    def retire(self, double linger=LINGER):
+        """Let go of connections: each answer is the last one of its connection, and those idle for `linger` seconds
+        are closed. Before, a request may be on its way."""
         self.retiring = True
-        for connection in list(self.clients):
-            if connection.state == AT_HEAD and connection.behind is None and connection.due != 0:
-                connection.part()
+        self.linger = linger
+        self.look_at_all()
 
-    def _sweep(self):
+    cdef int look_at_all(self) except -1:
         cdef NativeConnection connection
         cdef double now = monotonic()
         for connection in list(self.clients):
             if connection.state != AT_ANSWER and connection.state != AT_GATE:
                 connection.sweep(now)
+        return 0
+
+    def _sweep(self):
+        self.look_at_all()
         self.sweeping = bool(self.clients)
         if self.sweeping:
             self.loop.call_later(self.cadence, self._sweep)
@@ -375,7 +379,7 @@ cdef class NativeConnection(Line):
             else:
                 self.due = now + (PARTING if self.state >= AT_PARTING else edge.body_timeout)
         if self.state == AT_HEAD and self.due < 0:
-            if edge.retiring or now > -self.due:
+            if now > -self.due - (edge.idle_timeout - edge.linger if edge.retiring else 0):
                 self.part()
         elif self.state >= AT_PARTING:
             if now > self.due and self.transport is not None:
