@@ -95,5 +95,6 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     certificate: Path | None = None
     private_key: Path | None = None
     watched: tuple[Path, ...] = ()  # files whose change asks for a reload
-    runtime_threads: int = 1
+    pid_file: Path | None = None  # names the parent process once it serves
+    runtime_threads: int = 1  # of a worker's network side, on Granian
     log_level: str = "warning"

@@ -3,12 +3,12 @@
 import mmap
 
 _PER_WORKER = 8  # cells; 64 bytes, a cache line, so that workers do not slow each other down
-_DRAINING, _GENERATION, _STOPPING, _FIRST_WORKER = 0, 1, 2, _PER_WORKER
+_DRAINING, _GENERATION, _STOPPING, _SERVING, _RETIRING, _FIRST_WORKER = 0, 1, 2, 3, 4, _PER_WORKER
 _LOAD, _READY = 0, 1
 
 
 class Control:
-    """64-bit cells. The parent writes `draining`, `stopping` and `generation`; each worker writes its own."""
+    """64-bit cells. The parent writes those that have no worker's number; each worker writes its own."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -45,6 +45,24 @@ class Control:
         self.cells[_STOPPING] = 1
 
     @property
+    def serving(self) -> bool:
+        """Whether workers are to accept connections. Granian's do so from the start."""
+        return bool(self.cells[_SERVING])
+
+    def serve(self) -> None:
+        """Let workers accept connections."""
+        self.cells[_SERVING] = 1
+
+    @property
+    def retiring(self) -> bool:
+        """Whether another process accepts connections in place of this one's workers."""
+        return bool(self.cells[_RETIRING])
+
+    def retire(self) -> None:
+        """Let workers finish what they have and leave."""
+        self.cells[_RETIRING] = 1
+
+    @property
     def generation(self) -> int:
         """Counts the reloads asked for."""
         return self.cells[_GENERATION]
@@ -54,12 +72,12 @@ class Control:
         self.cells[_GENERATION] += 1
 
     def set_ready(self) -> None:
-        """Say that this worker accepts requests."""
+        """Say that this worker can serve."""
         self.cells[self.load_cell - _LOAD + _READY] = 1
 
     @property
     def ready(self) -> int:
-        """How many workers accept requests."""
+        """How many workers can serve."""
         return sum(self._of_worker(number, _READY) for number in range(self.workers))
 
     @property
