@@ -49,3 +49,9 @@ def test_judging_a_configuration_loads_no_server() -> None:
 
 def test_a_gateway_loads_httpx_only_for_what_the_pool_does_not_do() -> None:
     assert packages(imported("import tianji.app")).isdisjoint({"granian", "httpx", "openai", "click"})
+
+
+def test_the_native_edge_does_without_granian() -> None:
+    modules = packages(imported("import tianji.app, tianji.edge.native"))
+    assert "uvloop" in modules
+    assert modules.isdisjoint({"granian", "multiprocessing", "picows"})

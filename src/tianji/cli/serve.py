@@ -14,9 +14,10 @@ import click
 import msgspec
 
 from tianji.cli import logs, quickstart, single_model
-from tianji.cli.configuration import load_or_leave, require_master_key
+from tianji.cli.configuration import leave, load_or_leave, require_master_key
 from tianji.cli.flags import serve_options
 from tianji.cli.lazy import load
+from tianji.errors import ConfigurationError
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a gateway in a container serves its network
 HERE = "127.0.0.1"
@@ -32,9 +33,10 @@ class Flags(msgspec.Struct, frozen=True):
     workers: int
     edge: str
     grace: float
+    pid_file: Path | None
     ssl_certfile_path: Path | None
     ssl_keyfile_path: Path | None
-    granian_threads: int
+    granian_threads: int | None
     validate_config: bool
     log_format: str | None
     access_log: bool | None
@@ -47,12 +49,15 @@ class Flags(msgspec.Struct, frozen=True):
 def command(**options: Any) -> None:
     """Serve the gateway.
 
-    Exit codes: 1 the address cannot be used, 2 problems in the configuration, 3 the master key is missing or weak.
+    Exit codes: 1 the address cannot be used, 2 problems in the configuration, 3 the master key is missing or weak,
+    4 workers die of their start again and again.
     """
     flags = Flags(**{name: options.pop(name) for name in Flags.__struct_fields__})
     _check(flags, options)
     with ExitStack() as resources:
-        original = dict(os.environ)  # what a reload starts from, too
+        inheritance = _inherit()
+        environment = dict(os.environ)  # what a successor starts from
+        original = dict(environment)  # what a reload starts from
         announce: Callable[[str], None] = _announce
         if flags.quickstart:
             announce = _prepare_quickstart(original, resources)
@@ -68,8 +73,21 @@ def command(**options: Any) -> None:
         form = flags.log_format or ("json" if json_logs or loaded.environment.get("JSON_LOGS") == "true" else "text")
         logs.configure(form, _level(flags))
         access_log = form if (sys.stderr.isatty() if flags.access_log is None else flags.access_log) else None
+        settings = load("tianji.edge.application").ServeOptions(
+            host=host,
+            port=flags.port,
+            workers=flags.workers,
+            grace=flags.grace,
+            certificate=flags.ssl_certfile_path,
+            private_key=flags.ssl_keyfile_path,
+            watched=loaded.files,
+            pid_file=flags.pid_file,
+            runtime_threads=flags.granian_threads or 1,
+            inheritance=inheritance,
+            environment=environment,
+        )
         factory = load("tianji.app").Factory(file, environ=original, access_log=access_log)
-        _serve(flags, host, factory, loaded.files, announce)
+        _serve(flags.edge, factory, settings, announce)
 
 
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
@@ -80,6 +98,16 @@ def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
         raise click.UsageError("nothing to serve: give --config FILE, --model MODEL or --quickstart")
     if chosen > 1:
         raise click.UsageError("--config, --model and --quickstart exclude each other")
+    if flags.edge == "native" and flags.granian_threads is not None:
+        click.echo("--granian_threads has no effect here: a worker of the native edge has one network thread", err=True)
+
+
+def _inherit() -> Any:
+    """Take over what a process that this one is to replace left for it."""
+    try:
+        return load("tianji.edge.processes.succession").inherit(os.environ)
+    except ConfigurationError as error:
+        leave(error)
 
 
 def _prepare_quickstart(environ: dict[str, str], resources: ExitStack) -> Callable[[str], None]:
@@ -99,24 +127,14 @@ def _configuration(flags: Flags, model_flags: dict[str, Any], resources: ExitSta
     return single_model.write_configuration(model_flags, Path(folder))
 
 
-def _serve(
-    flags: Flags, host: str, factory: Callable[..., Any], files: tuple[Path, ...], announce: Callable[[str], None]
-) -> None:
-    edge = load("tianji.edge.granian")
-    options = load("tianji.edge.application").ServeOptions(
-        host=host,
-        port=flags.port,
-        workers=flags.workers,
-        grace=flags.grace,
-        certificate=flags.ssl_certfile_path,
-        private_key=flags.ssl_keyfile_path,
-        watched=files,
-        runtime_threads=flags.granian_threads,
-    )
+def _serve(edge: str, factory: Callable[..., Any], options: Any, announce: Callable[[str], None]) -> None:
     try:
-        server = edge.Server(factory, options)
+        server = load(f"tianji.edge.{edge}").Server(factory, options)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host} port {flags.port}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise click.ClickException(f"cannot listen on {options.host} port {options.port}: {reason}") from error
+    except ConfigurationError as error:
+        leave(error)
     server.run(announce)
 
 

@@ -1,5 +1,6 @@
 """What the composition root offers to an edge."""
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji.edge.control import Control
+from tianji.edge.processes.succession import Inheritance
 from tianji.edge.routes import Match, RouteTable
 
 Message = dict[str, Any]
@@ -98,3 +100,5 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     pid_file: Path | None = None  # names the parent process once it serves
     runtime_threads: int = 1  # of a worker's network side, on Granian
     log_level: str = "warning"
+    inheritance: Inheritance = Inheritance()  # from the process whose place this one takes
+    environment: dict[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))  # of a successor

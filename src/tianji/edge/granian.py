@@ -7,7 +7,9 @@ Signals to the parent: SIGTERM and SIGINT drain (a second one stops at once), SI
 """
 
 import asyncio
+import logging
 import multiprocessing
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from tianji.edge.processes.listeners import BACKLOG, reserve, url
 from tianji.edge.processes.pid_file import PidFile
 from tianji.edge.processes.tls import server_context
 
+log = logging.getLogger(__name__)
 _ASGIWorker: Any = native.ASGIWorker  # its stub is older than its signature
 
 GRANIAN_OPTIONS: dict[str, Any] = {
@@ -112,6 +115,7 @@ class Server(mp.MPServer):
         """Serve until told to stop. `announce` is called with the address once every worker is ready."""
         multiprocessing.set_start_method("fork", force=True)  # the control block is inherited
         self._announce = announce
+        signal.signal(signal.SIGUSR2, lambda *_: log.error("a hot restart needs --edge native; nothing happens"))
         try:
             self.serve(spawn_target=_run_worker, target_loader=self._target, wrap_loader=False)
         finally:

@@ -16,6 +16,7 @@ from tianji.cli.serve import is_loopback
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-kFz7Qm2LxW9pRt4vBn6c"
+EDGES = ("granian", "native")
 
 
 def run(*arguments, **environment):
@@ -113,7 +114,7 @@ def test_a_single_model_becomes_a_configuration():
         ["--quickstart", "--model", "x"],
         ["--model", "x", "--headers", "nonsense"],
         ["--model", "x", "--headers", '{"a": 1}'],
-        ["--edge", "native", "--model", "x"],
+        ["--edge", "other", "--model", "x"],
         ["--model", "x", "--workers", "0"],
         ["--model", "x", "--ssl_keyfile_path", __file__],
     ],
@@ -130,6 +131,17 @@ def test_flags_without_effect_are_accepted_with_a_notice(config):
     assert result.exit_code == 0
     for flag in WITHOUT_EFFECT:
         assert f"{flag} has no effect" in result.output
+
+
+def test_a_flag_of_the_other_edge_is_accepted_with_a_notice(config):
+    flags = ["serve", "--config", config(GOOD), "--validate_config", "--edge"]
+    for told, notice in (
+        (run(*flags, "native", "--granian_threads", "2"), True),
+        (run(*flags, "native", GRANIAN_RUNTIME_THREADS="2"), True),
+        (run(*flags, "native"), False),
+        (run(*flags, "granian", "--granian_threads", "2"), False),
+    ):
+        assert (told.exit_code, "--granian_threads has no effect here" in told.output) == (0, notice)
 
 
 def test_versions():
@@ -174,9 +186,12 @@ def fetch(address):
     return json.loads(out.stdout)
 
 
+@pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-def test_the_demo_runs_with_its_mock_and_ends_with_it(tmp_path, signal_number):
-    process = start("serve", "--quickstart", "--port", "0", TIANJI_DATA_DIR=str(tmp_path), TIANJI_MASTER_KEY="")
+def test_the_demo_runs_with_its_mock_and_ends_with_it(tmp_path, signal_number, edge):
+    process = start(
+        "serve", "--quickstart", "--port", "0", "--edge", edge, TIANJI_DATA_DIR=str(tmp_path), TIANJI_MASTER_KEY=""
+    )
     try:
         text = read_until(process, "print(chunk")
         address = re.search(r"Tianji serves (\S+)", text)[1]
@@ -194,14 +209,34 @@ def test_the_demo_runs_with_its_mock_and_ends_with_it(tmp_path, signal_number):
         process.communicate()
 
 
-def test_a_taken_address_is_said_so(config):
+@pytest.mark.parametrize("edge", EDGES)
+def test_a_taken_address_is_said_so(config, edge):
     file = config(GOOD + f"general_settings: {{master_key: {KEY}}}\n")
-    first = start("serve", "--config", file, "--host", "127.0.0.1", "--port", "0")
+    first = start("serve", "--config", file, "--host", "127.0.0.1", "--port", "0", "--edge", edge)
     try:
         port = read_until(first, "Tianji serves").strip().rsplit(":", 1)[1]
-        second = start("serve", "--config", file, "--host", "127.0.0.1", "--port", port)
+        second = start("serve", "--config", file, "--host", "127.0.0.1", "--port", port, TIANJI_EDGE=edge)
         _, errors = second.communicate(timeout=20)
         assert (second.returncode, "cannot listen" in errors) == (1, True), errors
     finally:
         first.terminate()
         first.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize(
+    ("flags", "variables", "told"),
+    [
+        (["--pid-file", "/nowhere/tianji.pid"], {}, "pid file /nowhere/tianji.pid cannot be written"),
+        ([], {"TIANJI_PID_FILE": "/nowhere/tianji.pid"}, "pid file /nowhere/tianji.pid cannot be written"),
+        (["--ssl_certfile_path", __file__, "--ssl_keyfile_path", __file__], {}, f"TLS with certificate {__file__}"),
+        ([], {"TIANJI_HANDOVER": "something"}, "TIANJI_HANDOVER is what a running gateway sets for its successor"),
+    ],
+    ids=["pid file", "pid file by variable", "certificate", "handover"],
+)
+def test_what_a_server_cannot_use_exits_with_2(config, edge, flags, variables, told):
+    file = config(GOOD + f"general_settings: {{master_key: {KEY}}}\n")
+    command = ["serve", "--config", file, "--host", "127.0.0.1", "--port", "0", "--edge", edge, *flags]
+    process = start(*command, **variables)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, told in errors, "Traceback" in errors) == (2, True, False), errors

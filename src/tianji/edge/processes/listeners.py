@@ -1,6 +1,7 @@
 """The address that is served, and the sockets that listen on it."""
 
 import socket
+from collections.abc import Sequence
 
 from tianji.edge.application import ServeOptions
 
@@ -33,3 +34,47 @@ def url(options: ServeOptions, port: int) -> str:
     scheme = "https" if options.certificate else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     return f"{scheme}://{host}:{port}"
+
+
+class Listeners:
+    """One socket a worker, over which the kernel spreads connections by SO_REUSEPORT; perhaps more.
+
+    A socket that ever listened stays: the kernel may have given it connections that nobody has accepted. A successor
+    takes all of them over, and with fewer workers than sockets those beyond belong to all workers together.
+    """
+
+    def __init__(self, options: ServeOptions) -> None:
+        """Take over the sockets that were inherited and bind those that are missing. Raises OSError."""
+        self._workers = options.workers
+        self._sockets = [socket.socket(fileno=descriptor) for descriptor in options.inheritance.listeners]
+        for inherited in self._sockets:
+            inherited.set_inheritable(False)
+        if not self._sockets:
+            self._sockets.append(reserve(options.host, options.port))
+        first = self._sockets[0]
+        while len(self._sockets) < self._workers:
+            self._sockets.append(share(first.family, first.getsockname()))
+        self.port: int = first.getsockname()[1]
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """Name all sockets, for a successor."""
+        return [each.fileno() for each in self._sockets]
+
+    def listen(self) -> None:
+        """Let connections come. They wait until a worker accepts them."""
+        for each in self._sockets:
+            each.listen(BACKLOG)
+
+    def only_for(self, worker: int) -> list[socket.socket]:
+        """Return what worker `worker` accepts from, and close the rest. Called in the worker."""
+        own = [self._sockets[worker], *self._sockets[self._workers :]]
+        for each in self._sockets:
+            if each not in own:
+                each.close()
+        return own
+
+    def close(self) -> None:
+        """Let go of all sockets; others may have them too."""
+        for each in self._sockets:
+            each.close()
