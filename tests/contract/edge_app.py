@@ -1,8 +1,14 @@
-"""A tiny application behind the real edge, run as a process of its own by test_edge_*.py."""
+"""A tiny application behind a real edge, run as a process of its own: `edge_app.py EDGE FILE OPTIONS`.
+
+The process that is to take its place reads FILE and OPTIONS again, so that a test can give it others.
+"""
 
 import asyncio
+import importlib
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,7 +18,7 @@ from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
 from tianji.edge.application import EdgeSettings, Limits, ServeOptions
 from tianji.edge.control import Control
-from tianji.edge.granian import Server
+from tianji.edge.processes.succession import inherit
 from tianji.edge.routes import Match, Route, RouteTable
 from tianji.errors import AuthenticationFailed, ConfigurationError
 
@@ -23,9 +29,10 @@ class Tiny:
     def __init__(self, control: Control, file: Path) -> None:
         self.control = control
         self.file = file
-        self.content = file.read_text()
-        self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, body_timeout=0.2))
+        self.reloads = 0
         self.refused = 0
+        self.content = self.read()
+        self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, body_timeout=0.2))
         self.handled: list[str] = []
         self.gone: dict[str, float] = {}  # path: monotonic time
         self.route_table = RouteTable(self.routes())
@@ -41,6 +48,7 @@ class Tiny:
             row("GET", "/slow/{ms}", self.slow),
             row("GET", "/wait", self.wait),
             row("GET", "/stream/{seconds}", self.stream),
+            row("GET", "/stream-until/{name}", self.stream_until),
             row("GET", "/flood/{mib}", self.flood),
             row("GET", "/fail", self.fail),
             row("GET", "/cut", self.cut),
@@ -77,15 +85,12 @@ class Tiny:
         """Never answers."""
 
     async def stream(self, exchange: Exchange, match: Match) -> None:
-        exchange.start(200, [(b"content-type", b"text/event-stream")])
         end = time.monotonic() + float(match.params["seconds"])
-        number = 0
-        while time.monotonic() < end:
-            exchange.write(b"data: %d\n\n" % number)
-            number += 1
-            await asyncio.sleep(0.005)
-        exchange.write(b"data: [DONE]\n\n")
-        exchange.finish()
+        await count(exchange, lambda: time.monotonic() >= end)
+
+    async def stream_until(self, exchange: Exchange, match: Match) -> None:
+        """Go on until there is a file of that name."""
+        await count(exchange, self.file.with_name(match.params["name"]).exists)
 
     async def flood(self, exchange: Exchange, match: Match) -> None:
         exchange.start(200, [(b"content-type", b"application/octet-stream")])
@@ -110,31 +115,63 @@ class Tiny:
         """Ends without an answer."""
 
     def state(self, exchange: Exchange, match: Match) -> None:
-        respond_json(
-            exchange, {"handled": self.handled, "gone": self.gone, "load": self.control.load, "refused": self.refused}
-        )
+        told = {
+            "handled": self.handled,
+            "gone": self.gone,
+            "load": self.control.load,
+            "reloads": self.reloads,
+            "refused": self.refused,
+            "parent": os.getppid(),
+        }
+        respond_json(exchange, told)
 
     async def websocket(self, scope, receive, send) -> None:
         await send({"type": "websocket.close", "code": 1008})
 
     async def startup(self) -> None:
-        pass
+        """The first worker that finds `hold` waits until the test takes `held` away."""
+        hold, held = self.file.with_name("hold"), self.file.with_name("held")
+        try:
+            hold.rename(held)
+        except FileNotFoundError:
+            self.file.with_name(f"started-{os.getpid()}").touch()
+            return
+        while held.exists():  # noqa: ASYNC110 - another process takes it away
+            await asyncio.sleep(0.002)
 
-    async def reload(self) -> None:
+    def read(self) -> str:
         content = self.file.read_text()
         if content == "bad":
             self.refused += 1
             raise ConfigurationError("the file is bad")
-        self.content = content
+        return content
+
+    async def reload(self) -> None:
+        self.content = self.read()
+        self.reloads += 1
 
     async def close(self) -> None:
         pass
 
 
+async def count(exchange: Exchange, over: Callable[[], bool]) -> None:
+    """Stream events with numbers until it is over."""
+    exchange.start(200, [(b"content-type", b"text/event-stream"), (b"x-worker", b"%d" % os.getpid())])
+    number = 0
+    while not over():
+        exchange.write(b"data: %d\n\n" % number)
+        number += 1
+        await asyncio.sleep(0.005)
+    exchange.write(b"data: [DONE]\n\n")
+    exchange.finish()
+
+
 def main() -> None:
-    file = Path(sys.argv[1])
-    options = msgspec.json.decode(sys.argv[2], type=ServeOptions, dec_hook=lambda kind, text: kind(text))
-    server = Server(lambda control: Tiny(control, file), msgspec.structs.replace(options, watched=(file,)))
+    edge, file, settings = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    inheritance = inherit(os.environ)
+    options = msgspec.json.decode(settings.read_bytes(), type=ServeOptions, dec_hook=lambda kind, text: kind(text))
+    options = msgspec.structs.replace(options, watched=(file,), inheritance=inheritance)
+    server = importlib.import_module(f"tianji.edge.{edge}").Server(lambda control: Tiny(control, file), options)
     server.run(
         lambda address: print(address, flush=True)  # noqa: T201 - the test reads it
     )

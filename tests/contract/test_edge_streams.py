@@ -1,21 +1,17 @@
 """Streams, clients that leave, slow readers."""
 
 import socket
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from edge_client import EdgeProcess, dechunk, read_answer, read_head, receive
+from tests.contract.edge_client import EDGES, EdgeProcess, dechunk, read_answer, read_head, receive
 
 NOTICED = 0.050  # seconds
 
 
-@pytest.fixture(scope="module")
-def edge(tmp_path_factory):
-    process = EdgeProcess(tmp_path_factory.mktemp("edge") / "file")
+@pytest.fixture(scope="module", params=EDGES)
+def edge(request, tmp_path_factory):
+    process = EdgeProcess(request.param, tmp_path_factory.mktemp("edge") / "file")
     yield process
     process.stop()
 
