@@ -8,8 +8,8 @@ import httpx
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import ODD_KEY, UPSTREAM_KEY, Gateway, Mock, events, openai_model
+from tests.contract.hostile_answers import CHUNKED, HOSTILE
 
-CHUNKED = "transfer-encoding: chunked\r\n"
 CUTS = [{"cut_at": 1500}, {"cut_at": 1500, "reset": True}, {"end_at": 4}]
 NO_ANSWER = [{"close": True}, {"close": True, "reset": True}, {"cut_at": 0}, {"raw": "HTTP/1.1 200", "close": True}]
 
@@ -194,27 +194,6 @@ def test_an_empty_stream_is_500(gateway: Gateway, mock: Mock) -> None:
 
 # -- hostile HTTP -------------------------------------------------------------------------------------------------
 
-HOSTILE = {
-    "both lengths": f"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{CHUNKED}\r\n{{}}",
-    "two lengths": "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
-    "negative length": "HTTP/1.1 200 OK\r\ncontent-length: -2\r\n\r\n{}",
-    "length of letters": "HTTP/1.1 200 OK\r\ncontent-length: 2x\r\n\r\n{}",
-    "bad chunk size": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\nzz\r\n{{}}\r\n0\r\n\r\n",
-    "huge chunk size": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\nfffffffffffffffff\r\n{{}}\r\n",
-    "chunk longer than said": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n1\r\n{{}}\r\n0\r\n\r\n",
-    "no HTTP": "hello\r\n\r\n",
-    "another version": "HTTP/2.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-    "impossible status": "HTTP/1.1 999 OK\r\ncontent-length: 2\r\n\r\n{}",
-    "NUL in a header": "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 2\r\n\r\n{}",
-    "folded header": "HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 2\r\n\r\n{}",
-    "space before the colon": "HTTP/1.1 200 OK\r\nx : a\r\ncontent-length: 2\r\n\r\n{}",
-    "long head": "HTTP/1.1 200 OK\r\nx: " + "a" * 200_000 + "\r\ncontent-length: 2\r\n\r\n{}",
-    "a second answer": "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
-    'HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{"poison":"1"}',
-    "gzip as transfer coding": "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "switching protocols": "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
-}
-
 
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_answers_are_502_and_nobody_else_notices(gateway: Gateway, mock: Mock, raw: str) -> None:
@@ -230,6 +209,16 @@ def test_hostile_answers_are_502_and_nobody_else_notices(gateway: Gateway, mock:
     assert all("[DONE]" in answer.text for answer in good[::2])
     mock.reset()
     assert [ask(gateway).status_code for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_answer_ends_its_connection(gateway: Gateway, mock: Mock, raw: str) -> None:
+    for stream in (False, True):
+        assert ask(gateway).status_code == 200
+        before = mock.connections()["open"]
+        mock.control({"raw": raw}, times=1)
+        assert ask(gateway, {"stream": stream}).status_code == 502
+        mock.wait(open=before - 1)
 
 
 def test_early_hints_are_skipped(gateway: Gateway, mock: Mock) -> None:
