@@ -4,9 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.harness import Gateway, Mock, default_config, refusing_address
+from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
 
 StartGateway = Callable[..., Gateway]
+
+
+@pytest.fixture(scope="session", params=EDGES)
+def edge(request: pytest.FixtureRequest) -> str:
+    """The edge that gateways stand on. Of the session, so that tests run edge by edge and share their gateway."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +38,22 @@ def dead_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def gateway(mock_process: Mock, dead_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(
+    edge: str, mock_process: Mock, dead_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     """The gateway that most tests share; see harness.default_config."""
-    with Gateway(default_config(mock_process.url, dead_url), tmp_path_factory.mktemp("gateway")) as running:
+    config = default_config(mock_process.url, dead_url)
+    with Gateway(config, tmp_path_factory.mktemp("gateway"), edge=edge) as running:
         yield running
 
 
 @pytest.fixture
-def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
+def start_gateway(edge: str, tmp_path: Path) -> Iterator[StartGateway]:
     """Start gateways of the test's own: `start_gateway(config, env=..., workers=..., args=...)`."""
     running: list[Gateway] = []
 
     def start(config: object, **options: object) -> Gateway:
-        running.append(Gateway(config, tmp_path, **options))  # type: ignore[arg-type]  # checked by Gateway
+        running.append(Gateway(config, tmp_path, edge=edge, **options))  # type: ignore[arg-type]  # checked by Gateway
         return running[-1]
 
     yield start

@@ -19,6 +19,7 @@ MASTER_KEY = "sk-contract-4f9a8b7c6d5e"
 # two spellings: a key that a scrubber knows by its look, and one that only its owner can know
 UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
 ODD_KEY = "canary+Upstream/Secret=Nobody"
+EDGES = ("granian",)  # what every test of a gateway runs on
 START = 20.0  # seconds that a process may take to start; loaded machines are slow
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}]}
 # nothing of the machine's own configuration may leak into a gateway under test
@@ -37,16 +38,18 @@ def eventually(check: Callable[[], T], what: str, seconds: float = 10.0) -> T:
 class Process:
     """`tianji` as a process of its own. Its first line of output that is not empty must hold its address."""
 
+    module = "tianji"
+
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         self.errors = folder / f"stderr-{time.monotonic_ns()}"
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tianji", *arguments],
+                [sys.executable, "-m", self.module, *arguments],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=folder,
-                env={**inherited, "PYTHONPATH": str(ROOT / "src"), **env},
+                env={**inherited, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **env},
             )
         self.url = self._address()
         self.port = int(self.url.rpartition(":")[2])
@@ -143,6 +146,7 @@ class Gateway(Process):
         config: Mapping[str, Any] | str | Path,
         folder: Path,
         *,
+        edge: str,
         env: Mapping[str, str] | None = None,
         workers: int = 1,
         args: Sequence[str] = (),
@@ -153,7 +157,9 @@ class Gateway(Process):
         if not isinstance(config, Path):
             self.write(config)
         line = ["serve", "--config", str(self.file), "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
-        super().__init__([*line, "--grace", "2", *args], folder, {"TIANJI_MASTER_KEY": key, **(env or {})})
+        super().__init__(
+            [*line, "--edge", edge, "--grace", "2", *args], folder, {"TIANJI_MASTER_KEY": key, **(env or {})}
+        )
         self.client.headers["authorization"] = f"Bearer {self.key}"
 
     def write(self, config: Mapping[str, Any] | str) -> None:

@@ -1,4 +1,4 @@
-"""A thousand streams at once: every byte in order, little memory for each; ten thousand broken off leave nothing."""
+"""A thousand streams at once: every byte in order, little memory for each; thousands broken off leave nothing."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
 STREAMS, CHUNKS = 1000, 200
 GROWTH = 60 * 1024  # bytes of a worker's resident memory a stream
-ABORTED, AT_ONCE, WARM = 10_000, 250, 2_500
+ABORTED, AT_ONCE, WARM = 5_000, 250, 2_000
 
 
 class Stream(asyncio.Protocol):
@@ -127,7 +127,7 @@ def test_a_thousand_streams_keep_order_and_little_memory(alone: Gateway, mock: M
     assert growth < GROWTH
 
 
-def test_ten_thousand_broken_streams_leave_nothing(alone: Gateway, mock: Mock) -> None:
+def test_thousands_of_broken_streams_leave_nothing(alone: Gateway, mock: Mock) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "a"}], "stream": True}
     request = raw_request(alone, body)
     mock.control({"tokens": 500, "token_rate": 100})
@@ -152,10 +152,10 @@ def test_ten_thousand_broken_streams_leave_nothing(alone: Gateway, mock: Mock) -
     print(f"{ABORTED} aborts in {time.monotonic() - began:.1f} s")  # noqa: T201
     eventually(lambda: descriptors(worker) <= files, f"descriptors are back at {files}")
     assert mock.connections()["open"] <= open_before
-    assert len(mock.requests()) >= ABORTED
+    assert mock.connections()["requests"] >= ABORTED
     growth = resident(worker) - memory
     print(f"{growth / 1024:.0f} KiB more than before")  # noqa: T201
-    assert growth < 8 * 1024 * 1024  # a kilobyte kept of each would be more
+    assert growth < 4 * 1024 * 1024  # a kilobyte kept of each would be more
     assert alone.chat({"model": "m", "messages": []}).status_code == 200
 
 

@@ -14,8 +14,8 @@ from tests.contract.harness import Gateway, Mock, Process, eventually, openai_mo
 ASK = [{"role": "user", "content": "one two three"}]
 
 
-def test_the_demo_serves_the_official_client(tmp_path: Path) -> None:
-    arguments = ["serve", "--quickstart", "--port", "0"]
+def test_the_demo_serves_the_official_client(edge: str, tmp_path: Path) -> None:
+    arguments = ["serve", "--quickstart", "--port", "0", "--edge", edge]
     with Process(arguments, tmp_path, {"TIANJI_DATA_DIR": str(tmp_path)}) as demo:
         assert demo.process.stdout is not None
         key = demo.process.stdout.readline().decode().split()[1]

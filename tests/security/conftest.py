@@ -3,19 +3,34 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.harness import Gateway, Mock, default_config, refusing_address
+from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
 
 
-@pytest.fixture(scope="module")
-def mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
+@pytest.fixture(scope="session", params=EDGES)
+def edge(request: pytest.FixtureRequest) -> str:
+    """The edge that the gateway under test stands on."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
     with Mock(tmp_path_factory.mktemp("mock")) as mock:
         yield mock
 
 
-@pytest.fixture(scope="module")
-def gateway(mock: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+@pytest.fixture
+def mock(mock_process: Mock) -> Mock:
+    """The mock provider, with a clean memory."""
+    mock_process.reset()
+    return mock_process
+
+
+@pytest.fixture(scope="session")
+def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """It logs all that it can, in JSON."""
     bound, dead = refusing_address()
+    config = default_config(mock_process.url, dead)
     arguments = ["--access-log", "--log-format", "json", "--detailed_debug"]
-    with bound, Gateway(default_config(mock.url, dead), tmp_path_factory.mktemp("gateway"), args=arguments) as running:
+    with bound, Gateway(config, tmp_path_factory.mktemp("gateway"), edge=edge, args=arguments) as running:
         yield running

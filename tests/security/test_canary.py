@@ -1,7 +1,6 @@
 """Upstream keys, the master key and clients' texts show up in no answer, header, log or number."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -49,13 +48,6 @@ def shown(answer: httpx.Response) -> str:
 
 def clean(text: str) -> bool:
     return not any(secret in text for secret in SPELLINGS)
-
-
-@pytest.fixture(autouse=True)
-def fresh(mock: Mock) -> Iterator[None]:
-    mock.reset()
-    yield
-    mock.reset()
 
 
 @pytest.mark.parametrize("model", ["gpt-test", "odd-key", "shaped", "dead", "half-dead", "canned"])
@@ -112,7 +104,7 @@ def test_refused_keys_are_not_repeated(gateway: Gateway) -> None:
         assert key not in shown(answer)
 
 
-def test_health_tells_a_caller_without_rights_no_addresses(mock: Mock, tmp_path: Path) -> None:
+def test_health_tells_a_caller_without_rights_no_addresses(edge: str, mock: Mock, tmp_path: Path) -> None:
     """Without a master key everybody may call, and nobody is an administrator."""
     bound, dead_url = refusing_address()
     models = [
@@ -120,7 +112,7 @@ def test_health_tells_a_caller_without_rights_no_addresses(mock: Mock, tmp_path:
         for name, url in (("good", mock.url), ("bad", dead_url))
     ]
     permitted = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
-    with bound, Gateway({"model_list": models}, tmp_path, env=permitted, key="") as gateway:
+    with bound, Gateway({"model_list": models}, tmp_path, edge=edge, env=permitted, key="") as gateway:
         answer = gateway.client.get("/health", headers={"authorization": ""})
     assert answer.status_code == 200
     told = answer.json()
