@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
+from tests.security.malformed_heads import MAX_BODY
 
 
 @pytest.fixture(scope="session", params=EDGES)
@@ -28,9 +29,9 @@ def mock(mock_process: Mock) -> Mock:
 
 @pytest.fixture(scope="session")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """It logs all that it can, in JSON."""
+    """It takes small bodies only, and logs all that it can, in JSON."""
     bound, dead = refusing_address()
-    config = default_config(mock_process.url, dead)
+    config = default_config(mock_process.url, dead) | {"general_settings": {"max_request_size_mb": MAX_BODY / 1024**2}}
     arguments = ["--access-log", "--log-format", "json", "--detailed_debug"]
     with bound, Gateway(config, tmp_path_factory.mktemp("gateway"), edge=edge, args=arguments) as running:
         yield running
