@@ -4,57 +4,72 @@ python -m bench.readme bench/results/TIME.json
 """
 
 import json
-import statistics
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.figures import DIRECT, Figures, figures
+from bench.macro.report import number
+from bench.promises import Verdict, judge
+
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
-PLAIN, BIG, STREAM = "plain 0.2 KB c=32", "plain 150 KB c=32", "stream at 100 events/s 0.2 KB c=64"
 WORDS = {
     "nginx": "nginx `proxy_pass`",
     "hello": "bare Granian application, answers by itself",
     "hello-deaf": "the same, without reading the request",
     "relay": "bare relay on Granian, plain Python",
-    "tianji-bare": "Tianji without a key",
-    "tianji": "**Tianji, everything on**",
+    "granian-bare": "Tianji on Granian, without a key",
+    "granian": "**Tianji on Granian, everything on**",
+    "native-bare": "Tianji, native edge, without a key",
+    "native": "**Tianji, native edge, everything on**",
+}
+COLUMNS = {
+    "cpu": "µs a request",
+    "cpu_nginx": "x nginx",
+    "rate_core": "requests/s a core",
+    "cpu_150k": "µs a 150 KB request",
+    "cpu_chunk": "µs a stream chunk",
+    "load_p99": "µs p99 added at 60 % load",
+    "idle_mib": "MiB idle",
+    "start_seconds": "s to start",
 }
 
 
-def figure(row: dict[str, Any], cell: str, name: str) -> float | None:
-    """The median of a figure over the rounds of a cell that had answers; None when there is none."""
-    samples = row["cells"].get(cell, [])
-    values = [s[name] for s in samples if s[name] is not None and s["answers"] and not s["failures"]]
-    return statistics.median(values) if values else None
-
-
-def shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def table(run: dict[str, Any]) -> list[str]:
-    """The Markdown lines of a run."""
-    lines = [
-        "| CPU on one core | µs a request | requests/s a core | µs a 150 KB request | µs a stream event | MiB idle |",
-        "|---|---|---|---|---|---|",
-    ]
+def table(run: Mapping[str, Any]) -> list[str]:
+    """The Markdown lines of a run: the rows that ran."""
+    found = figures(run)
+    lines = markdown(("CPU on one core", *COLUMNS.values()))
     for row in run["rows"]:
-        if row["name"] == "direct" or row["problem"]:
-            continue
-        cpu = figure(row, PLAIN, "cpu")
-        cells = (
-            cpu,
-            1e6 / cpu if cpu else None,
-            figure(row, BIG, "cpu"),
-            figure(row, STREAM, "cpu_event"),
-            row["idle_mib"],
-        )
-        lines.append(f"| {WORDS.get(row['name'], row['name'])} | {' | '.join(map(shown, cells))} |")
+        name = row["name"]
+        if name != DIRECT and not row["problem"]:
+            lines += [line((WORDS.get(name, name), *(number(found[name][column]) for column in COLUMNS)))]
     return lines
 
 
-def notes(run: dict[str, Any]) -> list[str]:
+def promises(found: Mapping[str, Figures]) -> list[str]:
+    """The Markdown lines of what was promised and measured."""
+    verdicts = [verdict for verdict in judge(found) if verdict.met is not None]
+    if not verdicts:
+        return []
+    return ["", *markdown(("promise", "bound", "seen", "")), *(line(_promise(verdict)) for verdict in verdicts)]
+
+
+def _promise(verdict: Verdict) -> Sequence[str]:
+    return verdict.promise.text, verdict.promise.bound, number(verdict.seen), "met" if verdict.met else "**missed**"
+
+
+def markdown(titles: Sequence[str]) -> list[str]:
+    """The head of a table."""
+    return [line(titles), "|---" * len(titles) + "|"]
+
+
+def line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def notes(run: Mapping[str, Any]) -> list[str]:
     """Where and when, and what speaks against the run."""
     machine = run["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
@@ -79,7 +94,7 @@ def main() -> None:
     text = readme.read_text()
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    readme.write_text("\n".join([head + BEGIN, *table(run), *notes(run), END]) + tail)
+    readme.write_text("\n".join([head + BEGIN, *table(run), *promises(figures(run)), *notes(run), END]) + tail)
 
 
 if __name__ == "__main__":

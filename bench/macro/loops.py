@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import math
 import os
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from bench.macro.client import Connection, Load, connect, now
 SETTLE = 0.3  # seconds of load before anything is counted
 DRAIN = 10.0  # seconds that the last answers may take
 OPEN_CONNECTIONS = 64
+GROUPS = 2500  # a second: so often does the open loop wake at most; what is due between is asked for in one go
 
 
 class _Run:
@@ -100,8 +102,9 @@ class _OpenLoop:
     def __init__(self, rate: float, seconds: float) -> None:
         self.run = _Run(seconds)
         self.begin = self.run.start - SETTLE / 2
-        self.gap = 1 / rate
-        self.total = int((self.run.end - self.begin) * rate)
+        self.group = math.ceil(rate / GROUPS)  # requests due at once
+        self.gap = self.group / rate
+        self.total = int((self.run.end - self.begin) / self.gap) * self.group
         self.sent = self.answered = 0
         self.timer = -1
         self.connections: list[Connection] = []
@@ -112,8 +115,9 @@ class _OpenLoop:
     def due(self) -> None:
         """Ask as often as the timer says, or note who waits."""
         idle = self.idle
-        for _ in range(min(int.from_bytes(os.read(self.timer, 8), "little"), self.total - self.sent)):
-            since = self.begin + self.sent * self.gap
+        ticks = int.from_bytes(os.read(self.timer, 8), "little")
+        for _ in range(min(ticks * self.group, self.total - self.sent)):
+            since = self.begin + self.sent // self.group * self.gap
             self.sent += 1
             while idle and idle[-1].lost:  # closed by the server while nothing was asked of it
                 idle.pop()
@@ -153,7 +157,10 @@ class _OpenLoop:
 async def open_loop(
     host: str, port: int, request: bytes, size: int | None, rate: float, seconds: float, mark: Callable[[], None]
 ) -> Load:
-    """Requests due every 1/`rate` seconds over as many connections as are free; those that wait, wait in order."""
+    """`rate` requests a second, due in groups of equal distance, over as many connections as are free.
+
+    Those that find none free wait in order, and their latency counts from when they were due.
+    """
     state = _OpenLoop(rate, seconds)
     run = state.run
     state.connections += await connect(host, port, OPEN_CONNECTIONS, request, size, state.done)

@@ -8,15 +8,10 @@ connection; it knows just as much HTTP as the mock speaks.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from granian import Granian
-
-from bench.macro.hello import OPTIONS
-
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+from bench.macro.asgi import App, Message, Receive, Send, serve, whole_body
 
 
 class Upstream(asyncio.Protocol):
@@ -61,18 +56,13 @@ class Upstream(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def application(host: str, port: int) -> Callable[..., Awaitable[None]]:
+def application(host: str, port: int) -> App:
     idle: list[Upstream] = []
 
-    async def relay(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
+    async def relay(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        parts = []
-        while (message := await receive())["type"] == "http.request":
-            parts.append(message["body"])
-            if not message["more_body"]:
-                break
-        body = b"".join(parts)
+        body = await whole_body(receive)
         loop = asyncio.get_running_loop()
         upstream = idle.pop() if idle else (await loop.create_connection(Upstream, host, port))[1]
         upstream.done = loop.create_future()
@@ -95,13 +85,6 @@ def _drop(_sent: Awaitable[None]) -> None:
     """Granian does the work of `send` at call time; nothing here sends faster than it takes."""
 
 
-def main() -> None:
-    host, _, upstream_port = sys.argv[2].partition(":")
-    app = application(host, int(upstream_port))
-    Granian("relay", address="127.0.0.1", port=int(sys.argv[1]), **OPTIONS).serve(
-        target_loader=lambda: app, wrap_loader=False
-    )
-
-
 if __name__ == "__main__":
-    main()
+    upstream_host, _, upstream_port = sys.argv[2].partition(":")
+    serve(application(upstream_host, int(upstream_port)), int(sys.argv[1]))

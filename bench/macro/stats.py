@@ -1,6 +1,6 @@
 """Numbers out of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 
@@ -15,3 +15,9 @@ def spread(values: Sequence[float]) -> float:
     """How far rounds lie apart, as a share of their median."""
     middle = median(values)
     return (max(values) - min(values)) / middle if middle else 0.0
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """The median of the values that are there."""
+    there = [value for value in values if value is not None]
+    return median(there) if there else None

@@ -1,10 +1,9 @@
 """What can stand between the client and the mock: each started by a command, ready when a path answers.
 
 Commands, files, headers and variables may hold {port}, {upstream} (the mock's host:port), {dir} (a folder of the run's
-own), {python} and {key}.
+own), {python}, {key} and {models} (a `model_list` as Tianji and LiteLLM read it).
 """
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -18,8 +17,10 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / "bench" / "peers"
 KEY = "sk-bench-0123456789abcdef0123"  # an example: nothing but a benchmark's loopback server knows it
-PACED_MODEL = "mock-token-rate-100"  # every configuration has it beside demo, under its upstream name
+PACES = (100, 10, 5, 2)  # events a second of the mock's streams; the first is the table's, the others a crowd's
+PACED_MODELS = {pace: f"mock-token-rate-{pace}" for pace in PACES}  # the mock reads the pace out of the name
 PATH = "/v1/chat/completions"
+READY = "/health/readiness"
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,22 @@ class Target:
     ready: str = ""  # a path that answers 200 when the target can be used; else a completion is asked for
     ready_seconds: float = 30.0
     paces: bool = True  # it passes the mock's pace on
+    crowded: bool = True  # it is to be measured under a crowd of streams
+    largest: int = 1 << 30  # bytes of the largest body that it can be compared with
 
 
 NGINX = """
 worker_processes 1;
+worker_rlimit_nofile 20000;
 daemon off;
 pid {dir}/nginx.pid;
 error_log stderr error;
 {user}
-events {{ worker_connections 4096; }}
+events {{ worker_connections 16384; }}
 http {{
   access_log off;
   client_max_body_size 64m;
-  client_body_buffer_size 1m;
+  client_body_buffer_size 1m;  # more than any body here: none is written to a file
   client_body_temp_path {dir}/body;
   proxy_temp_path {dir}/proxy;
   fastcgi_temp_path {dir}/fastcgi;
@@ -67,78 +71,73 @@ http {{
 }}
 """
 
-TIANJI_SERVE = (
-    "{python} -m tianji serve --config {dir}/config.yaml --host 127.0.0.1 --port {port} --workers 1 --edge granian"
-)
+TIANJI_SERVE = "{python} -m tianji serve --config {dir}/config.yaml --host 127.0.0.1 --port {port} --workers 1 --edge "
 TIANJI_MODEL = """
-model_list:
-  - model_name: demo
+  - model_name: MODEL
     litellm_params:
-      model: openai/demo
-      api_base: http://{upstream}/v1
-      api_key: sk-upstream
-  - model_name: mock-token-rate-100
-    litellm_params:
-      model: openai/mock-token-rate-100
+      model: openai/MODEL
       api_base: http://{upstream}/v1
       api_key: sk-upstream
 """
-TIANJI_EVERYTHING = (
-    TIANJI_MODEL
-    + """
+MODELS = "\nmodel_list:" + "".join(TIANJI_MODEL.replace("MODEL", name) for name in ("demo", *PACED_MODELS.values()))
+EVERYTHING = """
 litellm_settings:
   callbacks: [prometheus]
 general_settings:
   master_key: {key}
 """
-)
 
 
 def builtin() -> list[Target]:
-    """The rows that need no recipe, in the table's order; those that this machine lacks are left out."""
+    """The rows that need no recipe, in the table's order; nginx is left out where this machine lacks it."""
     rows = [Target("direct")]
     if nginx := shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin"):
         text = NGINX.replace("{user}", "user root;" if os.geteuid() == 0 else "")
-        rows.append(
-            Target(
-                "nginx",
-                (nginx, "-c", "{dir}/nginx.conf", "-p", "{dir}"),
-                {"nginx.conf": text},
-                stream_path="/unbuffered" + PATH,
-            )
-        )
-    rows.append(
-        Target(
-            "hello", ("{python}", "-m", "bench.macro.hello", "{port}", "{dir}/../plain", "{dir}/../stream"), paces=False
-        )
-    )
-    deaf = ("{python}", "-m", "bench.macro.hello", "{port}", "{dir}/../plain", "{dir}/../stream", "deaf")
-    rows.append(Target("hello-deaf", deaf, paces=False))
-    rows.append(Target("relay", ("{python}", "-m", "bench.macro.relay", "{port}", "{upstream}")))
-    if importlib.util.find_spec("tianji.cli") is not None:
-        serve = tuple(TIANJI_SERVE.split())
+        command = (nginx, "-c", "{dir}/nginx.conf", "-p", "{dir}")
+        rows.append(Target("nginx", command, {"nginx.conf": text}, stream_path="/unbuffered" + PATH))
+    hello = ("{python}", "-m", "bench.macro.hello", "{port}", "{dir}/../answer")
+    rows.append(Target("hello", hello, paces=False))
+    rows.append(Target("hello-deaf", (*hello, "deaf"), paces=False, largest=4000))
+    rows.append(Target("relay", ("{python}", "-m", "bench.macro.relay", "{port}", "{upstream}"), crowded=False))
+    for edge in ("granian", "native"):
+        serve = (*TIANJI_SERVE.split(), edge)
         unset = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
-        rows.append(Target("tianji-bare", serve, {"config.yaml": TIANJI_MODEL}, unset, headers={}))
-        rows.append(Target("tianji", serve, {"config.yaml": TIANJI_EVERYTHING}))
+        bare = {"config.yaml": "{models}"}
+        rows.append(Target(f"{edge}-bare", serve, bare, unset, headers={}, ready=READY, crowded=False))
+        rows.append(Target(edge, serve, {"config.yaml": "{models}" + EVERYTHING}, ready=READY))
     return rows
 
 
-def peer(name: str, command: str) -> Target:
-    """A peer by its command and, where bench/peers has one, its recipe. Raises ValueError for a bad recipe."""
-    recipe: dict[str, Any] = {}
-    if (file := PEERS / f"{name}.yaml").exists():
-        recipe = yaml.safe_load(file.read_text())
+def recipes() -> list[str]:
+    """The names of the peers that bench/peers knows."""
+    return sorted(file.stem for file in PEERS.glob("*.yaml"))
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """What bench/peers says of a peer; nothing when it has no such file. Raises ValueError for an unknown key."""
+    file = PEERS / f"{name}.yaml"
     known = {"command", "files", "env", "path", "model", "headers", "ready", "ready_seconds", "setup"}
-    if recipe.keys() - known:
-        raise ValueError(f"{file}: unknown keys {sorted(recipe.keys() - known)}")
-    words = tuple((command or recipe.get("command", "")).split())
+    found: dict[str, Any] = yaml.safe_load(file.read_text()) if file.exists() else {}
+    if found.keys() - known:
+        raise ValueError(f"{file}: unknown keys {sorted(found.keys() - known)}")
+    return found
+
+
+def peer(name: str, command: str = "") -> Target:
+    """A peer by its command and its recipe. Raises ValueError for a bad recipe, or when neither gives a command."""
+    found = recipe(name)
+    words = tuple((command or found.get("command", "")).split())
     if not words:
-        raise ValueError(f"peer {name}: give a command, as there is no recipe {file}")
-    path = recipe.get("path", PATH)
-    fields = {
-        key: recipe[key] for key in ("files", "env", "model", "headers", "ready", "ready_seconds") if key in recipe
-    }
+        raise ValueError(f"peer {name}: give a command, as there is no recipe {name}.yaml in {PEERS}")
+    path = found.get("path", PATH)
+    fields = {key: found[key] for key in ("files", "env", "model", "headers", "ready", "ready_seconds") if key in found}
     return Target(name, words, path=path, stream_path=path, **fields)
+
+
+def peers_found() -> list[Target]:
+    """The peers of bench/peers whose program is on the path."""
+    targets = [peer(name) for name in recipes()]
+    return [target for target in targets if shutil.which(target.command[0])]
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -153,4 +152,5 @@ def defaults(port: int, upstream: str, folder: Path) -> dict[str, str]:
         "dir": str(folder),
         "python": sys.executable,
         "key": KEY,
+        "models": filled(MODELS, {"upstream": upstream}),
     }

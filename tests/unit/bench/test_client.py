@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from bench.macro.client import Answer, Broken, probe
-from bench.macro.loops import closed_loop, open_loop
+from bench.macro.loops import GROUPS, closed_loop, open_loop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +80,15 @@ async def test_open_loop_sends_at_its_rate(mock: MockServer) -> None:
     load = await open_loop(mock.host, mock.port, REQUEST, len(payload), 500, 0.2, lambda: None)
     assert load.failures == 0
     assert 95 <= len(load.latencies) <= 105
+
+
+async def test_open_loop_asks_in_groups_beyond_its_wakes(mock: MockServer) -> None:
+    payload = (await probe(mock.host, mock.port, REQUEST))[1]
+    before = mock.state.recorder.total
+    load = await open_loop(mock.host, mock.port, REQUEST, len(payload), 2.5 * GROUPS, 0.2, lambda: None)
+    assert load.failures == 0
+    assert (mock.state.recorder.total - before) % 3 == 0
+    assert len(load.latencies) == pytest.approx(0.5 * GROUPS, rel=0.05)
 
 
 async def test_open_loop_counts_the_wait_of_a_server_that_stalls(mock: MockServer) -> None:

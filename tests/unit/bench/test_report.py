@@ -1,15 +1,34 @@
-"""The parts of the benchmark that are pure: figures, table, plot, plan, recipes."""
+"""The parts of the benchmark that are pure: figures, promises, tables, plot, plan, recipes."""
 
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import msgspec
 import pytest
-from bench.__main__ import plan_of
+import yaml
+from bench import readme
+from bench.__main__ import given_peers, plan_of
+from bench.figures import CROWD, TITLES, figures
+from bench.macro.cells import FULL, KB_1, KB_400, OPEN, PACED, QUICK, SMALL, Cell, Crowd, Row, Sample, request_bytes
+from bench.macro.noise import objections
 from bench.macro.plot import svg
-from bench.macro.report import aligned, cell_table
-from bench.macro.run import Cell, Row, Sample, middle, objections, request_bytes
-from bench.macro.stats import percentile, spread
-from bench.macro.targets import NGINX, PACED_MODEL, PEERS, Target, builtin, defaults, filled, peer
+from bench.macro.report import aligned, crowd_table, main_table, number, promise_table
+from bench.macro.stats import middle, percentile, spread
+from bench.macro.targets import (
+    NGINX,
+    PACED_MODELS,
+    PACES,
+    PEERS,
+    Target,
+    builtin,
+    defaults,
+    filled,
+    peer,
+    recipe,
+    recipes,
+)
+from bench.promises import PROMISES, judge
+from click import BadParameter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,48 +55,163 @@ def test_spread() -> None:
     assert spread([0, 0]) == 0
 
 
-CELL = Cell(200, concurrency=32)
-
-
-def row(name: str, *samples: Sample, **fields: object) -> Row:
+def row(name: str, samples: dict[Cell, list[Sample]] | None = None, **fields: Any) -> Row:
     command = () if name == "direct" else ("run",)
-    return Row(Target(name, command), samples={CELL.name: list(samples)} if samples else {}, **fields)  # type: ignore[arg-type]
+    by_name = {cell.name: found for cell, found in (samples or {}).items()}
+    return Row(Target(name, command), samples=by_name, **fields)
 
 
-def test_table_shows_failures_as_failures() -> None:
-    rows = [
-        row("direct", Sample(rate=50_000, p50=12, p99=40, cpu=5, answers=9)),
-        row("good", Sample(rate=1234.5, p50=100, p99=400.25, added_p50=88, added_p99=-3, cpu=20, answers=9)),
-        row("broken", Sample(problem="status 500", failures=3)),
+def run_of(*rows: Row) -> dict[str, Any]:
+    """A run as its file gives it back."""
+    about = {
+        "at": "20260102-030405",
+        "machine": {"cores": 2, "cpu": "x", "python": "3", "packages": {"a": "1"}},
+        "rounds": 1,
+        "seconds": 1.0,
+        "objections": [],
+    }
+    decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(about | {"rows": [r.as_data() for r in rows]}))
+    return decoded
+
+
+def whole_run() -> dict[str, Any]:
+    crowd = Crowd(streams=CROWD, pace=10, events=9, longest_gap=120.0, cpu_event=12.0, kib_a_stream=30.0)
+    return run_of(
+        row("direct", {SMALL: [Sample(cpu=5, answers=9)]}),
+        row("nginx", {SMALL: [Sample(cpu=10, answers=9)], PACED: [Sample(cpu_event=8)]}, idle_mib=12.5),
+        row("hello", {SMALL: [Sample(cpu=20, answers=9)]}),
+        row(
+            "native",
+            {
+                SMALL: [Sample(cpu=c, answers=9) for c in (15, 12, 99)],
+                KB_1: [Sample(cpu=16, answers=9)],
+                KB_400: [Sample(cpu=64, answers=9), Sample(cpu=1, answers=1, failures=2, problem="status 500")],
+                OPEN: [Sample(added_p50=40, added_p99=-3, share=0.6, answers=9)],
+                PACED: [Sample(cpu_event=16)],
+            },
+            idle_mib=50.0,
+            start_seconds=0.4,
+            crowd=crowd,
+        ),
         row("absent", problem="did not start: no such file"),
-        row("other"),
+    )
+
+
+def test_figures_are_medians_without_the_failed() -> None:
+    found = figures(whole_run())
+    native = found["native"]
+    assert (native["cpu"], native["cpu_400k"], native["cpu_4k"]) == (15, 64, None)
+    assert native["rate_core"] == pytest.approx(1e6 / 15)
+    assert (native["cpu_nginx"], native["cpu_hello"], native["chunk_nginx"]) == (1.5, 0.75, 2.0)
+    assert native["rate_nginx"] == pytest.approx(1 / 1.5)
+    assert native["body_growth"] == 4
+    assert native["crowd_faults"] == 0
+    assert found["direct"]["cpu_nginx"] is None  # it is no gateway
+    assert found["nginx"]["cpu_nginx"] == 1
+    assert found["hello"]["chunk_nginx"] is None
+    assert found["absent"]["cpu"] is None
+
+
+def test_a_smaller_crowd_says_nothing_of_the_promised_one() -> None:
+    crowds = [Crowd(streams=CROWD - 1), Crowd(streams=CROWD - 1, failures=1), Crowd(streams=CROWD, stalls=2)]
+    run = run_of(*(row(str(i), crowd=crowd) for i, crowd in enumerate(crowds)))
+    assert [values["crowd_faults"] for values in figures(run).values()] == [None, 1, 2]
+
+
+def test_promises_are_met_missed_or_not_measured() -> None:
+    verdicts = {v.promise.figure: v for v in judge(figures(whole_run())) if v.promise.row == "native"}
+    met = {name: verdict.met for name, verdict in verdicts.items()}
+    assert met == {
+        "cpu_nginx": True,
+        "rate_nginx": True,
+        "chunk_nginx": False,
+        "load_p99": True,
+        "body_growth": False,
+        "start_seconds": True,
+        "idle_mib": True,
+        "crowd_faults": True,
+    }
+    assert {v.met for v in judge(figures(whole_run())) if v.promise.row == "granian"} == {None}
+    least = judge({"native": {"rate_nginx": 0.64}})
+    assert [v.met for v in least if v.seen is not None] == [False]
+
+
+def test_every_promise_has_one_bound_and_a_figure() -> None:
+    known = set(figures(run_of(row("native")))["native"])
+    for promise in PROMISES:
+        assert (promise.most is None) != (promise.least is None)
+        assert promise.figure in known
+        assert promise.row in {target.name for target in builtin()}
+
+
+def test_the_table_shows_failures_as_failures() -> None:
+    lines = main_table(whole_run())
+    assert len(lines) == 6
+    assert lines[0].split()[:4] == ["req/s", "a", "core", "µs"]
+    native, absent = lines[4].split(), lines[5].split()
+    assert native[:7] == ["native", "66,667", "15", "16", "-", "-", "64"]
+    assert native[7:13] == ["16", "-", "-", "+40", "-3", "60%"]
+    assert lines[4].endswith("FAILED 2: plain 400 KB c=32: status 500")
+    assert absent[: len(TITLES) + 1] == ["absent", *["-"] * len(TITLES)]
+    assert lines[5].endswith("FAILED: did not start: no such file")
+
+
+def test_crowds_have_a_table_of_their_own() -> None:
+    lines = crowd_table(whole_run())
+    assert lines[1].split() == ["native", "4,000", "10", "0", "0", "120", "12", "30"]
+    assert crowd_table(run_of(row("nginx"))) == []
+    noisy = crowd_table(run_of(row("x", crowd=Crowd(streams=1, loader_busy=0.95, failures=3, problem="gone"))))
+    assert noisy[1].endswith("mock and client at 95% of their cores; FAILED 3: gone")
+
+
+def test_promises_as_text() -> None:
+    lines = promise_table(whole_run())
+    assert len(lines) == len(PROMISES) + 1
+    assert [line.split()[-1] for line in lines[1:4]] == ["met", "met", "MISSED"]
+    assert lines[-1].endswith("not measured")
+
+
+def test_the_readme_shows_what_ran_and_what_was_measured() -> None:
+    run = whole_run()
+    table = readme.table(run)
+    assert table[1].count("---") == len(readme.COLUMNS) + 1
+    assert [text.split(" | ")[0] for text in table[2:]] == [
+        "| nginx `proxy_pass`",
+        "| bare Granian application, answers by itself",
+        "| **Tianji, native edge, everything on**",
     ]
-    direct, good, broken, absent, other = cell_table(rows, CELL.name)[1:]
-    assert direct.split()[1:7] == ["50,000", "12.0", "40.0", "-", "-", "5.00"]
-    assert good.split() == ["good", "1,234", "100", "400", "+88.0", "-3.00", "20.0", "50,000", "-"]
-    assert broken.split()[1:9] == ["-"] * 8
-    assert broken.endswith("FAILED 3: status 500")
-    assert absent.endswith("FAILED: did not start: no such file")
-    assert other.endswith("not comparable")
+    assert "| 15 | 1.50 | 66,667 | - | 16 | -3 | 50 | 0.40 |" in table[4]
+    promised = readme.promises(figures(run))
+    assert len(promised) == 3 + sum(promise.row == "native" for promise in PROMISES)
+    assert promised[5].endswith("| <= 1.4 | 2 | **missed** |")
+    assert readme.promises({}) == []
+    assert "One run on 2026-01-02: 2 cores of x" in readme.notes(run)[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0, "0"), (1234.5, "1,234"), (12.34, "12.3"), (1.234, "1.23"), (-3, "-3")]
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert number(value) == text
 
 
 def test_columns_line_up() -> None:
-    lines = aligned([("", "one", "two"), ("name", "1", "22222")])
-    assert lines == ["      one    two", "name    1  22222"]
+    lines = aligned([("", "one", "two", ""), ("name", "1", "22222", "why")])
+    assert lines == ["      one    two", "name    1  22222  why"]
 
 
 def test_medians_leave_out_what_is_missing() -> None:
-    assert middle([Sample(p50=1), Sample(), Sample(p50=3)], "p50") == 2
-    assert middle([Sample()], "p50") is None
+    assert middle([1, None, 3]) == 2
+    assert middle([None]) is None
 
 
 def test_objections() -> None:
-    assert objections([row("good", Sample(rate=100), Sample(rate=105))], 0.1) == []
+    assert objections([row("good", {SMALL: [Sample(rate=100), Sample(rate=105)]})], 0.1) == []
     rows = [
-        row("a", Sample(rate=100, other_load=0.5)),
-        row("b", Sample(rate=100, loader_busy=0.95)),
-        row("c", Sample(rate=100), Sample(rate=120)),
-        row("direct", Sample(rate=100, loader_busy=1.0)),  # has nothing else to do
+        row("a", {SMALL: [Sample(rate=100, other_load=0.5)]}),
+        row("b", {SMALL: [Sample(rate=100, loader_busy=0.95)]}),
+        row("c", {SMALL: [Sample(rate=100), Sample(rate=120)]}),
+        row("direct", {SMALL: [Sample(rate=100, loader_busy=1.0)]}),  # has nothing else to do
     ]
     found = objections(rows, 0.3)
     assert found[:2] == [
@@ -98,38 +232,46 @@ def test_plot_is_xml_with_a_bar_for_each_value() -> None:
 
 
 @pytest.mark.parametrize("size", [200, 4000, 150_000, 400_000])
-@pytest.mark.parametrize("stream", [False, True])
-def test_requests_are_as_long_as_the_cell_says(size: int, stream: bool) -> None:
+@pytest.mark.parametrize("pace", [0, *PACES])
+def test_requests_are_as_long_as_the_cell_says(size: int, pace: int) -> None:
     target = Row(Target("x", headers={"authorization": "Bearer {key}"}), values={"address": "h:1", "key": "k"})
-    head, _, body = request_bytes(target, Cell(size, stream=stream)).partition(b"\r\n\r\n")
+    head, _, body = request_bytes(target, size, pace).partition(b"\r\n\r\n")
     assert len(body) == size
     assert f"content-length: {size}".encode() in head
     assert b"authorization: Bearer k" in head
-    assert msgspec.json.decode(body).get("stream", False) is stream
+    decoded = msgspec.json.decode(body)
+    assert decoded.get("stream", False) is bool(pace)
+    assert decoded["model"] == (PACED_MODELS[pace] if pace else "demo")
 
 
-def test_paced_requests_name_the_paced_model() -> None:
-    target = Row(Target("x", headers={}), values={"address": "h:1"})
-    body = request_bytes(target, Cell(200, stream=True, paced=True)).partition(b"\r\n\r\n")[2]
-    assert msgspec.json.decode(body)["model"] == PACED_MODEL
+def test_rows_are_measured_where_they_can_be_compared() -> None:
+    deaf = Row(Target("deaf", paces=False, largest=4000))
+    assert [cell for cell in FULL if deaf.takes(cell)] == [c for c in FULL if c.size <= 4000 and not c.pace]
+    deaf.problem = "died"
+    assert not any(deaf.takes(cell) for cell in FULL)
 
 
 def test_plans() -> None:
-    full = plan_of([0.2, 4, 150, 400], 3, 3, quick=False)
+    full = plan_of(quick=False, rounds=None, seconds=None, streams=None)
+    assert (full.rounds, full.streams) == (3, CROWD)
     assert len({cell.name for cell in full.cells}) == len(full.cells)
-    assert {cell.concurrency for cell in full.cells if cell.size == 200 and not cell.stream} == {0, 1, 8, 32, 64}
-    assert {cell.size for cell in full.cells} == {200, 4000, 150_000, 400_000}
-    assert len(plan_of([0.2], 1, 1, quick=True).cells) == 5
+    assert {cell.size for cell in full.cells} == {200, 1000, 4000, 150_000, 400_000}
+    assert full.cells.index(SMALL) < full.cells.index(OPEN)  # which takes its rate from it
+    quick = plan_of(quick=True, rounds=None, seconds=None, streams=None)
+    assert set(QUICK) < set(FULL)
+    assert (quick.rounds, quick.streams) == (1, 0)
+    assert plan_of(quick=False, rounds=5, seconds=2, streams=0) == type(full)(FULL, 5, 2, 0)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in PEERS.glob("*.yaml")))
-def test_recipes_can_be_filled(name: str, tmp_path: object) -> None:
-    target = peer(name, "")
+@pytest.mark.parametrize("name", recipes())
+def test_recipes_can_be_filled(name: str) -> None:
+    target = peer(name)
     values = defaults(4321, "127.0.0.1:9", PEERS)
     texts = [*target.command, *target.files.values(), *target.env.values(), *target.headers.values()]
     done = "".join(filled(text, values) for text in texts)
     assert "4321" in done
     assert "127.0.0.1:9" in done
+    assert recipe(name)["setup"]
 
 
 def test_builtin_rows_can_be_filled() -> None:
@@ -141,7 +283,13 @@ def test_builtin_rows_can_be_filled() -> None:
     assert "server { listen" in " ".join(filled(NGINX, values).split())
 
 
+def test_the_gateways_know_every_paced_model() -> None:
+    models = yaml.safe_load(defaults(1, "127.0.0.1:9", PEERS)["models"])["model_list"]
+    assert [model["model_name"] for model in models] == ["demo", *PACED_MODELS.values()]
+    assert {model["litellm_params"]["api_base"] for model in models} == {"http://127.0.0.1:9/v1"}
+
+
 def test_a_peer_needs_a_command() -> None:
-    with pytest.raises(ValueError, match="give a command"):
-        peer("nobody", "")
-    assert peer("nobody", "run --port={port}").command == ("run", "--port={port}")
+    with pytest.raises(BadParameter, match="nobody: give a command"):
+        given_peers(("nobody",))
+    assert given_peers(("nobody=run --port={port}",))[0].command == ("run", "--port={port}")
