@@ -10,11 +10,11 @@ SOURCES := $(shell find ext ! -name '*.c') # folders too: a file that was taken 
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test lint format bench clean
+.PHONY: help serve build test lint format bench bench-instructions clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 serve: $(BUILT) ## serve examples/quickstart.yaml on 127.0.0.1:4000
 	@$(BIN)/tianji serve --quickstart
@@ -39,6 +39,9 @@ format: .ready/lint ## rewrite the sources in house style
 
 bench: $(BUILT) .ready/test ## one table: direct, nginx, bare Granian, Tianji, peers; BENCH=--quick for a first look
 	$(BIN)/python -m bench $(BENCH)
+
+bench-instructions: $(BUILT) ## what requests cost under valgrind, against what was recorded; BENCH=--record to accept it
+	$(BIN)/python -m bench.instructions $(BENCH)
 
 clean: ## forget everything built
 	rm -rf $(VENV) .ready build dist src/*.egg-info

@@ -125,7 +125,7 @@ def show(run: dict[str, Any]) -> None:
 
 def about(plan: Plan, doubts: list[str]) -> dict[str, Any]:
     """When, where and how the figures were made."""
-    packages = {name: version(name) for name in ("granian", "uvloop", "httptools", "msgspec", "Cython")}
+    packages = {name: version(name) for name in ("granian", "uvloop", "msgspec", "Cython")}
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     return {
         "at": time.strftime("%Y%m%d-%H%M%S", time.gmtime()),

@@ -42,6 +42,7 @@ SAMPLED = (
 RATIOS = (  # name, title, of, against the same of this row
     ("cpu_nginx", "CPU x nginx", "cpu", NGINX),
     ("cpu_hello", "x hello", "cpu", HELLO),
+    ("big_nginx", "400 KB x nginx", "cpu_400k", NGINX),
     ("chunk_nginx", "chunk x nginx", "cpu_chunk", NGINX),
     ("rate_nginx", "req/s x nginx", "rate_core", NGINX),
 )

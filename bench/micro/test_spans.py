@@ -7,7 +7,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from tianji._core.spans import replace_value, scan
 from tianji._core.splice import Splice
-from tianji._core.usage import read_usage
 
 PROSE = 'The weather in Paris is mild today,\nwith "light" winds from the west. '
 
@@ -26,12 +25,6 @@ BODIES = {
     "400KB_string": json.dumps({"model": "m", "input": "lorem ipsum dolor sit amet " * 15_000}).encode(),
     "400KB_chinese": json.dumps({"model": "m", "input": "天机网关" * 33_000}, ensure_ascii=False).encode(),
 }
-ANSWER = (
-    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"message":'
-    b'{"role":"assistant","content":"Paris"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens"'
-    b':12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":'
-    b'{"reasoning_tokens":0}}}'
-)
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -57,8 +50,3 @@ def test_splice(benchmark: BenchmarkFixture, name: str) -> None:
         return splice.build()
 
     benchmark(edit)
-
-
-def test_read_usage(benchmark: BenchmarkFixture) -> None:
-    spans = scan(ANSWER)
-    benchmark(read_usage, spans)

@@ -1,0 +1,149 @@
+"""The regression gate: how many instructions the gateway takes for a request, under valgrind.
+
+    python -m bench.instructions            compare with bench/instructions.json; fails above LIMIT
+    python -m bench.instructions --record   write what was seen there
+
+Instructions are the same in every run where seconds are not, whatever else the machine does. A worker is driven in
+memory (bench/memory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and N,
+so that nothing that happens once is in it. Figures compare only between equal builds: where the versions differ from
+the recorded ones, this reports and judges nothing.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+RECORD = Path(__file__).with_suffix(".json")
+LIMIT = 0.05  # more than recorded
+WARM = 50  # requests before anything is counted
+COUNT = 200  # N
+MARK = "getppid"  # a C function that nothing else here calls: callgrind writes its counts whenever it is entered
+CALLGRIND = ("valgrind", "--tool=callgrind", f"--dump-before={MARK}")
+
+
+def main() -> int:
+    """Return the exit code: 1 where a scenario became dearer than it may."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--record", action="store_true", help="write what was seen to bench/instructions.json")
+    parser.add_argument("--drive", type=Path, help=argparse.SUPPRESS)  # what runs under valgrind; the folder to use
+    given = parser.parse_args()
+    if given.drive is not None:
+        drive(given.drive)
+        return 0
+    if shutil.which("valgrind") is None:
+        print("valgrind is not installed: nothing was counted")
+        return 0
+    seen, versions = count(), versions_here()
+    if given.record:
+        RECORD.write_text(json.dumps({"versions": versions, "instructions": seen}, indent=1) + "\n")
+        print(f"recorded: {RECORD}")
+        return 0
+    recorded = json.loads(RECORD.read_text())
+    lines, dearer = compare(recorded["instructions"], seen)
+    print("\n".join(lines))
+    if recorded["versions"] != versions:
+        print("not judged: " + difference(recorded["versions"], versions))
+        return 0
+    if dearer:
+        print(f"FAILED: over {LIMIT:.0%} more than recorded: {', '.join(dearer)}; if it is worth it, --record")
+    return bool(dearer)
+
+
+def compare(recorded: Mapping[str, int], seen: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Return a line for each scenario, and the names of those that became too dear."""
+    lines = [f"{'instructions a request':28}{'recorded':>12}{'seen':>12}"]
+    dearer = []
+    for name, now in seen.items():
+        before = recorded.get(name)
+        lines.append(f"{name:28}{before or '-':>12}{now:>12}" + (f"{now / before - 1:>+9.1%}" if before else ""))
+        if before and now > before * (1 + LIMIT):
+            dearer.append(name)
+    return lines, dearer
+
+
+def difference(recorded: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Say what is another version than when the figures were recorded."""
+    names = [name for name in {**recorded, **here} if recorded.get(name) != here.get(name)]
+    return "; ".join(f"{name} is {here.get(name)}, recorded with {recorded.get(name)}" for name in names)
+
+
+def versions_here() -> dict[str, str]:
+    """What decides how many instructions the same source takes."""
+    from tianji._core import server  # noqa: PLC0415 - only here: counting must not need a build of its own
+
+    built = re.search(rb"GCC: \([^)]*\) [\d.]+|clang version [\d.]+", Path(server.__file__).read_bytes())
+    return {
+        "python": f"{platform.python_version()}, {platform.python_compiler()}",
+        "compiler": built[0].decode() if built else "unknown",
+        "libc": " ".join(platform.libc_ver()),
+        "machine": platform.machine(),
+        **{name: version(name) for name in ("Cython", "uvloop", "msgspec")},
+    }
+
+
+def count() -> dict[str, int]:
+    """Run every scenario under callgrind; return instructions a request."""
+    with tempfile.TemporaryDirectory(prefix="instructions-") as name:
+        folder = Path(name)
+        command = (*CALLGRIND, f"--callgrind-out-file={folder}/out", sys.executable, "-m", "bench.instructions")
+        environ = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
+        environ |= {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            (*command, "--drive", str(folder)), env=environ, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"the scenarios failed under valgrind:\n{done.stderr[-4000:]}")
+        # each mark ends a dump: what came before the first mark, then for each scenario warming up, N and 2N
+        totals = [total(folder / f"out.{number}") for number in range(1, 3 * len(done.stdout.split()) + 1)]
+        return {
+            scenario: round((totals[3 * i + 2] - totals[3 * i + 1]) / COUNT)
+            for i, scenario in enumerate(done.stdout.split())
+        }
+
+
+def total(dump: Path) -> int:
+    """The instructions of one of callgrind's files."""
+    found = re.search(r"^(?:summary|totals): (\d+)", dump.read_text(), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{dump} says nothing of totals")
+    return int(found[1])
+
+
+def drive(folder: Path) -> None:
+    """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
+    from bench.memory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
+    from bench.scenarios import SCENARIOS  # noqa: PLC0415
+
+    worker = Worker(folder)
+    for scenario in SCENARIOS:
+        first = worker.answered(scenario.request, scenario.answer)
+        if not first.startswith(b"HTTP/1.1 %d " % scenario.status):
+            raise SystemExit(f"{scenario.name} was answered {first!r}")
+    gc.collect()
+    gc.disable()
+    for scenario in SCENARIOS:
+        request, answer = scenario.request, scenario.answer
+        for rounds in (WARM, COUNT, 2 * COUNT):
+            before = worker.client.writes
+            for _ in range(rounds):
+                worker.ask(request, answer)
+            os.getppid()
+            if worker.client.writes - before < rounds:
+                raise SystemExit(f"{scenario.name}: requests went unanswered")
+        worker.turn()
+        print(scenario.name)
+    worker.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""A gateway worker without a socket: clients and upstream are objects in memory, driven step by step.
+
+What is left is the gateway's own work, with no kernel, no scheduling and no other process in it.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import uvloop
+
+from bench.macro.targets import KEY
+from tianji import app
+from tianji._core.http1 import Connection
+from tianji._core.origin import Origin
+from tianji._core.server import NativeConnection
+from tianji._core.shm import SharedCounters
+from tianji.edge.control import Control
+from tianji.edge.http1 import build_edge
+
+CONFIG = f"""
+model_list:
+  - model_name: demo
+    litellm_params: {{model: openai/demo, api_base: "http://upstream.test/v1", api_key: sk-upstream}}
+litellm_settings:
+  callbacks: [prometheus]
+general_settings:
+  master_key: {KEY}
+"""
+
+
+class Sink(asyncio.Transport):
+    """A transport that counts what is written to it and keeps the beginning of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = b""
+        self.writes = 0
+
+    def write(self, data: Any) -> None:
+        self.writes += 1
+        if not self.first:
+            self.first = data
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.write(list_of_data[0])
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        raise AssertionError("a sink is never full")
+
+    resume_reading = close = abort = pause_reading
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.1", 1234) if name == "peername" else default
+
+
+class MemoryConnector:
+    """Connects to an upstream that says only what it is told to."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.connections: list[Connection] = []
+
+    async def connect(
+        self, _origin: Origin, factory: Callable[[], Connection]
+    ) -> tuple[asyncio.BaseTransport, Connection]:
+        sink, connection = Sink(), factory()
+        connection.connection_made(sink)
+        self.connections.append(connection)
+        return sink, connection
+
+    def settled(self, _origin: Origin, _transport: asyncio.BaseTransport) -> None:
+        raise AssertionError("only TLS connections have something to settle")
+
+
+def feed(connection: NativeConnection | Connection, data: bytes) -> None:
+    """Let the gateway read `data`, from a client or an upstream: one read, so no more than its buffer holds."""
+    connection.get_buffer(-1)[: len(data)] = data
+    connection.buffer_updated(len(data))
+
+
+class Worker:
+    """A worker with the native edge and one client; `ask` is one request from its first byte to its last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        config = folder / "config.yaml"
+        config.write_text(CONFIG)
+        self._connector = MemoryConnector()
+        control = Control(1).for_worker(0)
+        with patch.object(app, "Connector", lambda *_, **__: self._connector):
+            self.gateway = app.Gateway(config, dict(os.environ), None, SharedCounters(app.COUNTERS), control)
+        self.client = Sink()
+        self._connection = build_edge(self.gateway, self.loop, control).protocol()
+        self._connection.connection_made(self.client)
+
+    def ask(self, request: bytes, answer: tuple[bytes, ...]) -> None:
+        """Send `request`; let the upstream say the pieces of `answer`, one read each."""
+        feed(self._connection, request)
+        if answer:
+            upstream = self._upstream()
+            for piece in answer:
+                feed(upstream, piece)
+
+    def _upstream(self) -> Connection:
+        if not self._connector.connections:
+            self.turn()
+        return self._connector.connections[0]
+
+    def turn(self) -> None:
+        """Let the loop do what was put off."""
+        self.loop.run_until_complete(asyncio.sleep(0.001))
+
+    def answered(self, request: bytes, answer: tuple[bytes, ...]) -> bytes:
+        """Ask, and return the first write of what came back."""
+        self.client.first = b""
+        self.ask(request, answer)
+        self.turn()
+        return self.client.first
+
+    def close(self) -> None:
+        """Stop the loop; nothing else is open."""
+        self.loop.close()
+        asyncio.set_event_loop(None)

@@ -1,0 +1,15 @@
+"""What benchmarks of whole requests stand on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench.memory import Worker
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    """A worker without sockets."""
+    worker = Worker(tmp_path)
+    yield worker
+    worker.close()

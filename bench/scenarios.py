@@ -1,0 +1,72 @@
+"""The requests that are counted and timed in memory, each with what the upstream says to it."""
+
+from dataclasses import dataclass
+
+from bench.macro.targets import KEY
+
+ANSWER = (
+    b'{"id":"chatcmpl-9lMgfRSWPHcw51s6wxKT1YEO2CKpd","object":"chat.completion","created":1694268190,"model":"demo",'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"The weather in Paris is mild today.","refusal":'
+    b'null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":'
+    b'21,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}'
+)
+EVENT = (
+    b'data: {"id":"chatcmpl-9lMgfRSWPHcw51s6wxKT1YEO2CKpd","object":"chat.completion.chunk","created":1694268190,'
+    b'"model":"demo","choices":[{"index":0,"delta":{"content":" word%d"},"logprobs":null,"finish_reason":null}]}\n\n'
+)
+CHUNKS = 64
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of request."""
+
+    name: str
+    request: bytes
+    answer: tuple[bytes, ...]  # the upstream's, one read each; none when it is not asked
+    status: int = 200
+
+
+def post(body: bytes, key: str = KEY) -> bytes:
+    """A request as OpenAI's client library for Python sends it."""
+    return (
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway:4000\r\nAccept-Encoding: gzip, deflate\r\n"
+        b"Connection: keep-alive\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+        b"User-Agent: OpenAI/Python 3.50.0\r\nX-Stainless-Lang: python\r\nX-Stainless-Runtime: CPython\r\n"
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (key.encode(), len(body), body)
+    )
+
+
+def chat(size: int, *, model: str = "demo", stream: bool = False) -> bytes:
+    """A chat body of `size` bytes."""
+    front = b'{"model":"%b","stream":%b,"messages":[{"role":"user","content":"' % (
+        model.encode(),
+        b"true" if stream else b"false",
+    )
+    words = b"what the client said "
+    room = size - len(front) - len(b'"}]}')
+    return front + (words * (room // len(words) + 1))[:room] + b'"}]}'
+
+
+def whole(body: bytes) -> tuple[bytes, ...]:
+    """An answer that arrives in one read."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_1\r\ncontent-length: %d\r\n\r\n"
+    return (head % len(body) + body,)
+
+
+def streamed() -> tuple[bytes, ...]:
+    """An answer that arrives event by event."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    events = [EVENT % number for number in range(CHUNKS)]
+    pieces = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
+    done = b"data: [DONE]\n\n"
+    return (head, *pieces, b"%x\r\n%b\r\n0\r\n\r\n" % (len(done), done))
+
+
+SCENARIOS = (
+    Scenario("small", post(chat(200)), whole(ANSWER)),
+    Scenario("4KB", post(chat(4000)), whole(ANSWER)),
+    Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),
+    Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),
+    Scenario("unknown-model", post(chat(200, model="nobody")), (), 404),
+)
