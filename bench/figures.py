@@ -12,6 +12,7 @@ from bench.macro.stats import middle
 
 DIRECT, NGINX, HELLO, GRANIAN, NATIVE = "direct", "nginx", "hello", "granian", "native"
 
+LITELLM = "litellm"
 CROWD = 4000  # streams in parallel
 
 
@@ -59,10 +60,13 @@ Figures = dict[str, float | None]
 def figures(run: Mapping[str, Any]) -> dict[str, Figures]:
     """Every row's figures, by the row's name."""
     found = {row["name"]: _of_row(row) for row in run["rows"]}
+    best = max((found[row["name"]]["rate_core"] or 0.0 for row in run["rows"] if row["peer"]), default=None)
     for row, values in found.items():
         for name, _, figure, against in RATIOS:
             of = found.get(against, {}).get(figure)
             values[name] = ratio(values[figure], of) if row != DIRECT else None
+        values["rate_litellm"] = ratio(values["rate_core"], found.get(LITELLM, {}).get("rate_core"))
+        values["rate_peers"] = ratio(values["rate_core"], best)
     return found
 
 

@@ -112,6 +112,7 @@ class Row:
         """All that was measured, for JSON."""
         return {
             "name": self.target.name,
+            "peer": self.target.peer,
             "command": [Path(word).name if i == 0 else word for i, word in enumerate(self.target.command)],
             "problem": self.problem,
             "start_seconds": self.start_seconds,

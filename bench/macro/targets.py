@@ -40,6 +40,7 @@ class Target:
     paces: bool = True  # it passes the mock's pace on
     crowded: bool = True  # it is to be measured under a crowd of streams
     largest: int = 1 << 30  # bytes of the largest body that it can be compared with
+    peer: bool = False  # another gateway
 
 
 NGINX = """
@@ -131,7 +132,7 @@ def peer(name: str, command: str = "") -> Target:
         raise ValueError(f"peer {name}: give a command, as there is no recipe {name}.yaml in {PEERS}")
     path = found.get("path", PATH)
     fields = {key: found[key] for key in ("files", "env", "model", "headers", "ready", "ready_seconds") if key in found}
-    return Target(name, words, path=path, stream_path=path, **fields)
+    return Target(name, words, path=path, stream_path=path, peer=True, **fields)
 
 
 def peers_found() -> list[Target]:

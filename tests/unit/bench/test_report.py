@@ -69,6 +69,9 @@ def test_spread() -> None:
     assert spread([0, 0]) == 0
 
 
+PEER_CPU = {"litellm": 4000.0, "quick": 60.0}
+
+
 def row(name: str, samples: dict[Cell, list[Sample]] | None = None, **fields: Any) -> Row:
     command = () if name == "direct" else ("run",)
     by_name = {cell.name: found for cell, found in (samples or {}).items()}
@@ -144,10 +147,23 @@ def test_promises_are_met_missed_or_not_measured() -> None:
         "start_seconds": True,
         "idle_mib": True,
         "crowd_faults": True,
+        "rate_litellm": None,
+        "rate_peers": None,
     }
     assert {v.met for v in judge(figures(whole_run())) if v.promise.row == "granian"} == {None}
     least = judge({"native": {"rate_nginx": 0.64}})
     assert [v.met for v in least if v.seen is not None] == [False]
+
+
+def test_peers_are_held_against_the_best_of_them() -> None:
+    peers = [Row(Target(name, peer=True), samples={SMALL.name: [Sample(cpu=cpu)]}) for name, cpu in PEER_CPU.items()]
+    found = figures(run_of(row("native", {SMALL: [Sample(cpu=20)]}), *peers))
+    assert found["native"]["rate_litellm"] == 200
+    assert found["native"]["rate_peers"] == 3
+    assert {verdict.promise.figure: verdict.met for verdict in judge(found) if verdict.met is not None} == {
+        "rate_litellm": True,
+        "rate_peers": True,
+    }
 
 
 def test_every_promise_has_one_bound_and_a_figure() -> None:
@@ -196,7 +212,7 @@ def test_the_readme_shows_what_ran_and_what_was_measured() -> None:
     ]
     assert "| 15 | 1.50 | 66,667 | - | 16 | -3 | 50 | 0.40 |" in table[4]
     promised = readme.promises(figures(run))
-    assert len(promised) == 3 + sum(promise.row == "native" for promise in PROMISES)
+    assert len(promised) == 3 + 8  # those of the native edge, without peers
     assert promised[5].endswith("| <= 1.4 | 2 | **missed** |")
     assert readme.promises({}) == []
     assert "One run on 2026-01-02: 2 cores of x" in readme.notes(run)[1]
