@@ -23,6 +23,7 @@ from tianji.edge.application import Cors, EdgeSettings, Limits
 from tianji.edge.control import Control
 from tianji.edge.routes import Route, RouteTable
 from tianji.egress.connector import Connector
+from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError
@@ -97,7 +98,8 @@ class Gateway:
         seed_dice(int.from_bytes(os.urandom(8), "big"))
         self.snapshot = self._compile()
         self.authorize = self.snapshot.authorize
-        self._pool = Pool(loop, PoolLimits(), Connector(Resolver(), proxies=Proxies.of_environment()))
+        connector = Connector(Resolver(), proxies=Proxies.of_environment())
+        self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,

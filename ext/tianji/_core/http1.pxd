@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to an upstream, and what an answer from it calls."""
 
 
+from tianji._core.origin cimport Origin
 from tianji._core.response cimport ResponseReader
 
 
@@ -29,6 +30,7 @@ cdef class Owner:
     cdef bytearray buffer        # every read of every connection goes through it
     cdef char* read
     cdef object view             # of the buffer
+    cdef int place(self, Call call, Origin origin) except -1  # find it a connection of HTTP/1.1
     cdef int settle(self, Connection connection) except -1   # its first answer is complete
     cdef int release(self, Connection connection) except -1  # an answer is complete and another may follow
     cdef int lost(self, Connection connection) except -1     # its socket is closed; called once
@@ -48,7 +50,7 @@ cdef class Call:
     cdef object request          # bytes or list[bytes]; None once it was written
     cdef bint head_only
     cdef bint waiting            # in the owner's queue
-    cdef Connection connection   # None before one was found
+    cdef Carrier carrier         # None before one was found
     cdef const char* phase
     cdef double phase_at         # when the phase times out, by monotonic(); INFINITY = never
     cdef double total_at
@@ -64,7 +66,16 @@ cdef class Call:
     cdef int fail(self, object error) except -1
 
 
-cdef class Connection:
+cdef class Carrier:
+    # What a call's answer comes in by: a connection of HTTP/1.1, or one stream of HTTP/2.
+    cdef Call call
+    cdef int drop(self) except -1        # the call is over and its answer is not complete
+    cdef int hold(self) except -1        # read no more of it for now
+    cdef int read_on(self) except -1
+    cdef bint answered(self) except -1   # its head is complete
+
+
+cdef class Connection(Carrier):
     cdef readonly bint closed    # takes no more requests; its socket may still be closing
     cdef Owner owner
     cdef object shelf
@@ -72,7 +83,6 @@ cdef class Connection:
     cdef ResponseReader reader
     cdef bytes behind            # the beginning of a head, or None
     cdef bint direct             # the next read goes into the reader's body
-    cdef Call call
     cdef int fd
     cdef bint counted            # the owner counts it among its open ones
     cdef bint idle
@@ -81,7 +91,6 @@ cdef class Connection:
 
     cdef int begin(self, Call call) except -1
     cdef bint usable(self, double now, double trusted) except -1
-    cdef int drop(self) except -1
     cdef int shut(self) except -1
     cdef int work(self, Call call, const char* data, Py_ssize_t size) except -1
     cdef int meet(self, Call call) except -1

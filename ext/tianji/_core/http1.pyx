@@ -14,6 +14,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 
 from tianji._core.clock cimport monotonic
 
+from tianji._core.origin cimport Origin
 from tianji._core.response cimport ResponseReader
 
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError
@@ -86,6 +87,9 @@ cdef class Owner:
         self.loop.call_exception_handler({"message": "a handler of upstream answers raised", "exception": error})
         return 0
 
+    cdef int place(self, Call call, Origin origin) except -1:
+        raise NotImplementedError("place")
+
     cdef int settle(self, Connection connection) except -1:
         raise NotImplementedError("settle")
 
@@ -109,12 +113,12 @@ cdef class Call:
 
     cpdef int cancel(self) except -1:
         """Stop everything; an unfinished connection is closed and the handler hears nothing more."""
-        cdef Connection connection = self.connection
+        cdef Carrier carrier = self.carrier
         if self.done:
             return 0
         self.over()
-        if connection is not None:
-            connection.drop()
+        if carrier is not None:
+            carrier.drop()
         return 0
 
     cpdef int pause(self) except -1:
@@ -122,9 +126,9 @@ cdef class Call:
         if self.done or self.paused:
             return 0
         self.paused = True
-        if self.connection is not None:
-            self.connection.transport.pause_reading()
-            if self.connection.reader.head_done:
+        if self.carrier is not None:
+            self.carrier.hold()
+            if self.carrier.answered():
                 self.phase_at = INFINITY
         return 0
 
@@ -133,9 +137,9 @@ cdef class Call:
         if self.done or not self.paused:
             return 0
         self.paused = False
-        if self.connection is not None:
-            self.connection.transport.resume_reading()
-            if self.connection.reader.head_done:
+        if self.carrier is not None:
+            self.carrier.read_on()
+            if self.carrier.answered():
                 self.enter(b"between_chunks", self.timeouts.between_chunks)
         return 0
 
@@ -145,11 +149,11 @@ cdef class Call:
         return 0
 
     cdef int over(self) except -1:
-        # the end of every call: nothing refers to it from the owner or a connection any more
+        # the end of every call: nothing refers to it from the owner or a carrier any more
         self.done = True
-        if self.connection is not None:
-            self.connection.call = None
-            self.connection = None
+        if self.carrier is not None:
+            self.carrier.call = None
+            self.carrier = None
         self.owner.leave(self)
         self.handler = None
         self.request = None
@@ -157,12 +161,12 @@ cdef class Call:
 
     cdef int fail(self, object error) except -1:
         cdef ResponseHandler handler = self.handler
-        cdef Connection connection = self.connection
+        cdef Carrier carrier = self.carrier
         if self.done:
             return 0
         self.over()
-        if connection is not None:
-            connection.drop()
+        if carrier is not None:
+            carrier.drop()
         try:
             handler.response_failed(error)
         except Exception as raised:
@@ -170,8 +174,24 @@ cdef class Call:
         return 0
 
 
+cdef class Carrier:
+    """Base of what a call's answer comes in by."""
+
+    cdef int drop(self) except -1:
+        raise NotImplementedError("drop")
+
+    cdef int hold(self) except -1:
+        raise NotImplementedError("hold")
+
+    cdef int read_on(self) except -1:
+        raise NotImplementedError("read_on")
+
+    cdef bint answered(self) except -1:
+        raise NotImplementedError("answered")
+
+
 @cython.final
-cdef class Connection:
+cdef class Connection(Carrier):
     """An asyncio protocol that sends requests and reads their answers, one at a time. Made by the pool."""
 
     def __init__(self):
@@ -247,7 +267,7 @@ cdef class Connection:
         request = call.request
         self.reader.start(call.head_only)
         self.call = call
-        call.connection = self
+        call.carrier = self
         call.request = None
         call.reused = self.settled
         call.sent = True
@@ -276,6 +296,17 @@ cdef class Connection:
         if self.transport is not None:
             self.transport.abort()
         return 0
+
+    cdef int hold(self) except -1:
+        self.transport.pause_reading()
+        return 0
+
+    cdef int read_on(self) except -1:
+        self.transport.resume_reading()
+        return 0
+
+    cdef bint answered(self) except -1:
+        return self.reader.head_done
 
     cdef int shut(self) except -1:
         # Close in good manners: TLS says goodbye.

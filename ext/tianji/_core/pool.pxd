@@ -30,6 +30,7 @@ cdef class Pool(Owner):
     cdef readonly int waiting     # calls that have no connection
     cdef readonly int connecting  # connections in the making
     cdef object connector
+    cdef object multiplexer
     cdef Limits limits
     cdef dict shelves             # Origin -> Shelf
     cdef Call ring                # sentinel of the calls in progress

@@ -18,6 +18,7 @@ cimport cython
 
 from tianji._core.clock cimport monotonic
 from tianji._core.http1 cimport Call, Connection, Owner, ResponseHandler, Timeouts
+from tianji._core.multiplex cimport stream_of
 from tianji._core.origin cimport Origin
 from tianji._core.response cimport ResponseReader
 
@@ -73,13 +74,15 @@ cdef class Pool(Owner):
 
     `connector` makes them: `await connector.connect(origin, protocol_factory)` returns (transport, protocol) or raises
     UpstreamConnectFailed; `connector.settled(origin, transport)` hears of each TLS connection once, after its first
-    complete answer. Not thread-safe.
+    complete answer. `multiplexer.carry(origin, stream)` takes the calls to origins that are tried over HTTP/2; without
+    one they go by HTTP/1.1. Not thread-safe.
     """
 
-    def __init__(self, loop not None, Limits limits not None, connector not None):
+    def __init__(self, loop not None, Limits limits not None, connector not None, multiplexer=None):
         self.loop = loop
         self.limits = limits
         self.connector = connector
+        self.multiplexer = multiplexer
         self.shelves = {}
         self.ring = Call.__new__(Call)
         self.ring.before = self.ring.after = self.ring
@@ -92,8 +95,6 @@ cdef class Pool(Owner):
         a full queue included, arrive as response_failed. Raises RuntimeError when the pool is closed.
         """
         cdef Call call
-        cdef Shelf shelf
-        cdef Connection connection
         if origin is None or handler is None or timeouts is None:
             raise TypeError("origin, handler and timeouts must not be None")
         if type(request) is not bytes and type(request) is not list:
@@ -114,12 +115,12 @@ cdef class Pool(Owner):
         self.active += 1
         if not self.hurried:
             self.arm()
-        call.shelf = shelf = self.shelf_of(origin)
-        connection = self.take(shelf)
-        if connection is not None:
-            connection.begin(call)
+        if origin.http1 is None:
+            self.place(call, origin)
+        elif self.multiplexer is None:
+            self.place(call, origin.http1)
         else:
-            self.enqueue(shelf, call)
+            self.multiplexer.carry(origin, stream_of(call))
         return call
 
     def close(self):
@@ -140,6 +141,8 @@ cdef class Pool(Owner):
                 call = self.next_waiting(shelf)
                 call.fail(UpstreamConnectFailed("the gateway is shutting down: try again"))
             self.connect_less(shelf)
+        if self.multiplexer is not None:
+            self.multiplexer.close()
         self.arm()
 
     cpdef int sweep(self, double now) except -1:
@@ -162,6 +165,14 @@ cdef class Pool(Owner):
         return 0
 
     # what connections and calls report
+
+    cdef int place(self, Call call, Origin origin) except -1:
+        cdef Shelf shelf = self.shelf_of(origin)
+        cdef Connection connection = self.take(shelf)
+        call.shelf = shelf
+        if connection is not None:
+            return connection.begin(call)
+        return self.enqueue(shelf, call)
 
     cdef int settle(self, Connection connection) except -1:
         cdef Shelf shelf = connection.shelf

@@ -4,7 +4,13 @@ from typing import final
 @final
 class Origin:
     def __init__(
-        self, host: str, port: int, ssl_context: ssl.SSLContext | None = None, server_hostname: str | None = None
+        self,
+        host: str,
+        port: int,
+        ssl_context: ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
+        *,
+        http1: Origin | None = None,
     ) -> None: ...
     def __hash__(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -16,3 +22,5 @@ class Origin:
     def ssl_context(self) -> ssl.SSLContext | None: ...
     @property
     def server_hostname(self) -> str | None: ...
+    @property
+    def http1(self) -> Origin | None: ...

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Protocol, final, type_check_only
 
 from tianji._core.http1 import Call, Connection, Owner, ResponseHandler, Timeouts
+from tianji._core.multiplex import Stream
 from tianji._core.origin import Origin
 
 @type_check_only
@@ -11,6 +12,11 @@ class _Connector(Protocol):
         self, origin: Origin, factory: Callable[[], Connection]
     ) -> tuple[asyncio.BaseTransport, Connection]: ...
     def settled(self, origin: Origin, transport: asyncio.BaseTransport) -> None: ...
+
+@type_check_only
+class _Multiplexer(Protocol):
+    def carry(self, origin: Origin, stream: Stream) -> None: ...
+    def close(self) -> None: ...
 
 @final
 class Shelf:
@@ -32,7 +38,13 @@ class Limits:
 
 @final
 class Pool(Owner):
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, connector: _Connector) -> None: ...
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        connector: _Connector,
+        multiplexer: _Multiplexer | None = None,
+    ) -> None: ...
     @property
     def closed(self) -> bool: ...
     @property

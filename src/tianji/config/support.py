@@ -35,6 +35,7 @@ _EXACT_PARAMS: Final = (
     "ssl_verify"
 )
 _WEIGHT_ONLY: Final = Support("partial", "counts as a weight; the limit itself is not enforced")
+_HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
 _SHUFFLE: Final = Support("partial", "simple-shuffle is exact; every other strategy falls back to it")
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
@@ -44,6 +45,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{_PARAMS + name: EXACT for name in _EXACT_PARAMS.split()},
         _PARAMS + "rpm": _WEIGHT_ONLY,
         _PARAMS + "tpm": _WEIGHT_ONLY,
+        _PARAMS + "http2": _HTTP2,
         _PARAMS + "mock_response": Support("partial", "text only"),
         _PARAMS + "max_parallel_requests": GUARD,
         _PARAMS + "guardrails": GUARD,
@@ -72,6 +74,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.json_logs": EXACT,
         "litellm_settings.ssl_verify": EXACT,
         "litellm_settings.ssl_certificate": Support("exact", "one PEM file with certificate and key"),
+        "litellm_settings.http2": _HTTP2,
         "litellm_settings.set_verbose": Support("partial", "accepted; use --debug"),
         "litellm_settings.model_alias_map": EXACT,
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),

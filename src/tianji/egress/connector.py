@@ -5,8 +5,8 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TypeVar
 
-from tianji._core.http1 import Connection
 from tianji._core.origin import Origin
 from tianji.egress.proxy import Proxies, tunnel
 from tianji.egress.resolver import Address, Resolver
@@ -14,6 +14,7 @@ from tianji.egress.tls import ClientContext
 from tianji.errors import UpstreamConnectFailed
 
 Check = Callable[[Origin, list[Address]], list[Address]]
+Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
 
 STAGGER = 0.25
 """Seconds until the next address is tried beside the ones that have not answered (RFC 8305 section 5)."""
@@ -53,9 +54,7 @@ class Connector:
         self._proxies = proxies
         self._stagger = stagger
 
-    async def connect(
-        self, origin: Origin, factory: Callable[[], Connection]
-    ) -> tuple[asyncio.BaseTransport, Connection]:
+    async def connect(self, origin: Origin, factory: Callable[[], Protocol]) -> tuple[asyncio.BaseTransport, Protocol]:
         """Connect `factory()` to `origin`. Raises UpstreamConnectFailed."""
         proxy = None if self._proxies is None else self._proxies.of(origin)
         door = origin if proxy is None else proxy
@@ -85,8 +84,8 @@ class Connector:
 
 
 async def _attach(
-    sock: socket.socket, origin: Origin, factory: Callable[[], Connection]
-) -> tuple[asyncio.BaseTransport, Connection]:
+    sock: socket.socket, origin: Origin, factory: Callable[[], Protocol]
+) -> tuple[asyncio.BaseTransport, Protocol]:
     loop = asyncio.get_running_loop()
     if origin.ssl_context is None:
         return await loop.create_connection(factory, sock=sock)

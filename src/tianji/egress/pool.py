@@ -10,6 +10,7 @@ from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji._core.pool import Limits, Pool
 from tianji.egress.connector import Check, Connector
+from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.resolver import Resolver
 from tianji.errors import UpstreamFailure, UpstreamProtocolError
 
@@ -30,8 +31,10 @@ class Answer(NamedTuple):
 
 def open_pool(limits: Limits | None = None, resolver: Resolver | None = None, check: Check | None = None) -> Pool:
     """Make a pool on the running loop. `check` judges the addresses of each new connection; see Connector."""
+    loop = asyncio.get_running_loop()
+    limits = limits or Limits()
     connector = Connector(resolver or Resolver(), check)
-    return Pool(asyncio.get_running_loop(), limits or Limits(), connector)
+    return Pool(loop, limits, connector, Multiplexer(loop, connector, idle_expiry=limits.idle_expiry))
 
 
 def encode_request(method: bytes, target: bytes, headers: Sequence[Header], body: bytes = b"") -> bytes:

@@ -5,7 +5,7 @@ from typing import Self
 
 
 class ClientContext(ssl.SSLContext):
-    """Verifies upstreams, offers HTTP/1.1 only, and resumes the last session of each host name.
+    """Verifies upstreams, offers HTTP/1.1 unless told otherwise, and resumes the last session of each host name.
 
     A session is kept by `keep()` while its connection lives: TLS 1.3 sends tickets after the handshake, and OpenSSL
     spoils the session of a connection that ends without a proper goodbye.
@@ -41,14 +41,20 @@ class ClientContext(ssl.SSLContext):
 
 
 def client_context(
-    ca_file: str | None = None, *, ca_data: str | None = None, certificate: tuple[str, str] | None = None
+    ca_file: str | None = None,
+    *,
+    ca_data: str | None = None,
+    certificate: tuple[str, str] | None = None,
+    http2: bool = False,
 ) -> ClientContext:
     """Make a context that trusts the machine's authorities, or only those given as a PEM file or text.
 
-    `certificate` is a pair of PEM files, chain and key, shown to upstreams that ask. Raises OSError or ssl.SSLError
-    when a file cannot be read.
+    `certificate` is a pair of PEM files, chain and key, shown to upstreams that ask. `http2` offers HTTP/2 first (RFC
+    7301 lets the upstream choose). Raises OSError or ssl.SSLError when a file cannot be read.
     """
     context = ClientContext()
+    if http2:
+        context.set_alpn_protocols(["h2", "http/1.1"])
     if ca_file is None and ca_data is None:
         context.load_default_certs()
     else:

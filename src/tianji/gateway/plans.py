@@ -95,13 +95,19 @@ def loosened(plan: Plan, *, drop_params: bool, additional: tuple[str, ...], allo
 class Origins:
     """Addresses of upstreams, one object each, so that deployments of one host share connections."""
 
-    def __init__(self, ssl_verify: bool | str = True, ssl_certificate: str | None = None) -> None:
-        """Take what holds for all: whether to verify, or against which file; a PEM file with certificate and key."""
+    def __init__(
+        self, ssl_verify: bool | str = True, ssl_certificate: str | None = None, *, http2: bool = False
+    ) -> None:
+        """Take what holds for all: whether to verify, or against which file; a PEM file with certificate and key.
+
+        `http2`: whether upstreams are offered it where their deployment does not say.
+        """
         self._verify = ssl_verify
         self._certificate = ssl_certificate
-        self._contexts: dict[bool | str, ssl.SSLContext] = {}
+        self._http2 = http2
+        self._contexts: dict[tuple[bool | str, bool], ssl.SSLContext] = {}
 
-    def of(self, base_url: str, ssl_verify: bool | str | None) -> tuple[Origin, str, str]:
+    def of(self, base_url: str, ssl_verify: bool | str | None, http2: bool | None = None) -> tuple[Origin, str, str]:
         """(origin, host header, path prefix) of a base URL. Raises ConfigurationError when it is not http(s)."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -111,22 +117,24 @@ class Origins:
         host = parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
         shown = f"[{host}]" if ":" in host else host
         header = shown if port == (443 if tls else 80) else f"{shown}:{port}"
-        origin = Origin(host, port, self._context(ssl_verify), host) if tls else Origin(host, port)
+        origin = Origin(host, port, self._context(ssl_verify, http2=False), host) if tls else Origin(host, port)
+        if tls and (self._http2 if http2 is None else http2):
+            origin = Origin(host, port, self._context(ssl_verify, http2=True), host, http1=origin)
         return origin, header, parts.path.rstrip("/")
 
-    def _context(self, ssl_verify: bool | str | None) -> ssl.SSLContext:
+    def _context(self, ssl_verify: bool | str | None, *, http2: bool) -> ssl.SSLContext:
         verify = self._verify if ssl_verify is None else ssl_verify
-        context = self._contexts.get(verify)
+        context = self._contexts.get((verify, http2))
         if context is None:
             pair = None if self._certificate is None else (self._certificate, self._certificate)
             try:
-                context = client_context(verify if isinstance(verify, str) else None, certificate=pair)
+                context = client_context(verify if isinstance(verify, str) else None, certificate=pair, http2=http2)
             except OSError as error:  # ssl.SSLError is one
                 raise ConfigurationError(f"ssl_verify or ssl_certificate: the file cannot be used: {error}") from error
             if verify is False:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            self._contexts[verify] = context
+            self._contexts[verify, http2] = context
         return context
 
 
@@ -193,7 +201,7 @@ class Compiler:
         )
 
     def _plans(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Plan]:
-        origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify)
+        origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
         timeouts, stream_timeouts = timeouts_of(entry, self._defaults)
         shaping = upstream.shaping
         query = f"?{upstream.query}" if upstream.query else ""

@@ -106,7 +106,11 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             timeout=router.timeout if router.timeout is not None else request_timeout,
             stream_timeout=router.stream_timeout,
         ),
-        Origins(config.litellm_settings.ssl_verify, config.litellm_settings.ssl_certificate),
+        Origins(
+            config.litellm_settings.ssl_verify,
+            config.litellm_settings.ssl_certificate,
+            http2=config.litellm_settings.http2,
+        ),
         compat=True,
         asks_usage=config.general_settings.always_include_stream_usage is not False,
     )

@@ -1,5 +1,7 @@
 """Bad configurations: which stop the start, which cost one deployment, which are only worth a warning."""
 
+import sys
+
 import pytest
 
 from tianji.config import InvalidConfiguration, Loaded
@@ -362,3 +364,14 @@ def test_a_misplaced_key_is_told_where_it_belongs(snippet: Snippet, fragment: st
     (problem,) = snippet(MODEL + fragment).problems
     assert (problem.severity, problem.key) == ("warning", key)
     assert remedy in problem.remedy
+
+
+def test_http_2_without_its_package_says_what_to_install(snippet: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = "  - {model_name: n, litellm_params: {model: openai/x, http2: true}}\n"
+    text = MODEL + entry + "litellm_settings: {http2: true}\n"
+    assert snippet(text).config.model_list[1].params.http2
+    monkeypatch.setitem(sys.modules, "h2", None)
+    assert snippet(MODEL).config.model_list
+    found = {(problem.key, problem.line): problem for problem in refused(snippet, text)}
+    assert found.keys() == {("litellm_settings.http2", 4), ("n: litellm_params.http2", 3)}
+    assert all("pip install 'tianji[http2]'" in problem.remedy for problem in found.values())

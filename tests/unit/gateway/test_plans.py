@@ -135,6 +135,32 @@ def test_certificates_are_checked_unless_the_nearest_word_says_no(tmp_path) -> N
         Origins(True, str(tmp_path / "missing.pem")).of("https://h", None)
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "here", "url", "offered"),
+    [
+        (False, None, "https://h", False),
+        (False, True, "https://h", True),
+        (True, None, "https://h", True),
+        (True, False, "https://h", False),
+        (True, True, "http://h", False),
+    ],
+)
+def test_http_2_is_offered_where_the_nearest_word_says_so(everywhere, here, url, offered) -> None:
+    origin, _, _ = Origins(http2=everywhere).of(url, None, here)
+    assert (origin.http1 is not None) == offered
+    if origin.http1 is not None:
+        assert origin.http1 != origin
+        assert origin.http1.ssl_context is not origin.ssl_context
+        assert origin.http1.http1 is None
+
+
+def test_a_deployment_may_ask_for_http_2(snapshot) -> None:
+    text = entries(", http2: true", ", http2: false", "") + "litellm_settings: {http2: true}\n"
+    deployments = snapshot(text).groups["m"].deployments
+    assert [d.plans["chat"].origin.http1 is not None for d in deployments] == [True, False, True]
+    assert not any(name == b"http2" for d in deployments for name, _ in d.plans["chat"].defaults)
+
+
 def test_a_client_certificate_is_loaded(tmp_path) -> None:
     authority = trustme.CA()
     file = tmp_path / "client.pem"

@@ -1,6 +1,6 @@
 """Checks: what types alone cannot say about a configuration; each finding names its key and its remedy."""
 
-from tianji.config.checks import cache, callbacks, general, guardrails, router, servers, settings
+from tianji.config.checks import cache, callbacks, general, guardrails, packages, router, servers, settings
 from tianji.config.checks.subject import Subject
 
 __all__ = ["Subject", "check"]
@@ -15,3 +15,4 @@ def check(subject: Subject) -> None:
     general.check(subject)
     guardrails.check(subject)
     servers.check(subject)
+    packages.check(subject)

@@ -55,6 +55,7 @@ class ModelParams(Section, frozen=True, kw_only=True):
     extra_body: Table = {}
     extra_query: Headers = {}
     ssl_verify: Flag | str | None = None
+    http2: Flag | None = None  # Tianji's own: whether this upstream is offered HTTP/2; null: as litellm_settings says
     region_name: str | None = None
     use_in_pass_through: Flag = False
     configurable_clientside_auth_params: tuple[object, ...] = ()
