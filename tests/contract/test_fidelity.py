@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.contract.conftest import StartGateway
 from tests.contract.harness import ODD_KEY, UPSTREAM_KEY, Gateway, Mock, events
 
 MESSAGES = b'"messages":[{"role":"user","content":"one two"}]'
@@ -173,6 +174,31 @@ def test_control_fields_stay_here(gateway: Gateway, mock: Mock) -> None:
     request = mock.last()
     assert request["json"].keys() == {"model", "messages"}
     assert dict(request["headers"])["x-mine"] == "1"
+
+
+@pytest.mark.parametrize("member", [{"seed": 1}, {"temperature": 0.2}])
+def test_a_requests_own_word_on_drop_params_counts(
+    start_gateway: StartGateway, mock: Mock, member: dict[str, Any]
+) -> None:
+    """`seed` is a parameter that the first provider lacks, the temperature a value that the second does not take."""
+    model = "deepinfra/m" if "seed" in member else "openai/o3"
+    params = {"model": model, "api_base": f"{mock.url}/v1", "api_key": "k"}
+    models = [{"model_name": "as-all", "litellm_params": params}]
+    models.append({"model_name": "strict", "litellm_params": {**params, "drop_params": False}})
+    gateway = start_gateway({"model_list": models, "litellm_settings": {"drop_params": True}})
+    for name, wish, status in (
+        ("as-all", {}, 200),
+        ("as-all", {"drop_params": False}, 400),
+        ("as-all", {"drop_params": "false"}, 400),
+        ("strict", {}, 400),
+        ("strict", {"drop_params": True}, 200),
+    ):
+        answer = gateway.chat(ask(model=name, **member, **wish))
+        assert answer.status_code == status, (name, wish, answer.text)
+        if status == 200:
+            assert mock.last()["json"].keys() == {"model", "messages"}
+        else:
+            assert answer.json()["error"]["param"] == next(iter(member))
 
 
 def test_an_api_key_in_the_body_is_used_upstream_and_not_sent_in_the_body(gateway: Gateway, mock: Mock) -> None:

@@ -76,7 +76,7 @@ def shaping_arguments(shaping: Shaping) -> dict[str, Any]:
     }
 
 
-def loosened(plan: Plan, *, drop_params: bool, additional: tuple[str, ...], allowed: tuple[str, ...]) -> Plan:
+def reshaped(plan: Plan, *, drop_params: bool | None, additional: tuple[str, ...], allowed: tuple[str, ...]) -> Plan:
     """Return the plan of one request that has its own word on which parameters are dropped or let through."""
     shaping = for_request(plan.shaping, drop_params=drop_params, additional=additional, allowed=allowed)
     return Plan(

@@ -13,7 +13,7 @@ from tianji._core.http1 import Timeouts
 from tianji._core.router import Plan, Table
 from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
 from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON
-from tianji.gateway.plans import loosened
+from tianji.gateway.plans import reshaped
 
 # body members that change how this request is handled; the plan takes them out of what goes upstream
 STEERING_MEMBERS: Final = frozenset(
@@ -64,7 +64,7 @@ class Steering:
         stream_timeout: float | None,
         headers: tuple[Header, ...],
         api_key: bytes | None,
-        drop_params: bool,
+        drop_params: bool | None,
         additional: tuple[str, ...],
         allowed: tuple[str, ...],
     ) -> None:
@@ -78,9 +78,9 @@ class Steering:
 
     def plan(self, planned: Plan) -> Plan:
         """Return the plan, with this request's own word on unsupported parameters."""
-        if not (self._drop_params or self._additional or self._allowed):
+        if self._drop_params is None and not (self._additional or self._allowed):
             return planned
-        return loosened(planned, drop_params=self._drop_params, additional=self._additional, allowed=self._allowed)
+        return reshaped(planned, drop_params=self._drop_params, additional=self._additional, allowed=self._allowed)
 
     def timeouts(self, planned: Timeouts, streamed: bool) -> Timeouts:
         """Return the planned timeouts with this request's own in their place, seconds."""
@@ -143,7 +143,7 @@ def read_steering(exchange: Exchange, table: Table) -> Steering:
         stream_timeout=_header_seconds(headers, b"stream-timeout", stream_timeout),
         headers=(*_extra_headers(watched.get("extra_headers")), *_forwarded(exchange.headers, table)),
         api_key=_api_key(watched.get("api_key")),
-        drop_params=watched.get("drop_params") in (True, "true", "True"),
+        drop_params=_switch(watched.get("drop_params")),
         additional=_names("additional_drop_params", watched.get("additional_drop_params")),
         allowed=_names("allowed_openai_params", watched.get("allowed_openai_params")),
     )
@@ -159,6 +159,13 @@ def _seconds(name: str, value: object) -> float | None:
     if not 0 < seconds <= LONGEST_TIMEOUT:
         raise InvalidRequest(f"`{name}` must be a number of seconds between 0 and {LONGEST_TIMEOUT:.0f}", param=name)
     return seconds
+
+
+def _switch(value: object) -> bool | None:
+    """Read a boolean, or the word for one; anything else says nothing."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower())
+    return value if isinstance(value, bool) else None
 
 
 def _names(member: str, value: object) -> tuple[str, ...]:

@@ -32,7 +32,6 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
     Raises ConfigurationError when the deployment's own defaults hold what its provider does not take, since every
     request would then be refused.
     """
-    judge = Judge(deployment.provider, deployment.model, deployment.drop_params, deployment.allowed)
     unsupported = rules.unsupported - deployment.allowed - set(rules.rename)
     makers = rules.steps
     if "n" in unsupported:
@@ -41,12 +40,20 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
     never = unsupported & NEVER_VALIDATED
     names = frozenset(name for name in deployment.drop if not paths.is_path(name))
     drop = ((CONTROL_FIELDS - rules.sends - deployment.allowed) | rules.removed | never | names) - {"extra_body"}
-    refuse = unsupported - drop
+    unsupported -= drop
+    refuse: frozenset[str] = frozenset()
     if deployment.drop_params:
-        drop, refuse = drop | refuse, frozenset()
+        drop |= unsupported
+    else:
+        refuse = unsupported
     droppers = tuple(paths.dropper(paths.parse(name)) for name in deployment.drop if paths.is_path(name))
     merge = value_steps.merge_extra_body(CONTROL_FIELDS | names)
-    steps = (merge, *(maker(judge) for maker in makers), *droppers)
+
+    def steps_when(drop_params: bool) -> tuple[Step, ...]:
+        judge = Judge(deployment.provider, deployment.model, drop_params, deployment.allowed)
+        return (merge, *(maker(judge) for maker in makers), *droppers)
+
+    steps = steps_when(deployment.drop_params)
     defaults = _defaults(deployment, rules, drop, refuse, steps)
     override = {k: copy.deepcopy(v) for k, v in deployment.extra_body.items() if k != "model" and k not in names}
     for dropper in droppers:
@@ -61,6 +68,9 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
         adapt=_adapter(steps),
         adapt_bytes=tuple(group for step in steps for group in step.needles),
         conditions=rules.conditions,
+        drop_params=deployment.drop_params,
+        unsupported=unsupported,
+        adapt_otherwise=_adapter(steps_when(not deployment.drop_params)),
     )
 
 
@@ -102,19 +112,26 @@ def refuse_unsupported(shaping: Shaping, names: Iterable[str], *, label: str) ->
         )
 
 
-def for_request(shaping: Shaping, *, drop_params: bool, additional: Sequence[str], allowed: Sequence[str]) -> Shaping:
-    """Loosen a deployment's shaping for one request that carries these settings in its body.
+def for_request(
+    shaping: Shaping, *, drop_params: bool | None, additional: Sequence[str], allowed: Sequence[str]
+) -> Shaping:
+    """Return a deployment's shaping as one request wants it that carries these settings in its body.
 
-    `additional` holds plain names. A false `drop_params` leaves the deployment's setting: what it already drops is
-    not refused again.
+    `additional` holds plain names. A `drop_params` of None leaves the deployment's setting; any other is as if the
+    deployment had it, except that a default of the deployment that was dropped is not refused: no client sent it.
     """
     allow = frozenset(allowed) - CONTROL_FIELDS
-    refuse = shaping.refuse - allow - set(additional)
-    drop = (shaping.drop - allow) | set(additional)
-    if drop_params:
-        drop, refuse = drop | refuse, frozenset()
+    drop, refuse, adapt = shaping.drop, shaping.refuse, shaping.adapt
+    if drop_params is not None and drop_params != shaping.drop_params:
+        adapt = shaping.adapt_otherwise
+        if drop_params:
+            drop, refuse = drop | shaping.unsupported, frozenset[str]()
+        else:
+            drop, refuse = drop - shaping.unsupported, shaping.unsupported
+    refuse = refuse - allow - set(additional)
+    drop = (drop - allow) | set(additional)
     defaults = tuple(pair for pair in shaping.defaults if pair[0] not in drop)
-    return msgspec.structs.replace(shaping, drop=drop, refuse=refuse, defaults=defaults)
+    return msgspec.structs.replace(shaping, drop=drop, refuse=refuse, defaults=defaults, adapt=adapt)
 
 
 def _adapter(steps: tuple[Step, ...]) -> Callable[[Body], Body]:

@@ -40,6 +40,9 @@ class Shaping(Struct, frozen=True):
        adapted already), or `"*"` is in `adapt_on`, or every needle of one group in `adapt_bytes` is in the raw body.
        May raise `UnsupportedParams` for a value.
     7. `override`: set, whatever is there. Then `model` is set to the upstream's name.
+
+    `drop_params` says how this came out. The other way, `unsupported` would stand in the other one of `drop` and
+    `refuse`, and `adapt_otherwise` in the place of `adapt`.
     """
 
     rename: tuple[tuple[str, str], ...]
@@ -51,6 +54,9 @@ class Shaping(Struct, frozen=True):
     adapt: Callable[[Body], Body] | None
     adapt_bytes: tuple[tuple[bytes, ...], ...] = ()
     conditions: tuple[Condition, ...] = ()
+    drop_params: bool = False
+    unsupported: frozenset[str] = frozenset()
+    adapt_otherwise: Callable[[Body], Body] | None = None
 
 
 class Upstream(Struct, frozen=True):

@@ -154,8 +154,37 @@ def test_drop_params_of_the_deployment_beats_the_global_one() -> None:
 def test_settings_of_one_request() -> None:
     rules = shaping("deepinfra/m", top_p=0.5)
     assert "seed" in for_request(rules, drop_params=True, additional=(), allowed=()).drop
-    loose = for_request(rules, drop_params=False, additional=("top_p",), allowed=("seed", "api_key"))
+    loose = for_request(rules, drop_params=None, additional=("top_p",), allowed=("seed", "api_key"))
     assert apply(loose, {"seed": 1, "api_key": "k", "top_p": 1}, label="m") == {"seed": 1}
+
+
+def outcome(rules: Shaping, body: Body) -> Body | str | None:
+    try:
+        return apply(rules, body, label="m")
+    except UnsupportedParams as error:
+        return error.param
+
+
+@pytest.mark.parametrize("model", ["openai/m", "openai/o3", "openai/gpt-5", "deepinfra/m", "cerebras/m", "mistral/m"])
+@pytest.mark.parametrize("configured", [False, True])
+@given(
+    asked=st.booleans(),
+    body=st.dictionaries(
+        st.sampled_from(["seed", "temperature", "top_p", "n", "tools", "logit_bias", "stop", "store", "user"]),
+        st.sampled_from([None, 0.5, 1, 2, [], [{"type": "custom"}], "x"]),
+    ),
+)
+def test_a_requests_drop_params_is_as_if_its_deployment_had_it(
+    model: str, configured: bool, asked: bool, body: Body
+) -> None:
+    rules = for_request(shaping(model, drop_params=configured), drop_params=asked, additional=(), allowed=())
+    assert outcome(rules, body) == outcome(shaping(model, drop_params=asked), body)
+
+
+def test_a_dropped_default_is_not_refused_when_a_request_is_strict() -> None:
+    rules = for_request(shaping("deepinfra/m", drop_params=True, seed=1), drop_params=False, additional=(), allowed=())
+    assert apply(rules, {"x": 1}, label="m") == {"x": 1}
+    assert outcome(rules, {"seed": 2}) == "seed"
 
 
 def test_tools_are_never_dropped_silently() -> None:
