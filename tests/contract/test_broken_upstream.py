@@ -158,12 +158,18 @@ def test_coded_content_that_was_not_asked_for_is_502(gateway: Gateway, mock: Moc
     assert ask(gateway).status_code == 502
 
 
-def test_garbage_in_a_stream_passes_and_the_rest_arrives(gateway: Gateway, mock: Mock) -> None:
+def test_garbage_in_a_stream_ends_in_an_error_event(gateway: Gateway, mock: Mock) -> None:
     mock.control({"garbage_at": 3})
     answer = ask(gateway, {"stream": True})
-    assert b"\x00\xff{not json" in answer.content
-    assert answer.content.endswith(b"data: [DONE]\n\n")
-    assert answer.content.count(b'"model":"gpt-test"') == 13
+    assert last_event(answer)["type"] == "upstream_error"
+    assert len(events(answer.text)) == 4
+    mock.wait(in_progress=0)
+
+
+def test_garbage_at_first_is_502(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"garbage_at": 0})
+    answer = ask(gateway, {"stream": True})
+    assert (answer.status_code, error_of(answer)["type"]) == (502, "upstream_error")
 
 
 def test_an_error_event_at_first_is_an_error_answer(gateway: Gateway, mock: Mock) -> None:

@@ -56,11 +56,10 @@ cdef class ChatStream:
     cdef readonly Usage usage        # the last one seen, None before
     cdef readonly bint done          # [DONE] was seen
     cdef readonly bint finished      # a finish_reason that is a non-empty string was seen
-    cdef readonly bint failed        # an error event was seen
-    cdef readonly long long events   # data events, without [DONE] and errors
-    cdef readonly long long malformed  # of these, the ones that were not one JSON object
+    cdef readonly bint failed        # an error event was seen, or one whose payload is no JSON object
+    cdef readonly long long events   # data events, without [DONE] and what made it fail
     cdef readonly str first_model    # the first non-empty `model` of the upstream
-    cdef readonly bytes error        # the payload of the error event
+    cdef readonly bytes error        # the payload of the error event; None: it was no JSON object
     cdef bytes _model
     cdef bint _hide_usage
     cdef Py_ssize_t _max_event
@@ -79,6 +78,7 @@ cdef class ChatStream:
     cdef bint _worth_reading(self, Py_ssize_t old) noexcept
     cdef bytes _pass_on(self, bytes text)
     cdef Py_ssize_t _consume(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1
+    cdef int _fail(self, bytes error) except -1
     cdef bint _judge(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
     cdef int _judge_object(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit, bytes joined) except -1
     cdef int _look(self, const uint8_t *s, Finding *found) except -1

@@ -58,7 +58,8 @@ cdef class ChatStream:
     max_event: bytes that one event may have.
 
     Usage, errors and the end are noted in the attributes. Nothing after [DONE] or after an error is looked at. An error
-    event is not handed on, everything before it is. A payload that is no JSON object is counted and handed on.
+    event is not handed on, everything before it is. A payload that is no JSON object is an error too: a piece of the
+    answer is lost, and clients of this dialect fail on it without a word about whose fault it is.
     """
 
     def __cinit__(self):
@@ -105,7 +106,7 @@ cdef class ChatStream:
         handed on completed, since it says that nothing is missing.
         """
         cdef bytes out = b"", tail
-        cdef long long events, malformed
+        cdef long long events
         if self._held is not None and self._held.endswith(b"\r"):  # no LF can follow any more
             out = self.feed(b"\n")
             if out.endswith(b"\r\n"):
@@ -113,12 +114,14 @@ cdef class ChatStream:
         if self._held is None or self.done or self.failed:
             self._held = None
             return out
-        events, malformed = self.events, self.malformed
+        events = self.events
         tail = self.feed(b"\n\n")
         self._held = None
         if self.done:
             return out + tail
-        self.events, self.malformed = events, malformed
+        self.events = events
+        if self.error is None:  # what is cut off is seldom JSON
+            self.failed = False
         return out
 
     cdef bint _worth_reading(self, Py_ssize_t old) noexcept:
@@ -195,11 +198,10 @@ cdef class ChatStream:
                 self.done = True
                 return True
         if unit.error:
-            self.failed = True
+            self._fail(joined if joined is not None else s[unit.payload:unit.payload_end])
         else:
             self._judge_object(s, at, unit, joined)
         if self.failed:
-            self.error = joined if joined is not None else s[unit.payload:unit.payload_end]
             return False
         self.events += 1
         return True
@@ -218,12 +220,10 @@ cdef class ChatStream:
         if fault == JSON_NO_MEMORY:
             raise MemoryError()
         if fault != JSON_FINE:
-            self.malformed += 1
-            return 0
+            return self._fail(None)
         self._look(payload, &found)
         if found.error:
-            self.failed = True
-            return 0
+            return self._fail(payload[start:end])
         if found.usage and self._read_usage(payload[start:end]) and found.no_choices and self._hide_usage:
             return self._edit(at, unit.end - at, False)
         if self._model is not None and found.models:
@@ -233,13 +233,17 @@ cdef class ChatStream:
             sse_learn(&self._shape, s, at, unit.end, &self._tape)
         return 0
 
+    cdef int _fail(self, bytes error) except -1:
+        self.failed = True
+        self.error = error
+        return 0
+
     cdef bint _read_usage(self, bytes payload) except -1:
         # Whether the chunk says what was used. An earlier figure stays unless there is a newer one.
         cdef Usage usage
         try:
             usage = read_usage(ObjectSpans.scan(payload, MAX_DEPTH))
         except MalformedJSON_:  # a name stands twice
-            self.malformed += 1
             return False
         if usage is None:
             return False

@@ -3,7 +3,7 @@
 import msgspec
 
 from tianji._core.router import Deployment
-from tianji.errors import Overloaded, TianjiError, UpstreamRefused
+from tianji.errors import Overloaded, TianjiError, UpstreamFailure, UpstreamProtocolError, UpstreamRefused
 from tianji.protocol.openai_errors import error_body, error_event, refused, refused_in_band
 
 
@@ -26,8 +26,10 @@ class Failures:
         """Map an error answer of the upstream; its text never shows the deployment's credentials."""
         return refused(status, body, provider=deployment.provider, model=deployment.model, secrets=deployment.secrets)
 
-    def in_band(self, payload: bytes, deployment: Deployment) -> UpstreamRefused:
-        """Map an error that came as an event inside a stream. `payload`: the event's JSON text."""
+    def in_band(self, payload: bytes | None, deployment: Deployment) -> UpstreamFailure:
+        """Map an error that came as an event inside a stream. `payload`: its text; None: it was no JSON object."""
+        if payload is None:
+            return UpstreamProtocolError("the upstream sent an event that is no JSON object; what follows is lost")
         try:
             event = msgspec.json.decode(payload, type=dict[str, object])
         except (msgspec.DecodeError, RecursionError):

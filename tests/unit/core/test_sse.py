@@ -61,7 +61,6 @@ class Outcome(NamedTuple):
     failed: bool
     error: bytes | None
     events: int
-    malformed: int
     model: str | None
 
 
@@ -78,7 +77,6 @@ def run(pieces: list[bytes], model: bytes | None = None, hide_usage: bool = Fals
         stream.failed,
         stream.error,
         stream.events,
-        stream.malformed,
         stream.first_model,
     )
 
@@ -134,7 +132,7 @@ def test_what_needs_no_edit_is_the_very_same_object() -> None:
     stream = ChatStream(hide_usage=True)
     batch = b"".join(PLAIN)
     assert stream.feed(batch) is batch
-    assert (stream.events, stream.malformed, stream.finished, stream.done) == (5, 0, True, False)
+    assert (stream.events, stream.failed, stream.finished, stream.done) == (5, False, True, False)
     same_name = ChatStream(b'"gpt-4o-2024"')
     assert same_name.feed(batch) == batch
 
@@ -230,7 +228,7 @@ def test_an_incomplete_event_is_not_handed_on() -> None:
     assert run([RECORDED["truncated"]])[0] == PLAIN[0]
     for cut in range(1, len(PLAIN[1])):
         found = run([PLAIN[0] + PLAIN[1][:cut]])
-        assert (found.output, found.done, found.events, found.malformed) == (PLAIN[0], False, 1, 0)
+        assert (found.output, found.done, found.events, found.failed) == (PLAIN[0], False, 1, False)
 
 
 def test_an_end_without_its_blank_line_is_an_end() -> None:
@@ -259,10 +257,20 @@ def test_an_event_is_handed_on_as_soon_as_its_end_is_certain(line_end: bytes) ->
         assert stream.feed(b"\n") == body
 
 
-def test_garbage_is_counted_and_handed_on() -> None:
-    body = RECORDED["garbage"]
-    assert run([body], b'"Z"').output == body.replace(b'"gpt-4o-2024"', b'"Z"')
-    assert run([body]).malformed == 2
+@pytest.mark.parametrize("garbage", ["<html>", '{"choices":[', '{"a":1}{', "null", "5", '"text"', "[]", "[DON", "\x00"])
+def test_what_is_no_json_object_ends_the_stream(garbage: str) -> None:
+    found = run([PLAIN[0] + event(garbage) + PLAIN[1] + DONE], b'"Z"')
+    assert found.output == PLAIN[0].replace(b'"gpt-4o-2024"', b'"Z"')
+    assert (found.failed, found.error, found.done, found.events) == (True, None, False, 1)
+
+
+def test_lines_that_are_no_data_are_handed_on() -> None:
+    body = b"nonsense\n\n" + PLAIN[0] + b"data:\n\n" + b"data\n\n" + DONE
+    found = run([body])
+    assert (found.output, found.failed, found.events) == (body, False, 1)
+
+
+def test_a_usage_that_stands_twice_is_none() -> None:
     twice = event('{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":2}}')
     assert run([twice])[:2] == (twice, None)
 
@@ -270,9 +278,8 @@ def test_garbage_is_counted_and_handed_on() -> None:
 def test_many_lines_make_one_payload() -> None:
     found = run([RECORDED["lines"]], b'"alias"')
     assert found.output == RECORDED["lines"].replace(b'"up"', b'"alias"')
-    assert (found.malformed, found.model) == (0, "up")
-    split_word = run([b'data: {"a":tr\ndata: ue}\n\n'])
-    assert split_word.malformed == 1
+    assert (found.failed, found.model) == (False, "up")
+    assert run([b'data: {"a":tr\ndata: ue}\n\n']).failed
 
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
@@ -343,7 +350,7 @@ def test_a_reader_that_decodes_everything_sees_the_same(
     assert (found.tokens[0] if found.tokens else None) == (usages[-1] if usages else None)
     assert found.model == next((model for model in models if model), None)
     assert found.finished == any(choice.get("finish_reason") for choice in choices)
-    assert (found.events, found.malformed, found.failed, found.done) == (len(chunks), 0, False, False)
+    assert (found.events, found.failed, found.done) == (len(chunks), False, False)
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 500), max_size=6))
@@ -378,7 +385,7 @@ def test_a_complete_event_over_the_limit_is_refused_as_well() -> None:
 def test_a_large_event_passes_in_small_pieces() -> None:
     body = chunk('{"content":"' + "x" * 4_000_000 + '"}') + DONE
     found = run([body[i : i + 1000] for i in range(0, len(body), 1000)], b'"alias"')
-    assert (found.done, found.events, found.malformed) == (True, 1, 0)
+    assert (found.done, found.events, found.failed) == (True, 1, False)
     assert found.output == body.replace(b'"gpt-4o-2024"', b'"alias"')
 
 
