@@ -19,7 +19,7 @@ MASTER_KEY = "sk-contract-4f9a8b7c6d5e"
 # two spellings: a key that a scrubber knows by its look, and one that only its owner can know
 UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
 ODD_KEY = "canary+Upstream/Secret=Nobody"
-EDGES = ("granian",)  # what every test of a gateway runs on
+EDGES = ("granian", "native")  # what every test of a gateway runs on
 START = 20.0  # seconds that a process may take to start; loaded machines are slow
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}]}
 # nothing of the machine's own configuration may leak into a gateway under test

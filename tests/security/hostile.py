@@ -7,7 +7,6 @@ A row's requests are named, and the gateway repeats a name in its answer (`x-tia
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from itertools import chain
-from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.contract.harness import MASTER_KEY
@@ -49,7 +48,6 @@ class Row(NamedTuple):
     statuses: frozenset[int] = frozenset((400,))  # of a refusal; hyper says 400 to all that it cannot read
     requests: tuple[str, ...] = ("outer",)  # their names, in order; only the last may be refused
     ends: bool = False  # the client sends no more, and says so
-    defects: Mapping[str, str] = MappingProxyType({})  # edge: what it does instead, until that is mended
 
 
 def rows(
@@ -62,13 +60,10 @@ def rows(
     *,
     requests: tuple[str, ...] = ("outer",),
     ends: bool = False,
-    defects: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Row]:
     """Make a row of each of `wires`; the rest is what they have in common, see Row."""
     for name, wire in wires.items():
-        yield Row(
-            f"{family}: {name}", rule, wire, native, granian, frozenset(statuses), requests, ends=ends, defects=defects
-        )
+        yield Row(f"{family}: {name}", rule, wire, native, granian, frozenset(statuses), requests, ends=ends)
 
 
 def table(*families: Iterable[Row]) -> tuple[Row, ...]:

@@ -26,6 +26,7 @@ cdef class AsgiExchange(EdgeExchange):
     cdef long long expected    # content-length; -1 when the body is chunked or absent
     cdef long long received
     cdef double last_read
+    cdef bint last             # the connection ends with this request
     cdef bint reading          # the body is not whole yet
     cdef bint body_started     # a body message went out, so the head did too
     cdef object blocked        # the send that waits for room, or None

@@ -31,6 +31,38 @@ cdef object malformed(str problem):
     return InvalidRequest(f"the request is malformed: {problem}")
 
 
+cdef bint is_host(const char* at, const char* end) noexcept:
+    # RFC 3986 sections 3.2.2 and 3.2.3: a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port.
+    # Of what a name might hold by the letter, only what names do hold: no delimiters
+    if at < end and at[0] == c"[":
+        at += 1
+        while at < end and (is_hex(at[0]) or at[0] == c":" or at[0] == c"."):
+            at += 1
+        if at == end or at[0] != c"]":
+            return False
+        at += 1
+    else:
+        while at < end and at[0] != c":":
+            if at[0] == c"%":
+                if end - at < 3 or not is_hex(at[1]) or not is_hex(at[2]):
+                    return False
+            elif not (c"a" <= at[0] <= c"z" or c"0" <= at[0] <= c"9" or c"A" <= at[0] <= c"Z" or at[0] in b"-._~"):
+                return False
+            at += 1
+    if at == end:
+        return True
+    if at[0] != c":":
+        return False
+    at += 1
+    while at < end and c"0" <= at[0] <= c"9":
+        at += 1
+    return at == end
+
+
+cdef inline bint is_hex(char c) noexcept:
+    return c"0" <= c <= c"9" or c"a" <= c <= c"f" or c"A" <= c <= c"F"
+
+
 @cython.final
 cdef class RequestReader:
     """Reads one request after another: rewind(), then read_head() until it says where the body begins.
@@ -188,14 +220,11 @@ cdef class RequestReader:
         return 0
 
     cdef int note_host(self, const char* value, Py_ssize_t size) except -1:
-        # RFC 9112 section 3.2, RFC 3986 section 3.2.2: a name or an address, and perhaps a port
-        cdef Py_ssize_t i
+        # RFC 9112 section 3.2
         if self.host is not None:
             raise malformed("it has more than one Host header; send exactly one")
-        for i in range(size):
-            if not (c"a" <= value[i] <= c"z" or c"0" <= value[i] <= c":" or c"A" <= value[i] <= c"Z"
-                    or value[i] in b"-._~[]%"):
-                raise malformed("its Host header is not HOST or HOST:PORT")
+        if not is_host(value, value + size):
+            raise malformed("its Host header is not HOST or HOST:PORT")
         self.host = value[:size]
         return 0
 

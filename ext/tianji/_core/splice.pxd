@@ -5,8 +5,8 @@ from tianji._core.spans cimport ObjectSpans
 
 cdef class Splice:
     cdef readonly ObjectSpans spans
-    cdef Py_ssize_t _only # the member whose value is the only edit so far, or -1
-    cdef bytes _value     # its new value
+    cdef Py_ssize_t _only  # the member whose value is the only edit so far, or -1
+    cdef bytes _value      # its new value
     cdef list _values     # per member: None = as it was, bytes = new value, _GONE = removed; None = no edit yet
     cdef dict _names      # member index -> new name
     cdef dict _added      # name -> value, in order

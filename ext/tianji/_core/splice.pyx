@@ -25,7 +25,7 @@ cdef bytes _quoted(bytes name):
 
 @cython.final
 cdef class Splice:
-    """Edits of an object's members: build() copies what is not edited byte for byte, in order; parts() does not even copy.
+    """Edits of an object's members: build() copies what is not edited byte for byte, in order; parts() copies little.
 
     A raw value must be valid JSON. A name stands for the member that bears it at that moment, so edits may follow on
     one another. New members come last.
