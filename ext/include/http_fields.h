@@ -6,6 +6,9 @@
 
 #include <Python.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum { HTTP_TOKEN = 1, HTTP_VALUE = 2, HTTP_TARGET = 4 };
 
@@ -35,6 +38,21 @@ static inline const char *http_span(const char *at, const char *end, int kind)
     while (at < end && (http_class[(unsigned char)*at] & kind))
         at++;
     return at;
+}
+
+/* Where a value ends: at the first byte that may not be part of one. */
+static inline const char *http_value_end(const char *at, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i space = _mm_set1_epi8(' '), del = _mm_set1_epi8(0x7f);
+    for (; end - at >= 16; at += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)at);
+        __m128i fine = _mm_andnot_si128(_mm_cmpeq_epi8(v, del), _mm_cmpeq_epi8(_mm_max_epu8(v, space), v));
+        if (_mm_movemask_epi8(fine) != 0xffff)
+            break; /* perhaps at a tab only */
+    }
+#endif
+    return http_span(at, end, HTTP_VALUE);
 }
 
 typedef enum {
@@ -79,7 +97,7 @@ static inline http_line http_next_field(const char **at, const char *end, http_f
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
     field->value = p;
-    p = http_span(p, end, HTTP_VALUE);
+    p = http_value_end(p, end);
     if (p == end)
         return HTTP_SHORT;
     if (*p != '\r')

@@ -1,7 +1,8 @@
 """One request of the native edge, and what it needs of the connection it came by."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memchr
 
 from tianji._core.clock cimport monotonic
 from tianji._core.edge cimport Edge, EdgeExchange
@@ -64,8 +65,9 @@ cdef class NativeExchange(EdgeExchange):
     cdef int begin(self) except -1:
         cdef RequestReader reader = self.line.reader
         cdef bytes raw = reader.path
+        cdef bint encoded = memchr(PyBytes_AS_STRING(raw), c"%", <size_t>PyBytes_GET_SIZE(raw)) is not NULL
         self.method = reader.method
-        self.path = raw.decode("ascii") if b"%" not in raw else unquote(raw)
+        self.path = unquote(raw) if encoded else raw.decode("ascii")
         self.query = reader.query
         self.headers = reader.headers
         self.body = b""

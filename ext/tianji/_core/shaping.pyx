@@ -101,7 +101,7 @@ cdef bint holds_needles(Plan plan, bytes body) except -1:
     cdef tuple group
     for group in plan.needles:
         for needle in group:
-            if needle not in body:
+            if body.find(<bytes>needle) < 0:
                 break
         else:
             return True
