@@ -218,6 +218,8 @@ cdef class AsgiExchange(EdgeExchange):
             elif len(name) == 14:
                 if name == b"content-length":
                     self.expected = length_of(value, len(value))
+                    if self.expected < 0 and value.isdigit():
+                        raise PayloadTooLarge("content-length is beyond any limit; send a smaller body")
                     if self.expected < 0:
                         raise InvalidRequest("content-length is not a number; send the number of bytes of the body")
                 elif name == b"sec-fetch-mode":

@@ -105,17 +105,15 @@ cdef str line_fault(int line):
 
 
 cdef long long length_of(const char* digits, Py_ssize_t size) noexcept:
-    # RFC 9110 section 8.6: digits and nothing else, or it is -1. From 10^17 bytes on, over any limit, more digits
-    # make no difference
+    # RFC 9110 section 8.6: digits and nothing else. No message is as long as 10^18 bytes
     cdef long long length = 0
     cdef Py_ssize_t i
-    if size == 0:
+    if not 0 < size <= 18:
         return -1
     for i in range(size):
         if not c"0" <= digits[i] <= c"9":
             return -1
-        if length < 10 ** 17:
-            length = length * 10 + (digits[i] - c"0")
+        length = length * 10 + (digits[i] - c"0")
     return length
 
 

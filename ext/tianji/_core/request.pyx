@@ -15,7 +15,8 @@ from tianji._core.fields cimport (
 )
 
 from tianji.errors import (
-    ExpectationFailed, HeadersTooLarge, InvalidRequest, NotImplementedHere, TargetTooLong, VersionNotSupported,
+    ExpectationFailed, HeadersTooLarge, InvalidRequest, NotImplementedHere, PayloadTooLarge, TargetTooLong,
+    VersionNotSupported,
 )
 
 cdef enum:
@@ -246,6 +247,8 @@ cdef class RequestReader:
             raise malformed("it has more than one Content-Length")
         self.sized = True
         self.length = length_of(value, size)
+        if self.length < 0 and value[:size].isdigit():
+            raise PayloadTooLarge("content-length is beyond any limit; send a smaller body")
         if self.length < 0:
             raise malformed("its Content-Length is not a number of bytes")
         if self.length > 0:
