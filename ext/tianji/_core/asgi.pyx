@@ -185,7 +185,7 @@ cdef class AsgiExchange(EdgeExchange):
         self.method = scope["method"]
         self.path = scope["path"]
         self.query = scope["query_string"]
-        self.headers = scope["headers"]
+        self.fields = self.noted = scope["headers"]
         self.peer = scope["client"]
         if len(raw) + len(self.query) > edge.max_target:
             raise TargetTooLong(f"path and query are over {edge.max_target} bytes; send parameters in the body")
@@ -203,7 +203,7 @@ cdef class AsgiExchange(EdgeExchange):
         cdef bytes name, value
         cdef bytes origin = None
         cdef tuple pair
-        for pair in self.headers:
+        for pair in self.fields:
             name = <bytes>pair[0]
             value = <bytes>pair[1]
             total += len(name) + len(value)

@@ -11,7 +11,8 @@ cdef class Exchange:
     cdef readonly str method      # upper case
     cdef readonly str path        # percent-decoded, as the route table matches it
     cdef readonly bytes query     # without "?"
-    cdef readonly list headers    # list[tuple[bytes, bytes]], names in lower case, in order
+    cdef list fields              # what `headers` is, once it was asked for
+    cdef list noted               # of them, those that the hot path looks at: all but `fields.PLAIN`, or simply all
     cdef readonly object peer     # (host, port) or None
     cdef public bytes body        # the whole body, once the edge has read it; b"" before
     cdef readonly int status      # what was answered; 0 before start() or respond()
@@ -37,6 +38,7 @@ cdef class Exchange:
     cdef int lost(self) except -1
     cdef int filled(self) except -1
     cdef int drained(self) except -1
+    cdef list read_fields(self)
     cdef int send_head(self, int status, list headers) except -1
     cdef int send_body(self, bytes chunk, bint last) except -1
     cdef int send_abort(self) except -1

@@ -28,6 +28,13 @@ cdef class Producer:
 cdef class Exchange:
     """A request and its answer. Not thread-safe: it belongs to its loop."""
 
+    @property
+    def headers(self):
+        """All header fields: list of (name in lower case, value), in order."""
+        if self.fields is None:
+            self.fields = self.read_fields()
+        return self.fields
+
     cpdef bytes header(self, bytes name):
         """The first value of the header `name` (lower case), or None."""
         cdef tuple pair
@@ -125,6 +132,10 @@ cdef class Exchange:
         if producer is not None and not self.gone:
             producer.client_ready()
         return 0
+
+    cdef list read_fields(self):
+        # All header fields, for an edge that has not set `fields`.
+        return []
 
     cdef int send_head(self, int status, list headers) except -1:
         raise RuntimeError("an edge must implement send_head")

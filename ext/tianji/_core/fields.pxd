@@ -29,6 +29,11 @@ cdef extern from "http_chunks.h":
         http_chunks* chunks, const char** at, const char* end, const char** data, Py_ssize_t* size) noexcept
 
 
+cdef tuple PLAIN   # names that an exchange does not note
+
+cdef int find_name(const char* name, Py_ssize_t size) noexcept   # for the next two, or -1: not one of the usual names
+cdef bytes known_name(int slot)
+cdef bint is_plain(int slot) noexcept
 cdef bytes field_name(const char* name, Py_ssize_t size)   # in lower case
 cdef str line_fault(int line)                              # what http_next_field found wrong
 cdef long long length_of(const char* digits, Py_ssize_t size) noexcept  # of a content-length; -1: not one

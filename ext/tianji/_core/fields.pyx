@@ -15,28 +15,31 @@ cdef extern from "http_fields.h":
         HTTP_BAD_VALUE
         HTTP_BARE_LINE
 
-# what clients and providers send; any other name works too and costs a new object
-cdef tuple USUAL = (
-    b"accept", b"accept-encoding", b"accept-language", b"access-control-request-headers",
-    b"access-control-request-method", b"age", b"alt-svc", b"anthropic-beta", b"anthropic-organization-id",
-    b"anthropic-version", b"api-key", b"authorization", b"cache-control", b"cf-cache-status", b"cf-ray", b"connection",
-    b"content-encoding", b"content-length", b"content-security-policy", b"content-type", b"cookie", b"date", b"etag",
-    b"expect", b"forwarded", b"host", b"idempotency-key", b"keep-alive", b"last-modified", b"openai-beta",
-    b"openai-organization", b"openai-processing-ms", b"openai-project", b"openai-version", b"origin", b"pragma",
-    b"priority", b"referer", b"retry-after", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"server",
-    b"set-cookie", b"strict-transport-security", b"te", b"traceparent", b"tracestate", b"transfer-encoding", b"upgrade",
-    b"user-agent", b"vary", b"via", b"x-api-key", b"x-content-type-options", b"x-envoy-upstream-service-time",
-    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-goog-api-key", b"x-ratelimit-limit-requests",
-    b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens",
-    b"x-ratelimit-reset-requests", b"x-ratelimit-reset-tokens", b"x-real-ip", b"x-request-id", b"x-should-retry",
-    b"x-stainless-arch", b"x-stainless-async", b"x-stainless-lang", b"x-stainless-os", b"x-stainless-package-version",
+# names of requests that steer nothing but what an edge itself looks at: exchanges do not note them
+cdef tuple PLAIN = (
+    b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"connection", b"content-encoding",
+    b"content-length", b"content-type", b"date", b"expect", b"host", b"keep-alive", b"origin", b"pragma", b"priority",
+    b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"te", b"transfer-encoding", b"upgrade",
+    b"user-agent", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"x-stainless-arch",
+    b"x-stainless-async", b"x-stainless-lang", b"x-stainless-os", b"x-stainless-package-version",
     b"x-stainless-raw-response", b"x-stainless-read-timeout", b"x-stainless-retry-count", b"x-stainless-runtime",
     b"x-stainless-runtime-version",
 )
-
+# what else clients and providers send; any other name works too and costs a new object
+cdef tuple USUAL = (
+    b"access-control-request-headers", b"access-control-request-method", b"age", b"alt-svc", b"anthropic-beta",
+    b"anthropic-organization-id", b"anthropic-version", b"api-key", b"authorization", b"cf-cache-status", b"cf-ray",
+    b"content-security-policy", b"cookie", b"etag", b"forwarded", b"idempotency-key", b"last-modified", b"openai-beta",
+    b"openai-organization", b"openai-processing-ms", b"openai-project", b"openai-version", b"retry-after", b"server",
+    b"set-cookie", b"strict-transport-security", b"traceparent", b"tracestate", b"vary", b"via", b"x-api-key",
+    b"x-content-type-options", b"x-envoy-upstream-service-time", b"x-goog-api-key", b"x-ratelimit-limit-requests",
+    b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens",
+    b"x-ratelimit-reset-requests", b"x-ratelimit-reset-tokens", b"x-request-id", b"x-should-retry",
+)
 cdef enum:
     SLOTS = 512  # a power of two, and several times the names: a search ends soon
 cdef PyObject* KNOWN[SLOTS]
+cdef bint IS_PLAIN[SLOTS]
 
 cdef tuple FAULTS = (
     (HTTP_SHORT, "the header section is incomplete"),
@@ -64,37 +67,56 @@ cdef bint same_text(const char* lower, const char* text, Py_ssize_t size) noexce
     return True
 
 
-cdef void learn(bytes name) noexcept:
+cdef void learn(bytes name, bint plain) noexcept:
     cdef unsigned int slot = slot_of(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
     while KNOWN[slot] is not NULL:
         slot = (slot + 1) & (SLOTS - 1)
-    KNOWN[slot] = <PyObject*>name  # USUAL keeps it alive
+    KNOWN[slot] = <PyObject*>name  # its tuple keeps it alive
+    IS_PLAIN[slot] = plain
 
 
-cdef int learn_usual() except -1:
+cdef int learn_all() except -1:
+    for name in PLAIN:
+        learn(name, True)
     for name in USUAL:
-        learn(name)
+        learn(name, False)
     return 0
 
 
-learn_usual()
+learn_all()
 
 
-cdef bytes field_name(const char* name, Py_ssize_t size):
+cdef int find_name(const char* name, Py_ssize_t size) noexcept:
     cdef unsigned int slot = slot_of(name, size)
     cdef bytes found
-    cdef char* target
-    cdef Py_ssize_t i
     while KNOWN[slot] is not NULL:
         found = <bytes>KNOWN[slot]
         if PyBytes_GET_SIZE(found) == size and same_text(PyBytes_AS_STRING(found), name, size):
-            return found
+            return <int>slot
         slot = (slot + 1) & (SLOTS - 1)
-    found = PyBytes_FromStringAndSize(NULL, size)
-    target = PyBytes_AS_STRING(found)
+    return -1
+
+
+cdef bytes known_name(int slot):
+    return <bytes>KNOWN[slot]
+
+
+cdef bint is_plain(int slot) noexcept:
+    return IS_PLAIN[slot]
+
+
+cdef bytes field_name(const char* name, Py_ssize_t size):
+    cdef int slot = find_name(name, size)
+    cdef bytes made
+    cdef char* target
+    cdef Py_ssize_t i
+    if slot >= 0:
+        return <bytes>KNOWN[slot]
+    made = PyBytes_FromStringAndSize(NULL, size)
+    target = PyBytes_AS_STRING(made)
     for i in range(size):
         target[i] = name[i] + 32 if c"A" <= name[i] <= c"Z" else name[i]
-    return found
+    return made
 
 
 cdef str line_fault(int line):

@@ -103,7 +103,7 @@ cdef class Forward(ResponseHandler):
 
     cdef int begin(self, dict params) except -1:
         cdef ClientSide side = ClientSide.__new__(ClientSide)
-        cdef ClientHeaders asked = read_client_headers(self.exchange.headers)
+        cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
         self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
         self.exchange.call_id = self.call_id.decode()
         side.forward = self

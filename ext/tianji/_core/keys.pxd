@@ -7,6 +7,7 @@ cdef class KeyRing:
     cdef bytes secret         # the key of that digest
     cdef object gate
     cdef bytes key_header     # one more header that may hold a key, or None
+    cdef bint hidden          # that one is among those which an exchange does not note
 
     cdef object recognize(self, bytes value)
 

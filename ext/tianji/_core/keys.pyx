@@ -7,6 +7,7 @@ from os import urandom
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from tianji._core.exchange cimport Exchange
+from tianji._core.fields cimport PLAIN
 
 cdef extern from "siphash.h":
     void siphash128(const unsigned char* key, const void* text, size_t size, unsigned char* digest) noexcept nogil
@@ -50,6 +51,7 @@ cdef class KeyRing:
         self.secret = urandom(16)
         self.gate = gate
         self.key_header = None if key_header is None else key_header.lower().encode()
+        self.hidden = self.key_header in PLAIN
 
     def adopt(self, KeyRing other not None):
         """Know from now on what `other` knows; for a reload, since an edge keeps the ring it was given."""
@@ -57,13 +59,16 @@ cdef class KeyRing:
         self.seen = {}
         self.gate = other.gate
         self.key_header = other.key_header
+        self.hidden = other.hidden
 
     def __call__(self, Exchange exchange not None, object match):
         """Return the caller's identity. Raises what the gate raises."""
         cdef tuple pair
         cdef bytes name
         cdef bytes value = None
-        for pair in exchange.headers:
+        if self.hidden:
+            return self.gate(exchange, match)
+        for pair in exchange.noted:
             name = pair[0]
             if name in KEY_HEADERS or name == self.key_header:
                 if value is not None or name != b"authorization":

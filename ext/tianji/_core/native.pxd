@@ -22,6 +22,7 @@ cdef class Line:
 cdef class NativeExchange(EdgeExchange):
     cdef Line line
     cdef Reply reply
+    cdef bytes lines           # all header lines as they came
     cdef object websocket      # (transport, head, listener, headers) -> future of the end; see tianji.edge.websocket
     cdef bytes head            # of a streamed answer, until its first piece goes out
     cdef bint streamed         # the answer goes out in pieces,

@@ -7,7 +7,7 @@ from libc.string cimport memchr
 from tianji._core.clock cimport monotonic
 from tianji._core.edge cimport Edge, EdgeExchange
 from tianji._core.reply cimport Reply, framed
-from tianji._core.request cimport RequestReader
+from tianji._core.request cimport RequestReader, all_fields
 
 from urllib.parse import unquote
 
@@ -59,7 +59,7 @@ cdef class NativeExchange(EdgeExchange):
         # Its head is at fault: there is nothing to say of it but that.
         self.method = self.path = ""
         self.query = b""
-        self.headers = []
+        self.fields = self.noted = []
         return 0
 
     cdef int begin(self) except -1:
@@ -69,7 +69,8 @@ cdef class NativeExchange(EdgeExchange):
         self.method = reader.method
         self.path = unquote(raw) if encoded else raw.decode("ascii")
         self.query = reader.query
-        self.headers = reader.headers
+        self.lines = reader.lines
+        self.noted = reader.noted
         self.body = b""
         self.browser = reader.browser
         try:
@@ -79,6 +80,9 @@ cdef class NativeExchange(EdgeExchange):
         except Exception as error:  # boundary: every failure becomes an answer
             self.fail(error)
         return 0
+
+    cdef list read_fields(self):
+        return all_fields(self.lines)
 
     cdef int collect(self) except -1:
         return self.line.want_body()

@@ -9,12 +9,16 @@ cdef enum Framing:
     CHUNKED
 
 
+cdef list all_fields(bytes lines)  # list[tuple[bytes, bytes]], names in lower case, in order
+
+
 cdef class RequestReader:
     # what read_head() found; the reader's owner takes it over
     cdef str method
     cdef bytes path            # as sent, without query; "*" for OPTIONS *
     cdef bytes query           # without "?"
-    cdef list headers          # list[tuple[bytes, bytes]], names in lower case, in order
+    cdef bytes lines           # all header lines as they came
+    cdef list noted            # see Exchange
     cdef bytes origin          # the header of that name, or None
     cdef Framing framing
     cdef long long length      # of a SIZED body

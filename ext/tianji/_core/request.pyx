@@ -5,13 +5,13 @@ A front door has to be strict: whatever another server on the way could read dif
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcmp
 
 from tianji._core.fields cimport (
-    CHUNKS_DATA, CHUNKS_END, CHUNKS_FAULT, HTTP_FIELD, HTTP_LAST, HTTP_TARGET, HTTP_TOKEN, field_name, has_token,
-    http_chunks_next, http_chunks_start, http_field, http_head_end, http_next_field, http_span, length_of, line_fault,
-    same_text,
+    CHUNKS_DATA, CHUNKS_END, CHUNKS_FAULT, HTTP_FIELD, HTTP_LAST, HTTP_TARGET, HTTP_TOKEN, field_name, find_name,
+    has_token, http_chunks_next, http_chunks_start, http_field, http_head_end, http_next_field, http_span, is_plain,
+    known_name, length_of, line_fault, same_text,
 )
 
 from tianji.errors import (
@@ -30,6 +30,18 @@ cdef dict METHODS = {
 
 cdef object malformed(str problem):
     return InvalidRequest(f"the request is malformed: {problem}")
+
+
+cdef list all_fields(bytes lines):
+    # The fields of a section that read_fields() found sound.
+    cdef const char* at = PyBytes_AS_STRING(lines)
+    cdef const char* end = at + PyBytes_GET_SIZE(lines)
+    cdef http_field field
+    cdef list fields = []
+    while http_next_field(&at, end, &field) == HTTP_FIELD:
+        fields.append((
+            field_name(field.name, field.name_size), PyBytes_FromStringAndSize(field.value, field.value_size)))
+    return fields
 
 
 cdef bint is_host(const char* at, const char* end) noexcept:
@@ -80,7 +92,8 @@ cdef class RequestReader:
         # Expect another request.
         self.method = None
         self.path = self.query = self.origin = None
-        self.headers = None
+        self.noted = None
+        self.lines = None
         self.host = self.authority = None
         self.framing = NO_BODY
         self.length = 0
@@ -171,28 +184,39 @@ cdef class RequestReader:
         return 0
 
     cdef int read_fields(self, const char* at, const char* end) except -1:
+        # No objects are made of fields that nobody looks at again: all_fields() can still make them.
         cdef http_field field
         cdef bytes name
-        cdef list headers = []
+        cdef list noted = []
         cdef const char* start = at
         cdef int line
+        cdef int slot
+        cdef int count = 0
         while True:
             line = http_next_field(&at, end, &field)
             if line != HTTP_FIELD:
                 break
-            name = field_name(field.name, field.name_size)
-            self.note_field(name, field.value, field.value_size)
-            headers.append((name, PyBytes_FromStringAndSize(field.value, field.value_size)))
+            count += 1
+            slot = find_name(field.name, field.name_size)
+            if slot >= 0:
+                name = known_name(slot)
+                if is_plain(slot):
+                    self.note_field(name, field.value, field.value_size)
+                    continue
+            else:
+                name = field_name(field.name, field.name_size)
+            noted.append((name, PyBytes_FromStringAndSize(field.value, field.value_size)))
         if line != HTTP_LAST:
             raise malformed(line_fault(line))
-        if at - start > self.max_head or len(headers) > MAX_FIELDS:
+        if at - start > self.max_head or count > MAX_FIELDS:
             raise HeadersTooLarge(
                 f"the headers are over {self.max_head} bytes or {MAX_FIELDS} lines; send fewer or shorter ones")
-        self.headers = headers
+        self.noted = noted
+        self.lines = start[:at - start]
         return 0
 
     cdef int note_field(self, bytes name, const char* value, Py_ssize_t size) except -1:
-        # what frames the message, and what an edge asks for; by length first, since most are none of these
+        # what frames the message, and what an edge asks for: all of them plain; by length first, since most are neither
         cdef Py_ssize_t length = len(name)
         if length == 4:
             if name == b"host":

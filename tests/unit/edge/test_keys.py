@@ -97,3 +97,9 @@ async def test_a_key_that_was_seen_is_forgotten_with_its_ring(exchange_of) -> No
     known.adopt(KeyRing({}, gate))
     with pytest.raises(JudgedError):
         known(exchange, match(any_key=True))
+
+
+async def test_a_key_in_a_header_that_is_not_noted_is_the_gates_business(exchange_of) -> None:
+    exchange = exchange_of([(b"authorization", b"Bearer " + KEY), (b"user-agent", KEY)])
+    with pytest.raises(JudgedError):
+        ask(exchange, key_header="User-Agent")

@@ -411,6 +411,19 @@ async def test_browsers_get_the_headers_they_heed(bench):
     assert [status for status, _ in client.answers()] == [200, 200]
 
 
+async def test_a_handler_sees_every_header_in_order(bench):
+    client = bench.client()
+    client.send(b"GET /wait HTTP/1.1\r\nHOST: t\r\nX-Odd: 1\r\nUser-Agent:  me \r\nx-odd: 2\r\nEmpty:\r\n\r\n")
+    assert bench.seen[0].headers == [
+        (b"host", b"t"),
+        (b"x-odd", b"1"),
+        (b"user-agent", b"me"),
+        (b"x-odd", b"2"),
+        (b"empty", b""),
+    ]
+    assert bench.seen[0].header(b"user-agent") == b"me"
+
+
 SLOW = Limits(head_timeout=0.0, idle_timeout=0.0, body_timeout=0.0)
 
 
