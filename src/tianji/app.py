@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import secrets
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tianji import lazy
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
@@ -30,13 +30,12 @@ from tianji.errors import ConfigurationError
 from tianji.gateway import canned
 from tianji.gateway.failures import Failures
 from tianji.gateway.operations import endpoints
-from tianji.gateway.probes import probe
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
-from tianji.management.openapi import Documentation
 
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
@@ -106,7 +105,7 @@ class Gateway:
             failures=Failures(),
             steering=read_steering,
             canned=canned,
-            call_prefix=secrets.token_hex(8).encode(),
+            call_prefix=os.urandom(8).hex().encode(),
         )
         self.edge_settings = edge_settings(self.snapshot, environ)
         self.route_table = RouteTable(self._routes())
@@ -185,6 +184,7 @@ class Gateway:
             yield series, value / 1e6 if series.partition("{")[0].endswith("_seconds_sum") else value
 
     async def _probe(self, _caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
+        probe = lazy.load("tianji.gateway.probes").probe
         return [
             Probe(
                 model=f"{deployment.provider}/{deployment.model}",

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import secrets
 
 
 class CallIds:
@@ -17,5 +16,5 @@ class CallIds:
         """Return the next id, 32 characters of lower-case hex; a forked child gets a prefix of its own."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._prefix = secrets.token_hex(8)
+            self._prefix = os.urandom(8).hex()
         return f"{self._prefix}{self._next():016x}"

@@ -9,6 +9,27 @@ from pathlib import Path
 SRC = Path(__file__).parents[2] / "src"
 MODULES = 120  # what `tianji.cli` may bring along, click and the standard library included; it was 68 when this was set
 
+# what only some requests, some configurations or the command line need; each costs every worker memory
+RARE = {
+    "dataclasses",
+    "difflib",
+    "email",
+    "html",
+    "http.client",
+    "importlib.resources",
+    "logging.config",
+    "multiprocessing",
+    "random",
+    "tempfile",
+    "tianji.cli",
+    "tianji.config.report",
+    "tianji.egress.client",
+    "tianji.egress.pool",
+    "tianji.gateway.probes",
+    "tianji.management.openapi",
+    "urllib.request",
+}
+
 
 def imported(statement: str) -> set[str]:
     """Run `statement` in an interpreter of its own; the modules that were not there before."""
@@ -47,8 +68,13 @@ def test_judging_a_configuration_loads_no_server() -> None:
     assert packages(modules).isdisjoint({"granian", "httpx", "openai"})
 
 
-def test_a_gateway_loads_httpx_only_for_what_the_pool_does_not_do() -> None:
-    assert packages(imported("import tianji.app")).isdisjoint({"granian", "httpx", "openai", "click"})
+def test_a_worker_loads_only_what_requests_need() -> None:
+    file = SRC.parent / "examples" / "production.yaml"
+    start = f"app.rehearse(app.read(Path({str(file)!r}), os.environ))"
+    modules = imported(f"import os, tianji.edge.asgi; from pathlib import Path; from tianji import app; {start}")
+    assert modules >= {"tianji.gateway.snapshot", "tianji.egress.connector", "yaml"}
+    assert modules.isdisjoint(RARE)
+    assert packages(modules).isdisjoint({"granian", "httpx", "openai", "click", "rich", "redis", "tiktoken", "picows"})
 
 
 def test_the_native_edge_does_without_granian() -> None:

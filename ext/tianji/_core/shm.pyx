@@ -7,7 +7,7 @@ Names are Prometheus series, such as `tianji_requests_total{model="gpt-4o",statu
 from hashlib import blake2b
 from math import isfinite
 from mmap import mmap
-from secrets import token_bytes
+from os import urandom
 
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef object hashed = blake2b
 cdef object is_finite = isfinite
 cdef object new_mapping = mmap
-cdef object random_bytes = token_bytes
+cdef object random_bytes = urandom
 
 cdef enum:
     MAX_CAPACITY = 1 << 24

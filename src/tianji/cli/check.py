@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from tianji.cli.configuration import UNUSABLE
-from tianji.cli.lazy import load
 from tianji.errors import ConfigurationError
+from tianji.lazy import load
 
 
 @click.command("check")

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import click
 
-from tianji.cli.lazy import load
 from tianji.errors import ConfigurationError
+from tianji.lazy import load
 
 UNUSABLE = 2  # exit code: the configuration has problems
 REFUSED = 3  # exit code: the master key is missing, weak or published

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from tianji import __version__
-from tianji.cli.lazy import load
+from tianji.lazy import load
 
 # name: module that holds `command`, what it does
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

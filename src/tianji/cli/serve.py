@@ -16,8 +16,8 @@ import msgspec
 from tianji.cli import logs, quickstart, single_model
 from tianji.cli.configuration import leave, load_or_leave, require_master_key
 from tianji.cli.flags import serve_options
-from tianji.cli.lazy import load
 from tianji.errors import ConfigurationError
+from tianji.lazy import load
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a gateway in a container serves its network
 HERE = "127.0.0.1"

@@ -4,12 +4,12 @@ import functools
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from tianji.alike import alike
 from tianji.config.misplaced import belongs
 from tianji.config.problems import Findings, Place
 from tianji.config.schema.base import Flag, Section
@@ -68,7 +68,7 @@ def _fields(schema: type[Section]) -> Mapping[str, msgspec.structs.FieldInfo]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a remedy: the known name most like `name`, or that it can go."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    close = alike(name, known, most=1)
     return f"did you mean `{close[0]}`?" if close else "remove it"
 
 

@@ -5,9 +5,10 @@ part. Empty parts, dot segments and text that is not UTF-8 match nothing. One tr
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
@@ -17,8 +18,7 @@ _Row = TypeVar("_Row")
 Handler = Callable[[Exchange, "Match"], Awaitable[None] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One row. `path` may hold `{name}` (one part) and at most one `{name:path}` (one part or more)."""
 
     methods: tuple[str, ...]
@@ -31,7 +31,7 @@ class Route:
     always: bool = False  # answered even while the process drains
     request_schema: Mapping[str, object] | None = None  # JSON Schema of the body
     response_schema: Mapping[str, object] | None = None
-    query: Mapping[str, str] = field(default_factory=dict)  # parameter: what it means
+    query: Mapping[str, str] = {}  # parameter: what it means
 
 
 class Match:

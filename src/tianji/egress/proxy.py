@@ -6,15 +6,17 @@ same HTTP/1.1 as without.
 
 import asyncio
 import base64
+import os
 import socket
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from tianji._core.origin import Origin
 from tianji.errors import ConfigurationError, UpstreamConnectFailed
+from tianji.lazy import load
 
+READER: Final = "urllib.request"  # it knows the variables, and brings all of `http` and `email`
 LONGEST_ANSWER: Final = 16 * 1024  # bytes of a proxy's answer to CONNECT
 
 
@@ -36,12 +38,13 @@ class Proxies:
     @classmethod
     def of_environment(cls) -> "Proxies":
         """Read the process's environment. Raises ConfigurationError for a proxy that is no http:// address."""
-        return cls(getproxies_environment())
+        named = any(name.lower().endswith("_proxy") for name in os.environ)
+        return cls(load(READER).getproxies_environment() if named else {})
 
     def of(self, origin: Origin) -> Proxy | None:
         """Return the proxy for `origin`, None when it is reached directly."""
         proxy = self._proxies.get("https" if origin.ssl_context is not None else "http", self._proxies.get("all"))
-        if proxy is None or proxy_bypass_environment(f"{origin.host}:{origin.port}", self._found):
+        if proxy is None or load(READER).proxy_bypass_environment(f"{origin.host}:{origin.port}", self._found):
             return None
         return proxy
 

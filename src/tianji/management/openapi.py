@@ -1,22 +1,18 @@
-"""The route table told to people and programs: /openapi.json, /docs, /routes.
+"""The route table told to people and programs.
 
 Source: https://spec.openapis.org/oas/v3.1.0
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from tianji import __version__
-from tianji._core.exchange import Exchange
-from tianji.auth.access import Access, Tenant
-from tianji.edge.answers import respond_json
-from tianji.edge.routes import Match, Route, RouteTable
+from tianji.auth.access import Access
+from tianji.edge.routes import Route, RouteTable
 
-_TAGS: Final = ("documentation",)
+PAGE: Final = Path(__file__).with_name("docs.html").read_bytes()
 _PARAMETER: Final = re.compile(r"\{(\w+)(:path)?\}")
-_PAGE: Final = Path(__file__).with_name("docs.html").read_bytes()
 _ERROR: Final = {
     "type": "object",
     "properties": {
@@ -49,6 +45,14 @@ def document(table: RouteTable) -> dict[str, Any]:
             "schemas": {"Error": _ERROR},
         },
     }
+
+
+def listed(table: RouteTable) -> list[dict[str, Any]]:
+    """List every route, in the order of the table."""
+    return [
+        {"path": route.path, "methods": list(route.methods), "access": route.access.value, "name": route.summary}
+        for route in table.routes
+    ]
 
 
 def _operation(route: Route, method: str) -> dict[str, Any]:
@@ -85,35 +89,3 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
 
 def _operation_id(method: str, path: str) -> str:
     return method.lower() + "_" + (re.sub(r"\W+", "_", _PARAMETER.sub(r"\1", path)).strip("_") or "root")
-
-
-class Documentation:
-    """The routes. `table` gives the table in force."""
-
-    def __init__(self, table: Callable[[], RouteTable]) -> None:
-        self._table = table
-
-    def routes(self) -> list[Route]:
-        """Return the rows of the route table."""
-        rows = (
-            ("/openapi.json", self._openapi, "Describe every route for programs."),
-            ("/docs", _page, "Describe every route for people."),
-            ("/routes", self._list, "List every route."),
-        )
-        return [
-            Route(("GET",), path, handler, Access.OPEN, Tenant.NONE, summary, _TAGS) for path, handler, summary in rows
-        ]
-
-    def _openapi(self, exchange: Exchange, _match: Match) -> None:
-        respond_json(exchange, document(self._table()))
-
-    def _list(self, exchange: Exchange, _match: Match) -> None:
-        rows = [
-            {"path": route.path, "methods": list(route.methods), "access": route.access.value, "name": route.summary}
-            for route in self._table().routes
-        ]
-        respond_json(exchange, {"routes": rows})
-
-
-def _page(exchange: Exchange, _match: Match) -> None:
-    exchange.respond(200, [(b"content-type", b"text/html; charset=utf-8")], _PAGE)

@@ -1,6 +1,5 @@
 """Errors in OpenAI's shape: encoding the gateway's own, reading those of upstreams, mapping statuses."""
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 
@@ -8,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji.errors import TianjiError, UpstreamRefused
+from tianji.lazy import load
 from tianji.protocol.scrub import scrub
 
 _READ_AT_MOST = 64 * 1024  # bytes of an error body that are looked at
@@ -253,7 +253,7 @@ def _from_list(items: list[object]) -> Reported:
 def _from_html(text: str) -> str:
     title = _TITLE.search(text)
     plain = title[1] if title else _TAG.sub(" ", _UNSEEN.sub(" ", text))
-    return " ".join(html.unescape(plain).split())
+    return " ".join(load("html").unescape(plain).split())
 
 
 def _first(*values: object) -> str | None:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 
+from tianji.alike import alike
 from tianji.errors import ConfigurationError
 from tianji.providers import azure, mock, openai, table
 from tianji.providers.address import same_place
@@ -90,11 +90,6 @@ def infer(model: str) -> str | None:
     return next((provider for pattern, provider in _FAMILIES if pattern.match(model)), None)
 
 
-def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Return at most three of `names` that look like `name`, best first."""
-    return get_close_matches(name[:200], list(names), n=3, cutoff=0.6)
-
-
 @cache
 def _addresses() -> Mapping[str, str]:
     """Known https addresses, longest path first, to their provider; the first row of an address has it."""
@@ -110,5 +105,5 @@ def _by_address(api_base: str) -> str | None:
 
 
 def _meant(name: str, names: Iterable[str]) -> str:
-    close = nearest(name, names)
+    close = alike(name, names)
     return f" (did you mean {', '.join(close)}?)" if close else ""

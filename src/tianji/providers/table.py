@@ -6,7 +6,7 @@ an address and a key, `unserved.yaml` the names of providers whose own wire form
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -93,4 +93,4 @@ def unserved() -> Mapping[str, str]:
 
 
 def _read(file: str) -> bytes:
-    return files("tianji.providers").joinpath(file).read_bytes()
+    return Path(__file__).with_name(file).read_bytes()

@@ -1,11 +1,11 @@
 """From the model a client names to the model group that serves it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Literal
 
 from msgspec import Struct
 
+from tianji.alike import alike
 from tianji.errors import UnknownModel
 from tianji.routing.patterns import Patterns, substitute
 
@@ -95,7 +95,7 @@ class Resolver:
     def nearest(self, name: str, visible: Callable[[str], bool] | None = None) -> list[str]:
         """Return at most three listed names that look like `name`, of those the caller may see; case is no matter."""
         names = {known.lower(): known for known in self.listed(_nothing) if visible is None or visible(known)}
-        return [names[found] for found in get_close_matches(name[:200].lower(), names, n=3, cutoff=0.5)]
+        return [names[found] for found in alike(name.lower(), names, likeness=0.5)]
 
     def unknown(self, name: str, visible: Callable[[str], bool] | None = None) -> UnknownModel:
         """Make the error for a name that nothing serves; it offers the nearest names the caller may see."""

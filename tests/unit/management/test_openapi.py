@@ -3,9 +3,10 @@ import re
 from types import SimpleNamespace
 
 from tianji.edge.routes import RouteTable
+from tianji.management.documentation import Documentation
 from tianji.management.health import Health
 from tianji.management.models import Models
-from tianji.management.openapi import Documentation, document
+from tianji.management.openapi import document
 
 
 def table():
