@@ -21,6 +21,7 @@ from bench.macro.process import NotRunning
 from bench.macro.report import crowd_table, main_table, promise_table
 from bench.macro.run import Runner
 from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found, recipe, recipes
+from bench.memory.command import memory
 
 RESULTS = Path(__file__).parent / "results"
 PLOTTED = ("rate_core", "cpu", "cpu_400k", "cpu_chunk", "load_p99")
@@ -149,6 +150,8 @@ def write(run: dict[str, Any], output: Path) -> None:
     path.with_suffix(".svg").write_text(svg(panels, f"{run['at']}{noisy}"))
     click.echo(f"\nwritten: {path} and {path.with_suffix('.svg').name}")
 
+
+main.add_command(memory)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,221 @@
+"""`python -m bench memory`: a table of MiB, and the same as JSON in bench/results/."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+import msgspec
+import uvloop
+
+from bench.macro import client, measure
+from bench.macro.process import NotRunning, Process, free_port, start_mock
+from bench.macro.report import aligned
+from bench.macro.targets import KEY, ROOT
+from bench.memory import load
+from bench.memory.readings import Reading, forget_peak, peak, read, slope
+
+RESULTS = Path(__file__).parent.parent / "results"
+EDGES = ("granian",)
+HOST = "127.0.0.1"
+TOKENS = 64  # of the mock's answers
+HOLD_MS = 10_000  # the mock's pause before it answers what is to be held: all must have come by then
+QUIET = 3.0  # seconds without load before a reading
+MODELS = {  # public name: the mock's
+    "demo": "demo",
+    "mock-token-rate-100": "mock-token-rate-100",
+    "held": f"mock-first-byte-{HOLD_MS}",
+    "failing": "mock-status-400",
+    "breaking": "mock-cut-at-2000",
+}
+
+
+@dataclass
+class Result:
+    """What was measured of one edge. MiB; `tree` is parent and worker together."""
+
+    edge: str
+    parent: Reading = field(default_factory=Reading)
+    worker: Reading = field(default_factory=Reading)
+    held: Reading = field(default_factory=Reading)  # of the worker, when the upstream has every request
+    peak: float = 0.0  # of the worker's RSS while they came and were answered
+    after_held: Reading = field(default_factory=Reading)
+    marks: list[tuple[int, Reading]] = field(default_factory=list)  # requests of the mix so far, the worker
+    after: Reading = field(default_factory=Reading)
+    per_request: float = 0.0  # bytes that the RSS grew a request, from the first mark to the last
+    problems: list[str] = field(default_factory=list)
+
+
+class Gateway:
+    """A gateway with one worker; close it."""
+
+    def __init__(self, edge: str, folder: Path, upstream: str, cores: set[int]) -> None:
+        folder.mkdir()
+        file = folder / "config.yaml"
+        file.write_bytes(configuration(upstream))
+        self.port = free_port()
+        command = (sys.executable, "-m", "tianji", "serve", "--config", str(file), "--host", HOST)
+        command += ("--port", str(self.port), "--workers", "1", "--edge", edge)
+        self._process = Process(command, cores, folder / "log", {"TIANJI_DATA_DIR": str(folder / "data")})
+        try:
+            self._await_ready()
+        except BaseException:
+            self.close()
+            raise
+        self.parent, *self.workers = self._process.pids()
+
+    def _await_ready(self) -> None:
+        request = f"GET /health/readiness HTTP/1.1\r\nhost: {HOST}:{self.port}\r\n\r\n".encode()
+        for _ in range(300):
+            self._process.check()
+            try:
+                if uvloop.run(client.probe(HOST, self.port, request))[0] == 200:
+                    return
+            except (OSError, TimeoutError, client.Broken):
+                pass  # not yet
+            time.sleep(0.1)
+        raise NotRunning("the gateway was not ready in 30 s")
+
+    def worker(self) -> Reading:
+        """What all processes but the parent hold."""
+        return sum((read(pid) for pid in self.workers), Reading())
+
+    def close(self) -> None:
+        self._process.close()
+
+
+def configuration(upstream: str) -> bytes:
+    """The gateway's file; JSON is YAML."""
+    models = [
+        {
+            "model_name": name,
+            "litellm_params": {"model": f"openai/{to}", "api_base": f"http://{upstream}/v1", "api_key": "sk-upstream"},
+        }
+        for name, to in MODELS.items()
+    ]
+    settings = {"callbacks": ["prometheus"]}
+    return msgspec.json.encode(
+        {"model_list": models, "litellm_settings": settings, "general_settings": {"master_key": KEY}}
+    )
+
+
+def measure_edge(edge: str, folder: Path, mock: tuple[Process, str], cores: set[int], sizes: tuple[int, int]) -> Result:
+    """Start one gateway and put it through everything. `sizes`: requests held at once, requests of the mix."""
+    result = Result(edge)
+    gateway = Gateway(edge, folder / edge, mock[1], cores)
+    try:
+        time.sleep(QUIET)
+        result.parent, result.worker = read(gateway.parent), gateway.worker()
+        click.echo(f"{edge}: idle {result.parent.rss + result.worker.rss:.1f} MiB", err=True)
+        _hold(result, gateway, mock[1], sizes[0])
+        click.echo(f"{edge}: {sizes[0]} held, peak {result.peak:.1f} MiB", err=True)
+        _mix(result, gateway, sizes[1])
+    finally:
+        gateway.close()
+    return result
+
+
+def _hold(result: Result, gateway: Gateway, upstream: str, count: int) -> None:
+    host, _, port = upstream.rpartition(":")
+    ask = load.Ask("held", load.wire("held", load.LARGE, f"{HOST}:{gateway.port}", KEY))
+
+    async def run() -> load.Tally:
+        await client.probe(host, int(port), f"DELETE /mock/requests HTTP/1.1\r\nhost: {upstream}\r\n\r\n".encode())
+        target = f"/mock/wait?requests={count}&timeout_ms={HOLD_MS}"
+        there = client.probe(host, int(port), f"GET {target} HTTP/1.1\r\nhost: {upstream}\r\n\r\n".encode(), 60.0)
+
+        def note() -> None:
+            result.held = gateway.worker()
+
+        return await load.held(HOST, gateway.port, ask, count, there, note)
+
+    for pid in gateway.workers:
+        forget_peak(pid)
+    _judge(result, uvloop.run(run()))
+    result.peak = sum(peak(pid) for pid in gateway.workers)
+    time.sleep(QUIET)
+    result.after_held = gateway.worker()
+
+
+def _mix(result: Result, gateway: Gateway, count: int) -> None:
+    asks = load.mix(f"{HOST}:{gateway.port}", KEY)
+    quarter = count // 4
+    for number in range(1, 5):
+        began = time.monotonic()
+        _judge(result, uvloop.run(load.mixed(HOST, gateway.port, asks, quarter)))
+        result.marks.append((number * quarter, gateway.worker()))
+        spent = time.monotonic() - began
+        click.echo(f"{result.edge}: {number * quarter} mixed in {spent:.0f} s", err=True)
+    result.per_request = slope([(float(at), reading.rss * 2**20) for at, reading in result.marks])
+    time.sleep(QUIET)
+    result.after = gateway.worker()
+
+
+def _judge(result: Result, tally: load.Tally) -> None:
+    if tally.failures:
+        result.problems.append(f"{tally.failures} of {tally.answered} failed: {tally.first_failure}")
+
+
+def table(results: list[Result]) -> list[str]:
+    """A line a figure, RSS / PSS / USS where the three differ."""
+
+    def three(reading: Reading) -> str:
+        return f"{reading.rss:.1f} / {reading.pss:.1f} / {reading.uss:.1f}"
+
+    lines: list[tuple[str, ...]] = [("MiB: RSS / PSS / USS", *(result.edge for result in results))]
+    lines.append(("idle, parent", *(three(result.parent) for result in results)))
+    lines.append(("idle, worker", *(three(result.worker) for result in results)))
+    lines.append(("idle, both", *(three(result.parent + result.worker) for result in results)))
+    lines.append(("large requests held", *(three(result.held) for result in results)))
+    lines.append(("their peak, RSS", *(f"{result.peak:.1f}" for result in results)))
+    lines.append(("after them", *(three(result.after_held) for result in results)))
+    for number, (at, _) in enumerate(results[0].marks):
+        lines.append((f"after {at:,} mixed", *(three(result.marks[number][1]) for result in results)))
+    lines.append(("after the load", *(three(result.after) for result in results)))
+    lines.append(("growth, bytes a request", *(f"{result.per_request:.1f}" for result in results)))
+    return aligned(lines)
+
+
+@click.command("memory")
+@click.option("--edge", "edges", multiple=True, type=click.Choice(EDGES), help="Repeatable.  [default: all]")
+@click.option("--held", default=1500, show_default=True, type=click.IntRange(1), help="150 KB requests at once.")
+@click.option("--requests", default=200_000, show_default=True, type=click.IntRange(4), help="Of the mix.")
+@click.option("--output", type=click.Path(path_type=Path), default=RESULTS, help="Folder for the JSON.")
+def memory(edges: tuple[str, ...], held: int, requests: int, output: Path) -> None:
+    """Measure the memory of one worker: idle, under many large requests at once, over many mixed ones."""
+    cores = sorted(os.sched_getaffinity(0))
+    loader = set(cores[1:]) or {cores[0]}
+    os.sched_setaffinity(0, loader)
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        try:
+            mock = start_mock(loader, folder, TOKENS)
+            try:
+                results = [measure_edge(edge, folder, mock, {cores[0]}, (held, requests)) for edge in edges or EDGES]
+            finally:
+                mock[0].close()
+        except NotRunning as error:
+            raise click.ClickException(str(error)) from error
+    for line in table(results):
+        click.echo(line)
+    for result in results:
+        for problem in result.problems:
+            click.echo(f"{result.edge}: {problem}")
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    data = {
+        "at": stamp,
+        "commit": commit.stdout.strip() or None,
+        "machine": measure.describe(),
+        "held": held,
+        "requests": requests,
+        "edges": [asdict(result) for result in results],
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"memory-{stamp}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=1))
+    click.echo(f"\nwritten: {path}")
