@@ -62,11 +62,15 @@ def test_every_control_character_and_plane_survives(gateway: Gateway, mock: Mock
         assert mock.last()["body"].encode() == body
 
 
-def test_a_large_body_survives(gateway: Gateway, mock: Mock) -> None:
+@pytest.mark.parametrize("bytes_a_second", [None, 10_000_000])
+def test_a_large_body_survives(gateway: Gateway, mock: Mock, bytes_a_second: int | None) -> None:
     words = " ".join(f"word{i}" for i in range(60_000))
-    body = json.dumps({"model": "gpt-test", "messages": [{"role": "user", "content": words}]}).encode()
+    messages = [{"role": "user", "content": words}]
+    body = json.dumps({"tools": [{"x": words[::-1]}], "model": "renamed", "messages": messages, "seed": 1}).encode()
+    if bytes_a_second is not None:
+        mock.control({"slow_read": bytes_a_second}, times=1)
     assert gateway.chat(body).status_code == 200
-    assert mock.last()["body"].encode() == body
+    assert mock.last()["body"].encode() == body.replace(b'"renamed"', b'"upstream-name"')
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/completions", "/v1/moderations"])

@@ -297,6 +297,7 @@ def test_edits_do_to_the_bytes_what_they_do_to_a_dictionary(
             model = rename(model, old, new)
             splice.rename(old.encode(), new.encode())
     after = splice.build()
+    assert after == b"".join(splice.parts())
     spans = scan(after)
     assert is_json_object(after)
     assert {name.decode(): spans.get(name) for name in spans.names()} == model
@@ -340,11 +341,28 @@ def test_no_edit_gives_the_same_object() -> None:
     text = b'{"a":1}'
     splice = Splice(scan(text))
     assert splice.build() is text
+    assert splice.parts()[0] is text
     splice.default(b"a", b"2")
     splice.remove(b"b")
     splice.rename(b"b", b"c")
     splice.rename(b"a", b"a")
     assert splice.build() is text
+
+
+def test_long_runs_are_views_of_the_text() -> None:
+    text = b'{"model":"a","messages":"%b","old":{"k":"%b"},"z":1}' % (b"x" * 50_000, b"y" * 50_000)
+    splice = Splice(scan(text))
+    splice.set(b"model", b'"b"')
+    splice.set(b"z", b"2")
+    splice.set(b"new", b"3")
+    parts = splice.parts()
+    assert b"".join(parts) == splice.build() == text.replace(b'"a"', b'"b"').replace(b"1}", b'2,"new":3}')
+    assert sum(len(piece) for piece in parts if isinstance(piece, memoryview) and piece.obj is text) > 100_000
+    assert sum(len(piece) for piece in parts if isinstance(piece, bytes)) < 100
+    splice.rename(b"messages", b"other")
+    assert b"".join(splice.parts()) == splice.build()
+    splice.remove(b"old")
+    assert b"".join(splice.parts()) == splice.build()
 
 
 def test_splice_refuses_what_would_break_the_text() -> None:
