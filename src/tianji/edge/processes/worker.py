@@ -10,10 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from tianji._core import heap
 from tianji._core.edge import Edge
 from tianji.edge.application import Application, Factory
 from tianji.edge.control import Control
 from tianji.edge.processes.drain import LEAVE_IDLE
+from tianji.edge.processes.slack import Slack
 from tianji.errors import TianjiError
 
 GC_THRESHOLDS = (50_000, 20, 20)
@@ -35,7 +37,8 @@ class Worker(ABC, Generic[E]):
 
     def __init__(self, build: Build[E], factory: Factory, loop: asyncio.AbstractEventLoop, control: Control) -> None:
         """Make the application and put it behind an edge: `build` says which."""
-        self._generation = control.generation  # first: a reload that is asked for meanwhile is not lost
+        heap.settle()
+        self._generation = control.generation  # before the application: a reload that is asked for meanwhile is not lost
         self._parent = os.getppid()
         self._reloading: asyncio.Task[None] | None = None
         self._leaving = False
@@ -44,6 +47,7 @@ class Worker(ABC, Generic[E]):
         self.loop = loop
         self.edge = build(self._application, loop, control)
         self.stopped = asyncio.Event()
+        self._slack = Slack()
 
     @abstractmethod
     def serve(self) -> None:
@@ -83,6 +87,7 @@ class Worker(ABC, Generic[E]):
         if self.control.generation != self._generation and self._reloading is None:
             self._generation = self.control.generation
             self._reloading = self.loop.create_task(self._reload())
+        self._slack.look(self.edge.open)
         self.loop.call_later(POLL, self._poll)
 
     def _look_for_the_end(self) -> None:
