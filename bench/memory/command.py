@@ -20,7 +20,7 @@ from bench.memory import load
 from bench.memory.readings import Reading, forget_peak, peak, read, slope
 
 RESULTS = Path(__file__).parent.parent / "results"
-EDGES = ("granian",)
+EDGES = ("native", "granian")
 HOST = "127.0.0.1"
 TOKENS = 64  # of the mock's answers
 HOLD_MS = 10_000  # the mock's pause before it answers what is to be held: all must have come by then
