@@ -125,7 +125,9 @@ static inline Py_ssize_t sse_unjoin(const uint8_t *s, Py_ssize_t at, Py_ssize_t 
 typedef struct {
     Py_ssize_t size;             /* of the sample; 0: there is none */
     Py_ssize_t model, model_end; /* the value of `model` in the sample */
+    Py_ssize_t cut, cut_end;     /* a member that is taken out, with its comma */
     int holes, holes_before_model;
+    int holes_before_cut;        /* -1: none is taken out */
     struct {
         Py_ssize_t start, end;
         char kind;
@@ -138,20 +140,42 @@ static inline int sse_named(const uint8_t *s, const json_member *m, const char *
     return m->name_end - m->name == length && memcmp(s + m->name, name, (size_t)length) == 0;
 }
 
+/* Where an outermost member stands together with the comma that goes with it, the one before it if there is one. */
+static inline void sse_extent(const uint8_t *s, const json_tape *tape, const json_member *m, Py_ssize_t *from,
+                              Py_ssize_t *to)
+{
+    *from = m->name - 1;
+    *to = m->end;
+    while (s[*from - 1] <= ' ') --*from; /* the brace stands before it at the latest */
+    if (*from - 1 > tape->open) {
+        --*from;
+        return;
+    }
+    *from = m->name - 1;
+    while (s[*to] <= ' ' || s[*to] == ',') ++*to;
+}
+
 /* Take the unit s[at:unit_end], whose members are on the tape, for the sample. What decides about an event is no hole:
- * the model's name and the finish reasons. */
+ * the model's name and the finish reasons. Member `cut` of the tape is taken out of all events alike; -1: none. */
 static inline void sse_learn(sse_shape *shape, const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end,
-                             const json_tape *tape)
+                             const json_tape *tape, Py_ssize_t cut)
 {
     Py_ssize_t i;
     const json_member *m;
     int models = 0;
     shape->size = 0;
     shape->holes = 0;
+    shape->holes_before_cut = -1;
     if (unit_end - at > SHAPE_BYTES || s[unit_end - 1] != '\n') return;
     for (i = 0; i < tape->count; i++) {
         m = &tape->items[i];
         if (m->name_escaped) return;
+        if (i == cut) {
+            sse_extent(s, tape, m, &shape->cut, &shape->cut_end);
+            shape->cut -= at;
+            shape->cut_end -= at;
+            shape->holes_before_cut = shape->holes;
+        }
         if (m->depth == 1 && sse_named(s, m, "model", 5)) {
             if (models++) return;
             shape->model = m->start - at;
@@ -171,9 +195,10 @@ static inline void sse_learn(sse_shape *shape, const uint8_t *s, Py_ssize_t at, 
     shape->size = unit_end - at;
 }
 
-/* The end of the unit at `p` if it has this shape, else NULL. `model` gets the place of the model's value. */
+/* The end of the unit at `p` if it has this shape, else NULL. `model` gets the place of the model's value, `cut` that of
+ * the member that is taken out. */
 static inline const uint8_t *sse_match(const sse_shape *shape, const uint8_t *p, const uint8_t *end,
-                                       const uint8_t **model)
+                                       const uint8_t **model, const uint8_t **cut)
 {
     Py_ssize_t from = 0, length;
     char escaped;
@@ -182,6 +207,7 @@ static inline const uint8_t *sse_match(const sse_shape *shape, const uint8_t *p,
         length = shape->hole[i].start - from;
         if (end - p < length || memcmp(p, shape->sample + from, (size_t)length) != 0) return NULL;
         if (i == shape->holes_before_model) *model = p + (shape->model - from);
+        if (i == shape->holes_before_cut) *cut = p + (shape->cut - from);
         p += length;
         if (i == shape->holes) return p;
         if (p == end) return NULL;

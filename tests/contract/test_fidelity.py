@@ -300,8 +300,9 @@ def test_usage_is_asked_for_upstream(gateway: Gateway, mock: Mock, sent: bytes, 
     answer = gateway.chat(body % sent)
     assert mock.last()["body"].encode() == body % arrived
     payloads = events(answer.text)
-    shown = [payload for payload in payloads[:-1] if payload.get("usage")]
-    assert len(shown) == (b'true,"x"' in sent)
+    shown = [payload["usage"] is not None for payload in payloads[:-1] if "usage" in payload]
+    asked = b'true,"x"' in sent
+    assert shown == ([False] * (len(payloads) - 2) + [True] if asked else [])
     assert payloads[-1] == "[DONE]"
 
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from tianji._core.spans cimport json_fault, json_tape
+from tianji._core.spans cimport json_fault, json_member, json_tape
 from tianji._core.usage cimport Usage
 
 
@@ -22,6 +22,8 @@ cdef extern from "sse_events.h":
         Py_ssize_t size
         Py_ssize_t model
         Py_ssize_t model_end
+        Py_ssize_t cut
+        Py_ssize_t cut_end
 
     bint sse_read_unit(const uint8_t *s, Py_ssize_t at, Py_ssize_t size, sse_unit *unit) noexcept
     const uint8_t *sse_line_end(const uint8_t *p, const uint8_t *end) noexcept
@@ -29,10 +31,13 @@ cdef extern from "sse_events.h":
     Py_ssize_t sse_join(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, char *out) noexcept
     Py_ssize_t sse_unjoin(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, Py_ssize_t joined) noexcept
     void sse_learn(
-        sse_shape *shape, const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, const json_tape *tape
+        sse_shape *shape, const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, const json_tape *tape, Py_ssize_t cut
     ) noexcept
     const uint8_t *sse_match(
-        const sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model
+        const sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model, const uint8_t **cut
+    ) noexcept
+    void sse_extent(
+        const uint8_t *s, const json_tape *tape, const json_member *m, Py_ssize_t *start, Py_ssize_t *to
     ) noexcept
 
 
@@ -47,6 +52,7 @@ cdef struct Finding:
     bint error
     bint usage
     bint no_choices
+    Py_ssize_t no_usage  # the number of the member that says so; -1: there is none
     Py_ssize_t model
     Py_ssize_t model_end
     Py_ssize_t models
@@ -82,6 +88,9 @@ cdef class ChatStream:
     cdef bint _judge(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
     cdef int _judge_object(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit, bytes joined) except -1
     cdef int _look(self, const uint8_t *s, Finding *found) except -1
+    cdef int _edit_both(
+        self, Py_ssize_t model, Py_ssize_t width, Py_ssize_t cut, Py_ssize_t cut_width
+    ) except -1
     cdef int _edit(self, Py_ssize_t at, Py_ssize_t cut, bint put) except -1
     cdef bytes _emit(self, bytes text, Py_ssize_t start, Py_ssize_t end)
 

@@ -54,7 +54,8 @@ cdef class ChatStream:
     """One streamed answer in OpenAI's dialect, fed with pieces of its body cut anywhere.
 
     model: the JSON string, with quotes, to stand as `model` in every chunk that has one; None leaves it.
-    hide_usage: drop the extra chunk (no choices, but usage) that the client did not ask for.
+    hide_usage: drop what the client did not ask for, the extra chunk (no choices, but usage) and the `usage` that is
+    null in the others (https://platform.openai.com/docs/api-reference/chat/create, stream_options).
     max_event: bytes that one event may have.
 
     Usage, errors and the end are noted in the attributes. Nothing after [DONE] or after an error is looked at. An error
@@ -160,17 +161,21 @@ cdef class ChatStream:
         # Read the complete units from s[at] on; where the first one begins that is not handed on or not complete.
         cdef const uint8_t *end
         cdef const uint8_t *model = NULL
+        cdef const uint8_t *cut
         cdef Py_ssize_t width
         cdef sse_unit unit
         while at < size and not self.done:
             if self._shape.size:
-                end = sse_match(&self._shape, s + at, s + size, &model)
+                cut = NULL
+                end = sse_match(&self._shape, s + at, s + size, &model, &cut)
                 if end != NULL:
                     if end - s - at > self._max_event:
                         raise self._too_long()
                     self.events += 1
                     width = self._shape.model_end - self._shape.model
-                    if self._model is not None and width:
+                    if cut != NULL:
+                        self._edit_both(model - s, width, cut - s, self._shape.cut_end - self._shape.cut)
+                    elif self._model is not None and width:
                         self._edit(model - s, width, True)
                     at = end - s
                     continue
@@ -210,8 +215,8 @@ cdef class ChatStream:
         cdef const uint8_t *payload = s if joined is None else <const uint8_t *>PyBytes_AS_STRING(joined)
         cdef Py_ssize_t start = unit.payload if joined is None else 0
         cdef Py_ssize_t end = unit.payload_end if joined is None else PyBytes_GET_SIZE(joined)
-        cdef Py_ssize_t place
-        cdef Finding found = Finding(False, False, False, 0, 0, 0)
+        cdef Py_ssize_t place = 0, width = 0, cut = 0, cut_end = 0
+        cdef Finding found = Finding(False, False, False, -1, 0, 0, 0)
         cdef json_fault fault
         self._tape.count = 0
         fault = json_scan(
@@ -226,11 +231,14 @@ cdef class ChatStream:
             return self._fail(payload[start:end])
         if found.usage and self._read_usage(payload[start:end]) and found.no_choices and self._hide_usage:
             return self._edit(at, unit.end - at, False)
-        if self._model is not None and found.models:
+        if found.models:
             place = found.model if joined is None else sse_unjoin(s, at, unit.end, found.model)
-            self._edit(place, found.model_end - found.model, True)
+            width = found.model_end - found.model
+        if found.no_usage >= 0 and joined is None:
+            sse_extent(s, &self._tape, &self._tape.items[found.no_usage], &cut, &cut_end)
+        self._edit_both(place, width, cut, cut_end - cut)
         if joined is None and not found.usage:
-            sse_learn(&self._shape, s, at, unit.end, &self._tape)
+            sse_learn(&self._shape, s, at, unit.end, &self._tape, found.no_usage)
         return 0
 
     cdef int _fail(self, bytes error) except -1:
@@ -262,7 +270,8 @@ cdef class ChatStream:
                 if in_choices:
                     found.no_choices = member.kind == c"a" and _is_empty_array(s, member)
                 elif member.kind == c"0":
-                    continue
+                    if self._hide_usage and _is(s, member, b"usage"):
+                        found.no_usage = i
                 elif member.kind == c"s" and _is(s, member, b"model"):
                     found.models += 1
                     found.model, found.model_end = member.start, member.end
@@ -275,6 +284,20 @@ cdef class ChatStream:
             elif in_choices and member.depth == FINISH_DEPTH and not self.finished:
                 if member.kind == c"s" and member.end - member.start > 2:
                     self.finished = _is(s, member, b"finish_reason")
+        return 0
+
+    cdef int _edit_both(
+        self, Py_ssize_t model, Py_ssize_t width, Py_ssize_t cut, Py_ssize_t cut_width
+    ) except -1:
+        # Set the model and take a member out, in the order of their places; a width of 0 means that there is none.
+        if self._model is None:
+            width = 0
+        if width and model < cut:
+            self._edit(model, width, True)
+        if cut_width:
+            self._edit(cut, cut_width, False)
+        if width and model >= cut:
+            self._edit(model, width, True)
         return 0
 
     cdef int _edit(self, Py_ssize_t at, Py_ssize_t cut, bint put) except -1:

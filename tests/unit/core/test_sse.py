@@ -165,7 +165,7 @@ def test_a_model_that_moves_or_changes_is_still_found() -> None:
 
 def test_the_chunk_for_usage_is_kept_from_who_did_not_ask() -> None:
     hidden = run([RECORDED["usage"]], hide_usage=True)
-    assert hidden.output == RECORDED["usage"].replace(EXTRA, b"")
+    assert hidden.output == RECORDED["usage"].replace(EXTRA, b"").replace(b',"usage":null', b"")
     assert hidden.tokens == (9, 2, False)
     assert run([RECORDED["usage"]]).output == RECORDED["usage"]
     assert run([RECORDED["azure"]], hide_usage=True).output == RECORDED["azure"]
@@ -173,6 +173,31 @@ def test_the_chunk_for_usage_is_kept_from_who_did_not_ask() -> None:
     assert run([together], hide_usage=True)[:2] == (together, (9, 2, False))
     spaced = event(f'{{"choices": [ ], {USAGE}}}')
     assert run([spaced], hide_usage=True).output == b""
+
+
+@pytest.mark.parametrize("model", [None, b'"alias"'])
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ('{"id":%d,"model":"up","usage":null}', '{"id":%d,"model":"up"}'),
+        ('{"id":%d,"usage":null,"model":"up"}', '{"id":%d,"model":"up"}'),
+        ('{"usage":null,"id":%d,"model":"up"}', '{"id":%d,"model":"up"}'),
+        ('{ "usage" : null , "id" : %d , "model" : "up" }', '{ "id" : %d , "model" : "up" }'),
+        ('{ "id" : %d , "model" : "up" , "usage" : null }', '{ "id" : %d , "model" : "up"  }'),
+        ('{"a":{"usage":null},"id":%d}', '{"a":{"usage":null},"id":%d}'),
+        ('{"a":"\\"usage\\":null","id":%d}', '{"a":"\\"usage\\":null","id":%d}'),
+    ],
+)
+def test_a_usage_of_null_is_kept_from_who_did_not_ask(sent: str, kept: str, model: bytes | None) -> None:
+    """In the first event of a kind, which is scanned, and in those after it, which are recognised."""
+    numbers = (1, 22, 333, 4, 55555)
+    body = b"".join(event(sent % number) for number in numbers)
+    wanted = b"".join(event(kept % number) for number in numbers)
+    if model is not None:
+        wanted = wanted.replace(b'"up"', model)
+    assert run([body], model, hide_usage=True).output == wanted
+    assert run([body], hide_usage=False).output == body
+    assert run([event('{"usage":null}')], hide_usage=True).output == event("{}")
 
 
 def test_the_last_usage_wins_and_null_is_none() -> None:
@@ -343,7 +368,9 @@ def test_a_reader_that_decodes_everything_sees_the_same(
         if "model" in members:
             models.append(members["model"])
         if not (hide_usage and usage is not None and members.get("choices") == []):
-            changed = {**members, "model": "alias"} if "model" in members else members
+            changed = {**members, "model": "alias"} if "model" in members else dict(members)
+            if hide_usage and usage is None:
+                changed.pop("usage", None)
             kept.append(frame.format(json.dumps(changed, ensure_ascii=plain)))
     choices = [choice for members, _ in chunks for choice in members.get("choices", [])]  # type: ignore[attr-defined]
     assert found.output == "".join(kept).encode()
