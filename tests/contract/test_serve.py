@@ -69,6 +69,16 @@ def test_a_worker_whose_client_does_not_read_leaves_when_its_parent_is_gone(
         eventually(lambda: not alive(worker), "the worker has left", 30)
 
 
+def test_the_demos_mock_leaves_when_its_parent_is_gone(tmp_path: Path) -> None:
+    demo = Process(["serve", "--quickstart", "--port", "0"], tmp_path, {"TIANJI_DATA_DIR": str(tmp_path)})
+    children = demo.workers()
+    assert len(children) == 2, "one worker and the mock"
+    demo.process.kill()
+    demo.process.wait()
+    demo.stop()
+    eventually(lambda: not any(map(alive, children)), "worker and mock have left", 30)
+
+
 def alive(process: int) -> bool:
     try:
         os.kill(process, 0)

@@ -57,9 +57,14 @@ def master_key(folder: Path) -> str:
 @contextmanager
 def mock_provider() -> Iterator[str]:
     """Run the mock provider as a process for as long as the context lasts; gives its address."""
-    command = [sys.executable, "-m", "tianji.mock", "--port", "0", "--human"]
-    # a session of its own: Ctrl-C is for the gateway, which lets running streams finish
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:  # noqa: S603
+    command = [sys.executable, "-m", "tianji.mock", "--port", "0", "--human", "--while-stdin-open"]
+    with subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.PIPE,  # ends with whoever holds its other end, so the mock outlives nobody
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the gateway, which lets running streams finish
+    ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line.startswith(_LISTENING):

@@ -1,6 +1,7 @@
 """The command `tianji mock`."""
 
 import asyncio
+import os
 import signal
 import ssl
 import sys
@@ -27,6 +28,7 @@ from tianji.mock.state import HUMAN, Settings
 @click.option("--faults", metavar="JSON", help='More defaults, by field name: \'{"status": 429, "retry_after": "2"}\'.')
 @click.option("--keep-requests", default=1000, show_default=True, type=click.IntRange(0), help="How many to remember.")
 @click.option("--receive-buffer", default=0, type=click.IntRange(0), help="Bytes of the kernel's buffer a connection.")
+@click.option("--while-stdin-open", is_flag=True, help="Stop when standard input ends, as when its writer is gone.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="Certificate chain: serve HTTPS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's private key.")
 def command(**options: Any) -> None:
@@ -41,7 +43,8 @@ def command(**options: Any) -> None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(options["tls_cert"], options["tls_key"])
     try:
-        uvloop.run(_serve(options["host"], options["port"], settings, tls))
+        leash = sys.stdin.fileno() if options["while_stdin_open"] else None
+        uvloop.run(_serve(options["host"], options["port"], settings, tls, leash))
     except OSError as error:
         raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error.strerror}") from error
 
@@ -66,10 +69,19 @@ def _settings(options: dict[str, Any]) -> Settings:
     )
 
 
-async def _serve(host: str, port: int, settings: Settings, tls: ssl.SSLContext | None) -> None:
+async def _serve(host: str, port: int, settings: Settings, tls: ssl.SSLContext | None, leash: int | None) -> None:
+    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+
+    def pulled(descriptor: int) -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            stop.set()
+
+    if leash is not None:
+        loop.add_reader(leash, pulled, leash)
     server = await start(host, port, settings, tls=tls)
     sys.stdout.write(f"mock listening on {server.url}\n")
     sys.stdout.flush()
