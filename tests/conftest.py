@@ -1,9 +1,19 @@
-"""Guards that hold for every test: fresh compiled modules, and no environment that leaks in."""
+"""Guards that hold for every test.
 
+Fresh compiled modules; no environment that leaks in; no call beyond this machine; nothing in `tianji` that blocks an
+event loop.
+"""
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
 # a busy machine is slow, and that is no property of what is tested
@@ -11,6 +21,10 @@ settings.register_profile("tianji", deadline=None, suppress_health_check=[Health
 settings.load_profile("tianji")
 
 ROOT = Path(__file__).parent.parent
+# what a machine may hold for its own use of providers, proxies and gateways
+FOREIGN = re.compile(
+    r"(LITELLM|TIANJI|OPENAI|AZURE|AWS|ANTHROPIC|GEMINI|GROQ)_.*|.*_API_(KEY|BASE)|.*_PROXY", re.IGNORECASE
+)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -26,3 +40,45 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     bad = sorted(have.keys() - want) + sorted(n for n, p in want.items() if stale(n, p))
     if bad:
         pytest.exit(f"ghost or stale compiled modules: {bad}; run `make build`", 4)
+    sys.addaudithook(_stay_here)
+
+
+class LiveCallError(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def _stay_here(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse to connect to another machine, or to ask one for an address."""
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host is not None and not _is_here(host.decode() if isinstance(host, bytes) else str(host)):
+        raise LiveCallError(f"tests reach nothing beyond this machine, and this one tried {host}")
+
+
+def _is_here(host: str) -> bool:
+    if host in ("", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what the machine holds for its own use of providers, proxies and gateways."""
+    for name in [name for name in os.environ if FOREIGN.fullmatch(name)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_blocking() -> Iterator[None]:
+    """Raise BlockingError where code of `tianji` blocks the event loop it runs in."""
+    with blockbuster_ctx("tianji"):
+        yield
