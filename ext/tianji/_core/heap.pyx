@@ -10,7 +10,7 @@ cdef extern from "heap.h" nogil:
     void heap_trim()
 
 cdef enum:
-    APART = 4 * 1024 * 1024   # bytes; a larger block goes back when it is freed, whatever the pages of the next one cost
+    APART = 4 * 1024 * 1024   # bytes; a larger block goes back when it is freed, whatever the next one costs
     KEPT = 64 * 1024 * 1024   # bytes that may stay free at the heap's end
 
 

@@ -1,7 +1,6 @@
 """An application put behind the native edge: our own HTTP/1.1 server, and picows for what becomes a WebSocket."""
 
 import asyncio
-from importlib import import_module
 from typing import Any
 
 from tianji._core.server import NativeEdge
@@ -9,6 +8,7 @@ from tianji.edge.application import Application
 from tianji.edge.build import shared_arguments
 from tianji.edge.control import Control
 from tianji.errors import Header
+from tianji.lazy import load
 
 
 def build_edge(application: Application, loop: asyncio.AbstractEventLoop, control: Control) -> NativeEdge:
@@ -19,5 +19,5 @@ def build_edge(application: Application, loop: asyncio.AbstractEventLoop, contro
 def _serve_websocket(
     transport: asyncio.Transport, head: bytes, listener: Any, headers: tuple[Header, ...]
 ) -> "asyncio.Future[None]":
-    served: asyncio.Future[None] = import_module("tianji.edge.websocket").serve(transport, head, listener, headers)
+    served: asyncio.Future[None] = load("tianji.edge.websocket").serve(transport, head, listener, headers)
     return served  # loaded with picows here, because most workers never need them

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tianji._core.multiplex import Stream
+from tianji.egress.http2_frames import WINDOW
 from tianji.errors import Header
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Flight:
             self.connection.cancel(self)
 
     def read_on(self) -> None:
-        """Let the upstream send more."""
-        if self.connection is not None:
-            self.connection.acknowledge(self)
+        """Let the upstream send on by what was read, in halves of the window."""
+        if self.connection is not None and self.unread >= WINDOW // 2:
+            self.connection.frames.credit(self.number, self.unread)
+            self.unread = 0

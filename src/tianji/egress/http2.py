@@ -21,7 +21,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 
 from tianji.egress.flight import Flight, read_request
-from tianji.egress.http2_frames import LAST_STREAM, WINDOW, Frames
+from tianji.egress.http2_frames import LAST_STREAM, Frames
 from tianji.errors import Header, UpstreamDisconnected, UpstreamFailure, UpstreamProtocolError
 
 if TYPE_CHECKING:
@@ -56,6 +56,27 @@ class Owner(Protocol):
         """Hear that its socket is closed; called once."""
 
 
+class Idle:
+    """The time that a connection without calls is kept; `over` is called at its end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, over: "Callable[[], None]") -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._over = over
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Count from now on, unless it counts already."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._over)
+
+    def end(self) -> None:
+        """Stop counting."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 class Http2Connection(asyncio.Protocol):
     """A protocol that carries calls. `agreed` says whether the upstream speaks HTTP/2 at all."""
 
@@ -63,16 +84,15 @@ class Http2Connection(asyncio.Protocol):
         """Make one that closes after `idle_expiry` seconds without a call."""
         self.agreed = False
         self._owner = owner
-        self._idle_expiry = idle_expiry
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._frames: Frames
+        self.frames: Frames  # what is sent
         self._socket = select.poll()
         self._flights: dict[int, Flight] = {}
         self._ending = False  # takes no more calls
         self._settled = False
         self._heard = 0.0
-        self._expiry: asyncio.TimerHandle | None = None
+        self._idle = Idle(self._loop, idle_expiry, self.retire)
         self._react: dict[type[Event], Callable[[Any], None]] = {
             ResponseReceived: self._head,
             DataReceived: self._data,
@@ -91,7 +111,7 @@ class Http2Connection(asyncio.Protocol):
         self.agreed = tls is not None and tls.selected_alpn_protocol() == "h2"
         if self.agreed:
             self._socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLHUP)
-            self._frames = Frames(self._transport)
+            self.frames = Frames(self._transport)
             self._heard = self._loop.time()
             self._rest()
 
@@ -101,9 +121,9 @@ class Http2Connection(asyncio.Protocol):
             return
         self._heard = self._loop.time()
         try:
-            events = self._frames.receive(data)
+            events = self.frames.receive(data)
         except ProtocolError as error:
-            self._frames.flush()
+            self.frames.flush()
             self._ending = True
             self._transport.close()
             self._abandon(UpstreamProtocolError(f"the upstream broke HTTP/2: {error}"))
@@ -116,18 +136,18 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the loop's own word says less
         """Fail the calls that waited for an answer."""
         self._ending = True
-        self._quiet()
+        self._idle.end()
         self._owner.lost(self)
         self._abandon(UpstreamDisconnected("the upstream closed the connection before its answer was complete"))
 
     def pause_writing(self) -> None:
         """Hold bodies back."""
-        self._frames.full = True
+        self.frames.full = True
 
     def resume_writing(self) -> None:
         """Go on sending them."""
-        self._frames.full = False
-        self._frames.send_on()
+        self.frames.full = False
+        self.frames.send_on()
 
     # what the owner and the calls use
 
@@ -139,12 +159,12 @@ class Http2Connection(asyncio.Protocol):
     @property
     def hopeful(self) -> bool:
         """Whether the upstream may still say that it takes more calls at a time than one."""
-        return not (self._frames.told or self._ending or self.closed)
+        return not (self.frames.told or self._ending or self.closed)
 
     @property
     def free(self) -> bool:
         """Whether it takes one more call."""
-        if self._ending or self.closed or len(self._flights) >= self._frames.streams:
+        if self._ending or self.closed or len(self._flights) >= self.frames.streams:
             return False
         if self._flights or self._loop.time() - self._heard <= TRUSTED or not self._socket.poll(0):
             return True
@@ -153,12 +173,12 @@ class Http2Connection(asyncio.Protocol):
 
     def begin(self, flight: Flight) -> None:
         """Send a call's request. The connection must be free."""
-        self._quiet()
+        self._idle.end()
         flight.queue = None
         flight.connection = self
         flight.times += 1
         flight.unread = 0
-        flight.number = self._frames.open(*read_request(flight.stream.request))
+        flight.number = self.frames.open(*read_request(flight.stream.request))
         self._flights[flight.number] = flight
         self._ending = flight.number >= LAST_STREAM
         flight.stream.begin(self._settled)
@@ -166,14 +186,8 @@ class Http2Connection(asyncio.Protocol):
     def cancel(self, flight: Flight) -> None:
         """End a call's stream before its answer is complete."""
         self._leave(flight)
-        self._frames.reset(flight.number, ErrorCodes.CANCEL)
+        self.frames.reset(flight.number, ErrorCodes.CANCEL)
         self._rest()
-
-    def acknowledge(self, flight: Flight) -> None:
-        """Let the upstream send on by what was read, in halves of the window."""
-        if flight.unread >= WINDOW // 2:
-            self._frames.credit(flight.number, flight.unread)
-            flight.unread = 0
 
     def retire(self) -> None:
         """Take no more calls, and close after the last one."""
@@ -197,7 +211,7 @@ class Http2Connection(asyncio.Protocol):
             flight.stream.head(status, headers)
             return
         self._leave(flight)
-        self._frames.reset(flight.number, ErrorCodes.PROTOCOL_ERROR)
+        self.frames.reset(flight.number, ErrorCodes.PROTOCOL_ERROR)
         flight.stream.fail(UpstreamProtocolError("the upstream broke HTTP/2: the status is not one of an answer"))
         self._rest()
 
@@ -209,7 +223,7 @@ class Http2Connection(asyncio.Protocol):
         if event.data:
             flight.stream.data(event.data)
         if flight.connection is self and not flight.stream.paused:
-            self.acknowledge(flight)
+            flight.read_on()
 
     def _end(self, event: StreamEnded) -> None:
         flight = self._flights.get(event.stream_id)
@@ -260,17 +274,12 @@ class Http2Connection(asyncio.Protocol):
         if self._flights:
             return
         if self._ending:
-            self._quiet()
+            self._idle.end()
             if self.agreed and not self.closed:
-                self._frames.goodbye()
+                self.frames.goodbye()
             self._transport.close()
-        elif self._expiry is None:
-            self._expiry = self._loop.call_later(self._idle_expiry, self.retire)
-
-    def _quiet(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
+        else:
+            self._idle.begin()
 
     def _abandon(self, error: UpstreamFailure) -> None:
         for flight in list(self._flights.values()):

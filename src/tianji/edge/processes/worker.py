@@ -38,7 +38,9 @@ class Worker(ABC, Generic[E]):
     def __init__(self, build: Build[E], factory: Factory, loop: asyncio.AbstractEventLoop, control: Control) -> None:
         """Make the application and put it behind an edge: `build` says which."""
         heap.settle()
-        self._generation = control.generation  # before the application: a reload that is asked for meanwhile is not lost
+        self._generation = (
+            control.generation
+        )  # before the application: a reload that is asked for meanwhile is not lost
         self._parent = os.getppid()
         self._reloading: asyncio.Task[None] | None = None
         self._leaving = False
