@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tianji._core.multiplex import Stream
-from tianji.egress.http2_frames import WINDOW
 from tianji.errors import Header
 
 if TYPE_CHECKING:
     from tianji.egress.http2 import Http2Connection
     from tianji.egress.multiplexer import Queue
+
+WINDOW: Final = 256 * 1024
+"""Bytes of one answer that may be on their way while its reader is slow."""
 
 _OF_ONE_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade"}

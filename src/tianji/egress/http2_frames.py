@@ -15,10 +15,8 @@ from h2.events import DataReceived, Event, RemoteSettingsChanged, StreamEnded, S
 from h2.settings import SettingCodes, Settings
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
+from tianji.egress.flight import WINDOW
 from tianji.errors import Header
-
-WINDOW: Final = 256 * 1024
-"""Bytes of one answer that may be on their way while its reader is slow."""
 
 SHARED_WINDOW: Final = 16 * 1024 * 1024
 """Bytes of all answers of a connection that may be on their way."""

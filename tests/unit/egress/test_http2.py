@@ -14,8 +14,7 @@ from tests.unit.egress.http2_field import HOST, NONE, REQUEST, field, hello, ori
 
 from tianji._core.callbacks import Callbacks
 from tianji._core.http1 import Timeouts
-from tianji.egress.flight import read_request
-from tianji.egress.http2_frames import WINDOW
+from tianji.egress.flight import WINDOW, read_request
 from tianji.egress.pool import encode_request, fetch
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError, UpstreamTimeout
 
