@@ -4,7 +4,7 @@
     python -m bench.instructions --record   write what was seen there
 
 Instructions are the same in every run where seconds are not, whatever else the machine does. A worker is driven in
-memory (bench/memory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and N,
+memory (bench/inmemory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and N,
 so that nothing that happens once is in it. Figures compare only between equal builds: where the versions differ from
 the recorded ones, this reports and judges nothing.
 """
@@ -121,7 +121,7 @@ def total(dump: Path) -> int:
 
 def drive(folder: Path) -> None:
     """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
-    from bench.memory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
+    from bench.inmemory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
     from bench.scenarios import SCENARIOS  # noqa: PLC0415
 
     worker = Worker(folder)

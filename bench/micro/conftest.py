@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.memory import Worker
+from bench.inmemory import Worker
 
 
 @pytest.fixture

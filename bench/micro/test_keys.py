@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench.memory import Sink, Worker, feed
+from bench.inmemory import Sink, Worker, feed
 from bench.scenarios import chat, post
 from pytest_benchmark.fixture import BenchmarkFixture
 

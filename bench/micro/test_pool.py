@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvloop
-from bench.memory import MemoryConnector, feed
+from bench.inmemory import MemoryConnector, feed
 from bench.scenarios import ANSWER, post, streamed, whole
 from pytest_benchmark.fixture import BenchmarkFixture
 

@@ -1,7 +1,7 @@
 """Whole requests in memory, through the native edge and the pipeline: `pytest bench/micro/test_requests.py`."""
 
 import pytest
-from bench.memory import Worker
+from bench.inmemory import Worker
 from bench.scenarios import SCENARIOS, Scenario
 from pytest_benchmark.fixture import BenchmarkFixture
 

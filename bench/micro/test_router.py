@@ -1,7 +1,7 @@
 """Drawing a deployment: `pytest bench/micro/test_router.py`."""
 
 import pytest
-from bench.memory import Worker
+from bench.inmemory import Worker
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tianji._core.router import Group

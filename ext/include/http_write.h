@@ -4,9 +4,15 @@
 #define TIANJI_HTTP_WRITE_H
 
 #include <Python.h>
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS: Python ignores SIGPIPE anyway */
+#endif
 
 typedef struct {
     char *data;
@@ -87,6 +93,16 @@ static inline int http_text_number(http_text *t, unsigned long long number, unsi
         digits[--at] = "0123456789abcdef"[number % base];
     while (number /= base);
     return http_text_add(t, digits + at, 24 - at);
+}
+
+/* Write to a socket now what it takes without waiting: the bytes taken, 0 when it is full or at fault. */
+static inline Py_ssize_t http_send(int socket, const char *data, Py_ssize_t size)
+{
+    ssize_t sent;
+    do
+        sent = send(socket, data, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? 0 : sent;
 }
 
 /* A head that ends in "content-length: " with the number and the empty line, and `room` bytes behind it to be filled. */

@@ -1,11 +1,13 @@
 """What every edge does with a request once it has its head: find the route, let in, hand over, end."""
 
 from tianji._core.exchange cimport Exchange
+from tianji._core.keys cimport KeyRing
 
 cdef class Edge:
     cdef object loop
     cdef dict exact            # raw path: {method: Match}
     cdef object find           # (method, raw path) -> Match, for what is not in `exact`
+    cdef KeyRing ring          # the authoriser, where it is one
     cdef object authorize      # (exchange, match) -> identity, or a coroutine of one
     cdef object on_error       # (exchange, exception): answers it
     cdef object on_close       # (exchange), after its last byte was handed on; or None

@@ -5,6 +5,9 @@ No task is made for a request. A task runs only where a handler or the authorise
 
 from asyncio import ensure_future
 
+from tianji._core.exchange cimport Exchange, Handler
+from tianji._core.keys cimport KeyRing
+
 from tianji.errors import Overloaded
 
 cdef extern from "Python.h":
@@ -22,6 +25,7 @@ cdef class Edge:
         self.exact = exact
         self.find = find
         self.authorize = authorize
+        self.ring = authorize if isinstance(authorize, KeyRing) else None
         self.on_error = on_error
         self.on_close = on_close
         self.cors = cors
@@ -78,7 +82,7 @@ cdef class EdgeExchange(Exchange):
             raise Overloaded("the gateway is shutting down; send the request again, it will reach another instance")
         if match.open:
             return self.admit(None)
-        identity = edge.authorize(self, match)
+        identity = edge.authorize(self, match) if edge.ring is None else edge.ring.identify(self, match)
         if PyCoro_CheckExact(identity):
             return self.run(identity, self._authorized_later)
         return self.admit(identity)
@@ -101,7 +105,11 @@ cdef class EdgeExchange(Exchange):
         raise RuntimeError("an edge must implement collect")
 
     cdef int dispatch(self) except -1:
-        cdef object pending = self.match.handler(self, self.match)
+        cdef object handler = self.match.handler
+        cdef object pending
+        if isinstance(handler, Handler):
+            return (<Handler>handler).handle(self, self.match)
+        pending = handler(self, self.match)
         if pending is not None:
             self.run(pending, self._handled)
         return 0

@@ -42,3 +42,8 @@ cdef class Exchange:
     cdef int send_head(self, int status, list headers) except -1
     cdef int send_body(self, bytes chunk, bint last) except -1
     cdef int send_abort(self) except -1
+
+
+cdef class Handler:
+    # A route's handler that is compiled; others are called.
+    cdef int handle(self, Exchange exchange, object match) except -1

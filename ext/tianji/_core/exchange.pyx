@@ -145,3 +145,14 @@ cdef class Exchange:
 
     cdef int send_abort(self) except -1:
         raise RuntimeError("an edge must implement send_abort")
+
+
+cdef class Handler:
+    """Base of compiled handlers: `handle` begins to answer, and raises nothing."""
+
+    def __call__(self, Exchange exchange not None, object match):
+        """Begin to answer."""
+        self.handle(exchange, match)
+
+    cdef int handle(self, Exchange exchange, object match) except -1:
+        raise RuntimeError("a handler must implement handle")

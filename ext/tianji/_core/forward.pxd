@@ -1,6 +1,6 @@
 """One request of the hot path: from the client's bytes to an upstream and back."""
 
-from tianji._core.exchange cimport Exchange, Producer
+from tianji._core.exchange cimport Exchange, Handler, Producer
 from tianji._core.http1 cimport Call, ResponseHandler
 from tianji._core.pipeline cimport Operation, Pipeline
 from tianji._core.router cimport Deployment, Group, Plan, Table
@@ -9,7 +9,7 @@ from tianji._core.sse cimport ChatStream
 from tianji._core.usage cimport Usage
 
 
-cdef class Endpoint:
+cdef class Endpoint(Handler):
     cdef readonly Pipeline pipeline
     cdef readonly Operation operation
 

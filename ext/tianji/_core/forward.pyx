@@ -5,7 +5,7 @@ comes: all in callbacks, with no task of its own. Everything rare (errors, contr
 handed in by gateway/.
 
 Two boundaries catch every exception, because a callback that raised would leave a client waiting for ever:
-`Endpoint.__call__` for the way in and `crash` for the way back.
+`Endpoint.handle` for the way in and `crash` for the way back.
 
 Size: a request's life is one class; two halves of it would share every field.
 """
@@ -15,7 +15,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memchr, memcmp
 
 from tianji._core.clock cimport monotonic
-from tianji._core.exchange cimport Exchange, Producer
+from tianji._core.exchange cimport Exchange, Handler, Producer
 from tianji._core.headers cimport (
     ClientHeaders, add_times, add_upstream_headers, begin_answer, read_client_headers,
 )
@@ -57,14 +57,14 @@ cdef bint holds_cost(bytes name) noexcept:
 
 
 @cython.final
-cdef class Endpoint:
-    """The handler of a route: `endpoint(exchange, match)` answers through the exchange, later."""
+cdef class Endpoint(Handler):
+    """The handler of a route: it answers through the exchange, later."""
 
     def __init__(self, Pipeline pipeline not None, Operation operation not None):
         self.pipeline = pipeline
         self.operation = operation
 
-    def __call__(self, Exchange exchange not None, object match):
+    cdef int handle(self, Exchange exchange, object match) except -1:
         cdef Forward forward = Forward.__new__(Forward)
         forward.pipeline = self.pipeline
         forward.table = self.pipeline.table
@@ -76,6 +76,7 @@ cdef class Endpoint:
             forward.begin(match.params)
         except Exception as error:  # boundary: the way in
             forward.crash(error)
+        return 0
 
 
 @cython.final

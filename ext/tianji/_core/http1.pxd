@@ -83,7 +83,8 @@ cdef class Connection(Carrier):
     cdef ResponseReader reader
     cdef bytes behind            # the beginning of a head, or None
     cdef bint direct             # the next read goes into the reader's body
-    cdef int fd
+    cdef int fd                  # asked whether the upstream has closed; or -1
+    cdef int socket              # the same, where bytes may go past the transport; or -1
     cdef bint counted            # the owner counts it among its open ones
     cdef bint idle
     cdef bint settled            # has completed an answer

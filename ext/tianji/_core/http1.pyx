@@ -16,6 +16,7 @@ from tianji._core.clock cimport monotonic
 
 from tianji._core.origin cimport Origin
 from tianji._core.response cimport ResponseReader
+from tianji._core.wire cimport socket_of, write_now
 
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError
 
@@ -203,6 +204,7 @@ cdef class Connection(Carrier):
         """Take the transport."""
         sock = transport.get_extra_info("socket")
         self.fd = -1 if sock is None else sock.fileno()
+        self.socket = socket_of(transport)
         self.transport = transport
 
     def get_buffer(self, hint):
@@ -247,6 +249,7 @@ cdef class Connection(Carrier):
         """Forget the socket and fail the call that waited for it."""
         cdef Call call = self.call
         self.closed = True
+        self.fd = self.socket = -1
         self.transport = None
         self.behind = None
         self.reader.rest()
@@ -277,7 +280,7 @@ cdef class Connection(Carrier):
         if type(request) is list:
             self.transport.writelines(request)
         else:
-            self.transport.write(request)
+            write_now(self.transport, self.socket, request)
         return 0
 
     cdef bint usable(self, double now, double trusted) except -1:

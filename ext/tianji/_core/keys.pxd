@@ -1,5 +1,7 @@
 """The quick way in for known keys."""
 
+from tianji._core.exchange cimport Exchange
+
 
 cdef class KeyRing:
     cdef dict identities      # dict[bytes, Identity], by the SHA-256 of the key
@@ -9,6 +11,7 @@ cdef class KeyRing:
     cdef bytes key_header     # one more header that may hold a key, or None
     cdef bint hidden          # that one is among those which an exchange does not note
 
+    cdef object identify(self, Exchange exchange, object match)
     cdef object recognize(self, bytes value)
 
 

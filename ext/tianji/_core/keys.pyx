@@ -63,6 +63,9 @@ cdef class KeyRing:
 
     def __call__(self, Exchange exchange not None, object match):
         """Return the caller's identity. Raises what the gate raises."""
+        return self.identify(exchange, match)
+
+    cdef object identify(self, Exchange exchange, object match):
         cdef tuple pair
         cdef bytes name
         cdef bytes value = None

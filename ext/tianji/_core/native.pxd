@@ -8,6 +8,7 @@ from tianji._core.request cimport RequestReader
 cdef class Line:
     # The client's connection as an exchange sees it.
     cdef object transport
+    cdef int socket            # its descriptor, where bytes may go past the transport; or -1
     cdef object peer           # (host, port)
     cdef RequestReader reader  # what it read of this request
     cdef bint full             # the transport's buffer towards the client is full

@@ -8,6 +8,7 @@ from tianji._core.clock cimport monotonic
 from tianji._core.edge cimport Edge, EdgeExchange
 from tianji._core.reply cimport Reply, framed
 from tianji._core.request cimport RequestReader, all_fields
+from tianji._core.wire cimport write_now
 
 from urllib.parse import unquote
 
@@ -126,7 +127,7 @@ cdef class NativeExchange(EdgeExchange):
             elif head is not None:
                 chunk = head + chunk
             if chunk:
-                line.transport.write(chunk)
+                write_now(line.transport, line.socket, chunk)
         if last:
             self.close()
             line.answered()
@@ -134,24 +135,24 @@ cdef class NativeExchange(EdgeExchange):
 
     cdef int send_whole(self, bytes body) except -1:
         # RFC 9110 sections 6.4.1 and 9.3.2: which answers have no body, and which no length either
-        cdef object transport = self.line.transport
+        cdef Line line = self.line
         cdef Reply reply = self.reply
         cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
         if self.status == 204 or self.status == 304:
-            transport.write(reply.whole(-1, b""))
+            write_now(line.transport, line.socket, reply.whole(-1, b""))
         elif self.method == "HEAD":
-            transport.write(reply.whole(size, b""))
+            write_now(line.transport, line.socket, reply.whole(size, b""))
         elif size <= JOINED:
-            transport.write(reply.whole(size, body))
+            write_now(line.transport, line.socket, reply.whole(size, body))
         else:
-            transport.writelines([reply.whole(size, b""), body])
+            line.transport.writelines([reply.whole(size, b""), body])
         return 0
 
     def _flush(self):
         cdef bytes head = self.head
         if head is not None and self.line is not None:
             self.head = None
-            self.line.transport.write(head)
+            write_now(self.line.transport, self.line.socket, head)
 
     cdef int send_abort(self) except -1:
         cdef Line line = self.line

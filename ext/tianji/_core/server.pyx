@@ -18,6 +18,7 @@ from tianji._core.edge cimport Edge
 from tianji._core.native cimport Line, NativeExchange
 from tianji._core.reply cimport Reply
 from tianji._core.request cimport NO_BODY, SIZED, RequestReader
+from tianji._core.wire cimport socket_of
 
 from tianji.errors import PayloadTooLarge, RequestTimeout
 
@@ -92,6 +93,7 @@ cdef class NativeConnection(Line):
         cdef NativeEdge edge = self.edge
         self.transport = transport
         self.peer = transport.get_extra_info("peername")
+        self.socket = socket_of(transport)
         self.reader = RequestReader(max_head=edge.max_head, max_target=edge.max_target)
         edge.clients.add(self)
         edge.connections += 1
@@ -146,6 +148,7 @@ cdef class NativeConnection(Line):
         if transport is None:
             return None
         self.state = AT_END
+        self.socket = -1
         self.transport = self.behind = self.body = self.pieces = None
         self.edge.clients.discard(self)
         self.edge.connections -= 1
@@ -290,8 +293,7 @@ cdef class NativeConnection(Line):
         else:
             self.pieces = []
             self.state = AT_CHUNKS
-        self.filled = 0
-        self.due = 0
+        self.filled = self.due = 0
         if reader.expects:
             reader.expects = False
             self.transport.write(CONTINUE)
@@ -325,8 +327,7 @@ cdef class NativeConnection(Line):
         self.waste = 0 if self.state == AT_ANSWER else self.reader.length - self.filled
         self.state = AT_WASTE if self.waste else AT_HEAD
         self.body = None
-        self.filled = 0
-        self.due = 0
+        self.filled = self.due = 0
         self.reader.rewind()
         return self.go_on()
 
@@ -337,13 +338,12 @@ cdef class NativeConnection(Line):
     cdef int reject(self, object error) except -1:
         # `error` ended a request before it was whole, or its handler raised while it was given its turn.
         cdef NativeExchange exchange = self.exchange
-        if self.state == AT_END:
-            return 0
-        self.reader.keep = False
-        if exchange is None:
-            exchange = self.new_exchange()
-            exchange.remain_unread()
-        exchange.fail(error)
+        if self.state != AT_END:
+            self.reader.keep = False
+            if exchange is None:
+                exchange = self.new_exchange()
+                exchange.remain_unread()
+            exchange.fail(error)
         return 0
 
     cdef int part(self) except -1:

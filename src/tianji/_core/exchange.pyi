@@ -8,6 +8,10 @@ from tianji.errors import Header
 class Producer: ...
 
 @disjoint_base
+class Handler:
+    def __call__(self, exchange: Exchange, match: Any) -> None: ...
+
+@disjoint_base
 class Exchange:
     @property
     def method(self) -> str: ...

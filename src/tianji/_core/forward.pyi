@@ -1,17 +1,16 @@
-from typing import Any, final
+from typing import final
 
-from tianji._core.exchange import Exchange, Producer
+from tianji._core.exchange import Handler, Producer
 from tianji._core.http1 import ResponseHandler
 from tianji._core.pipeline import Operation, Pipeline
 
 @final
-class Endpoint:
+class Endpoint(Handler):
     def __init__(self, pipeline: Pipeline, operation: Operation) -> None: ...
     @property
     def pipeline(self) -> Pipeline: ...
     @property
     def operation(self) -> Operation: ...
-    def __call__(self, exchange: Exchange, match: Any) -> None: ...
 
 @final
 class ClientSide(Producer): ...

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench.inmemory import Worker
 from bench.instructions import LIMIT, compare, difference, total
-from bench.memory import Worker
 from bench.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parent.parent.parent.parent

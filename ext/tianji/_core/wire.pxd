@@ -1,0 +1,4 @@
+"""Bytes on their way to a socket."""
+
+cdef int socket_of(object transport) except -2                      # of a plain TCP transport; -1: of no other
+cdef int write_now(object transport, int socket, bytes data) except -1
