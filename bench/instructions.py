@@ -4,8 +4,8 @@
     python -m bench.instructions --record   write what was seen there
 
 Instructions are the same in every run where seconds are not, whatever else the machine does. A worker is driven in
-memory (bench/inmemory.py), so none of the kernel's are counted. Each figure is the difference between 2N and N requests,
-so that nothing that happens once is in it. Figures compare only between equal builds: where the versions differ from
+memory (bench/inmemory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and
+N, so that nothing that happens once is in it. Figures compare only between equal builds: where the versions differ from
 the recorded ones, this reports and judges nothing.
 """
 
