@@ -150,7 +150,7 @@ def test_in_the_middle_of_a_whole_answer(gateway: Gateway, mock: Mock) -> None:
 def test_a_client_that_reads_nothing_and_leaves(gateway: Gateway, mock: Mock) -> None:
     """The gateway's own buffers are full and the upstream is paused: the leaving is noticed all the same."""
     payload = json.dumps({"choices": [{"index": 0, "delta": {"content": "x" * 500_000}}]})
-    mock.control({"events": [payload] * 40})
+    mock.control({"events": [payload] * 40, "stall_at": 39})  # no end that could be reached before it is noticed
 
     def measure() -> float:
         client = send_chat(gateway, stream=True)
