@@ -9,7 +9,10 @@ import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
-pytestmark = pytest.mark.usefixtures("mock")
+pytestmark = [
+    pytest.mark.usefixtures("mock"),
+    pytest.mark.parametrize("edge", ["native"], indirect=True, scope="session"),  # Granian has no restart
+]
 
 
 def config(mock: Mock, *names: str) -> dict[str, object]:
@@ -20,7 +23,7 @@ def config(mock: Mock, *names: str) -> dict[str, object]:
 def gateway(start_gateway: StartGateway, mock: Mock, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway on the native edge; whichever process is in charge at the end ends well."""
     file = tmp_path / "gateway.pid"
-    native = start_gateway(config(mock, "old"), args=["--edge", "native", "--pid-file", str(file), "--grace", "20"])
+    native = start_gateway(config(mock, "old"), args=["--pid-file", str(file), "--grace", "20"])
     yield native
     native.client.close()  # an idle connection is let go of by who keeps it
     if native.process.poll() is None and in_charge(file) == native.process.pid:
