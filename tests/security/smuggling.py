@@ -1,4 +1,8 @@
-"""Rows about where a message ends: transfer codings, lengths, chunks, trailers."""
+"""Rows about where a message ends: transfer codings, lengths, chunks, trailers.
+
+A chunked request is the last of its connection on Granian: hyper takes a bare LF at the end of trailers for no end, so
+that nothing behind them can be trusted.
+"""
 
 from tests.security.hostile import (
     BODY,
@@ -14,6 +18,7 @@ from tests.security.hostile import (
     OLD_LINE,
     REFUSED,
     SERVED,
+    SILENT,
     SIZE,
     chat,
     chunk,
@@ -116,7 +121,7 @@ def alone(codings: dict[str, str]) -> dict[str, str]:
 
 
 CODINGS = table(
-    rows("TE", "7.1", alone(TRUE_CODINGS), SERVED, SERVED),
+    rows("TE", "7.1", alone(TRUE_CODINGS), SERVED, LAST),
     rows("TE", "6.1", alone(LAST_IS_CHUNKED), REFUSED, LENIENT, CODED),
     rows("TE", "6.1", alone(FALSE_CODINGS), REFUSED, CUT, CODED),
     rows("TE", "9110 5.6.1", alone({"comma before": ",chunked"}), LENIENT, LENIENT, CODED),
@@ -126,7 +131,7 @@ CODINGS = table(
     rows("TE with CL", "6.3", beside_length(LAST_IS_CHUNKED), REFUSED, REFUSED | LAST, CODED),
     rows("TE with CL", "6.3", beside_length(FALSE_CODINGS), REFUSED, CUT, CODED),
     rows("TE with CL", "5.1", each(lambda n: before_chunks(LENGTH + n) + HIDDEN, FALSE_NAMES), REFUSED, CUT),
-    rows("TE with CL", "6.3", LENGTHS_BESIDE, REFUSED, REFUSED | LAST),
+    rows("TE with CL", "6.3", LENGTHS_BESIDE, REFUSED, REFUSED | LAST, TOO_LARGE),
 )
 
 # -- lengths ------------------------------------------------------------------------------------------------------
@@ -299,7 +304,7 @@ def in_size(size: str) -> str:
 
 
 CHUNK_ROWS = table(
-    rows("chunk size", "7.1", each(in_size, TRUE_SIZES), SERVED, SERVED),
+    rows("chunk size", "7.1", each(in_size, TRUE_SIZES), SERVED, LAST),
     rows("chunk size", "7.1.1", each(in_size, ODD_SIZES), LENIENT, LENIENT, TOO_LARGE),
     rows("chunk size", "7.1.1", each(in_size, FALSE_EXTENSIONS), REFUSED, LENIENT),
     rows("chunk size", "7.1", each(in_size, FALSE_SIZES), REFUSED, CUT, TOO_LARGE),
@@ -357,9 +362,9 @@ def after_chunks(trailers: str) -> str:
 
 
 TRAILERS = table(
-    rows("trailer", "7.1.2", each(lambda t: after_chunks(t) + SECOND, TRUE_TRAILERS), SERVED, SERVED,
+    rows("trailer", "7.1.2", each(lambda t: after_chunks(t) + SECOND, TRUE_TRAILERS), SERVED, SILENT,
          requests=("outer", "second")),
-    rows("trailer", "7.1.2", each(after_chunks, MISLEADING_TRAILERS), LENIENT, SERVED),
+    rows("trailer", "7.1.2", each(after_chunks, MISLEADING_TRAILERS), LENIENT, LAST),
     rows("trailer", "7.1.2", each(lambda t: after_chunks(t) + HIDDEN, FALSE_TRAILERS), REFUSED, CUT,
          (400, 413, 431)),
     rows("trailer", "2.2", each(lambda end: chunked(chunk(BODY) + end) + WRAPPED, ENDED_BY_LF), REFUSED, LENIENT),
