@@ -4,7 +4,6 @@ The segment is anonymous, so it is shared by the process that made it and its la
 Names are Prometheus series, such as `tianji_requests_total{model="gpt-4o",status="2xx"}`.
 """
 
-from hashlib import blake2b
 from math import isfinite
 from mmap import mmap
 from os import urandom
@@ -13,8 +12,11 @@ cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
 
-cdef object hashed = blake2b
+cdef extern from "siphash.h":
+    void siphash128(const unsigned char* key, const void* text, size_t size, unsigned char* digest) noexcept nogil
+
 cdef object is_finite = isfinite
 cdef object new_mapping = mmap
 cdef object random_bytes = urandom
@@ -55,7 +57,11 @@ cdef class SharedCounters:
 
     cdef int64_t _find(self, bytes key, int count) except -1:
         # The first of the `count` cells that belong to `key`, 0 if there is no room for them.
-        cdef uint64_t hash = int.from_bytes(hashed(key, digest_size=8, key=self._key).digest(), "little")
+        cdef unsigned char digest[16]
+        cdef uint64_t hash
+        siphash128(<const unsigned char*>PyBytes_AS_STRING(self._key), PyBytes_AS_STRING(key),
+                   <size_t>PyBytes_GET_SIZE(key), digest)
+        memcpy(&hash, digest, sizeof(hash))
         return shm_find(self._table, hash if hash else 1, count)
 
     cpdef int slot(self, str name) except -1:
