@@ -46,7 +46,6 @@ METRICS: Final = (
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
-COUNTERS: Final = 16384  # series, shared by all workers
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -59,21 +58,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
-    return Snapshot(loaded, SharedCounters(COUNTERS)).dropped
-
-
-class Factory:
-    """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters."""
-
-    def __init__(self, path: Path, *, environ: Mapping[str, str], access_log: Format | None) -> None:
-        self._path = path
-        self._environ = environ
-        self._access_log = access_log
-        self._counters = SharedCounters(COUNTERS)
-
-    def __call__(self, control: Control) -> "Gateway":
-        """Make the gateway of one worker. Called there, on its loop's thread."""
-        return Gateway(self._path, self._environ, self._access_log, self._counters, control)
+    return Snapshot(loaded, SharedCounters()).dropped
 
 
 class Gateway:

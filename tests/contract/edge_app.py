@@ -4,7 +4,6 @@ The process that is to take its place reads FILE and OPTIONS again, so that a te
 """
 
 import asyncio
-import importlib
 import os
 import sys
 import time
@@ -16,8 +15,10 @@ import msgspec
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
-from tianji.edge.application import EdgeSettings, Limits, ServeOptions
+from tianji.edge.application import EdgeSettings, Limits
 from tianji.edge.control import Control
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes.parent import Server
 from tianji.edge.processes.succession import inherit
 from tianji.edge.routes import Match, Route, RouteTable
 from tianji.errors import AuthenticationFailed, ConfigurationError
@@ -171,7 +172,7 @@ def main() -> None:
     inheritance = inherit(os.environ)
     options = msgspec.json.decode(settings.read_bytes(), type=ServeOptions, dec_hook=lambda kind, text: kind(text))
     options = msgspec.structs.replace(options, watched=(file,), inheritance=inheritance)
-    server = importlib.import_module(f"tianji.edge.{edge}").Server(lambda control: Tiny(control, file), options)
+    server = Server(edge, lambda control: Tiny(control, file), options)
     server.run(
         lambda address: print(address, flush=True)  # noqa: T201 - the test reads it
     )

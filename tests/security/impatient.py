@@ -1,13 +1,14 @@
 """The small application of the edge tests, with little patience for slow clients: `python -m ... EDGE FILE`."""
 
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from tests.contract.edge_app import Tiny
 
-from tianji.edge.application import EdgeSettings, Limits, ServeOptions
+from tianji.edge.application import EdgeSettings, Limits
 from tianji.edge.control import Control
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes.parent import Server
 
 PATIENCE = 1.0  # seconds
 RATE = 1000.0  # bytes a second
@@ -24,9 +25,8 @@ class Impatient(Tiny):
 
 def main() -> None:
     edge, file = sys.argv[1], Path(sys.argv[2])
-    server = import_module(f"tianji.edge.{edge}").Server(
-        lambda control: Impatient(control, file), ServeOptions(host="127.0.0.1", port=0, grace=0.0)
-    )
+    options = ServeOptions(host="127.0.0.1", port=0, grace=0.0)
+    server = Server(edge, lambda control: Impatient(control, file), options)
     server.run(
         lambda address: print(address, flush=True)  # noqa: T201 - the test reads it
     )

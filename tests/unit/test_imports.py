@@ -71,13 +71,16 @@ def test_judging_a_configuration_loads_no_server() -> None:
 def test_a_worker_loads_only_what_requests_need() -> None:
     file = SRC.parent / "examples" / "production.yaml"
     start = f"app.rehearse(app.read(Path({str(file)!r}), os.environ))"
-    modules = imported(f"import os, tianji.edge.asgi; from pathlib import Path; from tianji import app; {start}")
-    assert modules >= {"tianji.gateway.snapshot", "tianji.egress.connector", "yaml"}
+    modules = imported(f"import os, tianji.edge.native; from pathlib import Path; from tianji import app; {start}")
+    assert modules >= {"tianji.gateway.snapshot", "tianji.egress.connector", "yaml", "uvloop"}
     assert modules.isdisjoint(RARE)
     assert packages(modules).isdisjoint({"granian", "httpx", "openai", "click", "rich", "redis", "tiktoken", "picows"})
 
 
-def test_the_native_edge_does_without_granian() -> None:
-    modules = packages(imported("import tianji.app, tianji.edge.native"))
-    assert "uvloop" in modules
-    assert modules.isdisjoint({"granian", "multiprocessing", "picows"})
+def test_a_parent_leaves_to_its_workers_what_they_need() -> None:
+    modules = imported("import tianji.cli.serve")
+    assert modules >= {"tianji.edge.processes.parent", "tianji.cli.factory"}
+    assert modules.isdisjoint(RARE - {"tianji.cli"})
+    assert modules.isdisjoint({"asyncio", "hashlib", "ssl", "subprocess", "tianji.app", "tianji.config", "yaml"})
+    foreign = {name for name in packages(modules) if name not in sys.stdlib_module_names and "cython" not in name}
+    assert foreign <= {"tianji", "click", "msgspec", "typing_extensions"}  # msgspec takes the last where it finds it

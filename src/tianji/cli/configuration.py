@@ -1,12 +1,13 @@
-"""Load a configuration for a command, or say everything that is wrong with it and leave."""
+"""What a server has to know of its configuration, and what it says when it cannot serve it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
+import msgspec
 
+from tianji.cli.apart import apart
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 
@@ -14,42 +15,45 @@ UNUSABLE = 2  # exit code: the configuration has problems
 REFUSED = 3  # exit code: the master key is missing, weak or published
 
 
-def load_or_leave(path: Path, environ: Mapping[str, str] = os.environ) -> Any:
-    """Return the loaded configuration; warnings go to stderr. Problems that are fatal end the process with code 2."""
-    try:
-        loaded = load("tianji.app").read(path, environ)
-    except ConfigurationError as error:
-        leave(error)
-    for problem in loaded.problems:
-        click.echo(str(problem), err=True)
-    for row in load("tianji.config.report").rows(loaded):
-        if row.guards and row.level == "unsupported":
-            click.echo(f"{row.file}:{row.line}: warning: {row.key}: {row.note}", err=True)
-    return loaded
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in a configuration."""
+
+    code: int = 0  # to leave with, when it cannot be used
+    messages: tuple[str, ...] = ()
+    refusal: int = 0  # to leave with, when its master key protects nothing
+    key_messages: tuple[str, ...] = ()
+    models: int = 0
+    files: tuple[bytes, ...] = ()  # paths of all that was read
+    variables: dict[str, str] = {}  # set by it
+    json_logs: bool = False
+
+
+def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
+    """Read a configuration in a process of its own, since this one would keep all that it takes as long as it serves.
+
+    Warnings go to stderr. Problems that are fatal end the process with code 2.
+    """
+    judgement = apart(lambda: load("tianji.cli.judging").judge(path, environ, host), Judgement)
+    say(judgement.messages)
+    if judgement.code:
+        raise SystemExit(judgement.code)
+    return judgement
+
+
+def require_master_key(judgement: Judgement) -> None:
+    """Refuse to go on, with code 3, without a master key that protects anything."""
+    say(judgement.key_messages)
+    if judgement.refusal:
+        raise SystemExit(judgement.refusal)
+
+
+def say(lines: tuple[str, ...]) -> None:
+    """Print lines on stderr."""
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def leave(error: ConfigurationError) -> NoReturn:
-    """Print every problem, one a line, and end the process."""
-    for problem in error.problems or (error.message,):
-        click.echo(problem, err=True)
-    if error.problems:
-        click.echo(error.message, err=True)
+    """Say why there will be no server and end the process."""
+    say((error.message,))
     raise SystemExit(UNUSABLE)
-
-
-def require_master_key(loaded: Any, *, loopback: bool) -> None:
-    """Refuse to go on, with code 3, without a master key that protects anything. See tianji.config.master_key."""
-    general = loaded.config.general_settings
-    environment = load("tianji.config.environment")
-    key = general.master_key or environment.lookup(loaded.environment, "MASTER_KEY")
-    problem = load("tianji.config.master_key").check(
-        key,
-        loaded.environment,
-        loopback=loopback,
-        permitted=general.dangerously_permit_weak_or_unset_master_key,
-    )
-    if problem is None:
-        return
-    click.echo(str(problem), err=True)
-    if problem.fatal:
-        raise SystemExit(REFUSED)

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 
-from tianji.edge.access_log import printable
+from tianji.printable import printable
 
 
 class TextFormatter(logging.Formatter):

@@ -1,10 +1,8 @@
 """`tianji serve`."""
 
-import ipaddress
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,9 +11,13 @@ from typing import Any
 import click
 import msgspec
 
-from tianji.cli import logs, quickstart, single_model
-from tianji.cli.configuration import leave, load_or_leave, require_master_key
+from tianji.cli import logs
+from tianji.cli.configuration import judge, leave, require_master_key
+from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes.parent import Server
+from tianji.edge.processes.succession import Inheritance, inherit
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 
@@ -62,32 +64,30 @@ def command(**options: Any) -> None:
         if flags.quickstart:
             announce = _prepare_quickstart(original, resources)
         file = _configuration(flags, options, resources)
-        loaded = load_or_leave(file, original)
-        if flags.validate_config:
-            click.echo(f"the configuration is valid; models: {len(loaded.config.model_list)}")
-            return
         host = flags.host or (HERE if flags.quickstart else EVERYWHERE)
-        require_master_key(loaded, loopback=is_loopback(host))
-        os.environ.update(loaded.environment)
-        json_logs = loaded.config.litellm_settings.json_logs
-        form = flags.log_format or ("json" if json_logs or loaded.environment.get("JSON_LOGS") == "true" else "text")
+        judgement = judge(file, original, host)
+        if flags.validate_config:
+            click.echo(f"the configuration is valid; models: {judgement.models}")
+            return
+        require_master_key(judgement)
+        os.environ.update(original | judgement.variables)
+        form = flags.log_format or ("json" if judgement.json_logs else "text")
         logs.configure(form, _level(flags))
         access_log = form if (sys.stderr.isatty() if flags.access_log is None else flags.access_log) else None
-        settings = load("tianji.edge.application").ServeOptions(
+        settings = ServeOptions(
             host=host,
             port=flags.port,
             workers=flags.workers,
             grace=flags.grace,
             certificate=flags.ssl_certfile_path,
             private_key=flags.ssl_keyfile_path,
-            watched=loaded.files,
+            watched=tuple(Path(os.fsdecode(file)) for file in judgement.files),
             pid_file=flags.pid_file,
             runtime_threads=flags.granian_threads or 1,
             inheritance=inheritance,
             environment=environment,
         )
-        factory = load("tianji.app").Factory(file, environ=original, access_log=access_log)
-        _serve(flags.edge, factory, settings, announce)
+        _serve(flags.edge, Factory(file, environ=original, access_log=access_log), settings, announce)
 
 
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
@@ -102,15 +102,16 @@ def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
         click.echo("--granian_threads has no effect here: a worker of the native edge has one network thread", err=True)
 
 
-def _inherit() -> Any:
+def _inherit() -> Inheritance:
     """Take over what a process that this one is to replace left for it."""
     try:
-        return load("tianji.edge.processes.succession").inherit(os.environ)
+        return inherit(os.environ)
     except ConfigurationError as error:
         leave(error)
 
 
 def _prepare_quickstart(environ: dict[str, str], resources: ExitStack) -> Callable[[str], None]:
+    quickstart = load("tianji.cli.quickstart")
     folder = quickstart.data_folder(environ)
     key = environ.get("TIANJI_MASTER_KEY") or environ.get("LITELLM_MASTER_KEY") or quickstart.master_key(folder)
     environ["TIANJI_MASTER_KEY"] = key
@@ -120,16 +121,20 @@ def _prepare_quickstart(environ: dict[str, str], resources: ExitStack) -> Callab
 
 def _configuration(flags: Flags, model_flags: dict[str, Any], resources: ExitStack) -> Path:
     if flags.quickstart:
-        return quickstart.configuration()
+        file: Path = load("tianji.cli.quickstart").configuration()
+        return file
     if flags.config is not None:
         return flags.config
-    folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="tianji-"))
-    return single_model.write_configuration(model_flags, Path(folder))
+    written: Path = resources.enter_context(load("tianji.cli.single_model").configuration(model_flags))
+    return written
 
 
-def _serve(edge: str, factory: Callable[..., Any], options: Any, announce: Callable[[str], None]) -> None:
+def _serve(edge: str, factory: Factory, options: ServeOptions, announce: Callable[[str], None]) -> None:
+    if options.workers > 1:  # they share what is loaded before they fork; a single one would share it with nobody
+        load("tianji.app")
+        load(f"tianji.edge.{edge}")
     try:
-        server = load(f"tianji.edge.{edge}").Server(factory, options)
+        server = Server(edge, factory, options)
     except OSError as error:
         reason = error.strerror or error
         raise click.ClickException(f"cannot listen on {options.host} port {options.port}: {reason}") from error
@@ -148,11 +153,3 @@ def _level(flags: Flags) -> int:
     # other programs use this variable for words of their own
     wanted = flags.debug or os.environ.get("DEBUG", "").lower() in ("1", "true")
     return logging.INFO if wanted else logging.WARNING
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`. A name is judged by its text alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,7 +1,9 @@
 """`tianji serve --model M`: a configuration made out of flags."""
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -9,8 +11,9 @@ import click
 _DEFAULTS = ("api_base", "api_version", "temperature", "max_tokens")
 
 
-def write_configuration(flags: Mapping[str, object], folder: Path) -> Path:
-    """Write the configuration that serves the one model of `flags` and return its path.
+@contextmanager
+def configuration(flags: Mapping[str, object]) -> Iterator[Path]:
+    """Give the path of a configuration that serves the one model of `flags`; it is there as long as the context lasts.
 
     Raises click.BadParameter for headers that are not a JSON object of text.
     """
@@ -25,10 +28,11 @@ def write_configuration(flags: Mapping[str, object], folder: Path) -> Path:
         "model_list": [{"model_name": name, "litellm_params": params} for name in names],
         "litellm_settings": {"drop_params": bool(flags["drop_params"])},
     }
-    file = folder / "single_model.yaml"
-    file.write_text(json.dumps(tree, indent=2))  # JSON is YAML
-    file.chmod(0o600)  # headers may hold a key
-    return file
+    with tempfile.TemporaryDirectory(prefix="tianji-") as folder:
+        file = Path(folder, "single_model.yaml")
+        file.write_text(json.dumps(tree, indent=2))  # JSON is YAML
+        file.chmod(0o600)  # headers may hold a key
+        yield file
 
 
 def _headers(text: str) -> dict[str, str]:

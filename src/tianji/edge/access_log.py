@@ -3,7 +3,6 @@
 A line names the key by its digest or alias, never holds a query (it may carry a key) and never a header.
 """
 
-import re
 import time
 from collections.abc import Callable
 from typing import Literal, Protocol
@@ -13,12 +12,12 @@ import msgspec
 from tianji._core.exchange import Exchange
 from tianji.clock import SYSTEM, Clock
 from tianji.edge.answers import call_id
+from tianji.printable import printable
 
 FLUSH_AFTER = 0.1  # seconds a line may wait
 FLUSH_AT = 256  # lines
 
 Format = Literal["text", "json"]
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CLIENT_LEFT = 499  # nginx's number for a client that closed before it was answered
 _encode = msgspec.json.Encoder().encode
 
@@ -43,11 +42,6 @@ class Entry(msgspec.Struct, omit_defaults=True):
     call_id: str
     key: str = ""
     aborted: bool = False  # the answer did not reach its end
-
-
-def printable(text: str) -> str:
-    """Make control characters visible, so that nobody writes lines or colours into a log."""
-    return text if text.isprintable() else _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 class AccessLog:

@@ -41,7 +41,6 @@ class Stub:
 
 app = types.ModuleType("tianji.app")
 app.read = load
-app.Factory = lambda file, *, environ, access_log: lambda control: Stub(file, environ, access_log)
-app.read = load
+app.Gateway = lambda file, environ, access_log, counters, control: Stub(file, environ, access_log)
 sys.modules["tianji.app"] = app
 main()

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tianji.cli import main, quickstart
 from tianji.cli.flags import WITHOUT_EFFECT
-from tianji.cli.serve import is_loopback
+from tianji.cli.judging import is_loopback
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-kFz7Qm2LxW9pRt4vBn6c"

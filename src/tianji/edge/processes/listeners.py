@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Sequence
 
-from tianji.edge.application import ServeOptions
+from tianji.edge.options import ServeOptions
 
 BACKLOG = 4096  # connections that may wait on one socket
 

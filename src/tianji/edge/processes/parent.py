@@ -1,6 +1,7 @@
-"""The server process tree of our own: a parent that binds, forks, watches and drains, and workers that serve.
+"""The parent process: it binds, forks, watches and drains, and its workers serve.
 
-The parent waits in one place and has no threads, so that it may fork at any time. Workers accept connections on the
+It waits in one place and has no threads, so that it may fork at any time, and it loads nothing that only a worker
+needs, since it would hold that as long as they live. Workers accept connections on the
 parent's word, which it gives when all of them can serve: whatever fails before that has taken no connection.
 
 Signals to the parent: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reloads, SIGUSR2 restarts: a new
@@ -9,102 +10,47 @@ accept no more, finish what they have and leave. No listening socket is ever clo
 connection is refused or lost in a queue.
 """
 
-import asyncio
 import gc
 import logging
 import os
 import signal
-import socket
-import ssl
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import uvloop
-
-from tianji._core.server import NativeEdge
-from tianji.edge.application import Factory, ServeOptions
 from tianji.edge.control import Control
-from tianji.edge.http1 import build_edge
-from tianji.edge.processes import drain, watch, worker
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes import drain, watch
 from tianji.edge.processes.crew import Crew, Job, describe
-from tianji.edge.processes.listeners import BACKLOG, Listeners, url
+from tianji.edge.processes.listeners import Listeners, url
 from tianji.edge.processes.pid_file import PidFile
 from tianji.edge.processes.signals import Signals
 from tianji.edge.processes.succession import Successor
-from tianji.edge.processes.tls import server_context
+from tianji.lazy import load
 
 HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
 SOON = 0.01  # seconds between two looks at something that is about to happen
+RESTARTS = frozenset({"native"})  # edges whose workers can accept from the sockets of several predecessors
 WORKERS_DIE = 4  # exit code
 
 log = logging.getLogger(__name__)
 
 
-class Worker(worker.Worker[NativeEdge]):
-    """One worker process, which accepts connections from `listeners`."""
-
-    def __init__(
-        self,
-        factory: Factory,
-        loop: asyncio.AbstractEventLoop,
-        control: Control,
-        listeners: list[socket.socket],
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        super().__init__(build_edge, factory, loop, control)
-        self._listeners = listeners
-        self._tls = tls
-        self._servers: list[asyncio.Server] = []
-        self._end: asyncio.Task[None] | None = None
-
-    def serve(self) -> None:
-        """Accept connections as soon as the parent says so."""
-        self.control.set_ready()
-        self._beginning = self.loop.create_task(self._begin())
-        self.loop.run_until_complete(self._beginning)
-
-    def leave(self) -> None:
-        """Accept no more; go when the last connection is closed."""
-        self._end = self.loop.create_task(self._finish())
-
-    async def _begin(self) -> None:
-        while not self.control.serving:
-            if self._end is not None:
-                return
-            await asyncio.sleep(SOON)
-        protocol: Any = self.edge.protocol  # compiled, so it cannot inherit from asyncio's
-        for listener in self._listeners:
-            server = await self.loop.create_server(protocol, sock=listener, ssl=self._tls, backlog=BACKLOG)
-            self._servers.append(server)
-
-    async def _finish(self) -> None:
-        await self._beginning
-        # uvloop waits for connections only where it was asked before the server was closed. It knows of those in the
-        # middle of a TLS handshake, too, which the edge does not.
-        ends = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
-        await asyncio.sleep(0)
-        for server in self._servers:
-            server.close()
-        if self.control.stopping:
-            self.edge.retire(0)  # whatever comes now would be refused
-        else:
-            self.edge.retire()
-        await asyncio.gather(*ends)
-        self.stopped.set()
-
-
 class Server:
     """The parent process."""
 
-    def __init__(self, factory: Factory, options: ServeOptions) -> None:
-        """Bind. Raises OSError when the address cannot be had, ConfigurationError for TLS and the pid file."""
+    def __init__(self, edge: str, factory: Callable[[Control], Any], options: ServeOptions) -> None:
+        """Bind. `edge`: what the workers serve with, native or granian. `factory` makes their application.
+
+        Raises OSError when the address cannot be had, ConfigurationError for TLS and the pid file.
+        """
+        self._edge = edge
         self._factory = factory
         self._options = options
         self._control = Control(options.workers)
         self._watch = watch.Watch(options.watched)
-        self._tls = server_context(options)
+        self._tls = load("tianji.edge.processes.tls").server_context(options) if options.certificate else None
         self._listeners = Listeners(options)
         self._pid_file = PidFile(options.pid_file)
         self._successor: Successor | None = None
@@ -144,9 +90,9 @@ class Server:
 
     def _work(self, number: int, control: Control) -> None:
         """Be a worker. Called in its process."""
-        loop = uvloop.new_event_loop()
-        asyncio.set_event_loop(loop)
-        Worker(self._factory, loop, control, self._listeners.only_for(number), self._tls).run()
+        load(f"tianji.edge.{self._edge}").work(
+            self._factory, control, self._options, self._listeners.only_for(number), self._tls
+        )
 
     # ---- steps: one of these is taken again and again
 
@@ -207,6 +153,9 @@ class Server:
             return
         if os.getpid() == 1:
             log.error("no restart: this is process 1, and its container would end with it; start another container")
+            return
+        if self._edge not in RESTARTS:
+            log.error("a hot restart needs --edge native; nothing happens")
             return
         self._successor_reloads = False
         try:

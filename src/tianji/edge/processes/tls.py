@@ -2,7 +2,7 @@
 
 import ssl
 
-from tianji.edge.application import ServeOptions
+from tianji.edge.options import ServeOptions
 from tianji.errors import ConfigurationError
 
 

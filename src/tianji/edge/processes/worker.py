@@ -19,6 +19,7 @@ from tianji.edge.processes.slack import Slack
 from tianji.errors import TianjiError
 
 GC_THRESHOLDS = (50_000, 20, 20)
+SOON = 0.01  # seconds between two looks for the parent's word to begin
 POLL = 0.25  # seconds between two looks at the control block
 PARENTS_BUSINESS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 
@@ -37,13 +38,11 @@ class Worker(ABC, Generic[E]):
 
     def __init__(self, build: Build[E], factory: Factory, loop: asyncio.AbstractEventLoop, control: Control) -> None:
         """Make the application and put it behind an edge: `build` says which."""
-        heap.settle()
-        self._generation = (
-            control.generation
-        )  # before the application: a reload that is asked for meanwhile is not lost
+        self._generation = control.generation  # first: a reload that is asked for meanwhile is not lost
         self._parent = os.getppid()
         self._reloading: asyncio.Task[None] | None = None
         self._leaving = False
+        heap.settle()
         self._application = factory(control)
         self.control = control
         self.loop = loop
@@ -61,6 +60,14 @@ class Worker(ABC, Generic[E]):
 
         Called once, on the loop.
         """
+
+    async def may_accept(self) -> bool:
+        """Wait until the parent lets workers accept connections; False when this one is to leave before that."""
+        while not self.control.serving:
+            if self._leaving:
+                return False
+            await asyncio.sleep(SOON)
+        return True
 
     def run(self) -> None:
         """Serve until `leave` was called and has taken effect."""

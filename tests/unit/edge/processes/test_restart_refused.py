@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from tianji.edge.application import ServeOptions
-from tianji.edge.native import Server
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes.parent import Server
 
 
 @pytest.fixture
 def serving():
-    server = Server(lambda control: None, ServeOptions(host="127.0.0.1", port=0))
+    server = Server("native", lambda control: None, ServeOptions(host="127.0.0.1", port=0))
     server._step = server._serve
     yield server
     server._listeners.close()

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tianji.edge.application import ServeOptions
+from tianji.edge.options import ServeOptions
 from tianji.edge.processes.listeners import Listeners, url
 from tianji.edge.processes.succession import VARIABLE, Inheritance, inherit
 from tianji.errors import ConfigurationError

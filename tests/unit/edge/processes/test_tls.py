@@ -6,7 +6,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from tianji.edge.application import ServeOptions
+from tianji.edge.options import ServeOptions
 from tianji.edge.processes.tls import server_context
 from tianji.errors import ConfigurationError
 

@@ -1,0 +1,25 @@
+"""What a parent process has of its workers' gateways: little, since it keeps it as long as they live."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tianji._core.shm import SharedCounters
+from tianji.edge.control import Control
+from tianji.lazy import load
+
+COUNTERS: Final = 16384  # series, shared by all workers
+
+
+class Factory:
+    """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters."""
+
+    def __init__(self, path: Path, *, environ: Mapping[str, str], access_log: str | None) -> None:
+        self._path = path
+        self._environ = environ
+        self._access_log = access_log
+        self._counters = SharedCounters(COUNTERS)
+
+    def __call__(self, control: Control) -> Any:
+        """Make the gateway of one worker. Called there, on its loop's thread."""
+        return load("tianji.app").Gateway(self._path, self._environ, self._access_log, self._counters, control)

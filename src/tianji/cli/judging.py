@@ -1,0 +1,64 @@
+"""What is to be said of a configuration before it is served. Loads all that reading one takes; see apart.py."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tianji.app import read
+from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
+from tianji.config import environment, master_key, report
+from tianji.config.loader import Loaded
+from tianji.errors import ConfigurationError
+
+
+def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
+    """Read the configuration at `path` for a listener on `host`."""
+    try:
+        loaded = read(path, environ)
+    except ConfigurationError as error:
+        lines = [*map(str, error.problems), *([error.message] if error.problems else [])]
+        return Judgement(code=UNUSABLE, messages=printed(lines or [error.message]))
+    lines = [str(problem) for problem in loaded.problems]
+    lines += [
+        f"{row.file}:{row.line}: warning: {row.key}: {row.note}"
+        for row in report.rows(loaded)
+        if row.guards and row.level == "unsupported"
+    ]
+    refusal, said = judge_key(loaded, loopback=is_loopback(host))
+    return Judgement(
+        messages=printed(lines),
+        refusal=refusal,
+        key_messages=printed(said),
+        models=len(loaded.config.model_list),
+        files=tuple(map(os.fsencode, loaded.files)),
+        variables={name: value for name, value in loaded.environment.items() if environ.get(name) != value},
+        json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
+    )
+
+
+def judge_key(loaded: Loaded, *, loopback: bool) -> tuple[int, list[str]]:
+    """(exit code, messages) on a master key that protects nothing; see tianji.config.master_key."""
+    general = loaded.config.general_settings
+    problem = master_key.check(
+        general.master_key or environment.lookup(loaded.environment, "MASTER_KEY"),
+        loaded.environment,
+        loopback=loopback,
+        permitted=general.dangerously_permit_weak_or_unset_master_key,
+    )
+    if problem is None:
+        return 0, []
+    return REFUSED if problem.fatal else 0, [str(problem)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`. A name is judged by its text alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def printed(lines: list[str]) -> tuple[str, ...]:
+    """Make lines that survive the way to the parent: names of files need not be text."""
+    return tuple(line.encode("utf-8", "backslashreplace").decode() for line in lines)

@@ -1,0 +1,25 @@
+"""What a server is told on its command line."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from tianji.edge.processes.succession import Inheritance
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how to serve."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a gateway in a container serves its network
+    port: int = 4000
+    workers: int = 1
+    grace: float = 30.0  # seconds that running requests are given after SIGTERM
+    certificate: Path | None = None
+    private_key: Path | None = None
+    watched: tuple[Path, ...] = ()  # files whose change asks for a reload
+    pid_file: Path | None = None  # names the parent process once it serves
+    runtime_threads: int = 1  # of a worker's network side, on Granian
+    log_level: str = "warning"
+    inheritance: Inheritance = Inheritance()  # from the process whose place this one takes
+    environment: dict[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))  # of a successor
