@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,18 @@ def those(modules: list[str], names: tuple[str, ...]) -> list[str]:
     return [module for module in modules if any(f"/{name}." in module or f"/{name}/" in module for name in names)]
 
 
+def large(gateway: Gateway, model: str, *, stream: bool) -> bytes:
+    """Return a request of a MiB."""
+    content = [{"role": "user", "content": "x" * MIB}]
+    body = json.dumps({"model": model, "stream": stream, "messages": content}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {gateway.key}\r\n"
+    return f"{head}connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
 @pytest.fixture
 def idle(start_gateway: StartGateway, mock: Mock) -> Gateway:
-    return start_gateway({"model_list": [openai_model("a", "mock-first-byte-1000", mock.url)]})
+    models = {"slow": "mock-first-byte-1000", "endless": "mock-stall-1"}
+    return start_gateway({"model_list": [openai_model(name, to, mock.url) for name, to in models.items()]})
 
 
 @pytest.mark.parametrize("edge", IDLE)
@@ -64,15 +74,12 @@ def test_a_process_loads_what_it_needs(idle: Gateway, edge: str) -> None:
 @pytest.mark.parametrize("edge", ["native"])
 def test_a_request_is_held_once_and_its_memory_given_back(idle: Gateway, mock: Mock) -> None:
     (worker,) = idle.workers()
-    assert idle.chat({"model": "a", "messages": []}).status_code == 200
+    assert idle.chat({"model": "slow", "messages": []}).status_code == 200
     mock.reset()
     before, count = resident(worker), 64
-    body = json.dumps({"model": "a", "messages": [{"role": "user", "content": "x" * MIB}]}).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {idle.key}\r\n"
-    request = f"{head}connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
     clients = [idle.connect() for _ in range(count)]
     for client in clients:
-        client.sendall(request)
+        client.sendall(large(idle, "slow", stream=False))
     mock.wait(requests=count)
     held = resident(worker) - before
     for client in clients:
@@ -81,3 +88,18 @@ def test_a_request_is_held_once_and_its_memory_given_back(idle: Gateway, mock: M
     assert held > count * MIB // 2, "they were all there at once"
     assert held < count * MIB * 5 // 4 + 16 * MIB, "they were there more than once"
     eventually(lambda: resident(worker) < before + 16 * MIB, "the memory of the requests is free")
+
+
+@pytest.mark.parametrize("edge", ["native"])
+def test_a_stream_that_has_begun_holds_nothing_of_its_request(idle: Gateway) -> None:
+    (worker,) = idle.workers()
+    before, count = resident(worker), 64
+    with ExitStack() as streams:
+        for _ in range(count):
+            client = streams.enter_context(idle.connect())
+            client.sendall(large(idle, "endless", stream=True))
+            answer = streams.enter_context(client.makefile("rb"))
+            assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+            while not answer.readline().startswith(b"data:"):
+                pass
+        assert resident(worker) - before < count * MIB // 4

@@ -328,6 +328,8 @@ cdef class Forward(ResponseHandler):
         cdef bytes out = self.sse.feed(data)
         if out and not self.exchange.status:
             self.exchange.start(200, self.answer_headers(True))
+            self.spans = None  # no other deployment can be asked from here on, and streams last
+            self.exchange.body = b""
         if self.sse.done and not self.sse.failed:
             return self.stream_end(out)
         if out:
