@@ -43,16 +43,25 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def resident_mib(pids: list[int]) -> float:
-    """VmRSS of the processes together; pages that they share count once each."""
-    total = 0
+    """Memory of the processes together: what they share with each other since a fork counts once.
+
+    Anonymous pages by their share (Pss_Anon of smaps_rollup(5)), which adds up to one over the processes; files as the
+    process has them that has most, since others map the same ones.
+    """
+    anonymous, files = 0, [0]
     for pid in pids:
         try:
-            for line in (PROC / str(pid) / "status").read_text().splitlines():
-                if line.startswith("VmRSS:"):
-                    total += int(line.split()[1])
+            anonymous += _kib(PROC / str(pid) / "smaps_rollup")["Pss_Anon"]
+            files.append(_kib(PROC / str(pid) / "status")["RssFile"])
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return total / 1024
+    return (anonymous + max(files)) / 1024
+
+
+def _kib(file: Path) -> dict[str, int]:
+    """The lines `Name: number kB` of a file of /proc."""
+    pairs = (line.split() for line in file.read_text().splitlines() if line.endswith("kB"))
+    return {name.rstrip(":"): int(number) for name, number, _ in pairs}
 
 
 @dataclass(frozen=True)
