@@ -145,7 +145,11 @@ def write(run: dict[str, Any], output: Path) -> None:
     path = output / f"{run['at']}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1))
     found = figures(run)
-    panels = {TITLES[name]: {row: values[name] for row, values in found.items()} for name in PLOTTED}
+    broken = {row["name"] for row in run["rows"] if row["problem"]}
+    panels = {
+        TITLES[name]: {row: v[name] for row, v in found.items() if v[name] is not None or row in broken}
+        for name in PLOTTED
+    }
     noisy = "" if run["publishable"] else " (noisy, not for publishing)"
     path.with_suffix(".svg").write_text(svg(panels, f"{run['at']}{noisy}"))
     click.echo(f"\nwritten: {path} and {path.with_suffix('.svg').name}")

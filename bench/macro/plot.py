@@ -15,7 +15,7 @@ def svg(panels: Mapping[str, Mapping[str, float | None]], title: str) -> str:
     for name, bars in panels.items():
         parts.append(f'<text x="10" y="{y}" class="h">{escape(name)}</text>')
         y += 10
-        values = [value for value in bars.values() if value]
+        values = [value for value in bars.values() if value is not None and value > 0]
         low = 10 ** math.floor(math.log10(min(values))) if values else 1.0
         high = max(values, default=1.0)
         for number, (label, value) in enumerate(bars.items()):
@@ -34,11 +34,12 @@ def svg(panels: Mapping[str, Mapping[str, float | None]], title: str) -> str:
 def _bar(y: int, number: int, label: str, value: float | None, scale: tuple[float, float]) -> str:
     middle = y + BAR - 5
     name = f'<text x="{LABEL - 8}" y="{middle}" text-anchor="end">{escape(label)}</text>'
-    if not value:
+    if value is None:
         return f'{name}<text x="{LABEL}" y="{middle}" class="f">failed</text>'
     low, high = scale
     room = WIDTH - LABEL - 90
-    width = room if high <= low else max(2.0, room * math.log10(value / low) / math.log10(high / low))
+    width = room if high <= low else room * math.log10(max(value, low) / low) / math.log10(high / low)
+    width = max(2.0, width)  # also of what noise made less than nothing
     return (
         f'{name}<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{COLOURS[number % len(COLOURS)]}"/>'
         f'<text x="{LABEL + width + 6:.1f}" y="{middle}">{value:,.4g}</text>'

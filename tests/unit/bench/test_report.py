@@ -254,6 +254,15 @@ def test_objections() -> None:
     ]
 
 
+def test_a_plot_takes_what_noise_made_negative() -> None:
+    root = ET.fromstring(svg({"added": {"a": -3.0, "b": 0.0, "c": 200.0}, "all": {"d": -1.0}}, "t"))
+    space = "{http://www.w3.org/2000/svg}"
+    widths = [float(bar.get("width", "")) for bar in root.findall(f"{space}rect")[1:]]
+    assert widths[:2] == [2.0, 2.0]
+    assert widths[2] > 100
+    assert "-3" in [text.text for text in root.findall(f"{space}text")]
+
+
 def test_plot_is_xml_with_a_bar_for_each_value() -> None:
     drawn = svg({"req/s <fast>": {"a": 10.0, "b": 1000.0, "c": None}, "empty": {"d": None}}, "a & b")
     root = ET.fromstring(drawn)
