@@ -15,7 +15,7 @@ cimport cython
 
 from tianji._core.clock cimport monotonic
 from tianji._core.edge cimport Edge, EdgeExchange
-from tianji._core.fields cimport length_of
+from tianji._core.fields cimport is_host, length_of
 
 from tianji.errors import HeadersTooLarge, InvalidRequest, PayloadTooLarge, RequestTimeout, TargetTooLong
 
@@ -212,6 +212,8 @@ cdef class AsgiExchange(EdgeExchange):
                     hosts += 1
                     if not value and version == "1.1":
                         raise InvalidRequest("the request has no Host header; HTTP/1.1 requires one")
+                    if not is_host(<const char*>value, <const char*>value + len(value)):
+                        raise InvalidRequest("the Host header is not HOST or HOST:PORT")
             elif len(name) == 6:
                 if name == b"origin":
                     origin = value

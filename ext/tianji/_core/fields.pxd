@@ -38,4 +38,5 @@ cdef bytes field_name(const char* name, Py_ssize_t size)   # in lower case
 cdef str line_fault(int line)                              # what http_next_field found wrong
 cdef long long length_of(const char* digits, Py_ssize_t size) noexcept  # of a content-length; -1: not one
 cdef bint same_text(const char* lower, const char* text, Py_ssize_t size) noexcept  # letters in any case
+cdef bint is_host(const char* at, const char* end) noexcept
 cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ssize_t length) noexcept

@@ -155,3 +155,35 @@ cdef bint has_token(const char* value, Py_ssize_t size, const char* token, Py_ss
             return True
         start = end + 1
     return False
+
+
+cdef bint is_host(const char* at, const char* end) noexcept:
+    # RFC 3986 sections 3.2.2 and 3.2.3: a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port.
+    # Of what a name might hold by the letter, only what names do hold: no delimiters
+    if at < end and at[0] == c"[":
+        at += 1
+        while at < end and (is_hex(at[0]) or at[0] == c":" or at[0] == c"."):
+            at += 1
+        if at == end or at[0] != c"]":
+            return False
+        at += 1
+    else:
+        while at < end and at[0] != c":":
+            if at[0] == c"%":
+                if end - at < 3 or not is_hex(at[1]) or not is_hex(at[2]):
+                    return False
+            elif not (c"a" <= at[0] <= c"z" or c"0" <= at[0] <= c"9" or c"A" <= at[0] <= c"Z" or at[0] in b"-._~"):
+                return False
+            at += 1
+    if at == end:
+        return True
+    if at[0] != c":":
+        return False
+    at += 1
+    while at < end and c"0" <= at[0] <= c"9":
+        at += 1
+    return at == end
+
+
+cdef inline bint is_hex(char c) noexcept:
+    return c"0" <= c <= c"9" or c"a" <= c <= c"f" or c"A" <= c <= c"F"
