@@ -18,6 +18,7 @@ from tianji._core.http1 import Connection
 from tianji._core.origin import Origin
 from tianji._core.server import NativeConnection
 from tianji._core.shm import SharedCounters
+from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
 
@@ -98,7 +99,7 @@ class Worker:
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(app, "Connector", lambda *_, **__: self._connector):
-            self.gateway = app.Gateway(config, dict(os.environ), None, SharedCounters(app.COUNTERS), control)
+            self.gateway = app.Gateway(config, dict(os.environ), None, SharedCounters(), Vocabularies(), control)
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()
         self._connection.connection_made(self.client)

@@ -13,6 +13,8 @@ from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
 from tianji._core.router import seed_dice
 from tianji._core.shm import SharedCounters
+from tianji.accounting.counter import TokenCounter
+from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import Identity
 from tianji.config import environment
@@ -26,7 +28,7 @@ from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
-from tianji.errors import ConfigurationError
+from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.failures import Failures
 from tianji.gateway.operations import endpoints
@@ -36,6 +38,7 @@ from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
+from tianji.management.tokens import Tokens
 
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
@@ -70,11 +73,13 @@ class Gateway:
         environ: Mapping[str, str],
         access_log: Format | None,
         counters: SharedCounters,
+        vocabularies: Vocabularies,
         control: Control,
     ) -> None:
         self._path = path
         self._environ = environ
         self._counters = counters
+        self._tokens = TokenCounter(vocabularies)
         self._control = control
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
@@ -113,6 +118,7 @@ class Gateway:
                 )
         yield from Health(lambda: self._control.draining, lambda: None, self._probe).routes()
         yield from Models(self._list_models).routes()
+        yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Documentation(lambda: self.route_table).routes()
 
@@ -162,6 +168,18 @@ class Gateway:
                     max_input_tokens=info.max_input_tokens,
                     max_output_tokens=info.max_output_tokens,
                 )
+
+    def _upstream_model(self, name: str) -> str:
+        """Name the model behind a public name; a name that nothing serves may still be a model's own."""
+        try:
+            group, found = self.snapshot.resolve(name)
+        except UnknownModel:
+            return name
+        first = group.deployments[0]
+        bases = [
+            entry.info.base_model for entry, deployment in self.snapshot.members[group.name] if deployment is first
+        ]
+        return (bases[0] if bases else None) or found.upstream_model(first.model)
 
     def _samples(self) -> Iterator[Sample]:
         for series, value in self._counters.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji._core.shm import SharedCounters
+from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
 from tianji.lazy import load
 
@@ -12,14 +13,17 @@ COUNTERS: Final = 16384  # series, shared by all workers
 
 
 class Factory:
-    """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters."""
+    """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters and tables."""
 
     def __init__(self, path: Path, *, environ: Mapping[str, str], access_log: str | None) -> None:
         self._path = path
         self._environ = environ
         self._access_log = access_log
         self._counters = SharedCounters(COUNTERS)
+        self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:
         """Make the gateway of one worker. Called there, on its loop's thread."""
-        return load("tianji.app").Gateway(self._path, self._environ, self._access_log, self._counters, control)
+        return load("tianji.app").Gateway(
+            self._path, self._environ, self._access_log, self._counters, self._vocabularies, control
+        )

@@ -1,0 +1,95 @@
+"""How many tokens a request has, told before it is sent."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.spans import ObjectSpans, scan
+from tianji.accounting.counter import Count
+from tianji.auth.access import Access, Tenant
+from tianji.edge.answers import respond_json
+from tianji.edge.routes import Match, Route
+from tianji.errors import InvalidRequest
+
+_TEXT: Final = {"type": ["string", "array"], "items": {}}
+_REQUEST: Final = {
+    "type": "object",
+    "required": ["model"],
+    "properties": {
+        "model": {"type": "string"},
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "contents": {"type": "array", "items": {"type": "object"}},
+        "prompt": _TEXT,
+        "input": _TEXT,
+        "tools": {"type": "array", "items": {"type": "object"}},
+        "tool_choice": {"type": ["string", "object"]},
+    },
+}
+_CHAT: Final = (b"messages", b"contents")
+_PLAIN: Final = (b"prompt", b"input")
+
+
+class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer. All but `encoding` and `exact` are as clients of LiteLLM's proxy know them, constants included."""
+
+    total_tokens: int
+    request_model: str
+    model_used: str
+    encoding: str
+    exact: bool
+    tokenizer_type: str = "openai_tokenizer"
+    count_source: str = "local_estimate"
+    original_response: None = None
+    error: bool = False
+    error_message: None = None
+    status_code: None = None
+
+
+Counter = Callable[[ObjectSpans, str], Awaitable[Count]]
+
+
+class Tokens:
+    """The route. `count(body, model)` counts; `upstream_model(name)` says which model serves a name."""
+
+    def __init__(self, count: Counter, upstream_model: Callable[[str], str]) -> None:
+        self._count = count
+        self._upstream_model = upstream_model
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the route table."""
+        return [
+            Route(
+                ("POST",),
+                "/utils/token_counter",
+                self._answer,
+                Access.KEY,
+                Tenant.CALLER,
+                "Count the tokens of messages or of a prompt.",
+                ("utilities",),
+                request_schema=_REQUEST,
+                response_schema=msgspec.json.schema(TokenCount),
+            )
+        ]
+
+    async def _answer(self, exchange: Exchange, _match: Match) -> None:
+        body = scan(exchange.body)
+        name = body.string(b"model")
+        if not name:
+            raise InvalidRequest("model is missing; name the model whose tokens are to be counted", param="model")
+        chat, plain = (any(member in body for member in members) for members in (_CHAT, _PLAIN))
+        if not chat and not plain:
+            raise InvalidRequest("prompt or messages or contents must be provided", param="messages")
+        if chat and plain:
+            raise InvalidRequest("prompt cannot be sent with messages or contents; send one of them", param="prompt")
+        model = self._upstream_model(name)
+        found = await self._count(body, model)
+        answer = TokenCount(
+            total_tokens=found.tokens,
+            request_model=name,
+            model_used=model,
+            encoding=found.encoding,
+            exact=found.exact,
+        )
+        respond_json(exchange, answer)
