@@ -17,8 +17,7 @@ from tianji import app
 from tianji._core.http1 import Connection
 from tianji._core.origin import Origin
 from tianji._core.server import NativeConnection
-from tianji._core.shm import SharedCounters
-from tianji.accounting.vocabularies import Vocabularies
+from tianji.cli.factory import Factory
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
 
@@ -99,7 +98,7 @@ class Worker:
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(app, "Connector", lambda *_, **__: self._connector):
-            self.gateway = app.Gateway(config, dict(os.environ), None, SharedCounters(), Vocabularies(), control)
+            self.gateway = Factory(config, environ=dict(os.environ), access_log=None)(control)
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()
         self._connection.connection_made(self.client)

@@ -51,14 +51,14 @@ def resident_mib(pids: list[int]) -> float:
     anonymous, files = 0, [0]
     for pid in pids:
         try:
-            anonymous += _kib(PROC / str(pid) / "smaps_rollup")["Pss_Anon"]
-            files.append(_kib(PROC / str(pid) / "status")["RssFile"])
+            anonymous += kib(PROC / str(pid) / "smaps_rollup")["Pss_Anon"]
+            files.append(kib(PROC / str(pid) / "status")["RssFile"])
         except (FileNotFoundError, ProcessLookupError):
             continue
     return (anonymous + max(files)) / 1024
 
 
-def _kib(file: Path) -> dict[str, int]:
+def kib(file: Path) -> dict[str, int]:
     """The lines `Name: number kB` of a file of /proc."""
     pairs = (line.split() for line in file.read_text().splitlines() if line.endswith("kB"))
     return {name.rstrip(":"): int(number) for name, number, _ in pairs}

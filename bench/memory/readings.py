@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.macro.measure import PROC
-
-FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
+from bench.macro.measure import PROC, kib
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,9 @@ class Reading:
 
 def read(pid: int) -> Reading:
     """Read one process. Raises FileNotFoundError or ProcessLookupError when it has ended."""
-    found = dict.fromkeys(FIELDS.values(), 0)
-    for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name in FIELDS:
-            found[FIELDS[name]] += int(rest.split()[0])
-    return Reading(**{name: kib / 1024 for name, kib in found.items()})
+    found = kib(PROC / str(pid) / "smaps_rollup")
+    private = found["Private_Clean"] + found["Private_Dirty"]
+    return Reading(found["Rss"] / 1024, found["Pss"] / 1024, private / 1024)
 
 
 def forget_peak(pid: int) -> None:
@@ -42,10 +37,7 @@ def forget_peak(pid: int) -> None:
 
 def peak(pid: int) -> float:
     """The most MiB that were resident since `forget_peak`."""
-    for line in (PROC / str(pid) / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    return kib(PROC / str(pid) / "status").get("VmHWM", 0) / 1024
 
 
 def slope(points: list[tuple[float, float]]) -> float:
