@@ -47,6 +47,7 @@ class Result:
     marks: list[tuple[int, Reading]] = field(default_factory=list)  # requests of the mix so far, the worker
     after: Reading = field(default_factory=Reading)
     per_request: float = 0.0  # bytes that the RSS grew a request, from the first mark to the last
+    kinds: dict[str, int] = field(default_factory=dict)  # requests of the mix by what they were
     problems: list[str] = field(default_factory=list)
 
 
@@ -146,7 +147,10 @@ def _mix(result: Result, gateway: Gateway, count: int) -> None:
     quarter = count // 4
     for number in range(1, 5):
         began = time.monotonic()
-        _judge(result, uvloop.run(load.mixed(HOST, gateway.port, asks, quarter)))
+        tally = uvloop.run(load.mixed(HOST, gateway.port, asks, quarter))
+        _judge(result, tally)
+        for kind, times in tally.kinds.items():
+            result.kinds[kind] = result.kinds.get(kind, 0) + times
         result.marks.append((number * quarter, gateway.worker()))
         spent = time.monotonic() - began
         click.echo(f"{result.edge}: {number * quarter} mixed in {spent:.0f} s", err=True)

@@ -143,8 +143,8 @@ async def _follow(caller: Caller, asks: Iterator[Ask], tally: Tally) -> None:
             caller.close()
         else:
             problem = "" if status in (0, ask.status) else f"status {status} where {ask.status} was due"
-            tally.left += not status
         tally.answered += 1
+        tally.left += bool(ask.leaves_after_bytes or ask.leaves_after_events)
         tally.kinds[ask.name] = tally.kinds.get(ask.name, 0) + 1
         if problem:
             tally.failures += 1
