@@ -85,6 +85,7 @@ class Worker(worker.Worker[AsgiEdge]):
 
     def _engine(self) -> Any:
         options = self._options
+        self._listener.listen(BACKLOG)  # the parent does so, too, but perhaps a moment later
         self._listener.setblocking(False)
         native: Any = _granian  # its stub is older than its signatures
         return native.ASGIWorker(
