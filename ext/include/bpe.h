@@ -4,8 +4,8 @@
  * lowest rank (the leftmost, among equals) are merged, again and again. Here no merging is done. Neighbouring tokens
  * fit when encoding the bytes of both, alone, gives these two; a row of tokens that fit each other pairwise is what the
  * rule gives, and there is exactly one. It is found by taking at each place the longest token that fits the one before,
- * and going back one where none does. A place that was left so is never entered again, hence the time is linear
- * whatever the text is, and the memory is two bits a byte.
+ * and going back one where none does. Only one such row leads to a place, so none is entered twice: the time is linear
+ * whatever the text is, and the memory is a bit a byte.
  *
  * That rests on merges happening in the order of their ranks, since a token's halves have lower ranks than it has. */
 #ifndef TIANJI_BPE_H
@@ -89,10 +89,9 @@ static inline uint32_t bpe_before(const bpe *v, const uint8_t *s, size_t at, con
     return bpe_longest(v, s + start, s + at, &seen);
 }
 
-/* The number of tokens of the n bytes at s. `token` is the longest that they begin with; `ends` (where the tokens taken
- * so far end) and `dead` (where no row of tokens goes on) have n + 1 bits, all 0. */
-static size_t bpe_merged(const bpe *v, bpe_work *work, const uint8_t *s, size_t n, uint32_t token, uint64_t *ends,
-                         uint64_t *dead)
+/* The number of tokens of the n bytes at s. `token` is the longest that they begin with; `ends`, where the tokens taken
+ * so far end, has n bits, all 0. */
+static size_t bpe_merged(const bpe *v, bpe_work *work, const uint8_t *s, size_t n, uint32_t token, uint64_t *ends)
 {
     uint32_t last = BPE_NONE, before = BPE_NONE; /* the token taken last, and the one before it */
     size_t at = 0, count = 0, walked = 0, seen = 0; /* the last long look into the trie: from where, how far */
@@ -101,15 +100,12 @@ static size_t bpe_merged(const bpe *v, bpe_work *work, const uint8_t *s, size_t 
         if (last != BPE_NONE && token != BPE_NONE) token = bpe_fitting(v, work, last, token);
         if (token == BPE_NONE) {
             if (last == BPE_NONE) return n; /* never with a vocabulary as described */
-            bpe_flip(dead, at);
             bpe_flip(ends, at);
             at -= v->length[last];
             count--;
             token = v->shorter[last];
             last = before == BPE_UNKNOWN ? bpe_before(v, s, at, ends) : before;
             before = BPE_UNKNOWN;
-        } else if (bpe_bit(dead, at + v->length[token])) {
-            token = v->shorter[token];
         } else {
             at += v->length[token];
             count++;
@@ -130,9 +126,9 @@ static size_t bpe_merged(const bpe *v, bpe_work *work, const uint8_t *s, size_t 
 /* Add the tokens of a piece, n bytes and not empty, to `count`. -1 when there is no memory. */
 static inline int bpe_piece(const bpe *v, bpe_work *work, const uint8_t *s, size_t n, size_t *count)
 {
-    uint64_t room[2 * (BPE_ROOM / 64 + 1)], *bits = room;
+    uint64_t room[BPE_ROOM / 64], *ends = room;
     uint32_t cell = s[0], found = cell;
-    size_t words = n / 64 + 1, i = 1;
+    size_t words = (n + 63) / 64, i = 1;
     for (; i < n && (cell = trie_child(v->cells, v->cells[cell], s[i])) != 0; i++) {
         if (v->cells[cell] & TRIE_TOKEN) found = cell;
     }
@@ -140,10 +136,10 @@ static inline int bpe_piece(const bpe *v, bpe_work *work, const uint8_t *s, size
         ++*count;
         return 0;
     }
-    if (n <= BPE_ROOM) memset(room, 0, 2 * words * sizeof *bits);
-    else if ((bits = calloc(2 * words, sizeof *bits)) == NULL) return -1;
-    *count += bpe_merged(v, work, s, n, v->ranks[found], bits, bits + words);
-    if (bits != room) free(bits);
+    if (n <= BPE_ROOM) memset(room, 0, words * sizeof *ends);
+    else if ((ends = calloc(words, sizeof *ends)) == NULL) return -1;
+    *count += bpe_merged(v, work, s, n, v->ranks[found], ends);
+    if (ends != room) free(ends);
     return 0;
 }
 

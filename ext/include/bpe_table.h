@@ -19,13 +19,13 @@ typedef struct {
     bpe_rule rule;
     uint32_t tokens;
     int pair_bits;      /* of the number of pairs that there is room for */
-    uint32_t *ready;    /* the block, which begins with whether it is filled */
+    uint32_t *block;    /* whether it is filled, and how many cells are used; behind that what follows */
     bpe_halves *halves; /* by rank; single bytes have none */
     uint32_t *pairs;    /* rank << BPE_TAG | a part of the hash of its halves, 0 when free */
     uint32_t *shorter;  /* by rank: the longest token that it begins with, BPE_NONE for single bytes */
+    uint8_t *length;    /* by rank, in bytes */
     uint32_t *cells;    /* the trie */
     uint32_t *ranks;    /* by cell, where a token ends */
-    uint8_t *length;    /* by rank, in bytes */
 } bpe;
 
 static inline int bpe_pair_bits(uint32_t tokens)
@@ -38,14 +38,14 @@ static inline int bpe_pair_bits(uint32_t tokens)
 /* There are about 2.2 nodes a token. Room that is not used is never touched, so it is no memory, only an address. */
 static inline uint32_t bpe_cells(uint32_t tokens)
 {
-    return tokens * 3 + TRIE_BEGIN;
+    return tokens * 3 + TRIE_BEGIN + 512;
 }
 
 /* Bytes of a block. */
 static inline size_t bpe_size(uint32_t tokens)
 {
-    return 8 + tokens * (sizeof(bpe_halves) + sizeof(uint32_t) + 1) + (sizeof(uint32_t) << bpe_pair_bits(tokens)) +
-           (size_t)(bpe_cells(tokens) + 256) * 2 * sizeof(uint32_t);
+    return 8 + tokens * (sizeof(bpe_halves) + sizeof(uint32_t)) + (sizeof(uint32_t) << bpe_pair_bits(tokens)) +
+           (tokens + 3) / 4 * 4 + (size_t)bpe_cells(tokens) * 2 * sizeof(uint32_t);
 }
 
 /* Find one's way in `block`. */
@@ -54,13 +54,13 @@ static inline void bpe_lay(bpe *v, bpe_rule rule, uint32_t tokens, void *block)
     v->rule = rule;
     v->tokens = tokens;
     v->pair_bits = bpe_pair_bits(tokens);
-    v->ready = block;
-    v->halves = (bpe_halves *)(v->ready + 2);
+    v->block = block;
+    v->halves = (bpe_halves *)(v->block + 2);
     v->pairs = (uint32_t *)(v->halves + tokens);
     v->shorter = v->pairs + ((size_t)1 << v->pair_bits);
-    v->cells = v->shorter + tokens;
-    v->ranks = v->cells + bpe_cells(tokens) + 256;
-    v->length = (uint8_t *)(v->ranks + bpe_cells(tokens) + 256);
+    v->length = (uint8_t *)(v->shorter + tokens);
+    v->cells = (uint32_t *)(v->length + (tokens + 3) / 4 * 4);
+    v->ranks = v->cells + bpe_cells(tokens);
 }
 
 /* Where the token with these halves is, or would be. `tag` gets what stands there besides its rank. */
@@ -140,11 +140,11 @@ static inline int bpe_fill(bpe *v, const uint8_t *packed)
     uint32_t *node_of = malloc(v->tokens * sizeof *node_of), *rank_of = malloc(most * sizeof *rank_of);
     uint32_t *cell_of = malloc(most * sizeof *cell_of);
     trie_draft draft;
-    int result = trie_begin(&draft, most, bpe_cells(v->tokens) + 256);
+    int result = trie_begin(&draft, most, bpe_cells(v->tokens));
     if (node_of == NULL || rank_of == NULL || cell_of == NULL) result = -1;
     if (result == 0 && (bpe_fill_halves(v, packed + BPE_BYTES) ||
                         bpe_fill_nodes(v, packed, &draft, node_of, rank_of) ||
-                        trie_lay(&draft, cell_of, v->cells, bpe_cells(v->tokens)))) {
+                        (v->block[1] = trie_lay(&draft, cell_of, v->cells, bpe_cells(v->tokens))) == 0)) {
         result = -2;
     }
     for (rank = 0; result == 0 && rank < v->tokens; rank++) {
@@ -163,15 +163,17 @@ static inline int bpe_fill(bpe *v, const uint8_t *packed)
 
 static inline int bpe_ready(const bpe *v)
 {
-    return (int)__atomic_load_n(v->ready, __ATOMIC_ACQUIRE);
+    return (int)__atomic_load_n(v->block, __ATOMIC_ACQUIRE);
 }
 
 /* Copy what was filled to the block of the same size that others look at. */
 static inline void bpe_share(const bpe *filled, bpe *v)
 {
-    size_t flag = sizeof *v->ready;
-    memcpy((char *)v->ready + flag, (const char *)filled->ready + flag, bpe_size(v->tokens) - flag);
-    __atomic_store_n(v->ready, 1, __ATOMIC_RELEASE);
+    uint32_t used = v->block[1] = filled->block[1];
+    memcpy(v->halves, filled->halves, (size_t)((char *)v->cells - (char *)v->halves));
+    memcpy(v->cells, filled->cells, used * sizeof *v->cells);
+    memcpy(v->ranks, filled->ranks, used * sizeof *v->ranks);
+    __atomic_store_n(v->block, 1, __ATOMIC_RELEASE);
 }
 
 #endif

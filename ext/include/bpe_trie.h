@@ -116,9 +116,10 @@ static inline uint32_t trie_place(const trie_draft *d, const uint32_t *kin, uint
     return size;
 }
 
-/* Lay the nodes out: `cell` gets where each node is, `content` their cells; there is room for `size` cells and 256 more,
- * all 0. Nodes found first, those of the lowest ranks, lie together: most texts need few others. -1 if room is short. */
-static inline int trie_lay(trie_draft *d, uint32_t *cell, uint32_t *content, uint32_t size)
+/* Lay the nodes out: `cell` gets where each node is, `content` their cells; there is room for `size` cells, all 0. Nodes
+ * found first, those of the lowest ranks, lie together: most texts need few others. Returns how many cells are used, 0
+ * when there is not enough room. */
+static inline uint32_t trie_lay(trie_draft *d, uint32_t *cell, uint32_t *content, uint32_t size)
 {
     uint32_t hints[32], node, i, first = 0, used = TRIE_BEGIN;
     trie_sort_kin(d);
@@ -135,8 +136,8 @@ static inline int trie_lay(trie_draft *d, uint32_t *cell, uint32_t *content, uin
         const uint32_t *kin = d->kin + first;
         uint32_t many = d->kin_end[node] - first, place = TRIE_BARREN, *hint = &hints[many < 32 ? many : 31];
         if (many) {
-            place = trie_place(d, kin, many, *hint, size);
-            if (place >= size) return -1;
+            place = trie_place(d, kin, many, *hint, size - 512);
+            if (place + 512 >= size) return 0;
             trie_set(d->placed, place);
             *hint = place + d->byte[kin[0]]; /* as many others found no room before */
         }
@@ -152,7 +153,7 @@ static inline int trie_lay(trie_draft *d, uint32_t *cell, uint32_t *content, uin
     for (i = TRIE_BEGIN; i < used + 256; i++) { /* a free cell must not look like anybody's child */
         for (first = 0; !trie_bit(d->taken, i) && trie_bit(d->placed, i - first); first++) content[i] = first + 1;
     }
-    return 0;
+    return used + 256;
 }
 
 #endif

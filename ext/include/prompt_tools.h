@@ -6,7 +6,7 @@
 #include "prompt.h"
 
 enum { TOOLS_PRESENT = 9, TOOLS_INSTRUCTED = 4, TOOLS_NONE = 1, TOOLS_NAMED = 7 };
-enum { TOOLS_REQUIRED = 256 }; /* names that are looked at to find out whether a property is required */
+enum { TOOLS_REQUIRED = 64 }; /* names that are looked at to find out whether a property is required */
 
 typedef struct { /* what a JSON schema says, each with `value` NULL when it does not */
     json_item type, description, values, items, properties, required;

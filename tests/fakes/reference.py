@@ -30,6 +30,12 @@ def tokens_of(packed: bytes) -> list[bytes]:
     return tokens
 
 
+def with_pattern(name: str, ranks: dict[bytes, int]) -> tiktoken.Encoding:
+    """Return an encoding that cuts texts as `name` does and has tokens of its own."""
+    pattern = encoding(name)._pat_str
+    return tiktoken.Encoding("own", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+
 @cache
 def encoding(name: str) -> tiktoken.Encoding:
     """Return tiktoken's encoding; its vocabulary must have the sum that tiktoken expects of the file it fetches."""

@@ -12,8 +12,8 @@ from tianji.accounting.images import image_tokens, most_image_tokens, size_of
 from tianji.accounting.vocabularies import Vocabularies
 
 # Bodies up to this length are dealt with on the loop, longer ones on a thread: see bench/NOTES.md.
-COUNTED_INLINE: Final = 8 * 1024  # bytes; the text that is slowest to count takes less than a millisecond
-WALKED_INLINE: Final = 256 * 1024  # bytes; likewise, when only the bound is asked for
+COUNTED_INLINE: Final = 6 * 1024  # bytes; the text that is slowest to count takes less than a millisecond
+WALKED_INLINE: Final = 16 * 1024  # bytes; likewise, when only the bound is asked for
 _SIZED: Final = 64  # images whose size is looked at; those behind them count as usual ones
 
 

@@ -1,5 +1,6 @@
 """Counts agree with tiktoken on everything, and with the rule itself on vocabularies that tiktoken never saw."""
 
+import itertools
 import random
 import runpy
 import subprocess
@@ -104,6 +105,7 @@ def test_every_token_and_every_token_doubled(name: str) -> None:
         text = token.decode("utf-8", "ignore")
         agree(name, text)
         agree(name, text + text)
+        agree(name, text + "\x00" + text)
 
 
 @both
@@ -239,6 +241,20 @@ def test_any_vocabulary(vocabulary: tuple[bytes, dict[bytes, int]], text: str, t
 
 
 BYTES = bytes(range(256))
+JOINTS = "aA's\u017f中\u0301 \t\n\r1!/"
+HALVES = [(left, right) for left in sorted(set(JOINTS.encode())) for right in sorted(set(JOINTS.encode()))]
+PAIRS = {bytes([byte]): byte for byte in range(256)} | {bytes(pair): 256 + i for i, pair in enumerate(HALVES)}
+IN_PAIRS = {name: reference.with_pattern(name, PAIRS) for name in reference.NAMES}
+
+
+@both
+def test_pieces_end_where_they_do_in_tiktoken(name: str) -> None:
+    """With any two bytes a token, it shows in the count where a piece ends, as it does not with real vocabularies."""
+    vocabulary = Vocabulary(RULES[name][0], len(PAIRS), lambda: pack(BYTES, HALVES))
+    for length in range(1, 5):
+        for letters in itertools.product(JOINTS, repeat=length):
+            text = "".join(letters)
+            assert vocabulary.count(text) == len(IN_PAIRS[name].encode_ordinary(text)), repr(text)
 
 
 @pytest.mark.parametrize(
