@@ -5,6 +5,9 @@
     ├── InvalidRequest               400  invalid_request_error
     │   ├── MalformedJSON            400  invalid_request_error, param request_body
     │   ├── TargetTooLong            414  invalid_request_error
+    │   ├── ExpectationFailed        417  invalid_request_error
+    │   ├── NotImplementedHere       501  invalid_request_error
+    │   ├── VersionNotSupported      505  invalid_request_error
     │   └── UnsupportedParams        400  invalid_request_error
     ├── AuthenticationFailed         401  auth_error
     ├── PermissionDenied             403  auth_error
