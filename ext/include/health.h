@@ -1,0 +1,365 @@
+/* What the workers of a machine know together about each deployment. Every fact is one 64-bit word that is changed by
+ * one atomic instruction or a compare-and-swap, so there is no lock and a worker may die at any instruction.
+ * Times are whole microseconds, milliseconds, seconds or minutes of one clock; a name says which. */
+#ifndef TIANJI_HEALTH_H
+#define TIANJI_HEALTH_H
+
+#include "shm_table.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/types.h>
+
+enum {
+    HEALTH_SEATS = 128,   /* workers whose requests under way are given back should they be killed */
+    HEALTH_SAMPLES = 32,  /* durations that are remembered */
+    HEALTH_KINDS = 16,    /* kinds of failure that are counted apart */
+    HEALTH_WINDOW = 60,   /* seconds over which successes and failures are compared */
+    HEALTH_PENALTY_S = 60 /* seconds that a penalty is remembered at most: then the deployment is tried again */
+};
+#define HEALTH_PENALTY 1000.0f /* what a timeout counts for among durations */
+#define HEALTH_RATE_SHARE 16   /* a single outcome moves the failure rate by a sixteenth of what is left */
+
+typedef struct {
+    int64_t cooled_until_us;
+    int64_t sick_until_us;
+    int64_t in_flight;
+    uint64_t requests;    /* minute << HEALTH_COUNT_BITS | count */
+    uint64_t tokens;      /* the same */
+    uint64_t latency;     /* score, a float's bits << 32 | second until which it stands; 0: nothing is known */
+    uint64_t first_token; /* the same, of the time to the first token */
+    uint64_t trouble;     /* failures in a row << 32 | failure rate, a float's bits */
+} health_now;             /* one cache line: all that a choice reads */
+
+typedef struct {
+    uint64_t next;
+    uint64_t samples[HEALTH_SAMPLES]; /* duration, a float's bits << 32 | second it was taken; 0: none */
+} health_ring;
+
+typedef struct {
+    uint64_t outcomes;            /* second the window began << 32 | successes << 16 | failures */
+    uint64_t fails[HEALTH_KINDS]; /* millisecond the count began << HEALTH_FAIL_BITS | count */
+    health_ring latency;
+    health_ring first_token;
+    int32_t shares[HEALTH_SEATS]; /* of in_flight, by seat */
+} health_past;
+
+typedef struct {
+    shm_table claims; /* a deployment's id -> its place in `now` and `past` */
+    int32_t seats[HEALTH_SEATS]; /* process ids; 0: free */
+    health_now *now;
+    health_past *past;
+} health_table; /* at the start of the segment, which is mapped at the same place in every child */
+
+static inline size_t health_head_size(void) { return (sizeof(health_table) + 63) / 64 * 64; }
+
+static inline size_t health_size(int64_t capacity)
+{
+    return health_head_size() + (size_t)capacity * (sizeof(health_now) + sizeof(health_past))
+        + (size_t)shm_entry_count(capacity) * sizeof(shm_entry);
+}
+
+/* Lay the table out in zeroed memory of health_size() bytes. Place 0 belongs to nobody. */
+static inline health_table *health_init(void *memory, int64_t capacity)
+{
+    health_table *t = memory;
+    t->claims.used = 1;
+    t->claims.capacity = capacity;
+    t->claims.mask = shm_entry_count(capacity) - 1;
+    t->now = (health_now *)((char *)memory + health_head_size());
+    t->past = (health_past *)(t->now + capacity);
+    t->claims.entries = (shm_entry *)(t->past + capacity);
+    return t;
+}
+
+static inline int64_t health_us(double seconds) { return (int64_t)(seconds * 1e6); }
+static inline uint32_t health_second(double seconds) { return (uint32_t)seconds; }
+static inline uint64_t health_minute(double seconds) { return (uint64_t)(seconds / 60.0); }
+
+static inline uint64_t health_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
+static inline int health_swap(uint64_t *word, uint64_t *seen, uint64_t wanted)
+{
+    return __atomic_compare_exchange_n(word, seen, wanted, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t health_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float health_float(uint64_t bits)
+{
+    uint32_t low = (uint32_t)bits;
+    float value;
+    memcpy(&value, &low, sizeof value);
+    return value;
+}
+
+/* -- seats: which worker holds what ------------------------------------------------------------------------------ */
+
+static inline void health_subtract(int64_t *count, int64_t n)
+{
+    int64_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(count, &seen, seen > n ? seen - n : 0, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+/* Give back what was held from `seat`, then the seat. */
+static inline int64_t health_vacate(health_table *t, int seat)
+{
+    int64_t place, freed = 0, used = __atomic_load_n(&t->claims.used, __ATOMIC_ACQUIRE);
+    for (place = 1; place < used; place++) {
+        int64_t held = __atomic_exchange_n(&t->past[place].shares[seat], 0, __ATOMIC_RELAXED);
+        if (held <= 0) continue;
+        health_subtract(&t->now[place].in_flight, held);
+        freed += held;
+    }
+    __atomic_store_n(&t->seats[seat], 0, __ATOMIC_RELEASE);
+    return freed;
+}
+
+static inline int health_claim_seat(health_table *t, int seat, int32_t expected, int32_t wanted)
+{
+    return __atomic_compare_exchange_n(&t->seats[seat], &expected, wanted, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Give back what dead processes held, and their seats; the number of requests given back. `self` is the caller's id.
+ * A seat that is being swept has its sweeper's id, negated: nobody may sit down before all is given back, and when
+ * the sweeper dies too, the next one goes on. */
+static inline int64_t health_sweep(health_table *t, int32_t self)
+{
+    int64_t freed = 0;
+    int seat;
+    for (seat = 0; seat < HEALTH_SEATS; seat++) {
+        int32_t owner = __atomic_load_n(&t->seats[seat], __ATOMIC_ACQUIRE);
+        if (owner == 0 || kill((pid_t)(owner < 0 ? -owner : owner), 0) == 0 || errno != ESRCH) continue;
+        if (health_claim_seat(t, seat, owner, -self)) freed += health_vacate(t, seat);
+    }
+    return freed;
+}
+
+/* A seat for the process `self`, which has none yet; -1 if all are taken. One that bears its id belonged to a process
+ * that is gone. */
+static inline int health_sit(health_table *t, int32_t self)
+{
+    int seat;
+    for (seat = 0; seat < HEALTH_SEATS; seat++)
+        if (health_claim_seat(t, seat, self, -self)) health_vacate(t, seat);
+    health_sweep(t, self);
+    for (seat = 0; seat < HEALTH_SEATS; seat++)
+        if (health_claim_seat(t, seat, 0, self)) return seat;
+    return -1;
+}
+
+/* -- requests under way ------------------------------------------------------------------------------------------ */
+
+/* Count one request more unless there are `limit` (0: no limit). 1 if it was counted.
+ * The share is raised first and lowered last, so a worker killed in between leaves at most one request too few, which
+ * health_leave makes good when the deployment is idle the next time. */
+static inline int health_enter(health_now *now, int32_t *share, int64_t limit)
+{
+    int64_t seen;
+    if (share) __atomic_fetch_add(share, 1, __ATOMIC_RELAXED);
+    if (limit <= 0) {
+        __atomic_fetch_add(&now->in_flight, 1, __ATOMIC_RELAXED);
+        return 1;
+    }
+    seen = __atomic_load_n(&now->in_flight, __ATOMIC_RELAXED);
+    while (seen < limit)
+        if (__atomic_compare_exchange_n(&now->in_flight, &seen, seen + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return 1;
+    if (share) __atomic_fetch_sub(share, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static inline void health_leave(health_now *now, int32_t *share)
+{
+    if (__atomic_fetch_sub(&now->in_flight, 1, __ATOMIC_RELAXED) <= 0)
+        __atomic_fetch_add(&now->in_flight, 1, __ATOMIC_RELAXED);
+    if (share) __atomic_fetch_sub(share, 1, __ATOMIC_RELAXED);
+}
+
+/* -- minutes of requests and tokens ------------------------------------------------------------------------------ */
+
+enum { HEALTH_COUNT_BITS = 36 };
+#define HEALTH_COUNT_MASK ((UINT64_C(1) << HEALTH_COUNT_BITS) - 1)
+
+static inline int64_t health_count(const uint64_t *word, uint64_t minute)
+{
+    uint64_t seen = health_load(word);
+    return seen >> HEALTH_COUNT_BITS < minute ? 0 : (int64_t)(seen & HEALTH_COUNT_MASK);
+}
+
+/* Add `n` to the minute unless that passes `limit` (0: no limit). 1 if it was added.
+ * A worker whose clock was read just before the minute turned counts in the new one. */
+static inline int health_take(uint64_t *word, uint64_t minute, int64_t n, int64_t limit)
+{
+    uint64_t seen = health_load(word);
+    for (;;) {
+        int fresh = seen >> HEALTH_COUNT_BITS < minute;
+        uint64_t count = (fresh ? 0 : seen & HEALTH_COUNT_MASK) + (uint64_t)n;
+        uint64_t now = fresh ? minute << HEALTH_COUNT_BITS : seen & ~HEALTH_COUNT_MASK;
+        if (limit > 0 && count > (uint64_t)limit) return 0;
+        if (count > HEALTH_COUNT_MASK) count = HEALTH_COUNT_MASK;
+        if (health_swap(word, &seen, now | count)) return 1;
+    }
+}
+
+/* Take `n` off again (or add -n) if the minute is still the same; never below 0. */
+static inline void health_untake(uint64_t *word, uint64_t minute, int64_t n)
+{
+    uint64_t seen = health_load(word);
+    while (seen >> HEALTH_COUNT_BITS == minute) {
+        int64_t left = (int64_t)(seen & HEALTH_COUNT_MASK) - n;
+        uint64_t count = left < 0 ? 0 : (uint64_t)left > HEALTH_COUNT_MASK ? HEALTH_COUNT_MASK : (uint64_t)left;
+        if (health_swap(word, &seen, (seen & ~HEALTH_COUNT_MASK) | count)) return;
+    }
+}
+
+/* -- successes and failures -------------------------------------------------------------------------------------- */
+
+/* Count one outcome; the window begins with its first one and lasts HEALTH_WINDOW seconds. What stands then.
+ * Counts that would overflow are halved, which keeps their proportion. */
+static inline uint64_t health_outcome(uint64_t *word, uint32_t second, int failed)
+{
+    uint64_t seen = health_load(word), wanted;
+    do {
+        uint64_t began = seen >> 32, good = seen >> 16 & 0xffff, bad = seen & 0xffff;
+        if (good + bad == 0 || began + HEALTH_WINDOW <= second) began = second, good = bad = 0;
+        if (good == 0xffff || bad == 0xffff) good /= 2, bad /= 2;
+        if (failed) bad++;
+        else good++;
+        wanted = began << 32 | good << 16 | bad;
+    } while (!health_swap(word, &seen, wanted));
+    return wanted;
+}
+
+static inline uint64_t health_outcomes(const uint64_t *word, uint32_t second)
+{
+    uint64_t seen = health_load(word);
+    return (seen >> 32) + HEALTH_WINDOW <= second ? 0 : seen;
+}
+
+/* Count failures in a row, and let the failure rate follow the outcomes. */
+static inline void health_trouble(uint64_t *word, int failed)
+{
+    uint64_t seen = health_load(word), wanted;
+    if (seen == 0 && !failed) return; /* the common case writes nothing */
+    do {
+        float rate = health_float(seen);
+        uint64_t row = seen >> 32;
+        if (failed) {
+            rate += (1.0f - rate) / HEALTH_RATE_SHARE;
+            row += row < 0xffffffffu;
+        } else {
+            rate -= rate / HEALTH_RATE_SHARE;
+            if (rate < 0.001f) rate = 0.0f;
+            row = 0;
+        }
+        wanted = row << 32 | health_bits(rate);
+    } while (!health_swap(word, &seen, wanted));
+}
+
+/* Note how a request ended. A success ends sickness. */
+static inline void health_note(health_now *now, health_past *past, uint32_t second, int failed)
+{
+    health_outcome(&past->outcomes, second, failed);
+    health_trouble(&now->trouble, failed);
+    if (!failed && __atomic_load_n(&now->sick_until_us, __ATOMIC_RELAXED) != 0)
+        __atomic_store_n(&now->sick_until_us, 0, __ATOMIC_RELAXED);
+}
+
+enum { HEALTH_FAIL_BITS = 20 };
+
+/* Count one failure of a kind; the count begins with its first one and lasts `lifetime_ms`. What stands then. */
+static inline int64_t health_fail(uint64_t *word, uint64_t now_ms, uint64_t lifetime_ms)
+{
+    uint64_t seen = health_load(word), wanted, mask = (UINT64_C(1) << HEALTH_FAIL_BITS) - 1;
+    do {
+        uint64_t began = seen >> HEALTH_FAIL_BITS, count = seen & mask;
+        if (count == 0 || began + lifetime_ms <= now_ms) began = now_ms, count = 0;
+        if (count < mask) count++;
+        wanted = began << HEALTH_FAIL_BITS | count;
+    } while (!health_swap(word, &seen, wanted));
+    return (int64_t)(wanted & mask);
+}
+
+/* -- durations --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint32_t size;     /* samples that count, at most HEALTH_SAMPLES */
+    uint32_t lifetime; /* seconds that a sample counts */
+    double percentile; /* 0: the mean */
+} health_measure;
+
+/* The score of the samples that still count, with the second until which it stands; 0 when there is none. */
+static inline uint64_t health_score(const health_ring *ring, const health_measure *how, uint32_t second)
+{
+    float values[HEALTH_SAMPLES], sum = 0.0f, score;
+    uint64_t until = UINT32_MAX;
+    uint32_t i, j, count = 0;
+    for (i = 0; i < how->size; i++) {
+        uint64_t sample = health_load(&ring->samples[i]), ends;
+        float value = health_float(sample >> 32);
+        uint32_t lifetime = value >= HEALTH_PENALTY && how->lifetime > HEALTH_PENALTY_S ? HEALTH_PENALTY_S : how->lifetime;
+        if (sample == 0) continue;
+        ends = (sample & UINT32_MAX) + lifetime;
+        if (ends <= second) continue;
+        if (ends < until) until = ends;
+        for (j = count++; j > 0 && values[j - 1] > value; j--) values[j] = values[j - 1];
+        values[j] = value;
+        sum += value;
+    }
+    if (count == 0) return 0;
+    score = sum / (float)count;
+    if (how->percentile > 0) {
+        double rank = how->percentile * count;
+        uint32_t at = (uint32_t)rank;
+        if (at == rank && at > 0) at--; /* ceil(rank) - 1 */
+        score = values[at < count ? at : count - 1];
+    }
+    return (uint64_t)health_bits(score) << 32 | until;
+}
+
+/* Remember a duration, and what the score is now. Two workers at once may store a score that lacks the other's sample;
+ * the next sample, or the end of the score's time, puts it right. */
+static inline void health_sample(
+    health_ring *ring, uint64_t *score, const health_measure *how, double seconds, uint32_t second)
+{
+    uint64_t at = __atomic_fetch_add(&ring->next, 1, __ATOMIC_RELAXED) % how->size;
+    float value = seconds > 1e-9 ? seconds < HEALTH_PENALTY ? (float)seconds : HEALTH_PENALTY : 1e-9f;
+    __atomic_store_n(&ring->samples[at], (uint64_t)health_bits(value) << 32 | second, __ATOMIC_RELAXED);
+    __atomic_store_n(score, health_score(ring, how, second), __ATOMIC_RELAXED);
+}
+
+/* The score as it stands at `second`; 0 when nothing is known. */
+static inline double health_duration(
+    const health_ring *ring, uint64_t *score, const health_measure *how, uint32_t second)
+{
+    uint64_t seen = health_load(score);
+    if (seen != 0 && (uint32_t)seen <= second) {
+        seen = health_score(ring, how, second);
+        __atomic_store_n(score, seen, __ATOMIC_RELAXED);
+    }
+    return health_float(seen >> 32);
+}
+
+/* -- rests ------------------------------------------------------------------------------------------------------- */
+
+/* Let a rest end no earlier than `until`. */
+static inline void health_rest(int64_t *rest, int64_t until)
+{
+    int64_t seen = __atomic_load_n(rest, __ATOMIC_RELAXED);
+    while (seen < until && !__atomic_compare_exchange_n(rest, &seen, until, 1, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+    }
+}
+
+/* End the rest that ends at `until`; one that somebody made longer meanwhile goes on. */
+static inline void health_wake(int64_t *rest, int64_t until)
+{
+    __atomic_compare_exchange_n(rest, &until, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,80 @@
+"""What the workers of a machine know together about each deployment."""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from tianji._core.shm cimport shm_table
+
+
+cdef extern from "health.h":
+    enum:
+        HEALTH_SAMPLES
+        HEALTH_KINDS
+
+    ctypedef struct health_now:
+        int64_t cooled_until_us
+        int64_t sick_until_us
+        int64_t in_flight
+        uint64_t requests
+        uint64_t tokens
+        uint64_t latency
+        uint64_t first_token
+        uint64_t trouble
+
+    ctypedef struct health_ring:
+        pass
+
+    ctypedef struct health_past:
+        uint64_t outcomes
+        uint64_t *fails
+        health_ring latency
+        health_ring first_token
+        int32_t *shares
+
+    ctypedef struct health_table:
+        shm_table claims
+        health_now *now
+        health_past *past
+
+    ctypedef struct health_measure:
+        uint32_t size
+        uint32_t lifetime
+        double percentile
+
+    int64_t health_us(double seconds) noexcept nogil
+    uint32_t health_second(double seconds) noexcept nogil
+    uint64_t health_minute(double seconds) noexcept nogil
+    bint health_enter(health_now *now, int32_t *share, int64_t limit) noexcept nogil
+    void health_leave(health_now *now, int32_t *share) noexcept nogil
+    int64_t health_count(const uint64_t *word, uint64_t minute) noexcept nogil
+    bint health_take(uint64_t *word, uint64_t minute, int64_t n, int64_t limit) noexcept nogil
+    void health_untake(uint64_t *word, uint64_t minute, int64_t n) noexcept nogil
+    void health_note(health_now *now, health_past *past, uint32_t second, bint failed) noexcept nogil
+    void health_sample(
+        health_ring *ring, uint64_t *score, const health_measure *how, double seconds, uint32_t second
+    ) noexcept nogil
+    double health_duration(
+        const health_ring *ring, uint64_t *score, const health_measure *how, uint32_t second
+    ) noexcept nogil
+
+
+cdef class HealthTable:
+    cdef health_table *_table
+    cdef Py_buffer _view
+    cdef bint _mapped
+    cdef bytes _key       # of the hash, drawn before the fork: nobody outside can make two ids collide
+    cdef int _pid         # the process that _seat belongs to; 0: none yet
+    cdef int _seat        # -1: none was free
+    cdef dict _known      # id -> Health, of this process
+
+    cpdef Health health(self, str id)
+    cdef int _sit(self) except -1
+    cdef int64_t _place(self, str id) except -1
+
+
+cdef class Health:
+    cdef readonly str id
+    cdef readonly bint shared     # with the other workers; false when the table was full
+    cdef HealthTable _table       # keeps the memory
+    cdef health_now *now
+    cdef health_past *past
+    cdef int32_t *share           # of in_flight, this process's; NULL: not known apart

@@ -1,0 +1,178 @@
+"""What the workers of a machine know together about each deployment: rests, load, usage, outcomes, durations.
+
+The memory is anonymous, so it is shared by the process that made it and its later children, and it ends with them. A
+deployment is known by its id, so what is known outlives a reload of the configuration.
+
+Times are seconds of one clock, which the caller reads and hands in: CLOCK_MONOTONIC in production, which all processes
+of a machine share, and any other in tests.
+"""
+
+from hashlib import blake2b
+from mmap import mmap
+from os import getpid, urandom
+
+cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from tianji._core.shm cimport shm_find
+
+cdef extern from "health.h":
+    size_t health_size(int64_t capacity) noexcept
+    health_table *health_init(void *memory, int64_t capacity) noexcept
+    int64_t health_sweep(health_table *table, int32_t self) noexcept
+    int health_sit(health_table *table, int32_t self) noexcept
+    int64_t health_fail(uint64_t *word, uint64_t now_ms, uint64_t lifetime_ms) noexcept
+    uint64_t health_outcomes(const uint64_t *word, uint32_t second) noexcept
+    uint64_t health_load(const uint64_t *word) noexcept
+    float health_float(uint64_t bits) noexcept
+    void health_rest(int64_t *rest, int64_t until) noexcept
+    void health_wake(int64_t *rest, int64_t until) noexcept
+
+cdef object hashed = blake2b
+cdef object new_mapping = mmap
+cdef object own_pid = getpid
+cdef object random_bytes = urandom
+
+cdef enum:
+    MAX_CAPACITY = 1 << 20
+
+LARGEST_SAMPLE = HEALTH_SAMPLES  # durations that are remembered for a deployment
+FAILURE_KINDS = HEALTH_KINDS     # kinds of failure that are counted apart
+
+
+@cython.final
+cdef class HealthTable:
+    """The health of deployments. Make it before the fork; a Health is asked for in the process that uses it.
+
+    capacity: how many deployments have a place; each takes 1.3 KiB once it is used. One beyond it is known to its own
+    process only. A worker may be killed at any moment: sweep() gives back the requests that it had under way.
+    """
+
+    def __cinit__(self, int capacity=4096):
+        if not 2 <= capacity <= MAX_CAPACITY:
+            raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
+        PyObject_GetBuffer(new_mapping(-1, health_size(capacity)), &self._view, PyBUF_WRITABLE)
+        self._mapped = True
+        self._table = health_init(self._view.buf, capacity)
+        self._key = random_bytes(16)
+        self._known = {}
+
+    def __dealloc__(self):
+        if self._mapped:
+            PyBuffer_Release(&self._view)
+
+    cdef int _sit(self) except -1:
+        # What the parent process knew of itself is not true of its child.
+        cdef int pid = own_pid()
+        if self._pid != pid:
+            self._pid = pid
+            self._seat = health_sit(self._table, pid)
+            self._known = {}
+        return 0
+
+    cdef int64_t _place(self, str id) except -1:
+        # The place of a deployment, 0 if there is no room for it.
+        cdef uint64_t key = int.from_bytes(hashed(id.encode(), digest_size=8, key=self._key).digest(), "little")
+        return shm_find(&self._table.claims, key if key else 1, 1)
+
+    cpdef Health health(self, str id):
+        """What is known about the deployment `id`, made if it is new."""
+        cdef Health health
+        self._sit()
+        health = self._known.get(id)
+        if health is None:
+            health = self._known[id] = Health(self, id)
+        return health
+
+    def sweep(self):
+        """Give back what killed workers had under way; how many requests that were. Something calls it now and then."""
+        self._sit()
+        return health_sweep(self._table, self._pid)
+
+
+@cython.final
+cdef class Health:
+    """What is known about one deployment. Selection reads it and counts requests in it; policies do the rest here."""
+
+    def __cinit__(self, HealthTable table not None, str id not None):
+        cdef int64_t place
+        table._sit()
+        place = table._place(id)
+        self.id = id
+        self._table = table
+        self.shared = place != 0
+        if place:
+            self.now = &table._table.now[place]
+            self.past = &table._table.past[place]
+            self.share = &self.past.shares[table._seat] if table._seat >= 0 else NULL
+            return
+        self.now = <health_now *>calloc(1, sizeof(health_now))
+        self.past = <health_past *>calloc(1, sizeof(health_past))
+        if self.now == NULL or self.past == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        if not self.shared:
+            free(self.now)
+            free(self.past)
+
+    @property
+    def in_flight(self):
+        """Requests under way, of all workers."""
+        return self.now.in_flight
+
+    def usage(self, double now):
+        """(requests, tokens) of the minute; reserved tokens count until the real number is known."""
+        cdef uint64_t minute = health_minute(now)
+        return health_count(&self.now.requests, minute), health_count(&self.now.tokens, minute)
+
+    # -- rests ---------------------------------------------------------------------------------------------------
+
+    def cool(self, double until):
+        """Rest until `until`; a rest that lasts longer already is not cut short."""
+        health_rest(&self.now.cooled_until_us, health_us(until))
+
+    def wake(self, double until):
+        """Take back cool(until), unless the rest was made longer since."""
+        health_wake(&self.now.cooled_until_us, health_us(until))
+
+    def cooled_for(self, double now):
+        """Seconds of rest that are left, 0 when there are none."""
+        return max(0, self.now.cooled_until_us - health_us(now)) / 1e6
+
+    def mark_sick(self, double until):
+        """Note that a health check failed; the note counts until `until`, or until a request succeeds."""
+        health_rest(&self.now.sick_until_us, health_us(until))
+
+    def sick_for(self, double now):
+        """Seconds that the last failed health check still counts, 0 when it does not."""
+        return max(0, self.now.sick_until_us - health_us(now)) / 1e6
+
+    # -- outcomes ------------------------------------------------------------------------------------------------
+
+    def note(self, double now, bint failed):
+        """Count how a request ended. A success ends sickness."""
+        health_note(self.now, self.past, health_second(now), failed)
+
+    def outcomes(self, double now):
+        """(successes, failures) of the window; it lasts 60 s from its first outcome."""
+        cdef uint64_t seen = health_outcomes(&self.past.outcomes, health_second(now))
+        return seen >> 16 & 0xffff, seen & 0xffff
+
+    @property
+    def failures_in_a_row(self):
+        """Failures since the last success."""
+        return health_load(&self.now.trouble) >> 32
+
+    @property
+    def failure_rate(self):
+        """Share of failures, from 0 to 1: a moving average in which the last sixteen requests weigh most."""
+        return health_float(health_load(&self.now.trouble))
+
+    def count_failure(self, int kind, double now, double lifetime):
+        """Count a failure of one kind and return how many there were in `lifetime` seconds from the first of them."""
+        if not 0 <= kind < HEALTH_KINDS:
+            raise IndexError(f"no kind {kind}")
+        return health_fail(&self.past.fails[kind], <uint64_t>(now * 1e3), <uint64_t>(max(lifetime, 0.0) * 1e3))

@@ -1,0 +1,6 @@
+from typing import final
+
+@final
+class Dice:
+    def __init__(self, seed: int) -> None: ...
+    def unit(self) -> float: ...
