@@ -1,0 +1,67 @@
+"""Choosing a deployment and giving its slot back: `pytest bench/micro/test_selection.py`.
+
+The promise: at most 2 µs with 100 deployments, 10 µs with 1,000, without allocating.
+"""
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tianji._core.candidate import Candidate
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
+from tianji._core.needs import Needs
+from tianji._core.selection import STRATEGIES, Selection
+
+NOW = 1000.0
+
+
+def group(strategy: str, size: int) -> Selection:
+    table = HealthTable()
+    candidates = [
+        Candidate(
+            table.health(f"deployment {i}"),
+            lacks=1 << 60,
+            window=128_000,
+            parallel=1_000,
+            requests=10**9,
+            tokens=10**12,
+            price=i % 7,
+            weight=1 + i % 3,
+            order=1,
+        )
+        for i in range(size)
+    ]
+    selection = Selection(strategy, Dice(1), candidates, heeds_checks=True)
+    for health in selection.healths:
+        needs = Needs(pin=health)
+        selection.choose(needs, NOW)
+        needs.succeeded(NOW, 0.5, 0.1, 10, 100)
+    return selection
+
+
+@pytest.mark.parametrize("size", [1, 2, 10, 100, 1000])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_choose(benchmark: BenchmarkFixture, strategy: str, size: int) -> None:
+    selection, needs = group(strategy, size), Needs(bits=1 << 32, input_tokens=1000, tokens=2000, streamed=True)
+
+    def serve() -> None:
+        selection.choose(needs, NOW)
+        needs.release(NOW)
+
+    benchmark(serve)
+
+
+def test_a_request_with_all_that_is_asked_of_it(benchmark: BenchmarkFixture) -> None:
+    selection = group("shuffle", 2)
+
+    def serve() -> None:
+        needs = Needs(bits=1 << 32, input_tokens=1000, tokens=2000)
+        selection.choose(needs, NOW)
+        needs.succeeded(NOW, 0.5, -1.0, 10, 1500)
+
+    benchmark(serve)
+
+
+def test_explain(benchmark: BenchmarkFixture) -> None:
+    selection = group("latency", 100)
+    benchmark(selection.explain, Needs(), NOW)

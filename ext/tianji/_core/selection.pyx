@@ -1,0 +1,376 @@
+"""Which deployment of a group serves a request.
+
+A choice filters packed arrays, scores what is left and draws from the best, without allocating. The deployment that
+is drawn gets one request more, and the tokens that the request may use, in memory that all workers share, before
+anybody else can choose: a burst does not land on one deployment, and no limit is passed. Each decision leaves behind
+why every deployment was kept or dropped; verdicts() reads that, explain() decides and takes nothing.
+
+Times are seconds of the clock of the Health objects. Chance is handed in too.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.limits cimport INT_MAX, INT_MIN
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from tianji._core.candidate cimport SHARES, Candidate, candidate
+from tianji._core.dice cimport Dice
+from tianji._core.health cimport (
+    HEALTH_SAMPLES, Health, health_count, health_duration, health_enter, health_leave, health_minute, health_now,
+    health_second, health_take, health_untake, health_us,
+)
+from tianji._core.needs cimport TRIED_AT_MOST, Needs
+
+# by the numbers of Reason
+REASONS = (
+    "kept", "access", "blocked", "region", "tags", "operation", "ability", "context", "sick", "cooldown", "parallel",
+    "requests", "tokens", "tried", "order",
+)
+STRATEGIES = ("shuffle", "busy", "latency", "usage", "cost")  # by the numbers of Strategy
+FIRST_OPERATION_BIT = 32  # of Needs.bits: below it are abilities, from it on operations
+
+cdef int OPERATION_BITS = FIRST_OPERATION_BIT
+cdef int POOLS_AT_MOST = 1024  # scopes that are remembered; clients choose tags, so there is no end to them
+
+
+@cython.final
+cdef class Selection:
+    """The deployments of a group as a choice reads them, and the strategy.
+
+    strategy: one of STRATEGIES
+    admit: for a scope, or None for a request without one, a byte for each candidate: 0, or a number of REASONS
+    buffer: scores up to best * (1 + buffer) are as good as the best
+    samples, lifetime, percentile: how many durations count, for how many seconds, and which of them; 0 is their mean
+    heeds_rests: deployments in cooldown are left out, and while `heeds_checks` those whose health check failed
+    last_resort: when all are in cooldown, the one whose rest ends first is used
+    """
+
+    def __cinit__(
+        self, str strategy not None, Dice dice not None, list candidates not None, *, object admit=None,
+        double buffer=0, int samples=10, double lifetime=3600, double percentile=0, bint heeds_rests=True,
+        bint heeds_checks=False, bint last_resort=False,
+    ):
+        cdef Candidate one
+        cdef int i
+        if strategy not in STRATEGIES:
+            raise ValueError(f"{strategy!r} is no strategy")
+        if not (1 <= samples <= HEALTH_SAMPLES and lifetime >= 1 and 0 <= percentile <= 1 and buffer >= 0):
+            raise ValueError("the measure of durations is out of range")
+        self.strategy = strategy
+        self._strategy = <Strategy><int>STRATEGIES.index(strategy)
+        self._dice = dice
+        self._count = len(candidates)
+        self._candidates = <candidate *>calloc(self._count + 1, sizeof(candidate))
+        self._reasons = <unsigned char *>calloc(self._count + 1, 1)
+        self._scores = <double *>calloc(self._count + 1, sizeof(double))
+        if self._candidates == NULL or self._reasons == NULL or self._scores == NULL:
+            raise MemoryError()
+        for i in range(self._count):
+            one = candidates[i]
+            self._candidates[i] = one.packed
+            self._ordered |= one.packed.order != INT_MAX
+        self.healths = tuple([(<Candidate>each).health for each in candidates])
+        self._buffer = buffer
+        self._measure.size = samples
+        self._measure.lifetime = <uint32_t>min(lifetime, 1e9)
+        self._measure.percentile = percentile
+        self._heeds_rests = heeds_rests
+        self._heeds_checks = heeds_rests and heeds_checks
+        self._last_resort = last_resort
+        self._admit = admit
+        self._pools = {}
+        self._open = self._admitted(None)
+
+    def __dealloc__(self):
+        free(self._candidates)
+        free(self._reasons)
+        free(self._scores)
+
+    def __len__(self):
+        return self._count
+
+    @property
+    def in_flight(self):
+        """Requests under way at all of its deployments, of all workers."""
+        return sum([health.in_flight for health in self.healths])
+
+    def resting(self, double now):
+        """Whether every deployment is in cooldown."""
+        return all([(<Health>health).cooled_for(now) > 0 for health in self.healths])
+
+    def order_of(self, int position):
+        """The tier of a candidate, None when it has none."""
+        cdef int32_t order = self._candidates[self._checked(position)].order
+        return None if order == INT_MAX else order
+
+    def _checked(self, int position):
+        if not 0 <= position < self._count:
+            raise IndexError(f"no deployment {position}")
+        return position
+
+    def _admitted(self, scope):
+        pool = bytes(self._count) if self._admit is None else bytes(self._admit(scope))
+        if len(pool) != self._count or (pool and max(pool) >= len(REASONS)):
+            raise ValueError("admit() must return one reason for each deployment")
+        return pool
+
+    cpdef int choose(self, Needs needs, double now) except -2:
+        """The place of the deployment that serves `needs`, whose slot it then has; -1 when there is none.
+
+        A slot that it still has is given back first.
+        """
+        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        cdef int position, _round
+        if needs is None:
+            raise TypeError("needs must be Needs")
+        needs.release(now)
+        for _round in range(self._count + 1):
+            position = self._decide(needs, &at)
+            if position < 0 or self._take(needs, position, &at) == KEPT:
+                return position
+            # another worker took the last slot between the look and the grasp
+        return -1
+
+    def explain(self, Needs needs not None, double now):
+        """(what choose() would return, verdicts), and nothing is taken."""
+        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        position = self._decide(needs, &at)
+        return position, self.verdicts(now)
+
+    def verdicts(self, double now):
+        """Of the last decision, for each deployment: (one of REASONS, figure).
+
+        The figure of one that was kept is its score, or with "shuffle" its share; of one in cooldown or sick the
+        seconds left; of one at a limit what it has under way or used this minute.
+        """
+        cdef list found = []
+        cdef candidate *one
+        cdef Reason reason
+        cdef double figure
+        cdef int i
+        for i in range(self._count):
+            one = &self._candidates[i]
+            reason = <Reason>self._reasons[i]
+            figure = 0
+            if reason == KEPT:
+                figure = self._scores[i]
+            elif reason == COOLDOWN:
+                figure = (one.now.cooled_until_us - health_us(now)) / 1e6
+            elif reason == SICK:
+                figure = (one.now.sick_until_us - health_us(now)) / 1e6
+            elif reason == PARALLEL:
+                figure = one.now.in_flight
+            elif reason == REQUESTS:
+                figure = health_count(&one.now.requests, health_minute(now))
+            elif reason == TOKENS:
+                figure = health_count(&one.now.tokens, health_minute(now))
+            found.append((REASONS[reason], figure))
+        return found
+
+    # -- the decision --------------------------------------------------------------------------------------------
+
+    cdef bytes _pool(self, object scope):
+        if scope is None:
+            return self._open
+        found = self._pools.get(scope)
+        if found is None:
+            found = self._admitted(scope)
+            if len(self._pools) >= POOLS_AT_MOST:
+                self._pools.clear()
+            self._pools[scope] = found
+        return found
+
+    cdef int _decide(self, Needs needs, moment *at) except -2:
+        cdef bytes pool = self._pool(needs.scope)
+        cdef int kept = self._filter(needs, pool, at, self._heeds_checks)
+        cdef int position
+        if kept == 0 and self._heeds_checks:
+            # a failed check is a suspicion; with nothing else left it is not heeded
+            kept = self._filter(needs, pool, at, False)
+        if needs.tried_count:
+            kept = self._drop_tried(needs, kept)
+        if kept == 0 and self._last_resort:
+            kept = self._soonest()
+        if self._ordered:
+            kept = self._keep_order(needs.asks.order_after, kept)
+        if kept == 0:
+            return -1
+        if needs.pin is not None:
+            position = self._pinned(needs.pin)
+            if position >= 0:
+                return position
+        if self._strategy != SHUFFLE:
+            return self._best(needs.asks.streamed, at)
+        if needs.weights is not None and PyBytes_GET_SIZE(needs.weights) == self._count * <int>sizeof(double):
+            return self._draw(<const double *>PyBytes_AS_STRING(needs.weights), kept)
+        return self._draw(NULL, kept)
+
+    cdef int _filter(self, Needs needs, bytes pool, moment *at, bint heeds_checks) noexcept:
+        """Write down a reason for each deployment; how many are kept."""
+        cdef const unsigned char *admitted = <const unsigned char *>PyBytes_AS_STRING(pool)
+        cdef Reason reason
+        cdef int i, kept = 0
+        for i in range(self._count):
+            reason = <Reason>admitted[i]
+            if reason == KEPT:
+                reason = self._judge(&self._candidates[i], needs, at, heeds_checks)
+            self._reasons[i] = reason
+            kept += reason == KEPT
+        return kept
+
+    cdef inline Reason _judge(self, candidate *one, Needs needs, moment *at, bint heeds_checks) noexcept:
+        cdef health_now *now = one.now
+        cdef uint64_t missing = one.lacks & needs.asks.bits
+        if missing:
+            return OPERATION if missing >> OPERATION_BITS else ABILITY
+        if one.window and needs.asks.input_tokens > one.window:
+            return CONTEXT
+        if heeds_checks and now.sick_until_us > at.us:
+            return SICK
+        if self._heeds_rests and now.cooled_until_us > at.us:
+            return COOLDOWN
+        if one.parallel and now.in_flight >= one.parallel:
+            return PARALLEL
+        if one.requests and health_count(&now.requests, at.minute) >= one.requests:
+            return REQUESTS
+        if one.tokens and health_count(&now.tokens, at.minute) + reservation(one, needs) > one.tokens:
+            return TOKENS
+        return KEPT
+
+    cdef int _drop_tried(self, Needs needs, int kept) noexcept:
+        cdef int i, j
+        for j in range(min(needs.tried_count, TRIED_AT_MOST)):
+            for i in range(self._count):
+                if self._candidates[i].now == needs.tried[j] and self._reasons[i] == KEPT:
+                    self._reasons[i] = TRIED
+                    kept -= 1
+        return kept
+
+    cdef int _soonest(self) noexcept:
+        """Keep the one whose cooldown ends first; how many that are."""
+        cdef int i, found = -1
+        for i in range(self._count):
+            if self._reasons[i] == COOLDOWN and (
+                found < 0 or self._candidates[i].now.cooled_until_us < self._candidates[found].now.cooled_until_us
+            ):
+                found = i
+        if found < 0:
+            return 0
+        self._reasons[found] = KEPT
+        return 1
+
+    cdef int _keep_order(self, int32_t after, int kept) noexcept:
+        """Keep the lowest tier that is left behind `after`. Having none counts as the last, and never as behind one."""
+        cdef int32_t order, lowest = INT_MAX
+        cdef int i
+        for i in range(self._count):
+            order = self._candidates[i].order
+            if self._reasons[i] == KEPT and after < order < lowest:
+                lowest = order
+        if lowest == INT_MAX and after == INT_MIN:
+            return kept
+        for i in range(self._count):
+            if self._reasons[i] == KEPT and (lowest == INT_MAX or self._candidates[i].order != lowest):
+                self._reasons[i] = ORDER
+                kept -= 1
+        return kept
+
+    cdef int _pinned(self, Health pin) noexcept:
+        cdef int i
+        for i in range(self._count):
+            if self._candidates[i].now == pin.now and self._reasons[i] == KEPT:
+                return i
+        return -1
+
+    cdef int _draw(self, const double *weights, int kept) noexcept:
+        """Draw by the first kind of share that anybody left has, evenly when nobody has any."""
+        cdef double sums[SHARES]
+        cdef double total = 0, mark, share
+        cdef int i, j, kind = -1, last = -1
+        if weights != NULL:
+            for i in range(self._count):
+                if self._reasons[i] == KEPT:
+                    total += weights[i]
+        if total <= 0:
+            weights = NULL
+            sums = [0, 0, 0]
+            for i in range(self._count):
+                if self._reasons[i] == KEPT:
+                    for j in range(SHARES):
+                        sums[j] += self._candidates[i].shares[j]
+            for j in range(SHARES):
+                if sums[j] > 0:
+                    kind, total = j, sums[j]
+                    break
+            else:
+                total = kept
+        mark = self._dice.roll() * total
+        for i in range(self._count):
+            if self._reasons[i] != KEPT:
+                continue
+            share = weights[i] if weights != NULL else self._candidates[i].shares[kind] if kind >= 0 else 1
+            self._scores[i] = share / total
+            if share > 0 and mark >= 0:
+                mark -= share
+                last = i
+        return last
+
+    cdef int _best(self, bint streamed, moment *at) noexcept:
+        """Draw evenly among those whose score is the lowest, or nearly."""
+        cdef double score, lowest = INFINITY, bound
+        cdef int i, good = 0, mark
+        for i in range(self._count):
+            if self._reasons[i] == KEPT:
+                self._scores[i] = score = self._score(&self._candidates[i], streamed, at)
+                if score < lowest:
+                    lowest = score
+        bound = lowest * (1 + self._buffer)
+        for i in range(self._count):
+            good += self._reasons[i] == KEPT and self._scores[i] <= bound
+        mark = <int>(self._dice.roll() * good)
+        for i in range(self._count):
+            if self._reasons[i] == KEPT and self._scores[i] <= bound:
+                if mark == 0:
+                    return i
+                mark -= 1
+        return -1
+
+    cdef inline double _score(self, candidate *one, bint streamed, moment *at) noexcept:
+        cdef double score = 0
+        if self._strategy == BUSY:
+            return one.now.in_flight
+        if self._strategy == USAGE:
+            return health_count(&one.now.tokens, at.minute)
+        if self._strategy == COST:
+            return one.price
+        if streamed:
+            score = health_duration(&one.past.first_token, &one.now.first_token, &self._measure, at.second)
+        if score == 0:
+            score = health_duration(&one.past.latency, &one.now.latency, &self._measure, at.second)
+        return score
+
+    cdef Reason _take(self, Needs needs, int position, moment *at) noexcept:
+        """Count the request in; KEPT, or the limit that it would have passed."""
+        cdef candidate *one = &self._candidates[position]
+        cdef int64_t tokens = reservation(one, needs)
+        if not health_enter(one.now, one.share, one.parallel):
+            return PARALLEL
+        if not health_take(&one.now.requests, at.minute, 1, one.requests):
+            health_leave(one.now, one.share)
+            return REQUESTS
+        if tokens and not health_take(&one.now.tokens, at.minute, tokens, one.tokens):
+            health_untake(&one.now.requests, at.minute, 1)
+            health_leave(one.now, one.share)
+            return TOKENS
+        needs.hold(self.healths[position], &self._measure, at.minute, tokens)
+        return KEPT
+
+
+cdef inline int64_t reservation(candidate *one, Needs needs) noexcept:
+    """Tokens to reserve. A request that is larger than the whole limit is let through in a minute without any other."""
+    cdef int64_t tokens = needs.asks.tokens
+    if one.tokens == 0:
+        return tokens
+    return max(1, min(tokens, one.tokens))
