@@ -12,6 +12,7 @@
     ├── AuthenticationFailed         401  auth_error
     ├── PermissionDenied             403  auth_error
     ├── UnknownModel                 404  invalid_request_error, code model_not_found
+    ├── NoDeployment                 429  no deployment of the model may serve now; `reason` says why, so may the status
     ├── RouteNotFound                404  not_found_error
     ├── MethodNotAllowed             405  invalid_request_error
     ├── RequestTimeout               408  invalid_request_error
@@ -143,6 +144,36 @@ class UnknownModel(TianjiError):
     param = "model"
 
 
+class NoDeployment(TianjiError):
+    """The model is known, and none of its deployments may serve this request now.
+
+    `reason` is the one of the choice's reasons that decided; `retry_after` the seconds until it may be otherwise, None
+    when waiting does not help.
+    """
+
+    status = 429
+    type: ClassVar[str] = "rate_limit_error"
+
+    def __init__(
+        self, message: str, *, reason: str, status: int = 429, wire_type: str | None = None, retry_after: int | None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+        self._wire_type = wire_type or self.type
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """`retry-after` in whole seconds, where waiting helps."""
+        return () if self.retry_after is None else ((b"retry-after", b"%d" % self.retry_after),)
+
+    @property
+    def wire_type(self) -> str:
+        """What clients of this field tell cooldown, limit and permission by."""
+        return self._wire_type
+
+
 class RouteNotFound(TianjiError):
     """No route has this path."""
 
@@ -254,13 +285,16 @@ class UpstreamDisconnected(UpstreamFailure):
 
 
 class UpstreamRefused(UpstreamFailure):
-    """The upstream answered with an error of its own, handed on in OpenAI's shape."""
+    """The upstream answered with an error of its own, handed on in OpenAI's shape; `said` is its message alone."""
 
-    def __init__(self, status: int, message: str, wire_type: str, *, code: str | None, param: str | None) -> None:
+    def __init__(
+        self, status: int, message: str, wire_type: str, *, code: str | None, param: str | None, said: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.param = param
+        self.said = said
         self._wire_type = wire_type
 
     @property

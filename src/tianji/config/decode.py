@@ -135,7 +135,7 @@ def _literal(value: object, allowed: tuple[object, ...]) -> object:
 
 
 def _tuple(value: object, kind_: Any, where: str, place: Place, findings: Findings) -> tuple[object, ...]:
-    if isinstance(value, str) and kind_ is str:
+    if isinstance(value, str) and (kind_ is str or str in get_args(kind_)):
         findings.warning(place, where, "should be a list; the one word is taken as a list of one", "write it in [ ]")
         return (value,)
     if not isinstance(value, Items):

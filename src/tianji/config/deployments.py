@@ -23,6 +23,9 @@ _TYPED_INFO: Final = frozenset(ModelInfo.__struct_fields__) - ModelInfo.derived 
 _ENTRY_KEYS: Final = frozenset({"model_name", "litellm_params", "model_info"})
 _STRUCTURES: Final = frozenset({"search_context_cost_per_query"})
 _ENVIRONMENTS: Final = ("development", "staging", "production")
+_NOT_NEGATIVE: Final = (
+    "weight", "rpm", "tpm", "max_parallel_requests", "cooldown_time", "allowed_fails", "num_retries",
+)  # fmt: skip
 
 
 def available(entries: object, environ: Mapping[str, str]) -> object:
@@ -178,6 +181,11 @@ class Builder:
                 where = f"{path}.model_info.supported_environments"
                 remedy = f"set TIANJI_ENVIRONMENT to one of {', '.join(_ENVIRONMENTS)}"
                 faults.error(entry.at("model_info"), where, "the environment that runs is not known", remedy)
+        for key in _NOT_NEGATIVE:
+            if (getattr(params, key) or 0) < 0:
+                written = entry["litellm_params"]
+                place = written.at(key) if isinstance(written, Map) else entry.place
+                faults.error(place, f"{path}.litellm_params.{key}", "must not be negative", "write 0 or more")
         refusal = self._accepts(params) if self._accepts else None
         if refusal:
             written = entry["litellm_params"]

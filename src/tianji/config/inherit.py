@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from tianji.config.decode import number
 from tianji.config.schema.root import Config
-from tianji.config.schema.router import FallbackRule, Strategy
+from tianji.config.schema.router import FallbackRule, Strategy, Target
 
-Targets = tuple[object, ...]
+Targets = tuple[Target, ...]
 ANY: Final = "*"
 
 
@@ -17,6 +17,7 @@ class Reliability(Struct, frozen=True, kw_only=True):
     """What holds for a call that says nothing itself. Times are seconds.
 
     The fallback tables map a group (or `*`) to its targets: names of groups, or maps of call parameters.
+    `counts_failures`: somebody wrote `allowed_fails`, so failures are counted and not compared with successes.
     """
 
     strategy: Strategy
@@ -25,6 +26,7 @@ class Reliability(Struct, frozen=True, kw_only=True):
     timeout: float
     stream_timeout: float | None
     allowed_fails: int
+    counts_failures: bool
     cooldown_time: float
     max_fallbacks: int
     fallbacks: Mapping[str, Targets]
@@ -54,6 +56,10 @@ def reliability(config: Config, environ: Mapping[str, str]) -> Reliability:
         timeout=figure("REQUEST_TIMEOUT", 6000.0, router.timeout, settings.request_timeout),
         stream_timeout=router.stream_timeout,
         allowed_fails=int(figure("DEFAULT_ALLOWED_FAILS", 3, router.allowed_fails, settings.allowed_fails)),
+        counts_failures=any(
+            number(written) is not None
+            for written in (router.allowed_fails, settings.allowed_fails, environ.get("DEFAULT_ALLOWED_FAILS"))
+        ),
         cooldown_time=figure("DEFAULT_COOLDOWN_TIME_SECONDS", 5.0, router.cooldown_time),
         max_fallbacks=int(figure("ROUTER_MAX_FALLBACKS", 5, router.max_fallbacks, settings.max_fallbacks)),
         fallbacks=fallbacks,

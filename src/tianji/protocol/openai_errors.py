@@ -180,7 +180,7 @@ def _refused(
         status, kind, code = 400, "invalid_request_error", "context_length_exceeded"
     elif status == 400 and is_policy_refusal(found.message, found.code):
         code = code or "content_policy_violation"
-    return UpstreamRefused(status, told, kind, code=code, param=_word(found.param, secrets))
+    return UpstreamRefused(status, told, kind, code=code, param=_word(found.param, secrets), said=said)
 
 
 def _map_status(status: int, wire_type: str | None) -> tuple[int, str]:

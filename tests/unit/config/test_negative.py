@@ -50,13 +50,42 @@ def test_the_structure_is_wrong(snippet: Snippet, text: bytes, line: int, messag
 
 
 FATAL = [
-    ("router_settings: {routing_strategy: lowest-latency}", "router_settings.routing_strategy", "simple-shuffle"),
+    ("router_settings: {routing_strategy: foo}", "router_settings.routing_strategy", "simple-shuffle"),
     ("router_settings: {health_check_interval: 5}", "router_settings.health_check_interval", "belong"),
-    ("router_settings: {fallbacks: [{m: other}]}", "router_settings.fallbacks[0].m", "must be a list"),
+    ("router_settings: {fallbacks: [{m: 5}]}", "router_settings.fallbacks[0].m", "must be a list"),
+    ("router_settings: {fallbacks: [{m: [5]}]}", "router_settings.fallbacks[0].m[0]", "must be text or a mapping"),
+    ("router_settings: {fallbacks: [{m: [{n: o}]}]}", "router_settings.fallbacks[0].m[0]", "names no model"),
+    ("router_settings: {default_fallbacks: [{n: o}]}", "router_settings.default_fallbacks[0]", "names no model"),
+    (
+        "router_settings: {context_window_fallbacks: [{m: [m], n: [m]}]}",
+        "router_settings.context_window_fallbacks[0]",
+        "exactly one group",
+    ),
+    ("router_settings: {num_retries: -1}", "router_settings.num_retries", "must not be negative"),
+    ("router_settings: {cooldown_time: -0.5}", "router_settings.cooldown_time", "must not be negative"),
+    ("router_settings: {total_timeout: 0}", "router_settings.total_timeout", "must be above 0"),
+    ("router_settings: {max_fallbacks_mode: leaps}", "router_settings.max_fallbacks_mode", "hops"),
+    (
+        "router_settings: {routing_strategy_args: {lowest_latency_buffer: -1}}",
+        "router_settings.routing_strategy_args.lowest_latency_buffer",
+        "from 0 to",
+    ),
+    (
+        "router_settings: {routing_groups: [{group_name: g, routing_strategy_args: {max_latency_list_size: 100}}]}",
+        "router_settings.routing_groups[0].routing_strategy_args.max_latency_list_size",
+        "from 1 to 32",
+    ),
+    (
+        "router_settings: {model_group_alias: {a: m, p: q, q: {model: r}, r: p}}",
+        "router_settings.model_group_alias.p",
+        "p -> q -> r -> p",
+    ),
+    ("router_settings: {model_group_alias: {p: p}}", "router_settings.model_group_alias.p", "p -> p"),
+    ("litellm_settings: {model_alias_map: {p: q, q: p}}", "litellm_settings.model_alias_map.p", "p -> q -> p"),
     ("router_settings: {fallbacks: [m]}", "router_settings.fallbacks[0]", "must be a mapping"),
     ("router_settings: {fallbacks: [{m: [a], n: [b]}]}", "router_settings.fallbacks[0]", "exactly one group"),
     ("router_settings: {content_policy_fallbacks: [m]}", "router_settings.content_policy_fallbacks[0]", "mapping"),
-    ("router_settings: {default_fallbacks: m}", "router_settings.default_fallbacks", "must be a list"),
+    ("router_settings: {default_fallbacks: 5}", "router_settings.default_fallbacks", "must be a list"),
     (
         "router_settings: {retry_policy: {TimeoutErrorRetries: abc}}",
         "router_settings.retry_policy.TimeoutErrorRetries",
@@ -220,6 +249,8 @@ DROPPED = [
     ("input_cost_per_token: free", "", "litellm_params.input_cost_per_token"),
     ("timeout: .nan", "", "litellm_params.timeout"),
     ("model: null", "", "litellm_params.model"),
+    ("weight: -1", "", "litellm_params.weight"),
+    ("cooldown_time: -0.1", "", "litellm_params.cooldown_time"),
     ("rpm: 1", "model_info: text", "model_info"),
     ("rpm: 1", "model_info: {tier: gold}", "model_info.tier"),
     ("rpm: 1", "model_info: {max_tokens: many}", "model_info.max_tokens"),
@@ -242,6 +273,21 @@ LOADS = [
     ("router_settings: {wibble: 1}", "router_settings.wibble"),
     ("router_settings: {optional_pre_call_checks: [nope]}", "router_settings.optional_pre_call_checks[0]"),
     ("router_settings: {max_retries: 3}", "router_settings.max_retries"),
+    ("router_settings: {fallbacks: [{m: m}]}", "router_settings.fallbacks[0].m"),
+    ("router_settings: {default_fallbacks: m}", "router_settings.default_fallbacks"),
+    ("router_settings: {fallbacks: [{m: [m, gone]}]}", "router_settings.fallbacks[0].m[1]"),
+    ("router_settings: {fallbacks: [{gone: [m]}]}", "router_settings.fallbacks[0].gone"),
+    ("litellm_settings: {default_fallbacks: [{model: gone}]}", "litellm_settings.default_fallbacks[0]"),
+    ("router_settings: {model_group_alias: {a: gone}}", "router_settings.model_group_alias.a"),
+    (
+        "router_settings: {model_group_retry_policy: {m: {num_retires: 1}}}",
+        "router_settings.model_group_retry_policy.m.num_retires",
+    ),
+    ("router_settings: {routing_strategy_args: {wibble: 1}}", "router_settings.routing_strategy_args.wibble"),
+    (
+        "router_settings: {routing_strategy: least-busy, enable_weighted_failover: true}",
+        "router_settings.enable_weighted_failover",
+    ),
     ("litellm_settings: {unknown_key: 1}", "litellm_settings.unknown_key"),
     ("litellm_settings: {success_callback: langfuse}", "litellm_settings.success_callback"),
     ('litellm_settings: {cache: "true"}', "litellm_settings.cache"),
@@ -276,7 +322,15 @@ def test_a_doubtful_fragment_is_only_a_warning(snippet: Snippet, fragment: str, 
 SILENT = [
     "litellm_settings: {success_callback: [nope]}",
     "litellm_settings: {telemetry: false}",
-    "litellm_settings: {fallbacks: [{m: [n]}], default_fallbacks: [n]}",
+    "litellm_settings: {fallbacks: [{m: [m]}], default_fallbacks: [m]}",
+    "router_settings: {fallbacks: [{gpt-4o: [openai/gpt-4o]}, {x/m: [{model: m, temperature: 0}]}, {'*': []}]}",
+    "router_settings: {model_group_alias: {a: b, b: m, c: {model: a, hidden: true}}, fallbacks: [{a: [c]}]}",
+    "router_settings: {model_group_retry_policy: {m: {num_retries: 5, timeout: 1.5, retry_after: 0.5}}}",
+    "router_settings: {routing_strategy_args: {ttl: 60, lowest_latency_buffer: 0.1, ttft_percentile: 0.95}}",
+    *(
+        f"router_settings: {{routing_strategy: '{name}'}}"
+        for name in ("", "usage-based", "lowest-tpm-rpm", "lowest-latency", "lowest-cost", "priority", "region-based")
+    ),
     "litellm_settings: null",
     "router_settings: null",
     "general_settings: null",
@@ -293,6 +347,12 @@ SILENT = [
 @pytest.mark.parametrize("fragment", SILENT)
 def test_what_is_accepted_is_accepted_silently(snippet: Snippet, fragment: str) -> None:
     assert snippet(MODEL + fragment).problems == ()
+
+
+def test_fallbacks_may_name_what_a_pattern_serves(snippet: Snippet) -> None:
+    entry = '  - {model_name: "openai/*", litellm_params: {model: "openai/*", api_key: k}}\n'
+    fragment = "router_settings: {fallbacks: [{m: [openai/zz, gpt-9]}, {openai/o1: [m]}, {gpt-9: [m]}]}"
+    assert snippet(MODEL + entry + fragment).problems == ()
 
 
 def test_equal_ids_of_different_types_both_load(snippet: Snippet) -> None:

@@ -1,6 +1,16 @@
 """Checks: what types alone cannot say about a configuration; each finding names its key and its remedy."""
 
-from tianji.config.checks import cache, callbacks, general, guardrails, packages, router, servers, settings
+from tianji.config.checks import (
+    cache,
+    callbacks,
+    fallbacks,
+    general,
+    guardrails,
+    packages,
+    router,
+    servers,
+    settings,
+)
 from tianji.config.checks.subject import Subject
 
 __all__ = ["Subject", "check"]
@@ -9,6 +19,7 @@ __all__ = ["Subject", "check"]
 def check(subject: Subject) -> None:
     """Run every check, so that all faults are known at once."""
     router.check(subject)
+    fallbacks.check(subject)
     settings.check(subject)
     cache.check(subject)
     callbacks.check(subject)

@@ -1,43 +1,70 @@
-"""`router_settings` and the fallback tables of `litellm_settings`."""
+"""`router_settings`: routing groups, policies, numbers, and what the strategy is told."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tianji.config.checks.subject import Subject
-from tianji.config.decode import nearest
-from tianji.config.schema.router import FAIL_KINDS, PRE_CALL_CHECKS, RETRY_KINDS, Strategy
-from tianji.config.tree import Items, Map
+from tianji.config.decode import nearest, number
+from tianji.config.schema.router import FAIL_KINDS, GROUP_RETRY_KEYS, PRE_CALL_CHECKS, RETRY_KINDS, Strategy
 
-_STRATEGIES: Final = (*Strategy.__args__, "priority")  # type: ignore[attr-defined]
+_STRATEGIES: Final = tuple(name for name in Strategy.__args__ if name)  # type: ignore[attr-defined]
 _FATAL: Final = ("health_check_interval", "health_check_concurrency")
+_NOT_NEGATIVE: Final = (
+    "num_retries", "retry_after", "allowed_fails", "cooldown_time", "cooldown_cap_seconds", "max_fallbacks",
+    "default_max_parallel_requests",
+)  # fmt: skip
+_ABOVE_ZERO: Final = ("timeout", "stream_timeout", "total_timeout")
+_ARGUMENTS: Final[Mapping[str, tuple[float, float]]] = {  # of routing_strategy_args: smallest and largest value
+    "ttl": (1, 1e9),
+    "lowest_latency_buffer": (0, 1e9),
+    "max_latency_list_size": (1, 32),
+    "ttft_percentile": (0, 1),
+    "confidence_threshold_low": (0, 1),
+    "confidence_threshold_medium": (0, 1),
+    "confidence_threshold_high": (0, 1),
+}
 
 
 def check(subject: Subject) -> None:
-    """Check routing groups, fallback tables, policies and keys that stop the start."""
+    """Check keys that stop the start, numbers, policies and routing groups."""
     router = subject.config.router_settings
     for key in _FATAL:
         if key in router.extra:
             subject.error(("router_settings", key), "does not belong here", "move it into general_settings")
-    for table in ("fallbacks", "content_policy_fallbacks", "context_window_fallbacks"):
-        _rules(subject, ("router_settings", table))
-        _rules(subject, ("litellm_settings", table))
+    _numbers(subject)
     _known(subject, ("router_settings", "retry_policy"), router.retry_policy, RETRY_KINDS)
     _known(subject, ("router_settings", "allowed_fails_policy"), router.allowed_fails_policy, FAIL_KINDS)
     for group, policy in router.model_group_retry_policy.items():
-        _known(subject, ("router_settings", "model_group_retry_policy", group), policy, RETRY_KINDS)
+        _known(subject, ("router_settings", "model_group_retry_policy", group), policy, GROUP_RETRY_KEYS)
     _known(subject, ("router_settings", "optional_pre_call_checks"), router.optional_pre_call_checks, PRE_CALL_CHECKS)
+    _arguments(subject, ("router_settings", "routing_strategy_args"), router.routing_strategy_args)
+    if router.enable_weighted_failover and router.routing_strategy not in {"", "simple-shuffle"}:
+        path = ("router_settings", "enable_weighted_failover")
+        subject.warning(path, "works with simple-shuffle only, so it has no effect", "remove it")
     _groups(subject)
 
 
-def _rules(subject: Subject, path: tuple[str, str]) -> None:
-    rules = subject.written(*path)
-    for index, rule in enumerate(rules if isinstance(rules, Items) else ()):
-        if isinstance(rule, Map) and len(rule) != 1:
-            remedy = "write one group for each list item: `- group: [other-group]`"
-            subject.error((*path, index), "must have exactly one group", remedy)
+def _numbers(subject: Subject) -> None:
+    router = subject.config.router_settings
+    for key in (*_NOT_NEGATIVE, *_ABOVE_ZERO):
+        value = getattr(router, key)
+        if value is not None and (value < 0 or (value == 0 and key in _ABOVE_ZERO)):
+            fault = "must be above 0" if key in _ABOVE_ZERO else "must not be negative"
+            subject.error(("router_settings", key), fault, "correct it, or remove it for the default")
 
 
-def _known(subject: Subject, path: tuple[str, ...], names: Iterable[str], known: Iterable[str]) -> None:
+def _arguments(subject: Subject, path: tuple[str | int, ...], written: Mapping[str, object]) -> None:
+    _known(subject, path, written, _ARGUMENTS)
+    for name, value in written.items():
+        if name not in _ARGUMENTS or value is None:
+            continue
+        least, most = _ARGUMENTS[name]
+        figure = number(value)
+        if figure is None or not least <= figure <= most:
+            subject.error((*path, name), f"must be a number from {least:g} to {most:g}", "correct it")
+
+
+def _known(subject: Subject, path: tuple[str | int, ...], names: Iterable[str], known: Iterable[str]) -> None:
     for index, name in enumerate(names):
         if name not in known:
             step: str | int = name if isinstance(names, Mapping) else index
@@ -58,6 +85,7 @@ def _groups(subject: Subject) -> None:
         if strategy is not None and strategy not in _STRATEGIES:
             remedy = f"use one of {', '.join(_STRATEGIES)}"
             subject.error((*path, "routing_strategy"), f"{strategy!r} is not a strategy", remedy)
+        _arguments(subject, (*path, "routing_strategy_args"), group.routing_strategy_args)
         if strategy == "priority":
             continue
         for model in group.models:

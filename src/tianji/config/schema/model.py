@@ -81,6 +81,8 @@ class ModelParams(Section, frozen=True, kw_only=True):
     max_retries: int | None = None
     num_retries: int | None = None
     cooldown_time: float | None = None
+    allowed_fails: int | None = None
+    allowed_fails_policy: dict[str, int | None] = {}
     tags: Names = ()
     tag_regex: Names = ()
     max_budget: float | None = None
@@ -179,6 +181,10 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     supported_environments: tuple[Literal["development", "staging", "production"], ...] | None = None
     requires_env: Names = ()  # Tianji's own: without every one of these variables the deployment is silently left out
     tier: Literal["free", "paid"] | None = None
+    order: int | None = None
+    cooldown_time: float | None = None
+    allowed_fails: int | None = None
+    allowed_fails_policy: dict[str, int | None] = {}
     health_check_model: str | None = None
     health_check_timeout: float | None = None
     health_check_params: Table = {}

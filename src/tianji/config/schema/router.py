@@ -10,9 +10,13 @@ from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text
 Strategy = Literal[
     "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2", "latency-based-routing",
     "cost-based-routing", "provider-budget-routing", "lar1",
+    # Tianji's older names for the same
+    "", "usage-based", "lowest-tpm-rpm", "lowest-latency", "lowest-cost", "priority", "region-based",
 ]  # fmt: skip
-FallbackRule = dict[str, tuple[object, ...]]
-"""One group (or `*`) and its targets: group names, or maps of call parameters."""
+Target = str | Table
+"""Where a fallback leads: a group's name, or call parameters with a `model` among them."""
+FallbackRule = dict[str, tuple[Target, ...]]
+"""One group (or `*`) and its targets."""
 
 RETRY_KINDS: Final = tuple(
     name + "Retries"
@@ -28,6 +32,7 @@ RETRY_KINDS: Final = tuple(
         "Default",
     ]
 )
+GROUP_RETRY_KEYS: Final = (*RETRY_KINDS, "num_retries", "timeout", "retry_after")
 FAIL_KINDS: Final = tuple(
     name + "AllowedFails"
     for name in [
@@ -87,18 +92,25 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     num_retries: int | None = None
     timeout: float | None = None
     stream_timeout: float | None = None
+    total_timeout: float | None = None
     retry_after: float = 0
     retry_policy: dict[str, int | None] = {}
-    model_group_retry_policy: dict[str, dict[str, int | None]] = {}
+    model_group_retry_policy: dict[str, dict[str, float | None]] = {}
     allowed_fails: int | None = None
     allowed_fails_policy: dict[str, int | None] = {}
     cooldown_time: float | None = None
+    cooldown_cap_seconds: float = 600
     disable_cooldowns: Flag | None = None
+    allow_cooled_when_exhausted: Flag = False
     fallbacks: tuple[FallbackRule, ...] | None = None
     context_window_fallbacks: tuple[FallbackRule, ...] | None = None
     content_policy_fallbacks: tuple[FallbackRule, ...] | None = None
-    default_fallbacks: tuple[object, ...] | None = None
+    default_fallbacks: tuple[Target, ...] | None = None
     max_fallbacks: int | None = None
+    max_fallbacks_mode: Literal["hops", "depth"] = "hops"
+    chain_default_fallbacks: Flag = False
+    context_fallback_to_general: Flag = False
+    fallback_on_client_errors: Flag = True
     fallback_on_unsupported_params: Flag = True
     enable_weighted_failover: Flag = False
     model_group_alias: dict[str, str | Table] = {}

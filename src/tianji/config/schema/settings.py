@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from tianji.config.schema.base import Flag, Names, Rows, Section, Switch, Table, Text
 from tianji.config.schema.cache import CacheParams
-from tianji.config.schema.router import FallbackRule
+from tianji.config.schema.router import FallbackRule, Target
 
 
 class InternalUserParams(Section, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ class Settings(Section, frozen=True, kw_only=True):
     fallbacks: tuple[FallbackRule, ...] = ()
     context_window_fallbacks: tuple[FallbackRule, ...] = ()
     content_policy_fallbacks: tuple[FallbackRule, ...] = ()
-    default_fallbacks: tuple[object, ...] = ()
+    default_fallbacks: tuple[Target, ...] = ()
     allowed_fails: int | None = None  # environment DEFAULT_ALLOWED_FAILS, else 3
     max_fallbacks: int | None = None  # environment ROUTER_MAX_FALLBACKS, else 5
     num_retries_per_request: int | None = None
