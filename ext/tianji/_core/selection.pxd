@@ -23,6 +23,7 @@ cdef enum Reason:  # why a deployment was dropped, in the order in which it is a
     REQUESTS
     TOKENS
     TRIED
+    AFFINITY
     ORDER
 
 
@@ -43,6 +44,7 @@ cdef struct moment:
 cdef class Selection:
     cdef readonly tuple healths       # of the candidates, in order
     cdef readonly str strategy
+    cdef readonly uint64_t lacking    # bits that some candidate lacks: nobody else has to be asked about
     cdef Dice _dice
     cdef object _admit
     cdef dict _pools                  # scope -> bytes

@@ -26,7 +26,7 @@ from tianji._core.needs cimport TRIED_AT_MOST, Needs
 # by the numbers of Reason
 REASONS = (
     "kept", "access", "blocked", "region", "tags", "operation", "ability", "context", "sick", "cooldown", "parallel",
-    "requests", "tokens", "tried", "order",
+    "requests", "tokens", "tried", "affinity", "order",
 )
 STRATEGIES = ("shuffle", "busy", "latency", "usage", "cost")  # by the numbers of Strategy
 FIRST_OPERATION_BIT = 32  # of Needs.bits: below it are abilities, from it on operations
@@ -71,6 +71,7 @@ cdef class Selection:
             one = candidates[i]
             self._candidates[i] = one.packed
             self._ordered |= one.packed.order != INT_MAX
+            self.lacking |= one.packed.lacks
         self.healths = tuple([(<Candidate>each).health for each in candidates])
         self._buffer = buffer
         self._measure.size = samples
@@ -193,14 +194,14 @@ cdef class Selection:
             kept = self._drop_tried(needs, kept)
         if kept == 0 and self._last_resort:
             kept = self._soonest()
+        if needs.pin is not None and needs.asks.order_after == INT_MIN:
+            position = self._pinned(needs.pin)
+            if position >= 0:
+                return position
         if self._ordered:
             kept = self._keep_order(needs.asks.order_after, kept)
         if kept == 0:
             return -1
-        if needs.pin is not None:
-            position = self._pinned(needs.pin)
-            if position >= 0:
-                return position
         if self._strategy != SHUFFLE:
             return self._best(needs.asks.streamed, at)
         if needs.weights is not None and PyBytes_GET_SIZE(needs.weights) == self._count * <int>sizeof(double):
@@ -278,11 +279,18 @@ cdef class Selection:
         return kept
 
     cdef int _pinned(self, Health pin) noexcept:
-        cdef int i
+        """Keep the pinned deployment alone if it is left, whatever its tier; its place, or -1."""
+        cdef int i, found = -1
         for i in range(self._count):
             if self._candidates[i].now == pin.now and self._reasons[i] == KEPT:
-                return i
-        return -1
+                found = i
+                break
+        for i in range(self._count if found >= 0 else 0):
+            if i != found and self._reasons[i] == KEPT:
+                self._reasons[i] = AFFINITY
+        if found >= 0:
+            self._scores[found] = 0
+        return found
 
     cdef int _draw(self, const double *weights, int kept) noexcept:
         """Draw by the first kind of share that anybody left has, evenly when nobody has any."""

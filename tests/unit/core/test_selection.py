@@ -338,14 +338,17 @@ def test_one_that_is_named_is_used_whatever_its_health() -> None:
 
 
 def test_a_pin_holds_while_its_deployment_is_left() -> None:  # J1, J3
-    selection = select("shuffle", {}, {}, {"order": 1})
+    selection = select("shuffle", {}, {"order": 2}, {"order": 1})
     pin = selection.healths[1]
-    selection.healths[2].cool(NOW + 9)
-    assert draw(selection, 20, pin=pin) == {1: 20}
+    assert draw(selection, 20, pin=pin) == {1: 20}, "whatever its tier"
+    assert selection.verdicts(NOW) == [("affinity", 0), ("kept", 0), ("affinity", 0)]
     pin.cool(NOW + 5)
-    assert draw(selection, 20, pin=pin) == {0: 20}
+    assert draw(selection, 20, pin=pin) == {2: 20}
     assert draw(selection, 20, now=NOW + 6, pin=pin) == {1: 20}
-    assert set(draw(selection, 50, now=NOW + 6, pin=Health(HealthTable(2), "elsewhere"))) == {0, 1}
+    assert draw(selection, 20, now=NOW + 6, pin=Health(HealthTable(2), "elsewhere")) == {2: 20}
+    needs = Needs(pin=selection.healths[2])
+    needs.order_after = 1
+    assert selection.choose(needs, NOW + 6) == 1, "behind a tier it does not count"
 
 
 def test_scopes_name_the_deployments_that_may_be_used() -> None:
