@@ -61,6 +61,11 @@ FATAL = [
         "router_settings.context_window_fallbacks[0]",
         "exactly one group",
     ),
+    (
+        "router_settings: {routing_strategy: lar1, routing_strategy_args: {confidence_threshold_low: 0.6}}",
+        "router_settings.routing_strategy_args",
+        "do not rise",
+    ),
     ("router_settings: {num_retries: -1}", "router_settings.num_retries", "must not be negative"),
     ("router_settings: {cooldown_time: -0.5}", "router_settings.cooldown_time", "must not be negative"),
     ("router_settings: {total_timeout: 0}", "router_settings.total_timeout", "must be above 0"),

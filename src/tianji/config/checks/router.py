@@ -38,6 +38,7 @@ def check(subject: Subject) -> None:
         _known(subject, ("router_settings", "model_group_retry_policy", group), policy, GROUP_RETRY_KEYS)
     _known(subject, ("router_settings", "optional_pre_call_checks"), router.optional_pre_call_checks, PRE_CALL_CHECKS)
     _arguments(subject, ("router_settings", "routing_strategy_args"), router.routing_strategy_args)
+    _thresholds(subject)
     if router.enable_weighted_failover and router.routing_strategy not in {"", "simple-shuffle"}:
         path = ("router_settings", "enable_weighted_failover")
         subject.warning(path, "works with simple-shuffle only, so it has no effect", "remove it")
@@ -62,6 +63,18 @@ def _arguments(subject: Subject, path: tuple[str | int, ...], written: Mapping[s
         figure = number(value)
         if figure is None or not least <= figure <= most:
             subject.error((*path, name), f"must be a number from {least:g} to {most:g}", "correct it")
+
+
+def _thresholds(subject: Subject) -> None:
+    router = subject.config.router_settings
+    if router.routing_strategy != "lar1":
+        return
+    usual = {"low": 0.3, "medium": 0.5, "high": 0.7}
+    written = router.routing_strategy_args
+    low, medium, high = (number(written.get(f"confidence_threshold_{name}", value)) for name, value in usual.items())
+    if low is not None and medium is not None and high is not None and not 0 < low < medium < high < 1:
+        path = ("router_settings", "routing_strategy_args")
+        subject.error(path, "the confidence thresholds do not rise from 0 to 1", "write low < medium < high")
 
 
 def _known(subject: Subject, path: tuple[str | int, ...], names: Iterable[str], known: Iterable[str]) -> None:
