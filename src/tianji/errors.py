@@ -155,9 +155,16 @@ class NoDeployment(TianjiError):
     type: ClassVar[str] = "rate_limit_error"
 
     def __init__(
-        self, message: str, *, reason: str, status: int = 429, wire_type: str | None = None, retry_after: int | None
+        self,
+        message: str,
+        *,
+        reason: str,
+        retry_after: int | None,
+        status: int = 429,
+        wire_type: str | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, code=code)
         self.reason = reason
         self.status = status
         self.retry_after = retry_after

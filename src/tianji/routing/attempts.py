@@ -1,0 +1,256 @@
+"""One request's way through deployments and groups: retries, tiers, failover, fallbacks, and the answer at the end.
+
+The request drives it: `next()` says what to do now, `failed()` tells how that went. It does no input or output, reads
+no clock and sleeps never.
+"""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from tianji._core.needs import Needs
+from tianji.errors import TianjiError, UnknownModel
+from tianji.routing.failure import Failure, Kind, failure_of
+from tianji.routing.refusal import refusal
+from tianji.routing.resolution import Resolution
+from tianji.routing.retry import RetryBudget, again, wait
+from tianji.routing.router import Group, Hop, Request, Router
+from tianji.routing.trail import Trail
+
+
+class Send(Struct, frozen=True):
+    """Send the request to a deployment of a group, whose slot `needs` now holds.
+
+    overrides: members that take the place of the body's
+    """
+
+    group: Group
+    position: int
+    resolution: Resolution | None = None
+    overrides: Mapping[str, object] = {}
+
+
+class Wait(Struct, frozen=True):
+    """Ask again after so many seconds."""
+
+    seconds: float
+
+
+class Stop(Struct, frozen=True):
+    """Answer with this error: the first one, or the reason why nobody could take the request."""
+
+    error: TianjiError
+
+
+Step = Send | Wait | Stop
+_SPECIAL = frozenset({Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY})
+
+
+class Attempts:
+    """The attempts of one request.
+
+    `retries` and `fallbacks` count what was sent beyond the first attempt, to the same group and to further ones; a
+    tier of a group counts as a further one.
+    """
+
+    def __init__(
+        self, router: Router, request: Request, needs: Needs, group: Group, resolution: Resolution | None = None
+    ) -> None:
+        """Begin at `group`, found for the requested model as `resolution` says.
+
+        The first attempt may already be under way: then `needs` holds its slot, and `failed()` is called first.
+        """
+        self.trail = Trail()
+        self.retries = 0
+        self.fallbacks = 0
+        self._router = router
+        self._request = request
+        self._needs = needs
+        self._hop = Hop(request.model, group, resolution)
+        self._walk = router.fallbacks.walk(self._hop.names, request.wishes)
+        self._overrides: Mapping[str, object] = {}
+        self._entered = 0
+        self._retried = 0  # in this group
+        self._turns = 0  # taken by failover in this group
+        self._queued = False  # has waited for a permit in this group
+        self._position = -1
+        self._permit: RetryBudget | None = None
+        self._failure: Failure | None = None
+        self._first: TianjiError | None = None
+        self._todo: Callable[[float], Step | None] = self._begin
+
+    def next(self, now: float) -> Step:
+        """Return what to do now. `now` is in seconds of the clock that rests are measured by, here and below."""
+        step = self._todo(now)
+        while step is None:
+            step = self._todo(now)
+        return step
+
+    def failed(self, failure: Failure, now: float) -> None:
+        """Tell that the last attempt failed. Its slot is given back and its deployment judged."""
+        self.close()
+        health = self._needs.failed(now, penalty=failure.kind is Kind.TIMEOUT and not failure.by_caller)
+        self._note(failure)
+        if health is None:
+            self._todo = self._leave
+            return
+        self._position = self._hop.group.selection.healths.index(health)
+        rest = self._router.cooldowns.failed(health, failure, now)
+        detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
+        self.trail.add(self._hop.group.name, "failed", health.id, detail)
+        self._todo = self._retry if self._may_retry(failure, health.id) else self._leave
+
+    def takes_filtered(self) -> bool:
+        """Whether an answer that was cut for its content is to be treated as a failure."""
+        return not self._request.disable_fallbacks and self._walk.takes_filtered(self._entered)
+
+    def close(self) -> None:
+        """Give back what it holds besides the slot. Called at the end, whatever the end is."""
+        if self._permit is not None:
+            self._permit.give_back()
+            self._permit = None
+
+    # -- in one group --------------------------------------------------------------------------------------------
+
+    def _begin(self, now: float) -> Step | None:
+        position = self._choose(now)
+        if position >= 0:
+            return self._send(position)
+        group = self._hop.group
+        error = refusal(group.name, group.selection.verdicts(now), now)
+        self.trail.add(group.name, "dropped", detail=getattr(error, "reason", error.code or str(error.status)))
+        self._note(failure_of(error))
+        self._todo = self._fall_back
+        return None
+
+    def _may_retry(self, failure: Failure, deployment: str) -> bool:
+        retries, hop = self._router.retries, self._hop
+        allowance = retries.allowance(failure, hop.names, deployment, self._request.num_retries, by_id=hop.by_id)
+        if self._retried >= allowance.retries or (retries.most is not None and self.retries >= retries.most):
+            return False
+        own_list = self._router.fallbacks.own_table(failure.kind) is not None
+        return allowance.named or again(failure, deployments=len(hop.group.selection), own_list=own_list)
+
+    def _retry(self, now: float) -> Step | None:
+        """Try a deployment that was not tried; when all were, wait and begin again with any that does not rest."""
+        selection = self._hop.group.selection
+        self._todo = self._leave
+        if now >= self._request.deadline:
+            return None
+        budget = self._router.budget(self._hop.group.name)
+        if not budget.take(selection.in_flight + 1):
+            if self._queued:
+                return None
+            self._queued = True
+            return self._wait(now, self._retry)
+        self._permit = budget
+        position = self._choose(now)
+        if position >= 0:
+            self._retried += 1
+            self.retries += 1
+            return self._send(position)
+        self.close()
+        if all(reason != "tried" for reason, _ in selection.verdicts(now)):
+            return None
+        return self._wait(now, self._second_round)
+
+    def _second_round(self, _: float) -> Step | None:
+        self._needs.forget()
+        self._todo = self._retry
+        return None
+
+    def _wait(self, now: float, then: Callable[[float], Step | None]) -> Step | None:
+        """Wait, unless that would be longer than the request has: then go on at once."""
+        router, group = self._router, self._hop.group
+        assert self._failure is not None  # noqa: S101 - only a failure leads here
+        least = router.retries.least_wait(self._hop.names)
+        seconds = wait(self._failure, self._retried, least, router.dice, alone=len(group.selection) == 1)
+        if now + seconds >= self._request.deadline:
+            return None
+        self._todo = then
+        self.trail.add(group.name, "waited", detail=f"{seconds:.3f}")
+        return Wait(seconds)
+
+    # -- beyond it -----------------------------------------------------------------------------------------------
+
+    def _leave(self, now: float) -> Step | None:
+        """Go to the next tier, then through the deployments that are left where that is wanted, then to fallbacks."""
+        selection = self._hop.group.selection
+        self._todo = self._fall_back
+        if self._request.disable_fallbacks or now >= self._request.deadline or self._failure is None:
+            return None
+        order = selection.order_of(self._position) if self._position >= 0 else None
+        if order is not None and self._failure.kind not in _SPECIAL:
+            self._needs.order_after = order
+            position = self._choose(now)
+            if position >= 0:
+                self._retried = 0
+                self.fallbacks += 1
+                return self._send(position)
+            self._needs.order_after = None
+        if self._router.fails_over and selection.strategy == "shuffle" and self._turns < len(selection):
+            position = self._choose(now)
+            if position >= 0:
+                self._turns += 1
+                self.retries += 1
+                return self._send(position)
+        return None
+
+    def _fall_back(self, now: float) -> Step | None:
+        failure, hop = self._failure, self._hop
+        self._todo = self._stop
+        if failure is None or self._request.disable_fallbacks or now >= self._request.deadline:
+            return None
+        if not self._router.fallbacks.permits(failure):
+            return None
+        target = self._walk.next(failure.kind, hop.names, hop.depth, self._entered)
+        if target is None:
+            return None
+        self._todo = self._fall_back
+        try:
+            group, resolution = self._router.resolve(target.name)
+        except UnknownModel:
+            self.trail.add(target.name, "skipped", detail="unknown")
+            return None
+        refused = self._request.admits(target.name, group)
+        if refused is not None:
+            self.trail.add(target.name, "skipped", detail=refused)
+            return None
+        self._enter(Hop(target.name, group, resolution, target.depth), target.overrides)
+        return None
+
+    def _enter(self, hop: Hop, overrides: Mapping[str, object]) -> None:
+        self._hop = hop
+        self._overrides = overrides
+        self._retried = self._turns = 0
+        self._queued = False
+        self._position = -1
+        self._needs.forget()
+        self._needs.order_after = None
+        self._needs.pin = None
+        self._needs.weights = None
+        self._todo = self._begin
+
+    def _stop(self, _: float) -> Step:
+        self.close()
+        assert self._first is not None  # noqa: S101 - nothing else leads here
+        return Stop(self._first)
+
+    # -- what all of them do -------------------------------------------------------------------------------------
+
+    def _choose(self, now: float) -> int:
+        return self._hop.group.selection.choose(self._needs, now)
+
+    def _send(self, position: int) -> Send:
+        hop = self._hop
+        if self._position < 0 and hop.depth:
+            self._entered += 1
+            self.fallbacks += 1
+        self._position = position
+        self.trail.add(hop.group.name, "sent", hop.group.selection.healths[position].id)
+        return Send(hop.group, position, hop.resolution, self._overrides)
+
+    def _note(self, failure: Failure) -> None:
+        self._failure = failure
+        if self._first is None:
+            self._first = failure.error

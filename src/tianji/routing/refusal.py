@@ -1,0 +1,68 @@
+"""The error for a request that no deployment of a group may serve, from why each was dropped."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from tianji.errors import InvalidRequest, NoDeployment, TianjiError, UnknownModel
+
+Verdict = tuple[str, float]
+_PASSING: Final = frozenset({"cooldown", "requests", "tokens", "parallel"})
+COOLED: Final = "all_deployments_in_cooldown"
+# What decides when deployments were dropped for several reasons: the first of these that any was dropped for.
+_DECIDES: Final = (
+    "cooldown", "requests", "tokens", "parallel", "tried", "order", "sick", "context", "ability", "tags", "region",
+    "blocked", "operation", "access",
+)  # fmt: skip
+
+
+_IMPOSSIBLE: Final = {  # what is wrong with the request, and the code of the error
+    "context": (
+        "the prompt is longer than the context window of every deployment of model {} that could take it",
+        "context_length_exceeded",
+    ),
+    "ability": (
+        "no deployment of model {} can do what this request needs (tools, schema, images, audio, ...)",
+        "unsupported_by_model",
+    ),
+    "operation": ("model {} does not offer this operation", None),
+}
+_FORBIDDEN: Final = {
+    "tags": ("no deployment of model {} has the tags that this request needs", "tag_not_allowed"),
+    "region": ("no deployment of model {} is in an allowed region", "region_not_allowed"),
+    "blocked": ("model {} is blocked", "model_blocked"),
+}
+
+
+def refusal(group: str, verdicts: Sequence[Verdict], now: float) -> TianjiError:
+    """Return the error. `verdicts` are those of the choice that failed at `now`."""
+    dropped = {reason for reason, _ in verdicts}
+    reason = next((reason for reason in _DECIDES if reason in dropped), "access")
+    if reason in _PASSING:
+        return _later(group, reason, verdicts, now)
+    if reason in _IMPOSSIBLE:
+        message, code = _IMPOSSIBLE[reason]
+        return InvalidRequest(message.format(group), param="model", code=code)
+    if reason in _FORBIDDEN:
+        message, code = _FORBIDDEN[reason]
+        return NoDeployment(
+            message.format(group), reason=reason, status=403, wire_type="permission_error", code=code, retry_after=None
+        )
+    if reason == "access":
+        return UnknownModel(f"no deployment of model {group} is there for this caller")
+    return NoDeployment(f"no deployment of model {group} is left for this request", reason=reason, retry_after=None)
+
+
+def _later(group: str, reason: str, verdicts: Sequence[Verdict], now: float) -> NoDeployment:
+    minute_ends = 60 - now % 60
+    waits = {"parallel": 1.0, "requests": minute_ends, "tokens": minute_ends}
+    passing = [(why, waits.get(why, figure)) for why, figure in verdicts if why in _PASSING]
+    seconds = max(1, math.ceil(min(seconds for _, seconds in passing)))
+    rests = all(why == "cooldown" for why, _ in passing)
+    cause = "rest after failures" if rests else "are at their limits or rest"
+    return NoDeployment(
+        f"No deployments available for model {group}: all of them {cause}. Try again in {seconds} s.",
+        reason=reason,
+        wire_type=COOLED if rests else "throttling_error",
+        retry_after=seconds,
+    )

@@ -1,0 +1,102 @@
+"""The decisions of one Snapshot about requests that do not succeed at once, and what they are made from."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from tianji._core.dice import Dice
+from tianji._core.selection import Selection
+from tianji.routing.cooldown import Cooldowns
+from tianji.routing.fallback import Fallbacks, Wishes
+from tianji.routing.resolution import Resolution
+from tianji.routing.retry import Retries, RetryBudget
+
+
+class Group(Protocol):
+    """A model group, as far as routing knows one."""
+
+    @property
+    def name(self) -> str:
+        """The public name of the group that its deployments belong to."""
+
+    @property
+    def selection(self) -> Selection:
+        """Its deployments, as a choice reads them."""
+
+
+Resolve = Callable[[str], tuple[Group, Resolution | None]]
+"""Find what serves a name; no Resolution where the name needs no search. Raises UnknownModel."""
+
+Admits = Callable[[str, Group], str | None]
+"""Say why the caller may not use what serves a name (its key, its budget), or None when he may."""
+
+
+def everybody(_name: str, _group: Group) -> str | None:
+    """Admit all."""
+    return None
+
+
+class Request(Struct, frozen=True):
+    """What one request asks of the router.
+
+    model: as the client named it; num_retries: its own word, None when it has none
+    deadline: monotonic seconds at which no further attempt begins
+    """
+
+    model: str
+    num_retries: int | None = None
+    wishes: Wishes = Wishes()
+    disable_fallbacks: bool = False
+    deadline: float = math.inf
+    admits: Admits = everybody
+
+
+class Router:
+    """The settings of one Snapshot that Attempts go by. Immutable, apart from the retries that are under way."""
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve,
+        cooldowns: Cooldowns,
+        dice: Dice,
+        retries: Retries | None = None,
+        fallbacks: Fallbacks | None = None,
+        fails_over: bool = False,
+    ) -> None:
+        """`fails_over`: before a fallback each deployment of a group has its turn, whatever the number of retries."""
+        self.resolve = resolve
+        self.cooldowns = cooldowns
+        self.dice = dice
+        self.retries = Retries() if retries is None else retries
+        self.fallbacks = Fallbacks() if fallbacks is None else fallbacks
+        self.fails_over = fails_over
+        self._budgets: dict[str, RetryBudget] = {}
+
+    def budget(self, group: str) -> RetryBudget:
+        """Return the retries that are under way in a group."""
+        return self._budgets.setdefault(group, RetryBudget())
+
+
+class Hop(Struct, frozen=True):
+    """A group that a request has come to; `depth` counts the lists that led here."""
+
+    name: str
+    group: Group
+    resolution: Resolution | None = None
+    depth: int = 0
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What the group is known by here: as named, what an alias stands for, its own name."""
+        meant = self.name if self.resolution is None else self.resolution.name
+        return list(dict.fromkeys((self.name, meant, self.group.name)))
+
+    @property
+    def by_id(self) -> bool:
+        """Whether a single deployment was named."""
+        if self.resolution is None:
+            return self.name != self.group.name
+        return self.resolution.deployment is not None
