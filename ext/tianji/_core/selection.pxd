@@ -66,9 +66,10 @@ cdef class Selection:
     cdef int _decide(self, Needs needs, moment *at) except -2
     cdef int _filter(self, Needs needs, bytes pool, moment *at, bint heeds_checks) noexcept
     cdef Reason _judge(self, candidate *one, Needs needs, moment *at, bint heeds_checks) noexcept
+    cdef Reason _limits(self, candidate *one, Needs needs, moment *at) noexcept
     cdef int _drop_tried(self, Needs needs, int kept) noexcept
     cdef int _keep_order(self, int32_t after, int kept) noexcept
-    cdef int _soonest(self) noexcept
+    cdef int _soonest(self, Needs needs, moment *at) noexcept
     cdef int _pinned(self, Health pin) noexcept
     cdef int _draw(self, const double *weights, int kept) noexcept
     cdef int _best(self, bint streamed, moment *at) noexcept

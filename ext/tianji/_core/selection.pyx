@@ -134,6 +134,13 @@ cdef class Selection:
             # another worker took the last slot between the look and the grasp
         return -1
 
+    def take(self, Needs needs not None, int position, double now):
+        """Take a slot of one deployment without asking whether it should serve: "kept", or the limit in the way."""
+        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        self._checked(position)
+        needs.release(now)
+        return REASONS[self._take(needs, position, &at)]
+
     def explain(self, Needs needs not None, double now):
         """(what choose() would return, verdicts), and nothing is taken."""
         cdef moment at = [health_us(now), health_second(now), health_minute(now)]
@@ -193,7 +200,7 @@ cdef class Selection:
         if needs.tried_count:
             kept = self._drop_tried(needs, kept)
         if kept == 0 and self._last_resort:
-            kept = self._soonest()
+            kept = self._soonest(needs, at)
         if needs.pin is not None and needs.asks.order_after == INT_MIN:
             position = self._pinned(needs.pin)
             if position >= 0:
@@ -232,6 +239,10 @@ cdef class Selection:
             return SICK
         if self._heeds_rests and now.cooled_until_us > at.us:
             return COOLDOWN
+        return self._limits(one, needs, at)
+
+    cdef inline Reason _limits(self, candidate *one, Needs needs, moment *at) noexcept:
+        cdef health_now *now = one.now
         if one.parallel and now.in_flight >= one.parallel:
             return PARALLEL
         if one.requests and health_count(&now.requests, at.minute) >= one.requests:
@@ -249,14 +260,17 @@ cdef class Selection:
                     kept -= 1
         return kept
 
-    cdef int _soonest(self) noexcept:
-        """Keep the one whose cooldown ends first; how many that are."""
+    cdef int _soonest(self, Needs needs, moment *at) noexcept:
+        """Keep the one within its limits whose cooldown ends first; how many that are."""
+        cdef candidate *one
+        cdef candidate *best = NULL
         cdef int i, found = -1
         for i in range(self._count):
-            if self._reasons[i] == COOLDOWN and (
-                found < 0 or self._candidates[i].now.cooled_until_us < self._candidates[found].now.cooled_until_us
-            ):
-                found = i
+            one = &self._candidates[i]
+            if self._reasons[i] != COOLDOWN or self._limits(one, needs, at) != KEPT:
+                continue
+            if best == NULL or one.now.cooled_until_us < best.now.cooled_until_us:
+                best, found = one, i
         if found < 0:
             return 0
         self._reasons[found] = KEPT

@@ -295,6 +295,21 @@ def test_slots_at_a_time() -> None:  # I1, I2
     assert {selection.choose(needs, NOW) for needs in pair} == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("limits", "reason"), [({"parallel": 1}, "parallel"), ({"requests": 1}, "requests"), ({"tokens": 10}, "tokens")]
+)
+def test_a_limit_that_was_reached_since_the_look_is_kept(limits: dict[str, object], reason: str) -> None:
+    selection = select("shuffle", limits, {})
+    first, second = Needs(tokens=7), Needs(tokens=7)
+    assert selection.take(first, 0, NOW) == "kept"
+    assert selection.take(second, 0, NOW) == reason
+    assert (second.holding, selection.in_flight) == (None, 1)
+    assert selection.healths[0].usage(NOW) == (1, 7), "what was taken of it is given back"
+    assert selection.take(second, 1, NOW) == "kept"
+    with pytest.raises(IndexError):
+        selection.take(second, 2, NOW)
+
+
 def test_cooled_deployments_rest_until_the_end() -> None:
     selection = select("shuffle", {}, {})
     selection.healths[0].cool(NOW + 5)
@@ -314,6 +329,15 @@ def test_the_one_that_rests_least_is_the_last_resort_where_that_is_wanted() -> N
         selection.healths[position].cool(until)
     assert draw(selection, 5, bits=1) == {1: 5}
     assert draw(selection, 5, now=NOW + 3, bits=1) == {1: 5}, "it is rested, so there is no need of the other"
+
+
+def test_the_last_resort_keeps_its_limits() -> None:
+    selection = select("shuffle", {"parallel": 1}, {}, last_resort=True)
+    held = Needs(pin=selection.healths[0])
+    assert selection.choose(held, NOW) == 0
+    selection.healths[0].cool(NOW + 1)
+    selection.healths[1].cool(NOW + 2)
+    assert draw(selection, 5) == {1: 5}
 
 
 def test_a_failed_check_is_heeded_while_others_are_left() -> None:  # J11 to J13
