@@ -41,6 +41,6 @@ class Stub:
 
 app = types.ModuleType("tianji.app")
 app.read = load
-app.Gateway = lambda file, environ, access_log, counters, control: Stub(file, environ, access_log)
+app.Gateway = lambda file, environ, access_log, *_: Stub(file, environ, access_log)
 sys.modules["tianji.app"] = app
 main()
