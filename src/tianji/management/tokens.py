@@ -69,7 +69,6 @@ class Tokens:
                 "Count the tokens of messages or of a prompt.",
                 ("utilities",),
                 request_schema=_REQUEST,
-                response_schema=msgspec.json.schema(TokenCount),
             )
         ]
 

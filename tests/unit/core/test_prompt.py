@@ -109,6 +109,7 @@ def test_a_limit_changes_no_verdict(messages: list[dict[str, Any]], offset: int)
 
 
 def test_a_limit_ends_the_count_early() -> None:
+    assert 50 < count_prompt(scan(json.dumps({"prompt": "hello world " * 1000}).encode()), O200K, 50).tokens < 100
     spans = scan(json.dumps({"messages": HELLO * 1000}).encode())
     assert 50 < count_prompt(spans, O200K, 50).tokens < 100
     spans = scan(json.dumps({"messages": [{"role": "user", "content": [{"text": "hello world"}] * 1000}]}).encode())
