@@ -10,6 +10,7 @@ from tianji.errors import UnknownModel
 from tianji.routing.patterns import Patterns, substitute
 
 LONGEST_NAME = 1024  # characters; a longer one is no model's
+LONGEST_CHAIN = 5  # aliases of aliases
 
 
 class Resolution(Struct, frozen=True):
@@ -56,7 +57,7 @@ class Resolver:
         """Take the names of one Snapshot; groups keep their order in listings.
 
         `deployments` maps ids to groups, `upstreams` upstream models to groups; `infer` gives a bare name's provider.
-        An alias whose target is an alias is not followed.
+        An alias may lead to an alias, up to five of them.
         """
         self._groups = dict.fromkeys(groups)
         self._aliases = dict(aliases or {})
@@ -75,7 +76,7 @@ class Resolver:
             return Resolution(self._deployments[name], "deployment", name, deployment=name)
         alias = self._aliases.get(name)
         if alias is not None:
-            return self._resolve_alias(alias.target)
+            return self._resolve_alias(self._followed(alias.target))
         found = self._resolve_pattern(name)
         if found is None and name in self._upstreams:
             return Resolution(self._upstreams[name], "upstream", name)
@@ -105,6 +106,14 @@ class Resolver:
             f"Invalid model name passed in model={name[:200]}: no model group, alias or pattern serves it.{hint}"
             " GET /v1/models lists the models that your key may use."
         )
+
+    def _followed(self, target: str) -> str:
+        for _ in range(LONGEST_CHAIN - 1):
+            further = self._aliases.get(target)
+            if further is None or target in self._groups or target in self._deployments:
+                break
+            target = further.target
+        return target
 
     def _resolve_alias(self, target: str) -> Resolution | None:
         if target in self._groups:

@@ -72,6 +72,16 @@ def test_order(name: str, group: str, how: str, deployment: str | None) -> None:
     assert (found.group, found.how, found.deployment) == (group, how, deployment)
 
 
+def test_aliases_lead_on_to_aliases_and_not_for_ever() -> None:
+    chain = {f"a{i}": Alias(f"a{i + 1}") for i in range(1, 5)} | {"a5": Alias("m")}
+    resolver = Resolver(["m"], {**chain, "a0": Alias("a1"), "p": Alias("q"), "q": Alias("p")})
+    found = resolver.resolve("a1")
+    assert found is not None
+    assert (found.group, found.how, found.name) == ("m", "alias", "m")
+    assert resolver.resolve("a0") is None, "a sixth is one too many"
+    assert resolver.resolve("p") is None
+
+
 @pytest.mark.parametrize("name", ["", "nothing", "nowhere", "LLAMA-LOCAL", "x" * (LONGEST_NAME + 1)])
 def test_unserved_names(name: str) -> None:
     assert named().resolve(name) is None
