@@ -2,6 +2,7 @@
 
 from tianji._core.http1 cimport Timeouts
 from tianji._core.origin cimport Origin
+from tianji._core.selection cimport Selection
 from tianji._core.stats cimport DeploymentStats
 
 
@@ -50,6 +51,7 @@ cdef class Deployment:
 cdef class Group:
     cdef readonly str name
     cdef readonly list deployments
+    cdef readonly Selection selection  # the same deployments as a choice reads them; None: by weight alone
     cpdef Deployment choose(self, str operation, list tried=*)
 
 

@@ -77,9 +77,10 @@ cdef class Deployment:
 cdef class Group:
     """The deployments behind one public model name."""
 
-    def __init__(self, str name not None, list deployments not None):
+    def __init__(self, str name not None, list deployments not None, Selection selection=None):
         self.name = name
         self.deployments = deployments
+        self.selection = selection
 
     cpdef Deployment choose(self, str operation, list tried=None):
         """Draw a deployment that offers `operation` and is not in `tried`, by weight; None when none is left.

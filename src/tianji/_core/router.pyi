@@ -3,6 +3,7 @@ from typing import Any, TypeAlias, final
 
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
+from tianji._core.selection import Selection
 from tianji._core.stats import DeploymentStats
 
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -109,11 +110,13 @@ class Deployment:
 
 @final
 class Group:
-    def __init__(self, name: str, deployments: list[Deployment]) -> None: ...
+    def __init__(self, name: str, deployments: list[Deployment], selection: Selection | None = None) -> None: ...
     @property
     def name(self) -> str: ...
     @property
     def deployments(self) -> list[Deployment]: ...
+    @property
+    def selection(self) -> Selection | None: ...
     def choose(self, operation: str, tried: list[Deployment] | None = None) -> Deployment | None: ...
 
 @final
