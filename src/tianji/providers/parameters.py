@@ -53,7 +53,8 @@ ADDRESS_FIELDS = (
 CONTROL_FIELDS = (
     _words(
         """timeout request_timeout stream_timeout client_side_timeout num_retries retry_policy retry_strategy
-        max_retries fallbacks context_window_fallbacks content_policy_fallbacks disable_fallbacks
+        max_retries fallbacks context_window_fallbacks content_policy_fallbacks disable_fallbacks max_fallbacks
+        routing_strategy model_group_retry_policy caching_groups
         include_fallback_errors cache caching tags metadata litellm_metadata tianji_metadata guardrails
         guardrail_config policies include_guardrail_response drop_params additional_drop_params allowed_openai_params
         modify_params priority specific_deployment enable_tag_filtering mock_response mock_tool_calls

@@ -239,7 +239,11 @@ class Attempts:
     # -- what all of them do -------------------------------------------------------------------------------------
 
     def _choose(self, now: float) -> int:
-        return self._hop.group.selection.choose(self._needs, now)
+        selection = self._hop.group.selection
+        position = selection.choose(self._needs, now)
+        if self._request.explains:
+            self.trail.explain(self._hop.group.name, selection, now)
+        return position
 
     def _send(self, position: int) -> Send:
         hop = self._hop

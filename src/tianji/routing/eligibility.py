@@ -29,12 +29,13 @@ class Scope(Struct, frozen=True):
     """What narrows the deployments of one request. Hashable, so that the answer for it is remembered.
 
     tags: as they come; `&tag` is required, `!tag` excluded, a bare one is wished
+    regions: the deployment lies in each of them, one word of the caller's key and one of the request
     agent: the client's user-agent, where a deployment of the group looks at it
     filters: whether tags are heeded, where the caller's key or team says so
     """
 
     tags: tuple[str, ...] = ()
-    region: str | None = None
+    regions: tuple[str, ...] = ()
     team: str | None = None
     agent: str = ""
     filters: bool | None = None
@@ -84,7 +85,7 @@ class Eligibility:
             return _ACCESS
         if member.blocked:
             return _BLOCKED
-        if scope.region is not None and not in_region(member.region, scope.region):
+        if not all(in_region(member.region, region) for region in scope.regions):
             return _REGION
         return _KEPT if fits else _TAGS
 

@@ -58,11 +58,15 @@ class Fallbacks(Struct, frozen=True):
 
 
 class Wishes(Struct, frozen=True):
-    """Fallback lists that a request brings; they take the place of the configured ones. None: it brings none."""
+    """Fallback lists that a request brings; they take the place of the configured ones. None: it brings none.
+
+    most: may only lower the configured bound
+    """
 
     general: Table | tuple[Target, ...] | None = None
     context_window: Table | tuple[Target, ...] | None = None
     content_policy: Table | tuple[Target, ...] | None = None
+    most: int | None = None
 
 
 class Next(Struct, frozen=True):
@@ -99,6 +103,7 @@ class Walk:
         self._fallbacks = fallbacks
         self._names = tuple(names)
         self._wishes = wishes
+        self._most = fallbacks.most if wishes.most is None else min(wishes.most, fallbacks.most)
         self._seen: set[object] = set(names)
         self._stack: list[tuple[Iterator[Target], int]] = []
         self._opened: set[str] = set()
@@ -114,15 +119,15 @@ class Walk:
             target = next(targets, None)
             if target is None:
                 self._stack.pop()
-            elif level <= self._fallbacks.most and self._is_new(target):
-                if self._fallbacks.mode == "hops" and entered >= self._fallbacks.most:
+            elif level <= self._most and self._is_new(target):
+                if self._fallbacks.mode == "hops" and entered >= self._most:
                     return None
                 return _next(target, level)
         return None
 
     def takes_filtered(self, entered: int) -> bool:
         """Whether an answer that was cut for its content counts as a failure: only where a list for it leads on."""
-        if entered >= self._fallbacks.most:
+        if entered >= self._most:
             return False
         wished, table = self._wishes.content_policy, self._fallbacks.content_policy
         if wished is not None:

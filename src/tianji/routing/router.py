@@ -43,6 +43,7 @@ class Request(Struct, frozen=True):
 
     model: as the client named it; num_retries: its own word, None when it has none
     deadline: monotonic seconds at which no further attempt begins
+    explains: every deployment of every choice goes into the trail
     """
 
     model: str
@@ -51,6 +52,7 @@ class Request(Struct, frozen=True):
     disable_fallbacks: bool = False
     deadline: float = math.inf
     admits: Admits = everybody
+    explains: bool = False
 
 
 class Router:

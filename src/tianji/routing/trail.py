@@ -5,12 +5,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-Outcome = Literal["sent", "failed", "waited", "dropped", "skipped"]
+from tianji._core.selection import Selection
+
+Outcome = Literal["kept", "dropped", "skipped", "sent", "failed", "waited"]
 LONGEST: int = 4000  # characters of a header value
 
 
 class Entry(Struct, frozen=True):
-    """One thing that happened. `detail` is a status, seconds, or the reason of the choice."""
+    """One thing that happened. `detail` is a status, seconds, a score, or the reason of the choice."""
 
     group: str
     outcome: Outcome
@@ -31,6 +33,14 @@ class Trail:
     def add(self, group: str, outcome: Outcome, deployment: str = "", detail: str = "") -> None:
         """Note what happened."""
         self.entries.append(Entry(group, outcome, deployment, detail))
+
+    def explain(self, group: str, selection: Selection, now: float) -> None:
+        """Note what the last choice thought of each deployment."""
+        for health, (reason, figure) in zip(selection.healths, selection.verdicts(now), strict=True):
+            if reason == "kept":
+                self.add(group, "kept", health.id, f"{figure:.4g}")
+            else:
+                self.add(group, "dropped", health.id, f"{reason},{figure:.4g}" if figure else reason)
 
     def header(self) -> bytes:
         """Return the trail as the value of a header."""

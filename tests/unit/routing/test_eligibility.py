@@ -138,9 +138,10 @@ REGIONS = {"a1": {"region_name": "eu"}, "a2": {"region_name": "us"}, "a3": {}}
 
 def test_regions_are_always_heeded_and_never_opened(world: Make) -> None:
     gateway = world("a:[a1,a2,a3]", params=REGIONS)
-    assert served(gateway, region="eu") == {"a1"}  # C21, C23
+    assert served(gateway, regions=("eu",)) == {"a1"}  # C21, C23
     assert served(gateway) == {"a1", "a2", "a3"}
-    error = ask(gateway, region="apac").error  # C22
+    assert served(gateway, regions=("eu", "us")) == set(), "nobody lies in both"
+    error = ask(gateway, regions=("apac",)).error  # C22
     assert (error.status, error.code) == (403, "region_not_allowed")
 
 
@@ -148,7 +149,7 @@ def test_c24_a_fallback_keeps_to_the_region(world: Make) -> None:
     gateway = world(
         "a:[a1,a2] b:[a3,b1]", router={"fallbacks": [{"a": ["b"]}]}, params={**REGIONS, "b1": REGIONS["a2"]}
     )
-    result = gateway.script(a1=500).ask(needs=Needs(scope=Scope(region="eu")))
+    result = gateway.script(a1=500).ask(needs=Needs(scope=Scope(regions=("eu",))))
     assert (result.calls, result.status) == (["a1"], 500)
     assert "b:dropped=region" in result.trail
 

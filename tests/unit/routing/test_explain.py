@@ -32,7 +32,7 @@ def test_every_deployment_has_its_reason(world: Make) -> None:
     gateway.table.health("a3").cool(gateway.now + 4)
     held = Needs(pin=gateway.table.health("a5"))
     assert gateway.selections.groups["a"].choose(held, gateway.now) == 4
-    needs = Needs(bits=ABILITY["images"], scope=Scope(region="eu"))
+    needs = Needs(bits=ABILITY["images"], scope=Scope(regions=("eu",)))
     for _ in range(2):  # nothing is taken
         (found,) = explained(gateway, "a", needs)
         assert found == Considered(
@@ -82,6 +82,20 @@ def test_the_trail_tells_of_waits_and_rests(world: Make) -> None:
     assert trail[0:2] == ["a/a1:sent", "a/a1:failed=500"]
     assert trail[2].startswith("a:waited=")
     assert trail[3:] == ["a/a1:sent", "a/a1:failed=500,rests=5", "b/b1:sent"]
+
+
+def test_the_trail_of_a_real_request_explains_where_that_is_asked(world: Make) -> None:
+    gateway = world("a:[a1,a2] b:[b1]", router={"fallbacks": [{"a": ["b"]}]}, params={"a1": {"weight": 3}})
+    gateway.table.health("a2").cool(gateway.now + 4)
+    result = gateway.script(a1=500).ask(explains=True)
+    assert result.trail.split("; ") == [
+        "a/a1:kept=1",
+        "a/a2:dropped=cooldown,4",
+        "a/a1:sent",
+        "a/a1:failed=500",
+        "b/b1:kept=1",
+        "b/b1:sent",
+    ]
 
 
 def test_a_trail_is_a_header_and_names_groups_apart() -> None:

@@ -194,6 +194,8 @@ WISHES = [
     (Wishes(general=()), fallbacks(a=["b"]), ["a1"]),  # G16
     (Wishes(general=None), fallbacks(a=["b"]), ["a1", "b1"]),  # G16b
     (Wishes(context_window=("c",)), fallbacks(a=["b"]), ["a1", "b1"]),
+    (Wishes(most=0), fallbacks(a=["b"]), ["a1"]),
+    (Wishes(most=99), {**fallbacks(a=["b"]), "max_fallbacks": 0}, ["a1"]),
 ]
 
 
