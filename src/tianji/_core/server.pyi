@@ -2,27 +2,19 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, final
 
-from tianji._core.edge import Edge
+from tianji._core import edge
 from tianji._core.native import Line
 
-class _Limits(Protocol):
-    @property
-    def max_body(self) -> int: ...
-    @property
-    def max_head(self) -> int: ...
-    @property
-    def max_target(self) -> int: ...
+class _Limits(edge._Limits, Protocol):
     @property
     def head_timeout(self) -> float: ...
     @property
     def idle_timeout(self) -> float: ...
     @property
-    def body_timeout(self) -> float: ...
-    @property
     def body_rate(self) -> float: ...
 
 @final
-class NativeEdge(Edge):
+class NativeEdge(edge.Edge):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
