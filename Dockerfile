@@ -7,8 +7,8 @@ COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE constraints.txt ./
 COPY examples/quickstart.yaml examples/
 COPY ext ext
 COPY src src
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip wheel -c constraints.txt --wheel-dir /wheels '.[http2]'
+RUN --mount=type=cache,target=/pip-cache \
+    PIP_CACHE_DIR=/pip-cache pip wheel -c constraints.txt --wheel-dir /wheels '.[http2]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --home-dir /var/lib/tianji --create-home --shell /usr/sbin/nologin tianji
