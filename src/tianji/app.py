@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji import lazy
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
-from tianji._core.router import seed_dice
 from tianji._core.shm import SharedCounters
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
@@ -30,9 +31,10 @@ from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
+from tianji.gateway.course import Courses
 from tianji.gateway.failures import Failures
 from tianji.gateway.operations import endpoints
-from tianji.gateway.snapshot import Snapshot, acceptable
+from tianji.gateway.snapshot import Shared, Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
@@ -40,6 +42,7 @@ from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
 from tianji.management.tokens import Tokens
 
+SWEEP: Final = 1.0  # seconds
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
     Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
@@ -61,7 +64,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
-    return Snapshot(loaded, SharedCounters()).dropped
+    return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0)).dropped
 
 
 class Gateway:
@@ -73,18 +76,20 @@ class Gateway:
         environ: Mapping[str, str],
         access_log: Format | None,
         counters: SharedCounters,
+        health: HealthTable,
         vocabularies: Vocabularies,
         control: Control,
     ) -> None:
         self._path = path
         self._environ = environ
-        self._counters = counters
+        self._shared = Shared(counters, health)
+        self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
         self._control = control
+        self._sweeping: asyncio.TimerHandle | None = None
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        seed_dice(int.from_bytes(os.urandom(8), "big"))
         self.snapshot = self._compile()
         self.authorize = self.snapshot.authorize
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
@@ -95,13 +100,14 @@ class Gateway:
             failures=Failures(),
             steering=read_steering,
             canned=canned,
+            courses=Courses(self._tokens.count),
             call_prefix=os.urandom(8).hex().encode(),
         )
         self.edge_settings = edge_settings(self.snapshot, environ)
         self.route_table = RouteTable(self._routes())
 
     def _compile(self) -> Snapshot:
-        return Snapshot(read(self._path, self._environ), self._counters)
+        return Snapshot(read(self._path, self._environ), self._shared, self._dice)
 
     def _routes(self) -> Iterator[Route]:
         for dialect, endpoint in endpoints(self._pipeline):
@@ -132,7 +138,13 @@ class Gateway:
         await send({"type": "websocket.close", "code": 1008})
 
     async def startup(self) -> None:
-        """Nothing has to be opened: connections are made when they are needed."""
+        """Begin what is done every now and then. Connections are made when they are needed."""
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Give back what killed workers had under way."""
+        self._shared.health.sweep()
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     async def reload(self) -> None:
         """Compile the configuration again and swap it in; running requests keep what they began with.
@@ -148,6 +160,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Close idle connections and write what the log still holds."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._pool.close()
         if self.closed is not None:
             self.closed.flush()
@@ -182,7 +196,7 @@ class Gateway:
         return (bases[0] if bases else None) or found.upstream_model(first.model)
 
     def _samples(self) -> Iterator[Sample]:
-        for series, value in self._counters.items():
+        for series, value in self._shared.counters.items():
             # times are summed up in whole microseconds, and Prometheus wants seconds
             yield series, value / 1e6 if series.partition("{")[0].endswith("_seconds_sum") else value
 

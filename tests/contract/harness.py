@@ -220,7 +220,8 @@ def default_config(mock_url: str, dead_url: str) -> dict[str, Any]:
             openai_model("dead", "never", dead_url),
         ],
         "router_settings": {
-            "model_group_alias": {"nickname": "renamed", "whispered": {"model": "renamed", "hidden": True}}
+            "num_retries": 0,  # a failure is one failure
+            "model_group_alias": {"nickname": "renamed", "whispered": {"model": "renamed", "hidden": True}},
         },
     }
 

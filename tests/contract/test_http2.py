@@ -59,7 +59,8 @@ class World:
         return openai_model(name, "up", upstream.url, ssl_verify=str(authority), http2=True, **params)
 
     def serve(self, *models: dict[str, Any], **settings: object) -> None:
-        self.gateway = self._start({"model_list": list(models), "litellm_settings": settings})
+        once = {"num_retries": 0}
+        self.gateway = self._start({"model_list": list(models), "router_settings": once, "litellm_settings": settings})
         headers = {"authorization": f"Bearer {MASTER_KEY}"}
         self.client = httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=20, trust_env=False)
 

@@ -49,7 +49,7 @@ def large(gateway: Gateway, model: str, *, stream: bool) -> bytes:
 
 @pytest.fixture
 def idle(start_gateway: StartGateway, mock: Mock) -> Gateway:
-    models = {"slow": "mock-first-byte-1000", "endless": "mock-stall-1"}
+    models = {"slow": "mock-first-byte-1000", "endless": "mock-stall-2"}
     return start_gateway({"model_list": [openai_model(name, to, mock.url) for name, to in models.items()]})
 
 

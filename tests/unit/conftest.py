@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tianji._core.forward import ClientSide, Forward
+from tianji._core.attempt import Attempt
+from tianji._core.forward import Forward
 from tianji._core.http1 import Call, Connection
 from tianji._core.multiplex import Stream
 from tianji._core.pool import Shelf
 from tianji._core.sse import ChatStream
 
-SHORT_LIVED = (Call, Connection, Stream, Shelf, Forward, ClientSide, ChatStream)
+SHORT_LIVED = (Call, Connection, Stream, Shelf, Forward, Attempt, ChatStream)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,49 +1,39 @@
-"""One request of the hot path: from the client's bytes to an upstream and back.
+"""One request of the hot path: from the client's bytes to upstreams and back.
 
-A Forward reads the request's head by spans, picks a deployment, sends the edited bytes, and hands the answer on as it
-comes: all in callbacks, with no task of its own. Everything rare (errors, control fields, canned answers) is Python,
-handed in by gateway/.
+A Forward reads the request's head by spans, chooses a deployment, sends the edited bytes, and hands the answer on as it
+comes: all in callbacks, with no task of its own. Everything rare (errors, control fields, canned answers, what follows
+a failed attempt) is Python, handed in by gateway/.
 
-Two boundaries catch every exception, because a callback that raised would leave a client waiting for ever:
-`Endpoint.handle` for the way in and `crash` for the way back.
+Until the first content of an answer goes out, another deployment can still be asked.
 
 Size: a request's life is one class; two halves of it would share every field.
 """
 
 import cython
 from cpython.bytes cimport PyBytes_AS_STRING
+from libc.limits cimport INT_MIN
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp
 
 from tianji._core.clock cimport monotonic
-from tianji._core.exchange cimport Exchange, Handler, Producer
 from tianji._core.headers cimport (
     ClientHeaders, add_times, add_upstream_headers, begin_answer, read_client_headers,
 )
-from tianji._core.http1 cimport ResponseHandler, Timeouts
-from tianji._core.pipeline cimport Operation, Pipeline
-from tianji._core.router cimport Deployment, Plan
+from tianji._core.http1 cimport Timeouts
+from tianji._core.router cimport Plan
 from tianji._core.shaping cimport Shaped, shape_body
-from tianji._core.spans cimport ObjectSpans, replace_value
-from tianji._core.sse cimport ChatStream
-from tianji._core.usage cimport Usage, read_usage
+from tianji._core.spans cimport replace_value
 
 import logging
 
 import msgspec
 
-from tianji.errors import (
-    ClientGone,
-    InvalidRequest,
-    TianjiError,
-    UpstreamDisconnected,
-    UpstreamFailure,
-    UpstreamProtocolError,
-    UpstreamRefused,
-)
+from tianji.errors import ClientGone, InvalidRequest, TianjiError, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
-cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
+cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
+cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
 
 
 cdef bint holds_cost(bytes name) noexcept:
@@ -80,41 +70,26 @@ cdef class Endpoint(Handler):
 
 
 @cython.final
-cdef class ClientSide(Producer):
-    """What a Forward hears of its client."""
-
-    cdef int client_gone(self) except -1:
-        cdef Forward forward = self.forward
-        return forward.gone()
-
-    cdef int client_full(self) except -1:
-        cdef Forward forward = self.forward
-        return forward.pause()
-
-    cdef int client_ready(self) except -1:
-        cdef Forward forward = self.forward
-        return forward.unpause()
-
-
-@cython.final
-cdef class Forward(ResponseHandler):
+cdef class Forward(Requester):
     """One request under way."""
 
     # -- the way in ---------------------------------------------------------------------------------------------
 
     cdef int begin(self, dict params) except -1:
-        cdef ClientSide side = ClientSide.__new__(ClientSide)
         cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
         self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
         self.exchange.call_id = self.call_id.decode()
-        side.forward = self
         self.exchange.account = self
-        self.exchange.attach(side)
+        self.exchange.attach(self)
         if self.over:
             return 0
         self.read_request(params, asked.steers)
         self.resolve()
-        return self.attempt()
+        self.make_needs()
+        if self.table.window and self.table.window < len(self.exchange.body):
+            self.count()  # where there are fewer bytes than tokens would fit, they need no counting
+            return 0
+        return self.choose()
 
     cdef int read_request(self, dict params, bint steers) except -1:
         """Read what steers the request; raise InvalidRequest and its kin for what cannot be served."""
@@ -122,13 +97,11 @@ cdef class Forward(ResponseHandler):
         cdef Py_ssize_t i
         cdef bytes name
         cdef frozenset watched = self.table.watched
-        self.spans = spans
+        self.spans = self.asked = spans
         for i in range(spans.count()):
             name = spans.name(i)
             if name in watched or holds_cost(name):
                 steers = True
-        if steers or self.table.forwards_client_headers:
-            self.steer = self.pipeline.steering(self.exchange, self.table)
         i = spans.find(b"model")
         if self.table.default_model is not None:
             self.model = self.table.default_model
@@ -136,6 +109,8 @@ cdef class Forward(ResponseHandler):
             self.model = spans.text(i)
         else:
             self.model = params.get("model", self.operation.default_model) if params else self.operation.default_model
+        if steers or self.table.steers_all:
+            self.steer = self.pipeline.steering(self.exchange, self.table, self.model)
         if not self.model:
             raise InvalidRequest("`model` is missing: name one of GET /v1/models", param="model")
         self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
@@ -167,50 +142,147 @@ cdef class Forward(ResponseHandler):
         found = self.table.groups.get(self.model)
         if found is not None:
             self.group = found
+            self.label = self.group.label
             return 0
         self.group, self.resolution = self.table.resolve(self.model)
+        self.label = self.group.label_as(self.model)
         return 0
 
-    cdef int attempt(self) except -1:
-        """Send the request to the next deployment of the group."""
-        cdef Deployment deployment = self.group.choose(self.operation.name, self.tried)
-        cdef Plan plan
+    # -- choosing -----------------------------------------------------------------------------------------------
+
+    cdef int make_needs(self) except -1:
+        """Say what the request needs of a deployment, as far as that makes a difference in its first group."""
+        cdef Needs needs = Needs.__new__(Needs)
+        cdef uint64_t lacking = self.group.selection.lacking & ABILITIES
+        needs.asks.order_after = INT_MIN
+        needs.asks.bits = self.operation.bit
+        needs.asks.streamed = self.stream
+        self.needs = needs
+        if lacking:
+            needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, lacking)
+        if self.table.meters:
+            needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
+        if self.steer is not None:
+            needs.scope = self.steer.scope(self.group)
+        return 0
+
+    def count(self):
+        """Have the prompt's tokens counted, then choose."""
+        self.pending = self.pipeline.courses.count(self.spans, (<Deployment>self.group.deployments[0]).model)
+        self.pending.add_done_callback(self.counted)
+
+    def counted(self, task):
+        """Choose, now that the tokens are known."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            self.needs.asks.input_tokens = task.result()
+            self.choose()
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    cdef int choose(self) except -1:
+        """Make the first attempt; where nobody takes it, or the client wants to see why, the course decides."""
+        cdef int position = -1
+        if self.steer is None or not self.steer.explains:
+            position = self.group.selection.choose(self.needs, monotonic())
+        if position < 0:
+            self.set_course()
+            return self.proceed()
+        try:
+            return self.launch(self.group.deployments[position])
+        except TianjiError as error:
+            return self.recover(error, None)
+
+    cdef int set_course(self) except -1:
+        """Leave the path of requests that succeed at once."""
+        if self.course is None:
+            self.needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, ABILITIES)
+            self.course = self.pipeline.courses.begin(
+                self.table, self.steer, self.model, self.needs, self.group, self.resolution, self.spans
+            )
+        return 0
+
+    cdef int recover(self, object error, list headers) except -1:
+        """Go on after a failed attempt. `headers`: of the upstream's answer, None when there was none."""
+        self.set_course()
+        self.course.failed(error, headers, monotonic())
+        return self.proceed()
+
+    cdef int proceed(self) except -1:
+        """Take the steps of the course until one has to be waited for."""
+        while True:
+            step = self.course.next(monotonic())
+            if step.error is not None:
+                return self.refuse(step.error)
+            if step.seconds >= 0:
+                self.pending = self.pipeline.pool.loop.call_later(step.seconds, self.go_on)
+                return 0
+            self.group, self.resolution, self.label = step.group, step.resolution, step.label
+            self.spans = self.asked if step.body is None else ObjectSpans.scan(step.body)
+            self.model_json = step.model_json or self.model_json
+            try:
+                return self.launch(self.group.deployments[step.position])
+            except TianjiError as fault:
+                self.course.failed(fault, None, monotonic())
+
+    def go_on(self):
+        """Take the next step; a wait is over."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            self.proceed()
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    # -- attempts -----------------------------------------------------------------------------------------------
+
+    cdef int launch(self, Deployment deployment) except -1:
+        """Send the request to a deployment whose slot it has. Raises what is wrong before anything was sent."""
+        cdef Attempt attempt
+        cdef Plan plan = deployment.plans[self.operation.name]
         cdef Shaped shaped
         cdef Timeouts timeouts
-        cdef bytes head, model
-        if deployment is None:
-            raise InvalidRequest(
-                f"model {self.model} does not offer {self.operation.name}: no deployment of it has such an endpoint",
-                param="model",
-            )
-        self.deployment = deployment
-        plan = deployment.plans[self.operation.name]
+        cdef bytes head = plan.head, model
         if deployment.unready is not None and plan.canned is None:
-            self.deployment = None
             raise self.pipeline.failures.unready(deployment)
         if self.steer is not None:
+            self.steer.fail(self.course)
             plan = self.steer.plan(plan)
-        self.plan = plan
+            head = self.steer.head(head)
         if self.operation.streams and plan.streams and self.spans.find(b"stream") < 0:
             self.stream = True
-        deployment.stats.began()
         if plan.canned is not None:
+            self.begin_attempt(deployment)
             return self.answer_canned(plan.canned)
         model = plan.model
         if model is None:
             named = deployment.model if self.resolution is None else self.resolution.upstream_model(deployment.model)
             model = ENCODE(named)
         shaped = shape_body(plan, self.spans, model, self.stream)
-        self.hide_usage = shaped.hides_usage and not self.table.shows_usage
         timeouts = plan.stream_timeouts if self.stream else plan.timeouts
-        head = plan.head
         if self.steer is not None:
             timeouts = self.steer.timeouts(timeouts, self.stream)
-            head = self.steer.head(head)
-        self.hold = self.table.max_answer
-        self.sent_at = monotonic()
-        self.call = self.pipeline.pool.send(plan.origin, shaped.request(head), self, timeouts)
-        return 0
+        if self.table.total_timeout > 0:
+            timeouts = self.pipeline.courses.within(
+                timeouts, self.began + self.table.total_timeout - monotonic(), self.stream)
+        attempt = self.begin_attempt(deployment)
+        attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
+        attempt.hold = self.table.max_answer
+        return attempt.send(shaped.request(head), plan.origin, timeouts)
+
+    cdef Attempt begin_attempt(self, Deployment deployment):
+        cdef Attempt attempt = Attempt.__new__(Attempt)
+        attempt.requester = self
+        attempt.deployment = deployment
+        attempt.streamed = self.stream
+        attempt.model_json = self.model_json
+        attempt.began = self.began if self.attempt is None else monotonic()
+        deployment.stats.began()
+        self.attempt = attempt
+        return attempt
 
     cdef int answer_canned(self, str text) except -1:
         """Answer for a deployment that has its text in the configuration."""
@@ -226,172 +298,97 @@ cdef class Forward(ResponseHandler):
             self.exchange.respond(200, self.answer_headers(False), body)
         return self.settle(200)
 
-    # -- the way back -------------------------------------------------------------------------------------------
-
-    cdef int response_head(self, int status, list headers) except -1:
-        self.upstream_status = status
-        self.upstream_headers = headers
-        if self.over or not self.stream or status >= 300:
-            return 0
-        for name, value in headers:
-            if name == b"content-type":
-                if (<bytes>value).startswith(b"text/event-stream"):
-                    self.sse = ChatStream(self.model_json, self.hide_usage)
-                    self.hold = 0
-                break
-        return 0
-
-    cdef int response_data(self, bytes data) except -1:
-        if self.over:
-            return 0
-        try:
-            if self.first_byte_at == 0:
-                self.first_byte_at = monotonic()
-            if self.sse is not None:
-                return self.stream_data(data)
-            self.answer = data
-        except Exception as error:  # boundary: the way back
-            self.crash(error)
-        return 0
-
-    cdef int response_end(self) except -1:
-        if self.over:
-            return 0
-        try:
-            self.ended_at = monotonic()
-            if self.sse is not None:
-                return self.stream_end(b"")
-            return self.answer_whole()
-        except Exception as error:  # boundary: the way back
-            self.crash(error)
-        return 0
-
-    cdef int response_failed(self, object error) except -1:
-        if self.over:
-            return 0
-        try:
-            if self.exchange.status:
-                return self.stream_cut(error)
-            if not error.sent and len(self.group.deployments) > 1:
-                return self.attempt_other(error)
-            return self.refuse(error)
-        except Exception as fault:  # boundary: the way back
-            self.crash(fault)
-        return 0
-
-    cdef int attempt_other(self, object error) except -1:
-        """The upstream saw nothing of the request, so another deployment may have it."""
-        self.deployment.stats.ended(error.status, monotonic() - self.began, -1, -1)
-        self.tried = self.tried or []
-        self.tried.append(self.deployment)
-        if self.group.choose(self.operation.name, self.tried) is None:
-            self.deployment.stats.began()
-            return self.refuse(error)
-        return self.attempt()
-
-    cdef int answer_whole(self) except -1:
-        cdef bytes body = self.answer or b""
-        cdef ObjectSpans spans
+    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
+        cdef bytes body = spans.source
         cdef Py_ssize_t i
-        self.answer = None
-        if self.upstream_status >= 300:
-            return self.answer_refused(body)
-        try:
-            spans = ObjectSpans.scan(body)
-        except TianjiError as fault:
-            raise UpstreamProtocolError(
-                f"the upstream answered {self.upstream_status} with a body that is no JSON object: {fault.message}"
-            ) from None
-        i = spans.find(b"error")
-        if i >= 0 and spans.kind(i) == c"o":
-            return self.refuse(self.pipeline.failures.in_band(body, self.deployment))
-        self.note_usage(read_usage(spans))
+        if self.table.heeds_filter and b'"content_filter"' in body:
+            self.set_course()
+            if self.course.takes_filtered():
+                attempt.close(400)
+                self.course.filtered(monotonic())
+                return self.proceed()
         i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
-        self.exchange.respond(self.upstream_status, self.answer_headers(False), body)
-        return self.settle(self.upstream_status)
+        self.exchange.respond(attempt.status, self.answer_headers(False), body)
+        return self.settle(attempt.status)
 
-    cdef int answer_refused(self, bytes body) except -1:
-        error = self.pipeline.failures.refused(self.upstream_status, body, self.deployment)
-        return self.refuse(error)
-
-    cdef int note_usage(self, Usage usage) except -1:
-        if usage is not None:
-            self.prompt_tokens = usage.prompt_tokens
-            self.completion_tokens = usage.completion_tokens
-        return 0
+    cdef int attempt_failed(self, Attempt attempt, object error) except -1:
+        self.report(error)
+        if self.exchange.status:
+            return self.stream_cut(error)
+        self.held = None
+        attempt.close(error.status)
+        return self.recover(error, attempt.headers)
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    cdef int stream_data(self, bytes data) except -1:
-        cdef bytes out = self.sse.feed(data)
-        if out and not self.exchange.status:
-            self.exchange.start(200, self.answer_headers(True))
-            self.spans = None  # no other deployment can be asked from here on, and streams last
-            self.exchange.body = b""
-        if self.sse.done and not self.sse.failed:
-            return self.stream_end(out)
-        if out:
-            self.exchange.write(out)
-        if self.sse.failed:
-            self.call.cancel()
-            return self.stream_cut(self.pipeline.failures.in_band(self.sse.error, self.deployment))
+    cdef int stream_piece(self, Attempt attempt, bytes out) except -1:
+        if not self.exchange.status:
+            if self.held is not None:
+                out = self.held + out
+            if not self.shows(attempt, out):
+                self.held = out
+                return 0
+            self.start_stream()
+        return self.exchange.write(out)
+
+    cdef bint shows(self, Attempt attempt, bytes events) except -1:
+        """Whether these first events of a stream are for the client: once it has seen some, nobody else can be asked.
+
+        Comments that keep a connection alive are passed on all the same when the content takes its time.
+        """
+        cdef Py_ssize_t i = events.find(b'"content":"')
+        if 0 <= i < len(events) - 11 and events[i + 11] != c'"':
+            return True
+        return monotonic() - attempt.sent_at > LONGEST_HOLD or self.pipeline.courses.has_content(events)
+
+    cdef int start_stream(self) except -1:
+        self.exchange.start(200, self.answer_headers(True))
+        self.spans = self.asked = None  # no other deployment can be asked from here on, and streams last
+        self.exchange.body = b""
+        self.held = None
         return 0
 
-    cdef int stream_end(self, bytes out) except -1:
-        """The upstream has said all; `out` is still to be written.
-
-        Without [DONE] it must at least have given a finish_reason to count as whole.
-        """
-        cdef bytes rest = self.sse.close()
-        if rest:
-            out = out + rest
-        if self.ended_at == 0:
-            self.ended_at = monotonic()
-        if not self.exchange.status and (out or self.sse.done or self.sse.finished):
-            self.exchange.start(200, self.answer_headers(True))
-        if self.sse.failed or not (self.sse.done or self.sse.finished):
-            if out:
-                self.exchange.write(out)
-            return self.stream_cut(
-                self.pipeline.failures.in_band(self.sse.error, self.deployment) if self.sse.failed
-                else UpstreamDisconnected("the upstream ended its stream early; what came before is incomplete"))
-        if not self.sse.done:
-            out = out + DONE_EVENT
-        self.note_usage(self.sse.usage)
+    cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
+        if not self.exchange.status:
+            if self.held is not None:
+                out = self.held + out
+            self.start_stream()
         self.exchange.finish(out)
         return self.settle(200)
 
     cdef int stream_cut(self, object error) except -1:
         """The stream will not be whole: tell the client with an error event and no [DONE]."""
-        if not self.exchange.status:
-            return self.refuse(error)
-        self.report(error)
-        self.note_usage(self.sse.usage)
+        if self.course is None:
+            self.course = self.pipeline.courses.begin(
+                self.table, self.steer, self.model, self.needs, self.group, self.resolution, None
+            )
+        self.course.failed(error, None, monotonic())
         self.exchange.write(self.pipeline.failures.event(error))
         self.exchange.finish()
         return self.settle(error.status)
 
+    # -- ends ---------------------------------------------------------------------------------------------------
+
     cdef list answer_headers(self, bint streamed):
         cdef list headers = begin_answer(streamed, self.call_id, self.table.compat)
+        cdef list own = []
         cdef double now
-        if self.deployment is None:
+        if self.label is not None:
+            headers.append(self.label)
+        if self.attempt is not None:
+            own = self.attempt.deployment.answer_headers
+        headers.extend(own if self.course is None else self.course.headers(own))
+        if self.attempt is None or self.attempt.headers is None:
             return headers
-        headers.extend(self.deployment.answer_headers)
-        if self.upstream_headers is None:
-            return headers
-        add_upstream_headers(headers, self.upstream_headers)
+        add_upstream_headers(headers, self.attempt.headers)
         now = monotonic()
-        add_times(headers, now - self.began, (self.ended_at if self.ended_at > 0 else now) - self.sent_at,
-                  self.table.compat)
+        add_times(headers, now - self.began, self.attempt.upstream_seconds(now), self.table.compat)
         return headers
-
-    # -- ends ----------------------------------------------------------------------------------------------------
 
     cdef int refuse(self, object error) except -1:
         """Answer with an error. `error`: a TianjiError."""
-        self.report(error)
         cdef list headers = self.answer_headers(False)
         headers.extend(error.headers)
         self.exchange.respond(error.status, headers, self.pipeline.failures.body(error))
@@ -402,10 +399,10 @@ cdef class Forward(ResponseHandler):
 
         What the upstream itself said stays out of the log, since it may quote the prompt.
         """
-        if self.deployment is not None and isinstance(error, UpstreamFailure):
+        if isinstance(error, UpstreamFailure):
             LOG.warning(
-                "call %s to %s ended with %d: %s", self.exchange.call_id, self.deployment.api_base, error.status,
-                "refused" if isinstance(error, UpstreamRefused) else error.message,
+                "call %s to %s ended with %d: %s", self.exchange.call_id, self.attempt.deployment.api_base,
+                error.status, "refused" if isinstance(error, UpstreamRefused) else error.message,
             )
         return 0
 
@@ -416,56 +413,63 @@ cdef class Forward(ResponseHandler):
             error = TianjiError("Internal server error")
         if self.over:
             return 0
-        if self.call is not None:
-            self.call.cancel()
         if self.exchange.finished:
             return self.settle(error.status)
         if not self.exchange.status:
             return self.refuse(error)
-        if self.sse is not None and isinstance(error, UpstreamFailure):
+        if self.attempt is not None and self.attempt.sse is not None and isinstance(error, UpstreamFailure):
+            self.report(error)
             return self.stream_cut(error)
         self.exchange.abort()
         return self.settle(500)
 
-    cdef int gone(self) except -1:
-        if self.over:
-            return 0
-        if self.call is not None:
-            self.call.cancel()
-        if self.sse is not None:
-            self.note_usage(self.sse.usage)
+    cdef int client_gone(self) except -1:
         return self.settle(ClientGone.status)
 
-    cdef int pause(self) except -1:
-        if self.call is not None and not self.over:
-            self.call.pause()
+    cdef int client_full(self) except -1:
+        if self.attempt is not None and self.attempt.call is not None:
+            self.attempt.call.pause()
         return 0
 
-    cdef int unpause(self) except -1:
-        if self.call is not None and not self.over:
-            self.call.resume()
+    cdef int client_ready(self) except -1:
+        if self.attempt is not None and self.attempt.call is not None:
+            self.attempt.call.resume()
         return 0
 
     cdef int settle(self, int status) except -1:
         """Count the request, once, and let go of what it held."""
-        cdef double now
-        cdef double upstream
         if self.over:
             return 0
         self.over = True
-        if self.deployment is not None:
-            now = monotonic()
-            upstream = -1
-            if self.ended_at > 0 and self.sent_at > 0:
-                upstream = self.ended_at - self.sent_at
-            self.deployment.stats.ended(
-                status, now - self.began, now - self.began - upstream if upstream >= 0 else -1,
-                self.first_byte_at - self.sent_at if self.first_byte_at > 0 else -1,
-            )
-            self.deployment.stats.used(self.prompt_tokens, self.completion_tokens)
+        if self.pending is not None:
+            self.pending.cancel()
+        if self.attempt is not None:
+            self.attempt.close(status)
+            self.prompt_tokens = self.attempt.prompt_tokens
+            self.completion_tokens = self.attempt.completion_tokens
+        if self.needs is not None:
+            self.give_back(status)
+        if self.course is not None:
+            self.course.close()
         # nothing may point in a circle any more: what is left is freed without the garbage collector
-        self.call = None
+        self.attempt = None
+        self.course = None
+        self.pending = None
         self.exchange = None
-        self.spans = None
-        self.answer = None
+        self.spans = self.asked = None
         return 0
+
+    cdef int give_back(self, int status) except -1:
+        """Give the slot back, with what there is to remember of the deployment that answered."""
+        cdef Attempt attempt = self.attempt
+        cdef double now = monotonic()
+        cdef long long used = -1
+        if attempt is None or status >= 300:
+            return self.needs.release(now)
+        if attempt.prompt_tokens >= 0:
+            used = attempt.prompt_tokens + max(attempt.completion_tokens, 0)
+        return self.needs.succeeded(
+            now, attempt.ended_at - attempt.sent_at if attempt.ended_at > 0 else -1,
+            attempt.first_byte_at - attempt.sent_at if attempt.first_byte_at > 0 else -1,
+            attempt.completion_tokens, used,
+        )

@@ -6,6 +6,7 @@ from tianji._core.router cimport Table
 
 cdef class Operation:
     cdef readonly str name            # key of Deployment.plans
+    cdef readonly unsigned long long bit   # of Needs
     cdef readonly tuple members       # tuple[(name, bytes that its value may begin with, required), ...]
     cdef readonly object complain     # (first bytes by name, model_in_path): raises the error for a body that fails
     cdef readonly str default_model   # when the request names none; or None
@@ -15,9 +16,10 @@ cdef class Operation:
 cdef class Pipeline:
     cdef public Table table           # swapped by a reload; a request keeps the one it began with
     cdef readonly Pool pool
-    cdef object failures              # see Failures in forward.pyi
+    cdef object failures              # these four: see pipeline.pyi
     cdef object steering
     cdef object canned
+    cdef object courses
     cdef bytes call_prefix            # of the ids of calls, this worker's own
     cdef long long calls
 

@@ -13,10 +13,11 @@ cdef class Operation:
     """What a family of routes asks of an upstream."""
 
     def __init__(
-        self, str name not None, *, tuple members not None, object complain, str default_model=None,
-        bint streams=False,
+        self, str name not None, *, unsigned long long bit, tuple members not None, object complain,
+        str default_model=None, bint streams=False,
     ):
         self.name = name
+        self.bit = bit
         self.members = members
         self.complain = complain
         self.default_model = default_model
@@ -29,13 +30,14 @@ cdef class Pipeline:
 
     def __init__(
         self, *, Table table not None, Pool pool not None, object failures, object steering, object canned,
-        bytes call_prefix not None,
+        object courses, bytes call_prefix not None,
     ):
         self.table = table
         self.pool = pool
         self.failures = failures
         self.steering = steering
         self.canned = canned
+        self.courses = courses
         self.call_prefix = call_prefix
         self.calls = 0
 

@@ -40,7 +40,6 @@ cdef class Deployment:
     cdef readonly str provider
     cdef readonly str model           # the upstream's name for the model
     cdef readonly str api_base        # without query or credentials
-    cdef public double weight         # share of its group's traffic; set once, when the group is made
     cdef readonly dict plans          # dict[str, Plan] by operation
     cdef readonly tuple secrets       # credential strings that must never be shown
     cdef readonly str unready         # why it cannot be called (a missing key), or None
@@ -51,8 +50,9 @@ cdef class Deployment:
 cdef class Group:
     cdef readonly str name
     cdef readonly list deployments
-    cdef readonly Selection selection  # the same deployments as a choice reads them; None: by weight alone
-    cpdef Deployment choose(self, str operation, list tried=*)
+    cdef readonly Selection selection  # the same deployments as a choice reads them
+    cdef readonly tuple label         # (header name, value)
+    cpdef tuple label_as(self, str shown)
 
 
 cdef class Table:
@@ -65,3 +65,9 @@ cdef class Table:
     cdef readonly bint trusts_clients  # they may send addresses and credentials of upstreams
     cdef readonly bint forwards_client_headers  # x-* and anthropic-beta* go upstream
     cdef readonly long long max_answer   # bytes of an answer that is held whole
+    cdef readonly object router       # what decides when a request does not succeed at once
+    cdef readonly bint steers_all     # every request is looked at for what steers it
+    cdef readonly bint meters         # some deployment is chosen or limited by its tokens
+    cdef readonly bint heeds_filter   # an answer that a content filter cut may lead to a fallback
+    cdef readonly long long window    # tokens that fit into the smallest context that is checked; 0: none is
+    cdef readonly double total_timeout   # seconds of a whole request with all its attempts; 0: none

@@ -6,20 +6,6 @@ operation reaches one deployment, a Deployment is one upstream of one model, a G
 
 import cython
 
-cdef extern from "xorshift.h":
-    ctypedef struct xorshift_t:
-        pass
-    void xorshift_seed(xorshift_t *state, unsigned long long seed) noexcept
-    double xorshift_unit(xorshift_t *state) noexcept
-
-
-cdef xorshift_t DICE
-
-
-def seed_dice(unsigned long long seed):
-    """Seed the generator behind weighted choice. Each worker does so with its own entropy, after the fork."""
-    xorshift_seed(&DICE, seed)
-
 
 @cython.final
 cdef class Plan:
@@ -65,7 +51,6 @@ cdef class Deployment:
         self.provider = provider
         self.model = model
         self.api_base = api_base
-        self.weight = 1
         self.plans = plans
         self.secrets = secrets
         self.unready = unready
@@ -75,36 +60,26 @@ cdef class Deployment:
 
 @cython.final
 cdef class Group:
-    """The deployments behind one public model name."""
+    """The deployments behind one public model name, and how one of them is chosen.
 
-    def __init__(self, str name not None, list deployments not None, Selection selection=None):
+    name: of the model group; label: (name, value) of the answer header that says what was asked for.
+    """
+
+    def __init__(
+        self, str name not None, list deployments not None, Selection selection not None, tuple label not None
+    ):
+        if len(selection) != len(deployments):
+            raise ValueError("a group and its selection hold the same deployments")
         self.name = name
         self.deployments = deployments
         self.selection = selection
+        self.label = label
 
-    cpdef Deployment choose(self, str operation, list tried=None):
-        """Draw a deployment that offers `operation` and is not in `tried`, by weight; None when none is left.
-
-        When every candidate weighs nothing they are equally likely.
-        """
-        cdef Deployment deployment
-        cdef list candidates = []
-        cdef double total = 0
-        cdef double mark
-        for deployment in self.deployments:
-            if operation in deployment.plans and (tried is None or deployment not in tried):
-                candidates.append(deployment)
-                total += deployment.weight
-        if len(candidates) < 2:
-            return candidates[0] if candidates else None
-        if total <= 0:
-            return candidates[<Py_ssize_t>(xorshift_unit(&DICE) * len(candidates))]
-        mark = xorshift_unit(&DICE) * total
-        for deployment in candidates:
-            mark -= deployment.weight
-            if mark < 0:
-                return deployment
-        return candidates[len(candidates) - 1]
+    cpdef tuple label_as(self, str shown):
+        """The header with another name in it; its own where that is nothing for a header."""
+        if shown.isascii() and shown.isprintable():
+            return self.label[0], shown.encode()
+        return self.label
 
 
 @cython.final
@@ -114,6 +89,8 @@ cdef class Table:
     def __init__(
         self, *, dict groups not None, object resolve, frozenset watched not None, str default_model,
         bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers, long long max_answer,
+        object router not None, bint steers_all, bint meters, bint heeds_filter, long long window,
+        double total_timeout,
     ):
         self.groups = groups
         self.resolve = resolve
@@ -124,3 +101,9 @@ cdef class Table:
         self.trusts_clients = trusts_clients
         self.forwards_client_headers = forwards_client_headers
         self.max_answer = max_answer
+        self.router = router
+        self.steers_all = steers_all
+        self.meters = meters
+        self.heeds_filter = heeds_filter
+        self.window = window
+        self.total_timeout = total_timeout

@@ -1,7 +1,8 @@
+from asyncio import Task
 from typing import final
 
-from tianji._core.exchange import Handler, Producer
-from tianji._core.http1 import ResponseHandler
+from tianji._core.attempt import Requester
+from tianji._core.exchange import Handler
 from tianji._core.pipeline import Operation, Pipeline
 
 @final
@@ -13,10 +14,7 @@ class Endpoint(Handler):
     def operation(self) -> Operation: ...
 
 @final
-class ClientSide(Producer): ...
-
-@final
-class Forward(ResponseHandler):
+class Forward(Requester):
     @property
     def model(self) -> str | None: ...
     @property
@@ -25,3 +23,6 @@ class Forward(ResponseHandler):
     def prompt_tokens(self) -> int: ...
     @property
     def completion_tokens(self) -> int: ...
+    def count(self) -> None: ...
+    def counted(self, task: Task[int]) -> None: ...
+    def go_on(self) -> None: ...

@@ -1,9 +1,13 @@
+from asyncio import Task
 from collections.abc import Callable, Iterator
-from typing import Protocol, final, type_check_only
+from typing import Any, Protocol, final, type_check_only
 
 from tianji._core.exchange import Exchange
+from tianji._core.http1 import Timeouts
+from tianji._core.needs import Needs
 from tianji._core.pool import Pool
-from tianji._core.router import Deployment, Table
+from tianji._core.router import Deployment, Group, Table
+from tianji._core.spans import ObjectSpans
 from tianji.errors import TianjiError
 
 @final
@@ -12,6 +16,7 @@ class Operation:
         self,
         name: str,
         *,
+        bit: int,
         members: tuple[tuple[bytes, bytes, bool], ...],
         complain: Callable[[dict[str, int], bool], None],
         default_model: str | None = None,
@@ -19,6 +24,8 @@ class Operation:
     ) -> None: ...
     @property
     def name(self) -> str: ...
+    @property
+    def bit(self) -> int: ...
     @property
     def members(self) -> tuple[tuple[bytes, bytes, bool], ...]: ...
     @property
@@ -41,6 +48,52 @@ class _Canned(Protocol):
     def answer(self, operation: str, model: str, text: str, call_id: str) -> dict[str, object]: ...
     def events(self, operation: str, model: str, text: str, call_id: str) -> Iterator[bytes]: ...
 
+@type_check_only
+class _Step(Protocol):
+    @property
+    def error(self) -> TianjiError | None: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def group(self) -> Any: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def resolution(self) -> Any: ...
+    @property
+    def label(self) -> tuple[bytes, bytes] | None: ...
+    @property
+    def body(self) -> bytes | None: ...
+    @property
+    def model_json(self) -> bytes | None: ...
+
+@type_check_only
+class _Course(Protocol):
+    def failed(self, error: TianjiError, headers: list[tuple[bytes, bytes]] | None, now: float) -> None: ...
+    def filtered(self, now: float) -> None: ...
+    def next(self, now: float) -> _Step: ...
+    def takes_filtered(self) -> bool: ...
+    def headers(self, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]: ...
+    def close(self) -> None: ...
+
+@type_check_only
+class _Courses(Protocol):
+    def begin(
+        self,
+        table: Table,
+        steer: Any,
+        model: str,
+        needs: Needs,
+        group: Group,
+        resolution: Any,
+        body: ObjectSpans | None,
+    ) -> _Course: ...
+    def abilities(self, body: ObjectSpans, asked: int) -> int: ...
+    def reservation(self, body: ObjectSpans) -> int: ...
+    def count(self, body: ObjectSpans, model: str) -> Task[int]: ...
+    def has_content(self, events: bytes) -> bool: ...
+    def within(self, timeouts: Timeouts, seconds: float, streamed: bool) -> Timeouts: ...
+
 @final
 class Pipeline:
     table: Table
@@ -50,8 +103,9 @@ class Pipeline:
         table: Table,
         pool: Pool,
         failures: _Failures,
-        steering: Callable[[Exchange, Table], object],
+        steering: Callable[[Exchange, Table, str | None], object],
         canned: _Canned,
+        courses: _Courses,
         call_prefix: bytes,
     ) -> None: ...
     @property

@@ -8,8 +8,6 @@ from tianji._core.stats import DeploymentStats
 
 _Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
-def seed_dice(seed: int) -> None: ...
-
 @final
 class Plan:
     def __init__(
@@ -72,7 +70,6 @@ class Plan:
 
 @final
 class Deployment:
-    weight: float
     def __init__(
         self,
         *,
@@ -110,14 +107,18 @@ class Deployment:
 
 @final
 class Group:
-    def __init__(self, name: str, deployments: list[Deployment], selection: Selection | None = None) -> None: ...
+    def __init__(
+        self, name: str, deployments: list[Deployment], selection: Selection, label: tuple[bytes, bytes]
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property
     def deployments(self) -> list[Deployment]: ...
     @property
-    def selection(self) -> Selection | None: ...
-    def choose(self, operation: str, tried: list[Deployment] | None = None) -> Deployment | None: ...
+    def selection(self) -> Selection: ...
+    @property
+    def label(self) -> tuple[bytes, bytes]: ...
+    def label_as(self, shown: str) -> tuple[bytes, bytes]: ...
 
 @final
 class Table:
@@ -133,6 +134,12 @@ class Table:
         trusts_clients: bool,
         forwards_client_headers: bool,
         max_answer: int,
+        router: Any,
+        steers_all: bool,
+        meters: bool,
+        heeds_filter: bool,
+        window: int,
+        total_timeout: float,
     ) -> None: ...
     @property
     def groups(self) -> dict[str, Group]: ...
@@ -152,3 +159,15 @@ class Table:
     def forwards_client_headers(self) -> bool: ...
     @property
     def max_answer(self) -> int: ...
+    @property
+    def router(self) -> Any: ...
+    @property
+    def steers_all(self) -> bool: ...
+    @property
+    def meters(self) -> bool: ...
+    @property
+    def heeds_filter(self) -> bool: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def total_timeout(self) -> float: ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tianji._core.health import HealthTable
 from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
@@ -20,10 +21,11 @@ class Factory:
         self._environ = environ
         self._access_log = access_log
         self._counters = SharedCounters(COUNTERS)
+        self._health = HealthTable()
         self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:
         """Make the gateway of one worker. Called there, on its loop's thread."""
         return load("tianji.app").Gateway(
-            self._path, self._environ, self._access_log, self._counters, self._vocabularies, control
+            self._path, self._environ, self._access_log, self._counters, self._health, self._vocabularies, control
         )

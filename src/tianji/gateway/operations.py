@@ -7,6 +7,7 @@ from typing import Final
 from tianji._core.forward import Endpoint
 from tianji._core.pipeline import Operation, Pipeline
 from tianji.dialects.openai import OPERATIONS, Dialect, check_members
+from tianji.routing.abilities import OPERATION
 
 MODERATION_MODEL: Final = "omni-moderation-latest"  # OpenAI's own default, for requests that name none
 
@@ -17,6 +18,7 @@ def operation_of(dialect: Dialect, default_model: str | None) -> Operation:
 
     return Operation(
         dialect.operation,
+        bit=OPERATION[dialect.operation],
         members=members,
         complain=functools.partial(_complain, dialect),
         default_model=default_model,

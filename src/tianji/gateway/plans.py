@@ -161,7 +161,6 @@ def answer_headers(entry: ModelEntry, upstream: Upstream, *, compat: bool) -> li
     """
     facts = {
         "model-id": entry.id,
-        "model-group": entry.model_name,
         "model-name": f"{upstream.provider}/{upstream.model}",
         "model-api-base": upstream.base_url,
         "version": __version__,

@@ -6,6 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import Struct
+
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji._core.keys import KeyRing
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
@@ -17,12 +21,14 @@ from tianji.config.deployments import Accepts
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
-from tianji.errors import ConfigurationError
+from tianji.errors import ConfigurationError, Header
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
 from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.providers import build
 from tianji.providers.names import infer
 from tianji.routing.resolution import Alias, Resolution, Resolver
+from tianji.routing.selections import Offer, Selections, compile_selections
+from tianji.routing.settings import compile_router
 
 LOG = logging.getLogger("tianji.gateway")
 MIB: Final = 1024 * 1024
@@ -33,20 +39,34 @@ WATCHED: Final = frozenset(name.encode() for name in REJECTED | TEST_FAULTS | NE
 Members = Mapping[str, list[tuple[ModelEntry, Deployment]]]
 
 
+class Shared(Struct, frozen=True):
+    """What the workers of a machine share: made before they fork."""
+
+    counters: SharedCounters
+    health: HealthTable
+
+
 class Snapshot:
     """The compiled configuration. Everything a request or a management route reads hangs here."""
 
-    def __init__(self, loaded: Loaded, counters: SharedCounters) -> None:
+    def __init__(self, loaded: Loaded, shared: Shared, dice: Dice) -> None:
         config = loaded.config
         general = config.general_settings
         self.config = config
         self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
         self.authorize = key_ring(general.master_key or None, general.litellm_key_header_name)
-        self.members, self.dropped = compile_members(loaded, counters)
-        self.groups = {name: Group(name, weighted(pairs)) for name, pairs in self.members.items()}
-        self.resolver = make_resolver(config, self.members)
+        self.members, self.dropped = compile_members(loaded, shared.counters)
+        offers = {
+            name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
+            for name, pairs in self.members.items()
+        }
+        selections = compile_selections(config, offers, shared.health, dice)
+        self.groups = compile_groups(config, self.members, selections)
+        self._singles = single_groups(self.members, selections)
+        self.resolver = make_resolver(config, self.members, self.groups)
+        router = compile_router(config, loaded.environment, selections, self.find, dice)
         self.table = Table(
-            groups=reachable(self.groups, self.members),
+            groups=reachable(self.groups, self._singles, aliases_of(config)),
             resolve=self.resolve,
             watched=WATCHED,
             default_model=general.completion_model,
@@ -55,7 +75,18 @@ class Snapshot:
             trusts_clients=general.allow_client_side_credentials,
             forwards_client_headers=general.forward_client_headers_to_llm_api,
             max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
+            router=router,
+            steers_all=general.forward_client_headers_to_llm_api or router.steers_all,
+            meters=selections.meters,
+            heeds_filter=router.fallbacks.heeds_filter,
+            window=selections.window,
+            total_timeout=config.router_settings.total_timeout or 0.0,
         )
+
+    def find(self, name: str) -> tuple[Group, Resolution | None]:
+        """(group, how it was found), None for a name that needs no search. Raises UnknownModel."""
+        found = self.table.groups.get(name)
+        return self.resolve(name) if found is None else (found, None)
 
     def resolve(self, name: str) -> tuple[Group, Resolution]:
         """(group, how it was found). Raises UnknownModel with the nearest names."""
@@ -63,7 +94,7 @@ class Snapshot:
         if found is None:
             raise self.resolver.unknown(name)
         if found.deployment is not None:
-            return self.table.groups[found.deployment], found
+            return self._singles[found.deployment], found
         return self.groups[found.group], found
 
     def models(self) -> list[str]:
@@ -128,36 +159,58 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
     return dict(members), dropped
 
 
-def weighted(pairs: list[tuple[ModelEntry, Deployment]]) -> list[Deployment]:
-    """Give each deployment of a group its share: the first of weight, rpm, tpm that any has; absent counts 0."""
-    for field in ("weight", "rpm", "tpm"):
-        shares = [getattr(entry.params, field) or 0 for entry, _ in pairs]
-        if max(shares) > 0:
-            for (_, deployment), share in zip(pairs, shares, strict=True):
-                deployment.weight = float(share)
-            break
-    return [deployment for _, deployment in pairs]
+def label(name: str, otherwise: str = "") -> Header:
+    """Return the header that says which model group an answer is from; a name that no header can hold is left out."""
+    shown = name if name.isascii() and name.isprintable() else otherwise
+    return b"x-litellm-model-group", shown.encode("ascii", "replace")
 
 
-def reachable(groups: Mapping[str, Group], members: Members) -> dict[str, Group]:
-    """Return what a request may name without a search: groups without a pattern in their name, and deployment ids."""
-    found = {name: group for name, group in groups.items() if "*" not in name}
+def compile_groups(config: Config, members: Members, selections: Selections) -> dict[str, Group]:
+    """Return the groups by name: those of the model list, then the routing groups over them."""
+    groups = {
+        name: Group(name, [deployment for _, deployment in pairs], selections.groups[name], label(name))
+        for name, pairs in members.items()
+    }
+    for routing in config.router_settings.routing_groups:
+        name = routing.group_name
+        merged = [deployment for model in routing.models for _, deployment in members.get(model, ())]
+        if name not in groups and name in selections.groups:
+            groups[name] = Group(name, merged, selections.groups[name], label(name))
+    return groups
+
+
+def single_groups(members: Members, selections: Selections) -> dict[str, Group]:
+    """Return a group of one for each deployment, by its id."""
+    found: dict[str, Group] = {}
     for name, pairs in members.items():
         for entry, deployment in pairs:
-            if "*" not in name:
-                found.setdefault(entry.id, Group(name, [deployment]))
+            single = Group(name, [deployment], selections.single[entry.id], label(entry.id, name))
+            found.setdefault(entry.id, single)
     return found
 
 
-def make_resolver(config: Config, members: Members) -> Resolver:
+def reachable(
+    groups: Mapping[str, Group], singles: Mapping[str, Group], aliases: Mapping[str, Alias]
+) -> dict[str, Group]:
+    """Return what a request may name without a search: groups without a pattern in their name, and deployment ids.
+
+    An alias hides a group of the same name.
+    """
+    found = {name: group for name, group in groups.items() if "*" not in name and name not in aliases}
+    return {**{name: group for name, group in singles.items() if "*" not in group.name}, **found}
+
+
+def make_resolver(config: Config, members: Members, groups: Mapping[str, Group]) -> Resolver:
     """Build the search behind names that are not in the table: aliases, patterns, upstream names."""
     pairs = [(name, entry, deployment) for name, found in members.items() for entry, deployment in found]
+    unknown = config.router_settings.default_fallbacks or config.litellm_settings.default_fallbacks or ()
     return Resolver(
-        members,
+        groups,
         aliases_of(config),
         deployments={entry.id: name for name, entry, _ in reversed(pairs)},
         upstreams={entry.params.model: name for name, entry, _ in reversed(pairs)},
         infer=infer,
+        otherwise=next((target for target in unknown if isinstance(target, str)), None),
     )
 
 

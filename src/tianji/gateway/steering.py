@@ -3,17 +3,23 @@
 Only requests that carry such a word come here; all others never leave the compiled path.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji._core.http1 import Timeouts
-from tianji._core.router import Plan, Table
+from tianji._core.router import Group, Plan, Table
 from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
-from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON
+from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON, TianjiError
+from tianji.gateway.faults import requested_fault
 from tianji.gateway.plans import reshaped
+from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
+from tianji.routing.asked import read_request, read_scope
+from tianji.routing.eligibility import Scope
+from tianji.routing.router import Request
 
 # body members that change how this request is handled; the plan takes them out of what goes upstream
 STEERING_MEMBERS: Final = frozenset(
@@ -26,8 +32,11 @@ STEERING_MEMBERS: Final = frozenset(
         "drop_params",
         "additional_drop_params",
         "allowed_openai_params",
+        "include_fallback_errors",
+        *ROUTING_MEMBERS,
     }
 )
+TRAIL_HEADERS: Final = (b"x-tianji-trail", b"x-litellm-trail")
 LONGEST_TIMEOUT: Final = 86_400.0
 # written by the gateway itself or meaningful on one hop only, so nobody may set them (RFC 9110 section 7.6.1)
 UNSETTABLE: Final = frozenset(
@@ -52,39 +61,59 @@ TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Steering:
-    """The wishes of one request, checked."""
+class Steering(Struct, frozen=True, kw_only=True):
+    """The wishes of one request, checked. Times are seconds.
 
-    __slots__ = ("_additional", "_allowed", "_api_key", "_drop_params", "_headers", "_stream_timeout", "_timeout")
+    members: those of the body that are watched, decoded; fields: all headers. `explains` asks for the trail, and
+    `shows_errors` for what failed before a fallback answered; `fault` is what the first group fails with, for tests.
+    """
 
-    def __init__(
-        self,
-        *,
-        timeout: float | None,
-        stream_timeout: float | None,
-        headers: tuple[Header, ...],
-        api_key: bytes | None,
-        drop_params: bool | None,
-        additional: tuple[str, ...],
-        allowed: tuple[str, ...],
-    ) -> None:
-        self._timeout = timeout
-        self._stream_timeout = stream_timeout
-        self._headers = headers
-        self._api_key = api_key
-        self._drop_params = drop_params
-        self._additional = additional
-        self._allowed = allowed
+    members: Mapping[str, object]
+    fields: Mapping[bytes, bytes]
+    timeout: float | None
+    stream_timeout: float | None
+    headers: tuple[Header, ...]
+    api_key: bytes | None
+    drop_params: bool | None
+    additional: tuple[str, ...]
+    allowed: tuple[str, ...]
+    any_credentials: bool
+    region: str | None
+    looks_at_agent: bool
+    fault: Callable[[], TianjiError] | None
+
+    @property
+    def explains(self) -> bool:
+        """Whether the answer is to say what was tried and why."""
+        return any(name in self.fields for name in TRAIL_HEADERS)
+
+    @property
+    def shows_errors(self) -> bool:
+        """Whether the answer is to tell the errors that were overcome."""
+        return self.members.get("include_fallback_errors") is True
+
+    def request(self, model: str) -> Request:
+        """Return what it asks of the router. Raises InvalidRequest for what is not usable."""
+        return read_request(model, self.members, self.fields, any_credentials=self.any_credentials)
+
+    def scope(self, _group: Group) -> Scope | None:
+        """Return what narrows the deployments; None when nothing does. Raises InvalidRequest as above."""
+        return read_scope(self.members, self.fields, region=self.region, looks_at_agent=self.looks_at_agent)
+
+    def fail(self, course: "InFirstGroup | None") -> None:
+        """Raise the fault that a test asks for, as long as no fallback was entered."""
+        if self.fault is not None and (course is None or course.in_first_group):
+            raise self.fault()
 
     def plan(self, planned: Plan) -> Plan:
         """Return the plan, with this request's own word on unsupported parameters."""
-        if self._drop_params is None and not (self._additional or self._allowed):
+        if self.drop_params is None and not (self.additional or self.allowed):
             return planned
-        return reshaped(planned, drop_params=self._drop_params, additional=self._additional, allowed=self._allowed)
+        return reshaped(planned, drop_params=self.drop_params, additional=self.additional, allowed=self.allowed)
 
     def timeouts(self, planned: Timeouts, streamed: bool) -> Timeouts:
         """Return the planned timeouts with this request's own in their place, seconds."""
-        wish = self._stream_timeout if streamed and self._stream_timeout is not None else self._timeout
+        wish = self.stream_timeout if streamed and self.stream_timeout is not None else self.timeout
         if wish is None:
             return planned
         if streamed:
@@ -97,12 +126,12 @@ class Steering:
         A header that the plan has stays as it is: one line beside another would leave the choice to the upstream, and
         what an operator sets (a tenant, a key) is not a client's to change.
         """
-        if self._api_key is not None:
-            planned = with_key(planned, self._api_key)
-        if self._headers:
+        if self.api_key is not None:
+            planned = with_key(planned, self.api_key)
+        if self.headers:
             head, _, _ = planned.rpartition(b"content-length: ")
             taken = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")}
-            lines = b"".join(b"%b: %b\r\n" % pair for pair in self._headers if pair[0] not in taken)
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in self.headers if pair[0] not in taken)
             planned = head + lines + b"content-length: "
         return planned
 
@@ -119,7 +148,15 @@ def with_key(head: bytes, key: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-def read_steering(exchange: Exchange, table: Table) -> Steering:
+class InFirstGroup(Protocol):
+    """The course of a request, as far as a fault has to know it."""
+
+    @property
+    def in_first_group(self) -> bool:
+        """Whether no fallback was entered yet."""
+
+
+def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steering:
     """Read and check what `exchange` asks of the gateway.
 
     Raises AuthenticationFailed for members that only an operator may set, InvalidRequest for unusable values.
@@ -134,11 +171,14 @@ def read_steering(exchange: Exchange, table: Table) -> Steering:
         if name.encode() in table.watched or name in NESTED_IN or "cost" in name
     }
     check_body(watched, any_credentials=table.trusts_clients)
-    check_test_faults(watched)
+    if not table.router.switches.lets_tests:
+        check_test_faults(watched)
     headers = dict(exchange.headers)
     timeout = _seconds("timeout", watched.get("timeout", watched.get("request_timeout")))
     stream_timeout = _seconds("stream_timeout", watched.get("stream_timeout"))
-    return Steering(
+    steering = Steering(
+        members=watched,
+        fields=headers,
         timeout=_header_seconds(headers, b"timeout", timeout),
         stream_timeout=_header_seconds(headers, b"stream-timeout", stream_timeout),
         headers=(*_extra_headers(watched.get("extra_headers")), *_forwarded(exchange.headers, table)),
@@ -146,7 +186,13 @@ def read_steering(exchange: Exchange, table: Table) -> Steering:
         drop_params=_switch(watched.get("drop_params")),
         additional=_names("additional_drop_params", watched.get("additional_drop_params")),
         allowed=_names("allowed_openai_params", watched.get("allowed_openai_params")),
+        any_credentials=table.trusts_clients,
+        region=table.router.switches.region,
+        looks_at_agent=table.router.switches.looks_at_agents,
+        fault=requested_fault(watched),
     )
+    steering.request(model or "")  # what is not usable is refused now, and not when something has failed
+    return steering
 
 
 def _seconds(name: str, value: object) -> float | None:

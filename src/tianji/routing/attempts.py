@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from tianji._core.needs import Needs
-from tianji.errors import TianjiError, UnknownModel
+from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
 from tianji.routing.refusal import refusal
 from tianji.routing.resolution import Resolution
@@ -63,6 +63,7 @@ class Attempts:
         self.trail = Trail()
         self.retries = 0
         self.fallbacks = 0
+        self.most_retries = 0  # that the last failure had
         self._router = router
         self._request = request
         self._needs = needs
@@ -78,6 +79,12 @@ class Attempts:
         self._failure: Failure | None = None
         self._first: TianjiError | None = None
         self._todo: Callable[[float], Step | None] = self._begin
+        self._otherwise = self._todo
+
+    @property
+    def group(self) -> Group:
+        """The group that it has come to."""
+        return self._hop.group
 
     def next(self, now: float) -> Step:
         """Return what to do now. `now` is in seconds of the clock that rests are measured by, here and below."""
@@ -99,6 +106,8 @@ class Attempts:
         detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
         self.trail.add(self._hop.group.name, "failed", health.id, detail)
         self._todo = self._retry if self._may_retry(failure, health.id) else self._leave
+        if isinstance(failure.error, UpstreamFailure) and not failure.error.sent:
+            self._otherwise, self._todo = self._todo, self._elsewhere
 
     def takes_filtered(self) -> bool:
         """Whether an answer that was cut for its content is to be treated as a failure."""
@@ -123,9 +132,21 @@ class Attempts:
         self._todo = self._fall_back
         return None
 
+    def _elsewhere(self, now: float) -> Step | None:
+        """Ask another deployment. The upstream saw nothing of the request, so this is no repetition of anything."""
+        self._todo = self._otherwise
+        if self._hop.by_id or now >= self._request.deadline:
+            return None
+        position = self._choose(now)
+        if position < 0:
+            return None
+        self.retries += 1
+        return self._send(position)
+
     def _may_retry(self, failure: Failure, deployment: str) -> bool:
         retries, hop = self._router.retries, self._hop
         allowance = retries.allowance(failure, hop.names, deployment, self._request.num_retries, by_id=hop.by_id)
+        self.most_retries = allowance.retries
         if self._retried >= allowance.retries or (retries.most is not None and self.retries >= retries.most):
             return False
         own_list = self._router.fallbacks.own_table(failure.kind) is not None
@@ -188,7 +209,7 @@ class Attempts:
                 self.fallbacks += 1
                 return self._send(position)
             self._needs.order_after = None
-        if self._router.fails_over and selection.strategy == "shuffle" and self._turns < len(selection):
+        if self._router.switches.fails_over and selection.strategy == "shuffle" and self._turns < len(selection):
             position = self._choose(now)
             if position >= 0:
                 self._turns += 1

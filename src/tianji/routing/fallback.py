@@ -30,6 +30,11 @@ class Fallbacks(Struct, frozen=True):
     on_client_errors: bool = True
     on_bad_request: bool = True
 
+    @property
+    def heeds_filter(self) -> bool:
+        """Whether an answer that was cut for its content may be a failure; see Walk.takes_filtered."""
+        return bool(self.content_policy) or ANY in self.general
+
     def permits(self, failure: Failure) -> bool:
         """Whether a failure of this kind may lead to another group at all."""
         if failure.kind in {Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY}:

@@ -41,8 +41,9 @@ class Alias(Struct, frozen=True):
 class Resolver:
     """The names, aliases and patterns of one Snapshot.
 
-    The first that fits serves: a group's exact name; a deployment's id; an alias; the most specific pattern for the
-    name, then for `<inferred provider>/<name>`; the group of the deployment whose upstream model has this very name.
+    The first that fits serves: an alias; a group's exact name; a deployment's id; the most specific pattern for the
+    name, then for `<inferred provider>/<name>`; the group of the deployment whose upstream model has this very name;
+    what serves a name that is not known at all.
     """
 
     def __init__(
@@ -53,30 +54,39 @@ class Resolver:
         deployments: Mapping[str, str] | None = None,
         upstreams: Mapping[str, str] | None = None,
         infer: Callable[[str], str | None] | None = None,
+        otherwise: str | None = None,
     ) -> None:
         """Take the names of one Snapshot; groups keep their order in listings.
 
-        `deployments` maps ids to groups, `upstreams` upstream models to groups; `infer` gives a bare name's provider.
-        An alias may lead to an alias, up to five of them.
+        `deployments` maps ids to groups, `upstreams` upstream models to groups; `infer` gives a bare name's provider;
+        `otherwise` is a name that stands for all unknown ones.
+        An alias may lead to an alias, up to five of them, until a group has the name.
         """
         self._groups = dict.fromkeys(groups)
         self._aliases = dict(aliases or {})
         self._deployments = dict(deployments or {})
         self._upstreams = dict(upstreams or {})
         self._infer = infer
+        self._otherwise = otherwise
         self._patterns = Patterns(name for name in self._groups if "*" in name)
 
     def resolve(self, name: str) -> Resolution | None:
         """Return what serves `name`, None when nothing does."""
         if not name or len(name) > LONGEST_NAME:
             return None
+        alias = self._aliases.get(name)
+        if alias is not None and name not in self._deployments:
+            return self._resolve_alias(self._followed(alias.target))
+        found = self._resolve_known(name)
+        if found is None and self._otherwise is not None:
+            found = self._resolve_known(self._otherwise)
+        return found
+
+    def _resolve_known(self, name: str) -> Resolution | None:
         if name in self._groups:
             return Resolution(name, "exact", name, ("*",) * name.count("*"))
         if name in self._deployments:
             return Resolution(self._deployments[name], "deployment", name, deployment=name)
-        alias = self._aliases.get(name)
-        if alias is not None:
-            return self._resolve_alias(self._followed(alias.target))
         found = self._resolve_pattern(name)
         if found is None and name in self._upstreams:
             return Resolution(self._upstreams[name], "upstream", name)

@@ -55,6 +55,23 @@ class Request(Struct, frozen=True):
     explains: bool = False
 
 
+class Switches(Struct, frozen=True):
+    """Single settings.
+
+    fails_over: before a fallback each deployment of a group has its turn, whatever the number of retries
+    region: where every deployment has to lie
+    looks_at_agents: some deployment is chosen by the client's user-agent
+    lets_tests: a request may ask for failures
+    tells_trail: errors name the groups that were tried
+    """
+
+    fails_over: bool = False
+    region: str | None = None
+    looks_at_agents: bool = False
+    lets_tests: bool = False
+    tells_trail: bool = True
+
+
 class Router:
     """The settings of one Snapshot that Attempts go by. Immutable, apart from the retries that are under way."""
 
@@ -66,16 +83,21 @@ class Router:
         dice: Dice,
         retries: Retries | None = None,
         fallbacks: Fallbacks | None = None,
-        fails_over: bool = False,
+        switches: "Switches | None" = None,
     ) -> None:
-        """`fails_over`: before a fallback each deployment of a group has its turn, whatever the number of retries."""
+        """Take what each part of the settings was compiled to."""
         self.resolve = resolve
         self.cooldowns = cooldowns
         self.dice = dice
         self.retries = Retries() if retries is None else retries
         self.fallbacks = Fallbacks() if fallbacks is None else fallbacks
-        self.fails_over = fails_over
+        self.switches = Switches() if switches is None else switches
         self._budgets: dict[str, RetryBudget] = {}
+
+    @property
+    def steers_all(self) -> bool:
+        """Whether every request has to be looked at, whatever it says."""
+        return self.switches.region is not None or self.switches.looks_at_agents
 
     def budget(self, group: str) -> RetryBudget:
         """Return the retries that are under way in a group."""

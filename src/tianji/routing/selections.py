@@ -33,11 +33,15 @@ class Selections(Struct, frozen=True):
 
     groups: by the name of a model group or a routing group, `offers` the deployments in the same order
     single: by deployment id, for requests that name one
+    window: tokens that fit into the smallest context that is checked, 0 when none is
+    meters: tokens matter to some choice, so that they are reserved
     """
 
     groups: Mapping[str, Selection]
     offers: Mapping[str, Sequence[Offer]]
     single: Mapping[str, Selection]
+    window: int = 0
+    meters: bool = False
 
     def siblings(self) -> dict[str, tuple[Health, ...]]:
         """Return for each deployment id the deployments that serve a group beside it."""
@@ -75,7 +79,15 @@ def compile_selections(
         for offered in members.values()
         for offer in offered
     }
-    return Selections(groups, offers, single)
+    entries = [offer.entry for offered in members.values() for offer in offered]
+    return Selections(
+        groups,
+        offers,
+        single,
+        window=min((window for entry in entries if (window := checked_window(router, entry))), default=0),
+        meters=any(group.strategy == "usage" for group in groups.values())
+        or any(entry.params.tpm for entry in entries if limited(router, usual)),
+    )
 
 
 def weights_of(selection: Selection, weights: Mapping[str, float]) -> bytes:
@@ -106,20 +118,30 @@ def _selection(
 
 def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: HealthTable) -> Candidate:
     params, info = offer.entry.params, offer.entry.info
-    limited = strategy.core in LIMITED or "enforce_model_rate_limits" in router.optional_pre_call_checks
+    bounded = limited(router, strategy)
     return Candidate(
         table.health(offer.entry.id),
         lacks=lacks(info.written, offer.operations),
-        window=(info.max_input_tokens or 0) if router.enable_pre_call_checks else 0,
+        window=checked_window(router, offer.entry),
         parallel=parallel_limit(offer.entry, router.default_max_parallel_requests),
-        requests=(params.rpm or 0) if limited or router.enable_pre_call_checks else 0,
-        tokens=(params.tpm or 0) if limited else 0,
+        requests=(params.rpm or 0) if bounded or router.enable_pre_call_checks else 0,
+        tokens=(params.tpm or 0) if bounded else 0,
         price=price(offer.entry),
         weight=float(params.weight or 0),
         rpm=float(params.rpm or 0),
         tpm=float(params.tpm or 0),
         order=info.order if params.order is None else params.order,
     )
+
+
+def limited(router: RouterSettings, strategy: Strategy) -> bool:
+    """Whether `rpm` and `tpm` are limits and no mere shares."""
+    return strategy.core in LIMITED or "enforce_model_rate_limits" in router.optional_pre_call_checks
+
+
+def checked_window(router: RouterSettings, entry: ModelEntry) -> int:
+    """Return how many input tokens a deployment takes, 0 where nobody looks."""
+    return (entry.info.max_input_tokens or 0) if router.enable_pre_call_checks else 0
 
 
 def parallel_limit(entry: ModelEntry, default: int | None) -> int:

@@ -10,7 +10,7 @@ from tianji.routing.cooldown import Cooldowns, Limits, Rule
 from tianji.routing.failure import Kind
 from tianji.routing.fallback import Fallbacks
 from tianji.routing.retry import GroupRetry, Policy, Retries
-from tianji.routing.router import Resolve, Router
+from tianji.routing.router import Resolve, Router, Switches
 from tianji.routing.selections import Selections
 
 N = TypeVar("N")
@@ -31,7 +31,13 @@ def compile_router(
         dice=dice,
         retries=compile_retries(config, figures),
         fallbacks=fallbacks,
-        fails_over=config.router_settings.enable_weighted_failover,
+        switches=Switches(
+            fails_over=config.router_settings.enable_weighted_failover,
+            region=config.router_settings.allowed_model_region,
+            looks_at_agents=any(entry.params.tag_regex for entry in config.model_list),
+            lets_tests=config.general_settings.dangerously_allow_mock_testing_request_params is True,
+            tells_trail=config.litellm_settings.expose_router_debug_in_errors,
+        ),
     )
 
 

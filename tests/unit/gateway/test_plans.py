@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji._core.shm import SharedCounters
 from tianji.config.loader import load
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway.plans import DefaultTimeouts, Origins, head_bytes, timeouts_of
-from tianji.gateway.snapshot import Snapshot, acceptable
+from tianji.gateway.snapshot import Shared, Snapshot, acceptable
 
 KEYS = {"OPENAI_API_KEY": "sk-one", "GROQ_API_KEY": "sk-two"}
 
@@ -22,7 +24,8 @@ def snapshot(tmp_path: Path):
     def compile_text(text: str) -> Snapshot:
         file = tmp_path / "config.yaml"
         file.write_text(text)
-        return Snapshot(load(file, KEYS, directory=tmp_path, accepts=acceptable(KEYS)), SharedCounters(1024))
+        loaded = load(file, KEYS, directory=tmp_path, accepts=acceptable(KEYS))
+        return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64)), Dice(1))
 
     return compile_text
 
@@ -74,20 +77,6 @@ def test_the_nearest_timeout_wins(snapshot, params, defaults, plain, stream) -> 
     whole, streamed = timeouts_of(entry, defaults)
     assert (whole.total, whole.between_chunks) == (plain, 0)
     assert (streamed.first_byte, streamed.between_chunks, streamed.total) == (stream, stream, 0)
-
-
-@pytest.mark.parametrize(
-    ("params", "weights"),
-    [
-        (("", ""), [1, 1]),
-        ((", weight: 3", ""), [3, 0]),
-        ((", rpm: 900", ", rpm: 10"), [900, 10]),
-        ((", tpm: 5", ", rpm: 10"), [0, 10]),
-        ((", weight: 0", ", weight: 0"), [1, 1]),
-    ],
-)
-def test_shares_come_from_the_first_measure_that_any_has(snapshot, params, weights) -> None:
-    assert [d.weight for d in snapshot(entries(*params)).groups["m"].deployments] == weights
 
 
 def test_names_find_their_groups(snapshot) -> None:

@@ -57,7 +57,7 @@ def test_bare_names_are_tried_with_their_provider_when_nothing_else_fits() -> No
     ("name", "group", "how", "deployment"),
     [
         ("llama-local", "llama-local", "exact", None),
-        ("cust", "cust", "exact", None),  # a group beats an alias of the same name
+        ("cust", "qwen-vllm", "alias", None),  # an alias hides a group of the same name
         ("dep-1", "qwen-vllm", "deployment", "dep-1"),
         ("gpt-3.5-turbo", "llama-local", "alias", None),
         ("secret-name", "qwen-vllm", "alias", None),

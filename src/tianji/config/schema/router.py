@@ -121,6 +121,7 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     enable_tag_filtering: Flag = False
     tag_filtering_match_any: Flag = True
     tag_routing_prefix: str = ""
+    allowed_model_region: str | None = None
     provider_budget_config: dict[str, ProviderBudget] = {}
     redis_url: str | None = None
     redis_host: str | None = None

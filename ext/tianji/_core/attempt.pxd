@@ -1,0 +1,46 @@
+"""One call of one deployment for a request."""
+
+from tianji._core.exchange cimport Producer
+from tianji._core.http1 cimport Call, ResponseHandler, Timeouts
+from tianji._core.origin cimport Origin
+from tianji._core.pipeline cimport Pipeline
+from tianji._core.router cimport Deployment
+from tianji._core.spans cimport ObjectSpans
+from tianji._core.sse cimport ChatStream
+from tianji._core.usage cimport Usage
+
+
+cdef class Requester(Producer):
+    # Who has attempts made and hears from them. An attempt says nothing more once it was closed, or after an end:
+    # answer_whole, stream_whole, attempt_failed or crash.
+    cdef Pipeline pipeline
+    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1
+    cdef int stream_piece(self, Attempt attempt, bytes out) except -1
+    cdef int stream_whole(self, Attempt attempt, bytes out) except -1
+    cdef int attempt_failed(self, Attempt attempt, object error) except -1   # a TianjiError
+    cdef int crash(self, object error) except -1                             # anything that was raised
+
+
+cdef class Attempt(ResponseHandler):
+    cdef Requester requester          # None once it was closed
+    cdef Deployment deployment
+    cdef Call call
+    cdef ChatStream sse
+    cdef bytes model_json             # the name that the client sees
+    cdef bytes answer                 # the body of an answer that is no stream
+    cdef list headers                 # of the upstream's answer; None before
+    cdef int status                   # likewise; 0 before
+    cdef bint streamed                # a stream was asked for
+    cdef bint hide_usage
+    cdef long long prompt_tokens      # -1: not known
+    cdef long long completion_tokens
+    cdef double began, sent_at, first_byte_at, ended_at   # monotonic seconds; 0: not yet
+
+    cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1
+    cdef int close(self, int status) except -1
+    cdef double upstream_seconds(self, double now) noexcept
+    cdef int _whole(self, Requester requester) except -1
+    cdef int _stream_data(self, Requester requester, bytes data) except -1
+    cdef int _stream_end(self, Requester requester, bytes out) except -1
+    cdef int _note_usage(self, Usage usage) except -1
+    cdef object _in_band(self)

@@ -1,0 +1,187 @@
+"""One call of one deployment for a request: the request goes out, the answer comes in and is judged.
+
+Two boundaries catch every exception, because a callback that raised would leave a client waiting for ever: here for
+what an upstream sends, and `Endpoint.handle` for the way in.
+"""
+
+import cython
+
+from tianji._core.clock cimport monotonic
+from tianji._core.usage cimport read_usage
+
+from tianji.errors import TianjiError, UpstreamDisconnected, UpstreamProtocolError
+
+cdef object TianjiError_ = TianjiError
+cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
+
+
+cdef class Requester(Producer):
+    """Base of what has attempts made."""
+
+    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
+        raise NotImplementedError
+
+    cdef int stream_piece(self, Attempt attempt, bytes out) except -1:
+        raise NotImplementedError
+
+    cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
+        raise NotImplementedError
+
+    cdef int attempt_failed(self, Attempt attempt, object error) except -1:
+        raise NotImplementedError
+
+    cdef int crash(self, object error) except -1:
+        raise NotImplementedError
+
+
+@cython.final
+cdef class Attempt(ResponseHandler):
+    """One call under way. It is counted for its deployment when it is closed, whatever became of it."""
+
+    def __cinit__(self):
+        self.prompt_tokens = self.completion_tokens = -1
+
+    cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1:
+        """Send `request`, bytes or a list of them."""
+        self.sent_at = monotonic()
+        self.call = self.requester.pipeline.pool.send(origin, request, self, timeouts)
+        return 0
+
+    cdef int response_head(self, int status, list headers) except -1:
+        self.status = status
+        self.headers = headers
+        if self.requester is None or not self.streamed or status >= 300:
+            return 0
+        for name, value in headers:
+            if name == b"content-type":
+                if (<bytes>value).startswith(b"text/event-stream"):
+                    self.sse = ChatStream(self.model_json, self.hide_usage)
+                    self.hold = 0
+                break
+        return 0
+
+    cdef int response_data(self, bytes data) except -1:
+        cdef Requester requester = self.requester
+        if requester is None:
+            return 0
+        try:
+            if self.first_byte_at == 0:
+                self.first_byte_at = monotonic()
+            if self.sse is not None:
+                return self._stream_data(requester, data)
+            self.answer = data
+        except Exception as error:  # boundary: the way back
+            requester.crash(error)
+        return 0
+
+    cdef int response_end(self) except -1:
+        cdef Requester requester = self.requester
+        if requester is None:
+            return 0
+        try:
+            self.ended_at = monotonic()
+            if self.sse is not None:
+                return self._stream_end(requester, b"")
+            return self._whole(requester)
+        except Exception as error:  # boundary: the way back
+            requester.crash(error)
+        return 0
+
+    cdef int response_failed(self, object error) except -1:
+        cdef Requester requester = self.requester
+        if requester is None:
+            return 0
+        try:
+            return requester.attempt_failed(self, error)
+        except Exception as fault:  # boundary: the way back
+            requester.crash(fault)
+        return 0
+
+    cdef int close(self, int status) except -1:
+        """Count it, once, and let go of what it held; a call that is under way is cancelled."""
+        cdef double now
+        cdef double upstream = -1
+        if self.requester is None:
+            return 0
+        # nothing may point in a circle any more: what is left is freed without the garbage collector
+        self.requester = None
+        self.answer = None
+        if self.sse is not None:
+            self._note_usage(self.sse.usage)
+        if self.call is not None:
+            if self.ended_at == 0:
+                self.call.cancel()
+            self.call = None
+        now = monotonic()
+        if self.ended_at > 0 and self.sent_at > 0:
+            upstream = self.ended_at - self.sent_at
+        self.deployment.stats.ended(
+            status, now - self.began, now - self.began - upstream if upstream >= 0 else -1,
+            self.first_byte_at - self.sent_at if self.first_byte_at > 0 else -1,
+        )
+        self.deployment.stats.used(self.prompt_tokens, self.completion_tokens)
+        return 0
+
+    cdef double upstream_seconds(self, double now) noexcept:
+        """How long the upstream took, or has taken so far."""
+        return (self.ended_at if self.ended_at > 0 else now) - self.sent_at
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+
+    cdef int _whole(self, Requester requester) except -1:
+        cdef bytes body = self.answer or b""
+        cdef ObjectSpans spans
+        cdef Py_ssize_t i
+        failures = requester.pipeline.failures
+        if self.status >= 300:
+            return requester.attempt_failed(self, failures.refused(self.status, body, self.deployment))
+        try:
+            spans = ObjectSpans.scan(body)
+        except TianjiError_ as fault:
+            return requester.attempt_failed(self, UpstreamProtocolError(
+                f"the upstream answered {self.status} with a body that is no JSON object: {fault.message}"
+            ))
+        i = spans.find(b"error")
+        if i >= 0 and spans.kind(i) == c"o":
+            return requester.attempt_failed(self, failures.in_band(body, self.deployment))
+        self._note_usage(read_usage(spans))
+        return requester.answer_whole(self, spans)
+
+    cdef int _stream_data(self, Requester requester, bytes data) except -1:
+        cdef bytes out = self.sse.feed(data)
+        if self.sse.done and not self.sse.failed:
+            return self._stream_end(requester, out)
+        if out:
+            requester.stream_piece(self, out)
+        if self.sse.failed and self.requester is not None:
+            return requester.attempt_failed(self, self._in_band())
+        return 0
+
+    cdef int _stream_end(self, Requester requester, bytes out) except -1:
+        # The upstream has said all. Without [DONE] it must at least have given a finish_reason to count as whole.
+        cdef bytes rest = self.sse.close()
+        if rest:
+            out = out + rest
+        if self.ended_at == 0:
+            self.ended_at = monotonic()
+        if not self.sse.failed and (self.sse.done or self.sse.finished):
+            self._note_usage(self.sse.usage)
+            return requester.stream_whole(self, out if self.sse.done else out + DONE_EVENT)
+        if out:
+            requester.stream_piece(self, out)
+            if self.requester is None:
+                return 0
+        return requester.attempt_failed(
+            self,
+            self._in_band() if self.sse.failed
+            else UpstreamDisconnected("the upstream ended its stream early; what came before is incomplete"),
+        )
+
+    cdef object _in_band(self):
+        return self.requester.pipeline.failures.in_band(self.sse.error, self.deployment)
+
+    cdef int _note_usage(self, Usage usage) except -1:
+        if usage is not None:
+            self.prompt_tokens = usage.prompt_tokens
+            self.completion_tokens = usage.completion_tokens
+        return 0
