@@ -12,6 +12,7 @@ from tianji.config import environment, spelling
 from tianji.config.decode import decode, number
 from tianji.config.problems import Findings, Place
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelEntry, ModelInfo, ModelParams
+from tianji.config.schema.router import NO_DELAY, is_delay
 from tianji.config.tree import Items, Map, kind, plain
 
 Accepts = Callable[[ModelParams], str | None]
@@ -186,6 +187,8 @@ class Builder:
                 written = entry["litellm_params"]
                 place = written.at(key) if isinstance(written, Map) else entry.place
                 faults.error(place, f"{path}.litellm_params.{key}", "must not be negative", "write 0 or more")
+        if not is_delay(params.hedge_after):
+            faults.error(entry.at("litellm_params"), f"{path}.litellm_params.hedge_after", *NO_DELAY)
         refusal = self._accepts(params) if self._accepts else None
         if refusal:
             written = entry["litellm_params"]

@@ -5,15 +5,24 @@ from typing import Final
 
 from tianji.config.checks.subject import Subject
 from tianji.config.decode import nearest, number
-from tianji.config.schema.router import FAIL_KINDS, GROUP_RETRY_KEYS, PRE_CALL_CHECKS, RETRY_KINDS, Strategy
+from tianji.config.schema.router import (
+    FAIL_KINDS,
+    GROUP_RETRY_KEYS,
+    LOWEST_PRIORITY,
+    NO_DELAY,
+    PRE_CALL_CHECKS,
+    RETRY_KINDS,
+    Strategy,
+    is_delay,
+)
 
 _STRATEGIES: Final = tuple(name for name in Strategy.__args__ if name)  # type: ignore[attr-defined]
 _FATAL: Final = ("health_check_interval", "health_check_concurrency")
 _NOT_NEGATIVE: Final = (
     "num_retries", "retry_after", "allowed_fails", "cooldown_time", "cooldown_cap_seconds", "max_fallbacks",
-    "default_max_parallel_requests",
+    "default_max_parallel_requests", "queue_timeout",
 )  # fmt: skip
-_ABOVE_ZERO: Final = ("timeout", "stream_timeout", "total_timeout")
+_ABOVE_ZERO: Final = ("timeout", "stream_timeout", "total_timeout", "queue_size")
 _ARGUMENTS: Final[Mapping[str, tuple[float, float]]] = {  # of routing_strategy_args: smallest and largest value
     "ttl": (1, 1e9),
     "lowest_latency_buffer": (0, 1e9),
@@ -52,6 +61,11 @@ def _numbers(subject: Subject) -> None:
         if value is not None and (value < 0 or (value == 0 and key in _ABOVE_ZERO)):
             fault = "must be above 0" if key in _ABOVE_ZERO else "must not be negative"
             subject.error(("router_settings", key), fault, "correct it, or remove it for the default")
+    if router.default_priority is not None and not 0 <= router.default_priority <= LOWEST_PRIORITY:
+        path = ("router_settings", "default_priority")
+        subject.error(path, f"must be from 0 to {LOWEST_PRIORITY}", "0 is the most urgent")
+    if not is_delay(router.hedge_after):
+        subject.error(("router_settings", "hedge_after"), *NO_DELAY)
 
 
 def _arguments(subject: Subject, path: tuple[str | int, ...], written: Mapping[str, object]) -> None:

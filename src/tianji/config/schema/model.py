@@ -73,6 +73,8 @@ class ModelParams(Section, frozen=True, kw_only=True):
     weight: int | None = None
     order: int | None = None
     max_parallel_requests: int | None = None
+    adaptive_concurrency: Flag | None = None  # Tianji's own, as the next; null: as router_settings says
+    hedge_after: float | str | None = None
     timeout: float | None = None
     stream_timeout: float | None = None
     request_timeout: float | None = None

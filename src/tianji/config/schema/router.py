@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF012 - msgspec copies an empty default for every struct
 
+import re
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
@@ -52,6 +53,17 @@ PRE_CALL_CHECKS: Final = (
     "session_affinity", "forward_client_headers_by_model_group", "enforce_model_rate_limits",
     "encrypted_content_affinity",
 )  # fmt: skip
+
+LOWEST_PRIORITY: Final = 255
+PERCENTILE: Final = re.compile(r"p[1-9][0-9]?")
+NO_DELAY: Final = ("must be seconds above 0, or a percentile from p1 to p99", "write `hedge_after: p95`")
+
+
+def is_delay(written: float | str | None) -> bool:
+    """Whether `hedge_after` has a meaning: seconds, a percentile, or null."""
+    if isinstance(written, str):
+        return PERCENTILE.fullmatch(written) is not None
+    return written is None or written > 0
 
 
 class RoutingGroup(Section, frozen=True, kw_only=True):
@@ -136,6 +148,11 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     default_max_parallel_requests: int | None = None
     default_priority: int | None = None
     polling_interval: float = 0.03
+    # Tianji's own
+    queue_timeout: float = 0  # how long a request waits for a slot; 0: it does not
+    queue_size: int = 1000  # how many wait at a time, for each group and worker
+    adaptive_concurrency: Flag = False  # whether requests at a time are limited to what an upstream shows it can take
+    hedge_after: float | str | None = None  # seconds, or a percentile of its own as in p95; null: no second attempt
     enable_health_check_routing: Flag = False
     health_check_staleness_threshold: float = 600
     health_check_ignore_transient_errors: Flag = False
