@@ -4,6 +4,8 @@
 #ifndef TIANJI_HEALTH_H
 #define TIANJI_HEALTH_H
 
+#include "health_word.h"
+#include "pace.h"
 #include "shm_table.h"
 
 #include <errno.h>
@@ -11,11 +13,13 @@
 #include <sys/types.h>
 
 enum {
-    HEALTH_SEATS = 128,   /* workers whose requests under way are given back should they be killed */
-    HEALTH_SAMPLES = 32,  /* durations that are remembered */
-    HEALTH_KINDS = 16,    /* kinds of failure that are counted apart */
-    HEALTH_WINDOW = 60,   /* seconds over which successes and failures are compared */
-    HEALTH_PENALTY_S = 60 /* seconds that a penalty is remembered at most: then the deployment is tried again */
+    HEALTH_SEATS = 128,    /* workers whose requests under way are given back should they be killed */
+    HEALTH_SAMPLES = 32,   /* durations that are remembered */
+    HEALTH_KINDS = 16,     /* kinds of failure that are counted apart */
+    HEALTH_WINDOW = 60,    /* seconds over which successes and failures are compared */
+    HEALTH_PENALTY_S = 60, /* seconds that a penalty is remembered at most: then the deployment is tried again */
+    HEALTH_ENOUGH = 20,    /* answers that make a percentile */
+    HEALTH_ANSWER_S = 3600 /* seconds that the duration of an answer is remembered */
 };
 #define HEALTH_PENALTY 1000.0f /* what a timeout counts for among durations */
 #define HEALTH_RATE_SHARE 16   /* a single outcome moves the failure rate by a sixteenth of what is left */
@@ -41,12 +45,17 @@ typedef struct {
     uint64_t fails[HEALTH_KINDS]; /* millisecond the count began << HEALTH_FAIL_BITS | count */
     health_ring latency;
     health_ring first_token;
+    health_ring answers[2];       /* seconds until an answer stood, whole, and until it began, streamed */
+    health_pace pace;             /* of deployments that learn their limit */
+    uint64_t weight;              /* in place of the configured one: its negative, a double's bits; 0: none */
+    uint64_t elsewhere[2];        /* of the minute's requests and tokens, those of other machines; as in health_now */
     int32_t shares[HEALTH_SEATS]; /* of in_flight, by seat */
 } health_past;
 
 typedef struct {
     shm_table claims; /* a deployment's id -> its place in `now` and `past` */
     int32_t seats[HEALTH_SEATS]; /* process ids; 0: free */
+    int32_t weighs; /* whether a weight was ever set: while none was, nobody looks */
     health_now *now;
     health_past *past;
 } health_table; /* at the start of the segment, which is mapped at the same place in every child */
@@ -73,30 +82,9 @@ static inline health_table *health_init(void *memory, int64_t capacity)
 }
 
 static inline int64_t health_us(double seconds) { return (int64_t)(seconds * 1e6); }
+static inline uint32_t health_ms(int64_t us) { return (uint32_t)(us / 1000); } /* wraps in 49 days */
 static inline uint32_t health_second(double seconds) { return (uint32_t)seconds; }
 static inline uint64_t health_minute(double seconds) { return (uint64_t)(seconds / 60.0); }
-
-static inline uint64_t health_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
-
-static inline int health_swap(uint64_t *word, uint64_t *seen, uint64_t wanted)
-{
-    return __atomic_compare_exchange_n(word, seen, wanted, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-}
-
-static inline uint32_t health_bits(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline float health_float(uint64_t bits)
-{
-    uint32_t low = (uint32_t)bits;
-    float value;
-    memcpy(&value, &low, sizeof value);
-    return value;
-}
 
 /* -- seats: which worker holds what ------------------------------------------------------------------------------ */
 
@@ -216,6 +204,16 @@ static inline void health_untake(uint64_t *word, uint64_t minute, int64_t n)
         uint64_t count = left < 0 ? 0 : (uint64_t)left > HEALTH_COUNT_MASK ? HEALTH_COUNT_MASK : (uint64_t)left;
         if (health_swap(word, &seen, (seen & ~HEALTH_COUNT_MASK) | count)) return;
     }
+}
+
+/* Let the minute's usage of other machines be `n`: what changed is added to the sum or taken off it. One process does
+ * this. The sum goes first, so should it be killed in between, some count twice and no limit is passed. */
+static inline void health_set_elsewhere(uint64_t *sum, uint64_t *elsewhere, uint64_t minute, int64_t n)
+{
+    int64_t more = n - health_count(elsewhere, minute);
+    if (more > 0) health_take(sum, minute, more, 0);
+    else if (more < 0) health_untake(sum, minute, -more);
+    __atomic_store_n(elsewhere, minute << HEALTH_COUNT_BITS | (uint64_t)n, __ATOMIC_RELAXED);
 }
 
 /* -- successes and failures -------------------------------------------------------------------------------------- */
@@ -344,6 +342,48 @@ static inline double health_duration(
         __atomic_store_n(score, seen, __ATOMIC_RELAXED);
     }
     return health_float(seen >> 32);
+}
+
+/* Remember how long an answer took, for health_within. */
+static inline void health_answer(health_ring *ring, double seconds, uint32_t second)
+{
+    uint64_t at = __atomic_fetch_add(&ring->next, 1, __ATOMIC_RELAXED) % HEALTH_SAMPLES;
+    __atomic_store_n(&ring->samples[at], (uint64_t)health_bits((float)seconds) << 32 | second, __ATOMIC_RELAXED);
+}
+
+/* The seconds within which a share of the answers came; 0 when fewer than HEALTH_ENOUGH are remembered. */
+static inline double health_within(const health_ring *ring, double percentile, uint32_t second)
+{
+    health_measure how = {HEALTH_SAMPLES, HEALTH_ANSWER_S, percentile};
+    uint32_t i, count = 0;
+    for (i = 0; i < HEALTH_SAMPLES; i++) {
+        uint64_t sample = health_load(&ring->samples[i]);
+        count += sample != 0 && (sample & UINT32_MAX) + HEALTH_ANSWER_S > second;
+    }
+    return count < HEALTH_ENOUGH ? 0 : health_float(health_score(ring, &how, second) >> 32);
+}
+
+/* -- weights ------------------------------------------------------------------------------------------------------ */
+
+static inline void health_weigh(health_table *t, health_past *past, double weight)
+{
+    uint64_t bits;
+    weight = -weight; /* so that no weight is none of the bits */
+    memcpy(&bits, &weight, sizeof bits);
+    __atomic_store_n(&past->weight, bits, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->weighs, 1, __ATOMIC_RELEASE);
+}
+
+static inline void health_unweigh(health_past *past) { __atomic_store_n(&past->weight, 0, __ATOMIC_RELAXED); }
+
+/* The weight that was set, negative when none was. */
+static inline double health_weight(const health_past *past)
+{
+    uint64_t bits = health_load(&past->weight);
+    double weight;
+    if (bits == 0) return -1;
+    memcpy(&weight, &bits, sizeof weight);
+    return -weight;
 }
 
 /* -- rests ------------------------------------------------------------------------------------------------------- */

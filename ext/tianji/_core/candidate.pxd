@@ -1,12 +1,31 @@
-"""What a choice has to know of one deployment, packed."""
+"""What a choice has to know of one deployment, packed, and what its limits say."""
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from tianji._core.health cimport Health, health_now, health_past
+from tianji._core.health cimport Health, health_count, health_now, health_past, pace_slots
 
 
 cdef enum:
     SHARES = 3   # weight, rpm, tpm: the first that any deployment left has decides
+
+
+cdef enum Reason:  # why a deployment was dropped, in the order in which it is asked; see selection.REASONS
+    KEPT
+    ACCESS
+    BLOCKED
+    REGION
+    TAGS
+    OPERATION
+    ABILITY
+    CONTEXT
+    SICK
+    COOLDOWN
+    PARALLEL
+    REQUESTS
+    TOKENS
+    TRIED
+    AFFINITY
+    ORDER
 
 
 cdef struct candidate:
@@ -19,10 +38,40 @@ cdef struct candidate:
     double price
     double shares[SHARES]
     int32_t order         # INT_MAX: none
+    bint adaptive         # learns how many requests it takes at a time
+    bint timed            # remembers how long its answers take
     int32_t *share        # of the requests under way, this process's
     health_past *past
+    uint64_t mark         # of its id, the same on all machines
 
 
 cdef class Candidate:
     cdef readonly Health health
     cdef candidate packed
+
+
+cdef inline int64_t slots(const candidate *one) noexcept nogil:
+    """How many requests may be under way; 0: any number."""
+    return pace_slots(&one.past.pace, one.parallel) if one.adaptive else one.parallel
+
+
+cdef inline int64_t reservation(const candidate *one, int64_t tokens) noexcept nogil:
+    """Tokens to reserve. A request that is larger than the whole limit is let through in a minute without any other."""
+    if one.tokens == 0:
+        return tokens
+    return max(1, min(tokens, one.tokens))
+
+
+cdef inline Reason limited(const candidate *one, int64_t tokens, uint64_t minute) noexcept nogil:
+    """The limit that a request with so many tokens would pass, or KEPT."""
+    cdef int64_t parallel = slots(one)
+    if parallel and one.now.in_flight >= parallel:
+        return PARALLEL
+    if one.requests and health_count(&one.now.requests, minute) >= one.requests:
+        return REQUESTS
+    if one.tokens and health_count(&one.now.tokens, minute) + reservation(one, tokens) > one.tokens:
+        return TOKENS
+    return KEPT
+
+
+cdef double figure(const candidate *one, Reason reason, int64_t us, uint64_t minute) noexcept

@@ -10,6 +10,9 @@ cdef extern from "health.h":
         HEALTH_SAMPLES
         HEALTH_KINDS
 
+    ctypedef struct health_pace:
+        uint64_t limit
+
     ctypedef struct health_now:
         int64_t cooled_until_us
         int64_t sick_until_us
@@ -28,10 +31,14 @@ cdef extern from "health.h":
         uint64_t *fails
         health_ring latency
         health_ring first_token
+        health_ring *answers
+        health_pace pace
+        uint64_t *elsewhere
         int32_t *shares
 
     ctypedef struct health_table:
         shm_table claims
+        int32_t weighs
         health_now *now
         health_past *past
 
@@ -41,6 +48,7 @@ cdef extern from "health.h":
         double percentile
 
     int64_t health_us(double seconds) noexcept nogil
+    uint32_t health_ms(int64_t us) noexcept nogil
     uint32_t health_second(double seconds) noexcept nogil
     uint64_t health_minute(double seconds) noexcept nogil
     bint health_enter(health_now *now, int32_t *share, int64_t limit) noexcept nogil
@@ -55,6 +63,14 @@ cdef extern from "health.h":
     double health_duration(
         const health_ring *ring, uint64_t *score, const health_measure *how, uint32_t second
     ) noexcept nogil
+    void health_answer(health_ring *ring, double seconds, uint32_t second) noexcept nogil
+    double health_weight(const health_past *past) noexcept nogil
+    int64_t pace_slots(const health_pace *pace, int64_t parallel) noexcept nogil
+    void pace_answered(
+        health_pace *pace, int64_t in_flight, int64_t parallel, uint32_t began, uint32_t now, float seconds,
+        bint streamed
+    ) noexcept nogil
+    void pace_refused(health_pace *pace, int64_t in_flight, uint32_t began, uint32_t now) noexcept nogil
 
 
 cdef class HealthTable:
@@ -74,7 +90,7 @@ cdef class HealthTable:
 cdef class Health:
     cdef readonly str id
     cdef readonly bint shared     # with the other workers; false when the table was full
-    cdef HealthTable _table       # keeps the memory
+    cdef HealthTable table        # keeps the memory
     cdef health_now *now
     cdef health_past *past
     cdef int32_t *share           # of in_flight, this process's; NULL: not known apart

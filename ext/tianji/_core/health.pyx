@@ -27,6 +27,11 @@ cdef extern from "health.h":
     uint64_t health_outcomes(const uint64_t *word, uint32_t second) noexcept
     uint64_t health_load(const uint64_t *word) noexcept
     float health_float(uint64_t bits) noexcept
+    double health_within(const health_ring *ring, double percentile, uint32_t second) noexcept
+    void health_set_elsewhere(uint64_t *sum, uint64_t *elsewhere, uint64_t minute, int64_t n) noexcept
+    void health_weigh(health_table *table, health_past *past, double weight) noexcept
+    void health_unweigh(health_past *past) noexcept
+    float pace_limit(uint64_t word) noexcept
     void health_rest(int64_t *rest, int64_t until) noexcept
     void health_wake(int64_t *rest, int64_t until) noexcept
 
@@ -46,7 +51,7 @@ FAILURE_KINDS = HEALTH_KINDS     # kinds of failure that are counted apart
 cdef class HealthTable:
     """The health of deployments. Make it before the fork; a Health is asked for in the process that uses it.
 
-    capacity: how many deployments have a place; each takes 1.3 KiB once it is used. One beyond it is known to its own
+    capacity: how many deployments have a place; each takes 1.8 KiB once it is used. One beyond it is known to its own
     process only. A worker may be killed at any moment: sweep() gives back the requests that it had under way.
     """
 
@@ -101,7 +106,7 @@ cdef class Health:
         table._sit()
         place = table._place(id)
         self.id = id
-        self._table = table
+        self.table = table
         self.shared = place != 0
         if place:
             self.now = &table._table.now[place]
@@ -127,6 +132,43 @@ cdef class Health:
         """(requests, tokens) of the minute; reserved tokens count until the real number is known."""
         cdef uint64_t minute = health_minute(now)
         return health_count(&self.now.requests, minute), health_count(&self.now.tokens, minute)
+
+    def elsewhere(self, double now):
+        """(requests, tokens) of the minute that other machines use or may use: a part of usage()."""
+        cdef uint64_t minute = health_minute(now)
+        return health_count(&self.past.elsewhere[0], minute), health_count(&self.past.elsewhere[1], minute)
+
+    def set_elsewhere(self, double now, int64_t requests, int64_t tokens):
+        """Let the part of other machines be this from now on. One process of the machine does it."""
+        cdef uint64_t minute = health_minute(now)
+        if not (0 <= requests < 1 << 36 and 0 <= tokens < 1 << 36):
+            raise ValueError("usage is from 0 to 2**36 - 1")
+        health_set_elsewhere(&self.now.requests, &self.past.elsewhere[0], minute, requests)
+        health_set_elsewhere(&self.now.tokens, &self.past.elsewhere[1], minute, tokens)
+
+    @property
+    def pace(self):
+        """Requests at a time that it has shown it can take. It is learnt where a Candidate is `adaptive`."""
+        return pace_limit(health_load(&self.past.pace.limit))
+
+    @property
+    def weight(self):
+        """Its weight in place of the configured one, for all workers from the next choice on; None: the configured one.
+
+        It counts as configured weights do: where any deployment that is left has a weight, those without one get
+        nothing. Raises ValueError for less than 0.
+        """
+        cdef double weight = health_weight(self.past)
+        return None if weight < 0 else weight
+
+    @weight.setter
+    def weight(self, weight):
+        if weight is None:
+            health_unweigh(self.past)
+        elif 0 <= weight < float("inf"):
+            health_weigh(self.table._table, self.past, weight)
+        else:
+            raise ValueError("a weight is 0 or more")
 
     # -- rests ---------------------------------------------------------------------------------------------------
 
@@ -176,3 +218,15 @@ cdef class Health:
         if not 0 <= kind < HEALTH_KINDS:
             raise IndexError(f"no kind {kind}")
         return health_fail(&self.past.fails[kind], <uint64_t>(now * 1e3), <uint64_t>(max(lifetime, 0.0) * 1e3))
+
+    def answers_within(self, double percentile, bint streamed, double now):
+        """Seconds within which this share of the last answers came; None while fewer than 20 are remembered.
+
+        The time to the first token of streamed ones, the whole time of the others. They are remembered for an hour
+        where a Candidate is `timed`. Raises ValueError for a percentile that is not above 0 and at most 1.
+        """
+        cdef double seconds
+        if not 0 < percentile <= 1:
+            raise ValueError("a percentile is above 0 and at most 1")
+        seconds = health_within(&self.past.answers[streamed], percentile, health_second(now))
+        return None if seconds == 0 else seconds

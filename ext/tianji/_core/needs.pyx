@@ -4,9 +4,10 @@ cimport cython
 from libc.limits cimport INT_MIN
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from tianji._core.candidate cimport candidate
 from tianji._core.health cimport (
-    Health, health_leave, health_measure, health_minute, health_note, health_sample, health_second, health_take,
-    health_untake,
+    Health, health_answer, health_leave, health_measure, health_minute, health_ms, health_note, health_sample,
+    health_second, health_take, health_untake, health_us, pace_answered, pace_refused,
 )
 
 cdef double PENALTY = 1000.0  # seconds that a timeout counts for among durations
@@ -22,6 +23,8 @@ cdef class Needs:
     streamed: the time to the first token counts
     scope: hashable; the group's `admit` says which deployments it may use
     pin: the health of the deployment that serves it as long as that is possible
+    affinity: requests with the same number, which is not 0, are served by the same deployment as long as that is
+        possible; each number stands for a deployment of its own, in proportion to their shares
     weights: doubles in the machine's order, one a deployment, in place of the configured ones
 
     It holds at most one slot and gives it back once, at the latest when it is freed itself.
@@ -29,7 +32,7 @@ cdef class Needs:
 
     def __init__(
         self, *, uint64_t bits=0, long long input_tokens=0, long long tokens=0, bint streamed=False,
-        object scope=None, Health pin=None, bytes weights=None,
+        object scope=None, Health pin=None, uint64_t affinity=0, bytes weights=None,
     ):
         self.asks.bits = bits
         self.asks.input_tokens = input_tokens
@@ -38,6 +41,7 @@ cdef class Needs:
         self.asks.order_after = INT_MIN
         self.scope = scope
         self.pin = pin
+        self.affinity = affinity
         self.weights = weights
 
     def __dealloc__(self):
@@ -62,9 +66,14 @@ cdef class Needs:
         self.tried_count = 0
 
     cdef int hold(
-        self, Health health, const health_measure *measure, uint64_t minute, int64_t reserved
+        self, Health health, const candidate *one, const health_measure *measure, int64_t us, uint64_t minute,
+        int64_t reserved
     ) noexcept:
         self.holding = health
+        self._adaptive = one.adaptive
+        self._parallel = one.parallel
+        self._timed = one.timed
+        self._began_us = us
         self._measure = measure[0]
         self._minute = minute
         self._reserved = reserved
@@ -74,10 +83,11 @@ cdef class Needs:
         """Give the slot back without a word on the deployment. Nothing happens when it holds none, here and below."""
         return self._give_back(now, 0)
 
-    cpdef Health failed(self, double now, bint penalty=False):
+    cpdef Health failed(self, double now, bint penalty=False, bint overload=False):
         """Give the slot back and leave the deployment out from now on; its health, for the policy that judges it.
 
-        penalty: it timed out, which counts as a very long duration.
+        penalty: it timed out, which counts as a very long duration
+        overload: it had more requests than it takes (429, 503 and the like); a timeout is a sign of that too
         """
         cdef Health health = self.holding
         if health is None:
@@ -86,6 +96,8 @@ cdef class Needs:
         self.tried_count += 1
         if penalty:
             health_sample(&health.past.latency, &health.now.latency, &self._measure, PENALTY, health_second(now))
+        if self._adaptive and (penalty or overload):
+            pace_refused(&health.past.pace, health.now.in_flight, health_ms(self._began_us), health_ms(health_us(now)))
         self._give_back(now, 0)
         return health
 
@@ -112,7 +124,21 @@ cdef class Needs:
             health_sample(
                 &health.past.first_token, &health.now.first_token, &self._measure, first_token / each, second
             )
+        if self._adaptive or self._timed:
+            self._learn(now, first_token if self.asks.streamed and first_token >= 0 else seconds)
         return self._give_back(now, tokens)
+
+    cdef int _learn(self, double now, double seconds) noexcept:
+        # seconds: until the answer stood, or began when it is streamed; negative when not known
+        cdef Health health = self.holding
+        if self._timed and seconds > 0:
+            health_answer(&health.past.answers[self.asks.streamed], seconds, health_second(now))
+        if self._adaptive:
+            pace_answered(
+                &health.past.pace, health.now.in_flight, self._parallel, health_ms(self._began_us),
+                health_ms(health_us(now)), max(seconds, 0.0), self.asks.streamed
+            )
+        return 0
 
     cdef int _give_back(self, double now, int64_t used) noexcept:
         cdef Health health = self.holding

@@ -2,29 +2,11 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from tianji._core.candidate cimport candidate
+from tianji._core.candidate cimport Reason, candidate
 from tianji._core.dice cimport Dice
 from tianji._core.health cimport Health, health_measure
 from tianji._core.needs cimport Needs
-
-
-cdef enum Reason:  # why a deployment was dropped, in the order in which it is asked; see REASONS
-    KEPT
-    ACCESS
-    BLOCKED
-    REGION
-    TAGS
-    OPERATION
-    ABILITY
-    CONTEXT
-    SICK
-    COOLDOWN
-    PARALLEL
-    REQUESTS
-    TOKENS
-    TRIED
-    AFFINITY
-    ORDER
+from tianji._core.shares cimport competition
 
 
 cdef enum Strategy:
@@ -53,6 +35,7 @@ cdef class Selection:
     cdef unsigned char *_reasons      # of the last decision, as all below
     cdef double *_scores
     cdef int _count
+    cdef competition _those           # the arrays above, for what draws
     cdef Strategy _strategy
     cdef double _buffer
     cdef health_measure _measure
@@ -66,12 +49,10 @@ cdef class Selection:
     cdef int _decide(self, Needs needs, moment *at) except -2
     cdef int _filter(self, Needs needs, bytes pool, moment *at, bint heeds_checks) noexcept
     cdef Reason _judge(self, candidate *one, Needs needs, moment *at, bint heeds_checks) noexcept
-    cdef Reason _limits(self, candidate *one, Needs needs, moment *at) noexcept
     cdef int _drop_tried(self, Needs needs, int kept) noexcept
     cdef int _keep_order(self, int32_t after, int kept) noexcept
     cdef int _soonest(self, Needs needs, moment *at) noexcept
     cdef int _pinned(self, Health pin) noexcept
-    cdef int _draw(self, const double *weights, int kept) noexcept
     cdef int _best(self, bint streamed, moment *at) noexcept
     cdef double _score(self, candidate *one, bint streamed, moment *at) noexcept
     cdef Reason _take(self, Needs needs, int position, moment *at) noexcept

@@ -15,13 +15,17 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from tianji._core.candidate cimport SHARES, Candidate, candidate
+from tianji._core.candidate cimport (
+    ABILITY, AFFINITY, CONTEXT, COOLDOWN, KEPT, OPERATION, ORDER, PARALLEL, REQUESTS, SICK, TOKENS, TRIED,
+    Candidate, Reason, candidate, figure, limited, reservation, slots,
+)
 from tianji._core.dice cimport Dice
 from tianji._core.health cimport (
     HEALTH_SAMPLES, Health, health_count, health_duration, health_enter, health_leave, health_minute, health_now,
     health_second, health_take, health_untake, health_us,
 )
 from tianji._core.needs cimport TRIED_AT_MOST, Needs
+from tianji._core.shares cimport drawn, nearest, share_out
 
 # by the numbers of Reason
 REASONS = (
@@ -73,6 +77,12 @@ cdef class Selection:
             self._ordered |= one.packed.order != INT_MAX
             self.lacking |= one.packed.lacks
         self.healths = tuple([(<Candidate>each).health for each in candidates])
+        if self._count:
+            self._those.weighs = &(<Health>self.healths[0]).table._table.weighs
+        self._those.candidates = self._candidates
+        self._those.reasons = self._reasons
+        self._those.scores = self._scores
+        self._those.count = self._count
         self._buffer = buffer
         self._measure.size = samples
         self._measure.lifetime = <uint32_t>min(lifetime, 1e9)
@@ -156,25 +166,13 @@ cdef class Selection:
         cdef list found = []
         cdef candidate *one
         cdef Reason reason
-        cdef double figure
+        cdef double said
         cdef int i
         for i in range(self._count):
             one = &self._candidates[i]
             reason = <Reason>self._reasons[i]
-            figure = 0
-            if reason == KEPT:
-                figure = self._scores[i]
-            elif reason == COOLDOWN:
-                figure = (one.now.cooled_until_us - health_us(now)) / 1e6
-            elif reason == SICK:
-                figure = (one.now.sick_until_us - health_us(now)) / 1e6
-            elif reason == PARALLEL:
-                figure = one.now.in_flight
-            elif reason == REQUESTS:
-                figure = health_count(&one.now.requests, health_minute(now))
-            elif reason == TOKENS:
-                figure = health_count(&one.now.tokens, health_minute(now))
-            found.append((REASONS[reason], figure))
+            said = self._scores[i] if reason == KEPT else figure(one, reason, health_us(now), health_minute(now))
+            found.append((REASONS[reason], said))
         return found
 
     # -- the decision --------------------------------------------------------------------------------------------
@@ -209,11 +207,12 @@ cdef class Selection:
             kept = self._keep_order(needs.asks.order_after, kept)
         if kept == 0:
             return -1
+        if needs.affinity:
+            share_out(&self._those, own_weights(needs, self._count), kept)
+            return nearest(&self._those, needs.affinity)
         if self._strategy != SHUFFLE:
             return self._best(needs.asks.streamed, at)
-        if needs.weights is not None and PyBytes_GET_SIZE(needs.weights) == self._count * <int>sizeof(double):
-            return self._draw(<const double *>PyBytes_AS_STRING(needs.weights), kept)
-        return self._draw(NULL, kept)
+        return drawn(&self._those, share_out(&self._those, own_weights(needs, self._count), kept), self._dice.roll())
 
     cdef int _filter(self, Needs needs, bytes pool, moment *at, bint heeds_checks) noexcept:
         """Write down a reason for each deployment; how many are kept."""
@@ -239,17 +238,7 @@ cdef class Selection:
             return SICK
         if self._heeds_rests and now.cooled_until_us > at.us:
             return COOLDOWN
-        return self._limits(one, needs, at)
-
-    cdef inline Reason _limits(self, candidate *one, Needs needs, moment *at) noexcept:
-        cdef health_now *now = one.now
-        if one.parallel and now.in_flight >= one.parallel:
-            return PARALLEL
-        if one.requests and health_count(&now.requests, at.minute) >= one.requests:
-            return REQUESTS
-        if one.tokens and health_count(&now.tokens, at.minute) + reservation(one, needs) > one.tokens:
-            return TOKENS
-        return KEPT
+        return limited(one, needs.asks.tokens, at.minute)
 
     cdef int _drop_tried(self, Needs needs, int kept) noexcept:
         cdef int i, j
@@ -267,7 +256,7 @@ cdef class Selection:
         cdef int i, found = -1
         for i in range(self._count):
             one = &self._candidates[i]
-            if self._reasons[i] != COOLDOWN or self._limits(one, needs, at) != KEPT:
+            if self._reasons[i] != COOLDOWN or limited(one, needs.asks.tokens, at.minute) != KEPT:
                 continue
             if best == NULL or one.now.cooled_until_us < best.now.cooled_until_us:
                 best, found = one, i
@@ -306,39 +295,6 @@ cdef class Selection:
             self._scores[found] = 0
         return found
 
-    cdef int _draw(self, const double *weights, int kept) noexcept:
-        """Draw by the first kind of share that anybody left has, evenly when nobody has any."""
-        cdef double sums[SHARES]
-        cdef double total = 0, mark, share
-        cdef int i, j, kind = -1, last = -1
-        if weights != NULL:
-            for i in range(self._count):
-                if self._reasons[i] == KEPT:
-                    total += weights[i]
-        if total <= 0:
-            weights = NULL
-            sums = [0, 0, 0]
-            for i in range(self._count):
-                if self._reasons[i] == KEPT:
-                    for j in range(SHARES):
-                        sums[j] += self._candidates[i].shares[j]
-            for j in range(SHARES):
-                if sums[j] > 0:
-                    kind, total = j, sums[j]
-                    break
-            else:
-                total = kept
-        mark = self._dice.roll() * total
-        for i in range(self._count):
-            if self._reasons[i] != KEPT:
-                continue
-            share = weights[i] if weights != NULL else self._candidates[i].shares[kind] if kind >= 0 else 1
-            self._scores[i] = share / total
-            if share > 0 and mark >= 0:
-                mark -= share
-                last = i
-        return last
-
     cdef int _best(self, bint streamed, moment *at) noexcept:
         """Draw evenly among those whose score is the lowest, or nearly."""
         cdef double score, lowest = INFINITY, bound
@@ -376,8 +332,8 @@ cdef class Selection:
     cdef Reason _take(self, Needs needs, int position, moment *at) noexcept:
         """Count the request in; KEPT, or the limit that it would have passed."""
         cdef candidate *one = &self._candidates[position]
-        cdef int64_t tokens = reservation(one, needs)
-        if not health_enter(one.now, one.share, one.parallel):
+        cdef int64_t tokens = reservation(one, needs.asks.tokens)
+        if not health_enter(one.now, one.share, slots(one)):
             return PARALLEL
         if not health_take(&one.now.requests, at.minute, 1, one.requests):
             health_leave(one.now, one.share)
@@ -386,13 +342,12 @@ cdef class Selection:
             health_untake(&one.now.requests, at.minute, 1)
             health_leave(one.now, one.share)
             return TOKENS
-        needs.hold(self.healths[position], &self._measure, at.minute, tokens)
+        needs.hold(self.healths[position], one, &self._measure, at.us, at.minute, tokens)
         return KEPT
 
 
-cdef inline int64_t reservation(candidate *one, Needs needs) noexcept:
-    """Tokens to reserve. A request that is larger than the whole limit is let through in a minute without any other."""
-    cdef int64_t tokens = needs.asks.tokens
-    if one.tokens == 0:
-        return tokens
-    return max(1, min(tokens, one.tokens))
+cdef inline const double *own_weights(Needs needs, int count) noexcept:
+    """The weights that a request brings along, NULL when it has none for so many."""
+    if needs.weights is None or PyBytes_GET_SIZE(needs.weights) != count * <int>sizeof(double):
+        return NULL
+    return <const double *>PyBytes_AS_STRING(needs.weights)

@@ -18,6 +18,8 @@ class Candidate:
         rpm: float = 0,
         tpm: float = 0,
         order: int | None = None,
+        adaptive: bool = False,
+        timed: bool = False,
     ) -> None: ...
     @property
     def health(self) -> Health: ...

@@ -6,6 +6,7 @@ from tianji._core.health import Health
 @final
 class Needs:
     pin: Health | None
+    affinity: int
     weights: bytes | None
     order_after: int | None
     def __init__(
@@ -17,6 +18,7 @@ class Needs:
         streamed: bool = False,
         scope: Hashable | None = None,
         pin: Health | None = None,
+        affinity: int = 0,
         weights: bytes | None = None,
     ) -> None: ...
     @property
@@ -27,7 +29,7 @@ class Needs:
     def tried(self) -> int: ...
     def forget(self) -> None: ...
     def release(self, now: float) -> int: ...
-    def failed(self, now: float, penalty: bool = False) -> Health | None: ...
+    def failed(self, now: float, penalty: bool = False, overload: bool = False) -> Health | None: ...
     def succeeded(
         self,
         now: float,
