@@ -15,6 +15,7 @@ from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.router import RouterSettings
 from tianji.routing.abilities import lacks
 from tianji.routing.eligibility import Eligibility, Member, TagRules
+from tianji.routing.hedging import hedge_of
 from tianji.routing.strategy import LIMITED, Strategy, strategy_of
 
 UNPRICED = 5.0  # dollars a token where nobody knows the price: such a deployment comes last
@@ -131,6 +132,8 @@ def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: 
         rpm=float(params.rpm or 0),
         tpm=float(params.tpm or 0),
         order=info.order if params.order is None else params.order,
+        adaptive=router.adaptive_concurrency if params.adaptive_concurrency is None else params.adaptive_concurrency,
+        timed=hedge_of(offer.entry, router) is not None,
     )
 
 

@@ -73,6 +73,14 @@ def test_requests_at_a_time(
     assert burst(gateway, 12)["a1"] == limit
 
 
+def test_requests_at_a_time_that_are_learnt(world: Make) -> None:
+    learnt = {"a1": {"adaptive_concurrency": True}, "a2": {"adaptive_concurrency": False}}
+    gateway = world("a:[a1,a2,a3]", params=learnt, router={"adaptive_concurrency": True})
+    spread = burst(gateway, 400)
+    assert (spread["a1"], spread["a3"]) == (32, 32)
+    assert spread["a2"] == 400 - 64
+
+
 def test_i1_all_slots_taken(world: Make) -> None:
     gateway = world("a:[a1,a2]", params={key: {"max_parallel_requests": 1} for key in ("a1", "a2")})
     assert burst(gateway, 5) == {"a1": 1, "a2": 1, "": 3}
