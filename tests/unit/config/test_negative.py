@@ -284,6 +284,10 @@ def test_a_bad_deployment_is_dropped_and_the_others_stay(snippet: Snippet, param
 LOADS = [
     ("router_settings: {wibble: 1}", "router_settings.wibble"),
     ("router_settings: {optional_pre_call_checks: [nope]}", "router_settings.optional_pre_call_checks[0]"),
+    (
+        "router_settings: {model_group_affinity_config: {m: [session_affinity, nope]}}",
+        "router_settings.model_group_affinity_config.m[1]",
+    ),
     ("router_settings: {max_retries: 3}", "router_settings.max_retries"),
     ("router_settings: {fallbacks: [{m: m}]}", "router_settings.fallbacks[0].m"),
     ("router_settings: {default_fallbacks: m}", "router_settings.default_fallbacks"),

@@ -46,6 +46,8 @@ def check(subject: Subject) -> None:
     for group, policy in router.model_group_retry_policy.items():
         _known(subject, ("router_settings", "model_group_retry_policy", group), policy, GROUP_RETRY_KEYS)
     _known(subject, ("router_settings", "optional_pre_call_checks"), router.optional_pre_call_checks, PRE_CALL_CHECKS)
+    for group, checks in router.model_group_affinity_config.items():
+        _known(subject, ("router_settings", "model_group_affinity_config", group), checks, PRE_CALL_CHECKS)
     _arguments(subject, ("router_settings", "routing_strategy_args"), router.routing_strategy_args)
     _thresholds(subject)
     if router.enable_weighted_failover and router.routing_strategy not in {"", "simple-shuffle"}:

@@ -129,7 +129,7 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     enable_pre_call_checks: Flag = False
     optional_pre_call_checks: Names = ()
     deployment_affinity_ttl_seconds: int = 3600
-    model_group_affinity_config: Table = {}
+    model_group_affinity_config: dict[str, Names] = {}
     enable_tag_filtering: Flag = False
     tag_filtering_match_any: Flag = True
     tag_routing_prefix: str = ""
