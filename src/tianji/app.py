@@ -47,6 +47,7 @@ METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
     Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
     Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
+    Metric("tianji_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
     Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
@@ -100,7 +101,7 @@ class Gateway:
             failures=Failures(),
             steering=read_steering,
             canned=canned,
-            courses=Courses(self._tokens.count),
+            courses=Courses(self._tokens.count, self._dice),
             call_prefix=os.urandom(8).hex().encode(),
         )
         self.edge_settings = edge_settings(self.snapshot, environ)

@@ -16,6 +16,7 @@
     ├── RouteNotFound                404  not_found_error
     ├── MethodNotAllowed             405  invalid_request_error
     ├── RequestTimeout               408  invalid_request_error
+    ├── QueueTimeout                 408  timeout_error, no slot became free in time
     ├── PayloadTooLarge              413  invalid_request_error
     ├── HeadersTooLarge              431  invalid_request_error
     ├── Overloaded                   503  overloaded_error, with retry-after
@@ -209,6 +210,18 @@ class RequestTimeout(TianjiError):
 
     status = 408
     type: ClassVar[str] = "invalid_request_error"
+
+
+class QueueTimeout(TianjiError):
+    """The request has waited for a slot as long as it may."""
+
+    status = 408
+    type: ClassVar[str] = "timeout_error"
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """A client that comes back at once would only wait again."""
+        return ((b"retry-after", b"1"),)
 
 
 class PayloadTooLarge(TianjiError):

@@ -2,6 +2,7 @@
 
 from tianji._core.exchange cimport Producer
 from tianji._core.http1 cimport Call, ResponseHandler, Timeouts
+from tianji._core.needs cimport Needs
 from tianji._core.origin cimport Origin
 from tianji._core.pipeline cimport Pipeline
 from tianji._core.router cimport Deployment
@@ -24,6 +25,7 @@ cdef class Requester(Producer):
 cdef class Attempt(ResponseHandler):
     cdef Requester requester          # None once it was closed
     cdef Deployment deployment
+    cdef Needs needs                  # has its slot
     cdef Call call
     cdef ChatStream sse
     cdef bytes model_json             # the name that the client sees

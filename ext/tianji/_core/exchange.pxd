@@ -24,6 +24,7 @@ cdef class Exchange:
     cdef public object identity   # who calls, as the authenticator said; None on open routes
     cdef public str call_id       # the id of this call, once somebody asked for it; None before
     cdef public object account    # what the answering side wants logged of this request, or None
+    cdef readonly bint silent     # a copy of another request, whose answer nobody reads
     cdef Producer producer
 
     cpdef bytes header(self, bytes name)

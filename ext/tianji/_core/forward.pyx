@@ -1,24 +1,19 @@
 """One request of the hot path: from the client's bytes to upstreams and back.
 
-A Forward reads the request's head by spans, chooses a deployment, sends the edited bytes, and hands the answer on as it
-comes: all in callbacks, with no task of its own. Everything rare (errors, control fields, canned answers, what follows
-a failed attempt) is Python, handed in by gateway/.
+A Forward chooses a deployment, sends the edited bytes, and hands the answer on as it comes: all in callbacks, with no
+task of its own. Everything rare (errors, control fields, canned answers, what follows a failed attempt) is Python,
+handed in by gateway/.
 
-Until the first content of an answer goes out, another deployment can still be asked.
+Until the first content of an answer goes out, another deployment can still be asked; with `stream_recovery` even later.
 
 Size: a request's life is one class; two halves of it would share every field.
 """
 
 import cython
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.limits cimport INT_MIN
 from libc.stdint cimport uint64_t
-from libc.string cimport memchr, memcmp
 
 from tianji._core.clock cimport monotonic
-from tianji._core.headers cimport (
-    ClientHeaders, add_times, add_upstream_headers, begin_answer, read_client_headers,
-)
+from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.http1 cimport Timeouts
 from tianji._core.router cimport Plan
 from tianji._core.shaping cimport Shaped, shape_body
@@ -28,22 +23,12 @@ import logging
 
 import msgspec
 
-from tianji.errors import ClientGone, InvalidRequest, TianjiError, UpstreamFailure, UpstreamRefused
+from tianji.errors import ClientGone, TianjiError, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
 cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
-
-
-cdef bint holds_cost(bytes name) noexcept:
-    # `in` on bytes first makes an error of its left side, and drops it: dearer than all the looking
-    cdef const char* at = PyBytes_AS_STRING(name)
-    cdef Py_ssize_t i
-    for i in range(len(name) - 3):
-        if at[i] == c"c" and memcmp(at + i, b"cost", 4) == 0:
-            return True
-    return False
 
 
 @cython.final
@@ -70,121 +55,17 @@ cdef class Endpoint(Handler):
 
 
 @cython.final
-cdef class Forward(Requester):
+cdef class Forward(Asked):
     """One request under way."""
 
-    # -- the way in ---------------------------------------------------------------------------------------------
-
-    cdef int begin(self, dict params) except -1:
-        cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
-        self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
-        self.exchange.call_id = self.call_id.decode()
-        self.exchange.account = self
-        self.exchange.attach(self)
-        if self.over:
-            return 0
-        self.read_request(params, asked.steers)
-        self.resolve()
-        self.make_needs()
-        if self.table.window and self.table.window < len(self.exchange.body):
-            self.count()  # where there are fewer bytes than tokens would fit, they need no counting
-            return 0
-        return self.choose()
-
-    cdef int read_request(self, dict params, bint steers) except -1:
-        """Read what steers the request; raise InvalidRequest and its kin for what cannot be served."""
-        cdef ObjectSpans spans = ObjectSpans.scan(self.exchange.body)
-        cdef Py_ssize_t i
-        cdef bytes name
-        cdef frozenset watched = self.table.watched
-        self.spans = self.asked = spans
-        for i in range(spans.count()):
-            name = spans.name(i)
-            if name in watched or holds_cost(name):
-                steers = True
-        i = spans.find(b"model")
-        if self.table.default_model is not None:
-            self.model = self.table.default_model
-        elif i >= 0:
-            self.model = spans.text(i)
-        else:
-            self.model = params.get("model", self.operation.default_model) if params else self.operation.default_model
-        if steers or self.table.steers_all:
-            self.steer = self.pipeline.steering(self.exchange, self.table, self.model)
-        if not self.model:
-            raise InvalidRequest("`model` is missing: name one of GET /v1/models", param="model")
-        self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
-        self.check_members(i < 0)
-        if self.operation.streams:
-            i = spans.find(b"stream")
-            self.stream = i >= 0 and spans.kind(i) == c"t"
-        return 0
-
-    cdef int check_members(self, bint model_in_path) except -1:
-        """Hold the members against what the operation needs, by the first byte of each value."""
-        cdef ObjectSpans spans = self.spans
-        cdef Py_ssize_t i
-        cdef bint fine = True
-        for name, starts, required in self.operation.members:
-            i = spans.find(name)
-            if i < 0:
-                fine = not required or (model_in_path and name == b"model")
-            else:
-                fine = memchr(PyBytes_AS_STRING(<bytes>starts), spans.first_byte(i), len(<bytes>starts)) is not NULL
-            if not fine:
-                break
-        if not fine:
-            first = {spans.name(i).decode("utf-8", "replace"): spans.first_byte(i) for i in range(spans.count())}
-            self.operation.complain(first, model_in_path)
-        return 0
-
-    cdef int resolve(self) except -1:
-        found = self.table.groups.get(self.model)
-        if found is not None:
-            self.group = found
-            self.label = self.group.label
-            return 0
-        self.group, self.resolution = self.table.resolve(self.model)
-        self.label = self.group.label_as(self.model)
-        return 0
-
     # -- choosing -----------------------------------------------------------------------------------------------
-
-    cdef int make_needs(self) except -1:
-        """Say what the request needs of a deployment, as far as that makes a difference in its first group."""
-        cdef Needs needs = Needs.__new__(Needs)
-        cdef uint64_t lacking = self.group.selection.lacking & ABILITIES
-        needs.asks.order_after = INT_MIN
-        needs.asks.bits = self.operation.bit
-        needs.asks.streamed = self.stream
-        self.needs = needs
-        if lacking:
-            needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, lacking)
-        if self.table.meters:
-            needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
-        if self.steer is not None:
-            needs.scope = self.steer.scope(self.group)
-        return 0
-
-    def count(self):
-        """Have the prompt's tokens counted, then choose."""
-        self.pending = self.pipeline.courses.count(self.spans, (<Deployment>self.group.deployments[0]).model)
-        self.pending.add_done_callback(self.counted)
-
-    def counted(self, task):
-        """Choose, now that the tokens are known."""
-        if self.over:
-            return
-        self.pending = None
-        try:
-            self.needs.asks.input_tokens = task.result()
-            self.choose()
-        except Exception as error:  # boundary: the loop
-            self.crash(error)
 
     cdef int choose(self) except -1:
         """Make the first attempt; where nobody takes it, or the client wants to see why, the course decides."""
         cdef int position = -1
+        if self.group.line is not None and len(self.group.line):
+            self.set_course()
+            return self.stand_in_line()  # others were here before
         if self.steer is None or not self.steer.explains:
             position = self.group.selection.choose(self.needs, monotonic())
         if position < 0:
@@ -199,9 +80,7 @@ cdef class Forward(Requester):
         """Leave the path of requests that succeed at once."""
         if self.course is None:
             self.needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, ABILITIES)
-            self.course = self.pipeline.courses.begin(
-                self.table, self.steer, self.model, self.needs, self.group, self.resolution, self.spans
-            )
+            self.course = self.pipeline.courses.begin(self)
         return 0
 
     cdef int recover(self, object error, list headers) except -1:
@@ -221,7 +100,10 @@ cdef class Forward(Requester):
                 return 0
             self.group, self.resolution, self.label = step.group, step.resolution, step.label
             self.spans = self.asked if step.body is None else ObjectSpans.scan(step.body)
-            self.model_json = step.model_json or self.model_json
+            if step.model_json is not None and not self.exchange.status:
+                self.model_json = step.model_json
+            if step.position < 0:
+                return self.stand_in_line()
             try:
                 return self.launch(self.group.deployments[step.position])
             except TianjiError as fault:
@@ -235,6 +117,36 @@ cdef class Forward(Requester):
         try:
             self.proceed()
         except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    # -- waiting for a slot -------------------------------------------------------------------------------------
+
+    cdef int stand_in_line(self) except -1:
+        self.pending = self.course.stand_in_line(self, monotonic())
+        return 0
+
+    def wake(self, double now):
+        """Take a slot if there is one for this request; whether it did."""
+        cdef int position = -1 if self.over else self.group.selection.choose(self.needs, now)
+        if position < 0:
+            return False
+        self.pending = None
+        try:
+            self.launch(self.group.deployments[position])
+        except TianjiError as error:
+            self.recover(error, None)
+        except Exception as error:  # boundary: the line
+            self.crash(error)
+        return True
+
+    def turned_away(self, str reason, double now):
+        """Answer that the wait was in vain."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            self.refuse(self.course.turned_away(reason))
+        except Exception as error:  # boundary: the line
             self.crash(error)
 
     # -- attempts -----------------------------------------------------------------------------------------------
@@ -271,18 +183,79 @@ cdef class Forward(Requester):
         attempt = self.begin_attempt(deployment)
         attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
         attempt.hold = self.table.max_answer
-        return attempt.send(shaped.request(head), plan.origin, timeouts)
+        attempt.send(shaped.request(head), plan.origin, timeouts)
+        if deployment.follow_up:
+            self.follow_up(deployment)
+        return 0
 
     cdef Attempt begin_attempt(self, Deployment deployment):
         cdef Attempt attempt = Attempt.__new__(Attempt)
         attempt.requester = self
         attempt.deployment = deployment
+        attempt.needs = self.needs
         attempt.streamed = self.stream
         attempt.model_json = self.model_json
         attempt.began = self.began if self.attempt is None else monotonic()
         deployment.stats.began()
         self.attempt = attempt
         return attempt
+
+    cdef int follow_up(self, Deployment deployment) except -1:
+        """Do what else begins with an attempt: a copy for another model, a second attempt should this one take long."""
+        if deployment.silent is not None and self.course is None and not self.exchange.silent:
+            self.pipeline.courses.shadow(deployment.silent, self.exchange, Endpoint(self.pipeline, self.operation))
+        if deployment.hedge is not None and self.rival is None and self.hedging is None:
+            seconds = deployment.hedge.delay(self.needs.holding, monotonic(), streamed=self.stream)
+            if seconds is not None and len(self.group.deployments) > 1:
+                self.hedging = self.pipeline.pool.loop.call_later(seconds, self.hedge)
+        return 0
+
+    def hedge(self):
+        """Ask a second deployment: the first one takes longer than usual, and the first answer wins."""
+        cdef Needs first = self.needs, second
+        cdef Attempt attempt = self.attempt
+        cdef int position
+        self.hedging = None
+        if self.over or self.exchange.status or self.pending is not None or first.holding is None:
+            return
+        try:
+            second = first.again()
+            position = self.group.selection.choose(second, monotonic())
+            if position < 0:
+                return
+            self.needs, self.rival = second, attempt
+            try:
+                self.launch(self.group.deployments[position])
+            except TianjiError:
+                self.needs, self.attempt, self.rival = first, attempt, None
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    cdef int win(self, Attempt attempt) except -1:
+        """One of two attempts answers: the other one is given up."""
+        cdef Attempt other
+        if self.hedging is not None:
+            self.hedging.cancel()
+            self.hedging = None
+        if self.rival is None:
+            return 0
+        other = self.rival if attempt is self.attempt else self.attempt
+        self.attempt, self.needs, self.rival = attempt, attempt.needs, None
+        other.close(ClientGone.status)
+        other.needs.release(monotonic())
+        if self.course is not None:
+            self.course.adopt(self.needs)
+        return 0
+
+    cdef int lose(self, Attempt attempt, object error) except -1:
+        """One of two attempts failed: the other one goes on alone."""
+        cdef Attempt other = self.rival if attempt is self.attempt else self.attempt
+        attempt.close(error.status)
+        self.needs = attempt.needs
+        self.set_course()
+        self.course.lost(attempt.needs, other.needs, error, attempt.headers, monotonic())
+        self.attempt, self.needs, self.rival = other, other.needs, None
+        return 0
 
     cdef int answer_canned(self, str text) except -1:
         """Answer for a deployment that has its text in the configuration."""
@@ -302,11 +275,13 @@ cdef class Forward(Requester):
         cdef bytes body = spans.source
         cdef Py_ssize_t i
         if self.table.heeds_filter and b'"content_filter"' in body:
+            self.win(attempt)
             self.set_course()
             if self.course.takes_filtered():
                 attempt.close(400)
                 self.course.filtered(monotonic())
                 return self.proceed()
+        self.win(attempt)
         i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
@@ -314,7 +289,9 @@ cdef class Forward(Requester):
         return self.settle(attempt.status)
 
     cdef int attempt_failed(self, Attempt attempt, object error) except -1:
-        self.report(error)
+        self.report(attempt, error)
+        if self.rival is not None:
+            return self.lose(attempt, error)
         if self.exchange.status:
             return self.stream_cut(error)
         self.held = None
@@ -324,13 +301,15 @@ cdef class Forward(Requester):
     # -- streams ------------------------------------------------------------------------------------------------
 
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1:
-        if not self.exchange.status:
+        if not self.flowing:
             if self.held is not None:
                 out = self.held + out
             if not self.shows(attempt, out):
                 self.held = out
                 return 0
-            self.start_stream()
+            out = self.start_stream(attempt, out)
+        if self.sent is not None:
+            self.sent.append(out)
         return self.exchange.write(out)
 
     cdef bint shows(self, Attempt attempt, bytes events) except -1:
@@ -343,28 +322,42 @@ cdef class Forward(Requester):
             return True
         return monotonic() - attempt.sent_at > LONGEST_HOLD or self.pipeline.courses.has_content(events)
 
-    cdef int start_stream(self) except -1:
-        self.exchange.start(200, self.answer_headers(True))
-        self.spans = self.asked = None  # no other deployment can be asked from here on, and streams last
-        self.exchange.body = b""
+    cdef bytes start_stream(self, Attempt attempt, bytes out):
+        """Let the client see the attempt's events, which begin with `out`; what of them he is to get."""
+        self.win(attempt)
+        self.flowing = True
         self.held = None
-        return 0
+        if self.exchange.status:
+            return self.pipeline.courses.from_content(out)  # it goes on where another one was cut
+        self.exchange.start(200, self.answer_headers(True))
+        if self.table.recovers and self.operation.name == "chat":
+            self.sent = []
+        else:
+            self.spans = self.asked = None  # no other deployment can be asked from here on, and streams last
+            self.exchange.body = b""
+        return out
 
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
-        if not self.exchange.status:
+        if not self.flowing:
             if self.held is not None:
                 out = self.held + out
-            self.start_stream()
+            out = self.start_stream(attempt, out)
         self.exchange.finish(out)
         return self.settle(200)
 
     cdef int stream_cut(self, object error) except -1:
-        """The stream will not be whole: tell the client with an error event and no [DONE]."""
+        """The stream broke: let another deployment go on, or tell the client with an error event and no [DONE]."""
+        cdef double now = monotonic()
+        self.attempt.close(error.status)
         if self.course is None:
-            self.course = self.pipeline.courses.begin(
-                self.table, self.steer, self.model, self.needs, self.group, self.resolution, None
-            )
-        self.course.failed(error, None, monotonic())
+            self.course = self.pipeline.courses.begin(self)
+        self.course.failed(error, None, now)
+        if self.sent is not None and self.course.go_on_from(self.sent):
+            self.flowing = False
+            return self.proceed()
+        return self.end_cut(error)
+
+    cdef int end_cut(self, object error) except -1:
         self.exchange.write(self.pipeline.failures.event(error))
         self.exchange.finish()
         return self.settle(error.status)
@@ -389,19 +382,22 @@ cdef class Forward(Requester):
 
     cdef int refuse(self, object error) except -1:
         """Answer with an error. `error`: a TianjiError."""
-        cdef list headers = self.answer_headers(False)
+        cdef list headers
+        if self.exchange.status:
+            return self.end_cut(error)
+        headers = self.answer_headers(False)
         headers.extend(error.headers)
         self.exchange.respond(error.status, headers, self.pipeline.failures.body(error))
         return self.settle(error.status)
 
-    cdef int report(self, object error) except -1:
+    cdef int report(self, Attempt attempt, object error) except -1:
         """Tell the operator what the client is not told: where it was that something failed.
 
         What the upstream itself said stays out of the log, since it may quote the prompt.
         """
         if isinstance(error, UpstreamFailure):
             LOG.warning(
-                "call %s to %s ended with %d: %s", self.exchange.call_id, self.attempt.deployment.api_base,
+                "call %s to %s ended with %d: %s", self.exchange.call_id, attempt.deployment.api_base,
                 error.status, "refused" if isinstance(error, UpstreamRefused) else error.message,
             )
         return 0
@@ -418,7 +414,7 @@ cdef class Forward(Requester):
         if not self.exchange.status:
             return self.refuse(error)
         if self.attempt is not None and self.attempt.sse is not None and isinstance(error, UpstreamFailure):
-            self.report(error)
+            self.report(self.attempt, error)
             return self.stream_cut(error)
         self.exchange.abort()
         return self.settle(500)
@@ -443,6 +439,7 @@ cdef class Forward(Requester):
         self.over = True
         if self.pending is not None:
             self.pending.cancel()
+        self.win(self.attempt)
         if self.attempt is not None:
             self.attempt.close(status)
             self.prompt_tokens = self.attempt.prompt_tokens
@@ -455,6 +452,7 @@ cdef class Forward(Requester):
         self.attempt = None
         self.course = None
         self.pending = None
+        self.sent = None
         self.exchange = None
         self.spans = self.asked = None
         return 0
@@ -465,11 +463,15 @@ cdef class Forward(Requester):
         cdef double now = monotonic()
         cdef long long used = -1
         if attempt is None or status >= 300:
-            return self.needs.release(now)
-        if attempt.prompt_tokens >= 0:
-            used = attempt.prompt_tokens + max(attempt.completion_tokens, 0)
-        return self.needs.succeeded(
-            now, attempt.ended_at - attempt.sent_at if attempt.ended_at > 0 else -1,
-            attempt.first_byte_at - attempt.sent_at if attempt.first_byte_at > 0 else -1,
-            attempt.completion_tokens, used,
-        )
+            self.needs.release(now)
+        else:
+            if attempt.prompt_tokens >= 0:
+                used = attempt.prompt_tokens + max(attempt.completion_tokens, 0)
+            self.needs.succeeded(
+                now, attempt.ended_at - attempt.sent_at if attempt.ended_at > 0 else -1,
+                attempt.first_byte_at - attempt.sent_at if attempt.first_byte_at > 0 else -1,
+                attempt.completion_tokens, used,
+            )
+        if self.group.line is not None:
+            self.group.line.released(now)
+        return 0

@@ -7,7 +7,7 @@ Times are seconds of one clock, which the caller reads and hands in: CLOCK_MONOT
 of a machine share, and any other in tests.
 """
 
-from hashlib import blake2b
+from _blake2 import blake2b  # of hashlib, which loads OpenSSL: too much for the parent process
 from mmap import mmap
 from os import getpid, urandom
 

@@ -41,6 +41,8 @@ cdef class Needs:
     ) noexcept
     cdef int _learn(self, double now, double seconds) noexcept
     cdef int _give_back(self, double now, int64_t used) noexcept
+    cpdef int leave_out(self, Health health) noexcept
+    cpdef Needs again(self)
     cpdef int release(self, double now) noexcept
     cpdef Health failed(self, double now, bint penalty=*, bint overload=*)
     cpdef int succeeded(

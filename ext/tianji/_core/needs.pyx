@@ -65,6 +65,22 @@ cdef class Needs:
         """Let it use again what it has tried."""
         self.tried_count = 0
 
+    cpdef int leave_out(self, Health health) noexcept:
+        """Do not use this deployment until forget()."""
+        self.tried[self.tried_count % TRIED_AT_MOST] = health.now
+        self.tried_count += 1
+        return 0
+
+    cpdef Needs again(self):
+        """The same needs for a second attempt at the same time: elsewhere than where this one has its slot."""
+        cdef Needs other = Needs.__new__(Needs)
+        other.asks = self.asks
+        other.scope = self.scope
+        other.weights = self.weights
+        if self.holding is not None:
+            other.leave_out(self.holding)
+        return other
+
     cdef int hold(
         self, Health health, const candidate *one, const health_measure *measure, int64_t us, uint64_t minute,
         int64_t reserved
@@ -92,8 +108,7 @@ cdef class Needs:
         cdef Health health = self.holding
         if health is None:
             return None
-        self.tried[self.tried_count % TRIED_AT_MOST] = health.now
-        self.tried_count += 1
+        self.leave_out(health)
         if penalty:
             health_sample(&health.past.latency, &health.now.latency, &self._measure, PENALTY, health_second(now))
         if self._adaptive and (penalty or overload):

@@ -45,6 +45,9 @@ cdef class Deployment:
     cdef readonly str unready         # why it cannot be called (a missing key), or None
     cdef readonly list answer_headers  # what every answer of this deployment says of it
     cdef readonly DeploymentStats stats
+    cdef readonly object hedge        # Hedge: when a second attempt begins; or None
+    cdef readonly object silent       # Silent: which models get a copy of the request; or None
+    cdef bint follow_up               # there is one of these two
 
 
 cdef class Group:
@@ -52,6 +55,7 @@ cdef class Group:
     cdef readonly list deployments
     cdef readonly Selection selection  # the same deployments as a choice reads them
     cdef readonly tuple label         # (header name, value)
+    cdef readonly object line         # WaitingRoom, where requests may wait for a slot; or None
     cpdef tuple label_as(self, str shown)
 
 
@@ -67,6 +71,8 @@ cdef class Table:
     cdef readonly long long max_answer   # bytes of an answer that is held whole
     cdef readonly object router       # what decides when a request does not succeed at once
     cdef readonly bint steers_all     # every request is looked at for what steers it
+    cdef readonly bint affine         # some requests belong to the deployment that others of their kind went to
+    cdef readonly bint recovers       # a stream that breaks is continued by another deployment
     cdef readonly bint meters         # some deployment is chosen or limited by its tokens
     cdef readonly bint heeds_filter   # an answer that a content filter cut may lead to a fallback
     cdef readonly long long window    # tokens that fit into the smallest context that is checked; 0: none is

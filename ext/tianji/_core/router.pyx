@@ -44,7 +44,7 @@ cdef class Deployment:
     def __init__(
         self, *, str id not None, str group not None, str provider not None, str model not None, str api_base not None,
         dict plans not None, tuple secrets not None, str unready, list answer_headers not None,
-        DeploymentStats stats not None,
+        DeploymentStats stats not None, object hedge, object silent,
     ):
         self.id = id
         self.group = group
@@ -56,6 +56,9 @@ cdef class Deployment:
         self.unready = unready
         self.answer_headers = answer_headers
         self.stats = stats
+        self.hedge = hedge
+        self.silent = silent
+        self.follow_up = hedge is not None or silent is not None
 
 
 @cython.final
@@ -66,7 +69,8 @@ cdef class Group:
     """
 
     def __init__(
-        self, str name not None, list deployments not None, Selection selection not None, tuple label not None
+        self, str name not None, list deployments not None, Selection selection not None, tuple label not None,
+        object line=None,
     ):
         if len(selection) != len(deployments):
             raise ValueError("a group and its selection hold the same deployments")
@@ -74,6 +78,7 @@ cdef class Group:
         self.deployments = deployments
         self.selection = selection
         self.label = label
+        self.line = line
 
     cpdef tuple label_as(self, str shown):
         """The header with another name in it; its own where that is nothing for a header."""
@@ -89,8 +94,8 @@ cdef class Table:
     def __init__(
         self, *, dict groups not None, object resolve, frozenset watched not None, str default_model,
         bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers, long long max_answer,
-        object router not None, bint steers_all, bint meters, bint heeds_filter, long long window,
-        double total_timeout,
+        object router not None, bint steers_all, bint affine, bint recovers, bint meters, bint heeds_filter,
+        long long window, double total_timeout,
     ):
         self.groups = groups
         self.resolve = resolve
@@ -103,6 +108,8 @@ cdef class Table:
         self.max_answer = max_answer
         self.router = router
         self.steers_all = steers_all
+        self.affine = affine
+        self.recovers = recovers
         self.meters = meters
         self.heeds_filter = heeds_filter
         self.window = window

@@ -83,6 +83,8 @@ class Deployment:
         unready: str | None,
         answer_headers: list[tuple[bytes, bytes]],
         stats: DeploymentStats,
+        hedge: Any,
+        silent: Any,
     ) -> None: ...
     @property
     def id(self) -> str: ...
@@ -104,11 +106,20 @@ class Deployment:
     def answer_headers(self) -> list[tuple[bytes, bytes]]: ...
     @property
     def stats(self) -> DeploymentStats: ...
+    @property
+    def hedge(self) -> Any: ...
+    @property
+    def silent(self) -> Any: ...
 
 @final
 class Group:
     def __init__(
-        self, name: str, deployments: list[Deployment], selection: Selection, label: tuple[bytes, bytes]
+        self,
+        name: str,
+        deployments: list[Deployment],
+        selection: Selection,
+        label: tuple[bytes, bytes],
+        line: Any = None,
     ) -> None: ...
     @property
     def name(self) -> str: ...
@@ -118,6 +129,8 @@ class Group:
     def selection(self) -> Selection: ...
     @property
     def label(self) -> tuple[bytes, bytes]: ...
+    @property
+    def line(self) -> Any: ...
     def label_as(self, shown: str) -> tuple[bytes, bytes]: ...
 
 @final
@@ -136,6 +149,8 @@ class Table:
         max_answer: int,
         router: Any,
         steers_all: bool,
+        affine: bool,
+        recovers: bool,
         meters: bool,
         heeds_filter: bool,
         window: int,
@@ -163,6 +178,10 @@ class Table:
     def router(self) -> Any: ...
     @property
     def steers_all(self) -> bool: ...
+    @property
+    def affine(self) -> bool: ...
+    @property
+    def recovers(self) -> bool: ...
     @property
     def meters(self) -> bool: ...
     @property

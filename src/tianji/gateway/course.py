@@ -3,34 +3,50 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from tianji._core.asked import Asked
+from tianji._core.dice import Dice
+from tianji._core.exchange import Exchange
+from tianji._core.forward import Endpoint
 from tianji._core.http1 import Timeouts
 from tianji._core.needs import Needs
-from tianji._core.router import Group, Table
+from tianji._core.router import Group
 from tianji._core.spans import ObjectSpans
 from tianji.accounting.counter import Count
-from tianji.errors import Header, TianjiError, UpstreamTimeout
-from tianji.gateway.opening import has_content
+from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
+from tianji.gateway.bodies import with_members
+from tianji.gateway.continuation import continuation
+from tianji.gateway.opening import from_content, has_content
+from tianji.gateway.shadows import Shadows, Silent
 from tianji.gateway.steering import Steering
 from tianji.routing.abilities import needed
+from tianji.routing.affinity import Affinity, session_of
 from tianji.routing.attempts import Attempts, Send, Wait
-from tianji.routing.failure import failure_of, filtered
+from tianji.routing.failure import Failure, failure_of, filtered
+from tianji.routing.queue import Waiter
 from tianji.routing.resolution import Resolution
-from tianji.routing.router import Request
+from tianji.routing.router import Request, Router
 
 BYTES_A_TOKEN: Final = 4  # a usual figure, for what is reserved before anybody has counted
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Pending(Protocol):
+    """What a request waits for."""
+
+    def cancel(self) -> object:
+        """Wait no longer."""
 
 
 class Step(Struct, frozen=True):
     """What to do now: answer with `error`, wait for `seconds`, or send to the deployment at `position` of `group`.
 
-    label: the header that names the group; body: with the members of a fallback in it, None for the client's own;
+    position: -1 means to wait for a slot of the group; label: the header that names it
+    body: with the members of a fallback in it, None for the client's own
     model_json: the name that the answer has from here on, None where that does not change
     """
 
@@ -47,40 +63,42 @@ class Step(Struct, frozen=True):
 class Course:
     """The attempts of one request after the first, or all of them where the client wants to see why."""
 
-    def __init__(
-        self,
-        table: Table,
-        request: Request,
-        steer: Steering | None,
-        needs: Needs,
-        group: Group,
-        resolution: Resolution | None,
-        body: bytes,
-    ) -> None:
-        self._router = table.router
-        self._steer = steer
-        self._group = group
-        self._body = body
-        self._model = request.model
-        self._attempts = Attempts(table.router, request, needs, group, resolution)
+    def __init__(self, asked: Asked) -> None:
+        """Begin at the group of `asked`, whose deployment it holds a slot of when an attempt was made."""
+        table, steer = asked.table, asked.steer
+        self._router: Router = table.router
+        self._steer: Steering | None = steer
+        self._group = asked.group
+        self._resolution = asked.resolution
+        self._needs = asked.needs
+        self._body = b"" if asked.spans is None else asked.spans.source
+        self._tenant = asked.exchange.identity.key if asked.exchange.identity is not None else ""
+        request = Request(model=asked.model) if steer is None else steer.request(asked.model)
+        if table.total_timeout:
+            request = msgspec.structs.replace(request, deadline=asked.began + table.total_timeout)
+        self._request = request
+        self._attempts = self._begin()
         self._errors: list[TianjiError] = []
+        self._queued = False
 
-    @property
-    def in_first_group(self) -> bool:
-        """Whether no fallback was entered yet."""
-        return self._attempts.group is self._group
+    def _begin(self) -> Attempts:
+        return Attempts(self._router, self._request, self._needs, self._group, self._resolution)
 
     def failed(self, error: TianjiError, headers: list[Header] | None, now: float) -> None:
         """Tell that an attempt failed. `headers` are those of the upstream's answer; `now` is monotonic, as below."""
-        steer = self._steer
-        by_caller = steer is not None and (
-            steer.fault is not None
-            or _own_timeout(steer, error)
-            or (steer.api_key is not None and error.status in {401, 403})
-        )
-        failure = failure_of(error, headers or (), now=time.time(), by_caller=by_caller)
         self._errors.append(error)
-        self._attempts.failed(failure, now)
+        self._attempts.failed(self._failure(error, headers), now)
+
+    def lost(self, needs: Needs, other: Needs, error: TianjiError, headers: list[Header] | None, now: float) -> None:
+        """Tell that one of two attempts failed, the one with the slot of `needs`; that of `other` goes on alone."""
+        self._errors.append(error)
+        self._needs = other
+        self._attempts.lost(needs, other, self._failure(error, headers), now)
+
+    def adopt(self, needs: Needs) -> None:
+        """Go on with the attempt that has the slot of `needs`."""
+        self._needs = needs
+        self._attempts.adopt(needs)
 
     def filtered(self, now: float) -> None:
         """Tell that the last answer was cut by a content filter, and that this is a failure."""
@@ -99,13 +117,51 @@ class Course:
             return Step(seconds=step.seconds)
         if isinstance(step, Send):
             return self._send(step)
+        if not self._queued and isinstance(step.error, NoDeployment) and self._worth_waiting(now):
+            return self._at_home(position=-1)
         return Step(error=self._told(step.error))
+
+    def stand_in_line(self, waiter: Waiter, now: float) -> Pending:
+        """Let `waiter` wait for a slot in the first group. Raises NoDeployment when the line is full."""
+        priority = self._router.switches.patience.priority(
+            None if self._steer is None else self._steer.members.get("priority")
+        )
+        self._queued = True
+        self._needs.forget()
+        self._needs.order_after = None
+        self._attempts.close()
+        self._attempts = self._begin()
+        place: Pending | None = self._group.line.join(priority, self._tenant, waiter, now, self._request.deadline)
+        if place is None:
+            raise self.turned_away("displaced")
+        return place
+
+    def turned_away(self, reason: str) -> TianjiError:
+        """Return the error of a request that has waited in vain, for one of the reasons of a Waiter."""
+        if reason == "timeout":
+            return QueueTimeout(f"model {self._group.name}: no slot became free in time; try again later")
+        return NoDeployment(
+            f"model {self._group.name}: too many requests wait for it already",
+            reason="parallel",
+            wire_type="throttling_error",
+            retry_after=1,
+        )
+
+    def go_on_from(self, sent: list[bytes]) -> bool:
+        """Let further attempts go on from the events that the client has; whether that is possible."""
+        continued = continuation(self._body, b"".join(sent))
+        if continued is None:
+            return False
+        self._body = continued
+        return True
 
     def headers(self, own: list[Header]) -> list[Header]:
         """Return the headers of an answer: `own` are those of the deployment, where the counts of attempts are 0."""
         counts = {_RETRIES: self._attempts.retries, _FALLBACKS: self._attempts.fallbacks}
         found = [pair for pair in own if not pair[0].endswith((_RETRIES, _FALLBACKS))]
         found += [(b"x-litellm-%b" % name, b"%d" % count) for name, count in counts.items()]
+        if self._queued:
+            found.append((b"x-litellm-request-prioritization-used", b"True"))
         if self._attempts.retries:
             found.append((b"x-litellm-max-retries", b"%d" % self._attempts.most_retries))
         if self._steer is not None and self._steer.explains:
@@ -118,18 +174,39 @@ class Course:
         """Give back what the attempts hold."""
         self._attempts.close()
 
+    def _failure(self, error: TianjiError, headers: list[Header] | None) -> Failure:
+        steer = self._steer
+        by_caller = steer is not None and (
+            steer.fault is not None
+            or _own_timeout(steer, error)
+            or (steer.api_key is not None and error.status in {401, 403})
+        )
+        return failure_of(error, headers or (), now=time.time(), by_caller=by_caller)
+
+    def _worth_waiting(self, now: float) -> bool:
+        if self._group.line is None or now >= self._request.deadline:
+            return False
+        _, verdicts = self._group.selection.explain(self._needs, now)
+        return self._router.switches.patience.worth_it(verdicts, now)
+
+    def _at_home(self, position: int, body: bytes | None = None) -> Step:
+        """Return a step in the first group."""
+        label = self._group.label if self._resolution is None else self._group.label_as(self._request.model)
+        return Step(group=self._group, position=position, resolution=self._resolution, label=label, body=body)
+
     def _send(self, step: Send) -> Step:
         group: Group = step.group  # type: ignore[assignment]  # the protocol that routing knows is a Group here
+        body = overridden(self._body, step.overrides) if step.overrides else self._body
+        if group is self._group:
+            return self._at_home(step.position, body)
         name = group.name if step.resolution is None else step.resolution.name
-        first = group is self._group
-        shown = self._model if first else name
         return Step(
             group=group,
             position=step.position,
             resolution=step.resolution,
-            label=group.label_as(shown),
-            body=overridden(self._body, step.overrides) if step.overrides else None,
-            model_json=None if first else msgspec.json.encode(name),
+            label=group.label_as(name),
+            body=body,
+            model_json=msgspec.json.encode(name),
         )
 
     def _told(self, error: TianjiError) -> TianjiError:
@@ -150,26 +227,34 @@ class Course:
 class Courses:
     """Makes courses, and answers what the hot path asks before one is needed. One per worker."""
 
-    def __init__(self, count: Callable[[ObjectSpans, str], Coroutine[Any, Any, Count]]) -> None:
+    def __init__(self, count: Callable[[ObjectSpans, str], Coroutine[Any, Any, Count]], dice: Dice) -> None:
         self._count = count
+        self._shadows = Shadows(dice)
 
-    def begin(
-        self,
-        table: Table,
-        steer: Steering | None,
-        model: str,
-        needs: Needs,
-        group: Group,
-        resolution: Resolution | None,
-        body: ObjectSpans | None,
-    ) -> Course:
-        """Begin at `group`, whose deployment `needs` holds a slot of when an attempt was made. No body: it is over."""
-        request = Request(model=model) if steer is None else steer.request(model)
-        return Course(table, request, steer, needs, group, resolution, b"" if body is None else body.source)
+    def begin(self, asked: Asked) -> Course:
+        """Begin the course of a request."""
+        return Course(asked)
 
     def abilities(self, body: ObjectSpans, asked: int) -> int:
         """Return those of the abilities `asked`, bits, that the request needs."""
         return needed(body.get, asked)
+
+    def affinity(self, asked: Asked) -> int:
+        """Return the number that stands for what the request belongs to; see routing.affinity."""
+        affinity: Affinity = asked.table.router.switches.affinity
+        kinds = affinity.of(asked.group.name)
+        spans = asked.spans
+        if not kinds or spans is None:
+            return 0
+        metadata = spans.get(b"metadata") if "session" in kinds else None
+        body = {} if metadata is None else {"metadata": msgspec.json.decode(metadata)}
+        session = session_of(body, dict(asked.exchange.headers)) if "session" in kinds else None
+        tenant = asked.exchange.identity.key.encode()
+        return affinity.number(asked.group.name, tenant, session=session, messages=spans.get(b"messages") or b"")
+
+    def shadow(self, silent: Silent, exchange: Exchange, endpoint: Endpoint) -> None:
+        """Send a copy of a request to other models; nobody reads what they answer."""
+        self._shadows.send(silent, exchange, endpoint)
 
     def reservation(self, body: ObjectSpans) -> int:
         """Return how many tokens a request may use, by its length and what it allows for the answer."""
@@ -184,6 +269,10 @@ class Courses:
     def has_content(self, events: bytes) -> bool:
         """Whether whole events of a stream hold anything for the reader."""
         return has_content(events)
+
+    def from_content(self, events: bytes) -> bytes:
+        """Return whole events from the first that has content on."""
+        return from_content(events)
 
     def within(self, timeouts: Timeouts, seconds: float, streamed: bool) -> Timeouts:
         """Return timeouts that leave at most so many seconds until the answer, or until a stream begins."""
@@ -205,10 +294,8 @@ class Courses:
 
 
 def overridden(body: bytes, members: Mapping[str, object]) -> bytes:
-    """Return the body of a request with `members` in the place of its own; whether it streams stays the client's."""
-    found: dict[str, object] = dict(_MEMBERS.decode(body))
-    found.update((name, value) for name, value in members.items() if name not in {"stream", "model"})
-    return msgspec.json.encode(found)
+    """Return the body of a request for a fallback with `members` of its own; whether it streams stays the client's."""
+    return with_members(body, {name: value for name, value in members.items() if name not in {"stream", "model"}})
 
 
 def _own_timeout(steer: Steering, error: TianjiError) -> bool:

@@ -16,6 +16,13 @@ def has_content(events: bytes) -> bool:
     return any(_says(line[5:].strip()) for line in events.splitlines() if line.startswith(b"data:"))
 
 
+def from_content(events: bytes) -> bytes:
+    """Return whole events without those before the first that has content: a reader has the beginning already."""
+    units = events.split(b"\n\n")
+    first = next((place for place, unit in enumerate(units) if has_content(unit)), len(units) - 1)
+    return b"\n\n".join(units[first:])
+
+
 def _says(payload: bytes) -> bool:
     if payload == _DONE:
         return True

@@ -14,10 +14,13 @@ from tianji._core.router import Deployment, Plan
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import DeploymentStats
 from tianji.config.schema import ModelEntry
+from tianji.config.schema.router import RouterSettings
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
+from tianji.gateway.shadows import silent_of
 from tianji.providers.shaping import for_request
 from tianji.providers.upstream import Shaping, Upstream
+from tianji.routing.hedging import hedge_of
 
 DROP, REFUSE, RENAME, ADAPT = 1, 2, 4, 8  # bits of router.pxd's Field
 CONNECT_TIMEOUT: Final = 10.0
@@ -176,13 +179,21 @@ class Compiler:
     """Makes deployments out of model entries."""
 
     def __init__(
-        self, counters: SharedCounters, defaults: DefaultTimeouts, origins: Origins, *, compat: bool, asks_usage: bool
+        self,
+        counters: SharedCounters,
+        defaults: DefaultTimeouts,
+        origins: Origins,
+        router: RouterSettings,
+        *,
+        compat: bool,
+        asks_usage: bool,
     ) -> None:
         self._counters = counters
         self._defaults = defaults
         self._compat = compat
         self._asks_usage = asks_usage
         self._origins = origins
+        self._router = router
 
     def deployment(self, entry: ModelEntry, upstream: Upstream) -> Deployment:
         """Compile one entry. Raises ConfigurationError when its address is unusable."""
@@ -197,11 +208,18 @@ class Compiler:
             unready=upstream.key_missing,
             answer_headers=answer_headers(entry, upstream, compat=self._compat),
             stats=DeploymentStats(self._counters, entry.model_name, upstream.provider),
+            hedge=hedge_of(entry, self._router),
+            silent=silent_of(entry),
         )
+
+    def _defaults_of(self, group: str) -> DefaultTimeouts:
+        """Return what holds for a group that has a timeout of its own in `model_group_retry_policy`."""
+        timeout = self._router.model_group_retry_policy.get(group, {}).get("timeout")
+        return self._defaults if timeout is None else DefaultTimeouts(timeout, timeout)
 
     def _plans(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Plan]:
         origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
-        timeouts, stream_timeouts = timeouts_of(entry, self._defaults)
+        timeouts, stream_timeouts = timeouts_of(entry, self._defaults_of(entry.model_name))
         shaping = upstream.shaping
         query = f"?{upstream.query}" if upstream.query else ""
         asks_usage = self._asks_usage and "stream_options" not in shaping.drop | shaping.refuse

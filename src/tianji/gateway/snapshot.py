@@ -1,5 +1,6 @@
 """One configuration, compiled: what requests read. Immutable; a reload makes another one and swaps it."""
 
+import functools
 import hashlib
 import logging
 from collections import defaultdict
@@ -13,6 +14,7 @@ from tianji._core.health import HealthTable
 from tianji._core.keys import KeyRing
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
+from tianji._core.stats import escape_label
 from tianji.auth.credentials import Credentials
 from tianji.auth.gate import Gate
 from tianji.auth.identity import MASTER
@@ -24,8 +26,10 @@ from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
 from tianji.gateway.steering import STEERING_MEMBERS
+from tianji.gateway.waiting_room import WaitingRoom
 from tianji.providers import build
 from tianji.providers.names import infer
+from tianji.routing.queue import patience_of
 from tianji.routing.resolution import Alias, Resolution, Resolver
 from tianji.routing.selections import Offer, Selections, compile_selections
 from tianji.routing.settings import compile_router
@@ -61,7 +65,7 @@ class Snapshot:
             for name, pairs in self.members.items()
         }
         selections = compile_selections(config, offers, shared.health, dice)
-        self.groups = compile_groups(config, self.members, selections)
+        self.groups = compile_groups(config, self.members, selections, shared.counters)
         self._singles = single_groups(self.members, selections)
         self.resolver = make_resolver(config, self.members, self.groups)
         router = compile_router(config, loaded.environment, selections, self.find, dice)
@@ -77,6 +81,8 @@ class Snapshot:
             max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
             router=router,
             steers_all=general.forward_client_headers_to_llm_api or router.steers_all,
+            affine=router.switches.affinity.on,
+            recovers=config.router_settings.stream_recovery or config.router_settings.mid_stream_continuation,
             meters=selections.meters,
             heeds_filter=router.fallbacks.heeds_filter,
             window=selections.window,
@@ -142,6 +148,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             config.litellm_settings.ssl_certificate,
             http2=config.litellm_settings.http2,
         ),
+        config.router_settings,
         compat=True,
         asks_usage=config.general_settings.always_include_stream_usage is not False,
     )
@@ -165,17 +172,25 @@ def label(name: str, otherwise: str = "") -> Header:
     return b"x-litellm-model-group", shown.encode("ascii", "replace")
 
 
-def compile_groups(config: Config, members: Members, selections: Selections) -> dict[str, Group]:
+def compile_groups(
+    config: Config, members: Members, selections: Selections, counters: SharedCounters
+) -> dict[str, Group]:
     """Return the groups by name: those of the model list, then the routing groups over them."""
-    groups = {
-        name: Group(name, [deployment for _, deployment in pairs], selections.groups[name], label(name))
-        for name, pairs in members.items()
-    }
+    patience = patience_of(config.router_settings)
+
+    def group(name: str, deployments: list[Deployment]) -> Group:
+        line = None
+        if patience.seconds:
+            slot = counters.slot(f'tianji_queued_requests{{model="{escape_label(name)}"}}')
+            line = WaitingRoom(patience, functools.partial(counters.add, slot))
+        return Group(name, deployments, selections.groups[name], label(name), line)
+
+    groups = {name: group(name, [deployment for _, deployment in pairs]) for name, pairs in members.items()}
     for routing in config.router_settings.routing_groups:
         name = routing.group_name
         merged = [deployment for model in routing.models for _, deployment in members.get(model, ())]
         if name not in groups and name in selections.groups:
-            groups[name] = Group(name, merged, selections.groups[name], label(name))
+            groups[name] = group(name, merged)
     return groups
 
 

@@ -33,6 +33,7 @@ STEERING_MEMBERS: Final = frozenset(
         "additional_drop_params",
         "allowed_openai_params",
         "include_fallback_errors",
+        "priority",
         *ROUTING_MEMBERS,
     }
 )
@@ -191,6 +192,7 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
         looks_at_agent=table.router.switches.looks_at_agents,
         fault=requested_fault(watched),
     )
+    table.router.switches.patience.priority(watched.get("priority"))
     steering.request(model or "")  # what is not usable is refused now, and not when something has failed
     return steering
 

@@ -79,7 +79,8 @@ _DEPLOYMENT_ONLY = CONTROL_FIELDS | _words(
     use_litellm_proxy use_chat_completions_api use_xai_oauth github_copilot_auth_type data_residency rpm tpm itpm otpm
     weight order max_parallel_requests timeout_by_service_tier stream_timeout_by_service_tier cooldown_time tag_regex
     allowed_fails allowed_fails_policy
-    max_budget budget_duration default_api_key_tpm_limit default_api_key_rpm_limit silent_model
+    max_budget budget_duration default_api_key_tpm_limit default_api_key_rpm_limit silent_model silent_model_percent
+    hedge_after adaptive_concurrency
     provider_affinity_header context_window_fallback_dict max_file_size_mb max_agentic_loops
     cache_control_injection_points merge_reasoning_content_in_choices custom_prompt_dict roles initial_prompt_value
     final_prompt_value bos_token eos_token hf_model_name supports_system_message ensure_alternating_roles

@@ -42,6 +42,11 @@ class Affinity(Struct, frozen=True):
     groups: Mapping[str, tuple[Kind, ...]] = {}
     minimum: int = MINIMUM_TOKENS * _BYTES_A_TOKEN
 
+    @property
+    def on(self) -> bool:
+        """Whether any group has a kind."""
+        return bool(self.kinds) or any(self.groups.values())
+
     def of(self, group: str) -> tuple[Kind, ...]:
         """Return the kinds that are on for a group; none: nothing of a request has to be read."""
         return self.groups.get(group, self.kinds)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from tianji._core.health import Health
 from tianji._core.needs import Needs
 from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
@@ -43,6 +44,7 @@ class Stop(Struct, frozen=True):
 
 
 Step = Send | Wait | Stop
+_OVERLOAD = frozenset({429, 503, 529})
 _SPECIAL = frozenset({Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY})
 
 
@@ -96,18 +98,28 @@ class Attempts:
     def failed(self, failure: Failure, now: float) -> None:
         """Tell that the last attempt failed. Its slot is given back and its deployment judged."""
         self.close()
-        health = self._needs.failed(now, penalty=failure.kind is Kind.TIMEOUT and not failure.by_caller)
+        health = self._judge(self._needs, failure, now)
         self._note(failure)
         if health is None:
             self._todo = self._leave
             return
         self._position = self._hop.group.selection.healths.index(health)
-        rest = self._router.cooldowns.failed(health, failure, now)
-        detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
-        self.trail.add(self._hop.group.name, "failed", health.id, detail)
         self._todo = self._retry if self._may_retry(failure, health.id) else self._leave
         if isinstance(failure.error, UpstreamFailure) and not failure.error.sent:
             self._otherwise, self._todo = self._todo, self._elsewhere
+
+    def lost(self, needs: Needs, other: Needs, failure: Failure, now: float) -> None:
+        """Tell that one of two attempts failed, the one with the slot of `needs`; that of `other` goes on alone."""
+        health = self._judge(needs, failure, now)
+        if health is not None:
+            other.leave_out(health)
+        if self._first is None:
+            self._first = failure.error
+        self._needs = other
+
+    def adopt(self, needs: Needs) -> None:
+        """Go on with the other one of two attempts, which has the slot of `needs`."""
+        self._needs = needs
 
     def takes_filtered(self) -> bool:
         """Whether an answer that was cut for its content is to be treated as a failure."""
@@ -118,6 +130,16 @@ class Attempts:
         if self._permit is not None:
             self._permit.give_back()
             self._permit = None
+
+    def _judge(self, needs: Needs, failure: Failure, now: float) -> Health | None:
+        """Give the slot back and say what that means for the deployment; its health, None when there was no slot."""
+        own = not failure.by_caller
+        health = needs.failed(now, penalty=own and failure.kind is Kind.TIMEOUT, overload=failure.status in _OVERLOAD)
+        if health is not None:
+            rest = self._router.cooldowns.failed(health, failure, now)
+            detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
+            self.trail.add(self._hop.group.name, "failed", health.id, detail)
+        return health
 
     # -- in one group --------------------------------------------------------------------------------------------
 

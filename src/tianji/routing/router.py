@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from tianji._core.dice import Dice
 from tianji._core.selection import Selection
+from tianji.routing.affinity import Affinity
 from tianji.routing.cooldown import Cooldowns
 from tianji.routing.fallback import Fallbacks, Wishes
+from tianji.routing.queue import Patience
 from tianji.routing.resolution import Resolution
 from tianji.routing.retry import Retries, RetryBudget
 
@@ -63,6 +65,8 @@ class Switches(Struct, frozen=True):
     looks_at_agents: some deployment is chosen by the client's user-agent
     lets_tests: a request may ask for failures
     tells_trail: errors name the groups that were tried
+    patience: how requests wait for a slot
+    affinity: which requests belong to one deployment
     """
 
     fails_over: bool = False
@@ -70,6 +74,8 @@ class Switches(Struct, frozen=True):
     looks_at_agents: bool = False
     lets_tests: bool = False
     tells_trail: bool = True
+    patience: Patience = Patience()
+    affinity: Affinity = Affinity()
 
 
 class Router:

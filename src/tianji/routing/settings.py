@@ -6,9 +6,11 @@ from typing import Final, TypeVar
 from tianji._core.dice import Dice
 from tianji.config.inherit import Reliability, reliability
 from tianji.config.schema import Config, ModelEntry
+from tianji.routing.affinity import affinity_of
 from tianji.routing.cooldown import Cooldowns, Limits, Rule
 from tianji.routing.failure import Kind
 from tianji.routing.fallback import Fallbacks
+from tianji.routing.queue import patience_of
 from tianji.routing.retry import GroupRetry, Policy, Retries
 from tianji.routing.router import Resolve, Router, Switches
 from tianji.routing.selections import Selections
@@ -36,6 +38,8 @@ def compile_router(
             region=config.router_settings.allowed_model_region,
             looks_at_agents=any(entry.params.tag_regex for entry in config.model_list),
             lets_tests=config.general_settings.dangerously_allow_mock_testing_request_params is True,
+            patience=patience_of(config.router_settings),
+            affinity=affinity_of(config.router_settings, environ),
             tells_trail=config.litellm_settings.expose_router_debug_in_errors,
         ),
     )

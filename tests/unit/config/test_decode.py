@@ -22,7 +22,7 @@ LENIENT = [
     ("api_version: 2024-10-21", "api_version", "2024-10-21"), ("ssl_verify: /ca.pem", "ssl_verify", "/ca.pem"),
     ("ssl_verify: false", "ssl_verify", False), ("ssl_verify: 'false'", "ssl_verify", False),
     ("extra_headers: {a: 1, b: null}", "extra_headers", {"a": "1"}), ("timeout: null", "timeout", None),
-    ("max_retries: '2'", "max_retries", 2), ("organization: [a]", "organization", "a"), ("weight: 0", "weight", 0),
+    ("max_retries: '2'", "max_retries", 2), ("organization: [a]", "organization", "a"), ("weight: 0", "weight", 0.0),
 ]  # fmt: skip
 
 

@@ -70,11 +70,12 @@ class ModelParams(Section, frozen=True, kw_only=True):
     tpm: int | None = None
     itpm: int | None = None
     otpm: int | None = None
-    weight: int | None = None
+    weight: float | None = None
     order: int | None = None
     max_parallel_requests: int | None = None
     adaptive_concurrency: Flag | None = None  # Tianji's own, as the next; null: as router_settings says
     hedge_after: float | str | None = None
+    silent_model_percent: float | None = None  # of the requests, that silent_model gets a copy of
     timeout: float | None = None
     stream_timeout: float | None = None
     request_timeout: float | None = None

@@ -152,6 +152,8 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     queue_timeout: float = 0  # how long a request waits for a slot; 0: it does not
     queue_size: int = 1000  # how many wait at a time, for each group and worker
     adaptive_concurrency: Flag = False  # whether requests at a time are limited to what an upstream shows it can take
+    stream_recovery: Flag = False  # whether another deployment goes on where a stream breaks
+    mid_stream_continuation: Flag = False  # the same
     hedge_after: float | str | None = None  # seconds, or a percentile of its own as in p95; null: no second attempt
     enable_health_check_routing: Flag = False
     health_check_staleness_threshold: float = 600

@@ -1,0 +1,35 @@
+"""What a client asks for: its request, read by spans, with what it needs of a deployment."""
+
+from tianji._core.attempt cimport Requester
+from tianji._core.exchange cimport Exchange
+from tianji._core.needs cimport Needs
+from tianji._core.pipeline cimport Operation
+from tianji._core.router cimport Deployment, Group, Table
+from tianji._core.spans cimport ObjectSpans
+
+
+cdef class Asked(Requester):
+    cdef readonly Table table
+    cdef Operation operation
+    cdef readonly Exchange exchange
+    cdef readonly ObjectSpans spans   # the body; of the next attempt, where a fallback replaces members
+    cdef ObjectSpans asked            # the body as the client sent it
+    cdef readonly object steer        # Steering, or None when the request asks for nothing special
+    cdef readonly Group group
+    cdef readonly object resolution   # how the name was found, where a pattern gives the upstream's name; or None
+    cdef readonly Needs needs
+    cdef tuple label                  # the header that names the group
+    cdef object pending               # what it waits for: a timer, a slot, or the count of its tokens; or None
+    cdef readonly str model           # the name the client asked for
+    cdef bytes model_json             # the name that the answer has, as JSON text
+    cdef readonly bytes call_id
+    cdef bint stream
+    cdef bint over                    # answered and counted
+    cdef readonly double began        # monotonic seconds
+
+    cdef int begin(self, dict params) except -1
+    cdef int read_request(self, dict params, bint steers) except -1
+    cdef int check_members(self, bint model_in_path) except -1
+    cdef int resolve(self) except -1
+    cdef int make_needs(self) except -1
+    cdef int choose(self) except -1

@@ -1,0 +1,141 @@
+"""What a client asks for: its request, read by spans, with what it needs of a deployment."""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.limits cimport INT_MIN
+from libc.stdint cimport uint64_t
+from libc.string cimport memchr, memcmp
+
+from tianji._core.headers cimport ClientHeaders, read_client_headers
+
+import msgspec
+
+from tianji.errors import InvalidRequest
+
+cdef object ENCODE = msgspec.json.Encoder().encode
+cdef uint64_t ABILITIES = 0xFFFFFFFF  # bits of Needs.bits below those of the operations
+cdef object InvalidRequest_ = InvalidRequest
+
+
+cdef bint holds_cost(bytes name) noexcept:
+    # `in` on bytes first makes an error of its left side, and drops it: dearer than all the looking
+    cdef const char* at = PyBytes_AS_STRING(name)
+    cdef Py_ssize_t i
+    for i in range(len(name) - 3):
+        if at[i] == c"c" and memcmp(at + i, b"cost", 4) == 0:
+            return True
+    return False
+
+
+cdef class Asked(Requester):
+    """A request that was read and not yet answered."""
+
+    cdef int choose(self) except -1:
+        """Make the first attempt."""
+        raise NotImplementedError
+
+    cdef int begin(self, dict params) except -1:
+        cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
+        self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
+        self.exchange.call_id = self.call_id.decode()
+        self.exchange.account = self
+        self.exchange.attach(self)
+        if self.over:
+            return 0
+        self.read_request(params, asked.steers)
+        self.resolve()
+        self.make_needs()
+        if self.table.window and self.table.window < len(self.exchange.body):
+            self.count()  # where there are fewer bytes than tokens would fit, they need no counting
+            return 0
+        return self.choose()
+
+    cdef int read_request(self, dict params, bint steers) except -1:
+        """Read what steers the request; raise InvalidRequest and its kin for what cannot be served."""
+        cdef ObjectSpans spans = ObjectSpans.scan(self.exchange.body)
+        cdef Py_ssize_t i
+        cdef bytes name
+        cdef frozenset watched = self.table.watched
+        self.spans = self.asked = spans
+        for i in range(spans.count()):
+            name = spans.name(i)
+            if name in watched or holds_cost(name):
+                steers = True
+        i = spans.find(b"model")
+        if self.table.default_model is not None:
+            self.model = self.table.default_model
+        elif i >= 0:
+            self.model = spans.text(i)
+        else:
+            self.model = params.get("model", self.operation.default_model) if params else self.operation.default_model
+        if steers or self.table.steers_all:
+            self.steer = self.pipeline.steering(self.exchange, self.table, self.model)
+        if not self.model:
+            raise InvalidRequest_("`model` is missing: name one of GET /v1/models", param="model")
+        self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
+        self.check_members(i < 0)
+        if self.operation.streams:
+            i = spans.find(b"stream")
+            self.stream = i >= 0 and spans.kind(i) == c"t"
+        return 0
+
+    cdef int check_members(self, bint model_in_path) except -1:
+        """Hold the members against what the operation needs, by the first byte of each value."""
+        cdef ObjectSpans spans = self.spans
+        cdef Py_ssize_t i
+        cdef bint fine = True
+        for name, starts, required in self.operation.members:
+            i = spans.find(name)
+            if i < 0:
+                fine = not required or (model_in_path and name == b"model")
+            else:
+                fine = memchr(PyBytes_AS_STRING(<bytes>starts), spans.first_byte(i), len(<bytes>starts)) is not NULL
+            if not fine:
+                break
+        if not fine:
+            first = {spans.name(i).decode("utf-8", "replace"): spans.first_byte(i) for i in range(spans.count())}
+            self.operation.complain(first, model_in_path)
+        return 0
+
+    cdef int resolve(self) except -1:
+        found = self.table.groups.get(self.model)
+        if found is not None:
+            self.group = found
+            self.label = self.group.label
+            return 0
+        self.group, self.resolution = self.table.resolve(self.model)
+        self.label = self.group.label_as(self.model)
+        return 0
+
+    cdef int make_needs(self) except -1:
+        """Say what the request needs of a deployment, as far as that makes a difference in its first group."""
+        cdef Needs needs = Needs.__new__(Needs)
+        cdef uint64_t lacking = self.group.selection.lacking & ABILITIES
+        needs.asks.order_after = INT_MIN
+        needs.asks.bits = self.operation.bit
+        needs.asks.streamed = self.stream
+        self.needs = needs
+        if lacking:
+            needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, lacking)
+        if self.table.meters:
+            needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
+        if self.table.affine:
+            needs.affinity = self.pipeline.courses.affinity(self)
+        if self.steer is not None:
+            needs.scope = self.steer.scope(self.group)
+        return 0
+
+    def count(self):
+        """Have the prompt's tokens counted, then choose."""
+        self.pending = self.pipeline.courses.count(self.spans, (<Deployment>self.group.deployments[0]).model)
+        self.pending.add_done_callback(self.counted)
+
+    def counted(self, task):
+        """Choose, now that the tokens are known."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            self.needs.asks.input_tokens = task.result()
+            self.choose()
+        except Exception as error:  # boundary: the loop
+            self.crash(error)

@@ -1,0 +1,59 @@
+"""Copies of requests for models on trial: `silent_model`."""
+
+import asyncio
+import logging
+from typing import Final
+
+from msgspec import Struct
+
+from tianji._core.dice import Dice
+from tianji._core.exchange import Exchange
+from tianji._core.forward import Endpoint
+from tianji._core.silent import SilentExchange
+from tianji.config.schema import ModelEntry
+from tianji.gateway.bodies import with_members
+
+MOST: Final = 64  # under way at a time in one worker: a slow model on trial must not fill the memory
+LOG: Final = logging.getLogger("tianji.gateway")
+
+
+class Silent(Struct, frozen=True):
+    """Which models get copies of a deployment's requests, and of what part of them, 0 to 1."""
+
+    models: tuple[str, ...]
+    share: float = 1.0
+
+
+def silent_of(entry: ModelEntry) -> Silent | None:
+    """Read `silent_model` and `silent_model_percent` of a deployment; None when it has none."""
+    written = entry.params.silent_model
+    models = (written,) if isinstance(written, str) else tuple(written or ())
+    percent = entry.params.silent_model_percent
+    return Silent(models, 1.0 if percent is None else percent / 100) if models else None
+
+
+class _NoMatch:
+    """The match of a route without parameters."""
+
+    params: Final[dict[str, str]] = {}
+
+
+class Shadows:
+    """The copies that are under way in one worker."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+        self._under_way: list[Exchange] = []
+
+    def send(self, silent: Silent, exchange: Exchange, endpoint: Endpoint) -> None:
+        """Send a copy of the request to each model, with the chance that its share gives."""
+        if silent.share < 1 and self._dice.unit() >= silent.share:
+            return
+        self._under_way = [copy for copy in self._under_way if not copy.finished]
+        for model in silent.models:
+            if len(self._under_way) >= MOST:
+                LOG.warning("no copy for the silent model %s: %d are under way", model, MOST)
+                return
+            copy = SilentExchange(exchange, with_members(exchange.body, {"model": model}))
+            self._under_way.append(copy)
+            asyncio.get_running_loop().call_soon(endpoint, copy, _NoMatch)

@@ -1,0 +1,84 @@
+"""The beginning of a stream, and going on where one broke."""
+
+import json
+
+import pytest
+
+from tianji.gateway.continuation import LONGEST, continuation
+from tianji.gateway.opening import from_content, has_content
+
+
+def event(**delta: object) -> bytes:
+    return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    ("events", "content"),
+    [
+        (b"", False),
+        (b": waiting\n\n", False),
+        (event(role="assistant"), False),
+        (event(role="assistant", content="", refusal=None), False),
+        (b'data: {"choices":[],"prompt_filter_results":[{}]}\n\n', False),
+        (event(role="assistant", content="") + event(content="x"), True),
+        (event(content=" "), True),
+        (event(tool_calls=[{"index": 0}]), True),
+        (event(reasoning_content="hm"), True),
+        (b'data: {"choices":[{"index":0,"text":"x"}]}\n\n', True),
+        (b'data: {"choices":[{"index":0,"text":""}]}\n\n', False),
+        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', True),
+        (b'data: {"choices":[],"usage":{"total_tokens":3}}\n\n', True),
+        (b"data: [DONE]\n\n", True),
+        (b"data: {broken\n\n", True),
+        (b'data: {"type":"something else"}\n\n', True),
+        (b"data: [1]\n\n", True),
+        (b'data: {"choices":7}\n\n', True),
+    ],
+)
+def test_what_is_content(events: bytes, content: bool) -> None:
+    assert has_content(events) is content
+
+
+def test_what_comes_before_the_content_is_left_out() -> None:
+    opening, said = event(role="assistant", content=""), event(content="x")
+    assert from_content(opening + said + opening) == said + opening
+    assert from_content(opening) == b""
+    assert from_content(said) == said
+
+
+REQUEST = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 1}).encode()
+
+
+def test_a_request_goes_on_from_what_was_said() -> None:
+    events = (
+        event(role="assistant", content="") + b": ping\n\n" + event(content="Hel") + event(content="lo", refusal=None)
+    )
+    continued = continuation(REQUEST, events)
+    assert continued is not None
+    assert json.loads(continued) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello"}],
+        "n": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        b"",
+        event(role="assistant", content=""),
+        event(content="x") + event(tool_calls=[{"index": 0}]),
+        event(content="x") + event(reasoning_content="hm"),
+        event(content="x") + b'data: {"choices":[{"index":1,"delta":{"content":"y"}}]}\n\n',
+        event(content="x") + b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+        event(content="x" * LONGEST),
+    ],
+)
+def test_nobody_goes_on_from_anything_but_one_text(events: bytes) -> None:
+    assert continuation(REQUEST, events) is None
+
+
+def test_structured_output_is_not_continued() -> None:
+    body = json.dumps({"messages": [], "response_format": {"type": "json_object"}}).encode()
+    assert continuation(body, event(content="{")) is None
+    assert continuation(b"", event(content="x")) is None
