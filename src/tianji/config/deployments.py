@@ -189,7 +189,7 @@ class Builder:
                 faults.error(place, f"{path}.litellm_params.{key}", "must not be negative", "write 0 or more")
         if not is_delay(params.hedge_after):
             faults.error(entry.at("litellm_params"), f"{path}.litellm_params.hedge_after", *NO_DELAY)
-        refusal = self._accepts(params) if self._accepts else None
+        refusal = self._accepts(params) if self._accepts and not params.is_auto_router else None
         if refusal:
             written = entry["litellm_params"]
             place = written.at("model") if isinstance(written, Map) else entry.place

@@ -120,7 +120,12 @@ def _decode(tree: Map, environ: Mapping[str, str], findings: Findings, accepts: 
     written = sections.get("general_settings")
     if not isinstance(written, Map) or "master_key" not in written:
         general = msgspec.structs.replace(general, master_key=environment.lookup(environ, "MASTER_KEY"))
-    return msgspec.structs.replace(config, model_list=models, general_settings=general)
+    return msgspec.structs.replace(
+        config,
+        model_list=tuple(entry for entry in models if not entry.params.is_auto_router),
+        auto_routers=tuple(entry for entry in models if entry.params.is_auto_router),
+        general_settings=general,
+    )
 
 
 def _renamed(key: str, value: object, findings: Findings) -> object:

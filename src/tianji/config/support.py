@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from tianji.config.schema.auto_router import UNSERVED
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelInfo, ModelParams
 
 Level = Literal["exact", "partial", "unsupported"]
@@ -46,6 +47,22 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "rpm": _WEIGHT_ONLY,
         _PARAMS + "tpm": _WEIGHT_ONLY,
         _PARAMS + "http2": _HTTP2,
+        **{
+            _PARAMS + name: EXACT
+            for name in [
+                "auto_router_config",
+                "auto_router_config_path",
+                "auto_router_default_model",
+                "auto_router_max_input_chars",
+                "auto_router_rules",
+                "complexity_router_default_model",
+            ]
+        },
+        _PARAMS + "auto_router_embedding_model": Support(
+            "partial", "a static model on this machine; no upstream's yet"
+        ),
+        _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
+        **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),
         _PARAMS + "max_parallel_requests": GUARD,
         _PARAMS + "guardrails": GUARD,

@@ -1,6 +1,7 @@
 """Checks: what types alone cannot say about a configuration; each finding names its key and its remedy."""
 
 from tianji.config.checks import (
+    auto_router,
     cache,
     callbacks,
     fallbacks,
@@ -20,6 +21,7 @@ def check(subject: Subject) -> None:
     """Run every check, so that all faults are known at once."""
     router.check(subject)
     fallbacks.check(subject)
+    auto_router.check(subject)
     settings.check(subject)
     cache.check(subject)
     callbacks.check(subject)

@@ -11,10 +11,11 @@ ANY: Final = "*"
 
 
 class Names:
-    """Every name that a request may use."""
+    """Every name that a request may use, auto routers included."""
 
     def __init__(self, config: Config) -> None:
         entries = config.model_list
+        self.auto_routers = frozenset(entry.model_name for entry in config.auto_routers)
         self.aliases = dict(_aliases_of(config))
         self.exact = {
             *(entry.model_name for entry in entries),
@@ -22,6 +23,7 @@ class Names:
             *(entry.params.model for entry in entries),
             *(group.group_name for group in config.router_settings.routing_groups),
             *self.aliases,
+            *self.auto_routers,
         }
         self._patterns = [name for name in self.exact if ANY in name]
         self._bare = {name.partition("/")[2] for name in self.exact}

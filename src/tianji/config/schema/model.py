@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 from tianji.config.problems import Place
+from tianji.config.schema.auto_router import MARKER, AutoRule, ComplexityConfig
 from tianji.config.schema.base import Flag, Headers, Names, Rows, Section, Switch, Table, Unknown
 
 PRICE: Final = re.compile(r"(?:input|output)_cost_per_\w+|cache_(?:read|creation)_\w*_cost(?:_\w+)?|cost_per_second")
@@ -138,10 +139,11 @@ class ModelParams(Section, frozen=True, kw_only=True):
     auto_router_config_path: str | None = None
     auto_router_default_model: str | None = None
     auto_router_embedding_model: str | None = None
-    auto_router_max_input_chars: int | None = None
+    auto_router_max_input_chars: int = 2000
+    auto_router_rules: tuple[AutoRule, ...] = ()  # Tianji's own
     auto_router_routing_compression: object = None
     auto_router_model_compression: object = None
-    complexity_router_config: Table = {}
+    complexity_router_config: ComplexityConfig | None = None
     complexity_router_default_model: str | None = None
     adaptive_router_config: Table = {}
     adaptive_router_default_model: str | None = None
@@ -155,6 +157,11 @@ class ModelParams(Section, frozen=True, kw_only=True):
     provider: dict[str, object] = {}
     prices: dict[str, float] = {}
     written: dict[str, object] = {}
+
+    @property
+    def is_auto_router(self) -> bool:
+        """Whether this is no upstream but a router that chooses a model group by the content of a request."""
+        return self.model.startswith(MARKER)
 
 
 class AccessWindow(Section, frozen=True, kw_only=True):

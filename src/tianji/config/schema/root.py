@@ -29,10 +29,15 @@ from tianji.config.schema.settings import Settings
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """Every section, decoded. `model_list` holds the deployments that can be used; `extra` the unknown sections."""
+    """Every section, decoded. `extra` holds the unknown sections.
 
-    derived: ClassVar[frozenset[str]] = frozenset({"model_list"})
+    What is written as `model_list` stands in two places: `model_list` holds the deployments that can be used,
+    `auto_routers` the entries that only choose among model groups.
+    """
+
+    derived: ClassVar[frozenset[str]] = frozenset({"model_list", "auto_routers"})
     model_list: tuple[ModelEntry, ...] = ()
+    auto_routers: tuple[ModelEntry, ...] = ()
     litellm_settings: Settings = Settings()
     router_settings: RouterSettings = RouterSettings()
     general_settings: GeneralSettings = GeneralSettings()
@@ -56,4 +61,4 @@ class Config(Section, frozen=True, kw_only=True):
     worker_registry: tuple[Worker, ...] = ()
 
 
-SECTIONS: Final = frozenset(Config.__struct_fields__) - {"extra"} | {"include"}
+SECTIONS: Final = frozenset(Config.__struct_fields__) - {"extra", "auto_routers"} | {"include"}
