@@ -78,6 +78,11 @@ def test_a_worker_loads_only_what_requests_need() -> None:
     assert packages(modules).isdisjoint(RARE_PACKAGES)
 
 
+def test_an_auto_router_brings_a_model_only_when_it_has_one() -> None:
+    foreign = {name for name in packages(imported("import tianji.routing.auto")) if name not in sys.stdlib_module_names}
+    assert foreign.isdisjoint({"numpy", "model2vec", "tokenizers", "re2"})
+
+
 def test_a_parent_leaves_to_its_workers_what_they_need() -> None:
     modules = imported("import tianji.cli.serve")
     assert modules >= {"tianji.edge.processes.parent", "tianji.cli.factory"}

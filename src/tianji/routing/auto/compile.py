@@ -1,0 +1,126 @@
+"""From the entries of `model_list` that are routers to the routers themselves."""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from tianji._core.dice import Dice
+from tianji.clock import SYSTEM
+from tianji.config.auto_router import default_model, semantic_config, static_model_folder
+from tianji.config.patterns import compile_pattern
+from tianji.config.problems import Findings
+from tianji.config.schema import Config, ModelEntry
+from tianji.config.schema.auto_router import COMPLEXITY, UNSERVED, AutoRule, ComplexityConfig
+from tianji.errors import ConfigurationError
+from tianji.routing.auto.complexity import ComplexityRouter, Scale
+from tianji.routing.auto.decision import AutoRouter, Default
+from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
+from tianji.routing.auto.rules import Rule, RuleRouter, conditions
+from tianji.routing.auto.semantic import DEFAULT_THRESHOLD, Example, SemanticRouter
+from tianji.routing.auto.static_model import load_static_model
+
+LOG = logging.getLogger("tianji.routing")
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What the routers of one Snapshot stand in.
+
+    directory: where the configuration lies
+    serves: whether a name leads to a model group; what does not, the default model takes
+    asks: gives the way to embed by a model group; None where no upstream can be asked
+    """
+
+    directory: Path
+    environ: Mapping[str, str]
+    serves: Callable[[str], bool]
+    dice: Dice
+    asks: Callable[[str], AsyncEmbed] | None = None
+
+
+def compile_auto_routers(config: Config, surroundings: Surroundings) -> dict[str, AutoRouter]:
+    """Return the auto routers by model name.
+
+    A router that cannot be made sends everything to its default model, and one without a default model is left out;
+    the log says so. Static models are loaded and examples embedded here, not while a request waits.
+    """
+    routers: dict[str, AutoRouter] = {}
+    for entry in config.auto_routers:
+        default = default_model(entry.params)
+        if not default:
+            LOG.error("%s: auto router %s is left out: it has no default model", entry.place, entry.model_name)
+            continue
+        try:
+            routers[entry.model_name] = _Compiler(entry, default, surroundings).router()
+        except (ConfigurationError, ImportError) as error:
+            LOG.error("%s: auto router %s: all goes to %s: %s", entry.place, entry.model_name, default, error)
+            routers[entry.model_name] = Default(default, "this router cannot be made")
+    return routers
+
+
+class _Compiler:
+    """Makes the router of one entry: rules first, then meaning or complexity, then the default."""
+
+    def __init__(self, entry: ModelEntry, default: str, surroundings: Surroundings) -> None:
+        self._entry = entry
+        self._params = entry.params
+        self._default = default
+        self._surroundings = surroundings
+
+    def router(self) -> AutoRouter:
+        """Return it. Raises ConfigurationError, or ImportError where a package is missing."""
+        if self._params.model in UNSERVED:
+            return Default(self._default, "this kind of router is not built")
+        last = self._complexity() if self._params.model == COMPLEXITY else self._semantic()
+        rules = [self._rule(rule) for rule in self._params.auto_router_rules]
+        return RuleRouter(rules, last) if rules else last
+
+    def _target(self, group: str) -> str:
+        if self._surroundings.serves(group):
+            return group
+        message = "%s: auto router %s: no model is called %r, so %s takes its requests"
+        LOG.warning(message, self._entry.place, self._entry.model_name, group, self._default)
+        return self._default
+
+    def _rule(self, rule: AutoRule) -> Rule:
+        pattern = None if rule.regex is None else compile_pattern(rule.regex)
+        return Rule(rule.name or rule.model, self._target(rule.model), tuple(conditions(rule, pattern)))
+
+    def _complexity(self) -> AutoRouter:
+        config = self._params.complexity_router_config or ComplexityConfig()
+        tiers = {
+            tier: tuple(self._target(group) for group in ([groups] if isinstance(groups, str) else groups))
+            for tier, groups in config.tiers.items()
+        }
+        return ComplexityRouter(Scale(config), tiers, self._default, self._surroundings.dice)
+
+    def _semantic(self) -> AutoRouter:
+        otherwise = Default(self._default)
+        examples = self._examples()
+        name = self._params.auto_router_embedding_model
+        if not examples or name is None:
+            return otherwise
+        most = self._params.auto_router_max_input_chars
+        folder = static_model_folder(name, self._surroundings.directory, self._surroundings.environ)
+        if folder is not None:
+            return SemanticRouter(examples, load_static_model(folder), most, otherwise)
+        if self._surroundings.asks is None:
+            raise ConfigurationError(f"no static model {name!r} is on this machine, and no upstream can be asked")
+        return DistantSemanticRouter(examples, self._surroundings.asks(name), most, otherwise, SYSTEM)
+
+    def _examples(self) -> list[Example]:
+        findings = Findings()
+        config = semantic_config(self._entry, self._surroundings.directory, findings)
+        if findings.fatal:
+            raise ConfigurationError(str(findings.problems[0]))
+        return [
+            Example(
+                route.name,
+                self._target(route.name),
+                route.utterances,
+                DEFAULT_THRESHOLD if route.score_threshold is None else route.score_threshold,
+            )
+            for route in (config.routes if config else ())
+            if route.utterances
+        ]
