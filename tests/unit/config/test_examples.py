@@ -12,7 +12,7 @@ NAMES = ("OPENAI_API_KEY", "GROQ_API_KEY", "OPENAI_EAST_KEY", "OPENAI_WEST_KEY",
 KEYS = dict.fromkeys(NAMES, "secret-value")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "balancing", "production"])
+@pytest.mark.parametrize("name", ["quickstart", "balancing", "production", "auto-router"])
 def test_an_example_has_no_findings(name: str, tmp_path: Path) -> None:
     loaded = load(EXAMPLES / f"{name}.yaml", KEYS, directory=tmp_path)
     assert loaded.problems == ()
@@ -30,4 +30,4 @@ def test_the_quickstart_offers_what_the_environment_has_keys_for(tmp_path: Path)
 
 
 def test_every_example_is_tested() -> None:
-    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == {"quickstart", "balancing", "production"}
+    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == {"quickstart", "balancing", "production", "auto-router"}
