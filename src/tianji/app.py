@@ -1,6 +1,7 @@
 """The composition root: the only file that sees all."""
 
 import asyncio
+import functools
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from tianji._core.shm import SharedCounters
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
-from tianji.auth.identity import Identity
+from tianji.auth.identity import MASTER, Identity
 from tianji.config import environment
 from tianji.config.loader import Loaded, load
 from tianji.dialects.openai import Dialect
@@ -29,11 +30,12 @@ from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
-from tianji.errors import ConfigurationError, UnknownModel
+from tianji.errors import ConfigurationError, UnknownModel, UpstreamConnectFailed
 from tianji.gateway import canned
 from tianji.gateway.course import Courses
 from tianji.gateway.failures import Failures
 from tianji.gateway.operations import endpoints
+from tianji.gateway.own_requests import embed
 from tianji.gateway.snapshot import Shared, Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.management.documentation import Documentation
@@ -41,6 +43,7 @@ from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
 from tianji.management.tokens import Tokens
+from tianji.routing.auto.distant import AsyncEmbed
 
 SWEEP: Final = 1.0  # seconds
 METRICS: Final = (
@@ -65,7 +68,11 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
-    return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0)).dropped
+    return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody).dropped
+
+
+async def _nobody(_texts: list[str]) -> list[list[float]]:
+    raise UpstreamConnectFailed("nothing is served")
 
 
 class Gateway:
@@ -104,14 +111,22 @@ class Gateway:
             courses=Courses(self._tokens.count, self._dice),
             call_prefix=os.urandom(8).hex().encode(),
         )
+        self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self.route_table = RouteTable(self._routes())
 
     def _compile(self) -> Snapshot:
-        return Snapshot(read(self._path, self._environ), self._shared, self._dice)
+        return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
+
+    def _embeds(self, group: str) -> AsyncEmbed:
+        return functools.partial(self._embed, group)
+
+    async def _embed(self, group: str, texts: list[str]) -> list[list[float]]:
+        endpoint = next(endpoint for dialect, endpoint in self._endpoints if dialect.operation == "embeddings")
+        return await embed(endpoint, group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
-        for dialect, endpoint in endpoints(self._pipeline):
+        for dialect, endpoint in self._endpoints:
             for path in dialect.paths:
                 yield Route(
                     ("POST",),

@@ -21,6 +21,8 @@ cdef class Asked(Requester):
     cdef tuple label                  # the header that names the group
     cdef object pending               # what it waits for: a timer, a slot, or the count of its tokens; or None
     cdef readonly str model           # the name the client asked for
+    cdef readonly str routed          # the name it is routed by: what an auto router chose, or the same
+    cdef tuple decision               # the headers that say why; or None
     cdef bytes model_json             # the name that the answer has, as JSON text
     cdef readonly bytes call_id
     cdef bint stream
@@ -30,6 +32,9 @@ cdef class Asked(Requester):
     cdef int begin(self, dict params) except -1
     cdef int read_request(self, dict params, bint steers) except -1
     cdef int check_members(self, bint model_in_path) except -1
-    cdef int resolve(self) except -1
+    cdef int advance(self) except -1
+    cdef bint resolve(self) except -1
+    cdef int find(self) except -1
+    cdef bint decide(self, object router) except -1
     cdef int make_needs(self) except -1
     cdef int choose(self) except -1

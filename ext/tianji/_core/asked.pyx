@@ -7,6 +7,8 @@ from libc.string cimport memchr, memcmp
 
 from tianji._core.headers cimport ClientHeaders, read_client_headers
 
+import asyncio
+
 import msgspec
 
 from tianji.errors import InvalidRequest
@@ -14,6 +16,7 @@ from tianji.errors import InvalidRequest
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF  # bits of Needs.bits below those of the operations
 cdef object InvalidRequest_ = InvalidRequest
+cdef object TASK = asyncio.Task
 
 
 cdef bint holds_cost(bytes name) noexcept:
@@ -42,7 +45,12 @@ cdef class Asked(Requester):
         if self.over:
             return 0
         self.read_request(params, asked.steers)
-        self.resolve()
+        if not self.resolve():
+            return 0
+        return self.advance()
+
+    cdef int advance(self) except -1:
+        """Go on with a request whose group is known."""
         self.make_needs()
         if self.table.window and self.table.window < len(self.exchange.body):
             self.count()  # where there are fewer bytes than tokens would fit, they need no counting
@@ -96,15 +104,49 @@ cdef class Asked(Requester):
             self.operation.complain(first, model_in_path)
         return 0
 
-    cdef int resolve(self) except -1:
-        found = self.table.groups.get(self.model)
+    cdef bint resolve(self) except -1:
+        """Find the model group; whether it is known now."""
+        self.routed = self.model
+        if self.table.autos:
+            router = self.table.autos.get(self.model)
+            if router is not None:
+                return self.decide(router)
+        self.find()
+        return True
+
+    cdef int find(self) except -1:
+        found = self.table.groups.get(self.routed)
         if found is not None:
             self.group = found
             self.label = self.group.label
             return 0
-        self.group, self.resolution = self.table.resolve(self.model)
-        self.label = self.group.label_as(self.model)
+        self.group, self.resolution = self.table.resolve(self.routed)
+        self.label = self.group.label_as(self.routed)
         return 0
+
+    cdef bint decide(self, object router) except -1:
+        """Let an auto router name the group; whether it has, or asks an upstream first."""
+        decision = self.pipeline.courses.decide(router, self.spans)
+        if isinstance(decision, TASK):
+            self.pending = decision
+            decision.add_done_callback(self.decided)
+            return False
+        self.routed, self.decision = decision.group, decision.headers
+        self.find()
+        return True
+
+    def decided(self, task):
+        """Go on, now that an auto router has decided."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            decision = task.result()
+            self.routed, self.decision = decision.group, decision.headers
+            self.find()
+            self.advance()
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
 
     cdef int make_needs(self) except -1:
         """Say what the request needs of a deployment, as far as that makes a difference in its first group."""

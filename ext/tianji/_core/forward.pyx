@@ -370,6 +370,8 @@ cdef class Forward(Asked):
         cdef double now
         if self.label is not None:
             headers.append(self.label)
+        if self.decision is not None:
+            headers.extend(self.decision)
         if self.attempt is not None:
             own = self.attempt.deployment.answer_headers
         headers.extend(own if self.course is None else self.course.headers(own))

@@ -61,6 +61,7 @@ cdef class Group:
 
 cdef class Table:
     cdef readonly dict groups         # dict[str, Group]: every name that needs no search
+    cdef readonly dict autos          # dict[str, AutoRouter]: names whose group depends on what a request says
     cdef readonly object resolve      # Callable[[str], tuple[Group, captured]]: aliases, patterns; raises UnknownModel
     cdef readonly frozenset watched   # member names that steer the gateway, or that a client may not send
     cdef readonly str default_model   # takes every request whatever its model says; or None

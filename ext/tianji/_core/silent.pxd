@@ -1,7 +1,8 @@
-"""A copy of a request for another model."""
+"""A request that no client sent."""
 
 from tianji._core.exchange cimport Exchange
 
 
 cdef class SilentExchange(Exchange):
-    pass
+    cdef object listener
+    cdef list parts

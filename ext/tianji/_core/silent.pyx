@@ -1,4 +1,4 @@
-"""A copy of a request for another model, whose answer nobody reads (`silent_model`)."""
+"""A request that no client sent: a copy for a model on trial (`silent_model`), or a question of the gateway's own."""
 
 import cython
 
@@ -7,24 +7,37 @@ from tianji._core.exchange cimport Exchange
 
 @cython.final
 cdef class SilentExchange(Exchange):
-    """Looks to the hot path like a client that takes everything at once."""
+    """Looks to the hot path like a client that takes everything at once.
 
-    def __init__(self, Exchange original not None, bytes body not None):
-        self.method = original.method
-        self.path = original.path
+    listener: called with the status and the whole body at the end, with 0 when the answer was cut off; or None
+    """
+
+    def __init__(self, str path not None, bytes body not None, object identity, object listener=None):
+        self.method = "POST"
+        self.path = path
         self.query = b""
         self.fields = self.noted = []
-        self.peer = original.peer
         self.body = body
-        self.arrived = original.arrived
-        self.identity = original.identity
+        self.identity = identity
         self.silent = True
+        self.listener = listener
+        self.parts = []
 
     cdef int send_head(self, int status, list headers) except -1:
         return 0
 
     cdef int send_body(self, bytes chunk, bint last) except -1:
+        listener = self.listener
+        if listener is None:
+            return 0
+        self.parts.append(chunk)
+        if last:
+            self.listener = None
+            listener(self.status, b"".join(self.parts))
         return 0
 
     cdef int send_abort(self) except -1:
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener(0, b"")
         return 0

@@ -139,6 +139,7 @@ class Table:
         self,
         *,
         groups: dict[str, Group],
+        autos: dict[str, Any],
         resolve: Callable[[str], tuple[Group, Any]],
         watched: frozenset[bytes],
         default_model: str | None,
@@ -158,6 +159,8 @@ class Table:
     ) -> None: ...
     @property
     def groups(self) -> dict[str, Group]: ...
+    @property
+    def autos(self) -> dict[str, Any]: ...
     @property
     def resolve(self) -> Callable[[str], tuple[Group, Any]]: ...
     @property

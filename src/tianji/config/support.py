@@ -53,14 +53,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
                 "auto_router_config",
                 "auto_router_config_path",
                 "auto_router_default_model",
+                "auto_router_embedding_model",
                 "auto_router_max_input_chars",
                 "auto_router_rules",
                 "complexity_router_default_model",
             ]
         },
-        _PARAMS + "auto_router_embedding_model": Support(
-            "partial", "a static model on this machine; no upstream's yet"
-        ),
         _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
         **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -26,6 +26,7 @@ from tianji.gateway.steering import Steering
 from tianji.routing.abilities import needed
 from tianji.routing.affinity import Affinity, session_of
 from tianji.routing.attempts import Attempts, Send, Wait
+from tianji.routing.auto import AutoRouter, Content, Decision
 from tianji.routing.failure import Failure, failure_of, filtered
 from tianji.routing.queue import Waiter
 from tianji.routing.resolution import Resolution
@@ -73,7 +74,7 @@ class Course:
         self._needs = asked.needs
         self._body = b"" if asked.spans is None else asked.spans.source
         self._tenant = asked.exchange.identity.key if asked.exchange.identity is not None else ""
-        request = Request(model=asked.model) if steer is None else steer.request(asked.model)
+        request = Request(model=asked.routed) if steer is None else steer.request(asked.routed)
         if table.total_timeout:
             request = msgspec.structs.replace(request, deadline=asked.began + table.total_timeout)
         self._request = request
@@ -235,6 +236,13 @@ class Courses:
         """Begin the course of a request."""
         return Course(asked)
 
+    def decide(self, router: AutoRouter, body: ObjectSpans) -> "Decision | asyncio.Task[Decision]":
+        """Return what an auto router makes of a request; a task where it has to ask an upstream."""
+        decision = router.decide(Content(body.get))
+        if isinstance(decision, Decision):
+            return decision
+        return asyncio.get_running_loop().create_task(_awaited(decision))
+
     def abilities(self, body: ObjectSpans, asked: int) -> int:
         """Return those of the abilities `asked`, bits, that the request needs."""
         return needed(body.get, asked)
@@ -296,6 +304,10 @@ class Courses:
 def overridden(body: bytes, members: Mapping[str, object]) -> bytes:
     """Return the body of a request for a fallback with `members` of its own; whether it streams stays the client's."""
     return with_members(body, {name: value for name, value in members.items() if name not in {"stream", "model"}})
+
+
+async def _awaited(decision: Awaitable[Decision]) -> Decision:
+    return await decision
 
 
 def _own_timeout(steer: Steering, error: TianjiError) -> bool:

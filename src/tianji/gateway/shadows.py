@@ -12,6 +12,7 @@ from tianji._core.forward import Endpoint
 from tianji._core.silent import SilentExchange
 from tianji.config.schema import ModelEntry
 from tianji.gateway.bodies import with_members
+from tianji.gateway.own_requests import NO_MATCH
 
 MOST: Final = 64  # under way at a time in one worker: a slow model on trial must not fill the memory
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -32,12 +33,6 @@ def silent_of(entry: ModelEntry) -> Silent | None:
     return Silent(models, 1.0 if percent is None else percent / 100) if models else None
 
 
-class _NoMatch:
-    """The match of a route without parameters."""
-
-    params: Final[dict[str, str]] = {}
-
-
 class Shadows:
     """The copies that are under way in one worker."""
 
@@ -54,6 +49,6 @@ class Shadows:
             if len(self._under_way) >= MOST:
                 LOG.warning("no copy for the silent model %s: %d are under way", model, MOST)
                 return
-            copy = SilentExchange(exchange, with_members(exchange.body, {"model": model}))
+            copy = SilentExchange(exchange.path, with_members(exchange.body, {"model": model}), exchange.identity)
             self._under_way.append(copy)
-            asyncio.get_running_loop().call_soon(endpoint, copy, _NoMatch)
+            asyncio.get_running_loop().call_soon(endpoint, copy, NO_MATCH)

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -29,6 +29,8 @@ from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.gateway.waiting_room import WaitingRoom
 from tianji.providers import build
 from tianji.providers.names import infer
+from tianji.routing.auto import AutoRouter, Surroundings, compile_auto_routers
+from tianji.routing.auto.distant import AsyncEmbed
 from tianji.routing.queue import patience_of
 from tianji.routing.resolution import Alias, Resolution, Resolver
 from tianji.routing.selections import Offer, Selections, compile_selections
@@ -53,7 +55,8 @@ class Shared(Struct, frozen=True):
 class Snapshot:
     """The compiled configuration. Everything a request or a management route reads hangs here."""
 
-    def __init__(self, loaded: Loaded, shared: Shared, dice: Dice) -> None:
+    def __init__(self, loaded: Loaded, shared: Shared, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> None:
+        """Compile. `asks` gives the way to embed texts by a model group, for auto routers."""
         config = loaded.config
         general = config.general_settings
         self.config = config
@@ -69,8 +72,21 @@ class Snapshot:
         self._singles = single_groups(self.members, selections)
         self.resolver = make_resolver(config, self.members, self.groups)
         router = compile_router(config, loaded.environment, selections, self.find, dice)
+        autos = compile_auto_routers(
+            config,
+            Surroundings(
+                directory=loaded.files[0].parent,
+                environ=loaded.environment,
+                serves=lambda name: self.resolver.resolve(name) is not None,
+                dice=dice,
+                asks=asks,
+            ),
+        )
+        aliases = aliases_of(config)
+        self.autos = with_aliases(autos, aliases)
         self.table = Table(
-            groups=reachable(self.groups, self._singles, aliases_of(config)),
+            autos=self.autos,
+            groups=reachable(self.groups, self._singles, aliases),
             resolve=self.resolve,
             watched=WATCHED,
             default_model=general.completion_model,
@@ -105,7 +121,7 @@ class Snapshot:
 
     def models(self) -> list[str]:
         """Return the public model names, in the order of the file; patterns are not names."""
-        return self.resolver.listed(lambda _: ())
+        return list(dict.fromkeys([*self.resolver.listed(lambda _: ()), *self.autos]))
 
 
 def acceptable(environ: Mapping[str, str]) -> Accepts:
@@ -213,6 +229,12 @@ def reachable(
     """
     found = {name: group for name, group in groups.items() if "*" not in name and name not in aliases}
     return {**{name: group for name, group in singles.items() if "*" not in group.name}, **found}
+
+
+def with_aliases(autos: Mapping[str, AutoRouter], aliases: Mapping[str, Alias]) -> dict[str, AutoRouter]:
+    """Return the auto routers by all their names."""
+    named = {name: autos[alias.target] for name, alias in aliases.items() if alias.target in autos}
+    return {**autos, **named}
 
 
 def make_resolver(config: Config, members: Members, groups: Mapping[str, Group]) -> Resolver:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from tianji._core.health import Health
 from tianji._core.needs import Needs
 from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
@@ -44,7 +43,6 @@ class Stop(Struct, frozen=True):
 
 
 Step = Send | Wait | Stop
-_OVERLOAD = frozenset({429, 503, 529})
 _SPECIAL = frozenset({Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY})
 
 
@@ -52,7 +50,7 @@ class Attempts:
     """The attempts of one request.
 
     `retries` and `fallbacks` count what was sent beyond the first attempt, to the same group and to further ones; a
-    tier of a group counts as a further one.
+    tier of a group counts as a further one. `hop` is where it has come to.
     """
 
     def __init__(
@@ -69,8 +67,8 @@ class Attempts:
         self._router = router
         self._request = request
         self._needs = needs
-        self._hop = Hop(request.model, group, resolution)
-        self._walk = router.fallbacks.walk(self._hop.names, request.wishes)
+        self.hop = Hop(request.model, group, resolution)
+        self._walk = router.fallbacks.walk(self.hop.names, request.wishes)
         self._overrides: Mapping[str, object] = {}
         self._entered = 0
         self._retried = 0  # in this group
@@ -83,11 +81,6 @@ class Attempts:
         self._todo: Callable[[float], Step | None] = self._begin
         self._otherwise = self._todo
 
-    @property
-    def group(self) -> Group:
-        """The group that it has come to."""
-        return self._hop.group
-
     def next(self, now: float) -> Step:
         """Return what to do now. `now` is in seconds of the clock that rests are measured by, here and below."""
         step = self._todo(now)
@@ -98,19 +91,19 @@ class Attempts:
     def failed(self, failure: Failure, now: float) -> None:
         """Tell that the last attempt failed. Its slot is given back and its deployment judged."""
         self.close()
-        health = self._judge(self._needs, failure, now)
+        health = self._router.judge(self.hop, self._needs, failure, self.trail, now)
         self._note(failure)
         if health is None:
             self._todo = self._leave
             return
-        self._position = self._hop.group.selection.healths.index(health)
+        self._position = self.hop.group.selection.healths.index(health)
         self._todo = self._retry if self._may_retry(failure, health.id) else self._leave
         if isinstance(failure.error, UpstreamFailure) and not failure.error.sent:
             self._otherwise, self._todo = self._todo, self._elsewhere
 
     def lost(self, needs: Needs, other: Needs, failure: Failure, now: float) -> None:
         """Tell that one of two attempts failed, the one with the slot of `needs`; that of `other` goes on alone."""
-        health = self._judge(needs, failure, now)
+        health = self._router.judge(self.hop, needs, failure, self.trail, now)
         if health is not None:
             other.leave_out(health)
         if self._first is None:
@@ -131,23 +124,13 @@ class Attempts:
             self._permit.give_back()
             self._permit = None
 
-    def _judge(self, needs: Needs, failure: Failure, now: float) -> Health | None:
-        """Give the slot back and say what that means for the deployment; its health, None when there was no slot."""
-        own = not failure.by_caller
-        health = needs.failed(now, penalty=own and failure.kind is Kind.TIMEOUT, overload=failure.status in _OVERLOAD)
-        if health is not None:
-            rest = self._router.cooldowns.failed(health, failure, now)
-            detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
-            self.trail.add(self._hop.group.name, "failed", health.id, detail)
-        return health
-
     # -- in one group --------------------------------------------------------------------------------------------
 
     def _begin(self, now: float) -> Step | None:
         position = self._choose(now)
         if position >= 0:
             return self._send(position)
-        group = self._hop.group
+        group = self.hop.group
         error = refusal(group.name, group.selection.verdicts(now), now)
         self.trail.add(group.name, "dropped", detail=getattr(error, "reason", error.code or str(error.status)))
         self._note(failure_of(error))
@@ -157,7 +140,7 @@ class Attempts:
     def _elsewhere(self, now: float) -> Step | None:
         """Ask another deployment. The upstream saw nothing of the request, so this is no repetition of anything."""
         self._todo = self._otherwise
-        if self._hop.by_id or now >= self._request.deadline:
+        if self.hop.by_id or now >= self._request.deadline:
             return None
         position = self._choose(now)
         if position < 0:
@@ -166,7 +149,7 @@ class Attempts:
         return self._send(position)
 
     def _may_retry(self, failure: Failure, deployment: str) -> bool:
-        retries, hop = self._router.retries, self._hop
+        retries, hop = self._router.retries, self.hop
         allowance = retries.allowance(failure, hop.names, deployment, self._request.num_retries, by_id=hop.by_id)
         self.most_retries = allowance.retries
         if self._retried >= allowance.retries or (retries.most is not None and self.retries >= retries.most):
@@ -176,11 +159,11 @@ class Attempts:
 
     def _retry(self, now: float) -> Step | None:
         """Try a deployment that was not tried; when all were, wait and begin again with any that does not rest."""
-        selection = self._hop.group.selection
+        selection = self.hop.group.selection
         self._todo = self._leave
         if now >= self._request.deadline:
             return None
-        budget = self._router.budget(self._hop.group.name)
+        budget = self._router.budget(self.hop.group.name)
         if not budget.take(selection.in_flight + 1):
             if self._queued:
                 return None
@@ -204,9 +187,9 @@ class Attempts:
 
     def _wait(self, now: float, then: Callable[[float], Step | None]) -> Step | None:
         """Wait, unless that would be longer than the request has: then go on at once."""
-        router, group = self._router, self._hop.group
+        router, group = self._router, self.hop.group
         assert self._failure is not None  # noqa: S101 - only a failure leads here
-        least = router.retries.least_wait(self._hop.names)
+        least = router.retries.least_wait(self.hop.names)
         seconds = wait(self._failure, self._retried, least, router.dice, alone=len(group.selection) == 1)
         if now + seconds >= self._request.deadline:
             return None
@@ -218,7 +201,7 @@ class Attempts:
 
     def _leave(self, now: float) -> Step | None:
         """Go to the next tier, then through the deployments that are left where that is wanted, then to fallbacks."""
-        selection = self._hop.group.selection
+        selection = self.hop.group.selection
         self._todo = self._fall_back
         if self._request.disable_fallbacks or now >= self._request.deadline or self._failure is None:
             return None
@@ -240,7 +223,7 @@ class Attempts:
         return None
 
     def _fall_back(self, now: float) -> Step | None:
-        failure, hop = self._failure, self._hop
+        failure, hop = self._failure, self.hop
         self._todo = self._stop
         if failure is None or self._request.disable_fallbacks or now >= self._request.deadline:
             return None
@@ -263,7 +246,7 @@ class Attempts:
         return None
 
     def _enter(self, hop: Hop, overrides: Mapping[str, object]) -> None:
-        self._hop = hop
+        self.hop = hop
         self._overrides = overrides
         self._retried = self._turns = 0
         self._queued = False
@@ -282,14 +265,14 @@ class Attempts:
     # -- what all of them do -------------------------------------------------------------------------------------
 
     def _choose(self, now: float) -> int:
-        selection = self._hop.group.selection
+        selection = self.hop.group.selection
         position = selection.choose(self._needs, now)
         if self._request.explains:
-            self.trail.explain(self._hop.group.name, selection, now)
+            self.trail.explain(self.hop.group.name, selection, now)
         return position
 
     def _send(self, position: int) -> Send:
-        hop = self._hop
+        hop = self.hop
         if self._position < 0 and hop.depth:
             self._entered += 1
             self.fallbacks += 1

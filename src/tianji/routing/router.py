@@ -2,18 +2,24 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from tianji._core.dice import Dice
+from tianji._core.health import Health
+from tianji._core.needs import Needs
 from tianji._core.selection import Selection
 from tianji.routing.affinity import Affinity
 from tianji.routing.cooldown import Cooldowns
+from tianji.routing.failure import Failure, Kind
 from tianji.routing.fallback import Fallbacks, Wishes
 from tianji.routing.queue import Patience
 from tianji.routing.resolution import Resolution
 from tianji.routing.retry import Retries, RetryBudget
+from tianji.routing.trail import Trail
+
+OVERLOAD: Final = frozenset({429, 503, 529})  # statuses of an upstream that has more requests than it takes
 
 
 class Group(Protocol):
@@ -104,6 +110,16 @@ class Router:
     def steers_all(self) -> bool:
         """Whether every request has to be looked at, whatever it says."""
         return self.switches.region is not None or self.switches.looks_at_agents
+
+    def judge(self, hop: "Hop", needs: Needs, failure: Failure, trail: Trail, now: float) -> Health | None:
+        """Give the slot of a failed attempt back and say what that means for its deployment; None when it had none."""
+        slow = failure.kind is Kind.TIMEOUT and not failure.by_caller
+        health = needs.failed(now, penalty=slow, overload=failure.status in OVERLOAD)
+        if health is not None:
+            rest = self.cooldowns.failed(health, failure, now)
+            detail = f"{failure.status}" if rest is None else f"{failure.status},rests={rest:.3g}"
+            trail.add(hop.group.name, "failed", health.id, detail)
+        return health
 
     def budget(self, group: str) -> RetryBudget:
         """Return the retries that are under way in a group."""

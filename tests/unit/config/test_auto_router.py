@@ -222,10 +222,8 @@ def test_a_model_that_is_nowhere(snippet: Snippet) -> None:
     assert "hf download" in problem.remedy
 
 
-def test_a_model_group_is_not_asked(snippet: Snippet) -> None:
-    (problem,) = problems(snippet, semantic("b"))
-    assert problem.severity == "warning"
-    assert "the default model takes every request" in problem.message
+def test_a_model_group_may_embed(snippet: Snippet) -> None:
+    assert list(problems(snippet, semantic("b"))) == []
 
 
 def test_routes_that_lead_nowhere(snippet: Snippet, tmp_path: Path) -> None:
@@ -279,6 +277,6 @@ def test_what_is_honoured(snippet: Snippet, tmp_path: Path) -> None:
     a_model(tmp_path / "small")
     found = levels(snippet(semantic("small") + "    auto_router_routing_compression: {a: 1}\n"))
     assert found["auto_router_config"] == "exact"
-    assert found["auto_router_embedding_model"] == "partial"
+    assert found["auto_router_embedding_model"] == "exact"
     assert found["auto_router_routing_compression"] == "unsupported"
     assert levels(snippet(complexity("{tiers: {SIMPLE: a}}")))["complexity_router_config"] == "partial"

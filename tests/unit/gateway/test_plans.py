@@ -17,6 +17,10 @@ from tianji.gateway.snapshot import Shared, Snapshot, acceptable
 KEYS = {"OPENAI_API_KEY": "sk-one", "GROQ_API_KEY": "sk-two"}
 
 
+async def never(_texts: list[str]) -> list[list[float]]:
+    raise AssertionError("nothing is embedded")
+
+
 @pytest.fixture
 def snapshot(tmp_path: Path):
     """Compile a configuration text."""
@@ -25,7 +29,7 @@ def snapshot(tmp_path: Path):
         file = tmp_path / "config.yaml"
         file.write_text(text)
         loaded = load(file, KEYS, directory=tmp_path, accepts=acceptable(KEYS))
-        return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64)), Dice(1))
+        return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64)), Dice(1), lambda _: never)
 
     return compile_text
 

@@ -134,10 +134,7 @@ def _embedding(subject: Subject, known: Names, name: str | None, path: Where) ->
         if not auto_router.embeds():
             remedy = "pip install 'tianji[semantic]'"
             subject.error(where, "needs the package model2vec, which is not installed", remedy)
-    elif name in known:
-        message = "a model group is not asked for embeddings in this release, so the default model takes every request"
-        subject.warning(where, message, "name the folder of a static model")
-    else:
+    elif name not in known:
         message = f"no static model {name!r} is on this machine, and none is fetched"
         remedy = "put its folder beside the configuration, or into Hugging Face's cache: hf download owner/model"
         subject.error(where, message, remedy)
