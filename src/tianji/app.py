@@ -4,17 +4,21 @@ import asyncio
 import functools
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from tianji import lazy
 from tianji._core.dice import Dice
+from tianji._core.exchange import Exchange
+from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
 from tianji._core.shm import SharedCounters
+from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
@@ -33,6 +37,7 @@ from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError, UnknownModel, UpstreamConnectFailed
 from tianji.gateway import canned
 from tianji.gateway.course import Courses
+from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
@@ -42,6 +47,7 @@ from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
+from tianji.management.routing import Routing, State
 from tianji.management.tokens import Tokens
 from tianji.routing.auto.distant import AsyncEmbed
 
@@ -69,6 +75,14 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
     return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody).dropped
+
+
+async def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
+    """Explain a request under a configuration that nobody serves; raises what the request would meet with."""
+    snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody)
+    courses = Courses(TokenCounter(Vocabularies()).count, Dice(0))
+    exchange = SilentExchange("", body, MASTER)
+    return await explained(snapshot.table, courses, exchange, operation, time.monotonic())
 
 
 async def _nobody(_texts: list[str]) -> list[list[float]]:
@@ -102,13 +116,14 @@ class Gateway:
         self.authorize = self.snapshot.authorize
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
+        self._courses = Courses(self._tokens.count, self._dice)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
             failures=Failures(),
             steering=read_steering,
             canned=canned,
-            courses=Courses(self._tokens.count, self._dice),
+            courses=self._courses,
             call_prefix=os.urandom(8).hex().encode(),
         )
         self._endpoints = list(endpoints(self._pipeline))
@@ -141,6 +156,7 @@ class Gateway:
         yield from Health(lambda: self._control.draining, lambda: None, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
+        yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Documentation(lambda: self.route_table).routes()
 
@@ -211,6 +227,20 @@ class Gateway:
         ]
         return (bases[0] if bases else None) or found.upstream_model(first.model)
 
+    async def _explain(self, exchange: Exchange, operation: str) -> Explanation:
+        return await explained(self.snapshot.table, self._courses, exchange, operation, time.monotonic())
+
+    def _states(self) -> list[State]:
+        now = time.monotonic()
+        return [
+            state_of(name, self._shared.health.health(entry.id), now)
+            for name, pairs in self.snapshot.members.items()
+            for entry, _ in pairs
+        ]
+
+    def _weigh(self, name: str, weight: float | None) -> None:
+        self._shared.health.health(name).weight = weight
+
     def _samples(self) -> Iterator[Sample]:
         for series, value in self._shared.counters.items():
             # times are summed up in whole microseconds, and Prometheus wants seconds
@@ -229,6 +259,23 @@ class Gateway:
             )
             for deployment, error, rate_limits in await probe(self.snapshot, self._pool, model, model_id)
         ]
+
+
+def state_of(model: str, health: DeploymentHealth, now: float) -> State:
+    """Return what is known of a deployment. `now` is monotonic seconds."""
+    requests, tokens = health.usage(now)
+    return State(
+        model=model,
+        id=health.id,
+        weight=health.weight,
+        in_flight=health.in_flight,
+        cooled_for=round(health.cooled_for(now), 3),
+        sick_for=round(health.sick_for(now), 3),
+        failure_rate=round(health.failure_rate, 4),
+        requests=requests,
+        tokens=tokens,
+        pace=round(health.pace, 1),
+    )
 
 
 JSON_TYPES: Final = {'"': "string", "[": "array", "{": "object", "t": "boolean", "f": "boolean"}

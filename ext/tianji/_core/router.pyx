@@ -92,10 +92,10 @@ cdef class Table:
     """One Snapshot's deployments and the settings the hot path reads. Immutable; a reload makes a new one."""
 
     def __init__(
-        self, *, dict groups not None, dict autos not None, object resolve, frozenset watched not None, str default_model,
-        bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers, long long max_answer,
-        object router not None, bint steers_all, bint affine, bint recovers, bint meters, bint heeds_filter,
-        long long window, double total_timeout,
+        self, *, dict groups not None, dict autos not None, object resolve, frozenset watched not None,
+        str default_model, bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers,
+        long long max_answer, object router not None, bint steers_all, bint affine, bint recovers, bint meters,
+        bint heeds_filter, long long window, double total_timeout,
     ):
         self.groups = groups
         self.autos = autos

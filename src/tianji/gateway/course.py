@@ -14,7 +14,7 @@ from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint
 from tianji._core.http1 import Timeouts
 from tianji._core.needs import Needs
-from tianji._core.router import Group
+from tianji._core.router import Group, Table
 from tianji._core.spans import ObjectSpans
 from tianji.accounting.counter import Count
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
@@ -249,16 +249,8 @@ class Courses:
 
     def affinity(self, asked: Asked) -> int:
         """Return the number that stands for what the request belongs to; see routing.affinity."""
-        affinity: Affinity = asked.table.router.switches.affinity
-        kinds = affinity.of(asked.group.name)
         spans = asked.spans
-        if not kinds or spans is None:
-            return 0
-        metadata = spans.get(b"metadata") if "session" in kinds else None
-        body = {} if metadata is None else {"metadata": msgspec.json.decode(metadata)}
-        session = session_of(body, dict(asked.exchange.headers)) if "session" in kinds else None
-        tenant = asked.exchange.identity.key.encode()
-        return affinity.number(asked.group.name, tenant, session=session, messages=spans.get(b"messages") or b"")
+        return 0 if spans is None else belonging(asked.table, asked.group, asked.exchange, spans)
 
     def shadow(self, silent: Silent, exchange: Exchange, endpoint: Endpoint) -> None:
         """Send a copy of a request to other models; nobody reads what they answer."""
@@ -304,6 +296,19 @@ class Courses:
 def overridden(body: bytes, members: Mapping[str, object]) -> bytes:
     """Return the body of a request for a fallback with `members` of its own; whether it streams stays the client's."""
     return with_members(body, {name: value for name, value in members.items() if name not in {"stream", "model"}})
+
+
+def belonging(table: Table, group: Group, exchange: Exchange, body: ObjectSpans) -> int:
+    """Return the number that stands for what a request to `group` belongs to, 0 when that is nothing."""
+    affinity: Affinity = table.router.switches.affinity
+    kinds = affinity.of(group.name)
+    if not kinds:
+        return 0
+    metadata = body.get(b"metadata") if "session" in kinds else None
+    members = {} if metadata is None else {"metadata": msgspec.json.decode(metadata)}
+    session = session_of(members, dict(exchange.headers)) if "session" in kinds else None
+    tenant = exchange.identity.key.encode()
+    return affinity.number(group.name, tenant, session=session, messages=body.get(b"messages") or b"")
 
 
 async def _awaited(decision: Awaitable[Decision]) -> Decision:

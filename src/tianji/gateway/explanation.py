@@ -1,0 +1,69 @@
+"""The decision for a request without sending it, as an administrator sees it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tianji._core.exchange import Exchange
+from tianji._core.needs import Needs
+from tianji._core.router import Table
+from tianji._core.spans import ObjectSpans, scan
+from tianji.errors import InvalidRequest
+from tianji.gateway.course import Courses, belonging
+from tianji.gateway.steering import read_steering
+from tianji.routing.abilities import ABILITY, OPERATION, names
+from tianji.routing.explain import Considered, explain
+
+
+class Explanation(Struct, frozen=True):
+    """What would happen to a request.
+
+    model: as the client names it; group: what it is routed by, which an auto router may have chosen, with its reason
+    needs: what a deployment must be able to do; input_tokens: None where no deployment's context is checked
+    considered: the first group, then those it would fall back to
+    """
+
+    model: str
+    group: str
+    reason: str | None
+    needs: list[str]
+    input_tokens: int | None
+    considered: list[Considered]
+
+
+async def explained(table: Table, courses: Courses, exchange: Exchange, operation: str, now: float) -> Explanation:
+    """Explain the request whose body and headers `exchange` has. `now` is monotonic seconds.
+
+    Raises InvalidRequest, UnknownModel and whatever else the request itself would meet with.
+    """
+    if operation not in OPERATION:
+        raise InvalidRequest(f"operation {operation!r} is not one of {', '.join(OPERATION)}", param="operation")
+    body = scan(exchange.body)
+    model = table.default_model or body.string(b"model")
+    if not model:
+        raise InvalidRequest("`model` is missing: name one of GET /v1/models", param="model")
+    steer = read_steering(exchange, table, model)
+    routed, reason = await _routed(table, courses, model, body)
+    found = table.groups.get(routed)
+    group, resolution = table.resolve(routed) if found is None else (found, None)
+    bits = OPERATION[operation] | courses.abilities(body, sum(ABILITY.values()))
+    tokens = await courses.count(body, group.deployments[0].model) if table.window else None
+    needs = Needs(
+        bits=bits,
+        input_tokens=tokens or 0,
+        tokens=courses.reservation(body) if table.meters else 0,
+        streamed=body.boolean(b"stream") is True,
+        scope=steer.scope(group),
+        affinity=belonging(table, group, exchange, body) if table.affine else 0,
+    )
+    considered = explain(table.router, steer.request(routed), needs, group, resolution, now)
+    return Explanation(model, routed, reason, names(bits), tokens, considered)
+
+
+async def _routed(table: Table, courses: Courses, model: str, body: ObjectSpans) -> tuple[str, str | None]:
+    router = table.autos.get(model)
+    if router is None:
+        return model, None
+    decision: Any = courses.decide(router, body)
+    decision = decision if hasattr(decision, "group") else await decision
+    return decision.group, decision.reason
