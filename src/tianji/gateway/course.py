@@ -85,6 +85,11 @@ class Course:
     def _begin(self) -> Attempts:
         return Attempts(self._router, self._request, self._needs, self._group, self._resolution)
 
+    @property
+    def in_first_group(self) -> bool:
+        """Whether no fallback was entered yet; one may lead to the same group under another name."""
+        return self._attempts.hop.depth == 0
+
     def failed(self, error: TianjiError, headers: list[Header] | None, now: float) -> None:
         """Tell that an attempt failed. `headers` are those of the upstream's answer; `now` is monotonic, as below."""
         self._errors.append(error)
@@ -198,16 +203,15 @@ class Course:
     def _send(self, step: Send) -> Step:
         group: Group = step.group  # type: ignore[assignment]  # the protocol that routing knows is a Group here
         body = overridden(self._body, step.overrides) if step.overrides else self._body
-        if group is self._group:
+        if self.in_first_group:
             return self._at_home(step.position, body)
-        name = group.name if step.resolution is None else step.resolution.name
         return Step(
             group=group,
             position=step.position,
             resolution=step.resolution,
-            label=group.label_as(name),
+            label=group.label_as(step.name),
             body=body,
-            model_json=msgspec.json.encode(name),
+            model_json=msgspec.json.encode(step.name),
         )
 
     def _told(self, error: TianjiError) -> TianjiError:

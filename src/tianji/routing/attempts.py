@@ -21,11 +21,13 @@ from tianji.routing.trail import Trail
 class Send(Struct, frozen=True):
     """Send the request to a deployment of a group, whose slot `needs` now holds.
 
+    name: what the group was named by, the request or a list of fallbacks; it may be an alias
     overrides: members that take the place of the body's
     """
 
     group: Group
     position: int
+    name: str
     resolution: Resolution | None = None
     overrides: Mapping[str, object] = {}
 
@@ -278,7 +280,7 @@ class Attempts:
             self.fallbacks += 1
         self._position = position
         self.trail.add(hop.group.name, "sent", hop.group.selection.healths[position].id)
-        return Send(hop.group, position, hop.resolution, self._overrides)
+        return Send(hop.group, position, hop.name, hop.resolution, self._overrides)
 
     def _note(self, failure: Failure) -> None:
         self._failure = failure

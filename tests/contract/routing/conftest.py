@@ -1,0 +1,31 @@
+"""The gateways that the rows of the conformance table run in."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.contract.harness import Mock
+
+from .table import AHEAD, Rig, Row, Stage
+
+
+@pytest.fixture(scope="session")
+def rig(edge: str, mock_process: Mock, dead_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """The gateways of an edge."""
+    made = Rig(edge, mock_process, dead_url, [tmp_path_factory.mktemp(f"stage-{edge}") for _ in range(AHEAD)])
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, rig: Rig, mock: Mock, row: Row) -> Stage:  # noqa: ARG001 - mock is cleaned
+    """A gateway that has the configuration of the test's row; those of the next tests are on their way."""
+    items = request.session.items
+    following = items[items.index(request.node) + 1 :][:AHEAD]
+    rig.prepare([row, *(item.callspec.params["row"] for item in following if _has_row(item, request))])
+    return rig.stage(row)
+
+
+def _has_row(item: pytest.Item, request: pytest.FixtureRequest) -> bool:
+    """Whether a test that comes later is for a row on the same edge."""
+    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
+    return bool(params) and "row" in params and params.get("edge") == request.node.callspec.params["edge"]
