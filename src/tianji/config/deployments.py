@@ -21,6 +21,7 @@ Accepts = Callable[[ModelParams], str | None]
 LEFT_OUT: Final = object()
 _TYPED: Final = frozenset(ModelParams.__struct_fields__) - ModelParams.derived - {"extra"}
 _TYPED_INFO: Final = frozenset(ModelInfo.__struct_fields__) - ModelInfo.derived - {"extra"}
+_FEWER_STARS: Final = "has fewer stars than the `model_name`, so nothing says what they stand for"
 _ENTRY_KEYS: Final = frozenset({"model_name", "litellm_params", "model_info"})
 _STRUCTURES: Final = frozenset({"search_context_cost_per_query"})
 _ENVIRONMENTS: Final = ("development", "staging", "production")
@@ -104,6 +105,9 @@ class Builder:
         if params is not None and info is not None:
             info = msgspec.structs.replace(info, prices={**params.prices, **info.prices})
             self._conditions(params, info, entry, path, faults)
+            if params.model != "*" and 0 < params.model.count("*") < name.count("*"):
+                remedy = "give it as many, or name one model"
+                faults.error(written.at("model"), f"{path}.litellm_params.model", _FEWER_STARS, remedy)
         for problem in faults.problems:
             self._findings.add(
                 msgspec.structs.replace(problem, dropped=True) if problem.severity == "error" else problem

@@ -19,8 +19,7 @@ class Patterns:
     """Patterns in the order in which they are tried.
 
     LiteLLM's order: by the length of the pattern written as a regular expression, then by its count of special
-    characters, both descending. LiteLLM matches at the start of the name only (`gpt-*-x` fits `gpt-4-xyz`); that
-    is kept, but a pattern that fits the whole name goes first.
+    characters, both descending. A pattern fits the whole name, where LiteLLM looks at its start only.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
@@ -28,11 +27,10 @@ class Patterns:
 
     def match(self, name: str) -> Match | None:
         """Return the first pattern that fits, None when none does. Takes time linear in the name for each pattern."""
-        for whole in (True, False):
-            for pattern, parts in self._parts:
-                captures = _captures(parts, name, whole=whole)
-                if captures is not None:
-                    return Match(pattern, captures)
+        for pattern, parts in self._parts:
+            captures = _captures(parts, name)
+            if captures is not None:
+                return Match(pattern, captures)
         return None
 
 
@@ -52,21 +50,18 @@ def substitute(template: str, captures: Sequence[str], name: str) -> str:
     return head + "".join(value + tail for value, tail in zip(filled, tails, strict=True))
 
 
-def _captures(parts: Sequence[str], name: str, *, whole: bool) -> tuple[str, ...] | None:
+def _captures(parts: Sequence[str], name: str) -> tuple[str, ...] | None:
     """Match literal parts with stars between them, each star as long as can be, the first before the second.
 
     Placing the parts from the right end, each at its last possible position, gives exactly that without backtracking.
     """
     first, *middle = parts
-    if not name.startswith(first):
+    if not (name.startswith(first) and name.endswith(parts[-1])):
         return None
     starts: list[int] = []
     end = len(name)
     for part in reversed(middle):
-        if whole and not starts:
-            at = end - len(part) if name.endswith(part) else -1
-        else:
-            at = name.rfind(part, len(first), end)
+        at = name.rfind(part, len(first), end)
         if at < len(first):
             return None
         starts.append(at)

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -221,16 +222,11 @@ class Stage:
 
     def play(self) -> None:
         """Script the upstreams, send the requests, compare."""
-        rules = [
-            {"authorization": self._key(one), "faults": faults, "times": None if last else 1}
-            for one, answers in self._row.script.items()
-            for faults, last in _in_turn(answers)
-        ]
-        self._mock.client.post("/mock/control", json=rules).raise_for_status()
+        self.script(self._row.script)
         seen = 0
         for number, one in enumerate(self._row.asks):
             answer = self.send(one)
-            calls = self._mock.requests()[seen:]
+            calls = self.requests()[seen:]
             seen += len(calls)
             try:
                 self._compare(one, answer, calls)
@@ -238,10 +234,31 @@ class Stage:
                 told = f"request {number}: {answer.status_code} {answer.text[:500]}\n{dict(answer.headers)}"
                 raise AssertionError(f"{error}\n{told}") from error
 
+    def script(self, script: Mapping[str, Answer | Sequence[Answer]]) -> None:
+        """Say what upstreams answer from now on."""
+        rules = [
+            {"authorization": self._key(one), "faults": faults, "times": None if last else 1}
+            for one, answers in script.items()
+            for faults, last in _in_turn(answers)
+        ]
+        self._mock.client.delete("/mock/control").raise_for_status()
+        self._mock.client.post("/mock/control", json=rules).raise_for_status()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what reached the mock provider since the test began."""
+        return self._mock.requests()
+
     def send(self, one: Ask) -> httpx.Response:
         """Send one request."""
-        body = {"model": self._own(one.model), "messages": MESSAGES, **self._own(one.body)}
-        return self.gateway.client.post("/v1/chat/completions", json=body, headers=dict(one.headers))
+        return self.gateway.client.post("/v1/chat/completions", json=self._body(one), headers=dict(one.headers))
+
+    def stream(self, one: Ask) -> AbstractContextManager[httpx.Response]:
+        """Begin a streamed request; it is given up at the end of the context."""
+        body = {**self._body(one), "stream": True}
+        return self.gateway.client.stream("POST", "/v1/chat/completions", json=body, headers=dict(one.headers))
+
+    def _body(self, one: Ask) -> dict[str, object]:
+        return {"model": self._own(one.model), "messages": MESSAGES, **self._own(one.body)}
 
     def called(self, calls: Iterable[Mapping[str, Any]]) -> list[str]:
         """Return the deployments that requests at the mock provider came from."""

@@ -281,6 +281,18 @@ def test_a_bad_deployment_is_dropped_and_the_others_stay(snippet: Snippet, param
     assert problem.line == (4 if key.startswith("litellm_params") else 5)
 
 
+@pytest.mark.parametrize(
+    ("name", "model", "kept"),
+    [("a*b*c", "openai/*", False), ("a*b*c", "openai/*-*", True), ("a*b*c", "openai/x", True), ("*/*", "*", True)],
+)
+def test_each_star_of_a_name_has_one_in_the_model(snippet: Snippet, name: str, model: str, kept: bool) -> None:
+    entry = f'  - model_name: "{name}"\n    litellm_params: {{model: "{model}"}}\n'
+    loaded = snippet(MODEL + entry)
+    assert (name in [one.model_name for one in loaded.config.model_list]) is kept
+    found = [problem for problem in loaded.problems if problem.key == "model_list[1].litellm_params.model"]
+    assert [problem.dropped for problem in found] == ([] if kept else [True])
+
+
 LOADS = [
     ("router_settings: {wibble: 1}", "router_settings.wibble"),
     ("router_settings: {optional_pre_call_checks: [nope]}", "router_settings.optional_pre_call_checks[0]"),
