@@ -11,7 +11,7 @@ from msgspec import Struct
 from tianji._core.needs import Needs
 from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
-from tianji.routing.refusal import refusal
+from tianji.routing.refusal import paused, refusal
 from tianji.routing.resolution import Resolution
 from tianji.routing.retry import RetryBudget, again, wait
 from tianji.routing.router import Group, Hop, Request, Router
@@ -132,8 +132,10 @@ class Attempts:
         position = self._choose(now)
         if position >= 0:
             return self._send(position)
-        group = self.hop.group
-        error = refusal(group.name, group.selection.verdicts(now), now)
+        hop, group = self.hop, self.hop.group
+        verdicts = group.selection.verdicts(now)
+        blocked = hop.by_id and verdicts[0][0] == "blocked"
+        error = paused(hop.name) if blocked else refusal(group.name, verdicts, now)
         self.trail.add(group.name, "dropped", detail=getattr(error, "reason", error.code or str(error.status)))
         self._note(failure_of(error))
         self._todo = self._fall_back

@@ -53,6 +53,18 @@ def refusal(group: str, verdicts: Sequence[Verdict], now: float) -> TianjiError:
     return NoDeployment(f"no deployment of model {group} is left for this request", reason=reason, retry_after=None)
 
 
+def paused(deployment: str) -> NoDeployment:
+    """Return the error for a request that names a deployment which is blocked."""
+    return NoDeployment(
+        f"deployment {deployment} is paused: name its model instead, or wait until it is unblocked",
+        reason="blocked",
+        status=503,
+        wire_type="internal_server_error",
+        code="deployment_paused",
+        retry_after=None,
+    )
+
+
 def _later(group: str, reason: str, verdicts: Sequence[Verdict], now: float) -> NoDeployment:
     minute_ends = 60 - now % 60
     waits = {"parallel": 1.0, "requests": minute_ends, "tokens": minute_ends}

@@ -76,7 +76,13 @@ def compile_selections(
         offers[group.group_name] = [_ranked(offer, rank) if ranked else offer for offer, rank in merged]
         groups[group.group_name] = _selection(router, offers[group.group_name], strategy, table, dice)
     single = {
-        offer.entry.id: Selection("shuffle", dice, [_candidate(router, offer, usual, table)], heeds_rests=False)
+        offer.entry.id: Selection(
+            "shuffle",
+            dice,
+            [_candidate(router, offer, usual, table)],
+            admit=Eligibility([_member(offer.entry)]),  # tags say who is preferred, and that is said already
+            heeds_rests=False,
+        )
         for offered in members.values()
         for offer in offered
     }
