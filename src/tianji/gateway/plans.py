@@ -146,9 +146,11 @@ def timeouts_of(entry: ModelEntry, defaults: DefaultTimeouts) -> tuple[Timeouts,
 
     A stream's timeout bounds the wait for its first byte and between chunks, not its whole length.
     """
-    plain = next(t for t in (entry.params.timeout, defaults.timeout, DEFAULT_TIMEOUT) if t is not None)
-    candidates = (entry.params.stream_timeout, defaults.stream_timeout, entry.params.timeout, plain)
-    stream = next(t for t in candidates if t is not None)
+    params = entry.params
+    plain = next(
+        t for t in (params.timeout, params.request_timeout, defaults.timeout, DEFAULT_TIMEOUT) if t is not None
+    )
+    stream = next(t for t in (params.stream_timeout, defaults.stream_timeout, plain) if t is not None)
     connect = min(CONNECT_TIMEOUT, plain)
     return (
         Timeouts(connect=connect, first_byte=0, between_chunks=0, total=plain),

@@ -73,6 +73,8 @@ def test_what_is_no_address_is_refused(url) -> None:
         ("", DefaultTimeouts(None, None), 6000, 6000),
         (", timeout: 5", DefaultTimeouts(60, 9), 5, 9),
         (", timeout: 5, stream_timeout: 2", DefaultTimeouts(60, 9), 5, 2),
+        (", request_timeout: 7", DefaultTimeouts(60, None), 7, 7),
+        (", request_timeout: 7, timeout: 5", DefaultTimeouts(60, 9), 5, 9),
         ("", DefaultTimeouts(60, None), 60, 60),
     ],
 )
