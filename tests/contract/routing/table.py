@@ -150,7 +150,7 @@ class Stage:
     def __init__(self, edge: str, mock: Mock, dead_url: str, folder: Path) -> None:
         self._edge, self._mock, self._dead_url, self._folder = edge, mock, dead_url, folder
         self._gateway: Gateway | None = None
-        self._count = 0
+        self._count = self._reloads = 0
 
     @property
     def gateway(self) -> Gateway:
@@ -163,6 +163,11 @@ class Stage:
         """What makes the deployments of this row others than those of rows before, whose health is remembered."""
         return f"row{self._count}-"
 
+    @property
+    def _ready(self) -> str:
+        """A model whose name says that the configuration is in force."""
+        return f"ready-{self._count}-{self._reloads}"
+
     def set(self, row: Row) -> None:
         """Give the gateway a row's configuration; it need not be in force yet."""
         self._row = row
@@ -170,12 +175,21 @@ class Stage:
         if self._gateway is None:
             self._gateway = Gateway(self._config(), self._folder, edge=self._edge)
         else:
-            self._gateway.write(self._config())
-            os.kill(self._gateway.process.pid, signal.SIGHUP)
+            self._reload()
+
+    def again(self) -> None:
+        """Have the same configuration read once more."""
+        self._reloads += 1
+        self._reload()
+        self.wait()
 
     def wait(self) -> None:
         """Return when it is in force."""
-        eventually(lambda: f"{self._prefix}ready" in self.gateway.models(), "the row's configuration is in force")
+        eventually(lambda: self._ready in self.gateway.models(), "the row's configuration is in force")
+
+    def _reload(self) -> None:
+        self.gateway.write(self._config())
+        os.kill(self.gateway.process.pid, signal.SIGHUP)
 
     def stop(self) -> None:
         """End it."""
@@ -185,9 +199,7 @@ class Stage:
     def _config(self) -> dict[str, object]:
         row = self._row
         entries = [self._entry(name, one) for name, one in row.members()]
-        entries.append(
-            {"model_name": f"{self._prefix}ready", "litellm_params": {"model": "openai/no", "mock_response": "yes"}}
-        )
+        entries.append({"model_name": self._ready, "litellm_params": {"model": "openai/no", "mock_response": "yes"}})
         return {
             "model_list": entries,
             "router_settings": {"num_retries": 0, **self._own(row.router)},

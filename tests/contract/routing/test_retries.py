@@ -1,0 +1,111 @@
+"""Retries and timeouts: conformance tables E and F, through the running gateway. Waits are a matter of simulated time."""
+
+import pytest
+
+from .table import ABCD, FIRST, SOON, Row, Stage, ask, lists, row, said
+
+A12 = "a:[a1,a2]"
+ONE = "a:[a1]"
+NR1, NR2, NR3 = ({"num_retries": number} for number in (1, 2, 3))
+FAILS = (500, SOON)
+SLOW = {"first_byte_ms": 250}
+
+
+def policy(**retries: int) -> dict[str, object]:
+    return {"retry_policy": retries}
+
+
+def lone(calls: int, status: int, answer: object, *, retries: int | None = None, **more: object) -> Row:
+    """One deployment that answers so for ever, and how often it is called."""
+    own = {name: more.pop(name) for name in ("body", "headers", "told") if name in more}
+    asked = ask(",".join(["a1"] * calls), status, retries=calls - 1 if retries is None else retries, **own)
+    return row(asked, groups=ONE, script={"a1": answer}, **more)
+
+
+ROWS: dict[str, Row] = {
+    "E1": row(
+        ask("a1,a1,a1", retries=2, told={"x-litellm-max-retries": "2"}),
+        groups=ONE,
+        router=NR2,
+        script={"a1": [FAILS, FAILS, 200]},
+    ),
+    "E2": lone(3, 500, FAILS, router=NR2),
+    "E3": row(ask("a1,a2", retries=1), groups=A12, router=NR1, params=FIRST, script={"a1": 500}),
+    "E4": row(
+        ask("a1,a2,a1,a2", 500, retries=3), groups=A12, router=NR3, params=FIRST, script={"a1": 500, "a2": 500}
+    ),
+    "E5": row(ask("a1,a2", retries=1), ask("a2"), groups=A12, router=NR2, params=FIRST, script={"a1": 401}),
+    "E6": lone(1, 401, 401, router=NR2),
+    "E7": lone(1, 400, 400, router=NR2),
+    "E7 of two": row(ask("a1", 400), groups=A12, router=NR2, params=FIRST, script={"a1": 400}),
+    "E8": lone(1, 404, 404, router=NR2),
+    "E11": lone(1, 500, FAILS, router=NR2, body={"num_retries": 0}),
+    "E12": lone(2, 200, [FAILS, 200], headers={"x-litellm-num-retries": "1"}),
+    "E13": lone(5, 429, (429, SOON), params={"a1": {"num_retries": 4}}),
+    "E14": row(
+        ask("a1,a2,a1|a2", 400, retries=2),
+        groups=A12,
+        router=policy(BadRequestErrorRetries=2),
+        params=FIRST,
+        script={"a1": 400, "a2": 400},
+    ),
+    "E15": lone(2, 429, (429, SOON), router=policy(RateLimitErrorRetries=2), body={"num_retries": 1}),
+    "E16": lone(1, 429, (429, SOON), router=policy(RateLimitErrorRetries=2), body={"num_retries": 0}),
+    "E17": row(
+        ask("a1", 401),
+        groups=A12,
+        router={**NR3, **policy(AuthenticationErrorRetries=0)},
+        params=FIRST,
+        script={"a1": 401},
+    ),
+    "E18": lone(2, 500, FAILS, router={**NR1, **policy(RateLimitErrorRetries=2)}),
+    "E19": row(
+        ask("a1,a1", 500, retries=1),
+        ask("b1,b1,b1,b1", 500, model="b", retries=3),
+        router={**NR3, "model_group_retry_policy": {"a": {"InternalServerErrorRetries": 1}}},
+        script={"a1": FAILS, "b1": FAILS},
+    ),
+    "E20": row(
+        ask("t1", 500, model="al"),
+        groups="t:[t1]",
+        router={
+            **NR1,
+            "model_group_alias": {"al": "t"},
+            "model_group_retry_policy": {"t": {"InternalServerErrorRetries": 0}},
+        },
+        script={"t1": FAILS},
+    ),
+    "E21": lone(4, 200, [FAILS, FAILS, FAILS, 200], router={"model_group_retry_policy": {"a": {"num_retries": 3}}}),
+    "E22": lone(3, 404, (404, SOON), router=policy(DefaultRetries=2)),
+    "E23": lone(2, 200, ["X", 200], router=NR1),
+    "E23 reset": lone(2, 200, [{"close": True, "reset": True}, 200], router=NR1),
+    "E24": lone(1, 500, FAILS, params={"a1": {"max_retries": 3}}),
+    "E25": lone(2, 500, FAILS, router=NR3, settings={"num_retries_per_request": 1}),
+    "E26": row(
+        ask("a1,a2,a1,a2", 403, retries=3), groups=A12, router=NR3, params=FIRST, script={"a1": 403, "a2": 403}
+    ),
+    "retries of litellm_settings": lone(2, 500, FAILS, router={"num_retries": None}, settings={"num_retries": 1}),
+    "num_retries is not sent upstream": row(
+        ask("a1", body={"num_retries": 1, "max_fallbacks": 1}, sent={"num_retries": None, "max_fallbacks": None})
+    ),
+    "F1": lone(1, 408, "Z", router={"timeout": 5}, params={"a1": {"timeout": 0.1}}),
+    "F2": lone(1, 200, SLOW, router={"timeout": 5}, params={"a1": {"timeout": 0.1}}, body={"timeout": 5}),
+    "F3": lone(1, 408, "Z", params={"a1": {"stream_timeout": 0.1}}, body={"stream": True}),
+    "F4": lone(1, 408, "Z", params={"a1": {"request_timeout": 0.1}}),
+    "F5": row(
+        ask("a1", body={"stream": True}, text="He", code="408"),
+        groups=ONE,
+        params={"a1": {"stream_timeout": 0.2}},
+        script={"a1": {**said("He", "llo"), "stall_at": 2}},
+    ),
+    "F6": lone(1, 408, "Z", headers={"x-litellm-timeout": "0.1"}),
+    "F6 streamed": lone(1, 408, "Z", headers={"x-litellm-stream-timeout": "0.1"}, body={"stream": True}),
+    "F7": lone(2, 408, "Z", router={**NR1, "timeout": 0.1}),
+    "F8": row(ask("a1,b1", group="b"), groups=ABCD, router={"timeout": 0.1, **lists(a=["b"])}, script={"a1": "Z"}),
+    "F9": lone(1, 504, 504),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_the_table(stage: Stage) -> None:
+    stage.play()
