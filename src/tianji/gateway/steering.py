@@ -95,7 +95,8 @@ class Steering(Struct, frozen=True, kw_only=True):
 
     def request(self, model: str) -> Request:
         """Return what it asks of the router. Raises InvalidRequest for what is not usable."""
-        return read_request(model, self.members, self.fields, any_credentials=self.any_credentials)
+        asked = read_request(model, self.members, self.fields, any_credentials=self.any_credentials)
+        return msgspec.structs.replace(asked, explains=self.explains)
 
     def scope(self, _group: Group) -> Scope | None:
         """Return what narrows the deployments; None when nothing does. Raises InvalidRequest as above."""

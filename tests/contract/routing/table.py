@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -170,7 +171,7 @@ class Stage:
 
     def set(self, row: Row) -> None:
         """Give the gateway a row's configuration; it need not be in force yet."""
-        self._row = row
+        self.row = row
         self._count += 1
         if self._gateway is None:
             self._gateway = Gateway(self._config(), self._folder, edge=self._edge)
@@ -197,7 +198,7 @@ class Stage:
             self._gateway.stop()
 
     def _config(self) -> dict[str, object]:
-        row = self._row
+        row = self.row
         entries = [self._entry(name, one) for name, one in row.members()]
         entries.append({"model_name": self._ready, "litellm_params": {"model": "openai/no", "mock_response": "yes"}})
         return {
@@ -208,19 +209,20 @@ class Stage:
         }
 
     def _entry(self, name: str, one: str) -> dict[str, object]:
-        base = self._dead_url if one in self._row.dead else self._mock.url
+        base = self._dead_url if one in self.row.dead else self._mock.url
         params = {"model": "openai/*" if "*" in name else f"openai/{one}", "api_base": f"{base}/v1"}
         key = {"api_key": self._key(one)}
-        info = {"id": self._prefix + one, **self._row.infos.get(one, {})}
+        info = {"id": self._prefix + one, **self.row.infos.get(one, {})}
         return {
             "model_name": name,
-            "litellm_params": {**params, **key, **self._row.params.get(one, {})},
+            "litellm_params": {**params, **key, **self.row.params.get(one, {})},
             "model_info": info,
         }
 
     def _key(self, deployment: str) -> str:
         """The upstream's key, by which the mock provider knows the deployment."""
-        return f"sk-{self._prefix}{deployment}-4f9a8b7c6d5e"
+        own = self.row.params.get(deployment, {}).get("api_key")
+        return str(own) if own else f"sk-{self._prefix}{deployment}-4f9a8b7c6d5e"
 
     def _own(self, value: Any) -> Any:
         """Put the ids of this row's deployments for those that the table has."""
@@ -228,15 +230,15 @@ class Stage:
             return {self._own(name): self._own(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._own(inner) for inner in value]
-        return self._prefix + value if value in {one for _, one in self._row.members()} else value
+        return self._prefix + value if value in {one for _, one in self.row.members()} else value
 
     # -- requests ------------------------------------------------------------------------------------------------
 
     def play(self) -> None:
         """Script the upstreams, send the requests, compare."""
-        self.script(self._row.script)
+        self.script(self.row.script)
         seen = 0
-        for number, one in enumerate(self._row.asks):
+        for number, one in enumerate(self.row.asks):
             answer = self.send(one)
             calls = self.requests()[seen:]
             seen += len(calls)
@@ -269,14 +271,31 @@ class Stage:
         body = {**self._body(one), "stream": True}
         return self.gateway.client.stream("POST", "/v1/chat/completions", json=body, headers=dict(one.headers))
 
+    def raw(self, one: Ask) -> bytes:
+        """Return the same request as bytes, for clients that leave."""
+        body = json.dumps(self._body(one)).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {self.gateway.key}\r\n"
+        return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+    def in_flight(self) -> float:
+        """Return how many attempts the gateway says are under way."""
+        text = self.gateway.client.get("/metrics").text
+        return sum(
+            float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith("tianji_in_flight_requests")
+        )
+
     def _body(self, one: Ask) -> dict[str, object]:
         return {"model": self._own(one.model), "messages": MESSAGES, **self._own(one.body)}
 
     def called(self, calls: Iterable[Mapping[str, Any]]) -> list[str]:
         """Return the deployments that requests at the mock provider came from."""
         keys = [dict(call["headers"])["authorization"].removeprefix("Bearer ") for call in calls]
-        names = {self._key(one): one for _, one in self._row.members()}
+        names = {self._key(one): one for _, one in self.row.members()}
         return [names.get(key, key) for key in keys]
+
+    def stripped(self, text: str) -> str:
+        """Return a text with the ids of deployments as the table has them."""
+        return text.replace(self._prefix, "")
 
     def _compare(self, one: Ask, answer: httpx.Response, calls: Sequence[Mapping[str, Any]]) -> None:
         called = self.called(calls)
@@ -317,10 +336,10 @@ class Stage:
         same("type", error["type"], one.kind or error["type"])
         same("code", error["code"], one.code or str(error["code"]))
         # K11: neither credentials nor addresses nor ids of deployments
-        found = re.search(r"sk-|127\.0\.0\.1|://|4f9a8b7c6d5e", answer.text)
+        found = re.search(r"sk-|127\.0\.0\.1|4f9a8b7c6d5e|canary", answer.text)
         assert found is None, f"{found} is shown"
         asked = self._own(one.model)
-        ids = [self._prefix + name for _, name in self._row.members() if self._prefix + name != asked]
+        ids = [self._prefix + name for _, name in self.row.members() if self._prefix + name != asked]
         same("ids that are shown", [name for name in ids if name in answer.text], [])
 
     def _compare_stream(self, one: Ask, answer: httpx.Response) -> None:
@@ -340,6 +359,16 @@ class Stage:
 def same(what: str, found: object, expected: object) -> None:
     """Fail with a name for what differs: this is no test module, whose assertions pytest explains."""
     assert found == expected, f"{what}: {found!r}, not {expected!r}"
+
+
+def until(client: socket.socket, mark: bytes) -> bytes:
+    """Read until there is `mark`."""
+    data = b""
+    while mark not in data:
+        piece = client.recv(65536)
+        assert piece, f"closed after {data!r}"
+        data += piece
+    return data
 
 
 def _in_turn(answers: Answer | Sequence[Answer]) -> Iterable[tuple[Mapping[str, object], bool]]:
