@@ -5,7 +5,7 @@ from tests.contract.harness import Mock, eventually
 
 from .table import FIRST, SOON, Ask, Row, Stage, ask, lists, row
 
-A12 = "a:[a1,a2]"
+PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"
 AB = lists(a=["b"])
 FIRST_W = {"w1": {"weight": 1}, "w2": {"weight": 0}}
@@ -19,7 +19,7 @@ def waits(seconds: int | str) -> tuple[int, dict[str, str]]:
 
 def stays(status: int) -> Row:
     """A deployment with another beside it that is still chosen after six such failures."""
-    return row(*[ask("a1", status)] * 7, groups=A12, params=FIRST, script={"a1": status})
+    return row(*[ask("a1", status)] * 7, groups=PAIR, params=FIRST, script={"a1": status})
 
 
 ROWS: dict[str, Row] = {
@@ -27,27 +27,27 @@ ROWS: dict[str, Row] = {
         ask("a1,a2", retries=1),
         ask("a2"),
         ask("a2"),
-        groups=A12,
+        groups=PAIR,
         router={"num_retries": 1},
         params=FIRST,
         script={"a1": 429},
     ),
-    "D2": row(
+    "D2": row(  # and K1
         ask("a1", 429),
         ask("a2", 429),
         ask("", 429, told={"retry-after": "20"}, **RESTS),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": waits(20), "a2": waits(30)},
     ),
     "D3": row(*[ask("a1", 429)] * 2, groups=ONE, script={"a1": 429}),
-    "D4": row(ask("a1", 500), ask("a1"), groups=A12, params=FIRST, script={"a1": [500, 200]}),
-    "D5": row(*[ask("a1", 500)] * 5, ask("a2"), groups=A12, params=FIRST, script={"a1": 500}),
+    "D4": row(ask("a1", 500), ask("a1"), groups=PAIR, params=FIRST, script={"a1": [500, 200]}),
+    "D5": row(*[ask("a1", 500)] * 5, ask("a2"), groups=PAIR, params=FIRST, script={"a1": 500}),
     "D6": row(
         *[ask("a1")] * 3,
         *[ask("a1", 500)] * 3,
         ask("a1"),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": [200, 200, 200, 500, 500, 500, 200]},
     ),
@@ -55,7 +55,7 @@ ROWS: dict[str, Row] = {
         *[ask("a1")] * 3,
         *[ask("a1", 500)] * 4,
         ask("a2"),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": [200, 200, 200, 500]},
     ),
@@ -64,7 +64,7 @@ ROWS: dict[str, Row] = {
         ask("a1", 401),
         ask("a2", 401),
         ask("", 429, **RESTS),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": 401, "a2": 401},
     ),
@@ -78,12 +78,12 @@ ROWS: dict[str, Row] = {
     "D12 403": stays(403),
     "D12 409": stays(409),
     "D12 422": stays(422),
-    "D12 credit": row(ask("a1", 400), ask("a2"), groups=A12, params=FIRST, script={"a1": "credit"}),
+    "D12 credit": row(ask("a1", 400), ask("a2"), groups=PAIR, params=FIRST, script={"a1": "credit"}),
     "D13": row(
         *[ask("a1", 500, model="a1")] * 2,
         ask("a2"),
         ask("a1", 500, model="a1"),
-        groups=A12,
+        groups=PAIR,
         router={"allowed_fails": 1},
         params=FIRST,
         script={"a1": 500},
@@ -100,7 +100,7 @@ ROWS: dict[str, Row] = {
         ask("a1"),
         ask("a1", 500),
         ask("a2"),
-        groups=A12,
+        groups=PAIR,
         router={"allowed_fails": 1},
         params=FIRST,
         script={"a1": [500, 200, 500]},
@@ -121,28 +121,28 @@ ROWS: dict[str, Row] = {
         script={"a1": 429},
     ),
     "D20": row(
-        *[ask("a1", 500)] * 4, ask("a2"), groups=A12, router={"allowed_fails": 3}, params=FIRST, script={"a1": 500}
+        *[ask("a1", 500)] * 4, ask("a2"), groups=PAIR, router={"allowed_fails": 3}, params=FIRST, script={"a1": 500}
     ),
     "D20 of all": row(
-        *[ask("a1", 500)] * 4, ask("a2"), groups=A12, settings={"allowed_fails": 3}, params=FIRST, script={"a1": 500}
+        *[ask("a1", 500)] * 4, ask("a2"), groups=PAIR, settings={"allowed_fails": 3}, params=FIRST, script={"a1": 500}
     ),
     "D20 of one": row(
-        ask("a1", 500), ask("a2"), groups=A12, params=FIRST, infos={"a1": {"allowed_fails": 0}}, script={"a1": 500}
+        ask("a1", 500), ask("a2"), groups=PAIR, params=FIRST, infos={"a1": {"allowed_fails": 0}}, script={"a1": 500}
     ),
     "D21": row(
         *[ask("a1", 401)] * 2,
-        groups=A12,
+        groups=PAIR,
         params={**FIRST, "a1": {"weight": 1, "cooldown_time": 0}},
         script={"a1": 401},
     ),
     "D23": row(
-        *[ask("a1", 401)] * 10, groups=A12, router={"disable_cooldowns": True}, params=FIRST, script={"a1": 401}
+        *[ask("a1", 401)] * 10, groups=PAIR, router={"disable_cooldowns": True}, params=FIRST, script={"a1": 401}
     ),
     "D25": row(
         ask("a1", 429),
         ask("a2", 429),
         ask("", 429, told={"retry-after": "120"}, **RESTS),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": waits(120), "a2": waits(130)},
     ),
@@ -150,17 +150,17 @@ ROWS: dict[str, Row] = {
         ask("a1", 429),
         ask("a2", 429),
         ask("", 429, told={"retry-after": "600"}, **RESTS),
-        groups=A12,
+        groups=PAIR,
         params=FIRST,
         script={"a1": waits(86_400), "a2": waits(86_400)},
     ),
     "D28": row(
-        *[ask("a1", 503)] * 2, groups=A12, params=FIRST, script={"a1": (503, {"retry-after": "120"})}
+        *[ask("a1", 503)] * 2, groups=PAIR, params=FIRST, script={"a1": (503, {"retry-after": "120"})}
     ),
-    "D29": row(*[ask("a2", retries=1)] * 5, ask("a2"), groups=A12, params=FIRST, dead=["a1"]),
+    "D29": row(*[ask("a2", retries=1)] * 5, ask("a2"), groups=PAIR, params=FIRST, dead=["a1"]),
     "D30": row(
         *[ask("a1", 408, headers={"x-litellm-timeout": "0.1"})] * 2,
-        groups=A12,
+        groups=PAIR,
         router={"allowed_fails": 0},
         params=FIRST,
         script={"a1": "Z"},
@@ -168,7 +168,7 @@ ROWS: dict[str, Row] = {
     "D31": row(
         ask("a1", 408),
         ask("a2"),
-        groups=A12,
+        groups=PAIR,
         router={"allowed_fails": 0},
         params={**FIRST, "a1": {"weight": 1, "timeout": 0.1}},
         script={"a1": "Z"},
@@ -176,7 +176,7 @@ ROWS: dict[str, Row] = {
     "D32": row(
         ask("a1,a2", 429, retries=1, kind="throttling_error", says="openai"),
         ask("", 429, **RESTS),
-        groups=A12,
+        groups=PAIR,
         router={"num_retries": 2},
         params=FIRST,
         script={"a1": 429, "a2": 429},
@@ -192,7 +192,7 @@ ROWS: dict[str, Row] = {
         ask("a1", 429),
         ask("a2", 429),
         ask("a1"),
-        groups=A12,
+        groups=PAIR,
         router={"allow_cooled_when_exhausted": True},
         params=FIRST,
         script={"a1": [waits(20), 200], "a2": waits(30)},
@@ -205,7 +205,7 @@ def test_the_table(stage: Stage) -> None:
     stage.play()
 
 
-RELOADED = row(ask("a1", 429), ask("a2"), groups=A12, params=FIRST, script={"a1": [waits(60), 200]})
+RELOADED = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [waits(60), 200]})
 
 
 @pytest.mark.parametrize("row", [RELOADED], ids=["J19"])
@@ -215,7 +215,7 @@ def test_a_rest_outlives_a_reload(stage: Stage) -> None:
     assert {stage.send(ask()).headers["x-litellm-model-name"] for _ in range(3)} == {"openai/a2"}
 
 
-OWN_KEY = row(groups=A12, general={"allow_client_side_credentials": True}, params=FIRST)
+OWN_KEY = row(groups=PAIR, general={"allow_client_side_credentials": True}, params=FIRST)
 
 
 @pytest.mark.parametrize("row", [OWN_KEY], ids=["11.2"])
@@ -228,7 +228,7 @@ def test_a_key_of_the_callers_own_says_nothing_of_the_deployment(stage: Stage, m
 
 
 BACK = row(
-    ask("a1", 429), ask("a2"), groups=A12, router={"cooldown_time": 0.2}, params=FIRST, script={"a1": [(429, SOON), 200]}
+    ask("a1", 429), ask("a2"), groups=PAIR, router={"cooldown_time": 0.2}, params=FIRST, script={"a1": [(429, SOON), 200]}
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ CHECKS = {"enable_pre_call_checks": True}
 LONG = [{"role": "user", "content": "word " * 500}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
 SEARCH = [{"type": "web_search_preview"}]
+# K2: what nobody is left for is told by what dropped them, here and in C22, C27, C31 and C36
 REFUSED = {"kind": "permission_error", "code": "tag_not_allowed"}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from .table import ABCD, FIRST, SOON, Row, Stage, ask, lists, row, said
 
-A12 = "a:[a1,a2]"
+PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"
 NR1, NR2, NR3 = ({"num_retries": number} for number in (1, 2, 3))
 FAILS = (500, SOON)
@@ -30,21 +30,21 @@ ROWS: dict[str, Row] = {
         script={"a1": [FAILS, FAILS, 200]},
     ),
     "E2": lone(3, 500, FAILS, router=NR2),
-    "E3": row(ask("a1,a2", retries=1), groups=A12, router=NR1, params=FIRST, script={"a1": 500}),
+    "E3": row(ask("a1,a2", retries=1), groups=PAIR, router=NR1, params=FIRST, script={"a1": 500}),
     "E4": row(
-        ask("a1,a2,a1,a2", 500, retries=3), groups=A12, router=NR3, params=FIRST, script={"a1": 500, "a2": 500}
+        ask("a1,a2,a1,a2", 500, retries=3), groups=PAIR, router=NR3, params=FIRST, script={"a1": 500, "a2": 500}
     ),
-    "E5": row(ask("a1,a2", retries=1), ask("a2"), groups=A12, router=NR2, params=FIRST, script={"a1": 401}),
+    "E5": row(ask("a1,a2", retries=1), ask("a2"), groups=PAIR, router=NR2, params=FIRST, script={"a1": 401}),
     "E6": lone(1, 401, 401, router=NR2),
     "E7": lone(1, 400, 400, router=NR2),
-    "E7 of two": row(ask("a1", 400), groups=A12, router=NR2, params=FIRST, script={"a1": 400}),
+    "E7 of two": row(ask("a1", 400), groups=PAIR, router=NR2, params=FIRST, script={"a1": 400}),
     "E8": lone(1, 404, 404, router=NR2),
     "E11": lone(1, 500, FAILS, router=NR2, body={"num_retries": 0}),
     "E12": lone(2, 200, [FAILS, 200], headers={"x-litellm-num-retries": "1"}),
     "E13": lone(5, 429, (429, SOON), params={"a1": {"num_retries": 4}}),
     "E14": row(
         ask("a1,a2,a1|a2", 400, retries=2),
-        groups=A12,
+        groups=PAIR,
         router=policy(BadRequestErrorRetries=2),
         params=FIRST,
         script={"a1": 400, "a2": 400},
@@ -53,7 +53,7 @@ ROWS: dict[str, Row] = {
     "E16": lone(1, 429, (429, SOON), router=policy(RateLimitErrorRetries=2), body={"num_retries": 0}),
     "E17": row(
         ask("a1", 401),
-        groups=A12,
+        groups=PAIR,
         router={**NR3, **policy(AuthenticationErrorRetries=0)},
         params=FIRST,
         script={"a1": 401},
@@ -82,7 +82,7 @@ ROWS: dict[str, Row] = {
     "E24": lone(1, 500, FAILS, params={"a1": {"max_retries": 3}}),
     "E25": lone(2, 500, FAILS, router=NR3, settings={"num_retries_per_request": 1}),
     "E26": row(
-        ask("a1,a2,a1,a2", 403, retries=3), groups=A12, router=NR3, params=FIRST, script={"a1": 403, "a2": 403}
+        ask("a1,a2,a1,a2", 403, retries=3), groups=PAIR, router=NR3, params=FIRST, script={"a1": 403, "a2": 403}
     ),
     "retries of litellm_settings": lone(2, 500, FAILS, router={"num_retries": None}, settings={"num_retries": 1}),
     "num_retries is not sent upstream": row(

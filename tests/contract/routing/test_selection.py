@@ -6,45 +6,45 @@ import pytest
 
 from .table import FIRST, Row, Stage, ask, row
 
-A12 = "a:[a1,a2]"
+PAIR = "a:[a1,a2]"
 COSTS = {"a1": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}
 CHEAP = {"input_cost_per_token": 1e-7, "output_cost_per_token": 1e-7}
 FREE = {"input_cost_per_token": 0, "output_cost_per_token": 0}
 
 ROWS: dict[str, Row] = {
-    "B3": row(*[ask("a2")] * 20, groups=A12, params={"a1": {"weight": 0}, "a2": {"weight": 1}}),
-    "B6": row(*[ask("a1")] * 20, groups=A12, params={"a1": {"weight": 1}, "a2": {"rpm": 900}}),
+    "B3": row(*[ask("a2")] * 20, groups=PAIR, params={"a1": {"weight": 0}, "a2": {"weight": 1}}),
+    "B6": row(*[ask("a1")] * 20, groups=PAIR, params={"a1": {"weight": 1}, "a2": {"rpm": 900}}),
     "B12": row(
         ask("a1|a2"),
         ask("a1|a2"),
         *[ask("a2")] * 4,
-        groups=A12,
+        groups=PAIR,
         router={"routing_strategy": "latency-based-routing"},
         script={"a1": {"first_byte_ms": 100}},
     ),
     "B18": row(
         *[ask("a1|a2")] * 4,
         ask("", 429, kind="throttling_error"),
-        groups=A12,
+        groups=PAIR,
         router={"routing_strategy": "usage-based-routing-v2"},
         params={name: {"rpm": 2} for name in ("a1", "a2")},
     ),
     "B21": row(
         *[ask("a2")] * 3,
-        groups=A12,
+        groups=PAIR,
         router={"routing_strategy": "cost-based-routing"},
         infos={**COSTS, "a2": CHEAP},
     ),
     "B22": row(
         *[ask("a1")] * 3,
-        groups=A12,
+        groups=PAIR,
         router={"routing_strategy": "cost-based-routing"},
         infos={"a1": FREE, "a2": CHEAP},
     ),
     "B24": row(
         ask("a2"),
         ask("a1"),
-        groups=A12,
+        groups=PAIR,
         router={"routing_strategy": "cost-based-routing"},
         infos={**COSTS, "a2": CHEAP},
         params={"a2": {"rpm": 1}},
@@ -55,9 +55,9 @@ ROWS: dict[str, Row] = {
         params={"a1": {"order": 1}, "a2": {"order": 1}, "a3": {"order": 2}},
     ),
     "B28": row(
-        ask("a1", 401), ask("a2"), groups=A12, params={"a1": {"order": 1}}, script={"a1": 401}
+        ask("a1", 401), ask("a2"), groups=PAIR, params={"a1": {"order": 1}}, script={"a1": 401}
     ),
-    "B28 of the model": row(*[ask("a1")] * 5, groups=A12, infos={"a1": {"order": 1}, "a2": {"order": 2}}),
+    "B28 of the model": row(*[ask("a1")] * 5, groups=PAIR, infos={"a1": {"order": 1}, "a2": {"order": 2}}),
 }  # fmt: skip
 
 
@@ -74,19 +74,19 @@ SHARES: dict[str, tuple[Row, int, int, set[str]]] = {
         199,
         {"a1", "a2"},
     ),
-    "B2": (row(groups=A12, params={name: {"weight": 0} for name in FIRST}), 65, 135, {"a1", "a2"}),
+    "B2": (row(groups=PAIR, params={name: {"weight": 0} for name in FIRST}), 65, 135, {"a1", "a2"}),
     "B4": (
         row(
-            groups=A12,
+            groups=PAIR,
             params={"a1": {"rpm": 900, "max_parallel_requests": 0}, "a2": {"rpm": 100, "max_parallel_requests": 0}},
         ),
         155,
         199,
         {"a1", "a2"},
     ),
-    "B5": (row(groups=A12, params={"a1": {"tpm": 300_000}, "a2": {"tpm": 100_000}}), 115, 185, {"a1", "a2"}),
-    "B9": (row(groups=A12, router={"routing_strategy": "least-busy"}), 65, 135, {"a1", "a2"}),
-    "B23": (row(groups=A12, router={"routing_strategy": "cost-based-routing"}), 65, 135, {"a1", "a2"}),
+    "B5": (row(groups=PAIR, params={"a1": {"tpm": 300_000}, "a2": {"tpm": 100_000}}), 115, 185, {"a1", "a2"}),
+    "B9": (row(groups=PAIR, router={"routing_strategy": "least-busy"}), 65, 135, {"a1", "a2"}),
+    "B23": (row(groups=PAIR, router={"routing_strategy": "cost-based-routing"}), 65, 135, {"a1", "a2"}),
 }
 
 
@@ -99,7 +99,7 @@ def test_shares(stage: Stage, least: int, most: int, names: set[str]) -> None:
     assert least <= shares["a1"] <= most
 
 
-@pytest.mark.parametrize("row", [row(groups=A12, router={"routing_strategy": "least-busy"})], ids=["B8"])
+@pytest.mark.parametrize("row", [row(groups=PAIR, router={"routing_strategy": "least-busy"})], ids=["B8"])
 def test_who_has_an_open_call_is_left_alone(stage: Stage) -> None:
     stage.script({"a1": {"stall_at": 3}, "a2": {"stall_at": 3}})  # which a plain answer does not come to
     with stage.stream(ask()) as held:

@@ -1,0 +1,95 @@
+"""Every row of the conformance table is run here, or held in simulated time, or named with what it waits for."""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TESTS = HERE.parents[1]
+LAST = {"A": 30, "B": 29, "C": 36, "D": 35, "E": 27, "F": 10, "G": 54, "H": 18, "I": 20, "J": 20, "K": 12}
+EVERY = {f"{table}{number}" for table, last in LAST.items() for number in range(1, last + 1)} | {"G16b"}
+
+COOLDOWNS = "unit/routing/test_cooldowns.py"
+RETRIES = "unit/routing/test_retries.py"
+SELECTION = "unit/core/test_selection.py"
+QUEUE = "unit/routing/test_queue.py"
+AFFINITY = "unit/routing/test_affinity.py"
+
+# what takes minutes, or an exact moment, or figures that no request can bring about at will
+SIMULATED = {
+    "B13": f"{SELECTION}::test_a_timeout_keeps_away_for_a_minute",
+    "B14": f"{SELECTION}::test_scores_within_the_buffer_are_equal",
+    "B15": f"{SELECTION}::test_streams_go_by_the_first_token",
+    "B16": f"{SELECTION}::test_durations_count_for_one_token_and_no_token_is_no_error",
+    "B17": f"{SELECTION}::test_the_lowest_usage_serves",
+    "B19": f"{SELECTION}::test_limits_are_exact_and_end_with_the_minute",
+    "B20": f"{SELECTION}::test_tokens_are_limited_by_what_is_reserved",
+    "B25": "unit/routing/test_selections.py::test_every_strategy_serves",
+    "D16": f"{COOLDOWNS}::test_d16_the_count_ends_with_the_rest",
+    "D22": f"{COOLDOWNS}::test_how_long",
+    "D24": f"{COOLDOWNS}::test_d24_a_longer_rest_takes_the_place_of_a_shorter",
+    "D26": f"{COOLDOWNS}::test_how_long",
+    "E9": f"{RETRIES}::test_e9_a_short_wait_that_is_asked_for_is_waited",
+    "E10": f"{RETRIES}::test_e10_a_long_one_is_not",
+    "J20": "unit/routing/test_selections.py::test_a_changed_strategy_is_a_change_of_configuration_only",
+}
+
+# rules that are whole and tested, but that the request path does not ask yet
+NOT_ASKED = {
+    "B7": f"{SELECTION}::test_a_request_may_bring_weights_of_its_own",
+    "B29": "unit/routing/test_selections.py::test_b29_the_type_is_a_weight_of_the_request",
+    "C17": "unit/routing/test_asked.py::test_tags_come_from_everywhere",
+    "E27": f"{RETRIES}::test_e27_nothing_begins_after_the_deadline",
+    "G45": "unit/routing/test_fallbacks.py::test_g45_a_target_is_admitted_like_a_first_choice",
+    "I3": f"{QUEUE}::test_one_release_fills_all_that_is_free",
+    "I9": f"{QUEUE}::test_the_more_urgent_goes_first_though_it_came_later",
+    "I11": f"{QUEUE}::test_equals_go_in_the_order_they_came",
+    "I12": f"{QUEUE}::test_time_runs_out",
+    "I13": f"{QUEUE}::test_who_leaves_is_asked_no_more",
+    "I15": f"{QUEUE}::test_priorities_of_requests",
+    "J1": f"{AFFINITY}::test_j1_a_caller_stays_where_it_is",
+    "J2": f"{AFFINITY}::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
+    "J3": f"{AFFINITY}::test_j3_while_its_deployment_rests_it_is_served_elsewhere",
+    "J4": f"{AFFINITY}::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
+    "J6": f"{AFFINITY}::test_j6_and_j7_a_long_cached_prompt_stays_where_it_is",
+    "J7": f"{AFFINITY}::test_j6_and_j7_a_long_cached_prompt_stays_where_it_is",
+    "J11": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
+    "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
+    "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
+}
+
+NOT_BUILT = {
+    **dict.fromkeys(("A24", "A25", "A26", "A27"), "teams: no request has one before there are virtual keys"),
+    **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
+    **dict.fromkeys(("I16", "I17", "I18", "I19", "I20"), "budgets of deployments and providers"),
+    **dict.fromkeys(("J8", "J9", "J10"), "automatic choice of a group"),
+    **dict.fromkeys(("K9", "K10"), "x-ratelimit headers of the gateway's own"),
+    **dict.fromkeys(("C33", "C34"), "enforced_params"),
+    "A30": "fastest_response, several models in one request",
+    "B11": "the cache of answers",
+    "D35": "a store that several machines share",
+    "F10": "timeouts by service tier",
+    "G49": "guardrails",
+    "H16": "the messages endpoint",
+    "H17": "the responses endpoint",
+    "J5": "the responses endpoint",
+    "J18": "silent models",
+}
+
+
+def run_here() -> set[str]:
+    """The rows that the tests beside this one name."""
+    sources = [path.read_text() for path in HERE.glob("test_*.py") if path != Path(__file__)]
+    return {row for source in sources for row in re.findall(r"\b([A-K]\d{1,2}b?)\b", source)} & EVERY
+
+
+def test_every_row_is_accounted_for() -> None:
+    elsewhere = [*SIMULATED, *NOT_ASKED, *NOT_BUILT]
+    assert len(elsewhere) == len(set(elsewhere)), "one row, one reason"
+    assert run_here() | set(elsewhere) == EVERY
+    assert run_here() & set(elsewhere) == set()
+
+
+def test_the_tests_that_are_named_exist() -> None:
+    for place in {*SIMULATED.values(), *NOT_ASKED.values()}:
+        file, _, name = place.partition("::")
+        assert f"def {name}(" in (TESTS / file).read_text(), place
