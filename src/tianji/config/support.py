@@ -31,21 +31,57 @@ UNSUPPORTED: Final = Support("unsupported", "has no effect in this release")
 GUARD: Final = Support("unsupported", "has no effect in this release, and something stays open without it", guards=True)
 
 _EXACT_PARAMS: Final = (
-    "model api_base base_url api_key api_version custom_llm_provider organization timeout stream_timeout extra_headers "
-    "extra_body extra_query drop_params additional_drop_params allowed_openai_params weight litellm_credential_name "
-    "ssl_verify"
+    "model api_base base_url api_key api_version custom_llm_provider organization timeout stream_timeout "
+    "request_timeout extra_headers extra_body extra_query drop_params additional_drop_params allowed_openai_params "
+    "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
+    "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent"
 )
-_WEIGHT_ONLY: Final = Support("partial", "counts as a weight; the limit itself is not enforced")
+_EXACT_INFO: Final = (
+    "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
+    "enable_tag_filtering allow_fail_open max_input_tokens"
+)
+_ABILITIES: Final = (
+    "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
+    "web_search"
+)
+_EXACT_SETTINGS: Final = (
+    "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
+    "num_retries_per_request expose_router_debug_in_errors"
+)
+_EXACT_ROUTING: Final = (
+    "routing_strategy_args routing_groups num_retries timeout stream_timeout total_timeout retry_after retry_policy "
+    "model_group_retry_policy allowed_fails allowed_fails_policy cooldown_time cooldown_cap_seconds disable_cooldowns "
+    "allow_cooled_when_exhausted fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
+    "max_fallbacks_mode chain_default_fallbacks context_fallback_to_general fallback_on_client_errors "
+    "fallback_on_unsupported_params enable_weighted_failover model_group_alias enable_pre_call_checks "
+    "enable_tag_filtering tag_filtering_match_any tag_routing_prefix allowed_model_region "
+    "default_max_parallel_requests default_priority queue_timeout queue_size adaptive_concurrency hedge_after "
+    "stream_recovery mid_stream_continuation"
+)
+_LIMIT: Final = Support(
+    "partial",
+    "a share of the traffic; a limit, of one machine, where the strategy or enforce_model_rate_limits makes it one",
+)
+_HOPS: Final = Support("partial", "bounds all groups that a request enters; max_fallbacks_mode: depth is LiteLLM's way")
+_PRICED: Final = Support("partial", "cost-based-routing goes by it; nothing is billed yet")
 _HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
-_SHUFFLE: Final = Support("partial", "simple-shuffle is exact; every other strategy falls back to it")
+_STRATEGIES: Final = Support("partial", "exact but for lar1 and provider-budget-routing, which choose by weight alone")
+_CHECKS: Final = Support(
+    "partial",
+    "enforce_model_rate_limits, prompt_caching, deployment_affinity and session_affinity; the others have no effect",
+)
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
     {
         # deployments: every typed parameter is unsupported until a row below says otherwise
         **{_PARAMS + name: UNSUPPORTED for name in ModelParams.__struct_fields__},
         **{_PARAMS + name: EXACT for name in _EXACT_PARAMS.split()},
-        _PARAMS + "rpm": _WEIGHT_ONLY,
-        _PARAMS + "tpm": _WEIGHT_ONLY,
+        _PARAMS + "rpm": _LIMIT,
+        _PARAMS + "tpm": _LIMIT,
+        _PARAMS + "max_parallel_requests": Support("exact", "for all workers of a machine together"),
+        _PARAMS + "max_retries": Support("exact", "accepted, without effect here and there"),
+        _PARAMS + "input_cost_per_token": _PRICED,
+        _PARAMS + "output_cost_per_token": _PRICED,
         _PARAMS + "http2": _HTTP2,
         **{
             _PARAMS + name: EXACT
@@ -62,28 +98,29 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
         **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),
-        _PARAMS + "max_parallel_requests": GUARD,
         _PARAMS + "guardrails": GUARD,
         _PARAMS + "max_budget": GUARD,
         _PARAMS + "*": Support("exact", "sent upstream as a default"),
         "model_list.model_name": EXACT,
-        "model_list.rpm": _WEIGHT_ONLY,
-        "model_list.tpm": _WEIGHT_ONLY,
+        "model_list.rpm": _LIMIT,
+        "model_list.tpm": _LIMIT,
+        "model_list.blocked": EXACT,
         **{_INFO + name: UNSUPPORTED for name in ModelInfo.__struct_fields__},
-        _INFO + "id": EXACT,
-        _INFO + "mode": EXACT,
-        _INFO + "requires_env": EXACT,
-        _INFO + "supported_environments": EXACT,
+        **{_INFO + name: EXACT for name in _EXACT_INFO.split()},
+        **{f"{_INFO}supports_{name}": Support("exact", "false keeps requests away") for name in _ABILITIES.split()},
+        _INFO + "input_cost_per_token": _PRICED,
+        _INFO + "output_cost_per_token": _PRICED,
         _INFO + "base_model": Support("partial", "kept and shown; no price is looked up by it"),
         _INFO + "access_groups": GUARD,
         _INFO + "access_windows": GUARD,
-        _INFO + "blocked": GUARD,
-        _INFO + "team_id": GUARD,
+        _INFO + "team_id": Support("partial", "kept for the team, and no request belongs to one yet: nobody is served"),
         _INFO + "*": Support("partial", "kept and shown, without further effect"),
         # sections
         "environment_variables.*": EXACT,
         "include": EXACT,
         "credential_list": EXACT,
+        **{f"litellm_settings.{name}": EXACT for name in _EXACT_SETTINGS.split()},
+        "litellm_settings.max_fallbacks": _HOPS,
         "litellm_settings.drop_params": EXACT,
         "litellm_settings.request_timeout": EXACT,
         "litellm_settings.json_logs": EXACT,
@@ -97,10 +134,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.guardrails": GUARD,
         "litellm_settings.turn_off_message_logging": Support("exact", "nothing logs messages"),
         "litellm_settings.upperbound_key_generate_params": GUARD,
-        "router_settings.routing_strategy": _SHUFFLE,
-        "router_settings.timeout": EXACT,
-        "router_settings.stream_timeout": EXACT,
-        "router_settings.model_group_alias": EXACT,
+        **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
+        "router_settings.routing_strategy": _STRATEGIES,
+        "router_settings.max_fallbacks": _HOPS,
+        "router_settings.optional_pre_call_checks": _CHECKS,
+        "router_settings.model_group_affinity_config": _CHECKS,
+        "router_settings.deployment_affinity_ttl_seconds": Support("exact", "nothing is remembered that could end"),
         "router_settings.provider_budget_config": GUARD,
         "general_settings.master_key": EXACT,
         "general_settings.dangerously_permit_weak_or_unset_master_key": Support(
@@ -113,6 +152,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.always_include_stream_usage": EXACT,
         "general_settings.forward_client_headers_to_llm_api": EXACT,
         "general_settings.allow_client_side_credentials": EXACT,
+        "general_settings.dangerously_allow_mock_testing_request_params": EXACT,
         "general_settings.cancel_on_disconnect": Support("exact", "always on"),
         **{
             f"general_settings.{name}": GUARD
