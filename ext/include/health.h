@@ -53,18 +53,25 @@ typedef struct {
 } health_past;
 
 typedef struct {
+    uint64_t until; /* minute << HEALTH_COUNT_BITS | sum of all machines up to which this one need not ask again */
+    int64_t share;  /* the sum up to which it need not ask in a minute of which nothing was said; 0: any */
+} health_lease;
+
+typedef struct {
     shm_table claims; /* a deployment's id -> its place in `now` and `past` */
     int32_t seats[HEALTH_SEATS]; /* process ids; 0: free */
     int32_t weighs; /* whether a weight was ever set: while none was, nobody looks */
+    int32_t leased; /* the same of leases */
     health_now *now;
     health_past *past;
+    health_lease (*leases)[2]; /* of requests and of tokens */
 } health_table; /* at the start of the segment, which is mapped at the same place in every child */
 
 static inline size_t health_head_size(void) { return (sizeof(health_table) + 63) / 64 * 64; }
 
 static inline size_t health_size(int64_t capacity)
 {
-    return health_head_size() + (size_t)capacity * (sizeof(health_now) + sizeof(health_past))
+    return health_head_size() + (size_t)capacity * (sizeof(health_now) + sizeof(health_past) + 2 * sizeof(health_lease))
         + (size_t)shm_entry_count(capacity) * sizeof(shm_entry);
 }
 
@@ -77,7 +84,8 @@ static inline health_table *health_init(void *memory, int64_t capacity)
     t->claims.mask = shm_entry_count(capacity) - 1;
     t->now = (health_now *)((char *)memory + health_head_size());
     t->past = (health_past *)(t->now + capacity);
-    t->claims.entries = (shm_entry *)(t->past + capacity);
+    t->leases = (health_lease(*)[2])(t->past + capacity);
+    t->claims.entries = (shm_entry *)(t->leases + capacity);
     return t;
 }
 
@@ -214,6 +222,22 @@ static inline void health_set_elsewhere(uint64_t *sum, uint64_t *elsewhere, uint
     if (more > 0) health_take(sum, minute, more, 0);
     else if (more < 0) health_untake(sum, minute, -more);
     __atomic_store_n(elsewhere, minute << HEALTH_COUNT_BITS | (uint64_t)n, __ATOMIC_RELAXED);
+}
+
+/* The sum that this machine may bring about in the minute without asking: the lower of `limit` and its lease. */
+static inline int64_t health_allowance(const health_lease *lease, int64_t limit, uint64_t minute)
+{
+    uint64_t seen = health_load(&lease->until);
+    int64_t share = __atomic_load_n(&lease->share, __ATOMIC_RELAXED);
+    if (seen >> HEALTH_COUNT_BITS == minute) share = (int64_t)(seen & HEALTH_COUNT_MASK);
+    return share > 0 && share < limit ? share : limit;
+}
+
+static inline void health_set_lease(health_table *t, health_lease *lease, uint64_t minute, int64_t until, int64_t share)
+{
+    __atomic_store_n(&lease->share, share, __ATOMIC_RELAXED);
+    __atomic_store_n(&lease->until, minute << HEALTH_COUNT_BITS | (uint64_t)until, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->leased, 1, __ATOMIC_RELEASE);
 }
 
 /* -- successes and failures -------------------------------------------------------------------------------------- */

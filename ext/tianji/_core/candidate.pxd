@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from tianji._core.health cimport Health, health_count, health_now, health_past, pace_slots
+from tianji._core.health cimport Health, health_allowance, health_count, health_lease, health_now, health_past, pace_slots
 
 
 cdef enum:
@@ -42,6 +42,8 @@ cdef struct candidate:
     bint timed            # remembers how long its answers take
     int32_t *share        # of the requests under way, this process's
     health_past *past
+    const health_lease *leases
+    const int32_t *leased # whether there ever was a lease
     uint64_t mark         # of its id, the same on all machines
 
 
@@ -62,16 +64,28 @@ cdef inline int64_t reservation(const candidate *one, int64_t tokens) noexcept n
     return max(1, min(tokens, one.tokens))
 
 
+cdef inline int64_t allowance(const candidate *one, int kind, int64_t limit, uint64_t minute) noexcept nogil:
+    """How far a limit may be used here; other machines may use the rest of it."""
+    return health_allowance(&one.leases[kind], limit, minute) if one.leased[0] and limit else limit
+
+
+cdef inline bint within_lease(const candidate *one, uint64_t minute) noexcept nogil:
+    """Whether a lease of tokens has something left. The last request may take more than that: it need not be split."""
+    if one.tokens == 0 or not one.leased[0]:
+        return True
+    return health_count(&one.now.tokens, minute) < allowance(one, 1, one.tokens, minute)
+
+
 cdef inline Reason limited(const candidate *one, int64_t tokens, uint64_t minute) noexcept nogil:
     """The limit that a request with so many tokens would pass, or KEPT."""
     cdef int64_t parallel = slots(one)
     if parallel and one.now.in_flight >= parallel:
         return PARALLEL
-    if one.requests and health_count(&one.now.requests, minute) >= one.requests:
+    if one.requests and health_count(&one.now.requests, minute) >= allowance(one, 0, one.requests, minute):
         return REQUESTS
     if one.tokens and health_count(&one.now.tokens, minute) + reservation(one, tokens) > one.tokens:
         return TOKENS
-    return KEPT
+    return KEPT if within_lease(one, minute) else TOKENS
 
 
 cdef double figure(const candidate *one, Reason reason, int64_t us, uint64_t minute) noexcept

@@ -50,6 +50,8 @@ cdef class Candidate:
         self.packed.now = health.now
         self.packed.past = health.past
         self.packed.share = health.share
+        self.packed.leases = health.leases
+        self.packed.leased = &health.table._table.leased
         self.packed.mark = int.from_bytes(hashed(health.id.encode(), digest_size=8).digest(), "little")
         self.packed.lacks = lacks
         self.packed.window = window

@@ -36,11 +36,16 @@ cdef extern from "health.h":
         uint64_t *elsewhere
         int32_t *shares
 
+    ctypedef struct health_lease:
+        uint64_t until
+
     ctypedef struct health_table:
         shm_table claims
         int32_t weighs
+        int32_t leased
         health_now *now
         health_past *past
+        health_lease **leases
 
     ctypedef struct health_measure:
         uint32_t size
@@ -63,6 +68,7 @@ cdef extern from "health.h":
     double health_duration(
         const health_ring *ring, uint64_t *score, const health_measure *how, uint32_t second
     ) noexcept nogil
+    int64_t health_allowance(const health_lease *lease, int64_t limit, uint64_t minute) noexcept nogil
     void health_answer(health_ring *ring, double seconds, uint32_t second) noexcept nogil
     double health_weight(const health_past *past) noexcept nogil
     int64_t pace_slots(const health_pace *pace, int64_t parallel) noexcept nogil
@@ -77,6 +83,7 @@ cdef class HealthTable:
     cdef health_table *_table
     cdef Py_buffer _view
     cdef bint _mapped
+    cdef double shift     # seconds to add for minutes that begin with those of the wall clock
     cdef bytes _key       # of the hash, drawn before the fork: nobody outside can make two ids collide
     cdef int _pid         # the process that _seat belongs to; 0: none yet
     cdef int _seat        # -1: none was free
@@ -93,4 +100,7 @@ cdef class Health:
     cdef HealthTable table        # keeps the memory
     cdef health_now *now
     cdef health_past *past
+    cdef health_lease *leases     # of requests, of tokens
     cdef int32_t *share           # of in_flight, this process's; NULL: not known apart
+
+    cdef health_lease *_lease(self, int kind) except NULL

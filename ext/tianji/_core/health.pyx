@@ -29,6 +29,9 @@ cdef extern from "health.h":
     float health_float(uint64_t bits) noexcept
     double health_within(const health_ring *ring, double percentile, uint32_t second) noexcept
     void health_set_elsewhere(uint64_t *sum, uint64_t *elsewhere, uint64_t minute, int64_t n) noexcept
+    void health_set_lease(
+        health_table *table, health_lease *lease, uint64_t minute, int64_t until, int64_t share
+    ) noexcept
     void health_weigh(health_table *table, health_past *past, double weight) noexcept
     void health_unweigh(health_past *past) noexcept
     float pace_limit(uint64_t word) noexcept
@@ -51,17 +54,21 @@ FAILURE_KINDS = HEALTH_KINDS     # kinds of failure that are counted apart
 cdef class HealthTable:
     """The health of deployments. Make it before the fork; a Health is asked for in the process that uses it.
 
-    capacity: how many deployments have a place; each takes 1.8 KiB once it is used. One beyond it is known to its own
-    process only. A worker may be killed at any moment: sweep() gives back the requests that it had under way.
+    capacity: how many deployments have a place; each takes 1.9 KiB once it is used. One beyond it is known to its own
+    process only.
+    shift: what to add to its clock so that minutes begin with those of the wall clock, which machines have in common
+
+    A worker may be killed at any moment: sweep() gives back the requests that it had under way.
     """
 
-    def __cinit__(self, int capacity=4096):
+    def __cinit__(self, int capacity=4096, double shift=0):
         if not 2 <= capacity <= MAX_CAPACITY:
             raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
         PyObject_GetBuffer(new_mapping(-1, health_size(capacity)), &self._view, PyBUF_WRITABLE)
         self._mapped = True
         self._table = health_init(self._view.buf, capacity)
         self._key = random_bytes(16)
+        self.shift = shift
         self._known = {}
 
     def __dealloc__(self):
@@ -91,6 +98,10 @@ cdef class HealthTable:
             health = self._known[id] = Health(self, id)
         return health
 
+    def minute(self, double now):
+        """The minute that `now` is in, counted as the wall clock does where `shift` says so."""
+        return health_minute(now + self.shift)
+
     def sweep(self):
         """Give back what killed workers had under way; how many requests that were. Something calls it now and then."""
         self._sit()
@@ -111,17 +122,20 @@ cdef class Health:
         if place:
             self.now = &table._table.now[place]
             self.past = &table._table.past[place]
+            self.leases = table._table.leases[place]
             self.share = &self.past.shares[table._seat] if table._seat >= 0 else NULL
             return
         self.now = <health_now *>calloc(1, sizeof(health_now))
         self.past = <health_past *>calloc(1, sizeof(health_past))
-        if self.now == NULL or self.past == NULL:
+        self.leases = <health_lease *>calloc(2, sizeof(health_lease))
+        if self.now == NULL or self.past == NULL or self.leases == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
         if not self.shared:
             free(self.now)
             free(self.past)
+            free(self.leases)
 
     @property
     def in_flight(self):
@@ -130,21 +144,41 @@ cdef class Health:
 
     def usage(self, double now):
         """(requests, tokens) of the minute; reserved tokens count until the real number is known."""
-        cdef uint64_t minute = health_minute(now)
+        cdef uint64_t minute = health_minute(now + self.table.shift)
         return health_count(&self.now.requests, minute), health_count(&self.now.tokens, minute)
 
     def elsewhere(self, double now):
-        """(requests, tokens) of the minute that other machines use or may use: a part of usage()."""
-        cdef uint64_t minute = health_minute(now)
+        """(requests, tokens) of the minute that other machines used: a part of usage()."""
+        cdef uint64_t minute = health_minute(now + self.table.shift)
         return health_count(&self.past.elsewhere[0], minute), health_count(&self.past.elsewhere[1], minute)
 
     def set_elsewhere(self, double now, int64_t requests, int64_t tokens):
         """Let the part of other machines be this from now on. One process of the machine does it."""
-        cdef uint64_t minute = health_minute(now)
+        cdef uint64_t minute = health_minute(now + self.table.shift)
         if not (0 <= requests < 1 << 36 and 0 <= tokens < 1 << 36):
             raise ValueError("usage is from 0 to 2**36 - 1")
         health_set_elsewhere(&self.now.requests, &self.past.elsewhere[0], minute, requests)
         health_set_elsewhere(&self.now.tokens, &self.past.elsewhere[1], minute, tokens)
+
+    def allowance(self, int kind, int64_t limit, double now):
+        """The sum up to which this machine uses `limit` in the minute; kind is 0 for requests, 1 for tokens."""
+        return health_allowance(self._lease(kind), limit, health_minute(now + self.table.shift))
+
+    def set_lease(self, int kind, double now, int64_t until, int64_t share):
+        """Let this machine go on in this minute until usage() is `until`, and in later ones until it is `share`.
+
+        What is used elsewhere counts, so a lease of n requests is n more than usage(). share 0: nothing but the limit.
+        """
+        if not (0 <= until < 1 << 36 and share >= 0):
+            raise ValueError("leases are from 0 to 2**36 - 1")
+        health_set_lease(
+            self.table._table, self._lease(kind), health_minute(now + self.table.shift), until, share
+        )
+
+    cdef health_lease *_lease(self, int kind) except NULL:
+        if not 0 <= kind < 2:
+            raise IndexError(f"no kind {kind}")
+        return &self.leases[kind]
 
     @property
     def pace(self):

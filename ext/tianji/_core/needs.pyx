@@ -166,5 +166,5 @@ cdef class Needs:
         if self._reserved:
             health_untake(&health.now.tokens, self._minute, self._reserved - used)
         elif used:
-            health_take(&health.now.tokens, health_minute(now), used, 0)
+            health_take(&health.now.tokens, health_minute(now + health.table.shift), used, 0)
         return 0

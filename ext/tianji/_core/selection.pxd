@@ -38,6 +38,7 @@ cdef class Selection:
     cdef competition _those           # the arrays above, for what draws
     cdef Strategy _strategy
     cdef double _buffer
+    cdef double _shift                # of the table: what makes minutes those of the wall clock
     cdef health_measure _measure
     cdef bint _last_resort
     cdef bint _heeds_rests

@@ -17,7 +17,7 @@ from libc.stdlib cimport calloc, free
 
 from tianji._core.candidate cimport (
     ABILITY, AFFINITY, CONTEXT, COOLDOWN, KEPT, OPERATION, ORDER, PARALLEL, REQUESTS, SICK, TOKENS, TRIED,
-    Candidate, Reason, candidate, figure, limited, reservation, slots,
+    Candidate, Reason, allowance, candidate, figure, limited, reservation, slots, within_lease,
 )
 from tianji._core.dice cimport Dice
 from tianji._core.health cimport (
@@ -78,6 +78,7 @@ cdef class Selection:
             self.lacking |= one.packed.lacks
         self.healths = tuple([(<Candidate>each).health for each in candidates])
         if self._count:
+            self._shift = (<Health>self.healths[0]).table.shift
             self._those.weighs = &(<Health>self.healths[0]).table._table.weighs
         self._those.candidates = self._candidates
         self._those.reasons = self._reasons
@@ -111,6 +112,10 @@ cdef class Selection:
         """Whether every deployment is in cooldown."""
         return all([(<Health>health).cooled_for(now) > 0 for health in self.healths])
 
+    def minute_left(self, double now):
+        """Seconds until the limits of a minute begin anew."""
+        return 60 - (now + self._shift) % 60
+
     def order_of(self, int position):
         """The tier of a candidate, None when it has none."""
         cdef int32_t order = self._candidates[self._checked(position)].order
@@ -132,7 +137,7 @@ cdef class Selection:
 
         A slot that it still has is given back first.
         """
-        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
         cdef int position, _round
         if needs is None:
             raise TypeError("needs must be Needs")
@@ -146,14 +151,14 @@ cdef class Selection:
 
     def take(self, Needs needs not None, int position, double now):
         """Take a slot of one deployment without asking whether it should serve: "kept", or the limit in the way."""
-        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
         self._checked(position)
         needs.release(now)
         return REASONS[self._take(needs, position, &at)]
 
     def explain(self, Needs needs not None, double now):
         """(what choose() would return, verdicts), and nothing is taken."""
-        cdef moment at = [health_us(now), health_second(now), health_minute(now)]
+        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
         position = self._decide(needs, &at)
         return position, self.verdicts(now)
 
@@ -171,7 +176,7 @@ cdef class Selection:
         for i in range(self._count):
             one = &self._candidates[i]
             reason = <Reason>self._reasons[i]
-            said = self._scores[i] if reason == KEPT else figure(one, reason, health_us(now), health_minute(now))
+            said = self._scores[i] if reason == KEPT else figure(one, reason, health_us(now), health_minute(now + self._shift))
             found.append((REASONS[reason], said))
         return found
 
@@ -335,10 +340,12 @@ cdef class Selection:
         cdef int64_t tokens = reservation(one, needs.asks.tokens)
         if not health_enter(one.now, one.share, slots(one)):
             return PARALLEL
-        if not health_take(&one.now.requests, at.minute, 1, one.requests):
+        if not health_take(&one.now.requests, at.minute, 1, allowance(one, 0, one.requests, at.minute)):
             health_leave(one.now, one.share)
             return REQUESTS
-        if tokens and not health_take(&one.now.tokens, at.minute, tokens, one.tokens):
+        if tokens and not (
+            within_lease(one, at.minute) and health_take(&one.now.tokens, at.minute, tokens, one.tokens)
+        ):
             health_untake(&one.now.requests, at.minute, 1)
             health_leave(one.now, one.share)
             return TOKENS

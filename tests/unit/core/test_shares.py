@@ -196,32 +196,3 @@ def test_answers_are_remembered_only_where_it_is_asked_for() -> None:
         selection.choose(needs, NOW)
         needs.succeeded(NOW, 1.0)
     assert table.health("a").answers_within(0.5, False, NOW) is None
-
-
-def test_usage_elsewhere_is_part_of_all_usage() -> None:
-    table = HealthTable()
-    health = table.health("a")
-    selection = Selection("shuffle", Dice(1), [Candidate(health, requests=10, tokens=100)])
-
-    def serve(tokens: int) -> str:
-        needs = Needs(tokens=tokens)
-        selection.choose(needs, NOW)
-        needs.succeeded(NOW, tokens=tokens)
-        return selection.verdicts(NOW)[0][0]
-
-    serve(20)
-    health.set_elsewhere(NOW, 7, 30)
-    assert (health.usage(NOW), health.elsewhere(NOW)) == ((8, 50), (7, 30))
-    health.set_elsewhere(NOW, 8, 10)
-    assert (health.usage(NOW), health.elsewhere(NOW)) == ((9, 30), (8, 10))
-    assert serve(5) == "kept"
-    assert serve(5) == "requests"
-    health.set_elsewhere(NOW, 0, 75)
-    assert health.usage(NOW) == (2, 100)
-    assert serve(5) == "tokens"
-    assert (health.usage(NOW + 60), health.elsewhere(NOW + 60)) == ((0, 0), (0, 0))
-    health.set_elsewhere(NOW + 60, 3, 4)
-    assert health.usage(NOW + 60) == (3, 4)
-    for wrong in ((-1, 0), (0, -1), (2**36, 0)):
-        with pytest.raises(ValueError, match="usage"):
-            health.set_elsewhere(NOW, *wrong)
