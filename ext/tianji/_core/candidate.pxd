@@ -2,7 +2,9 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from tianji._core.health cimport Health, health_allowance, health_count, health_lease, health_now, health_past, pace_slots
+from tianji._core.health cimport (
+    Health, health_allowance, health_count, health_lease, health_now, health_past, pace_slots,
+)
 
 
 cdef enum:
@@ -30,21 +32,21 @@ cdef enum Reason:  # why a deployment was dropped, in the order in which it is a
 
 cdef struct candidate:
     health_now *now
-    uint64_t lacks        # bits of what it cannot do
-    int64_t window        # tokens that fit into its context; 0: not known
-    int64_t parallel      # limits; 0: none
-    int64_t requests      # a minute
-    int64_t tokens        # a minute
+    uint64_t lacks          # bits of what it cannot do
+    int64_t window          # tokens that fit into its context; 0: not known
+    int64_t parallel        # limits; 0: none
+    int64_t requests        # a minute
+    int64_t tokens          # a minute
+    const health_lease *leases
+    const int32_t *leased   # whether there ever was a lease
     double price
     double shares[SHARES]
-    int32_t order         # INT_MAX: none
-    bint adaptive         # learns how many requests it takes at a time
-    bint timed            # remembers how long its answers take
-    int32_t *share        # of the requests under way, this process's
+    int32_t order           # INT_MAX: none
+    unsigned char adaptive  # learns how many requests it takes at a time
+    unsigned char timed     # remembers how long its answers take
+    int32_t *share          # of the requests under way, this process's
     health_past *past
-    const health_lease *leases
-    const int32_t *leased # whether there ever was a lease
-    uint64_t mark         # of its id, the same on all machines
+    uint64_t mark           # of its id, the same on all machines
 
 
 cdef class Candidate:

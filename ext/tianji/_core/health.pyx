@@ -23,6 +23,7 @@ cdef extern from "health.h":
     health_table *health_init(void *memory, int64_t capacity) noexcept
     int64_t health_sweep(health_table *table, int32_t self) noexcept
     int health_sit(health_table *table, int32_t self) noexcept
+    const int64_t HEALTH_COUNT_MASK
     int64_t health_fail(uint64_t *word, uint64_t now_ms, uint64_t lifetime_ms) noexcept
     uint64_t health_outcomes(const uint64_t *word, uint32_t second) noexcept
     uint64_t health_load(const uint64_t *word) noexcept
@@ -48,6 +49,7 @@ cdef enum:
 
 LARGEST_SAMPLE = HEALTH_SAMPLES  # durations that are remembered for a deployment
 FAILURE_KINDS = HEALTH_KINDS     # kinds of failure that are counted apart
+LARGEST_COUNT = HEALTH_COUNT_MASK  # requests or tokens of a minute, where counting ends
 
 
 @cython.final
@@ -155,10 +157,10 @@ cdef class Health:
     def set_elsewhere(self, double now, int64_t requests, int64_t tokens):
         """Let the part of other machines be this from now on. One process of the machine does it."""
         cdef uint64_t minute = health_minute(now + self.table.shift)
-        if not (0 <= requests < 1 << 36 and 0 <= tokens < 1 << 36):
-            raise ValueError("usage is from 0 to 2**36 - 1")
-        health_set_elsewhere(&self.now.requests, &self.past.elsewhere[0], minute, requests)
-        health_set_elsewhere(&self.now.tokens, &self.past.elsewhere[1], minute, tokens)
+        if requests < 0 or tokens < 0:
+            raise ValueError("usage is 0 or more")
+        health_set_elsewhere(&self.now.requests, &self.past.elsewhere[0], minute, min(requests, HEALTH_COUNT_MASK))
+        health_set_elsewhere(&self.now.tokens, &self.past.elsewhere[1], minute, min(tokens, HEALTH_COUNT_MASK))
 
     def allowance(self, int kind, int64_t limit, double now):
         """The sum up to which this machine uses `limit` in the minute; kind is 0 for requests, 1 for tokens."""
@@ -169,10 +171,11 @@ cdef class Health:
 
         What is used elsewhere counts, so a lease of n requests is n more than usage(). share 0: nothing but the limit.
         """
-        if not (0 <= until < 1 << 36 and share >= 0):
-            raise ValueError("leases are from 0 to 2**36 - 1")
+        if until < 0 or share < 0:
+            raise ValueError("leases are 0 or more")
         health_set_lease(
-            self.table._table, self._lease(kind), health_minute(now + self.table.shift), until, share
+            self.table._table, self._lease(kind), health_minute(now + self.table.shift), min(until, HEALTH_COUNT_MASK),
+            share,
         )
 
     cdef health_lease *_lease(self, int kind) except NULL:

@@ -168,6 +168,7 @@ cdef class Selection:
         The figure of one that was kept is its score, or with "shuffle" its share; of one in cooldown or sick the
         seconds left; of one at a limit what it has under way or used this minute.
         """
+        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
         cdef list found = []
         cdef candidate *one
         cdef Reason reason
@@ -176,7 +177,7 @@ cdef class Selection:
         for i in range(self._count):
             one = &self._candidates[i]
             reason = <Reason>self._reasons[i]
-            said = self._scores[i] if reason == KEPT else figure(one, reason, health_us(now), health_minute(now + self._shift))
+            said = self._scores[i] if reason == KEPT else figure(one, reason, at.us, at.minute)
             found.append((REASONS[reason], said))
         return found
 

@@ -2,6 +2,7 @@ from typing import Final, Self, final
 
 LARGEST_SAMPLE: Final[int]
 FAILURE_KINDS: Final[int]
+LARGEST_COUNT: Final[int]
 
 @final
 class HealthTable:

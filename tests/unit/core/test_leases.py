@@ -4,7 +4,7 @@ import pytest
 
 from tianji._core.candidate import Candidate
 from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
+from tianji._core.health import LARGEST_COUNT, HealthTable
 from tianji._core.needs import Needs
 from tianji._core.selection import Selection
 
@@ -42,7 +42,7 @@ def test_usage_elsewhere_is_part_of_all_usage() -> None:
     assert (health.usage(NOW + 60), health.elsewhere(NOW + 60)) == ((0, 0), (0, 0))
     health.set_elsewhere(NOW + 60, 3, 4)
     assert health.usage(NOW + 60) == (3, 4)
-    for wrong in ((-1, 0), (0, -1), (2**36, 0)):
+    for wrong in ((-1, 0), (0, -1)):
         with pytest.raises(ValueError, match="usage"):
             health.set_elsewhere(NOW, *wrong)
 
@@ -83,13 +83,22 @@ def test_what_has_no_limit_has_no_lease() -> None:
     assert [one.serve(50) for _ in range(3)] == ["kept"] * 3
 
 
+def test_beyond_what_is_counted_there_is_no_limit() -> None:
+    one = One(tokens=2**60)
+    one.health.set_lease(1, NOW, 2**60, 2**60)
+    one.health.set_elsewhere(NOW, 2**60, 0)
+    assert one.health.usage(NOW) == (LARGEST_COUNT, 0)
+    assert one.health.allowance(1, 2**60, NOW) == LARGEST_COUNT
+    assert one.serve(10) == "kept"
+
+
 def test_a_lease_is_of_one_kind() -> None:
     health = One(requests=5).health
     with pytest.raises(IndexError):
         health.set_lease(2, NOW, 1, 1)
     with pytest.raises(IndexError):
         health.allowance(-1, 1, NOW)
-    for until, share in ((-1, 0), (2**36, 0), (0, -1)):
+    for until, share in ((-1, 0), (0, -1)):
         with pytest.raises(ValueError, match="leases"):
             health.set_lease(0, NOW, until, share)
 
