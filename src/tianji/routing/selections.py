@@ -125,14 +125,14 @@ def _selection(
 
 def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: HealthTable) -> Candidate:
     params, info = offer.entry.params, offer.entry.info
-    bounded = limited(router, strategy)
+    requests, tokens = _minute_limits(router, offer.entry, strategy)
     return Candidate(
         table.health(offer.entry.id),
         lacks=lacks(info.written, offer.operations),
         window=checked_window(router, offer.entry),
         parallel=parallel_limit(offer.entry, router.default_max_parallel_requests),
-        requests=(params.rpm or 0) if bounded or router.enable_pre_call_checks else 0,
-        tokens=(params.tpm or 0) if bounded else 0,
+        requests=requests,
+        tokens=tokens,
         price=price(offer.entry),
         weight=float(params.weight or 0),
         rpm=float(params.rpm or 0),
@@ -146,6 +146,27 @@ def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: 
 def limited(router: RouterSettings, strategy: Strategy) -> bool:
     """Whether `rpm` and `tpm` are limits and no mere shares."""
     return strategy.core in LIMITED or "enforce_model_rate_limits" in router.optional_pre_call_checks
+
+
+def limits_of(config: Config) -> dict[str, tuple[int, int]]:
+    """Return by deployment id the requests and tokens a minute that it is limited to in any group, 0 for no limit."""
+    router = config.router_settings
+    found: dict[str, tuple[int, int]] = {}
+    for entry in config.model_list:
+        strategies = [strategy_of(router.routing_strategy, router.routing_strategy_args)] + [
+            strategy_of(group.routing_strategy, group.routing_strategy_args)
+            for group in router.routing_groups
+            if group.routing_strategy is not None and entry.model_name in group.models
+        ]
+        limits = [_minute_limits(router, entry, strategy) for strategy in strategies]
+        found[entry.id] = (max(requests for requests, _ in limits), max(tokens for _, tokens in limits))
+    return found
+
+
+def _minute_limits(router: RouterSettings, entry: ModelEntry, strategy: Strategy) -> tuple[int, int]:
+    params, bounded = entry.params, limited(router, strategy)
+    requests = (params.rpm or 0) if bounded or router.enable_pre_call_checks else 0
+    return requests, (params.tpm or 0) if bounded else 0
 
 
 def checked_window(router: RouterSettings, entry: ModelEntry) -> int:

@@ -10,7 +10,7 @@ from tianji._core.needs import Needs
 from tianji.config.schema.router import Strategy
 from tianji.routing.abilities import ABILITY, OPERATION, lacks, names, needed
 from tianji.routing.lar1 import target_type, thresholds_of
-from tianji.routing.selections import weights_of
+from tianji.routing.selections import limits_of, weights_of
 from tianji.routing.strategy import CORE, strategy_of
 
 from .simulation import Make, World
@@ -79,6 +79,25 @@ def test_requests_at_a_time_that_are_learnt(world: Make) -> None:
     spread = burst(gateway, 400)
     assert (spread["a1"], spread["a3"]) == (32, 32)
     assert spread["a2"] == 400 - 64
+
+
+@pytest.mark.parametrize(
+    ("router", "limits"),
+    [
+        ({}, [(0, 0), (0, 0)]),
+        ({"enable_pre_call_checks": True}, [(5, 0), (0, 0)]),
+        ({"routing_strategy": "usage-based-routing-v2"}, [(5, 0), (0, 700)]),
+        ({"optional_pre_call_checks": ["enforce_model_rate_limits"]}, [(5, 0), (0, 700)]),
+        (
+            {"routing_groups": [{"group_name": "g", "models": ["b"], "routing_strategy": "lowest-cost"}]},
+            [(0, 0), (0, 700)],
+        ),
+    ],
+)
+def test_limits_that_machines_share(world: Make, router: Mapping[str, object], limits: list[tuple[int, int]]) -> None:
+    gateway = world("a:[a1] b:[b1]", params={"a1": {"rpm": 5}, "b1": {"tpm": 700}}, router=router)
+    found = limits_of(gateway.loaded.config)
+    assert [found[name] for name in ("a1", "b1")] == limits
 
 
 def test_i1_all_slots_taken(world: Make) -> None:
