@@ -159,6 +159,16 @@ async def test_the_one_that_is_busy_has_nearly_all_of_it(machines: Machines) -> 
     assert one.served + two.ask(10) >= 1000
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_one_that_is_alone_in_asking_can_use_a_small_limit(machines: Machines, limit: int) -> None:
+    three = machines(3, requests=limit)
+    await rounds(*three, times=2)
+    for _ in range(12):
+        three[0].ask()
+        await rounds(*three)
+    assert three[0].served == limit
+
+
 async def test_three_machines_at_a_steady_pace_use_all_and_no_more(machines: Machines) -> None:
     three = machines(3, requests=3000)
     await rounds(*three)
