@@ -18,6 +18,7 @@ enum {
     HEALTH_KINDS = 16,     /* kinds of failure that are counted apart */
     HEALTH_WINDOW = 60,    /* seconds over which successes and failures are compared */
     HEALTH_PENALTY_S = 60, /* seconds that a penalty is remembered at most: then the deployment is tried again */
+    HEALTH_SILENT_S = 3,   /* seconds after which a leader that says nothing leads no more */
     HEALTH_ENOUGH = 20,    /* answers that make a percentile */
     HEALTH_ANSWER_S = 3600 /* seconds that the duration of an answer is remembered */
 };
@@ -60,6 +61,7 @@ typedef struct {
 typedef struct {
     shm_table claims; /* a deployment's id -> its place in `now` and `past` */
     int32_t seats[HEALTH_SEATS]; /* process ids; 0: free */
+    uint64_t leader; /* process id << 32 | second in which it last said so; 0: nobody */
     int32_t weighs; /* whether a weight was ever set: while none was, nobody looks */
     int32_t leased; /* the same of leases */
     health_now *now;
@@ -148,6 +150,19 @@ static inline int health_sit(health_table *t, int32_t self)
     for (seat = 0; seat < HEALTH_SEATS; seat++)
         if (health_claim_seat(t, seat, 0, self)) return seat;
     return -1;
+}
+
+/* Whether `self` leads the workers from `second` on: it does already, nobody does, or who did is dead or was silent. */
+static inline int health_lead(health_table *t, int32_t self, uint32_t second)
+{
+    uint64_t seen = health_load(&t->leader);
+    for (;;) {
+        int32_t leader = (int32_t)(seen >> 32);
+        int silent = (uint32_t)seen + HEALTH_SILENT_S < second;
+        int gone = leader == 0 || silent || (kill((pid_t)leader, 0) != 0 && errno == ESRCH);
+        if (leader != self && !gone) return 0;
+        if (health_swap(&t->leader, &seen, (uint64_t)(uint32_t)self << 32 | second)) return 1;
+    }
 }
 
 /* -- requests under way ------------------------------------------------------------------------------------------ */

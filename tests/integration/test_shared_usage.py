@@ -1,6 +1,7 @@
 """Two machines and a real Valkey: limits hold over both, whatever happens to the store."""
 
 import asyncio
+import multiprocessing
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 
@@ -365,7 +366,38 @@ async def test_rounds_go_on_by_themselves(machines: Machines) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert set(pauses) == {INTERVAL}
-    assert AFTER_FAILURE > INTERVAL
+
+
+async def test_only_the_worker_that_leads_makes_rounds(machines: Machines) -> None:
+    (one,) = machines(1)
+    fork = multiprocessing.get_context("fork")
+    ready = fork.Event()
+
+    def lead() -> None:
+        one.table.lead(one.time.now)
+        ready.set()
+        fork.Event().wait()
+
+    leader = fork.Process(target=lead)
+    leader.start()
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            leader.kill()
+            leader.join()
+        if len(pauses) == 4:
+            raise asyncio.CancelledError
+
+    try:
+        assert ready.wait(60)
+        with pytest.raises(asyncio.CancelledError):
+            await UsageSharing([], one.table, one.store, one.time, patience=30, sleep=sleep).run()
+    finally:
+        leader.kill()
+        leader.join()
+    assert pauses == [AFTER_FAILURE, AFTER_FAILURE, INTERVAL, INTERVAL]
 
 
 async def test_keys_end_by_themselves_and_live_in_one_slot(machines: Machines) -> None:

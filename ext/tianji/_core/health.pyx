@@ -22,6 +22,7 @@ cdef extern from "health.h":
     size_t health_size(int64_t capacity) noexcept
     health_table *health_init(void *memory, int64_t capacity) noexcept
     int64_t health_sweep(health_table *table, int32_t self) noexcept
+    int health_lead(health_table *table, int32_t self, uint32_t second) noexcept
     int health_sit(health_table *table, int32_t self) noexcept
     const int64_t HEALTH_COUNT_MASK
     int64_t health_fail(uint64_t *word, uint64_t now_ms, uint64_t lifetime_ms) noexcept
@@ -103,6 +104,14 @@ cdef class HealthTable:
     def minute(self, double now):
         """The minute that `now` is in, counted as the wall clock does where `shift` says so."""
         return health_minute(now + self.shift)
+
+    def lead(self, double now):
+        """Whether this process is the one that does what one worker of a machine does. It keeps asking, each second.
+
+        Another one takes over when it was killed, or did not ask for three seconds.
+        """
+        self._sit()
+        return bool(health_lead(self._table, self._pid, health_second(now)))
 
     def sweep(self):
         """Give back what killed workers had under way; how many requests that were. Something calls it now and then."""

@@ -94,9 +94,10 @@ class UsageSharing:
         self._accounts.clear()
 
     async def run(self) -> None:
-        """Make rounds until cancelled."""
+        """Make rounds until cancelled, as long as this worker leads those of its machine."""
         while True:
-            done = await self.step()
+            leads = self._table.lead(self._clock())
+            done = leads and await self.step()
             await self._sleep(INTERVAL if done else AFTER_FAILURE)
 
     async def step(self) -> bool:

@@ -160,6 +160,39 @@ def test_a_child_has_a_handle_of_its_own() -> None:
     assert table.health("a") is own
 
 
+def test_one_process_leads_and_another_when_it_is_gone() -> None:
+    table = HealthTable()
+    asked, told = FORK.Semaphore(0), FORK.SimpleQueue()
+
+    def work() -> None:
+        for now in (100, 101, 102, 103.9, 104, 200):
+            asked.acquire()
+            told.put(table.lead(now))
+        asked.acquire()
+
+    child = FORK.Process(target=work)
+    child.start()
+    try:
+
+        def child_leads() -> bool:
+            asked.release()
+            return bool(told.get())
+
+        assert table.lead(100)
+        assert not child_leads()
+        assert table.lead(100.5)
+        assert not child_leads()
+        assert not child_leads()
+        assert not child_leads()
+        assert child_leads(), "who was silent for so long leads no more"
+        assert not table.lead(104)
+        assert child_leads()
+    finally:
+        child.kill()
+        child.join()
+    assert table.lead(200), "the dead do not lead"
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 7)), max_size=60))
 def test_outcomes_follow_a_plain_model(steps: list[tuple[bool, float]]) -> None:
     health, now = HealthTable(4).health("a"), 0.0
