@@ -39,9 +39,11 @@ from tianji.gateway import canned
 from tianji.gateway.course import Courses
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
+from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
-from tianji.gateway.snapshot import Shared, Snapshot, acceptable
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
@@ -97,14 +99,13 @@ class Gateway:
         path: Path,
         environ: Mapping[str, str],
         access_log: Format | None,
-        counters: SharedCounters,
-        health: HealthTable,
+        shared: Shared,
         vocabularies: Vocabularies,
         control: Control,
     ) -> None:
         self._path = path
         self._environ = environ
-        self._shared = Shared(counters, health)
+        self._shared = shared
         self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
         self._control = control
@@ -116,6 +117,7 @@ class Gateway:
         self.authorize = self.snapshot.authorize
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
+        self._jobs = Jobs(shared, self._pool)
         self._courses = Courses(self._tokens.count, self._dice)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
@@ -172,6 +174,7 @@ class Gateway:
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""
         self._sweep()
+        self._jobs.begin(self.snapshot)
 
     def _sweep(self) -> None:
         """Give back what killed workers had under way."""
@@ -189,11 +192,13 @@ class Gateway:
         self.snapshot = snapshot
         self.authorize.adopt(snapshot.authorize)
         self._pipeline.table = snapshot.table
+        self._jobs.begin(snapshot)
 
     async def close(self) -> None:
         """Close idle connections and write what the log still holds."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+        self._jobs.end()
         self._pool.close()
         if self.closed is not None:
             self.closed.flush()

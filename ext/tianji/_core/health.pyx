@@ -234,6 +234,10 @@ cdef class Health:
         """Note that a health check failed; the note counts until `until`, or until a request succeeds."""
         health_rest(&self.now.sick_until_us, health_us(until))
 
+    def mark_well(self):
+        """Let it be chosen as if no health check had failed."""
+        health_wake(&self.now.sick_until_us, self.now.sick_until_us)
+
     def sick_for(self, double now):
         """Seconds that the last failed health check still counts, 0 when it does not."""
         return max(0, self.now.sick_until_us - health_us(now)) / 1e6

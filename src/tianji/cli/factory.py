@@ -1,5 +1,6 @@
 """What a parent process has of its workers' gateways: little, since it keeps it as long as they live."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +9,7 @@ from tianji._core.health import HealthTable
 from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
+from tianji.gateway.shared import Shared
 from tianji.lazy import load
 
 COUNTERS: Final = 16384  # series, shared by all workers
@@ -20,12 +22,11 @@ class Factory:
         self._path = path
         self._environ = environ
         self._access_log = access_log
-        self._counters = SharedCounters(COUNTERS)
-        self._health = HealthTable()
+        self._shared = Shared(SharedCounters(COUNTERS), HealthTable(), os.urandom(8).hex())
         self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:
         """Make the gateway of one worker. Called there, on its loop's thread."""
         return load("tianji.app").Gateway(
-            self._path, self._environ, self._access_log, self._counters, self._health, self._vocabularies, control
+            self._path, self._environ, self._access_log, self._shared, self._vocabularies, control
         )

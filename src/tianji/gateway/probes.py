@@ -1,7 +1,7 @@
 """Calls to deployments that only ask whether they answer."""
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -11,11 +11,11 @@ from tianji._core.router import Deployment, Plan
 from tianji.config.schema import ModelEntry
 from tianji.egress.pool import Answer, fetch
 from tianji.errors import TianjiError
+from tianji.gateway.checkups import AT_ONCE, Verdict
 from tianji.gateway.snapshot import Snapshot
 from tianji.protocol.openai_errors import refused
 
 TIMEOUT: Final = 60.0  # seconds, as users of `/health` know it
-AT_ONCE: Final = 16  # deployments asked at the same time
 QUESTIONS: Final[dict[str, tuple[str, dict[str, object]]]] = {  # mode: operation, and the cheapest body for it
     "chat": ("chat", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}),
     "completion": ("completions", {"prompt": "hi", "max_tokens": 1}),
@@ -24,17 +24,11 @@ QUESTIONS: Final[dict[str, tuple[str, dict[str, object]]]] = {  # mode: operatio
 }
 
 
-class Verdict(NamedTuple):
-    """What a deployment showed; `error` is None for a healthy one."""
-
-    deployment: Deployment
-    error: str | None
-    rate_limits: dict[str, str]
-
-
-async def probe(snapshot: Snapshot, pool: Pool, model: str | None, model_id: str | None) -> list[Verdict]:
+async def probe(
+    snapshot: Snapshot, pool: Pool, model: str | None, model_id: str | None, at_once: int = AT_ONCE
+) -> list[Verdict]:
     """Ask every deployment, or those of `model` and with id `model_id`; patterns are left out, they name no model."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(at_once)
     chosen = [
         (entry, deployment)
         for name, pairs in snapshot.members.items()
@@ -48,19 +42,19 @@ async def _ask(entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyn
     operation, body = QUESTIONS.get(entry.info.mode or "chat", QUESTIONS["chat"])
     plan = deployment.plans.get(operation)
     if deployment.unready is not None:
-        return Verdict(deployment, deployment.unready, {})
+        return Verdict(deployment, deployment.unready, {}, 503)
     if plan is None:
-        return Verdict(deployment, f"it does not offer {operation}", {})
+        return Verdict(deployment, f"it does not offer {operation}", {}, 404)
     if plan.canned is not None:
         return Verdict(deployment, None, {})
     try:
         async with gate:
             answer = await _call(plan, {**body, "model": deployment.model}, pool)
     except TianjiError as error:
-        return Verdict(deployment, error.message, {})
+        return Verdict(deployment, error.message, {}, error.status)
     if answer.status >= 300:
         said = refused(answer.status, answer.body, provider=deployment.provider, secrets=deployment.secrets)
-        return Verdict(deployment, said.message, {})
+        return Verdict(deployment, said.message, {}, answer.status)
     limits = {n.decode(): v.decode("latin-1") for n, v in answer.headers if n.startswith(b"x-ratelimit-remaining")}
     return Verdict(deployment, None, limits)
 

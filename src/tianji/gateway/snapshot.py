@@ -7,10 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import Struct
-
 from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
 from tianji._core.keys import KeyRing
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
@@ -25,6 +22,7 @@ from tianji.config.schema import Config, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
+from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.gateway.waiting_room import WaitingRoom
 from tianji.providers import build
@@ -45,13 +43,6 @@ WATCHED: Final = frozenset(name.encode() for name in REJECTED | TEST_FAULTS | NE
 Members = Mapping[str, list[tuple[ModelEntry, Deployment]]]
 
 
-class Shared(Struct, frozen=True):
-    """What the workers of a machine share: made before they fork."""
-
-    counters: SharedCounters
-    health: HealthTable
-
-
 class Snapshot:
     """The compiled configuration. Everything a request or a management route reads hangs here."""
 
@@ -60,6 +51,7 @@ class Snapshot:
         config = loaded.config
         general = config.general_settings
         self.config = config
+        self.environ = loaded.environment
         self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
         self.authorize = key_ring(general.master_key or None, general.litellm_key_header_name)
         self.members, self.dropped = compile_members(loaded, shared.counters)
@@ -68,6 +60,7 @@ class Snapshot:
             for name, pairs in self.members.items()
         }
         selections = compile_selections(config, offers, shared.health, dice)
+        self.limits = selections.limits
         self.groups = compile_groups(config, self.members, selections, shared.counters)
         self._singles = single_groups(self.members, selections)
         self.resolver = make_resolver(config, self.members, self.groups)

@@ -36,6 +36,7 @@ class Selections(Struct, frozen=True):
     single: by deployment id, for requests that name one
     window: tokens that fit into the smallest context that is checked, 0 when none is
     meters: tokens matter to some choice, so that they are reserved
+    limits: requests and tokens a minute of each deployment that has any, 0 for none; by id
     """
 
     groups: Mapping[str, Selection]
@@ -43,6 +44,7 @@ class Selections(Struct, frozen=True):
     single: Mapping[str, Selection]
     window: int = 0
     meters: bool = False
+    limits: Mapping[str, tuple[int, int]] = {}
 
     def siblings(self) -> dict[str, tuple[Health, ...]]:
         """Return for each deployment id the deployments that serve a group beside it."""
@@ -94,6 +96,7 @@ def compile_selections(
         window=min((window for entry in entries if (window := checked_window(router, entry))), default=0),
         meters=any(group.strategy == "usage" for group in groups.values())
         or any(entry.params.tpm for entry in entries if limited(router, usual)),
+        limits={entry.id: limits for entry in entries if any(limits := minute_limits(router, entry, usual))},
     )
 
 
@@ -167,6 +170,13 @@ def _minute_limits(router: RouterSettings, entry: ModelEntry, strategy: Strategy
     params, bounded = entry.params, limited(router, strategy)
     requests = (params.rpm or 0) if bounded or router.enable_pre_call_checks else 0
     return requests, (params.tpm or 0) if bounded else 0
+
+
+def minute_limits(router: RouterSettings, entry: ModelEntry, strategy: Strategy) -> tuple[int, int]:
+    """Return how many requests and tokens a minute a deployment takes, 0 for any number."""
+    bounded = limited(router, strategy)
+    requests = (entry.params.rpm or 0) if bounded or router.enable_pre_call_checks else 0
+    return requests, (entry.params.tpm or 0) if bounded else 0
 
 
 def checked_window(router: RouterSettings, entry: ModelEntry) -> int:

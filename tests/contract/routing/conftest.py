@@ -17,7 +17,7 @@ def rig(edge: str, mock_process: Mock, dead_url: str, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, rig: Rig, mock: Mock, row: Row) -> Stage:  # noqa: ARG001 - mock is cleaned
+def stage(request: pytest.FixtureRequest, rig: Rig, mock: Mock, row: Row) -> Stage:
     """A gateway that has the configuration of the test's row; those of the next tests are on their way."""
     items = request.session.items
     following = items[items.index(request.node) + 1 :][:AHEAD]

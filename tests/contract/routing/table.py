@@ -1,7 +1,7 @@
 """The conformance table, run through gateways: a row's configuration, the upstreams' script, requests and outcomes.
 
-`a:[a1,a2]` is a model group with the ids of its deployments; a script says what each deployment answers, the last answer
-for ever, and 200 where it says nothing.
+`a:[a1,a2]` is a model group with the ids of its deployments; a script says what each deployment answers, the
+last answer for ever, and 200 where it says nothing.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.contract.harness import Gateway, Mock, eventually, events
+from tests.contract.harness import Gateway, Mock, events, eventually
 
 Answer = int | str | tuple[int, Mapping[str, str]] | Mapping[str, object]
 """A status, with `retry-after` and other headers or without; a word of WORDS; or faults of the mock provider."""

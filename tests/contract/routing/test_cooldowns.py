@@ -228,7 +228,8 @@ def test_a_key_of_the_callers_own_says_nothing_of_the_deployment(stage: Stage, m
 
 
 BACK = row(
-    ask("a1", 429), ask("a2"), groups=PAIR, router={"cooldown_time": 0.2}, params=FIRST, script={"a1": [(429, SOON), 200]}
+    ask("a1", 429), ask("a2"), groups=PAIR, router={"cooldown_time": 0.2}, params=FIRST,
+    script={"a1": [(429, SOON), 200]}
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .table import ABCD, FIRST, MESSAGES, Row, Stage, ask, lists, row
+from .table import FIRST, Row, Stage, ask, lists, row
 
 ALL = {"a1": 500, "b1": 500, "c1": 500, "d1": 500}
 AB = lists(a=["b"])

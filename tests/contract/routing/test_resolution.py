@@ -107,9 +107,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("router", "says"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_meant_is_not_started(
-    router: dict[str, object], says: str, tmp_path: Path, edge: str
-) -> None:
+def test_what_cannot_be_meant_is_not_started(router: dict[str, object], says: str, tmp_path: Path, edge: str) -> None:
     config = {
         "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/a1"}}],
         "router_settings": router,

@@ -1,4 +1,4 @@
-"""Retries and timeouts: conformance tables E and F, through the running gateway. Waits are a matter of simulated time."""
+"""Retries and timeouts: conformance tables E and F, through the gateway. Waits are a matter of simulated time."""
 
 import pytest
 

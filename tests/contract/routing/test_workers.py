@@ -22,15 +22,13 @@ def entry(name: str, upstream: str, base: str, info: dict[str, object], **params
 
 
 @pytest.fixture(scope="module")
-def victim(edge: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:  # noqa: ARG001 - one for each
+def victim(edge: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
     with Mock(tmp_path_factory.mktemp("victim")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def four(
-    edge: str, mock_process: Mock, victim: Mock, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
+def four(edge: str, mock_process: Mock, victim: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with four workers."""
     url = mock_process.url
     config = {
@@ -112,7 +110,10 @@ def test_a_rest_is_known_to_all(four: Gateway, mock: Mock) -> None:  # D34
 
 def test_one_of_two_fails_half_of_its_calls(four: Gateway, mock: Mock) -> None:
     """At least 99.9 % succeed, with at most 1.2 calls a request."""
-    turns = [{"faults": {"status": 500}, "model": "halves-1", "times": 1}, {"faults": {}, "model": "halves-1", "times": 1}]
+    turns = [
+        {"faults": {"status": 500}, "model": "halves-1", "times": 1},
+        {"faults": {}, "model": "halves-1", "times": 1},
+    ]
     mock.client.post("/mock/control", json=turns * REQUESTS).raise_for_status()
 
     def ask(_: int) -> int:

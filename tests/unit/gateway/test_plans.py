@@ -12,7 +12,8 @@ from tianji._core.shm import SharedCounters
 from tianji.config.loader import load
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway.plans import DefaultTimeouts, Origins, head_bytes, timeouts_of
-from tianji.gateway.snapshot import Shared, Snapshot, acceptable
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot, acceptable
 
 KEYS = {"OPENAI_API_KEY": "sk-one", "GROQ_API_KEY": "sk-two"}
 

