@@ -1,4 +1,4 @@
-"""Every row of the conformance table is run here, or held in simulated time, or named with what it waits for."""
+"""Every row of the conformance table is run here or beside, or held in simulated time, or waits for something named."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ EVERY = {f"{table}{number}" for table, last in LAST.items() for number in range(
 COOLDOWNS = "unit/routing/test_cooldowns.py"
 RETRIES = "unit/routing/test_retries.py"
 SELECTION = "unit/core/test_selection.py"
-QUEUE = "unit/routing/test_queue.py"
-AFFINITY = "unit/routing/test_affinity.py"
+WAITING = "contract/test_waiting.py"
+AUTO = "contract/test_auto_router.py"
 
 # what takes minutes, or an exact moment, or figures that no request can bring about at will
 SIMULATED = {
@@ -38,30 +38,31 @@ NOT_ASKED = {
     "B7": f"{SELECTION}::test_a_request_may_bring_weights_of_its_own",
     "B29": "unit/routing/test_selections.py::test_b29_the_type_is_a_weight_of_the_request",
     "C17": "unit/routing/test_asked.py::test_tags_come_from_everywhere",
-    "E27": f"{RETRIES}::test_e27_nothing_begins_after_the_deadline",
     "G45": "unit/routing/test_fallbacks.py::test_g45_a_target_is_admitted_like_a_first_choice",
-    "I3": f"{QUEUE}::test_one_release_fills_all_that_is_free",
-    "I9": f"{QUEUE}::test_the_more_urgent_goes_first_though_it_came_later",
-    "I11": f"{QUEUE}::test_equals_go_in_the_order_they_came",
-    "I12": f"{QUEUE}::test_time_runs_out",
-    "I13": f"{QUEUE}::test_who_leaves_is_asked_no_more",
-    "I15": f"{QUEUE}::test_priorities_of_requests",
-    "J1": f"{AFFINITY}::test_j1_a_caller_stays_where_it_is",
-    "J2": f"{AFFINITY}::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
-    "J3": f"{AFFINITY}::test_j3_while_its_deployment_rests_it_is_served_elsewhere",
-    "J4": f"{AFFINITY}::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
-    "J6": f"{AFFINITY}::test_j6_and_j7_a_long_cached_prompt_stays_where_it_is",
-    "J7": f"{AFFINITY}::test_j6_and_j7_a_long_cached_prompt_stays_where_it_is",
+    "J4": "unit/routing/test_affinity.py::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
     "J11": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
     "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
     "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
+}
+
+# what goes through the running gateway in tests of their own
+BESIDE = {
+    "I3": f"{WAITING}::test_all_that_fit_are_served_in_the_end",
+    "I9": f"{WAITING}::test_the_more_urgent_goes_first_and_equals_in_their_order",
+    "I11": f"{WAITING}::test_the_more_urgent_goes_first_and_equals_in_their_order",
+    "I12": f"{WAITING}::test_a_wait_ends_in_a_timeout_and_a_full_line_in_a_refusal",
+    "I13": f"{WAITING}::test_who_leaves_is_not_served",
+    "I15": f"{WAITING}::test_a_priority_out_of_range_is_refused",
+    "J8": f"{AUTO}::test_meaning_decides_with_the_embeddings_of_a_model_group",
+    "J9": f"{AUTO}::test_complexity_decides",
+    "J10": f"{AUTO}::test_the_chosen_group_falls_back_as_its_own_requests_do",
+    "J18": "contract/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
 }
 
 NOT_BUILT = {
     **dict.fromkeys(("A24", "A25", "A26", "A27"), "teams: no request has one before there are virtual keys"),
     **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
     **dict.fromkeys(("I16", "I17", "I18", "I19", "I20"), "budgets of deployments and providers"),
-    **dict.fromkeys(("J8", "J9", "J10"), "automatic choice of a group"),
     **dict.fromkeys(("K9", "K10"), "x-ratelimit headers of the gateway's own"),
     **dict.fromkeys(("C33", "C34"), "enforced_params"),
     "A30": "fastest_response, several models in one request",
@@ -72,7 +73,6 @@ NOT_BUILT = {
     "H16": "the messages endpoint",
     "H17": "the responses endpoint",
     "J5": "the responses endpoint",
-    "J18": "silent models",
 }
 
 
@@ -83,13 +83,13 @@ def run_here() -> set[str]:
 
 
 def test_every_row_is_accounted_for() -> None:
-    elsewhere = [*SIMULATED, *NOT_ASKED, *NOT_BUILT]
+    elsewhere = [*SIMULATED, *NOT_ASKED, *BESIDE, *NOT_BUILT]
     assert len(elsewhere) == len(set(elsewhere)), "one row, one reason"
     assert run_here() | set(elsewhere) == EVERY
     assert run_here() & set(elsewhere) == set()
 
 
 def test_the_tests_that_are_named_exist() -> None:
-    for place in {*SIMULATED.values(), *NOT_ASKED.values()}:
+    for place in {*SIMULATED.values(), *NOT_ASKED.values(), *BESIDE.values()}:
         file, _, name = place.partition("::")
         assert f"def {name}(" in (TESTS / file).read_text(), place

@@ -84,6 +84,9 @@ ROWS: dict[str, Row] = {
     "E26": row(
         ask("a1,a2,a1,a2", 403, retries=3), groups=PAIR, router=NR3, params=FIRST, script={"a1": 403, "a2": 403}
     ),
+    "E27": lone(1, 500, 500, router={**NR2, "total_timeout": 0.4}),
+    "E27 within one attempt": lone(1, 408, "Z", router={**NR2, "total_timeout": 0.2}),
+    "E27 before a fallback": row(ask("a1", 408), router={"total_timeout": 0.2, **lists(a=["b"])}, script={"a1": "Z"}),
     "retries of litellm_settings": lone(2, 500, FAILS, router={"num_retries": None}, settings={"num_retries": 1}),
     "num_retries is not sent upstream": row(
         ask("a1", body={"num_retries": 1, "max_fallbacks": 1}, sent={"num_retries": None, "max_fallbacks": None})
