@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from tests.contract.harness import Mock
 
-from .table import AHEAD, Rig, Row, Stage
+from .stage import AHEAD, Rig, Stage
+from .table import Row
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +28,5 @@ def stage(request: pytest.FixtureRequest, rig: Rig, mock: Mock, row: Row) -> Sta
 
 def _has_row(item: pytest.Item, request: pytest.FixtureRequest) -> bool:
     """Whether a test that comes later is for a row on the same edge."""
-    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
+    params = getattr(item, "callspec", None) and item.callspec.params
     return bool(params) and "row" in params and params.get("edge") == request.node.callspec.params["edge"]

@@ -3,7 +3,8 @@
 import pytest
 from tests.contract.harness import Mock, eventually
 
-from .table import FIRST, SOON, Ask, Row, Stage, ask, lists, row
+from .stage import Stage
+from .table import FIRST, Ask, Row, ask, lists, row
 
 PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"
@@ -12,7 +13,7 @@ FIRST_W = {"w1": {"weight": 1}, "w2": {"weight": 0}}
 RESTS = {"kind": "all_deployments_in_cooldown", "code": "429"}
 
 
-def waits(seconds: int | str) -> tuple[int, dict[str, str]]:
+def waits(seconds: float) -> tuple[int, dict[str, str]]:
     """A refusal for load that asks for some seconds."""
     return 429, {"retry-after": str(seconds)}
 
@@ -227,10 +228,14 @@ def test_a_key_of_the_callers_own_says_nothing_of_the_deployment(stage: Stage, m
     assert (answer.status_code, answer.headers["x-litellm-model-name"]) == (200, "openai/a1")
 
 
+<<<<<<< HEAD
 BACK = row(
     ask("a1", 429), ask("a2"), groups=PAIR, router={"cooldown_time": 0.2}, params=FIRST,
     script={"a1": [(429, SOON), 200]}
 )  # fmt: skip
+=======
+BACK = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [waits(1), 200]})
+>>>>>>> 6f54255 (Part the runner of the tables: how rows are written, gateways that play them, what is compared)
 
 
 @pytest.mark.parametrize("row", [BACK], ids=["D2 and later"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from .table import Ask, Row, Stage, ask, lists, row
+from .stage import Stage
+from .table import Ask, Row, ask, lists, row
 
 G = "g:[a1,a2,a3]"
 TAGS = {"a1": {"tags": ["fast", "cheap"]}, "a2": {"tags": ["slow"]}, "a3": {"tags": ["default"]}}

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import pytest
 from tests.contract.harness import Mock, eventually
 
-from .table import SOON, Row, Stage, ask, lists, row, until
+from .stage import Stage, in_flight, until
+from .table import SOON, Row, ask, lists, row
 
 PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"
@@ -64,7 +65,7 @@ def test_requests_at_a_time(stage: Stage, mock: Mock, count: int) -> None:
         assert {stream.headers["retry-after"] for stream in refused} <= {"1"}
         assert {stream.read() and stream.json()["error"]["type"] for stream in refused} <= {"throttling_error"}
         assert mock.connections()["in_progress"] == 2
-    eventually(lambda: stage.in_flight() == 0, "nothing is under way")
+    eventually(lambda: in_flight(stage.gateway) == 0, "nothing is under way")
     assert stage.send(ask()).status_code == 200
 
 
@@ -77,7 +78,7 @@ GONE = row(
 @pytest.mark.parametrize("row", [GONE], ids=["B10 H13 K12"])
 def test_who_leaves_gives_back_his_slot(stage: Stage, mock: Mock) -> None:
     """Before the answer and within it; that is no failure of the deployment."""
-    stage.script({"a1": ["Z"] * 3 + [HELD] * 3 + [200]})  # type: ignore[dict-item]  # a sequence of answers
+    stage.script({"a1": ["Z"] * 3 + [HELD] * 3 + [200]})
     for number in range(1, 7):
         client = stage.gateway.connect()
         client.sendall(stage.raw(ask(body={"stream": True})))
@@ -86,7 +87,7 @@ def test_who_leaves_gives_back_his_slot(stage: Stage, mock: Mock) -> None:
         mock.wait(in_progress=1)
         client.close()
         mock.wait(in_progress=0, aborted=number)
-        eventually(lambda: stage.in_flight() == 0, "nothing is under way")
+        eventually(lambda: in_flight(stage.gateway) == 0, "nothing is under way")
     answer = stage.send(ask())
     assert (answer.status_code, answer.headers["x-litellm-attempted-retries"]) == (200, "0")
 
@@ -96,11 +97,11 @@ WAITING = row(groups="a:[a1] b:[b1]", router={"num_retries": 1, **lists(a=["b"])
 
 @pytest.mark.parametrize("row", [WAITING], ids=["K12 in a wait"])
 def test_who_leaves_in_a_wait_is_not_retried(stage: Stage, mock: Mock) -> None:
-    stage.script({"a1": [(500, SOON), (500, {"retry-after": "1"}), 500]})  # type: ignore[dict-item]  # a sequence
+    stage.script({"a1": [(500, SOON), (500, {"retry-after": "1"}), 500]})
     client = stage.gateway.connect()
     client.sendall(stage.raw(ask()))
     mock.wait(requests=1, in_progress=0)
     client.close()
     assert stage.send(ask()).status_code == 200, "after a wait that ends later than the other would have"
-    assert stage.called(stage.requests()) == ["a1", "a1", "a1", "b1"]
-    assert stage.in_flight() == 0
+    assert stage.called() == ["a1", "a1", "a1", "b1"]
+    assert in_flight(stage.gateway) == 0

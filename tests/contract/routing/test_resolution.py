@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.contract.harness import Gateway
 
-from .table import Ask, Row, Stage, ask, row
+from .stage import Stage
+from .table import Ask, Row, ask, row
 
 AB = "a:[a1] b:[b1]"
 ROUTING_GROUP = {
@@ -93,10 +94,10 @@ def test_hidden_aliases_are_not_listed(stage: Stage, names: set[str]) -> None:
 
 @pytest.mark.parametrize("row", [row(groups="openai/*:[w1,w2]")], ids=["A23"])
 def test_a_pattern_shares_among_its_deployments(stage: Stage) -> None:
-    assert {stage.send(Ask(model="openai/o1")).status_code for _ in range(100)} == {200}
-    shares = Counter(stage.called(stage.requests()))
-    assert 25 < shares["w1"] < 75, "which fails once in two million runs"
-    assert shares["w1"] + shares["w2"] == 100
+    assert {stage.send(Ask(model="openai/o1")).status_code for _ in range(60)} == {200}
+    shares = Counter(stage.called())
+    assert 10 < shares["w1"] < 50, "five standard deviations to either side"
+    assert shares["w1"] + shares["w2"] == 60
 
 
 REFUSED = {

@@ -1,8 +1,16 @@
+<<<<<<< HEAD
 """Retries and timeouts: conformance tables E and F, through the gateway. Waits are a matter of simulated time."""
+=======
+"""Retries and timeouts: conformance tables E and F, through the running gateway.
+
+How long waits are is a matter of simulated time.
+"""
+>>>>>>> 6f54255 (Part the runner of the tables: how rows are written, gateways that play them, what is compared)
 
 import pytest
 
-from .table import ABCD, FIRST, SOON, Row, Stage, ask, lists, row, said
+from .stage import Stage
+from .table import ABCD, FIRST, SOON, Row, ask, lists, row, said
 
 PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"

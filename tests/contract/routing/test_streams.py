@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from .table import FIRST, ROLE, Ask, Row, Stage, ask, lists, row, said
+from .stage import Stage
+from .table import FIRST, ROLE, Ask, Row, ask, lists, row, said
 
 AB = lists(a=["b"])
 HEY = said("Hey")
@@ -49,7 +50,7 @@ ROWS: dict[str, Row] = {
     "H7 by an error": row(
         streamed("a1", "Hel", code="rate_limit_exceeded"),
         router=AB,
-        script={"a1": {"events": [*said("Hel")["events"][:2], OVERLOADED]}},  # type: ignore[index]
+        script={"a1": {"events": [*said("Hel")["events"][:2], OVERLOADED]}},
     ),
     "H8": row(
         streamed("a1,b1", "Hey", group="b"), router=AB, script={"a1": {"events": [OVERLOADED]}, "b1": HEY}
@@ -104,7 +105,7 @@ PARALLEL = row(groups="a:[a1]", params={"a1": {"max_parallel_requests": 1}}, scr
 
 @pytest.mark.parametrize("row", [PARALLEL], ids=["H12"])
 def test_a_stream_has_its_slot_until_it_ends(stage: Stage) -> None:
-    stage.script({"a1": {"stall_at": 4, "stall_ms": 300}})
+    stage.script({"a1": {"stall_at": 4, "stall_ms": 1000}})
     with stage.stream(ask()) as held:
         lines = held.iter_lines()
         next(lines)

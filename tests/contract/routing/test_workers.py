@@ -10,6 +10,8 @@ import httpx
 import pytest
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
+from .stage import in_flight
+
 WORKERS = 4
 CLIENTS = 8
 REQUESTS = 1000
@@ -61,11 +63,6 @@ def each(count: int, work: Callable[[int], int]) -> list[int]:
     """Do it so many times at once; return what came of each."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(work, range(count)))
-
-
-def in_flight(gateway: Gateway) -> float:
-    text = gateway.client.get("/metrics").text
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("tianji_in_flight_requests"))
 
 
 def test_slots_are_never_exceeded(four: Gateway, mock: Mock) -> None:  # I1
