@@ -15,6 +15,22 @@ TIERS = {"a1": {"order": 1}, "a2": {"order": 2}, "a3": {"order": 3}}
 OTHER = [{"role": "user", "content": "four"}]
 
 ROWS: dict[str, Row] = {
+    "G1 of litellm_settings": row(
+        ask("a1,b1", 500), settings={**lists(a=["b"], b=["c"]), "max_fallbacks": 1}, script=ALL
+    ),
+    "G5 of litellm_settings": row(
+        ask("a1,b1", group="b"), settings={"default_fallbacks": ["b"]}, script={"a1": 500}
+    ),
+    "G32 of litellm_settings": row(
+        ask("a1,b1", group="b"),
+        ask("c1,b1", model="c", group="b"),
+        settings={
+            "context_window_fallbacks": [{"a": ["b"]}],
+            "content_policy_fallbacks": [{"c": ["b"]}],
+            **lists(a=["d"], c=["d"]),
+        },
+        script={"a1": "ctx", "c1": "cp"},
+    ),
     "G1": row(ask("a1,b1,c1", group="c"), router=lists(a=["b"], b=["c"]), script={"a1": 500, "b1": 500}),
     "G2": row(ask("a1,b1,c1", 503), router=lists(a=["b", "c"]), script={**ALL, "a1": 503}),
     "G3": row(ask("a1,b1,c1,d1", 503), router=lists(a=["b"], b=["c"], c=["d"], d=["a"]), script={**ALL, "a1": 503}),

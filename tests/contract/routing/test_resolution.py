@@ -71,6 +71,8 @@ ROWS: dict[str, Row] = {
     "A20": row(ask("", 404, model="axbyc"), ask("a1"), groups="a*b*c:[w1] a:[a1]"),
     "A21": row(ask("", 404, model="gpt-4-mini-x"), ask("w1", model="gpt-4-mini"), groups="gpt-*-mini:[w1] a:[a1]"),
     "A22": row(ask("a1", model="gpt-4"), groups="gpt-4:[a1] gpt-*:[w1]"),
+    "A27": row(ask("", 404, model="x", code="model_not_found"), groups="x:[x1]", infos={"x1": {"team_id": "T2"}}),
+    "A27 by id": row(ask("", 404, model="x1"), groups="x:[x1]", infos={"x1": {"team_id": "T2"}}),
     "A28": row(ask("p1", model="grp"), groups="p:[p1] q:[q1]", router=ROUTING_GROUP),
     "A29": row(ask("p1,q1", model="grp"), groups="p:[p1] q:[q1]", router=ROUTING_GROUP, script={"p1": 500}),
 }
