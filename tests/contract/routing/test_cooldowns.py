@@ -228,14 +228,7 @@ def test_a_key_of_the_callers_own_says_nothing_of_the_deployment(stage: Stage, m
     assert (answer.status_code, answer.headers["x-litellm-model-name"]) == (200, "openai/a1")
 
 
-<<<<<<< HEAD
-BACK = row(
-    ask("a1", 429), ask("a2"), groups=PAIR, router={"cooldown_time": 0.2}, params=FIRST,
-    script={"a1": [(429, SOON), 200]}
-)  # fmt: skip
-=======
 BACK = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [waits(1), 200]})
->>>>>>> 6f54255 (Part the runner of the tables: how rows are written, gateways that play them, what is compared)
 
 
 @pytest.mark.parametrize("row", [BACK], ids=["D2 and later"])

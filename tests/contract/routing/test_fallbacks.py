@@ -2,12 +2,8 @@
 
 import pytest
 
-<<<<<<< HEAD
-from .table import FIRST, Row, Stage, ask, lists, row
-=======
 from .stage import Stage
 from .table import FIRST, Row, ask, lists, row
->>>>>>> 6f54255 (Part the runner of the tables: how rows are written, gateways that play them, what is compared)
 
 ALL = {"a1": 500, "b1": 500, "c1": 500, "d1": 500}
 AB = lists(a=["b"])

@@ -1,11 +1,7 @@
-<<<<<<< HEAD
-"""Retries and timeouts: conformance tables E and F, through the gateway. Waits are a matter of simulated time."""
-=======
 """Retries and timeouts: conformance tables E and F, through the running gateway.
 
 How long waits are is a matter of simulated time.
 """
->>>>>>> 6f54255 (Part the runner of the tables: how rows are written, gateways that play them, what is compared)
 
 import pytest
 
