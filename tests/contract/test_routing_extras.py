@@ -237,3 +237,64 @@ def test_a_group_has_a_timeout_of_its_own(start_gateway: StartGateway, mock: Moc
     mock.control({"first_byte_ms": 600})
     assert gateway.chat({"model": "m", "messages": []}).status_code == 408
     assert gateway.chat({"model": "other", "messages": []}).status_code == 200
+
+
+def test_a_service_tier_has_timeouts_of_its_own(start_gateway: StartGateway, mock: Mock) -> None:
+    patient = deployment("a", mock, timeout=0.2, timeout_by_service_tier={"flex": 20})
+    gateway = start_gateway({"model_list": [patient], "router_settings": {"num_retries": 0}})
+    mock.control({"first_byte_ms": 600})
+    assert gateway.chat({"model": "m", "messages": []}).status_code == 408
+    assert gateway.chat({"model": "m", "messages": [], "service_tier": "flex"}).status_code == 200
+    assert mock.last()["json"]["service_tier"] == "flex"
+    assert gateway.chat({"model": "m", "messages": [], "service_tier": "default"}).status_code == 408
+
+
+def test_the_phases_of_a_stream_have_timeouts_of_their_own(start_gateway: StartGateway, mock: Mock) -> None:
+    settings = {"num_retries": 0, "ttft_timeout": 0.2, "idle_timeout": 20}
+    gateway = start_gateway({"model_list": [deployment("a", mock)], "router_settings": settings})
+    mock.control({"first_byte_ms": 700}, model="a", times=1)
+    assert gateway.chat({"model": "m", "messages": [], "stream": True}).status_code == 408
+    mock.control({"stall_at": 2, "stall_ms": 700}, model="a", times=1)
+    assert gateway.chat({"model": "m", "messages": [], "stream": True}).text.endswith("data: [DONE]\n\n")
+
+
+# -- limits and demands -------------------------------------------------------------------------------------------
+
+
+def test_an_answer_says_what_is_left_of_its_group(start_gateway: StartGateway, mock: Mock) -> None:
+    models = [deployment("a", mock, rpm=2), deployment("b", mock, rpm=2)]
+    settings = {"num_retries": 0, "optional_pre_call_checks": ["enforce_model_rate_limits"]}
+    gateway = start_gateway({"model_list": models, "router_settings": settings})
+    answers = [gateway.chat({"model": "m", "messages": []}) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
+    assert {answer.headers["x-ratelimit-limit-requests"] for answer in answers} == {"4"}
+    assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["3", "2", "1", "0", "0"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
+def test_what_the_operator_demands(start_gateway: StartGateway, mock: Mock) -> None:
+    demands = {"enforced_params": ["user", "metadata.team"]}
+    gateway = start_gateway({"model_list": [deployment("a", mock)], "general_settings": demands})
+    for lacking, param in (
+        ({}, "user"),
+        ({"user": None}, "user"),
+        ({"user": "u"}, "metadata.team"),
+        ({"user": "u", "metadata": {}}, "metadata.team"),
+        ({"user": "u", "metadata": "text"}, "metadata.team"),
+    ):
+        answer = gateway.chat({"model": "m", "messages": [], **lacking})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert mock.requests() == []
+    assert gateway.chat({"model": "m", "messages": [], "user": "u", "metadata": {"team": "t"}}).status_code == 200
+
+
+def test_a_request_says_which_kind_of_deployment_it_needs(start_gateway: StartGateway, mock: Mock) -> None:
+    def typed(name: str, kind: str) -> dict[str, Any]:
+        return openai_model("m", name, mock.url) | {"model_info": {"id": name, "type": kind}}
+
+    models = [typed("fast", "cloud-fast"), typed("local", "local"), typed("deep", "deep")]
+    gateway = start_gateway({"model_list": models, "router_settings": {"routing_strategy": "lar1"}})
+    for confidence, name in ((0.4, "fast"), (0.6, "local"), (0.9, "deep")):
+        for _ in range(4):
+            asked = {"model": "m", "messages": [], "metadata": {"lar1": {"confidence": confidence}}}
+            assert gateway.chat(asked).headers["x-litellm-model-id"] == name

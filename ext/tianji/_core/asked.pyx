@@ -81,6 +81,8 @@ cdef class Asked(Requester):
             raise InvalidRequest_("`model` is missing: name one of GET /v1/models", param="model")
         self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
         self.check_members(i < 0)
+        if self.table.enforced:
+            self.pipeline.courses.enforce(self.table.enforced, spans)
         if self.operation.streams:
             i = spans.find(b"stream")
             self.stream = i >= 0 and spans.kind(i) == c"t"
@@ -164,6 +166,7 @@ cdef class Asked(Requester):
             needs.affinity = self.pipeline.courses.affinity(self)
         if self.steer is not None:
             needs.scope = self.steer.scope(self.group)
+            needs.weights = self.steer.weights(self.group)
         return 0
 
     def count(self):

@@ -176,7 +176,7 @@ cdef class Forward(Asked):
         shaped = shape_body(plan, self.spans, model, self.stream)
         timeouts = plan.stream_timeouts if self.stream else plan.timeouts
         if self.steer is not None:
-            timeouts = self.steer.timeouts(timeouts, self.stream)
+            timeouts = self.steer.timeouts(plan, self.stream)
         if self.table.total_timeout > 0:
             timeouts = self.pipeline.courses.within(
                 timeouts, self.began + self.table.total_timeout - monotonic(), self.stream)
@@ -372,6 +372,8 @@ cdef class Forward(Asked):
             headers.append(self.label)
         if self.decision is not None:
             headers.extend(self.decision)
+        if self.group is not None and self.group.limits is not None:
+            headers.extend(self.pipeline.courses.remaining(self.group, monotonic()))
         if self.attempt is not None:
             own = self.attempt.deployment.answer_headers
         headers.extend(own if self.course is None else self.course.headers(own))

@@ -31,6 +31,7 @@ cdef class Plan:
     cdef readonly bint streams        # unless the client says otherwise
     cdef readonly Timeouts timeouts
     cdef readonly Timeouts stream_timeouts
+    cdef readonly dict tiers          # dict[str, (Timeouts, Timeouts)]: for requests of a service tier
     cdef readonly str canned          # text of a mock_response; None: the upstream is called
 
 
@@ -55,6 +56,7 @@ cdef class Group:
     cdef readonly list deployments
     cdef readonly Selection selection  # the same deployments as a choice reads them
     cdef readonly tuple label         # (header name, value)
+    cdef readonly object limits       # (requests, tokens) a minute of all its deployments, 0: no limit; or None
     cdef readonly object line         # WaitingRoom, where requests may wait for a slot; or None
     cpdef tuple label_as(self, str shown)
 
@@ -77,4 +79,5 @@ cdef class Table:
     cdef readonly bint meters         # some deployment is chosen or limited by its tokens
     cdef readonly bint heeds_filter   # an answer that a content filter cut may lead to a fallback
     cdef readonly long long window    # tokens that fit into the smallest context that is checked; 0: none is
+    cdef readonly tuple enforced      # members that every request must have, dotted where they lie in another
     cdef readonly double total_timeout   # seconds of a whole request with all its attempts; 0: none

@@ -15,7 +15,7 @@ cdef class Plan:
         self, *, Origin origin not None, str path not None, bytes head not None, bytes model, dict fields not None,
         dict renames not None, tuple conditions not None, tuple defaults not None, tuple overrides not None,
         object adapt, bint adapt_always, tuple needles not None, object shaping, bint asks_usage,
-        Timeouts timeouts not None, Timeouts stream_timeouts not None, str canned,
+        Timeouts timeouts not None, Timeouts stream_timeouts not None, dict tiers not None, str canned,
     ):
         self.origin = origin
         self.path = path
@@ -34,6 +34,7 @@ cdef class Plan:
         self.streams = (b"stream", b"true") in defaults
         self.timeouts = timeouts
         self.stream_timeouts = stream_timeouts
+        self.tiers = tiers
         self.canned = canned
 
 
@@ -70,7 +71,7 @@ cdef class Group:
 
     def __init__(
         self, str name not None, list deployments not None, Selection selection not None, tuple label not None,
-        object line=None,
+        object line=None, object limits=None,
     ):
         if len(selection) != len(deployments):
             raise ValueError("a group and its selection hold the same deployments")
@@ -79,6 +80,7 @@ cdef class Group:
         self.selection = selection
         self.label = label
         self.line = line
+        self.limits = limits
 
     cpdef tuple label_as(self, str shown):
         """The header with another name in it; its own where that is nothing for a header."""
@@ -95,7 +97,7 @@ cdef class Table:
         self, *, dict groups not None, dict autos not None, object resolve, frozenset watched not None,
         str default_model, bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers,
         long long max_answer, object router not None, bint steers_all, bint affine, bint recovers, bint meters,
-        bint heeds_filter, long long window, double total_timeout,
+        bint heeds_filter, long long window, double total_timeout, tuple enforced not None,
     ):
         self.groups = groups
         self.autos = autos
@@ -115,3 +117,4 @@ cdef class Table:
         self.heeds_filter = heeds_filter
         self.window = window
         self.total_timeout = total_timeout
+        self.enforced = enforced

@@ -20,6 +20,7 @@ from tianji.accounting.counter import Count
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
 from tianji.gateway.bodies import with_members
 from tianji.gateway.continuation import continuation
+from tianji.gateway.demands import enforce
 from tianji.gateway.opening import from_content, has_content
 from tianji.gateway.shadows import Shadows, Silent
 from tianji.gateway.steering import Steering
@@ -239,6 +240,21 @@ class Courses:
     def begin(self, asked: Asked) -> Course:
         """Begin the course of a request."""
         return Course(asked)
+
+    def enforce(self, members: tuple[str, ...], body: ObjectSpans) -> None:
+        """Raise InvalidRequest for the first of `members` that the body lacks."""
+        enforce(members, body)
+
+    def remaining(self, group: Group, now: float) -> list[Header]:
+        """Return what a group's deployments may do in a minute, and what is left of it."""
+        usage = [health.usage(now) for health in group.selection.healths]
+        found: list[Header] = []
+        for kind, (name, limit) in enumerate(zip((b"requests", b"tokens"), group.limits or (), strict=False)):
+            if limit:
+                left = max(0, limit - sum(used[kind] for used in usage))
+                found.append((b"x-ratelimit-limit-%b" % name, b"%d" % limit))
+                found.append((b"x-ratelimit-remaining-%b" % name, b"%d" % left))
+        return found
 
     def decide(self, router: AutoRouter, body: ObjectSpans) -> "Decision | asyncio.Task[Decision]":
         """Return what an auto router makes of a request; a task where it has to ask an upstream."""

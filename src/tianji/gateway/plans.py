@@ -33,6 +33,9 @@ class DefaultTimeouts(msgspec.Struct, frozen=True):
 
     timeout: float | None
     stream_timeout: float | None
+    connect: float | None = None
+    first_byte: float | None = None  # of a stream, as the next
+    between_chunks: float | None = None
 
 
 def head_bytes(target: str, host: str, headers: Iterable[Header]) -> bytes:
@@ -90,6 +93,7 @@ def reshaped(plan: Plan, *, drop_params: bool | None, additional: tuple[str, ...
         asks_usage=plan.asks_usage,
         timeouts=plan.timeouts,
         stream_timeouts=plan.stream_timeouts,
+        tiers=plan.tiers,
         canned=plan.canned,
         **shaping_arguments(shaping),
     )
@@ -141,21 +145,37 @@ class Origins:
         return context
 
 
-def timeouts_of(entry: ModelEntry, defaults: DefaultTimeouts) -> tuple[Timeouts, Timeouts]:
+def timeouts_of(entry: ModelEntry, defaults: DefaultTimeouts, tier: str | None = None) -> tuple[Timeouts, Timeouts]:
     """(for whole answers, for streams) in seconds; config fact sheet: a stream's own setting wins, then the plain one.
 
-    A stream's timeout bounds the wait for its first byte and between chunks, not its whole length.
+    A stream's timeout bounds the wait for its first byte and between chunks, not its whole length. `tier` is the
+    `service_tier` of a request, for which a deployment may have timeouts of its own.
     """
     params = entry.params
-    plain = next(
-        t for t in (params.timeout, params.request_timeout, defaults.timeout, DEFAULT_TIMEOUT) if t is not None
-    )
-    stream = next(t for t in (params.stream_timeout, defaults.stream_timeout, plain) if t is not None)
-    connect = min(CONNECT_TIMEOUT, plain)
+    own, own_stream = params.timeout_by_service_tier, params.stream_timeout_by_service_tier
+    plain = _first(own.get(tier or ""), params.timeout, params.request_timeout, defaults.timeout, DEFAULT_TIMEOUT)
+    stream = _first(own_stream.get(tier or ""), params.stream_timeout, defaults.stream_timeout, plain)
+    connect = min(_first(defaults.connect, CONNECT_TIMEOUT), plain)
     return (
         Timeouts(connect=connect, first_byte=0, between_chunks=0, total=plain),
-        Timeouts(connect=connect, first_byte=stream, between_chunks=stream, total=0),
+        Timeouts(
+            connect=connect,
+            first_byte=_first(defaults.first_byte, stream),
+            between_chunks=_first(defaults.between_chunks, stream),
+            total=0,
+        ),
     )
+
+
+def tiers_of(entry: ModelEntry, defaults: DefaultTimeouts) -> dict[str, tuple[Timeouts, Timeouts]]:
+    """Return the timeouts of each service tier that has its own."""
+    names = {*entry.params.timeout_by_service_tier, *entry.params.stream_timeout_by_service_tier}
+    return {name: timeouts_of(entry, defaults, name) for name in names}
+
+
+def _first(*written: float | None) -> float:
+    """Return the first that is set; the last one is."""
+    return next(seconds for seconds in written if seconds is not None)
 
 
 def answer_headers(entry: ModelEntry, upstream: Upstream, *, compat: bool) -> list[Header]:
@@ -217,11 +237,12 @@ class Compiler:
     def _defaults_of(self, group: str) -> DefaultTimeouts:
         """Return what holds for a group that has a timeout of its own in `model_group_retry_policy`."""
         timeout = self._router.model_group_retry_policy.get(group, {}).get("timeout")
-        return self._defaults if timeout is None else DefaultTimeouts(timeout, timeout)
+        return self._defaults if timeout is None else msgspec.structs.replace(self._defaults, timeout=timeout)
 
     def _plans(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Plan]:
         origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
-        timeouts, stream_timeouts = timeouts_of(entry, self._defaults_of(entry.model_name))
+        defaults = self._defaults_of(entry.model_name)
+        timeouts, stream_timeouts = timeouts_of(entry, defaults)
         shaping = upstream.shaping
         query = f"?{upstream.query}" if upstream.query else ""
         asks_usage = self._asks_usage and "stream_options" not in shaping.drop | shaping.refuse
@@ -235,6 +256,7 @@ class Compiler:
                 asks_usage=asks_usage,
                 timeouts=timeouts,
                 stream_timeouts=stream_timeouts,
+                tiers=tiers_of(entry, defaults),
                 canned=_canned(entry),
                 **shaping_arguments(shaping),
             )

@@ -81,7 +81,7 @@ class Snapshot:
             autos=self.autos,
             groups=reachable(self.groups, self._singles, aliases),
             resolve=self.resolve,
-            watched=WATCHED,
+            watched=WATCHED | tier_members(config),
             default_model=general.completion_model,
             shows_usage=general.always_include_stream_usage is True,
             compat=True,
@@ -96,6 +96,7 @@ class Snapshot:
             heeds_filter=router.fallbacks.heeds_filter,
             window=selections.window,
             total_timeout=config.router_settings.total_timeout or 0.0,
+            enforced=tuple(general.enforced_params or ()),
         )
 
     def find(self, name: str) -> tuple[Group, Resolution | None]:
@@ -151,6 +152,9 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
         DefaultTimeouts(
             timeout=router.timeout if router.timeout is not None else request_timeout,
             stream_timeout=router.stream_timeout,
+            connect=router.connect_timeout,
+            first_byte=router.ttft_timeout,
+            between_chunks=router.idle_timeout,
         ),
         Origins(
             config.litellm_settings.ssl_verify,
@@ -192,7 +196,8 @@ def compile_groups(
         if patience.seconds:
             slot = counters.slot(f'tianji_queued_requests{{model="{escape_label(name)}"}}')
             line = WaitingRoom(patience, functools.partial(counters.add, slot))
-        return Group(name, deployments, selections.groups[name], label(name), line)
+        limits = group_limits([selections.limits.get(deployment.id, (0, 0)) for deployment in deployments])
+        return Group(name, deployments, selections.groups[name], label(name), line, limits)
 
     groups = {name: group(name, [deployment for _, deployment in pairs]) for name, pairs in members.items()}
     for routing in config.router_settings.routing_groups:
@@ -201,6 +206,19 @@ def compile_groups(
         if name not in groups and name in selections.groups:
             groups[name] = group(name, merged)
     return groups
+
+
+def tier_members(config: Config) -> frozenset[bytes]:
+    """Return the member that says the service tier of a request, where some deployment has timeouts by tier."""
+    params = [entry.params for entry in config.model_list]
+    looks = any(one.timeout_by_service_tier or one.stream_timeout_by_service_tier for one in params)
+    return frozenset({b"service_tier"} if looks else ())
+
+
+def group_limits(limits: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """Return the sums; 0 where a deployment has no limit of a kind, None where there is none at all."""
+    sums = [sum(kind) if all(kind) else 0 for kind in zip(*limits, strict=True)]
+    return (sums[0], sums[1]) if any(sums) else None
 
 
 def single_groups(members: Members, selections: Selections) -> dict[str, Group]:

@@ -19,6 +19,7 @@ from tianji.gateway.plans import reshaped
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
 from tianji.routing.asked import read_request, read_scope
 from tianji.routing.eligibility import Scope
+from tianji.routing.lar1 import TypedDeployments
 from tianji.routing.router import Request
 
 # body members that change how this request is handled; the plan takes them out of what goes upstream
@@ -82,6 +83,7 @@ class Steering(Struct, frozen=True, kw_only=True):
     region: str | None
     looks_at_agent: bool
     fault: Callable[[], TianjiError] | None
+    typed: TypedDeployments | None
 
     @property
     def explains(self) -> bool:
@@ -113,8 +115,16 @@ class Steering(Struct, frozen=True, kw_only=True):
             return planned
         return reshaped(planned, drop_params=self.drop_params, additional=self.additional, allowed=self.allowed)
 
-    def timeouts(self, planned: Timeouts, streamed: bool) -> Timeouts:
+    def weights(self, group: Group) -> bytes | None:
+        """Return `Needs.weights` where the strategy reads the request's `metadata.lar1`; None: the configured ones."""
+        metadata = self.members.get("metadata")
+        return None if self.typed is None else self.typed.weights(metadata, group.selection)
+
+    def timeouts(self, plan: Plan, streamed: bool) -> Timeouts:
         """Return the planned timeouts with this request's own in their place, seconds."""
+        tier = self.members.get("service_tier")
+        both = plan.tiers.get(tier) if isinstance(tier, str) else None
+        planned = (both or (plan.timeouts, plan.stream_timeouts))[streamed]
         wish = self.stream_timeout if streamed and self.stream_timeout is not None else self.timeout
         if wish is None:
             return planned
@@ -192,6 +202,7 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
         region=table.router.switches.region,
         looks_at_agent=table.router.switches.looks_at_agents,
         fault=requested_fault(watched),
+        typed=table.router.switches.typed,
     )
     table.router.switches.patience.priority(watched.get("priority"))
     steering.request(model or "")  # what is not usable is refused now, and not when something has failed

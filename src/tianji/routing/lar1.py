@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from tianji._core.selection import Selection
 from tianji.config.decode import number
+from tianji.config.schema import Config
+from tianji.routing.selections import weights_of
 
 
 class Thresholds(Struct, frozen=True):
@@ -37,3 +40,27 @@ def target_type(metadata: Mapping[str, object], thresholds: Thresholds) -> str:
     if metadata.get("time") == "MEM" or confidence < thresholds.medium:
         return "cloud-fast"
     return "local" if confidence < thresholds.high else "deep"
+
+
+class TypedDeployments(Struct, frozen=True):
+    """The types of deployments by id, and how confident a request must be for which of them."""
+
+    types: Mapping[str, str]
+    thresholds: Thresholds
+
+    def weights(self, metadata: object, selection: Selection) -> bytes | None:
+        """Return `Needs.weights`: those of the wanted type have one; None where the request wants none."""
+        wanted = metadata.get("lar1") if isinstance(metadata, Mapping) else None
+        if not isinstance(wanted, Mapping):
+            return None
+        target = target_type(wanted, self.thresholds)
+        return weights_of(selection, {name: float(kind == target) for name, kind in self.types.items()})
+
+
+def typed_deployments(config: Config) -> TypedDeployments | None:
+    """Read the types; None where the strategy is another."""
+    router = config.router_settings
+    if router.routing_strategy != "lar1":
+        return None
+    types = {entry.id: str(entry.info.written.get("type", "")) for entry in config.model_list}
+    return TypedDeployments(types, thresholds_of(router.routing_strategy_args))

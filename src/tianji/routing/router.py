@@ -14,6 +14,7 @@ from tianji.routing.affinity import Affinity
 from tianji.routing.cooldown import Cooldowns
 from tianji.routing.failure import Failure, Kind
 from tianji.routing.fallback import Fallbacks, Wishes
+from tianji.routing.lar1 import TypedDeployments
 from tianji.routing.queue import Patience
 from tianji.routing.resolution import Resolution
 from tianji.routing.retry import Retries, RetryBudget
@@ -73,6 +74,7 @@ class Switches(Struct, frozen=True):
     tells_trail: errors name the groups that were tried
     patience: how requests wait for a slot
     affinity: which requests belong to one deployment
+    typed: deployments that a request chooses by their type
     """
 
     fails_over: bool = False
@@ -82,6 +84,7 @@ class Switches(Struct, frozen=True):
     tells_trail: bool = True
     patience: Patience = Patience()
     affinity: Affinity = Affinity()
+    typed: TypedDeployments | None = None
 
 
 class Router:

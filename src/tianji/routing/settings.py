@@ -10,6 +10,7 @@ from tianji.routing.affinity import affinity_of
 from tianji.routing.cooldown import Cooldowns, Limits, Rule
 from tianji.routing.failure import Kind
 from tianji.routing.fallback import Fallbacks
+from tianji.routing.lar1 import typed_deployments
 from tianji.routing.queue import patience_of
 from tianji.routing.retry import GroupRetry, Policy, Retries
 from tianji.routing.router import Resolve, Router, Switches
@@ -40,6 +41,7 @@ def compile_router(
             lets_tests=config.general_settings.dangerously_allow_mock_testing_request_params is True,
             patience=patience_of(config.router_settings),
             affinity=affinity_of(config.router_settings, environ),
+            typed=typed_deployments(config),
             tells_trail=config.litellm_settings.expose_router_debug_in_errors,
         ),
     )

@@ -11,6 +11,7 @@ EVERY = {f"{table}{number}" for table, last in LAST.items() for number in range(
 COOLDOWNS = "unit/routing/test_cooldowns.py"
 RETRIES = "unit/routing/test_retries.py"
 SELECTION = "unit/core/test_selection.py"
+EXTRAS = "contract/test_routing_extras.py"
 WAITING = "contract/test_waiting.py"
 AUTO = "contract/test_auto_router.py"
 
@@ -30,19 +31,17 @@ SIMULATED = {
     "D26": f"{COOLDOWNS}::test_how_long",
     "E9": f"{RETRIES}::test_e9_a_short_wait_that_is_asked_for_is_waited",
     "E10": f"{RETRIES}::test_e10_a_long_one_is_not",
+    "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
+    "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
     "J20": "unit/routing/test_selections.py::test_a_changed_strategy_is_a_change_of_configuration_only",
 }
 
 # rules that are whole and tested, but that the request path does not ask yet
 NOT_ASKED = {
     "B7": f"{SELECTION}::test_a_request_may_bring_weights_of_its_own",
-    "B29": "unit/routing/test_selections.py::test_b29_the_type_is_a_weight_of_the_request",
     "C17": "unit/routing/test_asked.py::test_tags_come_from_everywhere",
     "G45": "unit/routing/test_fallbacks.py::test_g45_a_target_is_admitted_like_a_first_choice",
     "J4": "unit/routing/test_affinity.py::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
-    "J11": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
-    "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
-    "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
 }
 
 # what goes through the running gateway in tests of their own
@@ -56,6 +55,14 @@ BESIDE = {
     "J8": f"{AUTO}::test_meaning_decides_with_the_embeddings_of_a_model_group",
     "J9": f"{AUTO}::test_complexity_decides",
     "J10": f"{AUTO}::test_the_chosen_group_falls_back_as_its_own_requests_do",
+    "B29": f"{EXTRAS}::test_a_request_says_which_kind_of_deployment_it_needs",
+    "C33": f"{EXTRAS}::test_what_the_operator_demands",
+    "C34": f"{EXTRAS}::test_what_the_operator_demands",
+    "D35": "integration/test_shared_usage.py::test_an_outage_stops_nobody",
+    "F10": f"{EXTRAS}::test_a_service_tier_has_timeouts_of_its_own",
+    "J11": "contract/test_health_checks.py::test_who_fails_the_check_is_left_out_until_he_passes_it",
+    "K9": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
+    "K10": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
     "J18": "contract/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
 }
 
@@ -63,12 +70,8 @@ NOT_BUILT = {
     **dict.fromkeys(("A24", "A25", "A26"), "teams: no request has one before there are virtual keys"),
     **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
     **dict.fromkeys(("I16", "I17", "I18", "I19", "I20"), "budgets of deployments and providers"),
-    **dict.fromkeys(("K9", "K10"), "x-ratelimit headers of the gateway's own"),
-    **dict.fromkeys(("C33", "C34"), "enforced_params"),
     "A30": "fastest_response, several models in one request",
     "B11": "the cache of answers",
-    "D35": "a store that several machines share",
-    "F10": "timeouts by service tier",
     "G49": "guardrails",
     "H16": "the messages endpoint",
     "H17": "the responses endpoint",

@@ -22,7 +22,9 @@ _NOT_NEGATIVE: Final = (
     "num_retries", "retry_after", "allowed_fails", "cooldown_time", "cooldown_cap_seconds", "max_fallbacks",
     "default_max_parallel_requests", "queue_timeout",
 )  # fmt: skip
-_ABOVE_ZERO: Final = ("timeout", "stream_timeout", "total_timeout", "queue_size")
+_ABOVE_ZERO: Final = (
+    "timeout", "stream_timeout", "total_timeout", "connect_timeout", "ttft_timeout", "idle_timeout", "queue_size",
+)  # fmt: skip
 _ARGUMENTS: Final[Mapping[str, tuple[float, float]]] = {  # of routing_strategy_args: smallest and largest value
     "ttl": (1, 1e9),
     "lowest_latency_buffer": (0, 1e9),

@@ -105,6 +105,9 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     timeout: float | None = None
     stream_timeout: float | None = None
     total_timeout: float | None = None
+    connect_timeout: float | None = None  # Tianji's own, as the next two: until there is a connection,
+    ttft_timeout: float | None = None  # until a stream begins,
+    idle_timeout: float | None = None  # between two pieces of it
     retry_after: float = 0
     retry_policy: dict[str, int | None] = {}
     model_group_retry_policy: dict[str, dict[str, float | None]] = {}
