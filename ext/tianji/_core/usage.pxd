@@ -3,19 +3,54 @@
 from tianji._core.spans cimport ObjectSpans
 
 
+cdef enum Tier:  # what a provider gave a request: the price goes by it
+    UNSAID = -1
+    STANDARD
+    FLEX
+    PRIORITY
+    BALANCED
+    ULTRAFAST
+    DECISIONS
+    BATCH
+    TIERS  # how many there are
+
+
 cdef class Usage:
-    # Tokens; -1 where the answer does not say.
+    # Tokens; -1 where the answer does not say. The whole includes its parts: cached ones the prompt's, reasoning ones
+    # the completion's, and so on.
     cdef readonly long long prompt_tokens
     cdef readonly long long completion_tokens
     cdef readonly long long total_tokens
     cdef readonly long long cached_tokens
-    cdef readonly long long reasoning_tokens
+    cdef readonly long long cached_audio_tokens
+    cdef readonly long long cached_image_tokens
+    cdef readonly long long written_tokens           # put into the provider's cache
+    cdef readonly long long written_1h_tokens        # of these: kept for an hour
     cdef readonly long long prompt_audio_tokens
+    cdef readonly long long prompt_image_tokens
+    cdef readonly long long prompt_video_tokens
+    cdef readonly long long reasoning_tokens
     cdef readonly long long completion_audio_tokens
+    cdef readonly long long completion_image_tokens
+    cdef readonly long long completion_video_tokens
+    cdef readonly long long web_searches
+    cdef readonly long long milliseconds             # of audio, where that is what is billed; -1
+    cdef readonly long long reported                 # pico-dollars that the provider says it cost; -1
+    cdef readonly int tier                           # one of Tier
     cdef readonly bint suspect
+    cdef readonly bint estimated                     # a count is the gateway's own
     cdef int _read(self, ObjectSpans usage, Py_ssize_t i) except -1
-    cdef long long _tokens(self, ObjectSpans counts, bytes name) except -2
+    cdef int _read_input(self, ObjectSpans details) except -1
+    cdef int _read_output(self, ObjectSpans details) except -1
+    cdef int _read_cached(self, ObjectSpans details) except -1
+    cdef int _read_cost(self, ObjectSpans counts, Py_ssize_t i) except -1
+    cdef int _reconcile(self) except -1
+    cdef int _note_tier(self, ObjectSpans holder, Py_ssize_t i) except -1
+    cdef long long _scaled(self, ObjectSpans counts, Py_ssize_t i, int scale) except -2
+    cdef long long _tokens(self, ObjectSpans counts, Py_ssize_t i) except -2
     cdef ObjectSpans _object(self, ObjectSpans holder, Py_ssize_t i)
+    cpdef fill(self, long long prompt_tokens, long long completion_tokens)
 
 
 cpdef Usage read_usage(ObjectSpans answer)
+cpdef Usage estimated_usage(long long prompt_tokens, long long completion_tokens)

@@ -1,32 +1,90 @@
 """What an answer says it used, read without decoding the answer.
 
-The `usage` object of OpenAI's chat completions, completions and embeddings. The figures become money, and they come
-from outside: what is not a plausible token count is left out and the whole is marked, never guessed.
+The `usage` object of OpenAI's chat completions, completions, embeddings and responses, of Anthropic's messages, and
+what others add to them. The figures become money, and they come from outside: what is not a plausible count is left out
+and the whole is marked, never guessed.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from tianji._core.spans cimport ObjectSpans, json_member
 
 from tianji.errors import MalformedJSON
 
+cdef extern from "decimal.h":
+    bint decimal_scaled(const char *p, const char *end, int scale, long long *out) noexcept
+
+cdef extern from "usage_names.h":
+    ctypedef enum usage_member:
+        USAGE_PROMPT
+        USAGE_INPUT
+        USAGE_COMPLETION
+        USAGE_OUTPUT
+        USAGE_TOTAL
+        USAGE_INPUT_DETAILS
+        USAGE_OUTPUT_DETAILS
+        USAGE_CACHED
+        USAGE_CACHE_READ
+        USAGE_CACHE_CREATION
+        USAGE_WRITTEN
+        USAGE_WRITE_TIMES
+        USAGE_WRITTEN_1H
+        USAGE_CACHED_DETAILS
+        USAGE_AUDIO
+        USAGE_IMAGE
+        USAGE_VIDEO
+        USAGE_REASONING
+        USAGE_COST
+        USAGE_TICKS
+        USAGE_TIER
+        USAGE_TOOLS
+        USAGE_SEARCHES
+        USAGE_SECONDS
+    usage_member usage_name(const char *name, Py_ssize_t size) noexcept
+
 cdef object MalformedJSON_ = MalformedJSON
 cdef long long MAX_TOKENS = 1LL << 53  # beyond it a double, which most programs keep numbers in, is not exact
+TIERS_BY_NUMBER = ("standard", "flex", "priority", "balanced", "ultrafast", "decisions", "batch")
+cdef dict TIER_NUMBERS = {name: number for number, name in enumerate(TIERS_BY_NUMBER)}
+TIER_NUMBERS["fast"] = PRIORITY
+
+
+cpdef int tier_number(str name):
+    """The number of a service tier by its name in requests and answers; that of the standard one for every other."""
+    return TIER_NUMBERS.get(name, STANDARD)
+
+
+cdef usage_member _member(ObjectSpans holder, Py_ssize_t i):
+    cdef json_member *member = &holder.tape.items[i]
+    cdef bytes name
+    if member.name_escaped:
+        name = holder.name(i)
+        return usage_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+    return usage_name(PyBytes_AS_STRING(holder.source) + member.name, member.name_end - member.name)
 
 
 @cython.final
 @cython.freelist(32)
 cdef class Usage:
-    """Token counts; -1 where the answer does not say.
+    """Token counts, -1 where the answer does not say; what the provider says it cost; the service tier.
 
     suspect: a count was negative, fractional, above 2^53 or no number, or the object was not one; such a count is -1.
+    Or parts are larger than their whole.
     """
 
     def __cinit__(self):
         self.prompt_tokens = self.completion_tokens = self.total_tokens = -1
-        self.cached_tokens = self.reasoning_tokens = -1
-        self.prompt_audio_tokens = self.completion_audio_tokens = -1
+        self.cached_tokens = self.cached_audio_tokens = self.cached_image_tokens = -1
+        self.written_tokens = self.written_1h_tokens = -1
+        self.prompt_audio_tokens = self.prompt_image_tokens = self.prompt_video_tokens = -1
+        self.reasoning_tokens = -1
+        self.completion_audio_tokens = self.completion_image_tokens = self.completion_video_tokens = -1
+        self.web_searches = self.milliseconds = self.reported = -1
+        self.tier = UNSAID
 
     def __init__(self):
-        raise TypeError("Usage comes from read_usage()")
+        raise TypeError("Usage comes from read_usage() or estimated_usage()")
 
     def __repr__(self):
         return (
@@ -34,28 +92,173 @@ cdef class Usage:
             f"cached={self.cached_tokens}, reasoning={self.reasoning_tokens}, suspect={bool(self.suspect)})"
         )
 
+    cpdef fill(self, long long prompt_tokens, long long completion_tokens):
+        """Put the gateway's own counts where the answer gave none that can be believed; `estimated` says so."""
+        if self.prompt_tokens < 0:
+            self.prompt_tokens = max(0, prompt_tokens)
+            self.estimated = True
+        if self.completion_tokens < 0:
+            self.completion_tokens = max(0, completion_tokens)
+            self.estimated = True
+
     cdef int _read(self, ObjectSpans usage, Py_ssize_t i) except -1:
         cdef ObjectSpans counts = self._object(usage, i)
         cdef ObjectSpans details
+        cdef usage_member member
+        cdef long long input_tokens = -1, output_tokens = -1, read = -1, created = -1
         if counts is None:
             return 0
-        self.prompt_tokens = self._tokens(counts, b"prompt_tokens")
-        self.completion_tokens = self._tokens(counts, b"completion_tokens")
-        self.total_tokens = self._tokens(counts, b"total_tokens")
-        details = self._object(counts, counts.find(b"prompt_tokens_details"))
-        if details is not None:
-            self.cached_tokens = self._tokens(details, b"cached_tokens")
-            self.prompt_audio_tokens = self._tokens(details, b"audio_tokens")
-        details = self._object(counts, counts.find(b"completion_tokens_details"))
-        if details is not None:
-            self.reasoning_tokens = self._tokens(details, b"reasoning_tokens")
-            self.completion_audio_tokens = self._tokens(details, b"audio_tokens")
+        for i in range(counts.tape.count):
+            member = _member(counts, i)
+            if member == USAGE_PROMPT:
+                self.prompt_tokens = self._tokens(counts, i)
+            elif member == USAGE_COMPLETION:
+                self.completion_tokens = self._tokens(counts, i)
+            elif member == USAGE_TOTAL:
+                self.total_tokens = self._tokens(counts, i)
+            elif member == USAGE_INPUT_DETAILS:
+                details = self._object(counts, i)
+                if details is not None:
+                    self._read_input(details)
+            elif member == USAGE_OUTPUT_DETAILS:
+                details = self._object(counts, i)
+                if details is not None:
+                    self._read_output(details)
+            elif member == USAGE_INPUT:
+                input_tokens = self._tokens(counts, i)
+            elif member == USAGE_OUTPUT:
+                output_tokens = self._tokens(counts, i)
+            elif member == USAGE_CACHE_READ:
+                read = self._tokens(counts, i)
+            elif member == USAGE_CACHE_CREATION:
+                created = self._tokens(counts, i)
+            elif member == USAGE_CACHED and self.cached_tokens < 0:
+                self.cached_tokens = self._tokens(counts, i)
+            elif member == USAGE_WRITE_TIMES:
+                details = self._object(counts, i)
+                if details is not None:
+                    self._read_input(details)
+            elif member == USAGE_TIER:
+                self._note_tier(counts, i)
+            elif member == USAGE_COST:
+                self._read_cost(counts, i)
+            elif member == USAGE_TICKS:  # ten thousand million are a dollar: https://docs.x.ai/docs/key-information
+                self.reported = self._scaled(counts, i, 2)
+            elif member == USAGE_TOOLS:
+                details = self._object(counts, i)
+                if details is not None:
+                    self._read_input(details)
+            elif member == USAGE_SECONDS:
+                self.milliseconds = self._scaled(counts, i, 3)
+        if self.cached_tokens < 0:
+            self.cached_tokens = read
+        if self.written_tokens < 0:
+            self.written_tokens = created
+        if self.prompt_tokens < 0 and input_tokens >= 0:
+            self.prompt_tokens = input_tokens
+            # Anthropic counts what its cache took beside the input, everybody else inside:
+            # https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
+            if read >= 0 or created >= 0:
+                self.prompt_tokens += max(0, read) + max(0, created)
+        if self.completion_tokens < 0:
+            self.completion_tokens = output_tokens
+        return self._reconcile()
+
+    cdef int _read_input(self, ObjectSpans details) except -1:
+        # Parts of the prompt; also those of the parts, and tools.
+        cdef Py_ssize_t i
+        cdef usage_member member
+        cdef ObjectSpans nested
+        for i in range(details.tape.count):
+            member = _member(details, i)
+            if member == USAGE_CACHED:
+                self.cached_tokens = self._tokens(details, i)
+            elif member == USAGE_AUDIO:
+                self.prompt_audio_tokens = self._tokens(details, i)
+            elif member == USAGE_IMAGE:
+                self.prompt_image_tokens = self._tokens(details, i)
+            elif member == USAGE_VIDEO:
+                self.prompt_video_tokens = self._tokens(details, i)
+            elif member == USAGE_WRITTEN:
+                self.written_tokens = self._tokens(details, i)
+            elif member == USAGE_WRITTEN_1H:
+                self.written_1h_tokens = self._tokens(details, i)
+            elif member == USAGE_SEARCHES:
+                self.web_searches = self._tokens(details, i)
+            elif member == USAGE_WRITE_TIMES:
+                nested = self._object(details, i)
+                if nested is not None:
+                    self._read_input(nested)
+            elif member == USAGE_CACHED_DETAILS:
+                nested = self._object(details, i)
+                if nested is not None:
+                    self._read_cached(nested)
+        return 0
+
+    cdef int _read_output(self, ObjectSpans details) except -1:
+        cdef Py_ssize_t i
+        cdef usage_member member
+        for i in range(details.tape.count):
+            member = _member(details, i)
+            if member == USAGE_REASONING:
+                self.reasoning_tokens = self._tokens(details, i)
+            elif member == USAGE_AUDIO:
+                self.completion_audio_tokens = self._tokens(details, i)
+            elif member == USAGE_IMAGE:
+                self.completion_image_tokens = self._tokens(details, i)
+            elif member == USAGE_VIDEO:
+                self.completion_video_tokens = self._tokens(details, i)
+        return 0
+
+    cdef int _read_cached(self, ObjectSpans details) except -1:
+        cdef Py_ssize_t i
+        cdef usage_member member
+        for i in range(details.tape.count):
+            member = _member(details, i)
+            if member == USAGE_AUDIO:
+                self.cached_audio_tokens = self._tokens(details, i)
+            elif member == USAGE_IMAGE:
+                self.cached_image_tokens = self._tokens(details, i)
+        return 0
+
+    cdef int _read_cost(self, ObjectSpans counts, Py_ssize_t i) except -1:
+        # A number of dollars (OpenRouter), or an object with the sum of several (Perplexity).
+        cdef ObjectSpans parts
+        if counts.kind(i) != c"o":
+            self.reported = self._scaled(counts, i, 12)
+            return 0
+        parts = self._object(counts, i)
+        if parts is not None:
+            i = parts.find(b"total_cost")
+            if i >= 0:
+                self.reported = self._scaled(parts, i, 12)
+        return 0
+
+    cdef int _reconcile(self) except -1:
+        cdef long long parts
+        # xAI counts reasoning beside the completion; the sum shows it: https://docs.x.ai/docs/guides/reasoning
+        if self.reasoning_tokens > 0 and self.prompt_tokens >= 0 and self.completion_tokens >= 0:
+            if self.total_tokens == self.prompt_tokens + self.completion_tokens + self.reasoning_tokens:
+                self.completion_tokens += self.reasoning_tokens
+        parts = max(0, self.cached_tokens) + max(0, self.written_tokens)
+        if parts and self.prompt_tokens >= 0 and parts > self.prompt_tokens:
+            self.suspect = True
+        if self.completion_tokens >= 0 and self.reasoning_tokens > self.completion_tokens:
+            self.suspect = True
+        return 0
+
+    cdef int _note_tier(self, ObjectSpans holder, Py_ssize_t i) except -1:
+        if holder.kind(i) == c"s":
+            try:
+                self.tier = tier_number(holder.text(i))
+            except MalformedJSON_:  # half a surrogate pair
+                pass
         return 0
 
     cdef ObjectSpans _object(self, ObjectSpans holder, Py_ssize_t i):
-        # Member `i` as an object; None if it is absent or null, and also if it is unusable.
+        # Member `i` as an object; None if it is null, and also if it is unusable.
         cdef ObjectSpans found = None
-        if i < 0 or holder.kind(i) == c"0":
+        if holder.kind(i) == c"0":
             return None
         try:
             found = holder.child(i)
@@ -65,22 +268,33 @@ cdef class Usage:
             self.suspect = True
         return found
 
-    cdef long long _tokens(self, ObjectSpans counts, bytes name) except -2:
+    cdef long long _tokens(self, ObjectSpans counts, Py_ssize_t i) except -2:
         cdef long long tokens = -1
-        cdef Py_ssize_t i = counts.find(name)
-        if i < 0 or counts.kind(i) == c"0":
+        if counts.kind(i) == c"0":
             return -1
         if not counts.whole(i, &tokens) or not 0 <= tokens <= MAX_TOKENS:
             self.suspect = True
             return -1
         return tokens
 
+    cdef long long _scaled(self, ObjectSpans counts, Py_ssize_t i, int scale) except -2:
+        # A number of 0 or more, in units of 10^-scale.
+        cdef json_member *member = &counts.tape.items[i]
+        cdef const char *s = PyBytes_AS_STRING(counts.source)
+        cdef long long found = -1
+        if member.kind == c"0":
+            return -1
+        if member.kind != c"n" or not decimal_scaled(s + member.start, s + member.end, scale, &found):
+            self.suspect = True
+            return -1
+        return found
+
 
 cpdef Usage read_usage(ObjectSpans answer):
     """The usage of an answer or of a chunk of one, None if it has none.
 
     Looks at `usage`, and where that is absent or null at `x_groq.usage`, where Groq's streams put it
-    (https://console.groq.com/docs/api-reference#chat-create).
+    (https://console.groq.com/docs/api-reference#chat-create). The service tier may also stand beside it.
     """
     cdef Usage usage
     cdef ObjectSpans holder = answer
@@ -103,4 +317,14 @@ cpdef Usage read_usage(ObjectSpans answer):
             return None
     usage = Usage.__new__(Usage)
     usage._read(holder, i)
+    i = answer.find(b"service_tier")
+    if i >= 0 and usage.tier == UNSAID:
+        usage._note_tier(answer, i)
+    return usage
+
+
+cpdef Usage estimated_usage(long long prompt_tokens, long long completion_tokens):
+    """The usage of an answer that said nothing, by the gateway's own counts."""
+    cdef Usage usage = Usage.__new__(Usage)
+    usage.fill(prompt_tokens, completion_tokens)
     return usage
