@@ -12,7 +12,7 @@ import pytest
 from .conftest import ROOT, build_wheel
 
 pytestmark = pytest.mark.timeout(300)  # seconds; the first test waits for two builds
-SHIPPED = ("*.py", "*.pyi", "*.yaml", "*.html", "*.merges", "NOTICE", "py.typed")
+SHIPPED = ("*.py", "*.pyi", "*.yaml", "*.html", "*.merges", "catalogue.json", "NOTICE", "py.typed")
 
 
 def files(folder: Path, *patterns: str) -> set[str]:

@@ -10,21 +10,17 @@ from pathlib import Path
 
 import click
 
+from tianji import folders
+
 KEY_FILE = "quickstart.key"
 _LISTENING = "mock listening on "
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return TIANJI_DATA_DIR, or the user's data folder, made if need be.
-
-    Source: https://specifications.freedesktop.org/basedir-spec/latest/
-    """
-    chosen = environ.get("TIANJI_DATA_DIR")
-    if chosen:
-        folder = Path(chosen)
-    else:
-        home = environ.get("XDG_DATA_HOME")
-        folder = (Path(home) if home else Path.home() / ".local" / "share") / "tianji"
+    """Return the data folder, made if need be. Raises click.ClickException for a user without a home."""
+    folder = folders.data_folder(environ)
+    if folder is None:
+        raise click.ClickException("there is no home folder: name one for data in TIANJI_DATA_DIR")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

@@ -1,0 +1,145 @@
+"""What a configured deployment costs: its own prices over those of the catalogue."""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from tianji._core.meter import Rates
+from tianji.accounting.prices.adjustments import Markup, surcharge
+from tianji.accounting.prices.catalogue import Catalogue, Entry
+from tianji.accounting.prices.exact import ATTO, atto
+from tianji.accounting.prices.fields import STRUCTURES, is_price
+from tianji.accounting.prices.names import candidates, fits
+from tianji.accounting.prices.tables import compile_rates
+from tianji.config.schema import ModelEntry
+from tianji.errors import ConfigurationError
+from tianji.providers.names import parse
+
+_BASE: Final = ("input_cost_per_token", "output_cost_per_token")
+_CACHE: Final = ("cache_read_input_token_cost", "cache_creation_input_token_cost")
+_WHOLE: Final = ("tiered_pricing", "cost_per_second", "input_cost_per_second", "output_cost_per_second")
+_KEPT: Final = 10_000  # price lists; clients choose the names of models behind a pattern
+_REGIONS: Final = ("aws_region_name", "vertex_location", "vertex_ai_location")
+
+
+class PriceList(Struct, frozen=True):
+    """The prices of a deployment and where they come from.
+
+    name: the catalogue's entry, None if there is none
+    custom: the configuration has prices of its own
+    version: of the catalogue
+    """
+
+    rates: Rates
+    name: str | None
+    custom: bool
+    version: str
+
+
+class PriceBook:
+    """The price lists of one configuration, each made once; behind a pattern there is one for each model asked for."""
+
+    def __init__(self, catalogue: Catalogue, markup: Markup) -> None:
+        self._catalogue = catalogue
+        self._markup = markup
+        self._made: dict[tuple[str, str, str], PriceList] = {}
+
+    def of(self, entry: ModelEntry, provider: str, model: str) -> PriceList:
+        """Return `price_list` for these, from memory where it was asked for before."""
+        key = entry.id, provider, model
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            found = self._made[key] = price_list(entry, provider, model, self._catalogue, self._markup)
+        return found
+
+
+def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue, markup: Markup) -> PriceList:
+    """Return the prices of a deployment whose upstream is (provider, model), as `providers.names.parse` says.
+
+    Raises ConfigurationError for prices that cannot be applied, and if the catalogue cannot be read.
+    """
+    found = _listed(entry, provider, model, catalogue)
+    listed: Entry = {} if found is None else found[1]
+    own = _own(entry)
+    try:
+        whole = _over(listed, own) if own else listed
+        if whole and entry.info.mode:
+            whole = {**whole, "mode": entry.info.mode}
+        factor = surcharge(listed, provider, entry.params.api_base or entry.params.base_url, _region(entry))
+        adjustment = markup.adjustment(provider, model, factor)
+        rates = compile_rates(whole, provider, adjustment=adjustment, custom=bool(own))
+    except ValueError as error:
+        raise ConfigurationError(f"the price of model {entry.model_name} cannot be applied: {error}") from error
+    return PriceList(rates, None if found is None else found[0], bool(own), catalogue.version)
+
+
+def token_price(entry: ModelEntry) -> float | None:
+    """Return US dollars for an input and an output token together, None when nobody says: what routing compares.
+
+    A price of 0 is a price. Raises ConfigurationError if the catalogue cannot be read.
+    """
+    own = _own(entry)
+    listed: Entry = {}
+    if not all(name in own for name in _BASE):
+        provider, model = _upstream(entry)
+        found = _listed(entry, provider, model, Catalogue.current(os.environ))
+        listed = {} if found is None else found[1]
+    prices = [own.get(name, listed.get(name)) for name in _BASE]
+    if all(price is None for price in prices):
+        return None
+    try:
+        return sum(0 if price is None else atto(price) for price in prices) / ATTO
+    except ValueError as error:
+        raise ConfigurationError(f"the price of model {entry.model_name} cannot be applied: {error}") from error
+
+
+def _upstream(entry: ModelEntry) -> tuple[str, str]:
+    params = entry.params
+    try:
+        return parse(params.model, provider=params.custom_llm_provider, api_base=params.api_base or params.base_url)
+    except ConfigurationError:  # it is nobody's, so its price is not known either
+        return "", params.model
+
+
+def _listed(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue) -> tuple[str, Entry] | None:
+    base = entry.info.base_model
+    if base:
+        found = catalogue.find([base, *candidates(provider, base)])
+        if found is not None:
+            return found
+    return catalogue.find(
+        candidates(provider, model, _region(entry)),
+        lambda name, listed: fits(provider, name, listed.get("litellm_provider")),
+    )
+
+
+def _region(entry: ModelEntry) -> str | None:
+    params = entry.params
+    return next((str(value) for name in _REGIONS if (value := params.provider.get(name))), params.region_name)
+
+
+def _own(entry: ModelEntry) -> Entry:
+    written = {**entry.params.written, **entry.info.written}
+    structures = {name: written[name] for name in STRUCTURES if written.get(name)}
+    return {**entry.info.prices, **structures}
+
+
+def _over(listed: Entry, own: Mapping[str, object]) -> Entry:
+    """Put the operator's prices before the catalogue's.
+
+    Who sets the price of a token means it: what the catalogue knows of long prompts, service tiers and other kinds of
+    token would bring the public price back. Only the usual price of the other side and those of cached tokens stay,
+    and where a token costs nothing a cached one does so too. Who sets tiers, or a price of time, sets all.
+    """
+    facts = {name: value for name, value in listed.items() if not is_price(name)}
+    if any(name in own for name in _BASE):
+        facts |= {name: listed[name] for name in (*_BASE, *_CACHE) if name in listed}
+        if own.get(_BASE[0]) == 0:
+            facts |= dict.fromkeys(_CACHE, 0)
+    elif not any(name in own for name in _WHOLE):
+        facts = {**listed}
+    return {**facts, **own}

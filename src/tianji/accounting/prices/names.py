@@ -1,0 +1,63 @@
+"""Under which names of the catalogue a deployment's price may stand, the most telling first."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+_CROSS_REGION: Final = re.compile(r"(?:us-gov|us|eu|apac|jp|au|ca|sa|global)\.(?=[a-z0-9]+\.)")
+_DATED: Final = re.compile(r"-20\d\d-?(?:0[1-9]|1[0-2])-?(?:[0-2]\d|3[01])$")
+_ROUTES: Final = ("converse/", "invoke/", "converse_like/")  # of Bedrock: how it is called, not what
+# Providers that list their models under another name.
+_LISTED_BY: Final[Mapping[str, frozenset[str]]] = {
+    "anthropic_text": frozenset({"anthropic"}),
+    "azure_ai": frozenset({"azure"}),
+    "bedrock": frozenset({"bedrock_converse"}),
+    "cohere_chat": frozenset({"cohere"}),
+    "ai21_chat": frozenset({"ai21"}),
+    "text-completion-openai": frozenset({"openai"}),
+}
+_ANYBODY: Final = frozenset({"litellm_proxy"})  # stands before others
+
+
+def candidates(provider: str, model: str, region: str | None = None) -> Iterator[str]:
+    """Yield the names of an upstream model, such as bedrock/us-east-1/x, bedrock/x, x.
+
+    A fine-tuned model goes by the name of what it was made from, as `ft:gpt-4o-mini-2024-07-18`; Bedrock's inference
+    profiles by that of the model; a dated version that is not listed by that of its model.
+    """
+    seen: set[str] = set()
+    for variant in _variants(provider, model):
+        names = [f"{provider}/{variant}", variant]
+        if region:
+            names.insert(0, f"{provider}/{region}/{variant}")
+        rest = variant
+        while "/" in rest:
+            rest = rest.partition("/")[2]
+            names.append(rest)
+        for name in names:
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+
+def fits(provider: str, name: str, listed_by: object) -> bool:
+    """Whether an entry is this provider's: its name says so, or the provider that it is listed by."""
+    by = str(listed_by)
+    if provider in _ANYBODY or name.startswith(f"{provider}/") or by == provider or by.startswith(f"{provider}-"):
+        return True
+    return by in _LISTED_BY.get(provider, ())
+
+
+def _variants(provider: str, model: str) -> Iterator[str]:
+    model = model.removeprefix(f"{provider}/")
+    if provider == "bedrock":
+        for route in _ROUTES:
+            model = model.removeprefix(route)
+    yield model
+    if model.startswith("ft:"):  # ft:<model>:<organisation>:<suffix>:<id>
+        model = ":".join(model.split(":")[:2])
+        yield model
+    if provider == "bedrock":
+        model = _CROSS_REGION.sub("", model)
+        yield model
+    yield _DATED.sub("", model)
