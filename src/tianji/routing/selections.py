@@ -10,6 +10,7 @@ from tianji._core.candidate import Candidate
 from tianji._core.dice import Dice
 from tianji._core.health import Health, HealthTable
 from tianji._core.selection import Selection
+from tianji.accounting.prices.deployments import token_price
 from tianji.config.decode import number
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.router import RouterSettings
@@ -136,7 +137,7 @@ def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: 
         parallel=parallel_limit(offer.entry, router.default_max_parallel_requests),
         requests=requests,
         tokens=tokens,
-        price=price(offer.entry),
+        price=price(offer.entry) if strategy.core == "cost" else 0,  # looked up only where it decides
         weight=float(params.weight or 0),
         rpm=float(params.rpm or 0),
         tpm=float(params.tpm or 0),
@@ -202,8 +203,8 @@ def parallel_limit(entry: ModelEntry, default: int | None) -> int:
 
 def price(entry: ModelEntry) -> float:
     """US dollars for an input and an output token together. Nothing is a price too; what is not known is dear."""
-    prices = entry.info.prices
-    return sum(prices.get(name, UNPRICED) for name in ("input_cost_per_token", "output_cost_per_token"))
+    known = token_price(entry)
+    return 2 * UNPRICED if known is None else known
 
 
 def _member(entry: ModelEntry) -> Member:
