@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "serve": ("tianji.cli.serve", "Serve the gateway."),
         "check": ("tianji.cli.check", "Judge a configuration file without serving it."),
         "explain": ("tianji.cli.explain", "Say who would serve a request, and why."),
+        "prices": ("tianji.cli.prices", "Look at the catalogue of prices, compare it, install a newer one."),
         "mock": ("tianji.mock", "Serve a mock of the model providers, with faults on request."),
         "version": ("tianji.cli.version", "Print the version."),
     }
