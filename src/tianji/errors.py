@@ -8,9 +8,17 @@
     │   ├── ExpectationFailed        417  invalid_request_error
     │   ├── NotImplementedHere       501  invalid_request_error
     │   ├── VersionNotSupported      505  invalid_request_error
-    │   └── UnsupportedParams        400  invalid_request_error
+    │   ├── UnsupportedParams        400  invalid_request_error
+    │   ├── Unacceptable             400  bad_request_error
+    │   └── SchemaViolation          422  `detail`: what is wrong with which field
     ├── AuthenticationFailed         401  auth_error
+    │   └── KeyExpired               401  expired_key
     ├── PermissionDenied             403  auth_error
+    │   ├── RouteRefused             403  `detail`: the key is confined to other routes
+    │   └── ModelRefused             403  key_model_access_denied, team_model_access_denied, ...
+    ├── ObjectNotFound               404  not_found_error
+    ├── Conflict                     409  bad_request_error
+    ├── StoreUnavailable             503  no_db_connection
     ├── UnknownModel                 404  invalid_request_error, code model_not_found
     ├── NoDeployment                 429  no deployment of the model may serve now; `reason` says why, so may the status
     ├── RouteNotFound                404  not_found_error
@@ -45,6 +53,7 @@ class TianjiError(Exception):
     type: ClassVar[str] = "internal_server_error"
     code: str | None = None
     param: str | None = None
+    detail: object = None  # what the body holds instead of an error object, for errors that clients know in that form
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -96,6 +105,22 @@ class UnsupportedParams(InvalidRequest):
     """A parameter that this model cannot take was sent, and `drop_params` is off."""
 
 
+class Unacceptable(InvalidRequest):
+    """A value has the right form and may not be used."""
+
+    type: ClassVar[str] = "bad_request_error"
+
+
+class SchemaViolation(InvalidRequest):
+    """A field of the body or of the query is missing or has the wrong form."""
+
+    status = 422
+
+    def __init__(self, message: str, place: tuple[str, ...], kind: str = "value_error") -> None:
+        super().__init__(message)
+        self.detail = [{"type": kind, "loc": list(place), "msg": message}]
+
+
 class TargetTooLong(InvalidRequest):
     """Path and query together are over the limit in force."""
 
@@ -134,6 +159,56 @@ class PermissionDenied(TianjiError):
     status = 403
     type: ClassVar[str] = "auth_error"
     param = "None"
+
+
+class KeyExpired(AuthenticationFailed):
+    """The key was valid until some time ago."""
+
+    type: ClassVar[str] = "expired_key"
+
+
+class RouteRefused(PermissionDenied):
+    """The key is confined to routes that this one is not among."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.detail = message
+
+
+class ModelRefused(PermissionDenied):
+    """The key, or somebody above it, may not use the model; `wire_type` says who."""
+
+    param = "model"
+
+    def __init__(self, message: str, wire_type: str) -> None:
+        super().__init__(message)
+        self._wire_type = wire_type
+
+    @property
+    def wire_type(self) -> str:
+        """`key_model_access_denied` or another of its kind."""
+        return self._wire_type
+
+
+class ObjectNotFound(TianjiError):
+    """A key, user, team or the like that a management request names does not exist."""
+
+    status = 404
+    type: ClassVar[str] = "not_found_error"
+
+
+class Conflict(TianjiError):
+    """What a management request would make exists already."""
+
+    status = 409
+    type: ClassVar[str] = "bad_request_error"
+
+
+class StoreUnavailable(TianjiError):
+    """The database does not answer, so that it cannot be said what is asked."""
+
+    status = 503
+    type: ClassVar[str] = "no_db_connection"
 
 
 class UnknownModel(TianjiError):
@@ -187,6 +262,7 @@ class RouteNotFound(TianjiError):
 
     status = 404
     type: ClassVar[str] = "not_found_error"
+    detail = "Not Found"
 
 
 class MethodNotAllowed(TianjiError):
@@ -194,6 +270,7 @@ class MethodNotAllowed(TianjiError):
 
     status = 405
     type: ClassVar[str] = "invalid_request_error"
+    detail = "Method Not Allowed"
 
     def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
         super().__init__(message)

@@ -10,6 +10,7 @@ from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
+from tianji.storage.location import locate
 
 
 def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
@@ -25,6 +26,10 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         for row in report.rows(loaded)
         if row.guards and row.level == "unsupported"
     ]
+    try:
+        database = locate(loaded.config.general_settings.database_url, loaded.environment, path).exists
+    except ConfigurationError as error:
+        return Judgement(code=UNUSABLE, messages=printed([*lines, error.message]))
     refusal, said = judge_key(loaded, loopback=is_loopback(host))
     return Judgement(
         messages=printed(lines),
@@ -34,6 +39,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         files=tuple(map(os.fsencode, loaded.files)),
         variables={name: value for name, value in loaded.environment.items() if environ.get(name) != value},
         json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
+        database=database,
     )
 
 

@@ -63,6 +63,8 @@ def command(**options: Any) -> None:
         announce: Callable[[str], None] = _announce
         if flags.quickstart:
             announce = _prepare_quickstart(original, resources)
+        if flags.config is None:  # what this machine keeps belongs to its user, not to the folder of a passing file
+            original["TIANJI_DATA_DIR"] = str(load("tianji.cli.quickstart").data_folder(original))
         file = _configuration(flags, options, resources)
         host = flags.host or (HERE if flags.quickstart else EVERYWHERE)
         judgement = judge(file, original, host)
@@ -70,6 +72,8 @@ def command(**options: Any) -> None:
             click.echo(f"the configuration is valid; models: {judgement.models}")
             return
         require_master_key(judgement)
+        if judgement.database:
+            load("tianji.cli.migrate").at_start(file, original)
         os.environ.update(original | judgement.variables)
         form = flags.log_format or ("json" if judgement.json_logs else "text")
         logs.configure(form, _level(flags))

@@ -146,6 +146,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "partial", "on a loopback address only"
         ),
         "general_settings.litellm_key_header_name": EXACT,
+        "general_settings.database_url": Support("exact", "PostgreSQL, or sqlite:////path/to/file.db"),
         "general_settings.max_request_size_mb": EXACT,
         "general_settings.max_response_size_mb": EXACT,
         "general_settings.completion_model": EXACT,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from tianji._core.exchange import Exchange
-from tianji.errors import Header, MethodNotAllowed, RouteNotFound, TianjiError
+from tianji.errors import Header, TianjiError
 from tianji.ids import CallIds
 
 JSON: Header = (b"content-type", b"application/json")
@@ -43,11 +43,9 @@ def error_body(error: Exception) -> tuple[int, bytes]:
 
     Shapes: https://platform.openai.com/docs/guides/error-codes/api-errors; unknown paths and methods as FastAPI.
     """
-    if isinstance(error, RouteNotFound):
-        return error.status, b'{"detail":"Not Found"}'
-    if isinstance(error, MethodNotAllowed):
-        return error.status, b'{"detail":"Method Not Allowed"}'
     if isinstance(error, TianjiError):
+        if error.detail is not None:
+            return error.status, _encode({"detail": error.detail})
         members = {
             "message": error.message,
             "type": error.wire_type,

@@ -1,1 +1,1 @@
-"""What is kept beyond one machine: scripts and clients of Valkey, or Redis, which speaks the same."""
+"""What is kept beyond the process: tables with their migrations, and what machines share through Valkey or Redis."""

@@ -1,0 +1,94 @@
+"""A database that answers: connections, transactions, and one name for everything that a database can fail of.
+
+Those who write take turns, over all processes and machines: what a writer read and judged still holds when it writes.
+Management writes are rare, and the data path writes none of them.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from tianji.errors import StoreUnavailable
+from tianji.lazy import load
+from tianji.storage.location import Location
+
+CONNECT: Final = 5.0  # seconds to get a connection
+PATIENCE: Final = 30.0  # seconds for a statement, or until it is a writer's turn
+TURN: Final = 0x7469616E6A69  # the advisory lock of writers on PostgreSQL
+
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """Connections to one database, on the loop that uses it first. `pool`: how many at most."""
+
+    def __init__(self, location: Location, *, pool: int = 10) -> None:
+        self._server = location.file is None
+        arguments: dict[str, Any] = (
+            {"timeout": CONNECT, "command_timeout": PATIENCE} if self._server else {"timeout": PATIENCE}
+        )
+        self._engine = create_async_engine(
+            location.url,
+            connect_args=arguments,
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=self._server,
+            hide_parameters=True,  # an error's text must not repeat what was to be stored
+        )
+        self._faults: tuple[type[BaseException], ...] = (OSError, sa.exc.OperationalError, sa.exc.InterfaceError)
+        self._faults += (sa.exc.TimeoutError, TimeoutError)
+        if self._server:
+            driver = load("asyncpg")
+            self._faults += (driver.PostgresError, driver.InterfaceError)
+        else:
+            sa.event.listen(self._engine.sync_engine, "connect", _prepare_file)
+            sa.event.listen(self._engine.sync_engine, "begin", _begin_on_file)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection to read by. Raises StoreUnavailable when the database does not answer, here and below."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except self._faults as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction, alone among all writers; what raises inside leaves nothing behind."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(writing=True)
+                async with connection.begin():
+                    if self._server:
+                        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TURN)))
+                    yield connection
+        except self._faults as error:
+            raise _unavailable(error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def _prepare_file(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where _begin_on_file says, not where the driver guesses
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_on_file(connection: sa.Connection) -> None:
+    writing = connection.get_execution_options().get("writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    log.warning("the database does not answer: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+    return StoreUnavailable("the database does not answer at the moment; known keys go on working, try again later")

@@ -1,0 +1,209 @@
+"""The tables. Columns are called what the management API calls them, so that a row is nearly its own answer.
+
+Amounts (`NANOS`) are integers of 10^-9 US dollars. Rows name each other by id without foreign keys where an
+administrator may name what does not exist yet; memberships do not outlive what they join.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tianji.storage.columns import Moment, document, nanos
+
+METADATA: Final = sa.MetaData()
+NANOS: Final = frozenset({"spend", "total_spend", "max_budget", "soft_budget", "temp_budget_increase"})
+
+_Columns = Iterator["sa.Column[Any]"]
+
+
+def _text(*names: str) -> _Columns:
+    return (sa.Column(name, sa.Text) for name in names)
+
+
+def _documents(*names: str) -> _Columns:
+    return (sa.Column(name, document()) for name in names)
+
+
+def _flags(*names: str) -> _Columns:
+    return (sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false()) for name in names)
+
+
+def _moments(*names: str) -> _Columns:
+    return (sa.Column(name, Moment) for name in names)
+
+
+def _spent(*names: str) -> _Columns:
+    return (sa.Column(name, nanos(), nullable=False, server_default="0") for name in names)
+
+
+def _limits() -> _Columns:
+    yield from (sa.Column(name, nanos()) for name in ("max_budget", "soft_budget"))
+    yield from _text("budget_duration")
+    yield from _moments("budget_reset_at")
+    yield from (
+        sa.Column(name, sa.BigInteger) for name in ("tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests")
+    )
+    yield from _documents("budget_limits", "model_max_budget")
+
+
+def _history() -> _Columns:
+    yield from (sa.Column(name, Moment, nullable=False) for name in ("created_at", "updated_at"))
+    yield from _text("created_by", "updated_by")
+
+
+BUDGETS: Final = sa.Table(
+    "budgets",
+    METADATA,
+    sa.Column("budget_id", sa.Text, primary_key=True),
+    *_limits(),
+    *_documents("allowed_models"),
+    sa.Column("temp_budget_increase", nanos()),
+    *_moments("temp_budget_expiry"),
+    *_history(),
+)
+
+ORGANIZATIONS: Final = sa.Table(
+    "organizations",
+    METADATA,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    *_text("organization_alias", "budget_id"),
+    *_documents("models", "metadata", "object_permission", "model_spend"),
+    *_spent("spend"),
+    *_history(),
+)
+
+USERS: Final = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("user_email", sa.Text, index=True),
+    sa.Column("sso_user_id", sa.Text, unique=True),
+    *_text("user_alias", "user_role", "password"),
+    *_flags("password_reset_required"),
+    *_documents("models", "metadata", "object_permission", "model_spend", "allowed_cache_controls", "policies"),
+    *_spent("spend"),
+    *_limits(),
+    *_history(),
+)
+
+ORGANIZATION_MEMBERS: Final = sa.Table(
+    "organization_members",
+    METADATA,
+    sa.Column(
+        "organization_id", sa.Text, sa.ForeignKey("organizations.organization_id", ondelete="CASCADE"), primary_key=True
+    ),
+    sa.Column("user_id", sa.Text, sa.ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True, index=True),
+    *_text("user_role", "budget_id"),
+    *_spent("spend"),
+    *_history(),
+)
+
+TEAMS: Final = sa.Table(
+    "teams",
+    METADATA,
+    sa.Column("team_id", sa.Text, primary_key=True),
+    sa.Column("organization_id", sa.Text, index=True),
+    *_text("team_alias"),
+    *_flags("blocked"),
+    *_documents("models", "model_aliases", "metadata", "object_permission", "model_spend", "router_settings"),
+    *_documents("team_member_permissions", "default_team_member_models", "access_group_ids", "policies"),
+    *_spent("spend"),
+    *_limits(),
+    *_history(),
+)
+
+TEAM_MEMBERS: Final = sa.Table(
+    "team_members",
+    METADATA,
+    sa.Column("team_id", sa.Text, sa.ForeignKey("teams.team_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("user_id", sa.Text, sa.ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column("role", sa.Text, nullable=False),
+    *_text("budget_id"),
+    *_documents("allowed_models"),
+    *_spent("spend", "total_spend"),
+    *_history(),
+)
+
+KEYS: Final = sa.Table(
+    "keys",
+    METADATA,
+    sa.Column("token", sa.Text, primary_key=True),  # SHA-256 of the key in hex
+    sa.Column("key_alias", sa.Text, unique=True),
+    sa.Column("user_id", sa.Text, index=True),
+    sa.Column("team_id", sa.Text, index=True),
+    sa.Column("organization_id", sa.Text, index=True),
+    *_text("key_name", "key_type", "agent_id", "project_id", "budget_id", "rotation_interval"),
+    *_flags("blocked", "auto_rotate"),
+    *_documents("models", "aliases", "metadata", "permissions", "allowed_routes", "allowed_cache_controls"),
+    *_documents("config", "router_settings", "object_permission", "policies", "access_group_ids"),
+    *_documents("model_spend", "budget_fallbacks"),
+    *_spent("spend", "total_spend"),
+    *_limits(),
+    sa.Column("rotation_count", sa.Integer, nullable=False, server_default="0"),
+    *_moments("expires", "last_rotation_at", "settings_updated_at", "last_active"),
+    sa.Column("key_rotation_at", Moment, index=True),
+    *_history(),
+    sa.Index("ix_keys_created_at", "created_at"),
+)
+
+DELETED_KEYS: Final = sa.Table(
+    "deleted_keys",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("token", sa.Text, nullable=False, index=True),
+    *_text("key_alias", "user_id", "team_id", "deleted_by"),
+    sa.Column("row", document(), nullable=False),
+    sa.Column("deleted_at", Moment, nullable=False),
+)
+
+DEPRECATED_KEYS: Final = sa.Table(
+    "deprecated_keys",
+    METADATA,
+    sa.Column("token", sa.Text, primary_key=True),  # of the old secret
+    sa.Column(
+        "active_token", sa.Text, sa.ForeignKey("keys.token", ondelete="CASCADE", onupdate="CASCADE"), nullable=False
+    ),
+    sa.Column("revoke_at", Moment, nullable=False),
+    sa.Index("ix_deprecated_keys_active_token", "active_token"),
+)
+
+CUSTOMERS: Final = sa.Table(
+    "customers",
+    METADATA,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    *_text("alias", "allowed_model_region", "default_model", "budget_id"),
+    *_flags("blocked"),
+    *_documents("models", "object_permission"),
+    *_spent("spend"),
+    *_history(),
+)
+
+TAGS: Final = sa.Table(
+    "tags",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    *_text("description", "budget_id"),
+    *_documents("models", "model_info"),
+    *_spent("spend"),
+    *_history(),
+)
+
+CREDENTIALS: Final = sa.Table(
+    "credentials",
+    METADATA,
+    sa.Column("credential_name", sa.Text, primary_key=True),
+    *_text("display_name"),
+    *_documents("credential_info", "credential_values"),  # each of the values is encrypted
+    *_history(),
+)
+
+CHANGES: Final = sa.Table(
+    "changes",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("tag", sa.BigInteger, nullable=False),  # what changed, see tianji.auth.tags
+    sa.Column("origin", sa.Text, nullable=False),  # the machine that changed it, and knows
+    sa.Column("made_at", Moment, nullable=False, index=True),
+    sqlite_autoincrement=True,  # an id is never given twice, or a poller would miss the second
+)

@@ -1,0 +1,103 @@
+"""Every migration, from an empty database and from each earlier one, on both engines."""
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from tianji.errors import ConfigurationError, StoreUnavailable
+from tianji.storage.engine import Database
+from tianji.storage.location import Location, parse
+from tianji.storage.migration import migrate, revisions
+from tianji.storage.migrations import HEAD
+from tianji.storage.tables import METADATA
+
+
+def differences(location: Location) -> list[object]:
+    """What is not in the database as tables.py has it."""
+
+    def compare(connection: sa.Connection) -> list[object]:
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+    async def ask() -> list[object]:
+        database = Database(location)
+        try:
+            async with database.reading() as connection:
+                return await connection.run_sync(compare)
+        finally:
+            await database.close()
+
+    return asyncio.run(ask())
+
+
+def test_this_version_works_with_the_last_revision() -> None:
+    assert revisions()[-1] == HEAD
+
+
+@pytest.mark.parametrize("first", [None, *revisions()])
+def test_a_database_comes_up_from_every_revision(location: Location, first: str | None) -> None:
+    if first is not None:
+        migrate(location, first)
+    migrate(location)
+    assert differences(location) == []
+    migrate(location)  # finds nothing to do
+    assert differences(location) == []
+
+
+def test_a_step_that_fails_leaves_nothing(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("pulled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.operations.Operations.create_index", fail)
+        with pytest.raises(StoreUnavailable):
+            migrate(location)
+    migrate(location)
+    assert differences(location) == []
+
+
+async def test_several_migrate_at_once(location: Location) -> None:
+    await asyncio.gather(*(_apart(location) for _ in range(3)))
+    assert await asyncio.to_thread(differences, location) == []
+
+
+async def _apart(location: Location) -> None:
+    code = "import sys; from tianji.storage import location, migration; migration.migrate(location.parse(sys.argv[1]))"
+    url = location.url.replace("+aiosqlite", "")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, url)
+    assert await process.wait() == 0
+
+
+def test_a_database_of_a_newer_version_is_left_alone(location: Location) -> None:
+    migrate(location)
+
+    async def age() -> None:
+        database = Database(location)
+        async with database.writing() as connection:
+            await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        await database.close()
+
+    asyncio.run(age())
+    with pytest.raises(ConfigurationError, match="newer version"):
+        migrate(location)
+
+
+def test_a_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="TIANJI_DATA_DIR"):
+        migrate(parse(f"sqlite:///{tmp_path}/file/a.db"))
+
+
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    migrate(parse(f"sqlite:///{tmp_path}/new/a.db"))
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in (tmp_path / "new").iterdir())
+
+
+def test_steps_are_in_the_package() -> None:
+    assert importlib.util.find_spec("tianji.storage.migrations.versions.v0001_keys") is not None
