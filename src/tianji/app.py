@@ -14,6 +14,7 @@ from tianji._core.dice import Dice
 from tianji._core.exchange import Exchange
 from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
+from tianji._core.keys import KeyRing
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
@@ -22,8 +23,10 @@ from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
+from tianji.auth.entrance import entrance
 from tianji.auth.identity import MASTER, Identity
-from tianji.config import environment
+from tianji.auth.models import access_groups
+from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
@@ -45,6 +48,7 @@ from tianji.gateway.own_requests import embed
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.management.administration import Administration, Office
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
@@ -52,6 +56,8 @@ from tianji.management.models import Model, Models
 from tianji.management.routing import Routing, State
 from tianji.management.tokens import Tokens
 from tianji.routing.auto.distant import AsyncEmbed
+from tianji.storage.location import locate
+from tianji.storage.store import Store
 
 SWEEP: Final = 1.0  # seconds
 METRICS: Final = (
@@ -113,8 +119,15 @@ class Gateway:
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        self.snapshot = self._compile()
-        self.authorize = self.snapshot.authorize
+        self.snapshot, environment = self._compile()
+        general = self.snapshot.config.general_settings
+        self._store = Store(
+            locate(general.database_url, environment, path),
+            shared.revisions,
+            pool=general.database_connection_pool_limit,
+        )
+        self._salt = lookup(environment, "SALT_KEY") or general.master_key
+        self.authorize = self._entrance(self.snapshot)
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
         self._jobs = Jobs(shared, self._pool)
@@ -132,8 +145,15 @@ class Gateway:
         self.edge_settings = edge_settings(self.snapshot, environ)
         self.route_table = RouteTable(self._routes())
 
-    def _compile(self) -> Snapshot:
-        return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
+    def _compile(self) -> tuple[Snapshot, Mapping[str, str]]:
+        loaded = read(self._path, self._environ)
+        return Snapshot(loaded, self._shared, self._dice, self._embeds), loaded.environment
+
+    def _entrance(self, snapshot: Snapshot) -> KeyRing:
+        general = snapshot.config.general_settings
+        return entrance(
+            general.master_key or None, general.litellm_key_header_name, self._store, access_groups(snapshot.config)
+        )
 
     def _embeds(self, group: str) -> AsyncEmbed:
         return functools.partial(self._embed, group)
@@ -155,12 +175,21 @@ class Gateway:
                     ("models",),
                     request_schema=request_schema(dialect),
                 )
-        yield from Health(lambda: self._control.draining, lambda: None, self._probe).routes()
+        yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
+        yield from Administration(self._office()).routes()
         yield from Documentation(lambda: self.route_table).routes()
+
+    def _office(self) -> Office:
+        return Office(
+            store=self._store,
+            config=lambda: self.snapshot.config,
+            groups=lambda: access_groups(self.snapshot.config),
+            salt=lambda: self._salt,
+        )
 
     async def websocket(
         self,
@@ -186,29 +215,32 @@ class Gateway:
 
         Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
         """
-        snapshot = await asyncio.to_thread(self._compile)
+        snapshot, _ = await asyncio.to_thread(self._compile)
         if self.snapshot.members and not snapshot.members:
             raise ConfigurationError("no deployment of the new configuration can be used")
         self.snapshot = snapshot
-        self.authorize.adopt(snapshot.authorize)
+        self.authorize.adopt(self._entrance(snapshot))
         self._pipeline.table = snapshot.table
         self._jobs.begin(snapshot)
 
     async def close(self) -> None:
-        """Close idle connections and write what the log still holds."""
+        """Close idle connections and the database, and write what the log still holds."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._jobs.end()
         self._pool.close()
+        await self._store.close()
         if self.closed is not None:
             self.closed.flush()
 
-    def _list_models(self, _caller: object, query: Mapping[str, str]) -> Iterator[Model]:
+    def _list_models(self, caller: object, query: Mapping[str, str]) -> Iterator[Model]:
         known = {name: pairs[0][0].info for name, pairs in self.snapshot.members.items()}
         names = self.snapshot.models()
         if query.get("return_wildcard_routes", "").lower() == "true":
             names = [*names, *(name for name in self.snapshot.groups if "*" in name)]
         for name in names:
+            if isinstance(caller, Identity) and caller.admits(name) is not None:
+                continue
             info = known.get(name)
             if info is None:
                 yield Model(id=name)
@@ -304,8 +336,8 @@ def write_log(lines: bytes) -> None:
 
 def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:
     """How the edge behaves under this configuration and environment."""
-    origins = environment.lookup(environ, "CORS_ORIGINS") or "*"
-    credentials = environment.lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
+    origins = lookup(environ, "CORS_ORIGINS") or "*"
+    credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
     return EdgeSettings(
         limits=Limits(max_body=snapshot.max_body),
         cors=Cors(
@@ -313,5 +345,5 @@ def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSetting
             credentials=credentials.lower() == "true",
         ),
         root_path=environ.get("SERVER_ROOT_PATH", ""),
-        strict_transport=(environment.lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
+        strict_transport=(lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
     )

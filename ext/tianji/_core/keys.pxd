@@ -1,6 +1,9 @@
 """The quick way in for known keys."""
 
+from libc.stdint cimport uint64_t
+
 from tianji._core.exchange cimport Exchange
+from tianji._core.revision cimport Revisions
 
 
 cdef class KeyRing:
@@ -10,9 +13,13 @@ cdef class KeyRing:
     cdef object gate
     cdef bytes key_header     # one more header that may hold a key, or None
     cdef bint hidden          # that one is among those which an exchange does not note
+    cdef Revisions revisions  # of what identities are made of, or None
+    cdef object forget
+    cdef uint64_t read        # up to where the revisions were heeded
 
     cdef object identify(self, Exchange exchange, object match)
     cdef object recognize(self, bytes value)
+    cdef int catch_up(self) except -1
 
 
 cpdef bytes keyed_digest(bytes secret, bytes text)

@@ -3,15 +3,18 @@
 import cython
 from hashlib import sha256
 from os import urandom
+from time import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from tianji._core.exchange cimport Exchange
 from tianji._core.fields cimport PLAIN
+from tianji._core.revision cimport Revisions
 
 cdef extern from "siphash.h":
     void siphash128(const unsigned char* key, const void* text, size_t size, unsigned char* digest) noexcept nogil
 
+cdef object now = time
 cdef int MANY = 65536  # credentials; beyond, all are forgotten and learned again
 
 # every header that may hold a key; two of them in one request are a case for the gate, which knows their order
@@ -43,10 +46,19 @@ cdef class KeyRing:
 
     Whose credential was found once is found by a quicker digest from then on; its key is this ring's own and random,
     and the credential itself is kept nowhere.
+
+    With `revisions`, `forget(tags)` is called before a caller is looked up whenever something changed since; it takes
+    out of `identities` what depends on those tags, or all that may depend on anything when it gets None.
     """
 
-    def __init__(self, dict identities not None, object gate, str key_header=None):
+    def __init__(self, dict identities not None, object gate, str key_header=None, Revisions revisions=None,
+                 object forget=None):
+        if revisions is not None and forget is None:
+            raise ValueError("who is told of changes has to say what to forget")
         self.identities = identities
+        self.revisions = revisions
+        self.forget = forget
+        self.read = 0 if revisions is None else revisions._head()
         self.seen = {}
         self.secret = urandom(16)
         self.gate = gate
@@ -60,6 +72,9 @@ cdef class KeyRing:
         self.gate = other.gate
         self.key_header = other.key_header
         self.hidden = other.hidden
+        self.revisions = other.revisions
+        self.forget = other.forget
+        self.read = other.read
 
     def __call__(self, Exchange exchange not None, object match):
         """Return the caller's identity. Raises what the gate raises."""
@@ -69,6 +84,8 @@ cdef class KeyRing:
         cdef tuple pair
         cdef bytes name
         cdef bytes value = None
+        if self.revisions is not None and self.revisions._head() != self.read:
+            self.catch_up()
         if self.hidden:
             return self.gate(exchange, match)
         for pair in exchange.noted:
@@ -80,9 +97,19 @@ cdef class KeyRing:
         if value is None:
             return self.gate(exchange, match)
         identity = self.recognize(value)
-        if identity is None or not (identity.master or match.any_key):
+        if identity is None or identity.confined or not (identity.master or match.any_key):
+            return self.gate(exchange, match)
+        expires = identity.expires
+        if expires is not None and expires <= now():
             return self.gate(exchange, match)
         return identity
+
+    cdef int catch_up(self) except -1:
+        cdef tuple found = self.revisions.since(self.read)
+        self.seen = {}
+        self.forget(found[1])
+        self.read = found[0]
+        return 0
 
     cdef object recognize(self, bytes value):
         # The identity behind an authorization header, or None.

@@ -2,11 +2,17 @@ from collections.abc import Callable
 from typing import Any, final
 
 from tianji._core.exchange import Exchange
+from tianji._core.revision import Revisions
 
 @final
 class KeyRing:
     def __init__(
-        self, identities: dict[bytes, Any], gate: Callable[[Exchange, Any], object], key_header: str | None = None
+        self,
+        identities: dict[bytes, Any],
+        gate: Callable[[Exchange, Any], object],
+        key_header: str | None = None,
+        revisions: Revisions | None = None,
+        forget: Callable[[list[int] | None], object] | None = None,
     ) -> None: ...
     def adopt(self, other: KeyRing) -> None: ...
     def __call__(self, exchange: Exchange, match: Any) -> object: ...

@@ -6,6 +6,7 @@ from tianji.auth.identity import Identity, Role
 from tianji.errors import AuthenticationFailed, PermissionDenied
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_USERS = frozenset({Role.INTERNAL_USER, Role.ORG_ADMIN})
 
 
 class Access(StrEnum):
@@ -42,7 +43,7 @@ def require(access: Access, identity: Identity, method: str) -> None:
         if method in _READING:
             return
         raise PermissionDenied(f"a viewer may only read; {method} needs a key of a proxy admin")
-    if access is Access.USER and role is Role.INTERNAL_USER:
+    if access is Access.USER and role in _USERS:
         return
     if access is Access.USER and role is Role.INTERNAL_USER_VIEWER and method in _READING:
         return

@@ -1,24 +1,29 @@
 """The one place that lets a request in: key, caller, rights; before the body is read."""
 
+from collections.abc import Coroutine
 from typing import Protocol
 
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, require
 from tianji.auth.credentials import Credentials
 from tianji.auth.identity import Identity
-from tianji.errors import AuthenticationFailed, TianjiError
+from tianji.auth.routes import permitted
+from tianji.clock import SYSTEM, Clock
+from tianji.errors import AuthenticationFailed, KeyExpired, RouteRefused, TianjiError
 
 
 class Authenticator(Protocol):
     """Knows keys."""
 
-    def authenticate(self, credential: bytes | None) -> Identity:
-        """Say who sent `credential`. Raises AuthenticationFailed."""
+    def authenticate(self, credential: bytes | None) -> Identity | Coroutine[None, None, Identity]:
+        """Say who sent `credential`, or how to find that out. Raises AuthenticationFailed, StoreUnavailable."""
 
 
 class _Row(Protocol):
     @property
     def access(self) -> Access: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
 
 
 class _Matched(Protocol):
@@ -29,20 +34,45 @@ class _Matched(Protocol):
 class Gate:
     """Authorises a request by the row of the route table that it matched."""
 
-    def __init__(self, credentials: Credentials, authenticator: Authenticator) -> None:
+    def __init__(self, credentials: Credentials, authenticator: Authenticator, clock: Clock = SYSTEM) -> None:
         self._find = credentials.find
         self._authenticate = authenticator.authenticate
+        self._clock = clock
 
-    def __call__(self, exchange: Exchange, match: _Matched) -> Identity:
-        """Return the caller. Raises AuthenticationFailed (401) or PermissionDenied (403).
+    def __call__(self, exchange: Exchange, match: _Matched) -> Identity | Coroutine[None, None, Identity]:
+        """Return the caller, or a coroutine of him where a database has to be asked.
 
-        Whatever goes wrong in here is 401: a fault of ours must never let anybody in, nor read as success.
+        Raises AuthenticationFailed (401) or PermissionDenied (403); StoreUnavailable (503) where the database does not
+        answer. Whatever else goes wrong in here is 401: a fault of ours must never let anybody in, nor read as success.
         """
         try:
-            identity = self._authenticate(self._find(exchange))
-            require(match.route.access, identity, exchange.method)
+            found = self._authenticate(self._find(exchange))
+            if isinstance(found, Identity):
+                return self._admit(found, exchange, match)
         except TianjiError:
             raise
         except Exception as error:  # a named boundary, see above
-            raise AuthenticationFailed("Authentication Error, the key could not be checked") from error
+            raise _failed() from error
+        return self._admit_later(found, exchange, match)
+
+    async def _admit_later(
+        self, pending: Coroutine[None, None, Identity], exchange: Exchange, match: _Matched
+    ) -> Identity:
+        try:
+            return self._admit(await pending, exchange, match)
+        except TianjiError:
+            raise
+        except Exception as error:  # the same boundary
+            raise _failed() from error
+
+    def _admit(self, identity: Identity, exchange: Exchange, match: _Matched) -> Identity:
+        if identity.expires is not None and identity.expires <= self._clock.now():
+            raise KeyExpired("Authentication Error, the key has expired; ask for a new one", param=identity.key[:8])
+        require(match.route.access, identity, exchange.method)
+        if identity.allowed_routes and not permitted(identity.allowed_routes, exchange.path, match.route):
+            raise RouteRefused(f"this key is confined to other routes than {exchange.path[:200]}; use another key")
         return identity
+
+
+def _failed() -> AuthenticationFailed:
+    return AuthenticationFailed("Authentication Error, the key could not be checked")

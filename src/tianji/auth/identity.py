@@ -1,8 +1,14 @@
 """The caller, once he is known."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any, Final, Literal
 
 import msgspec
+
+from tianji.auth.limits import Limits
+from tianji.auth.models import ModelRule
+from tianji.errors import ModelRefused
 
 
 class Role(StrEnum):
@@ -15,21 +21,75 @@ class Role(StrEnum):
     INTERNAL_USER_VIEWER = "internal_user_viewer"
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who calls. It cannot be empty: a caller has a user or a key that limits, logs and the ledger can name.
+class Scope(msgspec.Struct, frozen=True):
+    """One of those whose limits a request is held against."""
 
-    Raises ValueError for one that has neither.
+    kind: Literal["key", "team", "team_member", "user", "organization"]
+    id: str  # of a team member: `user:team`
+    limits: Limits
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls. It cannot be empty: a caller has a key that limits, logs and the ledger can name.
+
+    Raises ValueError for an empty name.
     """
 
     role: Role | None  # None for a key without an owner: model routes only
-    user_id: str
+    user_id: str | None  # its owner; None, which is nobody's id, for a key without one
     key: str  # SHA-256 of the key in hex, or the alias that stands for it; never the key itself
     master: bool = False
+    key_alias: str | None = None
+    user_email: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    organization_id: str | None = None
+    project_id: str | None = None
+    agent_id: str | None = None
+    expires: float | None = None  # seconds since the epoch
+    allowed_routes: tuple[str, ...] = ()  # empty: no restriction
+    aliases: Mapping[str, str] = {}  # a model that the client may ask for: the one that is meant
+    rules: tuple[ModelRule, ...] = ()  # which models those above allow, in the order in which they are asked
+    scopes: tuple[Scope, ...] = ()  # limits, the key's first
+    metadata: Mapping[str, Any] = {}
+    team_metadata: Mapping[str, Any] = {}
+    router_settings: Mapping[str, Any] = {}
+    permissions: Mapping[str, Any] = {}
+    budget_fallbacks: Mapping[str, Any] = {}
+    allowed_cache_controls: tuple[str, ...] = ()
+    teams: Mapping[str, str] = {}  # teams of the user: his role there, admin or user
+    organizations: Mapping[str, str] = {}  # organizations of the user: his role there
+    tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
 
     def __post_init__(self) -> None:
-        if not self.user_id or not self.key:
-            raise ValueError("an identity needs a user id and the name of its key")
+        if self.user_id == "" or not self.key:
+            raise ValueError("an identity needs the name of its key, and an owner needs an id")
+
+    @property
+    def confined(self) -> bool:
+        """Whether the key may not call every route that keys may call."""
+        return bool(self.allowed_routes)
+
+    def target(self, model: str) -> str:
+        """Return the model that is meant by the name that the client sent."""
+        return self.aliases.get(model, model)
+
+    def admits(self, model: str) -> str | None:
+        """Return None when `model`, a target, may be used, else the error type of whoever refuses it."""
+        for rule in self.rules:
+            if not rule.allows(model):
+                return rule.denial
+        return None
+
+    def require(self, model: str) -> None:
+        """Raise ModelRefused (403) for a model that may not be used."""
+        denial = self.admits(model)
+        if denial is not None:
+            raise ModelRefused(
+                f"this key may not use the model {model[:128]!r}; GET /v1/models lists those that it may", denial
+            )
 
 
-MASTER = Identity(role=Role.PROXY_ADMIN, user_id="default_user_id", key="litellm_proxy_master_key", master=True)
-ANYONE = Identity(role=Role.INTERNAL_USER, user_id="default_user_id", key="no_master_key")
+OF_MASTER: Final = "litellm_proxy_master_key"  # stands in logs and limits where the digest of a key would
+MASTER: Final = Identity(role=Role.PROXY_ADMIN, user_id="default_user_id", key=OF_MASTER, master=True)
+ANYONE: Final = Identity(role=Role.INTERNAL_USER, user_id="default_user_id", key="no_master_key")

@@ -1,4 +1,4 @@
-"""The master key: the one key of a gateway without a database."""
+"""The master key: the one key that no database has to know."""
 
 import hashlib
 import hmac
@@ -16,6 +16,9 @@ class UnknownKey(AuthenticationFailed):
     type = "token_not_found_in_db"
     param = "key"
 
+    def __init__(self) -> None:
+        super().__init__(f"{_PREFIX}the API key is not known to this gateway. Check it, or ask for a new one")
+
 
 class MasterKey:
     """Knows one key by its digest. Without one (`key` None) every caller is an internal user without admin rights."""
@@ -24,6 +27,10 @@ class MasterKey:
         if key is not None and not key:
             raise ValueError("an empty master key would let everybody in; leave it out or set it")
         self._digest = None if key is None else hashlib.sha256(key.encode()).digest()
+
+    def identities(self) -> dict[bytes, Identity]:
+        """Return whom this key lets in, by its SHA-256."""
+        return {} if self._digest is None else {self._digest: MASTER}
 
     def authenticate(self, credential: bytes | None) -> Identity:
         """Say who sent `credential`. Raises AuthenticationFailed (401); the message never repeats what was sent."""
@@ -44,4 +51,4 @@ class MasterKey:
             return MASTER
         if not credential.startswith(b"sk-"):
             raise AuthenticationFailed(f"{_PREFIX}the API key is not valid: keys of this gateway start with `sk-`")
-        raise UnknownKey(f"{_PREFIX}the API key is not known to this gateway. Check it, or ask for a new one")
+        raise UnknownKey

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji._core.health import HealthTable
+from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
@@ -22,7 +23,7 @@ class Factory:
         self._path = path
         self._environ = environ
         self._access_log = access_log
-        self._shared = Shared(SharedCounters(COUNTERS), HealthTable(), os.urandom(8).hex())
+        self._shared = Shared(SharedCounters(COUNTERS), HealthTable(), Revisions(), os.urandom(8).hex())
         self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:

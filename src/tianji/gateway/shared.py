@@ -1,8 +1,9 @@
 """What the workers of a machine share: made before they fork, and light, since their parent keeps it."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tianji._core.health import HealthTable
+from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 
 
@@ -11,4 +12,5 @@ class Shared(Struct, frozen=True):
 
     counters: SharedCounters
     health: HealthTable
+    revisions: Revisions = field(default_factory=Revisions)  # of what keys are made of
     machine: str = ""

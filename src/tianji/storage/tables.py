@@ -203,7 +203,6 @@ CHANGES: Final = sa.Table(
     METADATA,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("tag", sa.BigInteger, nullable=False),  # what changed, see tianji.auth.tags
-    sa.Column("origin", sa.Text, nullable=False),  # the machine that changed it, and knows
     sa.Column("made_at", Moment, nullable=False, index=True),
     sqlite_autoincrement=True,  # an id is never given twice, or a poller would miss the second
 )

@@ -7,7 +7,8 @@ from tianji.auth.credentials import UNUSABLE, Credentials
 from tianji.auth.gate import Gate
 from tianji.auth.identity import ANYONE, MASTER, Identity, Role
 from tianji.auth.master_key import MasterKey
-from tianji.errors import AuthenticationFailed, PermissionDenied
+from tianji.clock import ManualClock
+from tianji.errors import AuthenticationFailed, KeyExpired, PermissionDenied, StoreUnavailable
 
 
 def match(access):
@@ -79,8 +80,8 @@ PASSES = {  # access: who may read, who may write
     Access.INFO: (ALL, ALL),
     Access.SELF: (ALL, ALL),
     Access.USER: (
-        {"master", "proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"},
-        {"master", "proxy_admin", "internal_user"},
+        {"master", "proxy_admin", "proxy_admin_viewer", "org_admin", "internal_user", "internal_user_viewer"},
+        {"master", "proxy_admin", "org_admin", "internal_user"},
     ),
     Access.ORGANIZATION: (
         {"master", "proxy_admin", "proxy_admin_viewer", "org_admin"},
@@ -100,3 +101,36 @@ def test_who_may_call_what(access):
             else:
                 with pytest.raises((AuthenticationFailed, PermissionDenied)):
                     require(access, identity, method)
+
+
+def test_a_key_that_has_expired_is_401_with_its_own_type():
+    class Known:
+        def authenticate(self, credential):
+            return Identity(role=None, user_id=None, key="0123456789", expires=ManualClock().now())
+
+    with pytest.raises(KeyExpired) as caught:
+        Gate(Credentials(), Known(), ManualClock())(request(b"sk-a"), match(Access.KEY))
+    assert (caught.value.wire_type, caught.value.param) == ("expired_key", "01234567")
+
+
+async def test_who_has_to_be_looked_up_is_judged_when_he_is_found():
+    class Later:
+        async def _find(self, found):
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        def authenticate(self, credential):
+            return self._find(answers.pop(0))
+
+    plain = Identity(role=Role.INTERNAL_USER, user_id="u", key="k")
+    answers = [plain, plain, ZeroDivisionError("secret"), StoreUnavailable("away")]
+    gate = Gate(Credentials(), Later())
+    assert await gate(request(b"sk-a"), match(Access.KEY)) is plain
+    with pytest.raises(AuthenticationFailed, match="needs proxy_admin"):
+        await gate(request(b"sk-a"), match(Access.ADMIN))
+    with pytest.raises(AuthenticationFailed) as caught:
+        await gate(request(b"sk-a"), match(Access.KEY))
+    assert "secret" not in caught.value.message
+    with pytest.raises(StoreUnavailable):
+        await gate(request(b"sk-a"), match(Access.KEY))

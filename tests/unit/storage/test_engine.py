@@ -86,7 +86,7 @@ async def test_changes_become_visible_in_the_order_of_their_ids(database: Databa
 
     async def change(number: int) -> int:
         async with database.writing() as connection:
-            row = sa.insert(CHANGES).values(tag=number, origin="m", made_at=NOW).returning(CHANGES.c.id)
+            row = sa.insert(CHANGES).values(tag=number, made_at=NOW).returning(CHANGES.c.id)
             found = (await connection.execute(row)).scalar_one()
             await asyncio.sleep(0)
             async with database.reading() as other:

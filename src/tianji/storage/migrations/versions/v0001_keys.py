@@ -207,7 +207,6 @@ def _changes() -> None:
         "changes",
         _serial(),
         sa.Column("tag", sa.BigInteger, nullable=False),
-        sa.Column("origin", sa.Text, nullable=False),
         sa.Column("made_at", Moment, nullable=False, index=True),
         sqlite_autoincrement=True,
     )

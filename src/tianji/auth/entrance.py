@@ -1,0 +1,31 @@
+"""Puts together who lets requests in: the ring for keys that are known, the gate, and what asks the database."""
+
+from datetime import UTC, datetime
+
+from tianji._core.keys import KeyRing
+from tianji.auth.compiled import Refusal, compile_record
+from tianji.auth.credentials import Credentials
+from tianji.auth.directory import Directory
+from tianji.auth.gate import Gate
+from tianji.auth.identity import Identity
+from tianji.auth.master_key import MasterKey
+from tianji.auth.models import Groups
+from tianji.clock import SYSTEM
+from tianji.lazy import load
+from tianji.providers.names import infer
+from tianji.storage.store import Store
+
+
+def entrance(master_key: str | None, key_header: str | None, store: Store, groups: Groups) -> KeyRing:
+    """Return who lets in: the master key quickly, known keys too, and everybody else as the database says."""
+
+    async def ask(digest: str) -> Identity | Refusal | None:
+        if not await store.exists():
+            return None
+        database = await store.open()
+        record = await load("tianji.auth.lookup").look_up(database, digest, datetime.fromtimestamp(SYSTEM.now(), UTC))
+        return None if record is None else compile_record(record, groups, infer)
+
+    directory = Directory(MasterKey(master_key), ask, store.revisions)
+    gate = Gate(Credentials(key_header), directory)
+    return KeyRing(directory.identities, gate, key_header, store.revisions, directory.forget)

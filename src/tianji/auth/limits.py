@@ -1,0 +1,53 @@
+"""What somebody may use, and that a child never gets more than its parent.
+
+A limit is None where there is none. Amounts are integers of a billionth US dollar.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+BOUNDED: Final = ("max_budget", "tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Budgets and rates of one object, and what it has spent. `budget_reset_at`: seconds since the epoch."""
+
+    spend: int = 0
+    max_budget: int | None = None
+    soft_budget: int | None = None
+    budget_duration: str | None = None
+    budget_reset_at: float | None = None
+    tpm_limit: int | None = None
+    rpm_limit: int | None = None
+    tpd_limit: int | None = None
+    max_parallel_requests: int | None = None
+    budget_limits: tuple[Mapping[str, Any], ...] = ()  # windows: budget_duration, max_budget in dollars, reset_at
+    model_max_budget: Mapping[str, Any] = {}
+    model_rpm_limit: Mapping[str, int] = {}
+    model_tpm_limit: Mapping[str, int] = {}
+
+
+def exceeded(child: Mapping[str, Any], parent: Mapping[str, Any]) -> str | None:
+    """Name the first limit of `child` that is above that of `parent`, None when there is none.
+
+    Limits that the child does not have are not judged: its parent's hold for it anyway, since every request is held
+    against both.
+    """
+    for name in BOUNDED:
+        own, above = child.get(name), parent.get(name)
+        if own is not None and above is not None and own > above:
+            return name
+    return None
+
+
+def tightest(limits: "list[Mapping[str, Any]]") -> dict[str, int]:
+    """Return the smallest of each limit, without those that nobody has."""
+    found: dict[str, int] = {}
+    for one in limits:
+        for name in BOUNDED:
+            value = one.get(name)
+            if value is not None and (name not in found or value < found[name]):
+                found[name] = value
+    return found

@@ -1,0 +1,132 @@
+"""A child never exceeds its parent: what a key, a team or a user may be given by whom."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tianji.auth.durations import length
+from tianji.auth.limits import BOUNDED, exceeded
+from tianji.auth.models import ModelRule, rule
+from tianji.auth.routes import narrower
+from tianji.errors import Unacceptable
+from tianji.management.desk import Call, Row
+from tianji.money import to_dollars, to_nanos
+from tianji.providers.names import infer
+from tianji.storage.tables import BUDGETS, KEYS, NANOS, ORGANIZATIONS, TEAMS, USERS
+
+_CONFIGURED: Final = ("max_budget", "max_parallel_requests", "tpm_limit", "rpm_limit")
+_LENGTHS: Final = ("duration", "budget_duration")
+
+
+def require_within(
+    call: Call, child: Mapping[str, Any], parent: Mapping[str, Any], named: str, team: Row | None = None
+) -> None:
+    """Refuse with 400 a limit of `child`, or a model, that is beyond what `parent` has. `named`: says who that is.
+
+    A child that names no limit and no models is not judged: every request is held against its parent too. `team`: the
+    one of the child, whose models `all-team-models` stands for.
+    """
+    over = exceeded(child, parent)
+    if over is not None:
+        own, above = (to_dollars(row[over]) if over in NANOS else row[over] for row in (child, parent))
+        raise Unacceptable(f"{over} {own:g} is more than the {above:g} of {named}; ask for less", param=over)
+    above_all, own_all = _rules(call, child, parent, team)
+    if above_all is not None and own_all is not None and not above_all.covers(own_all):
+        raise Unacceptable(f"models holds one that {named} may not use; leave it out", param="models")
+
+
+def _rules(
+    call: Call, child: Mapping[str, Any], parent: Mapping[str, Any], team: Row | None
+) -> tuple[ModelRule | None, ModelRule | None]:
+    groups = call.office.groups()
+    of_team = team["models"] if team else None
+    above = rule(parent.get("models"), "", groups=groups, infer=infer)
+    return above, rule(child.get("models"), "", groups=groups, infer=infer, team=of_team)
+
+
+async def require_key_within(call: Call, key: Row) -> None:
+    """Hold a key against its team, its organization and, where it is personal, its owner."""
+    team = await call.one(TEAMS, team_id=key["team_id"])
+    if team is not None:
+        require_within(call, key, team, "its team", team)
+    elif key["user_id"] is not None:
+        user = await call.one(USERS, user_id=key["user_id"])
+        if user is not None:
+            require_within(call, key, user, "its owner")
+    organization_id = key["organization_id"] or (team["organization_id"] if team else None)
+    await require_within_organization(call, key, organization_id, team)
+
+
+async def require_within_organization(
+    call: Call, child: Mapping[str, Any], organization_id: str | None, team: Row | None = None
+) -> None:
+    """Hold a key or a team against its organization, whose limits stand in a budget."""
+    organization = await call.one(ORGANIZATIONS, organization_id=organization_id)
+    if organization is not None:
+        budget = await call.one(BUDGETS, budget_id=organization["budget_id"])
+        require_within(call, child, {**(budget or {}), "models": organization["models"]}, "its organization", team)
+
+
+async def inherit_from_caller(call: Call, values: Row) -> None:
+    """Give a key that a key makes what its maker has, where nothing is asked for, and refuse with 400 what is more.
+
+    An administrator's key is no bound: he could change it.
+    """
+    maker = None if call.admin else await call.one(KEYS, token=call.caller.key)
+    if maker is None:
+        return
+    for name in BOUNDED:
+        if values.get(name) is None:
+            values[name] = maker[name]
+    for name in ("models", "allowed_routes"):
+        values[name] = values.get(name) or maker[name]
+    if values.get("expires") is None:
+        values["expires"] = maker["expires"]
+    await _require_no_more(call, maker, values)
+
+
+async def require_change_within_caller(call: Call, changed: Row) -> None:
+    """Refuse with 400 that a key is given what the key that changes it does not have."""
+    maker = None if call.admin else await call.one(KEYS, token=call.caller.key)
+    if maker is not None:
+        await _require_no_more(call, maker, {**maker, **changed})
+
+
+async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
+    """Compare all that there is to have: `maker` does not stand above `child` when requests come."""
+    over = exceeded(child, maker)
+    removed = (name for name in BOUNDED if maker[name] is not None and child.get(name) is None)
+    over = over or next(removed, None)
+    above, own = _rules(call, child, maker, await call.one(TEAMS, team_id=child.get("team_id")))
+    if above is not None and (own is None or not above.covers(own)):
+        over = over or "models"
+    if not narrower(child.get("allowed_routes") or (), maker["allowed_routes"] or ()):
+        over = over or "allowed_routes"
+    if maker["expires"] is not None and (child["expires"] is None or child["expires"] > maker["expires"]):
+        over = over or "duration"
+    if over is not None:
+        raise Unacceptable(f"{over} is more than the key has that you call with; ask for less", param=over)
+
+
+def apply_configured(call: Call, values: Row, lengths: dict[str, str | None]) -> None:
+    """Hold a key to `upperbound_key_generate_params`: 400 for more, the bound itself where nothing is asked for."""
+    bounds = call.config.litellm_settings.upperbound_key_generate_params
+    if bounds is None:
+        return
+    for name in _CONFIGURED:
+        most = getattr(bounds, name)
+        if most is None:
+            continue
+        most = to_nanos(most) if name in NANOS else most
+        if values.get(name) is None:
+            values[name] = most
+        elif values[name] > most:
+            raise Unacceptable(f"{name} is over the upper bound that this gateway is configured with", param=name)
+    for name in _LENGTHS:
+        longest = getattr(bounds, name)
+        if longest is None:
+            continue
+        asked = lengths.get(name)
+        if asked is None:
+            lengths[name] = longest
+        elif length(asked, name) > length(longest, name):
+            raise Unacceptable(f"{name} is over the upper bound that this gateway is configured with", param=name)

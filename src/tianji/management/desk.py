@@ -1,0 +1,157 @@
+"""Where management requests are served: one transaction each, and whoever remembers what it changed is told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tianji._core.exchange import Exchange
+from tianji._core.spans import scan
+from tianji.auth.identity import Identity, Role
+from tianji.auth.tags import Kind, tag
+from tianji.edge.answers import respond_json
+from tianji.edge.routes import Match
+from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
+from tianji.management.administration import Office
+from tianji.storage import changes
+from tianji.storage.tables import NANOS
+
+T = TypeVar("T")
+Row = dict[str, Any]
+Function = Callable[["Call"], Awaitable[object]]
+_READING: Final = ("GET", "HEAD")
+
+
+class Call:
+    """One management request inside its transaction."""
+
+    def __init__(self, office: Office, exchange: Exchange, match: Match, connection: AsyncConnection) -> None:
+        caller = exchange.identity
+        if not isinstance(caller, Identity):
+            raise TypeError("management needs a caller")
+        self.caller = caller
+        self.admin = caller.role is Role.PROXY_ADMIN
+        self.sees_all = caller.role in (Role.PROXY_ADMIN, Role.PROXY_ADMIN_VIEWER)
+        self.office = office
+        self.config = office.config()
+        self.params: Mapping[str, str] = match.params
+        self.query: Mapping[str, str] = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
+        self.now = datetime.fromtimestamp(office.clock.now(), UTC)
+        self.changed: set[int] = set()
+        self._connection = connection
+        self._body = exchange.body
+
+    def body(self, kind: type[T]) -> T:
+        """Return the body as `kind`; unknown members are ignored. Raises MalformedJSON (400), SchemaViolation (422)."""
+        members = {}
+        if self._body.strip():
+            scan(self._body)
+            _refuse_nul("\\u0000" in self._body.decode())
+            try:
+                members = msgspec.json.decode(self._body)
+            except msgspec.DecodeError as error:  # half of a surrogate pair, say, which no text holds
+                raise MalformedJSON(f"the body is not JSON that holds text: {error}") from error
+            # forms send an empty text where they mean nothing
+            members.update({name: None for name in NANOS & members.keys() if members[name] == ""})
+        return converted(members, kind, "body")
+
+    def questions(self, kind: type[T]) -> T:
+        """Return the query as `kind`. Raises SchemaViolation (422)."""
+        _refuse_nul(any("\0" in value for value in self.query.values()))
+        return converted(dict(self.query), kind, "query")
+
+    def change(self, kind: Kind, name: str | None) -> None:
+        """Note that an object changed, so that nobody goes on with what he remembers of it."""
+        if name is not None:
+            self.changed.add(tag(kind, name))
+
+    async def one(self, table: sa.Table, **where: Any) -> Row | None:
+        """Return the row with these values; None without one, and where a value is None."""
+        if None in where.values():
+            return None
+        rows = await self.all(sa.select(table).filter_by(**where))
+        return rows[0] if rows else None
+
+    async def all(self, statement: "sa.Select[Any]") -> list[Row]:
+        """Return the rows of a query."""
+        return [dict(row) for row in (await self._connection.execute(statement)).mappings()]
+
+    async def count(self, statement: "sa.Select[Any]") -> int:
+        """Count the rows of a query."""
+        counted = sa.select(sa.func.count()).select_from(statement.subquery())
+        return int((await self._connection.execute(counted)).scalar_one())
+
+    async def insert(self, table: sa.Table, **values: Any) -> Row:
+        """Insert a row made by the caller now, and return it."""
+        made = {"created_at": self.now, "updated_at": self.now, **self._maker(table), **values}
+        found = await self._connection.execute(sa.insert(table).values(**made).returning(table))
+        return dict(found.mappings().one())
+
+    async def update(self, table: sa.Table, where: Mapping[str, Any], **values: Any) -> Row:
+        """Update the row with these values and return it."""
+        made = {"updated_at": self.now, **values}
+        if "updated_by" in table.c:
+            made.setdefault("updated_by", self.caller.user_id)
+        statement = sa.update(table).filter_by(**where).values(**made).returning(table)
+        return dict((await self._connection.execute(statement)).mappings().one())
+
+    async def execute(self, statement: Any) -> int:
+        """Execute a statement and return how many rows it changed."""
+        return int((await self._connection.execute(statement)).rowcount)
+
+    def _maker(self, table: sa.Table) -> dict[str, Any]:
+        names = ("created_by", "updated_by")
+        return {name: self.caller.user_id for name in names if name in table.c}
+
+
+async def serve(office: Office, function: Function, exchange: Exchange, match: Match) -> None:
+    """Answer `exchange` with what `function` returns.
+
+    Raises what it raises; then nothing was changed. A client that leaves does not stop what has begun.
+    """
+    work = _read if exchange.method in _READING else _write
+    task = asyncio.ensure_future(work(office, function, exchange, match))
+    respond_json(exchange, await asyncio.shield(task))
+
+
+async def _read(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
+    database = await office.store.open()
+    async with database.reading() as connection:
+        return await function(Call(office, exchange, match, connection))
+
+
+async def _write(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
+    database = await office.store.open()
+    async with database.writing() as connection:
+        call = Call(office, exchange, match, connection)
+        answer = await function(call)
+        await changes.record(connection, call.changed, call.now)
+    for changed in call.changed:  # after the commit: whoever hears of it reads what is new
+        office.store.revisions.publish(changed)
+    return answer
+
+
+def _refuse_nul(found: object) -> None:
+    """Refuse text that PostgreSQL cannot keep, whatever keeps it here."""
+    if found:
+        raise Unacceptable("text holds the character NUL; leave it out")
+
+
+def converted(members: Mapping[str, Any], kind: type[T], place: str) -> T:
+    """Return `members` as `kind`. Raises SchemaViolation, which names the member."""
+    try:
+        return msgspec.convert(members, kind, strict=False)
+    except msgspec.ValidationError as error:
+        said, _, path = str(error).partition(" - at `$")
+        names = path.rstrip("`").removeprefix(".").split(".") if path else _missing(said)
+        raise SchemaViolation(said, (place, *names), "missing" if not path else "value_error") from error
+
+
+def _missing(said: str) -> list[str]:
+    """Return the member that msgspec says is missing."""
+    return [said.split("`")[1]] if "missing required field" in said else []

@@ -1,0 +1,103 @@
+"""A worker's way to the database, opened when something is asked of it for the first time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from tianji._core.revision import Revisions
+from tianji.errors import ConfigurationError, StoreUnavailable
+from tianji.lazy import load
+from tianji.storage.location import Location
+from tianji.storage.migrations import HEAD
+
+if TYPE_CHECKING:
+    from tianji.storage.engine import Database
+
+POLL: Final = 500  # milliseconds between two readings of the log of changes, over all workers of a machine
+LOOK: Final = 0.1  # seconds between two looks whether it is this worker's turn
+BLIND: Final = 1800.0  # seconds without a reading after which what is remembered is forgotten; the log keeps twice that
+
+
+class Store:
+    """Opens the database at `location` and follows what other machines change there.
+
+    Nothing is loaded before: a gateway that knows its master key only never needs SQLAlchemy.
+    """
+
+    def __init__(self, location: Location, revisions: Revisions, *, pool: int = 10) -> None:
+        self.location = location
+        self.revisions = revisions
+        self._pool = pool
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool | None:
+        """True once the database was opened; None before, or without one."""
+        return True if self._database is not None else None
+
+    async def exists(self) -> bool:
+        """Say whether there is a database to ask."""
+        return self._database is not None or await asyncio.to_thread(lambda: self.location.exists)
+
+    async def open(self) -> "Database":
+        """Return the database, migrated; the embedded one is made if need be. Raises StoreUnavailable (503)."""
+        if self._database is None:
+            async with self._opening:
+                if self._database is None:
+                    self._database = await self._open()
+        return self._database
+
+    async def close(self) -> None:
+        """Close it; it may be opened again."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        if self._database is not None:
+            database, self._database = self._database, None
+            await database.close()
+
+    async def _open(self) -> "Database":
+        database: Database = load("tianji.storage.engine").Database(self.location, pool=self._pool)
+        changes = load("tianji.storage.changes")
+        try:
+            if not await self.exists() or await revision(database) != HEAD:
+                await asyncio.to_thread(load("tianji.storage.migration").migrate, self.location)
+            await changes.begin(database, self.revisions)
+        except ConfigurationError as error:
+            await database.close()
+            raise StoreUnavailable(error.message) from error
+        except StoreUnavailable:
+            await database.close()
+            raise
+        self._following = asyncio.get_running_loop().create_task(self._follow(database, changes))
+        return database
+
+    async def _follow(self, database: "Database", changes: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        read = clock()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = clock()
+            if not self.revisions.claim(int(now * 1000), POLL):
+                continue
+            try:
+                await changes.follow(database, self.revisions)
+            except StoreUnavailable:
+                if now - read > BLIND:
+                    changes.miss(self.revisions)
+                    read = now
+            else:
+                read = now
+
+
+async def revision(database: "Database") -> str | None:
+    """Return the revision that the database is at; None for an empty one."""
+    sa = load("sqlalchemy")
+    async with database.reading() as connection:
+        names = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+        if "alembic_version" not in names:
+            return None
+        found: str | None = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar()
+        return found
