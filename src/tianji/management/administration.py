@@ -60,6 +60,115 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             "GET", "/key/aliases", "key_reading.aliases", Access.INFO, _OWN, "List the aliases of keys, page by page."
         ),
     ),
+    "users": (
+        _Row("POST", "/user/new", "users.new", Access.ORGANIZATION, _OWN, "Make a user, and a key for him."),
+        _Row("POST", "/user/update", "users.update", Access.ORGANIZATION, _OWN, "Change a user."),
+        _Row("POST", "/user/bulk_update", "users.update_many", Access.ORGANIZATION, _OWN, "Change several users."),
+        _Row("POST", "/user/delete", "users.delete", Access.ORGANIZATION, _OWN, "Delete users with their keys."),
+        _Row("GET", "/user/info", "user_reading.info", Access.INFO, _OWN, "Describe a user, his keys and teams."),
+        _Row("GET", "/v2/user/info", "user_reading.flat_info", Access.INFO, _OWN, "Describe a user alone."),
+        _Row("GET", "/user/list", "user_reading.listed", Access.SELF, _OWN, "List users, page by page."),
+    ),
+    "teams": (
+        _Row("POST", "/team/new", "teams.new", Access.ORGANIZATION, _OWN, "Make a team."),
+        _Row("POST", "/team/update", "teams.update", Access.SELF, _OWN, "Change a team."),
+        _Row("PATCH", "/team/{team_id}", "teams.patch", Access.ORGANIZATION, _OWN, "Change a team by a merge patch."),
+        _Row("POST", "/team/delete", "teams.delete", Access.ORGANIZATION, _OWN, "Delete teams with their keys."),
+        _Row("POST", "/team/block", "teams.block", Access.ORGANIZATION, _OWN, "Refuse the keys of a team."),
+        _Row("POST", "/team/unblock", "teams.unblock", Access.ORGANIZATION, _OWN, "Let a blocked team in again."),
+        _Row("POST", "/team/model/add", "teams.add_models", Access.ADMIN, _ALL, "Let a team use more models."),
+        _Row("POST", "/team/model/delete", "teams.remove_models", Access.ADMIN, _ALL, "Take models from a team."),
+        _Row("GET", "/team/info", "team_reading.info", Access.INFO, _OWN, "Describe a team, its keys and members."),
+        _Row("GET", "/team/list", "team_reading.listed", Access.INFO, _OWN, "List teams."),
+        _Row("GET", "/v2/team/list", "team_reading.pages", Access.INFO, _OWN, "List teams, page by page."),
+        _Row("GET", "/team/available", "team_reading.available", Access.INFO, _OWN, "List teams open to all."),
+        _Row("POST", "/team/member_add", "team_members.add", Access.SELF, _OWN, "Add members to a team."),
+        _Row("POST", "/team/bulk_member_add", "team_members.add_many", Access.ORGANIZATION, _OWN, "Add many members."),
+        _Row("POST", "/team/member_update", "team_members.update", Access.SELF, _OWN, "Change a member of a team."),
+        _Row("POST", "/team/member_delete", "team_members.delete", Access.SELF, _OWN, "Take a member out of a team."),
+        _Row("GET", "/team/permissions_list", "team_reading.permissions", Access.SELF, _OWN, "What members may do."),
+        _Row("POST", "/team/permissions_update", "teams.grant", Access.SELF, _OWN, "Set what members may do."),
+        _Row(
+            "POST",
+            "/team/permissions_bulk_update",
+            "teams.grant_to_many",
+            Access.ORGANIZATION,
+            _OWN,
+            "Let members of several teams do more.",
+        ),
+    ),
+    "organizations": (
+        _Row("POST", "/organization/new", "organizations.new", Access.ADMIN, _ALL, "Make an organization."),
+        _Row("PATCH", "/organization/update", "organizations.update", Access.ADMIN, _ALL, "Change an organization."),
+        _Row("DELETE", "/organization/delete", "organizations.delete", Access.ORGANIZATION, _OWN, "Delete several."),
+        _Row("GET", "/organization/list", "organizations.listed", Access.INFO, _OWN, "List organizations."),
+        _Row("GET", "/organization/info", "organizations.info", Access.INFO, _OWN, "Describe an organization."),
+        _Row(
+            "POST", "/organization/member_add", "organizations.add_members", Access.ORGANIZATION, _OWN, "Add members."
+        ),
+        _Row(
+            "PATCH",
+            "/organization/member_update",
+            "organizations.update_member",
+            Access.ORGANIZATION,
+            _OWN,
+            "Change a member of an organization.",
+        ),
+        _Row(
+            "DELETE",
+            "/organization/member_delete",
+            "organizations.delete_member",
+            Access.ORGANIZATION,
+            _OWN,
+            "Take a member out of an organization.",
+        ),
+    ),
+    "customers": tuple(
+        _Row(method, f"/{name}/{action}", f"customers.{function}", access, _ALL, summary)
+        for name in ("customer", "end_user")
+        for method, action, function, access, summary in (
+            ("POST", "new", "new", Access.ADMIN, "Make a customer."),
+            ("POST", "update", "update", Access.ADMIN, "Change a customer."),
+            ("POST", "delete", "delete", Access.ADMIN, "Delete customers."),
+            ("POST", "block", "block", Access.ADMIN, "Refuse requests for customers."),
+            ("POST", "unblock", "unblock", Access.ADMIN, "Let blocked customers in again."),
+            ("GET", "info", "info", Access.ADMIN, "Describe a customer."),
+            ("GET", "list", "listed", Access.ADMIN, "List customers."),
+        )
+    ),
+    "budgets": (
+        _Row("POST", "/budget/new", "budgets.new", Access.ADMIN, _ALL, "Make a budget."),
+        _Row("POST", "/budget/update", "budgets.update", Access.ADMIN, _ALL, "Change a budget."),
+        _Row("POST", "/budget/info", "budgets.info", Access.ADMIN, _ALL, "Describe budgets."),
+        _Row("POST", "/budget/delete", "budgets.delete", Access.ADMIN, _ALL, "Delete a budget."),
+        _Row("GET", "/budget/list", "budgets.listed", Access.ORGANIZATION, _OWN, "List budgets."),
+        _Row("GET", "/budget/settings", "budgets.settings", Access.ORGANIZATION, _OWN, "Describe a budget's fields."),
+    ),
+    "tags": (
+        _Row("POST", "/tag/new", "tags.new", Access.ADMIN, _ALL, "Make a tag."),
+        _Row("POST", "/tag/update", "tags.update", Access.ADMIN, _ALL, "Change a tag."),
+        _Row("POST", "/tag/info", "tags.info", Access.ADMIN, _ALL, "Describe tags."),
+        _Row("POST", "/tag/delete", "tags.delete", Access.ADMIN, _ALL, "Delete a tag."),
+        _Row("GET", "/tag/list", "tags.listed", Access.USER, _ALL, "List tags."),
+    ),
+    "credentials": (
+        _Row("POST", "/credentials", "credentials.new", Access.ADMIN, _ALL, "Keep a vendor's credential."),
+        _Row("GET", "/credentials", "credentials.listed", Access.ADMIN, _ALL, "List credentials, masked."),
+        _Row(
+            "GET",
+            "/credentials/by_name/{credential_name}",
+            "credentials.info",
+            Access.ADMIN,
+            _ALL,
+            "Describe a credential, masked.",
+        ),
+        _Row(
+            "PATCH", "/credentials/{credential_name}", "credentials.update", Access.ADMIN, _ALL, "Change a credential."
+        ),
+        _Row(
+            "DELETE", "/credentials/{credential_name}", "credentials.delete", Access.ADMIN, _ALL, "Forget a credential."
+        ),
+    ),
 }
 
 

@@ -92,8 +92,10 @@ class KeyFields(Limited, kw_only=True):
     allowed_vector_store_indexes: list[dict[str, Any]] | UnsetType | None = UNSET
 
 
+PRIVILEGES: Final = frozenset({"priority", "batch_enqueued_token_limit", "logging", "team_member_budget_id"})
 IN_METADATA: Final = frozenset(
     {
+        *PRIVILEGES,
         "model_rpm_limit",
         "model_tpm_limit",
         "mcp_rpm_limit",
@@ -120,6 +122,7 @@ IN_METADATA: Final = frozenset(
 # what widens a key beyond what its owner has, or rewrites what it has spent
 OF_ADMINS: Final = frozenset(
     {
+        *PRIVILEGES,
         "spend",
         "throttle_on_budget_exceeded",
         "temp_budget_increase",

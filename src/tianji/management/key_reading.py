@@ -169,16 +169,20 @@ async def _deleted(call: Call, asked: Listing) -> Row:
     return {"keys": keys, **numbers}
 
 
+def of_caller(call: Call) -> "sa.ColumnElement[bool]":
+    """Return the condition that a key is the one that calls, or its owner's; who has no owner shares none."""
+    own = KEYS.c.token == call.caller.key
+    return own if call.caller.user_id is None else sa.or_(own, KEYS.c.user_id == call.caller.user_id)
+
+
 def _visible(call: Call, asked: Listing) -> "sa.ColumnElement[bool]":
     """Return the condition that a key is one that the caller may see."""
     if call.sees_all:
         return sa.true()
     caller = call.caller
-    seen = [KEYS.c.token == caller.key]
-    if caller.user_id is not None:
-        seen.append(KEYS.c.user_id == caller.user_id)
-        if asked.include_created_by_keys:
-            seen.append(KEYS.c.created_by == caller.user_id)
+    seen = [of_caller(call)]
+    if caller.user_id is not None and asked.include_created_by_keys:
+        seen.append(KEYS.c.created_by == caller.user_id)
     organizations = [name for name, role in caller.organizations.items() if role == Role.ORG_ADMIN]
     if organizations:
         under = sa.select(TEAMS.c.team_id).where(TEAMS.c.organization_id.in_(organizations))
