@@ -6,14 +6,13 @@
 
 #include <stdint.h>
 
-enum { REVISION_ENTRIES = 4096, REVISION_TAG_BITS = 48 };
+enum { REVISION_ENTRIES = 4096, REVISION_TAG_BITS = 48, REVISION_JOBS = 7 };
 
 typedef struct {
     uint64_t head; /* how many tags were ever told */
     char pad[56];  /* readers look at the head only: it shares its cache line with nothing */
-    int64_t polled;   /* when the database was asked last, milliseconds of CLOCK_MONOTONIC */
     int64_t position; /* of the database's log: up to which id it was read; 0 when it never was */
-    char pad2[48];
+    int64_t turns[REVISION_JOBS]; /* when each job was done last, milliseconds of CLOCK_MONOTONIC */
     uint64_t entries[REVISION_ENTRIES];
 } revision_ring;
 
@@ -42,12 +41,12 @@ static inline int revision_read(const revision_ring *ring, uint64_t number, uint
     return (entry ^ *tag) == revision_lap(number);
 }
 
-/* Whether it is the caller's turn to poll: true for one caller in `interval` milliseconds. */
-static inline int revision_claim(revision_ring *ring, int64_t now, int64_t interval)
+/* Whether it is the caller's turn to do a job: true for one caller in `interval` milliseconds. */
+static inline int revision_claim(revision_ring *ring, int job, int64_t now, int64_t interval)
 {
-    int64_t seen = __atomic_load_n(&ring->polled, __ATOMIC_RELAXED);
+    int64_t seen = __atomic_load_n(&ring->turns[job], __ATOMIC_RELAXED);
     return (seen == 0 || now - seen >= interval)
-        && __atomic_compare_exchange_n(&ring->polled, &seen, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        && __atomic_compare_exchange_n(&ring->turns[job], &seen, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 /* Raise the position to `to`, or set it when it never was set. */

@@ -97,10 +97,10 @@ cdef class KeyRing:
         if value is None:
             return self.gate(exchange, match)
         identity = self.recognize(value)
-        if identity is None or identity.confined or not (identity.master or match.any_key):
+        if identity is None or not (identity.master or match.any_key):
             return self.gate(exchange, match)
         expires = identity.expires
-        if expires is not None and expires <= now():
+        if identity.allowed_routes or (expires is not None and expires <= now()):
             return self.gate(exchange, match)
         return identity
 

@@ -18,7 +18,7 @@ cdef class Revisions:
 
     cpdef int publish(self, int64_t tag) except -1
     cpdef tuple since(self, uint64_t seen)
-    cpdef bint claim(self, int64_t now, int64_t interval) except -1
+    cpdef bint claim(self, int job, int64_t now, int64_t interval) except -1
     cpdef int advance(self, int64_t position) except -1
 
     # the hot path: one load

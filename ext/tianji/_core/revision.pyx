@@ -14,10 +14,11 @@ cdef extern from "revision.h":
     enum:
         REVISION_ENTRIES
         REVISION_TAG_BITS
+        REVISION_JOBS
 
     void revision_publish(revision_ring *ring, uint64_t tag) noexcept
     bint revision_read(const revision_ring *ring, uint64_t number, uint64_t *tag) noexcept
-    bint revision_claim(revision_ring *ring, int64_t now, int64_t interval) noexcept
+    bint revision_claim(revision_ring *ring, int job, int64_t now, int64_t interval) noexcept
     void revision_advance(revision_ring *ring, int64_t to) noexcept
     int64_t revision_position(const revision_ring *ring) noexcept
 
@@ -26,6 +27,7 @@ cdef object new_mapping = mmap
 EVERYTHING = 0           # the tag of a change that leaves nothing to rely on
 TAG_BITS = REVISION_TAG_BITS
 MEMORY = REVISION_ENTRIES  # so many changes are remembered
+JOBS = REVISION_JOBS       # so many jobs have turns, numbered from 0
 
 
 @cython.final
@@ -74,12 +76,14 @@ cdef class Revisions:
             seen += 1
         return head, tags
 
-    cpdef bint claim(self, int64_t now, int64_t interval) except -1:
-        """Whether it is the caller's turn: True for one caller of all processes in `interval` milliseconds.
+    cpdef bint claim(self, int job, int64_t now, int64_t interval) except -1:
+        """Whether it is the caller's turn to do `job`: True for one of all processes in `interval` milliseconds.
 
-        `now`: milliseconds of CLOCK_MONOTONIC, which all processes of a machine share.
+        `now`: milliseconds of CLOCK_MONOTONIC, which all processes of a machine share. IndexError for another job.
         """
-        return revision_claim(self._ring, now, interval)
+        if not 0 <= job < REVISION_JOBS:
+            raise IndexError(f"no job {job}")
+        return revision_claim(self._ring, job, now, interval)
 
     cpdef int advance(self, int64_t position) except -1:
         """Note that the database's log was read up to `position`; it never goes back."""

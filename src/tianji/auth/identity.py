@@ -65,11 +65,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         if self.user_id == "" or not self.key:
             raise ValueError("an identity needs the name of its key, and an owner needs an id")
 
-    @property
-    def confined(self) -> bool:
-        """Whether the key may not call every route that keys may call."""
-        return bool(self.allowed_routes)
-
     def target(self, model: str) -> str:
         """Return the model that is meant by the name that the client sent."""
         return self.aliases.get(model, model)

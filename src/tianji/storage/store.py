@@ -14,6 +14,7 @@ from tianji.storage.migrations import HEAD
 if TYPE_CHECKING:
     from tianji.storage.engine import Database
 
+FOLLOW: Final = 0  # the job of reading the log of changes; other jobs have other numbers
 POLL: Final = 500  # milliseconds between two readings of the log of changes, over all workers of a machine
 LOOK: Final = 0.1  # seconds between two looks whether it is this worker's turn
 BLIND: Final = 1800.0  # seconds without a reading after which what is remembered is forgotten; the log keeps twice that
@@ -80,7 +81,7 @@ class Store:
         while True:
             await asyncio.sleep(LOOK)
             now = clock()
-            if not self.revisions.claim(int(now * 1000), POLL):
+            if not self.revisions.claim(FOLLOW, int(now * 1000), POLL):
                 continue
             try:
                 await changes.follow(database, self.revisions)

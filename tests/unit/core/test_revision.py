@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.revision import EVERYTHING, MEMORY, TAG_BITS, Revisions
+from tianji._core.revision import EVERYTHING, JOBS, MEMORY, TAG_BITS, Revisions
 
 TAGS = st.lists(st.integers(1, 2**TAG_BITS - 1), max_size=50)
 
@@ -68,10 +68,14 @@ def test_children_share_it_with_their_parent():
 
 def test_one_of_all_has_the_turn():
     revisions = Revisions()
-    assert revisions.claim(1000, 500)
-    assert not revisions.claim(1000, 500)
-    assert not revisions.claim(1499, 500)
-    assert revisions.claim(1500, 500)
+    for job in range(JOBS):
+        assert revisions.claim(job, 1000, 500)
+        assert not revisions.claim(job, 1000, 500)
+        assert not revisions.claim(job, 1499, 500)
+        assert revisions.claim(job, 1500, 500)
+    for job in (-1, JOBS):
+        with pytest.raises(IndexError):
+            revisions.claim(job, 1000, 500)
 
 
 def test_a_position_never_goes_back():
