@@ -54,6 +54,7 @@ from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
 from tianji.management.routing import Routing, State
+from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
 from tianji.routing.auto.distant import AsyncEmbed
 from tianji.storage.location import locate
@@ -119,8 +120,8 @@ class Gateway:
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        self.snapshot, environment = self._compile()
-        general = self.snapshot.config.general_settings
+        self.snapshot = self._compile()
+        general, environment = self.snapshot.config.general_settings, self.snapshot.environ
         self._store = Store(
             locate(general.database_url, environment, path),
             shared.revisions,
@@ -143,11 +144,17 @@ class Gateway:
         )
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
+        self._office = Office(
+            store=self._store,
+            config=lambda: self.snapshot.config,
+            groups=lambda: access_groups(self.snapshot.config),
+            salt=lambda: self._salt,
+        )
+        self._schedule = Schedule(self._office)
         self.route_table = RouteTable(self._routes())
 
-    def _compile(self) -> tuple[Snapshot, Mapping[str, str]]:
-        loaded = read(self._path, self._environ)
-        return Snapshot(loaded, self._shared, self._dice, self._embeds), loaded.environment
+    def _compile(self) -> Snapshot:
+        return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
 
     def _entrance(self, snapshot: Snapshot) -> KeyRing:
         general = snapshot.config.general_settings
@@ -180,16 +187,8 @@ class Gateway:
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
-        yield from Administration(self._office()).routes()
+        yield from Administration(self._office).routes()
         yield from Documentation(lambda: self.route_table).routes()
-
-    def _office(self) -> Office:
-        return Office(
-            store=self._store,
-            config=lambda: self.snapshot.config,
-            groups=lambda: access_groups(self.snapshot.config),
-            salt=lambda: self._salt,
-        )
 
     async def websocket(
         self,
@@ -204,6 +203,7 @@ class Gateway:
         """Begin what is done every now and then. Connections are made when they are needed."""
         self._sweep()
         self._jobs.begin(self.snapshot)
+        self._schedule.start()
 
     def _sweep(self) -> None:
         """Give back what killed workers had under way."""
@@ -215,7 +215,7 @@ class Gateway:
 
         Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
         """
-        snapshot, _ = await asyncio.to_thread(self._compile)
+        snapshot = await asyncio.to_thread(self._compile)
         if self.snapshot.members and not snapshot.members:
             raise ConfigurationError("no deployment of the new configuration can be used")
         self.snapshot = snapshot
@@ -229,6 +229,7 @@ class Gateway:
             self._sweeping.cancel()
         self._jobs.end()
         self._pool.close()
+        self._schedule.stop()
         await self._store.close()
         if self.closed is not None:
             self.closed.flush()

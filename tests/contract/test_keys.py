@@ -319,3 +319,16 @@ def test_machines_that_share_a_database_hear_within_a_second(
     assert time.monotonic() - began < 5  # promised is one second; a busy machine is slow
     postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'machines';")
     assert make(second)["key"]
+
+
+def test_a_budget_begins_anew(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = start_gateway(config(mock, general_settings={"proxy_budget_rescheduler_min_time": 0.1}), workers=2)
+    made = make(gateway, max_budget=9, budget_duration="1s", spend=5)
+    assert (made["spend"], made["budget_reset_at"] is None) == (5.0, False)
+
+    def told() -> dict[str, Any]:
+        info: dict[str, Any] = gateway.client.get("/key/info", params={"key": made["key"]}).json()["info"]
+        return info
+
+    eventually(lambda: told()["spend"] == 0.0, "the budget begins anew")
+    assert told()["budget_reset_at"] > made["budget_reset_at"]

@@ -5,7 +5,7 @@ the calendar: a day begins at midnight, a week on Monday, a month on its first d
 """
 
 import re
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ def length(text: str, param: str) -> timedelta:
 
 def zone(name: str | None) -> tzinfo:
     """Return the time zone of the settings, UTC when there is none. Raises ZoneInfoNotFoundError."""
-    return ZoneInfo(name or "UTC")
+    return UTC if name in (None, "", "UTC") else ZoneInfo(name)
 
 
 def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str = "budget_duration") -> datetime:

@@ -57,7 +57,8 @@ def test_days_begin_where_and_when_the_settings_say():
     berlin = ZoneInfo("Europe/Berlin")
     assert next_reset("1d", NOW, where=berlin, at=time()).isoformat() == "2026-11-25T23:00:00+00:00"
     assert next_reset("1d", NOW, where=UTC, at=time(22)).isoformat() == "2026-11-25T22:00:00+00:00"
-    assert zone(None) == ZoneInfo("UTC")
+    assert zone(None) is zone("UTC") is UTC
+    assert zone("Europe/Berlin") == berlin
 
 
 @given(DURATIONS, st.integers(1_577_836_800, 2_208_988_800))
