@@ -60,10 +60,17 @@ from tianji.routing.auto.distant import AsyncEmbed
 from tianji.storage.location import locate
 from tianji.storage.store import Store
 
+UNITS: Final = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
+    "tianji_request_total_latency_seconds_sum": 1e-6,
+    "tianji_overhead_seconds_sum": 1e-6,
+    "tianji_time_to_first_token_seconds_sum": 1e-6,
+    "tianji_spend_dollars_total": 1e-9,
+}
 SWEEP: Final = 1.0  # seconds
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
     Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
+    Metric("tianji_spend_dollars_total", "counter", "What they cost, by the prices of their deployments."),
     Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
     Metric("tianji_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
@@ -281,21 +288,20 @@ class Gateway:
 
     def _samples(self) -> Iterator[Sample]:
         for series, value in self._shared.counters.items():
-            # times are summed up in whole microseconds, and Prometheus wants seconds
-            yield series, value / 1e6 if series.partition("{")[0].endswith("_seconds_sum") else value
+            yield series, value * UNITS.get(series.partition("{")[0], 1.0)
 
     async def _probe(self, _caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
         probe = lazy.load("tianji.gateway.probes").probe
         return [
             Probe(
-                model=f"{deployment.provider}/{deployment.model}",
-                model_id=deployment.id,
-                healthy=error is None,
-                api_base=deployment.api_base,
-                error=error,
-                headers=rate_limits,
+                model=f"{verdict.deployment.provider}/{verdict.deployment.model}",
+                model_id=verdict.deployment.id,
+                healthy=verdict.error is None,
+                api_base=verdict.deployment.api_base,
+                error=verdict.error,
+                headers=verdict.rate_limits,
             )
-            for deployment, error, rate_limits in await probe(self.snapshot, self._pool, model, model_id)
+            for verdict in await probe(self.snapshot, self._pool, model, model_id)
         ]
 
 

@@ -108,16 +108,26 @@ cdef class Asked(Requester):
 
     cdef bint resolve(self) except -1:
         """Find the model group; whether it is known now."""
+        identity = self.exchange.identity
         self.routed = self.model
+        if identity is not None:
+            if identity.aliases:
+                self.routed = identity.target(self.model)
+            if identity.rules:
+                identity.require(self.routed)
         if self.table.autos:
-            router = self.table.autos.get(self.model)
+            router = self.table.autos.get(self.routed)
             if router is not None:
                 return self.decide(router)
         self.find()
         return True
 
     cdef int find(self) except -1:
-        found = self.table.groups.get(self.routed)
+        found = None
+        if self.table.teams and self.exchange.identity is not None:
+            found = self.table.teams.get((self.exchange.identity.team_id, self.routed))
+        if found is None:
+            found = self.table.groups.get(self.routed)
         if found is not None:
             self.group = found
             self.label = self.group.label
@@ -164,9 +174,10 @@ cdef class Asked(Requester):
             needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
         if self.table.affine:
             needs.affinity = self.pipeline.courses.affinity(self)
-        if self.steer is not None:
-            needs.scope = self.steer.scope(self.group)
-            needs.weights = self.steer.weights(self.group)
+        if self.steer is not None or self.table.scoped:
+            needs.scope = self.pipeline.courses.scope(self)
+        if self.steer is not None or (self.exchange.identity is not None and self.exchange.identity.router_settings):
+            needs.weights = self.pipeline.courses.weights(self)
         return 0
 
     def count(self):

@@ -2,6 +2,7 @@
 
 from tianji._core.exchange cimport Producer
 from tianji._core.http1 cimport Call, ResponseHandler, Timeouts
+from tianji._core.meter cimport Rates
 from tianji._core.needs cimport Needs
 from tianji._core.origin cimport Origin
 from tianji._core.pipeline cimport Pipeline
@@ -36,9 +37,14 @@ cdef class Attempt(ResponseHandler):
     cdef bint hide_usage
     cdef long long prompt_tokens      # -1: not known
     cdef long long completion_tokens
+    cdef Usage usage                  # as the upstream said it; None before, or when it said nothing
+    cdef Rates rates                  # what it costs; None: nobody knows
+    cdef int tier                     # the service tier that was asked for
+    cdef long long nano_dollars       # what it cost; -1: not worked out yet
     cdef double began, sent_at, first_byte_at, ended_at   # monotonic seconds; 0: not yet
 
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1
+    cdef long long bill(self) except -1
     cdef int close(self, int status) except -1
     cdef double upstream_seconds(self, double now) noexcept
     cdef int _whole(self, Requester requester) except -1

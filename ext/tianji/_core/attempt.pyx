@@ -6,7 +6,10 @@ what an upstream sends, and `Endpoint.handle` for the way in.
 
 import cython
 
+from libc.time cimport time
+
 from tianji._core.clock cimport monotonic
+from tianji._core.meter cimport cost
 from tianji._core.usage cimport read_usage
 
 from tianji.errors import TianjiError, UpstreamDisconnected, UpstreamProtocolError
@@ -39,7 +42,7 @@ cdef class Attempt(ResponseHandler):
     """One call under way. It is counted for its deployment when it is closed, whatever became of it."""
 
     def __cinit__(self):
-        self.prompt_tokens = self.completion_tokens = -1
+        self.prompt_tokens = self.completion_tokens = self.nano_dollars = -1
 
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1:
         """Send `request`, bytes or a list of them."""
@@ -97,6 +100,14 @@ cdef class Attempt(ResponseHandler):
             requester.crash(fault)
         return 0
 
+    cdef long long bill(self) except -1:
+        """Work out what it cost, once, from what the upstream said of usage; nano-dollars."""
+        if self.nano_dollars < 0:
+            self.nano_dollars = 0
+            if self.usage is not None and self.rates is not None:
+                self.nano_dollars = cost(self.rates, self.usage, <long long>time(NULL), None, self.tier)
+        return self.nano_dollars
+
     cdef int close(self, int status) except -1:
         """Count it, once, and let go of what it held; a call that is under way is cancelled."""
         cdef double now
@@ -119,7 +130,7 @@ cdef class Attempt(ResponseHandler):
             status, now - self.began, now - self.began - upstream if upstream >= 0 else -1,
             self.first_byte_at - self.sent_at if self.first_byte_at > 0 else -1,
         )
-        self.deployment.stats.used(self.prompt_tokens, self.completion_tokens)
+        self.deployment.stats.used(self.prompt_tokens, self.completion_tokens, self.bill())
         return 0
 
     cdef double upstream_seconds(self, double now) noexcept:
@@ -182,6 +193,7 @@ cdef class Attempt(ResponseHandler):
 
     cdef int _note_usage(self, Usage usage) except -1:
         if usage is not None:
+            self.usage = usage
             self.prompt_tokens = usage.prompt_tokens
             self.completion_tokens = usage.completion_tokens
         return 0

@@ -15,9 +15,11 @@ from libc.stdint cimport uint64_t
 from tianji._core.clock cimport monotonic
 from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.http1 cimport Timeouts
+from tianji._core.meter cimport Rates, dollars
 from tianji._core.router cimport Plan
 from tianji._core.shaping cimport Shaped, shape_body
 from tianji._core.spans cimport replace_value
+from tianji._core.usage cimport tier_number
 
 import logging
 
@@ -28,6 +30,7 @@ from tianji.errors import ClientGone, TianjiError, UpstreamFailure, UpstreamRefu
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
+cdef bytes COST_HEADER = b"x-litellm-response-cost"
 cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
 
 
@@ -158,6 +161,8 @@ cdef class Forward(Asked):
         cdef Shaped shaped
         cdef Timeouts timeouts
         cdef bytes head = plan.head, model
+        cdef Rates rates
+        cdef Py_ssize_t i
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
         if self.steer is not None:
@@ -170,9 +175,11 @@ cdef class Forward(Asked):
             self.begin_attempt(deployment)
             return self.answer_canned(plan.canned)
         model = plan.model
+        rates = deployment.rates
         if model is None:
             named = deployment.model if self.resolution is None else self.resolution.upstream_model(deployment.model)
             model = ENCODE(named)
+            rates = deployment.prices(named)
         shaped = shape_body(plan, self.spans, model, self.stream)
         timeouts = plan.stream_timeouts if self.stream else plan.timeouts
         if self.steer is not None:
@@ -181,6 +188,10 @@ cdef class Forward(Asked):
             timeouts = self.pipeline.courses.within(
                 timeouts, self.began + self.table.total_timeout - monotonic(), self.stream)
         attempt = self.begin_attempt(deployment)
+        attempt.rates = rates
+        i = self.spans.find(b"service_tier")
+        if i >= 0 and self.spans.kind(i) == c"s":
+            attempt.tier = tier_number(self.spans.text(i))
         attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
         attempt.hold = self.table.max_answer
         attempt.send(shaped.request(head), plan.origin, timeouts)
@@ -379,6 +390,8 @@ cdef class Forward(Asked):
         headers.extend(own if self.course is None else self.course.headers(own))
         if self.attempt is None or self.attempt.headers is None:
             return headers
+        if not streamed and self.attempt.usage is not None and self.attempt.rates is not None:
+            headers.append((COST_HEADER, dollars(self.attempt.bill())))
         add_upstream_headers(headers, self.attempt.headers)
         now = monotonic()
         add_times(headers, now - self.began, self.attempt.upstream_seconds(now), self.table.compat)

@@ -1,6 +1,7 @@
 """The deployment table as the hot path reads it: plans, deployments, groups."""
 
 from tianji._core.http1 cimport Timeouts
+from tianji._core.meter cimport Rates
 from tianji._core.origin cimport Origin
 from tianji._core.selection cimport Selection
 from tianji._core.stats cimport DeploymentStats
@@ -46,6 +47,8 @@ cdef class Deployment:
     cdef readonly str unready         # why it cannot be called (a missing key), or None
     cdef readonly list answer_headers  # what every answer of this deployment says of it
     cdef readonly DeploymentStats stats
+    cdef readonly Rates rates         # what it costs; None where that depends on the model that a pattern captured
+    cdef readonly object prices       # Callable[[str], Rates], for these; or None
     cdef readonly object hedge        # Hedge: when a second attempt begins; or None
     cdef readonly object silent       # Silent: which models get a copy of the request; or None
     cdef bint follow_up               # there is one of these two
@@ -74,6 +77,8 @@ cdef class Table:
     cdef readonly long long max_answer   # bytes of an answer that is held whole
     cdef readonly object router       # what decides when a request does not succeed at once
     cdef readonly bint steers_all     # every request is looked at for what steers it
+    cdef readonly dict teams          # dict[(team, public name), Group]: what belongs to a team alone
+    cdef readonly bint scoped         # the deployments of a request depend on who asks, whatever it says
     cdef readonly bint affine         # some requests belong to the deployment that others of their kind went to
     cdef readonly bint recovers       # a stream that breaks is continued by another deployment
     cdef readonly bint meters         # some deployment is chosen or limited by its tokens

@@ -45,7 +45,7 @@ cdef class Deployment:
     def __init__(
         self, *, str id not None, str group not None, str provider not None, str model not None, str api_base not None,
         dict plans not None, tuple secrets not None, str unready, list answer_headers not None,
-        DeploymentStats stats not None, object hedge, object silent,
+        DeploymentStats stats not None, Rates rates, object prices, object hedge, object silent,
     ):
         self.id = id
         self.group = group
@@ -57,6 +57,8 @@ cdef class Deployment:
         self.unready = unready
         self.answer_headers = answer_headers
         self.stats = stats
+        self.rates = rates
+        self.prices = prices
         self.hedge = hedge
         self.silent = silent
         self.follow_up = hedge is not None or silent is not None
@@ -94,13 +96,15 @@ cdef class Table:
     """One Snapshot's deployments and the settings the hot path reads. Immutable; a reload makes a new one."""
 
     def __init__(
-        self, *, dict groups not None, dict autos not None, object resolve, frozenset watched not None,
+        self, *, dict groups not None, dict autos not None, dict teams not None, object resolve, frozenset watched not None,
         str default_model, bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers,
-        long long max_answer, object router not None, bint steers_all, bint affine, bint recovers, bint meters,
+        long long max_answer, object router not None, bint steers_all, bint scoped, bint affine, bint recovers, bint meters,
         bint heeds_filter, long long window, double total_timeout, tuple enforced not None,
     ):
         self.groups = groups
         self.autos = autos
+        self.teams = teams
+        self.scoped = scoped
         self.resolve = resolve
         self.watched = watched
         self.default_model = default_model

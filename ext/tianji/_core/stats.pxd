@@ -10,10 +10,11 @@ cdef class DeploymentStats:
     cdef int in_flight
     cdef int prompt_tokens
     cdef int completion_tokens
+    cdef int spend                    # nano-dollars
     cdef Histogram total
     cdef Histogram overhead
     cdef Histogram first_byte
 
     cdef int began(self) except -1
     cdef int ended(self, int status, double total, double overhead, double first_byte) except -1
-    cdef int used(self, long long prompt, long long completion) except -1
+    cdef int used(self, long long prompt, long long completion, long long nano_dollars) except -1

@@ -27,6 +27,7 @@ cdef class DeploymentStats:
         self.in_flight = counters.slot("tianji_in_flight_requests{%s}" % self.labels)
         self.prompt_tokens = counters.slot('tianji_tokens_total{%s,type="prompt"}' % self.labels)
         self.completion_tokens = counters.slot('tianji_tokens_total{%s,type="completion"}' % self.labels)
+        self.spend = counters.slot("tianji_spend_dollars_total{%s}" % self.labels)
         self.total = Histogram(counters, "tianji_request_total_latency_seconds", self.labels, LATENCY_BOUNDS)
         self.overhead = Histogram(counters, "tianji_overhead_seconds", self.labels, OVERHEAD_BOUNDS)
         self.first_byte = Histogram(counters, "tianji_time_to_first_token_seconds", self.labels, LATENCY_BOUNDS)
@@ -50,9 +51,11 @@ cdef class DeploymentStats:
             self.first_byte.observe(first_byte)
         return 0
 
-    cdef int used(self, long long prompt, long long completion) except -1:
+    cdef int used(self, long long prompt, long long completion, long long nano_dollars) except -1:
         if prompt > 0:
             self.counters.bump(self.prompt_tokens, prompt)
         if completion > 0:
             self.counters.bump(self.completion_tokens, completion)
+        if nano_dollars > 0:
+            self.counters.bump(self.spend, nano_dollars)
         return 0

@@ -52,5 +52,6 @@ cdef class Usage:
     cpdef fill(self, long long prompt_tokens, long long completion_tokens)
 
 
+cpdef int tier_number(str name)
 cpdef Usage read_usage(ObjectSpans answer)
 cpdef Usage estimated_usage(long long prompt_tokens, long long completion_tokens)

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, final
 
 from tianji._core.http1 import Timeouts
+from tianji._core.meter import Rates
 from tianji._core.origin import Origin
 from tianji._core.selection import Selection
 from tianji._core.stats import DeploymentStats
@@ -86,6 +87,8 @@ class Deployment:
         unready: str | None,
         answer_headers: list[tuple[bytes, bytes]],
         stats: DeploymentStats,
+        rates: Rates | None,
+        prices: Callable[[str], Rates] | None,
         hedge: Any,
         silent: Any,
     ) -> None: ...
@@ -109,6 +112,10 @@ class Deployment:
     def answer_headers(self) -> list[tuple[bytes, bytes]]: ...
     @property
     def stats(self) -> DeploymentStats: ...
+    @property
+    def rates(self) -> Rates | None: ...
+    @property
+    def prices(self) -> Callable[[str], Rates] | None: ...
     @property
     def hedge(self) -> Any: ...
     @property
@@ -146,6 +153,7 @@ class Table:
         *,
         groups: dict[str, Group],
         autos: dict[str, Any],
+        teams: dict[tuple[str, str], Group],
         resolve: Callable[[str], tuple[Group, Any]],
         watched: frozenset[bytes],
         default_model: str | None,
@@ -156,6 +164,7 @@ class Table:
         max_answer: int,
         router: Any,
         steers_all: bool,
+        scoped: bool,
         affine: bool,
         recovers: bool,
         meters: bool,
@@ -188,6 +197,10 @@ class Table:
     def router(self) -> Any: ...
     @property
     def steers_all(self) -> bool: ...
+    @property
+    def teams(self) -> dict[tuple[str, str], Group]: ...
+    @property
+    def scoped(self) -> bool: ...
     @property
     def affine(self) -> bool: ...
     @property

@@ -1,6 +1,7 @@
 """What a parent process has of its workers' gateways: little, since it keeps it as long as they live."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ class Factory:
         self._path = path
         self._environ = environ
         self._access_log = access_log
-        self._shared = Shared(SharedCounters(COUNTERS), HealthTable(), Revisions(), os.urandom(8).hex())
+        health = HealthTable(shift=time.time() - time.monotonic())  # minutes are those of the wall clock
+        self._shared = Shared(SharedCounters(COUNTERS), health, Revisions(), os.urandom(8).hex())
         self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:

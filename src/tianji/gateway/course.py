@@ -19,6 +19,7 @@ from tianji._core.spans import ObjectSpans
 from tianji.accounting.counter import Count
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
 from tianji.gateway.bodies import with_members
+from tianji.gateway.caller import request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
 from tianji.gateway.demands import enforce
 from tianji.gateway.opening import from_content, has_content
@@ -28,10 +29,10 @@ from tianji.routing.abilities import needed
 from tianji.routing.affinity import Affinity, session_of
 from tianji.routing.attempts import Attempts, Send, Wait
 from tianji.routing.auto import AutoRouter, Content, Decision
+from tianji.routing.eligibility import Scope
 from tianji.routing.failure import Failure, failure_of, filtered
-from tianji.routing.queue import Waiter
+from tianji.routing.queue import Patience, Waiter
 from tianji.routing.resolution import Resolution
-from tianji.routing.router import Request, Router
 
 BYTES_A_TOKEN: Final = 4  # a usual figure, for what is reserved before anybody has counted
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
@@ -68,14 +69,14 @@ class Course:
     def __init__(self, asked: Asked) -> None:
         """Begin at the group of `asked`, whose deployment it holds a slot of when an attempt was made."""
         table, steer = asked.table, asked.steer
-        self._router: Router = table.router
+        self._router = table.router
         self._steer: Steering | None = steer
         self._group = asked.group
         self._resolution = asked.resolution
         self._needs = asked.needs
         self._body = b"" if asked.spans is None else asked.spans.source
         self._tenant = asked.exchange.identity.key if asked.exchange.identity is not None else ""
-        request = Request(model=asked.routed) if steer is None else steer.request(asked.routed)
+        request = request_of(table, asked.exchange, steer, asked.routed)
         if table.total_timeout:
             request = msgspec.structs.replace(request, deadline=asked.began + table.total_timeout)
         self._request = request
@@ -194,7 +195,9 @@ class Course:
         if self._group.line is None or now >= self._request.deadline:
             return False
         _, verdicts = self._group.selection.explain(self._needs, now)
-        return self._router.switches.patience.worth_it(verdicts, now)
+        left = self._group.selection.minute_left(now)
+        patience: Patience = self._router.switches.patience
+        return patience.worth_it(verdicts, left)
 
     def _at_home(self, position: int, body: bytes | None = None) -> Step:
         """Return a step in the first group."""
@@ -262,6 +265,16 @@ class Courses:
         if isinstance(decision, Decision):
             return decision
         return asyncio.get_running_loop().create_task(_awaited(decision))
+
+    def scope(self, asked: Asked) -> Scope | None:
+        """Return what narrows the deployments of a request."""
+        return scope_of(asked.table, asked.exchange, asked.steer)
+
+    def weights(self, asked: Asked) -> bytes | None:
+        """Return `Needs.weights` of a request whose key or strategy has a word on that."""
+        own = weights_for(asked.exchange, asked.group)
+        steer: Steering | None = asked.steer
+        return own if own is not None or steer is None else steer.weights(asked.group)
 
     def abilities(self, body: ObjectSpans, asked: int) -> int:
         """Return those of the abilities `asked`, bits, that the request needs."""

@@ -9,6 +9,7 @@ from tianji._core.needs import Needs
 from tianji._core.router import Table
 from tianji._core.spans import ObjectSpans, scan
 from tianji.errors import InvalidRequest
+from tianji.gateway.caller import request_of, scope_of
 from tianji.gateway.course import Courses, belonging
 from tianji.gateway.steering import read_steering
 from tianji.routing.abilities import ABILITY, OPERATION, names
@@ -53,10 +54,10 @@ async def explained(table: Table, courses: Courses, exchange: Exchange, operatio
         input_tokens=tokens or 0,
         tokens=courses.reservation(body) if table.meters else 0,
         streamed=body.boolean(b"stream") is True,
-        scope=steer.scope(group),
+        scope=scope_of(table, exchange, steer),
         affinity=belonging(table, group, exchange, body) if table.affine else 0,
     )
-    considered = explain(table.router, steer.request(routed), needs, group, resolution, now)
+    considered = explain(table.router, request_of(table, exchange, steer, routed), needs, group, resolution, now)
     return Explanation(model, routed, reason, names(bits), tokens, considered)
 
 

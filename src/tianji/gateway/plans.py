@@ -13,6 +13,7 @@ from tianji._core.origin import Origin
 from tianji._core.router import Deployment, Plan
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import DeploymentStats
+from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.schema import ModelEntry
 from tianji.config.schema.router import RouterSettings
 from tianji.egress.tls import client_context
@@ -206,6 +207,7 @@ class Compiler:
         defaults: DefaultTimeouts,
         origins: Origins,
         router: RouterSettings,
+        book: PriceBook,
         *,
         compat: bool,
         asks_usage: bool,
@@ -216,6 +218,7 @@ class Compiler:
         self._asks_usage = asks_usage
         self._origins = origins
         self._router = router
+        self._book = book
 
     def deployment(self, entry: ModelEntry, upstream: Upstream) -> Deployment:
         """Compile one entry. Raises ConfigurationError when its address is unusable."""
@@ -230,9 +233,17 @@ class Compiler:
             unready=upstream.key_missing,
             answer_headers=answer_headers(entry, upstream, compat=self._compat),
             stats=DeploymentStats(self._counters, entry.model_name, upstream.provider),
+            **self._prices(entry, upstream),
             hedge=hedge_of(entry, self._router),
             silent=silent_of(entry),
         )
+
+    def _prices(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Any]:
+        """Return what tells a deployment's prices; behind a pattern they depend on the model that it captures."""
+        book, provider = self._book, upstream.provider
+        if "*" in upstream.model:
+            return {"rates": None, "prices": lambda model: book.of(entry, provider, model).rates}
+        return {"rates": book.of(entry, provider, upstream.model).rates, "prices": None}
 
     def _defaults_of(self, group: str) -> DefaultTimeouts:
         """Return what holds for a group that has a timeout of its own in `model_group_retry_policy`."""

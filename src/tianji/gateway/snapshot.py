@@ -12,6 +12,9 @@ from tianji._core.keys import KeyRing
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import escape_label
+from tianji.accounting.prices.adjustments import Markup
+from tianji.accounting.prices.catalogue import Catalogue
+from tianji.accounting.prices.deployments import PriceBook
 from tianji.auth.credentials import Credentials
 from tianji.auth.gate import Gate
 from tianji.auth.identity import MASTER
@@ -59,6 +62,9 @@ class Snapshot:
             name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
             for name, pairs in self.members.items()
         }
+        owned = owned_by_teams(self.members)
+        for key, pairs in owned.items():
+            offers[inner_name(*key)] = [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
         selections = compile_selections(config, offers, shared.health, dice)
         self.limits = selections.limits
         self.groups = compile_groups(config, self.members, selections, shared.counters)
@@ -79,6 +85,10 @@ class Snapshot:
         self.autos = with_aliases(autos, aliases)
         self.table = Table(
             autos=self.autos,
+            teams={
+                key: Group(key[1], [one for _, one in pairs], selections.groups[inner_name(*key)], label(key[1]))
+                for key, pairs in owned.items()
+            },
             groups=reachable(self.groups, self._singles, aliases),
             resolve=self.resolve,
             watched=WATCHED | tier_members(config),
@@ -89,7 +99,8 @@ class Snapshot:
             forwards_client_headers=general.forward_client_headers_to_llm_api,
             max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
             router=router,
-            steers_all=general.forward_client_headers_to_llm_api or router.steers_all,
+            steers_all=general.forward_client_headers_to_llm_api,
+            scoped=is_scoped(config),
             affine=router.switches.affinity.on,
             recovers=config.router_settings.stream_recovery or config.router_settings.mid_stream_continuation,
             meters=selections.meters,
@@ -162,6 +173,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             http2=config.litellm_settings.http2,
         ),
         config.router_settings,
+        PriceBook(Catalogue.current(loaded.environment), markup_of(config)),
         compat=True,
         asks_usage=config.general_settings.always_include_stream_usage is not False,
     )
@@ -219,6 +231,40 @@ def group_limits(limits: list[tuple[int, int]]) -> tuple[int, int] | None:
     """Return the sums; 0 where a deployment has no limit of a kind, None where there is none at all."""
     sums = [sum(kind) if all(kind) else 0 for kind in zip(*limits, strict=True)]
     return (sums[0], sums[1]) if any(sums) else None
+
+
+def is_scoped(config: Config) -> bool:
+    """Whether some deployment is there for some callers only, or lies where not all may go."""
+    router = config.router_settings
+    return (
+        router.enable_tag_filtering
+        or router.allowed_model_region is not None
+        or any(
+            entry.info.team_id or entry.params.tag_regex or entry.info.enable_tag_filtering
+            for entry in config.model_list
+        )
+    )
+
+
+def owned_by_teams(members: Members) -> dict[tuple[str, str], list[tuple[ModelEntry, Deployment]]]:
+    """Return what belongs to teams: by the team and the name that its members call it by."""
+    found: dict[tuple[str, str], list[tuple[ModelEntry, Deployment]]] = defaultdict(list)
+    for pairs in members.values():
+        for entry, deployment in pairs:
+            if entry.info.team_id and entry.info.team_public_model_name:
+                found[entry.info.team_id, entry.info.team_public_model_name].append((entry, deployment))
+    return dict(found)
+
+
+def markup_of(config: Config) -> Markup:
+    """Return what is taken off the prices of providers, and what is added."""
+    settings = config.litellm_settings
+    return Markup(settings.cost_discount_config, settings.cost_margin_config)
+
+
+def inner_name(team: str, public: str) -> str:
+    """Return the name of a team's group, which no request can ask for."""
+    return f"\0{team}\0{public}"
 
 
 def single_groups(members: Members, selections: Selections) -> dict[str, Group]:

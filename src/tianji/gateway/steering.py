@@ -17,10 +17,8 @@ from tianji.errors import AuthenticationFailed, Header, InvalidRequest, Malforme
 from tianji.gateway.faults import requested_fault
 from tianji.gateway.plans import reshaped
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
-from tianji.routing.asked import read_request, read_scope
-from tianji.routing.eligibility import Scope
+from tianji.routing.asked import read_request
 from tianji.routing.lar1 import TypedDeployments
-from tianji.routing.router import Request
 
 # body members that change how this request is handled; the plan takes them out of what goes upstream
 STEERING_MEMBERS: Final = frozenset(
@@ -79,9 +77,6 @@ class Steering(Struct, frozen=True, kw_only=True):
     drop_params: bool | None
     additional: tuple[str, ...]
     allowed: tuple[str, ...]
-    any_credentials: bool
-    region: str | None
-    looks_at_agent: bool
     fault: Callable[[], TianjiError] | None
     typed: TypedDeployments | None
 
@@ -94,15 +89,6 @@ class Steering(Struct, frozen=True, kw_only=True):
     def shows_errors(self) -> bool:
         """Whether the answer is to tell the errors that were overcome."""
         return self.members.get("include_fallback_errors") is True
-
-    def request(self, model: str) -> Request:
-        """Return what it asks of the router. Raises InvalidRequest for what is not usable."""
-        asked = read_request(model, self.members, self.fields, any_credentials=self.any_credentials)
-        return msgspec.structs.replace(asked, explains=self.explains)
-
-    def scope(self, _group: Group) -> Scope | None:
-        """Return what narrows the deployments; None when nothing does. Raises InvalidRequest as above."""
-        return read_scope(self.members, self.fields, region=self.region, looks_at_agent=self.looks_at_agent)
 
     def fail(self, course: "InFirstGroup | None") -> None:
         """Raise the fault that a test asks for, as long as no fallback was entered."""
@@ -198,14 +184,12 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
         drop_params=_switch(watched.get("drop_params")),
         additional=_names("additional_drop_params", watched.get("additional_drop_params")),
         allowed=_names("allowed_openai_params", watched.get("allowed_openai_params")),
-        any_credentials=table.trusts_clients,
-        region=table.router.switches.region,
-        looks_at_agent=table.router.switches.looks_at_agents,
         fault=requested_fault(watched),
         typed=table.router.switches.typed,
     )
+    # what is not usable is refused now, and not when something has failed
     table.router.switches.patience.priority(watched.get("priority"))
-    steering.request(model or "")  # what is not usable is refused now, and not when something has failed
+    read_request(model or "", watched, headers, any_credentials=table.trusts_clients)
     return steering
 
 

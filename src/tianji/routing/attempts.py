@@ -135,7 +135,7 @@ class Attempts:
         hop, group = self.hop, self.hop.group
         verdicts = group.selection.verdicts(now)
         blocked = hop.by_id and verdicts[0][0] == "blocked"
-        error = paused(hop.name) if blocked else refusal(group.name, verdicts, now)
+        error = paused(hop.name) if blocked else refusal(group.name, verdicts, group.selection.minute_left(now))
         self.trail.add(group.name, "dropped", detail=getattr(error, "reason", error.code or str(error.status)))
         self._note(failure_of(error))
         self._todo = self._fall_back

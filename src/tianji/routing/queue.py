@@ -212,12 +212,12 @@ class Patience(Struct, frozen=True):
         """Make the line of a group."""
         return Line(timeout=self.seconds, size=self.size)
 
-    def worth_it(self, verdicts: Sequence[tuple[str, float]], now: float) -> bool:
+    def worth_it(self, verdicts: Sequence[tuple[str, float]], minute_left: float) -> bool:
         """Whether a deployment may be free before the patience ends; `verdicts` are those of the failed choice.
 
         Slots for requests at a time are freed at any moment, the limits of a minute when it ends, a rest when it does.
         """
-        waits = {"parallel": 0.0, "requests": 60 - now % 60, "tokens": 60 - now % 60}
+        waits = {"parallel": 0.0, "requests": minute_left, "tokens": minute_left}
         return self.seconds > 0 and any(
             waits.get(reason, seconds if reason == "cooldown" else self.seconds) < self.seconds
             for reason, seconds in verdicts

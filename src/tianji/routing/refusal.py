@@ -34,12 +34,12 @@ _FORBIDDEN: Final = {
 }
 
 
-def refusal(group: str, verdicts: Sequence[Verdict], now: float) -> TianjiError:
-    """Return the error. `verdicts` are those of the choice that failed at `now`."""
+def refusal(group: str, verdicts: Sequence[Verdict], minute_left: float) -> TianjiError:
+    """Return the error. `verdicts` are those of the choice that failed, `minute_left` the seconds until limits end."""
     dropped = {reason for reason, _ in verdicts}
     reason = next((reason for reason in _DECIDES if reason in dropped), "access")
     if reason in _PASSING:
-        return _later(group, reason, verdicts, now)
+        return _later(group, reason, verdicts, minute_left)
     if reason in _IMPOSSIBLE:
         message, code = _IMPOSSIBLE[reason]
         return InvalidRequest(message.format(group), param="model", code=code)
@@ -65,9 +65,8 @@ def paused(deployment: str) -> NoDeployment:
     )
 
 
-def _later(group: str, reason: str, verdicts: Sequence[Verdict], now: float) -> NoDeployment:
-    minute_ends = 60 - now % 60
-    waits = {"parallel": 1.0, "requests": minute_ends, "tokens": minute_ends}
+def _later(group: str, reason: str, verdicts: Sequence[Verdict], minute_left: float) -> NoDeployment:
+    waits = {"parallel": 1.0, "requests": minute_left, "tokens": minute_left}
     passing = [(why, waits.get(why, figure)) for why, figure in verdicts if why in _PASSING]
     seconds = max(1, math.ceil(min(seconds for _, seconds in passing)))
     rests = all(why == "cooldown" for why, _ in passing)

@@ -109,11 +109,6 @@ class Router:
         self.switches = Switches() if switches is None else switches
         self._budgets: dict[str, RetryBudget] = {}
 
-    @property
-    def steers_all(self) -> bool:
-        """Whether every request has to be looked at, whatever it says."""
-        return self.switches.region is not None or self.switches.looks_at_agents
-
     def judge(self, hop: "Hop", needs: Needs, failure: Failure, trail: Trail, now: float) -> Health | None:
         """Give the slot of a failed attempt back and say what that means for its deployment; None when it had none."""
         slow = failure.kind is Kind.TIMEOUT and not failure.by_caller

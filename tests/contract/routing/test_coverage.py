@@ -12,6 +12,7 @@ COOLDOWNS = "unit/routing/test_cooldowns.py"
 RETRIES = "unit/routing/test_retries.py"
 SELECTION = "unit/core/test_selection.py"
 EXTRAS = "contract/test_routing_extras.py"
+KEYS = "contract/test_keys_on_the_way.py"
 WAITING = "contract/test_waiting.py"
 AUTO = "contract/test_auto_router.py"
 
@@ -36,16 +37,15 @@ SIMULATED = {
     "J20": "unit/routing/test_selections.py::test_a_changed_strategy_is_a_change_of_configuration_only",
 }
 
-# rules that are whole and tested, but that the request path does not ask yet
-NOT_ASKED = {
-    "B7": f"{SELECTION}::test_a_request_may_bring_weights_of_its_own",
-    "C17": "unit/routing/test_asked.py::test_tags_come_from_everywhere",
-    "G45": "unit/routing/test_fallbacks.py::test_g45_a_target_is_admitted_like_a_first_choice",
-    "J4": "unit/routing/test_affinity.py::test_j2_and_j4_a_session_stays_where_it_is_for_each_tenant",
-}
-
 # what goes through the running gateway in tests of their own
 BESIDE = {
+    "A24": f"{KEYS}::test_a_team_has_deployments_of_its_own",
+    "A25": f"{KEYS}::test_what_a_team_has_is_all_that_it_gets",
+    "A26": f"{KEYS}::test_a_team_has_deployments_of_its_own",
+    "B7": f"{KEYS}::test_a_key_has_weights_of_its_own",
+    "C17": f"{KEYS}::test_tags_of_a_key_and_its_team_choose",
+    "G45": f"{KEYS}::test_a_fallback_is_admitted_like_a_first_choice",
+    "J4": f"{KEYS}::test_sessions_of_two_keys_are_two_sessions",
     "I3": f"{WAITING}::test_all_that_fit_are_served_in_the_end",
     "I9": f"{WAITING}::test_the_more_urgent_goes_first_and_equals_in_their_order",
     "I11": f"{WAITING}::test_the_more_urgent_goes_first_and_equals_in_their_order",
@@ -67,7 +67,6 @@ BESIDE = {
 }
 
 NOT_BUILT = {
-    **dict.fromkeys(("A24", "A25", "A26"), "teams: no request has one before there are virtual keys"),
     **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
     **dict.fromkeys(("I16", "I17", "I18", "I19", "I20"), "budgets of deployments and providers"),
     "A30": "fastest_response, several models in one request",
@@ -86,13 +85,13 @@ def run_here() -> set[str]:
 
 
 def test_every_row_is_accounted_for() -> None:
-    elsewhere = [*SIMULATED, *NOT_ASKED, *BESIDE, *NOT_BUILT]
+    elsewhere = [*SIMULATED, *BESIDE, *NOT_BUILT]
     assert len(elsewhere) == len(set(elsewhere)), "one row, one reason"
     assert run_here() | set(elsewhere) == EVERY
     assert run_here() & set(elsewhere) == set()
 
 
 def test_the_tests_that_are_named_exist() -> None:
-    for place in {*SIMULATED.values(), *NOT_ASKED.values(), *BESIDE.values()}:
+    for place in {*SIMULATED.values(), *BESIDE.values()}:
         file, _, name = place.partition("::")
         assert f"def {name}(" in (TESTS / file).read_text(), place

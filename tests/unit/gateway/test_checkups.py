@@ -26,6 +26,8 @@ def deployment(name: str) -> Deployment:
         unready=None,
         answer_headers=[],
         stats=STATS,
+        rates=None,
+        prices=None,
         hedge=None,
         silent=None,
     )

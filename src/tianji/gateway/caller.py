@@ -1,0 +1,81 @@
+"""What a caller's key, and what stands above it, mean for the routing of a request."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.router import Group, Table
+from tianji.auth.identity import Identity
+from tianji.gateway.steering import Steering
+from tianji.routing.asked import read_request, read_scope
+from tianji.routing.eligibility import Scope
+from tianji.routing.router import Request, Router
+from tianji.routing.selections import weights_of
+
+# of `router_settings` of a key or team: members that count where the request has none of its own
+OWN_SETTINGS: Final = (
+    "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "num_retries", "max_fallbacks",
+)  # fmt: skip
+
+
+def request_of(table: Table, exchange: Exchange, steer: Steering | None, model: str) -> Request:
+    """Return what a request asks of the router. Raises InvalidRequest for what is not usable."""
+    identity = _known(exchange)
+    members = steer.members if steer is not None else {}
+    settings = identity.router_settings if identity is not None else {}
+    own = {name: settings[name] for name in OWN_SETTINGS if settings.get(name) is not None and name not in members}
+    if identity is not None and "disable_fallbacks" not in members and identity.metadata.get("disable_fallbacks"):
+        own["disable_fallbacks"] = True
+    fields = steer.fields if steer is not None else {}
+    asked = read_request(model, {**members, **own}, fields, any_credentials=table.trusts_clients)
+    admits = asked.admits if identity is None or not identity.rules else _admits(identity)
+    return msgspec.structs.replace(asked, admits=admits, explains=steer is not None and steer.explains)
+
+
+def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope | None:
+    """Return what narrows the deployments of a request; None when nothing does. Raises InvalidRequest as above."""
+    identity = _known(exchange)
+    router: Router = table.router
+    looks = router.switches.looks_at_agents
+    return read_scope(
+        {} if steer is None else steer.members,
+        dict(exchange.headers) if looks else {} if steer is None else steer.fields,
+        inherited=() if identity is None else (*_tags(identity.metadata), *_tags(identity.team_metadata)),
+        team=None if identity is None else identity.team_id,
+        region=router.switches.region,
+        looks_at_agent=looks,
+        filters=None if identity is None else _switch(identity.router_settings.get("enable_tag_filtering")),
+    )
+
+
+def weights_for(exchange: Exchange, group: Group) -> bytes | None:
+    """Return `Needs.weights` by the key's own `router_settings.weights`: by group, then by deployment id."""
+    identity = _known(exchange)
+    written = None if identity is None else identity.router_settings.get("weights")
+    own = written.get(group.name) if isinstance(written, Mapping) else None
+    if not isinstance(own, Mapping):
+        return None
+    return weights_of(group.selection, {name: float(weight) for name, weight in own.items() if _is_weight(weight)})
+
+
+def _known(exchange: Exchange) -> Identity | None:
+    return exchange.identity if isinstance(exchange.identity, Identity) else None
+
+
+def _admits(identity: Identity) -> Callable[[str, Any], str | None]:
+    return lambda name, _group: identity.admits(name)
+
+
+def _tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = metadata.get("tags")
+    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+
+def _switch(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
