@@ -62,6 +62,14 @@ ROWS: dict[str, Row] = {
         ),
         script={"a1": 500},
     ),
+    "G14 with an address": row(
+        ask("", 401, body={"fallbacks": [{"model": "b", "api_base": "http://10.0.0.1"}]}, says="api_base"),
+        script={"a1": 500},
+    ),
+    "G14 streamed": row(
+        ask("a1,b1", group="b", body={"fallbacks": [{"model": "b", "stream": False}], "stream": True}),
+        script={"a1": 500},
+    ),
     "G15": row(ask("a1,c1", group="c", body={"fallbacks": [{"a": ["c"]}]}), router=AB, script={"a1": 500}),
     "G16": row(ask("a1", 500, body={"fallbacks": []}), router=AB, script={"a1": 500}),
     "G16b": row(ask("a1,b1", group="b", body={"fallbacks": None}), router=AB, script={"a1": 500}),
@@ -224,3 +232,19 @@ ROWS: dict[str, Row] = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
     stage.play()
+
+
+PATHS = {
+    "/v1/embeddings": {"input": "one"},
+    "/v1/completions": {"prompt": "one"},
+    "/v1/moderations": {"input": "one"},
+}
+OTHERS = {path: (row(router=AB, script={"a1": 500}), path, body) for path, body in PATHS.items()}
+
+
+@pytest.mark.parametrize(("row", "path", "body"), OTHERS.values(), ids=OTHERS.keys())
+def test_every_operation_falls_back(stage: Stage, path: str, body: dict[str, object]) -> None:
+    stage.script(stage.row.script)
+    answer = stage.gateway.post(path, {"model": "a", **body})
+    assert (answer.status_code, answer.headers["x-litellm-model-group"]) == (200, "b")
+    assert (answer.headers["x-litellm-attempted-fallbacks"], stage.called()) == ("1", ["a1", "b1"])
