@@ -11,6 +11,7 @@ from msgspec import Struct
 from tianji._core.needs import Needs
 from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
+from tianji.routing.fallback import Next, Walk
 from tianji.routing.refusal import paused, refusal
 from tianji.routing.resolution import Resolution
 from tianji.routing.retry import RetryBudget, again, wait
@@ -242,7 +243,7 @@ class Attempts:
         except UnknownModel:
             self.trail.add(target.name, "skipped", detail="unknown")
             return None
-        refused = self._request.admits(target.name, group)
+        refused = _passed_over(target, resolution, self._walk) or self._request.admits(target.name, group)
         if refused is not None:
             self.trail.add(target.name, "skipped", detail=refused)
             return None
@@ -288,3 +289,12 @@ class Attempts:
         self._failure = failure
         if self._first is None:
             self._first = failure.error
+
+
+def _passed_over(target: Next, resolution: Resolution | None, walk: Walk) -> str | None:
+    """Say why a target that leads somewhere is none all the same, or None."""
+    if resolution is None:
+        return None
+    if resolution.how == "default":
+        return "unknown"
+    return "repeated" if resolution.how == "alias" and walk.repeats(target, resolution.name) else None

@@ -130,6 +130,12 @@ class Walk:
                 return _next(target, level)
         return None
 
+    def repeats(self, target: Next, meant: str) -> bool:
+        """Whether a target was given before under the name it stands for; with members of its own it is another."""
+        known = meant in self._seen and not target.overrides
+        self._seen.add(meant)
+        return known
+
     def takes_filtered(self, entered: int) -> bool:
         """Whether an answer that was cut for its content counts as a failure: only where a list for it leads on."""
         if entered >= self._most:

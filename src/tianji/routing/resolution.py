@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from tianji.alike import alike
@@ -17,11 +18,12 @@ class Resolution(Struct, frozen=True):
     """What serves a requested name.
 
     `group` is a model group; `deployment` its only candidate when the name was a deployment's id. `name` is what
-    `captures` were taken from: the requested name, or an alias's target, or provider/name.
+    `captures` were taken from: the requested name, or an alias's target, or provider/name. `how` is `default` for a
+    name that is not known at all.
     """
 
     group: str
-    how: Literal["exact", "deployment", "alias", "pattern", "upstream"]
+    how: Literal["exact", "deployment", "alias", "pattern", "upstream", "default"]
     name: str
     captures: tuple[str, ...] = ()
     deployment: str | None = None
@@ -74,15 +76,16 @@ class Resolver:
         """Return what serves `name`, None when nothing does."""
         if not name or len(name) > LONGEST_NAME:
             return None
-        alias = self._aliases.get(name)
-        if alias is not None and name not in self._deployments:
-            return self._resolve_alias(self._followed(alias.target))
         found = self._resolve_known(name)
         if found is None and self._otherwise is not None:
             found = self._resolve_known(self._otherwise)
+            return None if found is None else msgspec.structs.replace(found, how="default")
         return found
 
     def _resolve_known(self, name: str) -> Resolution | None:
+        alias = self._aliases.get(name)
+        if alias is not None and name not in self._deployments:
+            return self._resolve_alias(self._followed(alias.target))
         if name in self._groups:
             return Resolution(name, "exact", name, ("*",) * name.count("*"))
         if name in self._deployments:

@@ -117,6 +117,14 @@ ROWS: dict[str, Row] = {
         script={"o2": 500},
     ),
     "G23": row(ask("a1,b1", group="b"), router=lists(a=["nope", "b"]), script={"a1": 500}),
+    "G23 with a default": row(
+        ask("a1,b1", group="b"), router={**lists(a=["nope", "b"]), "default_fallbacks": ["c"]}, script={"a1": 500}
+    ),
+    "G4 by an alias": row(
+        ask("a1,b1,c1", group="c"),
+        router={"model_group_alias": {"al": "a", "be": "b"}, **lists(a=["al", "b", "be", "c"])},
+        script={"a1": 500, "b1": 500},
+    ),
     "G24": row(ask("a1,b1", group="b1"), groups="a:[a1] b:[b1,b2]", router=lists(a=["b1"]), script={"a1": 500}),
     "G25": row(
         ask("a1,w1", group="openai/zz", sent={"model": "zz"}),

@@ -35,6 +35,9 @@ ROWS: dict[str, Row] = {
     "A6": row(ask("a1", model="p"), router=aliased(p="q", q="a")),
     "A8": row(ask("", 404, model="nope", kind="invalid_request_error", code="model_not_found")),
     "A9": row(ask("b1", model="nope"), router={"default_fallbacks": ["b"]}),
+    "A9 by an alias": row(
+        ask("b1", model="nope"), router={"default_fallbacks": ["al"], "model_group_alias": {"al": "b"}}
+    ),
     "A10": row(ask("a2", model="a2"), groups="a:[a1,a2]"),
     "A11": row(ask("a2", 500, model="a2"), groups="a:[a1,a2]", router={"num_retries": 2}, script={"a2": 500}),
     "A11 while it rests": row(

@@ -58,6 +58,14 @@ ROWS: dict[str, tuple[str, Mapping[str, object], Mapping[str, Answer], str, list
     "G19": (ABCD, {"model_group_alias": {"al": "a"}, **fallbacks(al=["b"])}, {"a1": 500}, "al", ["a1", "b1"], 200),
     "G20": (ABCD, {"model_group_alias": {"al": "a"}, **fallbacks(a=["b"])}, {"a1": 500}, "al", ["a1", "b1"], 200),
     "G21": (ABCD, {"model_group_alias": {"al": "b"}, **fallbacks(a=["al"])}, {"a1": 500}, "a", ["a1", "b1"], 200),
+    "an alias of what was tried": (
+        ABCD,
+        {"model_group_alias": {"al": "a", "be": "b"}, **fallbacks(a=["al", "be", "b", "c"])},
+        {"a1": 500, "b1": 500},
+        "a",
+        ["a1", "b1", "c1"],
+        200,
+    ),
     "G22": ("openai/*:[o2] b:[b1]", fallbacks(**{"gpt-y": ["b"]}), {"o2": 500}, "openai/gpt-y", ["o2", "b1"], 200),
     "G22 reversed": (
         "gpt-y:[o2] b:[b1]",
