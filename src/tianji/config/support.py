@@ -34,7 +34,8 @@ _EXACT_PARAMS: Final = (
     "model api_base base_url api_key api_version custom_llm_provider organization timeout stream_timeout "
     "request_timeout extra_headers extra_body extra_query drop_params additional_drop_params allowed_openai_params "
     "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
-    "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent"
+    "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
+    "timeout_by_service_tier stream_timeout_by_service_tier"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
@@ -48,6 +49,7 @@ _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
     "num_retries_per_request expose_router_debug_in_errors"
 )
+_ROUTING_SECTIONS: Final = ("router_settings", "general_settings")
 _EXACT_ROUTING: Final = (
     "routing_strategy_args routing_groups num_retries timeout stream_timeout total_timeout retry_after retry_policy "
     "model_group_retry_policy allowed_fails allowed_fails_policy cooldown_time cooldown_cap_seconds disable_cooldowns "
@@ -56,16 +58,21 @@ _EXACT_ROUTING: Final = (
     "fallback_on_unsupported_params enable_weighted_failover model_group_alias enable_pre_call_checks "
     "enable_tag_filtering tag_filtering_match_any tag_routing_prefix allowed_model_region "
     "default_max_parallel_requests default_priority queue_timeout queue_size adaptive_concurrency hedge_after "
-    "stream_recovery mid_stream_continuation"
+    "stream_recovery mid_stream_continuation connect_timeout ttft_timeout idle_timeout"
+)
+_HEALTH_CHECKS: Final = (
+    "enable_health_check_routing health_check_staleness_threshold health_check_ignore_transient_errors "
+    "background_health_check_model_groups"
 )
 _LIMIT: Final = Support(
     "partial",
-    "a share of the traffic; a limit, of one machine, where the strategy or enforce_model_rate_limits makes it one",
+    "a share of the traffic, and a limit where the strategy or enforce_model_rate_limits makes it one; machines with a "
+    "Redis in common share it",
 )
 _HOPS: Final = Support("partial", "bounds all groups that a request enters; max_fallbacks_mode: depth is LiteLLM's way")
 _PRICED: Final = Support("partial", "cost-based-routing goes by it; nothing is billed yet")
 _HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
-_STRATEGIES: Final = Support("partial", "exact but for lar1 and provider-budget-routing, which choose by weight alone")
+_STRATEGIES: Final = Support("partial", "exact but for provider-budget-routing, which chooses by weight alone")
 _CHECKS: Final = Support(
     "partial",
     "enforce_model_rate_limits, prompt_caching, deployment_affinity and session_affinity; the others have no effect",
@@ -135,6 +142,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.turn_off_message_logging": Support("exact", "nothing logs messages"),
         "litellm_settings.upperbound_key_generate_params": GUARD,
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
+        **{f"{section}.{name}": EXACT for name in _HEALTH_CHECKS.split() for section in _ROUTING_SECTIONS},
+        "general_settings.background_health_checks": EXACT,
+        "general_settings.health_check_interval": EXACT,
+        "general_settings.health_check_concurrency": EXACT,
         "router_settings.routing_strategy": _STRATEGIES,
         "router_settings.max_fallbacks": _HOPS,
         "router_settings.optional_pre_call_checks": _CHECKS,

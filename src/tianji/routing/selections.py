@@ -62,6 +62,8 @@ def compile_selections(
 ) -> Selections:
     """Compile the groups of `members`, by model name, and the routing groups over them."""
     router = config.router_settings
+    if config.general_settings.enable_health_check_routing:  # the usual place of the two
+        router = msgspec.structs.replace(router, enable_health_check_routing=True)
     usual = strategy_of(router.routing_strategy, router.routing_strategy_args)
     groups: dict[str, Selection] = {}
     offers: dict[str, Sequence[Offer]] = {}

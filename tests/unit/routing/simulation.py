@@ -75,6 +75,7 @@ class World:
         *,
         router: Mapping[str, object] = {},
         settings: Mapping[str, object] = {},
+        general: Mapping[str, object] = {},
         params: Mapping[str, Mapping[str, object]] = {},
         infos: Mapping[str, Mapping[str, object]] = {},
         seed: int = 1,
@@ -85,7 +86,7 @@ class World:
         self.dice = Dice(seed)
         self.table = table or HealthTable(256)
         self.scripts: dict[str, deque[Answer]] = {}
-        self.loaded = write(folder, groups, {"num_retries": 0, **router}, settings, params, infos)
+        self.loaded = write(folder, groups, {"num_retries": 0, **router}, settings, general, params, infos)
         self._compile()
 
     def _compile(self) -> None:
@@ -190,6 +191,7 @@ def write(
     groups: str,
     router: Mapping[str, object],
     settings: Mapping[str, object],
+    general: Mapping[str, object],
     params: Mapping[str, Mapping[str, object]],
     infos: Mapping[str, Mapping[str, object]],
 ) -> Loaded:
@@ -201,7 +203,12 @@ def write(
             model = {"model": f"openai/{one}" if "*" not in name else "openai/*", **params.get(one, {})}
             info = {"id": one, **infos.get(one, {})}
             entries.append({"model_name": name, "litellm_params": model, "model_info": info})
-    config = {"model_list": entries, "router_settings": router, "litellm_settings": settings}
+    config = {
+        "model_list": entries,
+        "router_settings": router,
+        "litellm_settings": settings,
+        "general_settings": general,
+    }
     file = folder / "config.yaml"
     file.write_text(json.dumps(config))
     return load(file, {}, directory=folder)

@@ -184,8 +184,9 @@ def test_exhausted_groups_may_use_who_rests(world: Make) -> None:
     assert gateway.ask().calls == ["a2"]
 
 
-def test_health_checks_are_heeded_where_that_is_on(world: Make) -> None:
-    gateway = world("a:[a1,a2]", router={"enable_health_check_routing": True})
+@pytest.mark.parametrize("section", ["router", "general"])
+def test_health_checks_are_heeded_where_that_is_on(world: Make, section: str) -> None:
+    gateway = world("a:[a1,a2]", **{section: {"enable_health_check_routing": True}})
     gateway.table.health("a1").mark_sick(gateway.now + 600)
     assert {gateway.ask().calls[0] for _ in range(20)} == {"a2"}
 
