@@ -1,8 +1,9 @@
 """What follows when the first choice was not enough: the attempts of one request, as the hot path drives them."""
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -35,6 +36,8 @@ from tianji.routing.queue import Patience, Waiter
 from tianji.routing.resolution import Resolution
 
 BYTES_A_TOKEN: Final = 4  # a usual figure, for what is reserved before anybody has counted
+LONGEST_SHOWN: Final = 4000  # bytes of a header that tells errors
+LONGEST_MESSAGE: Final = 500  # characters of each
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
 
 
@@ -175,7 +178,7 @@ class Course:
         if self._steer is not None and self._steer.explains:
             found.append((b"x-tianji-trail", self._attempts.trail.header()))
         if self._steer is not None and self._steer.shows_errors and self._errors:
-            found.append((b"x-litellm-fallback-errors", self._shown_errors()))
+            found.append((b"x-litellm-fallback-errors", shown(self._errors)))
         return found
 
     def close(self) -> None:
@@ -224,13 +227,6 @@ class Course:
         if len(groups) > 1 and self._router.switches.tells_trail:
             error.message = f"{error.message} Tried: {', '.join(groups)}."
         return error
-
-    def _shown_errors(self) -> bytes:
-        shown = [
-            {"message": error.message, "type": error.wire_type, "param": error.param, "code": str(error.status)}
-            for error in self._errors
-        ]
-        return msgspec.json.encode(shown)[:4000].decode("ascii", "replace").encode("ascii", "replace")
 
 
 class Courses:
@@ -346,6 +342,24 @@ def belonging(table: Table, group: Group, exchange: Exchange, body: ObjectSpans)
 
 async def _awaited(decision: Awaitable[Decision]) -> Decision:
     return await decision
+
+
+def shown(errors: Iterable[TianjiError]) -> bytes:
+    """Return errors as the value of a header: JSON in ASCII, of as many of the first as have room."""
+    entries = [
+        {
+            "message": error.message[:LONGEST_MESSAGE],
+            "type": error.wire_type,
+            "param": error.param,
+            "code": str(error.status),
+        }
+        for error in errors
+    ]
+    while True:
+        text = json.dumps(entries, separators=(",", ":"))
+        if len(text) <= LONGEST_SHOWN:
+            return text.encode()
+        entries.pop()
 
 
 def _own_timeout(steer: Steering, error: TianjiError) -> bool:

@@ -139,6 +139,19 @@ def test_who_asks_is_told_what_was_tried(stage: Stage, name: str) -> None:
     assert "x-tianji-trail" not in stage.send(ask()).headers
 
 
+LONG = said_with(503, "\u00fc\u4e16" * 2000)
+MANY = row(groups=ABCD, router=lists(a=["b", "c", "d"]), script=dict.fromkeys(("a1", "b1", "c1"), LONG))
+
+
+@pytest.mark.parametrize("row", [MANY], ids=["long errors"])
+def test_long_errors_stay_readable(stage: Stage) -> None:
+    stage.script(stage.row.script)
+    answer = stage.send(Ask(body={"include_fallback_errors": True}))
+    told = answer.headers["x-litellm-fallback-errors"]
+    assert (answer.status_code, len(told) <= 4000) == (200, True)
+    assert [error["message"][:11] for error in json.loads(told)] == ["openai: \u00fc\u4e16\u00fc"]
+
+
 ALL_FAIL = row(groups=ABCD, router=lists(a=["b"]), script={"a1": 500, "b1": 429})
 
 
