@@ -96,10 +96,11 @@ cdef class Table:
     """One Snapshot's deployments and the settings the hot path reads. Immutable; a reload makes a new one."""
 
     def __init__(
-        self, *, dict groups not None, dict autos not None, dict teams not None, object resolve, frozenset watched not None,
-        str default_model, bint shows_usage, bint compat, bint trusts_clients, bint forwards_client_headers,
-        long long max_answer, object router not None, bint steers_all, bint scoped, bint affine, bint recovers, bint meters,
-        bint heeds_filter, long long window, double total_timeout, tuple enforced not None,
+        self, *, dict groups not None, dict autos not None, dict teams not None, object resolve,
+        frozenset watched not None, str default_model, bint shows_usage, bint compat, bint trusts_clients,
+        bint forwards_client_headers, long long max_answer, object router not None, bint steers_all, bint scoped,
+        bint affine, bint recovers, bint meters, bint heeds_filter, long long window, double total_timeout,
+        tuple enforced not None,
     ):
         self.groups = groups
         self.autos = autos
