@@ -70,7 +70,6 @@ _LIMIT: Final = Support(
     "Redis in common share it",
 )
 _HOPS: Final = Support("partial", "bounds all groups that a request enters; max_fallbacks_mode: depth is LiteLLM's way")
-_PRICED: Final = Support("partial", "cost-based-routing goes by it; nothing is billed yet")
 _HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
 _STRATEGIES: Final = Support("partial", "exact but for provider-budget-routing, which chooses by weight alone")
 _CHECKS: Final = Support(
@@ -87,8 +86,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "tpm": _LIMIT,
         _PARAMS + "max_parallel_requests": Support("exact", "for all workers of a machine together"),
         _PARAMS + "max_retries": Support("exact", "accepted, without effect here and there"),
-        _PARAMS + "input_cost_per_token": _PRICED,
-        _PARAMS + "output_cost_per_token": _PRICED,
         _PARAMS + "http2": _HTTP2,
         **{
             _PARAMS + name: EXACT
@@ -115,9 +112,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{_INFO + name: UNSUPPORTED for name in ModelInfo.__struct_fields__},
         **{_INFO + name: EXACT for name in _EXACT_INFO.split()},
         **{f"{_INFO}supports_{name}": Support("exact", "false keeps requests away") for name in _ABILITIES.split()},
-        _INFO + "input_cost_per_token": _PRICED,
-        _INFO + "output_cost_per_token": _PRICED,
-        _INFO + "base_model": Support("partial", "kept and shown; no price is looked up by it"),
+        _INFO + "base_model": EXACT,
         _INFO + "access_groups": GUARD,
         _INFO + "access_windows": GUARD,
         _INFO + "team_id": Support("partial", "kept for the team, and no request belongs to one yet: nobody is served"),
@@ -136,6 +131,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.http2": _HTTP2,
         "litellm_settings.set_verbose": Support("partial", "accepted; use --debug"),
         "litellm_settings.model_alias_map": EXACT,
+        "litellm_settings.cost_discount_config": EXACT,
+        "litellm_settings.cost_margin_config": EXACT,
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
         "litellm_settings.max_budget": GUARD,
         "litellm_settings.guardrails": GUARD,
@@ -202,9 +199,11 @@ def support(key: str) -> Support:
     if row is not None:
         return row
     name = key.removeprefix(_PARAMS)
-    if name != key and (PROVIDER_KEYS.fullmatch(name) or PRICE.fullmatch(name) or name.startswith("supports_")):
+    if name != key and PRICE.fullmatch(name):
+        return EXACT
+    if name != key and (PROVIDER_KEYS.fullmatch(name) or name.startswith("supports_")):
         return UNSUPPORTED
     if key.startswith(_INFO) and PRICE.fullmatch(key.removeprefix(_INFO)):
-        return UNSUPPORTED
+        return EXACT
     parent = key.rpartition(".")[0]
     return SUPPORT.get(f"{parent}.*", UNSUPPORTED)

@@ -93,6 +93,11 @@ def test_a_key_without_a_row_is_not_supported() -> None:
     assert support("model_list.litellm_params.top_p").level == "exact"
 
 
-@pytest.mark.parametrize("name", ["cache_read_input_token_cost", "vertex_project", "supports_vision", "max_budget"])
+@pytest.mark.parametrize("name", ["vertex_project", "supports_vision", "max_budget"])
 def test_a_param_that_does_not_go_upstream_is_not_called_a_default(name: str) -> None:
     assert support(f"model_list.litellm_params.{name}").level == "unsupported"
+
+
+@pytest.mark.parametrize("place", ["litellm_params", "model_info"])
+def test_prices_count(place: str) -> None:
+    assert support(f"model_list.{place}.cache_read_input_token_cost").level == "exact"
