@@ -39,7 +39,7 @@ _EXACT_PARAMS: Final = (
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
-    "enable_tag_filtering allow_fail_open max_input_tokens"
+    "enable_tag_filtering allow_fail_open max_input_tokens team_id team_public_model_name access_groups"
 )
 _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
@@ -113,9 +113,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{_INFO + name: EXACT for name in _EXACT_INFO.split()},
         **{f"{_INFO}supports_{name}": Support("exact", "false keeps requests away") for name in _ABILITIES.split()},
         _INFO + "base_model": EXACT,
-        _INFO + "access_groups": GUARD,
         _INFO + "access_windows": GUARD,
-        _INFO + "team_id": Support("partial", "kept for the team, and no request belongs to one yet: nobody is served"),
         _INFO + "*": Support("partial", "kept and shown, without further effect"),
         # sections
         "environment_variables.*": EXACT,
