@@ -21,6 +21,7 @@ from tianji.cli.factory import Factory
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
 
+PATIENCE = 5000  # turns of a millisecond that an answer may take, should a database be asked first
 CONFIG = f"""
 model_list:
   - model_name: demo
@@ -124,7 +125,10 @@ class Worker:
         """Ask, and return the first write of what came back."""
         self.client.first = b""
         self.ask(request, answer)
-        self.turn()
+        for _ in range(PATIENCE):
+            self.turn()
+            if self.client.first:
+                break
         return self.client.first
 
     def close(self) -> None:

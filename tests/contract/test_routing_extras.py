@@ -298,3 +298,14 @@ def test_a_request_says_which_kind_of_deployment_it_needs(start_gateway: StartGa
         for _ in range(4):
             asked = {"model": "m", "messages": [], "metadata": {"lar1": {"confidence": confidence}}}
             assert gateway.chat(asked).headers["x-litellm-model-id"] == name
+
+
+def test_hedged_streams_do_not_mix(start_gateway: StartGateway, mock: Mock) -> None:
+    """The first one has begun without content when the second one answers."""
+    gateway = start_gateway({"model_list": first_then_second(mock, hedge_after=0.05)})
+    role = '{"id":"first","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}'
+    mock.control({"events": [role, role, role], "stall_at": 1, "stall_ms": 8000}, model="a")
+    answer = gateway.chat({"model": "m", "messages": [], "stream": True})
+    assert answer.headers["x-litellm-model-id"] == "b"
+    assert "first" not in answer.text
+    assert answer.text.endswith("data: [DONE]\n\n")

@@ -30,6 +30,7 @@ cdef class Attempt(ResponseHandler):
     cdef Call call
     cdef ChatStream sse
     cdef bytes model_json             # the name that the client sees
+    cdef bytes held                   # of a stream: events without content, which nobody has seen yet
     cdef bytes answer                 # the body of an answer that is no stream
     cdef list headers                 # of the upstream's answer; None before
     cdef int status                   # likewise; 0 before

@@ -116,7 +116,7 @@ cdef class Attempt(ResponseHandler):
             return 0
         # nothing may point in a circle any more: what is left is freed without the garbage collector
         self.requester = None
-        self.answer = None
+        self.answer = self.held = None
         if self.sse is not None:
             self._note_usage(self.sse.usage)
         if self.call is not None:

@@ -19,7 +19,6 @@ cdef class Forward(Asked):
     cdef Attempt rival                # an earlier one that may still answer first; or None
     cdef object hedging               # the timer that begins a rival; or None
     cdef object course                # Course, once the first choice was not enough; or None
-    cdef bytes held                   # of a stream: events without content, which nobody has seen yet
     cdef list sent                    # of a stream: what the client has seen, where another could go on from there
     cdef bint flowing                 # the attempt's events go to the client
     cdef readonly long long prompt_tokens      # -1: not known
@@ -32,6 +31,7 @@ cdef class Forward(Asked):
     cdef int launch(self, Deployment deployment) except -1
     cdef Attempt begin_attempt(self, Deployment deployment)
     cdef int follow_up(self, Deployment deployment) except -1
+    cdef int forget_hedge(self) except -1
     cdef int win(self, Attempt attempt) except -1
     cdef int lose(self, Attempt attempt, object error) except -1
     cdef int answer_canned(self, str text) except -1

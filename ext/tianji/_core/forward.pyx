@@ -89,6 +89,8 @@ cdef class Forward(Asked):
     cdef int recover(self, object error, list headers) except -1:
         """Go on after a failed attempt. `headers`: of the upstream's answer, None when there was none."""
         self.set_course()
+        if self.attempt is not None:
+            self.attempt.close(error.status)  # one that was begun and could not be sent
         self.course.failed(error, headers, monotonic())
         return self.proceed()
 
@@ -110,6 +112,8 @@ cdef class Forward(Asked):
             try:
                 return self.launch(self.group.deployments[step.position])
             except TianjiError as fault:
+                if self.attempt is not None:
+                    self.attempt.close(fault.status)
                 self.course.failed(fault, None, monotonic())
 
     def go_on(self):
@@ -163,6 +167,7 @@ cdef class Forward(Asked):
         cdef bytes head = plan.head, model
         cdef Rates rates
         cdef Py_ssize_t i
+        cdef int tier = 0
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
         if self.steer is not None:
@@ -187,11 +192,12 @@ cdef class Forward(Asked):
         if self.table.total_timeout > 0:
             timeouts = self.pipeline.courses.within(
                 timeouts, self.began + self.table.total_timeout - monotonic(), self.stream)
-        attempt = self.begin_attempt(deployment)
-        attempt.rates = rates
         i = self.spans.find(b"service_tier")
         if i >= 0 and self.spans.kind(i) == c"s":
-            attempt.tier = tier_number(self.spans.text(i))
+            tier = tier_number(self.spans.text(i))
+        attempt = self.begin_attempt(deployment)
+        attempt.rates = rates
+        attempt.tier = tier
         attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
         attempt.hold = self.table.max_answer
         attempt.send(shaped.request(head), plan.origin, timeouts)
@@ -237,17 +243,23 @@ cdef class Forward(Asked):
             self.needs, self.rival = second, attempt
             try:
                 self.launch(self.group.deployments[position])
-            except TianjiError:
+            except TianjiError:  # one that cannot be asked is no help, and no harm
+                if self.attempt is not attempt:
+                    self.attempt.close(ClientGone.status)
                 self.needs, self.attempt, self.rival = first, attempt, None
         except Exception as error:  # boundary: the loop
             self.crash(error)
 
-    cdef int win(self, Attempt attempt) except -1:
-        """One of two attempts answers: the other one is given up."""
-        cdef Attempt other
+    cdef int forget_hedge(self) except -1:
         if self.hedging is not None:
             self.hedging.cancel()
             self.hedging = None
+        return 0
+
+    cdef int win(self, Attempt attempt) except -1:
+        """One of two attempts answers: the other one is given up."""
+        cdef Attempt other
+        self.forget_hedge()
         if self.rival is None:
             return 0
         other = self.rival if attempt is self.attempt else self.attempt
@@ -273,7 +285,8 @@ cdef class Forward(Asked):
         cdef str call_id = self.call_id.decode()
         canned = self.pipeline.canned
         if self.stream:
-            self.exchange.start(200, self.answer_headers(True))
+            if not self.exchange.status:
+                self.exchange.start(200, self.answer_headers(True))
             for event in canned.events(self.operation.name, self.model, text, call_id):
                 self.exchange.write(event)
             self.exchange.finish()
@@ -303,9 +316,9 @@ cdef class Forward(Asked):
         self.report(attempt, error)
         if self.rival is not None:
             return self.lose(attempt, error)
+        self.forget_hedge()
         if self.exchange.status:
             return self.stream_cut(error)
-        self.held = None
         attempt.close(error.status)
         return self.recover(error, attempt.headers)
 
@@ -313,10 +326,10 @@ cdef class Forward(Asked):
 
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1:
         if not self.flowing:
-            if self.held is not None:
-                out = self.held + out
+            if attempt.held is not None:
+                out = attempt.held + out
             if not self.shows(attempt, out):
-                self.held = out
+                attempt.held = out
                 return 0
             out = self.start_stream(attempt, out)
         if self.sent is not None:
@@ -337,7 +350,7 @@ cdef class Forward(Asked):
         """Let the client see the attempt's events, which begin with `out`; what of them he is to get."""
         self.win(attempt)
         self.flowing = True
-        self.held = None
+        attempt.held = None
         if self.exchange.status:
             return self.pipeline.courses.from_content(out)  # it goes on where another one was cut
         self.exchange.start(200, self.answer_headers(True))
@@ -350,8 +363,8 @@ cdef class Forward(Asked):
 
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
         if not self.flowing:
-            if self.held is not None:
-                out = self.held + out
+            if attempt.held is not None:
+                out = attempt.held + out
             out = self.start_stream(attempt, out)
         self.exchange.finish(out)
         return self.settle(200)
@@ -429,8 +442,11 @@ cdef class Forward(Asked):
         if self.exchange.finished:
             return self.settle(error.status)
         if not self.exchange.status:
-            return self.refuse(error)
-        if self.attempt is not None and self.attempt.sse is not None and isinstance(error, UpstreamFailure):
+            try:
+                return self.refuse(error)
+            except Exception as fault:  # what made the answer is what failed
+                LOG.error("call %s could not be refused", self.call_id.decode(), exc_info=fault)
+        elif self.attempt is not None and self.attempt.sse is not None and isinstance(error, UpstreamFailure):
             self.report(self.attempt, error)
             return self.stream_cut(error)
         self.exchange.abort()
