@@ -25,6 +25,7 @@ cdef class Asked(Requester):
     cdef tuple decision               # the headers that say why; or None
     cdef bytes model_json             # the name that the answer has, as JSON text
     cdef readonly bytes call_id
+    cdef bint plain                   # the caller's key has no word on models or routing
     cdef bint stream
     cdef bint over                    # answered and counted
     cdef readonly double began        # monotonic seconds

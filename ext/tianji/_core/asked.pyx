@@ -110,11 +110,10 @@ cdef class Asked(Requester):
         """Find the model group; whether it is known now."""
         identity = self.exchange.identity
         self.routed = self.model
-        if identity is not None:
-            if identity.aliases:
-                self.routed = identity.target(self.model)
-            if identity.rules:
-                identity.require(self.routed)
+        self.plain = identity is None or identity.plain
+        if not self.plain:
+            self.routed = identity.target(self.model)
+            identity.require(self.routed)
         if self.table.autos:
             router = self.table.autos.get(self.routed)
             if router is not None:
@@ -176,7 +175,7 @@ cdef class Asked(Requester):
             needs.affinity = self.pipeline.courses.affinity(self)
         if self.steer is not None or self.table.scoped:
             needs.scope = self.pipeline.courses.scope(self)
-        if self.steer is not None or (self.exchange.identity is not None and self.exchange.identity.router_settings):
+        if self.steer is not None or not self.plain:
             needs.weights = self.pipeline.courses.weights(self)
         return 0
 

@@ -60,10 +60,13 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     teams: Mapping[str, str] = {}  # teams of the user: his role there, admin or user
     organizations: Mapping[str, str] = {}  # organizations of the user: his role there
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
+    plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
 
     def __post_init__(self) -> None:
         if self.user_id == "" or not self.key:
             raise ValueError("an identity needs the name of its key, and an owner needs an id")
+        steering = self.aliases or self.rules or self.router_settings
+        msgspec.structs.force_setattr(self, "plain", not steering)
 
     def target(self, model: str) -> str:
         """Return the model that is meant by the name that the client sent."""
