@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import itertools
 import os
 import sys
 import time
@@ -14,7 +15,6 @@ from tianji._core.dice import Dice
 from tianji._core.exchange import Exchange
 from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
-from tianji._core.keys import KeyRing
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
@@ -23,8 +23,9 @@ from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
-from tianji.auth.entrance import entrance
+from tianji.auth.entrance import directory, entrance
 from tianji.auth.identity import MASTER, Identity
+from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
@@ -135,7 +136,8 @@ class Gateway:
             pool=general.database_connection_pool_limit,
         )
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
-        self.authorize = self._entrance(self.snapshot)
+        self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
+        self.authorize = entrance(self._people, general.litellm_key_header_name)
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
         self._jobs = Jobs(shared, self._pool)
@@ -162,12 +164,6 @@ class Gateway:
 
     def _compile(self) -> Snapshot:
         return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
-
-    def _entrance(self, snapshot: Snapshot) -> KeyRing:
-        general = snapshot.config.general_settings
-        return entrance(
-            general.master_key or None, general.litellm_key_header_name, self._store, access_groups(snapshot.config)
-        )
 
     def _embeds(self, group: str) -> AsyncEmbed:
         return functools.partial(self._embed, group)
@@ -226,7 +222,9 @@ class Gateway:
         if self.snapshot.members and not snapshot.members:
             raise ConfigurationError("no deployment of the new configuration can be used")
         self.snapshot = snapshot
-        self.authorize.adopt(self._entrance(snapshot))
+        general = snapshot.config.general_settings
+        self._people.renew(MasterKey(general.master_key or None))
+        self.authorize.adopt(entrance(self._people, general.litellm_key_header_name))
         self._pipeline.table = snapshot.table
         self._jobs.begin(snapshot)
 
@@ -290,8 +288,12 @@ class Gateway:
         for series, value in self._shared.counters.items():
             yield series, value * UNITS.get(series.partition("{")[0], 1.0)
 
-    async def _probe(self, _caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
+    async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
         probe = lazy.load("tianji.gateway.probes").probe
+        names = [model]
+        if caller.rules:  # a key calls what it may use, here as everywhere
+            names = [name for name in self.snapshot.members if model in (None, name) and caller.admits(name) is None]
+        verdicts = await asyncio.gather(*(probe(self.snapshot, self._pool, name, model_id) for name in names))
         return [
             Probe(
                 model=f"{verdict.deployment.provider}/{verdict.deployment.model}",
@@ -301,7 +303,7 @@ class Gateway:
                 error=verdict.error,
                 headers=verdict.rate_limits,
             )
-            for verdict in await probe(self.snapshot, self._pool, model, model_id)
+            for verdict in itertools.chain(*verdicts)
         ]
 
 

@@ -116,7 +116,7 @@ class SchemaViolation(InvalidRequest):
 
     status = 422
 
-    def __init__(self, message: str, place: tuple[str, ...], kind: str = "value_error") -> None:
+    def __init__(self, message: str, place: tuple[str | int, ...], kind: str = "value_error") -> None:
         super().__init__(message)
         self.detail = [{"type": kind, "loc": list(place), "msg": message}]
 

@@ -332,3 +332,10 @@ def test_a_budget_begins_anew(start_gateway: StartGateway, mock: Mock) -> None:
 
     eventually(lambda: told()["spend"] == 0.0, "the budget begins anew")
     assert told()["budget_reset_at"] > made["budget_reset_at"]
+
+
+def test_a_key_checks_the_health_of_what_it_may_use(gateway: Gateway) -> None:
+    key = make(gateway, models=["m"])["key"]
+    answer = gateway.client.get("/health", headers={"authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["healthy_count"]) == (200, 1)
+    assert gateway.client.get("/health").json()["healthy_count"] == 2

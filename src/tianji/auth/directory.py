@@ -6,7 +6,7 @@ What is known needs no database: when it is away, known keys go on working, and 
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Final
 
 from tianji._core.revision import Revisions
@@ -14,6 +14,7 @@ from tianji.auth.compiled import Refusal
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey, UnknownKey
 from tianji.auth.tags import tag
+from tianji.errors import StoreUnavailable
 
 MANY: Final = 16384  # keys that are known; beyond, all are forgotten and asked for again
 MANY_REFUSED: Final = 4096  # keys that are refused; beyond, they are forgotten: whoever guesses keys fills this
@@ -30,10 +31,11 @@ class Directory:
 
     def __init__(self, master: MasterKey, ask: Ask, revisions: Revisions) -> None:
         self.identities: dict[bytes, Identity] = master.identities()
-        self._own = dict(self.identities)  # needs no database
+        self.revisions = revisions
         self._master = master
         self._ask = ask
-        self._revisions = revisions
+        self._configurations = 0
+        self._outdated: dict[bytes, Identity] = {}  # of an earlier configuration, for as long as nobody can be asked
         self._refusals: dict[bytes, Refusal | None] = {}
         self._made_of: defaultdict[int, set[bytes]] = defaultdict(set)  # tag: digests
         self._asking: dict[bytes, asyncio.Task[Identity | Refusal | None]] = {}
@@ -53,14 +55,28 @@ class Directory:
                 return _judged(self._refusals[digest])
             return self._find(digest)
 
-    def forget(self, tags: Iterable[int] | None) -> None:
+    def renew(self, master: MasterKey) -> None:
+        """Ask again for everybody, since the configuration is another one. `master`: its master key.
+
+        What was known until now holds where the database does not answer.
+        """
+        known = {**self._outdated, **self.identities}
+        self._master = master
+        self._configurations += 1
+        self.forget(None)
+        self._outdated = {digest: identity for digest, identity in known.items() if not identity.master}
+
+    def forget(self, tags: Collection[int] | None) -> None:
         """Forget what is made of any of `tags`; everything that came from the database when it is None."""
         if tags is None:
             self.identities.clear()
-            self.identities.update(self._own)
+            self.identities.update(self._master.identities())
+            self._outdated.clear()
             self._refusals.clear()
             self._made_of.clear()
             return
+        for digest in [digest for digest, old in self._outdated.items() if not old.tags.isdisjoint(tags)]:
+            del self._outdated[digest]
         for changed in tags:
             for digest in self._made_of.pop(changed, ()):
                 found = self.identities.pop(digest, None) or self._refusals.pop(digest, None)
@@ -77,9 +93,14 @@ class Directory:
     async def _learn(self, digest: bytes) -> Identity | Refusal | None:
         found: Identity | Refusal | None = None
         for _ in range(ATTEMPTS):
-            head = self._revisions.head
-            found = await self._ask(digest.hex())
-            if self._revisions.head == head:
+            before = (self.revisions.head, self._configurations)
+            try:
+                found = await self._ask(digest.hex())
+            except StoreUnavailable:
+                if digest not in self._outdated:
+                    raise
+                return self._outdated[digest]
+            if (self.revisions.head, self._configurations) == before:
                 self._remember(digest, found)
                 break
         return found
@@ -90,6 +111,7 @@ class Directory:
         if len(self._refusals) >= MANY_REFUSED:
             self.forget([name for name, digests in self._made_of.items() if not digests.isdisjoint(self._refusals)])
         names = {tag("key", digest.hex())}
+        self._outdated.pop(digest, None)
         if isinstance(found, Identity):
             self.identities[digest] = found
         else:

@@ -1,5 +1,6 @@
 """Puts together who lets requests in: the ring for keys that are known, the gate, and what asks the database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tianji._core.keys import KeyRing
@@ -16,16 +17,20 @@ from tianji.providers.names import infer
 from tianji.storage.store import Store
 
 
-def entrance(master_key: str | None, key_header: str | None, store: Store, groups: Groups) -> KeyRing:
-    """Return who lets in: the master key quickly, known keys too, and everybody else as the database says."""
+def directory(master_key: str | None, store: Store, groups: Callable[[], Groups]) -> Directory:
+    """Return who knows keys: the master key, and those in the database. `groups`: of the configuration in force."""
 
     async def ask(digest: str) -> Identity | Refusal | None:
         if not await store.exists():
             return None
         database = await store.open()
         record = await load("tianji.auth.lookup").look_up(database, digest, datetime.fromtimestamp(SYSTEM.now(), UTC))
-        return None if record is None else compile_record(record, groups, infer)
+        return None if record is None else compile_record(record, groups(), infer)
 
-    directory = Directory(MasterKey(master_key), ask, store.revisions)
-    gate = Gate(Credentials(key_header), directory)
-    return KeyRing(directory.identities, gate, key_header, store.revisions, directory.forget)
+    return Directory(MasterKey(master_key), ask, store.revisions)
+
+
+def entrance(people: Directory, key_header: str | None) -> KeyRing:
+    """Return who lets in: known keys quickly, everybody else as the gate says."""
+    gate = Gate(Credentials(key_header), people)
+    return KeyRing(people.identities, gate, key_header, people.revisions, people.forget)

@@ -1,6 +1,7 @@
 """Where management requests are served: one transaction each, and whoever remembers what it changed is told."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -24,6 +25,7 @@ from tianji.storage.tables import NANOS
 T = TypeVar("T")
 Row = dict[str, Any]
 Function = Callable[["Call"], Awaitable[object]]
+_PLACE: Final = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
 _READING: Final = ("GET", "HEAD")
 
 
@@ -148,10 +150,15 @@ def converted(members: Mapping[str, Any], kind: type[T], place: str) -> T:
         return msgspec.convert(members, kind, strict=False)
     except msgspec.ValidationError as error:
         said, _, path = str(error).partition(" - at `$")
-        names = path.rstrip("`").removeprefix(".").split(".") if path else _missing(said)
+        names = _places(path.rstrip("`")) if path else _missing(said)
         raise SchemaViolation(said, (place, *names), "missing" if not path else "value_error") from error
 
 
-def _missing(said: str) -> list[str]:
+def _places(path: str) -> list[str | int]:
+    """Take a path such as `.models[0]` apart: names, and numbers of items."""
+    return [int(item) if item.isdigit() else name or item for name, item in _PLACE.findall(path)]
+
+
+def _missing(said: str) -> list[str | int]:
     """Return the member that msgspec says is missing."""
     return [said.split("`")[1]] if "missing required field" in said else []

@@ -17,6 +17,7 @@ from tianji.lazy import load
 from tianji.storage.location import Location
 
 CONNECT: Final = 5.0  # seconds to get a connection
+QUEUE: Final = 10.0  # seconds to wait for one of the connections that there are
 PATIENCE: Final = 30.0  # seconds for a statement, or until it is a writer's turn
 TURN: Final = 0x7469616E6A69  # the advisory lock of writers on PostgreSQL
 
@@ -36,7 +37,7 @@ class Database:
             connect_args=arguments,
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=PATIENCE,
+            pool_timeout=QUEUE,
             pool_pre_ping=self._server,
             hide_parameters=True,  # an error's text must not repeat what was to be stored
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FOLLOW: Final = 0  # the job of reading the log of changes; other jobs have other numbers
 POLL: Final = 500  # milliseconds between two readings of the log of changes, over all workers of a machine
 LOOK: Final = 0.1  # seconds between two looks whether it is this worker's turn
+REST: Final = 1.0  # seconds after opening failed in which it is not tried again
 BLIND: Final = 1800.0  # seconds without a reading after which what is remembered is forgotten; the log keeps twice that
 
 
@@ -32,6 +33,7 @@ class Store:
         self._pool = pool
         self._database: Database | None = None
         self._opening = asyncio.Lock()
+        self._failed = (-REST, "")  # when opening failed last, and why
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -48,7 +50,7 @@ class Store:
         if self._database is None:
             async with self._opening:
                 if self._database is None:
-                    self._database = await self._open()
+                    self._database = await self._try()
         return self._database
 
     async def close(self) -> None:
@@ -59,6 +61,17 @@ class Store:
         if self._database is not None:
             database, self._database = self._database, None
             await database.close()
+
+    async def _try(self) -> "Database":
+        """Open it, unless that failed just now: those who waited meanwhile need not wait for the same again."""
+        at, why = self._failed
+        if time.monotonic() - at < REST:
+            raise StoreUnavailable(why)
+        try:
+            return await self._open()
+        except StoreUnavailable as error:
+            self._failed = (time.monotonic(), error.message)
+            raise
 
     async def _open(self) -> "Database":
         database: Database = load("tianji.storage.engine").Database(self.location, pool=self._pool)

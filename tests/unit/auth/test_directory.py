@@ -183,3 +183,40 @@ async def test_too_many_keys_are_forgotten_all_but_the_master(people, database, 
         assert len(people.identities) <= 3
     assert people.authenticate(MASTER_KEY) is MASTER
     assert len(people._made_of[9]) <= 3
+
+
+async def test_another_configuration_asks_again_for_everybody(people, database):
+    database.rows[hexed(b"sk-a")] = identity(b"sk-a", 1)
+    await people.authenticate(b"sk-a")
+    people.renew(MasterKey("sk-other-0123456789"))
+    database.rows[hexed(b"sk-a")] = known = identity(b"sk-a", 1)
+    assert await people.authenticate(b"sk-a") is known
+    assert people.authenticate(b"sk-other-0123456789") is MASTER
+    with pytest.raises(UnknownKey):
+        await people.authenticate(MASTER_KEY)
+
+
+async def test_what_an_earlier_configuration_knew_holds_while_nobody_can_be_asked(people, database):
+    database.rows[hexed(b"sk-a")] = known = identity(b"sk-a", 1)
+    await people.authenticate(b"sk-a")
+    database.away = True
+    for _ in range(2):
+        people.renew(MasterKey(MASTER_KEY.decode()))
+        assert await people.authenticate(b"sk-a") is known
+    people.forget([2])
+    assert await people.authenticate(b"sk-a") is known
+    people.forget([1])
+    with pytest.raises(StoreUnavailable):
+        await people.authenticate(b"sk-a")
+
+
+async def test_what_was_asked_under_an_earlier_configuration_is_asked_again(people, database):
+    database.rows[hexed(b"sk-a")] = identity(b"sk-a")
+    database.held.clear()
+    waiting = asyncio.ensure_future(people.authenticate(b"sk-a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    people.renew(MasterKey(MASTER_KEY.decode()))
+    database.rows[hexed(b"sk-a")] = known = identity(b"sk-a")
+    database.held.set()
+    assert await waiting is known

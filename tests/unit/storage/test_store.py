@@ -94,13 +94,16 @@ async def test_who_could_not_read_for_long_forgets_everything(machine: Open, mon
             await asyncio.sleep(0)
 
 
-async def test_a_database_that_is_away_can_be_opened_later(tmp_path: Path) -> None:
+async def test_a_database_that_is_away_can_be_opened_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder").touch()
     one = Store(parse(f"sqlite:///{tmp_path}/folder/a.db"), Revisions())
     with pytest.raises(StoreUnavailable):
         await one.open()
     assert one.connected is None
     (tmp_path / "folder").unlink()
+    with pytest.raises(StoreUnavailable):
+        await one.open()  # it has just been tried
+    monkeypatch.setattr(store, "REST", 0.0)
     await one.open()
     assert one.connected
     await one.close()
