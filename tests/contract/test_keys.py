@@ -249,6 +249,11 @@ def test_configured_defaults_and_bounds(start_gateway: StartGateway, mock: Mock)
         answer = gateway.client.post("/key/generate", json=beyond)
         assert answer.status_code == 400, answer.text
         assert next(iter(beyond)) in answer.text
+        answer = manage(gateway, "/key/update", key=made["key"], **beyond)
+        assert answer.status_code == 400, answer.text
+    assert manage(gateway, "/key/update", key=made["key"], duration="-1").status_code == 400
+    assert manage(gateway, "/key/update", key=made["key"], max_budget=None).json()["max_budget"] == 2.0
+    assert manage(gateway, "/key/update", key=made["key"], duration="7d").status_code == 200
 
 
 def test_keys_outlive_a_restart_and_a_reload(start_gateway: StartGateway, mock: Mock) -> None:

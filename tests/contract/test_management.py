@@ -294,3 +294,39 @@ def test_what_a_maker_has_bounds_what_he_makes(gateway: Gateway) -> None:
             assert answer.status_code == 403, (path, fields, answer.text)
     assert ask(gateway, "POST", "/key/generate", narrow, user_id="somebody").status_code == 403
     assert good(gateway, "POST", "/key/update", narrow, key=child["key"], max_budget=1)["max_budget"] == 1.0
+
+
+def test_nobody_gets_a_key_of_somebody_who_may_do_more(gateway: Gateway) -> None:
+    """A key does what its owner may: whoever could have one made, or replaced, would be that owner."""
+    good(gateway, "POST", "/user/new", user_id="chief", user_role="proxy_admin", auto_create_key=False)
+    good(gateway, "POST", "/user/new", user_id="elsewhere", auto_create_key=False)
+    good(gateway, "POST", "/team/new", team_id="far", members=["elsewhere"])
+    good(gateway, "POST", "/team/new", team_id="near", admins=["lead"], members=["chief", "elsewhere", "plain"])
+    lead = good(gateway, "POST", "/key/generate", user_id="lead")["key"]
+    assert good(gateway, "POST", "/key/generate", lead, team_id="near", user_id="plain")["user_id"] == "plain"
+    mine = good(gateway, "POST", "/key/generate", lead, team_id="near")["token"]
+    for above in ("chief", "elsewhere"):
+        assert ask(gateway, "POST", "/key/generate", lead, team_id="near", user_id=above).status_code == 403
+        assert ask(gateway, "POST", "/key/update", lead, key=mine, user_id=above).status_code == 403
+        theirs = good(gateway, "POST", "/key/generate", team_id="near", user_id=above)["token"]
+        assert ask(gateway, "POST", "/key/regenerate", lead, key=theirs).status_code == 403
+        assert ask(gateway, "POST", f"/key/{theirs}/regenerate", lead).status_code == 403
+        assert ask(gateway, "POST", "/key/block", lead, key=theirs).status_code == 200
+
+
+def test_who_was_blocked_does_not_unblock_himself(gateway: Gateway) -> None:
+    first, second = (good(gateway, "POST", "/key/generate", user_id="rob")["key"] for _ in range(2))
+    good(gateway, "POST", "/user/new", user_id="rob", auto_create_key=False)
+    good(gateway, "POST", "/key/block", key=first)
+    assert ask(gateway, "POST", "/key/unblock", second, key=first).status_code == 403
+    assert ask(gateway, "POST", "/key/update", second, key=first, blocked=False).status_code == 403
+    assert (
+        ask(gateway, "POST", "/key/bulk_update", second, keys=[{"key": first, "blocked": None}]).json()[
+            "successful_updates"
+        ]
+        == []
+    )
+    good(gateway, "POST", "/key/block", second, key=second)
+    assert not works(gateway, second)
+    good(gateway, "POST", "/key/unblock", key=first)
+    assert works(gateway, first)

@@ -1,6 +1,6 @@
 """A child never exceeds its parent: what a key, a team or a user may be given by whom."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from tianji.auth.durations import length
@@ -13,8 +13,7 @@ from tianji.money import to_dollars, to_nanos
 from tianji.providers.names import infer
 from tianji.storage.tables import BUDGETS, KEYS, NANOS, ORGANIZATIONS, TEAMS, USERS
 
-_CONFIGURED: Final = ("max_budget", "max_parallel_requests", "tpm_limit", "rpm_limit")
-_LENGTHS: Final = ("duration", "budget_duration")
+CONFIGURED: Final = ("max_budget", "max_parallel_requests", "tpm_limit", "rpm_limit", "budget_duration", "expires")
 
 
 def require_within(
@@ -107,26 +106,32 @@ async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
         raise Unacceptable(f"{over} is more than the key has that you call with; ask for less", param=over)
 
 
-def apply_configured(call: Call, values: Row, lengths: dict[str, str | None]) -> None:
-    """Hold a key to `upperbound_key_generate_params`: 400 for more, the bound itself where nothing is asked for."""
+def apply_configured(call: Call, values: Row, judged: Iterable[str], asked: Collection[str]) -> None:
+    """Hold the fields `judged` of a key to `upperbound_key_generate_params`.
+
+    Where there is no limit the bound becomes one. What is more is refused with 400 if it was `asked` for, else lowered.
+    """
     bounds = call.config.litellm_settings.upperbound_key_generate_params
     if bounds is None:
         return
-    for name in _CONFIGURED:
-        most = getattr(bounds, name)
+    for name in judged:
+        field = "duration" if name == "expires" else name
+        most = _bound(call, name, getattr(bounds, field))
+        value = values.get(name)
         if most is None:
             continue
-        most = to_nanos(most) if name in NANOS else most
-        if values.get(name) is None:
+        over = value is not None and (
+            length(value, name) > length(most, name) if name == "budget_duration" else value > most
+        )
+        if (over and field in asked) or (value is None and name == "expires" and field in asked):
+            raise Unacceptable(f"{field} is over the upper bound that this gateway is configured with", param=field)
+        if over or value is None:
             values[name] = most
-        elif values[name] > most:
-            raise Unacceptable(f"{name} is over the upper bound that this gateway is configured with", param=name)
-    for name in _LENGTHS:
-        longest = getattr(bounds, name)
-        if longest is None:
-            continue
-        asked = lengths.get(name)
-        if asked is None:
-            lengths[name] = longest
-        elif length(asked, name) > length(longest, name):
-            raise Unacceptable(f"{name} is over the upper bound that this gateway is configured with", param=name)
+
+
+def _bound(call: Call, name: str, configured: Any) -> Any:
+    if configured is None:
+        return None
+    if name == "expires":
+        return call.now + length(configured, "duration")
+    return to_nanos(configured) if name in NANOS else configured

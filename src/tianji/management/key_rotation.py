@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from tianji.auth.durations import length
 from tianji.errors import Conflict, Unacceptable
-from tianji.management import key_fields
+from tianji.management import key_fields, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import Text
 from tianji.management.key_reading import found
@@ -34,6 +34,7 @@ async def regenerate(call: Call) -> Row:
     if named is None:
         raise Unacceptable("key is missing: say which one is to be replaced", param="key")
     before = await found(call, named)
+    await ownership.require_stand_in(call, before["user_id"])  # who replaces a secret has it
     row = await change(call, before, body, "/key/regenerate")
     secret = body.new_key if isinstance(body.new_key, str) else None
     grace = body.grace_period if isinstance(body.grace_period, str) and body.grace_period else None

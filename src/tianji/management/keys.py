@@ -96,17 +96,18 @@ async def make(call: Call, body: KeyFields, personal: Text = UNSET) -> Row:
         key_fields.check_secret(secret)
     values["allowed_routes"] = values.get("allowed_routes") or list(PRESETS[values.get("key_type") or "default"])
     await _judge_new(call, values)
-    lengths = {name: values.pop(name, None) for name in ("duration", "budget_duration")}
-    if lengths["duration"] is not None and lengths["duration"] != NEVER:
-        values["expires"] = call.now + length(lengths["duration"], "duration")
+    asked = set(values)
+    values["expires"] = _expiry(call, values.pop("duration", None))
     await bounds.inherit_from_caller(call, values)
-    bounds.apply_configured(call, values, lengths)
-    if lengths["duration"] is not None and values.get("expires") is None and lengths["duration"] != NEVER:
-        values["expires"] = call.now + length(lengths["duration"], "duration")
-    values["budget_duration"] = lengths["budget_duration"]
+    bounds.apply_configured(call, values, bounds.CONFIGURED, asked)
     await _prepare(call, values, None)
     row = await _insert(call, secret, values)
     return await told(call, row, secret)
+
+
+def _expiry(call: Call, duration: str | None) -> datetime | None:
+    """Return when a key of this duration expires; None for never."""
+    return None if duration in (None, NEVER) else call.now + length(duration, "duration")
 
 
 def _fill(call: Call, values: Row) -> None:
@@ -139,6 +140,7 @@ async def _require_holders(call: Call, values: Row, permission: str) -> None:
         above = ownership.administers_team(call, team) or ownership.administers_organization(call, organization_id)
         if not above and (user_id is not None or team is None):
             raise PermissionDenied("user_id is somebody else; only an administrator above both may do that")
+        await ownership.require_stand_in(call, user_id)
 
 
 async def _prepare(call: Call, values: Row, before: Row | None) -> None:
@@ -189,6 +191,7 @@ async def _insert(call: Call, secret: str, values: Row) -> Row:
 
 
 def name_of(secret: str) -> str:
+    """Return what a key is shown as, once it was shown."""
     return f"{key_fields.PREFIX}...{secret[-4:]}"
 
 
@@ -221,14 +224,16 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
     if moved:
         await _require_holders(call, {**{name: before[name] for name in _HOLDERS}, **moved}, permission)
     if "duration" in values:
-        duration = values.pop("duration")
-        values["expires"] = None if duration in (None, NEVER) else call.now + length(duration, "duration")
+        values["expires"] = _expiry(call, values.pop("duration"))
     if "key_type" in values and "allowed_routes" not in values:
         values["allowed_routes"] = list(PRESETS[values["key_type"] or "default"])
+    bounds.apply_configured(call, values, values.keys() & set(bounds.CONFIGURED), values.keys() | {"duration"})
     await _prepare(call, values, before)
-    for name in ("blocked", "spend"):
-        if name in values:
-            values[name] = values[name] or 0 if name == "spend" else bool(values[name])
+    if "spend" in values:
+        values["spend"] = values["spend"] or 0
+    if "blocked" in values:
+        values["blocked"] = bool(values["blocked"])
+        await _require_unblocking(call, before, blocked=values["blocked"])
     await bounds.require_key_within(call, {**before, **values})
     await bounds.require_change_within_caller(call, {name: values[name] for name in _BOUND & values.keys()})
     call.change("key", before["token"])
@@ -264,9 +269,16 @@ async def unblock(call: Call) -> Row:
 async def _set_blocked(call: Call, permission: str, *, blocked: bool) -> Row:
     row = await found(call, call.body(One).key)
     await ownership.require_key(call, row, permission)
+    await _require_unblocking(call, row, blocked=blocked)
     call.change("key", row["token"])
     row = await call.update(KEYS, {"token": row["token"]}, blocked=blocked)
     return {**await described(call, row), "token": row["token"]}
+
+
+async def _require_unblocking(call: Call, row: Row, *, blocked: bool) -> None:
+    """Let a blocked key in again only where somebody above its owner says so: he may be whom it was blocked for."""
+    if row["blocked"] and not blocked and not await _above(call, row):
+        raise PermissionDenied("only an administrator above the owner of a blocked key may unblock it")
 
 
 async def delete(call: Call) -> Row:
@@ -295,6 +307,7 @@ async def remove(call: Call, row: Row) -> None:
 
 
 async def archive(call: Call, row: Row) -> None:
+    """Keep what a key is now among those that are no more."""
     kept = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
     names = {name: row[name] for name in ("token", "key_alias", "user_id", "team_id")}
     archived = {**names, "row": kept, "deleted_by": call.caller.user_id, "deleted_at": call.now}
@@ -305,7 +318,7 @@ async def reset_spend(call: Call) -> Row:
     """Set what a key has spent, downwards only."""
     row = await found(call, call.params["key"])
     await ownership.require_key(call, row, "/key/reset_spend")
-    if not (call.admin or await _above(call, row)):
+    if not await _above(call, row):
         raise PermissionDenied("only an administrator above the owner of a key may say what it has spent")
     wanted = stored("spend", call.body(Reset).reset_to)
     if wanted > row["spend"] or (row["max_budget"] is not None and wanted > row["max_budget"]):
@@ -322,5 +335,6 @@ async def reset_spend(call: Call) -> Row:
 
 
 async def _above(call: Call, row: Row) -> bool:
+    """Whether the caller administers the team or the organization of a key, or everything."""
     team = await call.one(TEAMS, team_id=row["team_id"])
     return ownership.administers_team(call, team) or ownership.administers_organization(call, row["organization_id"])

@@ -6,12 +6,16 @@ Nothing here asks for a route's access column; that was judged before. What is n
 from collections.abc import Mapping
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from tianji.auth.identity import Role
 from tianji.errors import PermissionDenied
 from tianji.management.desk import Call, Row
-from tianji.storage.tables import TEAMS
+from tianji.storage.tables import ORGANIZATION_MEMBERS, TEAM_MEMBERS, TEAMS, USERS
 
 _ADMIN: Final = "admin"
+_BASELINE: Final = ("/key/info", "/key/health")  # what every member may do with the keys of his team
+_PLAIN: Final = (Role.INTERNAL_USER, Role.INTERNAL_USER_VIEWER, None)
 
 
 def administers_team(call: Call, team: Mapping[str, Any] | None) -> bool:
@@ -34,12 +38,35 @@ def granted(call: Call, team: Mapping[str, Any], permission: str) -> bool:
     """Whether the caller may do what the path `permission` does for the team's keys."""
     if administers_team(call, team):
         return True
-    return team["team_id"] in call.caller.teams and permission in (team["team_member_permissions"] or ())
+    if team["team_id"] not in call.caller.teams:
+        return False
+    return permission in _BASELINE or permission in (team["team_member_permissions"] or ())
 
 
 def owns(call: Call, user_id: str | None) -> bool:
     """Whether `user_id` is the caller himself; a key without an owner owns nothing."""
     return user_id is not None and user_id == call.caller.user_id
+
+
+async def require_stand_in(call: Call, user_id: str | None) -> None:
+    """Let the caller have a key of somebody else's, which can do what its owner can: only where he can do all that.
+
+    A key of a proxy admin would make him one; one of somebody with other teams would show him those.
+    """
+    if call.admin or user_id is None or owns(call, user_id):
+        return
+    user = await call.one(USERS, user_id=user_id)
+    teams = sa.select(TEAMS).join(TEAM_MEMBERS, TEAM_MEMBERS.c.team_id == TEAMS.c.team_id)
+    held = sa.select(ORGANIZATION_MEMBERS).where(ORGANIZATION_MEMBERS.c.user_id == user_id)
+    below = (user is None or user["user_role"] in _PLAIN) and all(
+        administers_team(call, team) for team in await call.all(teams.where(TEAM_MEMBERS.c.user_id == user_id))
+    )
+    for one in await call.all(held):
+        name = one["organization_id"]
+        plain = one["user_role"] != Role.ORG_ADMIN and name in call.caller.organizations
+        below = below and (plain or administers_organization(call, name))
+    if not below:
+        raise PermissionDenied("the owner may do what you may not, so that you cannot have a key of his")
 
 
 async def require_key(call: Call, key: Row, permission: str) -> None:
