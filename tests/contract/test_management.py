@@ -177,6 +177,13 @@ def test_an_organization_bounds_what_is_in_it(gateway: Gateway) -> None:
     good(gateway, "POST", "/user/update", key, user_id="junior", user_alias="J")
     assert ask(gateway, "POST", "/user/update", key, user_id="junior", user_role="proxy_admin").status_code == 403
     assert ask(gateway, "POST", "/user/update", key, user_id="default_user_id", user_alias="J").status_code == 403
+    added = good(gateway, "POST", "/organization/member_add", key, organization_id=name, member={"user_id": "guest"})
+    assert set(added["updated_users"][0]) == {"user_id", "user_email", "user_alias"}
+    good(gateway, "POST", "/user/update", key, user_id="guest", user_alias="G")
+    good(gateway, "POST", "/team/new", members=["guest"])
+    assert ask(gateway, "POST", "/user/update", key, user_id="guest", user_alias="H").status_code == 403
+    assert ask(gateway, "POST", "/user/delete", key, user_ids=["guest"]).status_code == 403
+    good(gateway, "DELETE", "/organization/member_delete", key, organization_id=name, user_id="guest")
     told = good(gateway, "GET", "/organization/info", key, organization_id=name)
     assert [row["user_id"] for row in told["members"]] == ["head", "junior"]
     assert [row["team_id"] for row in told["teams"]] == [team["team_id"]]
@@ -330,3 +337,27 @@ def test_who_was_blocked_does_not_unblock_himself(gateway: Gateway) -> None:
     assert not works(gateway, second)
     good(gateway, "POST", "/key/unblock", key=first)
     assert works(gateway, first)
+
+
+def test_what_a_key_is_held_to_its_children_are_held_to(gateway: Gateway) -> None:
+    held = good(
+        gateway, "POST", "/key/generate", user_id="kay", guardrails=["pii"], model_rpm_limit={"m": 5}, max_budget=9,
+        budget_duration="30d",
+    )["key"]  # fmt: skip
+    good(gateway, "POST", "/user/new", user_id="kay", auto_create_key=False)
+    child = good(gateway, "POST", "/key/generate", held, guardrails=["toxic"])
+    assert child["metadata"] == {"guardrails": ["pii", "toxic"], "model_rpm_limit": {"m": 5}}
+    assert child["budget_duration"] == "30d"
+    assert ask(gateway, "POST", "/key/generate", held, model_rpm_limit={"m": 6}).status_code == 400
+    assert ask(gateway, "POST", "/key/generate", held, budget_duration="1s").status_code == 400
+    for fields in (
+        {"guardrails": []},
+        {"metadata": {"guardrails": None}},
+        {"budget_duration": "1h"},
+        {"model_rpm_limit": None},
+    ):
+        for key in (held, child["key"]):
+            answer = ask(gateway, "POST", "/key/update", held, key=key, **fields)
+            assert answer.status_code == 400, (fields, answer.text)
+    kept = good(gateway, "POST", "/key/update", held, key=held, metadata={"free": 1})
+    assert kept["metadata"] == {"free": 1, "guardrails": ["pii"], "model_rpm_limit": {"m": 5}}

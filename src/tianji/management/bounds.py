@@ -8,6 +8,7 @@ from tianji.auth.limits import BOUNDED, exceeded
 from tianji.auth.models import ModelRule, rule
 from tianji.auth.routes import narrower
 from tianji.errors import Unacceptable
+from tianji.management import duties
 from tianji.management.desk import Call, Row
 from tianji.money import to_dollars, to_nanos
 from tianji.providers.names import infer
@@ -76,10 +77,9 @@ async def inherit_from_caller(call: Call, values: Row) -> None:
     for name in BOUNDED:
         if values.get(name) is None:
             values[name] = maker[name]
-    for name in ("models", "allowed_routes"):
-        values[name] = values.get(name) or maker[name]
-    if values.get("expires") is None:
-        values["expires"] = maker["expires"]
+    for name in ("models", "allowed_routes", "expires", "budget_duration"):
+        values[name] = values.get(name) or maker.get(name)
+    values.update(duties.inherited(values, maker))
     await _require_no_more(call, maker, values)
 
 
@@ -87,7 +87,7 @@ async def require_change_within_caller(call: Call, changed: Row) -> None:
     """Refuse with 400 that a key is given what the key that changes it does not have."""
     maker = None if call.admin else await call.one(KEYS, token=call.caller.key)
     if maker is not None:
-        await _require_no_more(call, maker, {**maker, **changed})
+        await _require_no_more(call, maker, {**duties.flat(maker), **changed})
 
 
 async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
@@ -102,6 +102,7 @@ async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
         over = over or "allowed_routes"
     if maker["expires"] is not None and (child["expires"] is None or child["expires"] > maker["expires"]):
         over = over or "duration"
+    over = over or duties.missing(child, maker)
     if over is not None:
         raise Unacceptable(f"{over} is more than the key has that you call with; ask for less", param=over)
 

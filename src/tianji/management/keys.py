@@ -17,6 +17,7 @@ from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
 from tianji.management import bounds, key_fields, ownership
 from tianji.management.desk import Call, Row
+from tianji.management.duties import DUTIES
 from tianji.management.key_fields import KeyFields, Text
 from tianji.management.key_reading import described, found
 from tianji.management.periods import apply_period
@@ -26,7 +27,7 @@ from tianji.storage.tables import BUDGETS, DELETED_KEYS, DEPRECATED_KEYS, KEYS, 
 
 NEVER: Final = "-1"
 _HOLDERS: Final = frozenset({"user_id", "team_id", "organization_id"})
-_BOUND: Final = frozenset({"models", "allowed_routes", "expires", *BOUNDED})
+_BOUND: Final = frozenset({"models", "allowed_routes", "expires", *BOUNDED, *DUTIES})
 _DEFAULTS: Final = frozenset(
     {
         "max_budget",
@@ -228,6 +229,7 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
     if "key_type" in values and "allowed_routes" not in values:
         values["allowed_routes"] = list(PRESETS[values["key_type"] or "default"])
     bounds.apply_configured(call, values, values.keys() & set(bounds.CONFIGURED), values.keys() | {"duration"})
+    await bounds.require_change_within_caller(call, {name: values[name] for name in _BOUND & values.keys()})
     await _prepare(call, values, before)
     if "spend" in values:
         values["spend"] = values["spend"] or 0
@@ -235,7 +237,6 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
         values["blocked"] = bool(values["blocked"])
         await _require_unblocking(call, before, blocked=values["blocked"])
     await bounds.require_key_within(call, {**before, **values})
-    await bounds.require_change_within_caller(call, {name: values[name] for name in _BOUND & values.keys()})
     call.change("key", before["token"])
     return await call.update(KEYS, {"token": before["token"]}, **values, settings_updated_at=call.now)
 

@@ -11,7 +11,7 @@ from tianji.management import budgets, key_fields, keys, membership, ownership, 
 from tianji.management.desk import Call, Row, converted
 from tianji.management.key_fields import Names, Number, Table, Text
 from tianji.management.team_reading import told_team
-from tianji.management.user_reading import shown_user
+from tianji.management.user_reading import told_member
 from tianji.management.wire import sent, shown, stored
 from tianji.storage.tables import KEYS, ORGANIZATION_MEMBERS, ORGANIZATIONS, TEAMS
 
@@ -172,7 +172,7 @@ async def add_members(call: Call) -> Row:
             raise Unacceptable(f"user {user['user_id'][:80]!r} is in this organization already", param="member")
         more = {"budget_id": await _budget(call, None, budget)} if budget is not None else {}
         held = await membership.join_organization(call, row["organization_id"], user["user_id"], one.role, **more)
-        users.append(shown_user(user))
+        users.append(told_member(call, user))
         memberships.append(shown(held))
     return {
         "organization_id": row["organization_id"],

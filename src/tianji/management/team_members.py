@@ -11,7 +11,7 @@ from tianji.management import budgets, keys, membership, ownership
 from tianji.management.desk import Call, Row, converted
 from tianji.management.key_fields import Count, Names, Number, Table, Text
 from tianji.management.team_reading import found, told_membership, told_team
-from tianji.management.user_reading import shown_user
+from tianji.management.user_reading import told_member
 from tianji.management.wire import sent, stored
 from tianji.storage.tables import KEYS, TEAM_MEMBERS, USERS
 
@@ -102,7 +102,7 @@ async def _add(call: Call, team: Row, members: list[Member], limits: Row, more: 
         if await call.one(TEAM_MEMBERS, team_id=team["team_id"], user_id=user["user_id"]) is not None:
             raise Unacceptable(f"user {user['user_id'][:80]!r} is in this team already", param="member")
         row = await membership.join_team(call, team, user["user_id"], member.role, limits, **more)
-        users.append(shown_user(user))
+        users.append(told_member(call, user))
         memberships.append(await told_membership(call, row))
     return {**await told_team(call, team), "updated_users": users, "updated_team_memberships": memberships}
 

@@ -56,6 +56,12 @@ def shown_user(row: Row) -> Row:
     }
 
 
+def told_member(call: Call, row: Row) -> Row:
+    """Return a user as those know him who made him a member: no more than that he is there, unless they see all."""
+    told = shown_user(row)
+    return told if call.sees_all else {name: told[name] for name in ("user_id", "user_email", "user_alias")}
+
+
 async def info(call: Call) -> Row:
     """Describe a user with his keys and teams, without a name the caller."""
     user_id = call.questions(Asked).user_id or call.caller.user_id

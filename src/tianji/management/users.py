@@ -1,7 +1,7 @@
 """Users: made, changed, told, deleted.
 
-A proxy admin manages everybody. An administrator of organizations manages plain users who belong to no organization but
-his: whoever belongs elsewhere too, or is above him, is not his to change.
+A proxy admin manages everybody. An administrator of organizations manages plain users who belong to no organization and no
+team but his: whoever belongs elsewhere too, or is above him, is not his to change.
 """
 
 import asyncio
@@ -220,7 +220,8 @@ async def require_manageable(call: Call, user: Row) -> None:
     memberships = await call.all(held)
     below = user["user_role"] in _PLAIN and user["user_id"] != call.caller.user_id
     his = [ownership.administers_organization(call, row["organization_id"]) for row in memberships]
-    if not (below and his and all(his)):
+    teams = [ownership.administers_team(call, team) for team in await membership.teams_of_user(call, user["user_id"])]
+    if not (below and his and all(his) and all(teams)):
         raise PermissionDenied("this user is not yours to manage; ask a proxy admin")
 
 
