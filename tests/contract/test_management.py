@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -9,11 +10,34 @@ import pytest
 from tests.contract.harness import Gateway, Mock, openai_model
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def read(request: pytest.FixtureRequest, edge: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Ask the database itself: `read(statement)`. Its address is `read.url`."""
+    if request.param == "sqlite":
+        file = tmp_path_factory.mktemp("people") / "test.db"
+
+        def ask_file(statement: str) -> str:
+            with closing(sqlite3.connect(file)) as database:
+                return str(database.execute(statement).fetchall())
+
+        ask_file.url = f"sqlite:///{file}"  # type: ignore[attr-defined]
+        return ask_file
+    server: Any = request.getfixturevalue("postgresql")
+    server.psql(f"CREATE DATABASE people_{edge};")
+
+    def ask_server(statement: str) -> str:
+        return str(server.psql(f"\\c people_{edge}\n{statement};"))
+
+    ask_server.url = server.get_uri(f"people_{edge}")  # type: ignore[attr-defined]
+    return ask_server
+
+
 @pytest.fixture(scope="module")
-def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(read: Any, edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     models = [openai_model(name, "gpt-test", mock_process.url) for name in ("m", "n")]
     models[1]["model_info"] = {"access_groups": ["beta"]}
-    with Gateway({"model_list": models}, tmp_path_factory.mktemp("people"), edge=edge) as running:
+    config = {"model_list": models, "general_settings": {"database_url": read.url}}
+    with Gateway(config, tmp_path_factory.mktemp("people"), edge=edge) as running:
         yield running
 
 
@@ -66,13 +90,12 @@ def test_a_user_and_his_key(gateway: Gateway) -> None:
     assert ask(gateway, "GET", "/user/info", user_id="ann").status_code == 404
 
 
-def test_a_password_is_kept_and_never_told(gateway: Gateway) -> None:
+def test_a_password_is_kept_and_never_told(gateway: Gateway, read: Any) -> None:
     made = good(gateway, "POST", "/user/new", user_id="pat", auto_create_key=False, password="correct horse battery")
     assert made["key"] == ""
-    with sqlite3.connect(gateway.file.parent / "tianji-data" / "tianji.db") as database:
-        (kept,) = database.execute("SELECT password FROM users WHERE user_id = 'pat'").fetchone()
-    database.close()
-    assert kept.startswith("$argon2id$")
+    kept = read("SELECT password FROM users WHERE user_id = 'pat'")
+    assert "$argon2id$" in kept
+    assert "correct horse" not in kept
     told = [ask(gateway, "GET", "/user/info", user_id="pat"), ask(gateway, "GET", "/user/list", user_ids="pat")]
     told.append(ask(gateway, "POST", "/user/update", user_id="pat", user_alias="P"))
     assert not [answer.text for answer in told if "argon2" in answer.text or '"password"' in answer.text]
@@ -253,7 +276,7 @@ def test_tags(gateway: Gateway) -> None:
     assert ask(gateway, "POST", "/tag/info", names=["t"]).status_code == 404
 
 
-def test_credentials_are_encrypted_and_masked(gateway: Gateway) -> None:
+def test_credentials_are_encrypted_and_masked(gateway: Gateway, read: Any) -> None:
     secret = "canary-credential-0123456789"
     values = {"api_key": secret, "pin": "1234"}
     good(gateway, "POST", "/credentials", credential_name="c", credential_info={"a": 1}, credential_values=values)
@@ -264,8 +287,9 @@ def test_credentials_are_encrypted_and_masked(gateway: Gateway) -> None:
     good(gateway, "PATCH", "/credentials/c", credential_values={"pin": "5678"}, credential_info={"b": 2})
     one = good(gateway, "GET", "/credentials/by_name/c")
     assert (one["credential_values"], one["credential_info"]) == (shown, {"a": 1, "b": 2})
-    for file in (gateway.file.parent / "tianji-data").iterdir():
-        assert secret.encode() not in file.read_bytes()
+    kept = read("SELECT credential_values FROM credentials")
+    assert "tj1:" in kept
+    assert secret not in kept
     assert secret not in gateway.log
     good(gateway, "DELETE", "/credentials/c")
     assert ask(gateway, "GET", "/credentials/by_name/c").status_code == 404

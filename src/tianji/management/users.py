@@ -1,7 +1,7 @@
 """Users: made, changed, told, deleted.
 
-A proxy admin manages everybody. An administrator of organizations manages plain users who belong to no organization and no
-team but his: whoever belongs elsewhere too, or is above him, is not his to change.
+A proxy admin manages everybody. An administrator of organizations manages plain users who belong to no organization
+and no team but his: whoever belongs elsewhere too, or is above him, is not his to change.
 """
 
 import asyncio
