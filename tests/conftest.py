@@ -84,6 +84,7 @@ def _no_blocking() -> Iterator[None]:
     """Raise BlockingError where code of `tianji` blocks the event loop it runs in; a migration's loop is its own."""
     alone = ["tianji.storage.migration", "tianji.storage.migrations"]
     with blockbuster_ctx("tianji", excluded_modules=alone) as guard:
+        guard.functions["os.stat"].can_block_in("tianji/storage/store.py", "__init__")  # before anything is served
         for call in ("os.path.abspath", "os.stat"):  # drivers look for files of their own before they connect
             guard.functions[call].can_block_in("sqlite/pysqlite.py", "create_connect_args")
             guard.functions[call].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")

@@ -26,14 +26,19 @@ Ask = Callable[[str], Awaitable[Identity | Refusal | None]]
 class Directory:
     """Finds callers. `ask(digest)` says what the database knows; None for a key that nobody has.
 
+    `nobody()` says that there is no key in there at all, so that it need not be asked.
+
     `identities` is shared with the KeyRing in front, which finds those that are known before anybody comes here.
     """
 
-    def __init__(self, master: MasterKey, ask: Ask, revisions: Revisions) -> None:
+    def __init__(
+        self, master: MasterKey, ask: Ask, revisions: Revisions, nobody: Callable[[], bool] = lambda: False
+    ) -> None:
         self.identities: dict[bytes, Identity] = master.identities()
         self.revisions = revisions
         self._master = master
         self._ask = ask
+        self._nobody = nobody
         self._configurations = 0
         self._outdated: dict[bytes, Identity] = {}  # of an earlier configuration, for as long as nobody can be asked
         self._refusals: dict[bytes, Refusal | None] = {}
@@ -45,7 +50,7 @@ class Directory:
         try:
             return self._master.authenticate(credential)
         except UnknownKey:
-            if credential is None:
+            if credential is None or self._nobody():
                 raise
             digest = hashlib.sha256(credential).digest()
             known = self.identities.get(digest)

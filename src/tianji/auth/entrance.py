@@ -21,13 +21,11 @@ def directory(master_key: str | None, store: Store, groups: Callable[[], Groups]
     """Return who knows keys: the master key, and those in the database. `groups`: of the configuration in force."""
 
     async def ask(digest: str) -> Identity | Refusal | None:
-        if not await store.exists():
-            return None
         database = await store.open()
         record = await load("tianji.auth.lookup").look_up(database, digest, datetime.fromtimestamp(SYSTEM.now(), UTC))
         return None if record is None else compile_record(record, groups(), infer)
 
-    return Directory(MasterKey(master_key), ask, store.revisions)
+    return Directory(MasterKey(master_key), ask, store.revisions, lambda: store.empty)
 
 
 def entrance(people: Directory, key_header: str | None) -> KeyRing:

@@ -31,6 +31,7 @@ class Store:
         self.location = location
         self.revisions = revisions
         self._pool = pool
+        self._begun = None if location.exists else revisions.head
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._failed = (-REST, "")  # when opening failed last, and why
@@ -41,9 +42,10 @@ class Store:
         """True once the database was opened; None before, or without one."""
         return True if self._database is not None else None
 
-    async def exists(self) -> bool:
-        """Say whether there is a database to ask."""
-        return self._database is not None or await asyncio.to_thread(lambda: self.location.exists)
+    @property
+    def empty(self) -> bool:
+        """Whether nothing can be in there: no file was there when this began, and nobody here changed anything."""
+        return self._begun == self.revisions.head
 
     async def open(self) -> "Database":
         """Return the database, migrated; the embedded one is made if need be. Raises StoreUnavailable (503)."""
@@ -77,7 +79,7 @@ class Store:
         database: Database = load("tianji.storage.engine").Database(self.location, pool=self._pool)
         changes = load("tianji.storage.changes")
         try:
-            if not await self.exists() or await revision(database) != HEAD:
+            if not await asyncio.to_thread(lambda: self.location.exists) or await revision(database) != HEAD:
                 await asyncio.to_thread(load("tianji.storage.migration").migrate, self.location)
             await changes.begin(database, self.revisions)
         except ConfigurationError as error:

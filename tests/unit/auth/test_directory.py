@@ -220,3 +220,14 @@ async def test_what_was_asked_under_an_earlier_configuration_is_asked_again(peop
     database.rows[hexed(b"sk-a")] = known = identity(b"sk-a")
     database.held.set()
     assert await waiting is known
+
+
+async def test_where_there_is_nobody_nobody_is_asked_for(database, revisions):
+    empty = [True]
+    people = Directory(MasterKey(MASTER_KEY.decode()), database.ask, revisions, lambda: empty[0])
+    with pytest.raises(UnknownKey):
+        people.authenticate(b"sk-a")
+    assert database.asked == []
+    database.rows[hexed(b"sk-a")] = known = identity(b"sk-a")
+    empty[0] = False
+    assert await people.authenticate(b"sk-a") is known

@@ -113,3 +113,16 @@ async def test_opening_at_once_opens_once(location: Location) -> None:
     one = Store(location, Revisions())
     assert len({id(database) for database in await asyncio.gather(*(one.open() for _ in range(5)))}) == 1
     await one.close()
+
+
+async def test_a_database_that_is_not_there_is_empty_until_somebody_changes_something(tmp_path: Path) -> None:
+    location, revisions = parse(f"sqlite:///{tmp_path}/a.db"), Revisions()
+    revisions.publish(1)
+    one, other = Store(location, revisions), Store(location, revisions)
+    assert one.empty
+    await change(other, 5)
+    revisions.publish(5)
+    assert not one.empty
+    assert not Store(location, Revisions()).empty
+    assert not Store(parse("postgresql://h/n"), revisions).empty
+    await other.close()
