@@ -50,6 +50,8 @@ typedef struct {
     health_pace pace;             /* of deployments that learn their limit */
     uint64_t weight;              /* in place of the configured one: its negative, a double's bits; 0: none */
     uint64_t elsewhere[2];        /* of the minute's requests and tokens, those of other machines; as in health_now */
+    uint64_t spent;               /* of a budget: window << HEALTH_COUNT_BITS | count, as the minute's usage */
+    int64_t broke_until_us;       /* a budget is used up until then */
     int32_t shares[HEALTH_SEATS]; /* of in_flight, by seat */
 } health_past;
 

@@ -1,12 +1,13 @@
 """What requests cost: in the header of an answer, and in the counters, whole and streamed alike."""
 
 import json
+import signal
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, openai_model
+from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
 USAGE = {
     "prompt_tokens": 1000,
@@ -92,3 +93,73 @@ def test_an_attempt_that_failed_after_its_usage_was_told_is_counted(gateway: Gat
     mock.control({"events": [json.dumps(event) for event in events], "no_done": True})
     assert "error" in gateway.chat({"model": "known", "messages": [], "stream": True}).text
     assert spent(gateway) == Fraction("0.004")
+
+
+# -- budgets of deployments and providers -------------------------------------------------------------------------
+
+
+def priced(name: str, mock: Mock, group: str = "m", **params: object) -> dict[str, Any]:
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    return openai_model(group, name, mock.url, **prices, **params) | {"model_info": {"id": name}}
+
+
+def served_by(gateway: Gateway, count: int, model: str = "m") -> list[str]:
+    answers = [gateway.chat({"model": model, "messages": []}) for _ in range(count)]
+    return [answer.headers.get("x-litellm-model-id", str(answer.status_code)) for answer in answers]
+
+
+def spends(start_gateway: StartGateway, models: list[dict[str, Any]], workers: int = 1, **router: object) -> Gateway:
+    return start_gateway({"model_list": models, "router_settings": {"num_retries": 0, **router}}, workers=workers)
+
+
+def test_a_deployment_stops_when_its_budget_is_used_up(start_gateway: StartGateway, mock: Mock) -> None:
+    a = priced("a", mock, order=1, max_budget=0.002, budget_duration="1d")
+    gateway = spends(start_gateway, [a, priced("b", mock, order=2)])
+    answers(mock, USAGE)  # 0.0014 dollars each
+    assert served_by(gateway, 5) == ["a", "a", "b", "b", "b"]
+
+
+def test_a_budget_of_nothing_is_never_spent(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = spends(start_gateway, [priced("a", mock, max_budget=0), priced("b", mock)])
+    assert set(served_by(gateway, 10)) == {"b"}
+
+
+def test_a_provider_stops_and_a_fallback_goes_elsewhere(start_gateway: StartGateway, mock: Mock) -> None:
+    other = priced("c", mock, "n")
+    other["litellm_params"]["model"] = "groq/c"
+    gateway = spends(
+        start_gateway,
+        [priced("a", mock), priced("b", mock), other],
+        provider_budget_config={"openai": {"budget_limit": 0.003, "time_period": "30d"}},
+        fallbacks=[{"m": ["n"]}],
+    )
+    answers(mock, USAGE)
+    found = served_by(gateway, 5)
+    assert set(found[:3]) <= {"a", "b"}
+    assert found[3:] == ["c", "c"]
+
+
+def test_all_budgets_used_up_is_told_with_the_time_to_wait(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = spends(start_gateway, [priced("a", mock, max_budget=0.001, budget_duration="1h")], workers=2)
+    answers(mock, USAGE)
+    assert gateway.chat({"model": "m", "messages": []}).status_code == 200
+
+    def refused() -> bool:
+        return gateway.chat({"model": "m", "messages": []}).status_code == 429
+
+    eventually(refused, "it was counted")
+    answer = gateway.chat({"model": "m", "messages": []})
+    assert answer.json()["error"]["type"] == "budget_exceeded"
+    assert 1 <= int(answer.headers["retry-after"]) <= 3600
+
+
+def test_what_was_spent_outlives_a_reload(start_gateway: StartGateway, mock: Mock) -> None:
+    a = priced("a", mock, order=1, max_budget=0.001, budget_duration="1d")
+    models = [a, priced("b", mock, order=2)]
+    gateway = spends(start_gateway, models)
+    answers(mock, USAGE)
+    assert served_by(gateway, 2) == ["a", "b"]
+    gateway.write({"model_list": [*models, priced("new", mock, "new")], "router_settings": {"num_retries": 0}})
+    gateway.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "new" in gateway.models(), "the configuration is read again")
+    assert served_by(gateway, 2) == ["b", "b"]

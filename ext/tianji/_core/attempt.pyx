@@ -131,6 +131,8 @@ cdef class Attempt(ResponseHandler):
             self.first_byte_at - self.sent_at if self.first_byte_at > 0 else -1,
         )
         self.deployment.stats.used(self.prompt_tokens, self.completion_tokens, self.bill())
+        if self.nano_dollars > 0 and self.deployment.purse is not None:
+            self.deployment.purse.spend(self.nano_dollars)
         return 0
 
     cdef double upstream_seconds(self, double now) noexcept:

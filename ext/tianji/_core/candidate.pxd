@@ -20,6 +20,7 @@ cdef enum Reason:  # why a deployment was dropped, in the order in which it is a
     OPERATION
     ABILITY
     CONTEXT
+    BUDGET
     SICK
     COOLDOWN
     PARALLEL
@@ -42,6 +43,7 @@ cdef struct candidate:
     double price
     double shares[SHARES]
     int32_t order           # INT_MAX: none
+    unsigned char budgeted  # left out while a budget is used up
     unsigned char adaptive  # learns how many requests it takes at a time
     unsigned char timed     # remembers how long its answers take
     int32_t *share          # of the requests under way, this process's

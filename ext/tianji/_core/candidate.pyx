@@ -15,6 +15,8 @@ cdef double figure(const candidate *one, Reason reason, int64_t us, uint64_t min
     """What there is to say beside the reason: seconds left, what is under way, what was used this minute."""
     if reason == COOLDOWN:
         return (one.now.cooled_until_us - us) / 1e6
+    if reason == BUDGET:
+        return (one.past.broke_until_us - us) / 1e6
     if reason == SICK:
         return (one.now.sick_until_us - us) / 1e6
     if reason == PARALLEL:
@@ -36,13 +38,14 @@ cdef class Candidate:
     weight, rpm, tpm: its share; the first of the three that any deployment left has decides
     order: its tier, the lowest goes first; None: after all that have one
     adaptive: it takes as many requests at a time as it has shown that it can, and `parallel` at the most
+    budgeted: it is left out while a budget is used up
     timed: how long its answers take is remembered, for Health.answers_within
     """
 
     def __init__(
         self, Health health not None, *, uint64_t lacks=0, int64_t window=0, int64_t parallel=0, int64_t requests=0,
         int64_t tokens=0, double price=0, double weight=0, double rpm=0, double tpm=0, object order=None,
-        bint adaptive=False, bint timed=False,
+        bint adaptive=False, bint timed=False, bint budgeted=False,
     ):
         if min(window, parallel, requests, tokens) < 0 or not (price >= 0 and weight >= 0 and rpm >= 0 and tpm >= 0):
             raise ValueError("limits, prices and weights are 0 or more")
@@ -62,4 +65,5 @@ cdef class Candidate:
         self.packed.shares = [weight, rpm, tpm]
         self.packed.adaptive = adaptive
         self.packed.timed = timed
+        self.packed.budgeted = budgeted
         self.packed.order = INT_MAX if order is None else <int32_t>order

@@ -34,6 +34,8 @@ cdef extern from "health.h":
         health_ring *answers
         health_pace pace
         uint64_t *elsewhere
+        uint64_t spent
+        int64_t broke_until_us
         int32_t *shares
 
     ctypedef struct health_lease:

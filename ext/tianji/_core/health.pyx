@@ -242,6 +242,27 @@ cdef class Health:
         """Seconds that the last failed health check still counts, 0 when it does not."""
         return max(0, self.now.sick_until_us - health_us(now)) / 1e6
 
+    # -- budgets -------------------------------------------------------------------------------------------------
+
+    def spend(self, uint64_t window, int64_t amount):
+        """Add to what was spent in a window, and return it. A later window begins anew; windows are below 2**28."""
+        if not (0 <= amount < 1 << 36 and window < 1 << 28):
+            raise ValueError("an amount is from 0 to 2**36 - 1, a window below 2**28")
+        health_take(&self.past.spent, window, amount, 0)
+        return health_count(&self.past.spent, window)
+
+    def break_until(self, double until):
+        """Leave it out of choices until `until`: a budget is used up."""
+        health_rest(&self.past.broke_until_us, health_us(until))
+
+    def mend(self):
+        """Take back break_until()."""
+        health_wake(&self.past.broke_until_us, self.past.broke_until_us)
+
+    def broke_for(self, double now):
+        """Seconds until it may be chosen again, 0 when no budget is used up."""
+        return max(0, self.past.broke_until_us - health_us(now)) / 1e6
+
     # -- outcomes ------------------------------------------------------------------------------------------------
 
     def note(self, double now, bint failed):

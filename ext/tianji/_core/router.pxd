@@ -49,6 +49,7 @@ cdef class Deployment:
     cdef readonly DeploymentStats stats
     cdef readonly Rates rates         # what it costs; None where that depends on the model that a pattern captured
     cdef readonly object prices       # Callable[[str], Rates], for these; or None
+    cdef public object purse          # Purse: the budgets that it spends from; or None. Set once, when all are known
     cdef readonly object hedge        # Hedge: when a second attempt begins; or None
     cdef readonly object silent       # Silent: which models get a copy of the request; or None
     cdef bint follow_up               # there is one of these two

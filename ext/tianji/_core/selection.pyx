@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from tianji._core.candidate cimport (
-    ABILITY, AFFINITY, CONTEXT, COOLDOWN, KEPT, OPERATION, ORDER, PARALLEL, REQUESTS, SICK, TOKENS, TRIED,
+    ABILITY, AFFINITY, BUDGET, CONTEXT, COOLDOWN, KEPT, OPERATION, ORDER, PARALLEL, REQUESTS, SICK, TOKENS, TRIED,
     Candidate, Reason, allowance, candidate, figure, limited, reservation, slots, within_lease,
 )
 from tianji._core.dice cimport Dice
@@ -29,8 +29,8 @@ from tianji._core.shares cimport drawn, nearest, share_out
 
 # by the numbers of Reason
 REASONS = (
-    "kept", "access", "blocked", "region", "tags", "operation", "ability", "context", "sick", "cooldown", "parallel",
-    "requests", "tokens", "tried", "affinity", "order",
+    "kept", "access", "blocked", "region", "tags", "operation", "ability", "context", "budget", "sick", "cooldown",
+    "parallel", "requests", "tokens", "tried", "affinity", "order",
 )
 STRATEGIES = ("shuffle", "busy", "latency", "usage", "cost")  # by the numbers of Strategy
 FIRST_OPERATION_BIT = 32  # of Needs.bits: below it are abilities, from it on operations
@@ -240,6 +240,8 @@ cdef class Selection:
             return OPERATION if missing >> OPERATION_BITS else ABILITY
         if one.window and needs.asks.input_tokens > one.window:
             return CONTEXT
+        if one.budgeted and one.past.broke_until_us > at.us:
+            return BUDGET
         if heeds_checks and now.sick_until_us > at.us:
             return SICK
         if self._heeds_rests and now.cooled_until_us > at.us:

@@ -20,6 +20,7 @@ class Candidate:
         order: int | None = None,
         adaptive: bool = False,
         timed: bool = False,
+        budgeted: bool = False,
     ) -> None: ...
     @property
     def health(self) -> Health: ...

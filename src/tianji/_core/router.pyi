@@ -74,6 +74,7 @@ class Plan:
 
 @final
 class Deployment:
+    purse: Any
     def __init__(
         self,
         *,

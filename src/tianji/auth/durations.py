@@ -4,22 +4,20 @@
 the calendar: a day begins at midnight, a week on Monday, a month on its first day.
 """
 
-import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tianji.config.durations import FORM, WORDS
 from tianji.errors import Unacceptable
 
-_FORM: Final = re.compile(r"([1-9]\d{0,8})(mo|[smhdw])")
-_WORDS: Final = {"hourly": "1h", "daily": "1d", "weekly": "7d", "monthly": "30d"}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 30 * 86400}
 _LONGEST: Final = timedelta(days=365 * 200)
 
 
 def parse(text: str, param: str) -> tuple[int, str]:
     """Return the number and the unit of a duration. Raises Unacceptable (400) naming `param`."""
-    found = _FORM.fullmatch(_WORDS.get(text, text))
+    found = FORM.fullmatch(WORDS.get(text, text))
     if found is None or int(found[1]) * _SECONDS[found[2]] > _LONGEST.total_seconds():
         raise Unacceptable(
             f"Invalid duration format in {param}: {text[:40]!r}; write a number and one of s m h d w mo, as in 30d",

@@ -10,6 +10,7 @@ import msgspec
 
 from tianji.config import environment, spelling
 from tianji.config.decode import decode, number
+from tianji.config.durations import NO_DURATION, is_duration
 from tianji.config.problems import Findings, Place
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelEntry, ModelInfo, ModelParams
 from tianji.config.schema.router import NO_DELAY, is_delay
@@ -191,6 +192,8 @@ class Builder:
                 written = entry["litellm_params"]
                 place = written.at(key) if isinstance(written, Map) else entry.place
                 faults.error(place, f"{path}.litellm_params.{key}", "must not be negative", "write 0 or more")
+        if not is_duration(params.budget_duration):
+            faults.error(entry.at("litellm_params"), f"{path}.litellm_params.budget_duration", *NO_DURATION)
         if not is_delay(params.hedge_after):
             faults.error(entry.at("litellm_params"), f"{path}.litellm_params.hedge_after", *NO_DELAY)
         refusal = self._accepts(params) if self._accepts and not params.is_auto_router else None

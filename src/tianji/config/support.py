@@ -77,6 +77,8 @@ _CHECKS: Final = Support(
     "enforce_model_rate_limits, prompt_caching, deployment_affinity and session_affinity; the others have no effect",
 )
 
+_BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
+
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
     {
         # deployments: every typed parameter is unsupported until a row below says otherwise
@@ -103,7 +105,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),
         _PARAMS + "guardrails": GUARD,
-        _PARAMS + "max_budget": GUARD,
+        _PARAMS + "max_budget": _BUDGET,
+        _PARAMS + "budget_duration": EXACT,
         _PARAMS + "*": Support("exact", "sent upstream as a default"),
         "model_list.model_name": EXACT,
         "model_list.rpm": _LIMIT,
@@ -146,7 +149,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "router_settings.optional_pre_call_checks": _CHECKS,
         "router_settings.model_group_affinity_config": _CHECKS,
         "router_settings.deployment_affinity_ttl_seconds": Support("exact", "nothing is remembered that could end"),
-        "router_settings.provider_budget_config": GUARD,
+        "router_settings.provider_budget_config": _BUDGET,
         "general_settings.master_key": EXACT,
         "general_settings.dangerously_permit_weak_or_unset_master_key": Support(
             "partial", "on a loopback address only"

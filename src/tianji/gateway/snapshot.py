@@ -1,29 +1,24 @@
 """One configuration, compiled: what requests read. Immutable; a reload makes another one and swaps it."""
 
 import functools
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from tianji._core.dice import Dice
-from tianji._core.keys import KeyRing
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import escape_label
 from tianji.accounting.prices.adjustments import Markup
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
-from tianji.auth.credentials import Credentials
-from tianji.auth.gate import Gate
-from tianji.auth.identity import MASTER
-from tianji.auth.master_key import MasterKey
 from tianji.config.deployments import Accepts
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
+from tianji.gateway.budgets import purses
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
@@ -56,8 +51,11 @@ class Snapshot:
         self.config = config
         self.environ = loaded.environment
         self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
-        self.authorize = key_ring(general.master_key or None, general.litellm_key_header_name)
         self.members, self.dropped = compile_members(loaded, shared.counters)
+        kept = [(entry, deployment) for pairs in self.members.values() for entry, deployment in pairs]
+        owners = purses(config, [(entry, deployment.provider) for entry, deployment in kept], shared.health)
+        for entry, deployment in kept:
+            deployment.purse = owners.get(entry.id)
         offers = {
             name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
             for name, pairs in self.members.items()
@@ -142,12 +140,6 @@ def acceptable(environ: Mapping[str, str]) -> Accepts:
         return None
 
     return judge
-
-
-def key_ring(master_key: str | None, key_header: str | None) -> KeyRing:
-    """Who is let in: the master key quickly, everybody else as the gate says."""
-    known = {} if master_key is None else {hashlib.sha256(master_key.encode()).digest(): MASTER}
-    return KeyRing(known, Gate(Credentials(key_header), MasterKey(master_key)), key_header)
 
 
 def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, list[str]]:

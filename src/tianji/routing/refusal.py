@@ -11,8 +11,8 @@ _PASSING: Final = frozenset({"cooldown", "requests", "tokens", "parallel"})
 COOLED: Final = "all_deployments_in_cooldown"
 # What decides when deployments were dropped for several reasons: the first of these that any was dropped for.
 _DECIDES: Final = (
-    "cooldown", "requests", "tokens", "parallel", "tried", "order", "sick", "context", "ability", "tags", "region",
-    "blocked", "operation", "access",
+    "cooldown", "requests", "tokens", "parallel", "budget", "tried", "order", "sick", "context", "ability", "tags",
+    "region", "blocked", "operation", "access",
 )  # fmt: skip
 
 
@@ -40,6 +40,14 @@ def refusal(group: str, verdicts: Sequence[Verdict], minute_left: float) -> Tian
     reason = next((reason for reason in _DECIDES if reason in dropped), "access")
     if reason in _PASSING:
         return _later(group, reason, verdicts, minute_left)
+    if reason == "budget":
+        seconds = max(1, math.ceil(min(figure for why, figure in verdicts if why == "budget")))
+        return NoDeployment(
+            f"No deployments available - crossed budget for model {group}: it begins anew in {seconds} s.",
+            reason=reason,
+            wire_type="budget_exceeded",
+            retry_after=seconds,
+        )
     if reason in _IMPOSSIBLE:
         message, code = _IMPOSSIBLE[reason]
         return InvalidRequest(message.format(group), param="model", code=code)

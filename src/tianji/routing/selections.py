@@ -144,6 +144,7 @@ def _candidate(router: RouterSettings, offer: Offer, strategy: Strategy, table: 
         rpm=float(params.rpm or 0),
         tpm=float(params.tpm or 0),
         order=info.order if params.order is None else params.order,
+        budgeted=offer.entry.params.max_budget is not None or bool(router.provider_budget_config),
         adaptive=router.adaptive_concurrency if params.adaptive_concurrency is None else params.adaptive_concurrency,
         timed=hedge_of(offer.entry, router) is not None,
     )

@@ -12,6 +12,7 @@ COOLDOWNS = "unit/routing/test_cooldowns.py"
 RETRIES = "unit/routing/test_retries.py"
 SELECTION = "unit/core/test_selection.py"
 EXTRAS = "contract/test_routing_extras.py"
+COSTS = "contract/test_costs.py"
 KEYS = "contract/test_keys_on_the_way.py"
 WAITING = "contract/test_waiting.py"
 AUTO = "contract/test_auto_router.py"
@@ -32,6 +33,7 @@ SIMULATED = {
     "D26": f"{COOLDOWNS}::test_how_long",
     "E9": f"{RETRIES}::test_e9_a_short_wait_that_is_asked_for_is_waited",
     "E10": f"{RETRIES}::test_e10_a_long_one_is_not",
+    "I20": "unit/gateway/test_budgets.py::test_all_that_spend_from_it_are_out_until_the_period_ends",
     "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
     "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
     "J20": "unit/routing/test_selections.py::test_a_changed_strategy_is_a_change_of_configuration_only",
@@ -39,6 +41,10 @@ SIMULATED = {
 
 # what goes through the running gateway in tests of their own
 BESIDE = {
+    "I16": f"{COSTS}::test_a_deployment_stops_when_its_budget_is_used_up",
+    "I17": f"{COSTS}::test_all_budgets_used_up_is_told_with_the_time_to_wait",
+    "I18": f"{COSTS}::test_a_provider_stops_and_a_fallback_goes_elsewhere",
+    "I19": f"{COSTS}::test_a_budget_of_nothing_is_never_spent",
     "A24": f"{KEYS}::test_a_team_has_deployments_of_its_own",
     "A25": f"{KEYS}::test_what_a_team_has_is_all_that_it_gets",
     "A26": f"{KEYS}::test_a_team_has_deployments_of_its_own",
@@ -68,7 +74,6 @@ BESIDE = {
 
 NOT_BUILT = {
     **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
-    **dict.fromkeys(("I16", "I17", "I18", "I19", "I20"), "budgets of deployments and providers"),
     "A30": "fastest_response, several models in one request",
     "B11": "the cache of answers",
     "G49": "guardrails",

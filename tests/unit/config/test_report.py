@@ -93,7 +93,7 @@ def test_a_key_without_a_row_is_not_supported() -> None:
     assert support("model_list.litellm_params.top_p").level == "exact"
 
 
-@pytest.mark.parametrize("name", ["vertex_project", "supports_vision", "max_budget"])
+@pytest.mark.parametrize("name", ["vertex_project", "supports_vision"])
 def test_a_param_that_does_not_go_upstream_is_not_called_a_default(name: str) -> None:
     assert support(f"model_list.litellm_params.{name}").level == "unsupported"
 

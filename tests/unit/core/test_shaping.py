@@ -85,6 +85,7 @@ def plan_of(shaping: Shaping, *, asks_usage: bool = False) -> Plan:
         asks_usage=asks_usage,
         timeouts=Timeouts(),
         stream_timeouts=Timeouts(),
+        tiers={},
         canned=None,
         **shaping_arguments(shaping),
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from tianji.config.checks.subject import Subject
 from tianji.config.decode import nearest, number
+from tianji.config.durations import NO_DURATION, is_duration
 from tianji.config.schema.router import (
     FAIL_KINDS,
     GROUP_RETRY_KEYS,
@@ -68,6 +69,10 @@ def _numbers(subject: Subject) -> None:
     if router.default_priority is not None and not 0 <= router.default_priority <= LOWEST_PRIORITY:
         path = ("router_settings", "default_priority")
         subject.error(path, f"must be from 0 to {LOWEST_PRIORITY}", "0 is the most urgent")
+    for provider, budget in router.provider_budget_config.items():
+        for name in ("time_period", "budget_duration"):
+            if not is_duration(getattr(budget, name)):
+                subject.error(("router_settings", "provider_budget_config", provider, name), *NO_DURATION)
     if not is_delay(router.hedge_after):
         subject.error(("router_settings", "hedge_after"), *NO_DELAY)
 

@@ -1,0 +1,114 @@
+"""Budgets of deployments and of providers: who has spent what it may is left out until its period ends.
+
+What is spent is counted in memory that all workers share, so it ends with the process. A request that is under way when
+a budget is used up is paid for all the same.
+"""
+
+import time as clocks
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, time
+from typing import Final
+
+from msgspec import Struct
+
+from tianji._core.health import Health, HealthTable
+from tianji.auth.durations import next_reset
+from tianji.config.schema import Config, ModelEntry
+
+NANO: Final = 10**9
+LARGEST: Final = 1 << 36  # that a count can hold
+WINDOW: Final = 16  # seconds that a period has at least, so that two have two numbers
+NEVER: Final = 1e10  # seconds; a budget of nothing is never anew
+USUAL: Final = "1d"  # where no period is written
+
+
+class Budget(Struct, frozen=True):
+    """So many nano-dollars for each period, which ends as `durations.next_reset` says, in UTC."""
+
+    limit: int
+    period: str
+
+
+class Account:
+    """One budget, who spends it, and what was spent."""
+
+    def __init__(self, name: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> None:
+        """`name` is the same in every worker. A budget whose figure was changed begins anew."""
+        self._limit = budget.limit
+        self._period = budget.period
+        self._unit = max(1, 4 * budget.limit // LARGEST)  # nano-dollars that one count stands for
+        self._health = table.health(f"budget {name} {budget.period} {budget.limit}")
+        self._spenders = tuple(spenders)
+        self._ends = 0.0  # seconds since 1970
+
+    def spend(self, nano_dollars: int, now: float, monotonic: float) -> None:
+        """Count what a request cost, or look what was spent so far, for 0. Times: since 1970, and of choices."""
+        if self._limit == 0:
+            self._leave_out(NEVER)
+            return
+        if now >= self._ends:
+            self._ends = next_reset(self._period, datetime.fromtimestamp(now, UTC), where=UTC, at=time()).timestamp()
+        units = min((nano_dollars + self._unit // 2) // self._unit, LARGEST - 1)
+        if self._health.spend(int(self._ends) // WINDOW, units) * self._unit >= self._limit:
+            self._leave_out(monotonic + self._ends - now)
+
+    def _leave_out(self, until: float) -> None:
+        for health in self._spenders:
+            health.break_until(until)
+
+
+class Purse(Struct, frozen=True):
+    """The accounts that a deployment spends from."""
+
+    accounts: tuple[Account, ...]
+
+    def spend(self, nano_dollars: int) -> None:
+        """Count what a request of the deployment cost."""
+        now, monotonic = clocks.time(), clocks.monotonic()
+        for account in self.accounts:
+            account.spend(nano_dollars, now, monotonic)
+
+
+def purses(
+    config: Config,
+    members: Iterable[tuple[ModelEntry, str]],
+    table: HealthTable,
+    *,
+    now: Callable[[], float] = clocks.time,
+    monotonic: Callable[[], float] = clocks.monotonic,
+) -> dict[str, Purse]:
+    """Return the purses of the deployments that have one, by id. `members`: entries with their providers.
+
+    Who has spent everything already is left out from the beginning.
+    """
+    found: dict[str, list[Account]] = {}
+    pairs = list(members)
+    for entry, _ in pairs:
+        limit = entry.params.max_budget
+        if limit is not None:
+            budget = Budget(_nano(limit), entry.params.budget_duration or USUAL)
+            found[entry.id] = [Account(f"deployment {entry.id}", budget, [table.health(entry.id)], table)]
+    for provider, budget in provider_budgets(config).items():
+        ids = dict.fromkeys(entry.id for entry, named in pairs if named == provider)
+        account = Account(f"provider {provider}", budget, map(table.health, ids), table)
+        for name in ids:
+            found.setdefault(name, []).append(account)
+    for name, accounts in found.items():
+        table.health(name).mend()
+        for account in accounts:
+            account.spend(0, now(), monotonic())
+    return {name: Purse(tuple(accounts)) for name, accounts in found.items()}
+
+
+def provider_budgets(config: Config) -> Mapping[str, Budget]:
+    """Read `provider_budget_config`; an entry without a limit is none."""
+    found = {}
+    for provider, written in config.router_settings.provider_budget_config.items():
+        limit = written.budget_limit if written.max_budget is None else written.max_budget
+        if limit is not None:
+            found[provider] = Budget(_nano(limit), written.time_period or written.budget_duration or USUAL)
+    return found
+
+
+def _nano(dollars: float) -> int:
+    return round(dollars * NANO)

@@ -1,0 +1,58 @@
+"""Budgets of deployments on simulated time."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tianji._core.health import HealthTable
+from tianji.gateway.budgets import NANO, Account, Budget
+
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
+
+
+def account(table: HealthTable, limit: int, period: str = "1d", name: str = "x") -> Account:
+    return Account(name, Budget(limit, period), [table.health("a"), table.health("b")], table)
+
+
+def broke(table: HealthTable, monotonic: float) -> tuple[float, float]:
+    return tuple(round(table.health(name).broke_for(monotonic)) for name in "ab")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("period", "left"), [("1d", 12 * 3600), ("1h", 3600), ("1mo", 12 * 3600)])
+def test_all_that_spend_from_it_are_out_until_the_period_ends(period: str, left: int) -> None:
+    table = HealthTable(16)
+    purse = account(table, 5 * NANO, period)
+    purse.spend(3 * NANO, NOON, 100.0)
+    assert broke(table, 100.0) == (0, 0)
+    purse.spend(2 * NANO, NOON, 100.0)
+    assert broke(table, 100.0) == (left, left)
+    assert broke(table, 100.0 + left) == (0, 0)
+    purse.spend(4 * NANO, NOON + left, 100.0 + left)
+    assert broke(table, 100.0 + left) == (0, 0), "a period begins with nothing spent"
+
+
+def test_workers_spend_from_one_account() -> None:
+    table = HealthTable(16)
+    for worker in [account(table, 5 * NANO) for _ in range(5)]:
+        assert broke(table, 0.0) == (0, 0)
+        worker.spend(NANO, NOON, 0.0)
+    assert broke(table, 0.0) != (0, 0)
+
+
+def test_a_large_budget_counts_small_amounts() -> None:
+    table = HealthTable(16)
+    purse = account(table, 1_000_000 * NANO)
+    for _ in range(1000):
+        purse.spend(NANO // 100, NOON, 0.0)
+    purse.spend(999_990 * NANO - NANO, NOON, 0.0)
+    assert broke(table, 0.0) == (0, 0)
+    purse.spend(2 * NANO, NOON, 0.0)
+    assert broke(table, 0.0) != (0, 0)
+
+
+def test_a_changed_figure_begins_anew() -> None:
+    table = HealthTable(16)
+    account(table, NANO).spend(NANO, NOON, 0.0)
+    table.health("a").mend()
+    account(table, 2 * NANO).spend(0, NOON, 0.0)
+    assert table.health("a").broke_for(0.0) == 0
