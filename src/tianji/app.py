@@ -94,12 +94,12 @@ def rehearse(loaded: Loaded) -> list[str]:
     return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody).dropped
 
 
-async def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
+def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
     """Explain a request under a configuration that nobody serves; raises what the request would meet with."""
     snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody)
     courses = Courses(TokenCounter(Vocabularies()).count, Dice(0))
     exchange = SilentExchange("", body, MASTER)
-    return await explained(snapshot.table, courses, exchange, operation, time.monotonic())
+    return asyncio.run(explained(snapshot.table, courses, exchange, operation, time.monotonic()))
 
 
 async def _nobody(_texts: list[str]) -> list[list[float]]:

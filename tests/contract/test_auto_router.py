@@ -1,10 +1,10 @@
 """A name whose model group depends on what a request says."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock, openai_model
 
 
@@ -16,8 +16,13 @@ def marker(name: str, kind: str, **params: object) -> dict[str, Any]:
     return {"model_name": name, "litellm_params": {"model": f"auto_router/{kind}", **params}}
 
 
-@pytest.fixture
-def routed(start_gateway: StartGateway, mock: Mock) -> Gateway:
+@pytest.fixture(scope="module")
+def routed(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with Gateway(config(mock_process), tmp_path_factory.mktemp("auto"), edge=edge) as running:
+        yield running
+
+
+def config(mock: Mock) -> dict[str, Any]:
     rules = [
         {"model": "coder", "name": "errors", "regex": "(?i)traceback"},
         {"model": "large", "min_characters": 400},
@@ -25,32 +30,30 @@ def routed(start_gateway: StartGateway, mock: Mock) -> Gateway:
     ]
     tiers = {"SIMPLE": "small", "MEDIUM": "small", "COMPLEX": "large", "REASONING": "large"}
     routes = [{"name": "coder", "utterances": ["one two three"], "score_threshold": 0.99}]
-    return start_gateway(
-        {
-            "model_list": [
-                *(group(name, mock) for name in ("small", "large", "coder", "tools", "embed")),
-                marker("auto", "rules", auto_router_default_model="small", auto_router_rules=rules),
-                marker(
-                    "smart",
-                    "complexity_router",
-                    complexity_router_default_model="small",
-                    complexity_router_config={"tiers": tiers},
-                ),
-                marker(
-                    "meaning",
-                    "meaning",
-                    auto_router_default_model="small",
-                    auto_router_embedding_model="embed",
-                    auto_router_config=json.dumps({"routes": routes}),
-                ),
-            ],
-            "router_settings": {
-                "num_retries": 0,
-                "model_group_alias": {"nick": "auto"},
-                "fallbacks": [{"coder": ["large"]}],
-            },
-        }
-    )
+    return {
+        "model_list": [
+            *(group(name, mock) for name in ("small", "large", "coder", "tools", "embed")),
+            marker("auto", "rules", auto_router_default_model="small", auto_router_rules=rules),
+            marker(
+                "smart",
+                "complexity_router",
+                complexity_router_default_model="small",
+                complexity_router_config={"tiers": tiers},
+            ),
+            marker(
+                "meaning",
+                "meaning",
+                auto_router_default_model="small",
+                auto_router_embedding_model="embed",
+                auto_router_config=json.dumps({"routes": routes}),
+            ),
+        ],
+        "router_settings": {
+            "num_retries": 0,
+            "model_group_alias": {"nick": "auto"},
+            "fallbacks": [{"coder": ["large"]}],
+        },
+    }
 
 
 def says(text: str, model: str, **more: object) -> dict[str, object]:
@@ -99,7 +102,7 @@ def test_meaning_decides_with_the_embeddings_of_a_model_group(routed: Gateway, m
 
 def test_a_request_is_served_when_nobody_embeds(routed: Gateway, mock: Mock) -> None:
     mock.control({"status": 500}, model="embed-up")
-    answer = routed.chat(says("one two three", "meaning"))
+    answer = routed.chat(says("a text that nobody has embedded", "meaning"))
     assert (answer.status_code, answer.headers["x-litellm-model-group"]) == (200, "small")
 
 

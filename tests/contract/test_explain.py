@@ -1,13 +1,13 @@
 """What the router says of itself: `/router/*`, `tianji explain`, `x-tianji-trail`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.contract.conftest import StartGateway
 from tests.contract.harness import MASTER_KEY, Gateway, Mock, eventually, openai_model
 
 from tianji.cli.root import main
@@ -42,9 +42,10 @@ PICTURE = {
 }
 
 
-@pytest.fixture
-def gateway_of_two(start_gateway: StartGateway, mock: Mock) -> Gateway:
-    return start_gateway(config(mock.url), workers=2)
+@pytest.fixture(scope="module")
+def gateway_of_two(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with Gateway(config(mock_process.url), tmp_path_factory.mktemp("explain"), edge=edge, workers=2) as running:
+        yield running
 
 
 def explain(gateway: Gateway, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a virtual key means for the requests that are made with it: models, aliases, tags, weights, teams, fallbacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -17,23 +17,35 @@ def deployment(name: str, mock: Mock, group: str, **info: object) -> dict[str, A
     return openai_model(group, f"{name}-up", mock.url, **params) | {"model_info": {"id": name, **info}}
 
 
-@pytest.fixture
-def gateway(start_gateway: StartGateway, mock: Mock) -> Gateway:
-    return start_gateway(
-        {
-            "model_list": [
-                deployment("a1", mock, "a"),
-                deployment("a2", mock, "a"),
-                deployment("b1", mock, "b"),
-                deployment("c1", mock, "c"),
-                deployment("g1", mock, "pub"),
-                deployment("t1", mock, "inner-1", team_id="T", team_public_model_name="pub"),
-                deployment("t2", mock, "inner-2", team_id="T", team_public_model_name="pub"),
-                deployment("o1", mock, "inner-3", team_id="T", team_public_model_name="own"),
-            ],
-            "router_settings": {"num_retries": 0, "fallbacks": [{"a": ["b", "c"]}]},
-        }
-    )
+@pytest.fixture(scope="module")
+def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    mock = mock_process
+    config = {
+        "model_list": [
+            deployment("a1", mock, "a"),
+            deployment("a2", mock, "a"),
+            deployment("b1", mock, "b"),
+            deployment("c1", mock, "c"),
+            deployment("g1", mock, "pub"),
+            deployment("t1", mock, "inner-1", team_id="T", team_public_model_name="pub"),
+            deployment("t2", mock, "inner-2", team_id="T", team_public_model_name="pub"),
+            deployment("o1", mock, "inner-3", team_id="T", team_public_model_name="own"),
+        ],
+        "router_settings": {
+            "num_retries": 0,
+            "fallbacks": [{"a": ["b", "c"]}],
+            "disable_cooldowns": True,  # what fails in one test is whole in the next
+        },
+    }
+    with Gateway(config, tmp_path_factory.mktemp("keys"), edge=edge) as running:
+        for team in ("T", "U"):
+            assert running.post("/team/new", {"team_id": team}).status_code == 200
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_good(mock: Mock) -> None:
+    """What an earlier test let fail is whole again."""
 
 
 def key(gateway: Gateway, **fields: object) -> str:
@@ -84,8 +96,6 @@ def test_a_key_has_fallbacks_of_its_own(gateway: Gateway, mock: Mock) -> None:
 
 
 def test_a_team_has_deployments_of_its_own(gateway: Gateway) -> None:
-    for team in ("T", "U"):
-        assert gateway.post("/team/new", {"team_id": team}).status_code == 200
     member, stranger, nobody = key(gateway, team_id="T"), key(gateway, team_id="U"), key(gateway)
     assert {ask(gateway, member, "pub").headers["x-litellm-model-id"] for _ in range(20)} == {"t1", "t2"}
     for other in (stranger, nobody, gateway.key):
@@ -97,7 +107,6 @@ def test_a_team_has_deployments_of_its_own(gateway: Gateway) -> None:
 
 
 def test_what_a_team_has_is_all_that_it_gets(gateway: Gateway, mock: Mock) -> None:
-    assert gateway.post("/team/new", {"team_id": "T"}).status_code == 200
     member = key(gateway, team_id="T")
     for upstream in ("t1-up", "t2-up"):
         mock.control({"status": 401}, model=upstream)

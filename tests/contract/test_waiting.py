@@ -43,15 +43,15 @@ def texts(mock: Mock) -> list[str]:
     return [request["json"]["messages"][-1]["content"] for request in mock.requests()]
 
 
-@pytest.fixture
-def one_slot(start_gateway: StartGateway, mock: Mock) -> Gateway:
+@pytest.fixture(scope="module")
+def one_slot(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway whose one deployment takes a request at a time."""
-    return start_gateway(
-        {
-            "model_list": [openai_model("m", "up", mock.url, max_parallel_requests=1)],
-            "router_settings": {"queue_timeout": 20, "num_retries": 0, "default_priority": 5},
-        }
-    )
+    config = {
+        "model_list": [openai_model("m", "up", mock_process.url, max_parallel_requests=1)],
+        "router_settings": {"queue_timeout": 20, "num_retries": 0, "default_priority": 5},
+    }
+    with Gateway(config, tmp_path_factory.mktemp("waiting"), edge=edge) as running:
+        yield running
 
 
 def test_the_more_urgent_goes_first_and_equals_in_their_order(one_slot: Gateway, mock: Mock) -> None:

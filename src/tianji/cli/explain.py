@@ -1,6 +1,5 @@
 """`tianji explain`."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,7 +62,7 @@ def _of_configuration(config: Path, body: bytes, operation: str) -> bytes:
         click.echo(error.message, err=True)
         raise SystemExit(UNUSABLE) from error
     try:
-        text: bytes = load("msgspec").json.encode(asyncio.run(app.explain(loaded, body, operation)))
+        text: bytes = load("msgspec").json.encode(app.explain(loaded, body, operation))
     except TianjiError as error:
         raise click.ClickException(error.message) from error
     return text

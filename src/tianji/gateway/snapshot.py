@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.shm import SharedCounters
 from tianji._core.stats import escape_label
@@ -52,10 +53,7 @@ class Snapshot:
         self.environ = loaded.environment
         self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
         self.members, self.dropped = compile_members(loaded, shared.counters)
-        kept = [(entry, deployment) for pairs in self.members.values() for entry, deployment in pairs]
-        owners = purses(config, [(entry, deployment.provider) for entry, deployment in kept], shared.health)
-        for entry, deployment in kept:
-            deployment.purse = owners.get(entry.id)
+        give_purses(config, self.members, shared.health)
         offers = {
             name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
             for name, pairs in self.members.items()
@@ -236,6 +234,14 @@ def is_scoped(config: Config) -> bool:
             for entry in config.model_list
         )
     )
+
+
+def give_purses(config: Config, members: Members, table: HealthTable) -> None:
+    """Tell deployments which budgets they spend from."""
+    kept = [(entry, deployment) for pairs in members.values() for entry, deployment in pairs]
+    owners = purses(config, [(entry, deployment.provider) for entry, deployment in kept], table)
+    for entry, deployment in kept:
+        deployment.purse = owners.get(entry.id)
 
 
 def owned_by_teams(members: Members) -> dict[tuple[str, str], list[tuple[ModelEntry, Deployment]]]:
