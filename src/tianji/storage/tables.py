@@ -206,3 +206,67 @@ CHANGES: Final = sa.Table(
     sa.Column("made_at", Moment, nullable=False, index=True),
     sqlite_autoincrement=True,  # an id is never given twice, or a poller would miss the second
 )
+
+
+def _counts(*names: str) -> _Columns:
+    return (sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in names)
+
+
+LEDGER: Final = sa.Table(
+    "ledger",
+    METADATA,
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),  # these are microseconds since 1970
+    sa.Column("ended_at", sa.BigInteger, nullable=False),
+    sa.Column("answered_at", sa.BigInteger),
+    *_counts("attempt"),
+    *_text("status", "call_type", "model_group", "model", "provider", "deployment_id", "api_base"),
+    *_text("key", "key_alias", "user_id", "team_id", "organization_id", "end_user", "agent_id"),
+    sa.Column("session_id", sa.Text, index=True),
+    *_text("ip", "tags"),  # tags and facts are JSON, and no query looks into them
+    *_counts("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "reasoning_tokens"),
+    sa.Column("cost", nanos(), nullable=False),
+    *_text("facts"),  # what the cost comes of
+    *_flags("stream", "cache_hit", "estimated", "suspect"),
+    *_text("error_code", "error_class", "error_message"),
+    sa.Index("ix_ledger_started_at", "started_at", "request_id"),
+    *(sa.Index(f"ix_ledger_{name}", name, "started_at") for name in ("key", "user_id", "team_id", "end_user")),
+)
+
+PAYLOADS: Final = sa.Table(
+    "payloads",
+    METADATA,
+    sa.Column("request_id", sa.Text, primary_key=True),
+    *_text("messages", "response", "request"),  # JSON
+)
+
+DAILY: Final = sa.Table(
+    "daily_spend",
+    METADATA,
+    # whose part it is: all, key, user, ...; one request is in one row of each kind that it has a name in
+    *(
+        sa.Column(name, sa.Text, primary_key=True)
+        for name in ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
+    ),
+    sa.Column("logged", sa.Boolean, primary_key=True),  # whether these requests have rows in the ledger
+    sa.Column("spend", nanos(), nullable=False, server_default="0"),
+    *_counts("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens"),
+    *_counts("requests", "successes", "failures", "cache_hits", "milliseconds"),
+    sa.Index("ix_daily_spend_entity", "kind", "entity", "day"),
+)
+
+JOURNALS: Final = sa.Table(
+    "journals",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # bytes of the file that are in the ledger
+    sa.Column("moved_at", Moment, nullable=False),
+)
+
+LEDGER_STATE: Final = sa.Table(
+    "ledger_state",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)

@@ -1,0 +1,151 @@
+"""From the journals to the database: one worker of a machine, in batches, for as long as the gateway serves.
+
+A journal is removed when all of it is in the database. While that does not answer, journals grow and are flushed to
+the disk each round instead; what they hold is taken in when it answers again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tianji.clock import SYSTEM, Clock
+from tianji.errors import StoreUnavailable
+from tianji.ledger import posting, reading
+from tianji.storage.engine import Database
+
+AT_ONCE: Final = 200  # entries of a transaction: what is done with them keeps the loop for a few milliseconds
+ROUND: Final = 0.5  # seconds between two rounds
+SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
+KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Drain:
+    """Takes the journals in `folder` into a database. `pending` says how many files were there at the last round.
+
+    database: opens it, or raises StoreUnavailable; leads: whether it is this worker's turn; logged: whether requests
+    get rows of their own (`disable_spend_logs` is the opposite)
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Callable[[], Awaitable[Database]],
+        *,
+        leads: Callable[[], bool] = lambda: True,
+        logged: Callable[[], bool] = lambda: True,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._folder = folder
+        self._database = database
+        self._leads = leads
+        self._logged = logged
+        self._clock = clock
+        self.pending = 0
+        self.fault: str | None = None
+
+    async def run(self) -> None:
+        """Drain until cancelled."""
+        wait = ROUND
+        while True:
+            await asyncio.sleep(wait)
+            if not self._leads():
+                continue
+            try:
+                await self.round()
+                wait = ROUND
+            except StoreUnavailable as error:
+                self._complain(error.message)
+                wait = min(2 * wait, SLOWEST)
+            except Exception as error:  # money waits in the journals until somebody has looked
+                log.exception("the ledger's journals were not taken in, and will be tried again")
+                self.fault = f"{type(error).__name__}: the ledger's journals are not taken in; see the log"
+                wait = min(2 * wait, SLOWEST)
+
+    async def round(self) -> int:
+        """Take in all that the journals hold now, and return how many entries were new. Raises StoreUnavailable."""
+        files = await asyncio.to_thread(reading.journals, self._folder)
+        self.pending = len(files)
+        if not files:
+            return 0
+        try:
+            database = await self._database()
+            total, done = 0, []
+            for file in files:
+                count, ended = await self._take(database, file)
+                total += count
+                done += [file.name] if ended else []
+            if done:
+                await self._forget(database, done)
+        except StoreUnavailable:
+            await asyncio.to_thread(reading.flush, self._folder)
+            raise
+        self._recovered()
+        return total
+
+    async def _take(self, database: Database, file: Path) -> tuple[int, bool]:
+        """Take one file in, and say whether it is gone, too."""
+        try:
+            return await self._take_all(database, file)
+        except FileNotFoundError:  # who led before has finished it
+            return 0, True
+
+    async def _take_all(self, database: Database, file: Path) -> tuple[int, bool]:
+        async with database.reading() as connection:
+            position = await posting.position(connection, file.name)
+        total = 0
+        while True:
+            batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
+            if batch.entries:
+                count = await _unbroken(self._post(database, file.name, position, batch))
+                if count is None:
+                    return total, False
+                total += count
+                position = batch.position
+            if batch.ended:
+                await asyncio.to_thread(reading.discard, file, batch.position)
+                return total, True
+            if len(batch.entries) < AT_ONCE:
+                return total, False
+
+    async def _post(self, database: Database, journal: str, position: int, batch: reading.Batch) -> int | None:
+        """Take a batch in, and return how many were new; None when somebody else was quicker."""
+        async with database.writing() as connection:
+            if not await posting.move(connection, journal, position, batch.position, self._now()):
+                return None
+            return await posting.post(connection, batch.entries, logged=self._logged())
+
+    async def _forget(self, database: Database, done: list[str]) -> None:
+        await asyncio.to_thread(reading.sweep, self._folder, self._clock.now())
+        async with database.writing() as connection:
+            await posting.forget(connection, done, self._now() - KEPT)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    def _complain(self, reason: str) -> None:
+        if self.fault is None:
+            log.error(
+                "the ledger cannot reach its database, the journals in %s keep everything: %s", self._folder, reason
+            )
+        self.fault = reason
+
+    def _recovered(self) -> None:
+        if self.fault is not None:
+            log.warning("the ledger reaches its database again; what waited is taken in")
+            self.fault = None
+
+
+async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Do a transaction to its end, even when this task is cancelled: broken off, it could hold its locks for long."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -1,0 +1,194 @@
+"""Where an entry is safe before its answer ends: a file of this worker's own, written by copying into memory.
+
+A file is mapped and its blocks are reserved before it is used, so keeping an entry is no system call and no full disk
+can interrupt it. The next file is made by a thread while the one in use is half empty. What was copied belongs to the
+kernel: killing the process loses nothing. A machine that loses its power may lose what neither the drain's last commit
+nor its last flush covered, a round of the drain at most (`tianji.ledger.drain`).
+
+The form: MAGIC, then records of length, CRC-32 and that many bytes; a length of zero ends them. The length is written
+first: a process that is killed while it copies leaves a torn record, of an answer that had not ended, and nothing
+behind that record's end. A file that a process holds a lock on may still grow.
+"""
+
+import fcntl
+import logging
+import mmap
+import os
+import secrets
+import struct
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from tianji.ledger.entry import Entry, encoded
+
+MAGIC: Final = b"tianji ledger 1\n"
+HEAD: Final = struct.Struct("<II")  # length of the record's body and its CRC-32
+SUFFIX: Final = ".journal"
+FRESH: Final = ".new"  # of a file that is being made
+SEGMENT: Final = 4 << 20  # bytes of a file
+MOST_HELD: Final = 64 << 20  # bytes that are kept in memory while the disk takes nothing
+RETRY: Final = 1.0  # seconds until the disk is asked again
+REMIND: Final = 30.0  # seconds until the same fault is logged again
+
+log = logging.getLogger(__name__)
+
+
+class _Segment:
+    """A file that is written by copying into it. `at`: where the next record will stand; `end`: its size."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        """Make it, and lock it under a name that nobody reads before it is locked. Raises OSError."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        fresh = folder / (name + FRESH)
+        file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(file, 0, size)
+            held = mmap.mmap(file, size)
+            held[: len(MAGIC)] = MAGIC
+            self.path = fresh.rename(folder / (name + SUFFIX))
+        except OSError:
+            os.close(file)
+            fresh.unlink(missing_ok=True)
+            raise
+        self._file, self._map = file, held
+        self.at, self.end = len(MAGIC), size
+
+    def write(self, body: bytes) -> bool:
+        """Copy a record in; False when there is no room for it."""
+        start = self.at + HEAD.size
+        after = start + len(body)
+        if after > self.end:
+            return False
+        HEAD.pack_into(self._map, self.at, len(body), zlib.crc32(body))
+        self._map[start:after] = body
+        self.at = after
+        return True
+
+    def seal(self) -> None:
+        """Give back what was not used, and the lock."""
+        self._map.close()
+        try:
+            os.ftruncate(self._file, self.at)
+        except OSError as error:  # the file is whole all the same, only longer
+            log.warning("a journal was not shortened: %s", error.strerror)
+        os.close(self._file)
+
+
+class Journal:
+    """The entries of one process, in files in `folder`. One thread uses it; making it makes the first file.
+
+    While the disk takes nothing, entries wait in memory; `held` says how many, `lost` how many there was no room for,
+    `fault` why.
+    """
+
+    def __init__(
+        self, folder: Path, *, segment: int = SEGMENT, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._size = segment
+        self._monotonic = monotonic
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._segment: _Segment | None = None
+        self._next: Future[_Segment] | None = None
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._retry_at = 0.0
+        self._remind_at = 0.0
+        self.fault: str | None = None
+        self.lost = 0
+        self._turn_over(segment)
+
+    @property
+    def held(self) -> int:
+        """How many entries are in memory only."""
+        return len(self._waiting)
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry. It never raises for what the disk does: an answer does not depend on it."""
+        body = encoded(entry)
+        if self._waiting or not self._write(body):
+            self._hold(body)
+            self.settle()
+
+    def settle(self) -> None:
+        """Write what waits in memory, as far as the disk takes it. Something calls it now and then."""
+        while self._waiting and self._write(self._waiting[0]):
+            self._waiting_bytes -= len(self._waiting.popleft())
+
+    def close(self) -> None:
+        """End the file, so that the drain may take the whole of it. What still waits is lost, and logged."""
+        self._retry_at = 0.0
+        self.settle()
+        if self._waiting:
+            log.error("%d entries of the ledger are lost: %s", len(self._waiting), self.fault)
+        self.lost += len(self._waiting)
+        self._waiting.clear()
+        spare, self._next = self._next, None
+        if self._segment is not None:
+            self._segment.seal()
+            self._segment = None
+        if spare is not None and spare.exception() is None:
+            spare.result().seal()
+            spare.result().path.unlink()
+        self._thread.shutdown()
+
+    def _write(self, body: bytes) -> bool:
+        segment = self._segment
+        if segment is None or not segment.write(body):
+            if not self._turn_over(max(self._size, len(MAGIC) + HEAD.size + len(body))):
+                return False
+            segment = self._segment
+            if segment is None or not segment.write(body):
+                return False
+        if self._next is None and 2 * segment.at > segment.end:
+            self._next = self._thread.submit(_Segment, self._folder, self._size)
+        return True
+
+    def _turn_over(self, size: int) -> bool:
+        """Begin another file; False while the disk takes none. It waits for a file that is being made."""
+        if self._monotonic() < self._retry_at:
+            return False
+        coming = self._next if size == self._size else None
+        if coming is None:
+            coming = self._thread.submit(_Segment, self._folder, size)
+        else:
+            self._next = None
+        try:
+            segment = coming.result()
+        except OSError as error:
+            self._retry_at = self._monotonic() + RETRY
+            self._complain(error)
+            return False
+        if self._segment is not None:
+            self._thread.submit(self._segment.seal)
+        self._segment = segment
+        if self.fault is not None:
+            log.warning("the ledger's journal can be written again; %d entries waited", len(self._waiting))
+            self.fault = None
+        return True
+
+    def _hold(self, body: bytes) -> None:
+        if self._waiting_bytes + len(body) > MOST_HELD:
+            self.lost += 1
+            return
+        self._waiting.append(body)
+        self._waiting_bytes += len(body)
+
+    def _complain(self, error: OSError) -> None:
+        self.fault = f"the ledger's journal cannot be written in {self._folder}: {error.strerror}"
+        now = self._monotonic()
+        if now >= self._remind_at:
+            self._remind_at = now + REMIND
+            log.error(
+                "%s; requests go on, %d entries wait in memory, %d are lost: free the disk, or set TIANJI_DATA_DIR",
+                self.fault,
+                len(self._waiting),
+                self.lost,
+            )

@@ -1,0 +1,146 @@
+"""Journals read back, of workers that live and of those that died."""
+
+import fcntl
+import logging
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tianji.ledger.entry import Entry, decoded
+from tianji.ledger.journal import FRESH, HEAD, MAGIC, SUFFIX
+
+CHUNK: Final = 1 << 20  # bytes of one reading
+DAMAGED: Final = ".damaged"
+ABANDONED: Final = 60.0  # seconds after which nobody is still making a file
+
+log = logging.getLogger(__name__)
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Entries of a file, and where the next one will stand. `ended`: nobody will add to what was read."""
+
+    entries: tuple[Entry, ...]
+    position: int
+    ended: bool
+
+
+def journals(folder: Path) -> list[Path]:
+    """Return the journals, the oldest first."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def read(file: Path, position: int, most: int) -> Batch:
+    """Return at most `most` entries from `position` on, 0 for the beginning.
+
+    What cannot be read ends a file that nobody writes any more; it is then set aside by `discard`.
+    """
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        idle = _idle(opened)  # asked first: what is added afterwards would not be read
+        return _read(opened, max(position, len(MAGIC)), most, idle=idle)
+    finally:
+        os.close(opened)
+
+
+def discard(file: Path, position: int) -> None:
+    """Remove a file that was read as far as `position`, and no further.
+
+    A torn record at its end goes with it. One that holds more is kept under another name, and said.
+    """
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        head = os.pread(opened, HEAD.size, position).ljust(HEAD.size, b"\0")
+        more = _holds_anything(opened, position + HEAD.size + HEAD.unpack(head)[0])
+    finally:
+        os.close(opened)
+    if more:
+        log.error("a journal is damaged from byte %d on; it is kept as %s", position, file.with_suffix(DAMAGED))
+        file.rename(file.with_suffix(DAMAGED))
+    else:
+        file.unlink()
+    folder = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # or it could come back after its position was forgotten
+    finally:
+        os.close(folder)
+
+
+def sweep(folder: Path, now: float) -> None:
+    """Remove what a process left that was killed while it made a file. `now`: seconds since 1970."""
+    for file in folder.glob(f"*{FRESH}"):
+        try:
+            if now - file.stat().st_mtime > ABANDONED:
+                file.unlink()
+        except FileNotFoundError:
+            continue  # it was finished just now
+
+
+def flush(folder: Path) -> None:
+    """Have the disk keep what is in the journals: for the time that the database does not."""
+    for file in journals(folder):
+        opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _idle(file: int) -> bool:
+    """Whether nobody writes this file any more."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(file: int, position: int, most: int, *, idle: bool) -> Batch:
+    entries: list[Entry] = []
+    while len(entries) < most:
+        found = list(_records(os.pread(file, CHUNK, position), most - len(entries)))
+        if not found:  # perhaps one that is longer than a chunk
+            found = list(_records(_whole_record(file, position), 1))
+        for entry, length in found:
+            entries.append(entry)
+            position += length
+        if not found:
+            return Batch(tuple(entries), position, idle)
+    return Batch(tuple(entries), position, False)
+
+
+def _whole_record(file: int, position: int) -> bytes:
+    head = os.pread(file, HEAD.size, position)
+    if len(head) < HEAD.size:
+        return b""
+    length = min(HEAD.unpack(head)[0], os.fstat(file).st_size - position)
+    return os.pread(file, HEAD.size + length, position)
+
+
+def _records(data: bytes, most: int) -> Iterator[tuple[Entry, int]]:
+    """Yield entries with the bytes that they take, up to the first that is not there, not whole or not readable."""
+    at = 0
+    for _ in range(most):
+        if at + HEAD.size > len(data):
+            return
+        length, checksum = HEAD.unpack_from(data, at)
+        body = data[at + HEAD.size : at + HEAD.size + length]
+        if not length or len(body) < length or zlib.crc32(body) != checksum:
+            return
+        try:
+            entry = decoded(body)
+        except msgspec.DecodeError:
+            return
+        at += HEAD.size + length
+        yield entry, HEAD.size + length
+
+
+def _holds_anything(file: int, position: int) -> bool:
+    while chunk := os.pread(file, CHUNK, position):
+        if chunk.strip(b"\0"):
+            return True
+        position += len(chunk)
+    return False

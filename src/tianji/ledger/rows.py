@@ -1,0 +1,195 @@
+"""From entries to rows: of the ledger itself, and of the sums by day and by whose spend it is.
+
+Texts come from clients. They are made such that every database keeps and indexes them: without NUL, and not too long.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from tianji._core.meter import MOST
+from tianji.ledger.entry import SUCCESS, Entry
+from tianji.storage.tables import (
+    CUSTOMERS,
+    KEYS,
+    ORGANIZATION_MEMBERS,
+    ORGANIZATIONS,
+    TAGS,
+    TEAM_MEMBERS,
+    TEAMS,
+    USERS,
+)
+
+Row = dict[str, Any]
+LONGEST: Final = 120  # characters of a name; eight of them fit into one entry of an index of PostgreSQL
+LONGEST_TEXT: Final = 2000  # characters of a message
+GROUPS: Final = ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
+SUMS: Final = (
+    "spend", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "requests", "successes",
+    "failures", "cache_hits", "milliseconds",
+)  # fmt: skip
+KINDS: Final = ("all", "user", "team", "organization", "customer", "agent", "tag")
+
+_NAMES: Final = (
+    "request_id", "call_id", "status", "call_type", "model_group", "model", "provider", "deployment_id", "key",
+)  # fmt: skip
+_OPTIONAL: Final = (
+    "key_alias", "user_id", "team_id", "organization_id", "end_user", "agent_id", "session_id", "ip", "error_code",
+    "error_class",
+)  # fmt: skip
+_FIGURES: Final = (
+    "attempt", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "reasoning_tokens", "cost"
+)  # fmt: skip
+_NUMBERS: Final = ("started_at", "ended_at", "answered_at", *_FIGURES)
+_FLAGS: Final = ("stream", "cache_hit", "estimated", "suspect")
+_json: Final = msgspec.json.Encoder().encode
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a cost comes of, as a row of the ledger keeps it."""
+
+    items: tuple[tuple[str, int, int], ...] = ()
+    factors: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+    catalogue: str = ""
+    reported: bool = False
+
+
+def name(text: str) -> str:
+    """Return a text as it may be indexed: a long one ends in a digest of itself, so that two stay two."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 17]}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def bounded(entry: Entry) -> Entry:
+    """Return the entry with figures that can be summed: one that no request reaches must not stop all others."""
+    if max(getattr(entry, column) for column in _FIGURES) <= MOST:
+        return entry
+    return msgspec.structs.replace(entry, **{column: min(getattr(entry, column), MOST) for column in _FIGURES})
+
+
+def row(entry: Entry) -> Row:
+    """Return the entry's row of the ledger."""
+    made: Row = {column: name(getattr(entry, column)) for column in _NAMES}
+    for column in _OPTIONAL:
+        value = getattr(entry, column)
+        made[column] = value if value is None else name(value)
+    for column in _NUMBERS:
+        made[column] = getattr(entry, column)
+    for column in _FLAGS:
+        made[column] = getattr(entry, column)
+    made["api_base"] = _long(entry.api_base)
+    made["error_message"] = None if entry.error_message is None else _long(entry.error_message)
+    made["tags"] = _json(tags(entry)).decode()
+    made["facts"] = _json(Facts(entry.items, entry.factors, name(entry.catalogue), entry.reported)).decode()
+    return made
+
+
+def payload(entry: Entry) -> Row | None:
+    """Return the row of what was said, if that is to be kept."""
+    said = entry.payload
+    if said is None:
+        return None
+    return {
+        "request_id": name(entry.request_id),
+        **{part: _document(getattr(said, part)) for part in ("messages", "response", "request")},
+    }
+
+
+def tags(entry: Entry) -> tuple[str, ...]:
+    """Return the tags, each once."""
+    return tuple(dict.fromkeys(map(name, entry.tags)))
+
+
+def day(microseconds: int) -> str:
+    """Return the day in UTC, YYYY-MM-DD."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%d")
+
+
+def daily(entries: Iterable[Entry], *, logged: bool) -> list[Row]:
+    """Return what entries add to the sums by day, in the order of the key, so that nobody waits crosswise."""
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for entry in entries:
+        figures = _figures(entry)
+        rest = tuple(map(name, (entry.key, entry.model, entry.model_group, entry.provider, entry.call_type)))
+        when = day(entry.started_at)
+        for kind, entity in _entities(entry):
+            held = sums.setdefault((kind, when, entity, *rest), [0] * len(SUMS))
+            for place, figure in enumerate(figures):
+                held[place] += figure
+    return [
+        {**dict(zip(GROUPS, group, strict=True)), "logged": logged, **dict(zip(SUMS, sums[group], strict=True))}
+        for group in sorted(sums)
+    ]
+
+
+def spent(entries: Iterable[Entry]) -> Iterator[tuple[sa.Table, tuple[str, ...], dict[tuple[str, ...], int]]]:
+    """Yield tables, the columns that name a row there, and what each row's spend grows by."""
+    entries = [entry for entry in entries if entry.cost]
+    for table, columns, names in _SPENDERS:
+        sums: dict[tuple[str, ...], int] = {}
+        for entry in entries:
+            for found in names(entry):
+                sums[found] = sums.get(found, 0) + entry.cost
+        if sums:
+            yield table, columns, dict(sorted(sums.items()))
+
+
+def _one(*fields: str) -> Callable[[Entry], Iterable[tuple[str, ...]]]:
+    def names(entry: Entry) -> Iterable[tuple[str, ...]]:
+        found = tuple(getattr(entry, field) for field in fields)
+        return () if None in found or "" in found else (tuple(map(name, found)),)
+
+    return names
+
+
+_SPENDERS: Final[tuple[tuple[sa.Table, tuple[str, ...], Callable[[Entry], Iterable[tuple[str, ...]]]], ...]] = (
+    (KEYS, ("token",), _one("key")),
+    (USERS, ("user_id",), _one("user_id")),
+    (TEAMS, ("team_id",), _one("team_id")),
+    (TEAM_MEMBERS, ("team_id", "user_id"), _one("team_id", "user_id")),
+    (ORGANIZATIONS, ("organization_id",), _one("organization_id")),
+    (ORGANIZATION_MEMBERS, ("organization_id", "user_id"), _one("organization_id", "user_id")),
+    (CUSTOMERS, ("user_id",), _one("end_user")),
+    (TAGS, ("name",), lambda entry: [(tag,) for tag in tags(entry)]),
+)
+
+
+def _entities(entry: Entry) -> Iterator[tuple[str, str]]:
+    yield "all", ""
+    fields = (entry.user_id, entry.team_id, entry.organization_id, entry.end_user, entry.agent_id)
+    for kind, entity in zip(KINDS[1:], fields, strict=False):
+        if entity:
+            yield kind, name(entity)
+    for tag in tags(entry):
+        yield "tag", tag
+
+
+def _figures(entry: Entry) -> tuple[int, ...]:
+    success = entry.status == SUCCESS
+    return (
+        entry.cost,
+        entry.prompt_tokens,
+        entry.completion_tokens,
+        entry.cached_tokens,
+        entry.written_tokens,
+        1,
+        int(success),
+        int(not success),
+        int(entry.cache_hit),
+        max(0, entry.ended_at - entry.started_at) // 1000,
+    )
+
+
+def _long(text: str) -> str:
+    return text.replace("\0", "")[:LONGEST_TEXT]
+
+
+def _document(data: bytes) -> str | None:
+    return data.decode("utf-8", "replace").replace("\0", "") if data else None

@@ -1,0 +1,262 @@
+"""Entries are in the file when they were appended, whole or not at all, whatever happens to process and disk."""
+
+import errno
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.ledger.conftest import entry
+
+from tianji.ledger import journal as journals
+from tianji.ledger import reading
+from tianji.ledger.entry import Entry, Payload, decoded, encoded
+from tianji.ledger.journal import FRESH, HEAD, MAGIC, Journal
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+MAYBE = st.none() | TEXT
+COUNT = st.integers(0, 2**63 - 1)
+ITEMS = st.lists(st.tuples(TEXT, COUNT, st.integers(0, 2**64 - 1)), max_size=4).map(tuple)
+ENTRIES = st.builds(
+    Entry,
+    request_id=TEXT,
+    call_id=TEXT,
+    started_at=COUNT,
+    ended_at=COUNT,
+    user_id=MAYBE,
+    end_user=MAYBE,
+    tags=st.lists(TEXT, max_size=3).map(tuple),
+    cost=COUNT,
+    items=ITEMS,
+    stream=st.booleans(),
+    payload=st.none() | st.builds(Payload, messages=st.binary(), response=st.binary()),
+)
+
+
+def everything(folder: Path) -> list[Entry]:
+    """All that the journals hold, in order."""
+    found: list[Entry] = []
+    for file in reading.journals(folder):
+        position = 0
+        while (batch := reading.read(file, position, 7)).entries:
+            found += batch.entries
+            position = batch.position
+    return found
+
+
+@given(ENTRIES)
+def test_what_is_encoded_comes_back(value: Entry) -> None:
+    assert decoded(encoded(value)) == value
+
+
+@given(st.text(st.characters(categories=["Cs"]), min_size=1))
+def test_text_that_is_no_unicode_is_kept_without_it(broken: str) -> None:
+    kept = decoded(encoded(entry(1, end_user=broken, tags=(broken, "b"))))
+    assert kept == entry(1, end_user="?" * len(broken), tags=("?" * len(broken), "b"))
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=8))
+def test_whatever_a_file_holds_is_entries_or_nothing(at: int, noise: bytes) -> None:
+    data = bytearray()
+    for number in range(3):
+        body = encoded(entry(number))
+        data += HEAD.pack(len(body), zlib.crc32(body)) + body
+    data[at : at + len(noise)] = noise
+    found = [one for one, _ in reading._records(bytes(data), 3)]
+    assert found == [entry(number) for number in range(len(found))]
+
+
+def test_an_older_entry_is_read() -> None:
+    """Without the members that were added later."""
+    first = msgspec.msgpack.encode(["id", "call", 1, 2])
+    assert decoded(first) == Entry(request_id="id", call_id="call", started_at=1, ended_at=2)
+    more = msgspec.msgpack.encode([*msgspec.msgpack.decode(encoded(entry(1))), "from the future"])
+    assert decoded(more) == entry(1)
+
+
+def test_entries_are_there_at_once_and_in_order(folder: Path) -> None:
+    journal = Journal(folder)
+    for number in range(20):
+        journal.append(entry(number))
+        assert everything(folder)[-1] == entry(number)
+    (file,) = reading.journals(folder)
+    assert not reading.read(file, 0, 100).ended
+    journal.close()
+    assert reading.read(file, 0, 100).ended
+    assert everything(folder) == [entry(number) for number in range(20)]
+
+
+def test_files_are_turned_over_and_a_large_entry_gets_one_of_its_own(folder: Path) -> None:
+    journal = Journal(folder, segment=1000)
+    large = entry(9, payload=Payload(messages=b"x" * 3_000_000))
+    wanted = [*(entry(number) for number in range(9)), large, entry(10)]
+    for one in wanted:
+        journal.append(one)
+    files = reading.journals(folder)
+    assert len(files) > 4
+    assert everything(folder) == wanted
+    journal.close()
+    files = reading.journals(folder)
+    assert all(reading.read(file, 0, 100).ended for file in files)
+    assert everything(folder) == wanted
+    assert sum(file.stat().st_size for file in files) < 3_010_000  # nothing that was reserved stays so
+
+
+def test_two_processes_have_files_of_their_own(folder: Path) -> None:
+    first, second = Journal(folder), Journal(folder)
+    first.append(entry(1))
+    second.append(entry(2))
+    assert len(reading.journals(folder)) == 2
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("cut", [1, HEAD.size - 1, HEAD.size, HEAD.size + 1, HEAD.size + 100])
+def test_a_torn_tail_is_left_out_and_goes_with_the_file(folder: Path, cut: int) -> None:
+    """A process that is killed while it copies: length and checksum first, then the body."""
+    journal = Journal(folder)
+    journal.append(entry(1))
+    body = encoded(entry(2))
+    torn = (HEAD.pack(len(body), zlib.crc32(body)) + body)[:cut]
+    segment = journal._segment
+    assert segment is not None
+    segment._map[segment.at : segment.at + len(torn)] = torn
+    (file,) = reading.journals(folder)
+    assert everything(folder) == [entry(1)]
+    assert not reading.read(file, 0, 9).ended
+    segment._map.close()
+    os.close(segment._file)  # as if killed: the lock is gone
+    batch = reading.read(file, 0, 9)
+    assert (batch.entries, batch.ended) == ((entry(1),), True)
+    reading.discard(file, batch.position)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_damaged_in_the_middle_is_kept_and_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(folder)
+    for number in range(3):
+        journal.append(entry(number))
+    journal.close()
+    (file,) = reading.journals(folder)
+    first = HEAD.unpack(file.read_bytes()[len(MAGIC) :][: HEAD.size])[0]
+    data = bytearray(file.read_bytes())
+    data[len(MAGIC) + HEAD.size + first + HEAD.size + 20] ^= 1
+    file.write_bytes(data)
+    batch = reading.read(file, 0, 9)
+    assert batch.entries == (entry(0),)
+    reading.discard(file, batch.position)
+    assert [left.suffix for left in folder.iterdir()] == [".damaged"]
+    assert "damaged" in caplog.text
+
+
+def test_what_a_process_left_half_made_is_swept(folder: Path) -> None:
+    folder.mkdir()
+    (folder / f"1{FRESH}").touch()
+    born = (folder / f"1{FRESH}").stat().st_mtime
+    reading.sweep(folder, born + 1)
+    assert len(list(folder.iterdir())) == 1
+    reading.sweep(folder, born + 61)
+    assert list(folder.iterdir()) == []
+
+
+class Disk:
+    """A disk that can be full, and a clock."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.now = 0.0
+        reserve = os.posix_fallocate
+
+        def fallocate(*arguments: int) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            reserve(*arguments)
+
+        patch.setattr("os.posix_fallocate", fallocate)
+
+    def journal(self, folder: Path) -> Journal:
+        return Journal(folder, segment=1000, monotonic=lambda: self.now)
+
+
+def test_a_full_disk_stops_nothing_is_loud_and_loses_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Disk(monkeypatch)
+    journal = disk.journal(folder)
+    journal.append(entry(0))
+    disk.full = True
+    for number in range(1, 20):
+        journal.append(entry(number))
+    written = len(everything(folder))
+    assert written < 20
+    assert (journal.held, journal.lost) == (20 - written, 0)
+    assert "No space left" in str(journal.fault)
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+    assert list(folder.glob(f"*{FRESH}")) == []
+    disk.full = False
+    disk.now = 2.0
+    journal.settle()
+    assert (journal.held, journal.fault) == (0, None)
+    assert everything(folder) == [entry(number) for number in range(20)]
+    journal.close()
+
+
+def test_a_full_disk_is_not_asked_for_every_entry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def fallocate(*arguments: int) -> None:
+        asked.append(arguments)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", fallocate)
+    journal = Journal(folder, monotonic=lambda: 5.0)
+    for number in range(50):
+        journal.append(entry(number))
+    assert len(asked) == 1
+
+
+def test_what_memory_has_no_room_for_is_counted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journals, "MOST_HELD", 1000)
+    disk = Disk(monkeypatch)
+    disk.full = True
+    journal = disk.journal(folder)
+    for number in range(20):
+        journal.append(entry(number))
+    held = journal.held
+    assert 0 < held < 20
+    assert journal.lost == 20 - held
+    journal.close()
+    assert journal.lost == 20
+    assert f"{held} entries of the ledger are lost" in caplog.text
+
+
+def test_a_limit_of_file_sizes_is_a_full_disk(folder: Path) -> None:
+    """The real thing, in a process of its own: the kernel refuses it."""
+    code = (
+        "import pathlib, resource, sys\n"
+        "from tianji.ledger.journal import Journal\n"
+        "from tests.unit.ledger.conftest import entry\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "journal = Journal(pathlib.Path(sys.argv[1]))\n"
+        "journal.append(entry(1))\n"
+        "print(journal.held, journal.fault)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("1 the ledger's journal cannot be written")
+
+
+def test_a_folder_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    journal = Journal(tmp_path / "file" / "journals")
+    journal.append(entry(1))
+    assert (journal.held, "Not a directory" in str(journal.fault)) == (1, True)
