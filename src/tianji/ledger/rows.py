@@ -4,7 +4,7 @@ Texts come from clients. They are made such that every database keeps and indexe
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -46,7 +46,6 @@ _FIGURES: Final = (
 )  # fmt: skip
 _NUMBERS: Final = ("started_at", "ended_at", "answered_at", *_FIGURES)
 _FLAGS: Final = ("stream", "cache_hit", "estimated", "suspect")
-_json: Final = msgspec.json.Encoder().encode
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -56,6 +55,11 @@ class Facts(msgspec.Struct, frozen=True):
     factors: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     catalogue: str = ""
     reported: bool = False
+
+
+_json: Final = msgspec.json.Encoder().encode
+_facts: Final = msgspec.json.Decoder(Facts).decode
+_tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def name(text: str) -> str:
@@ -89,6 +93,22 @@ def row(entry: Entry) -> Row:
     made["tags"] = _json(tags(entry)).decode()
     made["facts"] = _json(Facts(entry.items, entry.factors, name(entry.catalogue), entry.reported)).decode()
     return made
+
+
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """Return the entry that a row was made of, as far as the row says."""
+    facts = _facts(row["facts"])
+    members = {column: row[column] for column in (*_NAMES, *_OPTIONAL, *_NUMBERS, *_FLAGS)}
+    return Entry(
+        **members,
+        api_base=row["api_base"],
+        error_message=row["error_message"],
+        tags=_tags(row["tags"]),
+        items=facts.items,
+        factors=facts.factors,
+        catalogue=facts.catalogue,
+        reported=facts.reported,
+    )
 
 
 def payload(entry: Entry) -> Row | None:

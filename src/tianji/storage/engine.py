@@ -60,6 +60,14 @@ class Database:
             raise _unavailable(error) from error
 
     @asynccontextmanager
+    async def still(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees one state of the database, whatever is written meanwhile."""
+        async with self.reading() as connection:
+            if self._server:  # a file shows each of its readers one state anyway
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction, alone among all writers; what raises inside leaves nothing behind."""
         try:
