@@ -4,8 +4,11 @@ The routes come out of the table itself: one that this file does not know fails 
 FOREIGN in its ids, and no answer that a role gets about its own may hold that word.
 """
 
+import hashlib
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -102,6 +105,25 @@ class World:
         self.master("POST", "/organization/new", organization_id=name, organization_alias=side)
         return name
 
+    def request(self, role: str, side: str) -> str:
+        """A request in the ledger, of the role's own key or of a stranger."""
+        name = f"request-{side}-{next(numbers)}"
+        key = FOREIGN if side == FOREIGN else hashlib.sha256(self.keys[role].encode()).hexdigest()
+        row = {
+            "request_id": name,
+            "call_id": name,
+            "started_at": 0,
+            "ended_at": 0,
+            "cost": 1,
+            "key": key,
+            "tags": "[]",
+            "facts": "{}",
+        }
+        with closing(sqlite3.connect(self.gateway.file.parent / "tianji-data" / "tianji.db")) as connection, connection:
+            names = ", ".join(row)
+            connection.execute(f"INSERT INTO ledger ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+        return name
+
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
         name = f"{side}-{next(numbers)}"
@@ -119,6 +141,11 @@ CUSTOMER: dict[str, tuple[Ask, set[str]]] = {
     "info": (lambda w, r, s: {"end_user_id": w.named("/customer/new", s, user_id=None)}, {ADMIN, VIEWER}),
     "list": (lambda w, r, s: {}, {ADMIN, VIEWER}),
 }
+DAYS = {"start_date": "2026-01-01 00:00:00", "end_date": "2026-01-02 00:00:00"}
+GLOBAL = (
+    "spend", "spend/logs", "spend/keys", "spend/teams", "spend/models", "spend/provider", "spend/tags",
+    "spend/all_tag_names", "spend/report", "activity", "activity/model",
+)  # fmt: skip
 # path: what to send, which roles may do it to what is theirs
 CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("POST", "/key/generate"): (
@@ -233,6 +260,18 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("POST", "/tag/info"): (lambda w, r, s: {"names": [w.named("/tag/new", "t", name=None)]}, {ADMIN}),
     ("POST", "/tag/delete"): (lambda w, r, s: {"name": w.named("/tag/new", "t", name=None)}, {ADMIN}),
     ("GET", "/tag/list"): (lambda w, r, s: {}, EVERYBODY - {NOBODY}),
+    ("GET", "/spend/logs"): (lambda w, r, s: {"user_id": f"user-{r}" if s == "own" else s}, EVERYBODY - {NOBODY}),
+    **{
+        ("GET", f"/spend/logs/{path}"): (lambda w, r, s: {**DAYS, "team_id": f"team-{s}"}, EVERYBODY - {NOBODY})
+        for path in ("v2", "ui")
+    },
+    ("GET", "/spend/logs/ui/{request_id}"): (
+        lambda w, r, s: {"path:request_id": w.request(r, s)},
+        EVERYBODY - {NOBODY},
+    ),
+    **{("GET", f"/spend/{name}"): (lambda w, r, s: {}, EVERYBODY - {NOBODY}) for name in ("keys", "users", "tags")},
+    **{("GET", f"/global/{path}"): (lambda w, r, s: {}, {ADMIN, VIEWER}) for path in GLOBAL},
+    ("POST", "/global/spend/end_users"): (lambda w, r, s: {}, {ADMIN}),
     ("POST", "/credentials"): (lambda w, r, s: {"credential_name": f"c-{next(numbers)}"}, {ADMIN}),
     ("GET", "/credentials"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/credentials/by_name/{credential_name}"): (
@@ -251,7 +290,8 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
 # what names no object: everybody who may ask gets his part, and none of what is foreign
 LISTS = {
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
-    "/organization/list", "/budget/list", "/tag/list",
+    "/organization/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2", "/spend/logs/ui",
+    "/spend/keys", "/spend/users", "/spend/tags",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 

@@ -151,6 +151,35 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row("POST", "/tag/delete", "tags.delete", Access.ADMIN, _ALL, "Delete a tag."),
         _Row("GET", "/tag/list", "tags.listed", Access.USER, _ALL, "List tags."),
     ),
+    "spend": (
+        _Row("GET", "/spend/logs", "spend_logs.logs", Access.USER, _OWN, "List requests, or what each day cost."),
+        *(
+            _Row("GET", path, "spend_logs.search", Access.USER, _OWN, "Search requests, page by page.")
+            for path in ("/spend/logs/v2", "/spend/logs/ui")
+        ),
+        _Row("GET", "/spend/logs/ui/{request_id}", "spend_logs.one", Access.USER, _OWN, "Describe one request."),
+        *(
+            _Row("GET", f"/spend/{name}", f"spend_reports.{name}", Access.USER, _OWN, f"What {name} cost.")
+            for name in ("keys", "users", "tags")
+        ),
+        *(
+            _Row(method, f"/global/{path}", f"spend_reports.{function}", Access.ADMIN, _ALL, summary)
+            for method, path, function, summary in (
+                ("GET", "spend", "whole", "What everything cost."),
+                ("GET", "spend/logs", "by_day", "What each day cost."),
+                ("GET", "spend/keys", "by_key", "What keys cost."),
+                ("GET", "spend/teams", "by_team", "What teams cost on each day."),
+                ("GET", "spend/models", "by_model", "What models cost."),
+                ("GET", "spend/provider", "by_provider", "What providers cost."),
+                ("GET", "spend/tags", "by_tag", "What tags cost."),
+                ("GET", "spend/all_tag_names", "tag_names", "Which tags there are."),
+                ("POST", "spend/end_users", "by_customer", "What customers cost."),
+                ("GET", "spend/report", "report", "What teams, customers or keys cost in detail."),
+                ("GET", "activity", "activity", "Requests and tokens of each day."),
+                ("GET", "activity/model", "activity_by_model", "Requests and tokens of each day by model."),
+            )
+        ),
+    ),
     "credentials": (
         _Row("POST", "/credentials", "credentials.new", Access.ADMIN, _ALL, "Keep a vendor's credential."),
         _Row("GET", "/credentials", "credentials.listed", Access.ADMIN, _ALL, "List credentials, masked."),
