@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from bench.figures import CROWD, DIRECT, NATIVE, NGINX, TITLES, figures
+from bench.ledger import ledger
 from bench.macro import measure
 from bench.macro.cells import FULL, QUICK, Plan
 from bench.macro.noise import objections
@@ -155,6 +156,7 @@ def write(run: dict[str, Any], output: Path) -> None:
     click.echo(f"\nwritten: {path} and {path.with_suffix('.svg').name}")
 
 
+main.add_command(ledger)
 main.add_command(memory)
 
 if __name__ == "__main__":

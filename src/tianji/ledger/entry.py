@@ -17,7 +17,7 @@ FAILURE: Final = "failure"
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What was said, as JSON; kept only where the operator wants it, and never read by a list."""
+    """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list."""
 
     messages: bytes = b""
     response: bytes = b""

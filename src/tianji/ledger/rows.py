@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from tianji._core.meter import MOST
 from tianji.ledger.entry import SUCCESS, Entry
+from tianji.ledger.payloads import shortened
 from tianji.storage.tables import (
     CUSTOMERS,
     KEYS,
@@ -212,4 +213,4 @@ def _long(text: str) -> str:
 
 
 def _document(data: bytes) -> str | None:
-    return data.decode("utf-8", "replace").replace("\0", "") if data else None
+    return shortened(data).decode() or None

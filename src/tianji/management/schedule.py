@@ -5,18 +5,20 @@ import logging
 import time
 from typing import Final
 
-from tianji.errors import StoreUnavailable
+from tianji.errors import StoreUnavailable, Unacceptable
 from tianji.lazy import load
 from tianji.management.administration import Office
 
 RESETS: Final = 1  # the job's number among those that workers take turns at
+RETENTION: Final = 2
 LOOK: Final = 1.0  # seconds between two looks whether something is due
+DAY: Final = 86_400_000  # milliseconds
 
 log = logging.getLogger(__name__)
 
 
 class Schedule:
-    """Lets budgets begin anew when their time has come."""
+    """Lets budgets begin anew when their time has come, and drops rows of the ledger that are too old."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -33,16 +35,40 @@ class Schedule:
             self._running = None
 
     async def _run(self) -> None:
-        store = self._office.store
         while True:
             await asyncio.sleep(LOOK)
-            general = self._office.config().general_settings
-            interval = int(general.proxy_budget_rescheduler_min_time * 1000)
-            if store.connected is None or general.disable_reset_budget:
+            if self._office.store.connected is None:
                 continue
-            if not store.revisions.claim(RESETS, int(time.monotonic() * 1000), interval):
-                continue
-            try:
-                await load("tianji.management.resets").reset_due(self._office)
-            except StoreUnavailable as error:
-                log.warning("budgets were not reset, and will be: %s", error)
+            await self._reset_due()
+            await self._drop_old()
+
+    async def _reset_due(self) -> None:
+        general = self._office.config().general_settings
+        interval = int(general.proxy_budget_rescheduler_min_time * 1000)
+        if general.disable_reset_budget or not self._turn(RESETS, interval):
+            return
+        try:
+            await load("tianji.management.resets").reset_due(self._office)
+        except StoreUnavailable as error:
+            log.warning("budgets were not reset, and will be: %s", error)
+
+    async def _drop_old(self) -> None:
+        general = self._office.config().general_settings
+        if general.maximum_spend_logs_retention_period is None:
+            return
+        retention = load("tianji.management.retention")
+        try:
+            plan = retention.plan(general)
+        except Unacceptable as error:
+            if self._turn(RETENTION, DAY):
+                log.error("rows of the ledger are kept for ever: %s", error)
+            return
+        if not self._turn(RETENTION, int(plan.interval.total_seconds() * 1000)):
+            return
+        try:
+            await retention.drop_old(self._office, plan)
+        except StoreUnavailable as error:
+            log.warning("rows of the ledger were not dropped, and will be: %s", error)
+
+    def _turn(self, job: int, interval: int) -> bool:
+        return self._office.store.revisions.claim(job, int(time.monotonic() * 1000), interval)

@@ -10,6 +10,7 @@ from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, PermissionDenied, SchemaViolation, Unacceptable
 from tianji.ledger import spendlogs
 from tianji.ledger.books import DAY, microseconds
+from tianji.ledger.entry import FAILURE
 from tianji.management import key_fields
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains
@@ -232,6 +233,8 @@ def _searched(asked: Search) -> _Conditions:
             where.append(LEDGER.c[column] == value)
     if asked.api_key is not None:
         where.append(LEDGER.c.key == key_fields.digest(asked.api_key))
+    if asked.error_code is not None or asked.error_message is not None:
+        where.append(LEDGER.c.status == FAILURE)  # they are few, and an index has them
     if asked.error_message is not None:
         where.append(contains(LEDGER.c.error_message, asked.error_message))
     for name, dollars in (("min_spend", asked.min_spend), ("max_spend", asked.max_spend)):

@@ -231,7 +231,10 @@ LEDGER: Final = sa.Table(
     *_flags("stream", "cache_hit", "estimated", "suspect"),
     *_text("error_code", "error_class", "error_message"),
     sa.Index("ix_ledger_started_at", "started_at", "request_id"),
-    *(sa.Index(f"ix_ledger_{name}", name, "started_at") for name in ("key", "user_id", "team_id", "end_user")),
+    *(  # what lists are filtered by; each holds their order, too
+        sa.Index(f"ix_ledger_{name}", name, "started_at", "request_id")
+        for name in ("key", "user_id", "team_id", "end_user", "model", "model_group", "status")
+    ),
 )
 
 PAYLOADS: Final = sa.Table(

@@ -23,6 +23,7 @@ from tianji.ledger import posting, reading
 from tianji.ledger.drain import Drain
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import Journal
+from tianji.ledger.payloads import shortened
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.tables import (
@@ -203,15 +204,15 @@ async def test_two_that_believe_they_lead_take_nothing_twice(
 
 
 async def test_what_was_said_is_kept_apart(folder: Path, database: Database, journal: Journal) -> None:
-    said = Payload(messages=b'[{"content":"a\0b"}]', response=b"\xff", request=b"")
+    said = Payload(messages=b'[{"content":"a\\u0000b"}]', response=b"\xff", request=b'"%b"' % (b"x" * 3000))
     journal.append(entry(1, payload=said))
     await drain(folder, database).round()
     (found,) = await rows(database, PAYLOADS)
     assert found == {
         "request_id": entry(1).request_id,
-        "messages": '[{"content":"ab"}]',
-        "response": "\ufffd",
-        "request": None,
+        "messages": '[{"content":"a\\u0000b"}]',
+        "response": None,
+        "request": shortened(said.request).decode(),
     }
 
 
@@ -337,6 +338,7 @@ async def test_who_does_not_lead_leaves_the_journals_alone(
 WRITER = """
 import pathlib, sys
 from tianji.ledger.journal import Journal
+from tianji.ledger.payloads import shortened
 from tests.unit.ledger.conftest import entry
 folder, seed = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 journal = Journal(folder, segment=30_000)

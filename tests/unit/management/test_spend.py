@@ -38,7 +38,7 @@ LOOSE = Identity(role=None, user_id=None, key="k3")
 BILLION = 10**9
 # 1 and 2 are u's; 3 failed, another day, another user; 4 has no owner but a key
 ENTRIES = (
-    entry(1, cost=BILLION, tags=("a", "b"), payload=Payload(messages=b'[{"role":"user"}]', response=b"cut off")),
+    entry(1, cost=BILLION, tags=("a", "b"), payload=Payload(messages=b'[{"role":"user"}]', response=b'"whole"')),
     entry(2, cost=2 * BILLION, model="gpt-4o-mini", model_group="small", end_user="d", session_id="s", tags=("a",)),
     entry(
         3,
@@ -143,7 +143,7 @@ async def test_everybody_sees_his_own(office: Office, by: Identity, seen: list[i
 
 async def test_one_request_with_what_was_said(office: Office) -> None:
     row = await ask(office, spend_logs.one, USER, path={"request_id": entry(1).request_id})
-    assert (row["messages"], row["response"], row["proxy_server_request"]) == ([{"role": "user"}], "cut off", {})
+    assert (row["messages"], row["response"], row["proxy_server_request"]) == ([{"role": "user"}], "whole", {})
     with pytest.raises(ObjectNotFound):
         await ask(office, spend_logs.one, path={"request_id": "no"})
 

@@ -60,8 +60,8 @@ def _ledger() -> None:
     )
     op.create_index("ix_ledger_session_id", "ledger", ["session_id"])
     op.create_index("ix_ledger_started_at", "ledger", ["started_at", "request_id"])
-    for name in ("key", "user_id", "team_id", "end_user"):
-        op.create_index(f"ix_ledger_{name}", "ledger", [name, "started_at"])
+    for name in ("key", "user_id", "team_id", "end_user", "model", "model_group", "status"):
+        op.create_index(f"ix_ledger_{name}", "ledger", [name, "started_at", "request_id"])
 
 
 def _sums() -> None:
