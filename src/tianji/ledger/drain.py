@@ -16,7 +16,7 @@ from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
 from tianji.storage.engine import Database
 
-AT_ONCE: Final = 200  # entries of a transaction: what is done with them keeps the loop for a few milliseconds
+AT_ONCE: Final = 100  # entries of a transaction: what is done with them keeps the loop for some milliseconds
 ROUND: Final = 0.5  # seconds between two rounds
 SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
 KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short
