@@ -6,14 +6,10 @@
 
 #include "health_word.h"
 #include "pace.h"
+#include "seats.h"
 #include "shm_table.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/types.h>
-
 enum {
-    HEALTH_SEATS = 128,    /* workers whose requests under way are given back should they be killed */
     HEALTH_SAMPLES = 32,   /* durations that are remembered */
     HEALTH_KINDS = 16,     /* kinds of failure that are counted apart */
     HEALTH_WINDOW = 60,    /* seconds over which successes and failures are compared */
@@ -52,7 +48,7 @@ typedef struct {
     uint64_t elsewhere[2];        /* of the minute's requests and tokens, those of other machines; as in health_now */
     uint64_t spent;               /* of a budget: window << HEALTH_COUNT_BITS | count, as the minute's usage */
     int64_t broke_until_us;       /* a budget is used up until then */
-    int32_t shares[HEALTH_SEATS]; /* of in_flight, by seat */
+    int32_t shares[SEATS];        /* of in_flight, by seat */
 } health_past;
 
 typedef struct {
@@ -62,7 +58,7 @@ typedef struct {
 
 typedef struct {
     shm_table claims; /* a deployment's id -> its place in `now` and `past` */
-    int32_t seats[HEALTH_SEATS]; /* process ids; 0: free */
+    seat_row seats;
     uint64_t leader; /* process id << 32 | second in which it last said so; 0: nobody */
     int32_t weighs; /* whether a weight was ever set: while none was, nobody looks */
     int32_t leased; /* the same of leases */
@@ -100,59 +96,22 @@ static inline uint64_t health_minute(double seconds) { return (uint64_t)(seconds
 
 /* -- seats: which worker holds what ------------------------------------------------------------------------------ */
 
-static inline void health_subtract(int64_t *count, int64_t n)
+static inline int64_t health_vacate(void *table, int seat)
 {
-    int64_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(count, &seen, seen > n ? seen - n : 0, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-}
-
-/* Give back what was held from `seat`, then the seat. */
-static inline int64_t health_vacate(health_table *t, int seat)
-{
+    health_table *t = table;
     int64_t place, freed = 0, used = __atomic_load_n(&t->claims.used, __ATOMIC_ACQUIRE);
     for (place = 1; place < used; place++) {
         int64_t held = __atomic_exchange_n(&t->past[place].shares[seat], 0, __ATOMIC_RELAXED);
         if (held <= 0) continue;
-        health_subtract(&t->now[place].in_flight, held);
+        seat_subtract(&t->now[place].in_flight, held);
         freed += held;
     }
-    __atomic_store_n(&t->seats[seat], 0, __ATOMIC_RELEASE);
     return freed;
 }
 
-static inline int health_claim_seat(health_table *t, int seat, int32_t expected, int32_t wanted)
-{
-    return __atomic_compare_exchange_n(&t->seats[seat], &expected, wanted, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
+static inline int64_t health_sweep(health_table *t, int32_t self) { return seat_sweep(&t->seats, self, health_vacate, t); }
 
-/* Give back what dead processes held, and their seats; the number of requests given back. `self` is the caller's id.
- * A seat that is being swept has its sweeper's id, negated: nobody may sit down before all is given back, and when
- * the sweeper dies too, the next one goes on. */
-static inline int64_t health_sweep(health_table *t, int32_t self)
-{
-    int64_t freed = 0;
-    int seat;
-    for (seat = 0; seat < HEALTH_SEATS; seat++) {
-        int32_t owner = __atomic_load_n(&t->seats[seat], __ATOMIC_ACQUIRE);
-        if (owner == 0 || kill((pid_t)(owner < 0 ? -owner : owner), 0) == 0 || errno != ESRCH) continue;
-        if (health_claim_seat(t, seat, owner, -self)) freed += health_vacate(t, seat);
-    }
-    return freed;
-}
-
-/* A seat for the process `self`, which has none yet; -1 if all are taken. One that bears its id belonged to a process
- * that is gone. */
-static inline int health_sit(health_table *t, int32_t self)
-{
-    int seat;
-    for (seat = 0; seat < HEALTH_SEATS; seat++)
-        if (health_claim_seat(t, seat, self, -self)) health_vacate(t, seat);
-    health_sweep(t, self);
-    for (seat = 0; seat < HEALTH_SEATS; seat++)
-        if (health_claim_seat(t, seat, 0, self)) return seat;
-    return -1;
-}
+static inline int health_sit(health_table *t, int32_t self) { return seat_take(&t->seats, self, health_vacate, t); }
 
 /* Whether `self` leads the workers from `second` on: it does already, nobody does, or who did is dead or was silent. */
 static inline int health_lead(health_table *t, int32_t self, uint32_t second)
@@ -161,38 +120,18 @@ static inline int health_lead(health_table *t, int32_t self, uint32_t second)
     for (;;) {
         int32_t leader = (int32_t)(seen >> 32);
         int silent = (uint32_t)seen + HEALTH_SILENT_S < second;
-        int gone = leader == 0 || silent || (kill((pid_t)leader, 0) != 0 && errno == ESRCH);
+        int gone = leader == 0 || silent || seat_gone(leader);
         if (leader != self && !gone) return 0;
         if (health_swap(&t->leader, &seen, (uint64_t)(uint32_t)self << 32 | second)) return 1;
     }
 }
 
-/* -- requests under way ------------------------------------------------------------------------------------------ */
-
-/* Count one request more unless there are `limit` (0: no limit). 1 if it was counted.
- * The share is raised first and lowered last, so a worker killed in between leaves at most one request too few, which
- * health_leave makes good when the deployment is idle the next time. */
 static inline int health_enter(health_now *now, int32_t *share, int64_t limit)
 {
-    int64_t seen;
-    if (share) __atomic_fetch_add(share, 1, __ATOMIC_RELAXED);
-    if (limit <= 0) {
-        __atomic_fetch_add(&now->in_flight, 1, __ATOMIC_RELAXED);
-        return 1;
-    }
-    seen = __atomic_load_n(&now->in_flight, __ATOMIC_RELAXED);
-    while (seen < limit)
-        if (__atomic_compare_exchange_n(&now->in_flight, &seen, seen + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return 1;
-    if (share) __atomic_fetch_sub(share, 1, __ATOMIC_RELAXED);
-    return 0;
+    return seat_enter(&now->in_flight, share, limit);
 }
 
-static inline void health_leave(health_now *now, int32_t *share)
-{
-    if (__atomic_fetch_sub(&now->in_flight, 1, __ATOMIC_RELAXED) <= 0)
-        __atomic_fetch_add(&now->in_flight, 1, __ATOMIC_RELAXED);
-    if (share) __atomic_fetch_sub(share, 1, __ATOMIC_RELAXED);
-}
+static inline void health_leave(health_now *now, int32_t *share) { seat_leave(&now->in_flight, share); }
 
 /* -- minutes of requests and tokens ------------------------------------------------------------------------------ */
 
