@@ -1,0 +1,27 @@
+"""One request held against the limits of whoever it is for."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+
+from tianji._core.limiter cimport MOST_LIMITS, WINDOWS, Limit, LimitSet, limiter_row
+
+
+cdef class Admission:
+    cdef readonly LimitSet asked
+    cdef readonly Limit refused_by
+    cdef readonly int refused_kind
+    cdef readonly double retry_after
+    cdef int _held                     # of `asked`, those that are entered
+    cdef uint32_t _step                # in which it took
+    cdef int64_t _amounts[<int>WINDOWS]     # taken of each kind
+    cdef int64_t _nano                 # wanted; negative: it costs nothing and no budget is asked
+    cdef uint8_t _taken[<int>MOST_LIMITS]   # a bit a kind
+    cdef int64_t _reserved[<int>MOST_LIMITS]
+    cdef limiter_row *_rows[<int>MOST_LIMITS]    # NULL: the table is full
+
+    cpdef bint admit(self, double now) except -1
+    cdef bint _enter_all(self, tuple limits, double now) except -1
+    cdef bint _take_all(self, tuple limits, double now) except -1
+    cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept
+    cdef int _give_back(self, uint32_t step, int64_t *used, int64_t nano) noexcept
+    cpdef int settle(self, double now, long long input_tokens, long long output_tokens, long long nano) except -1
+    cpdef int release(self, double now) noexcept

@@ -1,0 +1,190 @@
+"""One request held against the limits of whoever it is for."""
+
+cimport cython
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.string cimport memset
+
+from tianji._core.limiter cimport (
+    BUDGET, INPUT, NO_END, OUTPUT, PARALLEL, REQUESTS, TOKENS, UNLOADED, WINDOWS, Limit, LimitSet, limiter_row,
+    purse_load, purse_reserve, purse_settle, window_give_back, window_seconds, window_step, window_take, window_wait,
+)
+
+cdef int64_t MOST_TOKENS = (<int64_t>1 << 36) - 1  # of one request
+cdef int64_t MOST_NANO = <int64_t>1 << 61          # half of the largest budget
+cdef double SOON = 1.0                             # seconds until a request at a time may have ended
+
+
+@cython.final
+@cython.freelist(64)
+@cython.no_gc  # it cannot be part of a circle, and __dealloc__ has to find its fields as they were
+cdef class Admission:
+    """One request held against a set of limits: all let it through, or nothing is counted.
+
+    input_tokens, output_tokens: how many it may use at most
+    nano: what it may cost at most; negative: it costs nothing, and no budget is asked
+
+    It gives back what it holds once, at the latest when it is freed itself.
+    """
+
+    def __init__(
+        self, LimitSet asked not None, long long input_tokens=0, long long output_tokens=0, long long nano=-1
+    ):
+        if self._held:
+            raise RuntimeError("this admission is under way")
+        self.asked = asked
+        self._amounts[REQUESTS] = 1
+        self._amounts[INPUT] = min(max(0, input_tokens), MOST_TOKENS)
+        self._amounts[OUTPUT] = min(max(0, output_tokens), MOST_TOKENS)
+        self._amounts[TOKENS] = self._amounts[INPUT] + self._amounts[OUTPUT]
+        self._nano = min(nano, MOST_NANO)
+        self.refused_kind = -1
+
+    def __dealloc__(self):
+        if self._held:
+            self.release(0)
+
+    cpdef bint admit(self, double now) except -1:
+        """Whether all limits let it through; what it may use is reserved then.
+
+        If not, `refused_by` and `refused_kind` (a place in KIND_NAMES) say who refused, and `retry_after` the seconds
+        after which there may be room, negative when waiting does not help. `unloaded`: restore() and ask again.
+        Raises what `renew` raises, and RuntimeError when it is under way already.
+        """
+        cdef tuple limits
+        cdef bint admitted = False
+        if self._held:
+            raise RuntimeError("this admission is under way")
+        limits = self.asked.limits
+        self.refused_by = None
+        self.refused_kind = -1
+        self._step = window_step(now)
+        try:
+            admitted = self._enter_all(limits, now) and self._take_all(limits, now)
+        finally:
+            if not admitted:
+                self.release(now)
+        return admitted
+
+    cdef bint _enter_all(self, tuple limits, double now) except -1:
+        # Places and money: budgets of all come before rates of any.
+        cdef Limit limit
+        cdef limiter_row *row
+        cdef bint crowded = False
+        cdef int64_t budget, ends
+        cdef Py_ssize_t i
+        for i in range(PyTuple_GET_SIZE(limits)):
+            limit = <Limit>PyTuple_GET_ITEM(limits, i)
+            budget = limit.limits[BUDGET] if self._nano >= 0 else -1
+            if limit.limits[PARALLEL] == 0:
+                return self._refuse(limit, PARALLEL, -1)
+            row = limit._enter(now, limit.limits[PARALLEL], &crowded)
+            if crowded:
+                return self._refuse(limit, PARALLEL, SOON)
+            self._rows[i] = row
+            self._taken[i] = 0
+            self._reserved[i] = 0
+            self._held += 1
+            if budget < 0:
+                continue
+            if row == NULL:
+                if budget == 0:
+                    return self._refuse(limit, BUDGET, -1)
+                continue
+            ends = purse_load(&row.money.ends_ms)
+            if ends == 0:
+                return self._refuse(limit, UNLOADED, -1)
+            if ends != NO_END:
+                limit._begin_anew(row, now)
+            self._reserved[i] = purse_reserve(
+                &row.money, &row.money.shares[limit.table._seat] if limit.table._seat >= 0 else NULL, self._nano,
+                budget, limit.whole
+            )
+            if self._reserved[i] < 0:
+                self._reserved[i] = 0
+                ends = purse_load(&row.money.ends_ms)
+                return self._refuse(
+                    limit, BUDGET, -1 if ends == NO_END or budget == 0 else ends / 1e3 - now - limit.table.shift
+                )
+        return True
+
+    cdef bint _take_all(self, tuple limits, double now) except -1:
+        cdef Limit limit
+        cdef limiter_row *row
+        cdef int32_t steps
+        cdef Py_ssize_t i
+        cdef int kind
+        for i in range(PyTuple_GET_SIZE(limits)):
+            limit = <Limit>PyTuple_GET_ITEM(limits, i)
+            row = self._rows[i]
+            for kind in range(WINDOWS):
+                if limit.limits[kind] < 0:
+                    continue
+                if limit.limits[kind] == 0:
+                    return self._refuse(limit, kind, -1)
+                if row == NULL:
+                    continue
+                if not window_take(&row.windows[kind], self._step, self._amounts[kind], limit.limits[kind]):
+                    steps = window_wait(&row.windows[kind], self._step, self._amounts[kind], limit.limits[kind])
+                    return self._refuse(limit, kind, -1 if steps < 0 else max(0.0, window_seconds(now, steps)))
+                self._taken[i] |= 1 << kind
+        return True
+
+    cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept:
+        self.refused_by = limit
+        self.refused_kind = kind
+        self.retry_after = retry_after
+        return False
+
+    cdef int _give_back(self, uint32_t step, int64_t *used, int64_t nano) noexcept:
+        # used: of each kind, in place of what was taken; step: where what was used beyond it counts
+        cdef tuple limits
+        cdef Limit limit
+        cdef limiter_row *row
+        cdef int64_t more
+        cdef int i, kind, held = self._held
+        cdef int seat
+        if not held:
+            return 0
+        self._held = 0
+        limits = self.asked.limits
+        for i in range(held):
+            row = self._rows[i]
+            if row == NULL:
+                continue
+            limit = <Limit>PyTuple_GET_ITEM(limits, i)
+            seat = limit.table._seat
+            for kind in range(WINDOWS):
+                more = used[kind] - self._amounts[kind]
+                if more == 0 or not self._taken[i] & 1 << kind:
+                    continue
+                if more < 0:
+                    window_give_back(&row.windows[kind], self._step, -more)
+                else:
+                    window_take(&row.windows[kind], step, more, -1)
+            if limit.limits[BUDGET] >= 0:
+                purse_settle(
+                    &row.money, &row.money.shares[seat] if seat >= 0 else NULL, self._reserved[i], nano
+                )
+            limit._leave(row)
+        return 0
+
+    cpdef int settle(self, double now, long long input_tokens, long long output_tokens, long long nano) except -1:
+        """Replace what was reserved by what was used and spent; tokens below zero are not known: they stand.
+
+        Nothing happens when it holds nothing. Raises ValueError for money below zero.
+        """
+        cdef int64_t used[<int>WINDOWS]
+        if nano < 0:
+            raise ValueError("what was spent is 0 or more")
+        used[REQUESTS] = 1
+        used[INPUT] = self._amounts[INPUT] if input_tokens < 0 else min(input_tokens, MOST_TOKENS)
+        used[OUTPUT] = self._amounts[OUTPUT] if output_tokens < 0 else min(output_tokens, MOST_TOKENS)
+        used[TOKENS] = used[INPUT] + used[OUTPUT]
+        return self._give_back(window_step(now), used, nano)
+
+    cpdef int release(self, double now) noexcept:
+        """Give back all that was reserved: nothing was used. Nothing happens when it holds nothing."""
+        cdef int64_t used[<int>WINDOWS]
+        memset(used, 0, sizeof(used))
+        return self._give_back(window_step(now), used, 0)

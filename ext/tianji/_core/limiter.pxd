@@ -1,0 +1,103 @@
+"""What callers may have, counted by all workers of a machine together."""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "window.h":
+    ctypedef struct window:
+        pass
+
+    uint32_t window_step(double seconds) noexcept nogil
+    int64_t window_used(const window *w, uint32_t step) noexcept nogil
+    bint window_take(window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
+    void window_give_back(window *w, uint32_t step, int64_t n) noexcept nogil
+    int32_t window_wait(const window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
+    double window_seconds(double now, int32_t steps) noexcept nogil
+
+cdef extern from "purse.h":
+    ctypedef struct purse:
+        int64_t committed
+        int64_t spent
+        int64_t unsaved
+        int64_t ends_ms
+        int64_t *shares
+
+    int64_t purse_load(const int64_t *word) noexcept nogil
+    void purse_add(int64_t *word, int64_t n) noexcept nogil
+    int64_t purse_reserve(purse *p, int64_t *share, int64_t wanted, int64_t limit, bint whole) noexcept nogil
+    void purse_settle(purse *p, int64_t *share, int64_t reserved, int64_t spent) noexcept nogil
+    bint purse_renew(purse *p, int64_t ended_ms, int64_t ends_ms) noexcept nogil
+    void purse_set(purse *p, int64_t spent, int64_t ends_ms) noexcept nogil
+
+cdef extern from "seats.h":
+    bint seat_enter(int64_t *count, int32_t *share, int64_t limit) noexcept nogil
+    void seat_leave(int64_t *count, int32_t *share) noexcept nogil
+
+cdef extern from "limiter.h":
+    enum:
+        LIMITER_WAYS
+        LIMITER_NAME_BYTES
+        LIMITER_MOVING
+
+    ctypedef struct limiter_row:
+        int64_t touched_ms
+        int64_t in_flight
+        window *windows
+        purse money
+        int32_t *shares
+        uint32_t name_length
+        char *name
+
+    ctypedef struct limiter_table:
+        int64_t capacity
+        int64_t refused
+        int64_t moved
+        limiter_row *rows
+
+    const int64_t NO_END "PURSE_NO_END"
+    uint64_t limiter_owner(const limiter_table *t, int64_t place) noexcept nogil
+
+
+cdef enum:
+    REQUESTS
+    TOKENS
+    INPUT
+    OUTPUT
+    WINDOWS         # the kinds before it are counted in windows
+    PARALLEL = WINDOWS
+    BUDGET
+    KINDS           # how many limits there are
+    UNLOADED = KINDS  # no limit: the budget's spend is not known
+    MOST_LIMITS = 32  # that a request is held against
+
+
+cdef class LimitTable:
+    cdef limiter_table *_table
+    cdef Py_buffer _view
+    cdef bint _mapped
+    cdef public double shift  # seconds to add to the clock for the time since 1970
+    cdef bytes _key           # of the hash, drawn before the fork: nobody outside can make two names collide
+    cdef int _pid             # the process that _seat belongs to; 0: none yet
+    cdef int _seat            # -1: none was free
+
+    cdef int _sit(self) except -1
+    cdef int64_t _place(self, Limit limit, double now) except -2
+
+
+cdef class Limit:
+    cdef readonly str name
+    cdef readonly object renew    # Callable[[float], float | None]; or None
+    cdef readonly bint whole      # an estimate that does not fit is refused; otherwise what is left is reserved
+    cdef LimitTable table
+    cdef bytes _name
+    cdef uint64_t _hash
+    cdef int64_t _place           # -1: none so far
+    cdef int64_t limits[<int>KINDS]    # negative: none
+
+    cdef limiter_row *_enter(self, double now, int64_t parallel, bint *crowded) except? NULL
+    cdef int _leave(self, limiter_row *row) noexcept
+    cdef int _begin_anew(self, limiter_row *row, double now) except -1
+
+
+cdef class LimitSet:
+    cdef readonly tuple limits
+    cdef LimitTable table

@@ -1,0 +1,289 @@
+"""What callers may have, counted by all workers of a machine together: requests and tokens of the last minute,
+requests at a time, and money of a period.
+
+The memory is anonymous, so it is shared by the process that made it and its later children, and it ends with them.
+Times are seconds of one clock, which the caller reads and hands in: CLOCK_MONOTONIC in production.
+
+In a minute no more than a limit goes through, whichever 60 seconds one looks at: what was used counts for 60 to 62
+seconds (window.h). A limit of N lets N through at once when the window is empty.
+"""
+
+from _blake2 import blake2b  # of hashlib, which loads OpenSSL: too much for the parent process
+from mmap import mmap
+from os import getpid, urandom
+
+cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.math cimport ceil
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "limiter.h":
+    size_t limiter_size(int64_t capacity) noexcept
+    limiter_table *limiter_init(void *memory, int64_t capacity) noexcept
+    int64_t limiter_find(
+        limiter_table *t, uint64_t hash, const char *name, uint32_t length, int64_t now_ms, int32_t self
+    ) noexcept
+    int limiter_restore(
+        limiter_table *t, int64_t place, uint64_t hash, int64_t spent, int64_t ends_ms, int32_t self
+    ) noexcept
+    int limiter_sit(limiter_table *t, int32_t self) noexcept
+    int64_t limiter_sweep(limiter_table *t, int32_t self) noexcept
+
+cdef object hashed = blake2b
+cdef object new_mapping = mmap
+cdef object own_pid = getpid
+cdef object random_bytes = urandom
+
+cdef enum:
+    MAX_CAPACITY = 1 << 22
+
+cdef int64_t MOST_COUNTED = (<int64_t>1 << 39) - 1  # half of what a window can tell apart
+cdef int64_t MOST_NANO = <int64_t>1 << 62
+
+KIND_NAMES = ("requests", "tokens", "input_tokens", "output_tokens", "parallel", "budget", "unloaded")
+LARGEST_SET = MOST_LIMITS  # limits that one request is held against
+LARGEST_NAME = LIMITER_NAME_BYTES
+
+
+cdef inline int64_t milliseconds(double seconds) noexcept:
+    # Rounded up: a period has not ended before its end.
+    return NO_END if seconds >= 9e12 else <int64_t>ceil(seconds * 1e3)
+
+
+@cython.final
+cdef class LimitTable:
+    """Rows of all that is limited. Make it before the fork; a Limit is asked for in the process that uses it.
+
+    capacity: how many rows there are, 3.9 KiB each once they are used; rounded up to a multiple of 16. A row that was
+    not used for two minutes, and whose spend was written down, gives way to a new one. What finds no room is not
+    limited, and counted in `refused`.
+    shift: what to add to its clock for the time since 1970, by which budgets end
+
+    A worker may be killed at any moment: sweep() gives back what it had under way and had reserved.
+    """
+
+    def __cinit__(self, int capacity=32768, double shift=0):
+        if not 2 <= capacity <= MAX_CAPACITY:
+            raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
+        capacity = (capacity + LIMITER_WAYS - 1) // LIMITER_WAYS * LIMITER_WAYS
+        PyObject_GetBuffer(new_mapping(-1, limiter_size(capacity)), &self._view, PyBUF_WRITABLE)
+        self._mapped = True
+        self._table = limiter_init(self._view.buf, capacity)
+        self._key = random_bytes(16)
+        self.shift = shift
+
+    def __dealloc__(self):
+        if self._mapped:
+            PyBuffer_Release(&self._view)
+
+    cdef int _sit(self) except -1:
+        # What the parent process knew of itself is not true of its child.
+        cdef int pid = own_pid()
+        if self._pid != pid:
+            self._pid = pid
+            self._seat = limiter_sit(self._table, pid)
+        return 0
+
+    cdef int64_t _place(self, Limit limit, double now) except -2:
+        # The place of a limit's row, made if need be; -1 if there is no room.
+        if limit._place < 0 or limiter_owner(self._table, limit._place) != limit._hash:
+            limit._place = limiter_find(
+                self._table, limit._hash, PyBytes_AS_STRING(limit._name), <uint32_t>PyBytes_GET_SIZE(limit._name),
+                <int64_t>(now * 1e3), self._pid
+            )
+        return limit._place
+
+    @property
+    def refused(self):
+        """How often a row found no room, so that nothing was limited."""
+        return self._table.refused
+
+    @property
+    def moved(self):
+        """How many rows gave way to others."""
+        return self._table.moved
+
+    def sweep(self):
+        """Give back what killed workers held; how many limits that freed. Something calls it now and then."""
+        self._sit()
+        return limiter_sweep(self._table, self._pid)
+
+    def take_unsaved(self):
+        """[(name, nano-dollars)] spent since this was asked last, for whoever writes it down.
+
+        It is the whole spend, whatever period it fell into. What could not be written is handed to put_back().
+        """
+        cdef list found = []
+        cdef limiter_row *row
+        cdef int64_t place, nano
+        for place in range(self._table.capacity):
+            if limiter_owner(self._table, place) <= LIMITER_MOVING:
+                continue
+            row = &self._table.rows[place]
+            nano = purse_load(&row.money.unsaved)
+            if nano:
+                found.append((row.name[:row.name_length].decode(), nano))
+                purse_add(&row.money.unsaved, -nano)
+        return found
+
+    def put_back(self, Limit limit not None, int64_t nano, double now):
+        """Count `nano` as not written down after all."""
+        cdef bint crowded = False
+        cdef limiter_row *row = limit._enter(now, 0, &crowded)
+        if row != NULL:
+            purse_add(&row.money.unsaved, nano)
+            limit._leave(row)
+
+
+@cython.final
+cdef class Limit:
+    """What the holder of `name` may have. None is no limit, and zero lets nothing through.
+
+    name: such as `team:<id>` or `key:<id>/model:<m>`; everybody who uses the same name shares what was used
+    requests, tokens, input_tokens, output_tokens: in any 60 seconds
+    parallel: requests at a time
+    budget: nano-dollars of a period; ask restore() before it is used
+    whole: refuse an estimate that is more than what is left; else what is left is reserved, and the request may go on
+    renew: called with the seconds since 1970 when the period is over; gives the end of the next one, None for never
+
+    Raises ValueError for a name that is empty or too long, and for a limit below zero.
+    """
+
+    def __cinit__(
+        self, LimitTable table not None, str name not None, *, requests=None, tokens=None, input_tokens=None,
+        output_tokens=None, parallel=None, budget=None, bint whole=False, object renew=None,
+    ):
+        cdef int kind
+        cdef int64_t most
+        self._name = name.encode()
+        if not 0 < len(self._name) <= LIMITER_NAME_BYTES:
+            raise ValueError(f"the name of a limit must have 1 to {LIMITER_NAME_BYTES} bytes: {name[:40]!r}")
+        for kind, value in enumerate((requests, tokens, input_tokens, output_tokens, parallel, budget)):
+            if value is not None and value < 0:
+                raise ValueError(f"the limit of {KIND_NAMES[kind]} of {name!r} is below zero")
+            most = MOST_NANO if kind == BUDGET else MOST_COUNTED
+            self.limits[kind] = -1 if value is None else min(value, most)
+        table._sit()
+        self.table = table
+        self.name = name
+        self.whole = whole
+        self.renew = renew
+        self._hash = int.from_bytes(hashed(self._name, digest_size=8, key=table._key).digest(), "little")
+        if self._hash <= LIMITER_MOVING:
+            self._hash = LIMITER_MOVING + 1
+        self._place = -1
+
+    cdef limiter_row *_enter(self, double now, int64_t parallel, bint *crowded) except? NULL:
+        # The row, with one more under way; NULL if the table is full, or `parallel` (0 or less: any) are under way.
+        cdef LimitTable table = self.table
+        cdef limiter_row *row
+        cdef int32_t *share
+        crowded[0] = False
+        while table._place(self, now) >= 0:
+            row = &table._table.rows[self._place]
+            share = &row.shares[table._seat] if table._seat >= 0 else NULL
+            if not seat_enter(&row.in_flight, share, parallel):
+                crowded[0] = True
+                return NULL
+            if limiter_owner(table._table, self._place) == self._hash:
+                row.touched_ms = <int64_t>(now * 1e3)
+                return row
+            seat_leave(&row.in_flight, share)  # it gave way to another one just now
+        return NULL
+
+    cdef int _leave(self, limiter_row *row) noexcept:
+        cdef int seat = self.table._seat
+        seat_leave(&row.in_flight, &row.shares[seat] if seat >= 0 else NULL)
+        return 0
+
+    cdef int _begin_anew(self, limiter_row *row, double now) except -1:
+        # One process of all that notice the end of the period begins the next.
+        cdef double since_1970 = now + self.table.shift
+        cdef int64_t ended = purse_load(&row.money.ends_ms)
+        if ended > <int64_t>(since_1970 * 1e3):
+            return 0
+        following = None if self.renew is None else self.renew(since_1970)
+        purse_renew(&row.money, ended, NO_END if following is None else milliseconds(following))
+        return 0
+
+    def restore(self, int64_t spent, period_end, double now):
+        """Load what was spent of the period that ends at `period_end` (seconds since 1970; None: never).
+
+        Whether it was not loaded before: what this machine knows already is not changed, but that a period without an
+        end takes this one.
+        """
+        cdef int64_t ends = NO_END if period_end is None else max(1, milliseconds(period_end))
+        cdef int done = -1
+        while done < 0 and self.table._place(self, now) >= 0:
+            done = limiter_restore(self.table._table, self._place, self._hash, spent, ends, self.table._pid)
+        return done == 1
+
+    def amend(self, int64_t spent, period_end, double now):
+        """Let the spend of the period be this, whatever it was. False when the table is full."""
+        cdef bint crowded = False
+        cdef limiter_row *row = self._enter(now, 0, &crowded)
+        if row == NULL:
+            return False
+        purse_set(&row.money, spent, NO_END if period_end is None else max(1, milliseconds(period_end)))
+        self._leave(row)
+        return True
+
+    def ceiling(self, int kind):
+        """The limit of a kind, by its place in KIND_NAMES; None without one."""
+        if not 0 <= kind < KINDS:
+            raise IndexError(f"no kind {kind}")
+        return None if self.limits[kind] < 0 else self.limits[kind]
+
+    def used(self, int kind, double now):
+        """What counts at `now`: of the last minute, under way, or of the period, spent and reserved."""
+        cdef limiter_row *row
+        if not 0 <= kind < KINDS:
+            raise IndexError(f"no kind {kind}")
+        if self.table._place(self, now) < 0:
+            return 0
+        row = &self.table._table.rows[self._place]
+        if kind < WINDOWS:
+            return window_used(&row.windows[kind], window_step(now))
+        return row.in_flight if kind == PARALLEL else purse_load(&row.money.committed)
+
+    def money(self, double now):
+        """(spent, reserved, end of the period in seconds since 1970 or None); None when nothing was loaded."""
+        cdef limiter_row *row
+        cdef int64_t ends
+        if self.table._place(self, now) < 0:
+            return None
+        row = &self.table._table.rows[self._place]
+        ends = purse_load(&row.money.ends_ms)
+        if ends == 0:
+            return None
+        return row.money.spent, row.money.committed - row.money.spent, None if ends == NO_END else ends / 1e3
+
+    def free_in(self, int kind, double now, int64_t n=1):
+        """Seconds until a window has room for `n` if nobody takes it; None if it never will have."""
+        cdef int32_t steps
+        if not 0 <= kind < WINDOWS:
+            raise IndexError(f"no window {kind}")
+        if self.limits[kind] < 0 or self.table._place(self, now) < 0:
+            return 0.0
+        steps = window_wait(
+            &self.table._table.rows[self._place].windows[kind], window_step(now), n, self.limits[kind]
+        )
+        return None if steps < 0 else max(0.0, window_seconds(now, steps)) if steps else 0.0
+
+
+@cython.final
+cdef class LimitSet:
+    """All limits that a request is held against, at most 32, of one table. Made once, used by many requests."""
+
+    def __cinit__(self, tuple limits not None):
+        cdef Limit one
+        if len(limits) > MOST_LIMITS:
+            raise ValueError(f"a request is held against {MOST_LIMITS} limits at most, not {len(limits)}")
+        for one in limits:
+            if one is None:
+                raise TypeError("limits must be Limit")
+            if self.table is not None and self.table is not one.table:
+                raise ValueError("the limits of a set are of one table")
+            self.table = one.table
+        self.limits = limits
