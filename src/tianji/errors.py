@@ -21,6 +21,8 @@
     ├── StoreUnavailable             503  no_db_connection
     ├── UnknownModel                 404  invalid_request_error, code model_not_found
     ├── NoDeployment                 429  no deployment of the model may serve now; `reason` says why, so may the status
+    ├── RateLimited                  429  throttling_error, of the caller; `limit_type` says of what
+    ├── BudgetExceeded               422  budget_exceeded, or the status of the configuration
     ├── RouteNotFound                404  not_found_error
     ├── MethodNotAllowed             405  invalid_request_error
     ├── RequestTimeout               408  invalid_request_error
@@ -255,6 +257,53 @@ class NoDeployment(TianjiError):
     def wire_type(self) -> str:
         """What clients of this field tell cooldown, limit and permission by."""
         return self._wire_type
+
+
+class RateLimited(TianjiError):
+    """The caller, or somebody above him, has used up a limit.
+
+    `limit_type` is requests, tokens, input_tokens, output_tokens or max_parallel_requests; `retry_after` the seconds
+    until there is room again, None when waiting does not help, and `reset_at` that moment in words.
+    """
+
+    status = 429
+    type: ClassVar[str] = "throttling_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit_type: str,
+        retry_after: int | None,
+        reset_at: str | None,
+        quota: tuple[Header, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.limit_type = limit_type
+        self.retry_after = retry_after
+        self.reset_at = reset_at
+        self._quota = quota
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """What was used up, when there is room, and the `x-ratelimit-*` of the limit."""
+        found: list[Header] = [(b"rate_limit_type", self.limit_type.encode())]
+        if self.retry_after is not None:
+            found.append((b"retry-after", b"%d" % self.retry_after))
+        if self.reset_at is not None:
+            found.append((b"reset_at", self.reset_at.encode()))
+        return (*found, *self._quota)
+
+
+class BudgetExceeded(TianjiError):
+    """The caller, or somebody above him, has spent the budget of the period."""
+
+    status = 422
+    type: ClassVar[str] = "budget_exceeded"
+
+    def __init__(self, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RouteNotFound(TianjiError):

@@ -1,0 +1,61 @@
+"""What a caller hears who has used up a limit, in the words that clients of this field look for."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from tianji._core.admission import Admission
+from tianji._core.limiter import KIND_NAMES
+from tianji._core.meter import dollars
+from tianji.errors import BudgetExceeded, RateLimited, TianjiError
+from tianji.limiting.headers import public_name, quota
+from tianji.limiting.holding import Held
+from tianji.limiting.rules import Rules
+
+_BUDGET: Final = KIND_NAMES.index("budget")
+_RATES: Final = ("requests", "tokens", "input_tokens", "output_tokens", "max_parallel_requests")
+_WHOSE: Final[Mapping[str, str]] = {
+    "key": "Key", "team": "Team", "team_member": "TeamMember", "user": "User", "organization": "Organization",
+    "project": "Project", "customer": "End User", "tag": "Tag", "model": "Model access group", "proxy": "Proxy",
+}  # fmt: skip
+
+
+def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_1970: float) -> TianjiError:
+    """Return the error for a request that `held` refused."""
+    kind = admission.refused_kind
+    if kind == _BUDGET:
+        return BudgetExceeded(_over_budget(held, now), rules.over_budget)
+    seconds = None if admission.retry_after < 0 else max(1, math.ceil(admission.retry_after))
+    limit = held.limit.ceiling(kind) or 0
+    left = max(0, limit - held.limit.used(kind, now))
+    until = None if seconds is None else _moment(since_1970 + seconds)
+    resets = "Waiting does not help: the request is more than the limit" if until is None else f"Try again at {until}"
+    return RateLimited(
+        f"Rate limit exceeded for {public_name(held)}: {held.id[:128]}. Limit type: {_RATES[kind]}. "
+        f"Current limit: {limit}, Remaining: {left}. {resets}.",
+        limit_type=_RATES[kind],
+        retry_after=seconds,
+        reset_at=until,
+        quota=quota([held], rules, now),
+    )
+
+
+def _over_budget(held: Held, now: float) -> str:
+    known = held.limit.money(now)
+    cost = dollars(known[0] + known[1] if known else held.spent).decode()
+    amounts = f"Current cost: {cost}, Max budget: {dollars(held.limit.ceiling(_BUDGET) or 0).decode()}"
+    whose = f"{_WHOSE[held.kind]}={held.id[:128]}"
+    if held.part == "model":
+        return f"Budget has been exceeded! {whose} over budget for model={held.of[:128]}. {amounts}"
+    if held.part == "window":
+        return f"ExceededBudget: {whose} over its {held.of} budget. {amounts}"
+    if held.kind in ("user", "customer"):
+        return f"ExceededBudget: {whose} over budget. {amounts}"
+    if held.kind == "key":
+        return f"Budget has been exceeded! {amounts}"
+    return f"Budget has been exceeded! {whose} {amounts}"
+
+
+def _moment(since_1970: float) -> str:
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,43 @@
+"""Names of rows of the table of limits: whose they are, and of which part.
+
+`key:<id>`, or `key:<id>/model:<name>` and `key:<id>/window:<duration>` for what holds for a part only. Ids come from
+clients too, so the two characters that would make one look like another are written as %25 and %2F.
+"""
+
+from hashlib import sha256
+from typing import Literal
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from tianji._core.limiter import LARGEST_NAME
+from tianji.auth.limits import Limits
+
+Kind = Literal["key", "team", "team_member", "user", "organization", "project", "customer", "tag", "model", "proxy"]
+Part = Literal["", "model", "window"]
+
+
+class Holder(Struct, frozen=True):
+    """One of those whose limits a request is held against."""
+
+    kind: Kind
+    id: str
+    limits: Limits
+
+
+def row_name(kind: Kind, id: str, part: Part = "", of: str = "") -> str:  # noqa: A002 - the word for it everywhere
+    """Return the name of a row. What would be too long is named by its SHA-256, which row_parts gives in its place."""
+    name = f"{kind}:{_plain(id)}" + (f"/{part}:{_plain(of)}" if part else "")
+    return name if len(name.encode()) <= LARGEST_NAME else f"{kind}:sha256-{sha256(name.encode()).hexdigest()}"
+
+
+def row_parts(name: str) -> tuple[str, str, str, str]:
+    """Return kind, id, part and of what, as row_name got them."""
+    whose, _, rest = name.partition("/")
+    kind, _, id = whose.partition(":")  # noqa: A001
+    part, _, of = rest.partition(":")
+    return kind, unquote(id), part, unquote(of)
+
+
+def _plain(text: str) -> str:
+    return text.replace("%", "%25").replace("/", "%2F")

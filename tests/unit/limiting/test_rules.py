@@ -1,0 +1,67 @@
+"""What the configuration says of limits, and ends of periods."""
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from tianji.config.schema import Config
+from tianji.errors import Unacceptable
+from tianji.limiting.rules import Rules, rolling, rules_of
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_settings_are_read() -> None:
+    config = msgspec.convert(
+        {
+            "general_settings": {
+                "token_rate_limit_type": "output",
+                "fail_closed_budget_enforcement": True,
+                "apply_user_budget_to_team_keys": True,
+            },
+            "litellm_settings": {
+                "budget_exceeded_status_code": 429,
+                "timezone": "Europe/Berlin",
+                "budget_reset_time": "06:30",
+            },
+        },
+        Config,
+    )
+    assert rules_of(config) == Rules(
+        counted="output",
+        whole=True,
+        users_pay_for_teams=True,
+        over_budget=429,
+        zone=ZoneInfo("Europe/Berlin"),
+        day_begins=time(6, 30),
+    )
+    assert rules_of(Config()) == Rules()
+
+
+@pytest.mark.parametrize(
+    ("duration", "end"),
+    [
+        ("1h", "2026-03-28T13:00:00+01:00"),
+        ("1d", "2026-03-29T06:30:00+02:00"),  # the night in which the clocks change
+        ("7d", "2026-03-30T06:30:00+02:00"),
+        ("30d", "2026-04-01T06:30:00+02:00"),
+        ("1mo", "2026-04-01T06:30:00+02:00"),
+    ],
+)
+def test_periods_end_by_the_calendar(duration: str, end: str) -> None:
+    rules = Rules(zone=ZoneInfo("Europe/Berlin"), day_begins=time(6, 30))
+    renew = rules.renewal(duration)
+    assert renew is not None
+    assert renew(at("2026-03-28T12:34:56+01:00")) == at(end)
+    assert renew(at(end)) > at(end), "the end belongs to the next period"
+    assert Rules().renewal(None) is None
+
+
+def test_a_rolling_period_begins_when_it_is_used() -> None:
+    assert rolling("1d", "model_max_budget")(100.0) == 86_500.0
+    with pytest.raises(Unacceptable, match="model_max_budget"):
+        rolling("None", "model_max_budget")
