@@ -74,5 +74,6 @@ def test_headers(benchmark: BenchmarkFixture) -> None:
     one = Limits(rpm_limit=10**9, tpm_limit=MUCH)
     scopes = tuple(Scope(kind, "x", one) for kind in ("key", "user", "team"))  # type: ignore[arg-type]
     limiter, rules = Limiter(LimitTable(), Rules()), Rules()
-    held = limiter.limits(Identity(role=None, user_id=None, key="k", scopes=scopes), "m", "m").held
-    benchmark(quota, held, rules, NOW)
+    limits = limiter.limits(Identity(role=None, user_id=None, key="k", scopes=scopes), "m", "m")
+    limiter.admit(limits, input_tokens=5).settle(NOW, 5, 5, 0)
+    benchmark(quota, limits.asked, rules, NOW)

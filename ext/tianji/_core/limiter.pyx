@@ -259,18 +259,6 @@ cdef class Limit:
             return None
         return row.money.spent, row.money.committed - row.money.spent, None if ends == NO_END else ends / 1e3
 
-    def free_in(self, int kind, double now, int64_t n=1):
-        """Seconds until a window has room for `n` if nobody takes it; None if it never will have."""
-        cdef int32_t steps
-        if not 0 <= kind < WINDOWS:
-            raise IndexError(f"no window {kind}")
-        if self.limits[kind] < 0 or self.table._place(self, now) < 0:
-            return 0.0
-        steps = window_wait(
-            &self.table._table.rows[self._place].windows[kind], window_step(now), n, self.limits[kind]
-        )
-        return None if steps < 0 else max(0.0, window_seconds(now, steps)) if steps else 0.0
-
 
 @cython.final
 cdef class LimitSet:
@@ -287,3 +275,28 @@ cdef class LimitSet:
                 raise ValueError("the limits of a set are of one table")
             self.table = one.table
         self.limits = limits
+
+    def tightest(self, int kind, double now):
+        """(limit, what is left, seconds until all of it is there again) of the limit that has the least left.
+
+        None when nothing of this kind, one that is counted in windows, is limited. A limit without a row has all left.
+        """
+        cdef Limit one
+        cdef const window *tightest = NULL
+        cdef const window *seen
+        cdef int64_t limit = -1, left = 0, of_one
+        cdef uint32_t step = window_step(now)
+        if not 0 <= kind < WINDOWS:
+            raise IndexError(f"no window {kind}")
+        for one in self.limits:
+            if one.limits[kind] < 0:
+                continue
+            seen = NULL if self.table._place(one, now) < 0 else &self.table._table.rows[one._place].windows[kind]
+            of_one = one.limits[kind] if seen == NULL else max(0, one.limits[kind] - window_used(seen, step))
+            if limit < 0 or of_one < left or (of_one == left and one.limits[kind] < limit):
+                tightest, limit, left = seen, one.limits[kind], of_one
+        if limit < 0:
+            return None
+        if left == limit:
+            return limit, left, 0.0
+        return limit, left, window_seconds(now, window_wait(tightest, step, limit, limit))

@@ -15,6 +15,7 @@ from tianji.limiting.rules import COUNTED, Rules, rolling
 from tianji.money import to_nanos
 
 _NONE: Final = Limits()
+_NEVER: Final = 1 << 62  # a budget that counts what is spent and holds nobody
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Holding:
 
     def _whole(self, holder: Holder, since_1970: float, *, pays: bool) -> Iterator[Held]:
         limits = holder.limits
-        budget = limits.max_budget if pays else None
+        budget = limits.max_budget if pays or limits.max_budget is None else _NEVER
         asked = {
             "requests": limits.rpm_limit,
             COUNTED[self._rules.counted]: limits.tpm_limit,

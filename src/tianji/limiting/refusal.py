@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES
+from tianji._core.limiter import KIND_NAMES, LimitSet
 from tianji._core.meter import dollars
 from tianji.errors import BudgetExceeded, RateLimited, TianjiError
 from tianji.limiting.headers import public_name, quota
@@ -37,7 +37,7 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
         limit_type=_RATES[kind],
         retry_after=seconds,
         reset_at=until,
-        quota=quota([held], rules, now),
+        quota=quota(LimitSet((held.limit,)), rules, now),
     )
 
 

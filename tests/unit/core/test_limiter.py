@@ -246,7 +246,6 @@ def test_the_same_name_is_the_same_limit_and_another_is_not() -> None:
         (lambda _: LimitTable(1), ValueError),
         (lambda table: Limit(table, "a").used(6, NOW), IndexError),
         (lambda table: Limit(table, "a").ceiling(-1), IndexError),
-        (lambda table: Limit(table, "a").free_in(4, NOW), IndexError),
         (lambda table: Admission(LimitSet((Limit(table, "a"),))).settle(NOW, 0, 0, -1), ValueError),
     ],
 )
@@ -259,6 +258,25 @@ def test_limits_beyond_what_is_counted_are_as_good_as_none() -> None:
     limit = Limit(LimitTable(16), "key:a", tokens=10**30, budget=10**30)
     loaded(limit)
     assert ask(limit, tokens=(2**62, 2**62), nano=2**62)
+
+
+def test_the_tightest_of_a_set() -> None:
+    table = LimitTable(64)
+    limits = [Limit(table, "a", requests=50), Limit(table, "b", requests=9), Limit(table, "c", requests=10, tokens=5)]
+    asked = LimitSet(tuple(limits))
+    assert asked.tightest(REQUESTS, NOW) == (9, 9, 0.0)
+    assert served(limits[2])
+    assert served(limits[2])
+    assert served(limits[0], now=NOW + 30)
+    assert asked.tightest(REQUESTS, NOW + 31) == (10, 8, 31.0)
+    assert asked.tightest(REQUESTS, NOW + 62) == (9, 9, 0.0)
+    assert served(limits[1], now=NOW + 62)
+    assert served(limits[2], now=NOW + 62)
+    assert served(limits[2], now=NOW + 62)
+    assert asked.tightest(REQUESTS, NOW + 62) == (9, 8, 62.0), "of as many left, the lower limit"
+    assert asked.tightest(INPUT, NOW) is None
+    with pytest.raises(IndexError):
+        asked.tightest(PARALLEL, NOW)
 
 
 class TestBudgets:
@@ -392,7 +410,8 @@ class TestRows:
         assert served(another, nano=1)
         assert served(another, nano=1)
         assert table.refused > 0
-        assert (used(another), another.money(NOW), another.free_in(REQUESTS, NOW)) == ([0] * 6, None, 0.0)
+        assert (used(another), another.money(NOW)) == ([0] * 6, None)
+        assert LimitSet((another,)).tightest(REQUESTS, NOW) == (1, 1, 0.0)
         assert not another.amend(1, None, NOW)
         assert refusal(Limit(table, "key:y", requests=0))[1] == "requests", "but zero is zero"
         assert refusal(Limit(table, "key:y", budget=0), nano=0)[1] == "budget"

@@ -227,9 +227,15 @@ class TestBudgets:
         assert held.limit.money(0) == (0, 0, EPOCH + 6400.0)
 
     def test_a_users_budget_does_not_hold_for_keys_of_a_team_unless_it_shall(self) -> None:
-        identity = caller(team=Limits(), user=Limits(max_budget=0, rpm_limit=5))
-        Desk().serve(identity, nano=5)
-        assert Desk(Rules(users_pay_for_teams=True)).over(identity).startswith("ExceededBudget: User=user-1")
+        of_team, own = caller(team=Limits(), user=Limits(max_budget=CENT)), caller(user=Limits(max_budget=CENT))
+        desk = Desk()
+        desk.serve(of_team, nano=CENT)
+        desk.serve(of_team, nano=CENT)
+        assert "Current cost: 0.02, Max budget: 0.01" in desk.over(own), "but what it costs is counted"
+        assert Desk().names(caller(team=Limits(), user=Limits(spend=5))) == []
+        strict = Desk(Rules(users_pay_for_teams=True))
+        strict.serve(of_team, nano=CENT)
+        assert strict.over(of_team).startswith("ExceededBudget: User=user-1")
 
     def test_several_windows_at_once(self) -> None:
         windows = (
@@ -300,8 +306,8 @@ def test_headers_tell_of_the_limit_that_has_the_least_left() -> None:
     desk.clock.advance(3)
     desk.serve(identity, input_tokens=30)
     desk.clock.advance(10)
-    held = desk.limiter.limits(identity, "m", "m").held
-    assert quota(held, desk.rules, 13) == (
+    limits = desk.limiter.limits(identity, "m", "m")
+    assert quota(limits.asked, desk.rules, 13) == (
         (b"x-ratelimit-limit-requests", b"5"),
         (b"x-ratelimit-remaining-requests", b"4"),
         (b"x-ratelimit-reset-requests", b"51s"),
@@ -309,9 +315,9 @@ def test_headers_tell_of_the_limit_that_has_the_least_left() -> None:
         (b"x-ratelimit-remaining-tokens", b"470"),
         (b"x-ratelimit-reset-tokens", b"51s"),
     )
-    assert dict(quota(held, desk.rules, 64))[b"x-ratelimit-reset-tokens"] == b"0s"
-    assert quota((), desk.rules, 13) == ()
-    assert quota_by_scope(held, desk.rules, 13) == (
+    assert dict(quota(limits.asked, desk.rules, 64))[b"x-ratelimit-reset-tokens"] == b"0s"
+    assert quota(desk.limiter.limits(caller(), "m", "m").asked, desk.rules, 13) == ()
+    assert quota_by_scope(limits.held, desk.rules, 13) == (
         (b"x-ratelimit-api_key-limit-requests", b"10"),
         (b"x-ratelimit-api_key-remaining-requests", b"9"),
         (b"x-ratelimit-api_key-limit-tokens", b"1000"),
