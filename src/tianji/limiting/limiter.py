@@ -1,7 +1,7 @@
 """Who calls, for which model: what he is held against, and whether he may go on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -88,8 +88,9 @@ class Limiter:
         self, name: tuple[str, ...], identity: Identity, model: str, asked: str, others: tuple[Holder, ...]
     ) -> Limits:
         now = self._monotonic()
-        holders: Sequence[Holder] = (*(Holder(one.kind, one.id, one.limits) for one in identity.scopes), *others)
-        held = tuple(self._holding.held(holders, model, asked, now + self._table.shift))
+        above = (Holder(one.kind, one.id, one.limits) for one in identity.scopes)
+        holders = {(one.kind, one.id): one for one in (*above, *others)}  # a tag that is named twice counts once
+        held = tuple(self._holding.held(tuple(holders.values()), model, asked, now + self._table.shift))
         if len(held) > LARGEST_SET:
             raise Unacceptable(f"a request is held against {LARGEST_SET} limits at most: send fewer tags")
         for one in held:

@@ -81,6 +81,13 @@ def test_everybody_above_the_key_and_whoever_is_named_counts() -> None:
     ]
 
 
+def test_who_is_named_twice_counts_once() -> None:
+    desk, tag = Desk(), Holder("tag", "t", Limits(rpm_limit=2))
+    desk.serve(caller(), others=(tag, tag))
+    desk.serve(caller(), others=(tag, tag))
+    desk.refusal(caller(), others=(tag, tag))
+
+
 @pytest.mark.parametrize("last", ["key", "team", "organization"])
 def test_the_limit_of_each_refuses_in_its_own_words(last: str) -> None:
     desk = Desk()
