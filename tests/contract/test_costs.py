@@ -16,6 +16,7 @@ USAGE = {
     "total_tokens": 1200,
     "prompt_tokens_details": {"cached_tokens": 400},
 }
+LONG = {"messages": [{"role": "user", "content": "y" * 8000}]}
 COST = "x-litellm-response-cost"
 
 
@@ -98,6 +99,35 @@ def test_an_attempt_that_failed_after_its_usage_was_told_is_counted(gateway: Gat
     before = spent(gateway)
     assert "error" in gateway.chat({"model": "known", "messages": [], "stream": True}).text
     eventually(lambda: spent(gateway) - before == Fraction("0.004"), "it is counted")
+
+
+def test_an_upstream_that_says_nothing_is_estimated(gateway: Gateway, mock: Mock) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "x" * 4000}, "finish_reason": "stop"}
+    mock.control({"body": json.dumps({"choices": [choice]})})
+    answer = gateway.chat({"model": "own", "messages": [{"role": "user", "content": "y" * 8000}]})
+    assert 2000e-6 + 2000e-6 < float(answer.headers[COST]) < 2200e-6 + 2200e-6
+
+
+def test_a_stream_that_its_client_leaves_is_paid_for(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"tokens": 1000, "token_rate": 50})
+    before = spent(gateway)
+    with gateway.client.stream("POST", "/v1/chat/completions", json={**LONG, "model": "own", "stream": True}) as answer:
+        seen = next(answer.iter_lines())
+    assert seen.startswith("data:")
+    mock.wait(aborted=1)
+    eventually(lambda: spent(gateway) > before, "it is counted")
+    assert Fraction("0.002") < spent(gateway) - before < Fraction("0.004"), "the prompt, and what came of the answer"
+
+
+def test_both_of_two_attempts_at_once_are_paid_for(start_gateway: StartGateway, mock: Mock) -> None:
+    slow = priced("slow", mock, order=1, hedge_after=0.05)
+    gateway = spends(start_gateway, [slow, priced("fast", mock, order=2)])
+    mock.control({"first_byte_ms": 8000}, model="slow")
+    answers(mock, USAGE)
+    answer = gateway.chat({**LONG, "model": "m"})
+    own = Fraction(answer.headers[COST])
+    assert answer.headers["x-litellm-model-id"] == "fast"
+    eventually(lambda: spent(gateway) > own + Fraction("0.002"), "the prompt of the one that was given up is paid for")
 
 
 # -- budgets of deployments and providers -------------------------------------------------------------------------

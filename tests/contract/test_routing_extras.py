@@ -309,3 +309,78 @@ def test_hedged_streams_do_not_mix(start_gateway: StartGateway, mock: Mock) -> N
     assert answer.headers["x-litellm-model-id"] == "b"
     assert "first" not in answer.text
     assert answer.text.endswith("data: [DONE]\n\n")
+
+
+# -- several models in one request --------------------------------------------------------------------------------
+
+
+def of_three(start_gateway: StartGateway, mock: Mock) -> Gateway:
+    models = [deployment(name, mock, group=name) for name in "abc"]
+    return start_gateway({"model_list": models, "router_settings": {"num_retries": 0}})
+
+
+def test_several_models_answer_in_their_order(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = of_three(start_gateway, mock)
+    mock.control({"status": 500}, model="b")
+    answer = gateway.chat({"model": "a, b,c", "messages": []})
+    assert answer.status_code == 200
+    first, second, third = answer.json()
+    assert (first["model"], third["model"]) == ("a", "c")
+    assert second["error"]["code"] == "500"
+    assert sorted(called(mock)) == ["a", "b", "c"]
+
+
+def test_the_fastest_of_several_answers_and_the_others_are_given_up(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = of_three(start_gateway, mock)
+    mock.control({"first_byte_ms": 8000}, model="a")
+    mock.control({"status": 500}, model="b")
+    answer = gateway.chat({"model": "a,b,c", "messages": [], "fastest_response": True})
+    assert (answer.status_code, answer.json()["model"], answer.headers["x-litellm-model-id"]) == (200, "c", "c")
+    mock.wait(aborted=1)
+    eventually(lambda: in_flight(gateway) == {"0"}, "nothing is under way")
+    mock.reset()
+    mock.control({"status": 503})
+    failed = gateway.chat({"model": "a,b", "messages": [], "fastest_response": True})
+    assert failed.status_code == 503
+
+
+def test_several_models_are_several_requests(start_gateway: StartGateway, mock: Mock) -> None:
+    gateway = of_three(start_gateway, mock)
+    streamed = gateway.chat({"model": "a,b", "messages": [], "stream": True})
+    assert (streamed.status_code, streamed.json()["error"]["param"]) == (400, "model")
+    own = gateway.post("/key/generate", {"models": ["a", "b", "a,b,c"]}).json()["key"]
+    answers = gateway.chat({"model": "a,b,c", "messages": []}, authorization=f"Bearer {own}").json()
+    assert [answer.get("model") for answer in answers[:2]] == ["a", "b"]
+    assert answers[2]["error"]["type"] == "key_model_access_denied"
+    unknown = gateway.chat({"model": "nobody", "messages": []})
+    assert unknown.status_code == 404
+
+
+# -- what an upstream can take ------------------------------------------------------------------------------------
+
+
+def test_a_deployment_that_refuses_for_load_gets_less(start_gateway: StartGateway, mock: Mock) -> None:
+    settings = {"num_retries": 0, "adaptive_concurrency": True, "disable_cooldowns": True}
+    gateway = start_gateway({"model_list": [deployment("a", mock)], "router_settings": settings})
+
+    def pace() -> float:
+        (row,) = gateway.client.get("/router/deployments").json()["data"]
+        return float(row["pace"])
+
+    before = pace()
+    mock.control({"status": 429})
+    for _ in range(3):
+        assert gateway.chat({"model": "m", "messages": []}).status_code == 429
+    assert 1 <= pace() < before
+
+
+def test_a_key_keeps_requests_in_its_region(start_gateway: StartGateway, mock: Mock) -> None:
+    models = [deployment("eu", mock, region_name="eu-west1"), deployment("us", mock, region_name="us-east1")]
+    gateway = start_gateway({"model_list": models, "router_settings": {"num_retries": 0}})
+    own = gateway.post("/key/generate", {"metadata": {"allowed_model_region": "eu"}}).json()["key"]
+    headers = {"authorization": f"Bearer {own}"}
+    assert {
+        gateway.chat({"model": "m", "messages": []}, **headers).headers["x-litellm-model-id"] for _ in range(10)
+    } == {"eu"}
+    elsewhere = gateway.chat({"model": "m", "messages": [], "allowed_model_region": "us"}, **headers)
+    assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (403, "region_not_allowed")

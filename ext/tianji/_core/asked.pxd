@@ -10,7 +10,7 @@ from tianji._core.spans cimport ObjectSpans
 
 cdef class Asked(Requester):
     cdef readonly Table table
-    cdef Operation operation
+    cdef readonly Operation operation
     cdef readonly Exchange exchange
     cdef readonly ObjectSpans spans   # the body; of the next attempt, where a fallback replaces members
     cdef ObjectSpans asked            # the body as the client sent it
@@ -36,6 +36,8 @@ cdef class Asked(Requester):
     cdef int advance(self) except -1
     cdef bint resolve(self) except -1
     cdef int find(self) except -1
+    cdef bint divide(self) except -1
     cdef bint decide(self, object router) except -1
     cdef int make_needs(self) except -1
     cdef int choose(self) except -1
+    cdef int settle(self, int status) except -1

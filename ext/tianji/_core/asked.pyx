@@ -11,11 +11,12 @@ import asyncio
 
 import msgspec
 
-from tianji.errors import InvalidRequest
+from tianji.errors import InvalidRequest, UnknownModel
 
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF  # bits of Needs.bits below those of the operations
 cdef object InvalidRequest_ = InvalidRequest
+cdef object UnknownModel_ = UnknownModel
 cdef object TASK = asyncio.Task
 
 
@@ -34,6 +35,10 @@ cdef class Asked(Requester):
 
     cdef int choose(self) except -1:
         """Make the first attempt."""
+        raise NotImplementedError
+
+    cdef int settle(self, int status) except -1:
+        """Count the request, once, and let go of what it held."""
         raise NotImplementedError
 
     cdef int begin(self, dict params) except -1:
@@ -118,8 +123,26 @@ cdef class Asked(Requester):
             router = self.table.autos.get(self.routed)
             if router is not None:
                 return self.decide(router)
-        self.find()
+        try:
+            self.find()
+        except UnknownModel_:
+            if "," not in self.routed:
+                raise
+            return self.divide()
         return True
+
+    cdef bint divide(self) except -1:
+        """Have each of several models answer, as `model: a,b` asks."""
+        self.pending = self.pipeline.courses.several(self, self.deliver)
+        return False
+
+    def deliver(self, int status, list headers, bytes body):
+        """Answer with what several models have made of the request."""
+        if self.over:
+            return
+        self.pending = None
+        self.exchange.respond(status, headers, body)
+        self.settle(status)
 
     cdef int find(self) except -1:
         found = None
@@ -173,7 +196,7 @@ cdef class Asked(Requester):
             needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
         if self.table.affine:
             needs.affinity = self.pipeline.courses.affinity(self)
-        if self.steer is not None or self.table.scoped:
+        if self.steer is not None or self.table.scoped or not self.plain:
             needs.scope = self.pipeline.courses.scope(self)
         if self.steer is not None or not self.plain:
             needs.weights = self.pipeline.courses.weights(self)

@@ -15,7 +15,7 @@ from tianji._core.usage cimport Usage
 cdef class Requester(Producer):
     # Who has attempts made and hears from them. An attempt says nothing more once it was closed, or after an end:
     # answer_whole, stream_whole, attempt_failed or crash.
-    cdef Pipeline pipeline
+    cdef readonly Pipeline pipeline
     cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1
@@ -40,11 +40,13 @@ cdef class Attempt(ResponseHandler):
     cdef long long completion_tokens
     cdef Usage usage                  # as the upstream said it; None before, or when it said nothing
     cdef Rates rates                  # what it costs; None: nobody knows
+    cdef Py_ssize_t asked_bytes       # of the request's body
     cdef int tier                     # the service tier that was asked for
     cdef long long nano_dollars       # what it cost; -1: not worked out yet
     cdef double began, sent_at, first_byte_at, ended_at   # monotonic seconds; 0: not yet
 
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1
+    cdef int estimate(self, Py_ssize_t answer_bytes) except -1
     cdef long long bill(self) except -1
     cdef int close(self, int status) except -1
     cdef double upstream_seconds(self, double now) noexcept

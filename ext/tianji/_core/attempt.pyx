@@ -10,11 +10,14 @@ from libc.time cimport time
 
 from tianji._core.clock cimport monotonic
 from tianji._core.meter cimport cost
-from tianji._core.usage cimport read_usage
+from tianji._core.usage cimport estimated_usage, read_usage
 
-from tianji.errors import TianjiError, UpstreamDisconnected, UpstreamProtocolError
+from tianji.errors import ClientGone, TianjiError, UpstreamDisconnected, UpstreamProtocolError
 
 cdef object TianjiError_ = TianjiError
+cdef object ClientGone_ = ClientGone
+cdef enum:
+    BYTES_A_TOKEN = 4
 cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
 
 
@@ -100,6 +103,14 @@ cdef class Attempt(ResponseHandler):
             requester.crash(fault)
         return 0
 
+    cdef int estimate(self, Py_ssize_t answer_bytes) except -1:
+        """Guess what was used of an upstream that says nothing of it: a token has some four bytes, an event is one."""
+        cdef long long events = 0 if self.sse is None else self.sse.events
+        if self.usage is None and self.sent_at > 0:
+            self.usage = estimated_usage(
+                self.asked_bytes // BYTES_A_TOKEN, events + answer_bytes // BYTES_A_TOKEN)
+        return 0
+
     cdef long long bill(self) except -1:
         """Work out what it cost, once, from what the upstream said of usage; nano-dollars."""
         if self.nano_dollars < 0:
@@ -119,6 +130,8 @@ cdef class Attempt(ResponseHandler):
         self.answer = self.held = None
         if self.sse is not None:
             self._note_usage(self.sse.usage)
+        if status == ClientGone_.status or self.sse is not None:  # given up, or cut: what came will be billed
+            self.estimate(0)
         if self.call is not None:
             if self.ended_at == 0:
                 self.call.cancel()
@@ -158,6 +171,7 @@ cdef class Attempt(ResponseHandler):
         if i >= 0 and spans.kind(i) == c"o":
             return requester.attempt_failed(self, failures.in_band(body, self.deployment))
         self._note_usage(read_usage(spans))
+        self.estimate(len(body))
         return requester.answer_whole(self, spans)
 
     cdef int _stream_data(self, Requester requester, bytes data) except -1:

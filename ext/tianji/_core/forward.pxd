@@ -42,5 +42,4 @@ cdef class Forward(Asked):
     cdef list answer_headers(self, bint streamed)
     cdef int refuse(self, object error) except -1
     cdef int report(self, Attempt attempt, object error) except -1
-    cdef int settle(self, int status) except -1
     cdef int give_back(self, int status) except -1

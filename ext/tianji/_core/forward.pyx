@@ -197,6 +197,7 @@ cdef class Forward(Asked):
             tier = tier_number(self.spans.text(i))
         attempt = self.begin_attempt(deployment)
         attempt.rates = rates
+        attempt.asked_bytes = len(self.spans.source)
         attempt.tier = tier
         attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
         attempt.hold = self.table.max_answer

@@ -6,3 +6,4 @@ from tianji._core.exchange cimport Exchange
 cdef class SilentExchange(Exchange):
     cdef object listener
     cdef list parts
+    cdef list answered                # the headers

@@ -9,7 +9,8 @@ from tianji._core.exchange cimport Exchange
 cdef class SilentExchange(Exchange):
     """Looks to the hot path like a client that takes everything at once.
 
-    listener: called with the status and the whole body at the end, with 0 when the answer was cut off; or None
+    listener: called with the status, the headers and the whole body at the end, with 0 when the answer was cut off; or
+    None
     """
 
     def __init__(self, str path not None, bytes body not None, object identity, object listener=None):
@@ -23,7 +24,13 @@ cdef class SilentExchange(Exchange):
         self.listener = listener
         self.parts = []
 
+    def leave(self):
+        """Want no answer any more, as a client that goes away."""
+        self.listener = None
+        self.lost()
+
     cdef int send_head(self, int status, list headers) except -1:
+        self.answered = headers
         return 0
 
     cdef int send_body(self, bytes chunk, bint last) except -1:
@@ -33,11 +40,11 @@ cdef class SilentExchange(Exchange):
         self.parts.append(chunk)
         if last:
             self.listener = None
-            listener(self.status, b"".join(self.parts))
+            listener(self.status, self.answered, b"".join(self.parts))
         return 0
 
     cdef int send_abort(self) except -1:
         listener, self.listener = self.listener, None
         if listener is not None:
-            listener(0, b"")
+            listener(0, [], b"")
         return 0

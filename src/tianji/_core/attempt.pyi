@@ -4,9 +4,12 @@ from typing_extensions import disjoint_base
 
 from tianji._core.exchange import Producer
 from tianji._core.http1 import ResponseHandler
+from tianji._core.pipeline import Pipeline
 
 @disjoint_base
-class Requester(Producer): ...
+class Requester(Producer):
+    @property
+    def pipeline(self) -> Pipeline: ...
 
 @final
 class Attempt(ResponseHandler): ...

@@ -2,9 +2,15 @@ from collections.abc import Callable
 from typing import Any, final
 
 from tianji._core.exchange import Exchange
+from tianji.errors import Header
 
 @final
 class SilentExchange(Exchange):
     def __init__(
-        self, path: str, body: bytes, identity: Any, listener: Callable[[int, bytes], object] | None = None
+        self,
+        path: str,
+        body: bytes,
+        identity: Any,
+        listener: Callable[[int, list[Header], bytes], object] | None = None,
     ) -> None: ...
+    def leave(self) -> None: ...

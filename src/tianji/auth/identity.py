@@ -65,8 +65,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.user_id == "" or not self.key:
             raise ValueError("an identity needs the name of its key, and an owner needs an id")
-        steering = self.aliases or self.rules or self.router_settings
-        msgspec.structs.force_setattr(self, "plain", not steering)
+        steers = bool(self.aliases or self.rules or self.router_settings)
+        narrows = any("allowed_model_region" in metadata for metadata in (self.metadata, self.team_metadata))
+        msgspec.structs.force_setattr(self, "plain", not (steers or narrows))
 
     def target(self, model: str) -> str:
         """Return the model that is meant by the name that the client sent."""

@@ -20,6 +20,9 @@ OWN_SETTINGS: Final = (
 )  # fmt: skip
 
 
+REGION: Final = "allowed_model_region"  # a member of requests, and of the metadata of keys and teams
+
+
 def request_of(table: Table, exchange: Exchange, steer: Steering | None, model: str) -> Request:
     """Return what a request asks of the router. Raises InvalidRequest for what is not usable."""
     identity = _known(exchange)
@@ -44,7 +47,7 @@ def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope 
         dict(exchange.headers) if looks else {} if steer is None else steer.fields,
         inherited=() if identity is None else (*_tags(identity.metadata), *_tags(identity.team_metadata)),
         team=None if identity is None else identity.team_id,
-        region=router.switches.region,
+        regions=_regions(router, identity),
         looks_at_agent=looks,
         filters=None if identity is None else _switch(identity.router_settings.get("enable_tag_filtering")),
     )
@@ -71,6 +74,14 @@ def _admits(identity: Identity) -> Callable[[str, Any], str | None]:
 def _tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     tags = metadata.get("tags")
     return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+
+def _regions(router: Router, identity: Identity | None) -> tuple[str, ...]:
+    """Return where the deployment has to lie by the settings, the team and the key."""
+    words = [router.switches.region]
+    if identity is not None:
+        words += [identity.team_metadata.get(REGION), identity.metadata.get(REGION)]
+    return tuple(word for word in words if isinstance(word, str) and word)
 
 
 def _switch(value: object) -> bool | None:

@@ -24,6 +24,7 @@ from tianji.gateway.caller import request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
 from tianji.gateway.demands import enforce
 from tianji.gateway.opening import from_content, has_content
+from tianji.gateway.several import Deliver, Several, divide
 from tianji.gateway.shadows import Shadows, Silent
 from tianji.gateway.steering import Steering
 from tianji.routing.abilities import needed
@@ -239,6 +240,10 @@ class Courses:
     def begin(self, asked: Asked) -> Course:
         """Begin the course of a request."""
         return Course(asked)
+
+    def several(self, asked: Asked, deliver: Deliver) -> Several:
+        """Divide a request for several models."""
+        return divide(asked, Endpoint(asked.pipeline, asked.operation), deliver)
 
     def enforce(self, members: tuple[str, ...], body: ObjectSpans) -> None:
         """Raise InvalidRequest for the first of `members` that the body lacks."""

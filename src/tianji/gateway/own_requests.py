@@ -9,7 +9,7 @@ import msgspec
 from tianji._core.forward import Endpoint
 from tianji._core.silent import SilentExchange
 from tianji.auth.identity import Identity
-from tianji.errors import UpstreamFailure
+from tianji.errors import Header, UpstreamFailure
 
 NO_MATCH: Final = SimpleNamespace(params={})  # of a route without parameters
 
@@ -29,7 +29,7 @@ async def ask(endpoint: Endpoint, body: object, identity: Identity) -> bytes:
     """Return what a model answers to `body`, encoded as JSON. Raises UpstreamFailure when it is no success."""
     ended: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
 
-    def listen(status: int, answer: bytes) -> None:
+    def listen(status: int, _headers: list[Header], answer: bytes) -> None:
         if not ended.done():
             ended.set_result((status, answer))
 

@@ -50,13 +50,13 @@ def read_scope(
     *,
     inherited: Iterable[str] = (),
     team: str | None = None,
-    region: str | None = None,
+    regions: Iterable[str] = (),
     looks_at_agent: bool = False,
     filters: bool | None = None,
 ) -> Scope | None:
     """Read what narrows the deployments; None when nothing does.
 
-    inherited: tags of the caller's key and team; region: what they or the settings allow, beside the request's own
+    inherited: tags of the caller's key and team; regions: what they and the settings allow, beside the request's own
     """
     tags = [*_tags(body.get("tags")), *_tags(_member(body.get("metadata"), "tags")), *inherited]
     listed = _header(headers, b"tags")
@@ -69,7 +69,7 @@ def read_scope(
         raise InvalidRequest("`allowed_model_region` must be the name of a region", param="allowed_model_region")
     scope = Scope(
         tags=tuple(dict.fromkeys(tags)),
-        regions=tuple(dict.fromkeys(one for one in (region, wanted) if one is not None)),
+        regions=tuple(dict.fromkeys((*regions, *(() if wanted is None else (wanted,))))),
         team=team,
         agent=headers.get(b"user-agent", b"").decode("latin-1") if looks_at_agent else "",
         filters=filters,

@@ -80,8 +80,8 @@ def test_tags_come_from_everywhere() -> None:  # C16, C17
 
 def test_a_request_may_narrow_a_region_and_not_leave_it() -> None:
     assert read_scope({"allowed_model_region": "us"}, {}) == Scope(regions=("us",))
-    assert read_scope({"allowed_model_region": "eu-west-1"}, {}, region="eu") == Scope(regions=("eu", "eu-west-1"))
-    assert read_scope({"allowed_model_region": "eu"}, {}, region="eu", team="t") == Scope(regions=("eu",), team="t")
+    assert read_scope({"allowed_model_region": "eu-west-1"}, {}, regions=["eu"]) == Scope(regions=("eu", "eu-west-1"))
+    assert read_scope({"allowed_model_region": "eu"}, {}, regions=["eu"], team="t") == Scope(regions=("eu",), team="t")
 
 
 @pytest.mark.parametrize(
