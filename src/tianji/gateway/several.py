@@ -9,8 +9,9 @@ import msgspec
 
 from tianji._core.asked import Asked
 from tianji._core.forward import Endpoint
+from tianji._core.router import Table
 from tianji._core.silent import SilentExchange
-from tianji.errors import Header, InvalidRequest
+from tianji.errors import Header, InvalidRequest, UnknownModel
 from tianji.gateway.bodies import with_members
 from tianji.gateway.own_requests import NO_MATCH
 
@@ -61,9 +62,14 @@ class Several:
 
 
 def divide(asked: Asked, endpoint: Endpoint, deliver: Deliver) -> Several:
-    """Begin the requests for the models that the name of one is a list of. Raises InvalidRequest for a stream."""
+    """Begin the requests for the models that the name of one is a list of.
+
+    Raises UnknownModel where nothing serves any of them, and InvalidRequest for a stream.
+    """
     spans = asked.spans
     models = list(dict.fromkeys(name.strip() for name in asked.routed.split(",") if name.strip()))
+    if not any(_is_served(asked.table, model) for model in models):
+        asked.table.resolve(asked.routed)  # raises, since nothing serves the whole name either
     if len(models) > MOST:
         raise InvalidRequest(f"`model` has more than {MOST} models", param="model")
     if spans is not None and spans.boolean(b"stream"):
@@ -72,3 +78,13 @@ def divide(asked: Asked, endpoint: Endpoint, deliver: Deliver) -> Several:
     several = Several(models, deliver, fastest=fastest)
     several.begin(asked, endpoint)
     return several
+
+
+def _is_served(table: Table, model: str) -> bool:
+    if model in table.groups or model in table.autos:
+        return True
+    try:
+        table.resolve(model)
+    except UnknownModel:
+        return False
+    return True
