@@ -22,7 +22,7 @@ serve: $(BUILT) ## serve examples/quickstart.yaml on 127.0.0.1:4000
 build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=asan, debug, ... picks a profile
 
 test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its own Valkey and PostgreSQL
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python $(if $(TESTS),-m pytest $(TESTS),tests/side_by_side.py)
 
 lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
 	$(BIN)/ruff format --check .
