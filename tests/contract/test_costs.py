@@ -119,6 +119,17 @@ def test_a_stream_that_its_client_leaves_is_paid_for(gateway: Gateway, mock: Moc
     assert Fraction("0.002") < spent(gateway) - before < Fraction("0.004"), "the prompt, and what came of the answer"
 
 
+def test_what_an_upstream_refuses_costs_nothing(gateway: Gateway, mock: Mock) -> None:
+    before = spent(gateway)
+    mock.control({"events": [json.dumps({"error": {"message": "busy", "code": 429}})]}, times=1)
+    assert gateway.chat({**LONG, "model": "own", "stream": True}).status_code >= 400
+    mock.control({"status": 500}, times=1)
+    assert gateway.chat({**LONG, "model": "own"}).status_code == 500
+    mock.control({"status": 429}, times=1)
+    assert gateway.chat({**LONG, "model": "own", "stream": True}).status_code == 429
+    assert spent(gateway) == before
+
+
 def test_both_of_two_attempts_at_once_are_paid_for(start_gateway: StartGateway, mock: Mock) -> None:
     slow = priced("slow", mock, order=1, hedge_after=0.05)
     gateway = spends(start_gateway, [slow, priced("fast", mock, order=2)])

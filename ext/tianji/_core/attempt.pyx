@@ -130,8 +130,10 @@ cdef class Attempt(ResponseHandler):
         self.answer = self.held = None
         if self.sse is not None:
             self._note_usage(self.sse.usage)
-        if status == ClientGone_.status or self.sse is not None:  # given up, or cut: what came will be billed
-            self.estimate(0)
+        if self.sse is not None and self.sse.events > 0:
+            self.estimate(0)  # cut: what came will be billed
+        elif status == ClientGone_.status and self.call is not None and self.call.sent:
+            self.estimate(0)  # given up while the upstream works on it
         if self.call is not None:
             if self.ended_at == 0:
                 self.call.cancel()

@@ -1,7 +1,6 @@
 """Limits hold over processes, and a killed worker's part comes back."""
 
 import itertools
-import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier, Event
@@ -12,26 +11,11 @@ from tianji._core.admission import Admission
 from tianji._core.limiter import Limit, LimitSet, LimitTable
 from tianji._core.shm import SharedCounters
 
-FORK = multiprocessing.get_context("fork")
+from .processes import FORK, together
+
 NOW = 1000.0
 REQUESTS, TOKENS, PARALLEL = 0, 1, 4
 CENT = 10_000_000
-
-
-def together(count: int, work: Callable[[int], None]) -> None:
-    """Run work(0) ... work(count - 1) in processes that start together, and wait for them."""
-    start = FORK.Barrier(count)
-
-    def run(number: int) -> None:
-        start.wait()
-        work(number)
-
-    children = [FORK.Process(target=run, args=(number,)) for number in range(count)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0] * count
 
 
 @pytest.mark.parametrize(

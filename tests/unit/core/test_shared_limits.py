@@ -1,8 +1,6 @@
 """Limits hold over processes, and a killed worker's slots come back."""
 
-import multiprocessing
 import os
-from collections.abc import Callable
 
 import pytest
 
@@ -13,24 +11,9 @@ from tianji._core.needs import Needs
 from tianji._core.selection import Selection
 from tianji._core.shm import SharedCounters
 
-FORK = multiprocessing.get_context("fork")
+from .processes import FORK, together
+
 NOW = 1000.0
-
-
-def together(count: int, work: Callable[[int], None]) -> None:
-    """Run work(0) ... work(count - 1) in processes that start together, and wait for them."""
-    start = FORK.Barrier(count)
-
-    def run(number: int) -> None:
-        start.wait()
-        work(number)
-
-    children = [FORK.Process(target=run, args=(number,)) for number in range(count)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0] * count
 
 
 def select(table: HealthTable, seed: int, **limits: int) -> Selection:
