@@ -1,0 +1,99 @@
+"""Where a dialect of clients and a protocol of upstreams meet: both speak the hub's form and know nothing else.
+
+An `Inbound` is made for one request of a client, an `Outbound` for one attempt at an upstream. Neither does input or
+output. What they raise for a body that they cannot take is a TianjiError: InvalidRequest or UnsupportedParams for a
+client's, UpstreamProtocolError for an upstream's.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from tianji.protocol.chat.answer import Chunk, Completion
+from tianji.protocol.chat.request import Request
+
+Framing = Literal["sse", "aws", "json-lines"]
+"""How an upstream cuts its stream into events: server-sent events, the AWS event stream, or a JSON value a line."""
+
+
+class StreamFailed(Exception):  # noqa: N818 - what failed is the upstream
+    """An upstream said in the middle of its stream that it failed. `payload` is the JSON that says so."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(payload)
+        self.payload = payload
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What a protocol has to know of the upstream that it speaks to."""
+
+    provider: str
+    model: str  # the upstream's name of it
+    drop_params: bool = False  # leave out what the upstream cannot take, instead of an error
+    modify_params: bool = False  # change messages that the upstream would refuse
+    allowed: frozenset[str] = frozenset()  # members that go as they are: allowed_openai_params
+    max_output_tokens: int | None = None  # what the model can write at most, where that is known
+
+
+class EventEncoder(Protocol):
+    """Writes the stream that a client reads: each method returns bytes to send now, b"" for none."""
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """Take the next piece of the answer."""
+
+    def end(self) -> bytes:
+        """End the stream as one that is whole."""
+
+    def failed(self, error: dict[str, object]) -> bytes:
+        """End the stream as one that is not. `error`: message, type, code, param."""
+
+
+class Inbound(Protocol):
+    """One request of a client, in the hub's form, and how its answer is said in the client's."""
+
+    @property
+    def request(self) -> Request:
+        """What is asked for."""
+
+    def answer(self, completion: Completion) -> bytes:
+        """Return the body of a whole answer."""
+
+    def stream(self) -> EventEncoder:
+        """Begin a streamed answer."""
+
+
+class EventDecoder(Protocol):
+    """Reads the stream of an upstream, event by event."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the upstream said that its answer is whole."""
+
+    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take one event: its name, "" where the framing has none, and its data. Raises StreamFailed."""
+
+    def end(self) -> Iterable[Chunk]:
+        """Take the end of a stream; what it returns is the rest of an answer that is whole."""
+
+
+class Outbound(Protocol):
+    """One request in the form of an upstream, and how its answer is read."""
+
+    @property
+    def body(self) -> bytes:
+        """The body to send."""
+
+    @property
+    def suffix(self) -> str:
+        """What follows the base address: path and query, which may depend on the model and on streaming."""
+
+    @property
+    def framing(self) -> Framing:
+        """How its stream is cut into events."""
+
+    def answer(self, body: bytes) -> Completion:
+        """Read a whole answer. Raises UpstreamProtocolError."""
+
+    def stream(self) -> EventDecoder:
+        """Begin to read a streamed answer."""
