@@ -48,6 +48,16 @@ def test_a_body_in_many_pieces_arrives_whole(edge):
         assert read_answer(client).body == body
 
 
+def test_a_body_that_comes_before_its_sender_is_known_is_not_handled(edge):
+    with edge.connect() as client:
+        client.sendall(b"POST /locked HTTP/1.1\r\nhost: t\r\nauthorization: in doubt\r\ncontent-length: 6\r\n\r\n")
+        assert edge.get("/doubt").status == 200, "the head was judged before there was a body"
+        client.sendall(b"secret")
+        assert edge.get("/tell").status == 200
+        assert read_answer(client).status == 401
+    assert "/locked" not in json.loads(edge.get("/state").body)["handled"]
+
+
 def test_head_is_get_without_a_body(edge):
     with edge.connect() as client:
         client.sendall(b"HEAD / HTTP/1.1\r\nhost: t\r\n\r\n")

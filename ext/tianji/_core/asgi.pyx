@@ -164,10 +164,10 @@ cdef class AsgiExchange(EdgeExchange):
             (<AsgiEdge>self.edge).early.discard(self)
             self.first_piece = future
             self.begin()
-        elif self.reading:
+        elif self.admitted and self.reading:
             self._body_came(future)
         else:
-            self.first_piece = future
+            self.first_piece = future  # nobody knows yet who sends it
 
     cdef int begin(self) except -1:
         self.enter()

@@ -31,6 +31,7 @@ cdef class EdgeExchange(Exchange):
     cdef list extra            # CORS headers, or None
     cdef bint browser          # a page may be behind it: the headers that browsers heed go with the answer
     cdef bint closed
+    cdef bint admitted         # it is known who sent it, or anybody may
 
     cdef int enter(self) except -1
     cdef int meet_browser(self, bytes origin) except -1

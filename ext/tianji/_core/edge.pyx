@@ -98,6 +98,7 @@ cdef class EdgeExchange(Exchange):
 
     cdef int admit(self, object identity) except -1:
         self.identity = identity
+        self.admitted = True
         return self.collect()
 
     cdef int collect(self) except -1:
@@ -107,6 +108,8 @@ cdef class EdgeExchange(Exchange):
     cdef int dispatch(self) except -1:
         cdef object handler = self.match.handler
         cdef object pending
+        if not self.admitted:
+            raise RuntimeError("a request was handled before it was known who sent it")
         if isinstance(handler, Handler):
             return (<Handler>handler).handle(self, self.match)
         pending = handler(self, self.match)
