@@ -62,6 +62,17 @@ static inline int purse_renew(purse *p, int64_t ended_ms, int64_t ends_ms)
     return 1;
 }
 
+/* Let the period's spend be at least this. */
+static inline void purse_raise(purse *p, int64_t spent)
+{
+    int64_t seen = purse_load(&p->spent);
+    while (spent > seen)
+        if (__atomic_compare_exchange_n(&p->spent, &seen, spent, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            purse_add(&p->committed, spent - seen);
+            return;
+        }
+}
+
 /* Let the period's spend be this. */
 static inline void purse_set(purse *p, int64_t spent, int64_t ends_ms)
 {

@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from tianji._core.dice import Dice
 from tianji._core.exchange import Exchange
 from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
 from tianji._core.pipeline import Pipeline
 from tianji._core.pool import Limits as PoolLimits
 from tianji._core.pool import Pool
@@ -40,6 +41,7 @@ from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError, UnknownModel, UpstreamConnectFailed
 from tianji.gateway import canned
+from tianji.gateway.admissions import Admissions
 from tianji.gateway.course import Courses
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
@@ -49,6 +51,8 @@ from tianji.gateway.own_requests import embed
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.limiting.holding import Held
+from tianji.limiting.named import Kind, Named, Names
 from tianji.management.administration import Administration, Office
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
@@ -57,6 +61,7 @@ from tianji.management.models import Model, Models
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
+from tianji.providers.names import infer
 from tianji.routing.auto.distant import AsyncEmbed
 from tianji.storage.location import locate
 from tianji.storage.store import Store
@@ -91,13 +96,13 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
-    return Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody).dropped
+    return Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), lambda _: _nobody).dropped
 
 
 def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
     """Explain a request under a configuration that nobody serves; raises what the request would meet with."""
-    snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable()), Dice(0), lambda _: _nobody)
-    courses = Courses(TokenCounter(Vocabularies()).count, Dice(0))
+    snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), lambda _: _nobody)
+    courses = Courses(TokenCounter(Vocabularies()).count, Dice(0), lambda _identity, _group: None)
     exchange = SilentExchange("", body, MASTER)
     return asyncio.run(explained(snapshot.table, courses, exchange, operation, time.monotonic()))
 
@@ -137,11 +142,12 @@ class Gateway:
         )
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
-        self.authorize = entrance(self._people, general.litellm_key_header_name)
         connector = Connector(Resolver(), proxies=Proxies.of_environment())
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
         self._jobs = Jobs(shared, self._pool)
-        self._courses = Courses(self._tokens.count, self._dice)
+        self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
+        self._admissions = Admissions(shared.limits, self._names, self._spent, self.snapshot)
+        self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
@@ -149,8 +155,11 @@ class Gateway:
             steering=read_steering,
             canned=canned,
             courses=self._courses,
+            admissions=self._admissions,
             call_prefix=os.urandom(8).hex().encode(),
         )
+        self._hear(None)
+        self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self._office = Office(
@@ -164,6 +173,25 @@ class Gateway:
 
     def _compile(self) -> Snapshot:
         return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
+
+    def _hear(self, tags: Collection[int] | None) -> None:
+        """Forget what changed of customers and tags, and look whether there may be any."""
+        self._names.forget(tags)
+        self._pipeline.limits_all = self._admissions.counts_all or not self._store.empty
+
+    async def _look_up(self, kind: Kind, name: str, usual: str | None) -> Named | None:
+        groups = access_groups(self.snapshot.config)
+        reader = lazy.load("tianji.limiting.lookup")
+        found: Named | None = await reader.look_up(await self._store.open(), kind, name, usual, groups, infer)
+        return found
+
+    async def _spent(self, held: Held, now: float) -> tuple[int, float | None]:
+        if self._store.empty:
+            return 0, held.period_end
+        found: tuple[int, float | None] = await lazy.load("tianji.limiting.history").spent(
+            await self._store.open(), held, now
+        )
+        return found
 
     def _embeds(self, group: str) -> AsyncEmbed:
         return functools.partial(self._embed, group)
@@ -211,6 +239,8 @@ class Gateway:
     def _sweep(self) -> None:
         """Give back what killed workers had under way."""
         self._shared.health.sweep()
+        self._shared.limits.sweep()
+        self._shared.limits.take_unsaved()  # the ledger has it
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     async def reload(self) -> None:
@@ -224,8 +254,10 @@ class Gateway:
         self.snapshot = snapshot
         general = snapshot.config.general_settings
         self._people.renew(MasterKey(general.master_key or None))
-        self.authorize.adopt(entrance(self._people, general.litellm_key_header_name))
+        self.authorize.adopt(entrance(self._people, general.litellm_key_header_name, self._hear))
         self._pipeline.table = snapshot.table
+        self._admissions.adopt(snapshot)
+        self._hear(None)
         self._jobs.begin(snapshot)
 
     async def close(self) -> None:

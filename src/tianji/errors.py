@@ -263,7 +263,8 @@ class RateLimited(TianjiError):
     """The caller, or somebody above him, has used up a limit.
 
     `limit_type` is requests, tokens, input_tokens, output_tokens or max_parallel_requests; `retry_after` the seconds
-    until there is room again, None when waiting does not help, and `reset_at` that moment in words.
+    until there is room again, None when waiting does not help, and `reset_at` that moment in words. `of_model`: the
+    limit is that of one model, so that another may do.
     """
 
     status = 429
@@ -277,8 +278,10 @@ class RateLimited(TianjiError):
         retry_after: int | None,
         reset_at: str | None,
         quota: tuple[Header, ...] = (),
+        of_model: bool = False,
     ) -> None:
         super().__init__(message)
+        self.of_model = of_model
         self.limit_type = limit_type
         self.retry_after = retry_after
         self.reset_at = reset_at
@@ -296,14 +299,15 @@ class RateLimited(TianjiError):
 
 
 class BudgetExceeded(TianjiError):
-    """The caller, or somebody above him, has spent the budget of the period."""
+    """The caller, or somebody above him, has spent the budget of the period. `of_model`: that for one model."""
 
     status = 422
     type: ClassVar[str] = "budget_exceeded"
 
-    def __init__(self, message: str, status: int = 422) -> None:
+    def __init__(self, message: str, status: int = 422, *, of_model: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.of_model = of_model
 
 
 class RouteNotFound(TianjiError):

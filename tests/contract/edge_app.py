@@ -24,6 +24,27 @@ from tianji.edge.routes import Match, Route, RouteTable
 from tianji.errors import AuthenticationFailed, ConfigurationError
 
 
+class Doubt:
+    """Refuses whoever waits to be let in, once it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.told = asyncio.Event(), asyncio.Event()
+
+    async def refuse(self):
+        self.begun.set()
+        await self.told.wait()
+        raise AuthenticationFailed("nobody knows this key")
+
+    async def wait(self, exchange: Exchange, match: Match) -> None:
+        """Answer when somebody waits."""
+        await self.begun.wait()
+        respond_json(exchange, "somebody waits")
+
+    def tell(self, exchange: Exchange, match: Match) -> None:
+        self.told.set()
+        respond_json(exchange, "told")
+
+
 class Tiny:
     """Answers, streams, waits and remembers."""
 
@@ -35,7 +56,7 @@ class Tiny:
         self.content = self.read()
         self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, body_timeout=0.2))
         self.handled: list[str] = []
-        self.doubted, self.told = asyncio.Event(), asyncio.Event()
+        self.doubt = Doubt()
         self.gone: dict[str, float] = {}  # path: monotonic time
         self.route_table = RouteTable(self.routes())
 
@@ -53,8 +74,8 @@ class Tiny:
             row("GET", "/stream-until/{name}", self.stream_until),
             row("GET", "/flood/{mib}", self.flood),
             row("GET", "/fail", self.fail),
-            row("GET", "/doubt", self.doubt),
-            row("GET", "/tell", self.tell),
+            row("GET", "/doubt", self.doubt.wait),
+            row("GET", "/tell", self.doubt.tell),
             row("GET", "/cut", self.cut),
             row("GET", "/nothing", self.nothing),
             row("GET", "/state", self.state, always=True),
@@ -65,7 +86,7 @@ class Tiny:
         if exchange.header(b"authorization") == b"later":
             return self.authorize_later()
         if exchange.header(b"authorization") == b"in doubt":
-            return self.refuse_when_told()
+            return self.doubt.refuse()
         if exchange.header(b"authorization") != b"Bearer sk-right":
             raise AuthenticationFailed("send a key")
         return "somebody"
@@ -73,21 +94,6 @@ class Tiny:
     async def authorize_later(self):
         await asyncio.sleep(0)
         return "late"
-
-    async def refuse_when_told(self):
-        self.doubted.set()
-        await self.told.wait()
-        raise AuthenticationFailed("nobody knows this key")
-
-    async def doubt(self, exchange: Exchange, match: Match) -> None:
-        """Answer when somebody waits to be let in."""
-        await self.doubted.wait()
-        respond_json(exchange, "somebody waits")
-
-    def tell(self, exchange: Exchange, match: Match) -> None:
-        """Let whoever waits be refused."""
-        self.told.set()
-        respond_json(exchange, "told")
 
     def closed(self, exchange: Exchange) -> None:
         if exchange.gone:

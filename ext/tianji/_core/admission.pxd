@@ -19,8 +19,12 @@ cdef class Admission:
     cdef limiter_row *_rows[<int>MOST_LIMITS]    # NULL: the table is full
 
     cpdef bint admit(self, double now) except -1
+    cpdef long long covered(self) noexcept
+    cpdef bint extend(self, long long nano) except -1
     cdef bint _enter_all(self, tuple limits, double now) except -1
     cdef bint _take_all(self, tuple limits, double now) except -1
+    cdef bint _reserves(self, int i) noexcept
+    cdef int64_t *_share(self, int i, Limit limit) noexcept
     cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept
     cdef int _give_back(self, uint32_t step, int64_t *used, int64_t nano) noexcept
     cpdef int settle(self, double now, long long input_tokens, long long output_tokens, long long nano) except -1

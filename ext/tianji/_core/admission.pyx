@@ -96,10 +96,7 @@ cdef class Admission:
                 return self._refuse(limit, UNLOADED, -1)
             if ends != NO_END:
                 limit._begin_anew(row, now)
-            self._reserved[i] = purse_reserve(
-                &row.money, &row.money.shares[limit.table._seat] if limit.table._seat >= 0 else NULL, self._nano,
-                budget, limit.whole
-            )
+            self._reserved[i] = purse_reserve(&row.money, self._share(i, limit), self._nano, budget, limit.whole)
             if self._reserved[i] < 0:
                 self._reserved[i] = 0
                 ends = purse_load(&row.money.ends_ms)
@@ -136,6 +133,46 @@ cdef class Admission:
         self.retry_after = retry_after
         return False
 
+    cpdef long long covered(self) noexcept:
+        """The least that is reserved of any budget, nano-dollars; -1 where no budget is asked."""
+        cdef long long least = -1
+        cdef int i
+        for i in range(self._held):
+            if self._reserves(i) and (least < 0 or self._reserved[i] < least):
+                least = self._reserved[i]
+        return least
+
+    cpdef bint extend(self, long long nano) except -1:
+        """Reserve `nano` more of every budget, or what is left of it; False, and nothing is, where nothing is left."""
+        cdef Limit limit
+        cdef int64_t more[<int>MOST_LIMITS]
+        cdef int i, j
+        for i in range(self._held):
+            more[i] = 0
+            if not self._reserves(i):
+                continue
+            limit = <Limit>PyTuple_GET_ITEM(self.asked.limits, i)
+            more[i] = purse_reserve(
+                &self._rows[i].money, self._share(i, limit), min(nano, MOST_NANO), limit.limits[BUDGET], False)
+            if more[i] < 0:
+                for j in range(i):
+                    if more[j] > 0:
+                        limit = <Limit>PyTuple_GET_ITEM(self.asked.limits, j)
+                        purse_settle(&self._rows[j].money, self._share(j, limit), more[j], 0)
+                return False
+        for i in range(self._held):
+            self._reserved[i] += more[i]
+        return True
+
+    cdef bint _reserves(self, int i) noexcept:
+        # Whether it holds money of the budget at this place. One that was exhausted to the cent held what was left.
+        cdef Limit limit = <Limit>PyTuple_GET_ITEM(self.asked.limits, i)
+        return self._nano >= 0 and self._rows[i] != NULL and limit.limits[BUDGET] >= 0
+
+    cdef int64_t *_share(self, int i, Limit limit) noexcept:
+        cdef int seat = limit.table._seat
+        return &self._rows[i].money.shares[seat] if seat >= 0 else NULL
+
     cdef int _give_back(self, uint32_t step, int64_t *used, int64_t nano) noexcept:
         # used: of each kind, in place of what was taken; step: where what was used beyond it counts
         cdef tuple limits
@@ -143,7 +180,6 @@ cdef class Admission:
         cdef limiter_row *row
         cdef int64_t more
         cdef int i, kind, held = self._held
-        cdef int seat
         if not held:
             return 0
         self._held = 0
@@ -153,7 +189,6 @@ cdef class Admission:
             if row == NULL:
                 continue
             limit = <Limit>PyTuple_GET_ITEM(limits, i)
-            seat = limit.table._seat
             for kind in range(WINDOWS):
                 more = used[kind] - self._amounts[kind]
                 if more == 0 or not self._taken[i] & 1 << kind:
@@ -163,9 +198,7 @@ cdef class Admission:
                 else:
                     window_take(&row.windows[kind], step, more, -1)
             if limit.limits[BUDGET] >= 0:
-                purse_settle(
-                    &row.money, &row.money.shares[seat] if seat >= 0 else NULL, self._reserved[i], nano
-                )
+                purse_settle(&row.money, self._share(i, limit), self._reserved[i], nano)
             limit._leave(row)
         return 0
 

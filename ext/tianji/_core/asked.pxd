@@ -1,5 +1,6 @@
 """What a client asks for: its request, read by spans, with what it needs of a deployment."""
 
+from tianji._core.admission cimport Admission
 from tianji._core.attempt cimport Requester
 from tianji._core.exchange cimport Exchange
 from tianji._core.needs cimport Needs
@@ -18,6 +19,7 @@ cdef class Asked(Requester):
     cdef readonly Group group
     cdef readonly object resolution   # how the name was found, where a pattern gives the upstream's name; or None
     cdef readonly Needs needs
+    cdef readonly Admission admission  # what it holds of the limits of whoever asks; None: nothing limits it
     cdef tuple label                  # the header that names the group
     cdef object pending               # what it waits for: a timer, a slot, or the count of its tokens; or None
     cdef readonly str model           # the name the client asked for
@@ -34,6 +36,7 @@ cdef class Asked(Requester):
     cdef int read_request(self, dict params, bint steers) except -1
     cdef int check_members(self, bint model_in_path) except -1
     cdef int advance(self) except -1
+    cdef int go_in(self) except -1
     cdef bint resolve(self) except -1
     cdef int find(self) except -1
     cdef bint divide(self) except -1

@@ -55,8 +55,37 @@ cdef class Asked(Requester):
         return self.advance()
 
     cdef int advance(self) except -1:
-        """Go on with a request whose group is known."""
+        """Go on with a request whose group is known: hold it against the limits of whoever asks."""
         self.make_needs()
+        if self.pipeline.limits_all or (self.exchange.identity is not None and self.exchange.identity.limited):
+            found = self.pipeline.admissions.enter(self)
+            if isinstance(found, TASK):
+                self.pending = found
+                found.add_done_callback(self.entered)
+                return 0
+            self.admission = found
+        return self.go_in()
+
+    def entered(self, task):
+        """Go on, now that it is known who is asked for, and whether they may."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            self.admission = task.result()
+            self.go_in()
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    def reroute(self, str name not None):
+        """Go on as if another model had been asked for. Raises UnknownModel."""
+        self.routed = name
+        self.resolution = None
+        self.find()
+        self.make_needs()
+
+    cdef int go_in(self) except -1:
+        """Go on with a request that was let in."""
         if self.table.window and self.table.window < len(self.exchange.body):
             self.count()  # where there are fewer bytes than tokens would fit, they need no counting
             return 0

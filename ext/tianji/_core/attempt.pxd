@@ -21,6 +21,7 @@ cdef class Requester(Producer):
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1
     cdef int attempt_failed(self, Attempt attempt, object error) except -1   # a TianjiError
     cdef int crash(self, object error) except -1                             # anything that was raised
+    cdef int attempt_closed(self, Attempt attempt) except -1   # it was counted: what it used and cost is known
 
 
 cdef class Attempt(ResponseHandler):

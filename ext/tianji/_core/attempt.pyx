@@ -39,6 +39,9 @@ cdef class Requester(Producer):
     cdef int crash(self, object error) except -1:
         raise NotImplementedError
 
+    cdef int attempt_closed(self, Attempt attempt) except -1:
+        raise NotImplementedError
+
 
 @cython.final
 cdef class Attempt(ResponseHandler):
@@ -123,7 +126,8 @@ cdef class Attempt(ResponseHandler):
         """Count it, once, and let go of what it held; a call that is under way is cancelled."""
         cdef double now
         cdef double upstream = -1
-        if self.requester is None:
+        cdef Requester requester = self.requester
+        if requester is None:
             return 0
         # nothing may point in a circle any more: what is left is freed without the garbage collector
         self.requester = None
@@ -148,7 +152,7 @@ cdef class Attempt(ResponseHandler):
         self.deployment.stats.used(self.prompt_tokens, self.completion_tokens, self.bill())
         if self.nano_dollars > 0 and self.deployment.purse is not None:
             self.deployment.purse.spend(self.nano_dollars)
-        return 0
+        return requester.attempt_closed(self)
 
     cdef double upstream_seconds(self, double now) noexcept:
         """How long the upstream took, or has taken so far."""

@@ -23,6 +23,10 @@ cdef class Forward(Asked):
     cdef bint flowing                 # the attempt's events go to the client
     cdef readonly long long prompt_tokens      # -1: not known
     cdef readonly long long completion_tokens
+    cdef long long used_input         # tokens of all attempts together, and nano-dollars
+    cdef long long used_output
+    cdef long long nano_dollars
+    cdef long long metered_at         # events of a stream from which on it is looked whether its reservation covers it
 
     cdef int set_course(self) except -1
     cdef int recover(self, object error, list headers) except -1
@@ -43,3 +47,6 @@ cdef class Forward(Asked):
     cdef int refuse(self, object error) except -1
     cdef int report(self, Attempt attempt, object error) except -1
     cdef int give_back(self, int status) except -1
+    cdef int leave(self) except -1
+    cdef bint covers(self, Attempt attempt) except -1
+    cdef int end_spent(self, Attempt attempt) except -1

@@ -10,12 +10,13 @@ Size: a request's life is one class; two halves of it would share every field.
 """
 
 import cython
+from libc.limits cimport LLONG_MAX
 from libc.stdint cimport uint64_t
 
 from tianji._core.clock cimport monotonic
 from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.http1 cimport Timeouts
-from tianji._core.meter cimport Rates, dollars
+from tianji._core.meter cimport Rates, dollars, estimate
 from tianji._core.router cimport Plan
 from tianji._core.shaping cimport Shaped, shape_body
 from tianji._core.spans cimport replace_value
@@ -30,6 +31,9 @@ from tianji.errors import ClientGone, TianjiError, UpstreamFailure, UpstreamRefu
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
+cdef enum:
+    BYTES_A_TOKEN = 4
+    METERED = 16  # events of a stream between two looks at its budget
 cdef bytes COST_HEADER = b"x-litellm-response-cost"
 cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
 
@@ -307,6 +311,8 @@ cdef class Forward(Asked):
                 self.course.filtered(monotonic())
                 return self.proceed()
         self.win(attempt)
+        attempt.close(attempt.status)
+        self.leave()  # first: whoever asks again when he has read the answer finds it paid for
         i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
@@ -335,7 +341,10 @@ cdef class Forward(Asked):
             out = self.start_stream(attempt, out)
         if self.sent is not None:
             self.sent.append(out)
-        return self.exchange.write(out)
+        self.exchange.write(out)
+        if self.admission is not None and attempt.sse.events >= self.metered_at and not self.covers(attempt):
+            return self.end_spent(attempt)
+        return 0
 
     cdef bint shows(self, Attempt attempt, bytes events) except -1:
         """Whether these first events of a stream are for the client: once it has seen some, nobody else can be asked.
@@ -367,6 +376,8 @@ cdef class Forward(Asked):
             if attempt.held is not None:
                 out = attempt.held + out
             out = self.start_stream(attempt, out)
+        attempt.close(200)
+        self.leave()
         self.exchange.finish(out)
         return self.settle(200)
 
@@ -397,7 +408,9 @@ cdef class Forward(Asked):
             headers.append(self.label)
         if self.decision is not None:
             headers.extend(self.decision)
-        if self.group is not None and self.group.limits is not None:
+        if self.admission is not None:
+            headers.extend(self.pipeline.admissions.headers(self.admission))
+        elif self.group is not None and self.group.limits is not None:
             headers.extend(self.pipeline.courses.remaining(self.group, monotonic()))
         if self.attempt is not None:
             own = self.attempt.deployment.answer_headers
@@ -480,10 +493,12 @@ cdef class Forward(Asked):
             self.completion_tokens = self.attempt.completion_tokens
         if self.needs is not None:
             self.give_back(status)
+        self.leave()
         if self.course is not None:
             self.course.close()
         # nothing may point in a circle any more: what is left is freed without the garbage collector
         self.attempt = None
+        self.admission = None
         self.course = None
         self.pending = None
         self.sent = None
@@ -508,4 +523,35 @@ cdef class Forward(Asked):
             )
         if self.group.line is not None:
             self.group.line.released(now)
+        return 0
+
+    cdef int attempt_closed(self, Attempt attempt) except -1:
+        if self.admission is not None and attempt.usage is not None:
+            self.used_input += max(0, attempt.usage.prompt_tokens)
+            self.used_output += max(0, attempt.usage.completion_tokens)
+            self.nano_dollars += max(0, attempt.nano_dollars)
+        return 0
+
+    cdef bint covers(self, Attempt attempt) except -1:
+        """Whether what is reserved pays for the stream so far; more is reserved where there is more."""
+        cdef long long covered = self.admission.covered(), spent
+        if covered < 0 or attempt.rates is None:
+            self.metered_at = LLONG_MAX
+            return True
+        self.metered_at = attempt.sse.events + METERED
+        spent = self.nano_dollars + estimate(
+            attempt.rates, attempt.asked_bytes // BYTES_A_TOKEN, attempt.sse.events, None, attempt.tier)
+        return spent <= covered or self.admission.extend(max(covered, spent - covered))
+
+    cdef int end_spent(self, Attempt attempt) except -1:
+        """End a stream whose caller has spent all of a budget: what came is paid for."""
+        cdef str name = self.operation.name
+        attempt.close(200)
+        self.exchange.finish(self.pipeline.canned.last_words(name, self.model, self.call_id.decode()))
+        return self.settle(200)
+
+    cdef int leave(self) except -1:
+        """Have what all attempts used stand in place of what was reserved for the request."""
+        if self.admission is not None:
+            self.admission.settle(monotonic(), self.used_input, self.used_output, self.nano_dollars)
         return 0

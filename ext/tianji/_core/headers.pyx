@@ -7,7 +7,10 @@ from tianji.protocol.headers import response_headers
 cdef frozenset STEERING = frozenset(
     prefix + name
     for prefix in (b"x-tianji-", b"x-litellm-")
-    for name in (b"timeout", b"stream-timeout", b"num-retries", b"tags", b"trail", b"keepalive-seconds")
+    for name in (
+        b"timeout", b"stream-timeout", b"num-retries", b"tags", b"trail", b"keepalive-seconds", b"customer-id",
+        b"end-user-id",
+    )
 )
 cdef frozenset CALL_ID = frozenset((b"x-tianji-call-id", b"x-litellm-call-id"))
 cdef dict ANSWER_NAMES = {}     # upstream header name -> the names it goes on under

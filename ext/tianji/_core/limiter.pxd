@@ -26,6 +26,7 @@ cdef extern from "purse.h":
     int64_t purse_reserve(purse *p, int64_t *share, int64_t wanted, int64_t limit, bint whole) noexcept nogil
     void purse_settle(purse *p, int64_t *share, int64_t reserved, int64_t spent) noexcept nogil
     bint purse_renew(purse *p, int64_t ended_ms, int64_t ends_ms) noexcept nogil
+    void purse_raise(purse *p, int64_t spent) noexcept nogil
     void purse_set(purse *p, int64_t spent, int64_t ends_ms) noexcept nogil
 
 cdef extern from "seats.h":

@@ -219,6 +219,19 @@ cdef class Limit:
             done = limiter_restore(self.table._table, self._place, self._hash, spent, ends, self.table._pid)
         return done == 1
 
+    def learn(self, int64_t spent, period_end, double now):
+        """Let the spend of the period that ends at `period_end` be at least this: others spend of it, too.
+
+        Nothing happens when nothing was loaded, or when another period is under way.
+        """
+        cdef int64_t ends = NO_END if period_end is None else max(1, milliseconds(period_end))
+        cdef limiter_row *row
+        if self.table._place(self, now) < 0:
+            return
+        row = &self.table._table.rows[self._place]
+        if purse_load(&row.money.ends_ms) == ends and ends > <int64_t>((now + self.table.shift) * 1e3):
+            purse_raise(&row.money, spent)
+
     def amend(self, int64_t spent, period_end, double now):
         """Let the spend of the period be this, whatever it was. False when the table is full."""
         cdef bint crowded = False

@@ -15,11 +15,13 @@ cdef class Operation:
 
 cdef class Pipeline:
     cdef public Table table           # swapped by a reload; a request keeps the one it began with
+    cdef public bint limits_all       # there are limits that do not depend on the caller's key
     cdef readonly Pool pool
-    cdef object failures              # these four: see pipeline.pyi
+    cdef object failures              # these five: see pipeline.pyi
     cdef object steering
     cdef object canned
     cdef object courses
+    cdef object admissions
     cdef bytes call_prefix            # of the ids of calls, this worker's own
     cdef long long calls
 

@@ -30,7 +30,7 @@ cdef class Pipeline:
 
     def __init__(
         self, *, Table table not None, Pool pool not None, object failures, object steering, object canned,
-        object courses, bytes call_prefix not None,
+        object courses, object admissions, bytes call_prefix not None,
     ):
         self.table = table
         self.pool = pool
@@ -38,6 +38,7 @@ cdef class Pipeline:
         self.steering = steering
         self.canned = canned
         self.courses = courses
+        self.admissions = admissions
         self.call_prefix = call_prefix
         self.calls = 0
 

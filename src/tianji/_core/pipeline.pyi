@@ -2,6 +2,7 @@ from asyncio import Task
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, final, type_check_only
 
+from tianji._core.admission import Admission
 from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint, Forward
@@ -48,6 +49,7 @@ class _Failures(Protocol):
 @type_check_only
 class _Canned(Protocol):
     def answer(self, operation: str, model: str, text: str, call_id: str) -> dict[str, object]: ...
+    def last_words(self, operation: str, model: str, call_id: str) -> bytes: ...
     def events(self, operation: str, model: str, text: str, call_id: str) -> Iterator[bytes]: ...
 
 @type_check_only
@@ -112,9 +114,15 @@ class _Courses(Protocol):
     def within(self, timeouts: Timeouts, seconds: float, streamed: bool) -> Timeouts: ...
     def shadow(self, silent: Any, exchange: Exchange, endpoint: Endpoint) -> None: ...
 
+@type_check_only
+class _Admissions(Protocol):
+    def enter(self, request: Asked) -> Admission | Task[Admission | None] | None: ...
+    def headers(self, admission: Admission) -> list[tuple[bytes, bytes]]: ...
+
 @final
 class Pipeline:
     table: Table
+    limits_all: bool
     def __init__(
         self,
         *,
@@ -124,6 +132,7 @@ class Pipeline:
         steering: Callable[[Exchange, Table, str | None], object],
         canned: _Canned,
         courses: _Courses,
+        admissions: _Admissions,
         call_prefix: bytes,
     ) -> None: ...
     @property

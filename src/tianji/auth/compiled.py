@@ -11,6 +11,7 @@ from tianji.auth.limits import Limits
 from tianji.auth.models import Groups, Infer, ModelRule, rule
 from tianji.auth.tags import tag
 from tianji.errors import AuthenticationFailed
+from tianji.money import to_nanos
 
 Row = Mapping[str, Any]
 _AMOUNTS: Final = (
@@ -164,6 +165,7 @@ def limits(row: Row, budget: Row | None) -> Limits:
 
     metadata = row.get("metadata") or {}
     reset = said("budget_reset_at")
+    raised_by, raised_until = _raise(metadata, budget)
     return Limits(
         spend=row["spend"],
         budget_reset_at=None if reset is None else reset.timestamp(),
@@ -171,5 +173,21 @@ def limits(row: Row, budget: Row | None) -> Limits:
         model_max_budget=said("model_max_budget") or {},
         model_rpm_limit=metadata.get("model_rpm_limit") or {},
         model_tpm_limit=metadata.get("model_tpm_limit") or {},
+        raised_by=raised_by,
+        raised_until=raised_until,
         **{name: said(name) for name in _AMOUNTS},
     )
+
+
+def _raise(metadata: Mapping[str, Any], budget: Row | None) -> tuple[int, float]:
+    """Return by how much a budget is raised, and until when; nothing for what is not usable."""
+    amount, until = metadata.get("temp_budget_increase"), metadata.get("temp_budget_expiry")
+    if amount is None and budget is not None and budget["temp_budget_increase"] is not None:
+        ends = budget["temp_budget_expiry"]
+        return budget["temp_budget_increase"], 0.0 if ends is None else ends.timestamp()
+    if not isinstance(amount, int | float) or not isinstance(until, str):
+        return 0, 0.0
+    try:
+        return to_nanos(amount), datetime.fromisoformat(until).timestamp()
+    except ValueError:
+        return 0, 0.0

@@ -1,6 +1,6 @@
 """Puts together who lets requests in: the ring for keys that are known, the gate, and what asks the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from tianji._core.keys import KeyRing
@@ -16,6 +16,8 @@ from tianji.lazy import load
 from tianji.providers.names import infer
 from tianji.storage.store import Store
 
+Forgotten = Collection[int] | None
+
 
 def directory(master_key: str | None, store: Store, groups: Callable[[], Groups]) -> Directory:
     """Return who knows keys: the master key, and those in the database. `groups`: of the configuration in force."""
@@ -28,7 +30,15 @@ def directory(master_key: str | None, store: Store, groups: Callable[[], Groups]
     return Directory(MasterKey(master_key), ask, store.revisions, lambda: store.empty)
 
 
-def entrance(people: Directory, key_header: str | None) -> KeyRing:
-    """Return who lets in: known keys quickly, everybody else as the gate says."""
+def entrance(people: Directory, key_header: str | None, heard: Callable[[Forgotten], None]) -> KeyRing:
+    """Return who lets in: known keys quickly, everybody else as the gate says.
+
+    `heard` is told what to forget, too, before the next request is let in; None stands for everything.
+    """
+
+    def forget(tags: Forgotten) -> None:
+        people.forget(tags)
+        heard(tags)
+
     gate = Gate(Credentials(key_header), people)
-    return KeyRing(people.identities, gate, key_header, people.revisions, people.forget)
+    return KeyRing(people.identities, gate, key_header, people.revisions, forget)

@@ -61,6 +61,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     organizations: Mapping[str, str] = {}  # organizations of the user: his role there
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
     plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
+    limited: bool = False  # somebody of `scopes` has a limit
 
     def __post_init__(self) -> None:
         if self.user_id == "" or not self.key:
@@ -68,6 +69,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         steers = bool(self.aliases or self.rules or self.router_settings)
         narrows = any("allowed_model_region" in metadata for metadata in (self.metadata, self.team_metadata))
         msgspec.structs.force_setattr(self, "plain", not (steers or narrows))
+        msgspec.structs.force_setattr(self, "limited", any(scope.limits.limits for scope in self.scopes))
 
     def target(self, model: str) -> str:
         """Return the model that is meant by the name that the client sent."""

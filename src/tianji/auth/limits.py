@@ -27,6 +27,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     model_max_budget: Mapping[str, Any] = {}
     model_rpm_limit: Mapping[str, int] = {}
     model_tpm_limit: Mapping[str, int] = {}
+    raised_by: int = 0  # beyond max_budget, until `raised_until`, seconds since the epoch
+    raised_until: float = 0.0
+
+    def budget_at(self, since_1970: float) -> int | None:
+        """Return the budget that holds at a moment."""
+        if self.max_budget is None or since_1970 >= self.raised_until:
+            return self.max_budget
+        return self.max_budget + self.raised_by
+
+    @property
+    def limits(self) -> bool:
+        """Whether it holds anybody to anything."""
+        figures = (self.max_budget, self.tpm_limit, self.rpm_limit, self.max_parallel_requests)
+        others = (self.budget_limits, self.model_max_budget, self.model_rpm_limit, self.model_tpm_limit)
+        return any(figure is not None for figure in figures) or any(others)
 
 
 def exceeded(child: Mapping[str, Any], parent: Mapping[str, Any]) -> str | None:

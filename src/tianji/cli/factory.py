@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
 from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
@@ -24,8 +25,14 @@ class Factory:
         self._path = path
         self._environ = environ
         self._access_log = access_log
-        health = HealthTable(shift=time.time() - time.monotonic())  # minutes are those of the wall clock
-        self._shared = Shared(SharedCounters(COUNTERS), health, Revisions(), os.urandom(8).hex())
+        shift = time.time() - time.monotonic()  # minutes and the periods of budgets are those of the wall clock
+        self._shared = Shared(
+            SharedCounters(COUNTERS),
+            HealthTable(shift=shift),
+            LimitTable(shift=shift),
+            Revisions(),
+            os.urandom(8).hex(),
+        )
         self._vocabularies = Vocabularies()
 
     def __call__(self, control: Control) -> Any:

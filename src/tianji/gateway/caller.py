@@ -5,12 +5,14 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.router import Group, Table
 from tianji.auth.identity import Identity
 from tianji.gateway.steering import Steering
 from tianji.routing.asked import read_request, read_scope
 from tianji.routing.eligibility import Scope
+from tianji.routing.failure import Kind
 from tianji.routing.router import Request, Router
 from tianji.routing.selections import weights_of
 
@@ -20,11 +22,17 @@ OWN_SETTINGS: Final = (
 )  # fmt: skip
 
 
+Refuses = Callable[[Identity, Group], str | None]
 REGION: Final = "allowed_model_region"  # a member of requests, and of the metadata of keys and teams
 
 
-def request_of(table: Table, exchange: Exchange, steer: Steering | None, model: str) -> Request:
-    """Return what a request asks of the router. Raises InvalidRequest for what is not usable."""
+def request_of(
+    table: Table, exchange: Exchange, steer: Steering | None, model: str, refuses: Refuses | None = None
+) -> Request:
+    """Return what a request asks of the router. Raises InvalidRequest for what is not usable.
+
+    `refuses`: says why the caller's budgets do not allow a fallback to a group, or None.
+    """
     identity = _known(exchange)
     members = steer.members if steer is not None else {}
     settings = identity.router_settings if identity is not None else {}
@@ -33,8 +41,20 @@ def request_of(table: Table, exchange: Exchange, steer: Steering | None, model: 
         own["disable_fallbacks"] = True
     fields = steer.fields if steer is not None else {}
     asked = read_request(model, {**members, **own}, fields, any_credentials=table.trusts_clients)
-    admits = asked.admits if identity is None or not identity.rules else _admits(identity)
+    admits = asked.admits if identity is None else _admits(identity, refuses if identity.limited else None)
     return msgspec.structs.replace(asked, admits=admits, explains=steer is not None and steer.explains)
+
+
+def stand_ins(asked: Asked) -> list[str]:
+    """Name the fallbacks of a request's group that need no other body, in their order."""
+    router: Router = asked.table.router
+    request = request_of(asked.table, asked.exchange, asked.steer, asked.routed)
+    if request.disable_fallbacks:
+        return []
+    names = (asked.routed, asked.group.name)
+    walk = router.fallbacks.walk(names, request.wishes)
+    targets = iter(lambda: walk.next(Kind.RATE_LIMIT, names, 0, 0), None)
+    return [target.name for target in targets if not target.overrides]
 
 
 def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope | None:
@@ -67,8 +87,11 @@ def _known(exchange: Exchange) -> Identity | None:
     return exchange.identity if isinstance(exchange.identity, Identity) else None
 
 
-def _admits(identity: Identity) -> Callable[[str, Any], str | None]:
-    return lambda name, _group: identity.admits(name)
+def _admits(identity: Identity, refuses: Refuses | None) -> Callable[[str, Any], str | None]:
+    def admits(name: str, group: Group) -> str | None:
+        return identity.admits(name) or (None if refuses is None else refuses(identity, group))
+
+    return admits
 
 
 def _tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tianji._core.sse import encode_event
+from tianji.dialects.openai import DONE
 
 
 def answer(operation: str, model: str, text: str, call_id: str) -> dict[str, object]:
@@ -30,12 +31,7 @@ def answer(operation: str, model: str, text: str, call_id: str) -> dict[str, obj
 def events(operation: str, model: str, text: str, call_id: str) -> Iterator[bytes]:
     """Yield the same answer as server-sent events, one word a chunk."""
     chat = operation == "chat"
-    frame: dict[str, object] = {
-        "id": f"{'chatcmpl' if chat else 'cmpl'}-{call_id}",
-        "object": "chat.completion.chunk" if chat else "text_completion",
-        "created": int(time.time()),
-        "model": model,
-    }
+    frame = _frame(operation, model, call_id)
     pieces = text.split(" ")
     for index, word in enumerate(pieces):
         piece = word if index == 0 else f" {word}"
@@ -45,6 +41,26 @@ def events(operation: str, model: str, text: str, call_id: str) -> Iterator[byte
         else:
             choice = {"index": 0, "text": piece}
         yield encode_event(msgspec.json.encode({**frame, "choices": [choice]}))
-    last: dict[str, object] = {"index": 0, "finish_reason": "stop", **({"delta": {}} if chat else {"text": ""})}
+    last: dict[str, object] = {"index": 0, "finish_reason": "stop", **_nothing(operation)}
     yield encode_event(msgspec.json.encode({**frame, "choices": [last]}))
-    yield b"data: [DONE]\n\n"
+    yield DONE
+
+
+def last_words(operation: str, model: str, call_id: str) -> bytes:
+    """Return the end of a stream that is given up because a budget is used up: its finish reason says so."""
+    choice: dict[str, object] = {"index": 0, **_nothing(operation), "finish_reason": "budget_exceeded"}
+    return encode_event(msgspec.json.encode({**_frame(operation, model, call_id), "choices": [choice]})) + DONE
+
+
+def _frame(operation: str, model: str, call_id: str) -> dict[str, object]:
+    chat = operation == "chat"
+    return {
+        "id": f"{'chatcmpl' if chat else 'cmpl'}-{call_id}",
+        "object": "chat.completion.chunk" if chat else "text_completion",
+        "created": int(time.time()),
+        "model": model,
+    }
+
+
+def _nothing(operation: str) -> dict[str, object]:
+    return {"delta": {}} if operation == "chat" else {"text": ""}

@@ -20,9 +20,10 @@ from tianji._core.spans import ObjectSpans
 from tianji.accounting.counter import Count
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
 from tianji.gateway.bodies import with_members
-from tianji.gateway.caller import request_of, scope_of, weights_for
+from tianji.gateway.caller import Refuses, request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
 from tianji.gateway.demands import enforce
+from tianji.gateway.estimates import BYTES_A_TOKEN, bounded
 from tianji.gateway.opening import from_content, has_content
 from tianji.gateway.several import Deliver, Several, divide
 from tianji.gateway.shadows import Shadows, Silent
@@ -36,7 +37,6 @@ from tianji.routing.failure import Failure, failure_of, filtered
 from tianji.routing.queue import Patience, Waiter
 from tianji.routing.resolution import Resolution
 
-BYTES_A_TOKEN: Final = 4  # a usual figure, for what is reserved before anybody has counted
 LONGEST_SHOWN: Final = 4000  # bytes of a header that tells errors
 LONGEST_MESSAGE: Final = 500  # characters of each
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
@@ -70,8 +70,11 @@ class Step(Struct, frozen=True):
 class Course:
     """The attempts of one request after the first, or all of them where the client wants to see why."""
 
-    def __init__(self, asked: Asked) -> None:
-        """Begin at the group of `asked`, whose deployment it holds a slot of when an attempt was made."""
+    def __init__(self, asked: Asked, refuses: Refuses) -> None:
+        """Begin at the group of `asked`, whose deployment it holds a slot of when an attempt was made.
+
+        `refuses`: says why the caller's budgets do not allow a fallback to a group, or None.
+        """
         table, steer = asked.table, asked.steer
         self._router = table.router
         self._steer: Steering | None = steer
@@ -80,7 +83,7 @@ class Course:
         self._needs = asked.needs
         self._body = b"" if asked.spans is None else asked.spans.source
         self._tenant = asked.exchange.identity.key if asked.exchange.identity is not None else ""
-        request = request_of(table, asked.exchange, steer, asked.routed)
+        request = request_of(table, asked.exchange, steer, asked.routed, refuses)
         if table.total_timeout:
             request = msgspec.structs.replace(request, deadline=asked.began + table.total_timeout)
         self._request = request
@@ -233,13 +236,16 @@ class Course:
 class Courses:
     """Makes courses, and answers what the hot path asks before one is needed. One per worker."""
 
-    def __init__(self, count: Callable[[ObjectSpans, str], Coroutine[Any, Any, Count]], dice: Dice) -> None:
+    def __init__(
+        self, count: Callable[[ObjectSpans, str], Coroutine[Any, Any, Count]], dice: Dice, refuses: Refuses
+    ) -> None:
         self._count = count
+        self._refuses = refuses
         self._shadows = Shadows(dice)
 
     def begin(self, asked: Asked) -> Course:
         """Begin the course of a request."""
-        return Course(asked)
+        return Course(asked, self._refuses)
 
     def several(self, asked: Asked, deliver: Deliver) -> Several:
         """Divide a request for several models."""
@@ -292,9 +298,7 @@ class Courses:
 
     def reservation(self, body: ObjectSpans) -> int:
         """Return how many tokens a request may use, by its length and what it allows for the answer."""
-        most = (body.integer(name) for name in (b"max_completion_tokens", b"max_tokens", b"max_output_tokens"))
-        answer = next((number for number in most if number is not None and number > 0), 0)
-        return min(len(body.source) // BYTES_A_TOKEN + answer, 1 << 40)
+        return len(body.source) // BYTES_A_TOKEN + (bounded(body) or 0)
 
     def count(self, body: ObjectSpans, model: str) -> "asyncio.Task[int]":
         """Begin to count the prompt."""

@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
 from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 
@@ -12,5 +13,6 @@ class Shared(Struct, frozen=True):
 
     counters: SharedCounters
     health: HealthTable
+    limits: LimitTable
     revisions: Revisions = field(default_factory=Revisions)  # of what keys are made of
     machine: str = ""

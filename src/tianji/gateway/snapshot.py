@@ -16,7 +16,7 @@ from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.deployments import Accepts
 from tianji.config.loader import Loaded
-from tianji.config.schema import Config, ModelEntry, ModelParams
+from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.budgets import purses
@@ -95,7 +95,7 @@ class Snapshot:
             forwards_client_headers=general.forward_client_headers_to_llm_api,
             max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
             router=router,
-            steers_all=general.forward_client_headers_to_llm_api,
+            steers_all=reads_headers(general),
             scoped=is_scoped(config),
             affine=router.switches.affinity.on,
             recovers=config.router_settings.stream_recovery or config.router_settings.mid_stream_continuation,
@@ -221,6 +221,11 @@ def group_limits(limits: list[tuple[int, int]]) -> tuple[int, int] | None:
     """Return the sums; 0 where a deployment has no limit of a kind, None where there is none at all."""
     sums = [sum(kind) if all(kind) else 0 for kind in zip(*limits, strict=True)]
     return (sums[0], sums[1]) if any(sums) else None
+
+
+def reads_headers(general: GeneralSettings) -> bool:
+    """Whether headers of the client mean something that only the configuration knows."""
+    return bool(general.forward_client_headers_to_llm_api or general.user_header_name or general.user_header_mappings)
 
 
 def is_scoped(config: Config) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji._core.limiter import Limit, LimitTable
+from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji.auth.durations import length
 from tianji.auth.limits import Limits
 from tianji.errors import Unacceptable
 from tianji.limiting.rows import Holder, Kind, Part, row_name
@@ -15,6 +16,7 @@ from tianji.limiting.rules import COUNTED, Rules, rolling
 from tianji.money import to_nanos
 
 _NONE: Final = Limits()
+_BUDGET: Final = KIND_NAMES.index("budget")
 _NEVER: Final = 1 << 62  # a budget that counts what is spent and holds nobody
 
 log = logging.getLogger(__name__)
@@ -30,16 +32,21 @@ class Held(Struct, frozen=True):
     of: str = ""
     spent: int = 0
     period_end: float | None = None
+    period: float | None = None  # seconds of the period; None: it never ends
+    above: Limit | None = None  # the limit of the whole that this is a share of
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether money is counted."""
+        return self.limit.ceiling(_BUDGET) is not None
 
 
 class Holding:
     """Makes limits from what the database and the configuration say."""
 
-    def __init__(self, table: LimitTable, rules: Rules, spent: Callable[[str], int]) -> None:
-        """Make limits in `table`. `spent`: of the row of a model or window, nano-dollars of its period."""
+    def __init__(self, table: LimitTable, rules: Rules) -> None:
         self._table = table
         self._rules = rules
-        self._spent = spent
 
     def held(self, holders: Sequence[Holder], model: str, asked: str, since_1970: float) -> Iterator[Held]:
         """Yield all limits that hold for a request. Nothing is yielded for those who have none.
@@ -57,7 +64,7 @@ class Holding:
 
     def _whole(self, holder: Holder, since_1970: float, *, pays: bool) -> Iterator[Held]:
         limits = holder.limits
-        budget = limits.max_budget if pays or limits.max_budget is None else _NEVER
+        budget = limits.budget_at(since_1970) if pays or limits.max_budget is None else _NEVER
         asked = {
             "requests": limits.rpm_limit,
             COUNTED[self._rules.counted]: limits.tpm_limit,
@@ -71,7 +78,8 @@ class Holding:
             period_end = renew(since_1970)
         name = row_name(holder.kind, holder.id)
         limit = Limit(self._table, name, budget=budget, whole=self._rules.whole, renew=renew, **asked)
-        yield Held(limit, holder.kind, holder.id, spent=limits.spend, period_end=period_end)
+        period = length(limits.budget_duration, "budget_duration").total_seconds() if limits.budget_duration else None
+        yield Held(limit, holder.kind, holder.id, spent=limits.spend, period_end=period_end, period=period)
 
     def _windows(self, holder: Holder, since_1970: float) -> Iterator[Held]:
         for window in holder.limits.budget_limits:
@@ -86,7 +94,8 @@ class Holding:
             ends = (
                 datetime.fromisoformat(moment).timestamp() if moment else self._rules.period_end(duration, since_1970)
             )
-            yield Held(limit, holder.kind, holder.id, "window", duration, self._spent(name), ends)
+            seconds = length(duration, "budget_limits").total_seconds()
+            yield Held(limit, holder.kind, holder.id, "window", duration, 0, ends, seconds)
 
     def _model(
         self, holder: Holder, model: str, names: Sequence[str], since_1970: float, key: Limits
@@ -105,8 +114,8 @@ class Holding:
         limit = Limit(
             self._table, name, requests=requests, budget=budget, whole=self._rules.whole, renew=renew, **counted
         )
-        spent = 0 if budget is None else self._spent(name)
-        yield Held(limit, holder.kind, holder.id, "model", model, spent, renew(since_1970) if renew else None)
+        ends = renew(since_1970) if renew else None
+        yield Held(limit, holder.kind, holder.id, "model", model, 0, ends, None if ends is None else ends - since_1970)
 
 
 def _first(limits: Mapping[str, int], names: Sequence[str], otherwise: int | None = None) -> int | None:

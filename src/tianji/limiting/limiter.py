@@ -9,13 +9,12 @@ from msgspec import Struct
 from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, LARGEST_SET, LimitSet, LimitTable
 from tianji.auth.identity import Identity
-from tianji.errors import Overloaded, Unacceptable
+from tianji.errors import Unacceptable
 from tianji.limiting.holding import Held, Holding
 from tianji.limiting.refusal import refusal
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import Rules
 
-_BUDGET: Final = KIND_NAMES.index("budget")
 _UNLOADED: Final = KIND_NAMES.index("unloaded")
 _REMEMBERED: Final = 50_000  # combinations of a caller, a model and others
 
@@ -27,76 +26,96 @@ class Limits(Struct, frozen=True):
     held: tuple[Held, ...]
     identity: Identity
     others: tuple[Holder, ...]
+    pools: tuple[Held, ...]
+    until: float | None  # monotonic: when one of them changes by itself; None: never
+
+
+class NotLoaded(Exception):  # noqa: N818 - nothing is wrong: somebody has to be asked first
+    """The table does not know what was spent of some budgets: load() them and ask again."""
+
+    def __init__(self, held: tuple[Held, ...]) -> None:
+        super().__init__(*held)
+        self.held = held
 
 
 class Limiter:
     """The limits of all callers, as one worker knows them."""
 
-    def __init__(
-        self,
-        table: LimitTable,
-        rules: Rules,
-        spent: Callable[[str], int] = lambda _: 0,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Hold requests against limits in `table`.
-
-        spent: of the row of a model or window, nano-dollars of its period; asked when this machine does not know it
-        monotonic: the clock of the table
-        """
+    def __init__(self, table: LimitTable, rules: Rules, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Hold requests against limits in `table`. `monotonic`: the clock of the table."""
         self._table = table
         self._rules = rules
-        self._holding = Holding(table, rules, spent)
+        self._holding = Holding(table, rules)
         self._monotonic = monotonic
-        self._known: dict[tuple[str, ...], Limits] = {}
+        self._known: dict[tuple[object, ...], Limits] = {}
 
-    def limits(self, identity: Identity, model: str, asked: str, others: tuple[Holder, ...] = ()) -> Limits:
-        """Return what a request is held against, remembered as long as caller and others are the same objects.
+    def limits(
+        self,
+        identity: Identity,
+        model: str,
+        asked: str,
+        others: tuple[Holder, ...] = (),
+        pools: tuple[Held, ...] = (),
+    ) -> Limits:
+        """Return what a request is held against, remembered as long as it is asked for with the same objects.
 
         model: the group that serves; asked: the name that the client sent
         others: the customer, tags and the like that the request names, after those above the key
+        pools: limits of the model itself
 
         Raises Unacceptable (400) for more than 32 limits, and for a duration that is none.
         """
-        name = (identity.key, model, asked, *(part for other in others for part in (other.kind, other.id)))
+        name = (identity.key, model, asked, *((other.kind, other.id) for other in others), *map(id, pools))
         known = self._known.get(name)
-        if known is not None and known.identity is identity and all(map(_same, known.others, others)):
+        if (
+            known is not None
+            and known.identity is identity
+            and all(map(_same, known.others, others))
+            and (known.until is None or self._monotonic() < known.until)
+        ):
             return known
-        return self._remember(name, identity, model, asked, others)
+        return self._remember(name, identity, model, asked, others, pools)
 
     def admit(self, limits: Limits, *, input_tokens: int = 0, output_tokens: int = 0, nano: int = -1) -> Admission:
         """Let a request through and reserve what it may use and cost at most; negative `nano`: it costs nothing.
 
-        Settle or release what is returned; freed, it gives everything back. Raises RateLimited, BudgetExceeded, and
-        Overloaded when the table cannot be written to.
+        Settle or release what is returned; freed, it gives everything back. Raises RateLimited and BudgetExceeded, and
+        NotLoaded when it is not known yet what was spent.
         """
         now = self._monotonic()
         admission = Admission(limits.asked, input_tokens, output_tokens, nano)
         while not admission.admit(now):
+            if admission.refused_kind == _UNLOADED:
+                raise NotLoaded(
+                    tuple(held for held in limits.held if held.has_budget and held.limit.money(now) is None)
+                )
             held = next(held for held in limits.held if held.limit is admission.refused_by)
-            if admission.refused_kind != _UNLOADED:
-                raise refusal(held, admission, self._rules, now, now + self._table.shift)
-            if not self._load(held, now):
-                raise Overloaded("the budget of this caller cannot be looked up at the moment: try again")
+            raise refusal(held, admission, self._rules, now, now + self._table.shift)
         return admission
 
-    def _load(self, held: Held, now: float) -> bool:
-        """Let the table know the spend; whether it does now, by whomever."""
-        return held.limit.restore(held.spent, held.period_end, now) or held.limit.money(now) is not None
+    def load(self, held: Held, spent: int, period_end: float | None) -> None:
+        """Let the table know what was spent of a budget, unless it was told before. Nano-dollars; since 1970."""
+        held.limit.restore(spent, period_end, self._monotonic())
 
     def _remember(
-        self, name: tuple[str, ...], identity: Identity, model: str, asked: str, others: tuple[Holder, ...]
+        self,
+        name: tuple[object, ...],
+        identity: Identity,
+        model: str,
+        asked: str,
+        others: tuple[Holder, ...],
+        pools: tuple[Held, ...],
     ) -> Limits:
         now = self._monotonic()
         above = (Holder(one.kind, one.id, one.limits) for one in identity.scopes)
         holders = {(one.kind, one.id): one for one in (*above, *others)}  # a tag that is named twice counts once
-        held = tuple(self._holding.held(tuple(holders.values()), model, asked, now + self._table.shift))
+        since_1970 = now + self._table.shift
+        held = (*self._holding.held(tuple(holders.values()), model, asked, since_1970), *pools)
         if len(held) > LARGEST_SET:
             raise Unacceptable(f"a request is held against {LARGEST_SET} limits at most: send fewer tags")
-        for one in held:
-            if one.limit.ceiling(_BUDGET) is not None:
-                self._load(one, now)
-        found = Limits(LimitSet(tuple(one.limit for one in held)), held, identity, others)
+        raises = [moment for one in holders.values() if (moment := one.limits.raised_until) > since_1970]
+        until = min(raises) - self._table.shift if raises else None
+        found = Limits(LimitSet(tuple(one.limit for one in held)), held, identity, others, pools, until)
         while len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[name] = found

@@ -8,13 +8,14 @@ from typing import Final
 from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, LimitSet
 from tianji._core.meter import dollars
-from tianji.errors import BudgetExceeded, RateLimited, TianjiError
+from tianji.errors import BudgetExceeded, Header, RateLimited, TianjiError
 from tianji.limiting.headers import public_name, quota
 from tianji.limiting.holding import Held
 from tianji.limiting.rules import Rules
 
 _BUDGET: Final = KIND_NAMES.index("budget")
 _RATES: Final = ("requests", "tokens", "input_tokens", "output_tokens", "max_parallel_requests")
+_TOKENS: Final = KIND_NAMES.index("tokens")
 _WHOSE: Final[Mapping[str, str]] = {
     "key": "Key", "team": "Team", "team_member": "TeamMember", "user": "User", "organization": "Organization",
     "project": "Project", "customer": "End User", "tag": "Tag", "model": "Model access group", "proxy": "Proxy",
@@ -25,12 +26,14 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
     """Return the error for a request that `held` refused."""
     kind = admission.refused_kind
     if kind == _BUDGET:
-        return BudgetExceeded(_over_budget(held, now), rules.over_budget)
+        return BudgetExceeded(_over_budget(held, now), rules.over_budget, of_model=held.part == "model")
     seconds = None if admission.retry_after < 0 else max(1, math.ceil(admission.retry_after))
     limit = held.limit.ceiling(kind) or 0
     left = max(0, limit - held.limit.used(kind, now))
     until = None if seconds is None else _moment(since_1970 + seconds)
     resets = "Waiting does not help: the request is more than the limit" if until is None else f"Try again at {until}"
+    if held.kind == "model":
+        return _over_capacity(held, kind, left, seconds, until, now)
     return RateLimited(
         f"Rate limit exceeded for {public_name(held)}: {held.id[:128]}. Limit type: {_RATES[kind]}. "
         f"Current limit: {limit}, Remaining: {left}. {resets}.",
@@ -38,6 +41,33 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
         retry_after=seconds,
         reset_at=until,
         quota=quota(LimitSet((held.limit,)), rules, now),
+        of_model=held.part == "model",
+    )
+
+
+def _over_capacity(held: Held, kind: int, left: int, seconds: int | None, until: str | None, now: float) -> RateLimited:
+    """Return the error for a request that the capacity of its model group refused, or its priority's share of it."""
+    whole = held.above or held.limit
+    extra: tuple[Header, ...] = ()
+    figures = ", ".join(
+        f"Model {word}: {most}" for word, place in (("TPM", _TOKENS), ("RPM", 0)) if (most := whole.ceiling(place))
+    )
+    rest = f"Priority: {held.of}, Rate limit type: {_RATES[kind]}, {figures}, Remaining: {left}"
+    if held.part != "priority":
+        said = f"Model capacity reached for {held.id[:128]}. {rest}"
+    else:
+        used = max(
+            (whole.used(place, now) / most for place in (0, _TOKENS) if (most := whole.ceiling(place))), default=0
+        )
+        said = f"Priority-based rate limit exceeded. {rest}, Model saturation: {used:.1%}"
+        extra = ((b"x-litellm-saturation", b"%.2f" % used),)
+    shown = held.of.encode("ascii", "replace")
+    return RateLimited(
+        said,
+        limit_type=_RATES[kind],
+        retry_after=seconds,
+        reset_at=until,
+        quota=((b"x-litellm-priority", shown), *extra),
     )
 
 

@@ -14,7 +14,7 @@ from tianji._core.limiter import LARGEST_NAME
 from tianji.auth.limits import Limits
 
 Kind = Literal["key", "team", "team_member", "user", "organization", "project", "customer", "tag", "model", "proxy"]
-Part = Literal["", "model", "window"]
+Part = Literal["", "model", "window", "priority"]
 
 
 class Holder(Struct, frozen=True):

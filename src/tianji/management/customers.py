@@ -52,6 +52,7 @@ async def new(call: Call) -> Row:
     await budgets.attach(call, values)
     values["blocked"] = bool(values.get("blocked"))
     values["spend"] = values.get("spend") or 0
+    call.change("customer", values["user_id"])
     return await _told(call, await call.insert(CUSTOMERS, **values))
 
 
@@ -63,6 +64,7 @@ async def update(call: Call) -> Row:
     for name, empty in (("blocked", False), ("spend", 0)):
         if name in values:
             values[name] = values[name] or empty
+    call.change("customer", before["user_id"])
     return await _told(call, await call.update(CUSTOMERS, {"user_id": before["user_id"]}, **values))
 
 
@@ -82,6 +84,7 @@ async def delete(call: Call) -> Row:
     names = call.body(Several).user_ids
     for name in names:
         await _found(call, name)
+        call.change("customer", name)
     count = await call.execute(sa.delete(CUSTOMERS).where(CUSTOMERS.c.user_id.in_(names)))
     return {"deleted_customers": count, "message": f"Successfully deleted customers with ids: {names}"}
 
@@ -103,6 +106,7 @@ async def unblock(call: Call) -> Row:
 
 
 async def _set_blocked(call: Call, name: str, *, blocked: bool) -> Row:
+    call.change("customer", name)
     if await call.one(CUSTOMERS, user_id=name) is None:
         return await call.insert(CUSTOMERS, user_id=name, blocked=blocked, spend=0)
     return await call.update(CUSTOMERS, {"user_id": name}, blocked=blocked)

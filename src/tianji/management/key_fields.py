@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tianji.errors import PermissionDenied, Unacceptable
+from tianji.money import to_dollars
+from tianji.storage.tables import NANOS
 
 Text = str | UnsetType | None
 Flag = bool | UnsetType | None
@@ -173,8 +175,10 @@ def into_metadata(values: dict[str, Any], stored: dict[str, Any] | None) -> None
     for name, value in moved.items():
         if value is None:
             after.pop(name, None)
+        elif isinstance(value, datetime):
+            after[name] = value.isoformat()
         else:
-            after[name] = value.isoformat() if isinstance(value, datetime) else value
+            after[name] = to_dollars(value) if name in NANOS else value
     if "metadata" in values or moved:
         values["metadata"] = after
 

@@ -39,6 +39,7 @@ async def new(call: Call) -> Row:
     if not name or await call.one(TAGS, name=name) is not None:
         raise Unacceptable(f"Tag {name[:80]!r} exists already, or is no name", param="name")
     await budgets.attach(call, values)
+    call.change("tag", name)
     row = await call.insert(TAGS, **values)
     return {"message": f"Tag {name} created successfully", "tag": _told(row)}
 
@@ -48,6 +49,7 @@ async def update(call: Call) -> Row:
     values = sent(call.body(Tag))
     before = await _found(call, values.pop("name"))
     await budgets.attach(call, values, before)
+    call.change("tag", before["name"])
     row = await call.update(TAGS, {"name": before["name"]}, **values)
     return {"message": f"Tag {before['name']} updated successfully", "tag": _told(row)}
 
@@ -69,6 +71,7 @@ async def listed(call: Call) -> list[Row]:
 async def delete(call: Call) -> Row:
     """Delete a tag."""
     row = await _found(call, call.body(One).name)
+    call.change("tag", row["name"])
     await call.execute(sa.delete(TAGS).where(TAGS.c.name == row["name"]))
     return {"message": f"Tag {row['name']} deleted successfully"}
 

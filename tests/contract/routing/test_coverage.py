@@ -14,6 +14,7 @@ SELECTION = "unit/core/test_selection.py"
 EXTRAS = "contract/test_routing_extras.py"
 COSTS = "contract/test_costs.py"
 KEYS = "contract/test_keys_on_the_way.py"
+LIMITS = "contract/test_limits.py"
 WAITING = "contract/test_waiting.py"
 AUTO = "contract/test_auto_router.py"
 
@@ -70,11 +71,13 @@ BESIDE = {
     "J11": "contract/test_health_checks.py::test_who_fails_the_check_is_left_out_until_he_passes_it",
     "K9": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
     "K10": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
+    "G46": f"{LIMITS}::test_a_fallback_has_to_be_within_the_budget",
+    "G47": f"{LIMITS}::test_an_estimate_that_does_not_fit_takes_what_is_left",
+    "G48": f"{LIMITS}::test_a_limit_of_a_model_leads_to_the_fallbacks_of_the_model",
     "J18": "contract/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
 }
 
 NOT_BUILT = {
-    **dict.fromkeys(("G46", "G47", "G48"), "virtual keys, their budgets and limits"),
     "B11": "the cache of answers",
     "G49": "guardrails",
     "H16": "the messages endpoint",

@@ -391,6 +391,49 @@ class TestBudgets:
         assert table.take_unsaved() == [("team:ü", 70)]
 
 
+class TestMoreThanWasReserved:
+    """Answers that take longer than was thought, and spenders on other machines."""
+
+    def test_more_is_reserved_as_long_as_there_is_some(self) -> None:
+        table = LimitTable(16)
+        one, other = (loaded(Limit(table, name, budget=budget)) for name, budget in (("a", 10), ("b", 25)))
+        admission = ask(one, other, Limit(table, "c", requests=5), nano=4)
+        assert admission is not None
+        assert admission.covered() == 4
+        assert admission.extend(5)
+        assert (admission.covered(), one.money(NOW), other.money(NOW)) == (9, (0, 9, None), (0, 9, None))
+        assert admission.extend(5), "the last one is left"
+        assert (admission.covered(), other.money(NOW)) == (10, (0, 14, None))
+        assert not admission.extend(5)
+        assert (one.money(NOW), other.money(NOW)) == ((0, 10, None), (0, 14, None)), "all or nothing"
+        admission.settle(NOW, 0, 0, 12)
+        assert (one.money(NOW), other.money(NOW)) == ((12, 0, None), (12, 0, None))
+
+    def test_what_asks_no_budget_covers_nothing(self) -> None:
+        table = LimitTable(16)
+        free, unlimited = ask(loaded(Limit(table, "a", budget=10))), ask(Limit(table, "b", requests=1), nano=4)
+        assert free is not None
+        assert unlimited is not None
+        assert (free.covered(), unlimited.covered()) == (-1, -1)
+        assert free.extend(100)
+        assert unlimited.extend(100)
+
+    @pytest.mark.parametrize(
+        ("told", "end", "spent"), [(7, 2000.0, 7), (2, 2000.0, 3), (7, 3000.0, 3), (7, None, 3), (7, NOW, 3)]
+    )
+    def test_what_others_spent_of_the_same_period_counts(self, told: int, end: float | None, spent: int) -> None:
+        limit = loaded(Limit(LimitTable(16), "a", budget=10), 3, 2000.0)
+        admission = ask(limit, nano=2)
+        limit.learn(told, end, NOW)
+        assert limit.money(NOW) == (spent, 2, 2000.0)
+        del admission
+
+    def test_what_was_not_loaded_learns_nothing(self) -> None:
+        limit = Limit(LimitTable(16), "a", budget=10)
+        limit.learn(5, None, NOW)
+        assert limit.money(NOW) is None
+
+
 class TestRows:
     """A table of sixteen rows, which are one set."""
 

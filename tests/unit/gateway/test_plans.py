@@ -8,6 +8,7 @@ import trustme
 
 from tianji._core.dice import Dice
 from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
 from tianji._core.shm import SharedCounters
 from tianji.config.loader import load
 from tianji.errors import ConfigurationError, UnknownModel
@@ -30,7 +31,7 @@ def snapshot(tmp_path: Path):
         file = tmp_path / "config.yaml"
         file.write_text(text)
         loaded = load(file, KEYS, directory=tmp_path, accepts=acceptable(KEYS))
-        return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64)), Dice(1), lambda _: never)
+        return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64), LimitTable(16)), Dice(1), lambda _: never)
 
     return compile_text
 

@@ -12,7 +12,7 @@ from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.errors import BudgetExceeded, RateLimited, Unacceptable
 from tianji.limiting.headers import quota, quota_by_scope
-from tianji.limiting.limiter import Limiter
+from tianji.limiting.limiter import Limiter, NotLoaded
 from tianji.limiting.rows import Holder, Kind
 from tianji.limiting.rules import Rules
 
@@ -32,13 +32,20 @@ class Desk:
         self.clock = ManualClock()
         self.rules = rules
         self.table = LimitTable(capacity, shift=EPOCH)
-        self.limiter = Limiter(self.table, rules, lambda name: spent.get(name, 0), self.clock.monotonic)
+        self.spent = spent
+        self.limiter = Limiter(self.table, rules, self.clock.monotonic)
 
     def names(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = ()) -> list[str]:
         return [held.limit.name for held in self.limiter.limits(identity, model, model, others).held]
 
     def ask(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = (), **asked: int) -> Admission:
-        return self.limiter.admit(self.limiter.limits(identity, model, model, others), **asked)
+        limits = self.limiter.limits(identity, model, model, others)
+        try:
+            return self.limiter.admit(limits, **asked)
+        except NotLoaded as missing:
+            for held in missing.held:
+                self.limiter.load(held, self.spent.get(held.limit.name, held.spent), held.period_end)
+            return self.limiter.admit(limits, **asked)
 
     def serve(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = (), **asked: int) -> None:
         self.ask(identity, model, others, **asked).settle(
@@ -230,7 +237,9 @@ class TestBudgets:
 
     def test_a_budget_whose_end_nobody_wrote_down_has_one(self) -> None:
         desk = Desk()
-        (held,) = desk.limiter.limits(caller(key=Limits(max_budget=CENT, budget_duration="1d")), "m", "m").held
+        identity = caller(key=Limits(max_budget=CENT, budget_duration="1d"))
+        (held,) = desk.limiter.limits(identity, "m", "m").held
+        desk.serve(identity, nano=0)
         assert held.limit.money(0) == (0, 0, EPOCH + 6400.0)
 
     def test_a_users_budget_does_not_hold_for_keys_of_a_team_unless_it_shall(self) -> None:
@@ -271,16 +280,15 @@ class TestBudgets:
 
     def test_a_row_that_gave_way_is_loaded_again(self) -> None:
         desk, identity = Desk(capacity=16), caller(key=Limits(max_budget=CENT, spend=CENT))
-        limits = desk.limiter.limits(identity, "m", "m")
+        desk.over(identity)
         desk.clock.advance(200)
         for number in range(16):
             desk.serve(caller(), others=(Holder("customer", str(number), Limits(rpm_limit=1)),))
         assert desk.table.moved == 1
-        desk.limiter.admit(limits, nano=1)
+        desk.ask(identity, nano=1)
         assert desk.table.refused == 1, "nothing gave way to it, so it is not limited"
         desk.clock.advance(130)
-        with pytest.raises(BudgetExceeded):
-            desk.limiter.admit(limits, nano=1)
+        desk.over(identity)
         assert desk.table.moved == 2
 
 

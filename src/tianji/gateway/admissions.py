@@ -1,0 +1,223 @@
+"""How a request is let in: held against the limits of its caller, of whom it names, and of the model it asks for.
+
+What this worker knows already is judged at once. Names and budgets that it hears of for the first time are read from
+the database first; while that is away, what was known of a budget last holds, and nobody is refused for it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tianji._core.admission import Admission
+from tianji._core.asked import Asked
+from tianji._core.limiter import KIND_NAMES, LimitTable
+from tianji._core.router import Group
+from tianji._core.spans import ObjectSpans
+from tianji.auth.identity import ANYONE, Identity
+from tianji.auth.limits import Limits as Figures
+from tianji.config.schema import Config
+from tianji.errors import BudgetExceeded, Header, Overloaded, RateLimited, StoreUnavailable
+from tianji.gateway.caller import stand_ins
+from tianji.gateway.estimates import Estimates
+from tianji.gateway.parties import Parties
+from tianji.gateway.snapshot import Members, Snapshot
+from tianji.limiting.headers import quota
+from tianji.limiting.holding import Held
+from tianji.limiting.limiter import Limiter, Limits, NotLoaded
+from tianji.limiting.named import Name, Named, Names
+from tianji.limiting.priorities import priorities_of
+from tianji.limiting.rows import Holder
+from tianji.limiting.rules import COUNTED, rules_of
+from tianji.money import to_nanos
+
+PROXY: Final = "litellm-proxy-budget"  # what LiteLLM calls the one that spends for all
+_BUDGET: Final = KIND_NAMES.index("budget")
+
+Spent = Callable[[Held, float], Awaitable[tuple[int, float | None]]]
+log = logging.getLogger(__name__)
+
+
+class Admissions:
+    """Lets requests in. One per worker; `adopt` gives it another configuration."""
+
+    def __init__(self, table: LimitTable, names: Names, spent: Spent, snapshot: Snapshot) -> None:
+        """Count in `table`. `spent`: reads what was spent of a budget until a moment, seconds since 1970."""
+        self._table = table
+        self._names = names
+        self._spent = spent
+        self.adopt(snapshot)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Judge by this configuration from now on. Raises ZoneInfoNotFoundError for a time zone that there is not."""
+        config = snapshot.config
+        self._rules = rules_of(config)
+        self._tokens = KIND_NAMES.index(COUNTED[self._rules.counted])
+        self._limiter = Limiter(self._table, self._rules)
+        self._estimates = Estimates(snapshot.members)
+        self._parties = Parties(config)
+        self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
+        self._proxy = _of_proxy(config)
+        self._usual = config.litellm_settings.max_end_user_budget_id
+        self._closed = config.general_settings.fail_closed_budget_enforcement
+        self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
+        self._checks_fallbacks = config.general_settings.enforce_fallback_budget
+        self._reserves = not config.general_settings.disable_budget_reservation
+        self.counts_all = bool(self._proxy) or self._priorities is not None
+
+    def enter(self, asked: Asked) -> "Admission | asyncio.Task[Admission | None] | None":
+        """Let a request in, at once or later; None where nothing limits it.
+
+        Raises, at once or later, RateLimited, BudgetExceeded, and what a named customer or tag is refused with.
+        """
+        if asked.exchange.silent or asked.spans is None:
+            return None  # a copy is the operator's own doing
+        body = asked.spans
+        found = self._named(asked, body)
+        if not isinstance(found, tuple):
+            return asyncio.get_running_loop().create_task(self._enter_later(asked, body, found))
+        try:
+            return self._admit(asked, body, found)
+        except NotLoaded as missing:
+            return asyncio.get_running_loop().create_task(self._load_and_admit(asked, body, found, missing))
+
+    def headers(self, admission: Admission) -> list[Header]:
+        """Return what an answer says of the limits that its request was held against."""
+        return list(quota(admission.asked, self._rules, time.monotonic()))
+
+    def refuses(self, identity: Identity, group: Group) -> str | None:
+        """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
+        if not (self._checks_fallbacks and identity.limited) or self._estimates.free(group):
+            return None
+        now = time.monotonic()
+        for held in self._limiter.limits(identity, group.name, group.name).held:
+            budget = held.limit.ceiling(_BUDGET)
+            if budget is None or held.kind not in ("key", "user", "team_member") or held.part == "window":
+                continue
+            known = held.limit.money(now)
+            if (known[0] if known else held.spent) >= budget:
+                return f"the budget of the {held.kind} is used up"
+        return None
+
+    # -- whom it is for ------------------------------------------------------------------------------------------------
+
+    def _named(self, asked: Asked, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
+        customer = self._parties.customer(asked, body)
+        names: list[Name] = [] if customer is None else [("customer", customer)]
+        names += [("tag", tag) for tag in self._parties.tags(asked, body)]
+        if not names:
+            return ()
+        identity = _caller(asked)
+        own = identity.metadata.get("end_user_budget_id")
+        return self._names.find(names, own if isinstance(own, str) and own else self._usual)
+
+    async def _enter_later(
+        self, asked: Asked, body: ObjectSpans, named: Awaitable[tuple[Named, ...]]
+    ) -> Admission | None:
+        try:
+            found = await named
+        except StoreUnavailable:
+            if self._closed:
+                raise
+            log.warning("customers and tags are not looked up: the database does not answer")
+            found = ()
+        try:
+            return self._admit(asked, body, found)
+        except NotLoaded as missing:
+            return await self._load_and_admit(asked, body, found, missing)
+
+    # -- what it may have ----------------------------------------------------------------------------------------------
+
+    def _admit(self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]) -> Admission | None:
+        """Let it in as it is, or as a request for another model where only what it may have of its own is used up."""
+        try:
+            return self._admit_as_it_is(asked, body, named)
+        except (BudgetExceeded, RateLimited) as refused:
+            if not refused.of_model:
+                raise
+            for name in self._elsewhere(asked, refused):
+                asked.reroute(name)
+                try:
+                    return self._admit_as_it_is(asked, body, named)
+                except (BudgetExceeded, RateLimited):
+                    continue
+            raise
+
+    def _elsewhere(self, asked: Asked, refused: BudgetExceeded | RateLimited) -> list[str]:
+        """Name the models that stand in for one whose limit is used up, as far as the caller may use them."""
+        identity = _caller(asked)
+        if isinstance(refused, BudgetExceeded):
+            written = identity.budget_fallbacks.get(asked.model, identity.budget_fallbacks.get(asked.routed, ()))
+            names = [name for name in written if isinstance(name, str)] if isinstance(written, list | tuple) else []
+        else:
+            names = [] if self._stays else stand_ins(asked)
+        known = asked.table.groups
+        return [name for name in names if name in known and identity.admits(name) is None]
+
+    def _admit_as_it_is(self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]) -> Admission | None:
+        for one in named:
+            one.admit(asked.routed)
+        limits = self._limits(asked, named)
+        if not limits.held:
+            return None
+        smallest = limits.asked.tightest(self._tokens, time.monotonic())
+        estimate = self._estimates.of(asked, body, smallest=None if smallest is None else smallest[0])
+        return self._limiter.admit(
+            limits,
+            input_tokens=estimate.input_tokens,
+            output_tokens=estimate.output_tokens,
+            nano=estimate.nano if self._reserves else min(estimate.nano, 0),
+        )
+
+    def _limits(self, asked: Asked, named: tuple[Named, ...]) -> Limits:
+        identity = _caller(asked)
+        others = (*(one.holder for one in named), *self._proxy)
+        group = asked.group.name
+        pools = self._priorities.pools(group, identity, time.monotonic()) if self._priorities is not None else ()
+        return self._limiter.limits(identity, group, asked.model, others, pools)
+
+    async def _load_and_admit(
+        self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...], missing: NotLoaded
+    ) -> Admission | None:
+        for held in missing.held:
+            self._limiter.load(held, *await self._spent_of(held))
+        try:
+            return self._admit(asked, body, named)
+        except NotLoaded as error:  # what was loaded just now gave way: the table is crowded beyond measure
+            raise Overloaded("the budget of this caller cannot be looked up at the moment: try again") from error
+
+    async def _spent_of(self, held: Held) -> tuple[int, float | None]:
+        now = time.monotonic() + self._table.shift
+        try:
+            return await self._spent(held, now)
+        except StoreUnavailable:
+            if self._closed:
+                raise
+            log.warning("a budget begins with what was known last: the database does not answer")
+            return held.spent, held.period_end
+
+
+def _caller(asked: Asked) -> Identity:
+    identity = asked.exchange.identity
+    return identity if isinstance(identity, Identity) else ANYONE
+
+
+def _of_proxy(config: Config) -> tuple[Holder, ...]:
+    """Return who spends for all, where `max_budget` says how much that may be; 0 says nothing."""
+    settings = config.litellm_settings
+    if settings.max_budget <= 0:
+        return ()
+    figures = Figures(max_budget=to_nanos(settings.max_budget), budget_duration=settings.budget_duration)
+    return (Holder("proxy", PROXY, figures),)
+
+
+def _capacities(members: Members) -> dict[str, tuple[int, int]]:
+    """Return what the deployments of a group can do together in a minute, by group; 0 where none has a figure."""
+    found = {}
+    for name, pairs in members.items():
+        requests = sum(entry.params.rpm or 0 for entry, _ in pairs)
+        tokens = sum(entry.params.tpm or 0 for entry, _ in pairs)
+        if requests or tokens:
+            found[name] = (requests, tokens)
+    return found

@@ -1,0 +1,81 @@
+"""Whom a request names beside its caller: the customer that it is for, and the tags that it goes under."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from tianji._core.asked import Asked
+from tianji._core.spans import ObjectSpans
+from tianji.auth.identity import Identity
+from tianji.config.schema import Config
+from tianji.errors import MalformedJSON
+
+HEADERS: Final = (b"x-litellm-customer-id", b"x-litellm-end-user-id", b"x-tianji-customer-id")
+TAG_HEADERS: Final = (b"x-litellm-tags", b"x-tianji-tags")
+PLACES: Final = ((b"litellm_metadata", b"user"), (b"metadata", b"user_id"))
+MOST_TAGS: Final = 16  # that are looked up for one request; more are kept in the ledger and hold nobody
+
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Parties:
+    """Reads them as the configuration says.
+
+    Headers and `metadata` are looked at only where the request steers something: all that is read here makes it so.
+    """
+
+    def __init__(self, config: Config) -> None:
+        general = config.general_settings
+        mapped = [
+            row.get("header_name")
+            for row in general.user_header_mappings
+            if str(row.get("litellm_user_role")).lower() in ("customer", "end_user")
+        ]
+        self.headers = tuple(
+            name.lower().encode() for name in (*mapped, general.user_header_name) if isinstance(name, str)
+        )
+
+    def customer(self, asked: Asked, body: ObjectSpans) -> str | None:
+        """Return the customer: a header's word goes before the body's. None for a request that names none."""
+        if asked.steer is not None:
+            for name in (*HEADERS, *self.headers):
+                value = asked.steer.fields.get(name)
+                if value:
+                    return str(value.decode("utf-8", "replace"))
+        found = _scalar(body.get(b"user"))
+        if not found and asked.steer is not None:
+            found = next((one for outer, inner in PLACES if (one := _scalar(_inner(body, outer, inner)))), None)
+        return found or _scalar(body.get(b"safety_identifier"))
+
+    def tags(self, asked: Asked, body: ObjectSpans) -> tuple[str, ...]:
+        """Return the tags of the request, its key and its team, each once, in that order."""
+        found: list[str] = []
+        if asked.steer is not None:
+            lists = (body.get(b"tags"), _inner(body, b"metadata", b"tags"), _inner(body, b"litellm_metadata", b"tags"))
+            for raw in lists:
+                found.extend(_texts(_decode(raw)) if raw is not None else ())
+            for name in TAG_HEADERS:
+                value = asked.steer.fields.get(name, b"").decode("latin-1")
+                found.extend(tag.strip() for tag in value.split(",") if tag.strip())
+        identity = asked.exchange.identity
+        if isinstance(identity, Identity):
+            found.extend(_texts(identity.metadata.get("tags")))
+            found.extend(_texts(identity.team_metadata.get("tags")))
+        return tuple(dict.fromkeys(found))[:MOST_TAGS]
+
+
+def _scalar(raw: bytes | None) -> str | None:
+    return str(_decode(raw)) if raw is not None and raw[:1] in b'"-0123456789' else None
+
+
+def _inner(body: ObjectSpans, outer: bytes, inner: bytes) -> bytes | None:
+    try:
+        nested = body.nested(outer)
+    except MalformedJSON:  # a name stands twice
+        return None
+    return None if nested is None else nested.get(inner)
+
+
+def _texts(value: object) -> Iterable[str]:
+    return [one for one in value if isinstance(one, str) and one] if isinstance(value, list) else ()

@@ -1,0 +1,155 @@
+"""What a request is thought to use and cost at most."""
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
+from tianji._core.shm import SharedCounters
+from tianji._core.spans import scan
+from tianji.auth.identity import Identity
+from tianji.config.loader import load
+from tianji.gateway.estimates import Estimate, Estimates
+from tianji.gateway.parties import Parties
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """
+model_list:
+  - {model_name: two, litellm_params: {model: openai/a, api_key: k, input_cost_per_token: 0.001, output_cost_per_token: 0.01}}
+  - {model_name: two, litellm_params: {model: openai/b, api_key: k, input_cost_per_token: 0.002, output_cost_per_token: 0.02}}
+  - model_name: short
+    litellm_params: {model: openai/a, api_key: k, input_cost_per_token: 0, output_cost_per_token: 0.01}
+    model_info: {max_output_tokens: 100}
+  - {model_name: free, litellm_params: {model: openai/a, api_key: k, input_cost_per_token: 0, output_cost_per_token: 0}}
+  - {model_name: unknown, litellm_params: {model: openai/nobody-knows, api_key: k}}
+  - {model_name: "any/*", litellm_params: {model: "openai/*", api_key: k}}
+general_settings: {user_header_name: X-Person}
+"""  # noqa: E501
+MILLI = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    file: Path = tmp_path_factory.mktemp("estimates") / "config.yaml"
+    file.write_text(CONFIG)
+    loaded = load(file, {}, directory=file.parent)
+
+    async def never(_texts: list[str]) -> list[list[float]]:
+        raise AssertionError("nothing is embedded")
+
+    return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64), LimitTable(16)), Dice(1), lambda _: never)
+
+
+def asked(snapshot: Snapshot, model: str, operation: str = "chat", **metadata: Any) -> Any:
+    group, resolution = snapshot.find(model)
+    identity = Identity(role=None, user_id=None, key="k", metadata=metadata)
+    return SimpleNamespace(
+        group=group,
+        resolution=resolution,
+        routed=model,
+        operation=SimpleNamespace(name=operation),
+        exchange=SimpleNamespace(identity=identity),
+        steer=None,
+    )
+
+
+def estimated(snapshot: Snapshot, request: Any, smallest: int | None = None, **body: object) -> Estimate:
+    text = json.dumps({"messages": "x" * 400, **body}).encode()
+    found = Estimates(snapshot.members).of(request, scan(text), smallest=smallest)
+    assert found.input_tokens == len(text) // 4
+    return found
+
+
+def test_the_dearest_deployment_and_what_the_request_allows(snapshot: Snapshot) -> None:
+    found = estimated(snapshot, asked(snapshot, "two"), max_tokens=50)
+    assert found.output_tokens == 50
+    assert found.nano == found.input_tokens * 2 * MILLI + 50 * 20 * MILLI
+
+
+@pytest.mark.parametrize("bound", ["max_tokens", "max_completion_tokens", "max_output_tokens"])
+def test_several_answers_cost_several_times_as_much(snapshot: Snapshot, bound: str) -> None:
+    found = estimated(snapshot, asked(snapshot, "short"), n=3, **{bound: 7})
+    assert (found.output_tokens, found.nano) == (21, 21 * 10 * MILLI)
+
+
+def test_what_nobody_bounds(snapshot: Snapshot) -> None:
+    free = asked(snapshot, "two")
+    assert estimated(snapshot, free).output_tokens == 1024
+    assert estimated(snapshot, free, smallest=800).output_tokens == 200
+    small = estimated(snapshot, free, smallest=8)
+    assert small.output_tokens == small.input_tokens, "as many as the prompt has"
+    known = asked(snapshot, "two", default_estimated_output_tokens=77)
+    assert estimated(snapshot, known).output_tokens == 77
+    known = asked(snapshot, "two", default_estimated_output_tokens_per_model={"two": 5})
+    assert estimated(snapshot, known).output_tokens == 5
+    assert estimated(snapshot, asked(snapshot, "two", "embeddings")).output_tokens == 0
+
+
+def test_an_answer_is_not_longer_than_its_model_writes(snapshot: Snapshot) -> None:
+    assert estimated(snapshot, asked(snapshot, "short")).nano == 100 * 10 * MILLI
+    assert estimated(snapshot, asked(snapshot, "short"), max_tokens=10**30).nano == 100 * 10 * MILLI
+    assert estimated(snapshot, asked(snapshot, "two"), max_tokens=10**9).nano > 16_384 * 20 * MILLI
+
+
+def test_what_costs_nothing_and_what_nobody_knows(snapshot: Snapshot) -> None:
+    assert estimated(snapshot, asked(snapshot, "free"), max_tokens=5).nano == -1
+    assert estimated(snapshot, asked(snapshot, "unknown"), max_tokens=5).nano == 0
+    assert Estimates(snapshot.members).free(snapshot.groups["free"])
+    assert not Estimates(snapshot.members).free(snapshot.groups["unknown"])
+
+
+def test_behind_a_pattern_each_model_has_its_price(snapshot: Snapshot) -> None:
+    dear, cheap = (
+        estimated(snapshot, asked(snapshot, f"any/{name}"), max_tokens=5).nano for name in ("gpt-4o", "gpt-4o-mini")
+    )
+    assert dear > 10 * cheap > 0
+
+
+@pytest.mark.parametrize("hostile", [-5, 0, "7", None, 1.5, True, [], 10**40])
+def test_hostile_figures_do_no_harm(snapshot: Snapshot, hostile: object) -> None:
+    found = estimated(snapshot, asked(snapshot, "two"), max_tokens=hostile, n=hostile)
+    assert 0 < found.output_tokens <= 1 << 36
+    assert found.nano >= 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "customer"),
+    [
+        ({}, {"user": "u"}, "u"),
+        ({}, {"user": 7}, "7"),
+        ({}, {"user": {"a": 1}}, None),
+        ({}, {"user": "", "safety_identifier": "s"}, "s"),
+        ({}, {"metadata": {"user_id": "m"}, "safety_identifier": "s"}, "m"),
+        ({}, {"litellm_metadata": {"user": "l"}, "metadata": {"user_id": "m"}}, "l"),
+        ({b"x-person": b"p"}, {"user": "u"}, "p"),
+        ({b"x-litellm-end-user-id": b"e", b"x-person": b"p"}, {"user": "u"}, "e"),
+        (None, {"metadata": {"user_id": "m"}}, None),
+        ({}, {}, None),
+    ],
+)
+def test_who_a_request_is_for(
+    snapshot: Snapshot, fields: dict[bytes, bytes] | None, body: dict[str, object], customer: str | None
+) -> None:
+    request = asked(snapshot, "two")
+    request.steer = None if fields is None else SimpleNamespace(fields=fields)
+    parties = Parties(snapshot.config)
+    assert parties.customer(request, scan(json.dumps(body).encode())) == customer
+
+
+def test_tags_of_the_request_its_headers_and_its_key(snapshot: Snapshot) -> None:
+    request = asked(snapshot, "two", tags=["k", "a", 5])
+    parties = Parties(snapshot.config)
+    body = scan(json.dumps({"tags": ["a", 7], "metadata": {"tags": ["b", "a"]}}).encode())
+    assert parties.tags(request, body) == ("k", "a"), "nothing steers this request"
+    request.steer = SimpleNamespace(fields={b"x-litellm-tags": b"c, a,,d"})
+    assert parties.tags(request, body) == ("a", "b", "c", "d", "k")
+    many = scan(json.dumps({"tags": [str(n) for n in range(100)]}).encode())
+    assert len(parties.tags(request, many)) == 16
