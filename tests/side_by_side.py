@@ -1,28 +1,68 @@
-"""Run the suite as two halves at the same time: unit tests keep a core busy, and the others mostly wait for processes.
+"""Run the suite in parts, several at the same time: unit tests keep a core busy, the others mostly wait for processes.
 
-The output of the first half comes whole when it has ended. Exit code 0 when both halves passed.
+What a part says comes whole when it has ended. Exit code 0 when all passed.
 """
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 TESTS = Path(__file__).parent
 PYTEST = (sys.executable, "-m", "pytest")
+AT_ONCE = 3
+Running = dict[subprocess.Popen[bytes], IO[bytes]]
+SHARES = 3  # parts of the contract tests, which take longest
+
+
+def parts() -> Iterator[list[Path]]:
+    """Yield what one run takes, the longest first; a folder or file that is new is in one of them by itself."""
+    yield [TESTS / "unit"]
+    contract = sorted(path for path in (TESTS / "contract").iterdir() if holds_tests(path))
+    for share in range(SHARES):
+        yield contract[share::SHARES]
+    yield sorted(
+        path
+        for path in TESTS.iterdir()
+        if path.name not in ("unit", "contract") and path.is_dir() and holds_tests(path)
+    )
+
+
+def holds_tests(path: Path) -> bool:
+    """Whether it is a test file, or a folder with some."""
+    return any(path.rglob("test_*.py")) if path.is_dir() else path.match("test_*.py")
 
 
 def main() -> int:
-    """Run both halves; return the worse exit code."""
-    others = sorted(str(path) for path in TESTS.iterdir() if path.is_dir() and list(path.rglob("test_*.py")))
-    others.remove(str(TESTS / "unit"))
-    with tempfile.TemporaryFile() as said:
-        unit = subprocess.Popen([*PYTEST, str(TESTS / "unit")], stdout=said, stderr=subprocess.STDOUT)
-        code = subprocess.run([*PYTEST, *others], check=False).returncode
-        code = max(code, unit.wait())
-        said.seek(0)
-        sys.stdout.buffer.write(said.read())
-    return code
+    """Run all parts; return the worst exit code."""
+    waiting = list(parts())
+    running: Running = {}
+    worst = 0
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when its part has ended
+            line = [*PYTEST, *map(str, waiting.pop(0))]
+            running[subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT)] = said
+        ended = first_to_end(running)
+        worst = max(worst, abs(ended.returncode))  # below zero: by a signal
+        with running.pop(ended) as said:
+            said.seek(0)
+            sys.stdout.buffer.write(said.read())
+            sys.stdout.flush()
+    return worst
+
+
+def first_to_end(running: Running) -> subprocess.Popen[bytes]:
+    """Wait until one of them has ended."""
+    while True:
+        for process in running:
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            return process
 
 
 if __name__ == "__main__":
