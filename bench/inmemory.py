@@ -4,7 +4,9 @@ What is left is the gateway's own work, with no kernel, no scheduling and no oth
 """
 
 import asyncio
+import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,25 +14,43 @@ from unittest.mock import patch
 
 import uvloop
 
-from bench.macro.targets import KEY
+from bench.macro.targets import GOVERNED, KEY
 from tianji import app
 from tianji._core.http1 import Connection
+from tianji._core.limiter import Limit
 from tianji._core.origin import Origin
 from tianji._core.server import NativeConnection
+from tianji.auth.identity import Identity, Scope
+from tianji.auth.limits import Limits as Figures
 from tianji.cli.factory import Factory
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
+from tianji.limiting.rows import row_name
 
 PATIENCE = 5000  # turns of a millisecond that an answer may take, should a database be asked first
 CONFIG = f"""
 model_list:
   - model_name: demo
     litellm_params: {{model: openai/demo, api_base: "http://upstream.test/v1", api_key: sk-upstream}}
+  - model_name: priced
+    litellm_params: {{model: openai/gpt-4o-mini, api_base: "http://upstream.test/v1", api_key: sk-upstream}}
 litellm_settings:
   callbacks: [prometheus]
 general_settings:
   master_key: {KEY}
 """
+
+
+def governed() -> Identity:
+    """A caller whose key, team, user and organization have every limit that there is, and never reach it."""
+    most = 1 << 38
+    figures = Figures(
+        rpm_limit=most, tpm_limit=most, max_parallel_requests=most, max_budget=1 << 60, budget_duration="30d"
+    )
+    scopes = tuple(Scope(kind, f"{kind}-1", figures) for kind in ("key", "team", "user", "organization"))
+    return Identity(
+        role=None, user_id="user-1", key="0" * 64, team_id="team-1", organization_id="organization-1", scopes=scopes
+    )
 
 
 class Sink(asyncio.Transport):
@@ -100,9 +120,18 @@ class Worker:
         control = Control(1).for_worker(0)
         with patch.object(app, "Connector", lambda *_, **__: self._connector):
             self.gateway = Factory(config, environ=dict(os.environ), access_log=None)(control)
+        self._admit_governed()
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()
         self._connection.connection_made(self.client)
+
+    def _admit_governed(self) -> None:
+        """Let the caller with every limit in, with nothing spent, as if the database had been asked already."""
+        caller = governed()
+        self.gateway._people.identities[hashlib.sha256(GOVERNED.encode()).digest()] = caller
+        for scope in caller.scopes:
+            name = row_name(scope.kind, scope.id)
+            Limit(self.gateway._shared.limits, name, budget=1).restore(0, None, time.monotonic())
 
     def ask(self, request: bytes, answer: tuple[bytes, ...]) -> None:
         """Send `request`; let the upstream say the pieces of `answer`, one read each."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.macro.targets import KEY
+from bench.macro.targets import GOVERNED, KEY
 
 ANSWER = (
     b'{"id":"chatcmpl-9lMgfRSWPHcw51s6wxKT1YEO2CKpd","object":"chat.completion","created":1694268190,"model":"demo",'
@@ -65,6 +65,7 @@ def streamed() -> tuple[bytes, ...]:
 
 SCENARIOS = (
     Scenario("small", post(chat(200)), whole(ANSWER)),
+    Scenario("governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER)),
     Scenario("4KB", post(chat(4000)), whole(ANSWER)),
     Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),
     Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),

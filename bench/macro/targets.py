@@ -17,6 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / "bench" / "peers"
 KEY = "sk-bench-0123456789abcdef0123"  # an example: nothing but a benchmark's loopback server knows it
+GOVERNED = "sk-governed-0123456789abcdef01"  # a virtual key with every limit, likewise
 PACES = (100, 10, 5, 2)  # events a second of the mock's streams; the first is the table's, the others a crowd's
 PACED_MODELS = {pace: f"mock-token-rate-{pace}" for pace in PACES}  # the mock reads the pace out of the name
 PATH = "/v1/chat/completions"

@@ -121,11 +121,14 @@ static inline void window_give_back(window *w, uint32_t step, int64_t n)
 static inline int32_t window_wait(const window *w, uint32_t step, int64_t n, int64_t limit)
 {
     uint64_t sum = __atomic_load_n(&w->sum, __ATOMIC_ACQUIRE);
-    int32_t wait;
+    int32_t least = 0, most = 2 * WINDOW_RING;
     if (n > limit) return -1;
-    for (wait = 0; wait < 2 * WINDOW_RING; wait++)
-        if (window_between(w, sum, (step + (uint32_t)wait - WINDOW_STEPS) & 0xffffff) <= limit - n) break;
-    return wait;
+    while (least < most) { /* the later, the less counts */
+        int32_t wait = (least + most) / 2;
+        if (window_between(w, sum, (step + (uint32_t)wait - WINDOW_STEPS) & 0xffffff) <= limit - n) most = wait;
+        else least = wait + 1;
+    }
+    return least;
 }
 
 /* Seconds from `now` until `steps` steps after its own. */

@@ -177,6 +177,7 @@ class Gateway:
     def _hear(self, tags: Collection[int] | None) -> None:
         """Forget what changed of customers and tags, and look whether there may be any."""
         self._names.forget(tags)
+        self._pipeline.counted = self._admissions.counted
         self._pipeline.limits_all = self._admissions.counts_all or not self._store.empty
 
     async def _look_up(self, kind: Kind, name: str, usual: str | None) -> Named | None:

@@ -5,7 +5,9 @@ from libc.limits cimport INT_MIN
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp
 
+from tianji._core.clock cimport monotonic
 from tianji._core.headers cimport ClientHeaders, read_client_headers
+from tianji._core.terms cimport Terms
 
 import asyncio
 
@@ -57,14 +59,35 @@ cdef class Asked(Requester):
     cdef int advance(self) except -1:
         """Go on with a request whose group is known: hold it against the limits of whoever asks."""
         self.make_needs()
-        if self.pipeline.limits_all or (self.exchange.identity is not None and self.exchange.identity.limited):
-            found = self.pipeline.admissions.enter(self)
-            if isinstance(found, TASK):
-                self.pending = found
-                found.add_done_callback(self.entered)
-                return 0
-            self.admission = found
+        identity = self.exchange.identity
+        if (self.pipeline.limits_all or (identity is not None and identity.limited)) and not self.enter():
+            return 0
         return self.go_in()
+
+    cdef bint enter(self) except -1:
+        """Be let in, on terms that are known or after a look at who is asked for; whether that is done."""
+        cdef object terms = None
+        cdef double now = monotonic()
+        if self.exchange.identity is not None and not self.names_others():
+            terms = self.exchange.identity.terms.get(self.group)
+        if terms is not None and (<Terms>terms).hold(self.table, self.model, now):
+            self.admission = (<Terms>terms).ask(self.spans, now)
+            if self.admission.refused_by is None:
+                return True
+            self.admission = None  # whoever says why asks again
+        found = self.pipeline.admissions.enter(self)
+        if isinstance(found, TASK):
+            self.pending = found
+            found.add_done_callback(self.entered)
+            return False
+        self.admission = found
+        return True
+
+    cdef bint names_others(self) except -1:
+        """Whether the request may be for a customer, or go under a tag, who has limits of his own."""
+        if not self.pipeline.limits_all:
+            return False
+        return self.steer is not None or self.spans.find(b"user") >= 0 or self.spans.find(b"safety_identifier") >= 0
 
     def entered(self, task):
         """Go on, now that it is known who is asked for, and whether they may."""

@@ -409,7 +409,7 @@ cdef class Forward(Asked):
         if self.decision is not None:
             headers.extend(self.decision)
         if self.admission is not None:
-            headers.extend(self.pipeline.admissions.headers(self.admission))
+            headers.extend(self.admission.asked.quota(self.pipeline.counted, monotonic()))
         elif self.group is not None and self.group.limits is not None:
             headers.extend(self.pipeline.courses.remaining(self.group, monotonic()))
         if self.attempt is not None:

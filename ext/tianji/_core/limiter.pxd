@@ -102,3 +102,7 @@ cdef class Limit:
 cdef class LimitSet:
     cdef readonly tuple limits
     cdef LimitTable table
+
+    cdef const window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL
+    cpdef list quota(self, int tokens, double now)
+    cdef int _tell(self, list found, tuple names, int kind, double now) except -1

@@ -14,7 +14,7 @@ from os import getpid, urandom
 
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromFormat, PyBytes_GET_SIZE
 from libc.math cimport ceil
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
@@ -42,6 +42,10 @@ cdef int64_t MOST_COUNTED = (<int64_t>1 << 39) - 1  # half of what a window can 
 cdef int64_t MOST_NANO = <int64_t>1 << 62
 
 KIND_NAMES = ("requests", "tokens", "input_tokens", "output_tokens", "parallel", "budget", "unloaded")
+cdef tuple REQUEST_HEADERS = (
+    b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+cdef tuple TOKEN_HEADERS = (
+    b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 LARGEST_SET = MOST_LIMITS  # limits that one request is held against
 LARGEST_NAME = LIMITER_NAME_BYTES
 
@@ -289,27 +293,53 @@ cdef class LimitSet:
             self.table = one.table
         self.limits = limits
 
-    def tightest(self, int kind, double now):
-        """(limit, what is left, seconds until all of it is there again) of the limit that has the least left.
-
-        None when nothing of this kind, one that is counted in windows, is limited. A limit without a row has all left.
-        """
+    cdef const window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL:
+        # The window of the limit of a kind that has the least left, NULL where nothing of it was used; `limit` is -1
+        # when nothing of this kind is limited.
         cdef Limit one
-        cdef const window *tightest = NULL
+        cdef const window *found = NULL
         cdef const window *seen
-        cdef int64_t limit = -1, left = 0, of_one
+        cdef int64_t of_one
         cdef uint32_t step = window_step(now)
-        if not 0 <= kind < WINDOWS:
-            raise IndexError(f"no window {kind}")
+        limit[0] = -1
+        left[0] = 0
         for one in self.limits:
             if one.limits[kind] < 0:
                 continue
             seen = NULL if self.table._place(one, now) < 0 else &self.table._table.rows[one._place].windows[kind]
             of_one = one.limits[kind] if seen == NULL else max(0, one.limits[kind] - window_used(seen, step))
-            if limit < 0 or of_one < left or (of_one == left and one.limits[kind] < limit):
-                tightest, limit, left = seen, one.limits[kind], of_one
+            if limit[0] < 0 or of_one < left[0] or (of_one == left[0] and one.limits[kind] < limit[0]):
+                found, limit[0], left[0] = seen, one.limits[kind], of_one
+        return found
+
+    def smallest(self, int kind):
+        """The smallest limit of a kind, by its place in KIND_NAMES; None where nothing of it is limited."""
+        if not 0 <= kind < KINDS:
+            raise IndexError(f"no kind {kind}")
+        return min([one.ceiling(kind) for one in self.limits if one.ceiling(kind) is not None], default=None)
+
+    cpdef list quota(self, int tokens, double now):
+        """`x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, each of the limit that has the least left.
+
+        tokens: which tokens are meant, a place in KIND_NAMES. Reset is when all of it is there again, in whole seconds,
+        as in `62s`. Nothing for what is not limited.
+        """
+        cdef list found = []
+        if not 0 <= tokens < WINDOWS:
+            raise IndexError(f"no window {tokens}")
+        self._tell(found, REQUEST_HEADERS, REQUESTS, now)
+        self._tell(found, TOKEN_HEADERS, tokens, now)
+        return found
+
+    cdef int _tell(self, list found, tuple names, int kind, double now) except -1:
+        cdef int64_t limit = -1, left = 0
+        cdef long long seconds = 0
+        cdef const window *narrowest = self.narrowest(kind, now, &limit, &left)
         if limit < 0:
-            return None
-        if left == limit:
-            return limit, left, 0.0
-        return limit, left, window_seconds(now, window_wait(tightest, step, limit, limit))
+            return 0
+        if left != limit:
+            seconds = <long long>ceil(window_seconds(now, window_wait(narrowest, window_step(now), limit, limit)))
+        found.append((names[0], PyBytes_FromFormat(b"%ld", <long>limit)))
+        found.append((names[1], PyBytes_FromFormat(b"%ld", <long>left)))
+        found.append((names[2], PyBytes_FromFormat(b"%lds", <long>seconds)))
+        return 0

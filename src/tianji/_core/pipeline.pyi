@@ -116,13 +116,13 @@ class _Courses(Protocol):
 
 @type_check_only
 class _Admissions(Protocol):
-    def enter(self, request: Asked) -> Admission | Task[Admission | None] | None: ...
-    def headers(self, admission: Admission) -> list[tuple[bytes, bytes]]: ...
+    def enter(self, asked: Asked) -> Admission | Task[Admission | None] | None: ...
 
 @final
 class Pipeline:
     table: Table
     limits_all: bool
+    counted: int
     def __init__(
         self,
         *,

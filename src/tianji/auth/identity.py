@@ -62,6 +62,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
     plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
     limited: bool = False  # somebody of `scopes` has a limit
+    terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group: see _core.terms
 
     def __post_init__(self) -> None:
         if self.user_id == "" or not self.key:

@@ -15,15 +15,14 @@ from tianji._core.asked import Asked
 from tianji._core.limiter import KIND_NAMES, LimitTable
 from tianji._core.router import Group
 from tianji._core.spans import ObjectSpans
-from tianji.auth.identity import ANYONE, Identity
+from tianji.auth.identity import ANYONE, MASTER, Identity
 from tianji.auth.limits import Limits as Figures
 from tianji.config.schema import Config
-from tianji.errors import BudgetExceeded, Header, Overloaded, RateLimited, StoreUnavailable
+from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.caller import stand_ins
 from tianji.gateway.estimates import Estimates
 from tianji.gateway.parties import Parties
 from tianji.gateway.snapshot import Members, Snapshot
-from tianji.limiting.headers import quota
 from tianji.limiting.holding import Held
 from tianji.limiting.limiter import Limiter, Limits, NotLoaded
 from tianji.limiting.named import Name, Named, Names
@@ -52,8 +51,10 @@ class Admissions:
     def adopt(self, snapshot: Snapshot) -> None:
         """Judge by this configuration from now on. Raises ZoneInfoNotFoundError for a time zone that there is not."""
         config = snapshot.config
+        for everybodys in (MASTER, ANYONE):  # these outlive the configuration that their terms were made from
+            everybodys.terms.clear()
         self._rules = rules_of(config)
-        self._tokens = KIND_NAMES.index(COUNTED[self._rules.counted])
+        self.counted = KIND_NAMES.index(COUNTED[self._rules.counted])
         self._limiter = Limiter(self._table, self._rules)
         self._estimates = Estimates(snapshot.members)
         self._parties = Parties(config)
@@ -81,10 +82,6 @@ class Admissions:
             return self._admit(asked, body, found)
         except NotLoaded as missing:
             return asyncio.get_running_loop().create_task(self._load_and_admit(asked, body, found, missing))
-
-    def headers(self, admission: Admission) -> list[Header]:
-        """Return what an answer says of the limits that its request was held against."""
-        return list(quota(admission.asked, self._rules, time.monotonic()))
 
     def refuses(self, identity: Identity, group: Group) -> str | None:
         """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
@@ -161,14 +158,15 @@ class Admissions:
         limits = self._limits(asked, named)
         if not limits.held:
             return None
-        smallest = limits.asked.tightest(self._tokens, time.monotonic())
-        estimate = self._estimates.of(asked, body, smallest=None if smallest is None else smallest[0])
-        return self._limiter.admit(
-            limits,
-            input_tokens=estimate.input_tokens,
-            output_tokens=estimate.output_tokens,
-            nano=estimate.nano if self._reserves else min(estimate.nano, 0),
+        terms = self._estimates.terms(
+            asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves
         )
+        if not named and not limits.pools:
+            _caller(asked).terms[asked.group] = terms
+        admission = terms.ask(body, time.monotonic())
+        if admission.refused_by is not None:
+            raise self._limiter.refusal(limits, admission)
+        return admission
 
     def _limits(self, asked: Asked, named: tuple[Named, ...]) -> Limits:
         identity = _caller(asked)

@@ -17,13 +17,13 @@ from tianji._core.http1 import Timeouts
 from tianji._core.needs import Needs
 from tianji._core.router import Group, Table
 from tianji._core.spans import ObjectSpans
+from tianji._core.terms import BYTES_A_TOKEN, bounded
 from tianji.accounting.counter import Count
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
 from tianji.gateway.bodies import with_members
 from tianji.gateway.caller import Refuses, request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
 from tianji.gateway.demands import enforce
-from tianji.gateway.estimates import BYTES_A_TOKEN, bounded
 from tianji.gateway.opening import from_content, has_content
 from tianji.gateway.several import Deliver, Several, divide
 from tianji.gateway.shadows import Shadows, Silent
@@ -298,7 +298,7 @@ class Courses:
 
     def reservation(self, body: ObjectSpans) -> int:
         """Return how many tokens a request may use, by its length and what it allows for the answer."""
-        return len(body.source) // BYTES_A_TOKEN + (bounded(body) or 0)
+        return len(body.source) // BYTES_A_TOKEN + bounded(body)
 
     def count(self, body: ObjectSpans, model: str) -> "asyncio.Task[int]":
         """Begin to count the prompt."""

@@ -1,9 +1,4 @@
-"""What a request may use and cost at most, before anybody has answered it.
-
-Tokens of the prompt are its bytes divided by four, as LiteLLM's proxy reckons; those of the answer are what the request
-allows, else what its caller is known for, else as many as the prompt's, and some. Money is reckoned for more: an answer
-that nobody bounds may have 16,384 tokens, or as many as the model can write.
-"""
+"""What the deployments of a group cost, and on what terms callers are let in to it."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,27 +8,15 @@ from msgspec import Struct
 from tianji._core.asked import Asked
 from tianji._core.meter import Rates, estimate
 from tianji._core.router import Deployment, Group
-from tianji._core.spans import ObjectSpans
+from tianji._core.terms import UNBOUND, Terms
 from tianji.auth.identity import Identity
-from tianji.errors import MalformedJSON
 from tianji.gateway.snapshot import Members
+from tianji.limiting.limiter import Limits
 from tianji.routing.resolution import Resolution
 
-BYTES_A_TOKEN: Final = 4
-UNBOUND: Final = 16_384  # tokens of an answer that nobody bounds
-FLOOR: Final = 1024  # tokens that an answer is expected to have at least
-MOST: Final = 1 << 36  # tokens
-BOUNDS: Final = (b"max_completion_tokens", b"max_tokens", b"max_output_tokens")
+MANY: Final = 1024  # groups and models whose prices are remembered
 SILENT: Final = frozenset({"embeddings", "moderations"})  # operations whose answers have no tokens
 _ONE: Final = 1_000_000  # tokens, to tell whether a price is nothing
-
-
-class Estimate(Struct, frozen=True):
-    """Tokens, and nano-dollars; these are negative where nothing that could serve the request costs anything."""
-
-    input_tokens: int
-    output_tokens: int
-    nano: int
 
 
 class Prices(Struct, frozen=True):
@@ -56,23 +39,22 @@ class Estimates:
         }
         self._prices: dict[tuple[int, str], Prices] = {}  # by the group, which it holds, and the model
 
-    def of(self, asked: Asked, body: ObjectSpans, *, smallest: int | None) -> Estimate:
-        """Return what a request may use. `smallest`: the smallest of the limits of tokens a minute; None for none."""
+    def terms(self, asked: Asked, limits: Limits, *, smallest: int | None, reserves: bool) -> Terms:
+        """Return on what terms a caller is let in. `smallest`: the smallest of his limits of tokens a minute."""
         prices = self._of_group(asked.group, asked.resolution, asked.routed)
-        prompt = min(len(body.source) // BYTES_A_TOKEN, MOST)
-        times = max(_number(body, b"n") or 1, _number(body, b"best_of") or 1)
-        bound = bounded(body)
-        if asked.operation.name in SILENT:
-            answer = most = 0
-        elif bound is None:
-            floor = FLOOR if smallest is None else min(FLOOR, smallest // 4)
-            answer = expected(asked) or max(prompt, floor)
-            most = min(UNBOUND, prices.most_output)
-        else:
-            answer = bound
-            most = min(bound, prices.most_output)
-        nano = max((estimate(rates, prompt, min(most * times, MOST)) for rates in prices.rates), default=0)
-        return Estimate(max(1, prompt), min(answer * times, MOST), -1 if prices.free else nano)
+        return Terms(
+            limits.asked,
+            table=asked.table,
+            model=asked.model,
+            until=limits.until,
+            rates=prices.rates,
+            free=prices.free,
+            silent=asked.operation.name in SILENT,
+            reserves=reserves,
+            most_output=prices.most_output,
+            expected=expected(asked),
+            smallest=smallest,
+        )
 
     def free(self, group: Group) -> bool:
         """Whether everything that serves a group has a price, and it is nothing."""
@@ -83,7 +65,7 @@ class Estimates:
         name = (id(group), "" if resolution is None else routed)
         known = self._prices.get(name)
         if known is None:
-            if len(self._prices) >= FLOOR:
+            if len(self._prices) >= MANY:
                 self._prices.clear()
             found = (rates_of(deployment, resolution) for deployment in group.deployments)
             rates = tuple(dict.fromkeys(one for one in found if one is not None))
@@ -96,33 +78,18 @@ class Estimates:
         return known
 
 
-def bounded(body: ObjectSpans) -> int | None:
-    """Return how many tokens a request allows one answer; None where it says nothing."""
-    written = (_number(body, name) for name in BOUNDS)
-    return next((number for number in written if number is not None), None)
-
-
-def _number(body: ObjectSpans, name: bytes) -> int | None:
-    """Return a member that is a number above zero; what is none is for the upstream to refuse."""
-    try:
-        number = body.integer(name)
-    except MalformedJSON:
-        return None
-    return None if number is None or number <= 0 else min(number, MOST)
-
-
-def expected(asked: Asked) -> int | None:
-    """Return how many tokens the answers to this caller are known to have, by his key's or his team's metadata."""
+def expected(asked: Asked) -> int:
+    """Return how many tokens the answers to this caller are known to have by his metadata; 0: nobody says."""
     identity = asked.exchange.identity
     if not isinstance(identity, Identity):
-        return None
+        return 0
     for metadata in (identity.metadata, identity.team_metadata):
         by_model = metadata.get("default_estimated_output_tokens_per_model")
         own = by_model.get(asked.routed) if isinstance(by_model, Mapping) else None
         for found in (own, metadata.get("default_estimated_output_tokens")):
             if isinstance(found, int) and not isinstance(found, bool) and found > 0:
-                return min(found, MOST)
-    return None
+                return min(found, UNBOUND)
+    return 0
 
 
 def rates_of(deployment: Deployment, resolution: Resolution | None) -> Rates | None:

@@ -76,22 +76,13 @@ class Limiter:
             return known
         return self._remember(name, identity, model, asked, others, pools)
 
-    def admit(self, limits: Limits, *, input_tokens: int = 0, output_tokens: int = 0, nano: int = -1) -> Admission:
-        """Let a request through and reserve what it may use and cost at most; negative `nano`: it costs nothing.
-
-        Settle or release what is returned; freed, it gives everything back. Raises RateLimited and BudgetExceeded, and
-        NotLoaded when it is not known yet what was spent.
-        """
+    def refusal(self, limits: Limits, admission: Admission) -> Exception:
+        """Return what to raise for an admission that was refused: RateLimited, BudgetExceeded or NotLoaded."""
         now = self._monotonic()
-        admission = Admission(limits.asked, input_tokens, output_tokens, nano)
-        while not admission.admit(now):
-            if admission.refused_kind == _UNLOADED:
-                raise NotLoaded(
-                    tuple(held for held in limits.held if held.has_budget and held.limit.money(now) is None)
-                )
-            held = next(held for held in limits.held if held.limit is admission.refused_by)
-            raise refusal(held, admission, self._rules, now, now + self._table.shift)
-        return admission
+        if admission.refused_kind == _UNLOADED:
+            return NotLoaded(tuple(held for held in limits.held if held.has_budget and held.limit.money(now) is None))
+        held = next(held for held in limits.held if held.limit is admission.refused_by)
+        return refusal(held, admission, self._rules, now, now + self._table.shift)
 
     def load(self, held: Held, spent: int, period_end: float | None) -> None:
         """Let the table know what was spent of a budget, unless it was told before. Nano-dollars; since 1970."""

@@ -9,9 +9,8 @@ from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, LimitSet
 from tianji._core.meter import dollars
 from tianji.errors import BudgetExceeded, Header, RateLimited, TianjiError
-from tianji.limiting.headers import public_name, quota
 from tianji.limiting.holding import Held
-from tianji.limiting.rules import Rules
+from tianji.limiting.rules import COUNTED, Rules
 
 _BUDGET: Final = KIND_NAMES.index("budget")
 _RATES: Final = ("requests", "tokens", "input_tokens", "output_tokens", "max_parallel_requests")
@@ -20,6 +19,17 @@ _WHOSE: Final[Mapping[str, str]] = {
     "key": "Key", "team": "Team", "team_member": "TeamMember", "user": "User", "organization": "Organization",
     "project": "Project", "customer": "End User", "tag": "Tag", "model": "Model access group", "proxy": "Proxy",
 }  # fmt: skip
+
+
+# The names that clients of LiteLLM's proxy know; those of a model's limits end in what they are of.
+_PUBLIC: Final[Mapping[str, str]] = {"key": "api_key", "customer": "end_user"}
+
+
+def public_name(held: Held) -> str:
+    """Return what this kind of limit is called in messages."""
+    if held.part == "model":
+        return f"model_per_{held.kind}"
+    return _PUBLIC.get(held.kind, held.kind)
 
 
 def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_1970: float) -> TianjiError:
@@ -40,7 +50,7 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
         limit_type=_RATES[kind],
         retry_after=seconds,
         reset_at=until,
-        quota=quota(LimitSet((held.limit,)), rules, now),
+        quota=tuple(LimitSet((held.limit,)).quota(KIND_NAMES.index(COUNTED[rules.counted]), now)),
         of_model=held.part == "model",
     )
 

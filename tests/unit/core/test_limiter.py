@@ -13,6 +13,7 @@ from tianji._core.limiter import KIND_NAMES, LARGEST_NAME, LARGEST_SET, Limit, L
 NOW = 1000.0
 CENT = 10_000_000
 REQUESTS, TOKENS, INPUT, OUTPUT, PARALLEL, BUDGET, UNLOADED = range(7)
+TELLS = ("limit", "remaining", "reset")
 COUNTED = ("requests", "tokens", "input_tokens", "output_tokens")
 
 
@@ -44,6 +45,13 @@ def loaded(limit: Limit, spent: int = 0, period_end: float | None = None) -> Lim
 
 def used(limit: Limit, now: float = NOW) -> list[int]:
     return [limit.used(kind, now) for kind in range(6)]
+
+
+def told(asked: LimitSet, now: float) -> tuple[float, ...]:
+    """What headers say of requests: the limit, what is left, and the seconds until all of it is there again."""
+    found = asked.quota(TOKENS, now)[:3]
+    assert [name for name, _ in found] == [f"x-ratelimit-{word}-requests".encode() for word in TELLS]
+    return tuple(float(value.removesuffix(b"s")) for _, value in found)
 
 
 class Windows(RuleBasedStateMachine):
@@ -264,19 +272,22 @@ def test_the_tightest_of_a_set() -> None:
     table = LimitTable(64)
     limits = [Limit(table, "a", requests=50), Limit(table, "b", requests=9), Limit(table, "c", requests=10, tokens=5)]
     asked = LimitSet(tuple(limits))
-    assert asked.tightest(REQUESTS, NOW) == (9, 9, 0.0)
+    assert told(asked, NOW) == (9, 9, 0.0)
     assert served(limits[2])
     assert served(limits[2])
     assert served(limits[0], now=NOW + 30)
-    assert asked.tightest(REQUESTS, NOW + 31) == (10, 8, 31.0)
-    assert asked.tightest(REQUESTS, NOW + 62) == (9, 9, 0.0)
+    assert told(asked, NOW + 31) == (10, 8, 31.0)
+    assert told(asked, NOW + 62) == (9, 9, 0.0)
     assert served(limits[1], now=NOW + 62)
     assert served(limits[2], now=NOW + 62)
     assert served(limits[2], now=NOW + 62)
-    assert asked.tightest(REQUESTS, NOW + 62) == (9, 8, 62.0), "of as many left, the lower limit"
-    assert asked.tightest(INPUT, NOW) is None
+    assert told(asked, NOW + 62) == (9, 8, 62.0), "of as many left, the lower limit"
+    assert asked.quota(INPUT, NOW)[3:] == []
     with pytest.raises(IndexError):
-        asked.tightest(PARALLEL, NOW)
+        asked.quota(PARALLEL, NOW)
+    assert (asked.smallest(REQUESTS), asked.smallest(TOKENS), asked.smallest(BUDGET)) == (9, 5, None)
+    with pytest.raises(IndexError):
+        asked.smallest(UNLOADED)
 
 
 class TestBudgets:
@@ -454,7 +465,7 @@ class TestRows:
         assert served(another, nano=1)
         assert table.refused > 0
         assert (used(another), another.money(NOW)) == ([0] * 6, None)
-        assert LimitSet((another,)).tightest(REQUESTS, NOW) == (1, 1, 0.0)
+        assert told(LimitSet((another,)), NOW) == (1, 1, 0.0)
         assert not another.amend(1, None, NOW)
         assert refusal(Limit(table, "key:y", requests=0))[1] == "requests", "but zero is zero"
         assert refusal(Limit(table, "key:y", budget=0), nano=0)[1] == "budget"

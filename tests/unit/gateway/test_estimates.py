@@ -2,21 +2,22 @@
 
 import json
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tianji._core.dice import Dice
 from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
+from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 from tianji._core.shm import SharedCounters
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity
 from tianji.config.loader import load
-from tianji.gateway.estimates import Estimate, Estimates
+from tianji.gateway.estimates import Estimates
 from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
+from tianji.limiting.limiter import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,8 @@ model_list:
 general_settings: {user_header_name: X-Person}
 """  # noqa: E501
 MILLI = 1_000_000
+NOW = 100.0
+INPUT, OUTPUT = KIND_NAMES.index("input_tokens"), KIND_NAMES.index("output_tokens")
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +60,33 @@ def asked(snapshot: Snapshot, model: str, operation: str = "chat", **metadata: A
         routed=model,
         operation=SimpleNamespace(name=operation),
         exchange=SimpleNamespace(identity=identity),
+        table=snapshot.table,
+        model=model,
         steer=None,
     )
 
 
+class Estimate(NamedTuple):
+    input_tokens: int
+    output_tokens: int
+    nano: int
+
+
 def estimated(snapshot: Snapshot, request: Any, smallest: int | None = None, **body: object) -> Estimate:
+    """What is reserved for a request of a caller who may have everything."""
     text = json.dumps({"messages": "x" * 400, **body}).encode()
-    found = Estimates(snapshot.members).of(request, scan(text), smallest=smallest)
+    most = 1 << 38
+    limit = Limit(LimitTable(16), "all", input_tokens=most, output_tokens=most, budget=1 << 62)
+    limit.restore(0, None, NOW)
+    asked = LimitSet((limit,))
+    limits = Limits(asked, (), request.exchange.identity, (), (), None)
+    terms = Estimates(snapshot.members).terms(request, limits, smallest=smallest, reserves=True)
+    admission = terms.ask(scan(text), NOW)
+    money = limit.money(NOW)
+    assert money is not None
+    found = Estimate(limit.used(INPUT, NOW), limit.used(OUTPUT, NOW), money[1])
     assert found.input_tokens == len(text) // 4
+    admission.release(NOW)
     return found
 
 
@@ -100,7 +122,7 @@ def test_an_answer_is_not_longer_than_its_model_writes(snapshot: Snapshot) -> No
 
 
 def test_what_costs_nothing_and_what_nobody_knows(snapshot: Snapshot) -> None:
-    assert estimated(snapshot, asked(snapshot, "free"), max_tokens=5).nano == -1
+    assert estimated(snapshot, asked(snapshot, "free"), max_tokens=5).nano == 0
     assert estimated(snapshot, asked(snapshot, "unknown"), max_tokens=5).nano == 0
     assert Estimates(snapshot.members).free(snapshot.groups["free"])
     assert not Estimates(snapshot.members).free(snapshot.groups["unknown"])

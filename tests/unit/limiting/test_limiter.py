@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from tianji._core.admission import Admission
-from tianji._core.limiter import LimitTable
+from tianji._core.limiter import KIND_NAMES, LimitTable
 from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.errors import BudgetExceeded, RateLimited, Unacceptable
-from tianji.limiting.headers import quota, quota_by_scope
 from tianji.limiting.limiter import Limiter, NotLoaded
 from tianji.limiting.rows import Holder, Kind
 from tianji.limiting.rules import Rules
 
 EPOCH = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 CENT = 10_000_000
+TOKENS = KIND_NAMES.index("tokens")
 
 
 def caller(**scopes: Limits) -> Identity:
@@ -40,12 +40,14 @@ class Desk:
 
     def ask(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = (), **asked: int) -> Admission:
         limits = self.limiter.limits(identity, model, model, others)
-        try:
-            return self.limiter.admit(limits, **asked)
-        except NotLoaded as missing:
-            for held in missing.held:
+        admission = Admission(limits.asked, **asked)
+        while not admission.admit(self.clock.monotonic()):
+            refused = self.limiter.refusal(limits, admission)
+            if not isinstance(refused, NotLoaded):
+                raise refused
+            for held in refused.held:
                 self.limiter.load(held, self.spent.get(held.limit.name, held.spent), held.period_end)
-            return self.limiter.admit(limits, **asked)
+        return admission
 
     def serve(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = (), **asked: int) -> None:
         self.ask(identity, model, others, **asked).settle(
@@ -322,25 +324,15 @@ def test_headers_tell_of_the_limit_that_has_the_least_left() -> None:
     desk.serve(identity, input_tokens=30)
     desk.clock.advance(10)
     limits = desk.limiter.limits(identity, "m", "m")
-    assert quota(limits.asked, desk.rules, 13) == (
+    assert limits.asked.quota(TOKENS, 13) == [
         (b"x-ratelimit-limit-requests", b"5"),
         (b"x-ratelimit-remaining-requests", b"4"),
         (b"x-ratelimit-reset-requests", b"51s"),
         (b"x-ratelimit-limit-tokens", b"500"),
         (b"x-ratelimit-remaining-tokens", b"470"),
         (b"x-ratelimit-reset-tokens", b"51s"),
-    )
-    assert dict(quota(limits.asked, desk.rules, 64))[b"x-ratelimit-reset-tokens"] == b"0s"
-    assert quota(desk.limiter.limits(caller(), "m", "m").asked, desk.rules, 13) == ()
-    assert quota_by_scope(limits.held, desk.rules, 13) == (
-        (b"x-ratelimit-api_key-limit-requests", b"10"),
-        (b"x-ratelimit-api_key-remaining-requests", b"9"),
-        (b"x-ratelimit-api_key-limit-tokens", b"1000"),
-        (b"x-ratelimit-api_key-remaining-tokens", b"970"),
-        (b"x-ratelimit-team-limit-requests", b"5"),
-        (b"x-ratelimit-team-remaining-requests", b"4"),
-        (b"x-ratelimit-team-limit-max_parallel_requests", b"3"),
-        (b"x-ratelimit-team-remaining-max_parallel_requests", b"3"),
-        (b"x-ratelimit-user-limit-tokens", b"500"),
-        (b"x-ratelimit-user-remaining-tokens", b"470"),
-    )
+    ]
+    assert dict(limits.asked.quota(TOKENS, 64))[b"x-ratelimit-reset-tokens"] == b"0s"
+    assert limits.asked.smallest(TOKENS) == 500
+    assert desk.limiter.limits(caller(), "m", "m").asked.quota(TOKENS, 13) == []
+    assert desk.limiter.limits(caller(), "m", "m").asked.smallest(TOKENS) is None

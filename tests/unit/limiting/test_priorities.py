@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from tianji._core.admission import Admission
 from tianji._core.limiter import LimitTable
 from tianji.auth.identity import Identity
 from tianji.config.loader import load
 from tianji.config.schema import Config
 from tianji.errors import RateLimited
-from tianji.limiting.limiter import Limiter
+from tianji.limiting.limiter import Limiter, Limits
 from tianji.limiting.priorities import Priorities, priorities_of
 from tianji.limiting.rules import Rules
 
@@ -43,13 +44,14 @@ class Shares:
         """Let `count` requests in, and return how many were."""
         done = 0
         for _ in range(count):
-            limits = self.limiter.limits(who, "m", "m", (), self.priorities.pools("m", who, NOW))
-            try:
-                self.limiter.admit(limits, input_tokens=tokens).settle(NOW, tokens, 0, 0)
-            except RateLimited:
-                continue
-            done += 1
+            _, admission = self.held(who, tokens)
+            done += admission.admit(NOW)
+            admission.settle(NOW, tokens, 0, 0)
         return done
+
+    def held(self, who: Identity, tokens: int) -> tuple[Limits, Admission]:
+        limits = self.limiter.limits(who, "m", "m", (), self.priorities.pools("m", who, NOW))
+        return limits, Admission(limits.asked, tokens)
 
 
 CALLBACK = "  callbacks: [dynamic_rate_limiter_v3]\n"
@@ -99,11 +101,12 @@ def test_tokens_count_as_well_and_a_refusal_says_of_whom(tmp_path: Path) -> None
     shares = Shares(config, (0, 1000))
     who = caller("low")
     assert shares.ask(who, 10, tokens=100) == 5
-    limits = shares.limiter.limits(who, "m", "m", (), shares.priorities.pools("m", who, NOW))
-    with pytest.raises(RateLimited) as caught:
-        shares.limiter.admit(limits, input_tokens=100)
-    assert caught.value.message == (
+    limits, admission = shares.held(who, 100)
+    assert not admission.admit(NOW)
+    refused = shares.limiter.refusal(limits, admission)
+    assert isinstance(refused, RateLimited)
+    assert refused.message == (
         "Priority-based rate limit exceeded. Priority: low, Rate limit type: tokens, Model TPM: 1000, Remaining: 0, "
         "Model saturation: 50.0%"
     )
-    assert dict(caught.value.headers)[b"x-litellm-saturation"] == b"0.50"
+    assert dict(refused.headers)[b"x-litellm-saturation"] == b"0.50"

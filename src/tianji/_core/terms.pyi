@@ -1,0 +1,37 @@
+from typing import Any, final
+
+from tianji._core.admission import Admission
+from tianji._core.limiter import LimitSet
+from tianji._core.meter import Rates
+from tianji._core.spans import ObjectSpans
+
+BYTES_A_TOKEN: int
+UNBOUND: int
+FLOOR: int
+
+def bounded(body: ObjectSpans) -> int: ...
+
+@final
+class Terms:
+    def __init__(
+        self,
+        limits: LimitSet,
+        *,
+        table: Any,
+        model: str,
+        until: float | None,
+        rates: tuple[Rates, ...],
+        free: bool,
+        silent: bool,
+        reserves: bool,
+        most_output: int,
+        expected: int,
+        smallest: int | None,
+    ) -> None: ...
+    @property
+    def limits(self) -> LimitSet: ...
+    @property
+    def table(self) -> Any: ...
+    @property
+    def model(self) -> str: ...
+    def ask(self, body: ObjectSpans, now: float) -> Admission: ...
