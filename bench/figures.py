@@ -11,6 +11,7 @@ from bench.macro.cells import KB_1, KB_4, KB_150, KB_400, ONE, OPEN, PACED, SMAL
 from bench.macro.stats import middle
 
 DIRECT, NGINX, HELLO, GRANIAN, NATIVE = "direct", "nginx", "hello", "granian", "native"
+GOVERNED = f"{NATIVE}-governed"
 
 LITELLM = "litellm"
 CROWD = 4000  # streams in parallel

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.figures import GRANIAN, NATIVE, Figures
+from bench.figures import GOVERNED, GRANIAN, NATIVE, Figures
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Verdict:
 
 PROMISES = (
     Promise("native edge: CPU of a small request, times nginx's", NATIVE, "cpu_nginx", most=1.6),
+    Promise(
+        "native edge, key with every limit and ledger: CPU of a small request, times nginx's",
+        GOVERNED,
+        "cpu_nginx",
+        most=2.2,
+    ),
     Promise("native edge: requests a second of a core, times nginx's", NATIVE, "rate_nginx", least=0.65),
     Promise("native edge: CPU of a paced stream's chunk, times nginx's", NATIVE, "chunk_nginx", most=1.4),
     Promise("native edge: p99 added at 60 % load, µs", NATIVE, "load_p99", most=1000),

@@ -14,7 +14,7 @@ from bench.macro.crowd import crowd, words_of
 from bench.macro.noise import CEILING
 from bench.macro.process import NotRunning, start_mock, start_target
 from bench.macro.stats import percentile
-from bench.macro.targets import PACES, Target
+from bench.macro.targets import KEY, PACES, Target
 
 TOKENS = 64
 OPEN_LIMIT = 0.5  # of the direct capacity: beyond, mock and client have no room for an open loop
@@ -59,6 +59,7 @@ class Runner:
                 )
                 row.values["address"] = f"127.0.0.1:{row.values['port']}"
                 self._await_ready(row)
+                self._prepare(row)
                 row.start_seconds = time.monotonic() - began
                 row.idle_mib = measure.resident_mib(row.process.pids())
             except (NotRunning, KeyError, ValueError) as error:
@@ -91,6 +92,15 @@ class Runner:
                 last = str(error)
             time.sleep(LOOK)
         raise NotRunning(f"not ready in {row.target.ready_seconds:g} s: {last}")
+
+    def _prepare(self, row: Row) -> None:
+        """Post what a target is to be told before it is measured."""
+        for path, body in row.target.prepare:
+            head = f"POST {path} HTTP/1.1\r\nhost: {row.values['address']}\r\nauthorization: Bearer {KEY}\r\n"
+            request = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+            status, payload, _ = uvloop.run(client.probe(*row.address, request.encode(), patience=10))
+            if status != 200:
+                raise NotRunning(f"{path} was answered with {status}: {payload[:200]!r}")
 
     def run(self, plan: Plan) -> None:
         """Measure all cells; afterwards the memory."""

@@ -4,6 +4,7 @@ Commands, files, headers and variables may hold {port}, {upstream} (the mock's h
 own), {python}, {key} and {models} (a `model_list` as Tianji and LiteLLM read it).
 """
 
+import json
 import os
 import shutil
 import sys
@@ -42,6 +43,7 @@ class Target:
     crowded: bool = True  # it is to be measured under a crowd of streams
     largest: int = 1 << 30  # bytes of the largest body that it can be compared with
     peer: bool = False  # another gateway
+    prepare: tuple[tuple[str, str], ...] = ()  # (path, JSON) to post with the key before anything is measured
 
 
 NGINX = """
@@ -81,13 +83,30 @@ TIANJI_MODEL = """
       api_base: http://{upstream}/v1
       api_key: sk-upstream
 """
-MODELS = "\nmodel_list:" + "".join(TIANJI_MODEL.replace("MODEL", name) for name in ("demo", *PACED_MODELS.values()))
+PRICED = "gpt-4o-mini"  # the catalogue knows what it costs
+MODELS = "\nmodel_list:" + "".join(
+    TIANJI_MODEL.replace("MODEL", name) for name in ("demo", PRICED, *PACED_MODELS.values())
+)
 EVERYTHING = """
 litellm_settings:
   callbacks: [prometheus]
 general_settings:
   master_key: {key}
 """
+
+
+# A key, its team, its owner and their organization, each with every limit there is: so high that none is reached.
+EVERY_LIMIT = {"rpm_limit": 1 << 38, "tpm_limit": 1 << 38, "max_parallel_requests": 1 << 30, "max_budget": 1e6}
+OWNERS = {"user_id": "governed", "team_id": "governed", "organization_id": "governed"}
+GOVERN = tuple(
+    (path, json.dumps(body | EVERY_LIMIT | {"budget_duration": "30d"}))
+    for path, body in (
+        ("/organization/new", {"organization_id": "governed", "organization_alias": "governed", "models": []}),
+        ("/team/new", {"team_id": "governed", "organization_id": "governed"}),
+        ("/user/new", {"user_id": "governed", "auto_create_key": False}),
+        ("/key/generate", {"key": GOVERNED, **OWNERS}),
+    )
+)
 
 
 def builtin() -> list[Target]:
@@ -106,7 +125,21 @@ def builtin() -> list[Target]:
         unset = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
         bare = {"config.yaml": "{models}"}
         rows.append(Target(f"{edge}-bare", serve, bare, unset, headers={}, ready=READY, crowded=False))
-        rows.append(Target(edge, serve, {"config.yaml": "{models}" + EVERYTHING}, ready=READY))
+        whole = {"config.yaml": "{models}" + EVERYTHING}
+        rows.append(Target(edge, serve, whole, ready=READY))
+        rows.append(
+            Target(
+                f"{edge}-governed",
+                serve,
+                whole,
+                {"TIANJI_DATA_DIR": "{dir}/data"},
+                model=PRICED,
+                headers={"authorization": f"Bearer {GOVERNED}"},
+                ready=READY,
+                crowded=False,
+                prepare=GOVERN,
+            )
+        )
     return rows
 
 

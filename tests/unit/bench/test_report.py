@@ -33,6 +33,7 @@ from bench.macro.targets import (
     PACED_MODELS,
     PACES,
     PEERS,
+    PRICED,
     Target,
     builtin,
     defaults,
@@ -197,7 +198,7 @@ def test_crowds_have_a_table_of_their_own() -> None:
 def test_promises_as_text() -> None:
     lines = promise_table(whole_run())
     assert len(lines) == len(PROMISES) + 1
-    assert [line.split()[-1] for line in lines[1:4]] == ["met", "met", "MISSED"]
+    assert [line.split()[-1] for line in lines[1:5]] == ["met", "measured", "met", "MISSED"]
     assert lines[-1].endswith("not measured")
 
 
@@ -327,7 +328,7 @@ def test_builtin_rows_can_be_filled() -> None:
 
 def test_the_gateways_know_every_paced_model() -> None:
     models = yaml.safe_load(defaults(1, "127.0.0.1:9", PEERS)["models"])["model_list"]
-    assert [model["model_name"] for model in models] == ["demo", *PACED_MODELS.values()]
+    assert [model["model_name"] for model in models] == ["demo", PRICED, *PACED_MODELS.values()]
     assert {model["litellm_params"]["api_base"] for model in models} == {"http://127.0.0.1:9/v1"}
 
 
