@@ -62,8 +62,13 @@ class Listeners:
         return [each.fileno() for each in self._sockets]
 
     def listen(self) -> None:
-        """Let connections come. They wait until a worker accepts them."""
+        """Let connections come. They wait until a worker accepts them.
+
+        What they leave behind when they end (TIME_WAIT) must not keep the next start from the address; not before now,
+        or two that start at once would both have it.
+        """
         for each in self._sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.listen(BACKLOG)
 
     def only_for(self, worker: int) -> list[socket.socket]:

@@ -1,0 +1,30 @@
+"""The sockets that clients connect to."""
+
+import socket
+
+import pytest
+
+from tianji.edge.options import ServeOptions
+from tianji.edge.processes.listeners import Listeners
+
+
+def test_what_earlier_connections_left_does_not_keep_the_address() -> None:
+    """A server that closes first keeps the connection in TIME_WAIT for a minute."""
+    before = Listeners(ServeOptions(host="127.0.0.1", port=0))
+    before.listen()
+    (listener,) = before.only_for(0)
+    with socket.create_connection(("127.0.0.1", before.port)) as client:
+        listener.accept()[0].close()
+        assert client.recv(1) == b""
+    before.close()
+    Listeners(ServeOptions(host="127.0.0.1", port=before.port)).close()
+
+
+def test_an_address_that_is_served_is_taken() -> None:
+    one = Listeners(ServeOptions(host="127.0.0.1", port=0))
+    for listens in (False, True):
+        if listens:
+            one.listen()
+        with pytest.raises(OSError, match="in use"):
+            Listeners(ServeOptions(host="127.0.0.1", port=one.port))
+    one.close()
