@@ -5,8 +5,8 @@ Management writes are rare, and the data path writes none of them.
 """
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ from tianji.storage.location import Location
 CONNECT: Final = 5.0  # seconds to get a connection
 QUEUE: Final = 10.0  # seconds to wait for one of the connections that there are
 PATIENCE: Final = 30.0  # seconds for a statement, or until it is a writer's turn
+# classes of SQLSTATE (PostgreSQL, appendix A): connection, insufficient resources, operator intervention
+AWAY: Final = frozenset({"08", "53", "57"})
 TURN: Final = 0x7469616E6A69  # the advisory lock of writers on PostgreSQL
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,9 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection to read by. Raises StoreUnavailable when the database does not answer, here and below."""
-        try:
+        with self._translated():
             async with self._engine.connect() as connection:
                 yield connection
-        except self._faults as error:
-            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def still(self) -> AsyncIterator[AsyncConnection]:
@@ -70,15 +70,25 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction, alone among all writers; what raises inside leaves nothing behind."""
-        try:
+        with self._translated():
             async with self._engine.connect() as connection:
                 await connection.execution_options(writing=True)
                 async with connection.begin():
                     if self._server:
                         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TURN)))
                     yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise StoreUnavailable for whatever says that the database does not answer."""
+        try:
+            yield
         except self._faults as error:
             raise _unavailable(error) from error
+        except sa.exc.DBAPIError as error:
+            if str(getattr(error.orig, "sqlstate", None))[:2] in AWAY:
+                raise _unavailable(error) from error
+            raise
 
     async def close(self) -> None:
         """Close all connections."""
