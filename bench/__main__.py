@@ -23,6 +23,7 @@ from bench.macro.report import crowd_table, main_table, promise_table
 from bench.macro.run import Runner
 from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found, recipe, recipes
 from bench.memory.command import memory
+from bench.money import money
 
 RESULTS = Path(__file__).parent / "results"
 PLOTTED = ("rate_core", "cpu", "cpu_400k", "cpu_chunk", "load_p99")
@@ -158,6 +159,7 @@ def write(run: dict[str, Any], output: Path) -> None:
 
 main.add_command(ledger)
 main.add_command(memory)
+main.add_command(money)
 
 if __name__ == "__main__":
     main()

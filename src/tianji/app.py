@@ -42,12 +42,14 @@ from tianji.egress.resolver import Resolver
 from tianji.errors import ConfigurationError, UnknownModel, UpstreamConnectFailed
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
+from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.course import Courses
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
+from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
@@ -63,7 +65,7 @@ from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
 from tianji.providers.names import infer
 from tianji.routing.auto.distant import AsyncEmbed
-from tianji.storage.location import locate
+from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
 UNITS: Final = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
@@ -148,6 +150,9 @@ class Gateway:
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared.limits, self._names, self._spent, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
+        self._books = Bookkeeping(
+            journals(environment, path), Parties(self.snapshot.config), says=general.store_prompts_in_spend_logs
+        )
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
@@ -157,6 +162,7 @@ class Gateway:
             courses=self._courses,
             admissions=self._admissions,
             call_prefix=os.urandom(8).hex().encode(),
+            entries=self._books.entries,
         )
         self._hear(None)
         self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
@@ -238,10 +244,11 @@ class Gateway:
         self._schedule.start()
 
     def _sweep(self) -> None:
-        """Give back what killed workers had under way."""
+        """Give back what killed workers had under way, and write what the disk did not take."""
         self._shared.health.sweep()
         self._shared.limits.sweep()
         self._shared.limits.take_unsaved()  # the ledger has it
+        self._books.journal.settle()
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     async def reload(self) -> None:
@@ -259,14 +266,16 @@ class Gateway:
         self._pipeline.table = snapshot.table
         self._admissions.adopt(snapshot)
         self._hear(None)
+        self._books.adopt(Parties(snapshot.config), says=general.store_prompts_in_spend_logs)
         self._jobs.begin(snapshot)
 
     async def close(self) -> None:
-        """Close idle connections and the database, and write what the log still holds."""
+        """Close idle connections, the journal and the database, and write what the log still holds."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._jobs.end()
         self._pool.close()
+        await asyncio.to_thread(self._books.journal.close)
         self._schedule.stop()
         await self._store.close()
         if self.closed is not None:

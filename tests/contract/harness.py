@@ -20,6 +20,7 @@ MASTER_KEY = "sk-contract-4f9a8b7c6d5e"
 UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
 ODD_KEY = "canary+Upstream/Secret=Nobody"
 EDGES = ("granian", "native")  # what every test of a gateway runs on
+BESIDE = "tianji-ledger"  # the process that takes journals into the database
 START = 20.0  # seconds that a process may take to start; loaded machines are slow
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}]}
 # nothing of the machine's own configuration may leak into a gateway under test
@@ -33,6 +34,14 @@ def eventually(check: Callable[[], T], what: str, seconds: float = 10.0) -> T:
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
         time.sleep(0.002)
     return value
+
+
+def _named(process: int) -> str:
+    """Return what the kernel calls a process; "" when it is gone."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class Process:
@@ -76,6 +85,13 @@ class Process:
 
     def workers(self) -> list[int]:
         """Return the ids of its child processes that serve."""
+        return [child for child in self._children() if _named(child) != BESIDE]
+
+    def beside(self) -> list[int]:
+        """Return the ids of those that take journals into the database: one, or none as long as there are none."""
+        return [child for child in self._children() if _named(child) == BESIDE]
+
+    def _children(self) -> list[int]:
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sorted(int(child) for thread in threads for child in (thread / "children").read_text().split())
 

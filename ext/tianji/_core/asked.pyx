@@ -46,6 +46,7 @@ cdef class Asked(Requester):
     cdef int begin(self, dict params) except -1:
         cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
         self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
+        self.named = asked.call_id is not None
         self.exchange.call_id = self.call_id.decode()
         self.exchange.account = self
         self.exchange.attach(self)

@@ -21,7 +21,7 @@ cdef class Requester(Producer):
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1
     cdef int attempt_failed(self, Attempt attempt, object error) except -1   # a TianjiError
     cdef int crash(self, object error) except -1                             # anything that was raised
-    cdef int attempt_closed(self, Attempt attempt) except -1   # it was counted: what it used and cost is known
+    cdef int attempt_closed(self, Attempt attempt, int status) except -1   # it was counted: what it cost is known
 
 
 cdef class Attempt(ResponseHandler):
@@ -44,6 +44,11 @@ cdef class Attempt(ResponseHandler):
     cdef Py_ssize_t asked_bytes       # of the request's body
     cdef int tier                     # the service tier that was asked for
     cdef long long nano_dollars       # what it cost; -1: not worked out yet
+    cdef long long billed_at          # when that was, seconds since 1970
+    cdef str model                    # the upstream's name, where a pattern captured it; None: the deployment's
+    cdef int number                   # of the request's attempts, from 0
+    cdef list said                    # events of a stream, where the ledger keeps what was said; or None
+    cdef object error                 # why it failed, a TianjiError; or None
     cdef double began, sent_at, first_byte_at, ended_at   # monotonic seconds; 0: not yet
 
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1

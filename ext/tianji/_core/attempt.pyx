@@ -39,7 +39,7 @@ cdef class Requester(Producer):
     cdef int crash(self, object error) except -1:
         raise NotImplementedError
 
-    cdef int attempt_closed(self, Attempt attempt) except -1:
+    cdef int attempt_closed(self, Attempt attempt, int status) except -1:
         raise NotImplementedError
 
 
@@ -119,7 +119,8 @@ cdef class Attempt(ResponseHandler):
         if self.nano_dollars < 0:
             self.nano_dollars = 0
             if self.usage is not None and self.rates is not None:
-                self.nano_dollars = cost(self.rates, self.usage, <long long>time(NULL), None, self.tier)
+                self.billed_at = <long long>time(NULL)
+                self.nano_dollars = cost(self.rates, self.usage, self.billed_at, None, self.tier)
         return self.nano_dollars
 
     cdef int close(self, int status) except -1:
@@ -131,7 +132,7 @@ cdef class Attempt(ResponseHandler):
             return 0
         # nothing may point in a circle any more: what is left is freed without the garbage collector
         self.requester = None
-        self.answer = self.held = None
+        self.held = None
         if self.sse is not None:
             self._note_usage(self.sse.usage)
         if self.sse is not None and self.sse.events > 0:
@@ -152,7 +153,9 @@ cdef class Attempt(ResponseHandler):
         self.deployment.stats.used(self.prompt_tokens, self.completion_tokens, self.bill())
         if self.nano_dollars > 0 and self.deployment.purse is not None:
             self.deployment.purse.spend(self.nano_dollars)
-        return requester.attempt_closed(self)
+        requester.attempt_closed(self, status)
+        self.answer = None
+        return 0
 
     cdef double upstream_seconds(self, double now) noexcept:
         """How long the upstream took, or has taken so far."""

@@ -20,6 +20,7 @@ cdef class Forward(Asked):
     cdef object hedging               # the timer that begins a rival; or None
     cdef object course                # Course, once the first choice was not enough; or None
     cdef list sent                    # of a stream: what the client has seen, where another could go on from there
+    cdef int attempts                 # that were begun
     cdef bint flowing                 # the attempt's events go to the client
     cdef readonly long long prompt_tokens      # -1: not known
     cdef readonly long long completion_tokens
@@ -45,6 +46,8 @@ cdef class Forward(Asked):
     cdef int end_cut(self, object error) except -1
     cdef list answer_headers(self, bint streamed)
     cdef int refuse(self, object error) except -1
+    cdef int give_up(self, Attempt attempt, object error) except -1
+    cdef int keep_books(self, int status) except -1
     cdef int report(self, Attempt attempt, object error) except -1
     cdef int give_back(self, int status) except -1
     cdef int leave(self) except -1

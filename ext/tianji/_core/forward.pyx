@@ -14,6 +14,7 @@ from libc.limits cimport LLONG_MAX
 from libc.stdint cimport uint64_t
 
 from tianji._core.clock cimport monotonic
+from tianji._core.entries cimport Entries
 from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.http1 cimport Timeouts
 from tianji._core.meter cimport Rates, dollars, estimate
@@ -94,7 +95,7 @@ cdef class Forward(Asked):
         """Go on after a failed attempt. `headers`: of the upstream's answer, None when there was none."""
         self.set_course()
         if self.attempt is not None:
-            self.attempt.close(error.status)  # one that was begun and could not be sent
+            self.give_up(self.attempt, error)  # one that was begun and could not be sent
         self.course.failed(error, headers, monotonic())
         return self.proceed()
 
@@ -117,7 +118,7 @@ cdef class Forward(Asked):
                 return self.launch(self.group.deployments[step.position])
             except TianjiError as fault:
                 if self.attempt is not None:
-                    self.attempt.close(fault.status)
+                    self.give_up(self.attempt, fault)
                 self.course.failed(fault, None, monotonic())
 
     def go_on(self):
@@ -185,6 +186,7 @@ cdef class Forward(Asked):
             return self.answer_canned(plan.canned)
         model = plan.model
         rates = deployment.rates
+        named = None
         if model is None:
             named = deployment.model if self.resolution is None else self.resolution.upstream_model(deployment.model)
             model = ENCODE(named)
@@ -201,6 +203,7 @@ cdef class Forward(Asked):
             tier = tier_number(self.spans.text(i))
         attempt = self.begin_attempt(deployment)
         attempt.rates = rates
+        attempt.model = named
         attempt.asked_bytes = len(self.spans.source)
         attempt.tier = tier
         attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
@@ -219,6 +222,12 @@ cdef class Forward(Asked):
         attempt.model_json = self.model_json
         attempt.began = self.began if self.attempt is None else monotonic()
         deployment.stats.began()
+        attempt.number = self.attempts
+        self.attempts += 1
+        if attempt.number == 0 and self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).meet(self)
+        if self.stream and self.party is not None and self.party.request is not None:
+            attempt.said = []
         self.attempt = attempt
         return attempt
 
@@ -278,7 +287,7 @@ cdef class Forward(Asked):
     cdef int lose(self, Attempt attempt, object error) except -1:
         """One of two attempts failed: the other one goes on alone."""
         cdef Attempt other = self.rival if attempt is self.attempt else self.attempt
-        attempt.close(error.status)
+        self.give_up(attempt, error)
         self.needs = attempt.needs
         self.set_course()
         self.course.lost(attempt.needs, other.needs, error, attempt.headers, monotonic())
@@ -294,10 +303,13 @@ cdef class Forward(Asked):
                 self.exchange.start(200, self.answer_headers(True))
             for event in canned.events(self.operation.name, self.model, text, call_id):
                 self.exchange.write(event)
+            self.keep_books(200)
             self.exchange.finish()
         else:
             body = ENCODE(canned.answer(self.operation.name, self.model, text, call_id))
-            self.exchange.respond(200, self.answer_headers(False), body)
+            headers = self.answer_headers(False)
+            self.keep_books(200)
+            self.exchange.respond(200, headers, body)
         return self.settle(200)
 
     cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
@@ -311,8 +323,7 @@ cdef class Forward(Asked):
                 self.course.filtered(monotonic())
                 return self.proceed()
         self.win(attempt)
-        attempt.close(attempt.status)
-        self.leave()  # first: whoever asks again when he has read the answer finds it paid for
+        self.keep_books(attempt.status)
         i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
@@ -326,7 +337,7 @@ cdef class Forward(Asked):
         self.forget_hedge()
         if self.exchange.status:
             return self.stream_cut(error)
-        attempt.close(error.status)
+        self.give_up(attempt, error)
         return self.recover(error, attempt.headers)
 
     # -- streams ------------------------------------------------------------------------------------------------
@@ -341,6 +352,8 @@ cdef class Forward(Asked):
             out = self.start_stream(attempt, out)
         if self.sent is not None:
             self.sent.append(out)
+        if attempt.said is not None:
+            attempt.said.append(out)
         self.exchange.write(out)
         if self.admission is not None and attempt.sse.events >= self.metered_at and not self.covers(attempt):
             return self.end_spent(attempt)
@@ -376,15 +389,16 @@ cdef class Forward(Asked):
             if attempt.held is not None:
                 out = attempt.held + out
             out = self.start_stream(attempt, out)
-        attempt.close(200)
-        self.leave()
+        if attempt.said is not None:
+            attempt.said.append(out)
+        self.keep_books(200)
         self.exchange.finish(out)
         return self.settle(200)
 
     cdef int stream_cut(self, object error) except -1:
         """The stream broke: let another deployment go on, or tell the client with an error event and no [DONE]."""
         cdef double now = monotonic()
-        self.attempt.close(error.status)
+        self.give_up(self.attempt, error)
         if self.course is None:
             self.course = self.pipeline.courses.begin(self)
         self.course.failed(error, None, now)
@@ -394,6 +408,8 @@ cdef class Forward(Asked):
         return self.end_cut(error)
 
     cdef int end_cut(self, object error) except -1:
+        self.error = error
+        self.keep_books(error.status)
         self.exchange.write(self.pipeline.failures.event(error))
         self.exchange.finish()
         return self.settle(error.status)
@@ -431,8 +447,31 @@ cdef class Forward(Asked):
             return self.end_cut(error)
         headers = self.answer_headers(False)
         headers.extend(error.headers)
+        self.error = error
+        self.keep_books(error.status)
         self.exchange.respond(error.status, headers, self.pipeline.failures.body(error))
         return self.settle(error.status)
+
+    cdef int give_up(self, Attempt attempt, object error) except -1:
+        """Close an attempt that failed."""
+        if attempt.error is None:
+            attempt.error = error
+        return attempt.close(error.status)
+
+    cdef int keep_books(self, int status) except -1:
+        """Close what is open, have the ledger know it and whoever asks pay for it.
+
+        Before the answer ends: that may be the last thing here, and who asks again then finds it paid for.
+        """
+        self.win(self.attempt)
+        if self.attempt is not None:
+            if self.attempt.error is None:
+                self.attempt.error = self.error
+            self.attempt.close(status)
+        elif self.error is not None and self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).refused(self, status)
+            self.error = None
+        return self.leave()
 
     cdef int report(self, Attempt attempt, object error) except -1:
         """Tell the operator what the client is not told: where it was that something failed.
@@ -486,14 +525,12 @@ cdef class Forward(Asked):
         self.over = True
         if self.pending is not None:
             self.pending.cancel()
-        self.win(self.attempt)
+        self.keep_books(status)
         if self.attempt is not None:
-            self.attempt.close(status)
             self.prompt_tokens = self.attempt.prompt_tokens
             self.completion_tokens = self.attempt.completion_tokens
         if self.needs is not None:
             self.give_back(status)
-        self.leave()
         if self.course is not None:
             self.course.close()
         # nothing may point in a circle any more: what is left is freed without the garbage collector
@@ -525,7 +562,9 @@ cdef class Forward(Asked):
             self.group.line.released(now)
         return 0
 
-    cdef int attempt_closed(self, Attempt attempt) except -1:
+    cdef int attempt_closed(self, Attempt attempt, int status) except -1:
+        if self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).attempted(self, attempt, status)
         if self.admission is not None and attempt.usage is not None:
             self.used_input += max(0, attempt.usage.prompt_tokens)
             self.used_output += max(0, attempt.usage.completion_tokens)
@@ -546,7 +585,7 @@ cdef class Forward(Asked):
     cdef int end_spent(self, Attempt attempt) except -1:
         """End a stream whose caller has spent all of a budget: what came is paid for."""
         cdef str name = self.operation.name
-        attempt.close(200)
+        self.keep_books(200)
         self.exchange.finish(self.pipeline.canned.last_words(name, self.model, self.call_id.decode()))
         return self.settle(200)
 

@@ -8,8 +8,8 @@ cdef frozenset STEERING = frozenset(
     prefix + name
     for prefix in (b"x-tianji-", b"x-litellm-")
     for name in (
-        b"timeout", b"stream-timeout", b"num-retries", b"tags", b"trail", b"keepalive-seconds", b"customer-id",
-        b"end-user-id",
+        b"timeout", b"stream-timeout", b"num-retries", b"tags", b"trail", b"keepalive-seconds",
+        b"end-user-id", b"customer-id", b"session-id", b"trace-id",
     )
 )
 cdef frozenset CALL_ID = frozenset((b"x-tianji-call-id", b"x-litellm-call-id"))

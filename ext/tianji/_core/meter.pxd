@@ -58,6 +58,8 @@ cdef class Measures:
 cdef class Rates:
     cdef readonly bint known             # whether there is a price at all
     cdef readonly bint believes          # the cost that a provider reports counts
+    cdef readonly tuple factor           # of whole and list price: (numerator, denominator, nano-dollars on top)
+    cdef public str catalogue            # which version the prices are of; "": not of one
     cdef readonly Rates off_peak         # what holds at some hours; or None
     cdef object _off_peak_at             # Callable[[int], bool], for seconds since 1970
     cdef meter_factor _factor            # all that a cost is multiplied with

@@ -61,6 +61,11 @@ cdef class Rates:
         self._list_factor = _factor(list_factor, 0)
         self.believes = believes
         self.known = known
+        self.factor = (
+            (self._factor.numerator, self._factor.denominator, self._factor.fixed),
+            (self._list_factor.numerator, self._list_factor.denominator, 0),
+        )
+        self.catalogue = ""
         self.off_peak = off_peak
         self._off_peak_at = off_peak_at
         self._keep(steps)
@@ -185,14 +190,6 @@ cdef class Rates:
             return [("reported", usage.reported, 1_000_000)]
         step = rates._lay_out(usage, measures, tier, amount)
         return [(KINDS[kind], amount[kind], step.price[kind]) for kind in range(METER_KINDS) if amount[kind]]
-
-    @property
-    def factor(self):
-        """(numerator, denominator, nano-dollars on top) of the whole, and of the list price."""
-        return (
-            (self._factor.numerator, self._factor.denominator, self._factor.fixed),
-            (self._list_factor.numerator, self._list_factor.denominator, 0),
-        )
 
 
 cdef meter_factor _factor(tuple parts, long long fixed) except *:

@@ -23,6 +23,7 @@ cdef class Pipeline:
     cdef object canned
     cdef object courses
     cdef object admissions
+    cdef object entries               # Entries: what the ledger gets to know; or None
     cdef bytes call_prefix            # of the ids of calls, this worker's own
     cdef long long calls
 

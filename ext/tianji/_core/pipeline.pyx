@@ -30,7 +30,7 @@ cdef class Pipeline:
 
     def __init__(
         self, *, Table table not None, Pool pool not None, object failures, object steering, object canned,
-        object courses, object admissions, bytes call_prefix not None,
+        object courses, object admissions, bytes call_prefix not None, object entries=None,
     ):
         self.table = table
         self.pool = pool
@@ -40,6 +40,7 @@ cdef class Pipeline:
         self.courses = courses
         self.admissions = admissions
         self.call_prefix = call_prefix
+        self.entries = entries
         self.calls = 0
 
     cdef bytes new_call_id(self):

@@ -13,6 +13,7 @@ class Measures:
 
 @final
 class Rates:
+    catalogue: str
     def __init__(
         self,
         steps: tuple[tuple[tuple[int, tuple[int, ...]], ...], ...],

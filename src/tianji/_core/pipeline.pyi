@@ -4,6 +4,7 @@ from typing import Any, Protocol, final, type_check_only
 
 from tianji._core.admission import Admission
 from tianji._core.asked import Asked
+from tianji._core.entries import Entries
 from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint, Forward
 from tianji._core.http1 import Timeouts
@@ -134,6 +135,7 @@ class Pipeline:
         courses: _Courses,
         admissions: _Admissions,
         call_prefix: bytes,
+        entries: Entries | None = None,
     ) -> None: ...
     @property
     def pool(self) -> Pool: ...

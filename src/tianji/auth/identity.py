@@ -1,6 +1,6 @@
 """The caller, once he is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -60,6 +60,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     teams: Mapping[str, str] = {}  # teams of the user: his role there, admin or user
     organizations: Mapping[str, str] = {}  # organizations of the user: his role there
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
+    labels: tuple[str, ...] = ()  # tags of the key and of its team, which all its requests have
     plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
     limited: bool = False  # somebody of `scopes` has a limit
     terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group: see _core.terms
@@ -69,6 +70,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("an identity needs the name of its key, and an owner needs an id")
         steers = bool(self.aliases or self.rules or self.router_settings)
         narrows = any("allowed_model_region" in metadata for metadata in (self.metadata, self.team_metadata))
+        labels = tuple(tag for metadata in (self.metadata, self.team_metadata) for tag in _labels(metadata.get("tags")))
+        msgspec.structs.force_setattr(self, "labels", labels)
         msgspec.structs.force_setattr(self, "plain", not (steers or narrows))
         msgspec.structs.force_setattr(self, "limited", any(scope.limits.limits for scope in self.scopes))
 
@@ -90,6 +93,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             raise ModelRefused(
                 f"this key may not use the model {model[:128]!r}; GET /v1/models lists those that it may", denial
             )
+
+
+def _labels(tags: object) -> Iterator[str]:
+    return (tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else iter(())
 
 
 OF_MASTER: Final = "litellm_proxy_master_key"  # stands in logs and limits where the digest of a key would

@@ -12,9 +12,11 @@ from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
+from tianji.edge.processes.companion import FAREWELL, Task
 from tianji.gateway.shared import Shared
 from tianji.lazy import load
 
+LEDGER: Final = 6.0  # seconds that the process of the ledger may take to end
 COUNTERS: Final = 16384  # series, shared by all workers
 
 
@@ -40,3 +42,21 @@ class Factory:
         return load("tianji.app").Gateway(
             self._path, self._environ, self._access_log, self._shared, self._vocabularies, control
         )
+
+    def ledger(self, folder: Path) -> Task:
+        """Return what the process beside the workers does: it takes what they write in `folder` into the database."""
+        return Task("the process of the ledger", lambda: holds(folder), self._keep, LEDGER)
+
+    def _keep(self, control: Control) -> None:
+        load("tianji.ledger.process").work(
+            self._path, self._environ, self._shared.revisions, lambda: control.generation, FAREWELL
+        )
+
+
+def holds(folder: Path) -> bool:
+    """Whether a folder is there and not empty."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False

@@ -16,10 +16,12 @@ from tianji.cli.configuration import judge, leave, require_master_key
 from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
 from tianji.edge.options import ServeOptions
+from tianji.edge.processes.companion import Task
 from tianji.edge.processes.parent import Server
 from tianji.edge.processes.succession import Inheritance, inherit
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
+from tianji.storage.location import journals
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a gateway in a container serves its network
 HERE = "127.0.0.1"
@@ -91,7 +93,9 @@ def command(**options: Any) -> None:
             inheritance=inheritance,
             environment=environment,
         )
-        _serve(flags.edge, Factory(file, environ=original, access_log=access_log), settings, announce)
+        factory = Factory(file, environ=original, access_log=access_log)
+        kept = journals(original | judgement.variables, file)
+        _serve(flags.edge, factory, factory.ledger(kept), settings, announce)
 
 
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
@@ -133,12 +137,12 @@ def _configuration(flags: Flags, model_flags: dict[str, Any], resources: ExitSta
     return written
 
 
-def _serve(edge: str, factory: Factory, options: ServeOptions, announce: Callable[[str], None]) -> None:
+def _serve(edge: str, factory: Factory, ledger: Task, options: ServeOptions, announce: Callable[[str], None]) -> None:
     if options.workers > 1:  # they share what is loaded before they fork; a single one would share it with nobody
         load("tianji.app")
         load(f"tianji.edge.{edge}")
     try:
-        server = Server(edge, factory, options)
+        server = Server(edge, factory, options, ledger)
     except OSError as error:
         reason = error.strerror or error
         raise click.ClickException(f"cannot listen on {options.host} port {options.port}: {reason}") from error

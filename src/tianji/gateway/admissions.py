@@ -21,7 +21,7 @@ from tianji.config.schema import Config
 from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.caller import stand_ins
 from tianji.gateway.estimates import Estimates
-from tianji.gateway.parties import Parties
+from tianji.gateway.parties import MOST_TAGS, Parties
 from tianji.gateway.snapshot import Members, Snapshot
 from tianji.limiting.holding import Held
 from tianji.limiting.limiter import Limiter, Limits, NotLoaded
@@ -102,7 +102,7 @@ class Admissions:
     def _named(self, asked: Asked, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
         customer = self._parties.customer(asked, body)
         names: list[Name] = [] if customer is None else [("customer", customer)]
-        names += [("tag", tag) for tag in self._parties.tags(asked, body)]
+        names += [("tag", tag) for tag in self._parties.tags(asked, body)[:MOST_TAGS]]
         if not names:
             return ()
         identity = _caller(asked)

@@ -65,7 +65,7 @@ def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope 
     return read_scope(
         {} if steer is None else steer.members,
         dict(exchange.headers) if looks else {} if steer is None else steer.fields,
-        inherited=() if identity is None else (*_tags(identity.metadata), *_tags(identity.team_metadata)),
+        inherited=() if identity is None else identity.labels,
         team=None if identity is None else identity.team_id,
         regions=_regions(router, identity),
         looks_at_agent=looks,
@@ -92,11 +92,6 @@ def _admits(identity: Identity, refuses: Refuses | None) -> Callable[[str, Any],
         return identity.admits(name) or (None if refuses is None else refuses(identity, group))
 
     return admits
-
-
-def _tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    tags = metadata.get("tags")
-    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
 def _regions(router: Router, identity: Identity | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
-"""Whom a request names beside its caller: the customer that it is for, and the tags that it goes under."""
+"""Whom a request names beside its caller: the customer that it is for, its tags, and the session it belongs to."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,10 @@ from tianji.errors import MalformedJSON
 HEADERS: Final = (b"x-litellm-customer-id", b"x-litellm-end-user-id", b"x-tianji-customer-id")
 TAG_HEADERS: Final = (b"x-litellm-tags", b"x-tianji-tags")
 PLACES: Final = ((b"litellm_metadata", b"user"), (b"metadata", b"user_id"))
+SESSION_HEADERS: Final = tuple(
+    b"x-%b-%b" % pair for pair in itertools.product((b"litellm", b"tianji"), (b"session-id", b"trace-id"))
+)
+SESSION: Final = (b"session_id", b"trace_id")
 MOST_TAGS: Final = 16  # that are looked up for one request; more are kept in the ledger and hold nobody
 
 _decode: Final = msgspec.json.Decoder().decode
@@ -60,13 +65,26 @@ class Parties:
                 found.extend(tag.strip() for tag in value.split(",") if tag.strip())
         identity = asked.exchange.identity
         if isinstance(identity, Identity):
-            found.extend(_texts(identity.metadata.get("tags")))
-            found.extend(_texts(identity.team_metadata.get("tags")))
-        return tuple(dict.fromkeys(found))[:MOST_TAGS]
+            found.extend(identity.labels)
+        return tuple(dict.fromkeys(found))
+
+    def session(self, asked: Asked, body: ObjectSpans) -> str | None:
+        """Return the session that the request belongs to; None for one that names none."""
+        if asked.steer is None:
+            return None
+        for name in SESSION_HEADERS:
+            value = asked.steer.fields.get(name)
+            if value:
+                return str(value.decode("utf-8", "replace"))
+        places = ((outer, inner) for outer in (b"metadata", b"litellm_metadata") for inner in SESSION)
+        return next((one for outer, inner in places if (one := _scalar(_inner(body, outer, inner)))), None)
 
 
 def _scalar(raw: bytes | None) -> str | None:
-    return str(_decode(raw)) if raw is not None and raw[:1] in b'"-0123456789' else None
+    try:
+        return str(_decode(raw)) if raw is not None and raw[:1] in b'"-0123456789' else None
+    except msgspec.DecodeError:  # half a surrogate pair, which names nobody
+        return None
 
 
 def _inner(body: ObjectSpans, outer: bytes, inner: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""From the journals to the database: one worker of a machine, in batches, for as long as the gateway serves.
+"""From the journals to the database, in batches, for as long as the gateway serves.
 
 A journal is removed when all of it is in the database. While that does not answer, journals grow and are flushed to
 the disk each round instead; what they hold is taken in when it answers again.
@@ -16,7 +16,7 @@ from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
 from tianji.storage.engine import Database
 
-AT_ONCE: Final = 100  # entries of a transaction: what is done with them keeps the loop for some milliseconds
+AT_ONCE: Final = 1000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
 ROUND: Final = 0.5  # seconds between two rounds
 SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
 KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class Drain:
     """Takes the journals in `folder` into a database. `pending` says how many files were there at the last round.
 
-    database: opens it, or raises StoreUnavailable; leads: whether it is this worker's turn; logged: whether requests
-    get rows of their own (`disable_spend_logs` is the opposite)
+    database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
+    (`disable_spend_logs` is the opposite)
     """
 
     def __init__(
@@ -37,13 +37,11 @@ class Drain:
         folder: Path,
         database: Callable[[], Awaitable[Database]],
         *,
-        leads: Callable[[], bool] = lambda: True,
         logged: Callable[[], bool] = lambda: True,
         clock: Clock = SYSTEM,
     ) -> None:
         self._folder = folder
         self._database = database
-        self._leads = leads
         self._logged = logged
         self._clock = clock
         self.pending = 0
@@ -54,8 +52,6 @@ class Drain:
         wait = ROUND
         while True:
             await asyncio.sleep(wait)
-            if not self._leads():
-                continue
             try:
                 await self.round()
                 wait = ROUND
@@ -92,7 +88,7 @@ class Drain:
         """Take one file in, and say whether it is gone, too."""
         try:
             return await self._take_all(database, file)
-        except FileNotFoundError:  # who led before has finished it
+        except FileNotFoundError:  # another one has finished it
             return 0, True
 
     async def _take_all(self, database: Database, file: Path) -> tuple[int, bool]:

@@ -4,9 +4,11 @@ An entry is an array on disk: a newer version only ever adds members at the end,
 what an older one wrote.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+
+from tianji.ledger.names import name
 
 Item = tuple[str, int, int]
 """Kind, quantity, atto-dollars for one: what `Rates.itemized` gives."""
@@ -14,6 +16,7 @@ Factor = tuple[int, int, int]
 """Numerator, denominator, nano-dollars on top: what `Rates.factor` gives."""
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
+LARGE: Final = 16384  # bytes; more than any entry has whose texts are names
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):
@@ -89,12 +92,18 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
 
 
-def encoded(entry: Entry) -> bytes:
-    """Return an entry as it stands in a journal. Text that is no Unicode loses what is none."""
+def encoded(entry: Entry | list[Any]) -> bytes:
+    """Return an entry, or the list of its members, as it stands in a journal.
+
+    Text that is no Unicode loses what is none, and names are cut where an entry without payload is large.
+    """
     try:
-        return _encode(entry)
+        body = _encode(entry)
     except UnicodeEncodeError:
-        return _encode(msgspec.structs.replace(entry, **_mended(entry)))
+        return _encode(_mended(entry))
+    if len(body) > LARGE and members(entry)[-1] is None:
+        return _encode(_mended(entry))
+    return body
 
 
 def decoded(data: bytes) -> Entry:
@@ -102,11 +111,19 @@ def decoded(data: bytes) -> Entry:
     return _decoder.decode(data)
 
 
-def _mended(entry: Entry) -> dict[str, object]:
-    texts = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    mended: dict[str, object] = {name: _text(value) for name, value in texts.items() if isinstance(value, str)}
-    return {**mended, "tags": tuple(map(_text, entry.tags))}
+def members(entry: Entry | list[Any]) -> list[Any]:
+    """Return what an entry consists of."""
+    return entry if isinstance(entry, list) else list(msgspec.structs.astuple(entry))
 
 
-def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode()
+def _mended(entry: Entry | list[Any]) -> list[Any]:
+    return [_text(value) for value in members(entry)]
+
+
+def _text(value: Any) -> Any:
+    """Return a member without anything that cannot be kept; tags are texts in a tuple."""
+    if isinstance(value, str):
+        return name(value.encode("utf-8", "replace").decode())
+    if isinstance(value, tuple) and value and isinstance(value[0], str):
+        return tuple(map(_text, value))
+    return value

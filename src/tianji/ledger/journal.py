@@ -14,7 +14,6 @@ import fcntl
 import logging
 import mmap
 import os
-import secrets
 import struct
 import time
 import zlib
@@ -22,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tianji.ledger.entry import Entry, encoded
 
@@ -44,7 +43,7 @@ class _Segment:
     def __init__(self, folder: Path, size: int) -> None:
         """Make it, and lock it under a name that nobody reads before it is locked. Raises OSError."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"
         fresh = folder / (name + FRESH)
         file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -82,10 +81,10 @@ class _Segment:
 
 
 class Journal:
-    """The entries of one process, in files in `folder`. One thread uses it; making it makes the first file.
+    """The entries of one process, in files in `folder`. One thread uses it.
 
-    While the disk takes nothing, entries wait in memory; `held` says how many, `lost` how many there was no room for,
-    `fault` why.
+    The first file is made by `prepare`, or with the first entry. While the disk takes nothing, entries wait in memory;
+    `held` says how many, `lost` how many there was no room for, `fault` why.
     """
 
     def __init__(
@@ -103,15 +102,23 @@ class Journal:
         self._remind_at = 0.0
         self.fault: str | None = None
         self.lost = 0
-        self._turn_over(segment)
+        self._closed = False
 
     @property
     def held(self) -> int:
         """How many entries are in memory only."""
         return len(self._waiting)
 
-    def append(self, entry: Entry) -> None:
-        """Keep an entry. It never raises for what the disk does: an answer does not depend on it."""
+    def prepare(self) -> "Future[_Segment]":
+        """Have the first file made by a thread, so that the first entry need not wait for it. To be called once."""
+        self._next = self._thread.submit(_Segment, self._folder, self._size)
+        return self._next
+
+    def append(self, entry: Entry | list[Any]) -> None:
+        """Keep an entry, or the list of its members. Whatever the disk does, it does not raise: answers do not wait.
+
+        Once the journal is closed, an entry is lost, and logged.
+        """
         body = encoded(entry)
         if self._waiting or not self._write(body):
             self._hold(body)
@@ -124,6 +131,8 @@ class Journal:
 
     def close(self) -> None:
         """End the file, so that the drain may take the whole of it. What still waits is lost, and logged."""
+        if self._closed:
+            return
         self._retry_at = 0.0
         self.settle()
         if self._waiting:
@@ -138,6 +147,7 @@ class Journal:
             spare.result().seal()
             spare.result().path.unlink()
         self._thread.shutdown()
+        self._closed = True
 
     def _write(self, body: bytes) -> bool:
         segment = self._segment
@@ -153,7 +163,7 @@ class Journal:
 
     def _turn_over(self, size: int) -> bool:
         """Begin another file; False while the disk takes none. It waits for a file that is being made."""
-        if self._monotonic() < self._retry_at:
+        if self._closed or self._monotonic() < self._retry_at:
             return False
         coming = self._next if size == self._size else None
         if coming is None:
@@ -175,7 +185,9 @@ class Journal:
         return True
 
     def _hold(self, body: bytes) -> None:
-        if self._waiting_bytes + len(body) > MOST_HELD:
+        if self._closed:
+            log.error("an entry of the ledger is lost: its answer ended after the journal was closed")
+        if self._closed or self._waiting_bytes + len(body) > MOST_HELD:
             self.lost += 1
             return
         self._waiting.append(body)

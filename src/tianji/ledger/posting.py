@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji.ledger.entry import Entry
-from tianji.ledger.rows import GROUPS, SUMS, bounded, daily, name, payload, row, spent
+from tianji.ledger.names import name
+from tianji.ledger.rows import GROUPS, SUMS, bounded, daily, payload, row, spent
 from tianji.storage.tables import DAILY, JOURNALS, LEDGER, PAYLOADS
 
 _Insert = sqlite.Insert | postgresql.Insert

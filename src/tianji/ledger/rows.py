@@ -3,7 +3,6 @@
 Texts come from clients. They are made such that every database keeps and indexes them: without NUL, and not too long.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 
 from tianji._core.meter import MOST
 from tianji.ledger.entry import SUCCESS, Entry
-from tianji.ledger.payloads import shortened
+from tianji.ledger.names import name
 from tianji.storage.tables import (
     CUSTOMERS,
     KEYS,
@@ -26,7 +25,6 @@ from tianji.storage.tables import (
 )
 
 Row = dict[str, Any]
-LONGEST: Final = 120  # characters of a name; eight of them fit into one entry of an index of PostgreSQL
 LONGEST_TEXT: Final = 2000  # characters of a message
 GROUPS: Final = ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
 SUMS: Final = (
@@ -61,15 +59,6 @@ class Facts(msgspec.Struct, frozen=True):
 _json: Final = msgspec.json.Encoder().encode
 _facts: Final = msgspec.json.Decoder(Facts).decode
 _tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-def name(text: str) -> str:
-    """Return a text as it may be indexed: a long one ends in a digest of itself, so that two stay two."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST - 17]}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def bounded(entry: Entry) -> Entry:
@@ -213,4 +202,4 @@ def _long(text: str) -> str:
 
 
 def _document(data: bytes) -> str | None:
-    return shortened(data).decode() or None
+    return data.decode("utf-8", "replace").replace("\0", "") or None

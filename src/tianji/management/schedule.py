@@ -37,10 +37,12 @@ class Schedule:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            if self._office.store.connected is None:
-                continue
+            await self._look()
+
+    async def _look(self) -> None:
+        if self._office.store.connected is not None:
             await self._reset_due()
-            await self._drop_old()
+        await self._drop_old()  # of a database that another process fills, too
 
     async def _reset_due(self) -> None:
         general = self._office.config().general_settings
@@ -54,7 +56,7 @@ class Schedule:
 
     async def _drop_old(self) -> None:
         general = self._office.config().general_settings
-        if general.maximum_spend_logs_retention_period is None:
+        if general.maximum_spend_logs_retention_period is None or not await asyncio.to_thread(self._is_there):
             return
         retention = load("tianji.management.retention")
         try:
@@ -69,6 +71,9 @@ class Schedule:
             await retention.drop_old(self._office, plan)
         except StoreUnavailable as error:
             log.warning("rows of the ledger were not dropped, and will be: %s", error)
+
+    def _is_there(self) -> bool:
+        return self._office.store.location.exists
 
     def _turn(self, job: int, interval: int) -> bool:
         return self._office.store.revisions.claim(job, int(time.monotonic() * 1000), interval)

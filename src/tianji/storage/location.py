@@ -16,6 +16,7 @@ from tianji.errors import ConfigurationError
 
 FOLDER: Final = "tianji-data"
 FILE: Final = "tianji.db"
+JOURNALS: Final = "journals"
 _POSTGRESQL: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 _SQLITE: Final = ("sqlite", "sqlite+aiosqlite")
 _PRISMA: Final = frozenset(  # parameters of another client, which ours does not know
@@ -57,6 +58,11 @@ def data_folder(environ: Mapping[str, str], configuration: Path | None) -> Path:
     if chosen:
         return Path(chosen)
     return (Path.cwd() if configuration is None else configuration.absolute().parent) / FOLDER
+
+
+def journals(environ: Mapping[str, str], configuration: Path | None) -> Path:
+    """Return the folder for what waits to come into the ledger: on this machine, wherever the database is."""
+    return data_folder(environ, configuration) / JOURNALS
 
 
 def parse(url: str) -> Location:

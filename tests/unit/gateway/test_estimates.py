@@ -174,4 +174,4 @@ def test_tags_of_the_request_its_headers_and_its_key(snapshot: Snapshot) -> None
     request.steer = SimpleNamespace(fields={b"x-litellm-tags": b"c, a,,d"})
     assert parties.tags(request, body) == ("a", "b", "c", "d", "k")
     many = scan(json.dumps({"tags": [str(n) for n in range(100)]}).encode())
-    assert len(parties.tags(request, many)) == 16
+    assert len(parties.tags(request, many)) == 104, "as many as there are: who looks them up takes some of them"

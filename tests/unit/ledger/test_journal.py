@@ -16,8 +16,9 @@ from tests.unit.ledger.conftest import entry
 
 from tianji.ledger import journal as journals
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry, Payload, decoded, encoded
+from tianji.ledger.entry import LARGE, Entry, Payload, decoded, encoded
 from tianji.ledger.journal import FRESH, HEAD, MAGIC, Journal
+from tianji.ledger.names import name
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 MAYBE = st.none() | TEXT
@@ -260,3 +261,41 @@ def test_a_folder_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "file" / "journals")
     journal.append(entry(1))
     assert (journal.held, "Not a directory" in str(journal.fault)) == (1, True)
+
+
+def test_a_file_is_made_before_it_is_needed(folder: Path) -> None:
+    journal = Journal(folder)
+    assert not folder.exists()
+    journal.prepare().result()
+    (file,) = reading.journals(folder)
+    journal.append(entry(1))
+    assert reading.journals(folder) == [file]
+    journal.close()
+
+
+def test_an_entry_is_taken_as_its_members_too(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(list(msgspec.structs.astuple(entry(1))))
+    assert everything(folder) == [entry(1)]
+    journal.close()
+
+
+def test_an_entry_after_the_end_is_lost_and_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(folder)
+    journal.append(entry(1))
+    journal.close()
+    journal.append(entry(2))
+    journal.close()
+    assert journal.lost == 1
+    assert "after the journal was closed" in caplog.text
+    assert everything(folder) == [entry(1)]
+
+
+@pytest.mark.parametrize("member", ["end_user", "model_group", "tags"])
+def test_what_clients_name_takes_little_room(member: str) -> None:
+    text = "x" * 1_000_000
+    kept = encoded(entry(1, **{member: (text,) if member == "tags" else text}))
+    assert len(kept) < LARGE
+    assert decoded(kept) == entry(1, **{member: (name(text),) if member == "tags" else name(text)})
+    said = Payload(messages=b'"%b"' % text.encode())
+    assert decoded(encoded(entry(1, payload=said))).payload == said

@@ -1,5 +1,6 @@
 """Rows of the ledger are kept as long as the configuration says."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from tianji.management.administration import Office
 from tianji.management.retention import Plan
 from tianji.management.schedule import Schedule
 from tianji.storage.location import parse
+from tianji.storage.migration import migrate
 from tianji.storage.store import Store
 from tianji.storage.tables import LEDGER
 
@@ -86,9 +88,19 @@ async def test_old_rows_go_once_an_interval(office: Office) -> None:
     assert await kept(office) == 2  # the next look is a day away
 
 
+async def test_rows_of_others_go_too_and_nothing_is_made_for_it(office: Office, tmp_path: Path) -> None:
+    """This worker was never asked anything, and the database is filled by the process of the ledger."""
+    await Schedule(office)._look()
+    assert not await asyncio.to_thread((tmp_path / "a.db").exists)
+    await asyncio.to_thread(migrate, office.store.location)
+    await Schedule(office)._look()
+    assert office.store.connected
+
+
 async def test_a_setting_that_is_no_time_stops_nothing(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     config: Any = Settings(general(maximum_spend_logs_retention_period="a while"))
     puzzled = Schedule(msgspec.structs.replace(office, config=lambda: config))
+    await office.store.open()
     await puzzled._drop_old()
     await puzzled._drop_old()
     assert caplog.text.count("kept for ever") == 1

@@ -74,6 +74,7 @@ def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogu
         rates = compile_rates(whole, provider, adjustment=adjustment, custom=bool(own))
     except ValueError as error:
         raise ConfigurationError(f"the price of model {entry.model_name} cannot be applied: {error}") from error
+    rates.catalogue = catalogue.version
     return PriceList(rates, None if found is None else found[0], bool(own), catalogue.version)
 
 

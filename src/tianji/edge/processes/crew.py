@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from tianji.edge.processes.signals import Signals
 from tianji.errors import TianjiError
@@ -63,7 +63,7 @@ class Crew:
         job = self._enlist(number)
         process = self._signals.fork()
         if process == 0:
-            _work(job)
+            work(job)
         return _Member(process, self._clock())
 
     def _replace(self, number: int, member: _Member, code: int) -> None:
@@ -80,7 +80,7 @@ class Crew:
         self._members[number] = self._fork(number)
 
 
-def _work(job: Job) -> None:
+def work(job: Job) -> NoReturn:
     """Do the job and end the process. What the parent would do at its own end is not for the child to do."""
     code = 1
     try:

@@ -22,6 +22,7 @@ from typing import Any
 from tianji.edge.control import Control
 from tianji.edge.options import ServeOptions
 from tianji.edge.processes import drain, watch
+from tianji.edge.processes.companion import Companion, Task
 from tianji.edge.processes.crew import Crew, Job, describe
 from tianji.edge.processes.listeners import Listeners, url
 from tianji.edge.processes.pid_file import PidFile
@@ -40,14 +41,19 @@ log = logging.getLogger(__name__)
 class Server:
     """The parent process."""
 
-    def __init__(self, edge: str, factory: Callable[[Control], Any], options: ServeOptions) -> None:
+    def __init__(
+        self, edge: str, factory: Callable[[Control], Any], options: ServeOptions, aside: Task | None = None
+    ) -> None:
         """Bind. `edge`: what the workers serve with, native or granian. `factory` makes their application.
+
+        `aside`: what a process beside them does.
 
         Raises OSError when the address cannot be had, ConfigurationError for TLS and the pid file.
         """
         self._edge = edge
         self._factory = factory
         self._options = options
+        self._aside = aside
         self._control = Control(options.workers)
         self._watch = watch.Watch(options.watched)
         self._tls = load("tianji.edge.processes.tls").server_context(options) if options.certificate else None
@@ -60,6 +66,7 @@ class Server:
         self._step: Callable[[], None] = self._start
         self._pause = SOON  # seconds until the next step at the latest
         self._deadline = 0.0  # of the step, if it has one
+        self._patience = drain.LEAVE_IDLE  # seconds that who is to leave may take
 
     def run(self, announce: Callable[[str], None]) -> None:
         """Serve until told to stop. `announce` is called with the address once every worker is ready.
@@ -72,6 +79,7 @@ class Server:
                 # what is there now is shared by all processes, as long as no collector writes to it
                 gc.collect()
                 gc.freeze()
+                self._companion = None if self._aside is None else Companion(self._aside, self._control, signals)
                 self._crew = Crew(self._options.workers, self._enlist, signals)
                 while self._crew:
                     for number in signals.wait(self._pause):
@@ -80,6 +88,8 @@ class Server:
                     if self._crew.failed and not self._ending:
                         self._begin_draining()
                     self._step()
+                if self._companion is not None:
+                    self._companion.end(self._patience)
         finally:
             self._pid_file.release()
         if self._crew.failed:
@@ -112,6 +122,8 @@ class Server:
     def _serve(self) -> None:
         if self._watch.changed():
             self._control.ask_reload()
+        if self._companion is not None:
+            self._companion.look(self._listeners.close)
         if self._successor is not None:
             self._look_after(self._successor)
 
@@ -199,5 +211,6 @@ class Server:
         self._control.stop()
         self._crew.let_go()
         self._crew.send(signal.SIGTERM)
+        self._patience = patience
         self._deadline = time.monotonic() + patience
         self._step, self._pause = self._wait_stopped, drain.INTERVAL

@@ -1,0 +1,112 @@
+"""What a worker writes into its journal: entries of requests, and of what was said in them where that is wanted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji._core.asked import Asked
+from tianji._core.entries import Entries
+from tianji.gateway.parties import Parties
+from tianji.ledger.journal import Journal
+from tianji.ledger.names import name
+from tianji.ledger.payloads import shortened
+
+CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
+    "chat": "acompletion",
+    "completions": "atext_completion",
+    "embeddings": "aembedding",
+    "moderations": "amoderation",
+}
+MOST_TAGS: Final = 64  # of one request
+LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody
+
+_decode: Final = msgspec.json.decode
+
+
+class Party(Struct, frozen=True):
+    """Whom a request is for besides its caller. `request`: its body, where what was said is kept."""
+
+    end_user: str | None
+    session_id: str | None
+    tags: tuple[str, ...]
+    request: bytes | None
+
+
+class Bookkeeping:
+    """The journal of one worker in the data folder, which is made with the first entry, and what makes entries."""
+
+    def __init__(self, folder: Path, parties: Parties, *, says: bool) -> None:
+        """`says`: what was said is kept, too (`store_prompts_in_spend_logs`)."""
+        self.journal = Journal(folder)
+        self.entries = Entries(
+            prepare=self.journal.prepare,
+            keep=self.journal.append,
+            party=self._party,
+            said=said,
+            call_types=CALL_TYPES,
+        )
+        self.adopt(parties, says=says)
+
+    def adopt(self, parties: Parties, *, says: bool) -> None:
+        """Go by another configuration from now on."""
+        self._parties = parties
+        self.entries.says = says
+
+    def _party(self, asked: Asked) -> Party:
+        body = asked.spans
+        parties = self._parties
+        user = session = None
+        if body is not None:
+            user, session = parties.customer(asked, body), parties.session(asked, body)
+        return Party(
+            end_user=None if not user else name(user),
+            session_id=None if not session else name(session),
+            tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
+            request=asked.exchange.body if self.entries.says else None,
+        )
+
+
+def said(request: bytes, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes]:
+    """Return the members of an entry's Payload, shortened. `answer`: whole, or the events of a stream."""
+    told = streamed(answer) if isinstance(answer, list) else answer or b""
+    if len(request) > LONGEST:
+        return b"", short(told), b""
+    try:
+        body = _decode(request, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return b"", short(told), b""
+    messages = next((bytes(body[member]) for member in ("messages", "input", "prompt") if member in body), b"")
+    return short(messages), short(told), short(request)
+
+
+def short(document: bytes) -> bytes:
+    """Return a document with its texts cut; nothing for one that is too long to be read."""
+    return shortened(document) if len(document) <= LONGEST else b""
+
+
+def streamed(events: list[bytes]) -> bytes:
+    """Return an answer that holds the text of a stream."""
+    if sum(map(len, events)) > LONGEST:
+        return b""
+    text = "".join(piece for event in b"".join(events).splitlines() for piece in _pieces(event))
+    return msgspec.json.encode({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]})
+
+
+def _pieces(line: bytes) -> list[str]:
+    try:
+        chunk: Any = _decode(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
+    except (msgspec.DecodeError, RecursionError):  # [DONE], or nothing that is understood
+        return []
+    choices = chunk.get("choices") if isinstance(chunk, Mapping) else None
+    found = [_text(choice) for choice in choices] if isinstance(choices, list) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _text(choice: object) -> object:
+    if not isinstance(choice, Mapping):
+        return None
+    delta = choice.get("delta")
+    return delta.get("content") if isinstance(delta, Mapping) else choice.get("text")
