@@ -235,7 +235,7 @@ async def load(gateway: Gateway, truth: Truth, requests: int, clients: int, seed
 
 
 async def drained(folder: Path) -> float:
-    """Wait until one journal a worker is left; returns the seconds that took."""
+    """Wait until no journal is left; returns the seconds that took."""
     began = time.monotonic()
     journals = folder / "tianji-data" / "journals"
     while time.monotonic() - began < DRAINED:
@@ -256,10 +256,8 @@ def judged(folder: Path, truth: Truth, clients: int, kills: int) -> list[str]:
     left = {call for call, end in truth.ends.items() if end == LEFT}
     unseen = good.keys() - whole - left
     click.echo(
-        f"  {len(rows):,} rows, {sum(row[3] for row in rows):,} nano-dollars; {len(whole):,} calls were answered in"
-    )
-    click.echo(
-        f"  whole, {len(left):,} left by their clients, {len(unseen):,} answered to nobody: something was killed"
+        f"  {len(rows):,} rows, {sum(row[3] for row in rows):,} nano-dollars; calls: {len(whole):,} answered in whole, "
+        f"{len(left):,} left by their clients, {len(unseen):,} answered to nobody, as something was killed"
     )
     wrong = [f"lost: {call}" for call in sorted(whole - good.keys())]
     wrong += [f"{call} cost {good[call]}, not {truth.costs[call]}" for call in sorted(whole & good.keys())
