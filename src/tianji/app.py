@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import logging
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ from tianji.auth.entrance import directory, entrance
 from tianji.auth.identity import MASTER, Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
+from tianji.config.additions import Additions, extend
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
 from tianji.dialects.openai import Dialect
@@ -39,13 +41,16 @@ from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
-from tianji.errors import ConfigurationError, UnknownModel, UpstreamConnectFailed
+from tianji.errors import ConfigurationError, TianjiError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.bookkeeping import Bookkeeping
+from tianji.gateway.admitting import nobody, objection
 from tianji.gateway.course import Courses
+from tianji.gateway.destinations import Destinations, admissible
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
+from tianji.gateway.following import Following, keeps_models
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
@@ -55,7 +60,7 @@ from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
-from tianji.management.administration import Administration, Office
+from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
@@ -68,6 +73,7 @@ from tianji.routing.auto.distant import AsyncEmbed
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
+LOG: Final = logging.getLogger("tianji.gateway")
 UNITS: Final = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
     "tianji_overhead_seconds_sum": 1e-6,
@@ -98,19 +104,15 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
 
 def rehearse(loaded: Loaded) -> list[str]:
     """Compile a configuration without serving it; return what would be left out, one line each."""
-    return Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), lambda _: _nobody).dropped
+    return Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody).dropped
 
 
 def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
     """Explain a request under a configuration that nobody serves; raises what the request would meet with."""
-    snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), lambda _: _nobody)
+    snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody)
     courses = Courses(TokenCounter(Vocabularies()).count, Dice(0), lambda _identity, _group: None)
     exchange = SilentExchange("", body, MASTER)
     return asyncio.run(explained(snapshot.table, courses, exchange, operation, time.monotonic()))
-
-
-async def _nobody(_texts: list[str]) -> list[list[float]]:
-    raise UpstreamConnectFailed("nothing is served")
 
 
 class Gateway:
@@ -135,7 +137,11 @@ class Gateway:
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        self.snapshot = self._compile()
+        self._additions = Additions()
+        self._loaded = read(path, environ)
+        self.snapshot = self._compile(self._loaded, self._additions)
+        self._destinations = Destinations()
+        self._swapping = asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
         self._store = Store(
             locate(general.database_url, environment, path),
@@ -144,7 +150,11 @@ class Gateway:
         )
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
-        connector = Connector(Resolver(), proxies=Proxies.of_environment())
+        connector = Connector(
+            Resolver(),
+            self._destinations.check,
+            proxies=Proxies.of_environment(),
+        )
         self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
@@ -168,17 +178,39 @@ class Gateway:
         self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
-        self._office = Office(
+        self._following = Following(
+            self._store, lambda: keeps_models(self._loaded), lambda: self._salt, self._adopt_additions
+        )
+        self._office = self._make_office()
+        self._schedule = Schedule(self._office)
+        self.route_table = RouteTable(self._routes())
+
+    def _make_office(self) -> Office:
+        return Office(
             store=self._store,
             config=lambda: self.snapshot.config,
             groups=lambda: access_groups(self.snapshot.config),
             salt=lambda: self._salt,
+            fleet=Fleet(
+                snapshot=lambda: self.snapshot,
+                keeps=lambda: keeps_models(self._loaded),
+                objection=lambda additions, stored: objection(self._loaded, additions, stored),
+                catch_up=self._following.catch_up,
+            ),
         )
-        self._schedule = Schedule(self._office)
-        self.route_table = RouteTable(self._routes())
 
-    def _compile(self) -> Snapshot:
-        return Snapshot(read(self._path, self._environ), self._shared, self._dice, self._embeds)
+    def _compile(self, loaded: Loaded, additions: Additions) -> Snapshot:
+        """Compile a configuration with what the database adds to it; without that where it cannot be compiled."""
+        if not keeps_models(loaded):
+            return Snapshot(loaded, self._shared, self._dice, self._embeds)
+        extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
+        for complaint in (*additions.unreadable, *extended.complaints(additions)):
+            LOG.error("left out: %s", complaint)
+        try:
+            return Snapshot(extended.loaded, self._shared, self._dice, self._embeds)
+        except (TianjiError, ValueError) as error:
+            LOG.error("what the database adds is left out, since nothing can be compiled with it: %s", error)
+            return Snapshot(loaded, self._shared, self._dice, self._embeds)
 
     def _hear(self, tags: Collection[int] | None) -> None:
         """Forget what changed of customers and tags, and look whether there may be any."""
@@ -242,6 +274,7 @@ class Gateway:
         self._sweep()
         self._jobs.begin(self.snapshot)
         self._schedule.start()
+        await self._following.begin()
 
     def _sweep(self) -> None:
         """Give back what killed workers had under way, and write what the disk did not take."""
@@ -256,10 +289,23 @@ class Gateway:
 
         Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
         """
-        snapshot = await asyncio.to_thread(self._compile)
-        if self.snapshot.members and not snapshot.members:
-            raise ConfigurationError("no deployment of the new configuration can be used")
+        async with self._swapping:
+            loaded = await asyncio.to_thread(read, self._path, self._environ)
+            snapshot = await asyncio.to_thread(self._compile, loaded, self._additions)
+            if self.snapshot.members and not snapshot.members:
+                raise ConfigurationError("no deployment of the new configuration can be used")
+            self._loaded = loaded
+            self._adopt(snapshot)
+
+    async def _adopt_additions(self, additions: Additions) -> None:
+        """Put what the database adds now in the place of what it added before."""
+        async with self._swapping:
+            self._additions = additions
+            self._adopt(await asyncio.to_thread(self._compile, self._loaded, additions))
+
+    def _adopt(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._destinations.renew(snapshot.config, snapshot.members)
         general = snapshot.config.general_settings
         self._people.renew(MasterKey(general.master_key or None))
         self.authorize.adopt(entrance(self._people, general.litellm_key_header_name, self._hear))
@@ -277,6 +323,7 @@ class Gateway:
         self._pool.close()
         await asyncio.to_thread(self._books.journal.close)
         self._schedule.stop()
+        self._following.end()
         await self._store.close()
         if self.closed is not None:
             self.closed.flush()
@@ -286,9 +333,12 @@ class Gateway:
         names = self.snapshot.models()
         if query.get("return_wildcard_routes", "").lower() == "true":
             names = [*names, *(name for name in self.snapshot.groups if "*" in name)]
-        for name in names:
+        team = caller.team_id if isinstance(caller, Identity) else None
+        for name in (*names, *(public for owner, public in self.snapshot.table.teams if owner == team)):
             if isinstance(caller, Identity) and caller.admits(name) is not None:
                 continue
+            if all(entry.info.team_id for entry, _ in self.snapshot.members.get(name, [])) and name in known:
+                continue  # its team calls it by another name
             info = known.get(name)
             if info is None:
                 yield Model(id=name)

@@ -124,11 +124,23 @@ class World:
             connection.execute(f"INSERT INTO ledger ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
         return name
 
+    def model(self, side: str) -> str:
+        """A deployment of a team."""
+        name = f"model-{side}-{next(numbers)}"
+        self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
+        return name
+
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
         name = f"{side}-{next(numbers)}"
         self.master("POST", path, **{member: name if value is None else value for member, value in fields.items()})
         return name
+
+
+def model(side: str) -> dict[str, Any]:
+    """What a deployment of a team is made of."""
+    params = {"model": "openai/x", "api_key": "sk-of-the-team-0815"}
+    return {"model_name": f"x-{side}", "litellm_params": params, "model_info": {"team_id": f"team-{side}"}}
 
 
 Ask = Callable[[World, str, str], dict[str, Any]]  # what to send: (world, role, side) -> fields; `path:` in the path
@@ -272,6 +284,16 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     **{("GET", f"/spend/{name}"): (lambda w, r, s: {}, EVERYBODY - {NOBODY}) for name in ("keys", "users", "tags")},
     **{("GET", f"/global/{path}"): (lambda w, r, s: {}, {ADMIN, VIEWER}) for path in GLOBAL},
     ("POST", "/global/spend/end_users"): (lambda w, r, s: {}, {ADMIN}),
+    ("POST", "/model/new"): (lambda w, r, s: model(s), {ADMIN, HEAD, LEADER}),
+    ("POST", "/model/update"): (lambda w, r, s: {"model_info": {"id": w.model(s)}}, {ADMIN, HEAD, LEADER}),
+    ("PATCH", "/model/{model_id}/update"): (lambda w, r, s: {"path:model_id": w.model(s)}, {ADMIN, HEAD, LEADER}),
+    ("POST", "/model/delete"): (lambda w, r, s: {"id": w.model(s)}, {ADMIN, HEAD, LEADER}),
+    ("POST", "/model/block"): (lambda w, r, s: {"id": w.model(s)}, {ADMIN}),
+    ("POST", "/model/unblock"): (lambda w, r, s: {"id": w.model(s)}, {ADMIN}),
+    **{
+        ("GET", path): (lambda w, r, s: {}, EVERYBODY)
+        for path in ("/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info")
+    },
     ("POST", "/credentials"): (lambda w, r, s: {"credential_name": f"c-{next(numbers)}"}, {ADMIN}),
     ("GET", "/credentials"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/credentials/by_name/{credential_name}"): (
@@ -291,14 +313,18 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
 LISTS = {
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
     "/organization/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2", "/spend/logs/ui",
-    "/spend/keys", "/spend/users", "/spend/tags",
+    "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
+    "/model_group/info",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 
 
 @pytest.fixture(scope="module")
 def world(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    config = {"model_list": [openai_model("m", "gpt-test", mock_process.url)]}
+    config = {
+        "model_list": [openai_model("m", "gpt-test", mock_process.url)],
+        "general_settings": {"store_model_in_db": True},
+    }
     with Gateway(config, tmp_path_factory.mktemp("roles"), edge="native") as gateway:
         yield World(gateway)
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from tianji._core.revision import EVERYTHING, TAG_BITS
 
-Kind = Literal["key", "user", "team", "organization", "budget", "customer", "tag"]
+Kind = Literal["key", "user", "team", "organization", "budget", "customer", "tag", "models"]
 ALL: Final = EVERYTHING
 
 
@@ -13,3 +13,6 @@ def tag(kind: Kind, name: str) -> int:
     """Return the tag of an object. Two objects may share one: then too much is forgotten, never too little."""
     digest = hashlib.sha256(f"{kind}:{name}".encode()).digest()
     return int.from_bytes(digest[: TAG_BITS // 8], "big") or 1
+
+
+MODELS: Final = tag("models", "all")  # of everything that the database adds to the configuration

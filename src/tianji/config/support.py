@@ -77,6 +77,7 @@ _CHECKS: Final = Support(
     "enforce_model_rate_limits, prompt_caching, deployment_affinity and session_affinity; the others have no effect",
 )
 
+_DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
@@ -156,6 +157,13 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         "general_settings.litellm_key_header_name": EXACT,
         "general_settings.database_url": Support("exact", "PostgreSQL, or sqlite:////path/to/file.db"),
+        "general_settings.store_model_in_db": EXACT,
+        "general_settings.supported_db_objects": Support("partial", "`models` alone is looked for"),
+        "general_settings.disable_model_add_for_internal_users": EXACT,
+        **{
+            f"{section}.provider_url_destination_allowed_hosts": _DESTINATIONS
+            for section in ("litellm_settings", "general_settings")
+        },
         "general_settings.max_request_size_mb": EXACT,
         "general_settings.max_response_size_mb": EXACT,
         "general_settings.completion_model": EXACT,

@@ -5,10 +5,11 @@ Special ranges: https://www.iana.org/assignments/iana-ipv4-special-registry and 
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from tianji._core.origin import Origin
 from tianji.egress.resolver import Address
@@ -84,8 +85,7 @@ def objection(address: IPAddress) -> str | None:
     return None if address.is_global else "not a public address"
 
 
-@dataclass(frozen=True, slots=True)
-class AddressPolicy:
+class AddressPolicy(Struct, frozen=True):
     """What else than public addresses may be reached: `networks`, and nothing by default."""
 
     networks: tuple[IPNetwork, ...] = ()

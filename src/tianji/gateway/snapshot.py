@@ -120,6 +120,10 @@ class Snapshot:
             return self._singles[found.deployment], found
         return self.groups[found.group], found
 
+    def serves(self, name: str) -> bool:
+        """Whether a request may name it."""
+        return name in self.autos or self.resolver.resolve(name) is not None
+
     def models(self) -> list[str]:
         """Return the public model names, in the order of the file; patterns are not names."""
         return list(dict.fromkeys([*self.resolver.listed(lambda _: ()), *self.autos]))

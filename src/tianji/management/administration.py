@@ -4,7 +4,7 @@ The table says who may come; the functions that it names judge whose object is a
 first request comes: most workers never need them.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -13,10 +13,25 @@ from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.models import Groups
 from tianji.clock import SYSTEM, Clock
+from tianji.config.additions import Additions, Stored
 from tianji.config.schema import Config
 from tianji.edge.routes import Match, Route
+from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.storage.store import Store
+
+
+def _none() -> Snapshot:
+    raise LookupError("nothing is served here")
+
+
+class Fleet(Struct, frozen=True, kw_only=True):
+    """The deployments in force, and what happens when those of the database change."""
+
+    snapshot: Callable[[], Snapshot] = _none
+    keeps: Callable[[], bool] = lambda: False  # whether the database adds to the configuration
+    objection: Callable[[Additions, Stored], str | None] = lambda _additions, _stored: None  # why one would be left out
+    catch_up: Callable[[], Awaitable[None]] | None = None  # called when what the database adds has changed
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -27,6 +42,7 @@ class Office(Struct, frozen=True, kw_only=True):
     groups: Callable[[], Groups]
     salt: Callable[[], str | None]
     clock: Clock = SYSTEM
+    fleet: Fleet = Fleet()
 
 
 class _Row(NamedTuple):
@@ -150,6 +166,22 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row("POST", "/tag/info", "tags.info", Access.ADMIN, _ALL, "Describe tags."),
         _Row("POST", "/tag/delete", "tags.delete", Access.ADMIN, _ALL, "Delete a tag."),
         _Row("GET", "/tag/list", "tags.listed", Access.USER, _ALL, "List tags."),
+    ),
+    "models": (
+        _Row("POST", "/model/new", "deployments.new", Access.SELF, _OWN, "Keep a deployment in the database."),
+        _Row("POST", "/model/update", "deployments.update", Access.SELF, _OWN, "Change a deployment of the database."),
+        _Row(
+            "PATCH", "/model/{model_id}/update", "deployments.patch", Access.SELF, _OWN, "Change it by a merge patch."
+        ),
+        _Row("POST", "/model/delete", "deployments.delete", Access.SELF, _OWN, "Delete a deployment of the database."),
+        _Row("POST", "/model/block", "deployments.block", Access.ADMIN, _ALL, "Send nothing to a deployment."),
+        _Row("POST", "/model/unblock", "deployments.unblock", Access.ADMIN, _ALL, "Use a blocked deployment again."),
+        *(
+            _Row("GET", path, "deployment_reading.info", Access.INFO, _OWN, "Describe deployments, with their prices.")
+            for path in ("/model/info", "/v1/model/info")
+        ),
+        _Row("GET", "/v2/model/info", "deployment_reading.pages", Access.INFO, _OWN, "The same, page by page."),
+        _Row("GET", "/model_group/info", "deployment_reading.groups", Access.INFO, _OWN, "Describe models by name."),
     ),
     "spend": (
         _Row("GET", "/spend/logs", "spend_logs.logs", Access.USER, _OWN, "List requests, or what each day cost."),

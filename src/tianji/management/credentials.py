@@ -5,13 +5,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from msgspec import UNSET, Struct
 
+from tianji.auth.tags import MODELS
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import Table, Text
+from tianji.storage.additions import CREDENTIAL_VALUES
 from tianji.storage.tables import CREDENTIALS
 from tianji.storage.vault import Vault
 
-PURPOSE: Final = "credential values"
 _SHOWN: Final = 4  # last characters of a value that are shown, of values long enough to keep the rest a secret
 _LONG: Final = 16
 
@@ -39,7 +40,7 @@ def vault(call: Call) -> Vault:
     salt = call.office.salt()
     if not salt:
         raise Unacceptable("credentials are kept encrypted: set TIANJI_SALT_KEY, or a master key")
-    return Vault(salt, PURPOSE)
+    return Vault(salt, CREDENTIAL_VALUES)
 
 
 async def new(call: Call) -> Row:
@@ -48,6 +49,7 @@ async def new(call: Call) -> Row:
     name = body.credential_name
     if await call.one(CREDENTIALS, credential_name=name) is not None:
         raise Conflict("a credential of this name exists already; change it with PATCH", param="credential_name")
+    call.changed.add(MODELS)
     await call.insert(
         CREDENTIALS,
         credential_name=name,
@@ -68,6 +70,7 @@ async def update(call: Call) -> Row:
         values["credential_info"] = {**before["credential_info"], **body.credential_info}
     if isinstance(body.display_name, str):
         values["display_name"] = body.display_name
+    call.changed.add(MODELS)
     await call.update(CREDENTIALS, {"credential_name": name}, **values)
     return {"success": True, "message": "Credential updated successfully"}
 
@@ -86,6 +89,7 @@ async def info(call: Call) -> Row:
 async def delete(call: Call) -> Row:
     """Forget a credential."""
     row = await _found(call, call.params["credential_name"])
+    call.changed.add(MODELS)
     await call.execute(sa.delete(CREDENTIALS).where(CREDENTIALS.c.credential_name == row["credential_name"]))
     return {"success": True, "message": "Credential deleted successfully"}
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji._core.exchange import Exchange
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity, Role
-from tianji.auth.tags import Kind, tag
+from tianji.auth.tags import MODELS, Kind, tag
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
@@ -135,6 +135,8 @@ async def _write(office: Office, function: Function, exchange: Exchange, match: 
         await changes.record(connection, call.changed, call.now)
     for changed in call.changed:  # after the commit: whoever hears of it reads what is new
         office.store.revisions.publish(changed)
+    if MODELS in call.changed and office.fleet.catch_up is not None:
+        await office.fleet.catch_up()  # so that whoever asked may use it with his next request
     return answer
 
 

@@ -263,7 +263,7 @@ async def add_models(call: Call) -> Row:
     """Let a team use more models."""
     body = call.body(Models)
     row = await found(call, body.team_id)
-    return await _set_models(call, row, [*(row["models"] or []), *body.models])
+    return await set_models(call, row, [*(row["models"] or []), *body.models])
 
 
 async def remove_models(call: Call) -> Row:
@@ -273,10 +273,11 @@ async def remove_models(call: Call) -> Row:
     left = [name for name in row["models"] or [] if name not in body.models]
     if row["models"] and not left:  # an empty list would allow all of them
         left = ["no-default-models"]
-    return await _set_models(call, row, left)
+    return await set_models(call, row, left)
 
 
-async def _set_models(call: Call, row: Row, models: list[str]) -> Row:
+async def set_models(call: Call, row: Row, models: list[str]) -> Row:
+    """Say which models a team may use."""
     values = await _judged(call, {"models": list(dict.fromkeys(models))}, row)
     call.change("team", row["team_id"])
     return shown(await call.update(TEAMS, {"team_id": row["team_id"]}, **values))

@@ -198,6 +198,25 @@ CREDENTIALS: Final = sa.Table(
     *_history(),
 )
 
+MODELS: Final = sa.Table(
+    "models",
+    METADATA,
+    sa.Column("model_id", sa.Text, primary_key=True),
+    sa.Column("model_name", sa.Text, nullable=False),
+    *_documents("litellm_params", "model_info"),  # texts and structures in the former are encrypted
+    *_flags("blocked"),
+    *_history(),
+)
+
+FALLBACKS: Final = sa.Table(
+    "fallbacks",
+    METADATA,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("fallback_type", sa.Text, primary_key=True),
+    *_documents("fallback_models"),
+    *_history(),
+)
+
 CHANGES: Final = sa.Table(
     "changes",
     METADATA,

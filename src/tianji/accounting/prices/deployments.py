@@ -98,6 +98,17 @@ def token_price(entry: ModelEntry) -> float | None:
         raise ConfigurationError(f"the price of model {entry.model_name} cannot be applied: {error}") from error
 
 
+def listed_facts(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue) -> Entry:
+    """Return what is known of a deployment's model: the catalogue's entry, under the prices of its own.
+
+    Raises ConfigurationError if the catalogue cannot be read.
+    """
+    found = _listed(entry, provider, model, catalogue)
+    own = _own(entry)
+    listed: Entry = {} if found is None else found[1]
+    return _over(listed, own) if own else listed
+
+
 def _upstream(entry: ModelEntry) -> tuple[str, str]:
     params = entry.params
     try:

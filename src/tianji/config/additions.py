@@ -1,0 +1,149 @@
+"""What the database adds to a configuration: deployments, the credentials that they name, and fallbacks.
+
+What stands in a file goes first. An addition that cannot be used costs itself and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import msgspec
+from msgspec import Struct
+
+from tianji.config import references
+from tianji.config.deployments import LEFT_OUT, Accepts, Builder, available
+from tianji.config.loader import Loaded
+from tianji.config.problems import Findings, Place
+from tianji.config.schema import Config, ModelEntry
+from tianji.config.schema.auto_router import MARKER
+from tianji.config.tree import Items, Map
+
+FallbackKind = Literal["general", "context_window", "content_policy"]
+KINDS: Final[tuple[FallbackKind, ...]] = get_args(FallbackKind)
+_PLACE: Final = Place(Path("database"), 0)
+_FIELDS: Final[Mapping[FallbackKind, str]] = {
+    "general": "fallbacks",
+    "context_window": "context_window_fallbacks",
+    "content_policy": "content_policy_fallbacks",
+}
+_PATH: Final = "model_list[0]."
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """One deployment of the database. `params` and `info` are what a file has as litellm_params and model_info."""
+
+    id: str
+    name: str
+    params: Mapping[str, object]
+    info: Mapping[str, object] = {}
+
+
+class Additions(Struct, frozen=True, kw_only=True):
+    """All of it. `unreadable` says of each deployment that could not be read why that is so."""
+
+    models: tuple[Stored, ...] = ()
+    credentials: Mapping[str, Mapping[str, str]] = {}
+    fallbacks: Mapping[FallbackKind, Mapping[str, tuple[str, ...]]] = {}
+    unreadable: tuple[str, ...] = ()
+
+
+class Extended(Struct, frozen=True):
+    """A configuration with its additions, and for each deployment that was left out, by its id, why."""
+
+    loaded: Loaded
+    left_out: Mapping[str, str]
+
+    def complaints(self, additions: Additions) -> Iterator[str]:
+        """Say which deployment was left out and why, one line each."""
+        for stored in additions.models:
+            if stored.id in self.left_out:
+                yield f"model {stored.name} ({stored.id}) of the database: {self.left_out[stored.id]}"
+
+
+def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
+    """Add what can be used. `accepts` may refuse single deployments."""
+    credentials = _credentials(loaded.config, additions)
+    entries = list(loaded.config.model_list)
+    known = {entry.id for entry in entries}
+    left_out: dict[str, str] = {}
+    for stored in additions.models:
+        if stored.id in known:
+            left_out[stored.id] = "model_info.id: the configuration file has a deployment of this id; choose another"
+            continue
+        made, objection = _built(stored, credentials, loaded.environment, accepts)
+        if objection is not None:
+            left_out[stored.id] = objection
+        entries.extend(made)
+    router = loaded.config.router_settings
+    changed = {_FIELDS[kind]: rules for kind, rules in _rules(loaded.config, additions)}
+    config = msgspec.structs.replace(
+        loaded.config, model_list=tuple(entries), router_settings=msgspec.structs.replace(router, **changed)
+    )
+    return Extended(msgspec.structs.replace(loaded, config=config), left_out)
+
+
+def in_file(config: Config, kind: FallbackKind) -> tuple[Mapping[str, object], ...]:
+    """Return the fallback lists that the file has: those of the router's settings, else the others."""
+    rules = getattr(config.router_settings, _FIELDS[kind])
+    found: tuple[Mapping[str, object], ...] = (
+        getattr(config.litellm_settings, _FIELDS[kind]) if rules is None else rules
+    )
+    return found
+
+
+def _rules(config: Config, additions: Additions) -> Iterator[tuple[FallbackKind, tuple[Mapping[str, object], ...]]]:
+    for kind, lists in additions.fallbacks.items():
+        rules = in_file(config, kind)
+        known = {model for rule in rules for model in rule}
+        added = tuple({model: list(targets)} for model, targets in lists.items() if model not in known)
+        if added:
+            yield kind, (*rules, *added)
+
+
+def _credentials(config: Config, additions: Additions) -> Items:
+    values = {**additions.credentials, **{one.credential_name: one.credential_values for one in config.credential_list}}
+    return _items([{"credential_name": name, "credential_values": found} for name, found in values.items()])
+
+
+def _built(
+    stored: Stored, credentials: Items, environ: Mapping[str, str], accepts: Accepts
+) -> tuple[tuple[ModelEntry, ...], str | None]:
+    """Return the deployments of an entry, and why there is none; no word on one that is for another environment."""
+    findings = Findings()
+    written = _items(
+        [
+            {
+                "model_name": stored.name,
+                "litellm_params": stored.params,
+                "model_info": {**stored.info, "id": stored.id, "db_model": True},
+            }
+        ]
+    )
+    if str(stored.params.get("model", "")).startswith(MARKER):
+        return (), "litellm_params.model: an auto router stands in the configuration file; put it there"
+    named = stored.params.get("litellm_credential_name")
+    if named is not None and not any(isinstance(one, Map) and one["credential_name"] == named for one in credentials):
+        return (), "litellm_params.litellm_credential_name: there is no such credential; POST /credentials makes one"
+    wanted = available(written, environ)
+    if isinstance(wanted, Items) and wanted[0] is LEFT_OUT:
+        return (), None
+    resolved = references.resolve("model_list", wanted, environ, findings)
+    made = Builder(credentials, environ, findings, accepts).build(resolved, _PLACE)
+    for problem in findings.problems:
+        if problem.severity == "error":
+            remedy = f"; {problem.remedy}" if problem.remedy else ""
+            return (), f"{problem.key.removeprefix(_PATH)}: {problem.message}{remedy}"
+    return made, None
+
+
+def _items(values: list[Mapping[str, object]]) -> Items:
+    return Items(_PLACE, [(_placed(value), _PLACE) for value in values])
+
+
+def _placed(value: object) -> object:
+    """Return what was decoded from JSON as a configuration's text has it."""
+    if isinstance(value, Mapping):
+        return Map(_PLACE, [(key, _placed(member), _PLACE) for key, member in value.items()])
+    if isinstance(value, list):
+        return Items(_PLACE, [(_placed(item), _PLACE) for item in value])
+    return value

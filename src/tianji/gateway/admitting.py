@@ -1,0 +1,38 @@
+"""Whether a deployment of the database could be served: it is compiled, beside the configuration, for nobody."""
+
+from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
+from tianji._core.shm import SharedCounters
+from tianji.config.additions import Additions, Stored, extend
+from tianji.config.loader import Loaded
+from tianji.errors import TianjiError, UpstreamConnectFailed
+from tianji.gateway.destinations import admissible
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot
+from tianji.routing.auto.distant import AsyncEmbed
+
+
+def objection(loaded: Loaded, additions: Additions, stored: Stored) -> str | None:
+    """Say why `stored`, which is one of `additions`, would be left out; None when it would serve."""
+    extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
+    if stored.id in extended.left_out:
+        return extended.left_out[stored.id]
+    try:
+        snapshot = Snapshot(extended.loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody)
+    except (TianjiError, ValueError) as error:
+        return str(error)
+    wanted = {entry.id for entry in extended.loaded.config.model_list}
+    served = {entry.id for pairs in snapshot.members.values() for entry, _ in pairs}
+    if stored.id in wanted - served:
+        return "; ".join(line for line in snapshot.dropped if stored.name in line)
+    return None
+
+
+def nobody(_group: str) -> AsyncEmbed:
+    """Give what embeds texts where nothing is served: it fails."""
+    return _embed_nothing
+
+
+async def _embed_nothing(_texts: list[str]) -> list[list[float]]:
+    raise UpstreamConnectFailed("nothing is served")

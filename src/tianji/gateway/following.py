@@ -1,0 +1,84 @@
+"""Hears when what the database adds to the configuration has changed, and reads it again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tianji.auth.tags import MODELS
+from tianji.config.additions import Additions
+from tianji.config.environment import is_true, lookup
+from tianji.config.loader import Loaded
+from tianji.errors import TianjiError
+from tianji.lazy import load
+from tianji.storage.store import Store
+
+LOOK: Final = 0.1  # seconds between two looks whether something changed
+REST: Final = 1.0  # seconds until the database is asked again after it did not answer
+
+log = logging.getLogger("tianji.gateway")
+Adopt = Callable[[Additions], Awaitable[None]]
+
+
+def keeps_models(loaded: Loaded) -> bool:
+    """Whether the database adds to this configuration: `store_model_in_db`, or STORE_MODEL_IN_DB."""
+    general = loaded.config.general_settings
+    environ = loaded.environment
+    wanted = general.store_model_in_db or is_true(
+        environ.get("STORE_MODEL_IN_DB") or lookup(environ, "STORE_MODEL_IN_DB")
+    )
+    return wanted and (general.supported_db_objects is None or "models" in general.supported_db_objects)
+
+
+class Following:
+    """One worker's ear. `adopt` is told all that is added, again whenever it is another."""
+
+    def __init__(self, store: Store, wanted: Callable[[], bool], salt: Callable[[], str | None], adopt: Adopt) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._salt = salt
+        self._adopt = adopt
+        self._known = Additions()
+        self._seen: int | None = None  # the head of changes when it was read last
+        self._reading = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Read what there is, and follow from now on. A database that is away does not keep a worker from serving."""
+        await self.catch_up()
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    def end(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _read(self) -> None:
+        async with self._reading:
+            head = self._store.revisions.head  # first: what changes while it is read is read again
+            additions: Additions = await load("tianji.storage.additions").read(await self._store.open(), self._salt())
+            self._seen = head
+            if additions != self._known:
+                self._known = additions
+                await self._adopt(additions)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Read what changed, if something did; what cannot be read now is read later."""
+        if not self._wanted() or self._store.empty:
+            return
+        if self._seen is not None:
+            head, tags = self._store.revisions.since(self._seen)
+            if tags is not None and MODELS not in tags:
+                self._seen = head
+                return
+        try:
+            await self._read()
+        except (TianjiError, ValueError) as error:
+            log.error("models of the database are not in force as they stand there, and will be: %s", error)
+            await asyncio.sleep(REST)

@@ -1,0 +1,97 @@
+"""Reads what the database adds to the configuration, and seals what of it is secret. Loads SQLAlchemy."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from tianji.config.additions import KINDS, Additions, Stored
+from tianji.storage.engine import Database
+from tianji.storage.tables import CREDENTIALS, FALLBACKS, MODELS
+from tianji.storage.vault import Vault
+
+PARAMETERS: Final = "model parameters"  # what vaults are for
+CREDENTIAL_VALUES: Final = "credential values"
+
+
+def sealed(salt: str, model_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as they are stored: numbers and booleans as they are, everything else encrypted."""
+    vault = Vault(salt, PARAMETERS)
+    return {
+        name: vault.close(msgspec.json.encode(value).decode(), f"{model_id}/{name}")
+        if isinstance(value, str | dict | list)
+        else value
+        for name, value in params.items()
+    }
+
+
+def unsealed(salt: str, model_id: str, closed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored parameters as they were. Raises ValueError under another salt."""
+    vault = Vault(salt, PARAMETERS)
+    return {
+        name: msgspec.json.decode(vault.open(value, f"{model_id}/{name}")) if isinstance(value, str) else value
+        for name, value in closed.items()
+    }
+
+
+def stored_of(salt: str, row: Mapping[str, Any]) -> Stored:
+    """Return the deployment of a row. Raises ValueError under another salt."""
+    info = {**(row["model_info"] or {}), **({"blocked": True} if row["blocked"] else {})}
+    params = unsealed(salt, row["model_id"], row["litellm_params"] or {})
+    return Stored(id=row["model_id"], name=row["model_name"], params=params, info=info)
+
+
+async def read(database: Database, salt: str | None) -> Additions:
+    """Return all of it. Raises StoreUnavailable."""
+    order = {MODELS: (MODELS.c.created_at, MODELS.c.model_id), FALLBACKS: (FALLBACKS.c.model,)}
+    async with database.still() as connection:
+        models, credentials, fallbacks = [
+            [
+                dict(row)
+                for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
+            ]
+            for table in (MODELS, CREDENTIALS, FALLBACKS)
+        ]
+    return compiled(salt, models, credentials, fallbacks)
+
+
+def compiled(
+    salt: str | None,
+    models: Iterable[Mapping[str, Any]],
+    credentials: Iterable[Mapping[str, Any]],
+    fallbacks: Iterable[Mapping[str, Any]],
+    more: Iterable[Stored] = (),
+) -> Additions:
+    """Return what rows of the three tables add, and `more` deployments."""
+    found = list(more)
+    unreadable: list[str] = []
+    for row in models:
+        try:
+            found.append(stored_of(salt or "", row))
+        except ValueError as error:
+            unreadable.append(f"model {row['model_name']} ({row['model_id']}) of the database: {error}")
+    lists = list(fallbacks)
+    return Additions(
+        models=tuple(found),
+        credentials=_opened(salt, credentials),
+        fallbacks={
+            kind: {row["model"]: tuple(row["fallback_models"]) for row in lists if row["fallback_type"] == kind}
+            for kind in KINDS
+        },
+        unreadable=tuple(unreadable),
+    )
+
+
+def _opened(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the credentials that can be read; a deployment that names another one is left out for that."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        name = row["credential_name"]
+        try:
+            vault = Vault(salt or "", CREDENTIAL_VALUES)
+            values = (row["credential_values"] or {}).items()
+            found[name] = {member: vault.open(closed, f"{name}/{member}") for member, closed in values}
+        except ValueError:
+            continue
+    return found
