@@ -191,8 +191,10 @@ class Gateway:
             config=lambda: self.snapshot.config,
             groups=lambda: access_groups(self.snapshot.config),
             salt=lambda: self._salt,
+            environ=lambda: self.snapshot.environ,
             fleet=Fleet(
                 snapshot=lambda: self.snapshot,
+                file=lambda: self._loaded.config,
                 keeps=lambda: keeps_models(self._loaded),
                 objection=lambda additions, stored: objection(self._loaded, additions, stored),
                 catch_up=self._following.catch_up,

@@ -130,6 +130,18 @@ class World:
         self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
         return name
 
+    def group(self, side: str) -> str:
+        """An access group."""
+        name = f"group-{side}-{next(numbers)}"
+        self.master("POST", "/access_group/new", access_group=name, model_ids=[self.model(side)])
+        return name
+
+    def fallback(self, side: str) -> str:
+        """A model with fallbacks."""
+        name = self.model(side)
+        self.master("POST", "/fallback", model=name, fallback_models=["m"])
+        return name
+
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
         name = f"{side}-{next(numbers)}"
@@ -154,6 +166,20 @@ CUSTOMER: dict[str, tuple[Ask, set[str]]] = {
     "list": (lambda w, r, s: {}, {ADMIN, VIEWER}),
 }
 DAYS = {"start_date": "2026-01-01 00:00:00", "end_date": "2026-01-02 00:00:00"}
+SPAN = {"start_date": "2026-01-01", "end_date": "2026-01-02"}
+ACTIVITY: dict[str, tuple[Ask, set[str]]] = {
+    "user": (
+        lambda w, r, s: {
+            **SPAN,
+            **({} if (r, s) == (NOBODY, "own") else {"user_id": f"user-{r if s == 'own' else s}"}),
+        },
+        EVERYBODY,
+    ),
+    "team": (lambda w, r, s: {**SPAN, "team_ids": f"team-{s}"}, EVERYBODY - {NOBODY}),
+    "organization": (lambda w, r, s: {**SPAN, "organization_ids": f"org-{s}"}, {ADMIN, VIEWER, HEAD}),
+    "tag": (lambda w, r, s: {**SPAN, "tags": "t"}, EVERYBODY - {NOBODY}),
+    **{name: (lambda w, r, s: SPAN, {ADMIN, VIEWER}) for name in ("customer", "end_user", "agent")},
+}
 GLOBAL = (
     "spend", "spend/logs", "spend/keys", "spend/teams", "spend/models", "spend/provider", "spend/tags",
     "spend/all_tag_names", "spend/report", "activity", "activity/model",
@@ -294,6 +320,28 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         ("GET", path): (lambda w, r, s: {}, EVERYBODY)
         for path in ("/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info")
     },
+    ("POST", "/access_group/new"): (
+        lambda w, r, s: {"access_group": f"g{next(numbers)}", "model_ids": [w.model(s)]},
+        {ADMIN},
+    ),
+    ("GET", "/access_group/list"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", "/access_group/{access_group}/info"): (
+        lambda w, r, s: {"path:access_group": w.group(s)},
+        {ADMIN, VIEWER},
+    ),
+    ("PUT", "/access_group/{access_group}/update"): (
+        lambda w, r, s: {"path:access_group": w.group(s), "model_ids": [w.model(s)]},
+        {ADMIN},
+    ),
+    ("DELETE", "/access_group/{access_group}/delete"): (lambda w, r, s: {"path:access_group": w.group(s)}, {ADMIN}),
+    ("POST", "/fallback"): (lambda w, r, s: {"model": w.model(s), "fallback_models": ["m"]}, {ADMIN}),
+    ("GET", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN, VIEWER}),
+    ("DELETE", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN}),
+    **{
+        ("GET", f"/{name}/daily/activity{end}"): (ask, roles)
+        for end in ("", "/aggregated")
+        for name, (ask, roles) in ACTIVITY.items()
+    },
     ("POST", "/credentials"): (lambda w, r, s: {"credential_name": f"c-{next(numbers)}"}, {ADMIN}),
     ("GET", "/credentials"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/credentials/by_name/{credential_name}"): (
@@ -314,7 +362,7 @@ LISTS = {
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
     "/organization/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2", "/spend/logs/ui",
     "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
-    "/model_group/info",
+    "/model_group/info", "/tag/daily/activity", "/tag/daily/activity/aggregated",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 

@@ -240,6 +240,10 @@ def test_configured_defaults_and_bounds(start_gateway: StartGateway, mock: Mock)
     settings = {
         "default_key_generate_params": {"models": ["m"], "max_budget": 1},
         "upperbound_key_generate_params": {"max_budget": 2, "duration": "30d", "rpm_limit": 100},
+        "key_generation_settings": {
+            "team_key_generation": {"allowed_team_member_roles": ["admin"], "required_params": ["tags"]},
+            "personal_key_generation": {"allowed_user_roles": ["proxy_admin"]},
+        },
     }
     gateway = start_gateway(config(mock, litellm_settings=settings))
     made = make(gateway)
@@ -254,6 +258,19 @@ def test_configured_defaults_and_bounds(start_gateway: StartGateway, mock: Mock)
     assert manage(gateway, "/key/update", key=made["key"], duration="-1").status_code == 400
     assert manage(gateway, "/key/update", key=made["key"], max_budget=None).json()["max_budget"] == 2.0
     assert manage(gateway, "/key/update", key=made["key"], duration="7d").status_code == 200
+    members = [{"user_id": "head", "role": "admin"}, {"user_id": "hand", "role": "user"}]
+    permissions = ["/key/generate"]
+    team = {"team_id": "t", "members_with_roles": members, "team_member_permissions": permissions}
+    assert manage(gateway, "/team/new", **team).status_code == 200
+    head, hand = (make(gateway, user_id=name)["key"] for name in ("head", "hand"))
+    for by, fields, said in (
+        (head, {}, "proxy_admin"),
+        (hand, {"team_id": "t", "tags": ["a"]}, "admin"),
+        (head, {"team_id": "t"}, "tags is missing"),
+    ):
+        answer = manage(gateway, "/key/generate", by, **fields)
+        assert (answer.status_code, said in answer.text) == (400, True), answer.text
+    assert manage(gateway, "/key/generate", head, team_id="t", tags=["a"]).status_code == 200
 
 
 def test_keys_outlive_a_restart_and_a_reload(start_gateway: StartGateway, mock: Mock) -> None:

@@ -21,6 +21,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
     config = {
         "model_list": [{**openai_model("m", "gpt-test", mock_process.url), "model_info": {"id": "of-file"}}],
         "general_settings": settings,
+        "router_settings": {"fallbacks": [{"m": ["of-file"]}]},
         "litellm_settings": {"provider_url_destination_allowed_hosts": ["127.0.0.1"]},
     }
     with Gateway(config, folder, edge=edge, workers=2, env={"PRIVATE": "sk-of-the-gateway-itself"}) as running:
@@ -201,6 +202,52 @@ def test_a_credential_of_the_database_is_used(gateway: Gateway, mock: Mock) -> N
 
     eventually(lambda: used() == "Bearer sk-second-of-the-vault", "the new value is used")
     good(gateway, "POST", "/model/delete", id="k3")
+
+
+def test_an_access_group_stands_for_models(gateway: Gateway, mock: Mock) -> None:
+    for name in ("one", "two"):
+        good(gateway, "POST", "/model/new", model_name=name, litellm_params=params(mock), model_info={"id": name})
+    made = good(gateway, "POST", "/access_group/new", access_group="both", model_names=["one", "two"])
+    assert made["models_updated"] == 2
+    key = good(gateway, "POST", "/key/generate", models=["both"])["key"]
+    for name in ("one", "two"):
+        everywhere(gateway, name, 200, key)
+    assert statuses(gateway, "m", key) == {403}
+    group = {"access_group": "both", "model_names": ["one", "two"], "deployment_count": 2}
+    assert good(gateway, "GET", "/access_group/both/info") == group
+    assert group in good(gateway, "GET", "/access_group/list")["access_groups"]
+    assert refused(gateway, 409, "POST", "/access_group/new", access_group="both", model_names=["one"])
+    assert "not in the database" in refused(gateway, 400, "PUT", "/access_group/both/update", model_names=["m"])
+    assert refused(gateway, 404, "PUT", "/access_group/none/update", model_names=["one"])
+    assert good(gateway, "PUT", "/access_group/both/update", model_names=["two"])["models_updated"] == 1
+    everywhere(gateway, "one", 403, key)
+    everywhere(gateway, "two", 200, key)
+    assert good(gateway, "DELETE", "/access_group/both/delete")["models_updated"] == 1
+    everywhere(gateway, "two", 403, key)
+    for name in ("one", "two"):
+        good(gateway, "POST", "/model/delete", id=name)
+
+
+def test_fallbacks_change_while_requests_come(gateway: Gateway, mock: Mock) -> None:
+    failing = {"model": "openai/gpt-failing", "api_base": f"{mock.url}/v1", "api_key": SECRET, "num_retries": 0}
+    good(gateway, "POST", "/model/new", model_name="failing", litellm_params=failing, model_info={"id": "f"})
+    mock.control({"status": 500}, model="gpt-failing")
+    eventually(lambda: statuses(gateway, "failing") == {500}, "it fails on every worker")
+    assert refused(gateway, 400, "POST", "/fallback", model="failing", fallback_models=["nobody"])
+    assert refused(gateway, 400, "POST", "/fallback", model="failing", fallback_models=["failing"])
+    assert (
+        ask(gateway, "POST", "/fallback", model="failing", fallback_models=["m"], fallback_type="x").status_code == 422
+    )
+    good(gateway, "POST", "/fallback", model="failing", fallback_models=["m"])
+    everywhere(gateway, "failing", 200)
+    assert good(gateway, "GET", "/fallback/failing")["fallback_models"] == ["m"]
+    assert refused(gateway, 404, "GET", "/fallback/failing", fallback_type="context_window")
+    assert "configuration file" in refused(gateway, 400, "POST", "/fallback", model="m", fallback_models=["failing"])
+    assert good(gateway, "GET", "/fallback/m")["fallback_models"] == ["of-file"]
+    good(gateway, "DELETE", "/fallback/failing")
+    eventually(lambda: 200 not in statuses(gateway, "failing"), "no worker falls back")
+    assert refused(gateway, 404, "DELETE", "/fallback/failing")
+    good(gateway, "POST", "/model/delete", id="f")
 
 
 def test_a_team_has_models_of_its_own(gateway: Gateway, mock: Mock) -> None:

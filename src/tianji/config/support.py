@@ -140,6 +140,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.guardrails": GUARD,
         "litellm_settings.turn_off_message_logging": Support("exact", "nothing logs messages"),
         "litellm_settings.upperbound_key_generate_params": GUARD,
+        "litellm_settings.key_generation_settings": Support("exact", "a proxy admin may make every key"),
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
         **{f"{section}.{name}": EXACT for name in _HEALTH_CHECKS.split() for section in _ROUTING_SECTIONS},
         "general_settings.background_health_checks": EXACT,

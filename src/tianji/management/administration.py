@@ -4,7 +4,7 @@ The table says who may come; the functions that it names judge whose object is a
 first request comes: most workers never need them.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     """The deployments in force, and what happens when those of the database change."""
 
     snapshot: Callable[[], Snapshot] = _none
+    file: Callable[[], Config] = Config  # the configuration without what the database adds
     keeps: Callable[[], bool] = lambda: False  # whether the database adds to the configuration
     objection: Callable[[Additions, Stored], str | None] = lambda _additions, _stored: None  # why one would be left out
     catch_up: Callable[[], Awaitable[None]] | None = None  # called when what the database adds has changed
@@ -42,6 +43,7 @@ class Office(Struct, frozen=True, kw_only=True):
     groups: Callable[[], Groups]
     salt: Callable[[], str | None]
     clock: Clock = SYSTEM
+    environ: Callable[[], Mapping[str, str]] = dict
     fleet: Fleet = Fleet()
 
 
@@ -182,6 +184,40 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         ),
         _Row("GET", "/v2/model/info", "deployment_reading.pages", Access.INFO, _OWN, "The same, page by page."),
         _Row("GET", "/model_group/info", "deployment_reading.groups", Access.INFO, _OWN, "Describe models by name."),
+    ),
+    "access groups": (
+        _Row("POST", "/access_group/new", "access_groups.new", Access.ADMIN, _ALL, "Make an access group of models."),
+        _Row("GET", "/access_group/list", "access_groups.listed", Access.ADMIN, _ALL, "List access groups."),
+        _Row("GET", "/access_group/{access_group}/info", "access_groups.info", Access.ADMIN, _ALL, "Describe one."),
+        _Row("PUT", "/access_group/{access_group}/update", "access_groups.update", Access.ADMIN, _ALL, "Change one."),
+        _Row(
+            "DELETE", "/access_group/{access_group}/delete", "access_groups.delete", Access.ADMIN, _ALL, "Dissolve one."
+        ),
+    ),
+    "fallbacks": (
+        _Row("POST", "/fallback", "fallbacks.new", Access.ADMIN, _ALL, "Set the fallbacks of a model."),
+        _Row("GET", "/fallback/{model}", "fallbacks.info", Access.ADMIN, _ALL, "Name the fallbacks of a model."),
+        _Row("DELETE", "/fallback/{model}", "fallbacks.delete", Access.ADMIN, _ALL, "Take its fallbacks away."),
+    ),
+    "activity": tuple(
+        _Row(
+            "GET",
+            f"/{name}/daily/activity{end}",
+            f"daily_activity.{function}_of_{kind}",
+            access,
+            tenant,
+            f"What each {kind} used on each day{how}.",
+        )
+        for name, kind, access, tenant in (
+            ("user", "user", Access.SELF, _OWN),
+            ("team", "team", Access.SELF, _OWN),
+            ("organization", "organization", Access.SELF, _OWN),
+            ("tag", "tag", Access.USER, _OWN),
+            ("customer", "customer", Access.ADMIN, _ALL),
+            ("end_user", "customer", Access.ADMIN, _ALL),
+            ("agent", "agent", Access.ADMIN, _ALL),
+        )
+        for end, function, how in (("", "page", ", page by page"), ("/aggregated", "whole", ""))
     ),
     "spend": (
         _Row("GET", "/spend/logs", "spend_logs.logs", Access.USER, _OWN, "List requests, or what each day cost."),

@@ -1,7 +1,6 @@
 """Deployments and models described: those that the caller may use, with prices and abilities, without secrets."""
 
 import asyncio
-import os
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -100,7 +99,7 @@ async def groups(call: Call) -> Row:
     for pair in _visible(call, None):
         if wanted in (None, _public(pair[0])):
             found.setdefault(_public(pair[0]), []).append(pair)
-    return {"data": await asyncio.to_thread(lambda: [_group(name, pairs) for name, pairs in found.items()])}
+    return {"data": await asyncio.to_thread(lambda: [_group(call, name, pairs) for name, pairs in found.items()])}
 
 
 def _visible(call: Call, team_id: str | None) -> list[Pair]:
@@ -132,7 +131,7 @@ def _described(call: Call, pairs: Iterable[Pair]) -> list[Row]:
         {
             "model_name": entry.model_name,
             "litellm_params": _parameters(call, entry, deployment),
-            "model_info": _information(entry, deployment),
+            "model_info": _information(call, entry, deployment),
         }
         for entry, deployment in pairs
     ]
@@ -150,8 +149,8 @@ def _parameters(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
     }
 
 
-def _information(entry: ModelEntry, deployment: Deployment) -> Row:
-    facts = _facts(entry, deployment)
+def _information(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
+    facts = _facts(call, entry, deployment)
     own = {name: value for name, value in entry.info.written.items() if name != GRANTED}
     return {
         **dict.fromkeys((*_LIMITS, "mode")),
@@ -166,16 +165,16 @@ def _information(entry: ModelEntry, deployment: Deployment) -> Row:
     }
 
 
-def _facts(entry: ModelEntry, deployment: Deployment) -> Row:
+def _facts(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
     """Return what the catalogue knows, and the prices that the deployment has of its own."""
     listed: Mapping[str, Any] = listed_facts(
-        entry, deployment.provider, deployment.model, Catalogue.current(os.environ)
+        entry, deployment.provider, deployment.model, Catalogue.current(call.office.environ())
     )
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in listed.items()}
 
 
-def _group(name: str, pairs: list[Pair]) -> Row:
-    facts = [_information(entry, deployment) for entry, deployment in pairs]
+def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
+    facts = [_information(call, entry, deployment) for entry, deployment in pairs]
     params = [entry.params.written for entry, _ in pairs]
 
     def most(field: str) -> Any:

@@ -86,7 +86,7 @@ class Blocked(Struct, kw_only=True):
 async def new(call: Call) -> Row:
     """Keep a deployment."""
     body = call.body(Model)
-    _require_kept(call)
+    require_kept(call)
     info = {name: value for name, value in body.model_info.items() if name not in _OWN and value is not None}
     params = {name: value for name, value in body.litellm_params.items() if value is not None}
     model_id = body.model_info.get("id") or key_fields.make_id()
@@ -135,7 +135,7 @@ async def patch(call: Call) -> Row:
 
 
 async def _change(call: Call, named: str, name: str | None, params: Row, info: Row) -> Row:
-    _require_kept(call)
+    require_kept(call)
     before = await _found(call, named)
     team = await _owner(call, before)
     sent_info = {key: value for key, value in info.items() if key not in _OWN}
@@ -184,7 +184,7 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> Row:
 async def delete(call: Call) -> Row:
     """Delete a deployment; what is under way there goes on."""
     body = call.body(One)
-    _require_kept(call)
+    require_kept(call)
     row = await _found(call, body.id)
     team = await _owner(call, row)
     call.changed.add(CHANGED)
@@ -206,13 +206,13 @@ async def unblock(call: Call) -> Row:
 
 async def _set_blocked(call: Call, *, blocked: bool) -> Row:
     body = call.body(Blocked)
-    _require_kept(call)
+    require_kept(call)
     row = await _found(call, body.model_id or body.id or "")
     call.changed.add(CHANGED)
     return _told(await call.update(MODELS, {"model_id": row["model_id"]}, blocked=blocked))
 
 
-def _require_kept(call: Call) -> None:
+def require_kept(call: Call) -> None:
     """Refuse with 400 what would have no effect."""
     if not call.office.fleet.keeps():
         raise Unacceptable(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,12 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji._core.exchange import Exchange
+from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity, Role
 from tianji.auth.tags import MODELS, Kind, tag
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
+from tianji.gateway.own_requests import NO_MATCH
 from tianji.management.administration import Office
 from tianji.storage import changes
 from tianji.storage.tables import NANOS
@@ -32,7 +35,9 @@ _READING: Final = ("GET", "HEAD")
 class Call:
     """One management request inside its transaction."""
 
-    def __init__(self, office: Office, exchange: Exchange, match: Match, connection: AsyncConnection) -> None:
+    def __init__(
+        self, office: Office, exchange: Exchange, match: Match | SimpleNamespace, connection: AsyncConnection
+    ) -> None:
         caller = exchange.identity
         if not isinstance(caller, Identity):
             raise TypeError("management needs a caller")
@@ -121,13 +126,18 @@ async def serve(office: Office, function: Function, exchange: Exchange, match: M
     respond_json(exchange, await asyncio.shield(task))
 
 
+async def perform(office: Office, caller: Identity, function: Function) -> object:
+    """Do what a request of `caller` would do, without one. Raises what `function` raises; then nothing was changed."""
+    return await _write(office, function, SilentExchange("", b"", caller), NO_MATCH)
+
+
 async def _read(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
     database = await office.store.open()
     async with database.reading() as connection:
         return await function(Call(office, exchange, match, connection))
 
 
-async def _write(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
+async def _write(office: Office, function: Function, exchange: Exchange, match: Match | SimpleNamespace) -> object:
     database = await office.store.open()
     async with database.writing() as connection:
         call = Call(office, exchange, match, connection)

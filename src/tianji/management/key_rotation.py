@@ -1,20 +1,30 @@
 """Another secret for a key: at once, or with a time in which the old one works on."""
 
 import hashlib
-from datetime import timedelta
-from typing import Any
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from tianji.auth.durations import length
+from tianji.auth.identity import Identity, Role
+from tianji.config.environment import is_true, lookup
 from tianji.errors import Conflict, Unacceptable
 from tianji.management import key_fields, ownership
-from tianji.management.desk import Call, Row
+from tianji.management.administration import Office
+from tianji.management.desk import Call, Row, perform
 from tianji.management.key_fields import Text
 from tianji.management.key_reading import found
 from tianji.management.keys import archive, change, name_of, told
 from tianji.storage.tables import DEPRECATED_KEYS, KEYS
+
+SHORTEST: Final = 1.0  # seconds between two looks for keys that are due
+CLOCKWORK: Final = Identity(role=Role.PROXY_ADMIN, user_id="litellm_internal_jobs", key="litellm_internal_jobs")
+
+log = logging.getLogger(__name__)
 
 
 class Replacement(key_fields.KeyFields, kw_only=True):
@@ -62,6 +72,68 @@ async def replace(call: Call, before: Row, secret: str | None, grace: timedelta 
         old = {"token": before["token"], "active_token": token, "revoke_at": call.now + grace}
         await call.execute(sa.insert(DEPRECATED_KEYS).values(**old))
     return await told(call, row, secret)
+
+
+class Rotation(Struct, frozen=True):
+    """How the clock replaces keys: how often it is looked what is due, and how long an old secret works on."""
+
+    interval: float  # seconds
+    grace: timedelta | None
+
+
+def rotation(environ: Mapping[str, str]) -> Rotation | None:
+    """Return what the environment says; None where keys are not replaced by the clock, which is so unless it says.
+
+    Raises Unacceptable for a grace that is no duration, and for an interval that is no number.
+    """
+    if not is_true(lookup(environ, "KEY_ROTATION_ENABLED")):
+        return None
+    seconds = lookup(environ, "KEY_ROTATION_CHECK_INTERVAL_SECONDS") or "86400"
+    grace = lookup(environ, "KEY_ROTATION_GRACE_PERIOD")
+    try:
+        interval = float(seconds)
+    except ValueError:
+        raise Unacceptable(f"KEY_ROTATION_CHECK_INTERVAL_SECONDS: {seconds[:40]!r} is no number of seconds") from None
+    return Rotation(max(interval, SHORTEST), length(grace, "KEY_ROTATION_GRACE_PERIOD") if grace else None)
+
+
+async def rotate_due(office: Office, grace: timedelta | None) -> int:
+    """Replace the keys that are due, each for itself, and return how many. Raises StoreUnavailable.
+
+    Nobody is told the new secret: whoever needs one asks for it by /key/regenerate. Machines may do this at once: what
+    one has replaced is not due for the next.
+    """
+    count = 0
+    for token in await _due(office):
+
+        async def replace_one(call: Call, token: str = token) -> bool:
+            row = await call.one(KEYS, token=token)
+            if row is None or not _is_due(row, call.now):
+                return False
+            await replace(call, row, None, grace)
+            return True
+
+        try:
+            count += await perform(office, CLOCKWORK, replace_one) is True
+        except Unacceptable as error:
+            log.error("key %s... was not replaced: %s", token[:8], error.message)
+    return count
+
+
+async def _due(office: Office) -> list[str]:
+    """Return the keys that are due, after forgetting old secrets whose time is over."""
+
+    async def ask(call: Call) -> list[str]:
+        await call.execute(sa.delete(DEPRECATED_KEYS).where(DEPRECATED_KEYS.c.revoke_at <= call.now))
+        wanted = sa.select(KEYS).where(KEYS.c.auto_rotate, KEYS.c.rotation_interval.is_not(None))
+        return [row["token"] for row in await call.all(wanted) if _is_due(row, call.now)]
+
+    found = await perform(office, CLOCKWORK, ask)
+    return found if isinstance(found, list) else []
+
+
+def _is_due(row: Row, now: datetime) -> bool:
+    return bool(row["auto_rotate"]) and (row["key_rotation_at"] is None or row["key_rotation_at"] <= now)
 
 
 def _rotated(call: Call, before: Row) -> dict[str, Any]:

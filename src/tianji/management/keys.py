@@ -15,7 +15,7 @@ from tianji.auth.durations import length
 from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
-from tianji.management import bounds, key_fields, ownership
+from tianji.management import bounds, key_fields, key_generation, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.duties import DUTIES
 from tianji.management.key_fields import KeyFields, Text
@@ -125,6 +125,7 @@ async def _judge_new(call: Call, values: Row) -> None:
     key_fields.unfold(values)
     key_fields.require_allowed(values, key_fields.OF_ADMINS, admin=call.admin)
     await _require_holders(call, values, "/key/generate")
+    await key_generation.require_permitted(call, values)
 
 
 async def _require_holders(call: Call, values: Row, permission: str) -> None:

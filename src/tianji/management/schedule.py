@@ -5,12 +5,14 @@ import logging
 import time
 from typing import Final
 
+from tianji.config.environment import is_true, lookup
 from tianji.errors import StoreUnavailable, Unacceptable
 from tianji.lazy import load
 from tianji.management.administration import Office
 
 RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
+ROTATION: Final = 3
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
 
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Schedule:
-    """Lets budgets begin anew when their time has come, and drops rows of the ledger that are too old."""
+    """Lets budgets begin anew, drops old rows of the ledger, replaces keys: each when its time has come."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -42,6 +44,7 @@ class Schedule:
     async def _look(self) -> None:
         if self._office.store.connected is not None:
             await self._reset_due()
+            await self._rotate_due()
         await self._drop_old()  # of a database that another process fills, too
 
     async def _reset_due(self) -> None:
@@ -74,6 +77,24 @@ class Schedule:
 
     def _is_there(self) -> bool:
         return self._office.store.location.exists
+
+    async def _rotate_due(self) -> None:
+        environ = self._office.environ()
+        if not is_true(lookup(environ, "KEY_ROTATION_ENABLED")):
+            return
+        rotation = load("tianji.management.key_rotation")
+        try:
+            plan = rotation.rotation(environ)
+        except Unacceptable as error:
+            if self._turn(ROTATION, DAY):
+                log.error("keys are not replaced by the clock: %s", error)
+            return
+        if not self._turn(ROTATION, int(plan.interval * 1000)):
+            return
+        try:
+            await rotation.rotate_due(self._office, plan.grace)
+        except StoreUnavailable as error:
+            log.warning("keys were not replaced by the clock, and will be: %s", error)
 
     def _turn(self, job: int, interval: int) -> bool:
         return self._office.store.revisions.claim(job, int(time.monotonic() * 1000), interval)
