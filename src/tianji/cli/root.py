@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "explain": ("tianji.cli.explain", "Say who would serve a request, and why."),
         "prices": ("tianji.cli.prices", "Look at the catalogue of prices, compare it, install a newer one."),
         "migrate": ("tianji.cli.migrate", "Bring the database to the form that this version knows."),
+        "import": ("tianji.cli.importing", "Take over what LiteLLM keeps in its database."),
         "ledger": ("tianji.cli.ledger", "Prove the ledger right, make its sums anew, write it to a file."),
         "mock": ("tianji.mock", "Serve a mock of the model providers, with faults on request."),
         "version": ("tianji.cli.version", "Print the version."),

@@ -45,7 +45,15 @@ async def forget(connection: AsyncConnection, journals: Iterable[str], before: d
 
 
 async def post(connection: AsyncConnection, entries: Sequence[Entry], *, logged: bool = True) -> int:
-    """Take entries in; `logged` False keeps their sums only. Returns how many were new.
+    """Take entries in and let whoever they are of have spent it. Returns how many were new. See `keep`."""
+    fresh = await keep(connection, entries, logged=logged)
+    for table, columns, sums in spent(fresh):
+        await _spend(connection, table, columns, sums)
+    return len(fresh)
+
+
+async def keep(connection: AsyncConnection, entries: Sequence[Entry], *, logged: bool) -> list[Entry]:
+    """Take entries into rows and sums by day and return the new ones; `logged` False keeps their sums only.
 
     The connection is alone among writers (`Database.writing`): what is not there now is not there when it is written.
     """
@@ -55,14 +63,12 @@ async def post(connection: AsyncConnection, entries: Sequence[Entry], *, logged:
         del unique[known]
     fresh = list(unique.values())
     if not fresh:
-        return 0
+        return []
     if logged:
         await _keep(connection, LEDGER, [row(entry) for entry in fresh])
         await _keep(connection, PAYLOADS, [made for entry in fresh if (made := payload(entry)) is not None])
     await add(connection, daily(fresh, logged=logged))
-    for table, columns, sums in spent(fresh):
-        await _spend(connection, table, columns, sums)
-    return len(fresh)
+    return fresh
 
 
 async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
