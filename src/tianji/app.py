@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import itertools
-import logging
 import os
 import sys
 import time
@@ -29,7 +28,7 @@ from tianji.auth.entrance import directory, entrance
 from tianji.auth.identity import MASTER, Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
-from tianji.config.additions import Additions, extend
+from tianji.config.additions import Additions
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
 from tianji.dialects.openai import Dialect
@@ -41,13 +40,13 @@ from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
 from tianji.egress.resolver import Resolver
-from tianji.errors import ConfigurationError, TianjiError, UnknownModel
+from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
+from tianji.gateway.admitting import compose, nobody, objection
 from tianji.gateway.bookkeeping import Bookkeeping
-from tianji.gateway.admitting import nobody, objection
 from tianji.gateway.course import Courses
-from tianji.gateway.destinations import Destinations, admissible
+from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, keeps_models
@@ -69,11 +68,9 @@ from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
 from tianji.providers.names import infer
-from tianji.routing.auto.distant import AsyncEmbed
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
-LOG: Final = logging.getLogger("tianji.gateway")
 UNITS: Final = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
     "tianji_overhead_seconds_sum": 1e-6,
@@ -139,7 +136,7 @@ class Gateway:
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
         self._additions = Additions()
         self._loaded = read(path, environ)
-        self.snapshot = self._compile(self._loaded, self._additions)
+        self.snapshot = self._compile(self._loaded)
         self._destinations = Destinations()
         self._swapping = asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
@@ -150,12 +147,7 @@ class Gateway:
         )
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
-        connector = Connector(
-            Resolver(),
-            self._destinations.check,
-            proxies=Proxies.of_environment(),
-        )
-        self._pool = Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
+        self._pool = make_pool(loop, self._destinations)
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared.limits, self._names, self._spent, self.snapshot)
@@ -179,40 +171,16 @@ class Gateway:
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self._following = Following(
-            self._store, lambda: keeps_models(self._loaded), lambda: self._salt, self._adopt_additions
+            self._store, lambda: keeps_models(self._loaded), lambda: self._salt, functools.partial(self._swap, None)
         )
-        self._office = self._make_office()
+        self._office = open_office(
+            self._store, self._following, lambda: self.snapshot, lambda: self._loaded, lambda: self._salt
+        )
         self._schedule = Schedule(self._office)
         self.route_table = RouteTable(self._routes())
 
-    def _make_office(self) -> Office:
-        return Office(
-            store=self._store,
-            config=lambda: self.snapshot.config,
-            groups=lambda: access_groups(self.snapshot.config),
-            salt=lambda: self._salt,
-            environ=lambda: self.snapshot.environ,
-            fleet=Fleet(
-                snapshot=lambda: self.snapshot,
-                file=lambda: self._loaded.config,
-                keeps=lambda: keeps_models(self._loaded),
-                objection=lambda additions, stored: objection(self._loaded, additions, stored),
-                catch_up=self._following.catch_up,
-            ),
-        )
-
-    def _compile(self, loaded: Loaded, additions: Additions) -> Snapshot:
-        """Compile a configuration with what the database adds to it; without that where it cannot be compiled."""
-        if not keeps_models(loaded):
-            return Snapshot(loaded, self._shared, self._dice, self._embeds)
-        extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
-        for complaint in (*additions.unreadable, *extended.complaints(additions)):
-            LOG.error("left out: %s", complaint)
-        try:
-            return Snapshot(extended.loaded, self._shared, self._dice, self._embeds)
-        except (TianjiError, ValueError) as error:
-            LOG.error("what the database adds is left out, since nothing can be compiled with it: %s", error)
-            return Snapshot(loaded, self._shared, self._dice, self._embeds)
+    def _compile(self, loaded: Loaded) -> Snapshot:
+        return Snapshot(loaded, self._shared, self._dice, lambda group: functools.partial(self._embed, group))
 
     def _hear(self, tags: Collection[int] | None) -> None:
         """Forget what changed of customers and tags, and look whether there may be any."""
@@ -233,9 +201,6 @@ class Gateway:
             await self._store.open(), held, now
         )
         return found
-
-    def _embeds(self, group: str) -> AsyncEmbed:
-        return functools.partial(self._embed, group)
 
     async def _embed(self, group: str, texts: list[str]) -> list[list[float]]:
         endpoint = next(endpoint for dialect, endpoint in self._endpoints if dialect.operation == "embeddings")
@@ -291,22 +256,19 @@ class Gateway:
 
         Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
         """
+        await self._swap(await asyncio.to_thread(read, self._path, self._environ), None)
+
+    async def _swap(self, loaded: Loaded | None, additions: Additions | None) -> None:
+        """Put another file in place, or other additions; None leaves what there is.
+
+        Raises ConfigurationError, and everything stays, when nothing of a file can be used.
+        """
         async with self._swapping:
-            loaded = await asyncio.to_thread(read, self._path, self._environ)
-            snapshot = await asyncio.to_thread(self._compile, loaded, self._additions)
-            if self.snapshot.members and not snapshot.members:
+            file, more = loaded or self._loaded, additions or self._additions
+            snapshot = await asyncio.to_thread(compose, file, more, self._compile)
+            if loaded is not None and self.snapshot.members and not snapshot.members:
                 raise ConfigurationError("no deployment of the new configuration can be used")
-            self._loaded = loaded
-            self._adopt(snapshot)
-
-    async def _adopt_additions(self, additions: Additions) -> None:
-        """Put what the database adds now in the place of what it added before."""
-        async with self._swapping:
-            self._additions = additions
-            self._adopt(await asyncio.to_thread(self._compile, self._loaded, additions))
-
-    def _adopt(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+            self._loaded, self._additions, self.snapshot = file, more, snapshot
         self._destinations.renew(snapshot.config, snapshot.members)
         general = snapshot.config.general_settings
         self._people.renew(MasterKey(general.master_key or None))
@@ -415,6 +377,36 @@ def state_of(model: str, health: DeploymentHealth, now: float) -> State:
         requests=requests,
         tokens=tokens,
         pace=round(health.pace, 1),
+    )
+
+
+def make_pool(loop: asyncio.AbstractEventLoop, destinations: Destinations) -> Pool:
+    """Return the connections of a worker, those that deployments of the database lead to judged."""
+    connector = Connector(Resolver(), destinations.check, proxies=Proxies.of_environment())
+    return Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
+
+
+def open_office(
+    store: Store,
+    following: Following,
+    snapshot: Callable[[], Snapshot],
+    loaded: Callable[[], Loaded],
+    salt: Callable[[], str | None],
+) -> Office:
+    """Return what management works with."""
+    return Office(
+        store=store,
+        config=lambda: snapshot().config,
+        groups=lambda: access_groups(snapshot().config),
+        salt=salt,
+        environ=lambda: snapshot().environ,
+        fleet=Fleet(
+            snapshot=snapshot,
+            file=lambda: loaded().config,
+            keeps=lambda: keeps_models(loaded()),
+            objection=lambda additions, stored: objection(loaded(), additions, stored),
+            catch_up=following.catch_up,
+        ),
     )
 
 

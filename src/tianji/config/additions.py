@@ -95,7 +95,7 @@ def _rules(config: Config, additions: Additions) -> Iterator[tuple[FallbackKind,
     for kind, lists in additions.fallbacks.items():
         rules = in_file(config, kind)
         known = {model for rule in rules for model in rule}
-        added = tuple({model: list(targets)} for model, targets in lists.items() if model not in known)
+        added = tuple({model: targets} for model, targets in lists.items() if model not in known)
         if added:
             yield kind, (*rules, *added)
 

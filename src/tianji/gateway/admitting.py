@@ -1,4 +1,8 @@
-"""Whether a deployment of the database could be served: it is compiled, beside the configuration, for nobody."""
+"""A configuration with what the database adds to it, compiled; and whether a deployment would be part of it."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
 
 from tianji._core.dice import Dice
 from tianji._core.health import HealthTable
@@ -8,9 +12,26 @@ from tianji.config.additions import Additions, Stored, extend
 from tianji.config.loader import Loaded
 from tianji.errors import TianjiError, UpstreamConnectFailed
 from tianji.gateway.destinations import admissible
+from tianji.gateway.following import keeps_models
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.routing.auto.distant import AsyncEmbed
+
+LOG: Final = logging.getLogger("tianji.gateway")
+
+
+def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snapshot]) -> Snapshot:
+    """Compile a configuration with what the database adds to it; without that where it cannot be compiled."""
+    if not keeps_models(loaded):
+        return make(loaded)
+    extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
+    for complaint in (*additions.unreadable, *extended.complaints(additions)):
+        LOG.error("left out: %s", complaint)
+    try:
+        return make(extended.loaded)
+    except (TianjiError, ValueError) as error:
+        LOG.error("what the database adds is left out, since nothing can be compiled with it: %s", error)
+        return make(loaded)
 
 
 def objection(loaded: Loaded, additions: Additions, stored: Stored) -> str | None:
