@@ -294,7 +294,7 @@ def test_a_gateway_without_keys_has_no_database(start_gateway: StartGateway, moc
 
 def test_when_the_database_is_away(start_gateway: StartGateway, mock: Mock) -> None:
     """Known keys go on; an unknown one is told to come again, not that it is wrong."""
-    settings = {"general_settings": {"database_url": "postgresql://127.0.0.1:1/none"}}
+    settings = {"general_settings": {"database_url": "postgresql://127.0.0.1:1/none", "store_model_in_db": True}}
     gateway = start_gateway(config(mock, **settings))
     assert gateway.chat(CHAT).status_code == 200
     answer = gateway.chat(CHAT, authorization="Bearer sk-nobody-has-this-one")
@@ -330,7 +330,7 @@ def test_machines_that_share_a_database_hear_within_a_second(
     start_gateway: StartGateway, mock: Mock, postgresql: Any
 ) -> None:
     postgresql.psql("CREATE DATABASE machines;")
-    settings = {"general_settings": {"database_url": postgresql.get_uri("machines")}}
+    settings = {"general_settings": {"database_url": postgresql.get_uri("machines"), "store_model_in_db": True}}
     first, second = (start_gateway(config(mock, **settings)) for _ in range(2))
     key = make(first)["key"]
     assert statuses(first, key) == statuses(second, key) == {200}
@@ -339,6 +339,11 @@ def test_machines_that_share_a_database_hear_within_a_second(
     began = time.monotonic()
     eventually(lambda: statuses(second, key) == {401}, "the other machine hears of it")
     assert time.monotonic() - began < 5  # promised is one second; a busy machine is slow
+    model = {"model_name": "kept", "litellm_params": {"model": "openai/x", "mock_response": "of the database"}}
+    assert manage(first, "/model/new", **model).status_code == 200
+    for gateway in (first, second):
+        eventually(lambda gateway=gateway: "kept" in gateway.models(), "every machine has the model")  # type: ignore[misc]
+        assert "of the database" in gateway.chat({**CHAT, "model": "kept"}).text
     postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'machines';")
     assert make(second)["key"]
 

@@ -1,6 +1,7 @@
 """Hears when what the database adds to the configuration has changed, and reads it again."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,6 +15,7 @@ from tianji.lazy import load
 from tianji.storage.store import Store
 
 LOOK: Final = 0.1  # seconds between two looks whether something changed
+PATIENCE: Final = 1.5  # seconds that the start waits for the database
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
@@ -41,12 +43,14 @@ class Following:
         self._known = Additions()
         self._seen: int | None = None  # the head of changes when it was read last
         self._reading = asyncio.Lock()
+        self._looked = asyncio.Event()  # for the first time
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Read what there is, and follow from now on. A database that is away does not keep a worker from serving."""
-        await self.catch_up()
+        """Read what there is, and follow from now on. A database that does not answer soon keeps no worker waiting."""
         self._task = asyncio.get_running_loop().create_task(self._follow())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), PATIENCE)
 
     def end(self) -> None:
         """Follow no more."""
@@ -54,31 +58,33 @@ class Following:
             self._task.cancel()
             self._task = None
 
-    async def _read(self) -> None:
-        async with self._reading:
-            head = self._store.revisions.head  # first: what changes while it is read is read again
-            additions: Additions = await load("tianji.storage.additions").read(await self._store.open(), self._salt())
-            self._seen = head
-            if additions != self._known:
-                self._known = additions
-                await self._adopt(additions)
-
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK)
-            await self.catch_up()
-
-    async def catch_up(self) -> None:
-        """Read what changed, if something did; what cannot be read now is read later."""
+    async def catch_up(self) -> bool:
+        """Read what changed, if something did; False when it could not be read, and will be later."""
         if not self._wanted() or self._store.empty:
-            return
+            return True
         if self._seen is not None:
             head, tags = self._store.revisions.since(self._seen)
             if tags is not None and MODELS not in tags:
                 self._seen = head
-                return
+                return True
         try:
             await self._read()
         except (TianjiError, ValueError) as error:
             log.error("models of the database are not in force as they stand there, and will be: %s", error)
-            await asyncio.sleep(REST)
+            return False
+        return True
+
+    async def _follow(self) -> None:
+        while True:
+            done = await self.catch_up()
+            self._looked.set()
+            await asyncio.sleep(LOOK if done else REST)
+
+    async def _read(self) -> None:
+        async with self._reading:
+            head = self._store.revisions.head  # first: what changes while it is read is read again
+            additions: Additions = await load("tianji.storage.additions").read(await self._store.open(), self._salt())
+            if additions != self._known:
+                await self._adopt(additions)
+                self._known = additions
+            self._seen = head

@@ -32,7 +32,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     file: Callable[[], Config] = Config  # the configuration without what the database adds
     keeps: Callable[[], bool] = lambda: False  # whether the database adds to the configuration
     objection: Callable[[Additions, Stored], str | None] = lambda _additions, _stored: None  # why one would be left out
-    catch_up: Callable[[], Awaitable[None]] | None = None  # called when what the database adds has changed
+    catch_up: Callable[[], Awaitable[bool]] | None = None  # called when what the database adds has changed
 
 
 class Office(Struct, frozen=True, kw_only=True):
