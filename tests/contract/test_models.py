@@ -159,12 +159,17 @@ def test_a_name_is_judged_by_where_it_leads(gateway: Gateway, mock: Mock) -> Non
 
 
 def test_models_are_described_without_secrets(gateway: Gateway, mock: Mock) -> None:
-    told = {"input_cost_per_token": 1e-6, "extra_headers": {"x-odd": "hidden-header"}, "rpm": 60}
+    told = {
+        "input_cost_per_token": 1e-6,
+        "extra_headers": {"x-odd": "hidden-header"},
+        "rpm": 60,
+        "aws_role_name": "hidden-role",
+    }
     info = {"id": "k2", "access_groups": ["beta"], "note": "kept"}
     good(gateway, "POST", "/model/new", model_name="described", litellm_params=params(mock, **told), model_info=info)
     everywhere(gateway, "described", 200)
     answer = ask(gateway, "GET", "/v1/model/info", litellm_model_id="k2")
-    assert not [secret for secret in (SECRET, "hidden-header", UPSTREAM_KEY) if secret in answer.text]
+    assert not [secret for secret in (SECRET, "hidden", UPSTREAM_KEY) if secret in answer.text]
     row = answer.json()["data"][0]
     assert (row["model_name"], row["litellm_params"]["rpm"], row["litellm_params"]["model"]) == (
         "described",
