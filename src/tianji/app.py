@@ -140,11 +140,8 @@ class Gateway:
         self._destinations = Destinations()
         self._swapping = asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
-        self._store = Store(
-            locate(general.database_url, environment, path),
-            shared.revisions,
-            pool=general.database_connection_pool_limit,
-        )
+        where = locate(general.database_url, environment, path)
+        self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
         self._pool = make_pool(loop, self._destinations)

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji.ledger import posting
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload
-from tianji.ledger.rows import SUMS, day, name
+from tianji.ledger.names import name
+from tianji.ledger.rows import SUMS, day
 from tianji.money import NANOS, to_nanos
 from tianji.storage.tables import DAILY, LEDGER
 from tianji.takeover.report import Report
