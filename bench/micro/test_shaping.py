@@ -25,10 +25,12 @@ def plan(name: str) -> Plan:
         origin=Origin("127.0.0.1", 1),
         path="/v1/chat/completions",
         head=b"",
+        passage=None,
         model=b'"upstream-name"',
         asks_usage=True,
         timeouts=Timeouts(),
         stream_timeouts=Timeouts(),
+        tiers={},
         canned=None,
         **shaping_arguments(build(params, {}, drop_params=bool(params.get("drop_params"))).shaping),
     )

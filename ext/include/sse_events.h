@@ -50,7 +50,9 @@ typedef struct {
     Py_ssize_t payload;           /* the value of the first data line */
     Py_ssize_t payload_end;
     Py_ssize_t data_lines;
-    int error;                    /* an `event: error` line stands in it */
+    Py_ssize_t name;              /* the value of its `event` line */
+    Py_ssize_t name_end;
+    int error;                    /* that is `error` */
 } sse_unit;
 
 /* The value of a line if its field is `name`, else NULL. One space after the colon belongs to the framing. */
@@ -78,6 +80,8 @@ static inline int sse_read_unit(const uint8_t *s, Py_ssize_t at, Py_ssize_t size
                 unit->payload_end = line_end - s;
             }
         } else if ((value = sse_field(p, line_end, "event", 5)) != NULL) {
+            unit->name = value - s;
+            unit->name_end = line_end - s;
             unit->error = line_end - value == 5 && memcmp(value, "error", 5) == 0;
         }
         p = next;

@@ -212,7 +212,7 @@ class Gateway:
                     endpoint,
                     Access.KEY,
                     Tenant.CALLER,
-                    f"OpenAI {dialect.operation}.",
+                    f"{dialect.vendor} {dialect.operation}.",
                     ("models",),
                     request_schema=request_schema(dialect),
                 )

@@ -36,6 +36,7 @@
         ├── UpstreamTimeout          408  invalid_request_error, one of the four timeouts; `phase` says which
         ├── UpstreamProtocolError    502  the answer broke HTTP or the dialect
         ├── UpstreamDisconnected     500  internal_server_error, it closed before its answer was complete
+        ├── StreamFailed              502  it said in the middle of a stream that it failed; `payload` says how
         └── UpstreamRefused          as the upstream said: a well-formed error answer
 
 Statuses and types of what goes wrong upstream are those that clients of LiteLLM's proxy have always got.
@@ -432,6 +433,14 @@ class UpstreamDisconnected(UpstreamFailure):
 
     status = 500
     type: ClassVar[str] = "internal_server_error"
+
+
+class StreamFailed(UpstreamFailure):
+    """The upstream said in the middle of its stream that it failed. `payload` is the JSON that says so."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__("the upstream failed in the middle of its stream")
+        self.payload = payload
 
 
 class UpstreamRefused(UpstreamFailure):

@@ -25,14 +25,14 @@ cdef class Asked(Requester):
     cdef readonly str model           # the name the client asked for
     cdef readonly str routed          # the name it is routed by: what an auto router chose, or the same
     cdef tuple decision               # the headers that say why; or None
-    cdef bytes model_json             # the name that the answer has, as JSON text
+    cdef readonly bytes model_json             # the name that the answer has, as JSON text
     cdef readonly bytes call_id
     cdef bint named                   # the client gave the call its id, so others may have the same
     cdef object party                 # whom it is for besides its caller (gateway.party.Party); None: nobody it names
     cdef str entry_id                 # what its entries in the ledger are called by; None before the first
     cdef object error                 # the TianjiError that it was refused with; or None
     cdef bint plain                   # the caller's key has no word on models or routing
-    cdef bint stream
+    cdef readonly bint stream         # a stream is asked for
     cdef bint over                    # answered and counted
     cdef readonly double began        # monotonic seconds
 

@@ -144,6 +144,7 @@ cdef class Asked(Requester):
         if self.operation.streams:
             i = spans.find(b"stream")
             self.stream = i >= 0 and spans.kind(i) == c"t"
+        self.stream = self.stream or self.operation.streamed
         return 0
 
     cdef int check_members(self, bint model_in_path) except -1:

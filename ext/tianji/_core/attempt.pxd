@@ -8,7 +8,7 @@ from tianji._core.origin cimport Origin
 from tianji._core.pipeline cimport Pipeline
 from tianji._core.router cimport Deployment
 from tianji._core.spans cimport ObjectSpans
-from tianji._core.sse cimport ChatStream
+from tianji._core.stream cimport AnswerStream
 from tianji._core.usage cimport Usage
 
 
@@ -29,7 +29,8 @@ cdef class Attempt(ResponseHandler):
     cdef Deployment deployment
     cdef Needs needs                  # has its slot
     cdef Call call
-    cdef ChatStream sse
+    cdef AnswerStream sse
+    cdef object passing               # Passing, where the upstream's form is another; or None
     cdef bytes model_json             # the name that the client sees
     cdef bytes held                   # of a stream: events without content, which nobody has seen yet
     cdef bytes answer                 # the body of an answer that is no stream

@@ -10,15 +10,16 @@ from libc.time cimport time
 
 from tianji._core.clock cimport monotonic
 from tianji._core.meter cimport cost
+from tianji._core.sse cimport ChatStream
 from tianji._core.usage cimport estimated_usage, read_usage
 
 from tianji.errors import ClientGone, TianjiError, UpstreamDisconnected, UpstreamProtocolError
 
 cdef object TianjiError_ = TianjiError
 cdef object ClientGone_ = ClientGone
+cdef object UpstreamProtocolError_ = UpstreamProtocolError
 cdef enum:
     BYTES_A_TOKEN = 4
-cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
 
 
 cdef class Requester(Producer):
@@ -63,8 +64,11 @@ cdef class Attempt(ResponseHandler):
             return 0
         for name, value in headers:
             if name == b"content-type":
-                if (<bytes>value).startswith(b"text/event-stream"):
+                if self.passing is not None:
+                    self.sse = self.passing.stream(value)
+                elif (<bytes>value).startswith(b"text/event-stream"):
                     self.sse = ChatStream(self.model_json, self.hide_usage)
+                if self.sse is not None:
                     self.hold = 0
                 break
         return 0
@@ -112,6 +116,8 @@ cdef class Attempt(ResponseHandler):
         if self.usage is None and self.sent_at > 0:
             self.usage = estimated_usage(
                 self.asked_bytes // BYTES_A_TOKEN, events + answer_bytes // BYTES_A_TOKEN)
+        elif self.sse is not None and self.usage is not None:
+            self.usage.fill(self.asked_bytes // BYTES_A_TOKEN, events)
         return 0
 
     cdef long long bill(self) except -1:
@@ -179,7 +185,15 @@ cdef class Attempt(ResponseHandler):
         i = spans.find(b"error")
         if i >= 0 and spans.kind(i) == c"o":
             return requester.attempt_failed(self, failures.in_band(body, self.deployment))
-        self._note_usage(read_usage(spans))
+        if self.passing is None:
+            self._note_usage(read_usage(spans))
+        else:
+            try:
+                body, used = self.passing.answer(body)
+            except UpstreamProtocolError_ as fault:
+                return requester.attempt_failed(self, fault)
+            self._note_usage(used)
+            spans = ObjectSpans.scan(body)
         self.estimate(len(body))
         return requester.answer_whole(self, spans)
 
@@ -202,7 +216,7 @@ cdef class Attempt(ResponseHandler):
             self.ended_at = monotonic()
         if not self.sse.failed and (self.sse.done or self.sse.finished):
             self._note_usage(self.sse.usage)
-            return requester.stream_whole(self, out if self.sse.done else out + DONE_EVENT)
+            return requester.stream_whole(self, out + self.sse.ending())
         if out:
             requester.stream_piece(self, out)
             if self.requester is None:
@@ -214,6 +228,8 @@ cdef class Attempt(ResponseHandler):
         )
 
     cdef object _in_band(self):
+        if self.sse.fault is not None:
+            return self.sse.fault
         return self.requester.pipeline.failures.in_band(self.sse.error, self.deployment)
 
     cdef int _note_usage(self, Usage usage) except -1:

@@ -5,7 +5,7 @@ from tianji._core.attempt cimport Attempt
 from tianji._core.exchange cimport Exchange, Handler
 from tianji._core.needs cimport Needs
 from tianji._core.pipeline cimport Operation, Pipeline
-from tianji._core.router cimport Deployment
+from tianji._core.router cimport Deployment, Plan
 from tianji._core.spans cimport ObjectSpans
 
 
@@ -39,12 +39,13 @@ cdef class Forward(Asked):
     cdef int forget_hedge(self) except -1
     cdef int win(self, Attempt attempt) except -1
     cdef int lose(self, Attempt attempt, object error) except -1
-    cdef int answer_canned(self, str text) except -1
+    cdef int answer_canned(self, Plan plan) except -1
     cdef bint shows(self, Attempt attempt, bytes events) except -1
     cdef bytes start_stream(self, Attempt attempt, bytes out)
     cdef int stream_cut(self, object error) except -1
     cdef int end_cut(self, object error) except -1
     cdef list answer_headers(self, bint streamed)
+    cdef object errors(self)
     cdef int refuse(self, object error) except -1
     cdef int give_up(self, Attempt attempt, object error) except -1
     cdef int keep_books(self, int status) except -1

@@ -18,9 +18,9 @@ from tianji._core.entries cimport Entries
 from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.http1 cimport Timeouts
 from tianji._core.meter cimport Rates, dollars, estimate
-from tianji._core.router cimport Plan
 from tianji._core.shaping cimport Shaped, shape_body
 from tianji._core.spans cimport replace_value
+from tianji._core.stream cimport AnswerStream
 from tianji._core.usage cimport tier_number
 
 import logging
@@ -36,6 +36,7 @@ cdef enum:
     BYTES_A_TOKEN = 4
     METERED = 16  # events of a stream between two looks at its budget
 cdef bytes COST_HEADER = b"x-litellm-response-cost"
+cdef bytes STREAM_TYPE = b"text/event-stream"
 cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
 
 
@@ -173,6 +174,7 @@ cdef class Forward(Asked):
         cdef Rates rates
         cdef Py_ssize_t i
         cdef int tier = 0
+        cdef object passing = None
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
         if self.steer is not None:
@@ -183,7 +185,7 @@ cdef class Forward(Asked):
             self.stream = True
         if plan.canned is not None:
             self.begin_attempt(deployment)
-            return self.answer_canned(plan.canned)
+            return self.answer_canned(plan)
         model = plan.model
         rates = deployment.rates
         named = None
@@ -191,7 +193,10 @@ cdef class Forward(Asked):
             named = deployment.model if self.resolution is None else self.resolution.upstream_model(deployment.model)
             model = ENCODE(named)
             rates = deployment.prices(named)
-        shaped = shape_body(plan, self.spans, model, self.stream)
+        if plan.passage is None:
+            shaped = shape_body(plan, self.spans, model, self.stream)
+        else:
+            passing = plan.passage.begin(plan, self, model, head)
         timeouts = plan.stream_timeouts if self.stream else plan.timeouts
         if self.steer is not None:
             timeouts = self.steer.timeouts(plan, self.stream)
@@ -206,9 +211,13 @@ cdef class Forward(Asked):
         attempt.model = named
         attempt.asked_bytes = len(self.spans.source)
         attempt.tier = tier
-        attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
         attempt.hold = self.table.max_answer
-        attempt.send(shaped.request(head), plan.origin, timeouts)
+        if passing is None:
+            attempt.hide_usage = shaped.hides_usage and not self.table.shows_usage
+            attempt.send(shaped.request(head), plan.origin, timeouts)
+        else:
+            attempt.passing = passing
+            attempt.send(passing.request, plan.origin, timeouts)
         if deployment.follow_up:
             self.follow_up(deployment)
         return 0
@@ -294,19 +303,25 @@ cdef class Forward(Asked):
         self.attempt, self.needs, self.rival = other, other.needs, None
         return 0
 
-    cdef int answer_canned(self, str text) except -1:
+    cdef int answer_canned(self, Plan plan) except -1:
         """Answer for a deployment that has its text in the configuration."""
         cdef str call_id = self.call_id.decode()
+        cdef str name = self.operation.name if plan.passage is None else "chat"
+        cdef AnswerStream stream
         canned = self.pipeline.canned
+        passing = None if plan.passage is None else plan.passage.begin(plan, self, self.model_json, plan.head)
         if self.stream:
             if not self.exchange.status:
                 self.exchange.start(200, self.answer_headers(True))
-            for event in canned.events(self.operation.name, self.model, text, call_id):
-                self.exchange.write(event)
+            stream = None if passing is None else passing.stream(STREAM_TYPE)
+            for event in canned.events(name, self.model, plan.canned, call_id):
+                self.exchange.write(event if stream is None else stream.feed(event))
             self.keep_books(200)
-            self.exchange.finish()
+            self.exchange.finish(b"" if stream is None else stream.close() + stream.ending())
         else:
-            body = ENCODE(canned.answer(self.operation.name, self.model, text, call_id))
+            body = ENCODE(canned.answer(name, self.model, plan.canned, call_id))
+            if passing is not None:
+                body, _ = passing.answer(body)
             headers = self.answer_headers(False)
             self.keep_books(200)
             self.exchange.respond(200, headers, body)
@@ -315,7 +330,9 @@ cdef class Forward(Asked):
     cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
         cdef bytes body = spans.source
         cdef Py_ssize_t i
-        if self.table.heeds_filter and b'"content_filter"' in body:
+        if self.table.heeds_filter and (
+            b'"content_filter"' in body if attempt.passing is None else attempt.passing.filtered
+        ):
             self.win(attempt)
             self.set_course()
             if self.course.takes_filtered():
@@ -364,7 +381,10 @@ cdef class Forward(Asked):
 
         Comments that keep a connection alive are passed on all the same when the content takes its time.
         """
-        cdef Py_ssize_t i = events.find(b'"content":"')
+        cdef Py_ssize_t i
+        if attempt.sse.knows:
+            return attempt.sse.spoke or monotonic() - attempt.sent_at > LONGEST_HOLD
+        i = events.find(b'"content":"')
         if 0 <= i < len(events) - 11 and events[i + 11] != c'"':
             return True
         return monotonic() - attempt.sent_at > LONGEST_HOLD or self.pipeline.courses.has_content(events)
@@ -408,9 +428,12 @@ cdef class Forward(Asked):
         return self.end_cut(error)
 
     cdef int end_cut(self, object error) except -1:
+        cdef bytes told = None
         self.error = error
         self.keep_books(error.status)
-        self.exchange.write(self.pipeline.failures.event(error))
+        if self.attempt is not None and self.attempt.sse is not None:
+            told = self.attempt.sse.cut(error)
+        self.exchange.write(self.errors().event(error) if told is None else told)
         self.exchange.finish()
         return self.settle(error.status)
 
@@ -440,6 +463,10 @@ cdef class Forward(Asked):
         add_times(headers, now - self.began, self.attempt.upstream_seconds(now), self.table.compat)
         return headers
 
+    cdef object errors(self):
+        """What says an error in the client's dialect."""
+        return self.pipeline.failures if self.operation.errors is None else self.operation.errors
+
     cdef int refuse(self, object error) except -1:
         """Answer with an error. `error`: a TianjiError."""
         cdef list headers
@@ -449,7 +476,7 @@ cdef class Forward(Asked):
         headers.extend(error.headers)
         self.error = error
         self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, self.pipeline.failures.body(error))
+        self.exchange.respond(error.status, headers, self.errors().body(error))
         return self.settle(error.status)
 
     cdef int give_up(self, Attempt attempt, object error) except -1:

@@ -11,6 +11,8 @@ cdef class Operation:
     cdef readonly object complain     # (first bytes by name, model_in_path): raises the error for a body that fails
     cdef readonly str default_model   # when the request names none; or None
     cdef readonly bint streams        # `stream: true` means something
+    cdef readonly bint streamed       # every answer is a stream, whatever the body says
+    cdef readonly object errors       # says an error as the client's dialect does; None: the pipeline's failures
 
 
 cdef class Pipeline:

@@ -14,7 +14,7 @@ cdef class Operation:
 
     def __init__(
         self, str name not None, *, unsigned long long bit, tuple members not None, object complain,
-        str default_model=None, bint streams=False,
+        str default_model=None, bint streams=False, bint streamed=False, object errors=None,
     ):
         self.name = name
         self.bit = bit
@@ -22,6 +22,8 @@ cdef class Operation:
         self.complain = complain
         self.default_model = default_model
         self.streams = streams
+        self.streamed = streamed
+        self.errors = errors
 
 
 @cython.final

@@ -24,6 +24,7 @@ cdef class Plan:
     cdef readonly tuple conditions    # tuple[(name, other, JSON text or None), ...]: `name` goes only beside `other`
     cdef readonly tuple defaults      # tuple[tuple[bytes, bytes], ...]: name, JSON text; added when absent
     cdef readonly tuple overrides     # the same; set always
+    cdef readonly object passage      # how a body that the upstream cannot read as it is gets there; None: as bytes
     cdef readonly object adapt        # Callable[[dict], dict] or None
     cdef readonly bint adapt_always
     cdef readonly tuple needles       # tuple[tuple[bytes, ...], ...]: adapt when all of one group are in the body

@@ -14,7 +14,7 @@ cdef class Plan:
     def __init__(
         self, *, Origin origin not None, str path not None, bytes head not None, bytes model, dict fields not None,
         dict renames not None, tuple conditions not None, tuple defaults not None, tuple overrides not None,
-        object adapt, bint adapt_always, tuple needles not None, object shaping, bint asks_usage,
+        object passage, object adapt, bint adapt_always, tuple needles not None, object shaping, bint asks_usage,
         Timeouts timeouts not None, Timeouts stream_timeouts not None, dict tiers not None, str canned,
     ):
         self.origin = origin
@@ -26,6 +26,7 @@ cdef class Plan:
         self.conditions = conditions
         self.defaults = defaults
         self.overrides = overrides
+        self.passage = passage
         self.adapt = adapt
         self.adapt_always = adapt_always
         self.needles = needles

@@ -61,7 +61,7 @@ cdef class Shaped:
 
 
 cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed):
-    """Apply `plan` to the body behind `spans`. `model`: the upstream's name as JSON text.
+    """Apply `plan` to the body behind `spans`. `model`: the upstream's name as JSON text; None: it does not stand there.
 
     The order is that of `providers.upstream.Shaping`. Raises UnsupportedParams when the upstream cannot take a member.
     """
@@ -83,7 +83,8 @@ cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed
         return shaped
     for name, raw in plan.overrides:
         splice.set(name, raw)
-    splice.set(b"model", model)
+    if model is not None:
+        splice.set(b"model", model)
     shaped.hold(splice.parts())
     return shaped
 
@@ -93,7 +94,8 @@ cdef bytes adapted(Plan plan, bytes body, bytes model):
     cdef dict members = plan.adapt(DECODE(body))
     for name, raw in plan.overrides:
         members[(<bytes>name).decode()] = RAW(raw)
-    members["model"] = RAW(model)
+    if model is not None:
+        members["model"] = RAW(model)
     return ENCODE(members)
 
 

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t
 
 from tianji._core.spans cimport json_fault, json_member, json_tape
-from tianji._core.usage cimport Usage
+from tianji._core.stream cimport AnswerStream
 
 
 cdef extern from "sse_events.h":
@@ -16,6 +16,8 @@ cdef extern from "sse_events.h":
         Py_ssize_t payload
         Py_ssize_t payload_end
         Py_ssize_t data_lines
+        Py_ssize_t name
+        Py_ssize_t name_end
         bint error
 
     ctypedef struct sse_shape:
@@ -58,14 +60,8 @@ cdef struct Finding:
     Py_ssize_t models
 
 
-cdef class ChatStream:
-    cdef readonly Usage usage        # the last one seen, None before
-    cdef readonly bint done          # [DONE] was seen
-    cdef readonly bint finished      # a finish_reason that is a non-empty string was seen
-    cdef readonly bint failed        # an error event was seen, or one whose payload is no JSON object
-    cdef readonly long long events   # data events, without [DONE] and what made it fail
+cdef class ChatStream(AnswerStream):
     cdef readonly str first_model    # the first non-empty `model` of the upstream
-    cdef readonly bytes error        # the payload of the error event; None: it was no JSON object
     cdef bytes _model
     cdef bint _hide_usage
     cdef Py_ssize_t _max_event
@@ -77,8 +73,6 @@ cdef class ChatStream:
     cdef json_tape _tape
     cdef sse_shape _shape
 
-    cpdef bytes feed(self, bytes data)
-    cpdef bytes close(self)
     cdef object _too_long(self)
     cdef bint _read_usage(self, bytes payload) except -1
     cdef bint _worth_reading(self, Py_ssize_t old) noexcept

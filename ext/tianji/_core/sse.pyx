@@ -32,6 +32,7 @@ cdef enum:
 
 cdef bytes MARK = b"\xef\xbb\xbf"  # U+FEFF at the start of a stream is no part of it
 cdef bytes DONE = b"[DONE]"
+cdef bytes DONE_EVENT = b"data: [DONE]\n\n"
 
 
 cdef bint _is(const uint8_t *s, const json_member *member, bytes name) except -1:
@@ -50,7 +51,7 @@ cdef bint _is_empty_array(const uint8_t *s, const json_member *member) noexcept:
 
 
 @cython.final
-cdef class ChatStream:
+cdef class ChatStream(AnswerStream):
     """One streamed answer in OpenAI's dialect, fed with pieces of its body cut anywhere.
 
     model: the JSON string, with quotes, to stand as `model` in every chunk that has one; None leaves it.
@@ -58,9 +59,11 @@ cdef class ChatStream:
     null in the others (https://platform.openai.com/docs/api-reference/chat/create, stream_options).
     max_event: bytes that one event may have.
 
-    Usage, errors and the end are noted in the attributes. Nothing after [DONE] or after an error is looked at. An error
-    event is not handed on, everything before it is. A payload that is no JSON object is an error too: a piece of the
-    answer is lost, and clients of this dialect fail on it without a word about whose fault it is.
+    Usage, errors and the end are noted in the attributes. done: [DONE] was seen; finished: a finish_reason that is a
+    non-empty string was seen; failed: an error event was seen, or one whose payload is no JSON object. Nothing after [DONE]
+    or after an error is looked at. An error event is not handed on, everything before it is. A payload that is no JSON
+    object is an error too: a piece of the answer is lost, and clients of this dialect fail on it without a word about
+    whose fault it is.
     """
 
     def __cinit__(self):
@@ -124,6 +127,10 @@ cdef class ChatStream:
         if self.error is None:  # what is cut off is seldom JSON
             self.failed = False
         return out
+
+    cpdef bytes ending(self):
+        """What tells the client that a whole answer ends here; b"" where that was handed on already."""
+        return b"" if self.done else DONE_EVENT
 
     cdef bint _worth_reading(self, Py_ssize_t old) noexcept:
         # Whether a unit may be complete now, seeing only what came after the first `old` bytes: this is what keeps a

@@ -23,6 +23,7 @@ class Plan:
         conditions: tuple[tuple[bytes, bytes, bytes | None], ...],
         defaults: _Pairs,
         overrides: _Pairs,
+        passage: Any,
         adapt: Callable[[dict[str, object]], dict[str, object]] | None,
         adapt_always: bool,
         needles: tuple[tuple[bytes, ...], ...],
@@ -51,6 +52,8 @@ class Plan:
     def defaults(self) -> _Pairs: ...
     @property
     def overrides(self) -> _Pairs: ...
+    @property
+    def passage(self) -> Any: ...
     @property
     def adapt(self) -> Callable[[dict[str, object]], dict[str, object]] | None: ...
     @property

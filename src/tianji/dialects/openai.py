@@ -30,13 +30,19 @@ class Member(Struct, frozen=True):
 class Dialect(Struct, frozen=True):
     """One operation: where clients ask for it and what its body must hold.
 
-    In a path `{model}` stands for one or more segments and is used only when the body names no model.
+    In a path `{model}` stands for one or more segments and is used only when the body names no model. `codec` is the
+    module whose `inbound(body, model, streamed)` reads a request into the hub; without one an upstream must speak the
+    dialect itself. Where errors have a shape of their own, it also has `error_body(error)` and `error_event(error)`.
     """
 
     operation: Operation
     paths: tuple[str, ...]
     members: tuple[Member, ...]
     streams: bool
+    codec: str | None = None
+    own_errors: bool = False
+    streamed: bool = False  # every answer is a stream, as the path says
+    vendor: str = "OpenAI"
 
 
 def _paths(name: str) -> tuple[str, ...]:
@@ -51,7 +57,7 @@ _INPUT = Member("input", b'"[', "a string or an array")
 _STREAM = Member("stream", b"tfn", "a boolean", required=False)
 
 OPERATIONS: Mapping[Operation, Dialect] = {
-    "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), streams=True),
+    "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), True, "tianji.dialects.chat"),
     "completions": Dialect("completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), streams=True),
     "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False),
     "moderations": Dialect("moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False),

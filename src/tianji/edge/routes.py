@@ -19,7 +19,7 @@ Handler = Callable[[Exchange, "Match"], Awaitable[None] | None]
 
 
 class Route(Struct, frozen=True):
-    """One row. `path` may hold `{name}` (one part) and at most one `{name:path}` (one part or more)."""
+    """One row. `path` may hold `{name}` (one part) and at most one `{name:path}` (one part or more), with a tail."""
 
     methods: tuple[str, ...]
     path: str
@@ -51,16 +51,18 @@ class Match:
 class _Template:
     """A path with parameters, compiled."""
 
-    __slots__ = ("_greedy", "_names", "_parts", "path", "rank", "routes")
+    __slots__ = ("_greedy", "_names", "_parts", "_tails", "path", "rank", "routes")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._parts: list[str | None] = []  # None where a parameter stands
         self._names: list[str] = []
+        self._tails: list[str] = []  # what follows each parameter within its part
         self._greedy = -1
         for number, part in enumerate(path.strip("/").split("/")):
-            if part.startswith("{") and part.endswith("}"):
-                name, _, kind = part[1:-1].partition(":")
+            if part.startswith("{"):
+                inner, _, tail = part[1:].partition("}")
+                name, _, kind = inner.partition(":")
                 if kind == "path":
                     if self._greedy >= 0:
                         raise ValueError(f"{path}: only one parameter may span several parts")
@@ -68,11 +70,12 @@ class _Template:
                 elif kind:
                     raise ValueError(f"{path}: {kind!r} is no kind of parameter; `path` is")
                 self._names.append(name)
+                self._tails.append(tail)
                 self._parts.append(None)
             else:
                 self._parts.append(part)
         literals = sum(part is not None for part in self._parts)
-        self.rank = (-literals, self._greedy >= 0, -len(self._parts))  # the most specific first
+        self.rank = (-literals, not any(self._tails), self._greedy >= 0, -len(self._parts))  # the most specific first
         self.routes: dict[str, Route] = {}
 
     def fit(self, parts: list[str]) -> dict[str, str] | None:
@@ -87,7 +90,10 @@ class _Template:
             got = parts[at] if width == 1 else "/".join(parts[at : at + width])
             at += width
             if want is None:
-                values.append(got)
+                tail = self._tails[len(values)]
+                if not got.endswith(tail) or len(got) == len(tail):
+                    return None
+                values.append(got.removesuffix(tail))
             elif want != got:
                 return None
         return dict(zip(self._names, values, strict=True))

@@ -6,7 +6,10 @@ from typing import Final
 
 from tianji._core.forward import Endpoint
 from tianji._core.pipeline import Operation, Pipeline
-from tianji.dialects.openai import OPERATIONS, Dialect, check_members
+from tianji.dialects.openai import Dialect, check_members
+from tianji.dialects.rows import ROWS
+from tianji.errors import TianjiError
+from tianji.gateway.passages import codec
 from tianji.routing.abilities import OPERATION
 
 MODERATION_MODEL: Final = "omni-moderation-latest"  # OpenAI's own default, for requests that name none
@@ -23,7 +26,26 @@ def operation_of(dialect: Dialect, default_model: str | None) -> Operation:
         complain=functools.partial(_complain, dialect),
         default_model=default_model,
         streams=dialect.streams,
+        streamed=dialect.streamed,
+        errors=Errors(dialect.codec) if dialect.codec is not None and dialect.own_errors else None,
     )
+
+
+class Errors:
+    """Says errors as a dialect does; its module is loaded when there is one to say."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def body(self, error: TianjiError) -> bytes:
+        """Return the body of an error answer."""
+        body: bytes = codec(self._module).error_body(error)
+        return body
+
+    def event(self, error: TianjiError) -> bytes:
+        """Return the server-sent event that ends a broken stream."""
+        event: bytes = codec(self._module).error_event(error)
+        return event
 
 
 def _complain(dialect: Dialect, first_bytes: dict[str, int], model_in_path: bool) -> None:
@@ -31,7 +53,7 @@ def _complain(dialect: Dialect, first_bytes: dict[str, int], model_in_path: bool
 
 
 def endpoints(pipeline: Pipeline) -> Iterator[tuple[Dialect, Endpoint]]:
-    """Each operation of the dialect with its handler."""
-    for dialect in OPERATIONS.values():
+    """Each operation of the dialects with its handler."""
+    for dialect in ROWS:
         default = MODERATION_MODEL if dialect.operation == "moderations" else None
         yield dialect, Endpoint(pipeline, operation_of(dialect, default))

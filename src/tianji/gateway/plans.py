@@ -1,7 +1,7 @@
 """From a configured deployment to the bytes that reach it."""
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,11 +16,13 @@ from tianji._core.stats import DeploymentStats
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.schema import ModelEntry
 from tianji.config.schema.router import RouterSettings
+from tianji.dialects.rows import CODECS
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
+from tianji.gateway.passages import CHAT, Native, Place, Translation, codec
 from tianji.gateway.shadows import silent_of
 from tianji.providers.shaping import for_request
-from tianji.providers.upstream import Shaping, Upstream
+from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
 
 DROP, REFUSE, RENAME, ADAPT = 1, 2, 4, 8  # bits of router.pxd's Field
@@ -37,6 +39,13 @@ class DefaultTimeouts(msgspec.Struct, frozen=True):
     connect: float | None = None
     first_byte: float | None = None  # of a stream, as the next
     between_chunks: float | None = None
+
+
+class Switches(msgspec.Struct, frozen=True):
+    """What holds for all requests: whether streams are asked for their usage, whether messages may be changed."""
+
+    asks_usage: bool
+    modifies: bool
 
 
 def head_bytes(target: str, host: str, headers: Iterable[Header]) -> bytes:
@@ -91,6 +100,7 @@ def reshaped(plan: Plan, *, drop_params: bool | None, additional: tuple[str, ...
         path=plan.path,
         head=plan.head,
         model=plan.model,
+        passage=plan.passage,
         asks_usage=plan.asks_usage,
         timeouts=plan.timeouts,
         stream_timeouts=plan.stream_timeouts,
@@ -210,12 +220,13 @@ class Compiler:
         book: PriceBook,
         *,
         compat: bool,
-        asks_usage: bool,
+        switches: Switches,
     ) -> None:
         self._counters = counters
         self._defaults = defaults
         self._compat = compat
-        self._asks_usage = asks_usage
+        self._asks_usage = switches.asks_usage
+        self._modifies = switches.modifies
         self._origins = origins
         self._router = router
         self._book = book
@@ -254,25 +265,72 @@ class Compiler:
         origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
         defaults = self._defaults_of(entry.model_name)
         timeouts, stream_timeouts = timeouts_of(entry, defaults)
-        shaping = upstream.shaping
-        query = f"?{upstream.query}" if upstream.query else ""
-        asks_usage = self._asks_usage and "stream_options" not in shaping.drop | shaping.refuse
+        place = Place(prefix, upstream.query, upstream.sign)
+        canned = _canned(entry)
         model = None if "*" in upstream.model else msgspec.json.encode(upstream.model)
         return {
-            operation: Plan(
+            way.operation: Plan(
                 origin=origin,
-                path=f"{prefix}{suffix}",
-                head=head_bytes(f"{prefix}{suffix}{query}", host, upstream.headers),
+                path=f"{prefix}{way.suffix}",
+                head=head_bytes(place.target(way.suffix), host, upstream.headers),
                 model=model,
-                asks_usage=asks_usage,
+                passage=way.passage,
+                asks_usage=self._asks_usage and way.asks_usage,
                 timeouts=timeouts,
                 stream_timeouts=stream_timeouts,
                 tiers=tiers_of(entry, defaults),
-                canned=_canned(entry),
-                **shaping_arguments(shaping),
+                canned=canned,
+                **shaping_arguments(way.shaping),
             )
-            for operation, suffix in upstream.paths.items()
+            for way in self._ways(entry, upstream, place, canned=canned is not None)
         }
+
+    def _ways(self, entry: ModelEntry, upstream: Upstream, place: Place, *, canned: bool) -> Iterator["Way"]:
+        """Yield how each operation reaches an upstream: as it is, through its own form, or translated.
+
+        The text of the configuration is told as an upstream would that speaks OpenAI's form.
+        """
+        shaping = upstream.shaping
+        translates = "chat" in upstream.paths or upstream.protocol is not None
+        protocol = None if canned else upstream.protocol
+        direct: Mapping[str, str] = {"chat": PATHS["chat"]} if canned and translates else upstream.paths
+        asks_usage = protocol is None and "stream_options" not in shaping.drop | shaping.refuse
+        for operation, suffix in direct.items():
+            yield Way(operation, suffix, shaping, None, asks_usage)
+        own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
+        for operation, form in own_forms.items():
+            yield Way(
+                operation, form.suffix(upstream.model, False), form.shaping, Native(operation, form, place), False
+            )
+        if protocol is not None:
+            for module in (CHAT, protocol):
+                codec(module)  # now, and not when the first request waits for it
+        for operation, dialect in CODECS.items():
+            if translates and operation not in {*direct, *own_forms}:
+                passage = Translation(
+                    dialect=dialect,
+                    protocol=protocol,
+                    provider=upstream.provider,
+                    facts=lambda model: self._book.of(entry, upstream.provider, model).facts,
+                    place=place,
+                    suffix=direct.get("chat", ""),
+                    modify_params=_first_set(entry.params.modify_params, self._modifies),
+                )
+                yield Way(operation, passage.suffix, shaping, passage, asks_usage)
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How one operation reaches an upstream; `passage` is None where its bytes are OpenAI's on both sides."""
+
+    operation: str
+    suffix: str
+    shaping: Shaping
+    passage: Native | Translation | None
+    asks_usage: bool
+
+
+def _first_set(own: bool | None, otherwise: bool) -> bool:
+    return otherwise if own is None else own
 
 
 def _encoded(pairs: Iterable[tuple[str, bytes]]) -> tuple[tuple[bytes, bytes], ...]:

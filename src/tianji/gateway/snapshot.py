@@ -20,7 +20,7 @@ from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParam
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.budgets import purses
-from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins
+from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.gateway.waiting_room import WaitingRoom
@@ -169,7 +169,10 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
         config.router_settings,
         PriceBook(Catalogue.current(loaded.environment), markup_of(config)),
         compat=True,
-        asks_usage=config.general_settings.always_include_stream_usage is not False,
+        switches=Switches(
+            asks_usage=config.general_settings.always_include_stream_usage is not False,
+            modifies=config.litellm_settings.modify_params is True,
+        ),
     )
     members: dict[str, list[tuple[ModelEntry, Deployment]]] = defaultdict(list)
     dropped: list[str] = []

@@ -56,6 +56,7 @@ UNSETTABLE: Final = frozenset(
         b"accept-encoding",
     }
 )
+BARE_KEYS: Final = frozenset({b"api-key", b"x-api-key", b"x-goog-api-key"})
 TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -135,14 +136,14 @@ class Steering(Struct, frozen=True, kw_only=True):
 
 
 def with_key(head: bytes, key: bytes) -> bytes:
-    """Return the same request head with another credential in its authorization or api-key line."""
+    """Return the same request head with another credential in the line that holds one."""
     lines = head.split(b"\r\n")
     for index, line in enumerate(lines):
         name = line.partition(b":")[0]
         if name == b"authorization":
             lines[index] = b"authorization: Bearer " + key
-        elif name == b"api-key":
-            lines[index] = b"api-key: " + key
+        elif name in BARE_KEYS:
+            lines[index] = b"%b: %b" % (name, key)
     return b"\r\n".join(lines)
 
 

@@ -71,7 +71,19 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
         drop_params=deployment.drop_params,
         unsupported=unsupported,
         adapt_otherwise=_adapter(steps_when(not deployment.drop_params)),
+        allowed=deployment.allowed,
     )
+
+
+def native_shaping(deployment: Deployment, shared: frozenset[str]) -> Shaping:
+    """Return the shaping of bodies in an upstream's own form, where OpenAI's names mean nothing.
+
+    What is the gateway's is taken out, what the operator drops or sets is dropped or set; of the deployment's params
+    those in `shared`, whose names mean the same there, are defaults. `metadata` and `tools` are the form's own.
+    """
+    own = {name: value for name, value in deployment.defaults.items() if name in shared}
+    there = msgspec.structs.replace(deployment, defaults=own, drop_params=True)
+    return compile_shaping(there, Rules(sends=frozenset({"metadata"})))
 
 
 def apply(shaping: Shaping, body: Mapping[str, object], *, label: str) -> Body:
@@ -131,7 +143,9 @@ def for_request(
     refuse = refuse - allow - set(additional)
     drop = (drop - allow) | set(additional)
     defaults = tuple(pair for pair in shaping.defaults if pair[0] not in drop)
-    return msgspec.structs.replace(shaping, drop=drop, refuse=refuse, defaults=defaults, adapt=adapt)
+    return msgspec.structs.replace(
+        shaping, drop=drop, refuse=refuse, defaults=defaults, adapt=adapt, allowed=shaping.allowed | allow
+    )
 
 
 def _adapter(steps: tuple[Step, ...]) -> Callable[[Body], Body]:

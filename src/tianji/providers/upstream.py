@@ -1,11 +1,13 @@
 """What a deployment compiles to: where a request goes, with which headers, and how its body changes, all as data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
-Operation = Literal["chat", "completions", "embeddings", "moderations"]
+from tianji.errors import Header
+
+Operation = Literal["chat", "completions", "embeddings", "moderations", "messages", "responses", "gemini"]
 Body = dict[str, object]
 
 PATHS: Mapping[str, str] = {
@@ -42,7 +44,7 @@ class Shaping(Struct, frozen=True):
     7. `override`: set, whatever is there. Then `model` is set to the upstream's name.
 
     `drop_params` says how this came out. The other way, `unsupported` would stand in the other one of `drop` and
-    `refuse`, and `adapt_otherwise` in the place of `adapt`.
+    `refuse`, and `adapt_otherwise` in the place of `adapt`. `allowed` names members that go whatever is known.
     """
 
     rename: tuple[tuple[str, str], ...]
@@ -57,6 +59,21 @@ class Shaping(Struct, frozen=True):
     drop_params: bool = False
     unsupported: frozenset[str] = frozenset()
     adapt_otherwise: Callable[[Body], Body] | None = None
+    allowed: frozenset[str] = frozenset()
+
+
+class OwnForm(Struct, frozen=True, kw_only=True):
+    """How an operation that clients ask for in another form than OpenAI's reaches an upstream that has that form too.
+
+    The bytes go through. suffix: where a request goes behind the base address, by its model and whether it is a stream
+    shaping: how its body changes; names_model: whether the body holds the model's name
+    carries: headers of clients that go upstream too, lower-case
+    """
+
+    suffix: Callable[[str, bool], str]
+    shaping: Shaping
+    names_model: bool = True
+    carries: frozenset[bytes] = frozenset()
 
 
 class Upstream(Struct, frozen=True):
@@ -66,7 +83,10 @@ class Upstream(Struct, frozen=True):
     credentials, so this object is never logged whole. A request goes to `base_url + paths[operation]`, with `?query`
     when there is one; an operation that is absent in `paths` is not offered. `key_missing` says which variables to
     set when the provider needs a key and none was found; such an upstream would be refused at every call.
-    `secrets` are the credentials alone, for scrubbing them from what the upstream says.
+    `secrets` are the credentials alone, for scrubbing them from what the upstream says. `paths` are of operations in
+    OpenAI's form, `own_forms` of others. `protocol` is the module whose `outbound(request, target)` writes what is
+    said in the hub's form, for an upstream that does not speak OpenAI's. `sign` gives headers of one request by its
+    target and body: a signature, or a token that changes.
     """
 
     provider: str
@@ -78,6 +98,9 @@ class Upstream(Struct, frozen=True):
     shaping: Shaping
     key_missing: str | None
     secrets: tuple[str, ...] = ()
+    protocol: str | None = None
+    own_forms: Mapping[str, OwnForm] = {}
+    sign: Callable[[str, bytes], Iterable[Header]] | None = None
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""

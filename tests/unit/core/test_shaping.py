@@ -81,6 +81,7 @@ def plan_of(shaping: Shaping, *, asks_usage: bool = False) -> Plan:
         origin=Origin("127.0.0.1", 1),
         path="/x",
         head=b"",
+        passage=None,
         model=None,
         asks_usage=asks_usage,
         timeouts=Timeouts(),

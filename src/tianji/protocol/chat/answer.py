@@ -2,7 +2,7 @@
 
 https://platform.openai.com/docs/api-reference/chat/object and .../chat-streaming; beyond it what clients of LiteLLM
 read: `reasoning_content`, `thinking_blocks`, `provider_specific_fields`. A member that is UNSET is left out; None is
-null, which strict clients want to see (`finish_reason` in every chunk).
+null, which strict clients want to see (`finish_reason` in every chunk). Defaults are for answers that lack a member.
 """
 
 from typing import Any
@@ -40,9 +40,9 @@ class CompletionDetails(Struct, kw_only=True):
 class Usage(Struct, kw_only=True):
     """Tokens of a request. The last three are names that clients know from Anthropic."""
 
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
     prompt_tokens_details: PromptDetails | UnsetType = UNSET
     completion_tokens_details: CompletionDetails | UnsetType = UNSET
     cache_creation_input_tokens: int | UnsetType = UNSET
@@ -53,8 +53,8 @@ class Usage(Struct, kw_only=True):
 class AnswerMessage(Struct, kw_only=True):
     """What the assistant says."""
 
-    role: str
-    content: str | None
+    role: str = "assistant"
+    content: str | None = None
     refusal: str | UnsetType | None = UNSET
     tool_calls: list[ToolCall] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
@@ -68,19 +68,19 @@ class AnswerMessage(Struct, kw_only=True):
 class Choice(Struct, kw_only=True):
     """One answer of those that were asked for. finish_reason: one of FINISH_REASONS."""
 
-    index: int
+    index: int = 0
     message: AnswerMessage
-    finish_reason: str | None
+    finish_reason: str | None = None
     logprobs: dict[str, Any] | UnsetType | None = UNSET
 
 
 class Completion(Struct, kw_only=True):
     """A whole answer. `created`: seconds since 1970."""
 
-    id: str
+    id: str = ""
     object: str = "chat.completion"
-    created: int
-    model: str
+    created: int = 0
+    model: str = ""
     choices: list[Choice]
     usage: Usage | UnsetType = UNSET
     system_fingerprint: str | UnsetType | None = UNSET
@@ -97,7 +97,7 @@ class FunctionDelta(Struct, kw_only=True):
 class ToolCallDelta(Struct, kw_only=True):
     """A piece of the call with this `index`. Only its first piece has `id` and `type`."""
 
-    index: int
+    index: int = 0
     id: str | UnsetType = UNSET
     type: str | UnsetType = UNSET
     function: FunctionDelta | UnsetType = UNSET
@@ -127,7 +127,7 @@ class Delta(Struct, kw_only=True):
 class ChunkChoice(Struct, kw_only=True):
     """A piece of one answer."""
 
-    index: int
+    index: int = 0
     delta: Delta
     finish_reason: str | None = None
     logprobs: dict[str, Any] | UnsetType | None = UNSET
@@ -136,10 +136,10 @@ class ChunkChoice(Struct, kw_only=True):
 class Chunk(Struct, kw_only=True):
     """A piece of a streamed answer. The one with `usage` is the last and has no choices."""
 
-    id: str
+    id: str = ""
     object: str = "chat.completion.chunk"
-    created: int
-    model: str
+    created: int = 0
+    model: str = ""
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
     system_fingerprint: str | UnsetType | None = UNSET

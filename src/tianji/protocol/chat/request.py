@@ -7,7 +7,11 @@ that only one kind of upstream reads keep the form in which they came.
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+
+def _function() -> str:  # a default that is written all the same
+    return "function"
 
 
 class Part(Struct, omit_defaults=True, kw_only=True):
@@ -38,14 +42,14 @@ class FunctionCall(Struct, omit_defaults=True):
     """What a model calls. `arguments` is JSON text, as the model wrote it: it may be broken."""
 
     name: str
-    arguments: str
+    arguments: str = field(default_factory=str)
 
 
 class ToolCall(Struct, omit_defaults=True, kw_only=True):
     """A call of a tool by the assistant."""
 
-    id: str
-    type: str  # function or custom
+    id: str = field(default_factory=str)
+    type: str = field(default_factory=_function)  # or custom
     function: FunctionCall | None = None
     custom: dict[str, Any] | None = None  # {"name", "input"}
     cache_control: dict[str, Any] | None = None
@@ -91,7 +95,7 @@ class Function(Struct, omit_defaults=True):
 class Tool(Struct, omit_defaults=True, kw_only=True):
     """A tool: a function, a custom one of OpenAI, or one that a provider runs itself, as the client wrote it."""
 
-    type: str
+    type: str = field(default_factory=_function)
     function: Function | None = None
     custom: dict[str, Any] | None = None
     cache_control: dict[str, Any] | None = None

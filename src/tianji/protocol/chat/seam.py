@@ -5,24 +5,19 @@ output. What they raise for a body that they cannot take is a TianjiError: Inval
 client's, UpstreamProtocolError for an upstream's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from tianji.errors import Header, StreamFailed
 from tianji.protocol.chat.answer import Chunk, Completion
 from tianji.protocol.chat.request import Request
 
+__all__ = ["EventDecoder", "EventEncoder", "Framing", "Inbound", "Outbound", "StreamFailed", "Target"]
+
 Framing = Literal["sse", "aws", "json-lines"]
 """How an upstream cuts its stream into events: server-sent events, the AWS event stream, or a JSON value a line."""
-
-
-class StreamFailed(Exception):  # noqa: N818 - what failed is the upstream
-    """An upstream said in the middle of its stream that it failed. `payload` is the JSON that says so."""
-
-    def __init__(self, payload: bytes) -> None:
-        super().__init__(payload)
-        self.payload = payload
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -34,6 +29,7 @@ class Target(Struct, frozen=True, kw_only=True):
     modify_params: bool = False  # change messages that the upstream would refuse
     allowed: frozenset[str] = frozenset()  # members that go as they are: allowed_openai_params
     max_output_tokens: int | None = None  # what the model can write at most, where that is known
+    facts: Mapping[str, object] = {}  # what else the catalogue and the operator say of it: `supports_...` and the like
 
 
 class EventEncoder(Protocol):
@@ -46,7 +42,10 @@ class EventEncoder(Protocol):
         """End the stream as one that is whole."""
 
     def failed(self, error: dict[str, object]) -> bytes:
-        """End the stream as one that is not. `error`: message, type, code, param."""
+        """End the stream as one that is not: with an error, and nothing that looks like an end.
+
+        `error`: message, type, code and param as OpenAI's errors have them, and status, a number.
+        """
 
 
 class Inbound(Protocol):
@@ -67,8 +66,12 @@ class EventDecoder(Protocol):
     """Reads the stream of an upstream, event by event."""
 
     @property
+    def done(self) -> bool:
+        """Whether nothing follows that matters, usage included: the stream ends here and its body is not waited for."""
+
+    @property
     def finished(self) -> bool:
-        """Whether the upstream said that its answer is whole."""
+        """Whether the upstream said that its answer is whole; what it is after `end` counts."""
 
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
         """Take one event: its name, "" where the framing has none, and its data. Raises StreamFailed."""
@@ -87,6 +90,10 @@ class Outbound(Protocol):
     @property
     def suffix(self) -> str:
         """What follows the base address: path and query, which may depend on the model and on streaming."""
+
+    @property
+    def headers(self) -> Iterable[Header]:
+        """What the request needs beside the headers of its deployment, lower-case names: beta flags and the like."""
 
     @property
     def framing(self) -> Framing:

@@ -1,0 +1,21 @@
+"""What an attempt knows of a streamed answer, whatever its form."""
+
+
+cdef class AnswerStream:
+    """Base of the streams of answers: fed with pieces of a body, cut anywhere, it gives what the client is to get."""
+
+    cpdef bytes feed(self, bytes data):
+        """Take the next bytes of the body; the bytes to hand on now, b"" if none."""
+        raise NotImplementedError
+
+    cpdef bytes close(self):
+        """Take the end of the body; the bytes to hand on."""
+        raise NotImplementedError
+
+    cpdef bytes ending(self):
+        """What tells the client that a whole answer ends here; b"" where that was handed on already."""
+        raise NotImplementedError
+
+    cpdef bytes cut(self, object error):
+        """What tells the client that the answer ends early. `error`: a TianjiError. None: an error of the dialect."""
+        return None

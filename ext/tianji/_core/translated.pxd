@@ -1,0 +1,14 @@
+"""A stream in the upstream's form that the client gets in its own."""
+
+from tianji._core.events cimport EventStream
+
+
+cdef class TranslatedStream(EventStream):
+    cdef object decoder              # EventDecoder
+    cdef object encoder              # EventEncoder
+    cdef object framer               # cuts the body into events; None: they are server-sent
+    cdef str model                   # the name that the client sees
+
+    cdef int take(self, str name, bytes payload) except -1
+    cdef int write(self, object chunks) except -1
+    cdef int note(self, object chunk) except -1

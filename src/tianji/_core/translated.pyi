@@ -1,0 +1,15 @@
+from collections.abc import Iterable
+from typing import Protocol, final, type_check_only
+
+from tianji._core.events import EventStream
+from tianji.protocol.chat.seam import EventDecoder, EventEncoder
+
+@type_check_only
+class _Framer(Protocol):
+    def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]: ...
+
+@final
+class TranslatedStream(EventStream):
+    def __init__(
+        self, decoder: EventDecoder, encoder: EventEncoder, model: str, framer: _Framer | None = None
+    ) -> None: ...

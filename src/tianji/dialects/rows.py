@@ -1,0 +1,18 @@
+"""All operations of all dialects: where clients ask for them, and what reads what they say."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tianji.dialects.openai import OPERATIONS, Dialect, Member
+
+_MODEL: Final = Member("model", b'"', "a string")
+_MESSAGES: Final = Member("messages", b"[", "an array of messages")
+_STREAM: Final = Member("stream", b"tfn", "a boolean", required=False)
+
+ROWS: Final[tuple[Dialect, ...]] = (
+    *OPERATIONS.values(),
+    # https://docs.anthropic.com/en/api/messages
+    Dialect("messages", ("/v1/messages",), (_MODEL, _MESSAGES, _STREAM), streams=True, vendor="Anthropic"),
+)
+CODECS: Final[Mapping[str, str]] = {row.operation: row.codec for row in ROWS if row.codec is not None}
+"""The module that reads an operation into the hub, for those that can be translated."""

@@ -1,0 +1,235 @@
+"""The way of a request whose client or upstream does not speak OpenAI's form.
+
+Shaping knows OpenAI's names, so a body becomes a chat request first, then is shaped as any other, and only then takes
+the upstream's form. Where an upstream speaks what the client does, the bytes go through, as all other bytes do.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from tianji._core.exchange import Exchange
+from tianji._core.messages import MessagesStream
+from tianji._core.router import Plan, Table
+from tianji._core.shaping import shape_body
+from tianji._core.spans import ObjectSpans, scan
+from tianji._core.stream import AnswerStream
+from tianji._core.translated import TranslatedStream
+from tianji._core.usage import Usage, read_usage
+from tianji.errors import Header
+from tianji.lazy import load
+from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
+from tianji.protocol.framing import JsonLines
+from tianji.protocol.openai.answers import OpenAIOutbound
+from tianji.protocol.openai.requests import read_request, write_request
+from tianji.providers.upstream import OwnForm
+
+CHAT: Final = "tianji.dialects.chat"
+LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
+EVENTS: Final = b"text/event-stream"
+codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
+
+
+class Framer(Protocol):
+    """Cuts the body of an answer into events."""
+
+    def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]:
+        """Take the next bytes; return the events that are whole, name and data. Raises UpstreamProtocolError."""
+
+
+class Shape(Struct, frozen=True):
+    """What a framing looks like: the types of content it has, and what cuts it; None where that is compiled."""
+
+    content_types: tuple[bytes, ...]
+    framer: Callable[[], Framer] | None
+
+
+FRAMINGS: Final[Mapping[Framing, Shape]] = {
+    "sse": Shape((EVENTS,), None),
+    "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
+}
+NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {"messages": MessagesStream}
+"""What reads a streamed answer whose bytes go through; it is given the model's name as JSON text."""
+
+
+class Sought(Protocol):
+    """What a passage has to know of a request; `model_json` is the name that the answer has."""
+
+    @property
+    def table(self) -> Table: ...
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def spans(self) -> ObjectSpans | None: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def model_json(self) -> bytes: ...
+
+
+class Place(Struct, frozen=True):
+    """Where requests of a deployment go. `query` is without its mark; `sign` gives what changes by the request."""
+
+    prefix: str
+    query: str
+    sign: Callable[[str, bytes], Iterable[Header]] | None = None
+
+    def target(self, suffix: str) -> str:
+        """Return the request target: path and query."""
+        path, _, own = suffix.partition("?")
+        query = "&".join(filter(None, (own, self.query)))
+        return f"{self.prefix}{path}?{query}" if query else f"{self.prefix}{path}"
+
+    def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> list[bytes]:
+        """Return a request: a planned head with this target and further headers, and the body."""
+        target = self.target(suffix)
+        _, _, rest = head.partition(b"\r\n")
+        fields, _, _ = rest.rpartition(b"content-length: ")
+        more = [*headers, *(() if self.sign is None else self.sign(target, body))]
+        if more:
+            fields = merged(fields, more)
+        line = b"POST %b HTTP/1.1\r\n" % target.encode("ascii")
+        return [b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, len(body)), body]
+
+
+class Translation(Struct, frozen=True):
+    """Between a client and an upstream of different forms: `dialect` and `protocol` are the modules of their codecs.
+
+    protocol: None for an upstream that speaks OpenAI's, at `suffix`. facts: what the catalogue knows of a model.
+    """
+
+    dialect: str
+    protocol: str | None
+    provider: str
+    facts: Callable[[str], Mapping[str, object]]
+    place: Place
+    suffix: str = ""
+    modify_params: bool = False
+
+    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
+        """Write the request. Raises InvalidRequest and UnsupportedParams."""
+        spans = given(sought)
+        inbound: Inbound | None = None
+        read = codec(self.dialect).inbound
+        if self.dialect != CHAT:
+            inbound = read(spans.source, sought.model, sought.stream)
+            spans = scan(write_request(inbound.request))
+        body = shape_body(plan, spans, model, sought.stream).body
+        if inbound is None:
+            inbound = read(body, sought.model, sought.stream)
+            request = inbound.request
+        else:
+            request = inbound.request if self.protocol is None else read_request(body)
+        outbound: Outbound
+        if self.protocol is None:
+            outbound = OpenAIOutbound(body, self.suffix, self._target(plan, model))
+        else:
+            outbound = codec(self.protocol).outbound(request, self._target(plan, model))
+        if sought.table.shows_usage:
+            inbound.request.stream_options = {"include_usage": True}
+        return Translated(inbound, outbound, self.place, head, msgspec.json.decode(sought.model_json))
+
+    def _target(self, plan: Plan, model: bytes) -> Target:
+        name: str = msgspec.json.decode(model)
+        facts = self.facts(name)
+        most = facts.get("max_output_tokens")
+        return Target(
+            provider=self.provider,
+            model=name,
+            drop_params=plan.shaping.drop_params,
+            modify_params=self.modify_params,
+            allowed=plan.shaping.allowed,
+            max_output_tokens=most if isinstance(most, int) else None,
+            facts=facts,
+        )
+
+
+class Translated:
+    """One request under way, written for its upstream. `filtered`: a content filter cut its answer."""
+
+    def __init__(self, inbound: Inbound, outbound: Outbound, place: Place, head: bytes, model: str) -> None:
+        self.request = place.request(head, outbound.suffix, outbound.headers, outbound.body)
+        self.filtered = False
+        self._inbound = inbound
+        self._outbound = outbound
+        self._model = model
+
+    def stream(self, content_type: bytes) -> AnswerStream | None:
+        """Return what reads a streamed answer of this type; None where the type says that it is none."""
+        shape = FRAMINGS[self._outbound.framing]
+        if not content_type.startswith(shape.content_types):
+            return None
+        framer = None if shape.framer is None else shape.framer()
+        return TranslatedStream(self._outbound.stream(), self._inbound.stream(), self._model, framer)
+
+    def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
+        """Return a whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""
+        completion = self._outbound.answer(body)
+        completion.model = self._model
+        self.filtered = any(choice.finish_reason == "content_filter" for choice in completion.choices)
+        said: dict[str, Any] = {"usage": completion.usage} if completion.usage else {}
+        if completion.service_tier:
+            said["service_tier"] = completion.service_tier
+        return self._inbound.answer(completion), read_usage(scan(msgspec.json.encode(said)))
+
+
+class Native(Struct, frozen=True):
+    """Between a client and an upstream that speak the same form, which is not OpenAI's."""
+
+    operation: str
+    form: OwnForm
+    place: Place
+
+    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Passed":
+        """Write the request. Raises UnsupportedParams."""
+        shaped = shape_body(plan, given(sought), model if self.form.names_model else None, sought.stream)
+        suffix = self.form.suffix(msgspec.json.decode(model), sought.stream)
+        headers = [pair for pair in sought.exchange.headers if pair[0] in self.form.carries]
+        return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json)
+
+
+class Passed:
+    """One request under way whose bytes go through. `filtered`: a content filter cut its answer."""
+
+    def __init__(self, native: Native, request: list[bytes], model: bytes) -> None:
+        self.request = request
+        self.filtered = False
+        self._native = native
+        self._model = model
+
+    def stream(self, content_type: bytes) -> AnswerStream | None:
+        """Return what reads a streamed answer of this type; None where the type says that it is none."""
+        return NATIVE[self._native.operation](self._model) if content_type.startswith(EVENTS) else None
+
+    def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
+        """Return a whole answer as it is, and what it says of usage."""
+        self.filtered = b'"stop_reason":"refusal"' in body
+        return body, read_usage(scan(body))
+
+
+def given(sought: Sought) -> ObjectSpans:
+    """Return the body, which is there as long as attempts are made."""
+    if sought.spans is None:
+        raise RuntimeError("the body of the request was let go of already")
+    return sought.spans
+
+
+def merged(fields: bytes, headers: Iterable[Header]) -> bytes:
+    """Return the fields of a head with further ones; of a list that is there already, both are sent as one.
+
+    The second stands as it was written (RFC 9110 section 5.6.1); of every other field the further one counts.
+    """
+    lines = fields.split(b"\r\n")
+    for name, value in headers:
+        start = name + b": "
+        own = next((line.removeprefix(start) for line in lines if line.startswith(start)), b"")
+        lines = [line for line in lines if not line.startswith(start)]
+        said = {item.strip() for item in value.split(b",")}
+        kept = [item for item in map(bytes.strip, own.split(b",")) if item and item not in said]
+        lines.insert(-1, start + b",".join([*kept, value] if name in LISTS else [value]))
+    return b"\r\n".join(lines)

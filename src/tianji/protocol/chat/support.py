@@ -1,0 +1,60 @@
+"""What an upstream lacks, and what becomes of a request that asks for it: refused, dropped, or sent all the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tianji.errors import UnsupportedParams, UpstreamProtocolError
+from tianji.protocol.chat.request import Request
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.scrub import scrub
+
+_EXCERPT = 200  # characters of an answer that cannot be read which an error shows
+
+
+def refuse(target: Target, name: str, why: str) -> None:
+    """Raise UnsupportedParams for `name`, unless what the upstream lacks is to be dropped: then return."""
+    if not target.drop_params:
+        raise UnsupportedParams(
+            f"{target.provider} model {target.model!r} does not take this {name!r}: {why}. "
+            "Remove it, or set drop_params: true to have it removed.",
+            param=name,
+        )
+
+
+def lacking(request: Request, target: Target, unsupported: frozenset[str]) -> dict[str, Any]:
+    """Return the members of `unsupported` that go to the upstream as they are, because `allowed` names them.
+
+    Raises UnsupportedParams for the first of the others that is set, unless they are to be dropped.
+    """
+    sent: dict[str, Any] = {}
+    for name in sorted(unsupported):
+        value = getattr(request, name)
+        if value is None:
+            continue
+        if name in target.allowed:
+            sent[name] = value
+        else:
+            refuse(target, name, "it has no such parameter")
+    return sent
+
+
+def unreadable(target: Target, why: str, payload: bytes) -> UpstreamProtocolError:
+    """Make the error for an answer that breaks the protocol; it shows the beginning, without what looks secret."""
+    excerpt = scrub(payload[: 4 * _EXCERPT].decode("utf-8", "replace"))[:_EXCERPT]
+    return UpstreamProtocolError(f"{target.provider} sent an answer that cannot be read ({why}): {excerpt!r}")
+
+
+def decoded_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text holds, None for any other text."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def without_none(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value."""
+    return {name: value for name, value in members.items() if value is not None}

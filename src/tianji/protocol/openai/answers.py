@@ -1,0 +1,114 @@
+"""A chat answer of an upstream that speaks OpenAI's form, read into the hub, whole or in chunks.
+
+Most answers fit the hub's form as they are. What does not is read again without its nulls, since many upstreams write
+null where OpenAI writes nothing, and with `reasoning`, as vLLM, Groq and OpenRouter call `reasoning_content`.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from tianji.errors import Header, UpstreamProtocolError
+from tianji.protocol.chat.answer import Chunk, Completion, Usage
+from tianji.protocol.chat.seam import Framing, StreamFailed, Target
+from tianji.protocol.chat.support import unreadable
+
+_DONE: Final = b"[DONE]"
+_UNUSUAL: Final = (b'"error"', b'"reasoning"')  # names that only the second reading knows
+_CHUNK: Final = msgspec.json.Decoder(Chunk)
+_COMPLETION: Final = msgspec.json.Decoder(Completion)
+_T = TypeVar("_T", Chunk, Completion)
+
+
+class OpenAIOutbound:
+    """One request in OpenAI's form, which is the hub's: `body` goes as it is."""
+
+    framing: Framing = "sse"
+    headers: tuple[Header, ...] = ()
+
+    def __init__(self, body: bytes, suffix: str, target: Target) -> None:
+        self.body = body
+        self.suffix = suffix
+        self._target = target
+
+    def answer(self, body: bytes) -> Completion:
+        """Read a whole answer. Raises UpstreamProtocolError."""
+        return _read(body, _COMPLETION, Completion, self._target)
+
+    def stream(self) -> "ChunkDecoder":
+        """Begin to read a streamed answer."""
+        return ChunkDecoder(self._target)
+
+
+class ChunkDecoder:
+    """Reads a stream of chunks. Usage stands in whichever chunk an upstream likes; it is handed on once, at the end."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._last = Chunk(choices=[])
+        self._usage: Usage | None = None
+        self.done = False
+        self.finished = False
+
+    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take one event. Raises StreamFailed for an error, UpstreamProtocolError for what is no chunk."""
+        if payload.strip() == _DONE:
+            self.done = self.finished = True
+            return self._usage_chunk()
+        if name == "error":
+            raise StreamFailed(payload)
+        chunk = _read(payload, _CHUNK, Chunk, self._target)
+        if chunk.usage is not UNSET and chunk.usage is not None:
+            self._usage = chunk.usage
+        chunk.usage = UNSET
+        self._last = chunk
+        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
+        return (chunk,) if chunk.choices else ()
+
+    def end(self) -> Iterable[Chunk]:
+        """Take the end of the stream; it may lack its `[DONE]`."""
+        return self._usage_chunk() if self.finished else ()
+
+    def _usage_chunk(self) -> Iterable[Chunk]:
+        usage, self._usage = self._usage, None
+        if usage is None:
+            return ()
+        last = self._last
+        return (Chunk(id=last.id, created=last.created, choices=[], usage=usage, service_tier=last.service_tier),)
+
+
+def _read(body: bytes, decoder: "msgspec.json.Decoder[_T]", kind: type[_T], target: Target) -> _T:
+    if not any(name in body for name in _UNUSUAL):
+        try:
+            return decoder.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            pass  # the second reading says what is wrong
+    return _read_again(body, kind, target)
+
+
+def _read_again(body: bytes, kind: type[_T], target: Target) -> _T:
+    try:
+        members = msgspec.json.decode(body)
+        if isinstance(members, dict) and members.get("error"):
+            raise StreamFailed(body)
+        return msgspec.convert(_usual(members), kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(error, body, target) from None
+
+
+def _broken(error: Exception, body: bytes, target: Target) -> UpstreamProtocolError:
+    return unreadable(target, str(error), body)
+
+
+def _usual(value: Any) -> Any:
+    """Return it without nulls, and with the usual names."""
+    if isinstance(value, list):
+        return [_usual(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _usual(inner) for name, inner in value.items() if inner is not None}
+    if "reasoning_content" not in found and isinstance(found.get("reasoning"), str):
+        found["reasoning_content"] = found["reasoning"]
+    return found
