@@ -6,8 +6,9 @@ from functools import cache
 
 from tianji.alike import alike
 from tianji.errors import ConfigurationError
-from tianji.providers import azure, mock, openai, table
+from tianji.providers import openai, table
 from tianji.providers.address import same_place
+from tianji.providers.modules import MODULES
 
 _OPENAI_STYLE_ON_AZURE = frozenset(
     {
@@ -46,7 +47,8 @@ _FAMILIES = tuple(
 @cache
 def known() -> frozenset[str]:
     """Name every provider that a prefix may stand for, served or not."""
-    return frozenset({*openai.NAMES, *azure.NAMES, *mock.NAMES, *table.rows(), *table.unserved()})
+    own = (name for module in MODULES for name in module.NAMES)
+    return frozenset({*own, *table.rows(), *table.unserved()})
 
 
 def parse(

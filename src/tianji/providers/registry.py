@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tianji.errors import ConfigurationError
-from tianji.providers import azure, mock, names, openai, openai_compatible, table
+from tianji.providers import names, openai_compatible, table
 from tianji.providers.deployment import Deployment, read, text
+from tianji.providers.modules import MODULES
 from tianji.providers.upstream import Upstream
 
 Builder = Callable[[Deployment], Upstream]
 
-BUILDERS: Mapping[str, Builder] = MappingProxyType(
-    {name: module.build for module in (openai, azure, mock) for name in module.NAMES}
-)
+BUILDERS: Mapping[str, Builder] = MappingProxyType({name: module.build for module in MODULES for name in module.NAMES})
 
 
 def build(params: Mapping[str, object], environ: Mapping[str, str], *, drop_params: bool) -> Upstream:

@@ -1,0 +1,77 @@
+"""How much a model is to think, and how long its answer may be: the two depend on each other.
+
+https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking and .../adaptive-thinking
+"""
+
+from typing import Any, Final
+
+from tianji.protocol.chat.effort import BUDGETS, OFF
+from tianji.protocol.chat.request import Request
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.support import refuse
+
+LEAST: Final = 1024  # tokens; the smallest budget that Anthropic takes
+USUAL_MAX: Final = 4096  # tokens of an answer where nobody knows what the model can write
+_EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+
+
+def set_thinking(body: dict[str, Any], request: Request, target: Target) -> bool:
+    """Set `max_tokens`, `thinking` and the effort in a body; whether the model will think."""
+    asked = request.max_completion_tokens if request.max_tokens is None else request.max_tokens
+    usual = target.max_output_tokens or USUAL_MAX
+    body["max_tokens"] = usual if asked is None else asked
+    thinking = request.thinking
+    if thinking is None:
+        thinking = _from_effort(body, request.reasoning_effort, asked, target)
+    elif "budgetTokens" in thinking:
+        thinking = {name: value for name, value in thinking.items() if name != "budgetTokens"}
+        thinking["budget_tokens"] = request.thinking["budgetTokens"] if request.thinking else LEAST
+    if thinking is None:
+        return False
+    body["thinking"] = thinking
+    budget = thinking.get("budget_tokens")
+    if asked is None and isinstance(budget, int) and budget >= usual:
+        body["max_tokens"] = budget + USUAL_MAX
+    return thinking.get("type") != "disabled"
+
+
+def _from_effort(body: dict[str, Any], effort: str | None, asked: int | None, target: Target) -> dict[str, Any] | None:
+    if effort is None or effort == "default":
+        return None
+    if effort in OFF:
+        return {"type": "disabled"}
+    if effort not in BUDGETS or target.facts.get("supports_reasoning") is False:
+        refuse(
+            target, "reasoning_effort", f"{effort!r} is not what it knows" if effort not in BUDGETS else "no thought"
+        )
+        return None
+    if target.facts.get("supports_adaptive_thinking") is True:
+        named = effort if target.facts.get(f"supports_{effort}_reasoning_effort") is True else _EFFORTS[effort]
+        body["output_config"] = {"effort": named}
+        return {"type": "adaptive", "display": "summarized"}
+    budget = max(LEAST, BUDGETS[effort])
+    if asked is not None and budget >= asked:
+        if asked <= LEAST:
+            refuse(target, "reasoning_effort", f"thinking takes {LEAST} tokens at least, and max_tokens is {asked}")
+            return None
+        budget = asked - 1
+    return {"type": "enabled", "budget_tokens": budget}
+
+
+def sampling(request: Request, target: Target, *, thinks: bool) -> dict[str, Any]:
+    """Return temperature, top_p and top_k, as far as the model takes them.
+
+    Newer models take none of them, and one that thinks takes only its usual temperature.
+    """
+    found: dict[str, Any] = {}
+    takes = target.facts.get("supports_sampling_params") is not False
+    for name in ("temperature", "top_p", "top_k"):
+        value = getattr(request, name)
+        if value is None:
+            continue
+        if name in target.allowed or (takes and not (thinks and name != "top_p")):
+            found[name] = value
+        elif name != "temperature" or value != 1:
+            why = "only 1 is possible while it thinks" if takes and name == "temperature" else "it takes none"
+            refuse(target, name, "not while it thinks" if takes and name == "top_k" else why)
+    return found
