@@ -425,7 +425,15 @@ class UpstreamTimeout(UpstreamFailure):
 
 
 class UpstreamProtocolError(UpstreamFailure):
-    """The upstream broke HTTP/1.1 framing or the dialect it speaks; its connection was closed."""
+    """The upstream broke HTTP/1.1 framing or the dialect it speaks; its connection was closed.
+
+    `excerpt` is the beginning of what it sent, for the client alone: it may quote the prompt, so no log may hold it.
+    `told` is the message without it.
+    """
+
+    def __init__(self, message: str, *, excerpt: str = "") -> None:
+        super().__init__(f"{message}. It begins: {excerpt!r}" if excerpt else message)
+        self.told = message
 
 
 class UpstreamDisconnected(UpstreamFailure):

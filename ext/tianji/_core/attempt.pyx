@@ -13,10 +13,11 @@ from tianji._core.meter cimport cost
 from tianji._core.sse cimport ChatStream
 from tianji._core.usage cimport estimated_usage, read_usage
 
-from tianji.errors import ClientGone, TianjiError, UpstreamDisconnected, UpstreamProtocolError
+from tianji.errors import ClientGone, StreamFailed, TianjiError, UpstreamDisconnected, UpstreamProtocolError
 
 cdef object TianjiError_ = TianjiError
 cdef object ClientGone_ = ClientGone
+cdef object StreamFailed_ = StreamFailed
 cdef object UpstreamProtocolError_ = UpstreamProtocolError
 cdef enum:
     BYTES_A_TOKEN = 4
@@ -179,9 +180,7 @@ cdef class Attempt(ResponseHandler):
         try:
             spans = ObjectSpans.scan(body)
         except TianjiError_ as fault:
-            return requester.attempt_failed(self, UpstreamProtocolError(
-                f"the upstream answered {self.status} with a body that is no JSON object: {fault.message}"
-            ))
+            return requester.attempt_failed(self, failures.unreadable(self.status, body, fault, self.deployment))
         i = spans.find(b"error")
         if i >= 0 and spans.kind(i) == c"o":
             return requester.attempt_failed(self, failures.in_band(body, self.deployment))
@@ -190,6 +189,8 @@ cdef class Attempt(ResponseHandler):
         else:
             try:
                 body, used = self.passing.answer(body)
+            except StreamFailed_ as failure:
+                return requester.attempt_failed(self, failures.in_band(failure.payload, self.deployment))
             except UpstreamProtocolError_ as fault:
                 return requester.attempt_failed(self, fault)
             self._note_usage(used)

@@ -506,9 +506,10 @@ cdef class Forward(Asked):
         What the upstream itself said stays out of the log, since it may quote the prompt.
         """
         if isinstance(error, UpstreamFailure):
+            told = "refused" if isinstance(error, UpstreamRefused) else getattr(error, "told", error.message)
             LOG.warning(
-                "call %s to %s ended with %d: %s", self.exchange.call_id, attempt.deployment.api_base,
-                error.status, "refused" if isinstance(error, UpstreamRefused) else error.message,
+                "call %s to %s ended with %d: %s", self.exchange.call_id, attempt.deployment.api_base, error.status,
+                told,
             )
         return 0
 

@@ -61,9 +61,10 @@ cdef class Shaped:
 
 
 cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed):
-    """Apply `plan` to the body behind `spans`. `model`: the upstream's name as JSON text; None: it does not stand there.
+    """Apply `plan` to the body behind `spans`.
 
-    The order is that of `providers.upstream.Shaping`. Raises UnsupportedParams when the upstream cannot take a member.
+    model: the upstream's name as JSON text; None: it does not stand in the body. The order is that of
+    `providers.upstream.Shaping`. Raises UnsupportedParams when the upstream cannot take a member.
     """
     cdef Shaped shaped = Shaped.__new__(Shaped)
     cdef Splice splice = Splice(spans)

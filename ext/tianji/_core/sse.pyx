@@ -60,10 +60,10 @@ cdef class ChatStream(AnswerStream):
     max_event: bytes that one event may have.
 
     Usage, errors and the end are noted in the attributes. done: [DONE] was seen; finished: a finish_reason that is a
-    non-empty string was seen; failed: an error event was seen, or one whose payload is no JSON object. Nothing after [DONE]
-    or after an error is looked at. An error event is not handed on, everything before it is. A payload that is no JSON
-    object is an error too: a piece of the answer is lost, and clients of this dialect fail on it without a word about
-    whose fault it is.
+    non-empty string was seen; failed: an error event was seen, or one whose payload is no JSON object. Nothing after
+    [DONE] or after an error is looked at. An error event is not handed on, everything before it is. A payload that is
+    no JSON object is an error too: a piece of the answer is lost, and clients of this dialect fail on it without a word
+    about whose fault it is.
     """
 
     def __cinit__(self):

@@ -9,7 +9,7 @@ cdef class AnswerStream:
     cdef readonly bint finished      # the answer is whole, though the end may be missing
     cdef readonly bint failed        # the upstream said that it failed, or what it says cannot be read
     cdef readonly long long events   # data events, without the end and what made it fail
-    cdef readonly bytes error        # what the upstream said of its failure, JSON; None: it said nothing that can be read
+    cdef readonly bytes error        # what the upstream said of its failure, JSON; None: nothing that can be read
     cdef readonly object fault       # the TianjiError of what cannot be read, where more is known of it; or None
     cdef readonly bint knows         # `spoke` means something; else the events that it hands on tell
     cdef readonly bint spoke         # there was something for the reader

@@ -4,6 +4,7 @@ import msgspec
 
 from tianji._core.router import Deployment
 from tianji.errors import Overloaded, TianjiError, UpstreamFailure, UpstreamProtocolError, UpstreamRefused
+from tianji.protocol.chat.support import excerpt_of
 from tianji.protocol.openai_errors import error_body, error_event, refused, refused_in_band
 
 
@@ -25,6 +26,11 @@ class Failures:
     def refused(self, status: int, body: bytes, deployment: Deployment) -> UpstreamRefused:
         """Map an error answer of the upstream; its text never shows the deployment's credentials."""
         return refused(status, body, provider=deployment.provider, model=deployment.model, secrets=deployment.secrets)
+
+    def unreadable(self, status: int, body: bytes, fault: TianjiError, deployment: Deployment) -> UpstreamProtocolError:
+        """Return the error of an answer that is no JSON object."""
+        why = f"{deployment.provider} answered {status} with a body that is no JSON object: {fault.message}"
+        return UpstreamProtocolError(why, excerpt=excerpt_of(body, deployment.secrets))
 
     def in_band(self, payload: bytes | None, deployment: Deployment) -> UpstreamFailure:
         """Map an error that came as an event inside a stream. `payload`: its text; None: it was no JSON object."""

@@ -4,10 +4,14 @@ import asyncio
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
+from tianji._core.exchange import Exchange
 from tianji._core.http1 import Timeouts
 from tianji._core.pool import Pool
-from tianji._core.router import Deployment, Plan
+from tianji._core.router import Deployment, Plan, Table
+from tianji._core.silent import SilentExchange
+from tianji._core.spans import ObjectSpans, scan
 from tianji.config.schema import ModelEntry
 from tianji.egress.pool import Answer, fetch
 from tianji.errors import TianjiError
@@ -35,10 +39,12 @@ async def probe(
         for entry, deployment in pairs
         if "*" not in deployment.model and model in (None, name) and model_id in (None, entry.id)
     ]
-    return list(await asyncio.gather(*(_ask(entry, deployment, pool, gate) for entry, deployment in chosen)))
+    return list(
+        await asyncio.gather(*(_ask(snapshot.table, entry, deployment, pool, gate) for entry, deployment in chosen))
+    )
 
 
-async def _ask(entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyncio.Semaphore) -> Verdict:
+async def _ask(table: Table, entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyncio.Semaphore) -> Verdict:
     operation, body = QUESTIONS.get(entry.info.mode or "chat", QUESTIONS["chat"])
     plan = deployment.plans.get(operation)
     if deployment.unready is not None:
@@ -49,7 +55,7 @@ async def _ask(entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyn
         return Verdict(deployment, None, {})
     try:
         async with gate:
-            answer = await _call(plan, {**body, "model": deployment.model}, pool)
+            answer = await _call(table, plan, {**body, "model": deployment.model}, pool)
     except TianjiError as error:
         return Verdict(deployment, error.message, {}, error.status)
     if answer.status >= 300:
@@ -59,7 +65,23 @@ async def _ask(entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyn
     return Verdict(deployment, None, limits)
 
 
-async def _call(plan: Plan, body: dict[str, object], pool: Pool) -> Answer:
+class Question(Struct, frozen=True):
+    """What a passage has to know of a request; see `passages.Sought`."""
+
+    table: Table
+    exchange: Exchange
+    spans: ObjectSpans
+    model: str
+    model_json: bytes
+    stream: bool = False
+
+
+async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool) -> Answer:
     text = msgspec.json.encode(body)
     request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
+    if plan.passage is not None:
+        model = str(body["model"])
+        name = msgspec.json.encode(model)
+        question = Question(table, SilentExchange("", text, None), scan(text), model, name)
+        request = b"".join(plan.passage.begin(plan, question, name, plan.head).request)
     return await fetch(pool, plan.origin, request, Timeouts(connect=10, total=TIMEOUT))

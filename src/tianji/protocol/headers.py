@@ -54,6 +54,12 @@ DROPPED = frozenset(
 )
 PASSED = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry"})
 PASSED_PREFIX = b"x-ratelimit-"
+# What Anthropic calls its limits (https://docs.anthropic.com/en/api/rate-limits#response-headers), by OpenAI's names.
+RATE_LIMITS = {
+    b"anthropic-ratelimit-%b-%b" % (kind, what): b"x-ratelimit-%b-%b" % (what, kind)
+    for kind in (b"requests", b"tokens")
+    for what in (b"limit", b"remaining")
+}
 REQUEST_IDS = (b"x-request-id", b"request-id")
 
 
@@ -61,7 +67,8 @@ def response_headers(upstream: Iterable[Header]) -> list[Header]:
     """Return what a client is given of an upstream's headers, whose names are lower-case.
 
     Every header that is not dropped goes out as `llm_provider-<name>`; rate limits and retry hints under their own
-    names too, and the request id as `request-id`. Framing, `content-type` included, is the gateway's own business.
+    names too, Anthropic's limits under OpenAI's, and the request id as `request-id`. Framing, `content-type` included,
+    is the gateway's own business.
     """
     given = list(upstream)
     gone = DROPPED
@@ -75,6 +82,8 @@ def response_headers(upstream: Iterable[Header]) -> list[Header]:
             continue
         if name in PASSED or name.startswith(PASSED_PREFIX):
             found.append((name, value))
+        elif name in RATE_LIMITS:
+            found.append((RATE_LIMITS[name], value))
         elif name in REQUEST_IDS and request_id is None:
             request_id = value
         found.append((PREFIX + name, value))

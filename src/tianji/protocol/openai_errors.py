@@ -58,6 +58,8 @@ _STATUSES: Mapping[str, int] = {
 
 _CONTEXT = (
     "exceed context limit",
+    "prompt is too long",
+    "prompt: length",
     "this model's maximum context length is",
     "string too long. expected a string with maximum length",
     "model's maximum context limit",

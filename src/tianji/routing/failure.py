@@ -51,6 +51,7 @@ _BY_STATUS: Final[Mapping[int, Kind]] = MappingProxyType(
         502: Kind.BAD_GATEWAY,
         503: Kind.UNAVAILABLE,
         504: Kind.TIMEOUT,
+        529: Kind.UNAVAILABLE,  # Anthropic is overloaded
     }
 )
 _BILLING: Final = ("credit balance", "insufficient_quota", "exceeded your current quota", "billing", "payment required")

@@ -1,6 +1,6 @@
 """What an upstream lacks, and what becomes of a request that asks for it: refused, dropped, or sent all the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -42,8 +42,13 @@ def lacking(request: Request, target: Target, unsupported: frozenset[str]) -> di
 
 def unreadable(target: Target, why: str, payload: bytes) -> UpstreamProtocolError:
     """Make the error for an answer that breaks the protocol; it shows the beginning, without what looks secret."""
-    excerpt = scrub(payload[: 4 * _EXCERPT].decode("utf-8", "replace"))[:_EXCERPT]
-    return UpstreamProtocolError(f"{target.provider} sent an answer that cannot be read ({why}): {excerpt!r}")
+    message = f"{target.provider} sent an answer that cannot be read: {why}"
+    return UpstreamProtocolError(message, excerpt=excerpt_of(payload))
+
+
+def excerpt_of(payload: bytes, secrets: Iterable[str] = ()) -> str:
+    """Return the beginning of an answer that an error shows, without what looks secret or is one of `secrets`."""
+    return scrub(payload[: 4 * _EXCERPT].decode("utf-8", "replace"), secrets)[:_EXCERPT]
 
 
 def decoded_object(text: str) -> dict[str, Any] | None:
