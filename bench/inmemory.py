@@ -34,6 +34,8 @@ model_list:
     litellm_params: {{model: openai/demo, api_base: "http://upstream.test/v1", api_key: sk-upstream}}
   - model_name: priced
     litellm_params: {{model: openai/gpt-4o-mini, api_base: "http://upstream.test/v1", api_key: sk-upstream}}
+  - model_name: claude
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_base: "http://upstream.test", api_key: sk-upstream}}
 litellm_settings:
   callbacks: [prometheus]
 general_settings:

@@ -15,6 +15,12 @@ EVENT = (
     b'"model":"demo","choices":[{"index":0,"delta":{"content":" word%d"},"logprobs":null,"finish_reason":null}]}\n\n'
 )
 CHUNKS = 64
+MESSAGE = (
+    b'{"id":"msg_01XFDUDYJgAACzvnptvVoYEL","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[%b],'
+    b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":9,"cache_creation_input_tokens":0,'
+    b'"cache_read_input_tokens":0,"output_tokens":12}}'
+)
+SPOKEN = MESSAGE % b'{"type":"text","text":"The weather in Paris is mild today."}'
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,32 @@ def streamed() -> tuple[bytes, ...]:
     return (head, *pieces, b"%x\r\n%b\r\n0\r\n\r\n" % (len(done), done))
 
 
+def streamed_message() -> tuple[bytes, ...]:
+    """The same as Anthropic says it."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    events = [
+        (b"message_start", b'"message":' + MESSAGE % b""),
+        (b"content_block_start", b'"index":0,"content_block":{"type":"text","text":""}'),
+        *(
+            (b"content_block_delta", b'"index":0,"delta":{"type":"text_delta","text":" word%d"}' % number)
+            for number in range(CHUNKS)
+        ),
+        (b"content_block_stop", b'"index":0'),
+        (b"message_delta", b'"delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":64}'),
+        (b"message_stop", b'"index":0'),
+    ]
+    framed = [b'event: %b\ndata: {"type":"%b",%b}\n\n' % (kind, kind, members) for kind, members in events]
+    *pieces, last = [b"%x\r\n%b\r\n" % (len(event), event) for event in framed]
+    return (head, *pieces, last + b"0\r\n\r\n")
+
+
 SCENARIOS = (
     Scenario("small", post(chat(200)), whole(ANSWER)),
     Scenario("governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER)),
     Scenario("4KB", post(chat(4000)), whole(ANSWER)),
     Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),
+    Scenario("translated", post(chat(200, model="claude")), whole(SPOKEN)),
+    Scenario("translated-stream", post(chat(200, model="claude", stream=True)), streamed_message()),
     Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),
     Scenario("unknown-model", post(chat(200, model="nobody")), (), 404),
 )

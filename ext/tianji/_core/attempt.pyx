@@ -193,8 +193,8 @@ cdef class Attempt(ResponseHandler):
                 return requester.attempt_failed(self, failures.in_band(failure.payload, self.deployment))
             except UpstreamProtocolError_ as fault:
                 return requester.attempt_failed(self, fault)
-            self._note_usage(used)
             spans = ObjectSpans.scan(body)
+            self._note_usage(read_usage(spans) if used is None else used)
         self.estimate(len(body))
         return requester.answer_whole(self, spans)
 

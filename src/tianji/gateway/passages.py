@@ -81,20 +81,20 @@ class Place(Struct, frozen=True):
 
     def target(self, suffix: str) -> str:
         """Return the request target: path and query."""
+        if not self.query:
+            return self.prefix + suffix
         path, _, own = suffix.partition("?")
-        query = "&".join(filter(None, (own, self.query)))
-        return f"{self.prefix}{path}?{query}" if query else f"{self.prefix}{path}"
+        return f"{self.prefix}{path}?{own}&{self.query}" if own else f"{self.prefix}{path}?{self.query}"
 
     def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> list[bytes]:
         """Return a request: a planned head with this target and further headers, and the body."""
         target = self.target(suffix)
         _, _, rest = head.partition(b"\r\n")
-        fields, _, _ = rest.rpartition(b"content-length: ")
-        more = [*headers, *(() if self.sign is None else self.sign(target, body))]
+        fields, end, _ = rest.rpartition(b"content-length: ")
+        more = headers if self.sign is None else (*headers, *self.sign(target, body))
         if more:
             fields = merged(fields, more)
-        line = b"POST %b HTTP/1.1\r\n" % target.encode("ascii")
-        return [b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, len(body)), body]
+        return [b"POST %b HTTP/1.1\r\n%b%b%d\r\n\r\n" % (target.encode("ascii"), fields, end, len(body)), body]
 
 
 class Translation(Struct, frozen=True):
@@ -132,7 +132,8 @@ class Translation(Struct, frozen=True):
             outbound = codec(self.protocol).outbound(request, self._target(plan, model))
         if sought.table.shows_usage:
             inbound.request.stream_options = {"include_usage": True}
-        return Translated(inbound, outbound, self.place, head, msgspec.json.decode(sought.model_json))
+        shown: str = msgspec.json.decode(sought.model_json)
+        return Translated(inbound, outbound, self.place, head, shown, chat=self.dialect == CHAT)
 
     def _target(self, plan: Plan, model: bytes) -> Target:
         name: str = msgspec.json.decode(model)
@@ -152,12 +153,15 @@ class Translation(Struct, frozen=True):
 class Translated:
     """One request under way, written for its upstream. `filtered`: a content filter cut its answer."""
 
-    def __init__(self, inbound: Inbound, outbound: Outbound, place: Place, head: bytes, model: str) -> None:
+    def __init__(
+        self, inbound: Inbound, outbound: Outbound, place: Place, head: bytes, model: str, *, chat: bool
+    ) -> None:
         self.request = place.request(head, outbound.suffix, outbound.headers, outbound.body)
         self.filtered = False
         self._inbound = inbound
         self._outbound = outbound
         self._model = model
+        self._chat = chat
 
     def stream(self, content_type: bytes) -> AnswerStream | None:
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
@@ -171,7 +175,10 @@ class Translated:
         """Return a whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""
         completion = self._outbound.answer(body)
         completion.model = self._model
-        self.filtered = any(choice.finish_reason == "content_filter" for choice in completion.choices)
+        for choice in completion.choices:
+            self.filtered = self.filtered or choice.finish_reason == "content_filter"
+        if self._chat:
+            return self._inbound.answer(completion), None  # it stands there as the gateway reads it
         said: dict[str, Any] = {"usage": completion.usage} if completion.usage else {}
         if completion.service_tier:
             said["service_tier"] = completion.service_tier

@@ -1,6 +1,6 @@
 """A whole message of Anthropic's becomes a completion of the hub (https://docs.anthropic.com/en/api/messages)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -40,21 +40,12 @@ def completion_of(body: bytes, names: ToolNames, target: Target, created: int, *
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable(target, str(error), body) from None
-    gathered = _Gathered(names, target, json_mode=json_mode)
+    gathered = _Gathered(names, json_mode=json_mode)
     for block in answer.content:
         gathered.take(block)
-    completion = Completion(
-        id=answer.id,
-        created=created,
-        model=target.model,
-        choices=[
-            Choice(
-                index=0,
-                message=gathered.message(answer),
-                finish_reason=finish_reason(answer.stop_reason, json_mode=gathered.answered),
-            )
-        ],
-    )
+    message = gathered.message(answer)
+    choice = Choice(message=message, finish_reason=finish_reason(answer.stop_reason, json_mode=gathered.answered))
+    completion = Completion(id=answer.id, created=created, model=target.model, choices=[choice])
     if answer.usage is not None:
         completion.usage = usage_of(answer.usage)
         completion.service_tier = tier_of(answer.usage) or UNSET
@@ -64,10 +55,9 @@ def completion_of(body: bytes, names: ToolNames, target: Target, created: int, *
 class _Gathered:
     """The blocks of a message, by what the hub has for them."""
 
-    def __init__(self, names: ToolNames, target: Target, *, json_mode: bool) -> None:
+    def __init__(self, names: ToolNames, *, json_mode: bool) -> None:
         self.answered = False
         self._names = names
-        self._target = target
         self._json_mode = json_mode
         self._texts: list[str] = []
         self._thoughts: list[ThinkingBlock] = []
@@ -102,17 +92,17 @@ class _Gathered:
             found.reasoning_content = "".join(block.thinking or "" for block in self._thoughts)
         if self._annotations:
             found.annotations = self._annotations
-        fields = {
-            SERVER_BLOCKS: self._server,
-            "citations": self._citations,
-            "stop_sequence": answer.stop_sequence,
-            "container": answer.container,
-            "context_management": answer.context_management,
-        }
-        kept = {name: value for name, value in fields.items() if value}
-        if kept:
-            found.provider_specific_fields = kept
+        if self._server or self._citations or answer.stop_sequence or answer.container or answer.context_management:
+            found.provider_specific_fields = {name: value for name, value in self._fields(answer) if value}
         return found
+
+    def _fields(self, answer: Answer) -> Iterator[tuple[str, Any]]:
+        """Yield what the hub has no place for."""
+        yield SERVER_BLOCKS, self._server
+        yield "citations", self._citations
+        yield "stop_sequence", answer.stop_sequence
+        yield "container", answer.container
+        yield "context_management", answer.context_management
 
     def _text(self, text: str, citations: object) -> None:
         if isinstance(citations, list) and citations:

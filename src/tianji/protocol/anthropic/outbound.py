@@ -47,7 +47,8 @@ class Message:
             self.body["system"] = conversation.system
         if has_tool_blocks(conversation.turns):
             tools.stand_in()
-        self._shape_answer(request, tools, target, thinks=thinks)
+        if request.response_format is not None:
+            self._shape_answer(request, tools, target, thinks=thinks)
         self._add_tools(tools)
         self.body |= sampling(request, target, thinks=thinks)
         self._add_rest(request, target)
@@ -76,8 +77,7 @@ class Message:
             self.body["mcp_servers"] = tools.servers
 
     def _add_rest(self, request: Request, target: Target) -> None:
-        stops = _stops(request.stop, target)
-        if stops:
+        if request.stop is not None and (stops := _stops(request.stop, target)):
             self.body["stop_sequences"] = stops
         if request.user and not _PERSONAL.fullmatch(request.user):
             self.body["metadata"] = {"user_id": request.user}
@@ -87,20 +87,24 @@ class Message:
             refuse(target, "service_tier", "it knows auto and default")
         if request.stream:
             self.body["stream"] = True
-        for name, value in (request.extra or {}).items():
-            own = self.body.get(name)
-            self.body[name] = {**value, **own} if isinstance(own, dict) and isinstance(value, dict) else value
-        for name in target.allowed.intersection(Request.__struct_fields__) - self.body.keys():
-            value = getattr(request, name)
-            if value is not None and name not in _TAKEN:
-                self.body[name] = value
+        if request.extra is not None:
+            for name, value in request.extra.items():
+                own = self.body.get(name)
+                self.body[name] = {**value, **own} if isinstance(own, dict) and isinstance(value, dict) else value
+        if target.allowed:
+            for name in target.allowed.intersection(Request.__struct_fields__) - self.body.keys() - _TAKEN:
+                if (value := getattr(request, name)) is not None:
+                    self.body[name] = value
 
     def _betas(self, tools: Tools, turns: list[dict[str, Any]]) -> list[str]:
-        betas = set(tools.betas) | {beta for name, beta in _BETAS.items() if name in self.body}
-        blocks = (block for turn in turns for block in turn["content"])
-        if any((block.get("source") or {}).get("type") == "file" for block in blocks):
-            betas.add(_FILES_BETA)
-        return sorted(betas)
+        betas = set(tools.betas)
+        if not _BETAS.keys().isdisjoint(self.body):
+            betas.update(_BETAS[name] for name in self.body.keys() & _BETAS.keys())
+        for turn in turns:
+            for block in turn["content"]:
+                if "source" in block and block["source"].get("type") == "file":
+                    betas.add(_FILES_BETA)
+        return sorted(betas) if betas else []
 
 
 _TAKEN: Final = frozenset(
@@ -168,8 +172,8 @@ def outbound(request: Request, target: Target) -> MessagesOutbound:
     return MessagesOutbound(request, target)
 
 
-def _stops(stop: str | list[str] | None, target: Target) -> list[str]:
-    given = [stop] if isinstance(stop, str) else stop or []
+def _stops(stop: str | list[str], target: Target) -> list[str]:
+    given = [stop] if isinstance(stop, str) else stop
     kept = [text for text in given if text.strip()]
     if len(kept) < len(given):
         refuse(target, "stop", "a sequence must hold more than white space")

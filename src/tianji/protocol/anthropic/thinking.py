@@ -21,6 +21,8 @@ def set_thinking(body: dict[str, Any], request: Request, target: Target) -> bool
     usual = target.max_output_tokens or USUAL_MAX
     body["max_tokens"] = usual if asked is None else asked
     thinking = request.thinking
+    if thinking is None and request.reasoning_effort is None:
+        return False
     if thinking is None:
         thinking = _from_effort(body, request.reasoning_effort, asked, target)
     elif "budgetTokens" in thinking:
@@ -64,6 +66,8 @@ def sampling(request: Request, target: Target, *, thinks: bool) -> dict[str, Any
     Newer models take none of them, and one that thinks takes only its usual temperature.
     """
     found: dict[str, Any] = {}
+    if request.temperature is None and request.top_p is None and request.top_k is None:
+        return found
     takes = target.facts.get("supports_sampling_params") is not False
     for name in ("temperature", "top_p", "top_k"):
         value = getattr(request, name)

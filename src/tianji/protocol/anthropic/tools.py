@@ -120,7 +120,9 @@ class Tools:
         self.betas.add(MCP_BETA)
 
     def _choice(self, request: Request) -> dict[str, Any] | None:
-        found = self._chosen(request.tool_choice) if self.defined or self.servers else None
+        if not self.defined and not self.servers:
+            return None
+        found = self._chosen(request.tool_choice)
         if request.parallel_tool_calls is False and self.defined:
             found = found or {"type": "auto"}
             if found["type"] != "none":

@@ -153,7 +153,7 @@ def _settle(found: Conversation, target: Target) -> None:
     """Put what must come first there, and end as Anthropic wants it."""
     turns = found.turns
     for turn in turns:
-        if turn["role"] == "user":
+        if turn["role"] == "user" and len(turn["content"]) > 1:
             turn["content"].sort(key=lambda block: block["type"] != "tool_result")
     if (not turns or turns[0]["role"] != "user") and target.modify_params:
         turns.insert(0, {"role": "user", "content": [{"type": "text", "text": _PLACEHOLDER}]})

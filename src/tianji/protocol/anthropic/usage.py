@@ -18,14 +18,12 @@ def usage_of(said: Mapping[str, Any]) -> Usage:
     usage.prompt_tokens_details = PromptDetails(cached_tokens=read, cache_creation_tokens=created)
     usage.cache_read_input_tokens = read
     usage.cache_creation_input_tokens = created
-    times = _counts(said.get("cache_creation"))
-    if times:
+    if times := _counts(said.get("cache_creation")):
         usage.prompt_tokens_details.cache_creation_token_details = times
-    tools = _counts(said.get("server_tool_use"))
-    if tools:
+    if tools := _counts(said.get("server_tool_use")):
         usage.server_tool_use = tools
     details = said.get("output_tokens_details")
-    if isinstance(details, Mapping) and "thinking_tokens" in details:
+    if details is not None and isinstance(details, Mapping) and "thinking_tokens" in details:
         usage.completion_tokens_details = CompletionDetails(reasoning_tokens=_count(details, "thinking_tokens"))
     return usage
 
@@ -38,10 +36,10 @@ def tier_of(said: Mapping[str, Any]) -> str | None:
 
 def _count(said: Mapping[str, Any], name: str) -> int:
     value = said.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if type(value) is int and value > 0 else 0  # no boolean
 
 
 def _counts(said: object) -> dict[str, int]:
-    if not isinstance(said, Mapping):
+    if said is None or not isinstance(said, Mapping):
         return {}
     return {str(name): value for name in said if (value := _count(said, name)) or said[name] == 0}

@@ -27,9 +27,9 @@ def read_request(body: bytes) -> Request:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJSON(f"The body is not valid JSON: {error}") from None
-    extra = {name: msgspec.json.decode(value) for name, value in raw.items() if name not in _MEMBERS}
     request.extra = None
-    if extra:
+    if not _MEMBERS.issuperset(raw):
+        extra = {name: msgspec.json.decode(value) for name, value in raw.items() if name not in _MEMBERS}
         _modernize(request, extra)
         request.extra = extra or None
     if request.tools is not None and any(tool.type not in _OWN_TOOLS for tool in request.tools):
