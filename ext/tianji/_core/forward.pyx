@@ -613,8 +613,11 @@ cdef class Forward(Asked):
     cdef int end_spent(self, Attempt attempt) except -1:
         """End a stream whose caller has spent all of a budget: what came is paid for."""
         cdef str name = self.operation.name
+        cdef bytes told = attempt.sse.shortened("budget_exceeded" if name == "chat" else "length")
         self.keep_books(200)
-        self.exchange.finish(self.pipeline.canned.last_words(name, self.model, self.call_id.decode()))
+        if told is None:
+            told = self.pipeline.canned.last_words(name, self.model, self.call_id.decode())
+        self.exchange.finish(told)
         return self.settle(200)
 
     cdef int leave(self) except -1:

@@ -9,6 +9,7 @@ from tianji._core.sse cimport sse_unit
 
 cdef class MessagesStream(EventStream):
     cdef bytes model                 # the JSON string that the client sees as the name; None leaves it
+    cdef object block                # the number of the block that is open, as its events say it; None: none is
     cdef bytes begun_with            # the `usage` of the beginning, JSON text; None before
     cdef bytes ended_with            # that of the end
 

@@ -18,6 +18,10 @@ cdef object MalformedJSON_ = MalformedJSON
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef object MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 cdef bytes STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+cdef bytes SHORTENED = (
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens","stop_sequence":null},'
+    b'"usage":{"output_tokens":%d}}\n\n'
+)
 cdef bytes NOTHING = b"null"
 
 
@@ -35,6 +39,13 @@ cdef class MessagesStream(EventStream):
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here; b"" where that was handed on already."""
         return b"" if self.done else STOP
+
+    cpdef bytes shortened(self, str reason):
+        """What ends an answer here, on purpose: as one that has reached its greatest length."""
+        cdef bytes told = b""
+        if self.block is not None:
+            told = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%b}\n\n' % self.block
+        return told + SHORTENED % self.events + STOP
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
         cdef bytes payload = self.payload(s, at, unit)
@@ -56,8 +67,14 @@ cdef class MessagesStream(EventStream):
         self.events += 1
         if kind == "message_start":
             return self.begin(s, at, unit, spans)
-        if kind == "content_block_delta" or kind == "content_block_start":
+        if kind == "content_block_delta":
             self.spoke = True
+        elif kind == "content_block_start":
+            self.spoke = True
+            i = spans.find(b"index")
+            self.block = spans.raw(i) if i >= 0 else None
+        elif kind == "content_block_stop":
+            self.block = None
         elif kind == "message_delta":
             self.spoke = True
             i = spans.find(b"usage")

@@ -17,4 +17,5 @@ cdef class AnswerStream:
     cpdef bytes feed(self, bytes data)
     cpdef bytes close(self)
     cpdef bytes ending(self)
+    cpdef bytes shortened(self, str reason)
     cpdef bytes cut(self, object error)

@@ -16,6 +16,10 @@ cdef class AnswerStream:
         """What tells the client that a whole answer ends here; b"" where that was handed on already."""
         raise NotImplementedError
 
+    cpdef bytes shortened(self, str reason):
+        """What ends an answer here, on purpose and for this reason. None: as one of OpenAI's ends."""
+        return None
+
     cpdef bytes cut(self, object error):
         """What tells the client that the answer ends early. `error`: a TianjiError. None: an error of the dialect."""
         return None

@@ -8,6 +8,7 @@ cdef class TranslatedStream(EventStream):
     cdef object encoder              # EventEncoder
     cdef object framer               # cuts the body into events; None: they are server-sent
     cdef str model                   # the name that the client sees
+    cdef object last                 # the last chunk that said something, None before
 
     cdef int take(self, str name, bytes payload) except -1
     cdef int write(self, object chunks) except -1

@@ -65,6 +65,16 @@ cdef class TranslatedStream(EventStream):
         """What tells the client that a whole answer ends here."""
         return self.encoder.end()
 
+    cpdef bytes shortened(self, str reason):
+        """What ends an answer here, on purpose and for this reason."""
+        cdef bytes told = b""
+        chunk = self.last
+        if chunk is not None:
+            choice = chunk.choices[0]
+            chunk.choices = [type(choice)(index=choice.index, delta=type(choice.delta)(), finish_reason=reason)]
+            told = self.encoder.chunk(chunk)
+        return told + self.encoder.end()
+
     cpdef bytes cut(self, object error):
         """What tells the client that the answer ends early. `error`: a TianjiError."""
         return self.encoder.failed({
@@ -108,6 +118,8 @@ cdef class TranslatedStream(EventStream):
             if chunk.service_tier:
                 said["service_tier"] = chunk.service_tier
             self.usage = read_usage(ObjectSpans.scan(ENCODE(said)))
+        if chunk.choices:
+            self.last = chunk
         if self.spoke:
             return 0
         for choice in chunk.choices:

@@ -153,6 +153,21 @@ def test_a_stream_of_lines() -> None:
     assert stream.done
 
 
+@pytest.mark.parametrize("made", [2, 12])
+def test_an_answer_that_is_shortened_ends_well(made: int) -> None:
+    stream = translated()
+    stream.feed(framed(RECORDED[:made]))
+    *_, last, done = (stream.shortened("length") or b"").decode().strip().split("\n\n")
+    assert json.loads(last.removeprefix("data: "))["choices"][0]["finish_reason"] == "length"
+    assert done == "data: [DONE]"
+    passing = through()
+    passing.feed(framed(RECORDED[:made]))
+    lines = (passing.shortened("length") or b"").splitlines()
+    told = [json.loads(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: ")]
+    assert [event["type"] for event in told] == ["content_block_stop", "message_delta", "message_stop"]
+    assert told[0]["index"] == RECORDED[made - 1]["index"]
+
+
 def test_a_cut_is_told_in_the_dialect() -> None:
     stream = translated()
     stream.feed(framed(RECORDED[:9]))
