@@ -51,7 +51,7 @@ from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, keeps_models
 from tianji.gateway.jobs import Jobs
-from tianji.gateway.operations import endpoints
+from tianji.gateway.operations import endpoints, own_error_body
 from tianji.gateway.own_requests import embed
 from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
@@ -438,4 +438,5 @@ def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSetting
         ),
         root_path=environ.get("SERVER_ROOT_PATH", ""),
         strict_transport=(lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
+        own_error_body=own_error_body,
     )

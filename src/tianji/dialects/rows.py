@@ -1,5 +1,6 @@
 """All operations of all dialects: where clients ask for them, and what reads what they say."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,3 +17,14 @@ ROWS: Final[tuple[Dialect, ...]] = (
 )
 CODECS: Final[Mapping[str, str]] = {row.operation: row.codec for row in ROWS if row.codec is not None}
 """The module that reads an operation into the hub, for those that can be translated."""
+_OWN_SHAPES: Final = tuple(
+    (re.compile(re.escape(path).replace(re.escape("{model}"), ".+")), row.codec)
+    for row in ROWS
+    if row.own_errors
+    for path in row.paths
+)
+
+
+def speaker(path: str) -> str | None:
+    """Return the module that says errors on a path; None where they have OpenAI's shape."""
+    return next((module for pattern, module in _OWN_SHAPES if pattern.fullmatch(path)), None)

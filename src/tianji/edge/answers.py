@@ -57,14 +57,23 @@ def error_body(error: Exception) -> tuple[int, bytes]:
 
 
 Log = Callable[..., None]
+OwnBody = Callable[[str, TianjiError], bytes | None]
+
+
+def no_own_body(path: str, error: TianjiError) -> bytes | None:  # noqa: ARG001
+    return None
 
 
 class ErrorAnswers:
-    """Answers exchanges whose handling failed. `log(message, *args, exc_info=...)` hears of what is our own fault."""
+    """Answers exchanges whose handling failed. `log(message, *args, exc_info=...)` hears of what is our own fault.
 
-    def __init__(self, log: Log, *, compatible: bool = True) -> None:
+    `own_body` says an error as the clients of a path know errors, where that is not OpenAI's shape.
+    """
+
+    def __init__(self, log: Log, *, compatible: bool = True, own_body: OwnBody = no_own_body) -> None:
         self._log = log
         self._compatible = compatible
+        self._own_body = own_body
 
     def __call__(self, exchange: Exchange, error: Exception) -> None:
         """Answer `error`; an answer that has begun is cut off instead, so that the client notices."""
@@ -76,6 +85,8 @@ class ErrorAnswers:
         if exchange.status:
             exchange.abort()
             return
+        shown = error if isinstance(error, TianjiError) else TianjiError("Internal server error")
+        body = self._own_body(exchange.path, shown) or body
         headers = [JSON, *call_id_headers(exchange, compatible=self._compatible)]
         if isinstance(error, TianjiError):
             headers.extend(error.headers)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tianji._core.exchange import Exchange
+from tianji.edge.answers import OwnBody, no_own_body
 from tianji.edge.control import Control
 from tianji.edge.routes import Match, RouteTable
 
@@ -40,6 +41,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     root_path: str = ""  # prefix taken off every path: SERVER_ROOT_PATH
     compat_headers: bool = True  # `x-litellm-*` twins
     strict_transport: bool = False  # send strict-transport-security
+    own_error_body: OwnBody = no_own_body  # says errors on paths where OpenAI's shape is not what clients know
 
 
 class Application(Protocol):

@@ -7,7 +7,7 @@ from typing import Final
 from tianji._core.forward import Endpoint
 from tianji._core.pipeline import Operation, Pipeline
 from tianji.dialects.openai import Dialect, check_members
-from tianji.dialects.rows import ROWS
+from tianji.dialects.rows import ROWS, speaker
 from tianji.errors import TianjiError
 from tianji.gateway.passages import codec
 from tianji.routing.abilities import OPERATION
@@ -46,6 +46,15 @@ class Errors:
         """Return the server-sent event that ends a broken stream."""
         event: bytes = codec(self._module).error_event(error)
         return event
+
+
+def own_error_body(path: str, error: TianjiError) -> bytes | None:
+    """Return an error as the dialect of a path says it; None where that is OpenAI's."""
+    module = speaker(path)
+    if module is None:
+        return None
+    body: bytes = codec(module).error_body(error)
+    return body
 
 
 def _complain(dialect: Dialect, first_bytes: dict[str, int], model_in_path: bool) -> None:
