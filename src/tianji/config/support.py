@@ -78,6 +78,7 @@ _CHECKS: Final = Support(
 )
 
 _DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
+_MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
@@ -105,6 +106,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
         **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),
+        _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": GUARD,
         _PARAMS + "max_budget": _BUDGET,
         _PARAMS + "budget_duration": EXACT,
@@ -126,6 +128,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"litellm_settings.{name}": EXACT for name in _EXACT_SETTINGS.split()},
         "litellm_settings.max_fallbacks": _HOPS,
         "litellm_settings.drop_params": EXACT,
+        "litellm_settings.modify_params": _MODIFIES,
         "litellm_settings.request_timeout": EXACT,
         "litellm_settings.json_logs": EXACT,
         "litellm_settings.ssl_verify": EXACT,

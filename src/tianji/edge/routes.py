@@ -14,6 +14,7 @@ from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.errors import MethodNotAllowed, RouteNotFound
 
+NO_PARTS = frozenset({"", ".", ".."})
 _Row = TypeVar("_Row")
 Handler = Callable[[Exchange, "Match"], Awaitable[None] | None]
 
@@ -91,9 +92,10 @@ class _Template:
             at += width
             if want is None:
                 tail = self._tails[len(values)]
-                if not got.endswith(tail) or len(got) == len(tail):
+                value = got.removesuffix(tail)
+                if tail and (value == got or value.rpartition("/")[2] in NO_PARTS):
                     return None
-                values.append(got.removesuffix(tail))
+                values.append(value)
             elif want != got:
                 return None
         return dict(zip(self._names, values, strict=True))
@@ -181,7 +183,7 @@ def _split(raw_path: bytes) -> list[str]:
         except UnicodeDecodeError:
             raise _not_found() from None
         # an encoded slash stays inside its part, and what it separates is judged like parts
-        if any(piece in ("", ".", "..") for piece in part.split("/")) or not part.isprintable():
+        if any(piece in NO_PARTS for piece in part.split("/")) or not part.isprintable():
             raise _not_found()
         parts.append(part)
     return parts

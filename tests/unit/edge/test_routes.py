@@ -24,6 +24,8 @@ TABLE = RouteTable(
         row("POST", "/engines/{model:path}/completions"),
         row("GET", "/keys/{key}/parts/{part}"),
         row("DELETE", "/keys/mine/parts/{part}"),
+        row("POST", "/v1/models/{model:path}:ask"),
+        row("POST", "/v1/models/{model:path}:askAgain"),
     ]
 )
 
@@ -46,6 +48,9 @@ TABLE = RouteTable(
         ("POST", "/engines/a/completions", "/engines/{model:path}/completions", {"model": "a"}),
         ("GET", "/keys/mine/parts/7", "/keys/{key}/parts/{part}", {"key": "mine", "part": "7"}),
         ("DELETE", "/keys/mine/parts/7", "/keys/mine/parts/{part}", {"part": "7"}),
+        ("POST", "/v1/models/a/b:ask", "/v1/models/{model:path}:ask", {"model": "a/b"}),
+        ("POST", "/v1/models/a:1:askAgain", "/v1/models/{model:path}:askAgain", {"model": "a:1"}),
+        ("GET", "/v1/models/a:ask", "/v1/models/{model_id:path}", {"model_id": "a:ask"}),
     ],
 )
 def test_what_matches(method, path, template, params):
@@ -82,6 +87,12 @@ def test_what_matches(method, path, template, params):
 def test_what_matches_nothing(path):
     with pytest.raises(RouteNotFound):
         TABLE.match("GET", path.encode())
+
+
+@pytest.mark.parametrize("path", ["/v1/models/:ask", "/v1/models/..:ask", "/v1/models/a/:ask", "/v1/models/a:Ask"])
+def test_what_stands_before_a_tail_is_a_part(path):
+    with pytest.raises((RouteNotFound, MethodNotAllowed)):
+        TABLE.match("POST", path.encode())
 
 
 def test_a_wrong_method_is_told_the_right_ones():
