@@ -1,0 +1,35 @@
+"""From a client's body to a typed request, or an error that says where it went wrong."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tianji.errors import InvalidRequest, MalformedJSON
+
+T = TypeVar("T")
+
+
+def members(body: bytes) -> dict[str, Any]:
+    """Decode a body. Raises MalformedJSON for what is no JSON, InvalidRequest for what is no object."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJSON(f"The body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="invalid_type")
+    return value
+
+
+def typed(value: object, kind: type[T], place: str = "") -> T:
+    """Return `value` as a `kind`. Raises InvalidRequest; `place` is where the value stands in the body."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _complaint(str(error), place) from None
+
+
+def _complaint(said: str, place: str) -> InvalidRequest:
+    what, _, path = said.partition(" - at `$")
+    inner = path.rstrip("`").replace("[", ".").replace("]", "").lstrip(".")
+    where = ".".join(filter(None, (place, inner)))
+    return InvalidRequest(f"{where}: {what}" if where else what, param=where or None, code="invalid_type")

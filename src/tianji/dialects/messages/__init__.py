@@ -1,0 +1,29 @@
+"""Anthropic's Messages as clients speak it (https://docs.anthropic.com/en/api/messages)."""
+
+from tianji.dialects.messages.answering import answer
+from tianji.dialects.messages.failing import error_body
+from tianji.dialects.messages.reading import read
+from tianji.dialects.messages.streaming import PING, MessagesEncoder
+from tianji.dialects.tool_names import ToolNames
+from tianji.protocol.chat.answer import Completion
+
+__all__ = ["PING", "Messages", "error_body"]
+
+_BYTES_A_TOKEN = 4
+
+
+class Messages:
+    """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read."""
+
+    def __init__(self, body: bytes) -> None:
+        self._names = ToolNames()
+        self._size = len(body)
+        self.request = read(body, self._names)
+
+    def answer(self, completion: Completion) -> bytes:
+        """Return the body of a whole answer."""
+        return answer(completion, self._names)
+
+    def stream(self) -> MessagesEncoder:
+        """Begin a streamed answer; its first event holds an estimate of the prompt's tokens, its last the count."""
+        return MessagesEncoder(self._names, self._size // _BYTES_A_TOKEN)
