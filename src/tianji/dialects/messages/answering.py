@@ -1,11 +1,11 @@
 """A whole answer in Anthropic's Messages form (https://docs.anthropic.com/en/api/messages)."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from tianji.dialects.call_ids import packed
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.chat.answer import AnswerMessage, Completion, Usage
 from tianji.protocol.chat.request import ThinkingBlock
@@ -17,6 +17,7 @@ STOP_REASONS: Final = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
+_UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")  # what may not stand in the id of a call
 _TIERS: Final = {"default": "standard", "flex": "standard"}
 
 
@@ -44,6 +45,11 @@ def message_id(upstream: str) -> str:
     if upstream.startswith("msg_"):
         return upstream
     return "msg_" + upstream.removeprefix("chatcmpl-").removeprefix("resp_")
+
+
+def call_id(upstream: str) -> str:
+    """Return the id of a call, in the letters that this dialect's ids have."""
+    return _UNFIT.sub("_", upstream)
 
 
 def stop_reason(finish_reason: str | None) -> str:
@@ -118,7 +124,7 @@ def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]
             name, given = str(call.custom.get("name") or ""), str(call.custom.get("input") or "")
         yield {
             "type": "tool_use",
-            "id": packed(call.id, call.provider_specific_fields),
+            "id": call_id(call.id),
             "name": names.original(name),
             "input": _input(given),
         }

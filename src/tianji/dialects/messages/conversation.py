@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from tianji.dialects.call_ids import unpacked
 from tianji.dialects.decoding import typed
 from tianji.dialects.tool_names import ToolNames
 from tianji.errors import InvalidRequest
@@ -51,7 +50,7 @@ def _asked(role: str, blocks: list[Block], place: str) -> Iterator[Message]:
 
 
 def _result(block: Block, place: str) -> Message:
-    call_id, _ = unpacked(_needed(block.tool_use_id, f"{place}.tool_use_id"))
+    call_id = _needed(block.tool_use_id, f"{place}.tool_use_id")
     content: str | list[Part] = ""
     if isinstance(block.content, str):
         content = block.content
@@ -96,15 +95,11 @@ def _said(blocks: list[Block], names: ToolNames, place: str) -> Message:
 
 
 def _call(block: Block, names: ToolNames, place: str) -> ToolCall:
-    call_id, fields = unpacked(_needed(block.id, f"{place}.id"))
+    call_id = _needed(block.id, f"{place}.id")
     name = names.short(_needed(block.name, f"{place}.name"))
     arguments = msgspec.json.encode({} if block.input is None else block.input).decode()
     return ToolCall(
-        id=call_id,
-        type="function",
-        function=FunctionCall(name, arguments),
-        cache_control=block.cache_control,
-        provider_specific_fields=fields,
+        id=call_id, type="function", function=FunctionCall(name, arguments), cache_control=block.cache_control
     )
 
 

@@ -47,22 +47,21 @@ def error_body(error: TianjiError, request_id: str) -> bytes:
 
 
 def error_event(error: dict[str, Any]) -> bytes:
-    """Encode the event that ends a stream which is not whole, from an error object in OpenAI's form."""
+    """Encode the event that ends a stream which is not whole. `error`: see `EventEncoder.failed`."""
     code = str(error.get("code") or "")
-    said = str(error.get("type") or "")
-    payload = {
-        "type": "error",
-        "error": {"type": _type_of(code, said), "message": _message(str(error.get("message") or ""), code)},
-    }
+    status = error.get("status")
+    kind = _type_of(code, str(error.get("type") or ""), status if isinstance(status, int) else None)
+    payload = {"type": "error", "error": {"type": kind, "message": _message(str(error.get("message") or ""), code)}}
     return b"event: error\ndata: %b\n\n" % msgspec.json.encode(payload)
 
 
-def _type_of(code: str, said: str) -> str:
-    if code.isascii() and code.isdigit() and len(code) == 3:
-        return _TYPES.get(int(code), "api_error")
-    if code in _ELSEWHERE:
-        return _ELSEWHERE[code]
-    return said if said in _OWN_TYPES else _ELSEWHERE.get(said, "api_error")
+def _type_of(code: str, said: str, status: int | None) -> str:
+    """Return the type: what an upstream of this dialect said, else what the status means, else what the code does."""
+    if said in _OWN_TYPES:
+        return said
+    if status in _TYPES:
+        return _TYPES[status]
+    return _ELSEWHERE.get(code) or _ELSEWHERE.get(said, "api_error")
 
 
 def _message(message: str, code: str | None) -> str:

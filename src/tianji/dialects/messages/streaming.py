@@ -9,8 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.arguments import is_whole
-from tianji.dialects.call_ids import packed
-from tianji.dialects.messages.answering import citation, message_id, stop_reason, thinking_block, usage_of
+from tianji.dialects.messages.answering import call_id, citation, message_id, stop_reason, thinking_block, usage_of
 from tianji.dialects.messages.failing import error_event
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.chat.answer import Chunk, Delta, ToolCallDelta, Usage
@@ -131,8 +130,8 @@ class MessagesEncoder:
         known = self._calls.get(call.index)
         if known is None:
             name = (call.function.name if call.function else None) or ""
-            call_id = packed(call.id or f"call_{call.index}", call.provider_specific_fields or None)
-            start = {"type": "tool_use", "id": call_id, "name": self._names.original(name), "input": {}}
+            made = call_id(call.id or f"call_{call.index}")
+            start = {"type": "tool_use", "id": made, "name": self._names.original(name), "input": {}}
             known = self._calls[call.index] = _Block(call.index, start, [])
             self._append(known, out)
         given = call.function.arguments if call.function else None

@@ -104,20 +104,6 @@ def test_arguments_that_are_no_object_are_not_lost() -> None:
     assert [block.id for block in found.content] == ["c_0", "c_1", "c_2"]
 
 
-def test_a_signature_of_a_call_comes_back() -> None:
-    completion = Said(calls=[("call_1", "f", {})], finish="tool_calls").whole()
-    assert completion.choices[0].message.tool_calls
-    completion.choices[0].message.tool_calls[0].provider_specific_fields = {"thought_signature": "a+b/cQ=="}
-    block = answer(completion).content[0]
-    turns = [{"role": "assistant", "content": [block.to_dict()]}]
-    result = {"type": "tool_result", "tool_use_id": block.id, "content": "r"}
-    turns.append({"role": "user", "content": [result]})
-    said, heard = Messages(msgspec.json.encode({"model": "m", "messages": turns})).request.messages
-    assert said.tool_calls is not None
-    assert said.tool_calls[0].id == heard.tool_call_id == "call_1"
-    assert said.tool_calls[0].provider_specific_fields == {"thought_signature": "a+b/cQ=="}
-
-
 def test_a_long_name_comes_back_as_it_was() -> None:
     name = "mcp__" + "x" * 80
     body = {"model": "m", "messages": [{"role": "user", "content": "q"}], "tools": [{"name": name, "input_schema": {}}]}

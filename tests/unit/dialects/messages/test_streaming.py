@@ -185,9 +185,10 @@ def test_a_stream_without_anything() -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        ({"message": "m", "type": "rate_limit_error", "code": "429"}, "rate_limit_error"),
-        ({"message": "m", "type": "overloaded_error", "code": None}, "overloaded_error"),
-        ({"message": "m", "type": "upstream_error", "code": "502"}, "api_error"),
+        ({"message": "m", "type": "rate_limit_error", "code": "429", "status": 429}, "rate_limit_error"),
+        ({"message": "m", "type": "overloaded_error", "code": None, "status": 500}, "overloaded_error"),
+        ({"message": "m", "type": "upstream_error", "code": "502", "status": 502}, "api_error"),
+        ({"message": "m", "type": "strange_error", "code": "", "status": 404}, "not_found_error"),
         ({"message": "m", "type": None, "code": "rate_limit_exceeded"}, "rate_limit_error"),
         ({"message": "m", "type": "nobody_knows", "code": "whatever"}, "api_error"),
     ],

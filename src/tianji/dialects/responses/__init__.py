@@ -1,0 +1,79 @@
+"""OpenAI's Responses API as clients speak it (https://platform.openai.com/docs/api-reference/responses)."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tianji.clock import SYSTEM, Clock
+from tianji.dialects.decoding import members, typed
+from tianji.dialects.responses.answering import Settings, outcome, usage_of
+from tianji.dialects.responses.items import Json
+from tianji.dialects.responses.output import Output, pieces_of
+from tianji.dialects.responses.reading import hub_request, unknown_members
+from tianji.dialects.responses.streaming import ResponsesEncoder
+from tianji.dialects.responses.tools import ToolBook
+from tianji.protocol.chat.answer import Completion
+from tianji.protocol.responses.request import CreateResponse
+
+__all__ = ["Responses", "new_response_id"]
+
+_PREFIX = "resp_"
+
+
+def new_response_id() -> str:
+    """Return an id that nobody can guess."""
+    return _PREFIX + os.urandom(24).hex()
+
+
+def input_items(asked: str | list[Json]) -> list[Json]:
+    """Return an input as items; a text is what the user says."""
+    if not isinstance(asked, str):
+        return asked
+    return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": asked}]}] if asked else []
+
+
+class Responses:
+    """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read.
+
+    `response_id` is what the answer will be called, and `before` the items of the turns that this one follows.
+    """
+
+    def __init__(
+        self, body: bytes, *, response_id: str | None = None, before: Sequence[Json] = (), clock: Clock = SYSTEM
+    ) -> None:
+        sent = members(body)
+        asked = typed(sent, CreateResponse)
+        self._id = response_id or new_response_id()
+        self._book = ToolBook()
+        self._settings = Settings(asked, self._id, int(clock.now()))
+        self.request = hub_request(asked, [*before, *input_items(asked.input)], self._book)
+        self.request.extra = unknown_members(sent) or None
+
+    def answer(self, completion: Completion) -> bytes:
+        """Return the body of a whole answer; of several choices it holds the first."""
+        choice = completion.choices[0] if completion.choices else None
+        output = Output(self._suffix, self._book, _unheard)
+        if choice is not None:
+            output.take(pieces_of(choice.message), choice.logprobs or None)
+        status, details = outcome(choice.finish_reason if choice else None)
+        response = self._settings.response(status, completion.model, output.end(status))
+        response["incomplete_details"] = details
+        if completion.usage:
+            response["usage"] = usage_of(completion.usage)
+        if completion.service_tier:
+            response["service_tier"] = completion.service_tier
+        return msgspec.json.encode(response)
+
+    def stream(self) -> ResponsesEncoder:
+        """Begin a streamed answer."""
+        return ResponsesEncoder(self._settings, self._suffix, self._book)
+
+    @property
+    def _suffix(self) -> str:
+        return self._id.removeprefix(_PREFIX)
+
+
+def _unheard(_kind: str, _members: dict[str, Any]) -> None:
+    """Take an event of a whole answer, in which nobody is interested."""

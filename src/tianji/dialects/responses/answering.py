@@ -1,0 +1,108 @@
+"""The response object (https://platform.openai.com/docs/api-reference/responses/object)."""
+
+from typing import Any, Final
+
+import msgspec
+
+from tianji.dialects.responses.items import Json
+from tianji.protocol.chat.answer import Usage
+from tianji.protocol.responses.request import CreateResponse
+
+# finish_reason: why a response is incomplete; any other reason means that it is complete
+_INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_CODES: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "request_timeout",
+    429: "rate_limit_exceeded",
+}
+
+
+class Settings:
+    """The members of a response that say how it was asked for."""
+
+    def __init__(self, asked: CreateResponse, response_id: str, created: int) -> None:
+        self.id = response_id
+        self._created = created  # seconds since 1970
+        self._asked = asked
+
+    def response(self, status: str, model: str, output: list[Json]) -> Json:
+        """Return a response object without usage and error."""
+        asked = self._asked
+        return {
+            "id": self.id,
+            "object": "response",
+            "created_at": self._created,
+            "status": status,
+            "background": False,
+            "error": None,
+            "incomplete_details": None,
+            "instructions": asked.instructions,
+            "max_output_tokens": asked.max_output_tokens,
+            "max_tool_calls": asked.max_tool_calls,
+            "metadata": asked.metadata or {},
+            "model": model,
+            "output": output,
+            "parallel_tool_calls": asked.parallel_tool_calls is not False,
+            "previous_response_id": asked.previous_response_id,
+            "prompt_cache_key": asked.prompt_cache_key,
+            "reasoning": msgspec.to_builtins(asked.reasoning) if asked.reasoning else {"effort": None, "summary": None},
+            "safety_identifier": asked.safety_identifier,
+            "service_tier": asked.service_tier or "auto",
+            "store": asked.store is not False,
+            "temperature": 1.0 if asked.temperature is None else asked.temperature,
+            "text": _text(asked),
+            "tool_choice": asked.tool_choice or "auto",
+            "tools": [_tool(tool) for tool in asked.tools or ()],
+            "top_logprobs": asked.top_logprobs or 0,
+            "top_p": 1.0 if asked.top_p is None else asked.top_p,
+            "truncation": asked.truncation or "disabled",
+            "usage": None,
+            "user": asked.user,
+        }
+
+
+def outcome(finish_reason: str | None) -> tuple[str, Json | None]:
+    """Return the status of an answer that ended, and the `incomplete_details`; without a reason it is not complete."""
+    if finish_reason is None:
+        return "incomplete", None
+    reason = _INCOMPLETE.get(finish_reason)
+    return ("incomplete", {"reason": reason}) if reason else ("completed", None)
+
+
+def usage_of(usage: Usage) -> Json:
+    """Return the tokens as this form names them."""
+    prompt = usage.prompt_tokens_details or None
+    made = usage.completion_tokens_details or None
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {
+            "cached_tokens": (prompt.cached_tokens if prompt else 0) or 0,
+            "cache_write_tokens": (prompt.cache_creation_tokens if prompt else 0) or 0,
+        },
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": (made.reasoning_tokens if made else 0) or 0},
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def failure(error: dict[str, Any]) -> Json:
+    """Return the `error` of a response that failed. `error`: see `EventEncoder.failed`."""
+    status, code = error.get("status"), error.get("code")
+    if not isinstance(code, str) or not code or code.isdigit():
+        code = _CODES.get(status) if isinstance(status, int) else None
+        code = code or ("invalid_request_error" if isinstance(status, int) and 400 <= status < 500 else "server_error")
+    return {"code": code, "message": str(error.get("message") or "")}
+
+
+def _text(asked: CreateResponse) -> Json:
+    text = asked.text
+    found: Json = {"format": (text.format if text else None) or {"type": "text"}}
+    return found | {"verbosity": text.verbosity} if text and text.verbosity else found
+
+
+def _tool(tool: Json) -> Json:
+    """Return a tool as it was sent, with the members that clients expect of a function."""
+    return {"parameters": None, "strict": None} | tool if tool.get("type") == "function" else tool
