@@ -1,0 +1,194 @@
+"""The Responses API as an upstream's form, for models that speak nothing else."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tianji.errors import Header
+from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, FunctionDelta, ToolCallDelta
+from tianji.protocol.chat.request import Request, ThinkingBlock, ToolCall
+from tianji.protocol.chat.seam import Framing, StreamFailed, Target
+from tianji.protocol.chat.support import unreadable
+from tianji.protocol.responses.reading import (
+    Json,
+    call_of,
+    completion_of,
+    created_of,
+    finish_reason,
+    image_of,
+    nested_annotation,
+    usage_of,
+)
+from tianji.protocol.responses.thoughts import block_of
+from tianji.protocol.responses.writing import body_of
+
+SUFFIX: Final = "/responses"
+_FAILED: Final = frozenset({"error", "response.failed"})
+_ENDED: Final = frozenset({"response.completed", "response.incomplete"})
+_TEXTS: Final[Mapping[str, Callable[[str], Delta]]] = {
+    "response.output_text.delta": lambda text: Delta(content=text),
+    "response.refusal.delta": lambda text: Delta(refusal=text),
+    "response.reasoning_summary_text.delta": lambda text: Delta(reasoning_content=text),
+    "response.reasoning_text.delta": lambda text: Delta(reasoning_content=text),
+}
+
+
+class ResponsesOutbound:
+    """One request: a `protocol.chat.seam.Outbound`. Raises InvalidRequest and UnsupportedParams."""
+
+    framing: Framing = "sse"
+    suffix = SUFFIX
+    headers: tuple[Header, ...] = ()
+
+    def __init__(self, request: Request, target: Target) -> None:
+        self.body = msgspec.json.encode(body_of(request, target))
+        self._target = target
+
+    def answer(self, body: bytes) -> Completion:
+        """Read a whole answer. Raises UpstreamProtocolError, and StreamFailed for a response that failed."""
+        response = _object(body, self._target)
+        if response.get("error"):
+            raise StreamFailed(body)
+        return completion_of(response)
+
+    def stream(self) -> "ResponsesDecoder":
+        """Begin to read a streamed answer."""
+        return ResponsesDecoder(self._target)
+
+
+class _Call:
+    """A call that has begun. `index` is chat's, which counts calls alone; `spoke`: whether arguments came."""
+
+    __slots__ = ("custom", "index", "spoke")
+
+    def __init__(self, index: int, custom: bool) -> None:
+        self.index = index
+        self.custom = custom
+        self.spoke = False
+
+
+class ResponsesDecoder:
+    """Reads events. `done` comes with the end, since the last event holds the usage."""
+
+    def __init__(self, target: Target) -> None:
+        self.done = False
+        self.finished = False
+        self._target = target
+        self._base: Json = {"id": "", "created": 0, "model": target.model}
+        self._calls: dict[int, _Call] = {}  # by output_index
+
+    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take one event. Raises StreamFailed, UpstreamProtocolError."""
+        event = _object(payload, self._target)
+        kind = str(event.get("type") or name)
+        if kind in _FAILED:
+            raise StreamFailed(_error(event))
+        if kind in _ENDED:
+            return self._end(_member(event, "response"))
+        if kind == "response.created":
+            response = _member(event, "response")
+            self._base = {
+                "id": str(response.get("id") or ""),
+                "created": created_of(response),
+                "model": str(response.get("model") or self._target.model),
+            }
+            return (self._chunk(Delta(role="assistant", content="")),)
+        delta = self._delta(kind, event)
+        return () if delta is None else (self._chunk(delta),)
+
+    def end(self) -> Iterable[Chunk]:
+        """Take the end of the stream; all that belongs to an answer has been handed on before."""
+        return ()
+
+    def _delta(self, kind: str, event: Json) -> Delta | None:
+        text = event.get("delta")
+        if isinstance(text, str):
+            make = _TEXTS.get(kind)
+            return make(text) if make else self._argue(event, text)
+        if kind == "response.output_item.added":
+            return self._begin_call(_index(event), call_of(_member(event, "item")))
+        if kind == "response.output_item.done":
+            return self._done(event, _member(event, "item"))
+        if kind == "response.output_text.annotation.added":
+            return Delta(annotations=[nested_annotation(_member(event, "annotation"))])
+        if kind == "response.reasoning_summary_part.added" and event.get("summary_index"):
+            return Delta(reasoning_content="\n\n")
+        return None
+
+    def _begin_call(self, output_index: int, call: ToolCall | None) -> Delta | None:
+        if call is None or output_index in self._calls:
+            return None
+        piece = ToolCallDelta(index=len(self._calls), id=call.id, type=call.type)
+        self._calls[output_index] = _Call(piece.index, call.custom is not None)
+        if call.function is not None:
+            piece.function = FunctionDelta(name=call.function.name, arguments="")
+        elif call.custom is not None:
+            piece.custom = {"name": call.custom.get("name"), "input": ""}
+        return Delta(tool_calls=[piece])
+
+    def _argue(self, event: Json, text: str) -> Delta | None:
+        call = self._calls.get(_index(event))
+        if call is None or not text:
+            return None
+        call.spoke = True
+        if call.custom:
+            return Delta(tool_calls=[ToolCallDelta(index=call.index, custom={"input": text})])
+        return Delta(tool_calls=[ToolCallDelta(index=call.index, function=FunctionDelta(arguments=text))])
+
+    def _done(self, event: Json, item: Json) -> Delta | None:
+        """Return what only the whole item tells: ciphertext, a picture, arguments that came in one piece."""
+        if item.get("type") == "image_generation_call" and (image := image_of(item)) is not None:
+            return Delta(images=[image])
+        if item.get("type") == "reasoning" and (block := block_of(item)) is not None:
+            return Delta(thinking_blocks=[ThinkingBlock(type=block.type, thinking="", signature=block.signature)])
+        call = self._calls.get(_index(event))
+        if call is None or call.spoke:
+            return None
+        return self._argue(event, str(item.get("input" if call.custom else "arguments") or ""))
+
+    def _end(self, response: Json) -> Iterable[Chunk]:
+        self.done = self.finished = True
+        reason = finish_reason(response, called=bool(self._calls))
+        yield Chunk(**self._base, choices=[ChunkChoice(index=0, delta=Delta(), finish_reason=reason)])
+        usage = usage_of(response)
+        if usage is not None:
+            tier = response.get("service_tier")
+            last = Chunk(**self._base, choices=[], usage=usage)
+            if isinstance(tier, str):
+                last.service_tier = tier
+            yield last
+
+    def _chunk(self, delta: Delta) -> Chunk:
+        return Chunk(**self._base, choices=[ChunkChoice(index=0, delta=delta)])
+
+
+def outbound(request: Request, target: Target) -> ResponsesOutbound:
+    """Write a request."""
+    return ResponsesOutbound(request, target)
+
+
+def _object(payload: bytes, target: Target) -> Json:
+    try:
+        value: Any = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(target, str(error), payload) from None
+    if not isinstance(value, dict):
+        raise unreadable(target, "expected an object", payload)
+    return value
+
+
+def _error(event: Json) -> bytes:
+    """Return an error as chat has it."""
+    error = event.get("error") or _member(event, "response").get("error") or event
+    return msgspec.json.encode({"error": error})
+
+
+def _member(event: Json, name: str) -> Json:
+    value = event.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _index(event: Json) -> int:
+    index = event.get("output_index")
+    return index if isinstance(index, int) else -1
