@@ -8,12 +8,30 @@ from tianji.dialects.openai import OPERATIONS, Dialect, Member
 
 _MODEL: Final = Member("model", b'"', "a string")
 _MESSAGES: Final = Member("messages", b"[", "an array of messages")
+_INPUT: Final = Member("input", b'"[', "a string or an array of items")
 _STREAM: Final = Member("stream", b"tfn", "a boolean", required=False)
 
 ROWS: Final[tuple[Dialect, ...]] = (
     *OPERATIONS.values(),
     # https://docs.anthropic.com/en/api/messages
-    Dialect("messages", ("/v1/messages",), (_MODEL, _MESSAGES, _STREAM), streams=True, vendor="Anthropic"),
+    Dialect(
+        "messages",
+        ("/v1/messages",),
+        (_MODEL, _MESSAGES, _STREAM),
+        streams=True,
+        codec="tianji.dialects.messages",
+        own_errors=True,
+        vendor="Anthropic",
+    ),
+    # https://platform.openai.com/docs/api-reference/responses
+    Dialect(
+        "responses",
+        ("/v1/responses", "/responses", "/openai/v1/responses"),
+        (_MODEL, _INPUT, _STREAM),
+        streams=True,
+        codec="tianji.dialects.responses",
+        own_errors=True,
+    ),
 )
 CODECS: Final[Mapping[str, str]] = {row.operation: row.codec for row in ROWS if row.codec is not None}
 """The module that reads an operation into the hub, for those that can be translated."""

@@ -1,13 +1,13 @@
 """Anthropic's Messages as clients speak it (https://docs.anthropic.com/en/api/messages)."""
 
 from tianji.dialects.messages.answering import answer
-from tianji.dialects.messages.failing import error_body
+from tianji.dialects.messages.failing import error_body, error_event
 from tianji.dialects.messages.reading import read
 from tianji.dialects.messages.streaming import PING, MessagesEncoder
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.chat.answer import Completion
 
-__all__ = ["PING", "Messages", "error_body"]
+__all__ = ["PING", "Messages", "error_body", "error_event", "inbound"]
 
 _BYTES_A_TOKEN = 4
 
@@ -27,3 +27,8 @@ class Messages:
     def stream(self) -> MessagesEncoder:
         """Begin a streamed answer; its first event holds an estimate of the prompt's tokens, its last the count."""
         return MessagesEncoder(self._names, self._size // _BYTES_A_TOKEN)
+
+
+def inbound(body: bytes, model: str, streamed: bool) -> Messages:  # noqa: ARG001 - both stand in the body
+    """Read a request."""
+    return Messages(body)

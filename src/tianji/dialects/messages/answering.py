@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.tool_names import ToolNames
+from tianji.protocol.anthropic.turns import SERVER_BLOCKS
 from tianji.protocol.chat.answer import AnswerMessage, Completion, Usage
 from tianji.protocol.chat.request import ThinkingBlock
 
@@ -26,6 +27,7 @@ def answer(completion: Completion, names: ToolNames) -> bytes:
     choice = completion.choices[0] if completion.choices else None
     content = list(_blocks(choice.message, names)) if choice else []
     refused = choice is not None and bool(choice.message.refusal)
+    fields = (choice.message.provider_specific_fields or {}) if choice else {}
     return msgspec.json.encode(
         {
             "id": message_id(completion.id),
@@ -33,8 +35,7 @@ def answer(completion: Completion, names: ToolNames) -> bytes:
             "role": "assistant",
             "model": completion.model,
             "content": content,
-            "stop_reason": "refusal" if refused else stop_reason(choice.finish_reason if choice else None),
-            "stop_sequence": None,
+            **ending(choice.finish_reason if choice else None, fields.get("stop_sequence"), refused=refused),
             "usage": usage_of(completion.usage or None, completion.service_tier or None),
         }
     )
@@ -52,9 +53,12 @@ def call_id(upstream: str) -> str:
     return _UNFIT.sub("_", upstream)
 
 
-def stop_reason(finish_reason: str | None) -> str:
-    """Return Anthropic's word for why an answer ended."""
-    return STOP_REASONS.get(finish_reason or "stop", "end_turn")
+def ending(finish_reason: str | None, stop_sequence: object, *, refused: bool) -> dict[str, Any]:
+    """Return the members that say why an answer ended. `stop_sequence`: what the upstream said of it, if anything."""
+    if isinstance(stop_sequence, str) and stop_sequence:
+        return {"stop_reason": "stop_sequence", "stop_sequence": stop_sequence}
+    reason = "refusal" if refused else STOP_REASONS.get(finish_reason or "stop", "end_turn")
+    return {"stop_reason": reason, "stop_sequence": None}
 
 
 def usage_of(usage: Usage | None, tier: str | None) -> dict[str, Any]:
@@ -91,18 +95,22 @@ def thinking_block(block: ThinkingBlock) -> dict[str, Any]:
     return {"type": "thinking", "thinking": block.thinking or "", "signature": block.signature or ""}
 
 
-def citation(annotation: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a page that is cited, None for what is cited otherwise."""
-    cited = annotation.get("url_citation")
-    if not isinstance(cited, dict):
-        return None
-    return {
-        "type": "web_search_result_location",
-        "url": cited.get("url") or "",
-        "title": cited.get("title"),
-        "cited_text": "",
-        "encrypted_index": "",
-    }
+def citations(annotations: list[dict[str, Any]], fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is cited: as an upstream of this form said it, else the pages of OpenAI's annotations."""
+    own = fields.get("citations")
+    if isinstance(own, list):
+        return [one for several in own if isinstance(several, list) for one in several]
+    pages = [page for one in annotations if isinstance(page := one.get("url_citation"), dict)]
+    return [
+        {
+            "type": "web_search_result_location",
+            "url": page.get("url") or "",
+            "title": page.get("title"),
+            "cited_text": "",
+            "encrypted_index": "",
+        }
+        for page in pages
+    ]
 
 
 def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]]:
@@ -110,9 +118,11 @@ def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]
         yield from map(thinking_block, message.thinking_blocks)
     elif message.reasoning_content:
         yield thinking_block(ThinkingBlock(type="thinking", thinking=message.reasoning_content))
+    fields = message.provider_specific_fields or {}
+    yield from fields.get(SERVER_BLOCKS) or ()
     if message.content:
         text: dict[str, Any] = {"type": "text", "text": message.content}
-        cited = [found for one in message.annotations or () if (found := citation(one)) is not None]
+        cited = citations(message.annotations or [], fields)
         yield text | {"citations": cited} if cited else text
     if message.refusal:
         yield {"type": "text", "text": message.refusal}

@@ -1,5 +1,6 @@
 """Errors in Anthropic's shape (https://docs.anthropic.com/en/api/errors)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -32,27 +33,32 @@ _ELSEWHERE: Final = {
 _OVERFLOW: Final = "prompt is too long"  # the words by which clients of this dialect know that they must say less
 
 
-def error_body(error: TianjiError, request_id: str) -> bytes:
+def error_body(error: TianjiError) -> bytes:
     """Encode the body of an error answer; its status is the error's own, so that 529 stays 529."""
-    return msgspec.json.encode(
-        {
-            "type": "error",
-            "error": {
-                "type": _TYPES.get(error.status, "api_error"),
-                "message": _message(error.message, error.code),
-            },
-            "request_id": request_id,
-        }
-    )
+    kind = _TYPES.get(error.status, "api_error")
+    return msgspec.json.encode(_error(kind, error.message, error.code))
 
 
-def error_event(error: dict[str, Any]) -> bytes:
-    """Encode the event that ends a stream which is not whole. `error`: see `EventEncoder.failed`."""
-    code = str(error.get("code") or "")
-    status = error.get("status")
+def error_event(error: TianjiError) -> bytes:
+    """Encode the event that ends a stream which is not whole."""
+    return _event(_error(_TYPES.get(error.status, "api_error"), error.message, error.code))
+
+
+def failure_event(error: Mapping[str, object]) -> bytes:
+    """Encode the same from what `EventEncoder.failed` is told."""
+    code, status = str(error.get("code") or ""), error.get("status")
     kind = _type_of(code, str(error.get("type") or ""), status if isinstance(status, int) else None)
-    payload = {"type": "error", "error": {"type": kind, "message": _message(str(error.get("message") or ""), code)}}
+    return _event(_error(kind, str(error.get("message") or ""), code))
+
+
+def _event(payload: dict[str, Any]) -> bytes:
     return b"event: error\ndata: %b\n\n" % msgspec.json.encode(payload)
+
+
+def _error(kind: str, message: str, code: str | None) -> dict[str, Any]:
+    if code == "context_length_exceeded" and _OVERFLOW not in message:
+        message = f"{_OVERFLOW}: {message}"
+    return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def _type_of(code: str, said: str, status: int | None) -> str:
@@ -62,8 +68,3 @@ def _type_of(code: str, said: str, status: int | None) -> str:
     if status in _TYPES:
         return _TYPES[status]
     return _ELSEWHERE.get(code) or _ELSEWHERE.get(said, "api_error")
-
-
-def _message(message: str, code: str | None) -> str:
-    overflown = code == "context_length_exceeded" and _OVERFLOW not in message
-    return f"{_OVERFLOW}: {message}" if overflown else message

@@ -9,9 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.arguments import is_whole
-from tianji.dialects.messages.answering import call_id, citation, message_id, stop_reason, thinking_block, usage_of
-from tianji.dialects.messages.failing import error_event
+from tianji.dialects.messages.answering import call_id, citations, ending, message_id, thinking_block, usage_of
+from tianji.dialects.messages.failing import failure_event
 from tianji.dialects.tool_names import ToolNames
+from tianji.protocol.anthropic.turns import SERVER_BLOCKS
 from tianji.protocol.chat.answer import Chunk, Delta, ToolCallDelta, Usage
 from tianji.protocol.chat.request import ThinkingBlock
 
@@ -49,6 +50,7 @@ class MessagesEncoder:
         self._calls: dict[int, _Block] = {}
         self._finish: str | None = None
         self._refused = False
+        self._stop_sequence: object = None
         self._usage: Usage | None = None
         self._tier: str | None = None
 
@@ -74,7 +76,7 @@ class MessagesEncoder:
             self._begin("", "", out)
         while self._blocks:
             self._close(out)
-        delta = {"stop_reason": "refusal" if self._refused else stop_reason(self._finish), "stop_sequence": None}
+        delta = ending(self._finish, self._stop_sequence, refused=self._refused)
         usage = usage_of(self._usage, None) if self._usage else {"output_tokens": 0}
         out.append(_event(b"message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
         out.append(_STOP)
@@ -82,7 +84,7 @@ class MessagesEncoder:
 
     def failed(self, error: dict[str, object]) -> bytes:
         """End the stream as one that is not."""
-        return error_event(error)
+        return failure_event(error)
 
     def _begin(self, upstream_id: str, model: str, out: list[bytes]) -> None:
         self._begun = True
@@ -110,11 +112,18 @@ class MessagesEncoder:
         if delta.refusal:
             self._refused = True
             self._add("text", _text(), _text_delta(b"text", delta.refusal), out)
-        for annotation in delta.annotations or ():
-            if (found := citation(annotation)) is not None:
-                self._add("text", _text(), _encode({"type": "citations_delta", "citation": found}), out)
+        if delta.annotations or delta.provider_specific_fields:
+            self._note(delta.annotations or [], delta.provider_specific_fields or {}, out)
         for call in delta.tool_calls or ():
             self._call(call, out)
+
+    def _note(self, annotations: list[dict[str, Any]], fields: dict[str, Any], out: list[bytes]) -> None:
+        """Take what has no place of its own in the hub's form."""
+        self._stop_sequence = fields.get("stop_sequence") or self._stop_sequence
+        for one in citations(annotations, fields):
+            self._add("text", _text(), _encode({"type": "citations_delta", "citation": one}), out)
+        for block in fields.get(SERVER_BLOCKS) or ():
+            self._add(object(), block, b"", out)
 
     def _think(self, block: ThinkingBlock, out: list[bytes]) -> None:
         if block.type == "redacted_thinking":

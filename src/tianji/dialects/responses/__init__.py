@@ -9,15 +9,17 @@ import msgspec
 from tianji.clock import SYSTEM, Clock
 from tianji.dialects.decoding import members, typed
 from tianji.dialects.responses.answering import Settings, outcome, usage_of
+from tianji.dialects.responses.failing import error_event
 from tianji.dialects.responses.items import Json
 from tianji.dialects.responses.output import Output, pieces_of
 from tianji.dialects.responses.reading import hub_request, unknown_members
 from tianji.dialects.responses.streaming import ResponsesEncoder
 from tianji.dialects.responses.tools import ToolBook
 from tianji.protocol.chat.answer import Completion
+from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
 
-__all__ = ["Responses", "new_response_id"]
+__all__ = ["Responses", "error_body", "error_event", "inbound", "new_response_id"]
 
 _PREFIX = "resp_"
 
@@ -77,3 +79,8 @@ class Responses:
 
 def _unheard(_kind: str, _members: dict[str, Any]) -> None:
     """Take an event of a whole answer, in which nobody is interested."""
+
+
+def inbound(body: bytes, model: str, streamed: bool) -> Responses:  # noqa: ARG001 - both stand in the body
+    """Read a request."""
+    return Responses(body)

@@ -1,6 +1,6 @@
 """The response object (https://platform.openai.com/docs/api-reference/responses/object)."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -10,14 +10,6 @@ from tianji.protocol.responses.request import CreateResponse
 
 # finish_reason: why a response is incomplete; any other reason means that it is complete
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
-_CODES: Final = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "request_timeout",
-    429: "rate_limit_exceeded",
-}
 
 
 class Settings:
@@ -86,15 +78,6 @@ def usage_of(usage: Usage) -> Json:
         "output_tokens_details": {"reasoning_tokens": (made.reasoning_tokens if made else 0) or 0},
         "total_tokens": usage.total_tokens,
     }
-
-
-def failure(error: dict[str, Any]) -> Json:
-    """Return the `error` of a response that failed. `error`: see `EventEncoder.failed`."""
-    status, code = error.get("status"), error.get("code")
-    if not isinstance(code, str) or not code or code.isdigit():
-        code = _CODES.get(status) if isinstance(status, int) else None
-        code = code or ("invalid_request_error" if isinstance(status, int) and 400 <= status < 500 else "server_error")
-    return {"code": code, "message": str(error.get("message") or "")}
 
 
 def _text(asked: CreateResponse) -> Json:

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.dialects.responses.answering import Settings, failure, outcome, usage_of
+from tianji.dialects.responses.answering import Settings, outcome, usage_of
+from tianji.dialects.responses.failing import failure
 from tianji.dialects.responses.items import Json
 from tianji.dialects.responses.output import Output
 from tianji.dialects.responses.tools import ToolBook

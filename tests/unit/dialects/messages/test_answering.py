@@ -7,7 +7,7 @@ from anthropic.types import Message
 from hypothesis import given
 from tests.unit.dialects.said import Said, answers
 
-from tianji.dialects.messages import Messages, error_body
+from tianji.dialects.messages import Messages, error_body, error_event
 from tianji.errors import Overloaded, TianjiError, UpstreamRefused, UpstreamTimeout
 from tianji.protocol.chat.answer import Completion, CompletionDetails, PromptDetails, Usage
 from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
@@ -94,6 +94,29 @@ def test_redacted_thinking_refusals_and_citations() -> None:
     assert found.stop_reason == "refusal"
 
 
+def test_what_an_upstream_of_this_form_said_beside_the_hub() -> None:
+    cited = {
+        "type": "char_location",
+        "cited_text": "wet",
+        "document_index": 0,
+        "start_char_index": 0,
+        "end_char_index": 3,
+    }
+    searched = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}}
+    completion = Said(text="It rains.").whole()
+    completion.choices[0].message.provider_specific_fields = {
+        "citations": [[cited | {"document_title": None, "file_id": None}]],
+        "server_tool_blocks": [searched],
+        "stop_sequence": "END",
+    }
+    found = answer(completion)
+    search, text = found.content
+    assert search.to_dict() == searched
+    assert text.type == "text"
+    assert [one.type for one in text.citations or ()] == ["char_location"]
+    assert (found.stop_reason, found.stop_sequence) == ("stop_sequence", "END")
+
+
 def test_arguments_that_are_no_object_are_not_lost() -> None:
     completion = Said(finish="tool_calls").whole()
     broken = [FunctionCall("f", '{"a":'), FunctionCall("f", ""), FunctionCall("f", "[1]")]
@@ -139,12 +162,13 @@ def refused(status: int, code: str | None = None) -> UpstreamRefused:
     ],
 )
 def test_errors(error: TianjiError, kind: str) -> None:
-    found = msgspec.json.decode(error_body(error, "req_1"))
-    assert found == {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": "req_1"}
+    found = msgspec.json.decode(error_body(error))
+    assert found == {"type": "error", "error": {"type": kind, "message": error.message}}
+    assert error_event(error) == b"event: error\ndata: %b\n\n" % error_body(error)
     if kind != "request_too_large":  # which the client does not know by name
         assert anthropic.types.ErrorResponse.model_validate(found).error.type == kind
 
 
 def test_a_prompt_that_is_too_long_is_said_in_the_words_that_clients_look_for() -> None:
-    found = msgspec.json.decode(error_body(refused(400, "context_length_exceeded"), "r"))
+    found = msgspec.json.decode(error_body(refused(400, "context_length_exceeded")))
     assert found["error"]["message"] == "prompt is too long: no"

@@ -169,6 +169,22 @@ def test_refusals_citations_and_other_choices() -> None:
     assert found.stop_reason == "refusal"
 
 
+def test_what_an_upstream_of_this_form_said_beside_the_hub() -> None:
+    cited = {"type": "page_location", "cited_text": "wet", "document_index": 0, "document_title": None, "file_id": None}
+    cited |= {"start_page_number": 1, "end_page_number": 2}
+    searched = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}}
+    fields = [{"server_tool_blocks": [searched]}, {"citations": [[cited]]}, {"stop_sequence": "END"}]
+    deltas = [Delta(provider_specific_fields=one) for one in fields]
+    events = stream(chunks_of([deltas[0], Delta(content="It rains."), *deltas[1:]], "stop"))
+    check_order(events)
+    found = together(events)
+    search, text = found.content
+    assert search.to_dict() == searched
+    assert text.type == "text"
+    assert [one.type for one in text.citations or ()] == ["page_location"]
+    assert (found.stop_reason, found.stop_sequence) == ("stop_sequence", "END")
+
+
 def test_usage_from_the_cache() -> None:
     usage = Usage(prompt_tokens=9, completion_tokens=1, total_tokens=10, cache_read_input_tokens=4)
     events = stream([chunk(Delta(content="a"), "stop"), Chunk(**BASE, choices=[], usage=usage)])
