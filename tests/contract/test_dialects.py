@@ -1,0 +1,162 @@
+"""The official clients of other dialects, unmodified, against every kind of upstream."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
+
+ASK = [{"role": "user", "content": "one two three"}]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+WEATHER: Any = {"name": "weather", "description": "says it", "input_schema": SCHEMA}
+FORECAST: Any = {"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}
+UPSTREAMS = ("over-chat", "over-messages")
+
+
+@pytest.fixture(scope="module")
+def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    claude = {"model": "anthropic/claude-up", "api_base": mock_process.url, "api_key": UPSTREAM_KEY}
+    config = {
+        "model_list": [
+            openai_model("over-chat", "chat-up", mock_process.url),
+            {"model_name": "over-messages", "litellm_params": claude},
+        ],
+        "router_settings": {"num_retries": 0},
+    }
+    with Gateway(config, tmp_path_factory.mktemp("dialects"), edge=edge) as running:
+        yield running
+
+
+@pytest.fixture
+def claude(gateway: Gateway, mock: Mock) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def responses(gateway: Gateway, mock: Mock) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER_KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.mark.parametrize("model", UPSTREAMS)
+class TestMessages:
+    def test_plain_and_streamed_say_the_same(self, claude: anthropic.Anthropic, model: str) -> None:
+        ask: Any = {"model": model, "max_tokens": 6, "messages": ASK}
+        plain = claude.messages.create(**ask)
+        with claude.messages.stream(**ask) as stream:
+            streamed = stream.get_final_message()
+        assert [block.to_dict() for block in streamed.content] == [block.to_dict() for block in plain.content]
+        assert plain.content[0].type == "text"
+        assert len(plain.content[0].text.split()) == 6
+        assert plain.stop_reason == streamed.stop_reason == "max_tokens"
+        assert (plain.usage.input_tokens, plain.usage.output_tokens) == (3, 6)
+        assert (streamed.usage.input_tokens, streamed.usage.output_tokens) == (3, 6)
+        assert plain.model == streamed.model == model
+
+    def test_a_loop_of_tools(self, claude: anthropic.Anthropic, mock: Mock, model: str) -> None:
+        ask: Any = {"model": model, "max_tokens": 99, "tools": [WEATHER], "tool_choice": {"type": "any"}}
+        with claude.messages.stream(messages=ASK, **ask) as stream:
+            first = stream.get_final_message()
+        assert first.stop_reason == "tool_use"
+        (call,) = first.content
+        assert call.type == "tool_use"
+        assert isinstance(call.input["city"], str)
+        result = {"type": "tool_result", "tool_use_id": call.id, "content": "wet", "is_error": False}
+        turns: Any = [*ASK, {"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
+        ask["tool_choice"] = {"type": "none"}
+        second = claude.messages.create(messages=turns, **ask)
+        assert second.content[0].type == "text"
+        said = str(mock.last()["body"])
+        assert call.id in said
+        assert "wet" in said
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [(400, anthropic.BadRequestError), (429, anthropic.RateLimitError), (529, anthropic.OverloadedError)],
+    )
+    def test_errors(self, claude: anthropic.Anthropic, mock: Mock, model: str, status: int, kind: Any) -> None:
+        mock.control({"status": status})
+        with pytest.raises(kind) as caught:
+            claude.messages.create(model=model, max_tokens=6, messages=ASK)
+        assert caught.value.status_code == status
+        assert caught.value.body["type"] == "error"
+
+    def test_a_stream_that_is_cut_off_ends_in_an_error(
+        self, claude: anthropic.Anthropic, mock: Mock, model: str
+    ) -> None:
+        mock.control({"end_at": 6})
+        seen = []
+        with (
+            pytest.raises(anthropic.APIStatusError),
+            claude.messages.create(model=model, max_tokens=32, messages=ASK, stream=True) as stream,
+        ):
+            seen.extend(event.type for event in stream)
+        assert "content_block_delta" in seen
+        assert "message_stop" not in seen
+
+
+def test_messages_that_cannot_be_read(gateway: Gateway) -> None:
+    answer = gateway.post("/v1/messages", {"model": "over-chat", "max_tokens": 6, "messages": [{"role": "robot"}]})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert "messages.0" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("model", UPSTREAMS)
+class TestResponses:
+    def test_plain_and_streamed_say_the_same(self, responses: openai.OpenAI, model: str) -> None:
+        ask: Any = {"model": model, "input": "one two three", "store": False}
+        plain = responses.responses.create(**ask)
+        with responses.responses.stream(**ask) as stream:
+            seen = [event.type for event in stream]
+            streamed = stream.get_final_response()
+        assert len(plain.output_text.split()) == 32
+        assert streamed.output_text == plain.output_text
+        assert plain.status == streamed.status == "completed"
+        assert plain.usage is not None
+        assert (plain.usage.input_tokens, plain.usage.output_tokens) == (3, 32)
+        assert plain.usage == streamed.usage
+        assert plain.model == streamed.model == model
+        assert seen[:2] == ["response.created", "response.in_progress"]
+
+    def test_a_loop_of_tools(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        ask: Any = {"model": model, "tools": [FORECAST], "store": False}
+        with responses.responses.stream(input="one two three", tool_choice="required", **ask) as stream:
+            first = stream.get_final_response()
+        assert first.status == "completed"
+        (call,) = first.output
+        assert call.type == "function_call"
+        result = {"type": "function_call_output", "call_id": call.call_id, "output": "wet"}
+        turns: Any = [*ASK, call_item(call), result]
+        second = responses.responses.create(input=turns, tool_choice="none", **ask)
+        assert second.output_text
+        said = str(mock.last()["body"])
+        assert call.call_id in said
+        assert "wet" in said
+
+    def test_an_answer_that_is_too_long_is_incomplete(self, responses: openai.OpenAI, model: str) -> None:
+        found = responses.responses.create(model=model, input="one two three", max_output_tokens=6, store=False)
+        assert found.status == "incomplete"
+        assert found.incomplete_details is not None
+        assert found.incomplete_details.reason == "max_output_tokens"
+
+    @pytest.mark.parametrize(("status", "kind"), [(400, openai.BadRequestError), (429, openai.RateLimitError)])
+    def test_errors(self, responses: openai.OpenAI, mock: Mock, model: str, status: int, kind: Any) -> None:
+        mock.control({"status": status})
+        with pytest.raises(kind) as caught:
+            responses.responses.create(model=model, input="one two three", store=False)
+        assert caught.value.status_code == status
+
+    def test_a_stream_that_is_cut_off_has_failed(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        mock.control({"end_at": 6})
+        stream = responses.responses.create(model=model, input="one two three", stream=True, store=False)
+        seen = [event.type for event in stream]
+        assert "response.output_text.delta" in seen
+        assert seen[-1] == "response.failed"
+
+
+def call_item(call: Any) -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
