@@ -1,5 +1,6 @@
 """The official clients of other dialects, unmodified, against every kind of upstream."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 WEATHER: Any = {"name": "weather", "description": "says it", "input_schema": SCHEMA}
 FORECAST: Any = {"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}
 UPSTREAMS = ("over-chat", "over-messages")
+RESPONSES = ("native", "over-responses", "by-mode")  # what reaches an upstream that has the Responses API
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,10 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": [
             openai_model("over-chat", "chat-up", mock_process.url),
             {"model_name": "over-messages", "litellm_params": claude},
+            openai_model("over-responses", "responses/only-up", mock_process.url),
+            openai_model("native", "native-up", mock_process.url, use_chat_completions_api=False),
+            openai_model("by-mode", "mode-up", mock_process.url, use_chat_completions_api=False)
+            | {"model_info": {"mode": "responses"}},
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -98,6 +104,13 @@ class TestMessages:
         assert "message_stop" not in seen
 
 
+def test_tokens_are_counted(claude: anthropic.Anthropic, responses: openai.OpenAI) -> None:
+    asked: Any = {"model": "over-chat", "messages": ASK}
+    alone = claude.messages.count_tokens(**asked).input_tokens
+    assert 3 < alone < claude.messages.count_tokens(**asked, tools=[WEATHER]).input_tokens
+    assert responses.responses.input_tokens.count(model="over-chat", input="one two three").input_tokens == alone
+
+
 def test_messages_that_cannot_be_read(gateway: Gateway) -> None:
     answer = gateway.post("/v1/messages", {"model": "over-chat", "max_tokens": 6, "messages": [{"role": "robot"}]})
     assert answer.status_code == 400
@@ -156,6 +169,86 @@ class TestResponses:
         seen = [event.type for event in stream]
         assert "response.output_text.delta" in seen
         assert seen[-1] == "response.failed"
+
+
+@pytest.mark.parametrize("model", RESPONSES)
+class TestResponsesUpstream:
+    def test_its_own_clients(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        ask: Any = {
+            "model": model,
+            "input": "one two three",
+            "metadata": {"a": "b"},
+            "truncation": "auto",
+            "store": False,
+        }
+        plain = responses.responses.create(**ask)
+        with responses.responses.stream(**ask) as stream:
+            streamed = stream.get_final_response()
+        assert len(plain.output_text.split()) == 32
+        assert streamed.output_text == plain.output_text
+        assert plain.usage == streamed.usage
+        assert plain.model == streamed.model == model
+        assert mock.last()["path"] == "/v1/responses"
+        sent = json.loads(mock.last()["body"])
+        assert (sent["metadata"], sent["truncation"]) == ({"a": "b"}, "auto")
+
+    @pytest.mark.parametrize("status", [400, 429])
+    def test_errors(self, responses: openai.OpenAI, mock: Mock, model: str, status: int) -> None:
+        mock.control({"status": status})
+        with pytest.raises(openai.APIStatusError) as caught:
+            responses.responses.create(model=model, input="one", stream=True)
+        assert caught.value.status_code == status
+
+    def test_what_is_used_is_counted(self, gateway: Gateway, responses: openai.OpenAI, model: str) -> None:
+        def counted() -> float:
+            lines = gateway.client.get("/metrics").text.splitlines()
+            ours = [line for line in lines if line.startswith("tianji_tokens_total") and f'"{model}"' in line]
+            return sum(float(line.rpartition(" ")[2]) for line in ours)
+
+        before = counted()
+        responses.responses.create(model=model, input="one two three")
+        list(responses.responses.create(model=model, input="one two three", stream=True))
+        assert counted() - before == 2 * (3 + 32)
+
+    @pytest.mark.parametrize("fault", [{"end_at": 7}, {"error_at": 7}])
+    def test_a_stream_that_breaks_off_ends_in_an_error(
+        self, responses: openai.OpenAI, mock: Mock, model: str, fault: dict[str, Any]
+    ) -> None:
+        mock.control(fault)
+        stream = responses.responses.create(model=model, input="one", stream=True)
+        seen = [event.type for event in stream]
+        assert "response.output_text.delta" in seen
+        assert seen[-1] == "error"
+        assert "response.completed" not in seen
+
+
+@pytest.mark.parametrize("model", ["over-responses", "by-mode"])
+class TestOverResponses:
+    def test_chat(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        plain = responses.chat.completions.create(model=model, messages=ASK, max_completion_tokens=20)
+        stream = responses.chat.completions.create(model=model, messages=ASK, max_completion_tokens=20, stream=True)
+        chunks = list(stream)
+        assert mock.last()["path"] == "/v1/responses"
+        assert len((plain.choices[0].message.content or "").split()) == 20
+        text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+        assert text == plain.choices[0].message.content
+        assert plain.choices[0].finish_reason == chunks[-1].choices[0].finish_reason == "length"
+        assert plain.usage is not None
+        assert (plain.usage.prompt_tokens, plain.usage.completion_tokens) == (3, 20)
+        assert plain.model == model
+
+    def test_messages(self, claude: anthropic.Anthropic, model: str) -> None:
+        ask: Any = {"model": model, "max_tokens": 6, "messages": ASK}
+        plain = claude.messages.create(**ask)
+        with claude.messages.stream(**ask) as stream:
+            streamed = stream.get_final_message()
+        assert [block.to_dict() for block in streamed.content] == [block.to_dict() for block in plain.content]
+        assert plain.stop_reason == streamed.stop_reason == "max_tokens"
+
+    def test_a_stream_that_is_cut_off(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        mock.control({"end_at": 7})
+        with pytest.raises(openai.APIError):
+            list(responses.chat.completions.create(model=model, messages=ASK, stream=True))
 
 
 def call_item(call: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji._core.messages import MessagesStream
+from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
 from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans, scan
@@ -24,13 +25,16 @@ from tianji.lazy import load
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
 from tianji.protocol.framing import JsonLines
 from tianji.protocol.openai.answers import OpenAIOutbound
-from tianji.protocol.openai.requests import read_request, write_request
+from tianji.protocol.openai.requests import forget_private, read_request, write_request
 from tianji.providers.upstream import OwnForm
 
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 EVENTS: Final = b"text/event-stream"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
+
+
+_FILTERED: Final = (b'"stop_reason":"refusal"', b'"incomplete_details":{"reason":"content_filter"}')
 
 
 class Framer(Protocol):
@@ -51,7 +55,10 @@ FRAMINGS: Final[Mapping[Framing, Shape]] = {
     "sse": Shape((EVENTS,), None),
     "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
 }
-NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {"messages": MessagesStream}
+NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {
+    "messages": MessagesStream,
+    "responses": ResponsesStream,
+}
 """What reads a streamed answer whose bytes go through; it is given the model's name as JSON text."""
 
 
@@ -118,6 +125,8 @@ class Translation(Struct, frozen=True):
         read = codec(self.dialect).inbound
         if self.dialect != CHAT:
             inbound = read(spans.source, sought.model, sought.stream)
+            if self.protocol is None:
+                forget_private(inbound.request)
             spans = scan(write_request(inbound.request))
         body = shape_body(plan, spans, model, sought.stream).body
         if inbound is None:
@@ -215,7 +224,7 @@ class Passed:
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Return a whole answer as it is, and what it says of usage."""
-        self.filtered = b'"stop_reason":"refusal"' in body
+        self.filtered = any(sign in body for sign in _FILTERED)
         return body, read_usage(scan(body))
 
 

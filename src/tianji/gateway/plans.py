@@ -21,6 +21,7 @@ from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.passages import CHAT, Native, Place, Translation, codec
 from tianji.gateway.shadows import silent_of
+from tianji.providers.responses import only_responses
 from tianji.providers.shaping import for_request
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -290,6 +291,8 @@ class Compiler:
 
         The text of the configuration is told as an upstream would that speaks OpenAI's form.
         """
+        if self._only_responses(entry, upstream):
+            upstream = only_responses(upstream, upstream.own_forms["responses"])
         shaping = upstream.shaping
         translates = "chat" in upstream.paths or upstream.protocol is not None
         protocol = None if canned else upstream.protocol
@@ -317,6 +320,12 @@ class Compiler:
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
                 )
                 yield Way(operation, passage.suffix, shaping, passage, asks_usage)
+
+    def _only_responses(self, entry: ModelEntry, upstream: Upstream) -> bool:
+        """Whether the catalogue, or the operator, knows a model as one of the Responses API."""
+        if "responses" not in upstream.own_forms or "*" in upstream.model:
+            return False
+        return self._book.of(entry, upstream.provider, upstream.model).facts.get("mode") == "responses"
 
 
 class Way(msgspec.Struct, frozen=True):

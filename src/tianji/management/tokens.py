@@ -1,7 +1,7 @@
 """How many tokens a request has, told before it is sent."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -9,9 +9,12 @@ from tianji._core.exchange import Exchange
 from tianji._core.spans import ObjectSpans, scan
 from tianji.accounting.counter import Count
 from tianji.auth.access import Access, Tenant
-from tianji.edge.answers import respond_json
-from tianji.edge.routes import Match, Route
-from tianji.errors import InvalidRequest
+from tianji.dialects.rows import ROWS
+from tianji.edge.answers import JSON, respond_json
+from tianji.edge.routes import Handler, Match, Route
+from tianji.errors import InvalidRequest, TianjiError
+from tianji.lazy import load
+from tianji.protocol.openai.requests import write_request
 
 _TEXT: Final = {"type": ["string", "array"], "items": {}}
 _REQUEST: Final = {
@@ -26,6 +29,17 @@ _REQUEST: Final = {
         "tools": {"type": "array", "items": {"type": "object"}},
         "tool_choice": {"type": ["string", "object"]},
     },
+}
+_MODEL: Final = {"type": "string"}
+_MESSAGES: Final = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {"model": _MODEL, "messages": {"type": "array", "items": {"type": "object"}}},
+}
+_RESPONSES: Final = {
+    "type": "object",
+    "required": ["model", "input"],
+    "properties": {"model": _MODEL, "input": _TEXT},
 }
 _CHAT: Final = (b"messages", b"contents")
 _PLAIN: Final = (b"prompt", b"input")
@@ -59,18 +73,43 @@ class Tokens:
 
     def routes(self) -> list[Route]:
         """Return the rows of the route table."""
-        return [
-            Route(
-                ("POST",),
-                "/utils/token_counter",
-                self._answer,
-                Access.KEY,
-                Tenant.CALLER,
-                "Count the tokens of messages or of a prompt.",
-                ("utilities",),
-                request_schema=_REQUEST,
+
+        def row(path: str, handler: Handler, summary: str, schema: Mapping[str, object]) -> Route:
+            return Route(
+                ("POST",), path, handler, Access.KEY, Tenant.CALLER, summary, ("utilities",), request_schema=schema
             )
+
+        return [
+            row("/utils/token_counter", self._answer, "Count the tokens of messages or of a prompt.", _REQUEST),
+            row("/v1/messages/count_tokens", self._messages, "Count the tokens of an Anthropic request.", _MESSAGES),
+            *(
+                row(f"{path}/input_tokens", self._responses, "Count the tokens of a Responses request.", _RESPONSES)
+                for dialect in ROWS
+                if dialect.operation == "responses"
+                for path in dialect.paths
+            ),
         ]
+
+    async def _messages(self, exchange: Exchange, _match: Match) -> None:
+        """Answer as https://docs.anthropic.com/en/api/messages-count-tokens says, errors included."""
+        dialect = load("tianji.dialects.messages")
+        try:
+            tokens = await self._of(dialect, exchange.body)
+        except TianjiError as error:
+            exchange.respond(error.status, [JSON, *error.headers], dialect.error_body(error))
+        else:
+            respond_json(exchange, {"input_tokens": tokens})
+
+    async def _responses(self, exchange: Exchange, _match: Match) -> None:
+        """Answer as https://platform.openai.com/docs/api-reference/responses/input-tokens says."""
+        tokens = await self._of(load("tianji.dialects.responses"), exchange.body)
+        respond_json(exchange, {"object": "response.input_tokens", "input_tokens": tokens})
+
+    async def _of(self, dialect: Any, body: bytes) -> int:
+        """Count a request of another dialect, as the chat request that it comes to."""
+        request = dialect.inbound(body, "", False).request
+        found = await self._count(scan(write_request(request)), self._upstream_model(request.model))
+        return found.tokens
 
     async def _answer(self, exchange: Exchange, _match: Match) -> None:
         body = scan(exchange.body)

@@ -118,6 +118,17 @@ def no_thinking_blocks(_: Judge) -> Step:
     return Step(run, needles=((b'"thinking_blocks"',),))
 
 
+def no_reasoning(_: Judge) -> Step:
+    """Remove what a model thought from messages, in the forms that OpenAI's chat does not know."""
+
+    def run(body: Body) -> None:
+        for message in messages(body):
+            message.pop("thinking_blocks", None)
+            message.pop("reasoning_content", None)
+
+    return Step(run, needles=((b'"thinking_blocks"',), (b'"reasoning_content"',)))
+
+
 def video_files(_: Judge) -> Step:
     """Turn file parts that hold a video into vLLM's `video_url` parts."""
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from tianji.errors import ConfigurationError
 from tianji.providers import address, message_steps, value_steps
 from tianji.providers.deployment import Deployment
+from tianji.providers.responses import PREFIX as RESPONSES
+from tianji.providers.responses import only_responses, responses_form
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.upstream import PATHS, Body, Condition, Upstream
@@ -39,11 +41,7 @@ USED_TOOL_CHOICE = Condition("tool_choice", "tools")
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `openai` or `text-completion-openai`."""
-    if deployment.model.startswith("responses/"):
-        raise ConfigurationError(
-            f"{deployment.label()}: chat over the Responses API is not served yet by this release; "
-            "use the model without responses/"
-        )
+    model = deployment.model.removeprefix(RESPONSES)
     own_base = deployment.api_base or deployment.variable(BASES)
     base, query = address.split_base(own_base or BASE)
     at_home = address.same_place(base, BASE) or (urlsplit(base).hostname or "").endswith(".api.openai.com")
@@ -53,9 +51,9 @@ def build(deployment: Deployment) -> Upstream:
     if organization:
         headers.append(("openai-organization", organization))
     offered = PATHS if deployment.provider == "openai" else {"completions": PATHS["completions"]}
-    return Upstream(
+    upstream = Upstream(
         provider=deployment.provider,
-        model=deployment.model,
+        model=model,
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
@@ -63,7 +61,15 @@ def build(deployment: Deployment) -> Upstream:
         shaping=compile_shaping(deployment, rules(deployment, at_home=at_home)),
         key_missing=None if key or not at_home else "set OPENAI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
+        own_forms={"responses": responses_form(deployment)} if _has_responses(deployment, at_home=at_home) else {},
     )
+    return upstream if model == deployment.model else only_responses(upstream, responses_form(deployment))
+
+
+def _has_responses(deployment: Deployment, *, at_home: bool) -> bool:
+    """Tell whether the Responses API is used; who borrows the form of chat may lack it, unless the operator says so."""
+    flag = deployment.params.get("use_chat_completions_api")
+    return deployment.provider == "openai" and (at_home if flag is None else flag is False)
 
 
 def rules(deployment: Deployment, *, at_home: bool) -> Rules:
@@ -74,7 +80,13 @@ def rules(deployment: Deployment, *, at_home: bool) -> Rules:
     """
     unsupported, rename, steps = _family(deployment.text("base_model") or deployment.model)
     if at_home:
-        steps += (message_steps.no_cache_control, message_steps.hoist_tool_images, value_steps.short_stop)
+        steps += (
+            message_steps.no_cache_control,
+            message_steps.no_reasoning,
+            message_steps.hoist_tool_images,
+            value_steps.short_stop,
+            value_steps.thinking_as_effort,
+        )
     return Rules(
         unsupported=unsupported,
         sends=frozenset({"metadata"}),

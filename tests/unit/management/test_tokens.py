@@ -9,12 +9,12 @@ from tianji.errors import InvalidRequest, MalformedJSON
 from tianji.management.tokens import Tokens
 
 
-async def ask(body):
+async def ask(body, path=b"/utils/token_counter"):
     async def count(spans, model):
         return Count(len(spans.source), model == "upstream-g", "o200k_base")
 
     table = RouteTable(Tokens(count, lambda name: f"upstream-{name}").routes())
-    match = table.match("POST", b"/utils/token_counter")
+    match = table.match("POST", path)
     answers = []
     exchange = SimpleNamespace(body=body, respond=lambda *answer: answers.append(answer))
     await match.handler(exchange, match)
@@ -60,3 +60,23 @@ async def test_what_is_missing_is_said(body, param):
 async def test_a_body_must_be_json():
     with pytest.raises(MalformedJSON):
         await ask(b"nope")
+
+
+MESSAGES = {"model": "g", "messages": [{"role": "user", "content": "hello"}], "system": "be kind"}
+
+
+async def test_other_dialects_are_counted_as_the_chat_they_come_to():
+    chat = b'{"model":"g","messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hello"}]}'
+    found = await ask(json.dumps(MESSAGES).encode(), b"/v1/messages/count_tokens")
+    assert found == (200, {"input_tokens": len(chat)})
+    body = {"model": "g", "instructions": "be kind", "input": [{"role": "user", "content": "hello"}]}
+    found = await ask(json.dumps(body).encode(), b"/v1/responses/input_tokens")
+    assert found == (200, {"object": "response.input_tokens", "input_tokens": len(chat)})
+
+
+async def test_errors_have_the_shape_of_the_dialect():
+    status, body = await ask(b'{"model":"g","messages":[]}', b"/v1/messages/count_tokens")
+    assert status == 400
+    assert (body["type"], body["error"]["type"]) == ("error", "invalid_request_error")
+    with pytest.raises(InvalidRequest):
+        await ask(b'{"model":"g","input":[]}', b"/v1/responses/input_tokens")

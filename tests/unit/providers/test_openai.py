@@ -34,6 +34,31 @@ def test_address_and_credentials() -> None:
     assert set(upstream("text-completion-openai/gpt-3.5-turbo-instruct").paths) == {"completions"}
 
 
+def test_the_responses_api_at_home_and_where_the_operator_knows_of_it() -> None:
+    assert set(upstream("openai/gpt-5").own_forms) == {"responses"}
+    assert not upstream("openai/gpt-5", use_chat_completions_api=True).own_forms
+    assert not upstream("openai/m", api_base="http://b/v1").own_forms
+    assert upstream("openai/m", api_base="http://b/v1", use_chat_completions_api=False).own_forms
+    only = upstream("openai/responses/m", api_base="http://b/v1")
+    assert (only.model, set(only.own_forms), only.protocol) == (
+        "m",
+        {"responses"},
+        "tianji.protocol.responses.outbound",
+    )
+    assert "chat" not in only.paths
+
+
+def test_what_a_model_thought_stays_here() -> None:
+    body: Body = {
+        "messages": [{"role": "assistant", "content": "a", "thinking_blocks": [], "reasoning_content": "hm"}],
+        "thinking": {"type": "enabled", "budget_tokens": 2048},
+    }
+    assert shaped("openai/gpt-5", body) == {
+        "messages": [{"role": "assistant", "content": "a"}],
+        "reasoning_effort": "medium",
+    }
+
+
 def test_a_list_of_organizations_has_to_be_split() -> None:
     assert (b"openai-organization", b"a") in upstream("openai/m", organization=["a"]).headers
     with pytest.raises(ConfigurationError, match="split"):

@@ -83,7 +83,7 @@ def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogu
 
 
 def _is_fact(name: str) -> bool:
-    return name.startswith("supports_") or name in _LIMITS
+    return name.startswith("supports_") or name in _LIMITS or name == "mode"
 
 
 def token_price(entry: ModelEntry) -> float | None:

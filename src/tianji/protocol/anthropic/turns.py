@@ -145,6 +145,8 @@ def _result(message: Message, at: int, target: Target) -> Block:
         block["content"] = content
         if marks:
             block["cache_control"] = marks[-1]
+    if (message.provider_specific_fields or {}).get("is_error") is True:
+        block["is_error"] = True
     mark_last([block], message.cache_control)
     return block
 

@@ -49,6 +49,14 @@ def write_request(request: Request) -> bytes:
     return _ENCODER.encode(members)
 
 
+def forget_private(request: Request) -> None:
+    """Take out what stands beside OpenAI's form in messages and their calls, which strict upstreams refuse."""
+    for message in request.messages:
+        message.provider_specific_fields = None
+        for call in message.tool_calls or ():
+            call.provider_specific_fields = None
+
+
 def _keep_provided(tools: list[Tool], raw: list[dict[str, Any]]) -> None:
     for tool, written in zip(tools, raw, strict=True):
         if tool.type not in _OWN_TOOLS:
