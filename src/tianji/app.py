@@ -35,7 +35,7 @@ from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
 from tianji.edge.application import Cors, EdgeSettings, Limits
 from tianji.edge.control import Control
-from tianji.edge.routes import Route, RouteTable
+from tianji.edge.routes import Handler, Route, RouteTable
 from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
@@ -64,6 +64,7 @@ from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
+from tianji.management.responses import StoredResponses
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
@@ -205,11 +206,16 @@ class Gateway:
 
     def _routes(self) -> Iterator[Route]:
         for dialect, endpoint in self._endpoints:
+            handler: Handler = endpoint
+            if dialect.operation == "responses":
+                stored = StoredResponses(self._store, endpoint, dialect.paths)
+                handler = stored.create
+                yield from stored.routes()
             for path in dialect.paths:
                 yield Route(
                     ("POST",),
                     path.replace("{model}", "{model:path}"),
-                    endpoint,
+                    handler,
                     Access.KEY,
                     Tenant.CALLER,
                     f"{dialect.vendor} {dialect.operation}.",

@@ -13,6 +13,7 @@ from tianji.management.administration import Office
 RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
 ROTATION: Final = 3
+RESPONSES: Final = 4
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
 
@@ -45,6 +46,7 @@ class Schedule:
         if self._office.store.connected is not None:
             await self._reset_due()
             await self._rotate_due()
+            await self._forget_responses()
         await self._drop_old()  # of a database that another process fills, too
 
     async def _reset_due(self) -> None:
@@ -95,6 +97,14 @@ class Schedule:
             await rotation.rotate_due(self._office, plan.grace)
         except StoreUnavailable as error:
             log.warning("keys were not replaced by the clock, and will be: %s", error)
+
+    async def _forget_responses(self) -> None:
+        if not self._turn(RESPONSES, DAY):
+            return
+        try:
+            await load("tianji.management.responses").forget_old(self._office.store, self._office.clock)
+        except StoreUnavailable as error:
+            log.warning("old responses were not dropped, and will be: %s", error)
 
     def _turn(self, job: int, interval: int) -> bool:
         return self._office.store.revisions.claim(job, int(time.monotonic() * 1000), interval)

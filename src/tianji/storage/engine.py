@@ -90,6 +90,17 @@ class Database:
                 raise _unavailable(error) from error
             raise
 
+    @asynccontextmanager
+    async def adding(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that judges nothing, so that it need not wait until no other writer is there."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(writing=True)
+                async with connection.begin():
+                    yield connection
+        except self._faults as error:
+            raise _unavailable(error) from error
+
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()

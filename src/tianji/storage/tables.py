@@ -292,3 +292,14 @@ LEDGER_STATE: Final = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+RESPONSES: Final = sa.Table(
+    "responses",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    *_text("key", "user_id", "team_id"),  # whose it is
+    *_text("previous_id"),  # of the response that it follows
+    *_text("input", "response"),  # JSON: the items that were sent, the whole object that was answered
+    sa.Index("ix_responses_created_at", "created_at"),
+)

@@ -1,8 +1,7 @@
 """OpenAI's Responses API as clients speak it (https://platform.openai.com/docs/api-reference/responses)."""
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,14 +18,15 @@ from tianji.protocol.chat.answer import Completion
 from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
 
-__all__ = ["Responses", "error_body", "error_event", "inbound", "new_response_id"]
+__all__ = ["OWN_PREFIX", "Responses", "error_body", "error_event", "inbound", "input_items", "new_response_id"]
 
-_PREFIX = "resp_"
+OWN_PREFIX: Final = "resp_tianji_"
+"""How ids begin of responses that were made here, and not by an upstream."""
 
 
 def new_response_id() -> str:
     """Return an id that nobody can guess."""
-    return _PREFIX + os.urandom(24).hex()
+    return OWN_PREFIX + os.urandom(24).hex()
 
 
 def input_items(asked: str | list[Json]) -> list[Json]:
@@ -39,18 +39,16 @@ def input_items(asked: str | list[Json]) -> list[Json]:
 class Responses:
     """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read.
 
-    `response_id` is what the answer will be called, and `before` the items of the turns that this one follows.
+    `response_id` is what the answer will be called.
     """
 
-    def __init__(
-        self, body: bytes, *, response_id: str | None = None, before: Sequence[Json] = (), clock: Clock = SYSTEM
-    ) -> None:
+    def __init__(self, body: bytes, *, response_id: str | None = None, clock: Clock = SYSTEM) -> None:
         sent = members(body)
         asked = typed(sent, CreateResponse)
         self._id = response_id or new_response_id()
         self._book = ToolBook()
         self._settings = Settings(asked, self._id, int(clock.now()))
-        self.request = hub_request(asked, [*before, *input_items(asked.input)], self._book)
+        self.request = hub_request(asked, input_items(asked.input), self._book)
         self.request.extra = unknown_members(sent) or None
 
     def answer(self, completion: Completion) -> bytes:
@@ -74,7 +72,7 @@ class Responses:
 
     @property
     def _suffix(self) -> str:
-        return self._id.removeprefix(_PREFIX)
+        return self._id.rpartition("_")[2]
 
 
 def _unheard(_kind: str, _members: dict[str, Any]) -> None:

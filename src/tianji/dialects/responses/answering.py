@@ -38,7 +38,7 @@ class Settings:
             "model": model,
             "output": output,
             "parallel_tool_calls": asked.parallel_tool_calls is not False,
-            "previous_response_id": asked.previous_response_id,
+            "previous_response_id": None,  # who stores responses puts it in
             "prompt_cache_key": asked.prompt_cache_key,
             "reasoning": msgspec.to_builtins(asked.reasoning) if asked.reasoning else {"effort": None, "summary": None},
             "safety_identifier": asked.safety_identifier,

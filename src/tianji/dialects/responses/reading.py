@@ -62,11 +62,16 @@ def hub_request(asked: CreateResponse, items: Iterable[Mapping[str, Any]], book:
 
 
 def _refuse_what_is_elsewhere(asked: CreateResponse) -> None:
-    """Refuse what only OpenAI's servers could look up."""
-    for name, value in (("conversation", asked.conversation), ("prompt", asked.prompt)):
+    """Refuse what only the server that keeps it could look up."""
+    for name, value in (
+        ("conversation", asked.conversation),
+        ("prompt", asked.prompt),
+        ("previous_response_id", asked.previous_response_id),  # of one that was made here, its items were put in
+    ):
         if value is not None:
             raise InvalidRequest(
-                f"{name} is kept by OpenAI and cannot be used with this model; send the input itself", param=name
+                f"{name} names what another server keeps, which this model cannot see; send the input itself",
+                param=name,
             )
 
 

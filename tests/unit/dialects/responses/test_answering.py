@@ -78,7 +78,7 @@ def judged(events: list[dict[str, Any]]) -> None:
 
 
 def test_an_answer_in_words() -> None:
-    asked = {"instructions": "be kind", "temperature": 0.5, "metadata": {"a": "b"}, "previous_response_id": "resp_0"}
+    asked = {"instructions": "be kind", "temperature": 0.5, "metadata": {"a": "b"}, "truncation": "auto"}
     found = whole(Said(text="It rains."), **asked)
     assert (found["id"], found["object"], found["status"]) == ("resp_abc", "response", "completed")
     assert found["created_at"] == int(ManualClock().now())
@@ -173,14 +173,6 @@ def test_thoughts_come_back_with_the_next_request() -> None:
     assert said.reasoning_content == "hm"
     assert said.tool_calls is not None
     assert said.tool_calls[0].id == heard.tool_call_id == "c0"
-
-
-def test_the_turns_before_come_first() -> None:
-    first = whole(Said(text="It rains."))
-    before = [{"role": "user", "content": "how is it"}, *first["output"]]
-    found = Responses(b'{"model":"m","input":"and now"}', before=before).request
-    assert [message.role for message in found.messages] == ["user", "assistant", "user"]
-    assert found.messages[1].content == "It rains."
 
 
 def test_refusals_annotations_logprobs_and_images() -> None:

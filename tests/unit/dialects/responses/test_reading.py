@@ -240,6 +240,7 @@ def test_what_another_sealed_is_left_closed(content: str) -> None:
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"prompt": {"id": "p"}}, "prompt"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
     ],
 )
 def test_faults_say_where(members: dict[str, Any], param: str) -> None:

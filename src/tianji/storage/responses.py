@@ -1,0 +1,83 @@
+"""Responses that are kept, so that clients may ask for them again or go on from them, on whichever machine.
+
+What a response follows is found by its `previous_id`, one after another, so that a long conversation is kept once.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from tianji.storage.engine import Database
+from tianji.storage.tables import RESPONSES
+
+_MOST_TURNS: Final = 1000  # of one conversation; whoever has more has made a circle
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """One response. `input` are the items that were sent with it, `response` the whole object, both JSON."""
+
+    id: str
+    created_at: datetime
+    key: str | None
+    user_id: str | None
+    team_id: str | None
+    previous_id: str | None
+    input: str
+    response: str
+
+    def items(self) -> list[Json]:
+        """Return what this turn adds to a conversation: what was sent, and what was answered."""
+        sent: list[Json] = msgspec.json.decode(self.input)
+        answered: list[Json] = msgspec.json.decode(self.response).get("output") or []
+        return [*sent, *answered]
+
+
+async def keep(database: Database, kept: Kept) -> None:
+    """Keep a response; of two with one id the first stays, whoever asked for the second. Raises StoreUnavailable."""
+    try:
+        async with database.adding() as connection:
+            await connection.execute(sa.insert(RESPONSES).values(msgspec.structs.asdict(kept)))
+    except sa.exc.IntegrityError:
+        log.warning("a response was not stored: there is one with its id")
+
+
+async def find(database: Database, response_id: str) -> Kept | None:
+    """Return the response by this id. Raises StoreUnavailable."""
+    async with database.reading() as connection:
+        found = await connection.execute(sa.select(RESPONSES).filter_by(id=response_id))
+        row = found.mappings().one_or_none()
+    return None if row is None else Kept(**row)
+
+
+async def conversation(database: Database, response_id: str) -> list[Kept]:
+    """Return the response by this id and all that it follows, the oldest first. Raises StoreUnavailable."""
+    first = sa.select(RESPONSES.c.id, RESPONSES.c.previous_id, sa.literal(0).label("age")).filter_by(id=response_id)
+    chain = first.cte("chain", recursive=True)
+    older = (
+        sa.select(RESPONSES.c.id, RESPONSES.c.previous_id, chain.c.age + 1)
+        .join(chain, RESPONSES.c.id == chain.c.previous_id)
+        .where(chain.c.age < _MOST_TURNS)
+    )
+    chain = chain.union_all(older)
+    statement = sa.select(RESPONSES).join(chain, RESPONSES.c.id == chain.c.id).order_by(chain.c.age.desc())
+    async with database.reading() as connection:
+        return [Kept(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def forget(database: Database, response_id: str) -> None:
+    """Drop a response. Raises StoreUnavailable."""
+    async with database.adding() as connection:
+        await connection.execute(sa.delete(RESPONSES).filter_by(id=response_id))
+
+
+async def forget_older(database: Database, moment: datetime) -> int:
+    """Drop the responses from before a moment and return how many those were. Raises StoreUnavailable."""
+    async with database.adding() as connection:
+        return int((await connection.execute(sa.delete(RESPONSES).where(RESPONSES.c.created_at < moment))).rowcount)

@@ -1,0 +1,147 @@
+"""Responses that are stored: asked for again, gone on from, deleted, and nobody else's business."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
+
+
+@pytest.fixture(scope="module")
+def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    claude = {"model": "anthropic/claude-up", "api_base": mock_process.url, "api_key": UPSTREAM_KEY}
+    config = {
+        "model_list": [
+            openai_model("over-chat", "chat-up", mock_process.url),
+            {"model_name": "over-messages", "litellm_params": claude},
+            openai_model("native", "native-up", mock_process.url, use_chat_completions_api=False),
+        ],
+        "router_settings": {"num_retries": 0},
+    }
+    folder = tmp_path_factory.mktemp("stored")
+    with Gateway(config, folder, edge=edge, env={"TIANJI_DATA_DIR": str(folder / "data")}, workers=2) as running:
+        yield running
+
+
+@pytest.fixture
+def client(gateway: Gateway, mock: Mock) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER_KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def someone(gateway: Gateway) -> Iterator[Callable[..., openai.OpenAI]]:
+    """Return clients that have each a key of their own."""
+    made: list[openai.OpenAI] = []
+
+    def make(**members: Any) -> openai.OpenAI:
+        key = gateway.post("/key/generate", members).json()["key"]
+        made.append(openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def ask(client: openai.OpenAI, model: str, *, streamed: bool, **members: Any) -> Any:
+    members = {"model": model, "input": "one two three"} | members
+    if not streamed:
+        return client.responses.create(**members)
+    with client.responses.stream(**members) as stream:
+        return stream.get_final_response()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", ["over-chat", "over-messages", "native"])
+class TestEveryUpstream:
+    def test_what_was_answered_can_be_asked_for(self, client: openai.OpenAI, model: str, streamed: bool) -> None:
+        # the mock gives the same request the same id
+        said = ask(client, model, streamed=streamed, metadata={"a": "b"}, input=f"{model} {streamed}")
+        found = client.responses.retrieve(said.id)
+        assert found.output_text == said.output_text
+        assert (found.model, found.usage, found.metadata) == (model, said.usage, said.metadata)
+        (item,) = client.responses.input_items.list(said.id).data
+        assert item.type == "message"
+        assert item.content[0].type == "input_text"
+        assert item.content[0].text == f"{model} {streamed}"
+        client.responses.delete(said.id)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(said.id)
+
+    def test_what_is_not_to_be_stored_is_not(self, client: openai.OpenAI, model: str, streamed: bool) -> None:
+        said = ask(client, model, streamed=streamed, store=False, input=f"unkept {model} {streamed}")
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(said.id)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", ["over-chat", "over-messages"])
+def test_a_conversation_goes_on(client: openai.OpenAI, mock: Mock, model: str, streamed: bool) -> None:
+    first = ask(client, model, streamed=streamed, input="uno")
+    second = ask(client, model, streamed=streamed, input="due", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    third = ask(client, model, streamed=streamed, input="tre", previous_response_id=second.id)
+    said = mock.last()["body"]
+    places = [said.index(part) for part in ("uno", first.output_text[:20], "due", second.output_text[:20], "tre")]
+    assert places == sorted(places)
+    assert [item.id for item in client.responses.input_items.list(third.id)] != []
+    assert client.responses.retrieve(third.id).previous_response_id == second.id
+
+
+def test_an_upstream_that_stores_goes_on_itself(client: openai.OpenAI, mock: Mock) -> None:
+    first = ask(client, "native", streamed=False, input="uno nativo")
+    ask(client, "native", streamed=False, input="due", previous_response_id=first.id)
+    assert first.id in mock.last()["body"]
+    assert "uno" not in mock.last()["body"]
+
+
+def test_an_item_of_before_is_meant_by_its_id(client: openai.OpenAI, mock: Mock) -> None:
+    first = ask(client, "over-chat", streamed=False, input="uno")
+    item: Any = {"type": "item_reference", "id": first.output[0].id}
+    ask(
+        client,
+        "over-chat",
+        streamed=False,
+        input=[item, {"role": "user", "content": "due"}],
+        previous_response_id=first.id,
+    )
+    assert mock.last()["body"].count(first.output_text) == 2
+
+
+def test_nobody_else_learns_of_it(client: openai.OpenAI, someone: Callable[..., openai.OpenAI]) -> None:
+    owner, other = someone(), someone()
+    said = ask(owner, "over-chat", streamed=False, input="mine")
+    assert owner.responses.retrieve(said.id).id == said.id
+    assert client.responses.retrieve(said.id).id == said.id  # an administrator
+    for forbidden in (
+        lambda: other.responses.retrieve(said.id),
+        lambda: other.responses.delete(said.id),
+        lambda: other.responses.input_items.list(said.id),
+        lambda: other.responses.cancel(said.id),
+        lambda: ask(other, "over-chat", streamed=False, previous_response_id=said.id),
+    ):
+        with pytest.raises(openai.NotFoundError):
+            forbidden()
+
+
+def test_what_cannot_be_done(client: openai.OpenAI) -> None:
+    said = ask(client, "over-chat", streamed=False)
+    with pytest.raises(openai.BadRequestError, match="synchronous"):
+        client.responses.cancel(said.id)
+    with pytest.raises(openai.BadRequestError, match="background"):
+        ask(client, "over-chat", streamed=False, background=True)
+    with pytest.raises(openai.NotFoundError):
+        ask(client, "over-chat", streamed=False, previous_response_id="resp_tianji_nobody")
+    with pytest.raises(openai.BadRequestError, match="limit"):
+        client.responses.input_items.list(said.id, limit=0)
+
+
+def test_a_failed_response_is_not_kept(client: openai.OpenAI, mock: Mock, gateway: Gateway) -> None:
+    mock.control({"end_at": 4})
+    stream = client.responses.create(model="over-chat", input="broken", stream=True)
+    last = list(stream)[-1]
+    assert last.type == "response.failed"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(last.response.id)

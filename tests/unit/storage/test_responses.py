@@ -1,0 +1,78 @@
+"""Stored responses, on both engines."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tianji.storage.engine import Database
+from tianji.storage.location import Location
+from tianji.storage.migration import migrate
+from tianji.storage.responses import Kept, conversation, find, forget, forget_older, keep
+
+INPUT = r'[{"role":"user","content":"\u0000 NAME"}]'
+RESPONSE = '{"id":"NAME","output":[{"type":"message"}]}'
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(location: Location) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrate, location)
+    made = Database(location)
+    yield made
+    await made.close()
+
+
+def kept(name: str, previous: str | None = None, *, age: int = 0, key: str = "k") -> Kept:
+    return Kept(
+        id=name,
+        created_at=NOW - timedelta(days=age),
+        key=key,
+        user_id=None,
+        team_id="t",
+        previous_id=previous,
+        input=INPUT.replace("NAME", name),
+        response=RESPONSE.replace("NAME", name),
+    )
+
+
+async def test_what_is_kept_is_found_and_forgotten(database: Database) -> None:
+    one = kept("a")
+    await keep(database, one)
+    assert await find(database, "a") == one
+    assert one.items() == [{"role": "user", "content": "\0 a"}, {"type": "message"}]
+    await forget(database, "a")
+    assert await find(database, "a") is None
+
+
+async def test_of_two_with_one_id_the_first_stays(database: Database) -> None:
+    await keep(database, kept("a", key="first"))
+    await keep(database, kept("a", key="second"))
+    found = await find(database, "a")
+    assert found is not None
+    assert found.key == "first"
+
+
+async def test_a_conversation_is_found_by_its_end(database: Database) -> None:
+    for name, previous in (("a", None), ("b", "a"), ("other", "a"), ("c", "b")):
+        await keep(database, kept(name, previous))
+    assert [one.id for one in await conversation(database, "c")] == ["a", "b", "c"]
+    assert [one.id for one in await conversation(database, "other")] == ["a", "other"]
+    assert await conversation(database, "nobody") == []
+    await forget(database, "a")
+    assert [one.id for one in await conversation(database, "c")] == ["b", "c"]
+
+
+async def test_a_circle_ends(database: Database) -> None:
+    await keep(database, kept("a", "b"))
+    await keep(database, kept("b", "a"))
+    assert {one.id for one in await conversation(database, "a")} == {"a", "b"}
+
+
+async def test_what_is_old_goes(database: Database) -> None:
+    await keep(database, kept("old", age=31))
+    await keep(database, kept("new", age=29))
+    assert await forget_older(database, NOW - timedelta(days=30)) == 1
+    assert await find(database, "old") is None
+    assert await find(database, "new") is not None
