@@ -59,6 +59,7 @@ from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
+from tianji.management import telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.documentation import Documentation
 from tianji.management.health import Health, Probe
@@ -225,6 +226,7 @@ class Gateway:
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
+        yield from telemetry.routes()
         yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Administration(self._office).routes()

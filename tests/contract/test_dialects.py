@@ -104,6 +104,10 @@ class TestMessages:
         assert "message_stop" not in seen
 
 
+def test_telemetry_is_taken_and_forgotten(gateway: Gateway) -> None:
+    assert gateway.client.post("/api/event_logging/batch", json={"events": []}, headers={}).json() == {}
+
+
 def test_tokens_are_counted(claude: anthropic.Anthropic, responses: openai.OpenAI) -> None:
     asked: Any = {"model": "over-chat", "messages": ASK}
     alone = claude.messages.count_tokens(**asked).input_tokens

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tianji.errors import InvalidRequest, MalformedJSON
+from tianji.protocol.openai.requests import mistyped
 
 T = TypeVar("T")
 
@@ -25,11 +26,4 @@ def typed(value: object, kind: type[T], place: str = "") -> T:
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _complaint(str(error), place) from None
-
-
-def _complaint(said: str, place: str) -> InvalidRequest:
-    what, _, path = said.partition(" - at `$")
-    inner = path.rstrip("`").replace("[", ".").replace("]", "").lstrip(".")
-    where = ".".join(filter(None, (place, inner)))
-    return InvalidRequest(f"{where}: {what}" if where else what, param=where or None, code="invalid_type")
+        raise mistyped(str(error), place) from None

@@ -3,11 +3,11 @@
 from tianji.dialects.messages.answering import answer
 from tianji.dialects.messages.failing import error_body, error_event
 from tianji.dialects.messages.reading import read
-from tianji.dialects.messages.streaming import PING, MessagesEncoder
+from tianji.dialects.messages.streaming import MessagesEncoder
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.chat.answer import Completion
 
-__all__ = ["PING", "Messages", "error_body", "error_event", "inbound"]
+__all__ = ["Messages", "error_body", "error_event", "inbound"]
 
 _BYTES_A_TOKEN = 4
 

@@ -17,7 +17,7 @@ from tianji.protocol.chat.answer import Chunk, Delta, ToolCallDelta, Usage
 from tianji.protocol.chat.request import ThinkingBlock
 
 _encode: Final = msgspec.json.Encoder().encode
-PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+_PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 
@@ -99,7 +99,7 @@ class MessagesEncoder:
             "usage": {"input_tokens": self._prompt_tokens, "output_tokens": 0},
         }
         out.append(_event(b"message_start", {"type": "message_start", "message": message}))
-        out.append(PING)
+        out.append(_PING)
 
     def _take(self, delta: Delta, out: list[bytes]) -> None:
         if delta.thinking_blocks:

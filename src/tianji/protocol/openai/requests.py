@@ -24,7 +24,7 @@ def read_request(body: bytes) -> Request:
         request = _REQUEST.decode(body)
         raw = _RAW.decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise mistyped(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJSON(f"The body is not valid JSON: {error}") from None
     request.extra = None
@@ -70,14 +70,14 @@ def _modernize(request: Request, extra: dict[str, Any]) -> None:
         try:
             request.tools = [Tool(function=function) for function in msgspec.convert(functions, list[Function])]
         except msgspec.ValidationError as error:
-            raise _invalid(str(error), "functions") from None
+            raise mistyped(str(error), "functions") from None
     choice = extra.pop("function_call", None)
     if choice is not None and request.tool_choice is None:
         named = isinstance(choice, Mapping) and choice.get("name")
         request.tool_choice = {"type": "function", "function": {"name": named}} if named else choice
 
 
-def _invalid(said: str, place: str = "") -> InvalidRequest:
+def mistyped(said: str, place: str = "") -> InvalidRequest:
     """Make the error of a value that does not fit. `said` is msgspec's: `Expected ..., got ... - at `$.a[0].b``."""
     what, _, path = said.partition(" - at `$")
     inner = path.rstrip("`").replace("[", ".").replace("]", "").lstrip(".")
