@@ -1,4 +1,4 @@
-"""Streams of the Responses API whose bytes go through (https://platform.openai.com/docs/api-reference/responses-streaming).
+"""Streams of the Responses API whose bytes go through (https://platform.openai.com/docs/api-reference/responses).
 
 Usage, errors and the end are noticed on the way; nothing but the model's name is changed.
 """
