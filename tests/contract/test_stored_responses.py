@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 import pytest
-from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_what_cannot_be_done(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="synchronous"):
         client.responses.cancel(said.id)
     with pytest.raises(openai.BadRequestError, match="background"):
-        ask(client, "over-chat", streamed=False, background=True)
+        ask(client, "over-chat", streamed=False, background=True, store=False)
     with pytest.raises(openai.NotFoundError):
         ask(client, "over-chat", streamed=False, previous_response_id="resp_tianji_nobody")
     with pytest.raises(openai.BadRequestError, match="limit"):
@@ -145,3 +145,46 @@ def test_a_failed_response_is_not_kept(client: openai.OpenAI, mock: Mock, gatewa
     assert last.type == "response.failed"
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(last.response.id)
+
+
+def ended(client: openai.OpenAI, response_id: str) -> Any:
+    """Ask for a response until it is no longer being made."""
+
+    def look() -> Any:
+        found = client.responses.retrieve(response_id)
+        return None if found.status in ("queued", "in_progress") else found
+
+    return eventually(look, f"{response_id} ends")
+
+
+class TestBackground:
+    @pytest.mark.parametrize("model", ["over-chat", "over-messages", "native"])
+    def test_a_response_is_made_meanwhile(self, client: openai.OpenAI, model: str) -> None:
+        begun = ask(client, model, streamed=False, background=True)
+        assert (begun.status, begun.output, begun.background) == ("queued", [], True)
+        found = ended(client, begun.id)
+        assert (found.id, found.status, found.background) == (begun.id, "completed", True)
+        assert len(found.output_text.split()) == 32
+        assert client.responses.cancel(begun.id).status == "completed"
+
+    def test_one_that_fails_says_why(self, client: openai.OpenAI, mock: Mock) -> None:
+        mock.control({"status": 429})
+        found = ended(client, ask(client, "over-chat", streamed=False, background=True).id)
+        assert found.status == "failed"
+        assert found.error.message
+
+    def test_one_that_is_cancelled_stays_so(self, client: openai.OpenAI, mock: Mock) -> None:
+        mock.control({"first_byte_ms": 60000})
+        begun = ask(client, "over-chat", streamed=False, background=True)
+        mock.wait(in_progress=1)
+        assert client.responses.retrieve(begun.id).status == "in_progress"
+        assert client.responses.cancel(begun.id).status == "cancelled"
+        mock.wait(in_progress=0)
+        assert client.responses.retrieve(begun.id).status == "cancelled"
+
+    def test_a_conversation_goes_on(self, client: openai.OpenAI, mock: Mock) -> None:
+        first = ask(client, "over-chat", streamed=False, input="uno", background=True)
+        ended(client, first.id)
+        second = ask(client, "over-chat", streamed=False, input="due", background=True, previous_response_id=first.id)
+        assert ended(client, second.id).previous_response_id == first.id
+        assert "uno" in mock.last()["body"]

@@ -15,6 +15,7 @@ import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji._core.kept import KeptExchange
+from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import Identity, Role
@@ -23,6 +24,7 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound, StoreUnavailable
 from tianji.lazy import load
+from tianji.management.background import Background
 from tianji.storage.store import Store
 
 _DIALECT: Final = "tianji.dialects.responses"
@@ -45,6 +47,7 @@ class StoredResponses:
         self._paths = paths
         self._clock = clock
         self._keeping: set[asyncio.Task[None]] = set()
+        self._background = Background(store, self.begin, clock)
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table, `create` apart."""
@@ -65,10 +68,11 @@ class StoredResponses:
         except MalformedJSON:
             self._create(exchange, match)  # which says so
             return
-        if spans.get(b"background") == b"true":
-            raise InvalidRequest("background: true is not served yet; leave it out, or stream", param="background")
         previous = spans.string(b"previous_response_id")
         wanted = spans.get(b"store") != b"false"
+        if spans.get(b"background") == b"true":
+            await self._begin(exchange, match, previous)
+            return
         if not wanted and not previous:
             self._create(exchange, match)
             return
@@ -87,21 +91,47 @@ class StoredResponses:
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
-    async def store(self, caller: Identity, body: bytes, previous: str | None, payload: bytes) -> None:
-        """Store what was answered to `body`; `payload` is the response, or the event that holds it."""
-        response = msgspec.json.decode(payload)
-        response = response.get("response", response)
+    async def _begin(self, exchange: Exchange, match: Match, previous: str | None) -> None:
+        """Answer at once, and make the response in the background."""
+        dialect, caller, body = load(_DIALECT), caller_of(exchange), exchange.body
+        members = msgspec.json.decode(body)
+        if members.get("stream") is True or members.get("store") is False:
+            raise InvalidRequest(
+                "background: true needs store: true and stream: false; ask for the response by its id",
+                param="background",
+            )
+        now = self._clock.now()
+        response = dialect.begun(body, dialect.new_response_id(), int(now)) | {"previous_response_id": previous}
+        if previous:
+            members = msgspec.json.decode((await self._continued(caller, previous, body))[0])
+        del members["background"]
+        kept = self._row(caller, body, previous, response | {"status": "in_progress"}, running=True)
+        await load(_TABLE).keep(await self._store.open(), kept)
+        silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, self._background.listener(kept))
+        respond_json(exchange, response)
+        self._background.start(kept.id, silent)
+        self._create(silent, match)
+
+    def _row(self, caller: Identity, body: bytes, previous: str | None, response: Json, *, running: bool) -> Any:
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
         sent = msgspec.json.decode(body).get("input")
-        kept = load(_TABLE).Kept(
+        return load(_TABLE).Kept(
             id=response["id"],
-            created_at=datetime.fromtimestamp(self._clock.now(), UTC),
+            created_at=now,
             key=caller.key,
             user_id=caller.user_id,
             team_id=caller.team_id,
             previous_id=previous,
             input=msgspec.json.encode(named(load(_DIALECT).input_items(sent or []), response["id"])).decode(),
             response=msgspec.json.encode(response).decode(),
+            running=running,
+            seen_at=now if running else None,
         )
+
+    async def store(self, caller: Identity, body: bytes, previous: str | None, payload: bytes) -> None:
+        """Store what was answered to `body`; `payload` is the response, or the event that holds it."""
+        response = msgspec.json.decode(payload)
+        kept = self._row(caller, body, previous, response.get("response", response), running=False)
         await load(_TABLE).keep(await self._store.open(), kept)
 
     async def _continued(self, caller: Identity, previous: str, body: bytes) -> tuple[bytes, bytes | None]:
@@ -115,6 +145,8 @@ class StoredResponses:
         turns = await load(_TABLE).conversation(await self._store.open(), previous)
         if turns[0].previous_id is not None:
             raise _unknown(turns[0].previous_id)
+        if turns[-1].running:
+            raise InvalidRequest(f"Response {previous!r} is still being made.", param="previous_response_id")
         members = msgspec.json.decode(body)
         before = [item for turn in turns for item in turn.items()]
         asked = members.get("input")
@@ -128,7 +160,7 @@ class StoredResponses:
         found = await load(_TABLE).find(await self._store.open(), response_id)
         if found is None or not may_see(caller, found):
             raise _unknown(response_id)
-        return found
+        return await self._background.looked_after(found)
 
     async def _read(self, exchange: Exchange, match: Match) -> None:
         found = await self._find(caller_of(exchange), match.params["response_id"])
@@ -140,8 +172,14 @@ class StoredResponses:
         respond_json(exchange, {"id": found.id, "object": "response", "deleted": True})
 
     async def _cancel(self, exchange: Exchange, match: Match) -> None:
-        await self._find(caller_of(exchange), match.params["response_id"])
-        raise InvalidRequest("Cannot cancel a synchronous response: it is complete already.")
+        found = await self._find(caller_of(exchange), match.params["response_id"])
+        response = msgspec.json.decode(found.response)
+        if response.get("background") is not True:
+            raise InvalidRequest("Cannot cancel a synchronous response: it is complete already.")
+        if found.running:
+            response["status"] = "cancelled"
+            await self._background.cancel(found.id, response)
+        respond_json(exchange, response)
 
     async def _items(self, exchange: Exchange, match: Match) -> None:
         found = await self._find(caller_of(exchange), match.params["response_id"])

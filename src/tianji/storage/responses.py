@@ -4,6 +4,7 @@ What a response follows is found by its `previous_id`, one after another, so tha
 """
 
 import logging
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +22,10 @@ Json = dict[str, Any]
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """One response. `input` are the items that were sent with it, `response` the whole object, both JSON."""
+    """One response. `input` are the items that were sent with it, `response` the whole object, both JSON.
+
+    running: it is being made in the background; seen_at: when its maker said so last.
+    """
 
     id: str
     created_at: datetime
@@ -31,6 +35,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     previous_id: str | None
     input: str
     response: str
+    running: bool = False
+    seen_at: datetime | None = None
 
     def items(self) -> list[Json]:
         """Return what this turn adds to a conversation: what was sent, and what was answered."""
@@ -69,6 +75,24 @@ async def conversation(database: Database, response_id: str) -> list[Kept]:
     statement = sa.select(RESPONSES).join(chain, RESPONSES.c.id == chain.c.id).order_by(chain.c.age.desc())
     async with database.reading() as connection:
         return [Kept(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def end(database: Database, response_id: str, response: str) -> bool:
+    """Say how a response that was made in the background ended; False when it was over before. Raises StoreUnavailable.
+
+    So what was cancelled stays cancelled, whatever its maker still says.
+    """
+    statement = sa.update(RESPONSES).filter_by(id=response_id, running=True).values(running=False, response=response)
+    async with database.adding() as connection:
+        return bool((await connection.execute(statement)).rowcount)
+
+
+async def still_wanted(database: Database, ids: Collection[str], now: datetime) -> set[str]:
+    """Say that these are still being made, and return those that are still wanted. Raises StoreUnavailable."""
+    mine = sa.and_(RESPONSES.c.id.in_(ids), RESPONSES.c.running)
+    async with database.adding() as connection:
+        found = await connection.execute(sa.update(RESPONSES).where(mine).values(seen_at=now).returning(RESPONSES.c.id))
+        return {row.id for row in found}
 
 
 async def forget(database: Database, response_id: str) -> None:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.migration import migrate
-from tianji.storage.responses import Kept, conversation, find, forget, forget_older, keep
+from tianji.storage.responses import Kept, conversation, end, find, forget, forget_older, keep, still_wanted
 
 INPUT = r'[{"role":"user","content":"\u0000 NAME"}]'
 RESPONSE = '{"id":"NAME","output":[{"type":"message"}]}'
@@ -76,3 +77,18 @@ async def test_what_is_old_goes(database: Database) -> None:
     assert await forget_older(database, NOW - timedelta(days=30)) == 1
     assert await find(database, "old") is None
     assert await find(database, "new") is not None
+
+
+async def test_what_ended_has_ended(database: Database) -> None:
+    for name in ("a", "b"):
+        await keep(database, msgspec.structs.replace(kept(name), running=True, seen_at=NOW))
+    await keep(database, kept("c"))
+    later = NOW + timedelta(seconds=2)
+    assert await still_wanted(database, ["a", "b", "c", "d"], later) == {"a", "b"}
+    assert await end(database, "a", "first")
+    assert not await end(database, "a", "second")
+    assert not await end(database, "c", "second")
+    found = await find(database, "a")
+    assert found is not None
+    assert (found.running, found.seen_at, found.response) == (False, later, "first")
+    assert await still_wanted(database, ["a", "b"], later) == {"b"}

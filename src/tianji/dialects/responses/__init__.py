@@ -18,7 +18,7 @@ from tianji.protocol.chat.answer import Completion
 from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
 
-__all__ = ["OWN_PREFIX", "Responses", "error_body", "error_event", "inbound", "input_items", "new_response_id"]
+__all__ = ["OWN_PREFIX", "Responses", "begun", "error_body", "error_event", "inbound", "input_items", "new_response_id"]
 
 OWN_PREFIX: Final = "resp_tianji_"
 """How ids begin of responses that were made here, and not by an upstream."""
@@ -34,6 +34,12 @@ def input_items(asked: str | list[Json]) -> list[Json]:
     if not isinstance(asked, str):
         return asked
     return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": asked}]}] if asked else []
+
+
+def begun(body: bytes, response_id: str, created: int) -> Json:
+    """Return the response of a request whose answer is made in the background. Raises InvalidRequest, MalformedJSON."""
+    asked = typed(members(body), CreateResponse)
+    return Settings(asked, response_id, created).response("queued", asked.model, []) | {"background": True}
 
 
 class Responses:

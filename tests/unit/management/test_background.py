@@ -1,0 +1,77 @@
+"""How responses end that are made in the background."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tianji._core.revision import Revisions
+from tianji.clock import ManualClock
+from tianji.management.background import SILENCE, Background, ended
+from tianji.storage.location import parse
+from tianji.storage.responses import Kept, find, keep
+from tianji.storage.store import Store
+
+BEGUN: dict[str, Any] = {
+    "id": "resp_1",
+    "background": True,
+    "created_at": 7,
+    "previous_response_id": "resp_0",
+    "status": "in_progress",
+    "error": None,
+}
+
+
+def test_an_answer_gets_the_name_that_it_was_promised_by() -> None:
+    answer = BEGUN | {
+        "id": "resp_2",
+        "created_at": 9,
+        "previous_response_id": None,
+        "background": False,
+        "status": "completed",
+    }
+    assert ended(BEGUN, 200, msgspec.json.encode(answer)) == BEGUN | {"status": "completed"}
+
+
+async def test_one_whose_maker_is_silent_has_failed(tmp_path: Path) -> None:
+    clock = ManualClock()
+    location = parse(f"sqlite:///{tmp_path}/a.db")
+    store = Store(location, Revisions())
+    background = Background(store, lambda work: work.close(), clock)
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    kept = Kept(
+        id="resp_1",
+        created_at=now,
+        key="k",
+        user_id=None,
+        team_id=None,
+        previous_id=None,
+        input="[]",
+        response=msgspec.json.encode(BEGUN).decode(),
+        running=True,
+        seen_at=now,
+    )
+    await keep(await store.open(), kept)
+    assert await background.looked_after(kept) == kept
+    clock.advance(SILENCE.total_seconds())
+    found = await background.looked_after(kept)
+    assert msgspec.json.decode(found.response)["status"] == "failed"
+    assert await find(await store.open(), "resp_1") == msgspec.structs.replace(found, seen_at=now)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (429, b'{"error":{"code":"rate_limit_exceeded","message":"slow"}}', ("rate_limit_exceeded", "slow")),
+        (500, b'{"error":"what"}', ("server_error", "status 500")),
+        (0, b"", ("server_error", "The answer was cut off.")),
+        (200, b"[]", ("server_error", "The answer was cut off.")),
+    ],
+)
+def test_everything_else_is_a_failure(status: int, body: bytes, error: tuple[str, str]) -> None:
+    found = ended(BEGUN, status, body)
+    assert (found["id"], found["status"]) == ("resp_1", "failed")
+    assert (found["error"]["code"], found["error"]["message"]) == error
