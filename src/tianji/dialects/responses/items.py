@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tianji.dialects.arguments import is_whole
 from tianji.dialects.responses.thoughts import sealed
-from tianji.dialects.responses.tools import ToolBook, input_of
+from tianji.dialects.responses.tools import InputText, ToolBook, input_of
 from tianji.protocol.chat.request import ThinkingBlock
 
 Emit = Callable[[str, dict[str, Any]], None]
@@ -199,22 +199,35 @@ class CallItem(OpenItem):
 
 
 class CustomCallItem(CallItem):
-    """A call of a custom tool. Its text stands in a JSON string, so it is told when that has ended."""
+    """A call of a custom tool, whose text stands in a JSON string."""
+
+    def __init__(self, item_id: str, index: int, emit: Emit, call_id: str, names: tuple[str, str | None]) -> None:
+        super().__init__(item_id, index, emit, call_id, names)
+        self._text = InputText()
+        self._told: list[str] = []
 
     def add(self, arguments: str) -> None:
         """Take a piece of the arguments in which the text stands."""
         self.pieces.append(arguments)
+        self._tell(self._text.feed(arguments))
 
     def finish(self) -> None:
-        """Tell the text, and that it has ended."""
+        """Tell that the text has ended; all of it at once where it stands otherwise than it should."""
         text = input_of("".join(self.pieces))
-        self._emit("response.custom_tool_call_input.delta", self.place | {"delta": text})
+        told = "".join(self._told)
+        if text.startswith(told):
+            self._tell(text[len(told) :])
         self._emit("response.custom_tool_call_input.done", self.place | {"input": text})
 
     def item(self, status: str) -> Json:
         """Return it as it is now."""
         text = "" if status == IN_PROGRESS else input_of("".join(self.pieces))
         return self._named("custom_tool_call", {"input": text, "status": status})
+
+    def _tell(self, text: str) -> None:
+        if text:
+            self._told.append(text)
+            self._emit("response.custom_tool_call_input.delta", self.place | {"delta": text})
 
 
 class ImageItem(OpenItem):

@@ -4,6 +4,7 @@ https://platform.openai.com/docs/api-reference/responses/create#responses-create
 of JSON, and a namespace groups functions; both become plain functions, which every upstream knows.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,11 @@ from tianji.protocol.chat.request import Function, Request, Tool
 
 _SEARCHES: Final = ("web_search", "web_search_preview")
 _INPUT: Final = "input"  # the one argument of a function that stands for a custom tool
+_HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+_BODY: Final = re.compile(  # as much of a JSON string as is whole: no half of an escape, no half of a surrogate pair
+    r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}'
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
+)
 
 
 class _Named(msgspec.Struct, kw_only=True):
@@ -73,6 +79,29 @@ def input_of(arguments: str) -> str:
         return arguments
     found = value.get(_INPUT) if isinstance(value, dict) else None
     return found if isinstance(found, str) else arguments
+
+
+class InputText:
+    """The input of a custom tool while the arguments in which it stands come in, cut anywhere."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._inside = False
+
+    def feed(self, arguments: str) -> str:
+        """Take the next piece of the arguments; return what it adds to the text."""
+        self._rest += arguments
+        if not self._inside:
+            head = _HEAD.match(self._rest)
+            if head is None:
+                return ""
+            self._inside = True
+            self._rest = self._rest[head.end() :]
+        body = _BODY.match(self._rest)
+        written = body[0] if body else ""
+        self._rest = self._rest[len(written) :]
+        text: str = msgspec.json.decode(f'"{written}"')
+        return text
 
 
 def read_tools(request: Request, tools: list[dict[str, Any]], book: ToolBook) -> None:

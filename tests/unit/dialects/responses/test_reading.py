@@ -1,5 +1,6 @@
 """Responses requests in the hub's form. The forms follow https://platform.openai.com/docs/api-reference/responses/create"""
 
+import json
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tianji.dialects.responses import Responses
 from tianji.dialects.responses.thoughts import opened, sealed
+from tianji.dialects.responses.tools import InputText, input_of
 from tianji.errors import InvalidRequest, MalformedJSON
 from tianji.protocol.chat.request import Request, ThinkingBlock
 
@@ -289,3 +291,17 @@ def test_any_items_and_tools_are_read_or_refused(items: list[Any], tools: list[A
     except InvalidRequest:
         return
     msgspec.json.encode(found)
+
+
+@given(st.text(st.characters(codec="utf-8")), st.booleans(), st.integers(1, 7))
+def test_the_text_of_a_custom_tool_is_read_as_it_comes(text: str, ascii_only: bool, size: int) -> None:
+    arguments = json.dumps({"input": text}, ensure_ascii=ascii_only)
+    reader = InputText()
+    pieces = [arguments[at : at + size] for at in range(0, len(arguments), size)]
+    assert "".join(map(reader.feed, pieces)) == text == input_of(arguments)
+
+
+@given(st.text())
+def test_any_arguments_of_a_custom_tool_are_survived(arguments: str) -> None:
+    InputText().feed('{"input":"' + arguments)
+    assert InputText().feed(arguments) == ""
