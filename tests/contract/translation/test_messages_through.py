@@ -90,5 +90,6 @@ def test_another_is_asked_until_there_is_content(gateway: Gateway, mock: Mock, f
 
 def test_members_that_are_missing(gateway: Gateway, mock: Mock) -> None:
     answer = gateway.post("/v1/messages", {"model": "claude"})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "messages")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert "'messages'" in answer.json()["error"]["message"]
     assert mock.requests() == []
