@@ -1,0 +1,84 @@
+"""A request in Google's form, and its answer in the hub's: generateContent and streamGenerateContent.
+
+https://ai.google.dev/api/generate-content
+"""
+
+from typing import Any
+
+import msgspec
+
+from tianji.clock import SYSTEM, Clock
+from tianji.protocol.chat.answer import Completion
+from tianji.protocol.chat.collect import collect
+from tianji.protocol.chat.request import Request
+from tianji.protocol.chat.seam import Framing, Target
+from tianji.protocol.chat.support import lacking, unreadable
+from tianji.protocol.gemini.contents import contents_of
+from tianji.protocol.gemini.decoder import Decoder
+from tianji.protocol.gemini.generation import EXTRAS, generation_config, service_tier
+from tianji.protocol.gemini.models import method_path, on_vertex
+from tianji.protocol.gemini.tools import write_tools
+
+# Members of the hub's form that Google has nothing for.
+UNSUPPORTED = frozenset({"logit_bias", "prediction", "verbosity"})
+
+_TOP = {
+    "safety_settings": "safetySettings",
+    "cached_content": "cachedContent",
+}
+_IN_CONFIG = frozenset(EXTRAS) | frozenset(EXTRAS.values())
+
+
+class GeminiOutbound:
+    """One request to Google. Raises InvalidRequest or UnsupportedParams for what cannot be said."""
+
+    framing: Framing = "sse"
+
+    def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
+        self._target = target
+        self._clock = clock
+        self._streams = bool(request.stream)
+        self.body = msgspec.json.encode(_body(request, target))
+
+    @property
+    def suffix(self) -> str:
+        """The path behind the API's version, or behind Vertex AI's location."""
+        if self._streams:
+            return method_path(self._target, "streamGenerateContent") + "?alt=sse"
+        return method_path(self._target, "generateContent")
+
+    def answer(self, body: bytes) -> Completion:
+        """Read a whole answer, which is a stream of one piece."""
+        decoder = self.stream()
+        whole = collect([*decoder.event("", body), *decoder.end()])
+        if whole is None or not whole.choices:
+            raise unreadable(self._target, "it has no candidates", body)
+        return whole
+
+    def stream(self) -> Decoder:
+        """Begin to read a streamed answer."""
+        return Decoder(self._target, self._clock)
+
+
+def _body(request: Request, target: Target) -> dict[str, Any]:
+    body = lacking(request, target, UNSUPPORTED)
+    contents = contents_of(request.messages, target)
+    body["contents"] = contents.turns
+    if contents.instruction:
+        body["systemInstruction"] = {"parts": contents.instruction}
+    write_tools(body, request, target)
+    config = generation_config(request, target)
+    if config:
+        body["generationConfig"] = config
+    tier = service_tier(request, target)
+    if tier is not None:
+        body["serviceTier"] = tier
+    for name, value in (request.extra or {}).items():
+        if name == "labels" and not on_vertex(target):
+            continue  # Vertex AI alone has labels, which are for its bill
+        if name not in _IN_CONFIG:
+            body[_TOP.get(name, name)] = value
+    if "cachedContent" in body and target.modify_params:  # these are part of what was cached
+        for name in ("systemInstruction", "tools", "toolConfig"):
+            body.pop(name, None)
+    return body
