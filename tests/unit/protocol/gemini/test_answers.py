@@ -1,6 +1,7 @@
 """What a client is told, for what Google said."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -239,17 +240,19 @@ def test_a_broken_answer_names_the_provider_and_no_secret() -> None:
         outbound().answer(b"{}")
 
 
+MEMBERS = re.findall(
+    r"\S+",
+    """candidates content parts text functionCall args name inlineData data finishReason groundingMetadata
+    groundingSupports segment startIndex endIndex groundingChunkIndices groundingChunks web uri usageMetadata
+    promptTokenCount logprobsResult chosenCandidates topCandidates thoughtSignature error promptFeedback blockReason
+    index""",
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                """candidates content parts text functionCall args name inlineData data finishReason groundingMetadata
-            groundingSupports segment startIndex endIndex groundingChunkIndices groundingChunks web uri usageMetadata
-            promptTokenCount logprobsResult chosenCandidates topCandidates thoughtSignature error promptFeedback
-            blockReason index""".split()
-            ),
+            st.sampled_from(MEMBERS),
             inner,
             max_size=5,
         )

@@ -273,9 +273,7 @@ MESSAGE = st.fixed_dictionaries(
         "content": st.text() | st.lists(PART, max_size=3),
         "name": st.text(),
         "tool_call_id": st.sampled_from(["a", "b__thought__x"]),
-        "tool_calls": st.lists(
-            st.builds(lambda i, a: call(i, a), st.sampled_from(["a", "b__thought__x"]), st.text()), max_size=2
-        ),
+        "tool_calls": st.lists(st.builds(call, st.sampled_from(["a", "b__thought__x"]), st.text()), max_size=2),
         "provider_specific_fields": st.dictionaries(st.just("thought_signatures"), JSON),
     },
 )

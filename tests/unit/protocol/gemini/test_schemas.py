@@ -1,5 +1,6 @@
 """JSON Schema as Google takes it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -81,8 +82,11 @@ def test_the_clients_schema_stays_as_it_is() -> None:
     assert repr(schema) == before
 
 
-WORDS = """type properties items anyOf oneOf allOf $ref $defs enum const required format nullable propertyOrdering
-    additionalProperties string null object array #/$defs #""".split()
+WORDS = re.findall(
+    r"\S+",
+    """type properties items anyOf oneOf allOf $ref $defs enum const required format nullable propertyOrdering
+    additionalProperties string null object array #/$defs #""",
+)
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),

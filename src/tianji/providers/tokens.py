@@ -1,0 +1,73 @@
+"""Access tokens that expire: minted ahead of time, once for all who ask, and never in the way of a request."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from tianji.clock import SYSTEM, Clock
+
+_EARLY = 300.0  # seconds before its end that a token is replaced; a quarter of its life where that is shorter
+_PAUSE = 15.0  # seconds from a failed refresh to the next one, while the old token still serves
+
+
+class Token(Struct, frozen=True):
+    """A token and how long it is good for, in seconds from when it was asked for."""
+
+    value: str
+    lifetime: float
+
+
+class TokenSource:
+    """Holds the token of one credential.
+
+    Who needs it calls `current`, which costs nothing while a token is valid; only when there is none has `wait` to be
+    awaited. A token that is about to end is replaced beside the requests that go on using it. Made once a worker and
+    used in one event loop.
+    """
+
+    def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock = SYSTEM) -> None:
+        self._mint = mint
+        self._clock = clock
+        self._value: str | None = None
+        self._ends = 0.0  # both on the monotonic clock
+        self._stale = 0.0
+        self._minting: asyncio.Task[str] | None = None
+
+    def current(self) -> str | None:
+        """Return the token if it is valid, and see to its successor in time."""
+        now = self._clock.monotonic()
+        if self._value is None or now >= self._ends:
+            return None
+        if now >= self._stale and self._minting is None:
+            self._stale = now + _PAUSE
+            self._begin().add_done_callback(_heard)
+        return self._value
+
+    async def wait(self) -> str:
+        """Return a valid token, minted if need be. Raises what minting raises; nobody's leaving disturbs the others."""
+        value = self.current()
+        if value is None:
+            value = await asyncio.shield(self._minting or self._begin())
+        return value
+
+    def _begin(self) -> asyncio.Task[str]:
+        self._minting = asyncio.ensure_future(self._replace())
+        return self._minting
+
+    async def _replace(self) -> str:
+        asked = self._clock.monotonic()
+        try:
+            token = await self._mint()
+        finally:
+            self._minting = None
+        self._value = token.value
+        self._ends = asked + token.lifetime
+        self._stale = self._ends - min(_EARLY, token.lifetime / 4)
+        return token.value
+
+
+def _heard(task: asyncio.Task[str]) -> None:
+    """Take note of a failure: the old token serves on, and the next request after a pause tries again."""
+    if not task.cancelled():
+        task.exception()
