@@ -40,6 +40,8 @@ class Decoder:
         self._usage: UsageMetadata | None = None
         self._blocked: PromptFeedback | None = None
 
+    done = False  # usage may follow whatever came before
+
     @property
     def finished(self) -> bool:
         """Whether each candidate has a finish reason, or the prompt was refused."""
@@ -160,7 +162,7 @@ class _Candidate:
             ("thought_signatures", part.thought_signature),
             ("executable_code", part.executable_code),
             ("code_execution_results", part.code_execution_result),
-            ("files", part.file_data),
+            ("files", None if part.file_data is None else msgspec.to_builtins(part.file_data)),
         ):
             if value:
                 said = delta.provider_specific_fields = delta.provider_specific_fields or {}

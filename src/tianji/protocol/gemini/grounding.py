@@ -51,3 +51,23 @@ def _place(segment: Json, content: str, raw: bytes) -> tuple[int, int] | None:
 
 def _objects(value: object) -> list[Json]:
     return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
+
+
+def grounding_of(annotations: list[Json], content: str) -> Json:
+    """Return Google's form of OpenAI's annotations of a content; other annotations than citations are left out."""
+    pages: list[Json] = []
+    supports: list[Json] = []
+    for annotation in annotations:
+        citation = annotation.get("url_citation")
+        if not isinstance(citation, dict) or not isinstance(url := citation.get("url"), str):
+            continue
+        page = {"web": {"uri": url, "title": citation.get("title") or ""}}
+        if page not in pages:
+            pages.append(page)
+        start, end = citation.get("start_index"), citation.get("end_index")
+        if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(content):
+            before, passage = content[:start], content[start:end]
+            at = len(before.encode("utf-8", "replace"))
+            segment = {"startIndex": at, "endIndex": at + len(passage.encode("utf-8", "replace")), "text": passage}
+            supports.append({"segment": segment, "groundingChunkIndices": [pages.index(page)]})
+    return {"groundingChunks": pages, "groundingSupports": supports}

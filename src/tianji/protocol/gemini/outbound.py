@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tianji.clock import SYSTEM, Clock
+from tianji.errors import Header
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import Request
@@ -29,10 +30,16 @@ _TOP = {
 _IN_CONFIG = frozenset(EXTRAS) | frozenset(EXTRAS.values())
 
 
+def outbound(request: Request, target: Target) -> "GeminiOutbound":
+    """Write a request. Raises InvalidRequest or UnsupportedParams for what cannot be said."""
+    return GeminiOutbound(request, target)
+
+
 class GeminiOutbound:
     """One request to Google. Raises InvalidRequest or UnsupportedParams for what cannot be said."""
 
     framing: Framing = "sse"
+    headers: tuple[Header, ...] = ()
 
     def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
         self._target = target

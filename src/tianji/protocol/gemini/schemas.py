@@ -180,3 +180,53 @@ def _tidy(node: Schema) -> Schema:
         if not node.get(name) or not isinstance(node[name], list):
             node.pop(name, None)
     return node
+
+
+_WHOLE = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
+
+
+def to_json_schema(schema: Schema) -> Schema:
+    """Return the JSON Schema of one of Google's: types in lower case, `nullable` among the types, numbers as numbers.
+
+    A schema of more than 64 levels is cut there: what is deeper may be anything.
+    """
+    return _json_schema(schema, 0)
+
+
+def _json_schema(schema: Schema, depth: int) -> Schema:
+    if depth > _MAX_DEPTH:
+        return {}
+    found: Schema = {}
+    for name, value in schema.items():
+        plain = _plain_name(name)
+        if plain not in ("nullable", "propertyOrdering", "example") and value != "TYPE_UNSPECIFIED":
+            found[plain] = _json_member(plain, value, depth)
+    if schema.get("nullable") is True:
+        if isinstance(found.get("type"), str):
+            found["type"] = [found["type"], "null"]
+        elif isinstance(found.get("anyOf"), list):
+            found["anyOf"] = [*found["anyOf"], {"type": "null"}]
+    return found
+
+
+def _json_member(name: str, value: object, depth: int) -> object:
+    if name == "type" and isinstance(value, str):
+        return value.lower()
+    if name == "properties" and isinstance(value, dict):
+        return {key: _json_schema_of(item, depth) for key, item in value.items()}
+    if name == "items":
+        return _json_schema_of(value, depth)
+    if name == "anyOf" and isinstance(value, list):
+        return [_json_schema_of(item, depth) for item in value]
+    if name in _WHOLE and isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)  # protocol buffers write 64-bit numbers as text
+    return value
+
+
+def _json_schema_of(value: object, depth: int) -> Any:
+    return _json_schema(value, depth + 1) if isinstance(value, dict) else value
+
+
+def _plain_name(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest) if head else name

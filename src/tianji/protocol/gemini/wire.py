@@ -26,6 +26,23 @@ class FunctionCall(Struct, rename="camel", omit_defaults=True):
     id: str | None = None
 
 
+class FileData(Struct, rename="camel", omit_defaults=True):
+    """Data elsewhere."""
+
+    file_uri: str | None = None
+    mime_type: str | None = None
+    display_name: str | None = None
+
+
+class FunctionResponse(Struct, rename="camel", omit_defaults=True):
+    """What a call came to; `parts` is what it shows beside."""
+
+    name: str = ""
+    response: dict[str, Any] | None = None
+    id: str | None = None
+    parts: list[dict[str, Any]] | None = None
+
+
 class Part(Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A piece of content: one of the members, and what goes with it."""
 
@@ -34,7 +51,8 @@ class Part(Struct, rename="camel", omit_defaults=True, kw_only=True):
     thought_signature: str | None = None
     inline_data: Blob | None = None
     function_call: FunctionCall | None = None
-    file_data: dict[str, Any] | None = None
+    file_data: FileData | None = None
+    function_response: FunctionResponse | None = None  # of a client
     executable_code: dict[str, Any] | None = None
     code_execution_result: dict[str, Any] | None = None
 

@@ -1,0 +1,33 @@
+"""Google's generateContent as clients speak it (https://ai.google.dev/api/generate-content)."""
+
+from tianji.dialects.gemini.answering import GeminiEncoder, answer
+from tianji.dialects.gemini.failing import error_body
+from tianji.dialects.gemini.reading import read
+from tianji.protocol.chat.answer import Completion
+
+__all__ = ["Gemini", "error_body", "inbound"]
+
+
+class Gemini:
+    """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read.
+
+    The model stands in the path of this API, and whether the answer is streamed. `as_array` is for a stream that was
+    asked for without `alt=sse`.
+    """
+
+    def __init__(self, body: bytes, model: str, *, streamed: bool, as_array: bool = False) -> None:
+        self._as_array = as_array
+        self.request = read(body, model, streamed)
+
+    def answer(self, completion: Completion) -> bytes:
+        """Return the body of a whole answer."""
+        return answer(completion)
+
+    def stream(self) -> GeminiEncoder:
+        """Begin a streamed answer."""
+        return GeminiEncoder(as_array=self._as_array)
+
+
+def inbound(body: bytes, model: str, streamed: bool) -> Gemini:
+    """Read a request whose stream is one of server-sent events."""
+    return Gemini(body, model, streamed=streamed)

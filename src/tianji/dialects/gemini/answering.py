@@ -1,0 +1,223 @@
+"""Answers of the hub in Google's form, whole and in pieces.
+
+https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse. A piece of a stream has the form of a whole
+answer; calls of functions come whole, so their pieces are kept until they are.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from tianji.dialects.gemini.failing import error_object
+from tianji.protocol.chat import data_urls, tool_ids
+from tianji.protocol.chat.answer import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta, Usage
+from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
+from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.gemini import wire
+from tianji.protocol.gemini.finish import google_reason
+from tianji.protocol.gemini.grounding import grounding_of
+from tianji.protocol.gemini.thoughts import wrapped
+from tianji.protocol.gemini.usage import metadata_of
+
+Json = dict[str, Any]
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def answer(completion: Completion) -> bytes:
+    """Return the body of a whole answer."""
+    return _encode(
+        wire.Answer(
+            candidates=[_candidate(choice) for choice in completion.choices],
+            usage_metadata=metadata_of(completion.usage) if completion.usage else None,
+            model_version=completion.model,
+            response_id=completion.id,
+        )
+    )
+
+
+def _candidate(choice: Choice) -> wire.Candidate:
+    message = choice.message
+    parts = _said(message)
+    parts += [_call(call) for call in message.tool_calls or []]
+    found = wire.Candidate(
+        content=wire.Content(parts, "model"),
+        finish_reason=google_reason(choice.finish_reason),
+        index=choice.index,
+        logprobs_result=_logprobs(choice.logprobs or None),
+    )
+    _ground(found, message, message.content or "")
+    return found
+
+
+def _said(message: AnswerMessage | Delta) -> list[wire.Part]:
+    """Return the parts of what was thought, said and shown, in this order."""
+    parts = [_thought(block) for block in message.thinking_blocks or []]
+    if not parts and message.reasoning_content:
+        parts.append(wire.Part(text=message.reasoning_content, thought=True))
+    parts += [wire.Part(text=text) for text in (message.content, message.refusal) if text]
+    parts += [wire.Part(inline_data=shown) for image in message.images or [] if (shown := _image(image)) is not None]
+    if message.audio and isinstance(data := message.audio.get("data"), str):
+        parts.append(wire.Part(inline_data=wire.Blob("audio/L16;codec=pcm;rate=24000", data)))
+    signatures = (message.provider_specific_fields or {}).get("thought_signatures")
+    if isinstance(signatures, list) and signatures and isinstance(signatures[-1], str):
+        if not parts or parts[-1].thought:
+            parts.append(wire.Part(text=""))
+        parts[-1].thought_signature = signatures[-1]
+    return parts
+
+
+def _thought(block: ThinkingBlock) -> wire.Part:
+    signature = wrapped(block.signature, block.data if block.type == "redacted_thinking" else None)
+    return wire.Part(text=block.thinking or "", thought=True, thought_signature=signature)
+
+
+def _image(image: Json) -> wire.Blob | None:
+    holder = image.get("image_url")
+    url = holder.get("url") if isinstance(holder, dict) else holder
+    found = data_urls.inline(url) if isinstance(url, str) else None
+    return None if found is None else wire.Blob(found.media_type, found.data)
+
+
+def _call(call: ToolCall) -> wire.Part:
+    bare, carried = tool_ids.split(call.id)
+    signature = (call.provider_specific_fields or {}).get("thought_signature") or carried
+    function = call.function or FunctionCall("", "")
+    arguments = decoded_object(function.arguments or "{}")
+    if arguments is None:  # the model wrote what is no object; better seen than lost
+        arguments = {"arguments": function.arguments}
+    return wire.Part(
+        function_call=wire.FunctionCall(function.name, arguments, bare or None),
+        thought_signature=signature if isinstance(signature, str) else None,
+    )
+
+
+def _ground(candidate: wire.Candidate, message: AnswerMessage | Delta, content: str) -> None:
+    """Say where it comes from: as Google said it, or made of the annotations."""
+    given = (message.provider_specific_fields or {}).get("grounding_metadata")
+    if isinstance(given, dict):
+        candidate.grounding_metadata = given
+    elif message.annotations:
+        candidate.grounding_metadata = grounding_of(message.annotations, content)
+
+
+def _logprobs(given: Json | None) -> wire.LogprobsResult | None:
+    content = (given or {}).get("content")
+    if not isinstance(content, list):
+        return None
+    tokens = [token for token in content if isinstance(token, dict)]
+    return wire.LogprobsResult(
+        top_candidates=[
+            wire.TopCandidates([_logprob(top) for top in token.get("top_logprobs") or [] if isinstance(top, dict)])
+            for token in tokens
+        ],
+        chosen_candidates=[_logprob(token) for token in tokens],
+    )
+
+
+def _logprob(given: Json) -> wire.LogprobsCandidate:
+    token, value = given.get("token"), given.get("logprob")
+    return wire.LogprobsCandidate(
+        token if isinstance(token, str) else None, value if isinstance(value, int | float) else None
+    )
+
+
+class GeminiEncoder:
+    """Writes one stream: as server-sent events, or as one JSON array, which is what clients get that ask for no SSE."""
+
+    def __init__(self, *, as_array: bool) -> None:
+        self._as_array = as_array
+        self._begun = False
+        self._id = ""
+        self._model = ""
+        self._candidates: dict[int, _Candidate] = {}
+        self._usage: Usage | None = None
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """Take the next piece of the answer."""
+        self._id, self._model = chunk.id, chunk.model
+        self._usage = chunk.usage or self._usage
+        pieces = []
+        for choice in chunk.choices:
+            piece = self._candidates.setdefault(choice.index, _Candidate(choice.index)).take(choice)
+            if piece is not None:
+                pieces.append(piece)
+        return self._frame(pieces) if pieces else b""
+
+    def end(self) -> bytes:
+        """End the stream as one that is whole: with finish reasons and usage, which Google says together."""
+        last = self._frame([candidate.last() for _, candidate in sorted(self._candidates.items())], self._usage)
+        return last + b"]" if self._as_array else last
+
+    def failed(self, error: dict[str, object]) -> bytes:
+        """End the stream as one that is not."""
+        framed = self._framed(error_object(error))
+        return framed + b"]" if self._as_array else framed
+
+    def _frame(self, candidates: list[wire.Candidate], usage: Usage | None = None) -> bytes:
+        piece = wire.Answer(
+            candidates=candidates,
+            usage_metadata=metadata_of(usage) if usage else None,
+            model_version=self._model,
+            response_id=self._id,
+        )
+        return self._framed(_encode(piece))
+
+    def _framed(self, payload: bytes) -> bytes:
+        if not self._as_array:
+            return b"data: %b\r\n\r\n" % payload
+        begun, self._begun = self._begun, True
+        return (b",\r\n" if begun else b"[") + payload
+
+
+class _Candidate:
+    """One answer so far."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._content: list[str] = []
+        self._calls: dict[int, ToolCall] = {}  # those that were not sent yet
+        self._finish: str | None = None
+        self._rest = Delta()  # what belongs to the end
+
+    def take(self, choice: ChunkChoice) -> wire.Candidate | None:
+        """Return what a piece adds, None for nothing yet."""
+        self._finish = choice.finish_reason or self._finish
+        delta = choice.delta
+        if isinstance(delta.content, str):
+            self._content.append(delta.content)
+        if delta.annotations:
+            self._rest.annotations = [*(self._rest.annotations or []), *delta.annotations]
+        if delta.provider_specific_fields:
+            self._rest.provider_specific_fields = delta.provider_specific_fields
+        parts = _said(delta)
+        for piece in delta.tool_calls or []:
+            if piece.index not in self._calls:
+                parts += self._whole_calls()
+            call = self._calls.setdefault(piece.index, ToolCall(id="", type="function", function=FunctionCall("", "")))
+            call.id = piece.id or call.id
+            call.provider_specific_fields = piece.provider_specific_fields or call.provider_specific_fields
+            if call.function is not None and piece.function:
+                call.function.name += piece.function.name or ""
+                call.function.arguments += piece.function.arguments or ""
+        logprobs = _logprobs(choice.logprobs or None)
+        if not parts and logprobs is None:
+            return None
+        return wire.Candidate(content=wire.Content(parts, "model"), index=self._index, logprobs_result=logprobs)
+
+    def last(self) -> wire.Candidate:
+        """Return the calls that are left, why it ended, and where it comes from."""
+        parts = [_call(call) for _, call in sorted(self._calls.items())]
+        found = wire.Candidate(
+            content=wire.Content(parts, "model"), finish_reason=google_reason(self._finish), index=self._index
+        )
+        _ground(found, self._rest, "".join(self._content))
+        return found
+
+    def _whole_calls(self) -> list[wire.Part]:
+        """Take out the calls whose arguments are whole, now that another one begins."""
+        whole = [
+            at
+            for at, call in sorted(self._calls.items())
+            if call.function is not None and decoded_object(call.function.arguments) is not None
+        ]
+        return [_call(self._calls.pop(at)) for at in whole]
