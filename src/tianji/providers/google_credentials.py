@@ -27,7 +27,7 @@ _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _LIFETIME = 3600  # seconds: the longest that Google gives
 
-Mint = Callable[[], Awaitable[Token]]
+Mint = Callable[[], Awaitable[Token[str]]]
 
 
 class Fetch(Protocol):
@@ -82,7 +82,7 @@ def _for_info(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
 def _service_account(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
     url = str(info.get("token_uri") or TOKEN_URI)
 
-    async def mint() -> Token:
+    async def mint() -> Token[str]:
         now = int(clock.now())
         claims = {"iss": info["client_email"], "scope": SCOPE, "aud": url, "iat": now, "exp": now + _LIFETIME}
         form = {"grant_type": _GRANT, "assertion": signed(info, claims)}
@@ -105,7 +105,7 @@ def _authorized_user(info: Mapping[str, Any], fetch: Fetch) -> Mint:
     body = urlencode({"grant_type": "refresh_token", **form}).encode()
     url = str(info.get("token_uri") or TOKEN_URI)
 
-    async def mint() -> Token:
+    async def mint() -> Token[str]:
         return _token(await fetch("POST", url, _FORM, body))
 
     return mint
@@ -118,7 +118,7 @@ def _impersonated(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
         {"delegates": info.get("delegates") or [], "scope": [SCOPE], "lifetime": f"{_LIFETIME}s"}
     )
 
-    async def mint() -> Token:
+    async def mint() -> Token[str]:
         own = await source()
         headers = {"authorization": f"Bearer {own.value}", "content-type": "application/json"}
         status, raw = await fetch("POST", info["service_account_impersonation_url"], headers, body)
@@ -132,13 +132,13 @@ def _impersonated(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
 
 
 def _machine(url: str, fetch: Fetch) -> Mint:
-    async def mint() -> Token:
+    async def mint() -> Token[str]:
         return _token(await fetch("GET", url, {"metadata-flavor": "Google"}, b""))
 
     return mint
 
 
-def _token(answer: tuple[int, bytes]) -> Token:
+def _token(answer: tuple[int, bytes]) -> Token[str]:
     found = _object(*answer)
     value, lifetime = found.get("access_token"), found.get("expires_in", _LIFETIME)
     if not isinstance(value, str) or not isinstance(lifetime, int | float):

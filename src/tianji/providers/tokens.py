@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -11,14 +12,17 @@ _EARLY = 300.0  # seconds before its end that a token is replaced; a quarter of 
 _PAUSE = 15.0  # seconds from a failed refresh to the next one, while the old token still serves
 
 
-class Token(Struct, frozen=True):
-    """A token and how long it is good for, in seconds from when it was asked for."""
+T = TypeVar("T")
 
-    value: str
+
+class Token(Struct, Generic[T], frozen=True):
+    """A token, or keys, and how long they are good for, in seconds from when they were asked for."""
+
+    value: T
     lifetime: float
 
 
-class TokenSource:
+class TokenSource(Generic[T]):
     """Holds the token of one credential.
 
     Who needs it calls `current`, which costs nothing while a token is valid; only when there is none has `wait` to be
@@ -26,15 +30,15 @@ class TokenSource:
     used in one event loop.
     """
 
-    def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock = SYSTEM) -> None:
+    def __init__(self, mint: Callable[[], Awaitable[Token[T]]], clock: Clock = SYSTEM) -> None:
         self._mint = mint
         self._clock = clock
-        self._value: str | None = None
+        self._value: T | None = None
         self._ends = 0.0  # both on the monotonic clock
         self._stale = 0.0
-        self._minting: asyncio.Task[str] | None = None
+        self._minting: asyncio.Task[T] | None = None
 
-    def current(self) -> str | None:
+    def current(self) -> T | None:
         """Return the token if it is valid, and see to its successor in time."""
         now = self._clock.monotonic()
         if self._value is None or now >= self._ends:
@@ -44,18 +48,18 @@ class TokenSource:
             self._begin().add_done_callback(_heard)
         return self._value
 
-    async def wait(self) -> str:
+    async def wait(self) -> T:
         """Return a valid token, minted if need be. Raises what minting raises; nobody's leaving disturbs the others."""
         value = self.current()
         if value is None:
             value = await asyncio.shield(self._minting or self._begin())
         return value
 
-    def _begin(self) -> asyncio.Task[str]:
+    def _begin(self) -> asyncio.Task[T]:
         self._minting = asyncio.ensure_future(self._replace())
         return self._minting
 
-    async def _replace(self) -> str:
+    async def _replace(self) -> T:
         asked = self._clock.monotonic()
         try:
             token = await self._mint()
@@ -67,7 +71,7 @@ class TokenSource:
         return token.value
 
 
-def _heard(task: asyncio.Task[str]) -> None:
+def _heard(task: asyncio.Task[T]) -> None:
     """Take note of a failure: the old token serves on, and the next request after a pause tries again."""
     if not task.cancelled():
         task.exception()

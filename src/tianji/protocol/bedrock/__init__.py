@@ -1,0 +1,1 @@
+"""AWS Bedrock: the Converse API, its event stream, and the signature of requests."""

@@ -1,0 +1,61 @@
+"""Signature Version 4, by AWS's own examples."""
+
+import calendar
+import time
+
+from tianji.protocol.bedrock.signature import Keys, Scope, sign
+
+# The keys and the moment of AWS's test suite:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
+EXAMPLE = Keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+MOMENT = float(calendar.timegm(time.strptime("20150830T123600Z", "%Y%m%dT%H%M%SZ")))
+
+
+def authorization(target: str, scope: Scope, content_type: str | None = None, method: str = "GET") -> str:
+    found = dict(sign(EXAMPLE, scope, target, b"", now=MOMENT, method=method, content_type=content_type))
+    assert found[b"x-amz-date"] == b"20150830T123600Z"
+    return found[b"authorization"].decode()
+
+
+def test_the_plainest_request_of_the_suite() -> None:
+    assert authorization("/", Scope("example.amazonaws.com", "us-east-1", "service")) == (
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        "SignedHeaders=host;x-amz-date, "
+        "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
+    )
+
+
+def test_the_example_of_the_guide() -> None:
+    said = authorization(
+        "/?Action=ListUsers&Version=2010-05-08",
+        Scope("iam.amazonaws.com", "us-east-1", "iam"),
+        "application/x-www-form-urlencoded; charset=utf-8",
+    )
+    assert said.endswith("Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7")
+
+
+def test_a_session_is_signed_and_sent() -> None:
+    keys = Keys("A", "s", "token")
+    scope = Scope("h", "eu-west-1", "bedrock")
+    found = dict(sign(keys, scope, "/model/a%3A0/converse", b"{}", now=MOMENT, content_type="application/json"))
+    assert found[b"x-amz-security-token"] == b"token"
+    assert b"SignedHeaders=content-type;host;x-amz-date;x-amz-security-token" in found[b"authorization"]
+
+
+def test_whatever_is_signed_counts() -> None:
+    scope = Scope("h", "eu-west-1", "bedrock")
+    kinds = [
+        sign(EXAMPLE, scope, target, body, now=now, content_type=None)
+        for target, body, now in (
+            ("/a", b"", MOMENT),
+            ("/b", b"", MOMENT),
+            ("/a", b"x", MOMENT),
+            ("/a", b"", MOMENT + 1),
+            ("/a?b=1", b"", MOMENT),
+        )
+    ]
+    assert len({dict(kind)[b"authorization"] for kind in kinds}) == 5
+
+
+def test_secrets_do_not_show() -> None:
+    assert repr(Keys("AKID", "very-secret", "token")) == "Keys(AKID)"
