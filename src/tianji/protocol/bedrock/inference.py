@@ -1,0 +1,98 @@
+"""Sampling and thinking as Bedrock takes them: what all models know, and what each vendor calls his own way.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html,
+https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html and
+https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
+"""
+
+from typing import Any
+
+from tianji.protocol.bedrock.models import family
+from tianji.protocol.chat.effort import Thinking, thinking_of
+from tianji.protocol.chat.request import Request
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.support import refuse, without_none
+
+Json = dict[str, Any]
+_LEAST = 1024  # tokens that Claude thinks with
+_ROOM = 4096  # tokens for the answer beside the thoughts, where the client names no limit
+_NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium"}
+
+
+def inference_of(request: Request, target: Target, *, forced: bool) -> tuple[Json, Json]:
+    """Return the inferenceConfig and the additionalModelRequestFields. `forced`: a tool has to be called.
+
+    Raises UnsupportedParams for what the model does not take.
+    """
+    limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
+    config = without_none(
+        {
+            "maxTokens": limit,
+            "temperature": request.temperature,
+            "topP": request.top_p,
+            "stopSequences": [request.stop] if isinstance(request.stop, str) else request.stop or None,
+        }
+    )
+    more: Json = {}
+    kind = family(target.model)
+    if request.top_k is not None:
+        if kind in ("nova", "nova-2"):
+            more["inferenceConfig"] = {"topK": request.top_k}
+        else:
+            more["top_k"] = request.top_k
+    if request.parallel_tool_calls is False and request.tools:
+        _one_call_at_a_time(request, target, more)
+    thinking = thinking_of(request)
+    if thinking is not None:
+        if kind == "claude":
+            _think_as_claude(thinking, request, target, config, more, forced=forced)
+        else:
+            _think(thinking, request, target, more)
+    return config, more
+
+
+def _one_call_at_a_time(request: Request, target: Target, more: Json) -> None:
+    if family(target.model) == "claude":
+        kind = {"required": "any"}.get(str(request.tool_choice), "auto")
+        more["tool_choice"] = {"type": kind, "disable_parallel_tool_use": True}
+    elif len(request.tools or []) > 1:
+        refuse(target, "parallel_tool_calls", "calls in parallel cannot be switched off")
+
+
+def _think_as_claude(
+    thinking: Thinking, request: Request, target: Target, config: Json, more: Json, *, forced: bool
+) -> None:
+    if request.thinking is not None and request.thinking.get("type") not in ("enabled", "disabled"):
+        more["thinking"] = request.thinking  # forms of later models
+        return
+    if not thinking.on:
+        if request.thinking is not None:
+            more["thinking"] = {"type": "disabled"}
+        return
+    if forced:
+        refuse(
+            target, "tool_choice" if request.tool_choice else "response_format", "it cannot be forced while it thinks"
+        )
+        return
+    budget = max(thinking.budget or _LEAST, _LEAST)
+    more["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    if config.get("temperature") not in (None, 1):
+        refuse(target, "temperature", "it must be 1 while the model thinks")
+        del config["temperature"]
+    if "maxTokens" not in config:
+        room = budget + _ROOM
+        config["maxTokens"] = min(room, target.max_output_tokens) if target.max_output_tokens else room
+
+
+def _think(thinking: Thinking, request: Request, target: Target, more: Json) -> None:
+    kind = family(target.model)
+    if kind == "nova-2":
+        if thinking.on:
+            effort = _NOVA_EFFORTS.get(thinking.effort or "medium", "high")
+            more["reasoningConfig"] = {"type": "enabled", "maxReasoningEffort": effort}
+        else:
+            more["reasoningConfig"] = {"type": "disabled"}
+    elif kind == "gpt-oss" and thinking.on:
+        more["reasoning_effort"] = _NOVA_EFFORTS.get(thinking.effort or "medium", "high")
+    elif thinking.on:
+        refuse(target, "thinking" if request.thinking else "reasoning_effort", "it does not think on demand")
