@@ -13,6 +13,7 @@ from typing import Any, Final
 from tianji import lazy
 from tianji._core.dice import Dice
 from tianji._core.exchange import Exchange
+from tianji._core.forward import Endpoint
 from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
@@ -62,6 +63,7 @@ from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.documentation import Documentation
+from tianji.management.google_methods import GoogleMethods
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metric, Metrics, Sample
 from tianji.management.models import Model, Models
@@ -202,8 +204,10 @@ class Gateway:
         return found
 
     async def _embed(self, group: str, texts: list[str]) -> list[list[float]]:
-        endpoint = next(endpoint for dialect, endpoint in self._endpoints if dialect.operation == "embeddings")
-        return await embed(endpoint, group, MASTER, texts)
+        return await embed(self._embeddings(), group, MASTER, texts)
+
+    def _embeddings(self) -> Endpoint:
+        return next(endpoint for dialect, endpoint in self._endpoints if dialect.operation == "embeddings")
 
     def _routes(self) -> Iterator[Route]:
         for dialect, endpoint in self._endpoints:
@@ -227,6 +231,7 @@ class Gateway:
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from telemetry.routes()
+        yield from GoogleMethods(self._tokens.count, self._upstream_model, self._embeddings).routes()
         yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Administration(self._office).routes()

@@ -7,6 +7,7 @@ from tianji._core.needs cimport Needs
 from tianji._core.pipeline cimport Operation, Pipeline
 from tianji._core.router cimport Deployment, Plan
 from tianji._core.spans cimport ObjectSpans
+from tianji._core.stream cimport AnswerStream
 
 
 cdef class Endpoint(Handler):
@@ -34,6 +35,7 @@ cdef class Forward(Asked):
     cdef int proceed(self) except -1
     cdef int stand_in_line(self) except -1
     cdef int launch(self, Deployment deployment) except -1
+    cdef int stand_by(self, object credentials, Deployment deployment) except -1
     cdef Attempt begin_attempt(self, Deployment deployment)
     cdef int follow_up(self, Deployment deployment) except -1
     cdef int forget_hedge(self) except -1
@@ -45,6 +47,7 @@ cdef class Forward(Asked):
     cdef int stream_cut(self, object error) except -1
     cdef int end_cut(self, object error) except -1
     cdef list answer_headers(self, bint streamed)
+    cdef list stream_headers(self, AnswerStream stream)
     cdef object errors(self)
     cdef int refuse(self, object error) except -1
     cdef int give_up(self, Attempt attempt, object error) except -1

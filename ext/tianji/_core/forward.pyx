@@ -23,11 +23,12 @@ from tianji._core.spans cimport replace_value
 from tianji._core.stream cimport AnswerStream
 from tianji._core.usage cimport tier_number
 
+from functools import partial
 import logging
 
 import msgspec
 
-from tianji.errors import ClientGone, TianjiError, UpstreamFailure, UpstreamRefused
+from tianji.errors import ClientGone, TianjiError, UpstreamConnectFailed, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENCODE = msgspec.json.Encoder().encode
@@ -177,6 +178,10 @@ cdef class Forward(Asked):
         cdef object passing = None
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
+        if plan.passage is not None and plan.passage.place.awaits is not None:
+            credentials = plan.passage.place.awaits()
+            if credentials is not None:
+                return self.stand_by(credentials, deployment)
         if self.steer is not None:
             self.steer.fail(self.course)
             plan = self.steer.plan(plan)
@@ -221,6 +226,28 @@ cdef class Forward(Asked):
         if deployment.follow_up:
             self.follow_up(deployment)
         return 0
+
+    cdef int stand_by(self, object credentials, Deployment deployment) except -1:
+        """Wait for what has to be known before a deployment can be called; a second attempt has no time for that."""
+        if self.rival is not None:
+            credentials.cancel()
+            raise UpstreamConnectFailed("the credentials of this deployment are still being fetched")
+        self.pending = credentials
+        credentials.add_done_callback(partial(self.stood_by, deployment))
+        return 0
+
+    def stood_by(self, Deployment deployment not None, task):
+        """Call the deployment, now that its credentials are there or cannot be had."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            task.result()
+            self.launch(deployment)
+        except TianjiError as error:
+            self.recover(error, None)
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
 
     cdef Attempt begin_attempt(self, Deployment deployment):
         cdef Attempt attempt = Attempt.__new__(Attempt)
@@ -311,9 +338,9 @@ cdef class Forward(Asked):
         canned = self.pipeline.canned
         passing = None if plan.passage is None else plan.passage.begin(plan, self, self.model_json, plan.head)
         if self.stream:
-            if not self.exchange.status:
-                self.exchange.start(200, self.answer_headers(True))
             stream = None if passing is None else passing.stream(STREAM_TYPE)
+            if not self.exchange.status:
+                self.exchange.start(200, self.stream_headers(stream))
             for event in canned.events(name, self.model, plan.canned, call_id):
                 self.exchange.write(event if stream is None else stream.feed(event))
             self.keep_books(200)
@@ -396,7 +423,7 @@ cdef class Forward(Asked):
         attempt.held = None
         if self.exchange.status:
             return self.pipeline.courses.from_content(out)  # it goes on where another one was cut
-        self.exchange.start(200, self.answer_headers(True))
+        self.exchange.start(200, self.stream_headers(attempt.sse))
         if self.table.recovers and self.operation.name == "chat":
             self.sent = []
         else:
@@ -461,6 +488,13 @@ cdef class Forward(Asked):
         add_upstream_headers(headers, self.attempt.headers)
         now = monotonic()
         add_times(headers, now - self.began, self.attempt.upstream_seconds(now), self.table.compat)
+        return headers
+
+    cdef list stream_headers(self, AnswerStream stream):
+        """The head of a streamed answer, of the type that the client's dialect has for it."""
+        cdef list headers = self.answer_headers(True)
+        if stream is not None and stream.content_type is not None:
+            headers[0] = (b"content-type", stream.content_type)
         return headers
 
     cdef object errors(self):

@@ -25,10 +25,13 @@ cdef class TranslatedStream(EventStream):
     """What the decoder of a protocol reads, the encoder of a dialect writes.
 
     model: the name that stands in every chunk; framer: cuts a body that is no stream of server-sent events into
-    (name, payload) pairs by its `feed`; None where it is one.
+    (name, payload) pairs by its `feed`; None where it is one. content_type: of what the encoder writes, None for events.
     """
 
-    def __init__(self, object decoder, object encoder, str model not None, object framer=None):
+    def __init__(
+        self, object decoder, object encoder, str model not None, object framer=None, bytes content_type=None,
+    ):
+        self.content_type = content_type
         self.decoder = decoder
         self.encoder = encoder
         self.model = model

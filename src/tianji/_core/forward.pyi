@@ -1,8 +1,10 @@
+from asyncio import Task
 from typing import final
 
 from tianji._core.asked import Asked
 from tianji._core.exchange import Handler
 from tianji._core.pipeline import Operation, Pipeline
+from tianji._core.router import Deployment
 
 @final
 class Endpoint(Handler):
@@ -22,3 +24,4 @@ class Forward(Asked):
     def wake(self, now: float) -> bool: ...
     def turned_away(self, reason: str, now: float) -> None: ...
     def hedge(self) -> None: ...
+    def stood_by(self, deployment: Deployment, task: Task[object]) -> None: ...

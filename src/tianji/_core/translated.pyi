@@ -11,5 +11,10 @@ class _Framer(Protocol):
 @final
 class TranslatedStream(EventStream):
     def __init__(
-        self, decoder: EventDecoder, encoder: EventEncoder, model: str, framer: _Framer | None = None
+        self,
+        decoder: EventDecoder,
+        encoder: EventEncoder,
+        model: str,
+        framer: _Framer | None = None,
+        content_type: bytes | None = None,
     ) -> None: ...

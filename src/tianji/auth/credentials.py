@@ -20,6 +20,7 @@ _ORDER = (
     b"ocp-apim-subscription-key",  # Azure API Management
 )
 _AUTHORIZATION = _ORDER.index(b"authorization")
+_GOOGLE = ("generatecontent", "counttokens", "embedcontent", "batchembedcontents")  # methods at the end of paths
 _NOWHERE = len(_ORDER)
 _AWS_SCHEME = b"AWS4-HMAC-SHA256"
 
@@ -71,7 +72,7 @@ def _from_signature(value: bytes) -> bytes:
 
 def _from_query(exchange: Exchange) -> bytes | None:
     """Google's clients may send `?key=`; it counts on their paths only, because query strings end up in logs."""
-    if "eneratecontent" not in exchange.path.lower() or b"key=" not in exchange.query:
+    if not exchange.path.lower().endswith(_GOOGLE) or b"key=" not in exchange.query:
         return None
     for name, value in parse_qsl(exchange.query, keep_blank_values=True):
         if name == b"key":

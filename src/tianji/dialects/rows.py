@@ -11,6 +11,23 @@ _MESSAGES: Final = Member("messages", b"[", "an array of messages")
 _INPUT: Final = Member("input", b'"[', "a string or an array of items")
 _STREAM: Final = Member("stream", b"tfn", "a boolean", required=False)
 
+_CONTENTS: Final = Member("contents", b'[{"', "an array of contents")
+
+
+def _google(method: str, *, streamed: bool) -> Dialect:
+    """Return the row of a method of Google's, whose path names the model and says whether the answer is streamed."""
+    return Dialect(
+        "gemini",
+        tuple(f"{version}/models/{{model}}:{method}" for version in ("/v1beta", "/v1", "")),
+        (_CONTENTS,),
+        streams=streamed,
+        codec="tianji.dialects.gemini",
+        own_errors=True,
+        streamed=streamed,
+        vendor="Google",
+    )
+
+
 ROWS: Final[tuple[Dialect, ...]] = (
     *OPERATIONS.values(),
     # https://docs.anthropic.com/en/api/messages
@@ -32,6 +49,9 @@ ROWS: Final[tuple[Dialect, ...]] = (
         codec="tianji.dialects.responses",
         own_errors=True,
     ),
+    # https://ai.google.dev/api/generate-content
+    _google("generateContent", streamed=False),
+    _google("streamGenerateContent", streamed=True),
 )
 CODECS: Final[Mapping[str, str]] = {row.operation: row.codec for row in ROWS if row.codec is not None}
 """The module that reads an operation into the hub, for those that can be translated."""

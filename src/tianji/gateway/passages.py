@@ -4,6 +4,7 @@ Shaping knows OpenAI's names, so a body becomes a chat request first, then is sh
 the upstream's form. Where an upstream speaks what the client does, the bytes go through, as all other bytes do.
 """
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -22,15 +23,20 @@ from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
 from tianji.errors import Header
 from tianji.lazy import load
+from tianji.protocol.bedrock.event_stream import EventStream
+from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
 from tianji.protocol.framing import JsonLines
 from tianji.protocol.openai.answers import OpenAIOutbound
 from tianji.protocol.openai.requests import forget_private, read_request, write_request
 from tianji.providers.upstream import OwnForm
 
+GOOGLE: Final = "tianji.dialects.gemini"
+GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 EVENTS: Final = b"text/event-stream"
+ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
 
 
@@ -53,13 +59,24 @@ class Shape(Struct, frozen=True):
 
 FRAMINGS: Final[Mapping[Framing, Shape]] = {
     "sse": Shape((EVENTS,), None),
+    "aws": Shape((b"application/vnd.amazon.eventstream",), EventStream),
     "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
 }
-NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {
-    "messages": MessagesStream,
-    "responses": ResponsesStream,
+
+
+def _google_stream(model: bytes, as_array: bool) -> AnswerStream:
+    passing = codec(GOOGLE_PASSING)
+    reading = passing.Reading()
+    handing = passing.Handing(reading, as_array=as_array)
+    return TranslatedStream(reading, handing, msgspec.json.decode(model), None, ARRAY if as_array else None)
+
+
+NATIVE: Final[Mapping[str, Callable[[bytes, bool], AnswerStream]]] = {
+    "messages": lambda model, _as_array: MessagesStream(model),
+    "responses": lambda model, _as_array: ResponsesStream(model),
+    "gemini": _google_stream,
 }
-"""What reads a streamed answer whose bytes go through; it is given the model's name as JSON text."""
+"""What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not."""
 
 
 class Sought(Protocol):
@@ -80,11 +97,15 @@ class Sought(Protocol):
 
 
 class Place(Struct, frozen=True):
-    """Where requests of a deployment go. `query` is without its mark; `sign` gives what changes by the request."""
+    """Where requests of a deployment go.
+
+    `query` is without its mark; `sign` gives what changes by the request, once the task that `awaits` gives has ended.
+    """
 
     prefix: str
     query: str
     sign: Callable[[str, bytes], Iterable[Header]] | None = None
+    awaits: Callable[[], asyncio.Task[Any] | None] | None = None
 
     def target(self, suffix: str) -> str:
         """Return the request target: path and query."""
@@ -121,12 +142,15 @@ class Translation(Struct, frozen=True):
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
         """Write the request. Raises InvalidRequest and UnsupportedParams."""
         spans = given(sought)
-        inbound: Inbound | None = None
+        inbound: Any = None
+        as_array = self.dialect == GOOGLE and wants_array(sought)
         read = codec(self.dialect).inbound
         if self.dialect != CHAT:
             inbound = read(spans.source, sought.model, sought.stream)
             if self.protocol is None:
                 forget_private(inbound.request)
+            if as_array:
+                inbound.as_array = True
             spans = scan(write_request(inbound.request))
         body = shape_body(plan, spans, model, sought.stream).body
         if inbound is None:
@@ -142,7 +166,9 @@ class Translation(Struct, frozen=True):
         if sought.table.shows_usage:
             inbound.request.stream_options = {"include_usage": True}
         shown: str = msgspec.json.decode(sought.model_json)
-        return Translated(inbound, outbound, self.place, head, shown, chat=self.dialect == CHAT)
+        written = self.place.request(head, outbound.suffix, outbound.headers, outbound.body)
+        kind = ARRAY if as_array else None
+        return Translated(inbound, outbound, written, shown, stream_type=kind, chat=self.dialect == CHAT)
 
     def _target(self, plan: Plan, model: bytes) -> Target:
         name: str = msgspec.json.decode(model)
@@ -160,13 +186,24 @@ class Translation(Struct, frozen=True):
 
 
 class Translated:
-    """One request under way, written for its upstream. `filtered`: a content filter cut its answer."""
+    """One request under way, written for its upstream. `filtered`: a content filter cut its answer.
+
+    stream_type: the type of a streamed answer to the client, None for events. chat: he speaks OpenAI's form.
+    """
 
     def __init__(
-        self, inbound: Inbound, outbound: Outbound, place: Place, head: bytes, model: str, *, chat: bool
+        self,
+        inbound: Inbound,
+        outbound: Outbound,
+        request: list[bytes],
+        model: str,
+        *,
+        stream_type: bytes | None,
+        chat: bool,
     ) -> None:
-        self.request = place.request(head, outbound.suffix, outbound.headers, outbound.body)
+        self.request = request
         self.filtered = False
+        self._stream_type = stream_type
         self._inbound = inbound
         self._outbound = outbound
         self._model = model
@@ -178,20 +215,15 @@ class Translated:
         if not content_type.startswith(shape.content_types):
             return None
         framer = None if shape.framer is None else shape.framer()
-        return TranslatedStream(self._outbound.stream(), self._inbound.stream(), self._model, framer)
+        return TranslatedStream(self._outbound.stream(), self._inbound.stream(), self._model, framer, self._stream_type)
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Return a whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""
         completion = self._outbound.answer(body)
         completion.model = self._model
-        for choice in completion.choices:
-            self.filtered = self.filtered or choice.finish_reason == "content_filter"
-        if self._chat:
-            return self._inbound.answer(completion), None  # it stands there as the gateway reads it
-        said: dict[str, Any] = {"usage": completion.usage} if completion.usage else {}
-        if completion.service_tier:
-            said["service_tier"] = completion.service_tier
-        return self._inbound.answer(completion), read_usage(scan(msgspec.json.encode(said)))
+        self.filtered = is_filtered(completion)
+        # in OpenAI's form it stands there as the gateway reads it
+        return self._inbound.answer(completion), None if self._chat else usage_in(completion)
 
 
 class Native(Struct, frozen=True):
@@ -206,26 +238,52 @@ class Native(Struct, frozen=True):
         shaped = shape_body(plan, given(sought), model if self.form.names_model else None, sought.stream)
         suffix = self.form.suffix(msgspec.json.decode(model), sought.stream)
         headers = [pair for pair in sought.exchange.headers if pair[0] in self.form.carries]
-        return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json)
+        as_array = self.operation == "gemini" and wants_array(sought)
+        return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json, as_array)
 
 
 class Passed:
     """One request under way whose bytes go through. `filtered`: a content filter cut its answer."""
 
-    def __init__(self, native: Native, request: list[bytes], model: bytes) -> None:
+    def __init__(self, native: Native, request: list[bytes], model: bytes, as_array: bool) -> None:
         self.request = request
         self.filtered = False
+        self._as_array = as_array
         self._native = native
         self._model = model
 
     def stream(self, content_type: bytes) -> AnswerStream | None:
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
-        return NATIVE[self._native.operation](self._model) if content_type.startswith(EVENTS) else None
+        if not content_type.startswith(EVENTS):
+            return None
+        return NATIVE[self._native.operation](self._model, self._as_array)
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Return a whole answer as it is, and what it says of usage."""
+        if self._native.operation == "gemini":
+            completion = codec(GOOGLE_PASSING).completion_in(body)
+            self.filtered = is_filtered(completion)
+            return body, usage_in(completion)
         self.filtered = any(sign in body for sign in _FILTERED)
         return body, read_usage(scan(body))
+
+
+def wants_array(sought: Sought) -> bool:
+    """Tell whether a stream in Google's form is to be one JSON array, as it is without `alt=sse`."""
+    return sought.stream and b"alt=sse" not in sought.exchange.query.split(b"&")
+
+
+def is_filtered(completion: Completion) -> bool:
+    """Tell whether a content filter cut the answer."""
+    return any(choice.finish_reason == "content_filter" for choice in completion.choices)
+
+
+def usage_in(completion: Completion) -> Usage | None:
+    """Return what the answer says of usage."""
+    said: dict[str, Any] = {"usage": completion.usage} if completion.usage else {}
+    if completion.service_tier:
+        said["service_tier"] = completion.service_tier
+    return read_usage(scan(msgspec.json.encode(said)))
 
 
 def given(sought: Sought) -> ObjectSpans:

@@ -266,8 +266,9 @@ class Compiler:
         origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
         defaults = self._defaults_of(entry.model_name)
         timeouts, stream_timeouts = timeouts_of(entry, defaults)
-        place = Place(prefix, upstream.query, upstream.sign)
         canned = _canned(entry)
+        signs = (upstream.sign, upstream.awaits) if canned is None else (None, None)
+        place = Place(prefix, upstream.query, *signs)
         model = None if "*" in upstream.model else msgspec.json.encode(upstream.model)
         return {
             way.operation: Plan(

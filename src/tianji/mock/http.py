@@ -76,7 +76,9 @@ def parse_head(raw: bytes) -> Head:
         keep_alive=b"close" not in tokens,
         mocked=any(name.startswith(HEADER_PREFIX) for name, _ in headers),
         expects_continue=known.get(b"expect", b"").lower() == b"100-continue",
-        authorization=(known.get(b"authorization") or known.get(b"x-api-key") or b"").decode("latin-1"),
+        authorization=(
+            known.get(b"authorization") or known.get(b"x-api-key") or known.get(b"x-goog-api-key") or b""
+        ).decode("latin-1"),
     )
 
 

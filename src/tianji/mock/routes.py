@@ -7,14 +7,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from tianji.errors import InvalidRequest, MalformedJSON, MethodNotAllowed, RouteNotFound, TianjiError
-from tianji.mock import chat, messages, responses, vectors
+from tianji.mock import bedrock, chat, cohere, gemini, hosted, messages, responses, vectors
 from tianji.mock.faults import Faults, from_headers, from_model
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
 
 Make = Callable[[bytes, Faults], Answer]
 T = TypeVar("T")
-_IN_PATH = re.compile(r"/(?:deployments|engines)/([^/]+)/")
+MakeNamed = Callable[[str, bytes, Faults], Answer]
+_IN_PATH = re.compile(r"/(?:deployments|engines|model)/([^/]+)/|/models/([^/]+):[a-zA-Z]+$")
 
 
 class _Named(msgspec.Struct):
@@ -33,6 +34,7 @@ def _decode(body: bytes, kind: type[T]) -> T:
 # By the path's end, so that any prefix serves: /v1, /openai/v1, /openai/deployments/NAME. The first that fits.
 POST: tuple[tuple[str, Make], ...] = (
     ("/chat/completions", lambda body, faults: chat.chat(_decode(body, chat.ChatRequest), faults)),
+    ("/v2/chat", lambda body, faults: cohere.chat(_decode(body, cohere.ChatRequest), faults)),
     ("/completions", lambda body, faults: chat.completion(_decode(body, chat.CompletionRequest), faults)),
     ("/embeddings", lambda body, _: vectors.embeddings(_decode(body, vectors.EmbeddingRequest))),
     ("/moderations", lambda body, _: vectors.moderations(_decode(body, vectors.ModerationRequest))),
@@ -41,12 +43,38 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
 )
 
+TOKEN_PATH = "/token"  # noqa: S105  where OAuth 2 gives access tokens (RFC 6749 section 5.1)
+# Those whose path names the model, so that they are told it.
+NAMED: tuple[tuple[str, MakeNamed], ...] = (
+    (":generateContent", lambda model, body, faults: gemini.content(model, _contents(body), faults)),
+    (":streamGenerateContent", lambda model, body, faults: gemini.streamed(model, _contents(body), faults)),
+    (":countTokens", lambda _model, body, _faults: gemini.count_tokens(_contents(body))),
+    (":rawPredict", lambda model, body, faults: hosted.plain(model, _hosted(body), faults)),
+    (":streamRawPredict", lambda model, body, faults: hosted.streamed(model, _hosted(body), faults)),
+    ("/invoke", lambda model, body, faults: hosted.plain(model, _hosted(body), faults)),
+    ("/invoke-with-response-stream", lambda model, body, faults: hosted.wrapped(model, _hosted(body), faults)),
+    ("/converse", lambda model, body, faults: bedrock.converse(model, _conversation(body), faults)),
+    ("/converse-stream", lambda model, body, faults: bedrock.streamed(model, _conversation(body), faults)),
+)
+
+
+def _contents(body: bytes) -> gemini.ContentRequest:
+    return _decode(body, gemini.ContentRequest)
+
+
+def _conversation(body: bytes) -> bedrock.ConverseRequest:
+    return _decode(body, bedrock.ConverseRequest)
+
+
+def _hosted(body: bytes) -> hosted.HostedRequest:
+    return _decode(body, hosted.HostedRequest)
+
 
 def model_of(request: Request) -> str:
     """Return the model that a request names, in its path or in its body; empty when it names none."""
     found = _IN_PATH.search(request.head.path)
     if found:
-        return found[1]
+        return found[1] or found[2]
     try:
         return msgspec.json.decode(request.body, type=_Named).model
     except msgspec.DecodeError:
@@ -78,6 +106,13 @@ def _route(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
             if method != "POST":
                 raise MethodNotAllowed(f"{path} takes POST", ("POST",))
             return make(request.body, faults)
+    for end, make_named in NAMED:
+        if path.endswith(end):
+            if method != "POST":
+                raise MethodNotAllowed(f"{path} takes POST", ("POST",))
+            return make_named(model_of(request), request.body, faults)
+    if path == TOKEN_PATH and method == "POST":
+        return Answer(body=b'{"access_token":"mock-token","expires_in":3600,"token_type":"Bearer"}')
     if method not in ("GET", "HEAD"):
         raise RouteNotFound(f"The mock has no route {method} {path}")
     if path.endswith("/models"):
@@ -100,8 +135,12 @@ _TYPES: dict[int, tuple[str, str | None]] = {
 
 def error_answer(path: str, status: int, message: str) -> Answer:
     """Return an error in the shape of the path's dialect."""
-    if "/messages" in path:
+    if _IN_PATH.search(path) and path.rpartition(":")[2].endswith(("Content", "Tokens")):
+        return Answer(status=status, body=gemini.error_body(status, message))
+    if "/messages" in path or path.endswith("Predict"):
         return Answer(status=status, body=messages.error_body(status, message))
+    if path.startswith("/model/"):
+        return Answer(status=status, body=bedrock.error_body(message))
     kind, code = _TYPES.get(status, ("invalid_request_error" if status < 500 else "server_error", None))
     error: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
     return Answer(status=status, body=msgspec.json.encode({"error": error}))

@@ -29,6 +29,7 @@ class Answer(msgspec.Struct, frozen=True):
     error_event: bytes = b""  # how this dialect reports an error in band
     request_id: str = "req_mock"
     content_type: bytes = JSON
+    stream_type: bytes = SSE
 
 
 class End(enum.Enum):
@@ -137,7 +138,7 @@ def _cut(payload: list[Step], left: int) -> list[Step]:
 
 def _head(answer: Answer, faults: Faults, size: int | None, *, keep: bool) -> bytes:
     status = faults.status or answer.status
-    kind = answer.content_type if answer.events is None else SSE
+    kind = answer.content_type if answer.events is None else answer.stream_type
     lines = [b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"Unknown")), b"content-type: " + kind]
     lines.append(b"transfer-encoding: chunked" if size is None else b"content-length: %d" % size)
     lines.append(b"x-request-id: " + answer.request_id.encode())

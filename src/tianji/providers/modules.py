@@ -1,5 +1,5 @@
 """The providers that have a file of their own; each has `NAMES` and `build`."""
 
-from tianji.providers import anthropic, azure, mock, openai
+from tianji.providers import anthropic, azure, bedrock, cohere, gemini, mock, openai, vertex_ai
 
-MODULES = (openai, azure, mock, anthropic)
+MODULES = (openai, azure, mock, anthropic, gemini, vertex_ai, bedrock, cohere)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from tianji.clock import SYSTEM, Clock
+from tianji.errors import UpstreamConnectFailed
 
 _EARLY = 300.0  # seconds before its end that a token is replaced; a quarter of its life where that is shorter
 _PAUSE = 15.0  # seconds from a failed refresh to the next one, while the old token still serves
@@ -47,6 +48,17 @@ class TokenSource(Generic[T]):
             self._stale = now + _PAUSE
             self._begin().add_done_callback(_heard)
         return self._value
+
+    def held(self) -> T:
+        """Return the token. Raises UpstreamConnectFailed when there is none: who asks has not waited."""
+        value = self.current()
+        if value is None:
+            raise UpstreamConnectFailed("the credentials of this deployment are still being fetched")
+        return value
+
+    def task(self) -> asyncio.Task[T] | None:
+        """Return what to wait for before a token can be had, None when there is one. It may be cancelled."""
+        return None if self.current() is not None else asyncio.ensure_future(self.wait())
 
     async def wait(self) -> T:
         """Return a valid token, minted if need be. Raises what minting raises; nobody's leaving disturbs the others."""

@@ -1,7 +1,8 @@
 """What a deployment compiles to: where a request goes, with which headers, and how its body changes, all as data."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -86,7 +87,8 @@ class Upstream(Struct, frozen=True):
     `secrets` are the credentials alone, for scrubbing them from what the upstream says. `paths` are of operations in
     OpenAI's form, `own_forms` of others. `protocol` is the module whose `outbound(request, target)` writes what is
     said in the hub's form, for an upstream that does not speak OpenAI's. `sign` gives headers of one request by its
-    target and body: a signature, or a token that changes.
+    target and body: a signature, or a token that changes; `awaits` gives the task that has to end before
+    it can, None for none.
     """
 
     provider: str
@@ -101,6 +103,7 @@ class Upstream(Struct, frozen=True):
     protocol: str | None = None
     own_forms: Mapping[str, OwnForm] = {}
     sign: Callable[[str, bytes], Iterable[Header]] | None = None
+    awaits: Callable[[], asyncio.Task[Any] | None] | None = None
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""

@@ -21,7 +21,7 @@ _BASE: Final = ("input_cost_per_token", "output_cost_per_token")
 _CACHE: Final = ("cache_read_input_token_cost", "cache_creation_input_token_cost")
 _WHOLE: Final = ("tiered_pricing", "cost_per_second", "input_cost_per_second", "output_cost_per_second")
 _KEPT: Final = 10_000  # price lists; clients choose the names of models behind a pattern
-_LIMITS: Final = frozenset({"max_tokens", "max_input_tokens", "max_output_tokens"})
+_FACTS: Final = frozenset({"max_tokens", "max_input_tokens", "max_output_tokens", "base_model", "mode"})
 _REGIONS: Final = ("aws_region_name", "vertex_location", "vertex_ai_location")
 
 
@@ -31,7 +31,8 @@ class PriceList(Struct, frozen=True):
     name: the catalogue's entry, None if there is none
     custom: the configuration has prices of its own
     version: of the catalogue
-    facts: what else is known of the model: `max_output_tokens`, `supports_...`; the operator's word comes first
+    facts: what else is known of the model (`max_output_tokens`, `base_model`, `supports_...`); the operator's word
+        comes first
     """
 
     rates: Rates
@@ -83,7 +84,7 @@ def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogu
 
 
 def _is_fact(name: str) -> bool:
-    return name.startswith("supports_") or name in _LIMITS or name == "mode"
+    return name.startswith("supports_") or name in _FACTS
 
 
 def token_price(entry: ModelEntry) -> float | None:

@@ -1,11 +1,11 @@
 """Google's generateContent as clients speak it (https://ai.google.dev/api/generate-content)."""
 
 from tianji.dialects.gemini.answering import GeminiEncoder, answer
-from tianji.dialects.gemini.failing import error_body
+from tianji.dialects.gemini.failing import error_body, error_event
 from tianji.dialects.gemini.reading import read
 from tianji.protocol.chat.answer import Completion
 
-__all__ = ["Gemini", "error_body", "inbound"]
+__all__ = ["Gemini", "error_body", "error_event", "inbound"]
 
 
 class Gemini:
@@ -15,8 +15,8 @@ class Gemini:
     asked for without `alt=sse`.
     """
 
-    def __init__(self, body: bytes, model: str, *, streamed: bool, as_array: bool = False) -> None:
-        self._as_array = as_array
+    def __init__(self, body: bytes, model: str, *, streamed: bool) -> None:
+        self.as_array = False
         self.request = read(body, model, streamed)
 
     def answer(self, completion: Completion) -> bytes:
@@ -25,7 +25,7 @@ class Gemini:
 
     def stream(self) -> GeminiEncoder:
         """Begin a streamed answer."""
-        return GeminiEncoder(as_array=self._as_array)
+        return GeminiEncoder(as_array=self.as_array)
 
 
 def inbound(body: bytes, model: str, streamed: bool) -> Gemini:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.gemini.failing import error_object
+from tianji.dialects.gemini.frames import Frames
 from tianji.protocol.chat import data_urls, tool_ids
 from tianji.protocol.chat.answer import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta, Usage
 from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
@@ -125,8 +126,7 @@ class GeminiEncoder:
     """Writes one stream: as server-sent events, or as one JSON array, which is what clients get that ask for no SSE."""
 
     def __init__(self, *, as_array: bool) -> None:
-        self._as_array = as_array
-        self._begun = False
+        self._frames = Frames(as_array=as_array)
         self._id = ""
         self._model = ""
         self._candidates: dict[int, _Candidate] = {}
@@ -146,12 +146,11 @@ class GeminiEncoder:
     def end(self) -> bytes:
         """End the stream as one that is whole: with finish reasons and usage, which Google says together."""
         last = self._frame([candidate.last() for _, candidate in sorted(self._candidates.items())], self._usage)
-        return last + b"]" if self._as_array else last
+        return last + self._frames.last()
 
     def failed(self, error: dict[str, object]) -> bytes:
         """End the stream as one that is not."""
-        framed = self._framed(error_object(error))
-        return framed + b"]" if self._as_array else framed
+        return self._frames.next(error_object(error)) + self._frames.last()
 
     def _frame(self, candidates: list[wire.Candidate], usage: Usage | None = None) -> bytes:
         piece = wire.Answer(
@@ -160,13 +159,7 @@ class GeminiEncoder:
             model_version=self._model,
             response_id=self._id,
         )
-        return self._framed(_encode(piece))
-
-    def _framed(self, payload: bytes) -> bytes:
-        if not self._as_array:
-            return b"data: %b\r\n\r\n" % payload
-        begun, self._begun = self._begun, True
-        return (b",\r\n" if begun else b"[") + payload
+        return self._frames.next(_encode(piece))
 
 
 class _Candidate:

@@ -35,7 +35,12 @@ _WORDS: Final = {
 
 def error_body(error: TianjiError) -> bytes:
     """Encode the body of an error answer; its status is the error's own."""
-    return _encode(error.status, error.message)
+    return error_text(error.status, error.message)
+
+
+def error_event(error: TianjiError) -> bytes:
+    """Encode the server-sent event that ends a stream which never began to be read."""
+    return b"data: %b\r\n\r\n" % error_body(error)
 
 
 def error_object(error: dict[str, Any]) -> bytes:
@@ -45,10 +50,11 @@ def error_object(error: dict[str, Any]) -> bytes:
         code = str(error.get("code") or "")
         plain = code.isascii() and code.isdigit() and len(code) == 3
         status = int(code) if plain else _WORDS.get(code) or _WORDS.get(str(error.get("type")), 500)
-    return _encode(status, str(error.get("message") or ""))
+    return error_text(status, str(error.get("message") or ""))
 
 
-def _encode(status: int, message: str) -> bytes:
+def error_text(status: int, message: str) -> bytes:
+    """Encode an error."""
     word = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
     safe = message.encode("utf-8", "replace").decode()
     return msgspec.json.encode({"error": {"code": status, "message": safe, "status": word}})

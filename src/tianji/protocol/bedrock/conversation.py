@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tianji.errors import InvalidRequest
 from tianji.protocol.bedrock.blocks import Blocks
-from tianji.protocol.bedrock.models import family
+from tianji.protocol.bedrock.models import family_of
 from tianji.protocol.bedrock.names import Names, call_id
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Target
@@ -56,7 +56,7 @@ class _Writer:
         self._names = names
         self._tools = tools
         self._blocks = Blocks(target.provider)
-        self._caches = family(target.model) in ("claude", "nova", "nova-2") or target.model.startswith("arn:")
+        self._caches = family_of(target) in ("claude", "nova", "nova-2") or target.model.startswith("arn:")
 
     def message(self, message: Message) -> None:
         if message.role in ("system", "developer"):

@@ -79,7 +79,7 @@ class Decoder:
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
         """Take one event. Raises StreamFailed for an exception, UpstreamProtocolError for what is no event."""
         if name.startswith(EXCEPTION):
-            raise StreamFailed(_failure(name.removeprefix(EXCEPTION), payload))
+            raise StreamFailed(failure(name.removeprefix(EXCEPTION), payload))
         delta: Delta | None = None
         if name == "contentBlockStart":
             start = self._read(payload, wire.BlockStart)
@@ -213,7 +213,7 @@ def _thought(piece: wire.ReasoningPiece) -> Delta:
     return Delta(reasoning_content=piece.text, thinking_blocks=[block])
 
 
-def _failure(kind: str, payload: bytes) -> bytes:
+def failure(kind: str, payload: bytes) -> bytes:
     """Return an exception as JSON that says its status too, which stands nowhere else in a stream."""
     try:
         said = msgspec.json.decode(payload)

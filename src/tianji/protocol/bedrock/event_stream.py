@@ -35,14 +35,14 @@ class EventStream:
         """Whether part of a message was received."""
         return bool(self._held)
 
-    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
-        """Take the next bytes; return name and payload of the events that are whole.
+    def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        """Take the next bytes; yield name and payload of the events that are whole, which must all be taken.
 
         The name is the event's type; that of an exception or error stands behind `exception:`. Raises
-        UpstreamProtocolError for a wrong checksum or length.
+        UpstreamProtocolError at a wrong checksum or length, after the events before it.
         """
         self._held += data
-        return list(self._whole())
+        return self._whole()
 
     def _whole(self) -> Iterator[tuple[str, bytes]]:
         at = 0

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
 
 from typing import Any
 
-from tianji.protocol.bedrock.models import family
+from tianji.protocol.bedrock.models import family_of
 from tianji.protocol.chat.effort import Thinking, thinking_of
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
@@ -34,7 +34,7 @@ def inference_of(request: Request, target: Target, *, forced: bool) -> tuple[Jso
         }
     )
     more: Json = {}
-    kind = family(target.model)
+    kind = family_of(target)
     if request.top_k is not None:
         if kind in ("nova", "nova-2"):
             more["inferenceConfig"] = {"topK": request.top_k}
@@ -52,7 +52,7 @@ def inference_of(request: Request, target: Target, *, forced: bool) -> tuple[Jso
 
 
 def _one_call_at_a_time(request: Request, target: Target, more: Json) -> None:
-    if family(target.model) == "claude":
+    if family_of(target) == "claude":
         kind = {"required": "any"}.get(str(request.tool_choice), "auto")
         more["tool_choice"] = {"type": kind, "disable_parallel_tool_use": True}
     elif len(request.tools or []) > 1:
@@ -85,7 +85,7 @@ def _think_as_claude(
 
 
 def _think(thinking: Thinking, request: Request, target: Target, more: Json) -> None:
-    kind = family(target.model)
+    kind = family_of(target)
     if kind == "nova-2":
         if thinking.on:
             effort = _NOVA_EFFORTS.get(thinking.effort or "medium", "high")

@@ -7,6 +7,8 @@ import re
 from typing import Literal
 from urllib.parse import quote
 
+from tianji.protocol.chat.seam import Target
+
 _REGIONS = r"(?:global|us-gov|us|eu|apac|jp|au|ca|sa)\."
 _VENDOR = re.compile(rf"(?:{_REGIONS})?([a-z0-9]+)\.([a-z0-9][^/]*)")
 _NATIVE_JSON = re.compile(r"claude-(?:opus|sonnet|haiku)-(?:4-[5-9]|[5-9])")
@@ -29,9 +31,20 @@ def family(model: str) -> Family:
     return "gpt-oss" if vendor == "openai" else "other"
 
 
-def has_output_format(model: str) -> bool:
+def base_model(target: Target) -> str:
+    """Return the model that a target stands for: an ARN need not say it, so the operator may, as `base_model`."""
+    base = target.facts.get("base_model")
+    return base.removeprefix("bedrock/") if isinstance(base, str) else target.model
+
+
+def family_of(target: Target) -> Family:
+    """Return what kind of model a target is."""
+    return family(base_model(target))
+
+
+def has_output_format(target: Target) -> bool:
     """Tell whether a model keeps to a JSON schema by itself, without being made to call a tool."""
-    return family(model) == "claude" and _NATIVE_JSON.search(model) is not None
+    return family_of(target) == "claude" and _NATIVE_JSON.search(base_model(target)) is not None
 
 
 def converse_path(model: str, *, streamed: bool) -> str:

@@ -14,7 +14,7 @@ from tianji.errors import Header
 from tianji.protocol.bedrock.conversation import cache_point, conversation_of
 from tianji.protocol.bedrock.decoder import JSON_TOOL, Decoder
 from tianji.protocol.bedrock.inference import inference_of
-from tianji.protocol.bedrock.models import converse_path, family, has_output_format
+from tianji.protocol.bedrock.models import converse_path, family_of, has_output_format
 from tianji.protocol.bedrock.names import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.request import Request, Tool
@@ -124,7 +124,7 @@ class BedrockOutbound:
         for tool in request.tools or []:
             tools += self._tool(tool)
         if request.web_search_options is not None:
-            if family(self._target.model).startswith("nova"):
+            if family_of(self._target).startswith("nova"):
                 tools.append({"systemTool": {"name": "nova_grounding"}})
             else:
                 refuse(self._target, "web_search_options", "it cannot search")
@@ -147,7 +147,7 @@ class BedrockOutbound:
         if function.description:
             spec["description"] = function.description
         found: list[Json] = [{"toolSpec": spec}]
-        if tool.cache_control is not None and family(self._target.model) == "claude":
+        if tool.cache_control is not None and family_of(self._target) == "claude":
             found.append(cache_point(tool.cache_control))
         return found
 
@@ -163,7 +163,7 @@ class BedrockOutbound:
             refuse(self._target, "response_format", f"its type {kind!r} is unknown")
         elif not isinstance(schema, dict) or not schema:
             system.append({"text": _JSON_ONLY})
-        elif has_output_format(self._target.model):
+        elif has_output_format(self._target):
             said = {"name": _schema_name(holder), "schema": msgspec.json.encode(schema).decode()}
             body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": said}}}
         else:

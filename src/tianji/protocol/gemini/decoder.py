@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from tianji.clock import Clock
 from tianji.protocol.chat import tool_ids
-from tianji.protocol.chat.answer import Chunk, ChunkChoice, Delta, FunctionDelta, ToolCallDelta
+from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, FunctionDelta, ToolCallDelta
+from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import ThinkingBlock
 from tianji.protocol.chat.seam import StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
@@ -73,7 +74,17 @@ class Decoder:
         return [self._chunk(choices)] if choices else []
 
     def end(self) -> Iterable[Chunk]:
-        """Return finish reasons and usage."""
+        """Return finish reasons and usage; of a stream that was cut nothing."""
+        return self._rest() if self.finished else []
+
+    def whole(self, body: bytes) -> Completion:
+        """Read an answer that comes in one piece, whether it says why it ended or not. Raises as `event`."""
+        found = collect([*self.event("", body), *self._rest()])
+        if found is None or not found.choices:
+            raise unreadable(self._target, "it has no candidates", body)
+        return found
+
+    def _rest(self) -> list[Chunk]:
         if self._candidates:
             choices = [candidate.last() for _, candidate in sorted(self._candidates.items())]
         elif self._blocked is not None:

@@ -24,6 +24,16 @@ def on_vertex(target: Target) -> bool:
     return target.provider in VERTEX
 
 
+def whole_path(target: Target) -> str:
+    """Return the path of the method that answers in one piece."""
+    return method_path(target, "generateContent")
+
+
+def stream_path(target: Target) -> str:
+    """Return the path of the method that streams, by server-sent events."""
+    return method_path(target, "streamGenerateContent") + "?alt=sse"
+
+
 def method_path(target: Target, method: str) -> str:
     """Return the path of a method of the target's model, behind the API's version or Vertex AI's location.
 

@@ -10,14 +10,13 @@ import msgspec
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import Header
 from tianji.protocol.chat.answer import Completion
-from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Framing, Target
-from tianji.protocol.chat.support import lacking, unreadable
+from tianji.protocol.chat.support import lacking
 from tianji.protocol.gemini.contents import contents_of
 from tianji.protocol.gemini.decoder import Decoder
 from tianji.protocol.gemini.generation import EXTRAS, generation_config, service_tier
-from tianji.protocol.gemini.models import method_path, on_vertex
+from tianji.protocol.gemini.models import on_vertex, stream_path, whole_path
 from tianji.protocol.gemini.tools import write_tools
 
 # Members of the hub's form that Google has nothing for.
@@ -50,17 +49,11 @@ class GeminiOutbound:
     @property
     def suffix(self) -> str:
         """The path behind the API's version, or behind Vertex AI's location."""
-        if self._streams:
-            return method_path(self._target, "streamGenerateContent") + "?alt=sse"
-        return method_path(self._target, "generateContent")
+        return stream_path(self._target) if self._streams else whole_path(self._target)
 
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer, which is a stream of one piece."""
-        decoder = self.stream()
-        whole = collect([*decoder.event("", body), *decoder.end()])
-        if whole is None or not whole.choices:
-            raise unreadable(self._target, "it has no candidates", body)
-        return whole
+        return self.stream().whole(body)
 
     def stream(self) -> Decoder:
         """Begin to read a streamed answer."""

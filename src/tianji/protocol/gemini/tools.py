@@ -45,10 +45,10 @@ _ALIKE: tuple[tuple[str, str], ...] = (  # tools of others that do the same, by 
 
 def write_tools(body: Json, request: Request, target: Target) -> None:
     """Set `tools` and `toolConfig` of a body. Raises UnsupportedParams for a tool that Google does not have."""
-    functions = [_declaration(tool) for tool in request.tools or [] if tool.type == "function" and tool.function]
+    functions = [_declaration(tool) for tool in request.tools or [] if tool.function is not None]
     own: Json = {}
     for tool in request.tools or []:
-        if tool.type != "function":
+        if tool.function is None:
             own |= _provided(tool, target)
     if request.web_search_options is not None:
         own.setdefault("googleSearch", {})

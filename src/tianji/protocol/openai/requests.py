@@ -32,7 +32,7 @@ def read_request(body: bytes) -> Request:
         extra = {name: msgspec.json.decode(value) for name, value in raw.items() if name not in _MEMBERS}
         _modernize(request, extra)
         request.extra = extra or None
-    if request.tools is not None and any(tool.type not in _OWN_TOOLS for tool in request.tools):
+    if request.tools is not None and any(map(_is_provided, request.tools)):
         _keep_provided(request.tools, msgspec.json.decode(raw["tools"]))
     return request
 
@@ -59,8 +59,13 @@ def forget_private(request: Request) -> None:
 
 def _keep_provided(tools: list[Tool], raw: list[dict[str, Any]]) -> None:
     for tool, written in zip(tools, raw, strict=True):
-        if tool.type not in _OWN_TOOLS:
+        if _is_provided(tool):
             tool.provided = written
+
+
+def _is_provided(tool: Tool) -> bool:
+    """Tell whether a provider runs a tool itself; such a one may have no type, as Google's."""
+    return tool.type not in _OWN_TOOLS or (tool.function is None and tool.custom is None)
 
 
 def _modernize(request: Request, extra: dict[str, Any]) -> None:

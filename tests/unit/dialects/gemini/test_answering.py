@@ -26,7 +26,9 @@ USAGE = {
 
 
 def gemini(streamed: bool = False, as_array: bool = False) -> Gemini:
-    return Gemini(ASKED, "m", streamed=streamed, as_array=as_array)
+    found = Gemini(ASKED, "m", streamed=streamed)
+    found.as_array = as_array
+    return found
 
 
 def whole(finish_reason: str | None = "stop", **message: Any) -> Any:

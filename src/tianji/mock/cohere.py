@@ -1,0 +1,82 @@
+"""Cohere's /v2/chat, plain and streamed.
+
+Source of the forms: https://docs.cohere.com/reference/chat and https://docs.cohere.com/docs/streaming
+"""
+
+import msgspec
+
+from tianji.mock.chat import Json, encode, text_of
+from tianji.mock.faults import Faults
+from tianji.mock.responses import event
+from tianji.mock.script import Answer
+from tianji.mock.text import count_words, generate, sample, seed_of
+
+
+class ChatRequest(msgspec.Struct):
+    """What the mock reads of a request."""
+
+    model: str
+    messages: list[Json]
+    stream: bool | None = None
+    max_tokens: int | None = None
+    tools: list[Json] | None = None
+    tool_choice: str | None = None
+
+
+def chat(request: ChatRequest, faults: Faults) -> Answer:
+    """Answer with a text, or with one call where the request wants one."""
+    prompt = "\n".join(filter(None, (text_of(message.get("content")) for message in request.messages)))
+    seed = seed_of(request.model, prompt)
+    tokens, capped = generate(seed, faults, request.max_tokens)
+    finish = "MAX_TOKENS" if capped else "COMPLETE"
+    call: Json | None = None
+    if request.tools and request.tool_choice == "REQUIRED":
+        function = request.tools[0].get("function") or {}
+        given = encode(sample(function.get("parameters") or {"type": "object"}, seed)).decode()
+        call = {"id": f"call_{seed:08x}", "type": "function"}
+        call["function"] = {"name": function.get("name", ""), "arguments": given}
+        tokens, finish = [given], "TOOL_CALL"
+    counts = {"input_tokens": count_words(prompt), "output_tokens": len(tokens)}
+    ended: Json = {"finish_reason": finish, "usage": {"billed_units": counts, "tokens": counts}}
+    answer_id = f"mock-{seed:08x}"
+    if not request.stream:
+        said: Json = {"role": "assistant"}
+        if call is None:
+            said["content"] = [{"type": "text", "text": "".join(tokens)}]
+        else:
+            said["tool_calls"] = [call]
+        return Answer(body=encode({"id": answer_id, "message": said, **ended}), tokens=len(tokens))
+    events = (
+        event("message-start", id=answer_id, delta=_delta({"role": "assistant", "content": [], "tool_calls": []})),
+        *_pieces(tokens, call),
+        event("message-end", delta=ended),
+    )
+    return Answer(
+        events=events,
+        paced=(2, len(events) - 2),
+        closing=1,
+        tokens=len(tokens),
+        error_event=event("message-end", delta={"finish_reason": "ERROR", "error": "Mock error in mid-stream"}),
+        request_id=answer_id,
+    )
+
+
+def _pieces(tokens: list[str], call: Json | None) -> tuple[bytes, ...]:
+    if call is None:
+        text = {"content": {"type": "text", "text": ""}}
+        return (
+            event("content-start", index=0, delta=_delta(text)),
+            *(event("content-delta", index=0, delta=_delta({"content": {"text": token}})) for token in tokens),
+            event("content-end", index=0),
+        )
+    opened = call | {"function": call["function"] | {"arguments": ""}}
+    rest = {"tool_calls": {"function": {"arguments": call["function"]["arguments"]}}}
+    return (
+        event("tool-call-start", index=0, delta=_delta({"tool_calls": opened})),
+        event("tool-call-delta", index=0, delta=_delta(rest)),
+        event("tool-call-end", index=0),
+    )
+
+
+def _delta(message: Json) -> Json:
+    return {"message": message}

@@ -1,0 +1,34 @@
+"""What holds for Google's models wherever they are served."""
+
+from typing import Final
+
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.gemini.models import stream_path, whole_path
+from tianji.providers.deployment import Deployment
+from tianji.providers.openai import USED_TOOL_CHOICE
+from tianji.providers.shaping import Rules, compile_shaping, native_shaping
+from tianji.providers.upstream import OwnForm, Shaping
+
+PROTOCOL: Final = "tianji.protocol.gemini.outbound"
+
+# OpenAI's parameters that Google has nothing for.
+LACKS: Final = frozenset({"logit_bias", "prediction", "verbosity"})
+# Hints to OpenAI's own machinery, without which the same answer comes.
+HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
+# Parameters of a deployment that mean the same in both forms.
+SHARED: Final = frozenset({"safety_settings", "safetySettings", "labels", "cachedContent", "cached_content"})
+
+
+def shaping_of(deployment: Deployment) -> Shaping:
+    """Return the shaping of bodies on their way to Google's form."""
+    return compile_shaping(deployment, Rules(unsupported=LACKS, removed=HINTS, conditions=(USED_TOOL_CHOICE,)))
+
+
+def own_form(deployment: Deployment) -> OwnForm:
+    """Return how what clients ask in Google's form goes through."""
+
+    def suffix(model: str, streamed: bool) -> str:
+        target = Target(provider=deployment.provider, model=model)
+        return stream_path(target) if streamed else whole_path(target)
+
+    return OwnForm(suffix=suffix, shaping=native_shaping(deployment, SHARED), names_model=False)
