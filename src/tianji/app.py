@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -204,10 +204,7 @@ class Gateway:
         return found
 
     async def _embed(self, group: str, texts: list[str]) -> list[list[float]]:
-        return await embed(self._embeddings(), group, MASTER, texts)
-
-    def _embeddings(self) -> Endpoint:
-        return next(endpoint for dialect, endpoint in self._endpoints if dialect.operation == "embeddings")
+        return await embed(embeddings(self._endpoints), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
         for dialect, endpoint in self._endpoints:
@@ -231,7 +228,9 @@ class Gateway:
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from telemetry.routes()
-        yield from GoogleMethods(self._tokens.count, self._upstream_model, self._embeddings).routes()
+        yield from GoogleMethods(
+            self._tokens.count, self._upstream_model, functools.partial(embeddings, self._endpoints)
+        ).routes()
         yield from Routing(self._explain, self._states, self._weigh).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Administration(self._office).routes()
@@ -371,6 +370,11 @@ class Gateway:
             )
             for verdict in itertools.chain(*verdicts)
         ]
+
+
+def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:
+    """Return the handler of embeddings."""
+    return next(endpoint for dialect, endpoint in known if dialect.operation == "embeddings")
 
 
 def state_of(model: str, health: DeploymentHealth, now: float) -> State:

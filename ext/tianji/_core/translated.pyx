@@ -25,7 +25,7 @@ cdef class TranslatedStream(EventStream):
     """What the decoder of a protocol reads, the encoder of a dialect writes.
 
     model: the name that stands in every chunk; framer: cuts a body that is no stream of server-sent events into
-    (name, payload) pairs by its `feed`; None where it is one. content_type: of what the encoder writes, None for events.
+    (name, payload) pairs by its `feed`; None where it is one. content_type: of what the encoder writes; None: events.
     """
 
     def __init__(
