@@ -298,6 +298,9 @@ def test_a_team_has_models_of_its_own(gateway: Gateway, mock: Mock) -> None:
     assert good(gateway, "GET", "/team/info", team_id="red")["team_info"]["models"] == ["m", "mine"]
     good(gateway, "POST", "/model/delete", boss, id="k4")
     assert good(gateway, "GET", "/team/info", team_id="red")["team_info"]["models"] == ["m"]
+    good(gateway, "POST", "/model/new", boss, **own)
+    good(gateway, "POST", "/team/delete", team_ids=["red"])
+    assert refused(gateway, 404, "POST", "/model/delete", id="k4")
 
 
 def test_a_team_gets_no_model_by_a_name(gateway: Gateway, mock: Mock) -> None:

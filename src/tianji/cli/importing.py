@@ -23,7 +23,12 @@ def command() -> None:
 
 @command.command("litellm-db")
 @click.option(
-    "--from", "source", required=True, help="Address of LiteLLM's database, postgresql://user:password@host/name."
+    "--from",
+    "source",
+    required=True,
+    envvar="LITELLM_DATABASE_URL",
+    show_envvar=True,
+    help="Address of LiteLLM's database, postgresql://user:password@host/name.",
 )
 @click.option("--config", "-c", "file", type=click.Path(path_type=Path), help="Configuration that names our database.")
 @click.option("--dry-run", "rehearse", is_flag=True, help="Say what would be taken over and keep none of it.")

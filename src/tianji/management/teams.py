@@ -5,6 +5,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from tianji.auth.tags import MODELS
 from tianji.errors import PermissionDenied, Unacceptable
 from tianji.management import bounds, budgets, key_fields, keys, membership, ownership
 from tianji.management.desk import Call, Row
@@ -13,6 +14,7 @@ from tianji.management.periods import apply_period
 from tianji.management.team_reading import PERMISSIONS, found, told_team
 from tianji.management.wire import sent, shown, stored
 from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS
+from tianji.storage.tables import MODELS as DEPLOYMENTS
 
 # what widens a team: for those above it, not for its own administrators
 OF_ABOVE: Final = frozenset(
@@ -255,8 +257,17 @@ async def remove(call: Call, team: Row) -> None:
     for member in await membership.members_of_team(call, team["team_id"]):
         call.change("user", member["user_id"])
     call.change("team", team["team_id"])
+    await _forget_models(call, team["team_id"])
     for table in (TEAM_MEMBERS, TEAMS):
         await call.execute(sa.delete(table).where(table.c.team_id == team["team_id"]))
+
+
+async def _forget_models(call: Call, team_id: str) -> None:
+    """Delete the deployments of a team: another team of this id must not find them."""
+    for row in await call.all(sa.select(DEPLOYMENTS)):
+        if (row["model_info"] or {}).get("team_id") == team_id:
+            call.changed.add(MODELS)
+            await call.execute(sa.delete(DEPLOYMENTS).where(DEPLOYMENTS.c.model_id == row["model_id"]))
 
 
 async def add_models(call: Call) -> Row:
