@@ -17,7 +17,7 @@ EXPECTED = {
     "03_wildcards": (["openai/gpt-4o-mini"], 0),
     "04_self_hosted": (["llama-local", "qwen-vllm", "any-openai-server", "cust", "gpt-3.5-turbo"], 0),
     "05_production": (["main"], 0),
-    "06_clouds": (["claude", "gemini-flash", "azure-foundry", "entra", "eu-only"], 0),
+    "06_clouds": (["claude", "gemini-flash", "azure-foundry", "entra", "eu-only"], 1),  # its service account is none
     "07_observability": (["m1"], 0),
     "08_guardrails": (["m1"], 0),
     "09_tools": (["m1"], 0),
