@@ -129,11 +129,22 @@ static inline void limiter_make(limiter_row *row, const char *name, uint32_t len
     __atomic_store_n(&row->touched_ms, now_ms, __ATOMIC_RELEASE);
 }
 
+static inline int64_t limiter_first(const limiter_table *t, uint64_t hash)
+{
+    return (int64_t)(hash % (uint64_t)(t->capacity / LIMITER_WAYS)) * LIMITER_WAYS;
+}
+
+/* The place of `hash`, -1 where it has none. */
+static inline int64_t limiter_seek(const limiter_table *t, uint64_t hash)
+{
+    return limiter_look(t, limiter_first(t, hash), hash);
+}
+
 /* The place of `hash` (above LIMITER_MOVING), made if need be; -1 if there is no room. */
 static inline int64_t limiter_find(
     limiter_table *t, uint64_t hash, const char *name, uint32_t length, int64_t now_ms, int32_t self)
 {
-    int64_t set = (int64_t)(hash % (uint64_t)(t->capacity / LIMITER_WAYS)), first = set * LIMITER_WAYS;
+    int64_t first = limiter_first(t, hash), set = first / LIMITER_WAYS;
     int64_t place = limiter_look(t, first, hash);
     if (place >= 0) return place;
     if (limiter_lock(&t->locks[set], self)) {

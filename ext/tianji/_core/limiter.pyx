@@ -21,6 +21,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cdef extern from "limiter.h":
     size_t limiter_size(int64_t capacity) noexcept
     limiter_table *limiter_init(void *memory, int64_t capacity) noexcept
+    int64_t limiter_seek(const limiter_table *t, uint64_t hash) noexcept
     int64_t limiter_find(
         limiter_table *t, uint64_t hash, const char *name, uint32_t length, int64_t now_ms, int32_t self
     ) noexcept
@@ -229,10 +230,11 @@ cdef class Limit:
         Nothing happens when nothing was loaded, or when another period is under way.
         """
         cdef int64_t ends = NO_END if period_end is None else max(1, milliseconds(period_end))
+        cdef int64_t place = limiter_seek(self.table._table, self._hash)
         cdef limiter_row *row
-        if self.table._place(self, now) < 0:
+        if place < 0:
             return
-        row = &self.table._table.rows[self._place]
+        row = &self.table._table.rows[place]
         if purse_load(&row.money.ends_ms) == ends and ends > <int64_t>((now + self.table.shift) * 1e3):
             purse_raise(&row.money, spent)
 

@@ -48,8 +48,9 @@ class Factory:
         return Task("the process of the ledger", lambda: holds(folder), self._keep, LEDGER)
 
     def _keep(self, control: Control) -> None:
+        told = load("tianji.limiting.learning").learner(self._shared.limits)
         load("tianji.ledger.process").work(
-            self._path, self._environ, self._shared.revisions, lambda: control.generation, FAREWELL
+            self._path, self._environ, self._shared.revisions, lambda: control.generation, FAREWELL, told
         )
 
 

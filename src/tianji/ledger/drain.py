@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
+from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
 
 AT_ONCE: Final = 1000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
@@ -29,7 +30,7 @@ class Drain:
     """Takes the journals in `folder` into a database. `pending` says how many files were there at the last round.
 
     database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
-    (`disable_spend_logs` is the opposite)
+    (`disable_spend_logs` is the opposite); told: takes what whoever has a budget has spent, see `standing`
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Drain:
         database: Callable[[], Awaitable[Database]],
         *,
         logged: Callable[[], bool] = lambda: True,
+        told: Callable[..., None] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._folder = folder
         self._database = database
         self._logged = logged
+        self._told = told
         self._clock = clock
         self.pending = 0
         self.fault: str | None = None
@@ -103,6 +106,7 @@ class Drain:
                     return total, False
                 total += count
                 position = batch.position
+                await self._tell(database, batch)
             if batch.ended:
                 await asyncio.to_thread(reading.discard, file, batch.position)
                 return total, True
@@ -115,6 +119,14 @@ class Drain:
             if not await posting.move(connection, journal, position, batch.position, self._now()):
                 return None
             return await posting.post(connection, batch.entries, logged=self._logged())
+
+    async def _tell(self, database: Database, batch: reading.Batch) -> None:
+        """Let limits know what was spent, by others too. It only helps them: the books are right without it."""
+        if self._told is None:
+            return
+        async with database.reading() as connection:
+            async for standing in standings(connection, batch.entries):
+                self._told(*standing)
 
     async def _forget(self, database: Database, done: list[str]) -> None:
         await asyncio.to_thread(reading.sweep, self._folder, self._clock.now())

@@ -26,21 +26,32 @@ log = logging.getLogger(__name__)
 
 
 def work(
-    file: Path, environ: Mapping[str, str], revisions: Revisions, generation: Callable[[], int], farewell: int
+    file: Path,
+    environ: Mapping[str, str],
+    revisions: Revisions,
+    generation: Callable[[], int],
+    farewell: int,
+    told: Callable[..., None] | None = None,
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     file, environ: the configuration and what it is read with; generation: counts the reloads of it.
+    told: takes what whoever has a budget has spent, see tianji.ledger.standing.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
     os.nice(PATIENT)
-    asyncio.run(_Scribe(file, environ, revisions, generation).run(farewell))
+    asyncio.run(_Scribe(file, environ, revisions, generation, told).run(farewell))
 
 
 class _Scribe:
     def __init__(
-        self, file: Path, environ: Mapping[str, str], revisions: Revisions, generation: Callable[[], int]
+        self,
+        file: Path,
+        environ: Mapping[str, str],
+        revisions: Revisions,
+        generation: Callable[[], int],
+        told: Callable[..., None] | None,
     ) -> None:
         self._file = file
         self._environ = environ
@@ -50,7 +61,9 @@ class _Scribe:
         general = loaded.config.general_settings
         self._logged = not general.disable_spend_logs
         self._store = Store(locate(general.database_url, loaded.environment, file), revisions, pool=POOL)
-        self._drain = Drain(journals(loaded.environment, file), self._store.open, logged=lambda: self._logged)
+        self._drain = Drain(
+            journals(loaded.environment, file), self._store.open, logged=lambda: self._logged, told=told
+        )
         self._told = asyncio.Event()
 
     def _load(self) -> Loaded:

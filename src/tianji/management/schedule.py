@@ -14,6 +14,7 @@ RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
 ROTATION: Final = 3
 RESPONSES: Final = 4
+LATEST: Final = 10.0  # seconds after its time in which a budget is reset
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
 
@@ -51,7 +52,7 @@ class Schedule:
 
     async def _reset_due(self) -> None:
         general = self._office.config().general_settings
-        interval = int(general.proxy_budget_rescheduler_min_time * 1000)
+        interval = int(min(general.proxy_budget_rescheduler_min_time, LATEST) * 1000)
         if general.disable_reset_budget or not self._turn(RESETS, interval):
             return
         try:

@@ -72,6 +72,9 @@ _CONTEXT = (
     "too large for model with",
     "length of all messages is too long",
     "requested token count exceeds the model's maximum context length",
+    "input is too long",
+    "too many input tokens",
+    "prompt has too many tokens",
 )
 _CONTEXT_PAIRS = (
     ("current length is", "while limit is"),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from tianji.ledger.journal import Journal
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.tables import (
+    BUDGETS,
     CUSTOMERS,
     DAILY,
     JOURNALS,
@@ -131,6 +132,38 @@ async def test_whoever_is_above_a_request_has_spent_it(folder: Path, database: D
     assert [row["total_spend"] for row in await rows(database, TEAM_MEMBERS)] == [24]
     keys = {row["token"]: (row["spend"], row["total_spend"]) for row in await rows(database, KEYS)}
     assert keys == {"k": (124, 1024), "other": (0, 0)}
+
+
+async def test_whoever_has_a_budget_is_told_of(folder: Path, database: Database, journal: Journal) -> None:
+    made = {"created_at": NOW, "updated_at": NOW}
+    tomorrow, later = NOW + timedelta(days=1), NOW + timedelta(days=7)
+    async with database.writing() as connection:
+        for table, values in (
+            (BUDGETS, {"budget_id": "b", "max_budget": 5, "budget_reset_at": later}),
+            (KEYS, {"token": "k", "spend": 100, "max_budget": 9, "budget_reset_at": tomorrow, "budget_id": "b"}),
+            (USERS, {"user_id": "u"}),
+            (TEAMS, {"team_id": "t", "max_budget": 9}),
+            (TEAM_MEMBERS, {"team_id": "t", "user_id": "u", "role": "user", "budget_id": "b"}),
+            (ORGANIZATIONS, {"organization_id": "o", "budget_id": "b"}),
+            (CUSTOMERS, {"user_id": "c"}),
+            (TAGS, {"name": "a", "budget_id": "b"}),
+        ):
+            await connection.execute(sa.insert(table).values(**made, **values))
+    for number in range(3):
+        journal.append(entry(number))
+
+    async def opened() -> Database:
+        return database
+
+    told: list[tuple[object, ...]] = []
+    await Drain(folder, opened, told=lambda *standing: told.append(standing), clock=ManualClock()).round()
+    assert sorted(told, key=str) == [
+        ("key", "k", 124, tomorrow.timestamp()),
+        ("organization", "o", 24, later.timestamp()),
+        ("tag", "a", 24, later.timestamp()),
+        ("team", "t", 24, None),
+        ("team_member", "u:t", 24, later.timestamp()),
+    ]
 
 
 async def test_a_file_goes_when_nobody_writes_it_and_all_of_it_is_in(

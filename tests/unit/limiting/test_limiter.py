@@ -11,6 +11,7 @@ from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.errors import BudgetExceeded, RateLimited, Unacceptable
+from tianji.limiting.learning import learner
 from tianji.limiting.limiter import Limiter, NotLoaded
 from tianji.limiting.rows import Holder, Kind
 from tianji.limiting.rules import Rules
@@ -336,3 +337,16 @@ def test_headers_tell_of_the_limit_that_has_the_least_left() -> None:
     assert limits.asked.smallest(TOKENS) == 500
     assert desk.limiter.limits(caller(), "m", "m").asked.quota(TOKENS, 13) == []
     assert desk.limiter.limits(caller(), "m", "m").asked.smallest(TOKENS) is None
+
+
+def test_what_others_spent_counts_where_it_is_counted() -> None:
+    desk = Desk()
+    learn = learner(desk.table, desk.clock.monotonic)
+    learn("key", "key-1", 5 * CENT, None)
+    identity = caller(key=Limits(max_budget=3 * CENT))
+    desk.serve(identity, nano=CENT)
+    learn("key", "key-1", 2 * CENT, None)
+    desk.serve(identity, nano=CENT)
+    assert "Current cost: 0.03, Max budget: 0.03" in desk.over(identity)
+    learn("team", "nobody-counts-it", CENT, None)
+    assert desk.limiter.limits(caller(team=Limits(max_budget=1)), "m", "m").held[0].limit.money(0) is None

@@ -18,7 +18,7 @@ from tianji.management.administration import Office
 from tianji.management.resets import reset_due
 from tianji.storage.location import parse
 from tianji.storage.store import Store
-from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, LEDGER, TEAM_MEMBERS, TEAMS, USERS
 
 CLOCK = ManualClock(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp())
 NOW = datetime.fromtimestamp(CLOCK.now(), UTC)
@@ -78,6 +78,24 @@ async def test_a_budget_resets_all_who_have_it(office: Office) -> None:
     found = [[row[0] for row in await spent(office, table)] for table in (KEYS, CUSTOMERS, USERS, TEAMS, TEAM_MEMBERS)]
     assert found == [[0, 5], [0], [5], [5], [0]]
     assert tag("budget", "B") in (office.store.revisions.since(0)[1] or ())
+
+
+async def test_what_was_spent_since_the_period_ended_belongs_to_the_next(office: Office) -> None:
+    await put(office, BUDGETS, budget_id="B", budget_duration="1d", budget_reset_at=PAST)
+    await put(office, KEYS, token="a", spend=9, budget_duration="1d", budget_reset_at=PAST)
+    await put(office, KEYS, token="b", spend=9, budget_id="B")
+    await put(office, TEAM_MEMBERS, team_id="t", user_id="u", role="user", spend=9, budget_id="B")
+    of_member = {"key": "b", "user_id": "u", "team_id": "t"}
+    for number, (seconds, cost, whose) in enumerate(
+        ((-1, 100, {"key": "a"}), (0, 1, {"key": "a"}), (1, 2, {"key": "a"}), (0, 4, {"key": "c"}), (0, 8, of_member))
+    ):
+        at = int((PAST.timestamp() + seconds) * resets.MICROSECONDS)
+        row = {"request_id": str(number), "call_id": "c", "started_at": at, "ended_at": at, "cost": cost, **whose}
+        async with (await office.store.open()).writing() as connection:
+            await connection.execute(sa.insert(LEDGER).values(**row))
+    assert await reset_due(office) == 2
+    assert [row[0] for row in await spent(office, KEYS)] == [3, 8]
+    assert [row[0] for row in await spent(office, TEAM_MEMBERS)] == [8]
 
 
 async def test_what_was_spent_beyond_is_kept_where_the_settings_say_so(office: Office) -> None:
