@@ -26,6 +26,8 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             {"model_name": "over-messages", "litellm_params": claude},
             openai_model("over-responses", "responses/only-up", mock_process.url),
             openai_model("native", "native-up", mock_process.url, use_chat_completions_api=False),
+            openai_model("pair", "first-up", mock_process.url, use_chat_completions_api=False, order=1),
+            openai_model("pair", "second-up", mock_process.url, use_chat_completions_api=False, order=2),
             openai_model("by-mode", "mode-up", mock_process.url, use_chat_completions_api=False)
             | {"model_info": {"mode": "responses"}},
         ],
@@ -257,3 +259,12 @@ class TestOverResponses:
 
 def call_item(call: Any) -> dict[str, Any]:
     return {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"end_at": 1}, {"cut_at": 40}], ids=str)
+def test_another_is_asked_until_there_is_output(gateway: Gateway, mock: Mock, fault: dict[str, Any]) -> None:
+    mock.control(fault, model="first-up")
+    body = {"model": "pair", "input": "one two three", "stream": True, "store": False, "num_retries": 1}
+    told = gateway.post("/v1/responses", body).text
+    assert told.count("event: response.created") == told.count("event: response.completed") == 1
+    assert [request["json"]["model"] for request in mock.requests()] == ["first-up", "second-up"]

@@ -84,6 +84,8 @@ async def test_what_was_spent_since_the_period_ended_belongs_to_the_next(office:
     await put(office, BUDGETS, budget_id="B", budget_duration="1d", budget_reset_at=PAST)
     await put(office, KEYS, token="a", spend=9, budget_duration="1d", budget_reset_at=PAST)
     await put(office, KEYS, token="b", spend=9, budget_id="B")
+    await put(office, USERS, user_id="u", spend=9)
+    await put(office, TEAMS, team_id="t", spend=9)
     await put(office, TEAM_MEMBERS, team_id="t", user_id="u", role="user", spend=9, budget_id="B")
     of_member = {"key": "b", "user_id": "u", "team_id": "t"}
     for number, (seconds, cost, whose) in enumerate(
