@@ -58,8 +58,9 @@ class Store:
     async def close(self) -> None:
         """Close it; it may be opened again."""
         if self._following is not None:
-            self._following.cancel()
-            self._following = None
+            following, self._following = self._following, None
+            following.cancel()
+            await asyncio.wait({following}, timeout=REST)  # first: what it asked may be under way on a connection
         if self._database is not None:
             database, self._database = self._database, None
             await database.close()

@@ -41,7 +41,7 @@ KINDS = [
     (upstream(502), Kind.BAD_GATEWAY, 502),
     (upstream(503), Kind.UNAVAILABLE, 503),
     (upstream(504), Kind.TIMEOUT, 504),
-    (upstream(529), Kind.OTHER, 529),
+    (upstream(529), Kind.UNAVAILABLE, 529),
     (upstream(400, "maximum context length", "context_length_exceeded"), Kind.CONTEXT_WINDOW, 400),
     (upstream(413, "x", "context_length_exceeded"), Kind.CONTEXT_WINDOW, 400),
     (upstream(400, "x", "content_policy_violation"), Kind.CONTENT_POLICY, 400),
