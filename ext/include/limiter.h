@@ -7,9 +7,7 @@
 #ifndef TIANJI_LIMITER_H
 #define TIANJI_LIMITER_H
 
-#include "purse.h"
-#include "seats.h"
-#include "window.h"
+#include "lease.h"
 
 #include <sched.h>
 #include <stddef.h>
@@ -30,6 +28,10 @@ typedef struct {
     int64_t touched_ms;
     int64_t in_flight;
     window windows[LIMITER_WINDOWS];
+    window_lease leases[LIMITER_WINDOWS];
+    place_lease places;
+    money_lease loan;
+    int64_t changed; /* whether the store that machines share has to be told of it */
     purse money;
     int32_t shares[SEATS]; /* of in_flight, by seat */
     uint32_t name_length;
@@ -41,6 +43,7 @@ typedef struct {
     int64_t capacity;
     int64_t refused; /* rows that found no place */
     int64_t moved;   /* rows that gave way */
+    lease_state sharing;
     uint64_t *owners; /* hash by place; 0: free */
     int32_t *locks;   /* process id by set; 0: open */
     limiter_row *rows;
@@ -122,7 +125,7 @@ static inline int64_t limiter_vacant(limiter_table *t, int64_t first, int64_t no
 
 static inline void limiter_make(limiter_row *row, const char *name, uint32_t length, int64_t now_ms)
 {
-    memset(row->windows, 0, sizeof row->windows);
+    memset(row->windows, 0, offsetof(limiter_row, money) - offsetof(limiter_row, windows));
     memset(&row->money, 0, offsetof(purse, shares));
     memcpy(row->name, name, length);
     row->name_length = length;
@@ -171,7 +174,12 @@ static inline int limiter_restore(
     if (limiter_owner(t, place) != hash) {
         fresh = -1;
     } else if (purse_load(&money->ends_ms) == 0) {
-        purse_set(money, spent, ends_ms);
+        if (lease_mode(&t->sharing) == LEASE_OFF) {
+            purse_set(money, spent, ends_ms);
+        } else { /* here one counts what this machine spends from now on */
+            __atomic_store_n(&t->rows[place].loan.elsewhere, spent, __ATOMIC_RELEASE);
+            purse_set(money, 0, ends_ms);
+        }
         fresh = 1;
     } else if (purse_load(&money->ends_ms) == PURSE_NO_END) {
         __atomic_store_n(&money->ends_ms, ends_ms, __ATOMIC_RELEASE);

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from tianji._core.limiter cimport MOST_LIMITS, WINDOWS, Limit, LimitSet, limiter_row
+from tianji._core.limiter cimport MOST_LIMITS, WINDOWS, Limit, LimitSet, limiter_row, window
 
 
 cdef class Admission:
@@ -12,6 +12,7 @@ cdef class Admission:
     cdef readonly double retry_after
     cdef int _held                     # of `asked`, those that are entered
     cdef uint32_t _step                # in which it took
+    cdef int _mode                     # of the table, when it took
     cdef int64_t _amounts[<int>WINDOWS]     # taken of each kind
     cdef int64_t _nano                 # wanted; negative: it costs nothing and no budget is asked
     cdef uint8_t _taken[<int>MOST_LIMITS]   # a bit a kind
@@ -22,7 +23,13 @@ cdef class Admission:
     cpdef long long covered(self) noexcept
     cpdef bint extend(self, long long nano) except -1
     cdef bint _enter_all(self, tuple limits, double now) except -1
+    cdef bint _reserve(self, int i, Limit limit, double now) except -1
+    cdef int64_t _reserve_leased(self, int i, Limit limit, int64_t budget, double now) noexcept
     cdef bint _take_all(self, tuple limits, double now) except -1
+    cdef bint _take_leased(self, int i, Limit limit, int kind, double now) except -1
+    cdef bint _wait_for(self, Limit limit, const window *seen, int kind, int64_t most, double now) noexcept
+    cdef uint32_t _now(self, double now) noexcept
+    cpdef list lacks(self, double now)
     cdef bint _reserves(self, int i) noexcept
     cdef int64_t *_share(self, int i, Limit limit) noexcept
     cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept

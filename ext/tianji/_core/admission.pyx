@@ -6,13 +6,27 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memset
 
 from tianji._core.limiter cimport (
-    BUDGET, INPUT, NO_END, OUTPUT, PARALLEL, REQUESTS, TOKENS, UNLOADED, WINDOWS, Limit, LimitSet, limiter_row,
-    purse_load, purse_reserve, purse_settle, window_give_back, window_seconds, window_step, window_take, window_wait,
+    BUDGET, INPUT, LEASE_ALONE, LEASE_OFF, LEASE_ON, NO_END, OUTPUT, PARALLEL, REQUESTS, TOKENS, UNLEASED, UNLOADED,
+    WINDOWS, Limit, LimitSet, lease_is_dry, lease_mode, lease_of_step, lease_offset, lease_reserve,
+    lease_restore, lease_share, lease_take, lease_unasked, limiter_row, purse_load, purse_reserve, purse_settle,
+    window, window_give_back, window_lease, window_seconds, window_take, window_wait,
 )
 
 cdef int64_t MOST_TOKENS = (<int64_t>1 << 36) - 1  # of one request
 cdef int64_t MOST_NANO = <int64_t>1 << 61          # half of the largest budget
 cdef double SOON = 1.0                             # seconds until a request at a time may have ended
+cdef int64_t SHAREABLE = <int64_t>1 << 38          # a limit from here on only counts
+cdef int64_t SHAREABLE_NANO = <int64_t>1 << 53     # the largest whole number that the store can add exactly
+
+
+cdef enum:
+    WANTED = -2  # no amount: what there is has to be asked for
+
+
+cdef bint places_wanted(Limit limit, double now) noexcept:
+    # Whether the other machines may have places for a limit that is crowded here.
+    cdef limiter_row *row = &limit.table._table.rows[limit._place]
+    return row.places.held < limit.limits[PARALLEL] and purse_load(&row.places.dry_ms) <= <int64_t>(now * 1e3)
 
 
 @cython.final
@@ -48,7 +62,8 @@ cdef class Admission:
         """Whether all limits let it through; what it may use is reserved then.
 
         If not, `refused_by` and `refused_kind` (a place in KIND_NAMES) say who refused, and `retry_after` the seconds
-        after which there may be room, negative when waiting does not help. `unloaded`: restore() and ask again.
+        after which there may be room, negative when waiting does not help. `unloaded`: restore() and ask again;
+        `unleased`: have what it lacks() granted, and ask again.
         Raises what `renew` raises, and RuntimeError when it is under way already.
         """
         cdef tuple limits
@@ -58,7 +73,9 @@ cdef class Admission:
         limits = self.asked.limits
         self.refused_by = None
         self.refused_kind = -1
-        self._step = window_step(now)
+        if self.asked.table is not None:
+            self._step = self.asked.table._step(now)
+            self._mode = lease_mode(&self.asked.table._table.sharing)
         try:
             admitted = self._enter_all(limits, now) and self._take_all(limits, now)
         finally:
@@ -69,46 +86,66 @@ cdef class Admission:
     cdef bint _enter_all(self, tuple limits, double now) except -1:
         # Places and money: budgets of all come before rates of any.
         cdef Limit limit
-        cdef limiter_row *row
         cdef bint crowded = False
-        cdef int64_t budget, ends
-        cdef Py_ssize_t i
-        for i in range(PyTuple_GET_SIZE(limits)):
+        cdef int i
+        for i in range(<int>PyTuple_GET_SIZE(limits)):
             limit = <Limit>PyTuple_GET_ITEM(limits, i)
-            budget = limit.limits[BUDGET] if self._nano >= 0 else -1
             if limit.limits[PARALLEL] == 0:
                 return self._refuse(limit, PARALLEL, -1)
-            row = limit._enter(now, limit.limits[PARALLEL], &crowded)
+            self._rows[i] = limit._enter(now, limit.limits[PARALLEL], &crowded)
             if crowded:
+                if self._mode == LEASE_ON and places_wanted(limit, now):
+                    return self._refuse(limit, UNLEASED, 0)
                 return self._refuse(limit, PARALLEL, SOON)
-            self._rows[i] = row
             self._taken[i] = 0
             self._reserved[i] = 0
             self._held += 1
-            if budget < 0:
-                continue
-            if row == NULL:
-                if budget == 0:
-                    return self._refuse(limit, BUDGET, -1)
-                continue
-            ends = purse_load(&row.money.ends_ms)
-            if ends == 0:
-                return self._refuse(limit, UNLOADED, -1)
-            if ends != NO_END:
-                limit._begin_anew(row, now)
-            self._reserved[i] = purse_reserve(&row.money, self._share(i, limit), self._nano, budget, limit.whole)
-            if self._reserved[i] < 0:
-                self._reserved[i] = 0
-                ends = purse_load(&row.money.ends_ms)
-                return self._refuse(
-                    limit, BUDGET, -1 if ends == NO_END or budget == 0 else ends / 1e3 - now - limit.table.shift
-                )
+            if self._nano >= 0 and limit.limits[BUDGET] >= 0 and not self._reserve(i, limit, now):
+                return False
         return True
+
+    cdef bint _reserve(self, int i, Limit limit, double now) except -1:
+        cdef limiter_row *row = self._rows[i]
+        cdef int64_t budget = limit.limits[BUDGET], ends, taken
+        if row == NULL:
+            return True if budget else self._refuse(limit, BUDGET, -1)
+        ends = purse_load(&row.money.ends_ms)
+        if ends == 0:
+            return self._refuse(limit, UNLOADED, -1)
+        if ends != NO_END:
+            limit._begin_anew(row, now)
+        if self._mode == LEASE_OFF or budget >= SHAREABLE_NANO:
+            taken = purse_reserve(&row.money, self._share(i, limit), self._nano, budget, limit.whole)
+        else:
+            taken = self._reserve_leased(i, limit, budget, now)
+        if taken >= 0:
+            self._reserved[i] = taken
+            return True
+        if taken == WANTED:
+            return self._refuse(limit, UNLEASED, 0)
+        ends = purse_load(&row.money.ends_ms)
+        return self._refuse(
+            limit, BUDGET, -1 if ends == NO_END or budget == 0 else ends / 1e3 - now - limit.table.shift)
+
+    cdef int64_t _reserve_leased(self, int i, Limit limit, int64_t budget, double now) noexcept:
+        # What is reserved of the money that was granted; -1: nothing is left, WANTED: it has to be asked for.
+        cdef limiter_row *row = self._rows[i]
+        cdef int64_t *share = self._share(i, limit)
+        cdef int64_t taken
+        cdef bint asked = purse_load(&row.loan.dry_ms) > <int64_t>(now * 1e3)
+        if budget == 0:
+            return -1
+        row.loan.limit = budget
+        if self._mode == LEASE_ALONE:
+            return purse_reserve(
+                &row.money, share, self._nano, lease_unasked(&limit.table._table.sharing, &row.loan, budget),
+                limit.whole)
+        taken = lease_reserve(&row.money, &row.loan, share, self._nano, limit.whole or not asked)
+        return WANTED if taken < 0 and not asked else taken
 
     cdef bint _take_all(self, tuple limits, double now) except -1:
         cdef Limit limit
         cdef limiter_row *row
-        cdef int32_t steps
         cdef Py_ssize_t i
         cdef int kind
         for i in range(PyTuple_GET_SIZE(limits)):
@@ -121,11 +158,60 @@ cdef class Admission:
                     return self._refuse(limit, kind, -1)
                 if row == NULL:
                     continue
-                if not window_take(&row.windows[kind], self._step, self._amounts[kind], limit.limits[kind]):
-                    steps = window_wait(&row.windows[kind], self._step, self._amounts[kind], limit.limits[kind])
-                    return self._refuse(limit, kind, -1 if steps < 0 else max(0.0, window_seconds(now, steps)))
+                if self._mode != LEASE_OFF and limit.limits[kind] < SHAREABLE:
+                    if not self._take_leased(<int>i, limit, kind, now):
+                        return False
+                elif not window_take(&row.windows[kind], self._step, self._amounts[kind], limit.limits[kind]):
+                    return self._wait_for(limit, &row.windows[kind], kind, limit.limits[kind], now)
                 self._taken[i] |= 1 << kind
         return True
+
+    cdef bint _take_leased(self, int i, Limit limit, int kind, double now) except -1:
+        cdef limiter_row *row = self._rows[i]
+        cdef window_lease *lease = &row.leases[kind]
+        cdef int64_t amount = self._amounts[kind], share
+        if amount == 0 or lease_take(lease, self._step, amount):
+            return window_take(&row.windows[kind], self._step, amount, -1)
+        lease.limit = limit.limits[kind]
+        if self._mode == LEASE_ALONE:
+            share = lease_share(limit.limits[kind], limit.table._table.sharing.machines)
+            if window_take(&row.windows[kind], self._step, amount, share):
+                return True
+            return self._wait_for(limit, &row.windows[kind], kind, share, now)
+        if amount > limit.limits[kind]:
+            return self._refuse(limit, kind, -1)
+        if lease_is_dry(lease, self._step, amount):
+            return self._refuse(limit, kind, max(0.0, lease.room_ms / 1e3 - now))
+        return self._refuse(limit, UNLEASED, 0)
+
+    cdef bint _wait_for(self, Limit limit, const window *seen, int kind, int64_t most, double now) noexcept:
+        # Refuse it until `most` has room for it.
+        cdef int32_t steps = window_wait(seen, self._step, self._amounts[kind], most)
+        cdef double offset = lease_offset(&limit.table._table.sharing)
+        return self._refuse(limit, kind, -1 if steps < 0 else max(0.0, window_seconds(now + offset, steps)))
+
+    cpdef list lacks(self, double now):
+        """[(Limit, kind, amount)] that have to be granted before it is let in, kinds by their places in KIND_NAMES."""
+        cdef list found = []
+        cdef Limit limit
+        cdef limiter_row *row
+        cdef int kind
+        for limit in self.asked.limits:
+            if limit.table._place(limit, now) < 0:
+                continue
+            row = &limit.table._table.rows[limit._place]
+            for kind in range(WINDOWS):
+                if 0 < limit.limits[kind] < SHAREABLE and (
+                    lease_of_step(&row.leases[kind].lease, self._step) < self._amounts[kind] <= limit.limits[kind]
+                ):
+                    found.append((limit, kind, self._amounts[kind]))
+            if limit.limits[PARALLEL] > 0 and row.places.held <= row.in_flight:
+                found.append((limit, PARALLEL, 1))
+            if self._nano >= 0 and 0 < limit.limits[BUDGET] < SHAREABLE_NANO and (
+                purse_load(&row.loan.granted) - purse_load(&row.money.committed) < max(<int64_t>1, self._nano)
+            ):
+                found.append((limit, BUDGET, max(<int64_t>1, self._nano)))
+        return found
 
     cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept:
         self.refused_by = limit
@@ -146,14 +232,18 @@ cdef class Admission:
         """Reserve `nano` more of every budget, or what is left of it; False, and nothing is, where nothing is left."""
         cdef Limit limit
         cdef int64_t more[<int>MOST_LIMITS]
+        cdef int64_t budget
         cdef int i, j
         for i in range(self._held):
             more[i] = 0
             if not self._reserves(i):
                 continue
             limit = <Limit>PyTuple_GET_ITEM(self.asked.limits, i)
+            budget = limit.limits[BUDGET]
+            if self._mode != LEASE_OFF and budget < SHAREABLE_NANO:  # nobody can be asked in the middle of a stream
+                budget = lease_unasked(&limit.table._table.sharing, &self._rows[i].loan, budget)
             more[i] = purse_reserve(
-                &self._rows[i].money, self._share(i, limit), min(nano, MOST_NANO), limit.limits[BUDGET], False)
+                &self._rows[i].money, self._share(i, limit), min(nano, MOST_NANO), budget, False)
             if more[i] < 0:
                 for j in range(i):
                     if more[j] > 0:
@@ -195,12 +285,19 @@ cdef class Admission:
                     continue
                 if more < 0:
                     window_give_back(&row.windows[kind], self._step, -more)
+                    if self._mode == LEASE_ON:
+                        lease_restore(&row.leases[kind], self._step, -more)
                 else:
                     window_take(&row.windows[kind], step, more, -1)
             if limit.limits[BUDGET] >= 0:
                 purse_settle(&row.money, self._share(i, limit), self._reserved[i], nano)
+            if self._mode != LEASE_OFF:
+                row.changed = True
             limit._leave(row)
         return 0
+
+    cdef uint32_t _now(self, double now) noexcept:
+        return 0 if self.asked.table is None else self.asked.table._step(now)
 
     cpdef int settle(self, double now, long long input_tokens, long long output_tokens, long long nano) except -1:
         """Replace what was reserved by what was used and spent; tokens below zero are not known: they stand.
@@ -214,10 +311,10 @@ cdef class Admission:
         used[INPUT] = self._amounts[INPUT] if input_tokens < 0 else min(input_tokens, MOST_TOKENS)
         used[OUTPUT] = self._amounts[OUTPUT] if output_tokens < 0 else min(output_tokens, MOST_TOKENS)
         used[TOKENS] = used[INPUT] + used[OUTPUT]
-        return self._give_back(window_step(now), used, nano)
+        return self._give_back(self._now(now), used, nano)
 
     cpdef int release(self, double now) noexcept:
         """Give back all that was reserved: nothing was used. Nothing happens when it holds nothing."""
         cdef int64_t used[<int>WINDOWS]
         memset(used, 0, sizeof(used))
-        return self._give_back(window_step(now), used, 0)
+        return self._give_back(self._now(now), used, 0)

@@ -3,6 +3,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "window.h":
+    enum:
+        WINDOW_STEPS
+
     ctypedef struct window:
         pass
 
@@ -29,6 +32,51 @@ cdef extern from "purse.h":
     void purse_raise(purse *p, int64_t spent) noexcept nogil
     void purse_set(purse *p, int64_t spent, int64_t ends_ms) noexcept nogil
 
+cdef extern from "lease.h":
+    enum:
+        LEASE_OFF
+        LEASE_ALONE
+        LEASE_ON
+
+    ctypedef struct lease_state:
+        int32_t mode
+        int32_t machines
+        int64_t epoch
+
+    ctypedef struct window_lease:
+        int64_t limit
+        uint64_t lease
+        uint64_t left
+        int64_t room_ms
+
+    ctypedef struct place_lease:
+        int64_t limit
+        int64_t held
+        int64_t dry_ms
+        int64_t asked_ms
+
+    ctypedef struct money_lease:
+        int64_t limit
+        int64_t granted
+        int64_t left
+        int64_t elsewhere
+        int64_t dry_ms
+        int64_t asked_ms
+        int64_t joined
+
+    int lease_mode(const lease_state *s) noexcept nogil
+    double lease_offset(const lease_state *s) noexcept nogil
+    int64_t lease_share(int64_t limit, int32_t machines) noexcept nogil
+    bint lease_take(window_lease *l, uint32_t step, int64_t n) noexcept nogil
+    void lease_restore(window_lease *l, uint32_t step, int64_t n) noexcept nogil
+    bint lease_is_dry(const window_lease *l, uint32_t step, int64_t n) noexcept nogil
+    int64_t lease_of_step(const uint64_t *word, uint32_t step) noexcept nogil
+    int64_t lease_used(const window_lease *l, const window *w, uint32_t step) noexcept nogil
+    int64_t lease_places(const lease_state *s, const place_lease *l, int64_t limit) noexcept nogil
+    void lease_renew(money_lease *l, const purse *p) noexcept nogil
+    int64_t lease_unasked(const lease_state *s, const money_lease *l, int64_t budget) noexcept nogil
+    int64_t lease_reserve(purse *p, money_lease *l, int64_t *share, int64_t wanted, bint whole) noexcept nogil
+
 cdef extern from "seats.h":
     bint seat_enter(int64_t *count, int32_t *share, int64_t limit) noexcept nogil
     void seat_leave(int64_t *count, int32_t *share) noexcept nogil
@@ -43,6 +91,10 @@ cdef extern from "limiter.h":
         int64_t touched_ms
         int64_t in_flight
         window *windows
+        window_lease *leases
+        place_lease places
+        money_lease loan
+        int64_t changed
         purse money
         int32_t *shares
         uint32_t name_length
@@ -52,6 +104,7 @@ cdef extern from "limiter.h":
         int64_t capacity
         int64_t refused
         int64_t moved
+        lease_state sharing
         limiter_row *rows
 
     const int64_t NO_END "PURSE_NO_END"
@@ -68,6 +121,7 @@ cdef enum:
     BUDGET
     KINDS           # how many limits there are
     UNLOADED = KINDS  # no limit: the budget's spend is not known
+    UNLEASED          # no limit: the machines that share one have to be asked for more of it
     MOST_LIMITS = 32  # that a request is held against
 
 
@@ -82,6 +136,7 @@ cdef class LimitTable:
 
     cdef int _sit(self) except -1
     cdef int64_t _place(self, Limit limit, double now) except -2
+    cdef uint32_t _step(self, double now) noexcept
 
 
 cdef class Limit:
@@ -104,5 +159,6 @@ cdef class LimitSet:
     cdef LimitTable table
 
     cdef const window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL
+    cdef double _refilled(self, const window *seen, int64_t limit, int64_t left, double now) noexcept
     cpdef list quota(self, int tokens, double now)
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1

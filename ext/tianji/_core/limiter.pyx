@@ -42,7 +42,7 @@ cdef enum:
 cdef int64_t MOST_COUNTED = (<int64_t>1 << 39) - 1  # half of what a window can tell apart
 cdef int64_t MOST_NANO = <int64_t>1 << 62
 
-KIND_NAMES = ("requests", "tokens", "input_tokens", "output_tokens", "parallel", "budget", "unloaded")
+KIND_NAMES = ("requests", "tokens", "input_tokens", "output_tokens", "parallel", "budget", "unloaded", "unleased")
 cdef tuple REQUEST_HEADERS = (
     b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
 cdef tuple TOKEN_HEADERS = (
@@ -98,6 +98,10 @@ cdef class LimitTable:
                 <int64_t>(now * 1e3), self._pid
             )
         return limit._place
+
+    cdef uint32_t _step(self, double now) noexcept:
+        # The step of the windows, by the clock of whom the limits are shared through.
+        return window_step(now + lease_offset(&self._table.sharing))
 
     @property
     def refused(self):
@@ -184,17 +188,31 @@ cdef class Limit:
         cdef LimitTable table = self.table
         cdef limiter_row *row
         cdef int32_t *share
+        cdef int64_t places = parallel
+        cdef int mode = lease_mode(&table._table.sharing)
         crowded[0] = False
         while table._place(self, now) >= 0:
             row = &table._table.rows[self._place]
             share = &row.shares[table._seat] if table._seat >= 0 else NULL
-            if not seat_enter(&row.in_flight, share, parallel):
+            if mode != LEASE_OFF:
+                row.changed = True
+                if parallel > 0:
+                    row.places.limit = parallel
+                    places = lease_places(&table._table.sharing, &row.places, parallel)
+            if (places == 0 and parallel > 0) or not seat_enter(&row.in_flight, share, places):
                 crowded[0] = True
                 return NULL
-            if limiter_owner(table._table, self._place) == self._hash:
-                row.touched_ms = <int64_t>(now * 1e3)
-                return row
-            seat_leave(&row.in_flight, share)  # it gave way to another one just now
+            if limiter_owner(table._table, self._place) != self._hash:  # it gave way to another one just now
+                seat_leave(&row.in_flight, share)
+                continue
+            row.touched_ms = <int64_t>(now * 1e3)
+            if mode == LEASE_ON and parallel > 0 and row.in_flight > lease_places(
+                &table._table.sharing, &row.places, parallel
+            ):  # it was given back just now
+                seat_leave(&row.in_flight, share)
+                crowded[0] = True
+                return NULL
+            return row
         return NULL
 
     cdef int _leave(self, limiter_row *row) noexcept:
@@ -209,7 +227,8 @@ cdef class Limit:
         if ended > <int64_t>(since_1970 * 1e3):
             return 0
         following = None if self.renew is None else self.renew(since_1970)
-        purse_renew(&row.money, ended, NO_END if following is None else milliseconds(following))
+        if purse_renew(&row.money, ended, NO_END if following is None else milliseconds(following)):
+            lease_renew(&row.loan, &row.money)
         return 0
 
     def restore(self, int64_t spent, period_end, double now):
@@ -263,8 +282,8 @@ cdef class Limit:
             return 0
         row = &self.table._table.rows[self._place]
         if kind < WINDOWS:
-            return window_used(&row.windows[kind], window_step(now))
-        return row.in_flight if kind == PARALLEL else purse_load(&row.money.committed)
+            return lease_used(&row.leases[kind], &row.windows[kind], self.table._step(now))
+        return row.in_flight if kind == PARALLEL else purse_load(&row.money.committed) + purse_load(&row.loan.elsewhere)
 
     def money(self, double now):
         """(spent, reserved, end of the period in seconds since 1970 or None); None when nothing was loaded."""
@@ -276,7 +295,10 @@ cdef class Limit:
         ends = purse_load(&row.money.ends_ms)
         if ends == 0:
             return None
-        return row.money.spent, row.money.committed - row.money.spent, None if ends == NO_END else ends / 1e3
+        return (
+            row.money.spent + row.loan.elsewhere, row.money.committed - row.money.spent,
+            None if ends == NO_END else ends / 1e3,
+        )
 
 
 @cython.final
@@ -302,14 +324,18 @@ cdef class LimitSet:
         cdef const window *found = NULL
         cdef const window *seen
         cdef int64_t of_one
-        cdef uint32_t step = window_step(now)
+        cdef uint32_t step
         limit[0] = -1
         left[0] = 0
+        if self.table is None:
+            return NULL
+        step = self.table._step(now)
         for one in self.limits:
             if one.limits[kind] < 0:
                 continue
             seen = NULL if self.table._place(one, now) < 0 else &self.table._table.rows[one._place].windows[kind]
-            of_one = one.limits[kind] if seen == NULL else max(0, one.limits[kind] - window_used(seen, step))
+            of_one = one.limits[kind] if seen == NULL else max(
+                0, one.limits[kind] - lease_used(&self.table._table.rows[one._place].leases[kind], seen, step))
             if limit[0] < 0 or of_one < left[0] or (of_one == left[0] and one.limits[kind] < limit[0]):
                 found, limit[0], left[0] = seen, one.limits[kind], of_one
         return found
@@ -333,6 +359,13 @@ cdef class LimitSet:
         self._tell(found, TOKEN_HEADERS, tokens, now)
         return found
 
+    cdef double _refilled(self, const window *seen, int64_t limit, int64_t left, double now) noexcept:
+        # Seconds until all of a limit is there again; what others took counts as if it were of this moment.
+        cdef uint32_t step = self.table._step(now)
+        cdef bint here = limit - window_used(seen, step) <= left
+        cdef int32_t steps = window_wait(seen, step, limit, limit) if here else WINDOW_STEPS + 1
+        return window_seconds(now + lease_offset(&self.table._table.sharing), steps)
+
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1:
         cdef int64_t limit = -1, left = 0
         cdef long long seconds = 0
@@ -340,7 +373,7 @@ cdef class LimitSet:
         if limit < 0:
             return 0
         if left != limit:
-            seconds = <long long>ceil(window_seconds(now, window_wait(narrowest, window_step(now), limit, limit)))
+            seconds = <long long>ceil(self._refilled(narrowest, limit, left, now))
         found.append((names[0], PyBytes_FromFormat(b"%ld", <long>limit)))
         found.append((names[1], PyBytes_FromFormat(b"%ld", <long>left)))
         found.append((names[2], PyBytes_FromFormat(b"%lds", <long>seconds)))

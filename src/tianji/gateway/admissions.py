@@ -1,7 +1,8 @@
 """How a request is let in: held against the limits of its caller, of whom it names, and of the model it asks for.
 
 What this worker knows already is judged at once. Names and budgets that it hears of for the first time are read from
-the database first; while that is away, what was known of a budget last holds, and nobody is refused for it.
+the database first; while that is away, what was known of a budget last holds, and nobody is refused for it. Where
+machines share limits, more of them is asked for when this machine's lease is used up.
 """
 
 import asyncio
@@ -24,28 +25,37 @@ from tianji.gateway.estimates import Estimates
 from tianji.gateway.parties import MOST_TAGS, Parties
 from tianji.gateway.snapshot import Members, Snapshot
 from tianji.limiting.holding import Held
-from tianji.limiting.limiter import Limiter, Limits, NotLoaded
+from tianji.limiting.limiter import Limiter, Limits, NotLeased, NotLoaded, NotReady
 from tianji.limiting.named import Name, Named, Names
 from tianji.limiting.priorities import priorities_of
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import COUNTED, rules_of
+from tianji.limiting.sharing import Lack
 from tianji.money import to_nanos
 
 PROXY: Final = "litellm-proxy-budget"  # what LiteLLM calls the one that spends for all
 _BUDGET: Final = KIND_NAMES.index("budget")
 
+MOST_QUESTIONS: Final = 50  # for one request: others may take what was granted for it
+
 Spent = Callable[[Held, float], Awaitable[tuple[int, float | None]]]
+Lend = Callable[[list[Lack]], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
 class Admissions:
     """Lets requests in. One per worker; `adopt` gives it another configuration."""
 
-    def __init__(self, table: LimitTable, names: Names, spent: Spent, snapshot: Snapshot) -> None:
-        """Count in `table`. `spent`: reads what was spent of a budget until a moment, seconds since 1970."""
+    def __init__(self, table: LimitTable, names: Names, spent: Spent, lend: Lend, snapshot: Snapshot) -> None:
+        """Count in `table`.
+
+        spent: reads what was spent of a budget until a moment, seconds since 1970
+        lend: has more granted of limits that machines share
+        """
         self._table = table
         self._names = names
         self._spent = spent
+        self._lend = lend
         self.adopt(snapshot)
 
     def adopt(self, snapshot: Snapshot) -> None:
@@ -80,8 +90,8 @@ class Admissions:
             return asyncio.get_running_loop().create_task(self._enter_later(asked, body, found))
         try:
             return self._admit(asked, body, found)
-        except NotLoaded as missing:
-            return asyncio.get_running_loop().create_task(self._load_and_admit(asked, body, found, missing))
+        except NotReady as missing:
+            return asyncio.get_running_loop().create_task(self._ask_and_admit(asked, body, found, missing))
 
     def refuses(self, identity: Identity, group: Group) -> str | None:
         """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
@@ -121,8 +131,8 @@ class Admissions:
             found = ()
         try:
             return self._admit(asked, body, found)
-        except NotLoaded as missing:
-            return await self._load_and_admit(asked, body, found, missing)
+        except NotReady as missing:
+            return await self._ask_and_admit(asked, body, found, missing)
 
     # -- what it may have ----------------------------------------------------------------------------------------------
 
@@ -175,15 +185,21 @@ class Admissions:
         pools = self._priorities.pools(group, identity, time.monotonic()) if self._priorities is not None else ()
         return self._limiter.limits(identity, group, asked.model, others, pools)
 
-    async def _load_and_admit(
-        self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...], missing: NotLoaded
+    async def _ask_and_admit(
+        self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...], missing: NotReady
     ) -> Admission | None:
-        for held in missing.held:
-            self._limiter.load(held, *await self._spent_of(held))
-        try:
-            return self._admit(asked, body, named)
-        except NotLoaded as error:  # what was loaded just now gave way: the table is crowded beyond measure
-            raise Overloaded("the budget of this caller cannot be looked up at the moment: try again") from error
+        for _ in range(MOST_QUESTIONS):
+            if isinstance(missing, NotLoaded):
+                for held in missing.held:
+                    self._limiter.load(held, *await self._spent_of(held))
+            elif isinstance(missing, NotLeased):
+                await self._lend(missing.lacking)
+            try:
+                return self._admit(asked, body, named)
+            except NotReady as still:
+                missing = still
+        # what was loaded gave way each time, or others had what was granted: the table or the limit is crowded
+        raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
 
     async def _spent_of(self, held: Held) -> tuple[int, float | None]:
         now = time.monotonic() + self._table.shift

@@ -11,6 +11,7 @@ from tianji.gateway.checkups import Checkups, Verdict, plan_of
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
+from tianji.limiting.sharing import LimitSharing
 from tianji.routing.sharing import Shared as SharedLimits
 from tianji.routing.sharing import UsageSharing
 from tianji.storage.valkey import server_of
@@ -22,9 +23,10 @@ STORE_TIMEOUT: Final = 0.5  # seconds
 class Jobs:
     """The tasks of one worker."""
 
-    def __init__(self, shared: Shared, pool: Pool) -> None:
+    def __init__(self, shared: Shared, pool: Pool, sharing: LimitSharing) -> None:
         self._shared = shared
         self._pool = pool
+        self._sharing = sharing
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, snapshot: Snapshot) -> None:
@@ -49,7 +51,13 @@ class Jobs:
 
             yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
         server = server_of(snapshot.config, snapshot.environ)
-        if server is not None and snapshot.limits:
+        if server is None:
+            self._sharing.end()
+            return
+        client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
+        leases = load("tianji.storage.leases").LeaseStore(client, machine=self._shared.machine)
+        yield _closing(self._sharing.run(leases), leases.aclose)
+        if snapshot.limits:
             client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
             store = load("tianji.storage.usage").UsageStore(client, machine=self._shared.machine)
             health = self._shared.health

@@ -14,8 +14,10 @@ from tianji.limiting.holding import Held, Holding
 from tianji.limiting.refusal import refusal
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import Rules
+from tianji.limiting.sharing import Lack
 
 _UNLOADED: Final = KIND_NAMES.index("unloaded")
+_UNLEASED: Final = KIND_NAMES.index("unleased")
 _REMEMBERED: Final = 50_000  # combinations of a caller, a model and others
 
 
@@ -30,7 +32,19 @@ class Limits(Struct, frozen=True):
     until: float | None  # monotonic: when one of them changes by itself; None: never
 
 
-class NotLoaded(Exception):  # noqa: N818 - nothing is wrong: somebody has to be asked first
+class NotReady(Exception):  # noqa: N818 - nothing is wrong: somebody has to be asked first
+    """Whether a request may go on is not known yet."""
+
+
+class NotLeased(NotReady):
+    """The machines that share limits have to be asked for more of some: have it granted and ask again."""
+
+    def __init__(self, lacking: list[Lack]) -> None:
+        super().__init__(*lacking)
+        self.lacking = lacking
+
+
+class NotLoaded(NotReady):
     """The table does not know what was spent of some budgets: load() them and ask again."""
 
     def __init__(self, held: tuple[Held, ...]) -> None:
@@ -77,8 +91,10 @@ class Limiter:
         return self._remember(name, identity, model, asked, others, pools)
 
     def refusal(self, limits: Limits, admission: Admission) -> Exception:
-        """Return what to raise for an admission that was refused: RateLimited, BudgetExceeded or NotLoaded."""
+        """Return what to raise for an admission that was refused: RateLimited, BudgetExceeded or a NotReady."""
         now = self._monotonic()
+        if admission.refused_kind == _UNLEASED:
+            return NotLeased(admission.lacks(now))
         if admission.refused_kind == _UNLOADED:
             return NotLoaded(tuple(held for held in limits.held if held.has_budget and held.limit.money(now) is None))
         held = next(held for held in limits.held if held.limit is admission.refused_by)

@@ -114,9 +114,9 @@ class UsageStore:
         try:
             machines, used, grants = await self._client.eval(EXCHANGE, len(keys), *keys, *said)
         except load("redis").RedisError as error:
-            _heed_cancellation()
+            heed_cancellation()
             raise ConnectionError(str(error)) from error
-        _heed_cancellation()
+        heed_cancellation()
         return Round(machines, json.decode(used, type=frozenset[str]), json.decode(grants, type=list[Grant]))
 
     async def aclose(self) -> None:
@@ -124,7 +124,7 @@ class UsageStore:
         await self._client.aclose()
 
 
-def _heed_cancellation() -> None:
+def heed_cancellation() -> None:
     """Raise what the client may have kept to itself: it takes a cancellation for an answer or for a lost connection."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():

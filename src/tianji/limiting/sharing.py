@@ -1,0 +1,147 @@
+"""Limits of callers that hold over several machines. Who has something left of a lease asks nobody.
+
+Without it a request waits for the store, in which machines meet, but never for longer than PATIENCE. Who asks while an
+answer is under way is asked for together with all others who do, so a worker has one question under way at a time. A
+store that is away or slow leaves each machine with its share of a limit, until one worker, which looks twice a second,
+finds it well again. The same worker gives back what lies idle.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from tianji._core.leases import ANSWERED_WITHIN, Leases, Loan
+from tianji._core.limiter import Limit, LimitTable
+from tianji.storage.leases import Answer, Claim
+
+INTERVAL: Final = 0.5  # seconds between rounds of the worker that leads
+PATIENCE: Final = 0.05  # seconds that a request waits for an answer
+AT_ONCE: Final = 100  # claims of one round that are told together: nobody's question waits long behind them
+
+Lack = tuple[Limit, int, int]  # a limit, the kind, and how much of it
+
+log = logging.getLogger(__name__)
+
+
+class Store(Protocol):
+    """Where machines meet; storage.leases.LeaseStore."""
+
+    async def exchange(self, known: int, claims: Sequence[Claim]) -> Answer:
+        """Say what this machine has, and hear what it may. Raises OSError when that is not to be had."""
+
+
+class LimitSharing:
+    """What one worker does about limits that its machine shares. The leases are in the table that all workers share."""
+
+    def __init__(
+        self,
+        table: LimitTable,
+        lead: Callable[[float], bool],
+        clock: Callable[[], float],
+        *,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Share the limits of `table`. `lead`: whether this worker leads; `clock`: that of the table."""
+        self.leases = Leases(table)
+        self._lead = lead
+        self._clock = clock
+        self._patience = patience
+        self._sleep = sleep
+        self._store: Store | None = None
+        self._lacking: dict[tuple[str, int], tuple[Limit, int, int]] = {}  # what is to be asked for: least, and in all
+        self._next: asyncio.Future[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def run(self, store: Store) -> None:
+        """Share limits through `store` until cancelled."""
+        self._store = store
+        if self.leases.mode == "off":
+            self.leases.go_alone()
+        try:
+            while True:
+                if self._lead(self._clock()):
+                    await self.step()
+                await self._sleep(INTERVAL)
+        finally:
+            if self._store is store:
+                self._store = None
+
+    def end(self) -> None:
+        """Share nothing: the configuration names no store."""
+        self.leases.end()
+
+    async def ask(self, lacking: Iterable[Lack]) -> None:
+        """Have more granted of what a request lacks. When that takes too long, the machine goes on without the others."""
+        if self._store is None:
+            return self.leases.go_alone()
+        for limit, kind, amount in lacking:
+            _, least, total = self._lacking.get((limit.name, kind), (limit, amount, 0))
+            self._lacking[limit.name, kind] = limit, min(least, amount), total + amount
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        answered = self._next
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        done, _ = await asyncio.wait([answered], timeout=self._patience)
+        if not done:
+            self._miss("it is slow")
+        return None
+
+    async def step(self) -> bool:
+        """Tell the store what changed, and give back what lies idle; whether it answered."""
+        loans = self.leases.due(self._clock())
+        for first in range(0, max(1, len(loans)), AT_ONCE):
+            if not await self._exchange(loans[first : first + AT_ONCE]):
+                self.leases.defer(loans[first:])
+                return False
+        return True
+
+    async def _ask(self) -> None:
+        """Ask for what is lacking, one question after another, until nothing is."""
+        try:
+            while self._next is not None:
+                lacking, answered = self._lacking, self._next
+                self._lacking, self._next = {}, None
+                now = self._clock()
+                claims = [
+                    loan
+                    for (_, kind), (limit, least, total) in lacking.items()
+                    if (loan := self.leases.ask(limit, kind, least, total, now)) is not None
+                ]
+                try:
+                    await self._exchange(claims)
+                finally:
+                    if not answered.done():
+                        answered.set_result(None)
+        finally:
+            self._asking = None
+
+    async def _exchange(self, loans: Sequence[Loan]) -> bool:
+        store, sent = self._store, self._clock()
+        if store is None:
+            return False
+        try:
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                answer = await store.exchange(self.leases.epoch, [loan.claim for loan in loans])
+        except OSError as error:  # a TimeoutError is one
+            self._miss(repr(error))
+            return False
+        now = self._clock()
+        if now - sent > self._patience:
+            self._miss("it is slow")
+            return False
+        if answer.grants and self.leases.mode == "alone":
+            log.info("limits of callers are shared with other machines")
+        self.leases.meet(sent, answer.clock, answer.machines, answer.since, answer.grants)
+        for loan, granted in zip(loans, answer.answers, strict=True):
+            self.leases.grant(loan, granted, answer.step, now)
+        if answer.unknown:
+            self.leases.tell_all()
+        return True
+
+    def _miss(self, why: str) -> None:
+        if self.leases.mode == "on":
+            log.warning("limits of callers are not shared with other machines until the store answers: %s", why)
+        self.leases.go_alone()
