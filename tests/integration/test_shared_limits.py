@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 
 import pytest
@@ -372,3 +373,98 @@ async def test_a_store_that_forgot_everything_is_told_again(world: World) -> Non
     last = await two.enter(two.limit(budget=2_000), nano=2_000)
     assert last is not None
     assert last.covered() == 1_000
+
+
+# -- a store that is away, slow, or new --------------------------------------------------------------------------------
+
+
+class Outage:
+    """Two machines and a store of their own, in real time."""
+
+    def __init__(self, server: ValkeyServer) -> None:
+        self.server = server
+        self.world = World(Server(arguments={"host": server.host, "port": server.port}))
+        self.machines = [self._machine(f"m{number}") for number in range(2)]
+
+    def _machine(self, name: str) -> Machine:
+        machine = Machine(name, self.world)
+        machine.store = LeaseStore(connect(self.world.server, timeout=0.5), machine=name)
+        machine.sharing = LimitSharing(machine.table, lambda _: True, time.monotonic, patience=0.2)
+        machine.sharing.leases.go_alone()
+        machine.sharing._store = machine.store
+        return machine
+
+    async def well(self) -> None:
+        """Look for the store until both machines share limits again."""
+        modes: set[str] = set()
+        while modes != {"on"}:
+            for machine in self.machines:
+                await machine.sharing.step()
+            with self.server.client() as client:
+                client.delete("{tianji:v1::limits}:forgot")  # as it ends by itself
+            modes = {machine.sharing.leases.mode for machine in self.machines}
+
+    async def enter(self, machine: Machine, asked: LimitSet) -> tuple[bool, int]:
+        """Whether a request is let in, and how often it had to wait."""
+        admission = Admission(asked)
+        for waits in range(50):
+            if admission.admit(time.monotonic()):
+                admission.settle(time.monotonic(), 0, 0, 0)
+                return True, waits
+            if admission.refused_kind != UNLEASED:
+                return False, waits
+            await machine.sharing.ask(admission.lacks(time.monotonic()))
+        raise AssertionError("it was never let in, nor refused")
+
+    async def aclose(self) -> None:
+        for machine in self.machines:
+            await machine.store.aclose()
+        await self.world.client.aclose()
+
+
+@pytest.mark.parametrize("fault", ["stopped", "paused"])
+async def test_an_outage_stops_nobody(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+    server = ValkeyServer()
+    server.start()
+    with ExitStack() as end:
+        end.callback(lambda: outage.server.stop())
+        outage, port = Outage(server), server.port
+        with server.client() as client:
+            pid = client.info("server")["process_id"]
+        await outage.well()
+        asked = [machine.limit(requests=100) for machine in outage.machines]
+        served = (await outage.enter(outage.machines[0], asked[0]))[0]
+        if fault == "paused":
+            end.callback(os.kill, pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            server.stop()
+        for machine, limits in zip(outage.machines, asked, strict=True):
+            began = time.monotonic()
+            found = [await outage.enter(machine, limits) for _ in range(70)]
+            assert 49 <= sum(let_in for let_in, _ in found) <= 50, "its share"
+            assert sum(waits for _, waits in found) == 1, "the first notices, and nobody waits any more"
+            assert time.monotonic() - began < 5
+            assert machine.sharing.leases.mode == "alone"
+            served += sum(let_in for let_in, _ in found)
+        assert [record.levelname for record in caplog.records if "not shared" in record.message] == ["WARNING"] * 2
+        if fault == "paused":
+            os.kill(pid, signal.SIGCONT)
+        else:
+            outage.server = ValkeyServer(port=port)
+            outage.server.start()
+        await outage.well()
+        for machine, limits in zip(outage.machines, asked, strict=True):
+            served += sum([(await outage.enter(machine, limits))[0] for _ in range(5)])
+        assert served <= 100
+        await outage.aclose()
+
+
+async def test_a_store_that_was_never_there_leaves_each_machine_its_limit() -> None:
+    world = World(Server(arguments={"host": "127.0.0.1", "port": 1}))
+    one = Machine("m", world)
+    assert await one.burst(one.limit(requests=10), 20) == 10
+    assert not await one.sharing.step()
+    assert await one.burst(one.limit(requests=10), 20) == 0
+    await one.store.aclose()
+    await world.client.aclose()

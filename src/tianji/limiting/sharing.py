@@ -16,7 +16,7 @@ from tianji._core.limiter import Limit, LimitTable
 from tianji.storage.leases import Answer, Claim
 
 INTERVAL: Final = 0.5  # seconds between rounds of the worker that leads
-PATIENCE: Final = 0.05  # seconds that a request waits for an answer
+PATIENCE: Final = 0.1  # seconds that a request waits for an answer, usually a hundredth of it
 AT_ONCE: Final = 100  # claims of one round that are told together: nobody's question waits long behind them
 
 Lack = tuple[Limit, int, int]  # a limit, the kind, and how much of it
@@ -60,6 +60,7 @@ class LimitSharing:
         if self.leases.mode == "off":
             self.leases.go_alone()
         try:
+            await self._exchange(())  # so that no request waits for a connection
             while True:
                 if self._lead(self._clock()):
                     await self.step()
