@@ -60,7 +60,6 @@ from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
-from tianji.limiting.sharing import LimitSharing
 from tianji.management import telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.documentation import Documentation
@@ -150,10 +149,9 @@ class Gateway:
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
         self._pool = make_pool(loop, self._destinations)
-        self._sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic)
-        self._jobs = Jobs(shared, self._pool, self._sharing)
+        self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
-        self._admissions = Admissions(shared.limits, self._names, self._spent, self._sharing.ask, self.snapshot)
+        self._admissions = Admissions(shared.limits, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._books = Bookkeeping(
             journals(environment, path), Parties(self.snapshot.config), says=general.store_prompts_in_spend_logs

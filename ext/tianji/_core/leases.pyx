@@ -32,6 +32,7 @@ cdef enum:
     SETTLED_MS = 1000  # after a question no answer comes any more
     DRY_MS = 400       # for which an answer that grants less than was needed is believed
     STEPS_KEPT = 1 << 24
+    MOST_DUE = 100     # claims of one call of due()
 
 ANSWERED_WITHIN = SETTLED_MS / 2e3
 MODES = ("off", "alone", "on")
@@ -128,14 +129,18 @@ cdef class Leases:
         row.loan.asked_ms = in_ms(now)
         return self._money(place, need, want, False)
 
-    def due(self, double now):
-        """Return claims on nothing for all that changed since this was asked last; what lies idle is given back."""
+    def due(self, double now, int64_t place=0, int most=MOST_DUE):
+        """Claim nothing for all that changed since this was asked last; what lies idle is given back.
+
+        Returns the claims and the place to go on from, which is 0 at the end: beyond `most` it stops, since it holds
+        the loop up.
+        """
         cdef list found = []
-        cdef int64_t place
-        for place in range(self.table._table.capacity):
+        while place < self.table._table.capacity and len(found) < most:
             if limiter_owner(self.table._table, place) > LIMITER_MOVING and self.table._table.rows[place].changed:
                 self._due(found, place, now)
-        return found
+            place += 1
+        return found, place if place < self.table._table.capacity else 0
 
     cdef int _due(self, list found, int64_t place, double now) except -1:
         cdef limiter_row *row = &self.table._table.rows[place]

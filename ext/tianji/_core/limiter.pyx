@@ -325,17 +325,27 @@ cdef class LimitSet:
         cdef const window *seen
         cdef int64_t of_one
         cdef uint32_t step
+        cdef int mode
         limit[0] = -1
         left[0] = 0
         if self.table is None:
             return NULL
         step = self.table._step(now)
+        mode = lease_mode(&self.table._table.sharing)
         for one in self.limits:
             if one.limits[kind] < 0:
                 continue
             seen = NULL if self.table._place(one, now) < 0 else &self.table._table.rows[one._place].windows[kind]
-            of_one = one.limits[kind] if seen == NULL else max(
-                0, one.limits[kind] - lease_used(&self.table._table.rows[one._place].leases[kind], seen, step))
+            if seen == NULL:
+                of_one = one.limits[kind]
+            elif mode == LEASE_OFF:
+                of_one = max(0, one.limits[kind] - window_used(seen, step))
+            elif mode == LEASE_ALONE:
+                of_one = max(0, lease_share(
+                    one.limits[kind], self.table._table.sharing.machines) - window_used(seen, step))
+            else:
+                of_one = max(0, one.limits[kind] - lease_used(
+                    &self.table._table.rows[one._place].leases[kind], seen, step))
             if limit[0] < 0 or of_one < left[0] or (of_one == left[0] and one.limits[kind] < limit[0]):
                 found, limit[0], left[0] = seen, one.limits[kind], of_one
         return found
@@ -362,8 +372,9 @@ cdef class LimitSet:
     cdef double _refilled(self, const window *seen, int64_t limit, int64_t left, double now) noexcept:
         # Seconds until all of a limit is there again; what others took counts as if it were of this moment.
         cdef uint32_t step = self.table._step(now)
-        cdef bint here = limit - window_used(seen, step) <= left
-        cdef int32_t steps = window_wait(seen, step, limit, limit) if here else WINDOW_STEPS + 1
+        cdef int32_t steps = WINDOW_STEPS + 1
+        if lease_mode(&self.table._table.sharing) == LEASE_OFF or limit - window_used(seen, step) <= left:
+            steps = window_wait(seen, step, limit, limit)
         return window_seconds(now + lease_offset(&self.table._table.sharing), steps)
 
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1:

@@ -21,12 +21,12 @@ STORE_TIMEOUT: Final = 0.5  # seconds
 
 
 class Jobs:
-    """The tasks of one worker."""
+    """The tasks of one worker. `sharing`: how limits of callers are shared with other machines, where they are."""
 
-    def __init__(self, shared: Shared, pool: Pool, sharing: LimitSharing) -> None:
+    def __init__(self, shared: Shared, pool: Pool) -> None:
         self._shared = shared
         self._pool = pool
-        self._sharing = sharing
+        self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic)
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, snapshot: Snapshot) -> None:
@@ -52,11 +52,11 @@ class Jobs:
             yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
         server = server_of(snapshot.config, snapshot.environ)
         if server is None:
-            self._sharing.end()
+            self.sharing.end()
             return
         client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
         leases = load("tianji.storage.leases").LeaseStore(client, machine=self._shared.machine)
-        yield _closing(self._sharing.run(leases), leases.aclose)
+        yield _closing(self.sharing.run(leases), leases.aclose)
         if snapshot.limits:
             client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
             store = load("tianji.storage.usage").UsageStore(client, machine=self._shared.machine)

@@ -17,7 +17,6 @@ from tianji.storage.leases import Answer, Claim
 
 INTERVAL: Final = 0.5  # seconds between rounds of the worker that leads
 PATIENCE: Final = 0.1  # seconds that a request waits for an answer, usually a hundredth of it
-AT_ONCE: Final = 100  # claims of one round that are told together: nobody's question waits long behind them
 
 Lack = tuple[Limit, int, int]  # a limit, the kind, and how much of it
 
@@ -92,12 +91,13 @@ class LimitSharing:
 
     async def step(self) -> bool:
         """Tell the store what changed, and give back what lies idle; whether it answered."""
-        loans = self.leases.due(self._clock())
-        for first in range(0, max(1, len(loans)), AT_ONCE):
-            if not await self._exchange(loans[first : first + AT_ONCE]):
-                self.leases.defer(loans[first:])
-                return False
-        return True
+        loans, place = self.leases.due(self._clock())
+        while await self._exchange(loans):
+            if not place:
+                return True
+            loans, place = self.leases.due(self._clock(), place)
+        self.leases.defer(loans)
+        return False
 
     async def _ask(self) -> None:
         """Ask for what is lacking, one question after another, until nothing is."""

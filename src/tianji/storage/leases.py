@@ -22,8 +22,8 @@ SKEW_MS: Final = 5000  # by which clocks of machines may differ when a period en
 # KEYS: machines and when they were heard of; since when the server knows them; whether it has just forgotten them.
 #       The key of a limit begins with the first one, so it lies in the same slot.
 # ARGV: machine; since when it thinks that the server knows machines, or 0; claims as JSON, see the functions below.
-# Returns {seconds, microseconds, machines, since, whether it grants anything, whether this machine was unknown, answers}.
-# Numbers are returned as they are, since cjson writes only fourteen digits of them.
+# Returns {seconds, microseconds, machines, since, whether it grants anything, whether this machine was unknown,
+# answers}. Numbers are returned as they are, since cjson writes only fourteen digits of them.
 EXCHANGE: Final = f"""
 local me, known = ARGV[1], ARGV[2]
 local time = redis.call('TIME')
@@ -129,6 +129,10 @@ local function money(key, limit, need, want, spent, held, seen, ends, joined, se
     redis.call('HSET', key, '.ends', string.format('%.0f', ends))
     stored = ends
   end
+  if stored == 0 and ends > 0 then  -- a budget that had no period has one now
+    stored = ends
+    redis.call('HSET', key, '.ends', string.format('%.0f', ends))
+  end
   local begun = ends ~= stored and ends > 0 and ends <= now + {SKEW_MS}
   if begun then spent, held, seen, need = 0, 0, 0, 0 end
   local mine, others, committed, forgotten = false, 0, 0, 0
@@ -152,8 +156,9 @@ local function money(key, limit, need, want, spent, held, seen, ends, joined, se
       end
     end
   end
-  if not mine then  -- what it spent is part of what was spent before anybody said so
-    base = math.max(base - spent, seen - others - spent, 0)
+  if not mine then
+    -- what it spent may be part of what somebody else saw, and what it saw part of what others have not told yet
+    base = math.max(base - spent, seen - committed - spent, 0)
     redis.call('HSET', key, '.base', string.format('%.0f', base))
   end
   local left = math.max(limit - base - committed - math.max(spent, held), 0)

@@ -161,7 +161,7 @@ def test_a_period_begins_anew_once_however_many_notice_its_end() -> None:
 
 
 def test_a_row_is_made_once_however_many_ask_for_it_at_the_same_time() -> None:
-    table, counters = LimitTable(1 << 16), SharedCounters(64)
+    table, counters = LimitTable(1 << 17), SharedCounters(64)  # so that no set of places is full by chance
     served = counters.slot("served")
 
     def work(_: int) -> None:
