@@ -176,6 +176,24 @@ static inline int64_t lease_give_up(int64_t *granted, const int64_t *used)
 
 /* -- money ------------------------------------------------------------------------------------------------------- */
 
+/* From now on this purse holds only what this machine spends: what was spent before belongs to all. */
+static inline void lease_begin(money_lease *l, purse *p)
+{
+    int64_t spent = __atomic_exchange_n(&p->spent, 0, __ATOMIC_ACQ_REL);
+    purse_add(&l->elsewhere, spent);
+    purse_add(&p->committed, -spent);
+}
+
+/* From now on it holds all that was spent of the budget, as far as it is known here. */
+static inline void lease_end(money_lease *l, purse *p)
+{
+    int64_t spent = __atomic_exchange_n(&l->elsewhere, 0, __ATOMIC_ACQ_REL);
+    purse_add(&p->committed, spent);
+    purse_add(&p->spent, spent);
+    __atomic_store_n(&l->granted, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&l->joined, 0, __ATOMIC_RELEASE);
+}
+
 /* A period begins: what is reserved goes over into it, and all else has to be asked for. */
 static inline void lease_renew(money_lease *l, const purse *p)
 {

@@ -9,15 +9,14 @@ import cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from tianji._core.limiter cimport (
-    BUDGET, LEASE_ALONE, LEASE_OFF, LEASE_ON, LIMITER_MOVING, NO_END, PARALLEL, WINDOWS, Limit, LimitTable,
-    lease_mode, lease_of_step, lease_offset, lease_renew, limiter_owner, limiter_row, purse_add, purse_load,
-    purse_renew, window, window_lease,
+    BUDGET, LEASE_ALONE, LEASE_OFF, LEASE_ON, LIMITER_MOVING, NO_END, PARALLEL, WINDOW_STEPS, WINDOWS, Limit,
+    LimitTable, lease_mode, lease_of_step, lease_offset, lease_renew, limiter_owner, limiter_row, money_lease, purse,
+    purse_add, purse_load, purse_renew, window, window_lease,
 )
 
 cdef extern from "window.h":
     enum:
         WINDOW_STEP_S
-        WINDOW_STEPS
         WINDOW_BITS
     uint64_t WINDOW_MASK
 
@@ -26,6 +25,8 @@ cdef extern from "lease.h":
     void lease_grant(window_lease *l, uint32_t step, int64_t n) noexcept
     void lease_profile(const window *w, uint32_t step, int64_t *amounts) noexcept
     int64_t lease_cover(int64_t *granted, const int64_t *used) noexcept
+    void lease_begin(money_lease *l, purse *p) noexcept
+    void lease_end(money_lease *l, purse *p) noexcept
     int64_t lease_give_up(int64_t *granted, const int64_t *used) noexcept
 
 cdef enum:
@@ -71,13 +72,26 @@ cdef class Leases:
 
     def end(self):
         """Let limits be this machine's own."""
+        cdef int64_t place
+        if lease_mode(&self.table._table.sharing) == LEASE_OFF:
+            return
         self.table._table.sharing.mode = LEASE_OFF
+        for place in range(self.table._table.capacity):
+            if limiter_owner(self.table._table, place) > LIMITER_MOVING:
+                lease_end(&self.table._table.rows[place].loan, &self.table._table.rows[place].money)
 
     def go_alone(self):
         """Let each machine have its share of what is limited, until the store answers again."""
-        if lease_mode(&self.table._table.sharing) == LEASE_OFF and lease_offset(&self.table._table.sharing) == 0:
+        cdef int64_t place
+        cdef bint begins = lease_mode(&self.table._table.sharing) == LEASE_OFF
+        if begins and lease_offset(&self.table._table.sharing) == 0:
             lease_set_offset(&self.table._table.sharing, self.table.shift)  # nearly what the store will say
         self.table._table.sharing.mode = LEASE_ALONE
+        if not begins:
+            return
+        for place in range(self.table._table.capacity):
+            if limiter_owner(self.table._table, place) > LIMITER_MOVING:
+                lease_begin(&self.table._table.rows[place].loan, &self.table._table.rows[place].money)
 
     def meet(self, double sent, double there, int machines, int64_t epoch, bint on):
         """Take over what an answer says of the store.

@@ -60,7 +60,7 @@ cdef inline int64_t milliseconds(double seconds) noexcept:
 cdef class LimitTable:
     """Rows of all that is limited. Make it before the fork; a Limit is asked for in the process that uses it.
 
-    capacity: how many rows there are, 3.9 KiB each once they are used; rounded up to a multiple of 16. A row that was
+    capacity: how many rows there are, 4.1 KB each once they are used; rounded up to a multiple of 16. A row that was
     not used for two minutes, and whose spend was written down, gives way to a new one. What finds no room is not
     limited, and counted in `refused`.
     shift: what to add to its clock for the time since 1970, by which budgets end

@@ -73,7 +73,7 @@ class LimitSharing:
         self.leases.end()
 
     async def ask(self, lacking: Iterable[Lack]) -> None:
-        """Have more granted of what a request lacks. When that takes too long, the machine goes on without the others."""
+        """Have more granted of what a request lacks. When that takes long, the machine goes on without the others."""
         if self._store is None:
             return self.leases.go_alone()
         for limit, kind, amount in lacking:

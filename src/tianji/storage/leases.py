@@ -59,8 +59,9 @@ local function window(key, limit, need, want, at, amounts)
   for j = 1, #rows, 2 do
     local steps, counts = cmsgpack.unpack(rows[j + 1]), false
     if rows[j] == me then
-      -- the answer that granted it may still be under way
-      if (steps[step] or 0) > (mine[step] or 0) then mine[step] = steps[step] end
+      -- in these something may yet be taken, and an answer that granted it may be under way
+      mine[step] = math.max(mine[step] or 0, steps[step] or 0)
+      mine[at] = math.max(mine[at] or 0, steps[at] or 0)
     else
       for s, n in pairs(steps) do
         if s >= first then all[s], counts = (all[s] or 0) + n, true end

@@ -201,6 +201,27 @@ def test_a_period_that_another_machine_began_holds_here_too() -> None:
     assert refused(limit, nano=1) == UNLEASED
 
 
+def test_sharing_may_begin_and_end_while_serving() -> None:
+    table = LimitTable(16)
+    limit, leases = Limit(table, "key:a", budget=1_000), Leases(table)
+    limit.restore(300, None, NOW)
+    assert refused(limit, nano=100) is None
+    for _ in range(2):
+        leases.go_alone()
+        assert limit.money(NOW) == (400, 0, None)
+    assert claims(leases) == []
+    loan = leases.ask(limit, BUDGET, 1, 1, NOW)
+    assert loan is not None
+    assert loan.claim[5:8] == [0, 0, 400], "what was spent before is not this machine's own"
+    leases.grant(loan, (600, 0, 400, NO_PERIOD, 0, 0), STEP, NOW)
+    assert refused(limit, nano=150) is None
+    for _ in range(2):
+        leases.end()
+        assert limit.money(NOW) == (550, 0, None)
+    assert refused(limit, nano=450) is None
+    assert refused(limit, nano=1) == BUDGET
+
+
 def test_a_row_that_gave_way_takes_no_answer() -> None:
     table, leases = shared()
     loan = leases.ask(Limit(table, "key:0", requests=5), REQUESTS, 1, 1, NOW)
