@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -50,8 +51,8 @@ class World:
         since = self.now + EPOCH
         await self.client.hset(self.clock, mapping={"s": int(since), "u": int(since % 1 * 1e6)})
 
-    def machine(self) -> "Machine":
-        self.machines.append(Machine(f"m{len(self.machines)}", self))
+    def machine(self, beside: "Machine | None" = None) -> "Machine":
+        self.machines.append(Machine(f"m{len(self.machines)}", self, beside))
         return self.machines[-1]
 
     async def rounds(self, times: int = 1) -> None:
@@ -66,19 +67,23 @@ class World:
 
 
 class Machine:
-    """One machine: a table of its own, and what one worker does about it."""
+    """One machine: a table of its own, and what one worker does about it; or another worker of the machine `beside`."""
 
-    def __init__(self, name: str, world: World, patience: float = 30) -> None:
+    def __init__(self, name: str, world: World, beside: "Machine | None" = None) -> None:
         self.world = world
-        self.table = LimitTable(16, shift=EPOCH + 0.7)  # its own idea of the time
-        self.store = LeaseStore(connect(world.server, timeout=30), machine=name, namespace=world.space)
+        self.name: str = name if beside is None else beside.name
+        own = LimitTable(16, shift=EPOCH + 0.7)  # its own idea of the time
+        self.table: LimitTable = own if beside is None else beside.table
+        self.store = LeaseStore(connect(world.server, timeout=30), machine=self.name, namespace=world.space)
         told = "redis.call('HMGET', KEYS[1] .. ':clock', 's', 'u')"
         self.store._script = self.store._client.register_script(EXCHANGE.replace("redis.call('TIME')", told))
-        self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, patience=patience)
-        self.sharing.leases.go_alone()
+        self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, patience=30)
+        self.refused: tuple[int, float] = (-1, 0)  # by which kind, and when to ask again
+        if beside is None:
+            self.sharing.leases.go_alone()
         self.sharing._store = self.store
 
-    def limit(self, spent: int | None = None, ends: float | None = None, **limits: int) -> LimitSet:
+    def limit(self, spent: int | None = None, ends: float | None = None, **limits: Any) -> LimitSet:
         """The limits of a key; `spent`: of the budget, as the database has it."""
         own = Limit(self.table, "key:a", renew=lambda now: now + DAY, **limits)
         if spent is not None:
@@ -207,7 +212,7 @@ async def test_what_is_told_of_a_limit_is_true_for_all_machines(world: World) ->
     acts=st.lists(
         st.tuples(
             st.integers(0, 2),
-            st.sampled_from(["burst", "round", "rounds", "wait", "wait", "long wait"]),
+            st.sampled_from(["burst", "bursts", "round", "rounds", "wait", "wait", "long wait"]),
             st.integers(1, 60),
         ),
         max_size=60,
@@ -217,17 +222,20 @@ async def test_what_is_told_of_a_limit_is_true_for_all_machines(world: World) ->
 def test_no_sixty_seconds_hold_more_than_the_limit(
     valkey: ValkeyServer, limit: int, acts: list[tuple[int, str, int]]
 ) -> None:
-    """Machines of their own for each example, because hypothesis knows no asynchronous test."""
+    """Two machines, one of them with two workers, in each example: hypothesis knows no asynchronous test."""
 
-    async def play() -> None:
-        world = World(Server(arguments={"host": valkey.host, "port": valkey.port}))
+    async def play(world: World) -> None:
         await world.wait()
-        three = await machines(world, 3)
+        pair = await machines(world, 2)
+        three = [*pair, world.machine(beside=pair[0])]
         asked = [machine.limit(requests=limit) for machine in three]
         served: list[float] = []
         for number, act, figure in acts:
             if act == "burst":
                 served += [world.now] * await three[number].burst(asked[number], figure)
+            elif act == "bursts":
+                bursts = (machine.burst(limits, figure) for machine, limits in zip(three, asked, strict=True))
+                served += [world.now] * sum(await asyncio.gather(*bursts))
             elif act == "round":
                 await three[number].sharing.step()
             elif act == "rounds":
@@ -239,9 +247,15 @@ def test_no_sixty_seconds_hold_more_than_the_limit(
         await world.rounds()
         left = limit - sum(1 for moment in served if moment > world.now - 64)
         assert await three[0].burst(asked[0], limit) >= left, "nothing of it is lost"
-        await world.aclose()
 
-    asyncio.run(play())
+    async def closing() -> None:
+        world = World(Server(arguments={"host": valkey.host, "port": valkey.port}))
+        try:
+            await play(world)
+        finally:
+            await world.aclose()
+
+    asyncio.run(closing())
 
 
 # -- requests at a time ------------------------------------------------------------------------------------------------
@@ -315,8 +329,8 @@ async def test_an_estimate_that_does_not_fit_takes_what_is_left(world: World) ->
     second = await two.enter(asked[1], nano=900)
     assert first is not None
     assert second is not None
-    assert (first.covered(), second.covered()) == (900, 100)
-    assert await two.enter(asked[1], nano=1) is None
+    assert [first.covered(), second.covered()] == [900, 100]
+    assert not await two.enter(asked[1], nano=1)
     assert two.refused == (BUDGET, -1)
     first.settle(world.now, 0, 0, 0)
     await world.wait(2)
@@ -455,7 +469,7 @@ async def test_an_outage_stops_nobody(fault: str, caplog: pytest.LogCaptureFixtu
             pid = client.info("server")["process_id"]
         await outage.well()
         asked = [machine.limit(requests=100) for machine in outage.machines]
-        served = (await outage.enter(outage.machines[0], asked[0]))[0]
+        served = int((await outage.enter(outage.machines[0], asked[0]))[0])
         if fault == "paused":
             end.callback(os.kill, pid, signal.SIGCONT)
             os.kill(pid, signal.SIGSTOP)
@@ -490,3 +504,28 @@ async def test_a_store_that_was_never_there_leaves_each_machine_its_limit() -> N
     assert await one.burst(one.limit(requests=10), 20) == 0
     await one.store.aclose()
     await world.client.aclose()
+
+
+async def test_keys_end_by_themselves_and_live_in_one_slot(world: World) -> None:
+    (one,) = await machines(world, 1)
+    asked = one.limit(spent=0, ends=world.now + EPOCH + DAY, requests=5, parallel=3, budget=100)
+    assert await one.enter(asked, nano=10)
+    prefix = world.clock.removesuffix(":clock")
+    keys = {key.decode() for key in await world.client.keys(prefix.replace("{", "[{]") + "*")} - {world.clock}
+    assert keys == {prefix, f"{prefix}:since", *(f"{prefix}:{kind}:key:a" for kind in (REQUESTS, PARALLEL, BUDGET))}
+    for key in keys:
+        assert 0 < await world.client.pttl(key) <= 2 * DAY * 1000
+
+
+async def test_a_cluster_takes_the_same_script() -> None:
+    with ValkeyServer(config={"cluster-enabled": "yes"}) as server:
+        with server.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
+                pass
+        world = World(Server(kind="cluster", nodes=[(server.host, server.port)]))
+        await world.wait()
+        one, two = await machines(world, 2)
+        assert await one.burst(one.limit(requests=10), 20) == 10
+        assert await two.burst(two.limit(requests=10), 5) == 0
+        await world.aclose()
