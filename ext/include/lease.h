@@ -194,6 +194,14 @@ static inline void lease_end(money_lease *l, purse *p)
     __atomic_store_n(&l->joined, 0, __ATOMIC_RELEASE);
 }
 
+/* Let what all spent of the period be at least this, as long as the store has not said how much it is. */
+static inline void lease_learn(money_lease *l, const purse *p, int64_t spent)
+{
+    int64_t seen = purse_load(&l->elsewhere), others = spent - purse_load(&p->spent);
+    while (!purse_load(&l->joined) && others > seen)
+        if (__atomic_compare_exchange_n(&l->elsewhere, &seen, others, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return;
+}
+
 /* A period begins: what is reserved goes over into it, and all else has to be asked for. */
 static inline void lease_renew(money_lease *l, const purse *p)
 {

@@ -73,6 +73,7 @@ cdef extern from "lease.h":
     int64_t lease_of_step(const uint64_t *word, uint32_t step) noexcept nogil
     int64_t lease_used(const window_lease *l, const window *w, uint32_t step) noexcept nogil
     int64_t lease_places(const lease_state *s, const place_lease *l, int64_t limit) noexcept nogil
+    void lease_learn(money_lease *l, const purse *p, int64_t spent) noexcept nogil
     void lease_renew(money_lease *l, const purse *p) noexcept nogil
     int64_t lease_unasked(const lease_state *s, const money_lease *l, int64_t budget) noexcept nogil
     int64_t lease_reserve(purse *p, money_lease *l, int64_t *share, int64_t wanted, bint whole) noexcept nogil

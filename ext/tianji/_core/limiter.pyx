@@ -254,8 +254,12 @@ cdef class Limit:
         if place < 0:
             return
         row = &self.table._table.rows[place]
-        if purse_load(&row.money.ends_ms) == ends and ends > <int64_t>((now + self.table.shift) * 1e3):
+        if purse_load(&row.money.ends_ms) != ends or ends <= <int64_t>((now + self.table.shift) * 1e3):
+            return
+        if lease_mode(&self.table._table.sharing) == LEASE_OFF:
             purse_raise(&row.money, spent)
+        else:
+            lease_learn(&row.loan, &row.money, spent)
 
     def amend(self, int64_t spent, period_end, double now):
         """Let the spend of the period be this, whatever it was. False when the table is full."""

@@ -201,6 +201,18 @@ def test_a_period_that_another_machine_began_holds_here_too() -> None:
     assert refused(limit, nano=1) == UNLEASED
 
 
+def test_what_the_database_says_counts_until_the_store_has_spoken() -> None:
+    table, leases = shared()
+    limit = Limit(table, "key:a", budget=1_000)
+    limit.restore(300, LATER / 1000, NOW)
+    limit.learn(450, LATER / 1000, NOW)
+    assert limit.money(NOW) == (450, 0, LATER / 1000)
+    lend(leases, limit, BUDGET, 100, 400, 500, LATER, 0, 0)
+    assert refused(limit, nano=70) is None
+    limit.learn(900, LATER / 1000, NOW)
+    assert limit.money(NOW) == (570, 0, LATER / 1000)
+
+
 def test_sharing_may_begin_and_end_while_serving() -> None:
     table = LimitTable(16)
     limit, leases = Limit(table, "key:a", budget=1_000), Leases(table)
