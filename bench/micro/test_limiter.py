@@ -7,10 +7,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tianji._core.admission import Admission
-from tianji._core.limiter import Limit, LimitSet, LimitTable
+from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits
-from tianji.limiting.headers import quota
 from tianji.limiting.limiter import Limiter
 from tianji.limiting.rules import Rules
 
@@ -64,8 +63,9 @@ def test_limits_of_a_caller_who_is_known(benchmark: BenchmarkFixture) -> None:
     identity, limiter = Identity(role=None, user_id=None, key="k", scopes=scopes), Limiter(LimitTable(), Rules())
 
     def serve() -> None:
-        limits = limiter.limits(identity, "gpt-4o", "gpt-4o")
-        limiter.admit(limits, input_tokens=1000, output_tokens=500, nano=20_000).settle(NOW, 900, 100, 5_000)
+        admission = Admission(limiter.limits(identity, "gpt-4o", "gpt-4o").asked, 1000, 500, 20_000)
+        admission.admit(NOW)
+        admission.settle(NOW, 900, 100, 5_000)
 
     benchmark(serve)
 
@@ -73,7 +73,9 @@ def test_limits_of_a_caller_who_is_known(benchmark: BenchmarkFixture) -> None:
 def test_headers(benchmark: BenchmarkFixture) -> None:
     one = Limits(rpm_limit=10**9, tpm_limit=MUCH)
     scopes = tuple(Scope(kind, "x", one) for kind in ("key", "user", "team"))  # type: ignore[arg-type]
-    limiter, rules = Limiter(LimitTable(), Rules()), Rules()
-    limits = limiter.limits(Identity(role=None, user_id=None, key="k", scopes=scopes), "m", "m")
-    limiter.admit(limits, input_tokens=5).settle(NOW, 5, 5, 0)
-    benchmark(quota, limits.asked, rules, NOW)
+    limiter = Limiter(LimitTable(), Rules())
+    limits = limiter.limits(Identity(role=None, user_id=None, key="k", scopes=scopes), "m", "m").asked
+    admission = Admission(limits, 5)
+    admission.admit(NOW)
+    admission.settle(NOW, 5, 5, 0)
+    benchmark(limits.quota, KIND_NAMES.index("tokens"), NOW)
