@@ -72,6 +72,8 @@ cdef class Asked(Requester):
         if self.exchange.identity is not None and not self.names_others():
             terms = self.exchange.identity.terms.get(self.group)
         if terms is not None and (<Terms>terms).hold(self.table, self.model, now):
+            if (<Terms>terms).limits.table is None:
+                return True  # nothing limits it
             self.admission = (<Terms>terms).ask(self.spans, now)
             if self.admission.refused_by is None:
                 return True

@@ -166,13 +166,13 @@ class Admissions:
         for one in named:
             one.admit(asked.routed)
         limits = self._limits(asked, named)
-        if not limits.held:
-            return None
         terms = self._estimates.terms(
             asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves
         )
         if not named and not limits.pools:
             _caller(asked).terms[asked.group] = terms
+        if not limits.held:
+            return None
         admission = terms.ask(body, time.monotonic())
         if admission.refused_by is not None:
             raise self._limiter.refusal(limits, admission)
