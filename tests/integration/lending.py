@@ -63,7 +63,7 @@ class Machine:
         self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, patience=30)
         self.refused: tuple[int, float] = (-1, 0)  # by which kind, and when to ask again
         if beside is None:
-            self.sharing.leases.go_alone()
+            self.sharing.leases.begin()
         self.sharing._store = self.store
 
     def limit(self, spent: int | None = None, ends: float | None = None, **limits: Any) -> LimitSet:

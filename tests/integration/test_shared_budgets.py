@@ -94,7 +94,7 @@ async def test_a_machine_that_forgot_a_budget_is_told_what_it_spent(world: World
     await world.rounds()
     one.table = LimitTable(16, shift=EPOCH + 0.7)  # its row gave way to another
     one.sharing.leases = Leases(one.table)
-    one.sharing.leases.go_alone()
+    one.sharing.leases.begin()
     await world.rounds(2)
     late = one.limit(spent=380, budget=1_000)
     assert await spend(one, late, 100, 100)

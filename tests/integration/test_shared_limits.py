@@ -201,8 +201,8 @@ class Outage:
     def _machine(self, name: str) -> Machine:
         machine = Machine(name, self.world)
         machine.store = LeaseStore(connect(self.world.server, timeout=0.5), machine=name)
-        machine.sharing = LimitSharing(machine.table, lambda _: True, time.monotonic, patience=0.2)
-        machine.sharing.leases.go_alone()
+        machine.sharing = LimitSharing(machine.table, lambda _: True, time.monotonic, patience=30)
+        machine.sharing.leases.begin()
         machine.sharing._store = machine.store
         return machine
 

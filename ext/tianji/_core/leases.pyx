@@ -80,24 +80,30 @@ cdef class Leases:
             if limiter_owner(self.table._table, place) > LIMITER_MOVING:
                 lease_end(&self.table._table.rows[place].loan, &self.table._table.rows[place].money)
 
-    def go_alone(self):
-        """Let each machine have its share of what is limited, until the store answers again."""
+    def begin(self):
+        """Share limits. Until the store answers, each machine has its share of them."""
         cdef int64_t place
-        cdef bint begins = lease_mode(&self.table._table.sharing) == LEASE_OFF
-        if begins and lease_offset(&self.table._table.sharing) == 0:
+        if lease_mode(&self.table._table.sharing) != LEASE_OFF:
+            return
+        if lease_offset(&self.table._table.sharing) == 0:
             lease_set_offset(&self.table._table.sharing, self.table.shift)  # nearly what the store will say
         self.table._table.sharing.mode = LEASE_ALONE
-        if not begins:
-            return
         for place in range(self.table._table.capacity):
             if limiter_owner(self.table._table, place) > LIMITER_MOVING:
                 lease_begin(&self.table._table.rows[place].loan, &self.table._table.rows[place].money)
 
+    def go_alone(self):
+        """Let each machine have its share of what is shared, until the store answers again."""
+        if lease_mode(&self.table._table.sharing) == LEASE_ON:
+            self.table._table.sharing.mode = LEASE_ALONE
+
     def meet(self, double sent, double there, int machines, int64_t epoch, bint on):
-        """Take over what an answer says of the store.
+        """Take over what an answer says of the store. Nothing happens where limits are not shared any more.
 
         sent: when it was asked; there: the store's own clock; on: whether it grants anything
         """
+        if lease_mode(&self.table._table.sharing) == LEASE_OFF:
+            return
         # Counted from when it was asked, its clock is ahead of what it is. So no step is thought to last too long.
         lease_set_offset(&self.table._table.sharing, there - sent)
         if on or machines > self.table._table.sharing.machines:

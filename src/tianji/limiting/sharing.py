@@ -56,8 +56,7 @@ class LimitSharing:
     async def run(self, store: Store) -> None:
         """Share limits through `store` until cancelled."""
         self._store = store
-        if self.leases.mode == "off":
-            self.leases.go_alone()
+        self.leases.begin()
         try:
             await self._exchange(())  # so that no request waits for a connection
             while True:
@@ -66,11 +65,17 @@ class LimitSharing:
                 await self._sleep(INTERVAL)
         finally:
             if self._store is store:
-                self._store = None
+                self._forget()
 
     def end(self) -> None:
         """Share nothing: the configuration names no store."""
+        self._forget()
         self.leases.end()
+
+    def _forget(self) -> None:
+        self._store = None
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def ask(self, lacking: Iterable[Lack]) -> None:
         """Have more granted of what a request lacks. When that takes long, the machine goes on without the others."""
@@ -132,6 +137,8 @@ class LimitSharing:
         now = self._clock()
         if now - sent > self._patience:
             self._miss("it is slow")
+            return False
+        if self._store is not store:
             return False
         if answer.grants and self.leases.mode == "alone":
             log.info("limits of callers are shared with other machines")

@@ -21,7 +21,7 @@ NO_PERIOD, LATER = 0, 9_000_000
 def shared(machines: int = 2) -> tuple[LimitTable, Leases]:
     table = LimitTable(16)
     leases = Leases(table)
-    leases.go_alone()
+    leases.begin()
     leases.meet(NOW, THERE, machines, 7, True)
     return table, leases
 
@@ -132,7 +132,7 @@ def test_claims_say_in_whole_what_was_taken_and_what_is_lent() -> None:
 def test_claims_come_in_pieces() -> None:
     table = LimitTable(64)
     leases = Leases(table)
-    leases.go_alone()
+    leases.begin()
     for number in range(30):
         leases.ask(Limit(table, f"key:{number}", requests=5), REQUESTS, 1, 1, NOW)
     place, pieces = 0, []
@@ -163,6 +163,9 @@ def test_alone_each_machine_has_its_share() -> None:
     assert [admission.admit(NOW) for admission in held] == [True, True, False, False]
     assert held[2].refused_kind == PARALLEL
     leases.end()
+    leases.meet(NOW, THERE, 4, 7, True)
+    leases.go_alone()
+    assert leases.mode == "off", "what comes late changes nothing"
     assert refused(limit) is None, "all of it is its own again"
 
 
@@ -219,7 +222,7 @@ def test_sharing_may_begin_and_end_while_serving() -> None:
     limit.restore(300, None, NOW)
     assert refused(limit, nano=100) is None
     for _ in range(2):
-        leases.go_alone()
+        leases.begin()
         assert limit.money(NOW) == (400, 0, None)
     assert claims(leases) == []
     loan = leases.ask(limit, BUDGET, 1, 1, NOW)

@@ -22,6 +22,7 @@ class Desk:
         self.known: list[int] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.heard = asyncio.Event()
         self.error: OSError | None = None
         self.grants = True
         self.leads = True
@@ -41,6 +42,7 @@ class Desk:
     async def exchange(self, known: int, claims: Sequence[Claim]) -> Answer:
         self.known.append(known)
         self.asked.append(claims)
+        self.heard.set()
         await self.open.wait()
         if self.error is not None:
             raise self.error
@@ -51,10 +53,11 @@ class Desk:
         return Limit(self.table, name, requests=100, parallel=10)
 
     async def begun(self) -> "Desk":
-        self.leases.go_alone()
+        self.leases.begin()
         self.sharing._store = self
         assert await self.sharing.step()
         self.asked.clear()
+        self.heard.clear()
         return self
 
 
@@ -121,10 +124,22 @@ async def test_a_store_that_grants_nothing_leaves_the_shares() -> None:
 
 
 async def test_without_a_store_nobody_is_asked() -> None:
-    desk = Desk()
+    desk = await Desk().begun()
+    desk.sharing._store = None
     await desk.sharing.ask([(desk.limit(), REQUESTS, 1)])
     assert (desk.leases.mode, desk.asked) == ("alone", [])
+
+
+async def test_what_is_answered_after_sharing_ended_is_not_heard() -> None:
+    desk = await Desk().begun()
+    desk.open.clear()
+    asking = asyncio.create_task(desk.sharing.ask([(desk.limit(), REQUESTS, 1)]))
+    await asyncio.wait_for(desk.heard.wait(), 20)
     desk.sharing.end()
+    desk.open.set()
+    await asyncio.wait_for(asking, 20)
+    assert desk.leases.mode == "off"
+    await desk.sharing.ask([(desk.limit(), REQUESTS, 1)])
     assert desk.leases.mode == "off"
 
 
