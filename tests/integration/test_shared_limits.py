@@ -174,6 +174,18 @@ async def test_places_are_held_by_one_machine_or_by_another(world: World) -> Non
     assert [await two.enter(asked[1]) is not None for _ in range(2)] == [True] * 2
 
 
+async def test_what_was_granted_meanwhile_is_not_given_back(world: World) -> None:
+    one, two = await machines(world, 2)
+    asked = one.limit(parallel=2)
+    assert await one.burst(asked, 1) == 1
+    await world.wait(2)
+    due, _ = one.sharing.leases.due(world.now)
+    held = await one.enter(asked)  # another worker asks, and is answered first
+    await one.store.exchange(one.sharing.leases.epoch, [loan.claim for loan in due])
+    assert held is not None
+    assert await two.burst(two.limit(parallel=2), 2) < 2
+
+
 async def test_a_machine_that_died_holds_no_places_for_long(world: World) -> None:
     one, two = await machines(world, 2)
     held = [await one.enter(one.limit(parallel=3)) for _ in range(3)]

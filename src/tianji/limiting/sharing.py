@@ -7,6 +7,7 @@ finds it well again. The same worker gives back what lies idle.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
@@ -58,7 +59,9 @@ class LimitSharing:
         self._store = store
         self.leases.begin()
         try:
-            await self._exchange(())  # so that no request waits for a connection
+            with contextlib.suppress(OSError):  # so that no request waits for a connection
+                async with asyncio.timeout(ANSWERED_WITHIN):
+                    await store.exchange(self.leases.epoch, ())
             while True:
                 if self._lead(self._clock()):
                     await self.step()

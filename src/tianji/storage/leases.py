@@ -17,6 +17,7 @@ RECALL_S: Final = 3  # for which a server that forgot its machines grants nothin
 STEP_S: Final = 2  # see window.h
 STEPS: Final = 30  # before the current one
 PERCENT: Final = 100  # what is granted at once is a hundredth of a limit for all machines together, or what is needed
+SETTLED_MS: Final = 1000  # after which no answer comes any more
 SKEW_MS: Final = 5000  # by which clocks of machines may differ when a period ends
 
 # KEYS: machines and when they were heard of; since when the server knows them; whether it has just forgotten them.
@@ -94,16 +95,23 @@ local function window(key, limit, need, want, at, amounts)
   return {{grant, left, room}}
 end
 
--- held: places that the machine has; settled: no answer to an earlier claim is under way
+-- what a machine holds that says so: less than before only when it waits for no answer, and none may be under way to it
+local function holds(held, before, since, settled)
+  return settled and now - since > {SETTLED_MS} and held or math.max(held, before)
+end
+
+-- held: places that the machine has; settled: it waits for no answer
 -- answer: what is granted, what is left
 local function places(key, limit, need, want, held, settled)
-  local left = limit
+  local left, since = limit, 0
   local rows = redis.call('HGETALL', key)
   for j = 1, #rows, 2 do
+    local h, at = string.match(rows[j + 1], '(%d+) (%d+)')
     if rows[j] == me then
-      if not settled then held = math.max(held, tonumber(rows[j + 1])) end
+      since = tonumber(at)
+      held = holds(held, tonumber(h), since, settled)
     elseif alive[rows[j]] then
-      left = left - tonumber(rows[j + 1])
+      left = left - tonumber(h)
     else
       redis.call('HDEL', key, rows[j])
     end
@@ -111,7 +119,7 @@ local function places(key, limit, need, want, held, settled)
   left = math.max(left - held, 0)
   local grant = granted(limit, left, need, want)
   if held + grant > 0 then
-    redis.call('HSET', key, me, held + grant)
+    redis.call('HSET', key, me, string.format('%.0f %.0f', held + grant, grant > 0 and now or since))
     redis.call('PEXPIRE', key, 86400000)
   else
     redis.call('HDEL', key, me)
@@ -136,21 +144,21 @@ local function money(key, limit, need, want, spent, held, seen, ends, joined, se
   end
   local begun = ends ~= stored and ends > 0 and ends <= now + {SKEW_MS}
   if begun then spent, held, seen, need = 0, 0, 0, 0 end
-  local mine, others, committed, forgotten = false, 0, 0, 0
+  local mine, others, committed, forgotten, since = false, 0, 0, 0, 0
   local base = tonumber(redis.call('HGET', key, '.base') or '0')
   local rows = redis.call('HGETALL', key)
   for j = 1, #rows, 2 do
     if string.sub(rows[j], 1, 1) ~= '.' then
-      local s, h = string.match(rows[j + 1], '(%d+) (%d+)')
+      local s, h, at = string.match(rows[j + 1], '(%d+) (%d+) (%d+)')
       s, h = tonumber(s), tonumber(h)
       if rows[j] == me then
-        mine = true
+        mine, since = true, tonumber(at)
         if begun then
           spent, held = s, h
         elseif not joined then
           forgotten, spent, held = s, spent + s, held + s
         end
-        if not settled and not begun then held = math.max(held, h) end
+        if not begun then held = holds(held, h, since, settled) end
       else
         others = others + s
         committed = committed + (alive[rows[j]] and math.max(s, h) or s)
@@ -164,7 +172,7 @@ local function money(key, limit, need, want, spent, held, seen, ends, joined, se
   end
   local left = math.max(limit - base - committed - math.max(spent, held), 0)
   local grant = granted(limit, left, need, want)
-  redis.call('HSET', key, me, string.format('%.0f %.0f', spent, held + grant))
+  redis.call('HSET', key, me, string.format('%.0f %.0f %.0f', spent, held + grant, grant > 0 and now or since))
   redis.call('PEXPIRE', key, string.format('%.0f', stored > 0 and stored - now + 86400000 or 7776000000))
   return {{grant, left - grant, base + others, stored, begun and 1 or 0, forgotten}}
 end
