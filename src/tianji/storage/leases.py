@@ -17,7 +17,7 @@ RECALL_S: Final = 3  # for which a server that forgot its machines grants nothin
 STEP_S: Final = 2  # see window.h
 STEPS: Final = 30  # before the current one
 PERCENT: Final = 100  # what is granted at once is a hundredth of a limit for all machines together, or what is needed
-SETTLED_MS: Final = 1000  # after which no answer comes any more
+SETTLED_MS: Final = 800  # after which no answer comes any more; machines wait a little longer before they give back
 SKEW_MS: Final = 5000  # by which clocks of machines may differ when a period ends
 
 # KEYS: machines and when they were heard of; since when the server knows them; whether it has just forgotten them.
