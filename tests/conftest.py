@@ -19,7 +19,7 @@ from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
 # a busy machine is slow, and that is no property of what is tested
-settings.register_profile("tianji", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tianji", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tianji")
 
 ROOT = Path(__file__).parent.parent

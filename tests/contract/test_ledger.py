@@ -20,6 +20,7 @@ from tests.contract.harness import EDGES, Gateway, Mock, eventually, openai_mode
 
 resource = pytest.importorskip("resource")
 
+PATIENCE = 60.0  # seconds: the process of the ledger lets everybody go first
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
 COST = 1000 * 1000 + 200 * 2000  # nano-dollars
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
@@ -72,7 +73,7 @@ def rows(gateway: Gateway, call: str, count: int) -> list[dict[str, Any]]:
         found[:] = asked(gateway.file.parent, query, call)
         return len(found) >= count
 
-    eventually(there, f"{count} rows of {call}")
+    eventually(there, f"{count} rows of {call}", PATIENCE)
     assert len(found) == count
     return found
 
@@ -262,7 +263,7 @@ def test_reports_and_keys_show_what_was_spent(gateway: Gateway, mock: Mock) -> N
         info = api.get("/key/info", params={"key": made["key"]}).json()["info"]
         return info["spend"] == cost
 
-    eventually(spent, "the key has spent it")
+    eventually(spent, "the key has spent it", PATIENCE)
     assert api.get("/user/info", params={"user_id": "someone"}).json()["user_info"]["spend"] == cost
     assert api.get("/team/info", params={"team_id": team}).json()["team_info"]["spend"] == cost
     assert api.get("/global/spend").json()["spend"] - before == cost
@@ -281,7 +282,7 @@ def test_what_was_said_is_kept_only_where_that_is_wanted_and_rows_too(start_gate
     assert asked(folder, "SELECT * FROM payloads") == []
     gateway.write(config(mock, store_prompts_in_spend_logs=True))
     gateway.process.send_signal(signal.SIGHUP)
-    eventually(lambda: "in force" in gateway.log or _kept(gateway, folder), "what was said is kept")
+    eventually(lambda: "in force" in gateway.log or _kept(gateway, folder), "what was said is kept", PATIENCE)
     chat(gateway, "told", stream=True)
     rows(gateway, "told", 1)
     (said,) = asked(folder, "SELECT * FROM payloads p JOIN ledger l USING (request_id) WHERE call_id = 'told'")
@@ -295,7 +296,7 @@ def test_what_was_said_is_kept_only_where_that_is_wanted_and_rows_too(start_gate
         sums = "SELECT SUM(requests) AS many FROM daily_spend WHERE kind = 'all' AND NOT logged"
         return bool(asked(folder, sums)[0]["many"])
 
-    eventually(unlogged, "requests get no rows any more")
+    eventually(unlogged, "requests get no rows any more", PATIENCE)
 
 
 def _kept(gateway: Gateway, folder: Path) -> bool:
@@ -425,7 +426,7 @@ def test_what_ended_just_before_the_gateway_is_in_the_books(start_gateway: Start
     gateway = start_gateway(config(mock))
     assert gateway.beside() == []
     chat(gateway, "first")
-    eventually(gateway.beside, "the process of the ledger has begun")
+    eventually(gateway.beside, "the process of the ledger has begun", PATIENCE)
     for number in range(100):
         chat(gateway, f"late-{number}")
     gateway.stop()
@@ -449,15 +450,17 @@ def test_what_happens_during_a_hot_restart_is_in_the_books_once(
         assert chat(gateway, calls[-1]).status_code == 200
 
     ask()
-    eventually(gateway.beside, "the process of the ledger has begun")
+    eventually(gateway.beside, "the process of the ledger has begun", PATIENCE)
     gateway.process.send_signal(signal.SIGUSR2)
-    while gateway.process.poll() is None:
-        ask()
-    for _ in range(20):
-        ask()
-    rows(gateway, calls[-1], 1)
-    gateway.client.close()
-    os.kill(int(file.read_text()), signal.SIGTERM)
-    eventually(lambda: not file.exists(), "the last process ends", 30)
+    try:
+        while gateway.process.poll() is None:
+            ask()
+        for _ in range(20):
+            ask()
+        rows(gateway, calls[-1], 1)
+    finally:  # the one in charge is no child of this process, and holds its output open
+        gateway.client.close()
+        os.kill(int(file.read_text()), signal.SIGTERM)
+        eventually(lambda: not file.exists(), "the last process ends", 30)
     found = Counter(row["call_id"] for row in asked(tmp_path, "SELECT call_id FROM ledger"))
     assert found == Counter(calls)

@@ -19,6 +19,7 @@ SHORT_LIVED = (Call, Connection, Stream, Shelf, Forward, Attempt, ChatStream)
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_left() -> Iterator[None]:
     """Fail when calls, connections or streams of a module's tests are still referred to after the last one."""
+    gc.freeze()  # what modules before this one have loaded need not be looked through again
     yield
     gc.collect()
     left = Counter(type(thing).__name__ for thing in gc.get_objects() if isinstance(thing, SHORT_LIVED))
