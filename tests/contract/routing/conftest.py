@@ -6,10 +6,10 @@ the time, and both edges still meet rows of every kind.
 
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import crc32
 
 import pytest
-from tests.contract.harness import EDGES, Mock
+from tests.contract.conftest import is_of_its_edge
+from tests.contract.harness import Mock
 
 from .stage import AHEAD, Rig, Stage
 from .table import Row
@@ -23,10 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _on_its_edge(item: pytest.Item) -> bool:
     params = getattr(item, "callspec", None) and item.callspec.params
-    if not params or "row" not in params or "edge" not in params:
-        return True
-    name = item.nodeid.replace(f"[{params['edge']}-", "[").replace(f"-{params['edge']}]", "]")
-    return EDGES[crc32(name.encode()) % len(EDGES)] == params["edge"]
+    return not params or "row" not in params or is_of_its_edge(item)
 
 
 @pytest.fixture(scope="session")
