@@ -30,7 +30,7 @@ from tianji.auth.identity import MASTER, Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
 from tianji.config.additions import Additions
-from tianji.config.environment import lookup
+from tianji.config.environment import is_true, lookup
 from tianji.config.loader import Loaded, load
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
@@ -165,7 +165,7 @@ class Gateway:
             courses=self._courses,
             admissions=self._admissions,
             call_prefix=os.urandom(8).hex().encode(),
-            entries=self._books.entries,
+            entries=self._books.entries if keeps_books(self.snapshot) else None,
         )
         self._hear(None)
         self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
@@ -370,6 +370,12 @@ class Gateway:
             )
             for verdict in itertools.chain(*verdicts)
         ]
+
+
+def keeps_books(snapshot: Snapshot) -> bool:
+    """Whether requests are written into the ledger; a gateway that does not do so needs no data folder."""
+    off = snapshot.config.general_settings.disable_spend_updates
+    return not (off or is_true(lookup(snapshot.environ, "DISABLE_SPEND_UPDATES")))
 
 
 def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:

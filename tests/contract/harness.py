@@ -22,6 +22,9 @@ ODD_KEY = "canary+Upstream/Secret=Nobody"
 EDGES = ("granian", "native")  # what every test of a gateway runs on
 BESIDE = "tianji-ledger"  # the process that takes journals into the database
 START = 20.0  # seconds that a process may take to start; loaded machines are slow
+# the process of a ledger takes seconds to begin, and few tests read what it writes
+NO_BOOKS = {"TIANJI_DISABLE_SPEND_UPDATES": "true"}
+BOOKS = {"TIANJI_DISABLE_SPEND_UPDATES": "false"}
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}]}
 # nothing of the machine's own configuration may leak into a gateway under test
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "PYTHONMALLOC")
@@ -174,7 +177,9 @@ class Gateway(Process):
             self.write(config)
         line = ["serve", "--config", str(self.file), "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
         super().__init__(
-            [*line, "--edge", edge, "--grace", "2", *args], folder, {"TIANJI_MASTER_KEY": key, **(env or {})}
+            [*line, "--edge", edge, "--grace", "2", *args],
+            folder,
+            {"TIANJI_MASTER_KEY": key, **NO_BOOKS, **(env or {})},
         )
         self.client.headers["authorization"] = f"Bearer {self.key}"
 

@@ -285,11 +285,11 @@ def test_keys_outlive_a_restart_and_a_reload(start_gateway: StartGateway, mock: 
     assert statuses(second, key) == {401}
 
 
-def test_who_guesses_keys_makes_no_database(start_gateway: StartGateway, mock: Mock) -> None:
+def test_a_gateway_without_keys_and_a_ledger_has_no_database(start_gateway: StartGateway, mock: Mock) -> None:
     gateway = start_gateway(config(mock))
+    assert gateway.chat(CHAT).status_code == 200
     assert statuses(gateway, "sk-nobody-has-this-one") == {401}
     assert not (gateway.file.parent / "tianji-data").exists()
-    assert gateway.chat(CHAT).status_code == 200
 
 
 def test_when_the_database_is_away(start_gateway: StartGateway, mock: Mock) -> None:

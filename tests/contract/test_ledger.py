@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import EDGES, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, EDGES, Gateway, Mock, eventually, openai_model
 
 resource = pytest.importorskip("resource")
 
@@ -96,7 +96,7 @@ def answers(mock: Mock, usage: dict[str, Any] = USAGE, **rule: object) -> None:
 
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Gateway(config(mock_process), tmp_path_factory.mktemp("ledger"), edge=edge) as running:
+    with Gateway(config(mock_process), tmp_path_factory.mktemp("ledger"), edge=edge, env=BOOKS) as running:
         yield running
 
 
@@ -275,7 +275,7 @@ def test_reports_and_keys_show_what_was_spent(gateway: Gateway, mock: Mock) -> N
 
 def test_what_was_said_is_kept_only_where_that_is_wanted_and_rows_too(start_gateway: StartGateway, mock: Mock) -> None:
     answers(mock)
-    gateway = start_gateway(config(mock))
+    gateway = start_gateway(config(mock), env=BOOKS)
     chat(gateway, "silent")
     rows(gateway, "silent", 1)
     folder = gateway.file.parent
@@ -340,7 +340,7 @@ def test_killed_workers_lose_nothing_that_was_answered(
     edge: str, mock: Mock, tmp_path: Path, start_gateway: StartGateway
 ) -> None:
     """kill -9 of workers and of the process of the ledger under load, at last of all of them; then a new start."""
-    gateway = start_gateway(config(mock), workers=2)
+    gateway = start_gateway(config(mock), env=BOOKS, workers=2)
     load = Load(gateway, seed=7)
     clients = 4
     with ThreadPoolExecutor(clients) as pool:
@@ -358,7 +358,7 @@ def test_killed_workers_lose_nothing_that_was_answered(
         for each in done:
             each.result()
     gateway.process.wait()
-    start_gateway(config(mock))
+    start_gateway(config(mock), env=BOOKS)
     folder = tmp_path / "tianji-data" / "journals"
 
     def taken() -> bool:
@@ -378,7 +378,7 @@ def test_killed_workers_lose_nothing_that_was_answered(
 @pytest.mark.parametrize("edge", ["native"], indirect=True, scope="session")
 def test_a_full_disk_stops_no_request_and_is_loud(start_gateway: StartGateway, mock: Mock) -> None:
     answers(mock)
-    gateway = start_gateway(config(mock))
+    gateway = start_gateway(config(mock), env=BOOKS)
     (worker,) = gateway.workers()
     limit = resource.prlimit(worker, resource.RLIMIT_FSIZE)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
@@ -399,7 +399,7 @@ def test_a_database_that_is_away_stops_no_request_and_gets_all(
     answers(mock)
     postgresql.psql("CREATE DATABASE ledger_away;")
     url = postgresql.get_uri("ledger_away")
-    gateway = start_gateway(config(mock, database_url=url))
+    gateway = start_gateway(config(mock, database_url=url), env=BOOKS)
 
     def many() -> int:
         told = gateway.client.get("/global/activity").json()
@@ -423,7 +423,7 @@ def test_a_database_that_is_away_stops_no_request_and_gets_all(
 @pytest.mark.parametrize("edge", EDGES, indirect=True, scope="session")
 def test_what_ended_just_before_the_gateway_is_in_the_books(start_gateway: StartGateway, mock: Mock) -> None:
     answers(mock)
-    gateway = start_gateway(config(mock))
+    gateway = start_gateway(config(mock), env=BOOKS)
     assert gateway.beside() == []
     chat(gateway, "first")
     eventually(gateway.beside, "the process of the ledger has begun", PATIENCE)
@@ -442,7 +442,7 @@ def test_what_happens_during_a_hot_restart_is_in_the_books_once(
     """Two gateways write into one folder, and two processes take from it."""
     answers(mock)
     file = tmp_path / "gateway.pid"
-    gateway = start_gateway(config(mock), args=["--pid-file", str(file)])
+    gateway = start_gateway(config(mock), env=BOOKS, args=["--pid-file", str(file)])
     calls = []
 
     def ask() -> None:
