@@ -10,9 +10,20 @@ from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusin
 StartGateway = Callable[..., Gateway]
 
 
+# what an edge does itself; everything else lies behind both
+OF_EDGES = frozenset({
+    "test_broken_upstream", "test_disconnect", "test_edge_processes", "test_edge_requests", "test_edge_streams",
+    "test_edge_tls", "test_fidelity", "test_gateway_restart", "test_hot_restart", "test_http2", "test_many_streams",
+    "test_memory", "test_openai_client", "test_reload", "test_serve", "test_workers",
+})  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave tests that are marked so to one edge, half of them to each: what they are about lies behind both."""
-    items[:] = [item for item in items if item.get_closest_marker("one_edge") is None or is_of_its_edge(item)]
+    """Leave what is not about edges to one of them, half of the tests to each: both meet tests of every kind."""
+    here = Path(__file__).parent
+    items[:] = [
+        item for item in items if here not in item.path.parents or item.path.stem in OF_EDGES or is_of_its_edge(item)
+    ]
 
 
 def is_of_its_edge(item: pytest.Item) -> bool:

@@ -7,8 +7,6 @@ from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock
 from tests.unit.config.conftest import ENVIRONMENT
 
-pytestmark = pytest.mark.one_edge
-
 FILES = Path(__file__).parents[1] / "unit" / "config" / "conformance"
 WEAK_KEY = "sk-conf-123"  # the one of the files; served on loopback only, and only on purpose
 PERMITTED = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}

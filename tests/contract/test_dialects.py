@@ -9,8 +9,6 @@ import openai
 import pytest
 from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
 
-pytestmark = pytest.mark.one_edge
-
 ASK = [{"role": "user", "content": "one two three"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER: Any = {"name": "weather", "description": "says it", "input_schema": SCHEMA}

@@ -11,8 +11,6 @@ import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import CHAT, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 
-pytestmark = pytest.mark.one_edge
-
 SECRET = "sk-kept-in-the-database-0815"
 
 

@@ -13,8 +13,6 @@ from google import genai
 from google.genai import errors, types
 from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, events, eventually, openai_model
 
-pytestmark = pytest.mark.one_edge
-
 ASK = [{"role": "user", "content": "one two three"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}

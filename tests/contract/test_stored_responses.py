@@ -7,8 +7,6 @@ import openai
 import pytest
 from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 
-pytestmark = pytest.mark.one_edge
-
 
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:

@@ -1,29 +1,12 @@
-"""The gateways that the rows of the conformance table run in.
-
-A row is about routing, which knows no edge, so each runs on one of them: the next row on the other. That takes half of
-the time, and both edges still meet rows of every kind.
-"""
+"""The gateways that the rows of the conformance table run in. A row is about routing, so each runs on one edge."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.contract.conftest import is_of_its_edge
 from tests.contract.harness import Mock
 
 from .stage import AHEAD, Rig, Stage
 from .table import Row
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave each row to one edge."""
-    here = Path(__file__).parent
-    items[:] = [item for item in items if here not in item.path.parents or _on_its_edge(item)]
-
-
-def _on_its_edge(item: pytest.Item) -> bool:
-    params = getattr(item, "callspec", None) and item.callspec.params
-    return not params or "row" not in params or is_of_its_edge(item)
 
 
 @pytest.fixture(scope="session")

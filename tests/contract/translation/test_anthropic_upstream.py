@@ -10,8 +10,6 @@ import pytest
 from tests.contract.harness import Gateway, Mock, events, eventually, openai_model
 from tests.contract.translation.recorded import ERRORS, KEY, RECORDED, answers, claude, spent
 
-pytestmark = pytest.mark.one_edge
-
 COST = "x-litellm-response-cost"
 QUESTION = [{"role": "user", "content": "Which town?"}]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="

@@ -10,8 +10,6 @@ import pytest
 from tests.contract.harness import Gateway, Mock, eventually
 from tests.contract.translation.recorded import RECORDED, answers, claude, spent
 
-pytestmark = pytest.mark.one_edge
-
 FLAGS = "interleaved-thinking-2025-05-14,context-1m-2025-08-07, effort-2025-11-24"
 BODY = {"model": "claude", "max_tokens": 20, "messages": [{"role": "user", "content": "Which town?"}]}
 
