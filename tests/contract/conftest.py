@@ -10,11 +10,11 @@ from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusin
 StartGateway = Callable[..., Gateway]
 
 
-# what an edge does itself; everything else lies behind both
+# what an edge does itself, and a story whose parts need each other; everything else lies behind both
 OF_EDGES = frozenset({
     "test_broken_upstream", "test_disconnect", "test_edge_processes", "test_edge_requests", "test_edge_streams",
     "test_edge_tls", "test_fidelity", "test_gateway_restart", "test_hot_restart", "test_http2", "test_many_streams",
-    "test_memory", "test_openai_client", "test_reload", "test_serve", "test_workers",
+    "test_management", "test_memory", "test_openai_client", "test_reload", "test_serve", "test_workers",
 })  # fmt: skip
 
 
