@@ -3,6 +3,7 @@
 What a part says comes whole when it has ended. Exit code 0 when all passed.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,9 @@ def main() -> int:
         while waiting and len(running) < AT_ONCE:
             said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when its part has ended
             line = [*PYTEST, *map(str, waiting.pop(0))]
-            running[subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT)] = said
+            # a folder of its own: runs that share one clean up after each other
+            apart = {**os.environ, "PYTEST_DEBUG_TEMPROOT": tempfile.mkdtemp(prefix="part-")}
+            running[subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, env=apart)] = said
         ended = first_to_end(running)
         worst = max(worst, abs(ended.returncode))  # below zero: by a signal
         with running.pop(ended) as said:
