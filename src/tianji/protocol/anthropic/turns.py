@@ -15,10 +15,10 @@ from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.request import Message, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.chat.turns import add_turn, speaker_of
 
 SERVER_BLOCKS: Final = "server_tool_blocks"
 """Where an answer keeps what a tool of the provider's own did; it goes back unchanged."""
-_SYSTEM: Final = frozenset({"system", "developer"})
 _UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _PLACEHOLDER: Final = "."  # what stands for a turn that must be there and has nothing to say
 
@@ -34,18 +34,17 @@ def conversation_of(messages: list[Message], names: ToolNames, target: Target) -
     """Return the conversation. Raises InvalidRequest naming the message that cannot be sent."""
     found = Conversation([], [])
     for at, message in enumerate(messages):
-        if message.role in _SYSTEM:
-            _add_system(found, message, target)
-        elif message.role == "assistant":
-            _add(found.turns, "assistant", _said(message, at, names, target))
-        elif message.role in {"tool", "function"}:
-            _add(found.turns, "user", [_result(message, at, target)])
-        elif message.role == "user":
-            blocks = blocks_of(message, target)
-            mark_last(blocks, message.cache_control)
-            _add(found.turns, "user", blocks)
-        else:
-            raise InvalidRequest(f"messages.{at}.role: {message.role!r} is no role", param=f"messages.{at}.role")
+        match speaker_of(message, at):
+            case "system":
+                _add_system(found, message, target)
+            case "assistant":
+                add_turn(found.turns, "assistant", _said(message, at, names, target))
+            case "tool":
+                add_turn(found.turns, "user", [_result(message, at, target)])
+            case "user":
+                blocks = blocks_of(message, target)
+                mark_last(blocks, message.cache_control)
+                add_turn(found.turns, "user", blocks)
     _settle(found, target)
     return found
 
@@ -66,17 +65,7 @@ def _add_system(found: Conversation, message: Message, target: Target) -> None:
         for block in blocks:
             if block["type"] == "text":
                 block["text"] = f"System: {block['text']}"
-        _add(found.turns, "user", blocks)
-
-
-def _add(turns: list[dict[str, Any]], role: str, blocks: list[Block]) -> None:
-    """Append a turn, or more of the last one: two of one role in a row are one."""
-    if not blocks:
-        return
-    if turns and turns[-1]["role"] == role:
-        turns[-1]["content"].extend(blocks)
-    else:
-        turns.append({"role": role, "content": blocks})
+        add_turn(found.turns, "user", blocks)
 
 
 def _said(message: Message, at: int, names: ToolNames, target: Target) -> list[Block]:

@@ -15,6 +15,7 @@ from tianji.protocol.bedrock.names import Names, call_id
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.chat.turns import add_turn, speaker_of
 
 Json = dict[str, Any]
 
@@ -32,8 +33,8 @@ def conversation_of(messages: list[Message], target: Target, names: Names, *, to
     Without `tools` calls and results that it holds become text: Bedrock takes them only beside tools.
     """
     writer = _Writer(target, names, tools)
-    for message in messages:
-        writer.message(message)
+    for at, message in enumerate(messages):
+        writer.message(message, at)
     found = writer.found
     if not found.messages:
         if not found.system:
@@ -58,30 +59,16 @@ class _Writer:
         self._blocks = Blocks(target.provider)
         self._caches = family_of(target) in ("claude", "nova", "nova-2") or target.model.startswith("arn:")
 
-    def message(self, message: Message) -> None:
-        if message.role in ("system", "developer"):
-            self.found.system += self._content(message)
-        elif message.role == "user":
-            self._turn("user", self._content(message))
-        elif message.role == "assistant":
-            self._turn("assistant", self._answer(message))
-        elif message.role in ("tool", "function"):
-            self._turn("user", self._result(message))
-        else:
-            raise InvalidRequest(
-                f"A message has the role {message.role!r}; use system, developer, user, assistant or tool.",
-                param="messages",
-            )
-
-    def _turn(self, role: str, blocks: list[Json]) -> None:
-        """Append to the turn that is open, or begin the next; a turn without blocks is none."""
-        turns = self.found.messages
-        if not blocks:
-            return
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        else:
-            turns.append({"role": role, "content": blocks})
+    def message(self, message: Message, at: int) -> None:
+        match speaker_of(message, at):
+            case "system":
+                self.found.system += self._content(message)
+            case "user":
+                add_turn(self.found.messages, "user", self._content(message))
+            case "assistant":
+                add_turn(self.found.messages, "assistant", self._answer(message))
+            case "tool":
+                add_turn(self.found.messages, "user", self._result(message))
 
     def _content(self, message: Message) -> list[Json]:
         content = message.content

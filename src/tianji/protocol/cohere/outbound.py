@@ -16,6 +16,7 @@ from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Framing, Target
 from tianji.protocol.chat.support import lacking, refuse, without_none
+from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.cohere.decoder import Decoder
 
 Json = dict[str, Any]
@@ -74,7 +75,7 @@ def _body(request: Request, target: Target) -> Json:
     body |= without_none(
         {
             "model": target.model,
-            "messages": [_message(message) for message in request.messages],
+            "messages": [_message(message, at) for at, message in enumerate(request.messages)],
             "stream": request.stream,
             "max_tokens": limit,
             "temperature": request.temperature,
@@ -98,16 +99,12 @@ def _body(request: Request, target: Target) -> Json:
     return body | (request.extra or {})
 
 
-def _message(message: Message) -> Json:
-    if message.role in ("tool", "function"):
+def _message(message: Message, at: int) -> Json:
+    speaker = speaker_of(message, at)
+    if speaker == "tool":
         bare, _ = tool_ids.split(message.tool_call_id or "")
         return {"role": "tool", "tool_call_id": bare, "content": _content(message) or ""}
-    if message.role not in ("system", "developer", "user", "assistant"):
-        raise InvalidRequest(
-            f"A message has the role {message.role!r}; use system, developer, user, assistant or tool.",
-            param="messages",
-        )
-    found: Json = {"role": "system" if message.role == "developer" else message.role}
+    found: Json = {"role": speaker}
     content = _content(message)
     if message.tool_calls:
         found["tool_calls"] = [_call(call) for call in message.tool_calls]

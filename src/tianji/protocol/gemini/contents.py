@@ -14,6 +14,7 @@ from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.chat.turns import add_turn, speaker_of
 from tianji.protocol.gemini.media import media_part
 from tianji.protocol.gemini.models import generation
 
@@ -34,8 +35,8 @@ class Contents(Struct):
 def contents_of(messages: list[Message], target: Target) -> Contents:
     """Translate a conversation. Raises InvalidRequest for one that holds what cannot be said, or nothing."""
     writer = _Writer(target)
-    for message in messages:
-        writer.message(message)
+    for at, message in enumerate(messages):
+        writer.message(message, at)
     found = writer.found
     if not found.turns:  # Google wants to be asked something, so the instruction is what is asked
         if not found.instruction:
@@ -56,30 +57,16 @@ class _Writer:
         self._signed = (generation(target.model) or 0) >= 3
         self._names: dict[str, str] = {}  # of the functions, by the ids of their calls
 
-    def message(self, message: Message) -> None:
-        if message.role in ("system", "developer"):
-            self.found.instruction += self._parts(message)
-        elif message.role == "user":
-            self._turn("user", self._parts(message))
-        elif message.role == "assistant":
-            self._turn("model", self._answer(message))
-        elif message.role in ("tool", "function"):
-            self._turn("user", self._result(message))
-        else:
-            raise InvalidRequest(
-                f"A message has the role {message.role!r}; use system, developer, user, assistant or tool.",
-                param="messages",
-            )
-
-    def _turn(self, role: str, parts: list[Json]) -> None:
-        """Append to the turn that is open, or begin the next; a turn without parts is none."""
-        if not parts:
-            return
-        turns = self.found.turns
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["parts"] += parts
-        else:
-            turns.append({"role": role, "parts": parts})
+    def message(self, message: Message, at: int) -> None:
+        match speaker_of(message, at):
+            case "system":
+                self.found.instruction += self._parts(message)
+            case "user":
+                add_turn(self.found.turns, "user", self._parts(message), "parts")
+            case "assistant":
+                add_turn(self.found.turns, "model", self._answer(message), "parts")
+            case "tool":
+                add_turn(self.found.turns, "user", self._result(message), "parts")
 
     def _parts(self, message: Message) -> list[Json]:
         content = message.content
