@@ -13,6 +13,7 @@ from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import lacking, without_none
+from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.responses.thoughts import item_of
 
 _UNSUPPORTED: Final = frozenset(
@@ -38,11 +39,11 @@ def body_of(request: Request, target: Target) -> dict[str, Any]:
     sent = lacking(request, target, _UNSUPPORTED)
     if request.n not in (None, 1):
         sent |= lacking(request, target, frozenset({"n"}))
-    instructions, messages = _instructions(request.messages)
+    instructions, taken = _instructions(request.messages)
     body = without_none(
         {
             "model": target.model,
-            "input": list(_items(messages)),
+            "input": list(_items(request.messages, taken)),
             "instructions": instructions,
             "max_output_tokens": request.max_completion_tokens or request.max_tokens,
             "temperature": request.temperature,
@@ -70,23 +71,24 @@ def body_of(request: Request, target: Target) -> dict[str, Any]:
     return body | sent | (request.extra or {})
 
 
-def _instructions(messages: list[Message]) -> tuple[str | None, list[Message]]:
-    """Split off what stands before the conversation; something has to be left of it."""
+def _instructions(messages: list[Message]) -> tuple[str | None, int]:
+    """Return what stands before the conversation, and in how many messages; something has to be left of it."""
     first: list[str] = []
     for message in messages[:-1]:
         if message.role not in ("system", "developer") or not isinstance(message.content, str):
             break
         first.append(message.content)
-    return "\n\n".join(first) or None, messages[len(first) :]
+    return "\n\n".join(first) or None, len(first)
 
 
-def _items(messages: list[Message]) -> Iterator[dict[str, Any]]:
+def _items(messages: list[Message], first: int) -> Iterator[dict[str, Any]]:
     custom: set[str] = set()  # the ids of calls whose results are named otherwise
-    for number, message in enumerate(messages):
+    for number, message in enumerate(messages[first:], first):
         place = f"messages.{number}"
-        if message.role in ("tool", "function"):
+        speaker = speaker_of(message, number)
+        if speaker == "tool":
             yield _result(message, custom, place)
-        elif message.role == "assistant":
+        elif speaker == "assistant":
             yield from _said(message, custom, place)
         else:
             content = message.content

@@ -144,8 +144,19 @@ def test_what_the_form_lacks_is_refused_or_dropped() -> None:
     body = msgspec.json.decode(outbound(request, dropping).body)
     assert body["stop"] == "x"
     assert "n" not in body
-    with pytest.raises(InvalidRequest):
-        outbound(Request(model="m", messages=[Message(role="user", content=[Part(type="video_url")])]), TARGET)
+
+
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [
+        (Message(role="user", content=[Part(type="video_url")]), r"messages\.1"),
+        (Message(role="wizard", content="x"), r"messages\.1\.role"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_by_its_place(message: Message, place: str) -> None:
+    said = [Message(role="system", content="Be brief."), message]
+    with pytest.raises(InvalidRequest, match=place):
+        outbound(Request(model="m", messages=said), TARGET)
 
 
 def decode(events: Iterable[dict[str, Any]]) -> list[Chunk]:
