@@ -151,7 +151,7 @@ class Gateway:
         self._pool = make_pool(loop, self._destinations)
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
-        self._admissions = Admissions(shared.limits, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
+        self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._books = Bookkeeping(
             journals(environment, path), Parties(self.snapshot.config), says=general.store_prompts_in_spend_logs

@@ -300,15 +300,19 @@ class RateLimited(TianjiError):
 
 
 class BudgetExceeded(TianjiError):
-    """The caller, or somebody above him, has spent the budget of the period. `of_model`: that for one model."""
+    """The caller, or somebody above him, has spent the budget of the period.
+
+    of_model: that for one model; of_key: that of his key, for all models and without an end or with the usual one
+    """
 
     status = 422
     type: ClassVar[str] = "budget_exceeded"
 
-    def __init__(self, message: str, status: int = 422, *, of_model: bool = False) -> None:
+    def __init__(self, message: str, status: int = 422, *, of_model: bool = False, of_key: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.of_model = of_model
+        self.of_key = of_key
 
 
 class RouteNotFound(TianjiError):

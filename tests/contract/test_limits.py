@@ -32,6 +32,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             openai_model("free", "free-up", base, input_cost_per_token=0, output_cost_per_token=0),
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True, "fallbacks": [{"plain": ["priced", "free"]}]},
+        "litellm_settings": {"budget_exceeded_throttle_percentage": 0.25},
     }
     with Gateway(config, tmp_path_factory.mktemp("limits"), edge=edge, workers=4) as running:
         for team in ("limited", "open"):
@@ -245,6 +246,37 @@ def test_a_change_of_a_limit_holds_from_the_next_request_on(gateway: Gateway) ->
     assert [ask(gateway, own).status_code for _ in range(2)] == [200, 429]
     assert gateway.post("/key/update", {"key": own, "rpm_limit": 3}).status_code == 200
     assert [ask(gateway, own).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_key_goes_on_slowly_when_its_budget_is_used_up(gateway: Gateway) -> None:
+    own = key(gateway, max_budget=CENT, rpm_limit=8, throttle_on_budget_exceeded=True)
+    answers = [ask(gateway, own, "priced") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429], "two a minute are a quarter of eight"
+    assert answers[1].headers["x-ratelimit-limit-requests"] == "2"
+    unlimited = key(gateway, max_budget=CENT, throttle_on_budget_exceeded=True)
+    refused = [ask(gateway, unlimited, "priced") for _ in range(2)][1]
+    assert error(refused) == (422, "budget_exceeded"), "nothing would slow it down"
+
+
+def test_a_dynamic_limit_holds_while_the_model_fails(gateway: Gateway, mock: Mock) -> None:
+    own = key(gateway, rpm_limit=2, rpm_limit_type="dynamic")
+    mock.reset()
+    mock.control({"status": 500}, model="cheap-up")
+    assert [ask(gateway, own, "free").status_code for _ in range(4)] == [200] * 4
+    assert [ask(gateway, gateway.key, "cheap").status_code for _ in range(3)] == [500] * 3
+    eventually(lambda: ask(gateway, own, "cheap").status_code == 429, "what every worker knows after a second")
+    assert ask(gateway, own, "free").status_code == 200, "another model does not fail"
+
+
+def test_what_is_guaranteed_has_to_fit(gateway: Gateway) -> None:
+    assert gateway.post("/team/new", {"team_id": "guaranteed", "rpm_limit": 10}).status_code == 200
+    promised = {"team_id": "guaranteed", "rpm_limit_type": "guaranteed_throughput"}
+    key(gateway, rpm_limit=6, **promised)
+    key(gateway, rpm_limit=6, team_id="guaranteed")
+    refused = gateway.post("/key/generate", {"rpm_limit": 1, **promised})
+    assert refused.status_code == 400
+    assert "rpm_limit 1 cannot be guaranteed: 12 of the 10 of its team" in refused.text
+    assert gateway.post("/key/generate", {"rpm_limit_type": "sometimes"}).status_code == 422
 
 
 def test_all_together_have_a_budget_and_shares_of_a_model(start_gateway: StartGateway, mock: Mock) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+DYNAMIC: Final = "dynamic"  # the type of a rate that holds only while the model fails
+GUARANTEED: Final = "guaranteed_throughput"  # of one that has to fit beside the others of the parent
 BOUNDED: Final = ("max_budget", "tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests")
 
 
@@ -23,6 +25,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rpm_limit: int | None = None
     tpd_limit: int | None = None
     max_parallel_requests: int | None = None
+    rpm_limit_type: str | None = None  # DYNAMIC, GUARANTEED or another one, which holds always
+    tpm_limit_type: str | None = None
+    throttles: bool = False  # a budget that is used up slows requests down instead of ending them
     budget_limits: tuple[Mapping[str, Any], ...] = ()  # windows: budget_duration, max_budget in dollars, reset_at
     model_max_budget: Mapping[str, Any] = {}
     model_rpm_limit: Mapping[str, int] = {}
@@ -35,6 +40,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         if self.max_budget is None or since_1970 >= self.raised_until:
             return self.max_budget
         return self.max_budget + self.raised_by
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether a rate holds at some times only."""
+        return DYNAMIC in (self.rpm_limit_type, self.tpm_limit_type)
 
     @property
     def limits(self) -> bool:

@@ -11,19 +11,24 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from tianji._core.admission import Admission
 from tianji._core.asked import Asked
-from tianji._core.limiter import KIND_NAMES, LimitTable
+from tianji._core.health import HealthTable
+from tianji._core.limiter import KIND_NAMES
 from tianji._core.router import Group
 from tianji._core.spans import ObjectSpans
-from tianji.auth.identity import ANYONE, MASTER, Identity
+from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
 from tianji.config.schema import Config
 from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.caller import stand_ins
 from tianji.gateway.estimates import Estimates
 from tianji.gateway.parties import MOST_TAGS, Parties
+from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Members, Snapshot
+from tianji.limiting.easing import Troubles, throttled
 from tianji.limiting.holding import Held
 from tianji.limiting.limiter import Limiter, Limits, NotLeased, NotLoaded, NotReady
 from tianji.limiting.named import Name, Named, Names
@@ -34,6 +39,7 @@ from tianji.limiting.sharing import Lack
 from tianji.money import to_nanos
 
 PROXY: Final = "litellm-proxy-budget"  # what LiteLLM calls the one that spends for all
+USUAL_FAILURES: Final = 1  # of a model in a minute; with more of them, rates of the type `dynamic` hold
 _BUDGET: Final = KIND_NAMES.index("budget")
 
 MOST_QUESTIONS: Final = 50  # for one request: others may take what was granted for it
@@ -46,13 +52,14 @@ log = logging.getLogger(__name__)
 class Admissions:
     """Lets requests in. One per worker; `adopt` gives it another configuration."""
 
-    def __init__(self, table: LimitTable, names: Names, spent: Spent, lend: Lend, snapshot: Snapshot) -> None:
-        """Count in `table`.
+    def __init__(self, shared: Shared, names: Names, spent: Spent, lend: Lend, snapshot: Snapshot) -> None:
+        """Count in what the workers share.
 
         spent: reads what was spent of a budget until a moment, seconds since 1970
         lend: has more granted of limits that machines share
         """
-        self._table = table
+        self._table = shared.limits
+        self._health = shared.health
         self._names = names
         self._spent = spent
         self._lend = lend
@@ -65,13 +72,14 @@ class Admissions:
             everybodys.terms.clear()
         self._rules = rules_of(config)
         self.counted = KIND_NAMES.index(COUNTED[self._rules.counted])
-        self._limiter = Limiter(self._table, self._rules)
+        self._limiter = Limiter(self._table, self._rules, _troubles(snapshot, self._health))
         self._estimates = Estimates(snapshot.members)
         self._parties = Parties(config)
         self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
         self._proxy = _of_proxy(config)
         self._usual = config.litellm_settings.max_end_user_budget_id
         self._closed = config.general_settings.fail_closed_budget_enforcement
+        self._slowed = config.litellm_settings.budget_exceeded_throttle_percentage
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
         self._checks_fallbacks = config.general_settings.enforce_fallback_budget
         self._reserves = not config.general_settings.disable_budget_reservation
@@ -137,19 +145,36 @@ class Admissions:
     # -- what it may have ----------------------------------------------------------------------------------------------
 
     def _admit(self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]) -> Admission | None:
-        """Let it in as it is, or as a request for another model where only what it may have of its own is used up."""
+        """Let it in as it is, or as a request for another model where only what it may have of its own is used up.
+
+        A key that shall go on when its budget is used up is held to a part of its rates.
+        """
+        caller = _caller(asked)
         try:
-            return self._admit_as_it_is(asked, body, named)
+            return self._admit_as(caller, asked, body, named)
         except (BudgetExceeded, RateLimited) as refused:
+            slowed = self._slow(caller, refused)
+            if slowed is not None:
+                return self._admit_as(slowed, asked, body, named)
             if not refused.of_model:
                 raise
             for name in self._elsewhere(asked, refused):
                 asked.reroute(name)
                 try:
-                    return self._admit_as_it_is(asked, body, named)
+                    return self._admit_as(caller, asked, body, named)
                 except (BudgetExceeded, RateLimited):
                     continue
             raise
+
+    def _slow(self, caller: Identity, refused: BudgetExceeded | RateLimited) -> Identity | None:
+        """Return the caller as one that goes on more slowly, where his key is to do so without a budget."""
+        if self._slowed is None or not isinstance(refused, BudgetExceeded) or not refused.of_key:
+            return None
+        key = caller.scopes[0]
+        limits = throttled(key.limits, self._slowed) if key.limits.throttles else None
+        if limits is None:
+            return None
+        return msgspec.structs.replace(caller, scopes=(Scope("key", key.id, limits), *caller.scopes[1:]))
 
     def _elsewhere(self, asked: Asked, refused: BudgetExceeded | RateLimited) -> list[str]:
         """Name the models that stand in for one whose limit is used up, as far as the caller may use them."""
@@ -162,15 +187,17 @@ class Admissions:
         known = asked.table.groups
         return [name for name in names if name in known and identity.admits(name) is None]
 
-    def _admit_as_it_is(self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]) -> Admission | None:
+    def _admit_as(
+        self, identity: Identity, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]
+    ) -> Admission | None:
         for one in named:
             one.admit(asked.routed)
-        limits = self._limits(asked, named)
+        limits = self._limits(identity, asked, named)
         terms = self._estimates.terms(
             asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves
         )
-        if not named and not limits.pools:
-            _caller(asked).terms[asked.group] = terms
+        if not named and not limits.pools and identity is _caller(asked):
+            identity.terms[asked.group] = terms
         if not limits.held:
             return None
         admission = terms.ask(body, time.monotonic())
@@ -178,8 +205,7 @@ class Admissions:
             raise self._limiter.refusal(limits, admission)
         return admission
 
-    def _limits(self, asked: Asked, named: tuple[Named, ...]) -> Limits:
-        identity = _caller(asked)
+    def _limits(self, identity: Identity, asked: Asked, named: tuple[Named, ...]) -> Limits:
         others = (*(one.holder for one in named), *self._proxy)
         group = asked.group.name
         pools = self._priorities.pools(group, identity, time.monotonic()) if self._priorities is not None else ()
@@ -215,6 +241,13 @@ class Admissions:
 def _caller(asked: Asked) -> Identity:
     identity = asked.exchange.identity
     return identity if isinstance(identity, Identity) else ANYONE
+
+
+def _troubles(snapshot: Snapshot, health: HealthTable) -> Troubles:
+    """Return what tells which model groups fail."""
+    members = {name: [health.health(entry.id) for entry, _ in pairs] for name, pairs in snapshot.members.items()}
+    written = snapshot.environ.get("DYNAMIC_RATE_LIMIT_ERROR_THRESHOLD_PER_MINUTE", "")
+    return Troubles(members, int(written) if written.isdecimal() else USUAL_FAILURES, time.monotonic)
 
 
 def _of_proxy(config: Config) -> tuple[Holder, ...]:

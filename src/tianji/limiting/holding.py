@@ -11,13 +11,13 @@ from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.auth.durations import length
 from tianji.auth.limits import Limits
 from tianji.errors import Unacceptable
+from tianji.limiting.easing import NO_END, Troubled, eased
 from tianji.limiting.rows import Holder, Kind, Part, row_name
 from tianji.limiting.rules import COUNTED, Rules, rolling
 from tianji.money import to_nanos
 
 _NONE: Final = Limits()
 _BUDGET: Final = KIND_NAMES.index("budget")
-_NEVER: Final = 1 << 62  # a budget that counts what is spent and holds nobody
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,10 @@ class Held(Struct, frozen=True):
 class Holding:
     """Makes limits from what the database and the configuration say."""
 
-    def __init__(self, table: LimitTable, rules: Rules) -> None:
+    def __init__(self, table: LimitTable, rules: Rules, troubled: Troubled) -> None:
         self._table = table
         self._rules = rules
+        self._troubled = troubled
 
     def held(self, holders: Sequence[Holder], model: str, asked: str, since_1970: float) -> Iterator[Held]:
         """Yield all limits that hold for a request. Nothing is yielded for those who have none.
@@ -58,16 +59,16 @@ class Holding:
         key = next((holder.limits for holder in holders if holder.kind == "key"), _NONE)
         for holder in holders:
             pays = holder.kind != "user" or not of_team or self._rules.users_pay_for_teams
-            yield from self._whole(holder, since_1970, pays=pays)
+            yield from self._whole(holder, model, since_1970, pays=pays)
             yield from self._windows(holder, since_1970)
             yield from self._model(holder, model, names, since_1970, key if holder.kind == "team" else _NONE)
 
-    def _whole(self, holder: Holder, since_1970: float, *, pays: bool) -> Iterator[Held]:
+    def _whole(self, holder: Holder, model: str, since_1970: float, *, pays: bool) -> Iterator[Held]:
         limits = holder.limits
-        budget = limits.budget_at(since_1970) if pays or limits.max_budget is None else _NEVER
+        budget = limits.budget_at(since_1970) if pays or limits.max_budget is None else NO_END
         asked = {
-            "requests": limits.rpm_limit,
-            COUNTED[self._rules.counted]: limits.tpm_limit,
+            "requests": eased(limits.rpm_limit, limits.rpm_limit_type, model, self._troubled),
+            COUNTED[self._rules.counted]: eased(limits.tpm_limit, limits.tpm_limit_type, model, self._troubled),
             "parallel": limits.max_parallel_requests,
         }
         if budget is None and all(value is None for value in asked.values()):
@@ -104,8 +105,11 @@ class Holding:
         of_key, entry = _entry(key, names), _entry(holder.limits, names)
         rates = (_first(key.model_rpm_limit, names), _first(key.model_tpm_limit, names))
         own = all(rate is None for rate in (*rates, of_key.get("rpm_limit"), of_key.get("tpm_limit")))
-        requests = _first(holder.limits.model_rpm_limit, names, entry.get("rpm_limit")) if own else None
-        tokens = _first(holder.limits.model_tpm_limit, names, entry.get("tpm_limit")) if own else None
+        limits = holder.limits
+        requests = _first(limits.model_rpm_limit, names, entry.get("rpm_limit")) if own else None
+        requests = eased(requests, limits.rpm_limit_type, model, self._troubled)
+        tokens = _first(limits.model_tpm_limit, names, entry.get("tpm_limit")) if own else None
+        tokens = eased(tokens, limits.tpm_limit_type, model, self._troubled)
         budget, renew = (None, None) if of_key else _budget(entry)
         if requests is None and tokens is None and budget is None:
             return

@@ -10,6 +10,7 @@ from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, LARGEST_SET, LimitSet, LimitTable
 from tianji.auth.identity import Identity
 from tianji.errors import Unacceptable
+from tianji.limiting.easing import LOOKED_AGAIN, Troubled
 from tianji.limiting.holding import Held, Holding
 from tianji.limiting.refusal import refusal
 from tianji.limiting.rows import Holder
@@ -55,11 +56,17 @@ class NotLoaded(NotReady):
 class Limiter:
     """The limits of all callers, as one worker knows them."""
 
-    def __init__(self, table: LimitTable, rules: Rules, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Hold requests against limits in `table`. `monotonic`: the clock of the table."""
+    def __init__(
+        self, table: LimitTable, rules: Rules, troubled: Troubled, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Hold requests against limits in `table`.
+
+        troubled: whether a model group fails, for rates that hold only then
+        monotonic: the clock of the table
+        """
         self._table = table
         self._rules = rules
-        self._holding = Holding(table, rules)
+        self._holding = Holding(table, rules, troubled)
         self._monotonic = monotonic
         self._known: dict[tuple[object, ...], Limits] = {}
 
@@ -120,8 +127,10 @@ class Limiter:
         held = (*self._holding.held(tuple(holders.values()), model, asked, since_1970), *pools)
         if len(held) > LARGEST_SET:
             raise Unacceptable(f"a request is held against {LARGEST_SET} limits at most: send fewer tags")
-        raises = [moment for one in holders.values() if (moment := one.limits.raised_until) > since_1970]
-        until = min(raises) - self._table.shift if raises else None
+        ends = [moment for one in holders.values() if (moment := one.limits.raised_until) > since_1970]
+        if any(one.limits.dynamic for one in holders.values()):
+            ends.append(since_1970 + LOOKED_AGAIN)
+        until = min(ends) - self._table.shift if ends else None
         found = Limits(LimitSet(tuple(one.limit for one in held)), held, identity, others, pools, until)
         while len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]

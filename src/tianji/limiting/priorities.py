@@ -10,13 +10,13 @@ from typing import Any, Final
 from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
+from tianji.limiting.easing import COUNTED_ONLY
 from tianji.limiting.holding import Held
 from tianji.limiting.rows import row_name
 from tianji.limiting.rules import COUNTED, Rules
 
 CALLBACKS: Final = frozenset({"dynamic_rate_limiter", "dynamic_rate_limiter_v3"})
 DEFAULT: Final = "default_pool"
-ANY: Final = 1 << 38  # so many may pass: it is counted, and holds nobody
 _REQUESTS: Final = KIND_NAMES.index("requests")
 
 
@@ -66,7 +66,7 @@ class Priorities:
         name = row_name("model", group, "priority", pool)
         whole = Held(self._limit(row_name("model", group), limits, limits), "model", group, of=pool)
         share = self._limit(name, (max(1, int(limits[0] * weight)), max(1, int(limits[1] * weight))), limits)
-        counted = self._limit(name, (ANY, ANY), limits)
+        counted = self._limit(name, (COUNTED_ONLY, COUNTED_ONLY), limits)
         return (
             whole,
             Held(share, "model", group, "priority", pool, above=whole.limit),

@@ -36,7 +36,12 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
     """Return the error for a request that `held` refused."""
     kind = admission.refused_kind
     if kind == _BUDGET:
-        return BudgetExceeded(_over_budget(held, now), rules.over_budget, of_model=held.part == "model")
+        return BudgetExceeded(
+            _over_budget(held, now),
+            rules.over_budget,
+            of_model=held.part == "model",
+            of_key=held.kind == "key" and held.part == "",
+        )
     seconds = None if admission.retry_after < 0 else max(1, math.ceil(admission.retry_after))
     limit = held.limit.ceiling(kind) or 0
     left = max(0, limit - held.limit.used(kind, now))

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from tianji.auth.durations import length
-from tianji.auth.limits import BOUNDED, exceeded
+from tianji.auth.limits import BOUNDED, GUARANTEED, exceeded
 from tianji.auth.models import ModelRule, rule
 from tianji.auth.routes import narrower
 from tianji.errors import Unacceptable
@@ -48,22 +50,65 @@ async def require_key_within(call: Call, key: Row) -> None:
     team = await call.one(TEAMS, team_id=key["team_id"])
     if team is not None:
         require_within(call, key, team, "its team", team)
+        others = sa.select(KEYS).where(KEYS.c.team_id == team["team_id"], KEYS.c.token != key["token"])
+        await _require_room(call, key, team, others, "its team")
     elif key["user_id"] is not None:
         user = await call.one(USERS, user_id=key["user_id"])
         if user is not None:
             require_within(call, key, user, "its owner")
     organization_id = key["organization_id"] or (team["organization_id"] if team else None)
-    await require_within_organization(call, key, organization_id, team)
-
-
-async def require_within_organization(
-    call: Call, child: Mapping[str, Any], organization_id: str | None, team: Row | None = None
-) -> None:
-    """Hold a key or a team against its organization, whose limits stand in a budget."""
-    organization = await call.one(ORGANIZATIONS, organization_id=organization_id)
+    organization = await _organization(call, organization_id)
     if organization is not None:
-        budget = await call.one(BUDGETS, budget_id=organization["budget_id"])
-        require_within(call, child, {**(budget or {}), "models": organization["models"]}, "its organization", team)
+        require_within(call, key, organization, "its organization", team)
+
+
+async def require_team_within(call: Call, team: Row) -> None:
+    """Hold a team against its organization."""
+    organization = await _organization(call, team["organization_id"])
+    if organization is not None:
+        require_within(call, team, organization, "its organization", team)
+        others = sa.select(TEAMS).where(
+            TEAMS.c.organization_id == team["organization_id"], TEAMS.c.team_id != team["team_id"]
+        )
+        await _require_room(call, team, organization, others, "its organization")
+
+
+async def _organization(call: Call, organization_id: str | None) -> Row | None:
+    """Return an organization with its limits, which stand in a budget."""
+    row = await call.one(ORGANIZATIONS, organization_id=organization_id)
+    if row is None:
+        return None
+    budget = await call.one(BUDGETS, budget_id=row["budget_id"])
+    return {**dict.fromkeys(BOUNDED), **(budget or {}), **{name: row[name] for name in ("models", "metadata")}}
+
+
+async def _require_room(
+    call: Call, child: Mapping[str, Any], parent: Mapping[str, Any], siblings: "sa.Select[Any]", named: str
+) -> None:
+    """Refuse with 400 a rate that is to be guaranteed and does not fit beside those of the others of `parent`.
+
+    A rate of `rpm_limit_type` or `tpm_limit_type` guaranteed_throughput is promised: what all under one parent have may
+    be used at the same time. `siblings`: the others, whether theirs are promised or not
+    """
+    metadata = child["metadata"] or {}
+    promised = [name for name in ("rpm_limit", "tpm_limit") if metadata.get(f"{name}_type") == GUARANTEED]
+    others = await call.all(siblings) if promised else []
+    for name in promised:
+        _require_sum(name, child[name], parent[name], (one[name] for one in others), named)
+        by_model = f"model_{name}"
+        most = (parent.get("metadata") or {}).get(by_model) or {}
+        for model, own in (metadata.get(by_model) or {}).items():
+            given = (((one["metadata"] or {}).get(by_model) or {}).get(model) for one in others)
+            _require_sum(by_model, own, most.get(model), given, f"{named} for {model}")
+
+
+def _require_sum(name: str, own: int | None, most: int | None, others: Iterable[int | None], named: str) -> None:
+    taken = sum(one or 0 for one in others)
+    if own is not None and most is not None and taken + own > most:
+        raise Unacceptable(
+            f"{name} {own} cannot be guaranteed: {taken} of the {most} of {named} are given to others; ask for less",
+            param=name,
+        )
 
 
 async def inherit_from_caller(call: Call, values: Row) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.auth.durations import length
+from tianji.auth.limits import DYNAMIC
 
 _LISTS: Final = ("guardrails", "policies", "enforced_params", "denied_passthrough_routes")
 _FIGURES: Final = ("model_rpm_limit", "model_tpm_limit", "mcp_rpm_limit", "tag_rpm_limit")
 _BUDGETS: Final = ("budget_duration", "budget_limits", "model_max_budget")
-DUTIES: Final = frozenset({*_LISTS, *_FIGURES, *_BUDGETS})
+_RATES: Final = ("rpm_limit", "tpm_limit")
+_TYPES: Final = tuple(f"{rate}_type" for rate in _RATES)
+DUTIES: Final = frozenset({*_LISTS, *_FIGURES, *_BUDGETS, *_TYPES})
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +45,9 @@ def missing(child: Mapping[str, Any], maker: Mapping[str, Any]) -> str | None:
     for name in _FIGURES:
         own = child.get(name) or {}
         if any(own.get(model) is None or own[model] > most for model, most in (above[name] or {}).items()):
+            return name
+    for rate, name in zip(_RATES, _TYPES, strict=True):
+        if child.get(name) == DYNAMIC != above[name] and (maker.get(rate) is not None or above[f"model_{rate}"]):
             return name
     own = child.get("model_max_budget") or {}
     if any(own.get(model) != budget for model, budget in (above["model_max_budget"] or {}).items()):

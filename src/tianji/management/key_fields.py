@@ -19,6 +19,7 @@ Flag = bool | UnsetType | None
 Names = list[str] | UnsetType | None
 Table = dict[str, Any] | UnsetType | None
 Number = float | UnsetType | None
+RateType = Literal["guaranteed_throughput", "best_effort_throughput", "dynamic"] | UnsetType | None
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType | None
 
 PREFIX: Final = "sk-"
@@ -47,8 +48,8 @@ class Limited(msgspec.Struct, kw_only=True):
     model_tpm_limit: dict[str, int] | UnsetType | None = UNSET
     mcp_rpm_limit: dict[str, int] | UnsetType | None = UNSET
     tag_rpm_limit: dict[str, int] | UnsetType | None = UNSET
-    rpm_limit_type: Text = UNSET
-    tpm_limit_type: Text = UNSET
+    rpm_limit_type: RateType = UNSET
+    tpm_limit_type: RateType = UNSET
     guardrails: Names = UNSET
     prompts: Names = UNSET
     tags: Names = UNSET

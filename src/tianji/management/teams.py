@@ -167,7 +167,7 @@ async def _judged(call: Call, values: Row, before: Row | None) -> Row:
     await _apply_member_budget(call, values, before)
     apply_period(call, values)
     after = {**dict.fromkeys(TEAMS.c.keys()), **(before or {}), **values}
-    await bounds.require_within_organization(call, after, after["organization_id"], after)
+    await bounds.require_team_within(call, after)
     return values
 
 

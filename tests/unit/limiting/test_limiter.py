@@ -34,7 +34,8 @@ class Desk:
         self.rules = rules
         self.table = LimitTable(capacity, shift=EPOCH)
         self.spent = spent
-        self.limiter = Limiter(self.table, rules, self.clock.monotonic)
+        self.troubled: set[str] = set()
+        self.limiter = Limiter(self.table, rules, self.troubled.__contains__, self.clock.monotonic)
 
     def names(self, identity: Identity, model: str = "m", others: tuple[Holder, ...] = ()) -> list[str]:
         return [held.limit.name for held in self.limiter.limits(identity, model, model, others).held]

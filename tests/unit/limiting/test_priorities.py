@@ -35,7 +35,7 @@ class Shares:
 
     def __init__(self, config: Config, limits: tuple[int, int]) -> None:
         table, rules = LimitTable(64), Rules()
-        self.limiter = Limiter(table, rules, lambda: NOW)
+        self.limiter = Limiter(table, rules, set().__contains__, lambda: NOW)
         made = priorities_of(table, rules, config, {"m": limits})
         assert made is not None
         self.priorities: Priorities = made
