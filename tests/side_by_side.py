@@ -13,9 +13,9 @@ from typing import IO
 
 TESTS = Path(__file__).parent
 PYTEST = (sys.executable, "-m", "pytest")
-AT_ONCE = 3
+AT_ONCE = 4
 Running = dict[subprocess.Popen[bytes], IO[bytes]]
-SHARES = 3  # parts of the contract tests, which take longest
+SHARES = 6  # parts of the contract tests, which take longest; the more, the less one of them is waited for
 
 
 def parts() -> Iterator[list[Path]]:

@@ -15,9 +15,9 @@ import uvloop
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
-STREAMS, CHUNKS = 1000, 200
+STREAMS, CHUNKS = 1000, 100
 GROWTH = 60 * 1024  # bytes of a worker's resident memory a stream
-ABORTED, AT_ONCE, WARM = 3_000, 250, 2_000
+ABORTED, AT_ONCE, WARM = 1_500, 250, 1_000
 ROUNDS = 2  # what leaks grows in each; a heap that finds its size does not
 
 

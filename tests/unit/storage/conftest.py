@@ -7,6 +7,11 @@ import pytest
 from tianji.storage.location import Location, parse
 
 ENGINES = ("sqlite", "postgresql")
+EMPTIED = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public;
+"""
 
 
 @pytest.fixture(params=ENGINES)
@@ -14,7 +19,6 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """An empty database."""
     if request.param == "sqlite":
         return parse(f"sqlite:///{tmp_path / 'test.db'}")
-    server = request.getfixturevalue("postgresql")
-    name = f"t{abs(hash(tmp_path)):x}"
-    server.psql(f"CREATE DATABASE {name};")
-    return parse(server.get_uri(name))
+    server = request.getfixturevalue("emptied")
+    server.psql(f"\\c emptied\n{EMPTIED}")
+    return parse(server.get_uri("emptied"))
