@@ -1,10 +1,10 @@
 from asyncio import Task
 from typing import final
 
-from tianji._core.asked import Asked
 from tianji._core.exchange import Handler
 from tianji._core.pipeline import Operation, Pipeline
 from tianji._core.router import Deployment
+from tianji._core.streaming import Streaming
 
 @final
 class Endpoint(Handler):
@@ -15,13 +15,8 @@ class Endpoint(Handler):
     def operation(self) -> Operation: ...
 
 @final
-class Forward(Asked):
-    @property
-    def prompt_tokens(self) -> int: ...
-    @property
-    def completion_tokens(self) -> int: ...
+class Forward(Streaming):
     def go_on(self) -> None: ...
     def wake(self, now: float) -> bool: ...
     def turned_away(self, reason: str, now: float) -> None: ...
-    def hedge(self) -> None: ...
     def stood_by(self, deployment: Deployment, task: Task[object]) -> None: ...

@@ -1,0 +1,20 @@
+"""A request with one attempt under way, or with two of which the first answer wins."""
+
+from tianji._core.asked cimport Asked
+from tianji._core.attempt cimport Attempt
+from tianji._core.needs cimport Needs
+from tianji._core.router cimport Deployment
+
+
+cdef class Hedged(Asked):
+    cdef Attempt attempt              # the one under way, or the last
+    cdef Attempt rival                # an earlier one that may still answer first; or None
+    cdef object hedging               # the timer that begins a rival; or None
+    cdef object course                # Course, once the first choice was not enough; or None
+
+    cdef int launch(self, Deployment deployment) except -1
+    cdef int set_course(self) except -1
+    cdef int forget_hedge(self) except -1
+    cdef int win(self, Attempt attempt) except -1
+    cdef int lose(self, Attempt attempt, object error) except -1
+    cdef int give_up(self, Attempt attempt, object error) except -1

@@ -1,0 +1,84 @@
+"""A request with one attempt under way, or with two of which the first answer wins (`hedge_after`)."""
+
+from libc.stdint cimport uint64_t
+
+from tianji._core.clock cimport monotonic
+from tianji._core.spans cimport ObjectSpans
+
+from tianji.errors import ClientGone, TianjiError
+
+cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
+
+
+cdef class Hedged(Asked):
+    """A request under way, as far as its attempts go side by side."""
+
+    cdef int launch(self, Deployment deployment) except -1:
+        """Send the request to a deployment whose slot it has. Raises what is wrong before anything was sent."""
+        raise NotImplementedError
+
+    cdef int set_course(self) except -1:
+        """Leave the path of requests that succeed at once."""
+        if self.course is None:
+            self.needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, ABILITIES)
+            self.course = self.pipeline.courses.begin(self)
+        return 0
+
+    cdef int forget_hedge(self) except -1:
+        if self.hedging is not None:
+            self.hedging.cancel()
+            self.hedging = None
+        return 0
+
+    def hedge(self):
+        """Ask a second deployment: the first one takes longer than usual, and the first answer wins."""
+        cdef Needs first = self.needs, second
+        cdef Attempt attempt = self.attempt
+        cdef int position
+        self.hedging = None
+        if self.over or self.exchange.status or self.pending is not None or first.holding is None:
+            return
+        try:
+            second = first.again()
+            position = self.group.selection.choose(second, monotonic())
+            if position < 0:
+                return
+            self.needs, self.rival = second, attempt
+            try:
+                self.launch(self.group.deployments[position])
+            except TianjiError:  # one that cannot be asked is no help, and no harm
+                if self.attempt is not attempt:
+                    self.attempt.close(ClientGone.status)
+                self.needs, self.attempt, self.rival = first, attempt, None
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    cdef int win(self, Attempt attempt) except -1:
+        """One of two attempts answers: the other one is given up."""
+        cdef Attempt other
+        self.forget_hedge()
+        if self.rival is None:
+            return 0
+        other = self.rival if attempt is self.attempt else self.attempt
+        self.attempt, self.needs, self.rival = attempt, attempt.needs, None
+        other.close(ClientGone.status)
+        other.needs.release(monotonic())
+        if self.course is not None:
+            self.course.adopt(self.needs)
+        return 0
+
+    cdef int lose(self, Attempt attempt, object error) except -1:
+        """One of two attempts failed: the other one goes on alone."""
+        cdef Attempt other = self.rival if attempt is self.attempt else self.attempt
+        self.give_up(attempt, error)
+        self.needs = attempt.needs
+        self.set_course()
+        self.course.lost(attempt.needs, other.needs, error, attempt.headers, monotonic())
+        self.attempt, self.needs, self.rival = other, other.needs, None
+        return 0
+
+    cdef int give_up(self, Attempt attempt, object error) except -1:
+        """Close an attempt that failed."""
+        if attempt.error is None:
+            attempt.error = error
+        return attempt.close(error.status)

@@ -1,0 +1,15 @@
+"""How a streamed answer goes to the client: from its first content to its end, as far as its caller can pay."""
+
+from tianji._core.answering cimport Answering
+from tianji._core.attempt cimport Attempt
+
+
+cdef class Streaming(Answering):
+    cdef bint flowing                 # the attempt's events go to the client
+    cdef long long metered_at         # events of a stream from which on it is looked whether its reservation covers it
+
+    cdef int proceed(self) except -1
+    cdef bint shows(self, Attempt attempt, bytes events) except -1
+    cdef bytes start_stream(self, Attempt attempt, bytes out)
+    cdef bint covers(self, Attempt attempt) except -1
+    cdef int end_spent(self, Attempt attempt) except -1

@@ -1,0 +1,7 @@
+from typing_extensions import disjoint_base
+
+from tianji._core.asked import Asked
+
+@disjoint_base
+class Hedged(Asked):
+    def hedge(self) -> None: ...
