@@ -3,7 +3,6 @@
 from libc.stdint cimport uint64_t
 
 from tianji._core.clock cimport monotonic
-from tianji._core.spans cimport ObjectSpans
 
 from tianji.errors import ClientGone, TianjiError
 
