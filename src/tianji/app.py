@@ -454,7 +454,7 @@ def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSetting
     origins = lookup(environ, "CORS_ORIGINS") or "*"
     credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
     return EdgeSettings(
-        limits=Limits(max_body=snapshot.max_body),
+        limits=Limits(max_body=snapshot.max_body, max_upload=snapshot.max_upload),
         cors=Cors(
             origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
             credentials=credentials.lower() == "true",

@@ -28,6 +28,7 @@
     ├── RequestTimeout               408  invalid_request_error
     ├── QueueTimeout                 408  timeout_error, no slot became free in time
     ├── PayloadTooLarge              413  invalid_request_error
+    ├── InsufficientStorage          507  server_error, the disk has no room for the body
     ├── HeadersTooLarge              431  invalid_request_error
     ├── Overloaded                   503  overloaded_error, with retry-after
     ├── ClientGone                   499  client_disconnect
@@ -364,6 +365,13 @@ class PayloadTooLarge(TianjiError):
 
     status = 413
     type: ClassVar[str] = "invalid_request_error"
+
+
+class InsufficientStorage(TianjiError):
+    """The disk has no room for a body that is kept in a file (RFC 4918 section 11.5)."""
+
+    status = 507
+    type: ClassVar[str] = "server_error"
 
 
 class HeadersTooLarge(TianjiError):

@@ -39,5 +39,6 @@ cdef class AsgiExchange(EdgeExchange):
     cdef int read_headers(self, str version) except -1
     cdef int read_body(self) except -1
     cdef int take(self, dict message) except -1
+    cdef int gather(self, bytes piece, bint outgrows) except -1
     cdef int put(self, bytes chunk, bint last) except -1
     cdef int watch(self) except -1

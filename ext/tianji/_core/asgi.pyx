@@ -233,8 +233,6 @@ cdef class AsgiExchange(EdgeExchange):
             raise HeadersTooLarge(f"the headers are over {self.edge.max_head} bytes in all; send fewer or shorter ones")
         if hosts > 1:
             raise InvalidRequest("the request has more than one Host header; send exactly one")
-        if self.expected > self.edge.max_body:
-            raise PayloadTooLarge(f"the request body is over {self.edge.max_body} bytes; send a smaller one")
         self.last = chunked  # hyper takes a line end without CR in trailers for more of them: trust nothing behind
         # HTTP/2 needs neither field for a body; in HTTP/1 no field means no body (RFC 9112 section 6.3)
         if chunked or (self.expected < 0 and version == "2" and self.method in _BODY_METHODS):
@@ -246,6 +244,7 @@ cdef class AsgiExchange(EdgeExchange):
 
     cdef int collect(self) except -1:
         if self.reading:
+            self.outgrows(self.expected)
             return self.read_body()
         self.body = b""
         self.dispatch()
@@ -278,30 +277,36 @@ cdef class AsgiExchange(EdgeExchange):
 
     cdef int take(self, dict message) except -1:
         cdef bytes piece
+        cdef bint outgrows
         if message["type"] != "http.request":
             raise InvalidRequest("the request body ended early or is framed wrongly; send it again")
         piece = message["body"]
         self.received += len(piece)
-        if self.received > self.edge.max_body:
-            raise PayloadTooLarge(f"the request body is over {self.edge.max_body} bytes; send a smaller one")
+        outgrows = self.outgrows(self.received)
         if self.expected >= 0:
             more = self.received < self.expected
         else:
             more = message["more_body"]
         if not more:
             self.reading = False
-            if self.pieces is None:
+            if self.pieces is None and not outgrows:
                 self.body = piece
             else:
-                self.pieces.append(piece)
+                self.gather(piece, outgrows)
                 self.body = b"".join(self.pieces)
                 self.pieces = None
             return self.dispatch()
+        self.gather(piece, outgrows)
+        self.last_read = monotonic()
+        self.receive().add_done_callback(self._body_came)
+        return 0
+
+    cdef int gather(self, bytes piece, bint outgrows) except -1:
         if self.pieces is None:
             self.pieces = []
         self.pieces.append(piece)
-        self.last_read = monotonic()
-        self.receive().add_done_callback(self._body_came)
+        if outgrows:
+            self.store(self.pieces)
         return 0
 
     # ---- the answer

@@ -14,7 +14,9 @@ cdef class Edge:
     cdef object cors           # (exchange, origin) -> list of headers, None after a preflight was answered
     cdef list fixed_headers    # go with every answer that a browser may read
     cdef bytes root            # prefix taken off every path; b"" for none
-    cdef long long max_body
+    cdef long long max_body    # bytes of a body that is held in memory,
+    cdef long long max_upload  # and of one that may be large
+    cdef long long light       # bytes of a body that nothing has to be asked of
     cdef Py_ssize_t max_head   # bytes of all header names and values
     cdef Py_ssize_t max_target
     cdef double body_timeout   # seconds between two pieces of a body
@@ -38,6 +40,9 @@ cdef class EdgeExchange(Exchange):
     cdef int route(self, bytes raw) except -1
     cdef int admit(self, object identity) except -1
     cdef int collect(self) except -1
+    cdef bint outgrows(self, long long size) except -1
+    cdef bytes room(self, long long size)
+    cdef int store(self, list pieces) except -1
     cdef int dispatch(self) except -1
     cdef int run(self, object awaitable, object callback) except -1
     cdef int fail(self, object error) except -1

@@ -5,13 +5,19 @@ No task is made for a request. A task runs only where a handler or the authorise
 
 from asyncio import ensure_future
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
+
 from tianji._core.exchange cimport Exchange, Handler
 from tianji._core.keys cimport KeyRing
+from tianji._core.spool cimport Spool
 
-from tianji.errors import Overloaded
+from tianji.errors import Overloaded, PayloadTooLarge
 
 cdef extern from "Python.h":
     bint PyCoro_CheckExact(object) noexcept
+
+cdef enum:
+    IN_MEMORY = 1024 * 1024  # bytes; a larger body of a route that is for large ones is kept in a file
 
 cdef object _ensure_future = ensure_future
 
@@ -32,6 +38,8 @@ cdef class Edge:
         self.fixed_headers = fixed_headers
         self.root = root
         self.max_body = limits.max_body
+        self.max_upload = limits.max_upload
+        self.light = min(limits.max_body, <long long>IN_MEMORY)
         self.max_head = limits.max_head
         self.max_target = limits.max_target
         self.body_timeout = limits.body_timeout
@@ -105,6 +113,34 @@ cdef class EdgeExchange(Exchange):
         # The body is wanted: call dispatch() as soon as it is whole.
         raise RuntimeError("an edge must implement collect")
 
+    cdef bint outgrows(self, long long size) except -1:
+        # Whether a body of so many bytes is kept in a file. Raises PayloadTooLarge where its route has no room for it.
+        cdef Edge edge = self.edge
+        cdef long long most
+        if size <= edge.light:
+            return False
+        most = edge.max_upload if self.match.large else edge.max_body
+        if size > most:
+            raise PayloadTooLarge(f"the request body is over {most} bytes; send a smaller one")
+        return self.match.large
+
+    cdef bytes room(self, long long size):
+        # What a body of this length is read into; None where that is its file.
+        if not self.outgrows(size):
+            return PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
+        self.store([])
+        return None
+
+    cdef int store(self, list pieces) except -1:
+        # Move pieces of the body into its file.
+        cdef bytes piece
+        if self.spool is None:
+            self.spool = Spool()
+        for piece in pieces:
+            self.spool.append(<const char*>piece, len(piece))
+        pieces.clear()
+        return 0
+
     cdef int dispatch(self) except -1:
         cdef object handler = self.match.handler
         cdef object pending
@@ -158,6 +194,7 @@ cdef class EdgeExchange(Exchange):
         edge.open -= 1
         edge.cells[edge.load] = edge.open
         self.let_go()
+        self.spool = None
         if edge.on_close is not None:
             edge.on_close(self)
         self.account = None  # it may know this exchange: no cycle may outlive the request

@@ -1,5 +1,8 @@
 """One client request and its answer: the only thing an edge and the pipeline share."""
 
+from tianji._core.spool cimport Spool
+
+
 cdef class Producer:
     # What writes an answer into an Exchange and must hear of the client behind it.
     cdef int client_gone(self) except -1   # the client closed: stop the work, answer nothing
@@ -14,7 +17,8 @@ cdef class Exchange:
     cdef list fields              # what `headers` is, once it was asked for
     cdef list noted               # of them, those that the hot path looks at: all but `fields.PLAIN`, or simply all
     cdef readonly object peer     # (host, port) or None
-    cdef public bytes body        # the whole body, once the edge has read it; b"" before
+    cdef public bytes body        # the whole body, once the edge has read it; b"" before, and where it is in a file
+    cdef public Spool spool       # the whole body where it is kept in a file, which large routes alone have; or None
     cdef readonly int status      # what was answered; 0 before start() or respond()
     cdef readonly bint finished   # the answer is complete or aborted
     cdef readonly bint gone       # the client closed its connection
@@ -28,6 +32,8 @@ cdef class Exchange:
     cdef Producer producer
 
     cpdef bytes header(self, bytes name)
+    cpdef bytes read(self, long long at, Py_ssize_t size)
+    cpdef object extent(self, long long at, long long size)
     cpdef int attach(self, Producer producer) except -1
     cpdef int respond(self, int status, list headers, bytes body) except -1
     cpdef int start(self, int status, list headers) except -1

@@ -11,6 +11,8 @@ States: nothing sent -> started -> finished. A call that does not fit the state 
 the client has gone, or after `abort`, everything that sends is ignored: the answer has no reader.
 """
 
+from tianji._core.spool cimport Extent
+
 
 cdef class Producer:
     """Base of what writes an answer over time. All three calls are made on the loop's thread."""
@@ -42,6 +44,19 @@ cdef class Exchange:
             if pair[0] == name:
                 return <bytes>pair[1]
         return None
+
+    @property
+    def size(self):
+        """How long the body is, wherever it is kept; bytes."""
+        return len(self.body) if self.spool is None else self.spool.size
+
+    cpdef bytes read(self, long long at, Py_ssize_t size):
+        """Return `size` bytes of the body from `at` on, wherever it is kept; fewer at its end."""
+        return self.body[at:at + size] if self.spool is None else self.spool.read(at, size)
+
+    cpdef object extent(self, long long at, long long size):
+        """Return a part of the body for a Parcel: bytes, or an Extent of the file where it is kept."""
+        return self.body[at:at + size] if self.spool is None else Extent(self.spool, at, size)
 
     cpdef int attach(self, Producer producer) except -1:
         """Let `producer` hear of the client. A client that has already gone is reported at once."""

@@ -4,11 +4,11 @@ Requests of one connection are served one after another; what a client sends ahe
 whose framing is at fault is answered and its connection closed, since nobody can say where the next one would begin.
 
 All reads go into one buffer of the edge and are looked at before the next read; a body of known length is read right
-into the object that the handler gets.
+into the object that the handler gets, or into its file.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memcpy
@@ -20,7 +20,7 @@ from tianji._core.reply cimport Reply
 from tianji._core.request cimport NO_BODY, SIZED, RequestReader
 from tianji._core.wire cimport socket_of
 
-from tianji.errors import PayloadTooLarge, RequestTimeout
+from tianji.errors import RequestTimeout
 
 cdef extern from "Python.h":
     int PyBUF_WRITE
@@ -61,8 +61,7 @@ cdef class NativeEdge(Edge):
         return connection
 
     def retire(self, double linger=LINGER):
-        """Let go of connections: each answer is the last one of its connection, and those idle for `linger` seconds
-        are closed. Before, a request may be on its way."""
+        """Make each answer the last one of its connection, and close those that were idle for `linger` seconds."""
         self.retiring = True
         self.linger = linger
         self.look_at_all()
@@ -104,7 +103,7 @@ cdef class NativeConnection(Line):
     def get_buffer(self, hint):
         """Say where the next read goes: into the body where one is awaited, else into the edge's buffer."""
         cdef long long lacking
-        if self.state == AT_BODY:
+        if self.state == AT_BODY and self.body is not None:
             lacking = self.reader.length - self.filled
             if lacking >= DIRECT:
                 self.direct = True
@@ -221,7 +220,10 @@ cdef class NativeConnection(Line):
 
     cdef Py_ssize_t take_body(self, const char* data, Py_ssize_t size) except -1:
         cdef Py_ssize_t used = <Py_ssize_t>min(<long long>size, self.reader.length - self.filled)
-        memcpy(PyBytes_AS_STRING(self.body) + self.filled, data, <size_t>used)
+        if self.body is None:
+            self.exchange.spool.append(data, used)
+        else:
+            memcpy(PyBytes_AS_STRING(self.body) + self.filled, data, <size_t>used)
         self.filled += used
         self.body_grew()
         return used
@@ -231,19 +233,19 @@ cdef class NativeConnection(Line):
         self.due = 0
         if self.filled == self.reader.length:
             self.body = None
-            self.whole(body)
+            self.whole(body or b"")
         return 0
 
     cdef Py_ssize_t take_chunks(self, const char* data, Py_ssize_t size) except -1:
         cdef bint over = False
-        cdef Py_ssize_t before = len(self.pieces)
-        cdef Py_ssize_t used = self.reader.read_chunks(data, size, self.pieces, &over)
-        cdef Py_ssize_t i
         cdef list pieces = self.pieces
+        cdef Py_ssize_t before = len(pieces)
+        cdef Py_ssize_t used = self.reader.read_chunks(data, size, pieces, &over)
+        cdef Py_ssize_t i
         for i in range(before, len(pieces)):
             self.filled += PyBytes_GET_SIZE(<bytes>pieces[i])
-        if self.filled > self.edge.max_body:
-            raise PayloadTooLarge(f"the request body is over {self.edge.max_body} bytes; send a smaller one")
+        if self.exchange.outgrows(self.filled):
+            self.exchange.store(pieces)
         self.due = 0
         if over:
             self.pieces = None
@@ -286,9 +288,7 @@ cdef class NativeConnection(Line):
         if reader.framing == NO_BODY:
             return self.whole(b"")
         if reader.framing == SIZED:
-            if reader.length > self.edge.max_body:
-                raise PayloadTooLarge(f"the request body is over {self.edge.max_body} bytes; send a smaller one")
-            self.body = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>reader.length)
+            self.body = self.exchange.room(reader.length)
             self.state = AT_BODY
         else:
             self.pieces = []

@@ -63,7 +63,7 @@ cdef class Streaming(Answering):
             self.sent = []
         else:
             self.spans = self.asked = None  # no other deployment can be asked from here on, and streams last
-            self.exchange.body = b""
+            self.exchange.body, self.exchange.spool = b"", None
         return out
 
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1:

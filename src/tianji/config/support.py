@@ -170,6 +170,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         },
         "general_settings.max_request_size_mb": EXACT,
         "general_settings.max_response_size_mb": EXACT,
+        "general_settings.max_file_size_mb": Support(
+            "exact", "of the whole body that brings the file; 1024 unless said"
+        ),
         "general_settings.completion_model": EXACT,
         "general_settings.enforced_params": EXACT,
         "general_settings.always_include_stream_usage": EXACT,

@@ -17,7 +17,8 @@ WebSocket = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Messa
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a request may cost before anybody looks at it."""
 
-    max_body: int = 64 * 1024 * 1024  # bytes
+    max_body: int = 64 * 1024 * 1024  # bytes of a body that is held in memory
+    max_upload: int = 1024 * 1024 * 1024  # bytes of a body that is kept in a file, on routes that say so
     max_head: int = 64 * 1024  # bytes of all header names and values
     max_target: int = 16 * 1024  # bytes of path and query
     head_timeout: float = 10.0  # seconds for a head, from its first byte; native edge only: hyper has its own

@@ -30,6 +30,7 @@ class Route(Struct, frozen=True):
     summary: str
     tags: tuple[str, ...] = ()
     always: bool = False  # answered even while the process drains
+    large: bool = False  # a body beyond a MiB is kept in a file, and has a limit of its own
     request_schema: Mapping[str, object] | None = None  # JSON Schema of the body
     response_schema: Mapping[str, object] | None = None
     query: Mapping[str, str] = {}  # parameter: what it means
@@ -38,7 +39,7 @@ class Route(Struct, frozen=True):
 class Match:
     """A route that fits a request, with the values of its parameters."""
 
-    __slots__ = ("always", "any_key", "handler", "open", "params", "route")
+    __slots__ = ("always", "any_key", "handler", "large", "open", "params", "route")
 
     def __init__(self, route: Route, params: Mapping[str, str]) -> None:
         self.route = route
@@ -47,6 +48,7 @@ class Match:
         self.open = route.access is Access.OPEN
         self.any_key = route.access in (Access.KEY, Access.INFO, Access.SELF)
         self.always = route.always
+        self.large = route.large
 
 
 class _Template:

@@ -36,6 +36,7 @@ from tianji.routing.settings import compile_router
 LOG = logging.getLogger("tianji.gateway")
 MIB: Final = 1024 * 1024
 MAX_BODY: Final = 100 * MIB  # bytes of a request body where the configuration does not say
+MAX_UPLOAD: Final = 1024 * MIB  # bytes of a body that is kept in a file
 MAX_ANSWER: Final = 256 * MIB  # bytes of an answer that is held whole
 # body members that steer the gateway, or that a client may not send unless the operator allows it
 WATCHED: Final = frozenset(name.encode() for name in REJECTED | TEST_FAULTS | NESTED_IN | STEERING_MEMBERS)
@@ -51,7 +52,7 @@ class Snapshot:
         general = config.general_settings
         self.config = config
         self.environ = loaded.environment
-        self.max_body = int(general.max_request_size_mb * MIB) if general.max_request_size_mb else MAX_BODY
+        self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
         give_purses(config, self.members, shared.health)
         offers = {
@@ -93,7 +94,7 @@ class Snapshot:
             compat=True,
             trusts_clients=general.allow_client_side_credentials,
             forwards_client_headers=general.forward_client_headers_to_llm_api,
-            max_answer=int(general.max_response_size_mb * MIB) if general.max_response_size_mb else MAX_ANSWER,
+            max_answer=bytes_of(general.max_response_size_mb, MAX_ANSWER),
             router=router,
             steers_all=reads_headers(general),
             scoped=is_scoped(config),
@@ -123,6 +124,11 @@ class Snapshot:
     def serves(self, name: str) -> bool:
         """Whether a request may name it."""
         return name in self.autos or self.resolver.resolve(name) is not None
+
+    @property
+    def max_upload(self) -> int:
+        """Bytes that a body may have which is kept in a file."""
+        return bytes_of(self.config.general_settings.max_file_size_mb, MAX_UPLOAD)
 
     def models(self) -> list[str]:
         """Return the public model names, in the order of the file; patterns are not names."""
@@ -327,3 +333,8 @@ def aliases_of(config: Config) -> dict[str, Alias]:
         else:
             found[name] = Alias(str(target.get("model", "")), hidden=target.get("hidden") is True)
     return found
+
+
+def bytes_of(megabytes: float | None, usual: int) -> int:
+    """Return a size of the configuration in bytes; `usual` where it says none."""
+    return int(megabytes * MIB) if megabytes else usual
