@@ -1,11 +1,12 @@
 """One call of one deployment for a request."""
 
 from tianji._core.exchange cimport Producer
-from tianji._core.http1 cimport Call, ResponseHandler, Timeouts
+from tianji._core.http1 cimport Call, Timeouts
 from tianji._core.meter cimport Rates
 from tianji._core.needs cimport Needs
 from tianji._core.origin cimport Origin
 from tianji._core.pipeline cimport Pipeline
+from tianji._core.receiver cimport ResponseHandler
 from tianji._core.router cimport Deployment
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.stream cimport AnswerStream

@@ -1,6 +1,6 @@
 """A handler of upstream answers for callers that are not compiled."""
 
-from tianji._core.http1 cimport ResponseHandler
+from tianji._core.receiver cimport ResponseHandler
 
 
 cdef class Callbacks(ResponseHandler):

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from tianji._core.http1 cimport ResponseHandler
+from tianji._core.receiver cimport ResponseHandler
 
 
 @cython.final

@@ -1,20 +1,9 @@
 """One HTTP/1.1 connection to an upstream, and what an answer from it calls."""
 
-
 from tianji._core.origin cimport Origin
+from tianji._core.parcel cimport Parcel
+from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
-
-
-cdef class ResponseHandler:
-    # Receives one answer, in this order: head, data*, then end or failed. failed may come alone and at any time
-    # before end; nothing follows end, failed or Call.cancel(). All calls are on the loop's thread.
-    # A handler that sets `hold` before response_head returns gets the body whole, in one response_data (none for an
-    # empty one); a body of more bytes than that fails the call.
-    cdef long long hold
-    cdef int response_head(self, int status, list headers) except -1   # list[tuple[bytes, bytes]], lower-case names
-    cdef int response_data(self, bytes data) except -1                 # framing removed; pieces of one read joined
-    cdef int response_end(self) except -1
-    cdef int response_failed(self, object error) except -1             # an UpstreamFailure
 
 
 cdef class Timeouts:  # seconds; 0 = none
@@ -47,7 +36,7 @@ cdef class Call:
     cdef Timeouts timeouts
     cdef Owner owner
     cdef object shelf            # the owner's, of the origin called
-    cdef object request          # bytes or list[bytes]; None once it was written
+    cdef object request          # bytes, list[bytes] or Parcel; None once its sending has begun
     cdef bint head_only
     cdef bint waiting            # in the owner's queue
     cdef Carrier carrier         # None before one was found
@@ -82,6 +71,7 @@ cdef class Connection(Carrier):
     cdef object transport
     cdef ResponseReader reader
     cdef bytes behind            # the beginning of a head, or None
+    cdef Parcel parcel           # what is not wholly sent of the call's request, or None
     cdef bint direct             # the next read goes into the reader's body
     cdef int fd                  # asked whether the upstream has closed; or -1
     cdef int socket              # the same, where bytes may go past the transport; or -1

@@ -15,15 +15,12 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from tianji._core.clock cimport monotonic
 
 from tianji._core.origin cimport Origin
+from tianji._core.parcel cimport Parcel
+from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
-from tianji._core.wire cimport socket_of, write_now
+from tianji._core.wire cimport is_silent, socket_of, write_now
 
-from tianji.errors import UpstreamDisconnected, UpstreamProtocolError
-
-cdef extern from "<sys/socket.h>" nogil:
-    ssize_t recv(int fd, void* buf, size_t length, int flags)
-    int MSG_PEEK
-    int MSG_DONTWAIT
+from tianji.errors import TianjiError, UpstreamDisconnected, UpstreamProtocolError
 
 cdef extern from "Python.h":
     int PyBUF_WRITE
@@ -31,30 +28,6 @@ cdef extern from "Python.h":
 cdef enum:
     READ = 256 * 1024   # bytes of one read
     DIRECT = 16 * 1024  # bytes; a held body that lacks as much is read without a copy
-
-cdef extern from "<errno.h>" nogil:
-    int errno
-    int EAGAIN
-    int EWOULDBLOCK
-
-cdef object Disconnected = UpstreamDisconnected
-cdef object ProtocolError = UpstreamProtocolError
-
-
-cdef class ResponseHandler:
-    """Base of what receives an answer. A subclass implements all four methods; see the .pxd for their order."""
-
-    cdef int response_head(self, int status, list headers) except -1:
-        raise NotImplementedError("response_head")
-
-    cdef int response_data(self, bytes data) except -1:
-        raise NotImplementedError("response_data")
-
-    cdef int response_end(self) except -1:
-        raise NotImplementedError("response_end")
-
-    cdef int response_failed(self, object error) except -1:
-        raise NotImplementedError("response_failed")
 
 
 @cython.final
@@ -250,18 +223,38 @@ cdef class Connection(Carrier):
         cdef Call call = self.call
         self.closed = True
         self.fd = self.socket = -1
-        self.transport = None
-        self.behind = None
+        self.transport = self.behind = self.parcel = None
         self.reader.rest()
         self.owner.lost(self)
         if call is not None:
-            call.fail(Disconnected("the upstream closed the connection before its answer was complete"))
+            call.fail(UpstreamDisconnected("the upstream closed the connection before its answer was complete"))
 
     def pause_writing(self):
-        """A request is complete when it is sent: there is nobody to hold back."""
+        """Hold back what is sent in pieces; any other request is complete when it is sent."""
+        if self.parcel is not None:
+            self.parcel.full = True
 
     def resume_writing(self):
-        """See pause_writing."""
+        """Go on with what is sent in pieces."""
+        if self.parcel is not None:
+            self.parcel.full = False
+            self.pour()
+
+    def pour(self):
+        """Send what the transport takes of a parcel. While it takes something, `first_byte` begins anew."""
+        cdef Parcel parcel = self.parcel
+        cdef Call call = self.call
+        if parcel is None or call is None or parcel.full:
+            return
+        try:
+            if parcel.pour(self.transport, self.socket):
+                self.parcel = None
+            elif not parcel.full:
+                self.owner.loop.call_soon(self.pour)
+        except TianjiError as error:  # of the file that it comes from
+            call.fail(error)
+        if not call.done and not self.reader.head_done:
+            call.enter(b"first_byte", call.timeouts.first_byte)
 
     # what the pool and the call use
 
@@ -279,6 +272,10 @@ cdef class Connection(Carrier):
         call.enter(b"first_byte", call.timeouts.first_byte)
         if type(request) is list:
             self.transport.writelines(request)
+        elif type(request) is Parcel:
+            self.parcel = request
+            self.parcel.rewind()
+            self.pour()
         else:
             write_now(self.transport, self.socket, request)
         return 0
@@ -286,16 +283,16 @@ cdef class Connection(Carrier):
     cdef bint usable(self, double now, double trusted) except -1:
         # Whether a request may go out. After more than `trusted` idle seconds the socket is asked whether the
         # upstream has closed it, or said something, which the loop has not told yet.
-        cdef char byte
         if self.closed or self.transport.is_closing():
             return False
         if now - self.idle_since <= trusted or self.fd < 0:
             return True
-        return recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and (errno == EAGAIN or errno == EWOULDBLOCK)
+        return is_silent(self.fd)
 
     cdef int drop(self) except -1:
         # Close at once, unsent bytes included.
         self.closed = True
+        self.parcel = None
         if self.transport is not None:
             self.transport.abort()
         return 0
@@ -381,7 +378,7 @@ cdef class Connection(Carrier):
             self.owner.settle(self)
         if self.closed:
             pass
-        elif self.reader.keep and self.transport.get_write_buffer_size() == 0:
+        elif self.reader.keep and self.parcel is None and self.transport.get_write_buffer_size() == 0:
             self.owner.release(self)
         else:
             self.drop()
@@ -394,5 +391,5 @@ cdef class Connection(Carrier):
         reader.complete = False
         if under_way:
             self.deliver(call)
-        call.fail(ProtocolError(f"the upstream broke HTTP/1.1: {reader.problem}"))
+        call.fail(UpstreamProtocolError(f"the upstream broke HTTP/1.1: {reader.problem}"))
         return 0

@@ -6,8 +6,9 @@ and how the call reaches it.
 
 cimport cython
 
-from tianji._core.http1 cimport Call, Carrier, ResponseHandler
+from tianji._core.http1 cimport Call, Carrier
 from tianji._core.origin cimport Origin
+from tianji._core.receiver cimport ResponseHandler
 
 from tianji.errors import UpstreamProtocolError
 

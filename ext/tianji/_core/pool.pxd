@@ -1,7 +1,8 @@
 """Keep-alive connections to upstreams, one pool a worker."""
 
-from tianji._core.http1 cimport Call, Connection, Owner, ResponseHandler, Timeouts
+from tianji._core.http1 cimport Call, Connection, Owner, Timeouts
 from tianji._core.origin cimport Origin
+from tianji._core.receiver cimport ResponseHandler
 
 
 cdef class Limits:

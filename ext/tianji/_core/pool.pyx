@@ -17,9 +17,11 @@ from libc.math cimport INFINITY
 cimport cython
 
 from tianji._core.clock cimport monotonic
-from tianji._core.http1 cimport Call, Connection, Owner, ResponseHandler, Timeouts
+from tianji._core.http1 cimport Call, Connection, Owner, Timeouts
 from tianji._core.multiplex cimport stream_of
 from tianji._core.origin cimport Origin
+from tianji._core.parcel cimport Parcel
+from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
 
 from tianji.errors import UpstreamConnectFailed, UpstreamFailure, UpstreamTimeout
@@ -89,7 +91,7 @@ cdef class Pool(Owner):
 
     cpdef Call send(self, Origin origin, object request, ResponseHandler handler, Timeouts timeouts,
                     bint head_only=False):
-        """Send a complete request, bytes or a list of bytes in order, and let `handler` receive the answer.
+        """Send a complete request, bytes, a list of bytes in order or a Parcel, and let `handler` receive the answer.
 
         Returns at once and calls nothing before it returns. `head_only` says that the request is a HEAD. Failures,
         a full queue included, arrive as response_failed. Raises RuntimeError when the pool is closed.
@@ -97,8 +99,8 @@ cdef class Pool(Owner):
         cdef Call call
         if origin is None or handler is None or timeouts is None:
             raise TypeError("origin, handler and timeouts must not be None")
-        if type(request) is not bytes and type(request) is not list:
-            raise TypeError("a request is bytes or a list of bytes")
+        if type(request) is not bytes and type(request) is not list and type(request) is not Parcel:
+            raise TypeError("a request is bytes, a list of bytes or a parcel")
         if self.closed:
             raise RuntimeError("the pool is closed")
         call = Call.__new__(Call)
@@ -117,7 +119,7 @@ cdef class Pool(Owner):
             self.arm()
         if origin.http1 is None:
             self.place(call, origin)
-        elif self.multiplexer is None:
+        elif self.multiplexer is None or type(request) is Parcel:  # over HTTP/2 a request is in memory
             self.place(call, origin.http1)
         else:
             self.multiplexer.carry(origin, stream_of(call))

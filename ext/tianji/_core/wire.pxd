@@ -1,4 +1,5 @@
 """Bytes on their way to a socket."""
 
 cdef int socket_of(object transport) except -2                      # of a plain TCP transport; -1: of no other
+cdef bint is_silent(int socket) noexcept                            # nothing came, and the other end has not closed
 cdef int write_now(object transport, int socket, bytes data) except -1

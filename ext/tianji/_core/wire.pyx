@@ -10,6 +10,22 @@ cdef extern from "http_write.h":
     Py_ssize_t http_send(int socket, const char* data, Py_ssize_t size) noexcept
 
 
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t recv(int fd, void* buf, size_t length, int flags)
+    int MSG_PEEK
+    int MSG_DONTWAIT
+
+cdef extern from "<errno.h>" nogil:
+    int errno
+    int EAGAIN
+    int EWOULDBLOCK
+
+
+cdef bint is_silent(int socket) noexcept:
+    cdef char byte
+    return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and (errno == EAGAIN or errno == EWOULDBLOCK)
+
+
 cdef int socket_of(object transport) except -2:
     cdef object socket = transport.get_extra_info("socket")
     if socket is None or transport.get_extra_info("ssl_object") is not None:

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import final
 
-from tianji._core.http1 import ResponseHandler
+from tianji._core.receiver import ResponseHandler
 from tianji.errors import UpstreamFailure
 
 @final

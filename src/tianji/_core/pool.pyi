@@ -2,9 +2,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, final, type_check_only
 
-from tianji._core.http1 import Call, Connection, Owner, ResponseHandler, Timeouts
+from tianji._core.http1 import Call, Connection, Owner, Timeouts
 from tianji._core.multiplex import Stream
 from tianji._core.origin import Origin
+from tianji._core.parcel import Parcel
+from tianji._core.receiver import ResponseHandler
 
 @type_check_only
 class _Connector(Protocol):
@@ -60,7 +62,7 @@ class Pool(Owner):
     def send(
         self,
         origin: Origin,
-        request: bytes | list[bytes],
+        request: bytes | list[bytes] | Parcel,
         handler: ResponseHandler,
         timeouts: Timeouts,
         head_only: bool = False,

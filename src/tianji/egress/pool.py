@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tianji._core.callbacks import Callbacks
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
+from tianji._core.parcel import Parcel
 from tianji._core.pool import Limits, Pool
 from tianji.egress.connector import Check, Connector
 from tianji.egress.multiplexer import Multiplexer
@@ -86,7 +87,7 @@ class _Collector:
 
 
 async def fetch(
-    pool: Pool, origin: Origin, request: bytes, timeouts: Timeouts, *, max_body: int = 64 * 1024 * 1024
+    pool: Pool, origin: Origin, request: bytes | Parcel, timeouts: Timeouts, *, max_body: int = 64 * 1024 * 1024
 ) -> Answer:
     """Send a complete request and wait for the whole answer, of `max_body` bytes at most.
 
@@ -94,7 +95,8 @@ async def fetch(
     """
     collector = _Collector(max_body)
     handler = Callbacks(head=collector.head, data=collector.data, end=collector.end, failed=collector.failed)
-    call = pool.send(origin, request, handler, timeouts, head_only=request.startswith(b"HEAD "))
+    head_only = isinstance(request, bytes) and request.startswith(b"HEAD ")
+    call = pool.send(origin, request, handler, timeouts, head_only=head_only)
     try:
         return await collector.future
     finally:
