@@ -10,7 +10,7 @@ import zlib
 import msgspec
 
 from tianji.mock.chat import Json, encode
-from tianji.mock.faults import Faults
+from tianji.mock.faults import Call, Faults
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
 
@@ -95,10 +95,9 @@ def _said(model: str, request: ConverseRequest, faults: Faults) -> tuple[int, li
     prompt = "\n".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
     seed = seed_of(model, prompt)
     read = count_words(prompt)
-    spec = _tool(request)
-    if spec is not None:
-        given = sample((spec.get("inputSchema") or {}).get("json") or {"type": "object"}, seed)
-        tool = {"toolUseId": f"tooluse_{seed:08x}", "name": spec.get("name", ""), "input": given}
+    called = faults.call or _wanted_call(request, seed)
+    if called is not None:
+        tool = {"toolUseId": f"tooluse_{seed:08x}", "name": called.name, "input": called.arguments}
         return read, [""], tool, "tool_use"
     tokens, capped = generate(seed, faults, (request.inference_config or {}).get("maxTokens"))
     return read, tokens, None, "max_tokens" if capped else "end_turn"
@@ -108,12 +107,13 @@ def _usage(read: int, made: int) -> Json:
     return {"inputTokens": read, "outputTokens": made, "totalTokens": read + made}
 
 
-def _tool(request: ConverseRequest) -> Json | None:
+def _wanted_call(request: ConverseRequest, seed: int) -> Call | None:
     config = request.tool_config or {}
     choice = config.get("toolChoice") or {}
     specs = [tool["toolSpec"] for tool in config.get("tools") or [] if "toolSpec" in tool]
     if not specs or not ("any" in choice or "tool" in choice):
         return None
     wanted = (choice.get("tool") or {}).get("name")
-    found: Json = next((spec for spec in specs if spec.get("name") == wanted), specs[0])
-    return found
+    spec: Json = next((spec for spec in specs if spec.get("name") == wanted), specs[0])
+    schema = (spec.get("inputSchema") or {}).get("json") or {"type": "object"}
+    return Call(spec.get("name", ""), sample(schema, seed))

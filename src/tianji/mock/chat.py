@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.faults import Faults
+from tianji.mock.faults import Call, Faults
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
 
@@ -142,21 +142,25 @@ def chat(request: ChatRequest, faults: Faults) -> Answer:
 
 
 def _piece(request: ChatRequest, faults: Faults, seed: int, limit: int | None) -> Piece:
-    tool = _chosen_tool(request)
-    if tool is not None:
-        arguments = encode(sample(tool.parameters or {"type": "object"}, seed)).decode()
-        return Piece(_quarters(arguments), "tool_calls", tool.name)
+    called = faults.call or _wanted_call(request, seed)
+    if called is not None:
+        return Piece(quarters(encode(called.arguments).decode()), "tool_calls", called.name)
     wanted = request.response_format
     if wanted is not None and wanted.type in ("json_schema", "json_object"):
         schema = wanted.json_schema.schema if wanted.json_schema is not None else None
         default = {"type": "object", "properties": {"word": {"type": "string"}}}
-        return Piece(_quarters(encode(sample(schema or default, seed)).decode()), "stop")
+        return Piece(quarters(encode(sample(schema or default, seed)).decode()), "stop")
     tokens, capped = generate(seed, faults, limit)
     return Piece(tokens, "length" if capped else "stop")
 
 
+def _wanted_call(request: ChatRequest, seed: int) -> Call | None:
+    """Return the call to make: the mock makes one where the request leaves it no choice."""
+    tool = _chosen_tool(request)
+    return None if tool is None else Call(tool.name, sample(tool.parameters or {"type": "object"}, seed))
+
+
 def _chosen_tool(request: ChatRequest) -> Function | None:
-    """Return the tool to call: the mock calls one where the request leaves it no choice."""
     functions = [tool.function for tool in request.tools or () if tool.function is not None]
     choice = request.tool_choice
     if not functions or choice in (None, "auto", "none"):
@@ -168,7 +172,8 @@ def _chosen_tool(request: ChatRequest) -> Function | None:
     return functions[0]
 
 
-def _quarters(text: str) -> list[str]:
+def quarters(text: str) -> list[str]:
+    """Return a text in four pieces, or fewer where it is short."""
     size = max(1, -(-len(text) // 4))
     return [text[i : i + size] for i in range(0, len(text), size)]
 

@@ -5,8 +5,8 @@ Source of the forms: https://docs.cohere.com/reference/chat and https://docs.coh
 
 import msgspec
 
-from tianji.mock.chat import Json, encode, text_of
-from tianji.mock.faults import Faults
+from tianji.mock.chat import Json, encode, quarters, text_of
+from tianji.mock.faults import Call, Faults
 from tianji.mock.responses import event
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
@@ -21,6 +21,7 @@ class ChatRequest(msgspec.Struct):
     max_tokens: int | None = None
     tools: list[Json] | None = None
     tool_choice: str | None = None
+    response_format: Json | None = None
 
 
 def chat(request: ChatRequest, faults: Faults) -> Answer:
@@ -29,12 +30,14 @@ def chat(request: ChatRequest, faults: Faults) -> Answer:
     seed = seed_of(request.model, prompt)
     tokens, capped = generate(seed, faults, request.max_tokens)
     finish = "MAX_TOKENS" if capped else "COMPLETE"
+    schema = (request.response_format or {}).get("json_schema")
+    if schema is not None:
+        tokens, finish = quarters(encode(sample(schema, seed)).decode()), "COMPLETE"
     call: Json | None = None
-    if request.tools and request.tool_choice == "REQUIRED":
-        function = request.tools[0].get("function") or {}
-        given = encode(sample(function.get("parameters") or {"type": "object"}, seed)).decode()
-        call = {"id": f"call_{seed:08x}", "type": "function"}
-        call["function"] = {"name": function.get("name", ""), "arguments": given}
+    called = faults.call or _wanted_call(request, seed)
+    if called is not None:
+        given = encode(called.arguments).decode()
+        call = {"id": f"call_{seed:08x}", "type": "function", "function": {"name": called.name, "arguments": given}}
         tokens, finish = [given], "TOOL_CALL"
     counts = {"input_tokens": count_words(prompt), "output_tokens": len(tokens)}
     ended: Json = {"finish_reason": finish, "usage": {"billed_units": counts, "tokens": counts}}
@@ -59,6 +62,13 @@ def chat(request: ChatRequest, faults: Faults) -> Answer:
         error_event=event("message-end", delta={"finish_reason": "ERROR", "error": "Mock error in mid-stream"}),
         request_id=answer_id,
     )
+
+
+def _wanted_call(request: ChatRequest, seed: int) -> Call | None:
+    if not request.tools or request.tool_choice != "REQUIRED":
+        return None
+    function = request.tools[0].get("function") or {}
+    return Call(function.get("name", ""), sample(function.get("parameters") or {"type": "object"}, seed))
 
 
 def _pieces(tokens: list[str], call: Json | None) -> tuple[bytes, ...]:

@@ -18,7 +18,14 @@ Amount = Annotated[float, msgspec.Meta(ge=0)]
 HEADER_PREFIX = b"x-mock-"
 MODEL_PREFIX = "mock-"
 _PAIR = re.compile(r"([a-z]+(?:-[a-z]+)*)-([0-9]+)")
-_JSON_FIELDS = frozenset({"headers", "events"})  # these are JSON where the source is text
+_JSON_FIELDS = frozenset({"headers", "events", "call"})  # these are JSON where the source is text
+
+
+class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool that is called, and with what: an object, or a text for a tool that takes one."""
+
+    name: str
+    arguments: dict[str, Any] | str = {}
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -34,6 +41,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     tokens: Count | None = None  # length of the generated text; the request's own limit still caps it
     bytes: Count | None = None  # length of the generated text in bytes, instead of `tokens`
     # what is answered
+    call: Call | None = None  # this tool is called, though the request leaves the choice to the model
     status: Annotated[int, msgspec.Meta(ge=200, le=999)] | None = None  # 400 and above bring an error body
     retry_after: str | None = None  # the header, verbatim
     headers: dict[str, str] | None = None  # more response headers

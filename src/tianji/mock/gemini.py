@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.chat import Json, encode
-from tianji.mock.faults import Faults
+from tianji.mock.chat import Json, encode, quarters
+from tianji.mock.faults import Call, Faults
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
 
@@ -87,11 +87,14 @@ def _said(model: str, request: ContentRequest, faults: Faults) -> tuple[list[Jso
     seed = seed_of(model, prompt)
     config = request.generation_config or {}
     read = count_words(prompt)
-    function = _function(request)
-    if function is not None:
-        given = sample(function.get("parameters") or {"type": "object"}, seed)
-        called = {"name": function.get("name", ""), "args": given, "id": f"call_{seed:08x}"}
+    call = faults.call or _wanted_call(request, seed)
+    if call is not None:
+        called = {"name": call.name, "args": call.arguments, "id": f"call_{seed:08x}"}
         return [{"functionCall": called, "thoughtSignature": "bW9jaw=="}], "CALL", read, 1
+    schema = config.get("responseJsonSchema") or config.get("responseSchema")
+    if schema is not None:
+        said = quarters(encode(sample(schema, seed)).decode())
+        return [{"text": piece} for piece in said], "STOP", read, len(said)
     tokens, capped = generate(seed, faults, config.get("maxOutputTokens"))
     return [{"text": token} for token in tokens], "MAX_TOKENS" if capped else "STOP", read, len(tokens)
 
@@ -113,11 +116,12 @@ def _answer(model: str, read: int, made: int, parts: list[Json], finish: str | N
     }
 
 
-def _function(request: ContentRequest) -> Json | None:
+def _wanted_call(request: ContentRequest, seed: int) -> Call | None:
     calling = (request.tool_config or {}).get("functionCallingConfig") or {}
     functions = [one for tool in request.tools or [] for one in tool.get("functionDeclarations") or []]
     if calling.get("mode") != "ANY" or not functions:
         return None
     allowed = calling.get("allowedFunctionNames") or [functions[0].get("name")]
-    found: Json = next((one for one in functions if one.get("name") in allowed), functions[0])
-    return found
+    function: Json = next((one for one in functions if one.get("name") in allowed), functions[0])
+    schema = function.get("parametersJsonSchema") or function.get("parameters") or {"type": "object"}
+    return Call(function.get("name", ""), sample(schema, seed))

@@ -5,8 +5,8 @@ Source of the forms: https://docs.anthropic.com/en/api/messages and .../messages
 
 import msgspec
 
-from tianji.mock.chat import Json, encode, text_of
-from tianji.mock.faults import Faults
+from tianji.mock.chat import Json, encode, quarters, text_of
+from tianji.mock.faults import Call, Faults
 from tianji.mock.responses import event
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
@@ -33,6 +33,7 @@ class MessagesRequest(msgspec.Struct):
     stream: bool | None = None
     tools: list[Json] | None = None
     tool_choice: Json | None = None
+    output_config: Json | None = None
 
 
 def _prompt(request: MessagesRequest) -> str:
@@ -44,19 +45,18 @@ def messages(request: MessagesRequest, faults: Faults) -> Answer:
     """Answer with one text block, or one tool call where the request wants one."""
     prompt = _prompt(request)
     seed = seed_of(request.model, prompt)
-    tool = _chosen_tool(request)
-    if tool is None:
-        tokens, capped = generate(seed, faults, request.max_tokens)
+    called = faults.call or _wanted_call(request, seed)
+    if called is None:
+        tokens, capped = _text(request, faults, seed)
         stop = "max_tokens" if capped else "end_turn"
         block: Json = {"type": "text", "text": "".join(tokens)}
         start: Json = {"type": "text", "text": ""}
         deltas: list[Json] = [{"type": "text_delta", "text": token} for token in tokens]
     else:
-        given = sample(tool.get("input_schema") or {"type": "object"}, seed)
         stop = "tool_use"
-        start = {"type": "tool_use", "id": f"toolu_{seed:08x}", "name": tool.get("name", ""), "input": {}}
-        block = start | {"input": given}
-        deltas = [{"type": "input_json_delta", "partial_json": encode(given).decode()}]
+        start = {"type": "tool_use", "id": f"toolu_{seed:08x}", "name": called.name, "input": {}}
+        block = start | {"input": called.arguments}
+        deltas = [{"type": "input_json_delta", "partial_json": encode(called.arguments).decode()}]
     read = count_words(prompt)
     base: Json = {
         "id": f"msg_mock_{seed:08x}",
@@ -90,6 +90,14 @@ def messages(request: MessagesRequest, faults: Faults) -> Answer:
     )
 
 
+def _text(request: MessagesRequest, faults: Faults, seed: int) -> tuple[list[str], bool]:
+    """Return the tokens of an answer, which are a value of the schema where one is wanted, and whether it is cut."""
+    schema = ((request.output_config or {}).get("format") or {}).get("schema")
+    if schema is None:
+        return generate(seed, faults, request.max_tokens)
+    return quarters(encode(sample(schema, seed)).decode()), False
+
+
 def count_tokens(request: MessagesRequest) -> Answer:
     """Answer with the prompt's words."""
     return Answer(body=encode({"input_tokens": count_words(_prompt(request))}))
@@ -110,11 +118,9 @@ def _usage(read: int, made: int) -> Json:
     }
 
 
-def _chosen_tool(request: MessagesRequest) -> Json | None:
+def _wanted_call(request: MessagesRequest, seed: int) -> Call | None:
     choice = request.tool_choice or {}
     if not request.tools or choice.get("type") not in ("any", "tool"):
         return None
-    for tool in request.tools:
-        if tool.get("name") == choice.get("name"):
-            return tool
-    return request.tools[0]
+    tool = next((one for one in request.tools if one.get("name") == choice.get("name")), request.tools[0])
+    return Call(tool.get("name", ""), sample(tool.get("input_schema") or {"type": "object"}, seed))

@@ -39,6 +39,7 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/embeddings", lambda body, _: vectors.embeddings(_decode(body, vectors.EmbeddingRequest))),
     ("/moderations", lambda body, _: vectors.moderations(_decode(body, vectors.ModerationRequest))),
     ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
+    ("/responses/compact", lambda body, _: responses.compact(_decode(body, responses.ResponsesRequest))),
     ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
     ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
 )

@@ -78,6 +78,7 @@ def _sample_type(schema: dict[str, Any], root: dict[str, Any], seed: int, depth:
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = kind[0] if kind else None
+    kind = str(kind).lower()  # Google writes STRING
     if kind == "object":
         properties = schema.get("properties") or {}
         return {name: _sample(s, root, seed + i + 1, depth + 1) for i, (name, s) in enumerate(properties.items())}
@@ -89,7 +90,7 @@ def _sample_type(schema: dict[str, Any], root: dict[str, Any], seed: int, depth:
         "number": schema.get("minimum", seed % 100 + 0.5),
         "boolean": seed % 2 == 0,
     }
-    return scalars.get(str(kind))
+    return scalars.get(kind)
 
 
 def _resolve(ref: str, root: dict[str, Any]) -> Any:

@@ -51,7 +51,7 @@ def test_from_headers_refuses(name: bytes, value: bytes) -> None:
 
 
 def test_every_field_has_a_header_form() -> None:
-    values = {"headers": b"{}", "events": b"[]", "raw": b"x"}
+    values = {"headers": b"{}", "events": b"[]", "raw": b"x", "call": b'{"name":"f"}'}
     for field in FIELDS:
         name = b"x-mock-" + field.replace("_", "-").encode()
         value = values.get(field, b"200" if field not in ("no_done", "reset", "gzip", "close", "close_after") else b"1")
