@@ -16,8 +16,9 @@ from tianji.protocol.chat.request import FunctionCall, Message, Part, ToolCall
 from tianji.protocol.responses.request import Content, Item
 
 _ROLES: Final = frozenset({"user", "system", "developer", "assistant"})
-_SERVER_SIDE: Final = frozenset(
+_ELSEWHERE: Final = frozenset(
     {
+        "additional_tools",  # what brings tools is read where tools are
         "web_search_call",
         "file_search_call",
         "code_interpreter_call",
@@ -47,6 +48,8 @@ class _Conversation:
     def read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
         for number, sent in enumerate(items):
             place = f"input.{number}"
+            if (kind := sent.get("type")) and isinstance(kind, str) and kind in _ELSEWHERE:
+                continue
             item = typed(sent, Item, place)
             if item.type == "message" and item.role != "assistant":
                 yield from self._finished()
@@ -62,7 +65,7 @@ class _Conversation:
                 self._think(item)
             elif item.type in ("function_call", "custom_tool_call"):
                 self._call(item, place)
-            elif item.type not in _SERVER_SIDE:
+            else:
                 raise _unfit(item, place)
         yield from self._finished()
 

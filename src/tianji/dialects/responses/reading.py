@@ -1,10 +1,10 @@
 """A Responses request in the hub's form (https://platform.openai.com/docs/api-reference/responses/create)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tianji.dialects.responses.conversation import messages_of
-from tianji.dialects.responses.tools import ToolBook, read_choice, read_tools
+from tianji.dialects.responses.tools import ToolBook, read_choice, read_tools, tools_of
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.request import Message, Request
 from tianji.protocol.responses.request import CreateResponse, Text
@@ -13,6 +13,7 @@ from tianji.protocol.responses.request import CreateResponse, Text
 _KNOWN: Final = frozenset(CreateResponse.__struct_fields__) | {
     "access_programs",
     "background_options",
+    "client_metadata",
     "image",
     "moderation",
     "partial_images",
@@ -26,7 +27,7 @@ def unknown_members(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in sent.items() if name not in _KNOWN}
 
 
-def hub_request(asked: CreateResponse, items: Iterable[Mapping[str, Any]], book: ToolBook) -> Request:
+def hub_request(asked: CreateResponse, items: Sequence[Mapping[str, Any]], book: ToolBook) -> Request:
     """Return the request for a conversation of these items; `book` learns of its tools. Raises InvalidRequest."""
     _refuse_what_is_elsewhere(asked)
     messages = messages_of(items, book)
@@ -52,8 +53,7 @@ def hub_request(asked: CreateResponse, items: Iterable[Mapping[str, Any]], book:
         request.stream, request.stream_options = True, {"include_usage": True}
     if asked.top_logprobs or _LOGPROBS in (asked.include or ()):
         request.logprobs, request.top_logprobs = True, asked.top_logprobs
-    if asked.tools:
-        read_tools(request, asked.tools, book)
+    read_tools(request, tools_of(asked, items), book)
     if request.tools is not None:
         request.parallel_tool_calls = asked.parallel_tool_calls
     if asked.tool_choice is not None:

@@ -5,6 +5,7 @@ of JSON, and a namespace groups functions; both become plain functions, which ev
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +14,10 @@ from tianji.dialects.decoding import typed
 from tianji.dialects.tool_names import ToolNames
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.request import Function, Request, Tool
+from tianji.protocol.responses.request import CreateResponse
 
 _SEARCHES: Final = ("web_search", "web_search_preview")
+_BRINGING: Final = ("additional_tools", "tool_search_output")  # items with tools
 _INPUT: Final = "input"  # the one argument of a function that stands for a custom tool
 _HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _BODY: Final = re.compile(  # as much of a JSON string as is whole: no half of an escape, no half of a surrogate pair
@@ -104,18 +107,34 @@ class InputText:
         return text
 
 
-def read_tools(request: Request, tools: list[dict[str, Any]], book: ToolBook) -> None:
-    """Set the tools of `request`. Raises InvalidRequest for one that is not well-formed."""
+def tools_of(asked: CreateResponse, items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tools of a request, each after its place. Agents bring theirs in the conversation, as items.
+
+    Raises InvalidRequest for an item whose tools are none.
+    """
+    for number, tool in enumerate(asked.tools or ()):
+        yield f"tools.{number}", tool
+    for index, item in enumerate(items):
+        if item.get("type") in _BRINGING:
+            place = f"input.{index}.tools"
+            tools = item.get("tools") or []
+            if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+                raise InvalidRequest(f"{place}: expected an array of tools", param=place)
+            yield from ((f"{place}.{number}", tool) for number, tool in enumerate(tools))
+
+
+def read_tools(request: Request, tools: Iterable[tuple[str, dict[str, Any]]], book: ToolBook) -> None:
+    """Set the tools of `request`, each given after its place. Raises InvalidRequest for one that is not well-formed."""
     found: list[Tool] = []
-    for number, sent in enumerate(tools):
+    for place, sent in tools:
         kind = sent.get("type")
         if kind == "namespace":
-            space = typed(sent, _Named, f"tools.{number}")
-            found += [_tool(inner, book, f"tools.{number}.tools", space.name) for inner in space.tools or ()]
+            space = typed(sent, _Named, place)
+            found += [_tool(inner, book, f"{place}.tools", space.name) for inner in space.tools or ()]
         elif isinstance(kind, str) and kind.startswith(_SEARCHES):
             request.web_search_options = _search_options(sent)
         else:
-            found.append(_tool(sent, book, f"tools.{number}", None))
+            found.append(_tool(sent, book, place, None))
     request.tools = found or None
 
 

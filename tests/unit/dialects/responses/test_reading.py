@@ -70,6 +70,7 @@ def test_parameters() -> None:
         truncation="auto",
         include=["reasoning.encrypted_content"],
         store=False,
+        client_metadata={"session_id": "s"},
         seed=7,
     )
     assert msgspec.to_builtins(found.messages[0]) == {"role": "system", "content": "be kind"}
@@ -82,7 +83,7 @@ def test_parameters() -> None:
     assert (found.verbosity, found.logprobs, found.top_logprobs) == ("low", True, 2)
     assert (found.user, found.safety_identifier, found.service_tier, found.prompt_cache_key) == ("u", "s", "flex", "k")
     assert (found.metadata, found.store) == (None, None)
-    assert found.extra == {"seed": 7}
+    assert found.extra == {"seed": 7}  # what agents tell OpenAI about themselves goes to nobody else
 
 
 def test_parts() -> None:
@@ -185,6 +186,21 @@ def test_tools() -> None:
     assert (found.tool_choice, found.parallel_tool_calls) == ("required", False)
 
 
+@pytest.mark.parametrize("kind", ["additional_tools", "tool_search_output"])
+def test_tools_that_come_with_the_conversation(kind: str) -> None:
+    space = {"type": "namespace", "name": "functions", "tools": [PATCH]}
+    brought = {"type": kind, "role": "developer", "tools": [space]}
+    found = read(input=[brought, {"role": "user", "content": "hello"}], tools=[WEATHER], tool_choice="auto")
+    assert [tool.function.name for tool in found.tools or () if tool.function] == ["weather", "functions__apply_patch"]
+    assert [message.role for message in found.messages] == ["user"]
+    assert found.tool_choice == "auto"
+
+
+def test_a_search_for_tools_is_no_text() -> None:
+    search = {"type": "tool_search_call", "call_id": "c", "arguments": {"query": "x"}, "execution": "client"}
+    assert [message["role"] for message in conversation(search, {"role": "user", "content": "hello"})] == ["user"]
+
+
 @pytest.mark.parametrize(
     ("choice", "told", "tools"),
     [
@@ -239,6 +255,11 @@ def test_what_another_sealed_is_left_closed(content: str) -> None:
         ({"input": 7}, "input"),
         ({"tools": [{"type": "function"}]}, "tools.0"),
         ({"tools": [{"name": "f"}]}, "tools.0.type"),
+        ({"input": [{"role": "user", "content": "x"}, {"type": "additional_tools", "tools": 7}]}, "input.1.tools"),
+        (
+            {"input": [{"role": "user", "content": "x"}, {"type": "additional_tools", "tools": [{"type": "custom"}]}]},
+            "input.1.tools.0",
+        ),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"prompt": {"id": "p"}}, "prompt"),
