@@ -9,7 +9,7 @@ from tianji._core.origin import Origin
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
-from tianji.gateway.plans import shaping_arguments
+from tianji.gateway.reshaping import shaping_arguments
 from tianji.providers import build
 
 DEPLOYMENTS = {

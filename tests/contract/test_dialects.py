@@ -177,6 +177,23 @@ class TestResponses:
         assert seen[-1] == "response.failed"
 
 
+@pytest.mark.parametrize(
+    ("agent", "said", "status"),
+    [
+        ("codex_cli_rs/0.1", {}, 200),
+        ("codex_exec/0.1", {"drop_params": False}, 400),
+        ("curl/8", {"drop_params": True}, 200),
+        ("curl/8", {}, 400),
+    ],
+)
+def test_agents_may_say_what_a_model_cannot_take(
+    gateway: Gateway, mock: Mock, agent: str, said: dict[str, Any], status: int
+) -> None:
+    body = {"model": "over-messages", "input": "one", "text": {"verbosity": "low"}, "store": False, **said}
+    assert gateway.post("/v1/responses", body, user_agent=agent).status_code == status
+    assert all("verbosity" not in request["body"] for request in mock.requests())
+
+
 @pytest.mark.parametrize("model", RESPONSES)
 class TestResponsesUpstream:
     def test_its_own_clients(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:

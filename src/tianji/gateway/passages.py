@@ -22,6 +22,7 @@ from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
 from tianji.errors import Header
+from tianji.gateway.reshaping import reshaped
 from tianji.lazy import load
 from tianji.protocol.bedrock.event_stream import EventStream
 from tianji.protocol.chat.answer import Completion
@@ -35,6 +36,10 @@ GOOGLE: Final = "tianji.dialects.gemini"
 GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
+AGENTS: Final = (b"claude-cli/", b"codex_")
+"""How the user agents of Claude Code and Codex begin. They say what their vendor's models take, to whichever model they
+are pointed at, and nobody can have them leave it out; so what a model cannot take is dropped, unless somebody has said.
+"""
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -142,6 +147,8 @@ class Translation(Struct, frozen=True):
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
         """Write the request. Raises InvalidRequest and UnsupportedParams."""
         spans = given(sought)
+        if plan.shaping.drop_params is None and (sought.exchange.header(b"user-agent") or b"").startswith(AGENTS):
+            plan = reshaped(plan, drop_params=True, additional=(), allowed=())
         inbound: Any = None
         as_array = self.dialect == GOOGLE and wants_array(sought)
         read = codec(self.dialect).inbound
@@ -177,7 +184,7 @@ class Translation(Struct, frozen=True):
         return Target(
             provider=self.provider,
             model=name,
-            drop_params=plan.shaping.drop_params,
+            drop_params=bool(plan.shaping.drop_params),
             modify_params=self.modify_params,
             allowed=plan.shaping.allowed,
             max_output_tokens=most if isinstance(most, int) else None,

@@ -20,13 +20,12 @@ from tianji.dialects.rows import CODECS
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.passages import CHAT, Native, Place, Translation, codec
+from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.shadows import silent_of
 from tianji.providers.responses import only_responses
-from tianji.providers.shaping import for_request
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
 
-DROP, REFUSE, RENAME, ADAPT = 1, 2, 4, 8  # bits of router.pxd's Field
 CONNECT_TIMEOUT: Final = 10.0
 DEFAULT_TIMEOUT: Final = 6000.0
 USER_AGENT: Final = f"tianji/{__version__}".encode()
@@ -61,54 +60,6 @@ def head_bytes(target: str, host: str, headers: Iterable[Header]) -> bytes:
     fixed.update(headers)
     lines = [b"POST %b HTTP/1.1" % target.encode("ascii"), *(b"%b: %b" % pair for pair in fixed.items())]
     return b"\r\n".join(lines) + b"\r\ncontent-length: "
-
-
-def field_bits(shaping: Shaping) -> dict[bytes, int]:
-    """Say what to do with which member of a client's body, as bits by name."""
-    bits: dict[str, int] = {}
-    for names, bit in (
-        (shaping.drop, DROP),
-        (shaping.refuse, REFUSE),
-        ([old for old, _ in shaping.rename], RENAME),
-        (shaping.adapt_on, ADAPT),
-    ):
-        for name in names:
-            bits[name] = bits.get(name, 0) | bit
-    bits.pop("*", None)
-    return {name.encode(): value for name, value in bits.items()}
-
-
-def shaping_arguments(shaping: Shaping) -> dict[str, Any]:
-    """Return the arguments of Plan that say how a body changes."""
-    return {
-        "fields": field_bits(shaping),
-        "renames": {old.encode(): new.encode() for old, new in shaping.rename},
-        "conditions": tuple((c.name.encode(), c.other.encode(), c.value) for c in shaping.conditions),
-        "defaults": _encoded(shaping.defaults),
-        "overrides": _encoded(shaping.override),
-        "adapt": shaping.adapt,
-        "adapt_always": "*" in shaping.adapt_on,
-        "needles": shaping.adapt_bytes,
-        "shaping": shaping,
-    }
-
-
-def reshaped(plan: Plan, *, drop_params: bool | None, additional: tuple[str, ...], allowed: tuple[str, ...]) -> Plan:
-    """Return the plan of one request that has its own word on which parameters are dropped or let through."""
-    shaping = for_request(plan.shaping, drop_params=drop_params, additional=additional, allowed=allowed)
-    return Plan(
-        origin=plan.origin,
-        path=plan.path,
-        head=plan.head,
-        model=plan.model,
-        passage=plan.passage,
-        asks_usage=plan.asks_usage,
-        timeouts=plan.timeouts,
-        stream_timeouts=plan.stream_timeouts,
-        tiers=plan.tiers,
-        canned=plan.canned,
-        **shaping_arguments(shaping),
-    )
 
 
 class Origins:
@@ -341,10 +292,6 @@ class Way(msgspec.Struct, frozen=True):
 
 def _first_set(own: bool | None, otherwise: bool) -> bool:
     return otherwise if own is None else own
-
-
-def _encoded(pairs: Iterable[tuple[str, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((name.encode(), raw) for name, raw in pairs)
 
 
 def _canned(entry: ModelEntry) -> str | None:

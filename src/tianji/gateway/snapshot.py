@@ -184,9 +184,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
     dropped: list[str] = []
     for entry in config.model_list:
         try:
-            upstream = build(
-                entry.params.written, loaded.environment, drop_params=config.litellm_settings.drop_params is True
-            )
+            upstream = build(entry.params.written, loaded.environment, drop_params=config.litellm_settings.drop_params)
             members[entry.model_name].append((entry, compiler.deployment(entry, upstream)))
         except ConfigurationError as error:
             dropped.append(f"{entry.place}: model {entry.model_name} is left out: {error.message}")

@@ -15,7 +15,7 @@ from tianji._core.router import Group, Plan, Table
 from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
 from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.faults import requested_fault
-from tianji.gateway.plans import reshaped
+from tianji.gateway.reshaping import reshaped
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
 from tianji.routing.asked import read_request
 from tianji.routing.lar1 import TypedDeployments

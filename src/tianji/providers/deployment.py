@@ -19,7 +19,7 @@ class Deployment(Struct, frozen=True):
     environ: Mapping[str, str]
     api_base: str | None
     api_key: str | None
-    drop_params: bool
+    drop_params: bool | None  # None where nobody has said
     drop: tuple[str, ...]
     allowed: frozenset[str]
     extra_headers: Mapping[str, str]
@@ -41,7 +41,7 @@ class Deployment(Struct, frozen=True):
 
 
 def read(
-    params: Mapping[str, object], environ: Mapping[str, str], name: tuple[str, str], *, drop_params: bool
+    params: Mapping[str, object], environ: Mapping[str, str], name: tuple[str, str], *, drop_params: bool | None
 ) -> Deployment:
     """Read `params` for the deployment whose (provider, model) is `name`; `drop_params` is the global setting.
 
@@ -78,7 +78,7 @@ def text(params: Mapping[str, object], name: str, environ: Mapping[str, str]) ->
     return value or None
 
 
-def _flag(value: object, default: bool) -> bool:
+def _flag(value: object, default: bool | None) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in {"true", "false"}:

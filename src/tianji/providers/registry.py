@@ -14,7 +14,7 @@ Builder = Callable[[Deployment], Upstream]
 BUILDERS: Mapping[str, Builder] = MappingProxyType({name: module.build for module in MODULES for name in module.NAMES})
 
 
-def build(params: Mapping[str, object], environ: Mapping[str, str], *, drop_params: bool) -> Upstream:
+def build(params: Mapping[str, object], environ: Mapping[str, str], *, drop_params: bool | None) -> Upstream:
     """Compile one deployment.
 
     `params` are its litellm_params (tianji_params) as a plain mapping, `environ` the variables that may hold keys and

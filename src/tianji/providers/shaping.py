@@ -53,7 +53,7 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
         judge = Judge(deployment.provider, deployment.model, drop_params, deployment.allowed)
         return (merge, *(maker(judge) for maker in makers), *droppers)
 
-    steps = steps_when(deployment.drop_params)
+    steps = steps_when(bool(deployment.drop_params))
     defaults = _defaults(deployment, rules, drop, refuse, steps)
     override = {k: copy.deepcopy(v) for k, v in deployment.extra_body.items() if k != "model" and k not in names}
     for dropper in droppers:
@@ -133,9 +133,11 @@ def for_request(
     deployment had it, except that a default of the deployment that was dropped is not refused: no client sent it.
     """
     allow = frozenset(allowed) - CONTROL_FIELDS
-    drop, refuse, adapt = shaping.drop, shaping.refuse, shaping.adapt
-    if drop_params is not None and drop_params != shaping.drop_params:
-        adapt = shaping.adapt_otherwise
+    drop, refuse, adapt, otherwise = shaping.drop, shaping.refuse, shaping.adapt, shaping.adapt_otherwise
+    if drop_params is None:
+        drop_params = shaping.drop_params
+    elif drop_params != bool(shaping.drop_params):
+        adapt, otherwise = otherwise, adapt
         if drop_params:
             drop, refuse = drop | shaping.unsupported, frozenset[str]()
         else:
@@ -144,7 +146,14 @@ def for_request(
     drop = (drop - allow) | set(additional)
     defaults = tuple(pair for pair in shaping.defaults if pair[0] not in drop)
     return msgspec.structs.replace(
-        shaping, drop=drop, refuse=refuse, defaults=defaults, adapt=adapt, allowed=shaping.allowed | allow
+        shaping,
+        drop=drop,
+        refuse=refuse,
+        defaults=defaults,
+        adapt=adapt,
+        allowed=shaping.allowed | allow,
+        drop_params=drop_params,
+        adapt_otherwise=otherwise,
     )
 
 

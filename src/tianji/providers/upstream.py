@@ -44,8 +44,9 @@ class Shaping(Struct, frozen=True):
        May raise `UnsupportedParams` for a value.
     7. `override`: set, whatever is there. Then `model` is set to the upstream's name.
 
-    `drop_params` says how this came out. The other way, `unsupported` would stand in the other one of `drop` and
-    `refuse`, and `adapt_otherwise` in the place of `adapt`. `allowed` names members that go whatever is known.
+    `drop_params` says how this came out, None where nobody has said, which is as false. The other way, `unsupported`
+    would stand in the other one of `drop` and `refuse`, and `adapt_otherwise` in the place of `adapt`. `allowed` names
+    members that go whatever is known.
     """
 
     rename: tuple[tuple[str, str], ...]
@@ -57,7 +58,7 @@ class Shaping(Struct, frozen=True):
     adapt: Callable[[Body], Body] | None
     adapt_bytes: tuple[tuple[bytes, ...], ...] = ()
     conditions: tuple[Condition, ...] = ()
-    drop_params: bool = False
+    drop_params: bool | None = None
     unsupported: frozenset[str] = frozenset()
     adapt_otherwise: Callable[[Body], Body] | None = None
     allowed: frozenset[str] = frozenset()

@@ -227,6 +227,8 @@ def test_what_it_lacks_is_refused_or_dropped(gateway: Gateway, mock: Mock) -> No
     assert "logit_bias" not in mock.last()["json"]
     assert ask(gateway, logit_bias={"1": 2}, allowed_openai_params=["logit_bias"]).status_code == 200
     assert mock.last()["json"]["logit_bias"] == {"1": 2}
+    assert ask(gateway, reasoning_effort="low", temperature=0.5, drop_params=True).status_code == 200
+    assert "temperature" not in mock.last()["json"]
     assert ask(gateway, model="lenient", frequency_penalty=1, reasoning_effort="low", temperature=0.5).is_success
     assert mock.last()["json"].keys() == {"model", "max_tokens", "messages", "thinking"}
 

@@ -12,7 +12,7 @@ from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
 from tianji.errors import UnsupportedParams
-from tianji.gateway.plans import shaping_arguments
+from tianji.gateway.reshaping import shaping_arguments
 from tianji.providers import Shaping, build
 from tianji.providers.shaping import apply
 

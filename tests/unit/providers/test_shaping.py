@@ -181,6 +181,19 @@ def test_a_requests_drop_params_is_as_if_its_deployment_had_it(
     assert outcome(rules, body) == outcome(shaping(model, drop_params=asked), body)
 
 
+@pytest.mark.parametrize("configured", [None, False, True])
+def test_what_a_request_said_is_known_and_can_be_taken_back(configured: bool | None) -> None:
+    rules = build({"model": "deepinfra/m", "api_key": "k"}, {}, drop_params=configured).shaping
+    assert rules.drop_params is configured
+    assert for_request(rules, drop_params=None, additional=(), allowed=()).drop_params is configured
+    for asked in (True, False):
+        rules = for_request(rules, drop_params=asked, additional=(), allowed=())
+        assert rules.drop_params is asked
+        assert outcome(rules, {"n": 2, "seed": 1}) == outcome(
+            shaping("deepinfra/m", drop_params=asked), {"n": 2, "seed": 1}
+        )
+
+
 def test_a_dropped_default_is_not_refused_when_a_request_is_strict() -> None:
     rules = for_request(shaping("deepinfra/m", drop_params=True, seed=1), drop_params=False, additional=(), allowed=())
     assert apply(rules, {"x": 1}, label="m") == {"x": 1}

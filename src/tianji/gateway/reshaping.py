@@ -1,0 +1,62 @@
+"""How a body changes on its way, as a plan holds it, and the plan of a request that has its own word on that."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tianji._core.router import Plan
+from tianji.providers.shaping import for_request
+from tianji.providers.upstream import Shaping
+
+DROP, REFUSE, RENAME, ADAPT = 1, 2, 4, 8  # bits of router.pxd's Field
+
+
+def field_bits(shaping: Shaping) -> dict[bytes, int]:
+    """Say what to do with which member of a client's body, as bits by name."""
+    bits: dict[str, int] = {}
+    for names, bit in (
+        (shaping.drop, DROP),
+        (shaping.refuse, REFUSE),
+        ([old for old, _ in shaping.rename], RENAME),
+        (shaping.adapt_on, ADAPT),
+    ):
+        for name in names:
+            bits[name] = bits.get(name, 0) | bit
+    bits.pop("*", None)
+    return {name.encode(): value for name, value in bits.items()}
+
+
+def shaping_arguments(shaping: Shaping) -> dict[str, Any]:
+    """Return the arguments of Plan that say how a body changes."""
+    return {
+        "fields": field_bits(shaping),
+        "renames": {old.encode(): new.encode() for old, new in shaping.rename},
+        "conditions": tuple((c.name.encode(), c.other.encode(), c.value) for c in shaping.conditions),
+        "defaults": _encoded(shaping.defaults),
+        "overrides": _encoded(shaping.override),
+        "adapt": shaping.adapt,
+        "adapt_always": "*" in shaping.adapt_on,
+        "needles": shaping.adapt_bytes,
+        "shaping": shaping,
+    }
+
+
+def reshaped(plan: Plan, *, drop_params: bool | None, additional: tuple[str, ...], allowed: tuple[str, ...]) -> Plan:
+    """Return the plan of one request that has its own word on which parameters are dropped or let through."""
+    shaping = for_request(plan.shaping, drop_params=drop_params, additional=additional, allowed=allowed)
+    return Plan(
+        origin=plan.origin,
+        path=plan.path,
+        head=plan.head,
+        model=plan.model,
+        passage=plan.passage,
+        asks_usage=plan.asks_usage,
+        timeouts=plan.timeouts,
+        stream_timeouts=plan.stream_timeouts,
+        tiers=plan.tiers,
+        canned=plan.canned,
+        **shaping_arguments(shaping),
+    )
+
+
+def _encoded(pairs: Iterable[tuple[str, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.encode(), raw) for name, raw in pairs)
