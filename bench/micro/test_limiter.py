@@ -60,7 +60,10 @@ def test_refuse(benchmark: BenchmarkFixture) -> None:
 def test_limits_of_a_caller_who_is_known(benchmark: BenchmarkFixture) -> None:
     one = Limits(rpm_limit=10**9, tpm_limit=MUCH, max_parallel_requests=1000, max_budget=10**18)
     scopes = tuple(Scope(kind, "x", one) for kind in ("key", "user", "team"))  # type: ignore[arg-type]
-    identity, limiter = Identity(role=None, user_id=None, key="k", scopes=scopes), Limiter(LimitTable(), Rules(), set().__contains__)
+    identity, limiter = (
+        Identity(role=None, user_id=None, key="k", scopes=scopes),
+        Limiter(LimitTable(), Rules(), set().__contains__),
+    )
 
     def serve() -> None:
         admission = Admission(limiter.limits(identity, "gpt-4o", "gpt-4o").asked, 1000, 500, 20_000)

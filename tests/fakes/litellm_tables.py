@@ -1,9 +1,29 @@
 """The tables that LiteLLM's migrations make, as far as the takeover reads them, and some rows as it writes them."""
 
 import hashlib
+import json
+from base64 import urlsafe_b64encode
 from typing import Final
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nacl.secret import SecretBox
+
 SECRET: Final = "sk-made-by-the-other-gateway-1"
+
+
+SALT: Final = "the salt key of the other gateway"
+
+
+def boxed(text: str, salt: str = SALT) -> str:
+    """Encrypt as LiteLLM does."""
+    return urlsafe_b64encode(SecretBox(hashlib.sha256(salt.encode()).digest()).encrypt(text.encode())).decode()
+
+
+def gcm(text: str) -> str:
+    """Encrypt as LiteLLM does with `encryption_algorithm: aes-256-gcm`."""
+    nonce = b"twelve bytes"
+    sealed = AESGCM(hashlib.sha256(SALT.encode()).digest()).encrypt(nonce, text.encode(), None)
+    return "v2:gcm:" + urlsafe_b64encode(nonce + sealed).decode()
 
 
 def digest(secret: str) -> str:
@@ -64,7 +84,9 @@ CREATE TABLE "LiteLLM_TagTable" (tag_name TEXT PRIMARY KEY, description TEXT, mo
     spend DOUBLE PRECISION DEFAULT 0, budget_id TEXT, created_at TIMESTAMP(3), created_by TEXT,
     updated_at TIMESTAMP(3));
 CREATE TABLE "LiteLLM_ProxyModelTable" (model_id TEXT PRIMARY KEY, model_name TEXT, litellm_params JSONB,
-    model_info JSONB);
+    model_info JSONB, created_at TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP, created_by TEXT);
+CREATE TABLE "LiteLLM_CredentialsTable" (credential_id TEXT PRIMARY KEY, credential_name TEXT UNIQUE,
+    credential_values JSONB, credential_info JSONB);
 CREATE TABLE "LiteLLM_AuditLog" (id TEXT PRIMARY KEY);
 CREATE TABLE "LiteLLM_SpendLogs" (request_id TEXT PRIMARY KEY, call_type TEXT NOT NULL,
     api_key TEXT NOT NULL DEFAULT '',
@@ -83,6 +105,11 @@ CREATE TABLE "LiteLLM_DailyTagSpend" (tag TEXT, {_DAILY});
 """
 _KEY: Final = digest(SECRET)
 _OTHER, _OLD = digest("sk-another-of-theirs-22"), digest("sk-replaced-of-theirs-33")
+_PARAMS: Final = json.dumps(
+    {"model": boxed("openai/x"), "mock_response": boxed("of the other"), "api_key": gcm("sk-vendor-77"), "rpm": 60}
+)
+_LOST: Final = json.dumps({"model": boxed("openai/x", "another salt")})
+_VALUES: Final = json.dumps({"api_key": boxed("sk-shared-88")})
 ROWS: Final = f"""
 INSERT INTO "LiteLLM_BudgetTable" (budget_id, max_budget, tpm_limit) VALUES ('b', 12.5, 1000), ('of-org', 100, NULL);
 INSERT INTO "LiteLLM_ObjectPermissionTable" VALUES ('p', '{{files}}', '{{}}');
@@ -111,7 +138,9 @@ INSERT INTO "LiteLLM_DeprecatedVerificationToken" (id, token, active_token_id, r
     VALUES ('1', '{_OLD}', '{_KEY}', '2099-01-01 00:00:00'), ('2', 'x', 'gone', '2099-01-01 00:00:00');
 INSERT INTO "LiteLLM_EndUserTable" (user_id, alias, spend, blocked) VALUES ('cust', 'C', 0.5, true);
 INSERT INTO "LiteLLM_TagTable" (tag_name, description, models, spend) VALUES ('a', 'd', '{{}}', 0.25);
-INSERT INTO "LiteLLM_ProxyModelTable" VALUES ('1', 'm', '{{"model": "c2VjcmV0"}}', '{{}}');
+INSERT INTO "LiteLLM_ProxyModelTable" (model_id, model_name, litellm_params, model_info) VALUES
+    ('1', 'kept', '{_PARAMS}', '{{"mode": "chat"}}'), ('2', 'lost', '{_LOST}', NULL);
+INSERT INTO "LiteLLM_CredentialsTable" VALUES ('1', 'vendor', '{_VALUES}', '{{"custom_llm_provider": "openai"}}');
 INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, prompt_tokens, completion_tokens, "startTime",
     "endTime", model, model_group, custom_llm_provider, "user", team_id, end_user, request_tags, status, metadata,
     cache_hit,

@@ -9,16 +9,20 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from tests.contract.harness import Gateway, Mock, openai_model
-from tests.fakes.litellm_tables import ROWS, SCHEMA, SECRET, digest
+from tests.fakes.litellm_tables import ROWS, SALT, SCHEMA, SECRET, digest
 from tests.unit.storage.conftest import location
 
 from tianji.cli import main
 from tianji.ledger import proof
 from tianji.storage import tables
+from tianji.storage.additions import CREDENTIAL_VALUES, unsealed
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
+from tianji.storage.vault import Vault
 
 __all__ = ["location"]
+
+OWN_SALT = "a salt key of our own"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +32,10 @@ def theirs(postgresql: Any) -> str:
     return str(postgresql.get_uri("litellm"))
 
 
-def take(theirs: str, ours: Location, *flags: str) -> Result:
+def take(theirs: str, ours: Location, *flags: str, salt: str | None = OWN_SALT) -> Result:
     url = ours.url.replace("+aiosqlite", "").replace("+asyncpg", "")
-    return CliRunner(env={"DATABASE_URL": url}).invoke(main, ["import", "litellm-db", "--from", theirs, *flags])
+    line = ["import", "litellm-db", "--from", theirs, "--salt", SALT, *flags]
+    return CliRunner(env={"DATABASE_URL": url, "TIANJI_SALT_KEY": salt}).invoke(main, line)
 
 
 def rows(ours: Location, table: sa.Table, **where: object) -> list[dict[str, Any]]:
@@ -130,6 +135,25 @@ def test_what_was_spent_comes_over_once(taken: tuple[Location, str]) -> None:
     assert asyncio.run(verify()).wrong == ()
 
 
+def test_models_and_credentials_come_over_under_our_own_encryption(taken: tuple[Location, str]) -> None:
+    ours, _ = taken
+    (model,) = rows(ours, tables.MODELS)
+    assert unsealed(OWN_SALT, "1", model["litellm_params"]) == {
+        "model": "openai/x", "mock_response": "of the other", "api_key": "sk-vendor-77", "rpm": 60,
+    }  # fmt: skip
+    assert (model["model_name"], model["model_info"], model["blocked"]) == ("kept", {"mode": "chat"}, False)
+    (credential,) = rows(ours, tables.CREDENTIALS)
+    opened = Vault(OWN_SALT, CREDENTIAL_VALUES).open(credential["credential_values"]["api_key"], "vendor/api_key")
+    assert (opened, credential["credential_info"]) == ("sk-shared-88", {"custom_llm_provider": "openai"})
+
+
+def test_without_a_salt_key_nothing_that_is_encrypted_is_taken(theirs: str, location: Location) -> None:
+    told = take(theirs, location, salt=None).output
+    assert "ProxyModelTable: 2 read, 0 taken, 0 here before, 2 left out" in told
+    assert "no salt key is known to open it or to encrypt it again (kept, lost)" in told
+    assert "VerificationToken: 4 read, 2 taken" in told
+
+
 def test_the_report_names_what_was_left_out(taken: tuple[Location, str]) -> None:
     _, told = taken
     for said in (
@@ -146,7 +170,9 @@ def test_the_report_names_what_was_left_out(taken: tuple[Location, str]) -> None
         "SpendLogs: 2502 read, 2501 taken, 0 here before, 1 left out",
         "column cache_key of 1 rows",
         "2.000000 US dollars in their sums, 0.002500 in their rows",
-        "ProxyModelTable: 1 rows, not taken over",
+        "ProxyModelTable: 2 read, 1 taken, 0 here before, 1 left out",
+        "encrypted under another salt key: give theirs by --salt (lost)",
+        "CredentialsTable: 1 read, 1 taken",
         "DailyAgentSpend: not there",
         "spend of requests: 0.002500000 US dollars",
         "spend of days before them: 2.000000000 US dollars",
@@ -189,18 +215,20 @@ def test_what_is_no_database_of_theirs_is_refused(postgresql: Any, location: Loc
 
 def test_a_key_of_theirs_works_here(theirs: str, tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'ours.db'}"
-    taken = CliRunner(env={"DATABASE_URL": database}).invoke(main, ["import", "litellm-db", "--from", theirs])
+    line = ["import", "litellm-db", "--from", theirs, "--salt", SALT]
+    taken = CliRunner(env={"DATABASE_URL": database, "TIANJI_SALT_KEY": OWN_SALT}).invoke(main, line)
     assert taken.exit_code == 0, taken.output
     with Mock(tmp_path) as mock:
         config = {
             "model_list": [openai_model(name, "gpt-test", mock.url) for name in ("m", "n")],
-            "general_settings": {"database_url": database},
+            "general_settings": {"database_url": database, "store_model_in_db": True},
         }
-        with Gateway(config, tmp_path, edge="native") as gateway:
+        with Gateway(config, tmp_path, edge="native", env={"TIANJI_SALT_KEY": OWN_SALT}) as gateway:
             body = {"messages": [{"role": "user", "content": "hi"}]}
             for secret in (SECRET, "sk-replaced-of-theirs-33"):
                 by = {"authorization": f"Bearer {secret}"}
                 assert gateway.chat({**body, "model": "m"}, **by).status_code == 200
                 assert gateway.chat({**body, "model": "n"}, **by).status_code == 403
+            assert "of the other" in gateway.chat({**body, "model": "kept"}).text
             info = gateway.client.get("/key/info", headers={"authorization": f"Bearer {SECRET}"}).json()["info"]
             assert (info["spend"], info["team_id"]) == (0.123456789, "t")

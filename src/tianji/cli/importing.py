@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from tianji.cli.configuration import leave
+from tianji.config.environment import lookup
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.lazy import load
 from tianji.storage.engine import Database
 from tianji.storage.location import Location, locate, parse
 from tianji.takeover.litellm import take_over
+from tianji.takeover.models import Salts
 from tianji.takeover.report import Report
 
 
@@ -31,9 +33,15 @@ def command() -> None:
     help="Address of LiteLLM's database, postgresql://user:password@host/name.",
 )
 @click.option("--config", "-c", "file", type=click.Path(path_type=Path), help="Configuration that names our database.")
+@click.option(
+    "--salt",
+    envvar=("LITELLM_SALT_KEY", "LITELLM_MASTER_KEY"),
+    show_envvar=True,
+    help="What LiteLLM encrypts its models with: its salt key, else its master key. Without it, what ours are.",
+)
 @click.option("--dry-run", "rehearse", is_flag=True, help="Say what would be taken over and keep none of it.")
-def litellm_db(source: str, file: Path | None, *, rehearse: bool) -> None:
-    """Take keys, users, teams, organizations, customers, budgets, tags and what was spent out of LiteLLM's database.
+def litellm_db(source: str, file: Path | None, salt: str | None, *, rehearse: bool) -> None:
+    """Take what LiteLLM keeps in its database: keys and whoever is above them, models, credentials, what was spent.
 
     Keys go on working, and their database is not changed. What is here already stays as it is, so this may be done
     again, to fetch what came since. The report names what has no place here.
@@ -43,9 +51,10 @@ def litellm_db(source: str, file: Path | None, *, rehearse: bool) -> None:
         theirs = parse(source)
         if theirs.file is not None:
             raise ConfigurationError("--from names a file; LiteLLM keeps everything in PostgreSQL")
-        ours = _located(file)
+        ours, own_salt = _located(file)
         load("tianji.storage.migration").migrate(ours)
-        report = asyncio.run(_run(theirs, ours, rehearse=rehearse))
+        salts = Salts(salt or own_salt, own_salt) if own_salt else None
+        report = asyncio.run(_run(theirs, ours, salts, rehearse=rehearse))
     except StoreUnavailable as error:
         raise click.ClickException(error.message) from error
     except ConfigurationError as error:
@@ -57,17 +66,21 @@ def litellm_db(source: str, file: Path | None, *, rehearse: bool) -> None:
         click.echo("nothing of it was kept: this was a dry run")
 
 
-async def _run(theirs: Location, ours: Location, *, rehearse: bool) -> Report:
+async def _run(theirs: Location, ours: Location, salts: Salts | None, *, rehearse: bool) -> Report:
     source, target = Database(theirs, pool=1), Database(ours, pool=1)
     try:
-        return await take_over(source, target, datetime.now(UTC), rehearse=rehearse)
+        return await take_over(source, target, salts, datetime.now(UTC), rehearse=rehearse)
     finally:
         await source.close()
         await target.close()
 
 
-def _located(file: Path | None) -> Location:
+def _located(file: Path | None) -> tuple[Location, str]:
+    """Return where our database is, and what we encrypt with; empty where nobody says that."""
     if file is None:
-        return locate(None, os.environ, None)
+        salt = lookup(os.environ, "SALT_KEY") or lookup(os.environ, "MASTER_KEY") or ""
+        return locate(None, os.environ, None), salt
     loaded = load("tianji.app").read(file, os.environ)
-    return locate(loaded.config.general_settings.database_url, loaded.environment, file)
+    general = loaded.config.general_settings
+    salt = lookup(loaded.environment, "SALT_KEY") or general.master_key or ""
+    return locate(general.database_url, loaded.environment, file), salt

@@ -10,21 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji._core.revision import EVERYTHING
 from tianji.storage import changes
 from tianji.storage.engine import Database
-from tianji.takeover import spend
+from tianji.takeover import models, spend
 from tianji.takeover.people import TABLES, Takeover
 from tianji.takeover.report import Report
 from tianji.takeover.source import Source
 
 # read, beside those that are taken row by row
-_READ: Final = frozenset({"TeamMembership", "ObjectPermissionTable", "ModelTable", spend.LOGS, *spend.KINDS})
+_READ: Final = frozenset(
+    {"TeamMembership", "ObjectPermissionTable", "ModelTable", models.DEPLOYMENTS, models.SECRETS}
+    | {spend.LOGS, *spend.KINDS}
+)
 
 
 class _Rehearsal(Exception):  # noqa: N818 - it never leaves this module
     """Undoes a transaction."""
 
 
-async def take_over(theirs: Database, ours: Database, now: datetime, *, rehearse: bool) -> Report:
-    """Take everything over that has a place here, and say what has none. `rehearse`: change nothing.
+async def take_over(
+    theirs: Database, ours: Database, salts: models.Salts | None, now: datetime, *, rehearse: bool
+) -> Report:
+    """Take everything over that has a place here, and say what has none.
+
+    salts: for what is encrypted; rehearse: change nothing
 
     Raises StoreUnavailable when a database does not answer, ConfigurationError when theirs is not LiteLLM's.
     """
@@ -33,6 +40,7 @@ async def take_over(theirs: Database, ours: Database, now: datetime, *, rehearse
         source = await Source.of(reading)
         async with _writing(ours, rehearse=rehearse) as connection:
             await Takeover(source, connection, report, now).run()
+            await models.take_models(source, connection, report, salts, now)
             await changes.record(connection, [EVERYTHING], now)  # whoever serves asks again for everybody
         async with _writing(ours, rehearse=rehearse) as connection:
             before = await spend.first_day(source, connection)

@@ -5,7 +5,7 @@ SHA-256.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,10 +28,10 @@ from tianji.storage.tables import (
     TEAMS,
     USERS,
 )
+from tianji.takeover.inserting import insert_new
 from tianji.takeover.report import Part, Report
 from tianji.takeover.source import Row, Source, document, moment
 
-AT_ONCE: Final = 500  # rows of one statement
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PERMISSION: Final = "object_permission"
 _MEMBER: Final = frozenset({"members_with_roles", "members", "admins", "model_id"})  # of a team: read apart
@@ -108,7 +108,7 @@ class Takeover:
                 part.leave_out(str(error), name)
                 continue
             made.append(one)
-        await self._insert(taken.target, await self._fit(taken.target, made, part), part)
+        await insert_new(self._connection, taken.target, await self._fit(taken.target, made, part), part)
 
     def _made(self, table: sa.Table, row: Row, columns: Mapping[str, str]) -> Row:
         """Return our row. Raises ValueError for a value that has no place here."""
@@ -175,7 +175,7 @@ class Takeover:
                 made.append({**self._made(TEAM_MEMBERS, theirs, columns), "role": row["role"]})
             except ValueError as error:
                 part.leave_out(str(error), (team_id, user_id))
-        await self._insert(TEAM_MEMBERS, made, part)
+        await insert_new(self._connection, TEAM_MEMBERS, made, part)
 
     async def _make_users(self, names: Iterable[str], part: Part) -> None:
         known = await self._names(USERS.c.user_id)
@@ -184,20 +184,7 @@ class Takeover:
             part.change("a member without a row of his own, who was made a user", name)
         base = {column.name: None for column in USERS.c} | {"spend": 0, "password_reset_required": False}
         made = {"created_at": self._now, "updated_at": self._now, "user_role": "internal_user"}
-        await self._insert(USERS, [{**base, **made, "user_id": name} for name in missing], Part())
-
-    async def _insert(self, table: sa.Table, rows: Sequence[Row], part: Part) -> None:
-        """Insert the rows that are not here."""
-        key = [column.name for column in table.primary_key]
-        known = {tuple(row) for row in await self._connection.execute(sa.select(*(table.c[name] for name in key)))}
-        fresh: dict[tuple[Any, ...], Row] = {}
-        for row in rows:
-            fresh.setdefault(tuple(row[name] for name in key), row)
-        new = [row for place, row in fresh.items() if place not in known]
-        part.known += len(rows) - len(new)
-        part.taken += len(new)
-        for start in range(0, len(new), AT_ONCE):
-            await self._connection.execute(sa.insert(table), new[start : start + AT_ONCE])
+        await insert_new(self._connection, USERS, [{**base, **made, "user_id": name} for name in missing], Part())
 
     async def _names(self, column: "sa.Column[Any]") -> set[str]:
         return set((await self._connection.execute(sa.select(column))).scalars())
