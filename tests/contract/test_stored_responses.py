@@ -1,5 +1,6 @@
 """Responses that are stored: asked for again, gone on from, deleted, and nobody else's business."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             openai_model("over-chat", "chat-up", mock_process.url),
             {"model_name": "over-messages", "litellm_params": claude},
             openai_model("native", "native-up", mock_process.url, use_chat_completions_api=False),
+            *(
+                openai_model("several", f"several-{number}", mock_process.url, use_chat_completions_api=False)
+                for number in range(4)
+            ),
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -51,6 +56,11 @@ def ask(client: openai.OpenAI, model: str, *, streamed: bool, **members: Any) ->
         return client.responses.create(**members)
     with client.responses.stream(**members) as stream:
         return stream.get_final_response()
+
+
+def model_asked(mock: Mock) -> str:
+    """Return the model that the last request upstream was for."""
+    return str(json.loads(mock.last()["body"])["model"])
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -95,6 +105,21 @@ def test_an_upstream_that_stores_goes_on_itself(client: openai.OpenAI, mock: Moc
     ask(client, "native", streamed=False, input="due", previous_response_id=first.id)
     assert first.id in mock.last()["body"]
     assert "uno" not in mock.last()["body"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_goes_on_is_asked_where_it_began(client: openai.OpenAI, mock: Mock, streamed: bool) -> None:  # J5
+    response = ask(client, "several", streamed=streamed, input=f"where {streamed}")
+    home = model_asked(mock)
+    for number in range(5):
+        response = ask(client, "several", streamed=streamed, input=f"{number}", previous_response_id=response.id)
+        assert model_asked(mock) == home
+    mock.reset()
+    mock.control({"status": 503}, model=home)
+    with pytest.raises(openai.APIStatusError) as refused:
+        ask(client, "several", streamed=streamed, input="again", previous_response_id=response.id)
+    assert refused.value.status_code == 503, "others would say that there is no such response"
+    assert model_asked(mock) == home
 
 
 def test_an_item_of_before_is_meant_by_its_id(client: openai.OpenAI, mock: Mock) -> None:

@@ -252,7 +252,7 @@ cdef class Asked(Requester):
             needs.asks.tokens = self.pipeline.courses.reservation(self.spans)
         if self.table.affine:
             needs.affinity = self.pipeline.courses.affinity(self)
-        if self.steer is not None or self.table.scoped or not self.plain:
+        if self.steer is not None or self.table.scoped or not self.plain or self.exchange.pinned is not None:
             needs.scope = self.pipeline.courses.scope(self)
         if self.steer is not None or not self.plain:
             needs.weights = self.pipeline.courses.weights(self)

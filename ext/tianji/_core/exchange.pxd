@@ -27,6 +27,7 @@ cdef class Exchange:
     cdef readonly double arrived  # when the head was read, seconds of the monotonic clock
     cdef public object identity   # who calls, as the authenticator said; None on open routes
     cdef public str call_id       # the id of this call, once somebody asked for it; None before
+    cdef public str pinned        # the id of the deployment that alone may serve it, where the group has it; or None
     cdef public object account    # what the answering side wants logged of this request, or None
     cdef readonly bint silent     # a copy of another request, whose answer nobody reads
     cdef Producer producer

@@ -12,6 +12,11 @@ cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of t
 cdef class Hedged(Asked):
     """A request under way, as far as its attempts go side by side."""
 
+    @property
+    def deployment_id(self):
+        """The id of the deployment that was asked last; None before the first attempt and after the end."""
+        return None if self.attempt is None else self.attempt.deployment.id
+
     cdef int launch(self, Deployment deployment) except -1:
         """Send the request to a deployment whose slot it has. Raises what is wrong before anything was sent."""
         raise NotImplementedError

@@ -45,8 +45,8 @@ cdef class Relay(Producer):
 cdef class KeptExchange(Exchange):
     """Stands between whoever answers and `client`.
 
-    keeper: called with the response, or the event that holds it, as JSON when it is whole; the client gets the rest
-    after `release`. None: nothing is kept, and nothing waits
+    keeper: called with the response, or the event that holds it, as JSON when it is whole, and with the id of the
+    deployment that made it; the client gets the rest after `release`. None: nothing is kept, and nothing waits
     previous: the id of the response that this one follows, where whoever answers is not told; the answer says it
     """
 
@@ -116,7 +116,7 @@ cdef class KeptExchange(Exchange):
 
     cdef int hold(self, bytes payload) except -1:
         keeper, self.keeper = self.keeper, None
-        keeper(payload)
+        keeper(payload, getattr(self.account, "deployment_id", None))
         return 0
 
     cdef int send_abort(self) except -1:

@@ -26,6 +26,7 @@ class Exchange:
     def peer(self) -> tuple[str, int] | None: ...
     body: bytes
     spool: Spool | None
+    pinned: str | None
     account: object
     @property
     def status(self) -> int: ...

@@ -4,4 +4,6 @@ from tianji._core.asked import Asked
 
 @disjoint_base
 class Hedged(Asked):
+    @property
+    def deployment_id(self) -> str | None: ...
     def hedge(self) -> None: ...

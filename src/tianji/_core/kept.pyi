@@ -12,7 +12,7 @@ class KeptExchange(Exchange):
         self,
         client: Exchange,
         body: bytes,
-        keeper: Callable[[bytes], object] | None = None,
+        keeper: Callable[[bytes, str | None], object] | None = None,
         previous: bytes | None = None,
     ) -> None: ...
     def release(self) -> None: ...

@@ -62,7 +62,7 @@ def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope 
     identity = _known(exchange)
     router: Router = table.router
     looks = router.switches.looks_at_agents
-    return read_scope(
+    scope = read_scope(
         {} if steer is None else steer.members,
         dict(exchange.headers) if looks else {} if steer is None else steer.fields,
         inherited=() if identity is None else identity.labels,
@@ -71,6 +71,9 @@ def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope 
         looks_at_agent=looks,
         filters=None if identity is None else _switch(identity.router_settings.get("enable_tag_filtering")),
     )
+    if exchange.pinned is None:
+        return scope
+    return msgspec.structs.replace(scope or Scope(), deployment=exchange.pinned)
 
 
 def weights_for(exchange: Exchange, group: Group) -> bytes | None:

@@ -76,11 +76,12 @@ class StoredResponses:
         if not wanted and not previous:
             self._create(exchange, match)
             return
-        body, hidden = exchange.body, None
+        body, hidden, pinned = exchange.body, None, None
         if previous:
-            body, hidden = await self._continued(caller_of(exchange), previous, body)
+            body, hidden, pinned = await self._continued(caller_of(exchange), previous, body)
         keeper = _Keeper(self, exchange, previous) if wanted else None
         kept = KeptExchange(exchange, body, keeper, hidden)
+        kept.pinned = pinned
         if keeper is not None:
             keeper.release = kept.release
         self._create(kept, match)
@@ -102,17 +103,29 @@ class StoredResponses:
             )
         now = self._clock.now()
         response = dialect.begun(body, dialect.new_response_id(), int(now)) | {"previous_response_id": previous}
+        pinned = None
         if previous:
-            members = msgspec.json.decode((await self._continued(caller, previous, body))[0])
+            body, _, pinned = await self._continued(caller, previous, body)
+            members = msgspec.json.decode(body)
         del members["background"]
-        kept = self._row(caller, body, previous, response | {"status": "in_progress"}, running=True)
+        kept = self._row(caller, exchange.body, previous, response | {"status": "in_progress"}, running=True)
         await load(_TABLE).keep(await self._store.open(), kept)
         silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, self._background.listener(kept))
+        silent.pinned = pinned
         respond_json(exchange, response)
         self._background.start(kept.id, silent)
         self._create(silent, match)
 
-    def _row(self, caller: Identity, body: bytes, previous: str | None, response: Json, *, running: bool) -> Any:
+    def _row(
+        self,
+        caller: Identity,
+        body: bytes,
+        previous: str | None,
+        response: Json,
+        *,
+        running: bool,
+        deployment_id: str | None = None,
+    ) -> Any:
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         sent = msgspec.json.decode(body).get("input")
         return load(_TABLE).Kept(
@@ -122,26 +135,31 @@ class StoredResponses:
             user_id=caller.user_id,
             team_id=caller.team_id,
             previous_id=previous,
+            deployment_id=deployment_id,
             input=msgspec.json.encode(named(load(_DIALECT).input_items(sent or []), response["id"])).decode(),
             response=msgspec.json.encode(response).decode(),
             running=running,
             seen_at=now if running else None,
         )
 
-    async def store(self, caller: Identity, body: bytes, previous: str | None, payload: bytes) -> None:
-        """Store what was answered to `body`; `payload` is the response, or the event that holds it."""
+    async def store(
+        self, caller: Identity, body: bytes, previous: str | None, payload: bytes, deployment_id: str | None
+    ) -> None:
+        """Store what a deployment answered to `body`; `payload` is the response, or the event that holds it."""
         response = msgspec.json.decode(payload)
-        kept = self._row(caller, body, previous, response.get("response", response), running=False)
+        response = response.get("response", response)
+        kept = self._row(caller, body, previous, response, running=False, deployment_id=deployment_id)
         await load(_TABLE).keep(await self._store.open(), kept)
 
-    async def _continued(self, caller: Identity, previous: str, body: bytes) -> tuple[bytes, bytes | None]:
+    async def _continued(self, caller: Identity, previous: str, body: bytes) -> tuple[bytes, bytes | None, str | None]:
         """Return the body with the turns before, and the id that it no longer holds.
 
-        An upstream that stores responses itself knows what came before; then the body stays as it is.
+        An upstream that stores responses itself knows what came before; then the body stays as it is, and the last is
+        the id of the deployment that has to be asked.
         """
-        await self._find(caller, previous)
+        found = await self._find(caller, previous)
         if not previous.startswith(load(_DIALECT).OWN_PREFIX):
-            return body, None
+            return body, None, found.deployment_id
         turns = await load(_TABLE).conversation(await self._store.open(), previous)
         if turns[0].previous_id is not None:
             raise _unknown(turns[0].previous_id)
@@ -154,7 +172,7 @@ class StoredResponses:
         known = {item["id"]: item for item in before if "id" in item}
         members["input"] = [*before, *(_resolved(item, known) for item in items)]
         del members["previous_response_id"]
-        return msgspec.json.encode(members), previous.encode()
+        return msgspec.json.encode(members), previous.encode(), None
 
     async def _find(self, caller: Identity, response_id: str) -> Any:
         found = await load(_TABLE).find(await self._store.open(), response_id)
@@ -197,12 +215,12 @@ class _Keeper:
         self._previous = previous
         self.release: Callable[[], None] = lambda: None
 
-    def __call__(self, payload: bytes) -> None:
-        self._stored.begin(self._keep(payload))
+    def __call__(self, payload: bytes, deployment_id: str | None) -> None:
+        self._stored.begin(self._keep(payload, deployment_id))
 
-    async def _keep(self, payload: bytes) -> None:
+    async def _keep(self, payload: bytes, deployment_id: str | None) -> None:
         try:
-            await self._stored.store(self._caller, self._body, self._previous, payload)
+            await self._stored.store(self._caller, self._body, self._previous, payload, deployment_id)
         except (StoreUnavailable, msgspec.DecodeError, LookupError, AttributeError) as error:
             log.warning("a response was not stored: %s", error)
         finally:

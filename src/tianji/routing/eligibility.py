@@ -9,8 +9,8 @@ from msgspec import Struct
 from tianji._core.selection import REASONS
 
 DEFAULT_TAG: Final = "default"
-_KEPT, _ACCESS, _BLOCKED, _REGION, _TAGS = (
-    REASONS.index(reason) for reason in ("kept", "access", "blocked", "region", "tags")
+_KEPT, _ACCESS, _BLOCKED, _REGION, _TAGS, _AFFINITY = (
+    REASONS.index(reason) for reason in ("kept", "access", "blocked", "region", "tags", "affinity")
 )
 # Azure's regions do not begin with the name of what they lie in; of Europe's only those of members of the Union
 _AZURE_EU: Final = frozenset({
@@ -32,6 +32,7 @@ class Scope(Struct, frozen=True):
     regions: the deployment lies in each of them, one word of the caller's key and one of the request
     agent: the client's user-agent, where a deployment of the group looks at it
     filters: whether tags are heeded, where the caller's key or team says so
+    deployment: the id of the one that alone may serve it, in a group that has it
     """
 
     tags: tuple[str, ...] = ()
@@ -39,11 +40,13 @@ class Scope(Struct, frozen=True):
     team: str | None = None
     agent: str = ""
     filters: bool | None = None
+    deployment: str | None = None
 
 
 class Member(Struct, frozen=True):
     """What is fixed about one deployment of a group."""
 
+    id: str = ""
     blocked: bool = False
     team: str | None = None
     region: str | None = None
@@ -68,6 +71,7 @@ class Eligibility:
         self._rules = rules
         self._patterns = [[re.compile(pattern) for pattern in member.tag_regex] for member in members]
         self._known = frozenset(tag for member in members for tag in member.tags)
+        self._ids = frozenset(member.id for member in members)
 
     @property
     def looks_at_agents(self) -> bool:
@@ -87,6 +91,8 @@ class Eligibility:
             return _BLOCKED
         if not all(in_region(member.region, region) for region in scope.regions):
             return _REGION
+        if scope.deployment in self._ids and member.id != scope.deployment:
+            return _AFFINITY
         return _KEPT if fits else _TAGS
 
     def _tagged(self, scope: Scope) -> list[bool]:

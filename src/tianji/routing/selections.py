@@ -212,6 +212,7 @@ def price(entry: ModelEntry) -> float:
 
 def _member(entry: ModelEntry) -> Member:
     return Member(
+        id=entry.id,
         blocked=entry.info.blocked or entry.extra.get("blocked") is True,
         team=entry.info.team_id,
         region=entry.params.region_name,

@@ -35,6 +35,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     previous_id: str | None
     input: str
     response: str
+    deployment_id: str | None = None
     running: bool = False
     seen_at: datetime | None = None
 

@@ -300,6 +300,7 @@ RESPONSES: Final = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     *_text("key", "user_id", "team_id"),  # whose it is
     *_text("previous_id"),  # of the response that it follows
+    *_text("deployment_id"),  # who made it
     *_text("input", "response"),  # JSON: the items that were sent, the whole object that was answered
     *_flags("running"),  # it is being made in the background
     *_moments("seen_at"),  # when whoever makes it said so last

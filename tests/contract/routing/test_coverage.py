@@ -76,13 +76,13 @@ BESIDE = {
     "G48": f"{LIMITS}::test_a_limit_of_a_model_leads_to_the_fallbacks_of_the_model",
     "H16": "contract/translation/test_messages_through.py::test_another_is_asked_until_there_is_content",
     "H17": "contract/test_dialects.py::test_another_is_asked_until_there_is_output",
+    "J5": "contract/test_stored_responses.py::test_what_goes_on_is_asked_where_it_began",
     "J18": "contract/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
 }
 
 NOT_BUILT = {
     "B11": "the cache of answers",
     "G49": "guardrails",
-    "J5": "a deployment that belongs to a response that it stores itself",
 }
 
 

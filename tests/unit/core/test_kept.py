@@ -19,7 +19,11 @@ class Client:
         self.got: list[Any] = []
         self.kept: list[bytes] = []
         self.inner = SilentExchange("/v1/responses", b"{}", "somebody", lambda *answer: self.got.append(answer))
-        self.exchange = KeptExchange(self.inner, b"other", self.kept.append if keeps else None, previous)
+        self.exchange = KeptExchange(self.inner, b"other", self._keep if keeps else None, previous)
+
+    def _keep(self, payload: bytes, deployment_id: str | None) -> None:
+        assert deployment_id is None  # nobody answers here
+        self.kept.append(payload)
 
 
 def test_it_is_the_same_request_with_another_body() -> None:

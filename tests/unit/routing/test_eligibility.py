@@ -212,3 +212,9 @@ def test_context_windows(world: Make) -> None:  # C25 to C28
     assert "c:dropped=context" in result.trail
     unchecked = world("a:[a1]", infos=infos)
     assert unchecked.ask(needs=Needs(input_tokens=5000)).calls == ["a1"]
+
+
+def test_who_keeps_what_a_request_goes_on_from_serves_alone(world: Make) -> None:
+    group = world("a:[a1,a2,a3]")
+    assert served(group, deployment="a2") == {"a2"}
+    assert served(group, deployment="of another group") == {"a1", "a2", "a3"}
