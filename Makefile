@@ -6,11 +6,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 INSTALL := TIANJI_BUILD=none $(PIP) install -c constraints.txt --no-build-isolation
 PROFILE := $(or $(TIANJI_BUILD),release)
 BUILT := .ready/build-$(PROFILE)
+CLIENTS := .ready/clients
+CLIENT_TESTS := -m pytest -c tests/clients/pytest.ini $(if $(ONLY),-k "$(ONLY)")
 SOURCES := $(shell find ext ! -name '*.c') # folders too: a file that was taken away changes its folder
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test lint format bench bench-instructions clean
+.PHONY: help serve build test test-clients lint format bench bench-instructions clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -23,6 +25,10 @@ build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=a
 
 test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its own Valkey and PostgreSQL
 	$(BIN)/python $(if $(TESTS),-m pytest $(TESTS),tests/side_by_side.py)
+
+test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name
+	$(CLIENTS)/current/bin/python $(CLIENT_TESTS) tests/clients/current tests/clients/node tests/clients/coding
+	$(CLIENTS)/behind/bin/python $(CLIENT_TESTS) tests/clients/behind
 
 lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
 	$(BIN)/ruff format --check .
@@ -70,4 +76,18 @@ $(BUILT): .ready/runtime setup.py $(SOURCES)
 
 .ready/lint: .ready/runtime
 	$(INSTALL) -e '.[lint]'
+	@touch $@
+
+$(CLIENTS)/%/.done: tests/clients/%/requirements.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check -q install -r $<
+	@touch $@
+
+# A module looks for its packages beside itself, so the tests are linked to where those are.
+$(CLIENTS)/node/.done: tests/clients/node/package.json tests/clients/node/package-lock.json
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm --prefix $(@D) ci --no-audit --no-fund
+	ln -sfn ../../../tests/clients/node $(@D)/tests
 	@touch $@

@@ -6,11 +6,9 @@ event loop.
 
 import importlib
 import importlib.util
-import ipaddress
 import os
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -19,12 +17,14 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
+from tests import loopback
 
 # a busy machine is slow, and that is no property of what is tested
 settings.register_profile("tianji", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tianji")
 
 ROOT = Path(__file__).parent.parent
+collect_ignore = ["clients"]  # they have environments of their own: `make test-clients`
 # what a machine may hold for its own use of providers, proxies and gateways
 FOREIGN = re.compile(
     r"(LITELLM|TIANJI|OPENAI|AZURE|AWS|ANTHROPIC|GEMINI|GROQ)_.*|.*_API_(KEY|BASE)|.*_PROXY", re.IGNORECASE
@@ -44,34 +44,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     bad = sorted(have.keys() - want) + sorted(n for n, p in want.items() if stale(n, p))
     if bad:
         pytest.exit(f"ghost or stale compiled modules: {bad}; run `make build`", 4)
-    sys.addaudithook(_stay_here)
-
-
-class LiveCallError(AssertionError):
-    """A test tried to reach another machine."""
-
-
-def _stay_here(event: str, arguments: tuple[object, ...]) -> None:
-    """Refuse to connect to another machine, or to ask one for an address."""
-    if event == "socket.connect":
-        address = arguments[1]
-        host = address[0] if isinstance(address, tuple) else None
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if host is not None and not _is_here(host.decode() if isinstance(host, bytes) else str(host)):
-        raise LiveCallError(f"tests reach nothing beyond this machine, and this one tried {host}")
-
-
-def _is_here(host: str) -> bool:
-    if host in ("", "localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+    loopback.stay()
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ def parts() -> Iterator[list[Path]]:
     yield sorted(
         path
         for path in TESTS.iterdir()
-        if path.name not in ("unit", "contract") and path.is_dir() and holds_tests(path)
+        if path.name not in ("unit", "contract", "clients") and path.is_dir() and holds_tests(path)
     )
 
 

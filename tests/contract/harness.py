@@ -51,13 +51,14 @@ class Process:
     """`tianji` as a process of its own. Its first line of output that is not empty must hold its address."""
 
     module = "tianji"
+    python = sys.executable
 
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         self.errors = folder / f"stderr-{time.monotonic_ns()}"
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module, *arguments],
+                [self.python, "-m", self.module, *arguments],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=folder,

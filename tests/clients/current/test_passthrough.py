@@ -1,0 +1,85 @@
+"""Clients of forms that the gateway hands on as they are: Cohere's, and Amazon's for Bedrock."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import cohere
+import cohere.errors
+import pytest
+from tests.clients.conftest import COMMAND
+from tests.contract.harness import MASTER_KEY, Gateway, Mock
+
+ASK = [{"role": "user", "content": "one two three"}]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
+NOVA = "amazon.nova-lite-v1:0"
+TURNS = [{"role": "user", "content": [{"text": "one two three"}]}]
+SPEC: Any = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": SCHEMA}}}]}
+
+
+def needs(gateway: Gateway, prefix: str) -> None:
+    """Skip a test where the gateway hands nothing on under this prefix."""
+    paths = {route["path"] for route in gateway.client.get("/routes").json()["routes"]}
+    if not any(path.startswith(f"{prefix}/{{") for path in paths):
+        pytest.skip(f"the gateway has no route {prefix}/...")
+
+
+class TestCohere:
+    @pytest.fixture
+    def client(self, gateway: Gateway, mock: Mock) -> cohere.ClientV2:
+        needs(gateway, "/cohere")
+        return cohere.ClientV2(api_key=MASTER_KEY, base_url=f"{gateway.url}/cohere")
+
+    def test_plain_and_streamed(self, client: cohere.ClientV2) -> None:
+        plain = client.chat(model=COMMAND, messages=ASK, max_tokens=6)
+        events = list(client.chat_stream(model=COMMAND, messages=ASK, max_tokens=6))
+        text = "".join(event.delta.message.content.text for event in events if event.type == "content-delta")
+        assert text == plain.message.content[0].text
+        assert plain.usage.tokens.output_tokens == 6
+
+    def test_a_loop_of_tools(self, client: cohere.ClientV2, calls_weather: Mock) -> None:
+        first = client.chat(model=COMMAND, messages=ASK, tools=TOOLS).message
+        (call,) = first.tool_calls
+        turns = [*ASK, first, {"role": "tool", "tool_call_id": call.id, "content": "wet"}]
+        assert client.chat(model=COMMAND, messages=turns, tools=TOOLS).message.content
+        assert "wet" in calls_weather.last()["body"]
+
+    def test_errors(self, client: cohere.ClientV2, mock: Mock) -> None:
+        mock.control({"status": 400})
+        with pytest.raises(cohere.errors.BadRequestError):
+            client.chat(model=COMMAND, messages=ASK)
+
+
+class TestBedrock:
+    @pytest.fixture
+    def client(self, gateway: Gateway, mock: Mock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        needs(gateway, "/bedrock")
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", MASTER_KEY)
+        made = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=f"{gateway.url}/bedrock")
+        yield made
+        made.close()
+
+    def test_plain_and_streamed(self, client: Any) -> None:
+        ask = {"modelId": NOVA, "messages": TURNS, "inferenceConfig": {"maxTokens": 6}}
+        plain = client.converse(**ask)
+        events = list(client.converse_stream(**ask)["stream"])
+        text = "".join(e["contentBlockDelta"]["delta"]["text"] for e in events if "contentBlockDelta" in e)
+        assert text == plain["output"]["message"]["content"][0]["text"]
+        assert plain["usage"]["outputTokens"] == 6
+
+    def test_a_loop_of_tools(self, client: Any, calls_weather: Mock) -> None:
+        first = client.converse(modelId=NOVA, messages=TURNS, toolConfig=SPEC)["output"]["message"]
+        (used,) = [block["toolUse"] for block in first["content"]]
+        result = {"toolResult": {"toolUseId": used["toolUseId"], "content": [{"text": "wet"}]}}
+        turns = [*TURNS, first, {"role": "user", "content": [result]}]
+        second = client.converse(modelId=NOVA, messages=turns, toolConfig=SPEC)
+        assert second["output"]["message"]["content"][0]["text"]
+        assert "wet" in calls_weather.last()["body"]
+
+    def test_errors(self, client: Any, mock: Mock) -> None:
+        mock.control({"status": 400})
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            client.converse(modelId=NOVA, messages=TURNS)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
