@@ -28,7 +28,7 @@ test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its 
 
 test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name
 	$(CLIENTS)/current/bin/python $(CLIENT_TESTS) tests/clients/current tests/clients/node tests/clients/coding
-	$(CLIENTS)/behind/bin/python $(CLIENT_TESTS) tests/clients/behind
+	$(CLIENTS)/behind/bin/python $(CLIENT_TESTS) tests/clients/behind || [ $$? -eq 5 ] # nothing of that name
 
 lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
 	$(BIN)/ruff format --check .

@@ -213,6 +213,8 @@ class Gateway:
                 stored = StoredResponses(self._store, endpoint, dialect.paths)
                 handler = stored.create
                 yield from stored.routes()
+            elif dialect.operation == "compact":
+                handler = stored.continuing(endpoint)
             for path in dialect.paths:
                 yield Route(
                     ("POST",),

@@ -1,6 +1,5 @@
 """Responses that are stored: asked for again, gone on from, deleted, and nobody else's business."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,7 +59,7 @@ def ask(client: openai.OpenAI, model: str, *, streamed: bool, **members: Any) ->
 
 def model_asked(mock: Mock) -> str:
     """Return the model that the last request upstream was for."""
-    return str(json.loads(mock.last()["body"])["model"])
+    return str(mock.last()["json"]["model"])
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -161,6 +160,23 @@ def test_what_cannot_be_done(client: openai.OpenAI) -> None:
         ask(client, "over-chat", streamed=False, previous_response_id="resp_tianji_nobody")
     with pytest.raises(openai.BadRequestError, match="limit"):
         client.responses.input_items.list(said.id, limit=0)
+
+
+def test_a_conversation_is_compacted(client: openai.OpenAI, mock: Mock, someone: Callable[..., openai.OpenAI]) -> None:
+    theirs, ours = (ask(client, model, streamed=False).id for model in ("native", "over-chat"))
+    asked: Any = {"model": "native", "input": [{"role": "user", "content": "four"}]}
+    found = client.responses.compact(**asked, previous_response_id=theirs)
+    assert [item.type for item in found.output] == ["message", "compaction"]
+    assert mock.last()["path"] == "/v1/responses/compact"
+    assert mock.last()["json"] == {**asked, "model": "native-up", "previous_response_id": theirs}
+    client.responses.compact(**asked, previous_response_id=ours)
+    sent = mock.last()["json"]
+    assert "previous_response_id" not in sent
+    assert [item.get("role") for item in sent["input"]] == ["user", "assistant", "user"]
+    with pytest.raises(openai.NotFoundError):
+        someone().responses.compact(**asked, previous_response_id=theirs)
+    with pytest.raises(openai.BadRequestError, match="does not offer this"):
+        client.responses.compact(model="over-chat", input="one")
 
 
 def test_a_failed_response_is_not_kept(client: openai.OpenAI, mock: Mock, gateway: Gateway) -> None:

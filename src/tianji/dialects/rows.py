@@ -9,8 +9,10 @@ from tianji.dialects.openai import OPERATIONS, Dialect, Member
 _MODEL: Final = Member("model", b'"', "a string")
 _MESSAGES: Final = Member("messages", b"[", "an array of messages")
 _INPUT: Final = Member("input", b'"[', "a string or an array of items")
+_ITEMS: Final = Member("input", b'"[', "a string or an array of items", required=False)  # or what was before
 _STREAM: Final = Member("stream", b"tfn", "a boolean", required=False)
 
+_RESPONSES: Final = ("/v1/responses", "/responses", "/openai/v1/responses")
 _CONTENTS: Final = Member("contents", b'[{"', "an array of contents")
 
 
@@ -43,12 +45,13 @@ ROWS: Final[tuple[Dialect, ...]] = (
     # https://platform.openai.com/docs/api-reference/responses
     Dialect(
         "responses",
-        ("/v1/responses", "/responses", "/openai/v1/responses"),
+        _RESPONSES,
         (_MODEL, _INPUT, _STREAM),
         streams=True,
         codec="tianji.dialects.responses",
         own_errors=True,
     ),
+    Dialect("compact", tuple(f"{path}/compact" for path in _RESPONSES), (_MODEL, _ITEMS), streams=False),
     # https://ai.google.dev/api/generate-content
     _google("generateContent", streamed=False),
     _google("streamGenerateContent", streamed=True),

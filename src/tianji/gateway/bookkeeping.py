@@ -19,6 +19,7 @@ CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "completions": "atext_completion",
     "embeddings": "aembedding",
     "moderations": "amoderation",
+    "compact": "acompact_responses",
 }
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody

@@ -244,7 +244,7 @@ class Compiler:
         The text of the configuration is told as an upstream would that speaks OpenAI's form.
         """
         if self._only_responses(entry, upstream):
-            upstream = only_responses(upstream, upstream.own_forms["responses"])
+            upstream = only_responses(upstream, upstream.own_forms)
         shaping = upstream.shaping
         translates = "chat" in upstream.paths or upstream.protocol is not None
         protocol = None if canned else upstream.protocol

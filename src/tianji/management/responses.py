@@ -86,6 +86,24 @@ class StoredResponses:
             keeper.release = kept.release
         self._create(kept, match)
 
+    def continuing(self, handler: Create) -> Create:
+        """Return a handler of what may follow a response, as one of its owner; nothing of it is stored."""
+
+        async def handle(exchange: Exchange, match: Match) -> None:
+            try:
+                previous = scan(exchange.body).string(b"previous_response_id")
+            except MalformedJSON:
+                previous = None  # the handler says so
+            if not previous:
+                handler(exchange, match)
+                return
+            body, _, pinned = await self._continued(caller_of(exchange), previous, exchange.body)
+            kept = KeptExchange(exchange, body)
+            kept.pinned = pinned
+            handler(kept, match)
+
+        return handle
+
     def begin(self, work: Any) -> None:
         """Store something; it is seen to that it is not forgotten."""
         task = asyncio.get_running_loop().create_task(work)

@@ -74,7 +74,7 @@ def compact(request: ResponsesRequest) -> Answer:
     given = request.input if isinstance(request.input, list) else []
     prompt = _text(request.input)
     seed = seed_of(request.model, prompt)
-    kept = [item for item in given if item.get("role") == "user"]
+    kept = [{"type": "message"} | item for item in given if item.get("role") == "user"]
     sealed = {"id": f"cmp_mock_{seed:08x}", "type": "compaction", "encrypted_content": f"sealed-{seed:08x}"}
     body = {
         "id": f"resp_mock_{seed:08x}",

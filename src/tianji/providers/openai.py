@@ -13,7 +13,7 @@ from tianji.errors import ConfigurationError
 from tianji.providers import address, message_steps, value_steps
 from tianji.providers.deployment import Deployment
 from tianji.providers.responses import PREFIX as RESPONSES
-from tianji.providers.responses import only_responses, responses_form
+from tianji.providers.responses import only_responses, responses_forms
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.upstream import PATHS, Body, Condition, Upstream
@@ -61,9 +61,9 @@ def build(deployment: Deployment) -> Upstream:
         shaping=compile_shaping(deployment, rules(deployment, at_home=at_home)),
         key_missing=None if key or not at_home else "set OPENAI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
-        own_forms={"responses": responses_form(deployment)} if _has_responses(deployment, at_home=at_home) else {},
+        own_forms=responses_forms(deployment) if _has_responses(deployment, at_home=at_home) else {},
     )
-    return upstream if model == deployment.model else only_responses(upstream, responses_form(deployment))
+    return upstream if model == deployment.model else only_responses(upstream, responses_forms(deployment))
 
 
 def _has_responses(deployment: Deployment, *, at_home: bool) -> bool:

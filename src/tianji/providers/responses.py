@@ -1,5 +1,6 @@
 """Upstreams that have OpenAI's Responses API, beside chat or in its place."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -32,14 +33,20 @@ _SHARED: Final = frozenset(
 )
 
 
-def responses_form(deployment: Deployment) -> OwnForm:
-    """Return how requests of the Responses API reach an upstream that has it."""
-    return OwnForm(suffix=lambda _model, _streamed: PATH, shaping=native_shaping(deployment, _SHARED))
+def responses_forms(deployment: Deployment) -> dict[str, OwnForm]:
+    """Return how requests of the Responses API reach an upstream that has it.
+
+    Of parameters, compaction knows none (https://platform.openai.com/docs/api-reference/responses/compact).
+    """
+    return {
+        "responses": OwnForm(suffix=lambda _model, _streamed: PATH, shaping=native_shaping(deployment, _SHARED)),
+        "compact": OwnForm(
+            suffix=lambda _model, _streamed: f"{PATH}/compact", shaping=native_shaping(deployment, frozenset())
+        ),
+    }
 
 
-def only_responses(upstream: Upstream, form: OwnForm) -> Upstream:
+def only_responses(upstream: Upstream, forms: Mapping[str, OwnForm]) -> Upstream:
     """Return an upstream that is asked by the Responses API for what clients say in any dialect."""
     paths = {operation: path for operation, path in upstream.paths.items() if operation not in _CHAT}
-    return msgspec.structs.replace(
-        upstream, paths=paths, protocol=PROTOCOL, own_forms={**upstream.own_forms, "responses": form}
-    )
+    return msgspec.structs.replace(upstream, paths=paths, protocol=PROTOCOL, own_forms={**upstream.own_forms, **forms})

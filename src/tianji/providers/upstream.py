@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tianji.errors import Header
 
-Operation = Literal["chat", "completions", "embeddings", "moderations", "messages", "responses", "gemini"]
+Operation = Literal["chat", "completions", "embeddings", "moderations", "messages", "responses", "compact", "gemini"]
 Body = dict[str, object]
 
 PATHS: Mapping[str, str] = {

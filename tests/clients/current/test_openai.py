@@ -125,3 +125,9 @@ def test_input_tokens(client: openai.OpenAI) -> None:
 def test_models(client: openai.OpenAI) -> None:
     assert {GPT, CLAUDE} <= {model.id for model in client.models.list()}
     assert client.models.retrieve(GPT).id == GPT
+
+
+def test_compact(client: openai.OpenAI, mock: Mock) -> None:
+    found = client.responses.compact(model=RESPONSES, input=[*ASK, {"role": "assistant", "content": "four"}])
+    assert found.output[-1].type == "compaction"
+    assert mock.last()["path"] == "/v1/responses/compact"

@@ -35,14 +35,14 @@ def test_address_and_credentials() -> None:
 
 
 def test_the_responses_api_at_home_and_where_the_operator_knows_of_it() -> None:
-    assert set(upstream("openai/gpt-5").own_forms) == {"responses"}
+    assert set(upstream("openai/gpt-5").own_forms) == {"responses", "compact"}
     assert not upstream("openai/gpt-5", use_chat_completions_api=True).own_forms
     assert not upstream("openai/m", api_base="http://b/v1").own_forms
     assert upstream("openai/m", api_base="http://b/v1", use_chat_completions_api=False).own_forms
     only = upstream("openai/responses/m", api_base="http://b/v1")
     assert (only.model, set(only.own_forms), only.protocol) == (
         "m",
-        {"responses"},
+        {"responses", "compact"},
         "tianji.protocol.responses.outbound",
     )
     assert "chat" not in only.paths
