@@ -30,8 +30,9 @@ from tianji.auth.identity import MASTER, Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
 from tianji.config.additions import Additions
-from tianji.config.environment import is_true, lookup
+from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
+from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
 from tianji.edge.application import Cors, EdgeSettings, Limits
@@ -45,7 +46,8 @@ from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.admitting import compose, nobody, objection
-from tianji.gateway.bookkeeping import Bookkeeping
+from tianji.gateway.bookkeeping import LONGEST as WHOLE
+from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
@@ -58,6 +60,7 @@ from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.ledger.payloads import LONGEST as SHORT
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
@@ -154,7 +157,7 @@ class Gateway:
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._books = Bookkeeping(
-            journals(environment, path), Parties(self.snapshot.config), says=general.store_prompts_in_spend_logs
+            journals(environment, path), Parties(self.snapshot.config), length_kept(self.snapshot.config)
         )
         self._pipeline = Pipeline(
             table=self.snapshot.table,
@@ -165,7 +168,7 @@ class Gateway:
             courses=self._courses,
             admissions=self._admissions,
             call_prefix=os.urandom(8).hex().encode(),
-            entries=self._books.entries if keeps_books(self.snapshot) else None,
+            entries=self._books.entries if keeps_books(self.snapshot.config, environment) else None,
         )
         self._hear(None)
         self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
@@ -287,7 +290,7 @@ class Gateway:
         self._pipeline.table = snapshot.table
         self._admissions.adopt(snapshot)
         self._hear(None)
-        self._books.adopt(Parties(snapshot.config), says=general.store_prompts_in_spend_logs)
+        self._books.adopt(Parties(snapshot.config), length_kept(snapshot.config))
         self._jobs.begin(snapshot)
 
     async def close(self) -> None:
@@ -374,10 +377,13 @@ class Gateway:
         ]
 
 
-def keeps_books(snapshot: Snapshot) -> bool:
-    """Whether requests are written into the ledger; a gateway that does not do so needs no data folder."""
-    off = snapshot.config.general_settings.disable_spend_updates
-    return not (off or is_true(lookup(snapshot.environ, "DISABLE_SPEND_UPDATES")))
+def length_kept(config: Config) -> int:
+    """Return how many characters are kept of each text that was said: all of them where a destination has them."""
+    settings = config.litellm_settings
+    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
+    if named and lazy.load("tianji.callbacks.settings").tells_content(config):
+        return WHOLE
+    return SHORT if config.general_settings.store_prompts_in_spend_logs else 0
 
 
 def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:

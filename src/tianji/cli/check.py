@@ -29,5 +29,5 @@ def command(file: Path, *, as_json: bool) -> None:
         click.echo(render((), findings))
         raise SystemExit(UNUSABLE) from error
     click.echo(render(report.rows(loaded), loaded.problems))
-    for line in app.rehearse(loaded):
+    for line in [*app.rehearse(loaded), *load("tianji.cli.judging").untold(loaded)]:
         click.echo(line, err=True)

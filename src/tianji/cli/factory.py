@@ -16,7 +16,7 @@ from tianji.edge.processes.companion import FAREWELL, Task
 from tianji.gateway.shared import Shared
 from tianji.lazy import load
 
-LEDGER: Final = 6.0  # seconds that the process of the ledger may take to end
+LEDGER: Final = 10.0  # seconds that the process of the ledger may take to end, callbacks included
 COUNTERS: Final = 16384  # series, shared by all workers
 
 
@@ -50,7 +50,13 @@ class Factory:
     def _keep(self, control: Control) -> None:
         told = load("tianji.limiting.learning").learner(self._shared.limits)
         load("tianji.ledger.process").work(
-            self._path, self._environ, self._shared.revisions, lambda: control.generation, FAREWELL, told
+            self._path,
+            self._environ,
+            self._shared.revisions,
+            lambda: control.generation,
+            FAREWELL,
+            told,
+            load("tianji.callbacks.listening").Listening,
         )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tianji.app import read
+from tianji.callbacks.settings import sinks_of
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
+from tianji.gateway.bookkeeping import keeps_books
 from tianji.storage.location import locate
 
 
@@ -26,6 +28,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         for row in report.rows(loaded)
         if row.guards and row.level == "unsupported"
     ]
+    lines += [f"{path}: warning: {said}" for said in untold(loaded)]
     try:
         database = locate(loaded.config.general_settings.database_url, loaded.environment, path).exists
     except ConfigurationError as error:
@@ -41,6 +44,14 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
         database=database,
     )
+
+
+def untold(loaded: Loaded) -> list[str]:
+    """Return what is to be said of callbacks that nobody hears."""
+    sinks, problems = sinks_of(loaded.config, loaded.environment)
+    if sinks and not keeps_books(loaded.config, loaded.environment):
+        problems.append("callbacks hear nothing where disable_spend_updates is set: they are told what the ledger is")
+    return problems
 
 
 def judge_key(loaded: Loaded, *, loopback: bool) -> tuple[int, list[str]]:

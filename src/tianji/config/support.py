@@ -81,6 +81,9 @@ _DESTINATIONS: Final = Support("exact", "for models of the database; the file it
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
+_TOLD: Final = Support(
+    "partial", "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told"
+)
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
     {
         # deployments: every typed parameter is unsupported until a row below says otherwise
@@ -106,6 +109,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
         **{_PARAMS + name: Support("partial", "takes every request") for name in UNSERVED.values()},
         _PARAMS + "mock_response": Support("partial", "text only"),
+        **{f"litellm_settings.{name}": _TOLD for name in ("callbacks", "success_callback", "failure_callback")},
+        "litellm_settings.turn_off_message_logging": Support("exact", "for callbacks; a request may add no-log: true"),
+        "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": GUARD,
         _PARAMS + "max_budget": _BUDGET,
@@ -141,7 +147,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
         "litellm_settings.max_budget": GUARD,
         "litellm_settings.guardrails": GUARD,
-        "litellm_settings.turn_off_message_logging": Support("exact", "nothing logs messages"),
         "litellm_settings.upperbound_key_generate_params": GUARD,
         "litellm_settings.key_generation_settings": Support("exact", "a proxy admin may make every key"),
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from tianji._core.asked import Asked
 from tianji._core.entries import Entries
+from tianji.config.environment import is_true, lookup
+from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
@@ -39,22 +41,23 @@ class Party(Struct, frozen=True):
 class Bookkeeping:
     """The journal of one worker in the data folder, which is made with the first entry, and what makes entries."""
 
-    def __init__(self, folder: Path, parties: Parties, *, says: bool) -> None:
-        """`says`: what was said is kept, too (`store_prompts_in_spend_logs`)."""
+    def __init__(self, folder: Path, parties: Parties, longest: int) -> None:
+        """`longest`: characters that are kept of each text that was said; 0: nothing of it is kept."""
         self.journal = Journal(folder)
         self.entries = Entries(
             prepare=self.journal.prepare,
             keep=self.journal.append,
             party=self._party,
-            said=said,
+            said=self._said,
             call_types=CALL_TYPES,
         )
-        self.adopt(parties, says=says)
+        self.adopt(parties, longest)
 
-    def adopt(self, parties: Parties, *, says: bool) -> None:
+    def adopt(self, parties: Parties, longest: int) -> None:
         """Go by another configuration from now on."""
         self._parties = parties
-        self.entries.says = says
+        self._longest = longest
+        self.entries.says = longest > 0
 
     def _party(self, asked: Asked) -> Party:
         body = asked.spans
@@ -69,23 +72,34 @@ class Bookkeeping:
             request=asked.exchange.body if self.entries.says else None,
         )
 
+    def _said(self, request: bytes, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes]:
+        return said(request, answer, self._longest)
 
-def said(request: bytes, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes]:
+
+def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
+    """Whether requests are written into the ledger; a gateway that does not do so needs no data folder."""
+    off = config.general_settings.disable_spend_updates
+    return not (off or is_true(lookup(environ, "DISABLE_SPEND_UPDATES")))
+
+
+def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:
     """Return the members of an entry's Payload, shortened. `answer`: whole, or the events of a stream."""
     told = streamed(answer) if isinstance(answer, list) else answer or b""
     if len(request) > LONGEST:
-        return b"", short(told), b""
+        return b"", short(told, longest), b""
     try:
         body = _decode(request, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
-        return b"", short(told), b""
+        return b"", short(told, longest), b""
     messages = next((bytes(body[member]) for member in ("messages", "input", "prompt") if member in body), b"")
-    return short(messages), short(told), short(request)
+    return short(messages, longest), short(told, longest), short(request, longest)
 
 
-def short(document: bytes) -> bytes:
+def short(document: bytes, longest: int) -> bytes:
     """Return a document with its texts cut; nothing for one that is too long to be read."""
-    return shortened(document) if len(document) <= LONGEST else b""
+    if len(document) > LONGEST:
+        return b""
+    return document if longest >= LONGEST else shortened(document, longest)
 
 
 def streamed(events: list[bytes]) -> bytes:

@@ -6,14 +6,15 @@ the disk each round instead; what they hold is taken in when it answers again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
+from tianji.ledger.entry import Entry
 from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
 
@@ -26,11 +27,22 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
+class Listener(Protocol):
+    """Who is told of entries beside the books; it raises nothing."""
+
+    async def round(self, files: Sequence[Path]) -> None:
+        """Hear what the journals hold now."""
+
+    async def finished(self, file: Path, position: int) -> bool:
+        """Hear the rest of a journal that ends at `position`, and say whether it may be removed."""
+
+
 class Drain:
     """Takes the journals in `folder` into a database. `pending` says how many files were there at the last round.
 
     database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
     (`disable_spend_logs` is the opposite); told: takes what whoever has a budget has spent, see `standing`
+    kept: returns what of an entry the database keeps; listener: hears of all of it
     """
 
     def __init__(
@@ -40,8 +52,12 @@ class Drain:
         *,
         logged: Callable[[], bool] = lambda: True,
         told: Callable[..., None] | None = None,
+        kept: Callable[[Entry], Entry] | None = None,
+        listener: Listener | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        self._kept = kept
+        self._listener = listener
         self._folder = folder
         self._database = database
         self._logged = logged
@@ -72,6 +88,8 @@ class Drain:
         self.pending = len(files)
         if not files:
             return 0
+        if self._listener is not None:
+            await self._listener.round(files)
         try:
             database = await self._database()
             total, done = 0, []
@@ -108,6 +126,8 @@ class Drain:
                 position = batch.position
                 await self._tell(database, batch)
             if batch.ended:
+                if self._listener is not None and not await self._listener.finished(file, batch.position):
+                    return total, False
                 await asyncio.to_thread(reading.discard, file, batch.position)
                 return total, True
             if len(batch.entries) < AT_ONCE:
@@ -118,7 +138,8 @@ class Drain:
         async with database.writing() as connection:
             if not await posting.move(connection, journal, position, batch.position, self._now()):
                 return None
-            return await posting.post(connection, batch.entries, logged=self._logged())
+            entries = batch.entries if self._kept is None else tuple(map(self._kept, batch.entries))
+            return await posting.post(connection, entries, logged=self._logged())
 
     async def _tell(self, database: Database, batch: reading.Batch) -> None:
         """Let limits know what was spent, by others too. It only helps them: the books are right without it."""

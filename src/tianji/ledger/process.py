@@ -7,12 +7,16 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+import msgspec
 
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
 from tianji.errors import ConfigurationError, StoreUnavailable
-from tianji.ledger.drain import Drain
+from tianji.ledger.drain import Drain, Listener
+from tianji.ledger.entry import Entry, Payload
+from tianji.ledger.payloads import shortened
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
@@ -32,16 +36,30 @@ def work(
     generation: Callable[[], int],
     farewell: int,
     told: Callable[..., None] | None = None,
+    listening: "Callable[[Path, Loaded], Listening] | None" = None,
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     file, environ: the configuration and what it is read with; generation: counts the reloads of it.
     told: takes what whoever has a budget has spent, see tianji.ledger.standing.
+    listening: makes what hears of all entries, of the folder of journals and a configuration.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
     os.nice(PATIENT)
-    asyncio.run(_Scribe(file, environ, revisions, generation, told).run(farewell))
+    asyncio.run(_Scribe(file, environ, revisions, generation, told).run(farewell, listening))
+
+
+class Listening(Listener, Protocol):
+    """Who hears of entries, and goes by the configuration. `whole`: he has what was said written down unshortened."""
+
+    whole: bool
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Go by another one from now on."""
+
+    async def close(self) -> None:
+        """Pass on what was heard."""
 
 
 class _Scribe:
@@ -57,23 +75,21 @@ class _Scribe:
         self._environ = environ
         self._generation = generation
         self._seen = generation()
-        loaded = self._load()
-        general = loaded.config.general_settings
-        self._logged = not general.disable_spend_logs
-        self._store = Store(locate(general.database_url, loaded.environment, file), revisions, pool=POOL)
-        self._drain = Drain(
-            journals(loaded.environment, file), self._store.open, logged=lambda: self._logged, told=told
-        )
+        self._loaded = load(file, environ)
+        general = self._loaded.config.general_settings
+        self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
+        self._spent = told
+        self._listener: Listening | None = None
         self._told = asyncio.Event()
 
-    def _load(self) -> Loaded:
-        return load(self._file, self._environ)
-
-    async def run(self, farewell: int) -> None:
+    async def run(self, farewell: int, listening: Callable[[Path, Loaded], Listening] | None) -> None:
         asyncio.get_running_loop().add_signal_handler(farewell, self._told.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [farewell])
         parent = os.getppid()
-        draining = asyncio.create_task(self._drain.run())
+        folder = journals(self._loaded.environment, self._file)
+        listener = self._listener = None if listening is None else listening(folder, self._loaded)
+        drain = Drain(folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener)
+        draining = asyncio.create_task(drain.run())
         while not self._told.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), LOOK)
@@ -81,21 +97,37 @@ class _Scribe:
                 await self._reload()
         draining.cancel()
         await asyncio.wait({draining})
-        await self._finish()
+        await _finish(drain)
+        if listener is not None:
+            await listener.close()
         await self._store.close()
+
+    def _logs(self) -> bool:
+        return not self._loaded.config.general_settings.disable_spend_logs
+
+    def _kept(self, entry: Entry) -> Entry:
+        """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""
+        if entry.payload is None or self._listener is None or not self._listener.whole:
+            return entry
+        if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
+            return msgspec.structs.replace(entry, payload=None)
+        parts = Payload(*(shortened(part) if part else part for part in msgspec.structs.astuple(entry.payload)))
+        return msgspec.structs.replace(entry, payload=parts)
 
     async def _reload(self) -> None:
         self._seen = self._generation()
         try:
-            loaded = await asyncio.to_thread(self._load)
+            self._loaded = await asyncio.to_thread(load, self._file, self._environ)
         except ConfigurationError:  # the workers say so, and go on with the old one, too
             return
-        self._logged = not loaded.config.general_settings.disable_spend_logs
+        if self._listener is not None:
+            self._listener.adopt(self._loaded)
 
-    async def _finish(self) -> None:
-        """Take in what is left: the workers have closed their journals. Another gateway may be writing into its own."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._drain.round()
-        except (TimeoutError, StoreUnavailable):
-            log.warning("not all of the ledger's journals were taken in; the next start goes on with them")
+
+async def _finish(drain: Drain) -> None:
+    """Take in what is left: the workers have closed their journals. Another gateway may be writing into its own."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await drain.round()
+    except (TimeoutError, StoreUnavailable):
+        log.warning("not all of the ledger's journals were taken in; the next start goes on with them")

@@ -15,7 +15,7 @@ def request(**members: object) -> bytes:
 @pytest.mark.parametrize("member", ["messages", "input", "prompt"])
 def test_an_answer_and_what_was_asked(member: str) -> None:
     answer = json.dumps({"choices": [{"message": {"content": "x" * (2 * LONGEST_TEXT)}}]}).encode()
-    asked, answered, whole = said(request(**{member: ["hello"]}), answer)
+    asked, answered, whole = said(request(**{member: ["hello"]}), answer, LONGEST_TEXT)
     assert json.loads(asked) == ["hello"]
     assert json.loads(whole) == {"model": "m", member: ["hello"]}
     assert f"({LONGEST_TEXT} characters left out)" in json.loads(answered)["choices"][0]["message"]["content"]
@@ -25,12 +25,12 @@ def test_an_answer_and_what_was_asked(member: str) -> None:
 def test_a_stream_is_kept_as_its_text(piece: object) -> None:
     event = b"data: " + json.dumps({"choices": [piece]}).encode() + b"\n\n"
     others = b": comment\n\ndata: {\n\ndata: 5\n\n" + b'data: {"choices":[{"delta":null},5]}\n\ndata: [DONE]\n\n'
-    _, answered, _ = said(request(messages=[]), [event + event[:9], event[9:], others])
+    _, answered, _ = said(request(messages=[]), [event + event[:9], event[9:], others], LONGEST_TEXT)
     assert json.loads(answered)["choices"][0]["message"]["content"] == "aa"
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
-    assert said(b"{", b"{") == (b"", b"", b"")
-    assert said(request(messages=["x" * LONGEST]), b'{"a":1}') == (b"", b'{"a":1}', b"")
-    assert said(request(), None) == (b"", b"", b'{"model":"m"}')
-    assert said(request(), [b"x" * (LONGEST + 1)])[1] == b""
+    assert said(b"{", b"{", LONGEST_TEXT) == (b"", b"", b"")
+    assert said(request(messages=["x" * LONGEST]), b'{"a":1}', LONGEST_TEXT) == (b"", b'{"a":1}', b"")
+    assert said(request(), None, LONGEST_TEXT) == (b"", b"", b'{"model":"m"}')
+    assert said(request(), [b"x" * (LONGEST + 1)], LONGEST_TEXT)[1] == b""

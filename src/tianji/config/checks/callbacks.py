@@ -94,6 +94,12 @@ NAMES: Final = frozenset(
         "dynamodb",
         "supabase",
         "greenscale",
+        "webhook",
+        "custom_batch_logger",
+        "rubrik",
+        "sumologic",
+        "qualifire_eval",
+        "ramp",
     ]
 )
 _BUCKETS: Final = ("s3://", "gcs://")
@@ -119,14 +125,15 @@ def check(subject: Subject) -> None:
         else:
             subject.error(here, "must be a list, not text", f"write `callbacks: [{callbacks}]`")
         callbacks = ()
+    known = NAMES | subject.config.callback_settings.keys()  # which may name destinations of its own
     for index, name in enumerate(callbacks):
         path = (*here, index)
         if not isinstance(name, str):
             subject.error(path, "must be the name of a callback", "write one word")
         elif "." in name:
             _code(subject, path, name)
-        elif name not in NAMES:
-            subject.error(path, f"{name!r} is not a known callback", nearest(name, NAMES))
+        elif name not in known:
+            subject.error(path, f"{name!r} is not a known callback", nearest(name, known))
     for hook, dotted in _paths(subject):
         _code(subject, hook, dotted)
 

@@ -1,0 +1,211 @@
+"""What callbacks are told of an attempt that has ended, by the names that programs know from LiteLLM's proxy.
+
+It is made of the ledger's entry, so every destination sees the tokens and the cost that the books hold. Times are
+seconds since 1970, amounts US dollars.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji.ledger.entry import SUCCESS, Entry
+from tianji.money import to_dollars
+
+_SECOND: Final = 1_000_000  # microseconds
+_NO_LOG: Final = "no-log"
+MARKER: Final = "redacted-by-litellm"  # stands where content was, as programs expect it
+
+_RENAMED: Final = {
+    "started": "startTime",
+    "ended": "endTime",
+    "first_token": "completionStartTime",
+    "call_id": "litellm_call_id",
+    "tags": "request_tags",
+    "ip": "requester_ip_address",
+}
+_decode: Final = msgspec.json.decode
+
+
+class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
+    """One attempt. `messages` and `response` are None where what was said is not kept.
+
+    started, ended, first_token: `startTime`, `endTime`, `completionStartTime` outside; the last is `endTime` for an
+        answer that was no stream; response_time: to the first token of a stream, else the whole
+    metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
+    """
+
+    id: str
+    trace_id: str
+    call_id: str
+    call_type: str
+    status: str
+    stream: bool
+    custom_llm_provider: str
+    model: str
+    model_group: str
+    model_id: str
+    api_base: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    response_cost: float
+    started: float
+    ended: float
+    first_token: float
+    response_time: float
+    cache_hit: bool
+    tags: tuple[str, ...]
+    end_user: str | None
+    ip: str | None
+    metadata: dict[str, Any]
+    model_parameters: dict[str, Any]
+    messages: Any = None
+    response: Any = None
+    error_str: str | None = None
+    error_information: dict[str, Any] | None = None
+    hidden_params: dict[str, Any] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether the attempt did not succeed."""
+        return self.status != SUCCESS
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, as far as it is kept in a known form; else empty."""
+        return answer_text(self.response)
+
+    def bare(self) -> "LogEvent":
+        """Return it without what was said."""
+        return msgspec.structs.replace(
+            self,
+            messages=[{"role": "user", "content": MARKER}],
+            response=None if self.failed else {"text": MARKER},
+            metadata=self.metadata | {"requester_metadata": {}},
+            model_parameters={name: self.model_parameters[name] for name in _PLAIN & self.model_parameters.keys()},
+        )
+
+
+# parameters that say nothing of the content
+_PLAIN: Final = frozenset({
+    "temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "seed", "stream", "presence_penalty",
+    "frequency_penalty",
+})  # fmt: skip
+_CONTENT: Final = frozenset({
+    "model", "messages", "input", "prompt", "metadata", "litellm_metadata", "user", "contents", "instructions",
+})  # fmt: skip
+
+
+def event_of(entry: Entry) -> LogEvent | None:
+    """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
+    request = _document(entry.payload.request) if entry.payload else None
+    said: dict[str, Any] = request if isinstance(request, dict) else {}
+    if said.get(_NO_LOG) is True:
+        return None
+    first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at
+    return LogEvent(
+        id=entry.request_id,
+        trace_id=entry.session_id or entry.call_id,
+        call_id=entry.call_id,
+        call_type=entry.call_type,
+        status=entry.status,
+        stream=entry.stream,
+        custom_llm_provider=entry.provider,
+        model=entry.model,
+        model_group=entry.model_group,
+        model_id=entry.deployment_id,
+        api_base=entry.api_base,
+        prompt_tokens=entry.prompt_tokens,
+        completion_tokens=entry.completion_tokens,
+        total_tokens=entry.total_tokens,
+        response_cost=to_dollars(entry.cost),
+        started=entry.started_at / _SECOND,
+        ended=entry.ended_at / _SECOND,
+        first_token=first / _SECOND,
+        response_time=(first - entry.started_at) / _SECOND,
+        cache_hit=entry.cache_hit,
+        tags=entry.tags,
+        end_user=entry.end_user,
+        ip=entry.ip,
+        metadata=_metadata(entry, said),
+        model_parameters={name: value for name, value in said.items() if name not in _CONTENT},
+        messages=_document(entry.payload.messages) if entry.payload else None,
+        response=_document(entry.payload.response) if entry.payload else None,
+        error_str=entry.error_message,
+        error_information=_error(entry),
+        hidden_params={"model_id": entry.deployment_id, "api_base": entry.api_base, "usage_object": _usage(entry)},
+    )
+
+
+def _metadata(entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
+    own = said.get("metadata")
+    return {
+        "user_api_key_hash": entry.key,
+        "user_api_key_alias": entry.key_alias,
+        "user_api_key_user_id": entry.user_id,
+        "user_api_key_team_id": entry.team_id,
+        "user_api_key_org_id": entry.organization_id,
+        "user_api_key_end_user_id": entry.end_user,
+        "requester_ip_address": entry.ip,
+        "requester_metadata": own if isinstance(own, dict) else {},
+        "usage_object": _usage(entry),
+        "attempt": entry.attempt,
+        "estimated": entry.estimated,
+    }
+
+
+def _usage(entry: Entry) -> dict[str, int]:
+    return {
+        "prompt_tokens": entry.prompt_tokens,
+        "completion_tokens": entry.completion_tokens,
+        "total_tokens": entry.total_tokens,
+        "cache_read_input_tokens": entry.cached_tokens,
+        "cache_creation_input_tokens": entry.written_tokens,
+        "reasoning_tokens": entry.reasoning_tokens,
+    }
+
+
+def _error(entry: Entry) -> dict[str, Any] | None:
+    if entry.error_class is None and entry.error_code is None:
+        return None
+    return {
+        "error_code": entry.error_code,
+        "error_class": entry.error_class,
+        "error_message": entry.error_message,
+        "llm_provider": entry.provider,
+    }
+
+
+def _document(text: bytes) -> Any:
+    try:
+        return _decode(text) if text else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def answer_text(response: Any) -> str:
+    """Return the text of an answer in OpenAI's, Anthropic's or the Responses API's form; empty for others."""
+    if not isinstance(response, dict):
+        return ""
+    choices = response.get("choices")
+    if isinstance(choices, list):
+        return "".join(_choice(choice) for choice in choices)
+    blocks = response.get("content")
+    if isinstance(blocks, list):
+        return "".join(_texts(blocks))
+    output = response.get("output")
+    items = [item.get("content") for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+    return "".join(text for content in items if isinstance(content, list) for text in _texts(content))
+
+
+def _choice(choice: Any) -> str:
+    if not isinstance(choice, dict):
+        return ""
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else choice.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _texts(parts: list[Any]) -> list[str]:
+    return [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]

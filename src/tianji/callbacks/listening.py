@@ -1,0 +1,79 @@
+"""The destinations of a configuration as the process of the ledger knows them: it lets them know beside the books."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tianji._core.http1 import Timeouts
+from tianji.callbacks.settings import sinks_of, tells_content
+from tianji.callbacks.sink import Delivery
+from tianji.callbacks.teller import Teller
+from tianji.config.loader import Loaded
+from tianji.egress.client import open_client
+
+LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
+LONGEST: Final = 30.0  # seconds of a whole request
+PATIENCE: Final = 4.0  # seconds for what is left at the end
+
+log = logging.getLogger(__name__)
+
+
+class Listening:
+    """Tells the destinations of a gateway; nobody, as long as its configuration names none.
+
+    whole: workers write down what was said unshortened, since a destination is to have it
+    """
+
+    whole: bool
+
+    def __init__(self, folder: Path, loaded: Loaded) -> None:
+        self._client: httpx.AsyncClient | None = None
+        self._teller = Teller(folder, self._send)
+        self.adopt(loaded)
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Go by another configuration from now on."""
+        sinks, problems = sinks_of(loaded.config, loaded.environment)
+        for problem in problems:
+            log.error("%s", problem)
+        self.whole = tells_content(loaded.config)
+        self._teller.adopt(sinks)
+
+    async def round(self, files: Sequence[Path]) -> None:
+        """Let them know what the journals hold. Whatever goes wrong, the books go on."""
+        try:
+            await self._teller.round(files)
+        except Exception:  # boundary: another part of the process
+            log.exception("the callbacks could not be told")
+
+    async def finished(self, file: Path, position: int) -> bool:
+        """Whether a journal may be removed, of which `position` is the end."""
+        try:
+            return await self._teller.finished(file, position)
+        except FileNotFoundError:
+            return True
+        except Exception:  # boundary: another part of the process
+            log.exception("the callbacks could not be told of the end of a journal")
+            return True
+
+    async def close(self) -> None:
+        """Tell what is left, as far as the time suffices."""
+        await self._teller.close(PATIENCE)
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _send(self, request: Delivery) -> int:
+        if self._client is None:
+            self._client = open_client(LIMITS)
+        try:
+            async with asyncio.timeout(LONGEST):
+                answer = await self._client.request(
+                    request.method, request.url, content=request.body, headers=dict(request.headers)
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise OSError(f"{type(error).__name__} {error}".strip()) from error
+        return answer.status_code

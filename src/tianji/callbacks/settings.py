@@ -1,0 +1,99 @@
+"""From the configuration to the destinations that it names."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tianji.callbacks.sink import INTERVAL, Given, Sink
+from tianji.callbacks.vendors import ALIASES, NAMED, VENDORS
+from tianji.config.schema import Config
+from tianji.errors import ConfigurationError
+from tianji.lazy import load
+
+SUCCESS: Final = "success"
+FAILURE: Final = "failure"
+# names in the lists that other parts of the gateway serve, whether anybody is told or not
+ELSEWHERE: Final = frozenset({"prometheus", "dynamic_rate_limiter", "dynamic_rate_limiter_v3"})
+FLUSH: Final = "DEFAULT_FLUSH_INTERVAL_SECONDS"
+_GENERIC: Final = "generic_api"
+
+
+def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], list[str]]:
+    """Return the destinations, and what is to be said of those that cannot be told: a name, and what to do."""
+    sinks: list[Sink] = []
+    problems: list[str] = []
+    for name, hears in wanted(config).items():
+        if name in ELSEWHERE or "." in name:
+            continue
+        try:
+            sinks.append(msgspec.structs.replace(_made(name, config, environ), name=name, hears=hears))
+        except ConfigurationError as error:
+            problems.append(error.message)
+    return sinks, problems
+
+
+def tells(config: Config) -> bool:
+    """Whether the configuration names a destination that this release serves."""
+    return any(_known(name, config) for name in wanted(config))
+
+
+def tells_content(config: Config) -> bool:
+    """Whether what was said goes to a destination."""
+    return tells(config) and not config.litellm_settings.turn_off_message_logging
+
+
+def wanted(config: Config) -> dict[str, frozenset[str]]:
+    """Return the names in the lists of callbacks, each once, and of which statuses they hear."""
+    settings = config.litellm_settings
+    both = (settings.callbacks,) if isinstance(settings.callbacks, str) else settings.callbacks
+    found: dict[str, frozenset[str]] = {}
+    for names, status in (
+        (both, SUCCESS), (both, FAILURE), (settings.success_callback, SUCCESS), (settings.failure_callback, FAILURE),
+    ):  # fmt: skip
+        for name in names:
+            if isinstance(name, str):
+                found[name] = found.get(name, frozenset()) | {status}
+    return found
+
+
+def _known(name: str, config: Config) -> bool:
+    own = ALIASES.get(name, name)
+    return own in VENDORS or own in NAMED or _is_generic(config.callback_settings.get(name, {}))
+
+
+def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
+    """Return a destination. Raises ConfigurationError for one that is not served, or lacks what it needs."""
+    own = ALIASES.get(name, name)
+    params = {**NAMED.get(own, {}), **config.callback_settings.get(name, {})}
+    kind = _GENERIC if own in NAMED or _is_generic(params) else own
+    if kind not in VENDORS:
+        raise ConfigurationError(f"callback {name}: not served by this release; nobody is told")
+    given = Given(name, _resolved(params, environ), environ.get)
+    sink: Sink = load(f"{VENDORS[kind]}").build(given)
+    silent = params.get("turn_off_message_logging") is True or params.get("message_logging") is False
+    often = environ.get(FLUSH) if sink.interval == INTERVAL else None
+    try:
+        interval = float(often) if often else sink.interval
+    except ValueError as error:
+        raise ConfigurationError(f"callback {name}: {FLUSH}={often!r} is no number of seconds") from error
+    return msgspec.structs.replace(sink, bare=silent, interval=max(0.05, interval))
+
+
+def _is_generic(params: Mapping[str, Any]) -> bool:
+    return params.get("callback_type") == _GENERIC
+
+
+def _resolved(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return parameters with `{{environment_variables.NAME}}` in texts resolved."""
+    return {name: _filled(value, environ) for name, value in params.items()}
+
+
+def _filled(value: Any, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _filled(inner, environ) for name, inner in value.items()}
+    if not isinstance(value, str):
+        return value
+    head, mark, rest = value.partition("{{environment_variables.")
+    variable, end, tail = rest.partition("}}")
+    return head + environ.get(variable, "") + _filled(tail, environ) if mark and end else value

@@ -1,0 +1,46 @@
+"""A server that takes whatever it is sent, and answers as it is told."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+class Ears:
+    """`heard`: (path, headers, body) of all requests that were answered with a status below 300."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, str], Any]] = []
+        self.status = 200
+        ears = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = ears.status
+                if status < 300:
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    ears.heard.append((self.path, headers, json.loads(body)))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def events(self, path: str = "/log") -> list[dict[str, Any]]:
+        """All events that came to a path in arrays."""
+        return [event for where, _, body in self.heard if where == path for event in body]

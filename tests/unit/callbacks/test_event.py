@@ -1,0 +1,80 @@
+"""What callbacks are told of an entry of the ledger."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.ledger.conftest import NOON, entry
+
+from tianji.callbacks.event import MARKER, LogEvent, answer_text, event_of
+from tianji.ledger.entry import Payload
+
+REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0.5, "metadata": {"a": "b"}}
+ANSWER = {"choices": [{"message": {"content": "hello"}}]}
+
+
+def payload(**request: object) -> Payload:
+    body = {**REQUEST, **request}
+    return Payload(*(msgspec.json.encode(part) for part in (body["messages"], ANSWER, body)))
+
+
+def told(number: int = 1, **fields: object) -> LogEvent:
+    event = event_of(entry(number, **fields))
+    assert event is not None
+    return event
+
+
+def test_an_event_says_what_the_books_say() -> None:
+    event = told(cost=1_500_000_000, cached_tokens=4, payload=payload(), attempt=1)
+    wire = msgspec.json.decode(msgspec.json.encode(event))
+    assert (wire["response_cost"], wire["prompt_tokens"], wire["total_tokens"]) == (1.5, 10, 15)
+    assert (wire["startTime"], wire["endTime"]) == ((NOON + 1000) / 1e6, (NOON + 251_000) / 1e6)
+    assert wire["completionStartTime"] == wire["endTime"]
+    assert (wire["model"], wire["model_group"], wire["custom_llm_provider"]) == ("gpt-4o", "gpt", "openai")
+    assert (wire["messages"], wire["response"]) == (REQUEST["messages"], ANSWER)
+    assert wire["model_parameters"] == {"temperature": 0.5}
+    assert wire["metadata"]["requester_metadata"] == {"a": "b"}
+    assert wire["metadata"]["usage_object"]["cache_read_input_tokens"] == 4
+    assert (wire["request_tags"], wire["end_user"], wire["error_information"]) == (["a", "b"], "c", None)
+
+
+def test_the_first_token_of_a_stream() -> None:
+    event = told(stream=True, answered_at=NOON + 51_000)
+    assert (event.first_token, event.response_time) == ((NOON + 51_000) / 1e6, 0.05)
+
+
+def test_a_failure_says_why() -> None:
+    event = told(status="failure", error_code="429", error_class="RateLimited", error_message="slow")
+    assert event.failed
+    assert event.error_information == {
+        "error_code": "429", "error_class": "RateLimited", "error_message": "slow", "llm_provider": "openai",
+    }  # fmt: skip
+
+
+def test_who_wants_no_log_has_none() -> None:
+    assert event_of(entry(1, payload=payload(**{"no-log": True}))) is None
+    assert event_of(entry(1, payload=payload(**{"no-log": False}))) is not None
+
+
+def test_a_bare_event_holds_nothing_that_was_said() -> None:
+    bare = told(payload=payload(tools=["secret"], user="secret")).bare()
+    text = msgspec.json.encode(bare).decode()
+    assert "hello" not in text
+    assert '"hi"' not in text
+    assert "secret" not in text
+    assert MARKER in text
+    assert bare.model_parameters == {"temperature": 0.5}
+    assert bare.metadata["requester_metadata"] == {}
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80), st.binary(max_size=80))
+def test_whatever_was_said_is_told_or_left_out(messages: bytes, response: bytes, request: bytes) -> None:
+    event = event_of(entry(1, payload=Payload(messages, response, request)))
+    assert event is None or msgspec.json.encode(event)
+
+
+def test_the_text_of_an_answer_in_each_form() -> None:
+    assert answer_text(ANSWER) == "hello"
+    assert answer_text({"choices": [{"text": "hello"}]}) == "hello"
+    assert answer_text({"content": [{"type": "text", "text": "hello"}, {"type": "tool_use"}]}) == "hello"
+    assert answer_text({"output": [{"content": [{"type": "output_text", "text": "hello"}]}]}) == "hello"
+    assert answer_text({"data": []}) == answer_text(None) == answer_text({"choices": [None]}) == ""

@@ -1,0 +1,206 @@
+"""What each destination is sent: address, credentials, and the form that its vendor documents."""
+
+import gzip
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.settings import sinks_of, tells, tells_content, wanted
+from tianji.callbacks.sink import Delivery, Sink
+from tianji.callbacks.vendors import VENDORS
+from tianji.config.schema import Config, Settings
+
+KEYS = {
+    "DD_API_KEY": "k", "DD_SITE": "datadoghq.eu", "LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk",
+    "LANGSMITH_API_KEY": "k", "POSTHOG_API_KEY": "k", "OPENMETER_API_KEY": "k",
+    "GENERIC_LOGGER_ENDPOINT": "http://ears/log",
+}  # fmt: skip
+
+
+def configured(*names: str, settings: dict[str, Any] | None = None, **blocks: dict[str, Any]) -> Config:
+    return Config(litellm_settings=Settings(callbacks=names, **(settings or {})), callback_settings=blocks)
+
+
+def sink(name: str, environ: dict[str, str] | None = None, **params: Any) -> Sink:
+    sinks, problems = sinks_of(configured(name, **({name: params} if params else {})), KEYS | (environ or {}))
+    assert problems == []
+    return sinks[0]
+
+
+def sent(name: str, *events: LogEvent, environ: dict[str, str] | None = None, **params: Any) -> Delivery:
+    (request,) = sink(name, environ, **params).write(events)
+    return request
+
+
+def body(request: Delivery) -> Any:
+    raw = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
+    return msgspec.json.decode(raw)
+
+
+OK = told(1, payload=payload(), cached_tokens=4, key_alias="mine", cost=2_000_000_000)
+FAILED = told(2, status="failure", error_class="RateLimited", error_code="429", error_message="slow")
+
+
+@pytest.mark.parametrize("name", sorted(VENDORS))
+def test_every_destination_takes_every_event(name: str) -> None:
+    destination = sink(name)
+    bare = [OK.bare(), FAILED.bare(), told(3), told(4, call_type="aembedding", stream=True, team_id=None)]
+    for request in destination.write([OK, FAILED, *bare]):
+        assert request.url.startswith(("http://", "https://"))
+        assert body(request)
+        assert "headers" not in repr(request)
+
+
+def test_generic_forms() -> None:
+    request = sent("generic_api", OK, FAILED)
+    assert (request.url, request.method) == ("http://ears/log", "POST")
+    assert [event["status"] for event in body(request)] == ["success", "failure"]
+    request = sent("webhook", OK, FAILED, log_format="ndjson", headers={"X-Key": "v"}, endpoint="https://x/y/")
+    assert (request.url, request.headers["x-key"]) == ("https://x/y", "v")
+    assert [msgspec.json.decode(line)["id"] for line in request.body.splitlines()] == [OK.id, FAILED.id]
+    assert len(list(sink("generic_api", log_format="single").write([OK, FAILED]))) == 2
+    only = {"event_types": ["llm_api_failure"]}
+    assert [event["id"] for event in body(sent("generic_api", OK, FAILED, **only))] == [FAILED.id]
+    named = {"GENERIC_LOGGER_HEADERS": "a=b, c=d=e"}
+    headers = sent("generic_api", OK, environ=named).headers
+    assert (headers["a"], headers["c"]) == ("b", "d=e")
+
+
+def test_a_destination_may_have_any_name() -> None:
+    block = {"callback_type": "generic_api", "endpoint": "http://mine", "headers": {"k": "{{environment_variables.V}}"}}
+    (made,), problems = sinks_of(configured("mine", mine=block), {"V": "secret"})
+    (request,) = made.write([OK])
+    assert (problems, made.name, request.url, request.headers["k"]) == ([], "mine", "http://mine", "secret")
+    (named,), _ = sinks_of(configured("rubrik"), {"RUBRIK_WEBHOOK_URL": "http://r", "RUBRIK_API_KEY": "k"})
+    (request,) = named.write([OK, FAILED])
+    assert (request.headers["authorization"], len(body(request))) == ("Bearer k", 1)
+
+
+def test_datadog() -> None:
+    request = sent("datadog", OK, FAILED)
+    assert request.url == "https://http-intake.logs.datadoghq.eu/api/v2/logs"
+    assert (request.headers["dd-api-key"], request.accepted) == ("k", {202})
+    first, second = body(request)
+    assert (first["ddsource"], first["service"], first["status"]) == ("litellm", "litellm-server", "info")
+    assert first["ddtags"] == "env:unknown,service:litellm-server,version:unknown,request_tag:a,request_tag:b,team:t"
+    assert msgspec.json.decode(first["message"])["id"] == OK.id
+    assert second["status"] == "error"
+    agent = sent("datadog", OK, environ={"LITELLM_DD_AGENT_HOST": "agent", "DD_API_KEY": ""})
+    assert agent.url == "http://agent:10518/api/v2/logs"
+    assert "dd-api-key" not in agent.headers
+    huge = told(5, payload=payload(messages=[{"content": "x" * 1_000_000}]))
+    assert len(body(sent("datadog", huge))[0]["message"]) < 10_000
+
+
+def test_langfuse() -> None:
+    request = sent("langfuse", OK)
+    assert request.url == "https://cloud.langfuse.com/api/public/ingestion"
+    assert request.headers["authorization"] == "Basic " + b64encode(b"pk:sk").decode()
+    trace, generation = body(request)["batch"]
+    assert (trace["type"], generation["type"]) == ("trace-create", "generation-create")
+    assert trace["body"]["id"] == generation["body"]["traceId"] == OK.call_id
+    assert trace["body"]["output"] == "hello"
+    assert generation["body"]["name"] == "litellm:mine"
+    assert generation["body"]["usageDetails"]["input"] == 10 - 4
+    assert generation["body"]["costDetails"] == {"total": 2.0}
+    assert generation["body"]["input"] == REQUEST["messages"]
+    assert body(sent("langfuse", OK)) == body(request), "told twice it is the same"
+    failed = body(sent("langfuse", FAILED))["batch"][1]["body"]
+    assert (failed["level"], failed["statusMessage"], failed["name"]) == ("ERROR", "slow", "litellm-acompletion")
+    own = {"trace_id": "T", "trace_name": "N", "generation_name": "G", "session_id": "S", "tags": ["z", "a"]}
+    trace, generation = (one["body"] for one in body(sent("langfuse", told(6, payload=payload(metadata=own))))["batch"])
+    assert (trace["id"], trace["name"], trace["sessionId"], trace["tags"]) == ("T", "N", "S", ["a", "b", "z"])
+    assert (generation["traceId"], generation["name"]) == ("T", "G")
+    existing = told(7, payload=payload(metadata={"existing_trace_id": "E"}))
+    assert [one["type"] for one in body(sent("langfuse", existing))["batch"]] == ["generation-create"]
+    assert sent("langfuse", OK, environ={"LANGFUSE_HOST": "ears:3000"}).url == "http://ears:3000/api/public/ingestion"
+
+
+def test_langsmith() -> None:
+    request = sent("langsmith", OK, FAILED, environ={"LANGSMITH_TENANT_ID": "t", "LANGSMITH_PROJECT": "p"})
+    assert request.url == "https://api.smith.langchain.com/api/v1/runs/batch"
+    assert (request.headers["x-api-key"], request.headers["x-tenant-id"]) == ("k", "t")
+    first, second = body(request)["post"]
+    assert first["id"] == first["trace_id"]
+    assert first["dotted_order"] == f"20260301T120000001000Z{first['id']}"
+    assert (first["run_type"], first["session_name"], first["error"], second["error"]) == ("llm", "p", None, "slow")
+    assert first["outputs"]["usage_metadata"]["total_cost"] == 2.0
+    assert first["outputs"]["response"] == ANSWER
+    assert list(sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).write([OK])) == []
+
+
+def test_posthog() -> None:
+    request = sent("posthog", OK, FAILED)
+    assert request.url == "https://us.i.posthog.com/batch/"
+    said = body(request)
+    first, second = said["batch"]
+    assert (said["api_key"], first["event"], first["distinct_id"]) == ("k", "$ai_generation", "c")
+    assert first["properties"]["$ai_total_cost_usd"] == 2.0
+    assert second["properties"]["$ai_is_error"] is True
+
+
+def test_openmeter() -> None:
+    request = sent("openmeter", OK, FAILED)
+    assert request.url == "https://openmeter.cloud/api/v1/events"
+    (metered,) = body(request)
+    assert (metered["specversion"], metered["type"], metered["subject"]) == ("1.0", "litellm_tokens", "c")
+    assert metered["data"]["tokens"]["total_tokens"] == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "said"),
+    [
+        ("langfuse", {}, "callback langfuse: set LANGFUSE_PUBLIC_KEY"),
+        ("datadog", {}, "callback datadog: set DD_SITE"),
+        ("generic_api", {}, "callback generic_api: set GENERIC_LOGGER_ENDPOINT"),
+        ("generic_api", {"GENERIC_LOGGER_ENDPOINT": "ears"}, "'ears' is no address"),
+        ("langsmith", {"LANGSMITH_API_KEY": "k", "LANGSMITH_SAMPLING_RATE": "2"}, "no number from 0 to 1"),
+        (
+            "posthog",
+            {"POSTHOG_API_KEY": "k", "DEFAULT_FLUSH_INTERVAL_SECONDS": "soon"},
+            "'soon' is no number of seconds",
+        ),
+        ("lunary", {}, "callback lunary: not served by this release"),
+    ],
+)
+def test_what_is_missing_is_said(name: str, environ: dict[str, str], said: str) -> None:
+    sinks, (problem,) = sinks_of(configured(name), environ)
+    assert sinks == []
+    assert said in problem
+
+
+def test_a_wrong_form_is_said() -> None:
+    _, (problem,) = sinks_of(configured("generic_api", generic_api={"log_format": "xml"}), KEYS)
+    assert "log_format 'xml' is none of json_array, ndjson, single" in problem
+
+
+def test_how_often_they_are_told() -> None:
+    often = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "2"}
+    assert (sink("posthog").interval, sink("posthog", often).interval, sink("langfuse", often).interval) == (5, 2, 1)
+
+
+def test_who_hears_what() -> None:
+    settings = Settings(callbacks=("a",), success_callback=("b", "c"), failure_callback=("c",))
+    assert wanted(Config(litellm_settings=settings)) == {
+        "a": {"success", "failure"}, "b": {"success"}, "c": {"success", "failure"},
+    }  # fmt: skip
+    made, _ = sinks_of(Config(litellm_settings=Settings(failure_callback=("posthog",))), KEYS)
+    assert made[0].hears == {"failure"}
+
+
+def test_what_others_serve_is_nobody_to_tell() -> None:
+    for name in ("prometheus", "dynamic_rate_limiter_v3", "module.handler"):
+        assert sinks_of(configured(name), {}) == ([], [])
+        assert not tells(configured(name))
+
+
+def test_content_is_told_unless_that_is_turned_off() -> None:
+    assert tells_content(configured("langfuse"))
+    assert not tells_content(configured("langfuse", settings={"turn_off_message_logging": True}))
+    assert not tells_content(configured("prometheus"))
+    for block in ({"turn_off_message_logging": True}, {"message_logging": False}):
+        assert sink("posthog", **block).bare
