@@ -29,6 +29,7 @@ from tianji.auth.entrance import directory, entrance
 from tianji.auth.identity import MASTER, Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
+from tianji.cache.caches import Caches
 from tianji.config.additions import Additions
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
@@ -65,6 +66,7 @@ from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
 from tianji.management.administration import Administration, Fleet, Office
+from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
 from tianji.management.google_methods import GoogleMethods
 from tianji.management.health import Health, Probe
@@ -94,6 +96,7 @@ METRICS: Final = (
     Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
     Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
+    Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
 
@@ -122,6 +125,8 @@ def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
 class Gateway:
     """One worker: the pipeline, its connections, and the routes in front of them."""
 
+    _sweeping: asyncio.TimerHandle | None = None
+
     def __init__(
         self,
         path: Path,
@@ -137,7 +142,6 @@ class Gateway:
         self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
         self._control = control
-        self._sweeping: asyncio.TimerHandle | None = None
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
@@ -170,7 +174,8 @@ class Gateway:
             call_prefix=os.urandom(8).hex().encode(),
             entries=self._books.entries if keeps_books(self.snapshot.config, environment) else None,
         )
-        self._hear(None)
+        self._caches = Caches(shared.answers, shared.counters, path)
+        self._go_by_snapshot()
         self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
@@ -185,6 +190,12 @@ class Gateway:
 
     def _compile(self, loaded: Loaded) -> Snapshot:
         return Snapshot(loaded, self._shared, self._dice, lambda group: functools.partial(self._embed, group))
+
+    def _go_by_snapshot(self) -> None:
+        """Have requests go by the configuration in force from now on."""
+        self._pipeline.table = self.snapshot.table
+        self._pipeline.cache = self._caches.adopt(self.snapshot.config, self.snapshot.environ)
+        self._hear(None)
 
     def _hear(self, tags: Collection[int] | None) -> None:
         """Forget what changed of customers and tags, and look whether there may be any."""
@@ -236,7 +247,8 @@ class Gateway:
         yield from GoogleMethods(
             self._tokens.count, self._upstream_model, functools.partial(embeddings, self._endpoints)
         ).routes()
-        yield from Routing(self._explain, self._states, self._weigh).routes()
+        yield from CacheRoutes(self._caches).routes()
+        yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Administration(self._office).routes()
         yield from Documentation(lambda: self.route_table).routes()
@@ -287,9 +299,8 @@ class Gateway:
         general = snapshot.config.general_settings
         self._people.renew(MasterKey(general.master_key or None))
         self.authorize.adopt(entrance(self._people, general.litellm_key_header_name, self._hear))
-        self._pipeline.table = snapshot.table
         self._admissions.adopt(snapshot)
-        self._hear(None)
+        self._go_by_snapshot()
         self._books.adopt(Parties(snapshot.config), length_kept(snapshot.config))
         self._jobs.begin(snapshot)
 
@@ -298,6 +309,7 @@ class Gateway:
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._jobs.end()
+        await self._caches.close()
         self._pool.close()
         await asyncio.to_thread(self._books.journal.close)
         self._schedule.stop()
@@ -351,9 +363,6 @@ class Gateway:
             for entry, _ in pairs
         ]
 
-    def _weigh(self, name: str, weight: float | None) -> None:
-        self._shared.health.health(name).weight = weight
-
     def _samples(self) -> Iterator[Sample]:
         for series, value in self._shared.counters.items():
             yield series, value * UNITS.get(series.partition("{")[0], 1.0)
@@ -406,6 +415,11 @@ def state_of(model: str, health: DeploymentHealth, now: float) -> State:
         tokens=tokens,
         pace=round(health.pace, 1),
     )
+
+
+def weigh(table: HealthTable, name: str, weight: float | None) -> None:
+    """Set the weight of a deployment, by its id."""
+    table.health(name).weight = weight
 
 
 def make_pool(loop: asyncio.AbstractEventLoop, destinations: Destinations) -> Pool:

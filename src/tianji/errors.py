@@ -19,6 +19,7 @@
     ├── ObjectNotFound               404  not_found_error
     ├── Conflict                     409  bad_request_error
     ├── StoreUnavailable             503  no_db_connection
+    ├── CacheUnavailable             503  cache_ping_error
     ├── UnknownModel                 404  invalid_request_error, code model_not_found
     ├── NoDeployment                 429  no deployment of the model may serve now; `reason` says why, so may the status
     ├── RateLimited                  429  throttling_error, of the caller; `limit_type` says of what
@@ -213,6 +214,13 @@ class StoreUnavailable(TianjiError):
 
     status = 503
     type: ClassVar[str] = "no_db_connection"
+
+
+class CacheUnavailable(TianjiError):
+    """There is no cache of answers that works, and somebody asked for it itself; requests go on without one."""
+
+    status = 503
+    type: ClassVar[str] = "cache_ping_error"
 
 
 class UnknownModel(TianjiError):

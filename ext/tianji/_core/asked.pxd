@@ -43,6 +43,8 @@ cdef class Asked(Requester):
     cdef bint enter(self) except -1
     cdef bint names_others(self) except -1
     cdef int go_in(self) except -1
+    cdef bint recall(self) except -1
+    cdef int seek(self) except -1
     cdef bint resolve(self) except -1
     cdef int find(self) except -1
     cdef bint divide(self) except -1

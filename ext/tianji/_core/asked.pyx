@@ -35,6 +35,10 @@ cdef bint holds_cost(bytes name) noexcept:
 cdef class Asked(Requester):
     """A request that was read and not yet answered."""
 
+    cdef bint recall(self) except -1:
+        """Look for the answer in the cache; False where the request has to go on now."""
+        raise NotImplementedError
+
     cdef int choose(self) except -1:
         """Make the first attempt."""
         raise NotImplementedError
@@ -112,6 +116,12 @@ cdef class Asked(Requester):
 
     cdef int go_in(self) except -1:
         """Go on with a request that was let in."""
+        if self.pipeline.cache is not None and self.recall():
+            return 0
+        return self.seek()
+
+    cdef int seek(self) except -1:
+        """Look for a deployment."""
         if self.table.window and self.table.window < len(self.exchange.body):
             self.count()  # where there are fewer bytes than tokens would fit, they need no counting
             return 0

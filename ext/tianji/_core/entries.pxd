@@ -2,6 +2,7 @@
 
 from tianji._core.asked cimport Asked
 from tianji._core.attempt cimport Attempt
+from tianji._core.usage cimport Usage
 
 
 cdef class Entries:
@@ -17,5 +18,6 @@ cdef class Entries:
     cdef int meet(self, Asked asked) except -1
     cdef int attempted(self, Asked asked, Attempt attempt, int status) except -1
     cdef int refused(self, Asked asked, int status) except -1
+    cdef int recalled(self, Asked asked, Usage usage, object answer) except -1
     cdef int _keep(
-        self, Asked asked, Attempt attempt, object error, int status, long long ended, double now) except -1
+        self, Asked asked, Attempt attempt, Usage usage, object answer, int status, double now) except -1

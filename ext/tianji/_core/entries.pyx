@@ -11,7 +11,6 @@ from tianji._core.clock cimport monotonic
 from tianji._core.meter cimport Rates
 from tianji._core.router cimport Deployment
 from tianji._core.spans cimport ObjectSpans
-from tianji._core.usage cimport Usage
 
 cdef extern from "realtime.h":
     long long realtime_microseconds() noexcept nogil
@@ -49,7 +48,7 @@ cdef class Entries:
 
     cdef int attempted(self, Asked asked, Attempt attempt, int status) except -1:
         """Keep the entry of an attempt that was closed with `status`."""
-        return self._keep(asked, attempt, attempt.error, status, realtime_microseconds(), monotonic())
+        return self._keep(asked, attempt, attempt.usage, attempt.answer or attempt.said, status, monotonic())
 
     cdef int refused(self, Asked asked, int status) except -1:
         """Keep the entry of a request that ends with `asked.error` and without an attempt."""
@@ -60,15 +59,21 @@ cdef class Entries:
             return 0
         self.refusals -= 1
         self.meet(asked)
-        return self._keep(asked, None, asked.error, status, realtime_microseconds(), now)
+        return self._keep(asked, None, None, None, status, now)
+
+    cdef int recalled(self, Asked asked, Usage usage, object answer) except -1:
+        """Keep the entry of a request whose answer was there already. `usage`: what making it used, which is paid."""
+        self.meet(asked)
+        return self._keep(asked, None, usage, answer, 200, monotonic())
 
     cdef int _keep(
-        self, Asked asked, Attempt attempt, object error, int status, long long ended, double now
+        self, Asked asked, Attempt attempt, Usage usage, object answer, int status, double now
     ) except -1:
         cdef Deployment deployment = None if attempt is None else attempt.deployment
-        cdef Usage usage = None if attempt is None else attempt.usage
+        cdef long long ended = realtime_microseconds()
         cdef Rates rates = None
         cdef bint failed = status >= 300
+        cdef object error = asked.error if attempt is None else attempt.error
         cdef int number = 0 if attempt is None else attempt.number
         cdef list items = []
         identity, party, payload, answered = asked.exchange.identity, asked.party, None, None
@@ -76,11 +81,11 @@ cdef class Entries:
             asked.entry_id = asked.pipeline.new_call_id().decode() if asked.named else asked.exchange.call_id
         if attempt is not None and attempt.first_byte_at > 0:
             answered = ended - microseconds(now - attempt.first_byte_at)
-        if usage is not None and attempt.rates is not None:
+        if usage is not None and attempt is not None and attempt.rates is not None:
             rates = attempt.rates._at(attempt.billed_at)
             items = rates.itemized(usage, attempt.billed_at, None, attempt.tier)
         if self.says and party is not None:
-            payload = self.said(party.request, None if attempt is None else attempt.answer or attempt.said)
+            payload = self.said(party.request, answer)
         self.keep([
             f"{asked.entry_id}-{number}",
             asked.exchange.call_id,
@@ -116,7 +121,7 @@ cdef class Entries:
             "" if rates is None else attempt.rates.catalogue,
             rates is not None and usage.reported >= 0 and rates.believes,
             asked.stream,
-            False,  # no answer comes out of a cache
+            attempt is None and not failed,  # it was there already
             usage is not None and usage.estimated,
             usage is not None and usage.suspect,
             str(status) if failed else None,

@@ -17,7 +17,7 @@ cdef extern from "http_fields.h":
 
 # names of requests that steer nothing but what an edge itself looks at: exchanges do not note them
 cdef tuple PLAIN = (
-    b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"connection", b"content-encoding",
+    b"accept", b"accept-encoding", b"accept-language", b"connection", b"content-encoding",
     b"content-length", b"content-type", b"date", b"expect", b"host", b"keep-alive", b"origin", b"pragma", b"priority",
     b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"te", b"transfer-encoding", b"upgrade",
     b"user-agent", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"x-stainless-arch",
@@ -28,7 +28,8 @@ cdef tuple PLAIN = (
 # what else clients and providers send; any other name works too and costs a new object
 cdef tuple USUAL = (
     b"access-control-request-headers", b"access-control-request-method", b"age", b"alt-svc", b"anthropic-beta",
-    b"anthropic-organization-id", b"anthropic-version", b"api-key", b"authorization", b"cf-cache-status", b"cf-ray",
+    b"anthropic-organization-id", b"anthropic-version", b"api-key", b"authorization", b"cache-control",
+    b"cf-cache-status", b"cf-ray",
     b"content-security-policy", b"cookie", b"etag", b"forwarded", b"idempotency-key", b"last-modified", b"openai-beta",
     b"openai-organization", b"openai-processing-ms", b"openai-project", b"openai-version", b"retry-after", b"server",
     b"set-cookie", b"strict-transport-security", b"traceparent", b"tracestate", b"vary", b"via", b"x-api-key",

@@ -4,7 +4,8 @@ A Forward chooses a deployment, sends the edited bytes, and hands the answer on 
 task of its own. Everything rare (errors, control fields, canned answers, what follows a failed attempt) is Python,
 handed in by gateway/.
 
-It is the last of a chain of classes, each about one part of a request's life: asked, hedged, answering, streaming.
+It is the last of a chain of classes, each about one part of a request's life: asked, hedged, answering, cached,
+streaming.
 """
 
 import cython
@@ -300,7 +301,11 @@ cdef class Forward(Streaming):
         i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
+        if self.lookup is not None:
+            body = self.completed(attempt, body)
         self.exchange.respond(attempt.status, self.answer_headers(False), body)
+        if self.lookup is not None:
+            self.keep_whole(attempt, body)
         return self.settle(attempt.status)
 
     cdef int attempt_failed(self, Attempt attempt, object error) except -1:

@@ -19,6 +19,7 @@ cdef class Pipeline:
     cdef public Table table           # swapped by a reload; a request keeps the one it began with
     cdef public bint limits_all       # there are limits that do not depend on the caller's key
     cdef public int counted           # which tokens limits count, a place in limiter.KIND_NAMES
+    cdef public object cache          # recall.Cache, of answers; or None
     cdef readonly Pool pool
     cdef object failures              # these five: see pipeline.pyi
     cdef object steering

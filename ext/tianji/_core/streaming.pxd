@@ -1,10 +1,10 @@
 """How a streamed answer goes to the client: from its first content to its end, as far as its caller can pay."""
 
-from tianji._core.answering cimport Answering
 from tianji._core.attempt cimport Attempt
+from tianji._core.cached cimport Cached
 
 
-cdef class Streaming(Answering):
+cdef class Streaming(Cached):
     cdef bint flowing                 # the attempt's events go to the client
     cdef long long metered_at         # events of a stream from which on it is looked whether its reservation covers it
 

@@ -14,7 +14,7 @@ cdef enum:
 cdef double LONGEST_HOLD = 5.0             # seconds that the beginning of a stream may be kept from the client
 
 
-cdef class Streaming(Answering):
+cdef class Streaming(Cached):
     """A request under way, as far as its answer is a stream."""
 
     cdef int proceed(self) except -1:
@@ -33,6 +33,8 @@ cdef class Streaming(Answering):
             self.sent.append(out)
         if attempt.said is not None:
             attempt.said.append(out)
+        if self.lookup is not None:
+            self.lookup.collect(out)
         self.exchange.write(out)
         if self.admission is not None and attempt.sse.events >= self.metered_at and not self.covers(attempt):
             return self.end_spent(attempt)
@@ -75,12 +77,15 @@ cdef class Streaming(Answering):
             attempt.said.append(out)
         self.keep_books(200)
         self.exchange.finish(out)
+        if self.lookup is not None:
+            self.keep_stream(attempt, out)
         return self.settle(200)
 
     cdef int stream_cut(self, object error) except -1:
         """The stream broke: let another deployment go on, or tell the client with an error event and no [DONE]."""
         cdef double now = monotonic()
         self.give_up(self.attempt, error)
+        self.keep_no_more()
         if self.course is None:
             self.course = self.pipeline.courses.begin(self)
         self.course.failed(error, None, now)

@@ -10,6 +10,7 @@ from tianji._core.forward import Endpoint, Forward
 from tianji._core.http1 import Timeouts
 from tianji._core.needs import Needs
 from tianji._core.pool import Pool
+from tianji._core.recall import Cache
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.spans import ObjectSpans
 from tianji.errors import TianjiError
@@ -134,6 +135,7 @@ class Pipeline:
     table: Table
     limits_all: bool
     counted: int
+    cache: Cache | None
     def __init__(
         self,
         *,

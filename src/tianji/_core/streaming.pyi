@@ -1,6 +1,6 @@
 from typing_extensions import disjoint_base
 
-from tianji._core.answering import Answering
+from tianji._core.cached import Cached
 
 @disjoint_base
-class Streaming(Answering): ...
+class Streaming(Cached): ...

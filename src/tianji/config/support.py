@@ -79,6 +79,10 @@ _CHECKS: Final = Support(
 
 _DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
+_CACHE: Final = Support(
+    "partial",
+    "types local, redis, dual and disk, with another one nothing is cached; no cloud IAM, transcriptions, reranking",
+)
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
 _TOLD: Final = Support(
@@ -145,6 +149,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.cost_discount_config": EXACT,
         "litellm_settings.cost_margin_config": EXACT,
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
+        "litellm_settings.cache": EXACT,
+        "litellm_settings.cache_params": _CACHE,
+        "litellm_settings.default_in_memory_ttl": EXACT,
+        "litellm_settings.default_redis_ttl": EXACT,
+        "litellm_settings.enable_caching_on_provider_specific_optional_params": EXACT,
+        "router_settings.caching_groups": EXACT,
         "litellm_settings.max_budget": GUARD,
         "litellm_settings.guardrails": GUARD,
         "litellm_settings.upperbound_key_generate_params": GUARD,

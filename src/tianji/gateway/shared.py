@@ -16,3 +16,4 @@ class Shared(Struct, frozen=True):
     limits: LimitTable
     revisions: Revisions = field(default_factory=Revisions)  # of what keys are made of
     machine: str = ""
+    answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget

@@ -64,8 +64,13 @@ def server_of(config: Config, environ: Mapping[str, str]) -> Server | None:
     if config.general_settings.coordination_redis:
         return _server(config.general_settings.coordination_redis)
     params = settings.cache_params or CacheParams()
-    if not settings.cache or params.type not in {None, "redis"}:
+    if not settings.cache or params.type not in {None, "redis", "dual"}:
         return None
+    return cache_server_of(params, environ)
+
+
+def cache_server_of(params: CacheParams, environ: Mapping[str, str]) -> Server | None:
+    """Return the server that `cache_params` name, else the one that the REDIS_* variables do."""
     found = _server({name: getattr(params, name) for name in params.__struct_fields__})
     return found or _server(_from_environment(environ))
 

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from tianji.config.checks.subject import Subject
-from tianji.config.schema.cache import SEMANTIC_ONLY, CacheParams
+from tianji.config.schema.cache import CALL_TYPES, SEMANTIC_ONLY, CacheParams
 from tianji.config.tree import Map
 
 _ENVIRONMENT: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
 _TARGETS: Final = ("url", "host", "redis_startup_nodes", "startup_nodes", "sentinel_nodes", "unix_socket_path")
 _HERE: Final = ("litellm_settings", "cache_params")
+_ABOVE_ZERO: Final = ("max_memory_mb", "max_entry_mb", "max_disk_mb", "lookup_timeout")
+_NOT_NEGATIVE: Final = ("ttl", "default_in_memory_ttl", "default_in_redis_ttl", "default_redis_ttl", "max_messages")
+UNSERVED: Final = frozenset({"s3", "gcs", "azure-blob", "redis-semantic", "valkey-semantic", "qdrant-semantic"})
+_SERVED: Final = "local, redis, dual, disk"
+YOUNG: Final = 10  # an answer takes at most so much of the memory: one part in
 _NAME_A_TARGET: Final = "write `host:` and `port:`, or `url:`, or set REDIS_URL"
 
 
@@ -36,7 +41,12 @@ def _cache(subject: Subject, params: CacheParams | None) -> None:
             path = ("litellm_settings", "cache")
             subject.warning(path, "names no Redis, so answers are cached in memory", "write cache_params")
         return
-    if params.type != "redis":
+    _amounts(subject, params)
+    _words(subject, params)
+    if params.type in UNSERVED:
+        where = (*_HERE, "type")
+        subject.warning(where, "is not served in this release, so answers are not cached", f"choose one of {_SERVED}")
+    if params.type not in {"redis", "dual"}:
         return
     if not any(getattr(params, name, None) for name in _TARGETS) and not from_environment(subject.environ):
         subject.error(_HERE, "the type is redis and no server is named", _NAME_A_TARGET)
@@ -47,6 +57,31 @@ def _cache(subject: Subject, params: CacheParams | None) -> None:
             subject.error(where, "is not an argument of a Redis client", remedy)
 
 
+def _amounts(subject: Subject, params: CacheParams) -> None:
+    """Check what has to be more than nothing, and what may not be less."""
+    for name in _ABOVE_ZERO:
+        value = getattr(params, name)
+        if value is not None and value <= 0:
+            subject.error((*_HERE, name), "must be above 0", "write a number above 0, or remove the key")
+    for name in _NOT_NEGATIVE:
+        value = getattr(params, name)
+        if value is not None and value < 0:
+            subject.error((*_HERE, name), "must be 0 or more", "write 0 or more, or remove the key")
+    if 0 < params.max_memory_mb < YOUNG * params.max_entry_mb and params.type in {None, "local", "dual"}:
+        where = (*_HERE, "max_memory_mb" if params.max_memory_mb != CacheParams().max_memory_mb else "max_entry_mb")
+        remedy = f"let max_memory_mb be {YOUNG} times max_entry_mb"
+        subject.warning(where, "has no room for the largest answers, which stay out of memory", remedy)
+
+
+def _words(subject: Subject, params: CacheParams) -> None:
+    for index, name in enumerate(params.supported_call_types):
+        if name not in CALL_TYPES:
+            where = (*_HERE, "supported_call_types", index)
+            subject.warning(where, "is no call type whose answers are cached", f"choose of {', '.join(CALL_TYPES)}")
+    if params.namespace is not None and not (params.namespace.isascii() and params.namespace.isprintable()):
+        subject.error((*_HERE, "namespace"), "stands in headers", "write printable ASCII characters")
+
+
 def from_environment(environ: Mapping[str, str]) -> bool:
     """Whether the REDIS_* variables name a server."""
     return any(environ.get(name) for name in _ENVIRONMENT)
@@ -54,5 +89,5 @@ def from_environment(environ: Mapping[str, str]) -> bool:
 
 def _any_redis(subject: Subject) -> bool:
     params, general = subject.config.litellm_settings.cache_params, subject.config.general_settings
-    in_cache = params is not None and params.type in {None, "redis"} and subject.config.litellm_settings.cache
+    in_cache = params is not None and params.type in {None, "redis", "dual"} and subject.config.litellm_settings.cache
     return in_cache or bool(general.coordination_redis) or from_environment(subject.environ)

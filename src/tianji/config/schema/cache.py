@@ -7,7 +7,7 @@ from typing import Final, Literal
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text
 
 CacheType = Literal[
-    "local", "redis", "redis-semantic", "valkey-semantic", "s3", "disk", "qdrant-semantic", "azure-blob", "gcs"
+    "local", "redis", "dual", "disk", "s3", "gcs", "azure-blob", "redis-semantic", "valkey-semantic", "qdrant-semantic"
 ]
 CALL_TYPES: Final = (
     "completion", "acompletion", "embedding", "aembedding", "transcription", "atranscription", "text_completion",
@@ -16,7 +16,10 @@ CALL_TYPES: Final = (
 
 
 class CacheParams(Section, frozen=True, kw_only=True):
-    """How answers are cached. Times are seconds. Without `type` a written map means `local`, an empty one `redis`."""
+    """How answers are cached. Times are seconds. Without `type` a written map means `local`, an empty one `redis`.
+
+    `dual` is `redis` with the memory of each worker in front; it is no type of LiteLLM's.
+    """
 
     type: CacheType | None = None
     mode: Literal["default_on", "default_off"] = "default_on"
@@ -27,6 +30,13 @@ class CacheParams(Section, frozen=True, kw_only=True):
     default_in_memory_ttl: float | None = None
     default_in_redis_ttl: float | None = None
     default_redis_ttl: float | None = None
+    # the gateway's own
+    cache_scope: Literal["shared", "team", "key"] = "shared"  # who shares answers; never two organizations
+    single_flight: Flag = False  # requests that are the same wait for one call
+    max_memory_mb: float = 64  # of a worker
+    max_entry_mb: float = 1
+    max_disk_mb: float = 1024
+    lookup_timeout: float | None = None  # that a request waits for the cache
     # Redis and Valkey: any argument of the client
     host: str | None = None
     port: int | None = None

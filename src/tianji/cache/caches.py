@@ -1,0 +1,61 @@
+"""The cache of one worker, over all reloads. What it consists of is loaded when a configuration wants one."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from tianji._core.memory import tag_of
+from tianji._core.recall import Cache
+from tianji._core.revision import EVERYTHING, Revisions
+from tianji._core.shm import SharedCounters
+from tianji.cache.plan import Plan, plan_of
+from tianji.config.schema import Config
+from tianji.lazy import load
+from tianji.storage.location import data_folder
+
+
+class Caches:
+    """The cache of one worker: the one in force, which a reload that changes nothing of it leaves as it is."""
+
+    def __init__(self, answers: Revisions, counters: SharedCounters, configuration: Path) -> None:
+        self._answers = answers
+        self._counters = counters
+        self._configuration = configuration
+        self._closing: set[asyncio.Task[None]] = set()
+        self.plan: Plan | None = None
+        self.cache: Cache | None = None
+
+    def adopt(self, config: Config, environ: Mapping[str, str]) -> Cache | None:
+        """Go by this configuration from now on; return the cache that requests are to meet."""
+        plan = plan_of(config, environ)
+        if plan != self.plan:
+            if self.cache is not None and self.cache.far is not None:
+                task = asyncio.get_event_loop().create_task(self.cache.far.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+            self.plan = plan
+            self.cache = None if plan is None else self._built(plan, environ)
+        return self.cache
+
+    async def forget(self, keys: list[str]) -> None:
+        """Forget answers, in all workers and wherever else they are kept."""
+        if self.cache is not None and self.cache.far is not None:
+            await self.cache.far.place.delete(keys)
+        for key in keys:
+            self._answers.publish(tag_of(key))
+
+    async def clear(self) -> None:
+        """Forget all answers."""
+        if self.cache is not None and self.cache.far is not None:
+            await self.cache.far.place.clear()
+        self._answers.publish(EVERYTHING)
+
+    async def close(self) -> None:
+        """Let go of what is kept elsewhere."""
+        if self.cache is not None and self.cache.far is not None:
+            await self.cache.far.close()
+
+    def _built(self, plan: Plan, environ: Mapping[str, str]) -> Cache:
+        folder = data_folder(environ, self._configuration) / "cache"
+        cache: Cache = load("tianji.cache.building").build(plan, environ, folder, self._answers, self._counters)
+        return cache
