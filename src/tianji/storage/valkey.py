@@ -95,6 +95,14 @@ def connect(server: Server, *, timeout: float) -> Any:
     return redis.Redis(**{**server.arguments, **usual})
 
 
+async def close(client: Any) -> None:
+    """Close a client and, where it has found its server by them, its connections to Sentinels."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    await client.aclose()
+    for one in () if manager is None else manager.sentinels:
+        await one.aclose()
+
+
 def _server(written: Mapping[str, Any]) -> Server | None:
     arguments = {name: written[name] for name in _ARGUMENTS if written.get(name) is not None}
     if "port" in arguments:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tianji.lazy import load
-from tianji.storage.valkey import Server, connect
+from tianji.storage.valkey import Server, close, connect
 
 PREFIX: Final = "tianji:cache:"  # what a cache may forget: the store may hold limits, and what is not ours
 TIMEOUT: Final = 2.0  # seconds of one command
@@ -77,4 +77,4 @@ class ValkeyPlace:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await close(self._client)
