@@ -1,51 +1,20 @@
 """Answers out of the cache: the same as those of an upstream, for those who may have them, and nothing else."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
-import httpx
 import openai
 import pytest
-from tests.contract.conftest import StartGateway
+from tests.contract.caching import KEY, ask, config, hit, key
 from tests.contract.crowd import post, statuses
-from tests.contract.harness import BOOKS, MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, MASTER_KEY, Gateway, Mock, eventually
 
-HIT = "x-tianji-cache-hit"
-KEY = "x-tianji-cache-key"
-PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 TOOL = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-
-
-def config(mock: Mock, **params: object) -> dict[str, Any]:
-    base = mock.url
-    claude = {"model": "anthropic/claude-up", "api_base": base, "api_key": UPSTREAM_KEY}
-    return {
-        "model_list": [
-            openai_model("gpt-test", "gpt-up", base, **PRICES),
-            openai_model("twin", "gpt-up", base),
-            openai_model("native", "native-up", base, use_chat_completions_api=False),
-            openai_model("embed", "embed-up", base),
-            openai_model("one-at-a-time", "slow-up", base, max_parallel_requests=1),
-            openai_model("first", "first-up", base),
-            openai_model("second", "second-up", base),
-            {"model_name": "claude", "litellm_params": claude},
-        ],
-        "router_settings": {
-            "num_retries": 0,
-            "disable_cooldowns": True,
-            "model_group_alias": {"nickname": "gpt-test"},
-            "fallbacks": [{"first": ["second"]}],
-        },
-        "litellm_settings": {"cache": True, "cache_params": {"type": "local", **params}},
-    }
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +39,6 @@ def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
 def claude(gateway: Gateway) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0) as made:
         yield made
-
-
-def ask(gateway: Gateway, with_key: str = MASTER_KEY, **members: object) -> httpx.Response:
-    body = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two three"}], **members}
-    return gateway.chat(body, authorization=f"Bearer {with_key}")
-
-
-def hit(answer: httpx.Response) -> bool:
-    assert answer.status_code == 200, answer.text
-    return answer.headers.get(HIT) == "true"
-
-
-def key(gateway: Gateway, **fields: object) -> str:
-    answer = gateway.post("/key/generate", fields)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["key"])
 
 
 # -- equal to what an upstream says ---------------------------------------------------------------------------------
@@ -290,6 +243,9 @@ def test_times_are_heeded(gateway: Gateway) -> None:
     assert not hit(ask(gateway))
     assert not hit(ask(gateway, cache={"s-maxage": 0}))
     assert hit(ask(gateway, cache={"s-max-age": 600}))
+    headers = {"authorization": f"Bearer {MASTER_KEY}", "cache-control": "max-age=9, s-maxage=0"}
+    assert not hit(gateway.chat({"model": "gpt-test", "messages": [], "seed": 7}, **headers))
+    assert not hit(ask(gateway, messages=[], seed=7))
     assert not hit(ask(gateway, seed=1))
     assert not hit(ask(gateway, seed=1, cache={"namespace": "mine"}))
     found = ask(gateway, seed=1, cache={"namespace": "mine"})
@@ -345,6 +301,19 @@ def test_what_a_fallback_answers_is_not_kept(gateway: Gateway, mock: Mock) -> No
     assert ask(gateway, model="first").json()["model"] == "second"
     assert not hit(ask(gateway, model="first"))
     assert hit(ask(gateway, model="first"))
+
+
+def test_a_fallback_embeds_all_by_itself(gateway: Gateway, mock: Mock) -> None:
+    def embedded(*texts: str) -> Any:
+        return gateway.post("/v1/embeddings", {"model": "first", "input": texts}).json()
+
+    embedded("a")
+    mock.control({"status": 500}, model="first-up", times=1)
+    answer = embedded("a", "b")
+    assert (answer["model"], len(answer["data"])) == ("second", 2)
+    asked = mock.requests()
+    assert [json.loads(one["body"])["input"] for one in asked] == [["a"], ["b"], ["a", "b"]]
+    assert not hit(gateway.post("/v1/embeddings", {"model": "first", "input": "b"}))
 
 
 # -- money and limits -----------------------------------------------------------------------------------------------
@@ -440,52 +409,3 @@ def test_only_administrators_see_to_the_cache(gateway: Gateway) -> None:
         ("GET", "/cache/ping"), ("POST", "/cache/delete"), ("POST", "/cache/flushall"), ("GET", "/cache/redis/info"),
     ):  # fmt: skip
         assert gateway.client.request(method, path, headers=bearer).status_code in {401, 403}, path
-
-
-# -- who shares answers ---------------------------------------------------------------------------------------------
-
-
-def reloaded(gateway: Gateway, mock: Mock, scope: str) -> None:
-    """Have the gateway go by another scope; a model of that name says that it does."""
-    wanted = config(mock, cache_scope=scope)
-    wanted["model_list"].append(openai_model(scope, scope, mock.url))
-    gateway.write(wanted)
-    os.kill(gateway.process.pid, signal.SIGHUP)
-    eventually(lambda: scope in gateway.models(), "the reload")
-
-
-def shares(gateway: Gateway, keys: dict[str, str], seed: int) -> set[str]:
-    """Return whose requests are answered with what the first of team one was."""
-    assert not hit(ask(gateway, keys["one"], seed=seed))
-    return {name for name, one in keys.items() if hit(ask(gateway, one, seed=seed, cache={"no-store": True}))}
-
-
-def test_nothing_of_one_tenant_reaches_another(start_gateway: StartGateway, mock: Mock, tmp_path: Path) -> None:
-    running = start_gateway(config(mock), env={"TIANJI_DATA_DIR": str(tmp_path / "data")})
-    for name in ("a", "b"):
-        made = running.post("/organization/new", {"organization_id": name, "organization_alias": name})
-        assert made.status_code == 200, made.text
-    for team, organization in (("a1", "a"), ("a2", "a"), ("b1", "b")):
-        made = running.post("/team/new", {"team_id": team, "organization_id": organization})
-        assert made.status_code == 200, made.text
-    keys = {
-        "one": key(running, team_id="a1"),
-        "beside": key(running, team_id="a1"),
-        "other team": key(running, team_id="a2"),
-        "other organization": key(running, team_id="b1"),
-        "nobody": key(running),
-    }
-    assert shares(running, keys, 1) == {"one", "beside", "other team"}
-    reloaded(running, mock, "team")
-    assert shares(running, keys, 2) == {"one", "beside"}
-    reloaded(running, mock, "key")
-    assert shares(running, keys, 3) == {"one"}
-
-
-def test_opting_in(start_gateway: StartGateway, mock: Mock) -> None:
-    running = start_gateway(config(mock, mode="default_off", supported_call_types=["acompletion"], namespace="ns"))
-    assert not any(hit(ask(running)) for _ in range(2))
-    assert [hit(ask(running, cache={"use-cache": True})) for _ in range(2)] == [False, True]
-    assert ask(running, cache={"use-cache": True}).headers[KEY].startswith("ns:")
-    embedded = {"model": "embed", "input": "a", "cache": {"use-cache": True}}
-    assert not any(hit(running.post("/v1/embeddings", embedded)) for _ in range(2))

@@ -45,6 +45,7 @@ cdef class Cached(Answering):
         body = self.rendered(found)
         if body is None:
             return False
+        self.lookup.answer = found  # for those who wait for this one
         self.lookup.cache.tally(True)
         self.answer_from(found, body)
         return True
@@ -74,7 +75,7 @@ cdef class Cached(Answering):
             return self.recalled(whole)
         rest = self.lookup.division.rest()
         if rest is not None:
-            self.spans = self.asked = ObjectSpans.scan(rest)
+            self.spans = ObjectSpans.scan(rest)
         self.lookup.cache.tally(False)
         return False
 
@@ -168,8 +169,7 @@ cdef class Cached(Answering):
         cdef Lookup lookup = self.lookup
         if lookup.division is None or attempt.status != 200:
             return body
-        lookup.division.stores = lookup.stores and self.group is lookup.group
-        return lookup.division.completed(body, attempt.usage)
+        return lookup.division.completed(body, attempt.usage, lookup.stores and self.group is lookup.group)
 
     cdef int keep_whole(self, Attempt attempt, bytes body) except -1:
         """Keep a whole answer that says something."""

@@ -24,6 +24,7 @@ cdef class Hedged(Asked):
     cdef int set_course(self) except -1:
         """Leave the path of requests that succeed at once."""
         if self.course is None:
+            self.spans = self.asked  # the first attempt may have asked for a part alone, of this group alone
             self.needs.asks.bits |= <uint64_t>self.pipeline.courses.abilities(self.spans, ABILITIES)
             self.course = self.pipeline.courses.begin(self)
         return 0

@@ -10,6 +10,7 @@ from tianji._core.spans cimport ObjectSpans
 cdef class Kind:
     cdef readonly bytes turns         # the member whose elements `max_messages` counts; or None
     cdef readonly bytes content       # the member of an answer that must hold something
+    cdef readonly bytes variant       # the header that an answer's form depends on; or None
     cdef readonly bint hides_usage    # a stream ends with its usage only where that is asked for
     cdef readonly bint owned          # unless `store` is false, the answer belongs to whom it was given
     cdef readonly object codec        # tianji.cache.codec.Codec: makes streams of whole answers, and back

@@ -19,7 +19,7 @@ cdef class Kind:
 
     def __init__(
         self, *, object codec, bytes content not None, bytes turns=None, bint hides_usage=False, bint owned=False,
-        object divide=None,
+        object divide=None, bytes variant=None,
     ):
         self.codec = codec
         self.content = content
@@ -27,6 +27,7 @@ cdef class Kind:
         self.hides_usage = hides_usage
         self.owned = owned
         self.divide = divide
+        self.variant = variant
 
 
 @cython.final
@@ -114,9 +115,9 @@ cdef class Cache:
                 team = identity.team_id or ""
             if self.scope != SHARED and not team:
                 key = identity.key
-            if kind.owned and self.scope == SHARED and asked.spans.find(b"store") < 0:
+            if kind.owned and self.scope == SHARED and is_stored(asked.spans):
                 owner = f"team {identity.team_id}" if identity.team_id else f"user {identity.user_id or identity.key}"
-        return asked.operation.name, model, organization, team, key, owner
+        return asked.operation.name, model, organization, team, key, owner, variant(asked, kind)
 
 
 @cython.final
@@ -143,6 +144,22 @@ cdef class Lookup:
             self.stores = False
             self.events = None
         return 0
+
+
+cdef bint is_stored(ObjectSpans spans) except -1:
+    # Whether a response is stored, which is so unless the request says otherwise.
+    cdef Py_ssize_t i = spans.find(b"store")
+    return i < 0 or spans.kind(i) != c"f"
+
+
+cdef str variant(Asked asked, Kind kind):
+    # What a header says of the form that the answer has.
+    cdef tuple pair
+    if kind.variant is not None:
+        for pair in asked.exchange.noted:
+            if pair[0] == kind.variant:
+                return (<bytes>pair[1]).decode("latin-1")
+    return ""
 
 
 cdef bint wants_usage(ObjectSpans spans) except -1:

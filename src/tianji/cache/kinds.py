@@ -40,7 +40,7 @@ ROWS: Final = (
     Row(
         "messages",
         ("anthropic_messages", "aanthropic_messages"),
-        Kind(codec=Codec("messages"), content=b"content", turns=b"messages"),
+        Kind(codec=Codec("messages"), content=b"content", turns=b"messages", variant=b"anthropic-beta"),
     ),
 )
 

@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class Division:
     """One request, part by part. A part is a text, or the numbers of its tokens.
 
-    key: of the only part, else None; stores: what is not known yet may be kept
+    key: of the only part, else None
     """
 
     def __init__(self, lookup: Lookup, spans: ObjectSpans) -> None:
@@ -30,7 +30,6 @@ class Division:
         self._keys = [lookup.key_of(spans, b"input", bytes(part)) for part in self._parts]
         self._found: dict[str, Answer] = {}
         self.key = self._keys[0] if len(self._keys) == 1 else None
-        self.stores = lookup.stores
 
     def missing(self) -> list[str]:
         """Return the keys of which nothing is known."""
@@ -66,34 +65,27 @@ class Division:
             usage=counted_usage(tokens, 0, -1, -1),
         )
 
-    def completed(self, body: bytes, usage: Usage | None) -> bytes:
-        """Keep what an upstream has answered, and return it with what was known.
+    def completed(self, body: bytes, usage: Usage | None, keeps: bool) -> bytes:
+        """Return what an upstream has answered with what was known; with `keeps` its parts are kept.
 
-        Raises UpstreamProtocolError where it did not answer every part that it was asked for.
+        It was asked for the rest, or for everything. Raises UpstreamProtocolError where it answered neither.
         """
-        unknown = self._unknown()
         members = _MEMBERS.decode(body)
-        try:
-            items = _LIST.decode(members.get("data", b"[]"))
-        except msgspec.DecodeError:
-            items = []
-        if len(items) != len(unknown):
+        items = listed(members.get("data"))
+        places = list(range(len(self._parts))) if len(items) == len(self._parts) else self._unknown()
+        if len(items) != len(places):
             if not self._found:
                 return body
-            raise UpstreamProtocolError(
-                f"the upstream answered {len(items)} of {len(unknown)} texts; those before stand in the cache"
-            )
+            raise UpstreamProtocolError(f"the upstream answered {len(items)} of {len(places)} texts")
         tokens = 0 if usage is None else max(0, usage.prompt_tokens)
-        self._keep([bytes(item) for item in items], unknown, tokens)
-        if not self._found:
+        if keeps:
+            self._keep([bytes(item) for item in items], places, tokens)
+        if len(places) == len(self._parts):
             return body
-        told = dict(zip(unknown, items, strict=True))
-        data = [
-            placed(self._found[key].body if at not in told else bytes(told[at]), at)
-            for at, key in enumerate(self._keys)
-        ]
-        tokens += sum(_tokens(self._found[key]) for at, key in enumerate(self._keys) if at not in told)
-        return _encode({**members, "data": data, "usage": usage_of(tokens)})
+        told = dict(zip(places, items, strict=True))
+        rest = {at: self._found[key] for at, key in enumerate(self._keys) if at not in told}
+        data = [placed(rest[at].body if at in rest else bytes(told[at]), at) for at in range(len(self._parts))]
+        return _encode({**members, "data": data, "usage": usage_of(tokens + sum(map(_tokens, rest.values())))})
 
     def _unknown(self) -> list[int]:
         return [at for at, key in enumerate(self._keys) if key not in self._found]
@@ -102,8 +94,6 @@ class Division:
         """Keep each part, with its share of the tokens."""
         lookup = self._lookup
         cache, now = lookup.cache, SYSTEM.now()
-        if not self.stores:
-            return
         for number, (item, at) in enumerate(zip(items, places, strict=True)):
             share = tokens // len(items) + (number < tokens % len(items))
             answer = Answer(
@@ -127,6 +117,14 @@ def parts_of(raw: bytes) -> list[Raw]:
         return [Raw(raw)]
     parts = _LIST.decode(raw)
     return parts if parts and bytes(parts[0])[:1] in (b'"', b"[") else [Raw(raw)]
+
+
+def listed(raw: Raw | None) -> list[Raw]:
+    """Return the elements of a list, none of anything else."""
+    try:
+        return [] if raw is None else _LIST.decode(raw)
+    except msgspec.DecodeError:
+        return []
 
 
 def placed(item: bytes, at: int) -> dict[str, Any]:

@@ -34,7 +34,9 @@ class Wishes(msgspec.Struct, frozen=True):
         if identity is not None:
             permit(own, identity.allowed_cache_controls)
         usual = identity.metadata.get("cache") if identity is not None else None
-        said = {**(usual if isinstance(usual, Mapping) else {}), **own}
+        header = _HEADER.search((asked.exchange.header(b"cache-control") or b"").decode("latin-1").lower())
+        by_header = {"ttl": int(header[1])} if header else {}
+        said = {**(usual if isinstance(usual, Mapping) else {}), **by_header, **own}
         if "namespace" not in said and asked.steer is not None:
             metadata = asked.steer.members.get("metadata")
             if isinstance(metadata, Mapping) and metadata.get("redis_namespace"):
@@ -44,9 +46,6 @@ class Wishes(msgspec.Struct, frozen=True):
         apply(said, lookup)
         if body is not None and body.get(b"caching") == b"false":
             lookup.looks = False
-        if "ttl" not in said:
-            header = _HEADER.search((asked.exchange.header(b"cache-control") or b"").decode("latin-1").lower())
-            lookup.ttl = float(header[1]) if header else lookup.ttl
         return lookup.looks or lookup.stores
 
 

@@ -1,0 +1,55 @@
+"""Who shares answers, and who has any: as the configuration says."""
+
+import os
+import signal
+from pathlib import Path
+
+from tests.contract.caching import KEY, ask, config, hit, key
+from tests.contract.conftest import StartGateway
+from tests.contract.harness import Gateway, Mock, eventually, openai_model
+
+
+def reloaded(gateway: Gateway, mock: Mock, scope: str) -> None:
+    """Have the gateway go by another scope; a model of that name says that it does."""
+    wanted = config(mock, cache_scope=scope)
+    wanted["model_list"].append(openai_model(scope, scope, mock.url))
+    gateway.write(wanted)
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    eventually(lambda: scope in gateway.models(), "the reload")
+
+
+def shares(gateway: Gateway, keys: dict[str, str], seed: int) -> set[str]:
+    """Return whose requests are answered with what the first of team one was."""
+    assert not hit(ask(gateway, keys["one"], seed=seed))
+    return {name for name, one in keys.items() if hit(ask(gateway, one, seed=seed, cache={"no-store": True}))}
+
+
+def test_nothing_of_one_tenant_reaches_another(start_gateway: StartGateway, mock: Mock, tmp_path: Path) -> None:
+    running = start_gateway(config(mock), env={"TIANJI_DATA_DIR": str(tmp_path / "data")})
+    for name in ("a", "b"):
+        made = running.post("/organization/new", {"organization_id": name, "organization_alias": name})
+        assert made.status_code == 200, made.text
+    for team, organization in (("a1", "a"), ("a2", "a"), ("b1", "b")):
+        made = running.post("/team/new", {"team_id": team, "organization_id": organization})
+        assert made.status_code == 200, made.text
+    keys = {
+        "one": key(running, team_id="a1"),
+        "beside": key(running, team_id="a1"),
+        "other team": key(running, team_id="a2"),
+        "other organization": key(running, team_id="b1"),
+        "nobody": key(running),
+    }
+    assert shares(running, keys, 1) == {"one", "beside", "other team"}
+    reloaded(running, mock, "team")
+    assert shares(running, keys, 2) == {"one", "beside"}
+    reloaded(running, mock, "key")
+    assert shares(running, keys, 3) == {"one"}
+
+
+def test_opting_in(start_gateway: StartGateway, mock: Mock) -> None:
+    running = start_gateway(config(mock, mode="default_off", supported_call_types=["acompletion"], namespace="ns"))
+    assert not any(hit(ask(running)) for _ in range(2))
+    assert [hit(ask(running, cache={"use-cache": True})) for _ in range(2)] == [False, True]
+    assert ask(running, cache={"use-cache": True}).headers[KEY].startswith("ns:")
+    embedded = {"model": "embed", "input": "a", "cache": {"use-cache": True}}
+    assert not any(hit(running.post("/v1/embeddings", embedded)) for _ in range(2))
