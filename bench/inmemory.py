@@ -113,11 +113,11 @@ def feed(connection: NativeConnection | Connection, data: bytes) -> None:
 class Worker:
     """A worker with the native edge and one client; `ask` is one request from its first byte to its last."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str = CONFIG) -> None:
         self.loop = uvloop.new_event_loop()
         asyncio.set_event_loop(self.loop)
         config = folder / "config.yaml"
-        config.write_text(CONFIG)
+        config.write_text(text)
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(app, "Connector", lambda *_, **__: self._connector):
