@@ -54,6 +54,7 @@ from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, keeps_models
+from tianji.gateway.forms import FormEndpoint
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints, own_error_body
 from tianji.gateway.own_requests import embed
@@ -229,6 +230,8 @@ class Gateway:
                 yield from stored.routes()
             elif dialect.operation == "compact":
                 handler = stored.continuing(endpoint)
+            elif dialect.form:
+                handler = FormEndpoint(endpoint, self.edge_settings.limits.max_body)
             for path in dialect.paths:
                 yield Route(
                     ("POST",),
@@ -238,6 +241,7 @@ class Gateway:
                     Tenant.CALLER,
                     f"{dialect.vendor} {dialect.operation}.",
                     ("models",),
+                    large=dialect.form,
                     request_schema=request_schema(dialect),
                 )
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()

@@ -41,7 +41,10 @@ cdef class Answering(Hedged):
         headers.extend(own if self.course is None else self.course.headers(own))
         if self.attempt is None or self.attempt.headers is None:
             return headers
-        if not streamed and self.attempt.usage is not None and self.attempt.rates is not None:
+        if self.attempt.rates is not None and (
+            self.attempt.owes or self.attempt.usage is not None if not streamed else
+            self.attempt.sse is not None and self.attempt.sse.opaque
+        ):
             headers.append((COST_HEADER, dollars(self.attempt.bill())))
         add_upstream_headers(headers, self.attempt.headers)
         now = monotonic()
@@ -179,10 +182,11 @@ cdef class Answering(Hedged):
     cdef int attempt_closed(self, Attempt attempt, int status) except -1:
         if self.pipeline.entries is not None:
             (<Entries>self.pipeline.entries).attempted(self, attempt, status)
-        if self.admission is not None and attempt.usage is not None:
-            self.used_input += max(0, attempt.usage.prompt_tokens)
-            self.used_output += max(0, attempt.usage.completion_tokens)
+        if self.admission is not None:
             self.nano_dollars += max(0, attempt.nano_dollars)
+            if attempt.usage is not None:
+                self.used_input += max(0, attempt.usage.prompt_tokens)
+                self.used_output += max(0, attempt.usage.completion_tokens)
         return 0
 
     cdef int leave(self) except -1:

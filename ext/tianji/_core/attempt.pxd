@@ -2,7 +2,7 @@
 
 from tianji._core.exchange cimport Producer
 from tianji._core.http1 cimport Call, Timeouts
-from tianji._core.meter cimport Rates
+from tianji._core.meter cimport Measures, Rates
 from tianji._core.needs cimport Needs
 from tianji._core.origin cimport Origin
 from tianji._core.pipeline cimport Pipeline
@@ -37,11 +37,13 @@ cdef class Attempt(ResponseHandler):
     cdef bytes answer                 # the body of an answer that is no stream
     cdef list headers                 # of the upstream's answer; None before
     cdef int status                   # likewise; 0 before
-    cdef bint streamed                # a stream was asked for
+    cdef bint streamed                # its answer may be one
     cdef bint hide_usage
     cdef long long prompt_tokens      # -1: not known
     cdef long long completion_tokens
     cdef Usage usage                  # as the upstream said it; None before, or when it said nothing
+    cdef Measures measures            # what was made besides tokens, where that costs; or None
+    cdef bint owes                    # and it has to be paid for
     cdef Rates rates                  # what it costs; None: nobody knows
     cdef Py_ssize_t asked_bytes       # of the request's body
     cdef int tier                     # the service tier that was asked for
@@ -56,6 +58,7 @@ cdef class Attempt(ResponseHandler):
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1
     cdef int estimate(self, Py_ssize_t answer_bytes) except -1
     cdef long long bill(self) except -1
+    cdef Measures made(self)
     cdef int close(self, int status) except -1
     cdef double upstream_seconds(self, double now) noexcept
     cdef int _whole(self, Requester requester) except -1

@@ -71,6 +71,7 @@ cdef class Attempt(ResponseHandler):
                     self.sse = ChatStream(self.model_json, self.hide_usage)
                 if self.sse is not None:
                     self.hold = 0
+                    self.owes = self.sse.opaque
                 break
         return 0
 
@@ -114,6 +115,9 @@ cdef class Attempt(ResponseHandler):
     cdef int estimate(self, Py_ssize_t answer_bytes) except -1:
         """Guess what was used of an upstream that says nothing of it: a token has some four bytes, an event is one."""
         cdef long long events = 0 if self.sse is None else self.sse.events
+        if self.measures is not None:
+            self.owes = True  # bytes say nothing of pictures and sound
+            return 0
         if self.usage is None and self.sent_at > 0:
             self.usage = estimated_usage(
                 self.asked_bytes // BYTES_A_TOKEN, events + answer_bytes // BYTES_A_TOKEN)
@@ -125,9 +129,10 @@ cdef class Attempt(ResponseHandler):
         """Work out what it cost, once, from what the upstream said of usage; nano-dollars."""
         if self.nano_dollars < 0:
             self.nano_dollars = 0
-            if self.usage is not None and self.rates is not None:
+            if self.rates is not None and (self.usage is not None or self.made() is not None):
                 self.billed_at = <long long>time(NULL)
-                self.nano_dollars = cost(self.rates, self.usage, self.billed_at, None, self.tier)
+                self.nano_dollars = cost(
+                    self.rates, self.usage, self.billed_at, self.made(), self.tier)
         return self.nano_dollars
 
     cdef int close(self, int status) except -1:
@@ -164,6 +169,10 @@ cdef class Attempt(ResponseHandler):
         self.answer = None
         return 0
 
+    cdef Measures made(self):
+        """What was made besides tokens, once it has to be paid for."""
+        return self.measures if self.owes else None
+
     cdef double upstream_seconds(self, double now) noexcept:
         """How long the upstream took, or has taken so far."""
         return (self.ended_at if self.ended_at > 0 else now) - self.sent_at
@@ -195,6 +204,9 @@ cdef class Attempt(ResponseHandler):
                 return requester.attempt_failed(self, fault)
             spans = ObjectSpans.scan(body)
             self._note_usage(read_usage(spans) if used is None else used)
+            self.measures = self.passing.measures
+            if self.passing.rates is not None:
+                self.rates = self.passing.rates
         self.estimate(len(body))
         return requester.answer_whole(self, spans)
 

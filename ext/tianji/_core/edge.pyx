@@ -194,7 +194,7 @@ cdef class EdgeExchange(Exchange):
         edge.open -= 1
         edge.cells[edge.load] = edge.open
         self.let_go()
-        self.spool = None
+        self.spool = self.form = None
         if edge.on_close is not None:
             edge.on_close(self)
         self.account = None  # it may know this exchange: no cycle may outlive the request

@@ -81,9 +81,9 @@ cdef class Entries:
             asked.entry_id = asked.pipeline.new_call_id().decode() if asked.named else asked.exchange.call_id
         if attempt is not None and attempt.first_byte_at > 0:
             answered = ended - microseconds(now - attempt.first_byte_at)
-        if usage is not None and attempt is not None and attempt.rates is not None:
+        if attempt is not None and attempt.rates is not None and attempt.billed_at:
             rates = attempt.rates._at(attempt.billed_at)
-            items = rates.itemized(usage, attempt.billed_at, None, attempt.tier)
+            items = rates.itemized(usage, attempt.billed_at, attempt.made(), attempt.tier)
         if self.says and party is not None:
             payload = self.said(party.request, answer)
         self.keep([
@@ -119,7 +119,7 @@ cdef class Entries:
             items,
             None if rates is None else rates.factor,
             "" if rates is None else attempt.rates.catalogue,
-            rates is not None and usage.reported >= 0 and rates.believes,
+            rates is not None and usage is not None and usage.reported >= 0 and rates.believes,
             asked.stream,
             attempt is None and not failed,  # it was there already
             usage is not None and usage.estimated,

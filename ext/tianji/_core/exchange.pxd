@@ -25,6 +25,7 @@ cdef class Exchange:
     cdef readonly bint full       # the client's buffer is full
     cdef readonly long long sent  # body bytes handed to the edge
     cdef readonly double arrived  # when the head was read, seconds of the monotonic clock
+    cdef public object form       # what a form with files held, where `body` is what its fields say as JSON; or None
     cdef public object identity   # who calls, as the authenticator said; None on open routes
     cdef public str call_id       # the id of this call, once somebody asked for it; None before
     cdef public str pinned        # the id of the deployment that alone may serve it, where the group has it; or None

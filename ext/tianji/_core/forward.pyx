@@ -203,6 +203,7 @@ cdef class Forward(Streaming):
             attempt.send(shaped.request(head), plan.origin, timeouts)
         else:
             attempt.passing = passing
+            attempt.measures = passing.measures
             attempt.send(passing.request, plan.origin, timeouts)
         if deployment.follow_up:
             self.follow_up(deployment)
@@ -235,7 +236,7 @@ cdef class Forward(Streaming):
         attempt.requester = self
         attempt.deployment = deployment
         attempt.needs = self.needs
-        attempt.streamed = self.stream
+        attempt.streamed = self.stream or self.operation.media
         attempt.model_json = self.model_json
         attempt.began = self.began if self.attempt is None else monotonic()
         deployment.stats.began()

@@ -133,6 +133,8 @@ cdef class Rates:
             for kind in range(METER_TOKENS, METER_KINDS):
                 amount[kind] = measures.amount[kind]
         amount[METER_REQUESTS] = amount[METER_REQUESTS] or 1
+        if amount[METER_OUTPUT_PICTURES] and step.price[METER_OUTPUT_PICTURES]:
+            amount[METER_PIXELS] = 0
         if usage is not None:
             self._lay_out_tokens(step, usage, amount)
             tokens += max(0, usage.completion_tokens)

@@ -14,7 +14,7 @@ cdef class Operation:
 
     def __init__(
         self, str name not None, *, unsigned long long bit, tuple members not None, object complain,
-        str default_model=None, bint streams=False, bint streamed=False, object errors=None,
+        str default_model=None, bint streams=False, bint streamed=False, bint media=False, object errors=None,
     ):
         self.name = name
         self.bit = bit
@@ -23,6 +23,7 @@ cdef class Operation:
         self.default_model = default_model
         self.streams = streams
         self.streamed = streamed
+        self.media = media
         self.errors = errors
 
 

@@ -13,6 +13,7 @@ cdef class AnswerStream:
     cdef readonly object fault       # the TianjiError of what cannot be read, where more is known of it; or None
     cdef readonly bint knows         # `spoke` means something; else the events that it hands on tell
     cdef readonly bint spoke         # there was something for the reader
+    cdef readonly bint opaque        # nobody reads it: what it costs is known when it begins, and no error fits into it
     cdef readonly bytes content_type  # of what is handed on; None: server-sent events
 
     cpdef bytes feed(self, bytes data)

@@ -65,7 +65,7 @@ cdef class Streaming(Cached):
             self.sent = []
         else:
             self.spans = self.asked = None  # no other deployment can be asked from here on, and streams last
-            self.exchange.body, self.exchange.spool = b"", None
+            self.exchange.body, self.exchange.spool, self.exchange.form = b"", None, None
         return out
 
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
@@ -99,6 +99,9 @@ cdef class Streaming(Cached):
         self.error = error
         self.keep_books(error.status)
         if self.attempt is not None and self.attempt.sse is not None:
+            if self.attempt.sse.opaque:
+                self.exchange.abort()
+                return self.settle(error.status)
             told = self.attempt.sse.cut(error)
         self.exchange.write(self.errors().event(error) if told is None else told)
         self.exchange.finish()
@@ -112,7 +115,7 @@ cdef class Streaming(Cached):
             return True
         self.metered_at = attempt.sse.events + METERED
         spent = self.nano_dollars + estimate(
-            attempt.rates, attempt.asked_bytes // BYTES_A_TOKEN, attempt.sse.events, None, attempt.tier)
+            attempt.rates, attempt.asked_bytes // BYTES_A_TOKEN, attempt.sse.events, attempt.measures, attempt.tier)
         return spent <= covered or self.admission.extend(max(covered, spent - covered))
 
     cdef int end_spent(self, Attempt attempt) except -1:

@@ -26,6 +26,7 @@ class Exchange:
     def peer(self) -> tuple[str, int] | None: ...
     body: bytes
     spool: Spool | None
+    form: Any
     pinned: str | None
     account: object
     @property

@@ -27,6 +27,7 @@ class Operation:
         default_model: str | None = None,
         streams: bool = False,
         streamed: bool = False,
+        media: bool = False,
         errors: _Errors | None = None,
     ) -> None: ...
     @property
@@ -43,6 +44,8 @@ class Operation:
     def streams(self) -> bool: ...
     @property
     def streamed(self) -> bool: ...
+    @property
+    def media(self) -> bool: ...
     @property
     def errors(self) -> _Errors | None: ...
 

@@ -42,11 +42,20 @@ class Dialect(Struct, frozen=True):
     codec: str | None = None
     own_errors: bool = False
     streamed: bool = False  # every answer is a stream, as the path says
+    media: bool = False  # pictures, sound or ranks: an answer may be of any type, and costs by what was made
+    form: bool = False  # a request is a form with files
     vendor: str = "OpenAI"
 
 
 def _paths(name: str) -> tuple[str, ...]:
     return f"/v1/{name}", f"/{name}", f"/engines/{{model}}/{name}", f"/openai/deployments/{{model}}/{name}"
+
+
+def _media(
+    operation: Operation, name: str, members: tuple[Member, ...], *, streams: bool = False, form: bool = False
+) -> Dialect:
+    paths = f"/v1/{name}", f"/{name}", f"/openai/deployments/{{model}}/{name}"
+    return Dialect(operation, paths, members, streams=streams, media=True, form=form)
 
 
 _MODEL = Member("model", b'"', "a string")
@@ -55,12 +64,35 @@ _MESSAGES = Member("messages", b"[", "an array of messages")
 _PROMPT = Member("prompt", b'"[', "a string or an array")
 _INPUT = Member("input", b'"[', "a string or an array")
 _STREAM = Member("stream", b"tfn", "a boolean", required=False)
+_TEXT = Member("prompt", b'"', "a string")
+_FILE = Member("file", b"{", "a file")
+_IMAGE = Member("image", b"{[", "a file or several", required=False)  # in JSON they may be elsewhere
 
 OPERATIONS: Mapping[Operation, Dialect] = {
     "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), True, "tianji.dialects.chat"),
     "completions": Dialect("completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), streams=True),
     "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False),
     "moderations": Dialect("moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False),
+    **{
+        row.operation: row
+        for row in (
+            _media("image_generation", "images/generations", (_MODEL, _TEXT, _STREAM), streams=True),
+            _media("image_edit", "images/edits", (_MODEL, _IMAGE, _TEXT, _STREAM), streams=True, form=True),
+            _media("image_variation", "images/variations", (_MODEL, Member("image", b"{", "a file")), form=True),
+            _media("audio_speech", "audio/speech", (_MODEL, Member("input", b'"', "a string"))),
+            _media("transcription", "audio/transcriptions", (_MODEL, _FILE, _STREAM), streams=True, form=True),
+            _media("translation", "audio/translations", (_MODEL, _FILE), form=True),
+        )
+    },
+    # https://docs.cohere.com/reference/rerank
+    "rerank": Dialect(
+        "rerank",
+        ("/v1/rerank", "/v2/rerank", "/rerank"),
+        (_MODEL, Member("query", b'"', "a string"), Member("documents", b"[", "an array")),
+        streams=False,
+        media=True,
+        vendor="Cohere",
+    ),
 }
 MODEL_PATHS = ("/v1/models", "/models")
 ONE_MODEL_PATHS = ("/v1/models/{model}", "/models/{model}")

@@ -22,6 +22,13 @@ CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "embeddings": "aembedding",
     "moderations": "amoderation",
     "compact": "acompact_responses",
+    "image_generation": "aimage_generation",
+    "image_edit": "aimage_edit",
+    "image_variation": "aimage_variation",
+    "audio_speech": "aspeech",
+    "transcription": "atranscription",
+    "translation": "atranscription",
+    "rerank": "arerank",
 }
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody

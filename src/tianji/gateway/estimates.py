@@ -10,12 +10,15 @@ from tianji._core.meter import Rates, estimate
 from tianji._core.router import Deployment, Group
 from tianji._core.terms import UNBOUND, Terms
 from tianji.auth.identity import Identity
+from tianji.dialects.rows import ROWS
 from tianji.gateway.snapshot import Members
 from tianji.limiting.limiter import Limits
 from tianji.routing.resolution import Resolution
 
 MANY: Final = 1024  # groups and models whose prices are remembered
-SILENT: Final = frozenset({"embeddings", "moderations"})  # operations whose answers have no tokens
+SILENT: Final = frozenset(
+    {"embeddings", "moderations"} | {row.operation for row in ROWS if row.media}
+)  # operations whose answers have no tokens
 _ONE: Final = 1_000_000  # tokens, to tell whether a price is nothing
 
 

@@ -27,6 +27,7 @@ def operation_of(dialect: Dialect, default_model: str | None) -> Operation:
         default_model=default_model,
         streams=dialect.streams,
         streamed=dialect.streamed,
+        media=dialect.media,
         errors=Errors(dialect.codec) if dialect.codec is not None and dialect.own_errors else None,
     )
 

@@ -121,13 +121,18 @@ class Place(Struct, frozen=True):
 
     def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> list[bytes]:
         """Return a request: a planned head with this target and further headers, and the body."""
-        target = self.target(suffix)
+        if self.sign is not None:
+            headers = (*headers, *self.sign(self.target(suffix), body))
+        return [self.head(head, suffix, headers, len(body)), body]
+
+    def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
+        """Return a planned head with this target and further headers, for a body of `length` bytes."""
         _, _, rest = head.partition(b"\r\n")
         fields, end, _ = rest.rpartition(b"content-length: ")
-        more = headers if self.sign is None else (*headers, *self.sign(target, body))
-        if more:
-            fields = merged(fields, more)
-        return [b"POST %b HTTP/1.1\r\n%b%b%d\r\n\r\n" % (target.encode("ascii"), fields, end, len(body)), body]
+        if headers:
+            fields = merged(fields, headers)
+        target = self.target(suffix).encode("ascii")
+        return b"POST %b HTTP/1.1\r\n%b%b%d\r\n\r\n" % (target, fields, end, length)
 
 
 class Translation(Struct, frozen=True):
@@ -198,6 +203,8 @@ class Translated:
     stream_type: the type of a streamed answer to the client, None for events. chat: he speaks OpenAI's form.
     """
 
+    measures = rates = None  # it costs tokens, and those what they usually do
+
     def __init__(
         self,
         inbound: Inbound,
@@ -251,6 +258,8 @@ class Native(Struct, frozen=True):
 
 class Passed:
     """One request under way whose bytes go through. `filtered`: a content filter cut its answer."""
+
+    measures = rates = None  # it costs tokens, and those what they usually do
 
     def __init__(self, native: Native, request: list[bytes], model: bytes, as_array: bool) -> None:
         self.request = request

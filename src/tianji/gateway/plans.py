@@ -1,5 +1,6 @@
 """From a configured deployment to the bytes that reach it."""
 
+import functools
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -16,9 +17,10 @@ from tianji._core.stats import DeploymentStats
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.schema import ModelEntry
 from tianji.config.schema.router import RouterSettings
-from tianji.dialects.rows import CODECS
+from tianji.dialects.rows import CODECS, ROWS
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
+from tianji.gateway.media import Media
 from tianji.gateway.passages import CHAT, Native, Place, Translation, codec
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.shadows import silent_of
@@ -28,6 +30,7 @@ from tianji.routing.hedging import hedge_of
 
 CONNECT_TIMEOUT: Final = 10.0
 DEFAULT_TIMEOUT: Final = 6000.0
+MEDIA: Final = frozenset(row.operation for row in ROWS if row.media)
 USER_AGENT: Final = f"tianji/{__version__}".encode()
 
 
@@ -251,7 +254,16 @@ class Compiler:
         direct: Mapping[str, str] = {"chat": PATHS["chat"]} if canned and translates else upstream.paths
         asks_usage = protocol is None and "stream_options" not in shaping.drop | shaping.refuse
         for operation, suffix in direct.items():
-            yield Way(operation, suffix, shaping, None, asks_usage)
+            if operation in MEDIA:
+                yield Way(
+                    operation,
+                    suffix,
+                    upstream.plain_shaping or shaping,
+                    self._media(entry, upstream, place, operation),
+                    False,
+                )
+            else:
+                yield Way(operation, suffix, shaping, None, asks_usage)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
             yield Way(
@@ -273,6 +285,16 @@ class Compiler:
                 )
                 yield Way(operation, passage.suffix, shaping, passage, asks_usage)
 
+    def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str) -> Media:
+        """Return the way of pictures, sound and ranks."""
+        return Media(
+            operation=operation,
+            suffix=upstream.paths[operation],
+            place=place,
+            prices=functools.partial(self._book.of_picture, entry, upstream.provider),
+            style=upstream.ranks,
+        )
+
     def _only_responses(self, entry: ModelEntry, upstream: Upstream) -> bool:
         """Whether the catalogue, or the operator, knows a model as one of the Responses API."""
         if "responses" not in upstream.own_forms or "*" in upstream.model:
@@ -286,7 +308,7 @@ class Way(msgspec.Struct, frozen=True):
     operation: str
     suffix: str
     shaping: Shaping
-    passage: Native | Translation | None
+    passage: Native | Translation | Media | None
     asks_usage: bool
 
 

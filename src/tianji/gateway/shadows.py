@@ -42,6 +42,8 @@ class Shadows:
 
     def send(self, silent: Silent, exchange: Exchange, endpoint: Endpoint) -> None:
         """Send a copy of the request to each model, with the chance that its share gives."""
+        if exchange.form is not None:
+            return  # a copy would hold its files
         if silent.share < 1 and self._dice.unit() >= silent.share:
             return
         self._under_way = [copy for copy in self._under_way if not copy.finished]

@@ -7,7 +7,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from tianji.errors import InvalidRequest, MalformedJSON, MethodNotAllowed, RouteNotFound, TianjiError
-from tianji.mock import bedrock, chat, cohere, gemini, hosted, messages, responses, vectors
+from tianji.mock import (
+    audio,
+    bedrock,
+    chat,
+    cohere,
+    forms,
+    gemini,
+    hosted,
+    images,
+    messages,
+    ranks,
+    responses,
+    vectors,
+)
 from tianji.mock.faults import Faults, from_headers, from_model
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
@@ -38,10 +51,22 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/completions", lambda body, faults: chat.completion(_decode(body, chat.CompletionRequest), faults)),
     ("/embeddings", lambda body, _: vectors.embeddings(_decode(body, vectors.EmbeddingRequest))),
     ("/moderations", lambda body, _: vectors.moderations(_decode(body, vectors.ModerationRequest))),
+    ("/images/generations", lambda body, _: images.generations(_decode(body, images.ImageRequest))),
+    ("/images/edits", lambda body, _: images.edits_of_links(_decode(body, images.ImageRequest))),
+    ("/audio/speech", lambda body, _: audio.speech(_decode(body, audio.SpeechRequest))),
+    ("/rerank", lambda body, _: ranks.rerank(_decode(body, ranks.RankRequest))),
     ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
     ("/responses/compact", lambda body, _: responses.compact(_decode(body, responses.ResponsesRequest))),
     ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
     ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
+)
+
+# Those whose requests are forms with files; what comes as JSON all the same is looked for above.
+FORMS: tuple[tuple[str, Callable[[forms.Form], Answer]], ...] = (
+    ("/images/edits", images.edits),
+    ("/images/variations", images.variations),
+    ("/audio/transcriptions", audio.transcriptions),
+    ("/audio/translations", audio.translations),
 )
 
 TOKEN_PATH = "/token"  # noqa: S105  where OAuth 2 gives access tokens (RFC 6749 section 5.1)
@@ -77,6 +102,8 @@ def model_of(request: Request) -> str:
     if found:
         return found[1] or found[2]
     try:
+        if forms.is_form(request):
+            return forms.read(request).text("model")
         return msgspec.json.decode(request.body, type=_Named).model
     except msgspec.DecodeError:
         return ""
@@ -95,9 +122,18 @@ def answer(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
     try:
         if faults.status is not None and faults.status >= 400:
             return error_answer(path, faults.status, f"Mock fault: status {faults.status}")
-        return _route(request, faults, models)
+        return _of_form(request) or _route(request, faults, models)
     except TianjiError as error:
         return error_answer(path, error.status, error.message)
+
+
+def _of_form(request: Request) -> Answer | None:
+    """Answer a form; None where the request is none, or its path takes none."""
+    if request.head.method == "POST" and forms.is_form(request):
+        for end, make in FORMS:
+            if request.head.path.endswith(end):
+                return make(forms.read(request))
+    return None
 
 
 def _route(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:

@@ -5,8 +5,8 @@ text before the first part or behind the last one, padded boundaries, a boundary
 """
 
 import enum
+import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -200,7 +200,7 @@ def written(pieces: Iterable[Piece[Place]]) -> tuple[bytes, list[bytes | Place],
 
     The boundary is random, so that no content holds it.
     """
-    boundary = b"tianji-" + secrets.token_hex(16).encode()
+    boundary = b"tianji-" + os.urandom(16).hex().encode()
     body: list[bytes | Place] = []
     length = 0
     for part in _encoded(pieces, boundary):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from tianji.errors import ConfigurationError
 from tianji.providers import address, message_steps, openai
 from tianji.providers.deployment import Deployment
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
 NAMES = ("azure", "azure_text", "azure_ai")
@@ -18,6 +18,7 @@ AI_KEYS = ("AZURE_AI_API_KEY",)
 DEFAULT_VERSION = "2025-02-01-preview"
 DEFAULT_AI_VERSION = "2024-05-01-preview"
 
+OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank"}
 _UNDATED = frozenset({"v1", "latest", "preview"})
 _ENTRA = (
     "tenant_id",
@@ -48,7 +49,7 @@ def _build_openai(deployment: Deployment) -> Upstream:
         name = deployment.model if "*" in deployment.model else quote(deployment.model, safe="")
         base = f"{base.removesuffix('/openai')}/openai/deployments/{name}"
     headers, missing = _credentials(deployment)
-    offered = {"completions"} if deployment.provider == "azure_text" else {"chat", "completions", "embeddings"}
+    offered = {"completions"} if deployment.provider == "azure_text" else OFFERED
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,
@@ -56,6 +57,7 @@ def _build_openai(deployment: Deployment) -> Upstream:
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, extra | dict(deployment.extra_query)),
         paths={operation: path for operation, path in PATHS.items() if operation in offered},
+        plain_shaping=plain_shaping(deployment),
         shaping=compile_shaping(deployment, openai.rules(deployment, at_home=True)),
         key_missing=missing,
         secrets=_secrets(headers),

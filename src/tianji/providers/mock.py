@@ -3,7 +3,7 @@
 from tianji.errors import ConfigurationError
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
 NAMES = ("mock",)
@@ -27,6 +27,7 @@ def build(deployment: Deployment) -> Upstream:
         query=address.encode_query(query, deployment.extra_query),
         paths=dict(PATHS),
         shaping=compile_shaping(deployment, Rules()),
+        plain_shaping=plain_shaping(deployment),
         key_missing=None,
         secrets=(deployment.api_key,) if deployment.api_key else (),
     )

@@ -14,7 +14,7 @@ from tianji.providers import address, message_steps, value_steps
 from tianji.providers.deployment import Deployment
 from tianji.providers.responses import PREFIX as RESPONSES
 from tianji.providers.responses import only_responses, responses_forms
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.upstream import PATHS, Body, Condition, Upstream
 
@@ -23,6 +23,7 @@ KEYS = ("OPENAI_API_KEY",)
 BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
 NAMES = ("openai", "text-completion-openai")
+OFFERED = {operation: path for operation, path in PATHS.items() if operation != "rerank"}
 
 _O_SERIES = re.compile(r"(ft:)?o(1|3|4)(?![a-z0-9.])")
 _GPT_5 = re.compile(r"(ft:)?gpt-5(?!-chat)(?![0-9])")
@@ -50,7 +51,7 @@ def build(deployment: Deployment) -> Upstream:
     organization = _organization(deployment)
     if organization:
         headers.append(("openai-organization", organization))
-    offered = PATHS if deployment.provider == "openai" else {"completions": PATHS["completions"]}
+    offered = OFFERED if deployment.provider == "openai" else {"completions": PATHS["completions"]}
     upstream = Upstream(
         provider=deployment.provider,
         model=model,
@@ -59,6 +60,7 @@ def build(deployment: Deployment) -> Upstream:
         query=address.encode_query(query, deployment.extra_query),
         paths=dict(offered),
         shaping=compile_shaping(deployment, rules(deployment, at_home=at_home)),
+        plain_shaping=plain_shaping(deployment),
         key_missing=None if key or not at_home else "set OPENAI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
         own_forms=responses_forms(deployment) if _has_responses(deployment, at_home=at_home) else {},

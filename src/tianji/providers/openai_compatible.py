@@ -10,7 +10,7 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.parameters import OPENAI_PARAMS
 from tianji.providers.places import PLACES, Place
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
 from tianji.providers.upstream import PATHS, Upstream
@@ -64,7 +64,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         value = address.fill(template, deployment.environ, key)
         if value:
             headers.append((name, value))
-    paths: dict[str, str] = {operation: PATHS[operation] for operation in row.offers}
+    paths: dict[str, str] = {operation: row.paths.get(operation, PATHS[operation]) for operation in row.offers}
     place = Place(base, deployment.model, paths, tuple(headers), own=own is not None)
     if row.place is not None:
         place = PLACES[row.place](deployment, place)
@@ -76,6 +76,8 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         query=address.encode_query(query, deployment.extra_query),
         paths=place.paths,
         shaping=compile_shaping(deployment, _rules(row, deployment.model)),
+        plain_shaping=plain_shaping(deployment),
+        ranks=row.ranks,
         key_missing=None if key or row.keyless else _how_to_key(row),
         secrets=(key,) if key else (),
     )

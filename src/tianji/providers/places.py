@@ -11,6 +11,7 @@ from tianji.errors import ConfigurationError
 from tianji.providers.deployment import Deployment
 
 _BASETEN_MODEL = re.compile(r"[a-z0-9]{8}")
+_COHERE_FORM = "/compatibility/v1"
 _FAST_ROUTERS = re.compile(r".*-fast|auto")
 
 
@@ -49,6 +50,13 @@ def baseten(_: Deployment, place: Place) -> Place:
     if place.own or not _BASETEN_MODEL.fullmatch(place.model):
         return place
     return replace(place, base=f"https://model-{place.model}.api.baseten.co/environments/production/sync/v1")
+
+
+def cohere(_: Deployment, place: Place) -> Place:
+    """Put ranks beside the folder in which everything lies that is of OpenAI's form."""
+    base = place.base.removesuffix(_COHERE_FORM)
+    own = {operation: path if operation == "rerank" else _COHERE_FORM + path for operation, path in place.paths.items()}
+    return place if base == place.base else replace(place, base=base, paths=own)
 
 
 def fireworks(_: Deployment, place: Place) -> Place:
@@ -116,6 +124,7 @@ def ragflow(deployment: Deployment, place: Place) -> Place:
 
 PLACES: Mapping[str, Mover] = {
     "clarifai": clarifai,
+    "cohere": cohere,
     "datarobot": datarobot,
     "baseten": baseten,
     "fireworks": fireworks,

@@ -86,6 +86,11 @@ def native_shaping(deployment: Deployment, shared: frozenset[str]) -> Shaping:
     return compile_shaping(there, Rules(sends=frozenset({"metadata"})))
 
 
+def plain_shaping(deployment: Deployment) -> Shaping:
+    """Return the shaping of what is no chat, pictures and sound say: only what the gateway and the operator want."""
+    return compile_shaping(msgspec.structs.replace(deployment, drop_params=True), Rules())
+
+
 def apply(shaping: Shaping, body: Mapping[str, object], *, label: str) -> Body:
     """Shape a decoded body as `Shaping` says, `model` apart; the input stays as it is.
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
+from tianji.protocol.ranks import Style
 from tianji.providers.upstream import Operation
 from tianji.providers.value_steps import Limit
 
@@ -34,6 +35,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     drops: names that are never sent; rename: its own names; limits: numbers that are clamped
     append: put behind an address from the caller that does not end with it
     headers: name to template, left out when a variable of it is not set; sets: defaults of its own
+    paths: where operations are, other than OpenAI has them; ranks: how it says ranks of documents
     steps: names of `openai_compatible.STEPS`; place: name of one of `openai_compatible.PLACES`
     """
 
@@ -54,6 +56,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     steps: tuple[str, ...] = ()
     models: tuple[ModelRule, ...] = ()
     place: str | None = None
+    paths: Mapping[Operation, str] = {}
+    ranks: Style = "cohere"
 
     @property
     def key_variables(self) -> tuple[str, ...]:

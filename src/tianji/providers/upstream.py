@@ -7,8 +7,25 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tianji.errors import Header
+from tianji.protocol.ranks import Style
 
-Operation = Literal["chat", "completions", "embeddings", "moderations", "messages", "responses", "compact", "gemini"]
+Operation = Literal[
+    "chat",
+    "completions",
+    "embeddings",
+    "moderations",
+    "messages",
+    "responses",
+    "compact",
+    "gemini",
+    "image_generation",
+    "image_edit",
+    "image_variation",
+    "audio_speech",
+    "transcription",
+    "translation",
+    "rerank",
+]
 Body = dict[str, object]
 
 PATHS: Mapping[str, str] = {
@@ -16,6 +33,13 @@ PATHS: Mapping[str, str] = {
     "completions": "/completions",
     "embeddings": "/embeddings",
     "moderations": "/moderations",
+    "image_generation": "/images/generations",
+    "image_edit": "/images/edits",
+    "image_variation": "/images/variations",
+    "audio_speech": "/audio/speech",
+    "transcription": "/audio/transcriptions",
+    "translation": "/audio/translations",
+    "rerank": "/rerank",
 }
 
 
@@ -89,7 +113,8 @@ class Upstream(Struct, frozen=True):
     OpenAI's form, `own_forms` of others. `protocol` is the module whose `outbound(request, target)` writes what is
     said in the hub's form, for an upstream that does not speak OpenAI's. `sign` gives headers of one request by its
     target and body: a signature, or a token that changes; `awaits` gives the task that has to end before
-    it can, None for none.
+    it can, None for none. `plain_shaping` is of operations to which chat's names mean nothing, pictures and sound;
+    None where there are none. `ranks` is how it says ranks of documents.
     """
 
     provider: str
@@ -105,6 +130,8 @@ class Upstream(Struct, frozen=True):
     own_forms: Mapping[str, OwnForm] = {}
     sign: Callable[[str, bytes], Iterable[Header]] | None = None
     awaits: Callable[[], asyncio.Task[Any] | None] | None = None
+    plain_shaping: Shaping | None = None
+    ranks: Style = "cohere"
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""

@@ -7,6 +7,9 @@ import pytest
 from tianji.dialects import openai
 from tianji.errors import InvalidRequest
 
+IMAGES = ("generations", "edits", "variations")
+AUDIO = ("speech", "transcriptions", "translations")
+
 
 def test_paths() -> None:
     paths = {path for dialect in openai.OPERATIONS.values() for path in dialect.paths}
@@ -17,6 +20,12 @@ def test_paths() -> None:
             for n in ("chat/completions", "completions", "embeddings")
             for p in ("/engines/{model}/", "/openai/deployments/{model}/")
         ),
+        *(
+            p + n
+            for n in (*(f"images/{n}" for n in IMAGES), *(f"audio/{n}" for n in AUDIO))
+            for p in ("/v1/", "/", "/openai/deployments/{model}/")
+        ),
+        *("/v1/rerank", "/v2/rerank", "/rerank"),
     }
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tianji.errors import ConfigurationError
 from tianji.providers import build
+from tianji.providers.upstream import PATHS
 
 HOST = "https://res.openai.azure.com"
 
@@ -42,7 +43,7 @@ def test_addresses(params: dict[str, object], url: str, query: str) -> None:
     upstream = build({"api_base": HOST, "api_key": "k", **params}, {}, drop_params=False)
     assert upstream.base_url + upstream.paths["chat"] == url
     assert upstream.query == query
-    assert set(upstream.paths) == {"chat", "completions", "embeddings"}
+    assert set(PATHS) - set(upstream.paths) == {"moderations", "image_variation", "rerank"}
 
 
 def test_variables() -> None:

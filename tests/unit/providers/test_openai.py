@@ -5,6 +5,7 @@ import pytest
 from tianji.errors import ConfigurationError, UnsupportedParams
 from tianji.providers import Upstream, build
 from tianji.providers.shaping import apply
+from tianji.providers.upstream import PATHS
 
 Body = dict[str, object]
 IMAGE: Body = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
@@ -21,7 +22,7 @@ def shaped(model: str, body: Body, *, drop_params: bool = False, **params: objec
 def test_address_and_credentials() -> None:
     found = upstream("openai/gpt-4o", organization="org-1", api_key="os.environ/K2")
     assert found.base_url == "https://api.openai.com/v1"
-    assert set(found.paths) == {"chat", "completions", "embeddings", "moderations"}
+    assert set(PATHS) - set(found.paths) == {"rerank"}
     found = build(
         {"model": "gpt-4o", "api_key": "os.environ/K2", "organization": "org-1"}, {"K2": "two"}, drop_params=False
     )

@@ -11,7 +11,7 @@ from tianji.accounting.prices.adjustments import Markup, surcharge
 from tianji.accounting.prices.catalogue import Catalogue, Entry
 from tianji.accounting.prices.exact import ATTO, atto
 from tianji.accounting.prices.fields import STRUCTURES, is_price
-from tianji.accounting.prices.names import candidates, fits
+from tianji.accounting.prices.names import candidates, fits, picture_names
 from tianji.accounting.prices.tables import compile_rates
 from tianji.config.schema import ModelEntry
 from tianji.errors import ConfigurationError
@@ -59,6 +59,29 @@ class PriceBook:
                 self._made.clear()
             found = self._made[key] = price_list(entry, provider, model, self._catalogue, self._markup)
         return found
+
+    def of_picture(self, entry: ModelEntry, provider: str, model: str, quality: str, size: str) -> Rates | None:
+        """Return what a picture costs that has a price of its own by its quality and size; None where it has none.
+
+        What the operator wrote holds for all of them.
+        """
+        key = entry.id, provider, f"{quality}/{size}/{model}"
+        if key not in self._made:
+            found = (
+                None
+                if _own(entry)
+                else self._catalogue.find(
+                    picture_names(provider, model, quality, size),
+                    lambda name, listed: fits(provider, name, listed.get("litellm_provider")),
+                )
+            )
+            if found is None:
+                return None
+            adjustment = self._markup.adjustment(provider, model, surcharge({}, provider, None, None))
+            rates = compile_rates(found[1], provider, adjustment=adjustment)
+            rates.catalogue = self._catalogue.version
+            self._made[key] = PriceList(rates, found[0], False, self._catalogue.version, {})
+        return self._made[key].rates
 
 
 def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue, markup: Markup) -> PriceList:

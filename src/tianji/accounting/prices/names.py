@@ -40,6 +40,20 @@ def candidates(provider: str, model: str, region: str | None = None) -> Iterator
                 yield name
 
 
+def picture_names(provider: str, model: str, quality: str, size: str) -> Iterator[str]:
+    """Yield the names of a picture's price, such as azure/hd/1024-x-1792/dall-e-3; `size` is 1024x1792.
+
+    A picture of which nobody says how good it is costs what the best one does, as in LiteLLM.
+    """
+    model, size = model.removeprefix(f"{provider}/"), size.replace("x", "-x-")
+    yield f"{provider}/{quality}/{size}/{model}"
+    yield f"{quality}/{size}/{model}"
+    yield f"{provider}/{size}/{model}"
+    yield f"{size}/{model}"
+    yield f"{provider}/high/{size}/{model}"
+    yield f"high/{size}/{model}"
+
+
 def fits(provider: str, name: str, listed_by: object) -> bool:
     """Whether an entry is this provider's: its name says so, or the provider that it is listed by."""
     by = str(listed_by)

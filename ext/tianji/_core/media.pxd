@@ -1,0 +1,12 @@
+"""Streamed answers of pictures and sound."""
+
+from tianji._core.events cimport EventStream
+from tianji._core.stream cimport AnswerStream
+
+
+cdef class MediaEvents(EventStream):
+    pass
+
+
+cdef class MediaBytes(AnswerStream):
+    pass

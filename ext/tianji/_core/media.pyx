@@ -1,0 +1,85 @@
+"""Streamed answers of pictures and sound: events whose bytes go through, and bytes that nobody reads."""
+
+cimport cython
+from libc.stdint cimport uint8_t
+
+from tianji._core.spans cimport ObjectSpans
+from tianji._core.sse cimport sse_unit
+from tianji._core.usage cimport read_usage
+
+from tianji.errors import MalformedJSON, UpstreamProtocolError
+
+cdef object MalformedJSON_ = MalformedJSON
+cdef tuple ENDS = (".completed", ".done")
+
+
+@cython.final
+cdef class MediaEvents(EventStream):
+    """Events of pictures, of speech and of transcripts; the type of the last one of an answer says so.
+
+    https://platform.openai.com/docs/api-reference/images-streaming, .../audio/speech-audio-delta-event and
+    .../audio/transcript-text-delta-event. finished: such an event was seen, and with it what was used; failed: an error
+    event was, or one that is no JSON object. What tells of a failure is not handed on.
+    """
+
+    def __cinit__(self):
+        self.max_event = 64 << 20  # of a whole picture in Base64
+
+    cpdef bytes ending(self):
+        """What tells the client that a whole answer ends here: it was handed on already."""
+        return b""
+
+    cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
+        cdef bytes payload = self.payload(s, at, unit)
+        cdef ObjectSpans spans
+        cdef Py_ssize_t i
+        cdef str kind = ""
+        if payload == b"[DONE]":
+            self.done = self.finished = True
+            self.out.append(s[at:unit.end])
+            return 0
+        try:
+            spans = ObjectSpans.scan(payload)
+            i = spans.find(b"type")
+            if i >= 0 and spans.kind(i) == c"s":
+                kind = spans.text(i)
+        except MalformedJSON_:
+            return self.unreadable(UpstreamProtocolError(
+                "the upstream sent an event that is no JSON object; what follows is lost"))
+        i = spans.find(b"error")
+        if kind == "error" or (i >= 0 and spans.kind(i) == c"o"):
+            self.failed = True
+            self.error = payload if i >= 0 else b'{"error":%b}' % payload
+            return 0
+        self.events += 1
+        self.spoke = True
+        if kind.endswith(ENDS):
+            self.finished = True
+            if spans.find(b"usage") >= 0:
+                self.usage = read_usage(spans)
+        self.out.append(s[at:unit.end])
+        return 0
+
+
+@cython.final
+cdef class MediaBytes(AnswerStream):
+    """An answer of any type, which goes through as it is. content_type: its own."""
+
+    def __init__(self, bytes content_type not None):
+        self.content_type = content_type
+        self.knows = self.opaque = True
+
+    cpdef bytes feed(self, bytes data):
+        """Take the next bytes of the body; they are handed on."""
+        self.spoke = True
+        self.events += 1
+        return data
+
+    cpdef bytes close(self):
+        """Take the end of the body."""
+        self.finished = True
+        return b""
+
+    cpdef bytes ending(self):
+        """What tells the client that a whole answer ends here: nothing but its length."""
+        return b""

@@ -1,0 +1,11 @@
+from typing import final
+
+from tianji._core.events import EventStream
+from tianji._core.stream import AnswerStream
+
+@final
+class MediaEvents(EventStream): ...
+
+@final
+class MediaBytes(AnswerStream):
+    def __init__(self, content_type: bytes) -> None: ...

@@ -1,0 +1,93 @@
+"""What a request for pictures, sound or ranks comes to besides tokens: how many of what, as prices know it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji._core.meter import Measures
+from tianji._core.spool import Extent
+from tianji.accounting.sound import seconds
+from tianji.gateway.forms import Form
+
+PICTURES: Final = frozenset({"image_generation", "image_edit", "image_variation"})
+SOUND: Final = frozenset({"transcription", "translation"})
+MOST: Final = 1000  # pictures that one request can be billed for before it is answered
+_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+_USUAL_SIZE: Final = "1024x1024"
+_USUAL_QUALITY: Final = "standard"
+_DECODE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Picture(Struct, frozen=True):
+    """What a price of pictures goes by."""
+
+    quality: str
+    size: str
+
+    @property
+    def pixels(self) -> int:
+        """How many it has."""
+        found = _SIZE.fullmatch(self.size)
+        return int(found[1]) * int(found[2]) if found else 1024 * 1024
+
+
+class _Rank(Struct):
+    search_units: int = 1
+
+
+def picture_of(members: Mapping[str, msgspec.Raw]) -> Picture:
+    """Return what kind of picture is asked for."""
+    size, quality = _text(members.get("size")), _text(members.get("quality"))
+    return Picture(
+        quality if quality and quality != "auto" else _USUAL_QUALITY, size if _SIZE.fullmatch(size) else _USUAL_SIZE
+    )
+
+
+def asked_for(operation: str, body: bytes, form: Form | None) -> Measures:
+    """Return what a request asks for; `body` is it as JSON."""
+    members = _DECODE.decode(body)
+    if operation in PICTURES:
+        return pictures(max(1, min(_number(members.get("n")), MOST)), picture_of(members))
+    if operation == "audio_speech":
+        return Measures(input_characters=len(_text(members.get("input"))))
+    if operation in SOUND:
+        content = None if form is None else form.content("file")
+        return Measures() if content is None else Measures(milliseconds=milliseconds(lasting(content)))
+    return Measures(queries=1)
+
+
+def pictures(count: int, picture: Picture) -> Measures:
+    """Return what so many pictures come to."""
+    return Measures(output_pictures=count, pixels=count * picture.pixels)
+
+
+def milliseconds(length: float) -> int:
+    """Return a length in seconds as it is billed."""
+    return max(0, round(length * 1000))
+
+
+def lasting(content: bytes | Extent) -> float:
+    """Return how many seconds a recording lasts."""
+    if isinstance(content, bytes):
+        return seconds(lambda at, size: content[at : at + size], len(content))
+
+    def read(at: int, size: int) -> bytes:
+        return content.spool.read(content.at + at, max(0, min(size, content.size - at)))
+
+    return seconds(read, content.size)
+
+
+def _text(value: msgspec.Raw | None) -> str:
+    found: Any = None if value is None else msgspec.json.decode(value)
+    return found if isinstance(found, str) else ""
+
+
+def _number(value: msgspec.Raw | None) -> int:
+    """Return a number, also one that a form's field holds."""
+    found: Any = None if value is None else msgspec.json.decode(value)
+    if isinstance(found, str) and found.isascii() and found.isdigit():
+        return int(found[:9])
+    return found if isinstance(found, int) else 0
