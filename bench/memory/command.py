@@ -1,6 +1,7 @@
 """`python -m bench memory`: a table of MiB, and the same as JSON in bench/results/."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from bench.macro.report import aligned
 from bench.macro.targets import KEY, ROOT
 from bench.memory import load
 from bench.memory.readings import Reading, forget_peak, peak, read, slope
+from bench.memory.upload import Sink, upload
 
 RESULTS = Path(__file__).parent.parent / "results"
 EDGES = ("native", "granian")
@@ -46,6 +48,8 @@ class Result:
     after_held: Reading = field(default_factory=Reading)
     marks: list[tuple[int, Reading]] = field(default_factory=list)  # requests of the mix so far, the worker
     after: Reading = field(default_factory=Reading)
+    before_upload: float = 0.0  # of the worker's RSS before a large file comes,
+    upload_peak: float = 0.0  # and at most while it came and was sent on
     per_request: float = 0.0  # bytes that the RSS grew a request, from the first mark to the last
     kinds: dict[str, int] = field(default_factory=dict)  # requests of the mix by what they were
     problems: list[str] = field(default_factory=list)
@@ -54,10 +58,10 @@ class Result:
 class Gateway:
     """A gateway with one worker; close it."""
 
-    def __init__(self, edge: str, folder: Path, upstream: str, cores: set[int]) -> None:
+    def __init__(self, edge: str, folder: Path, upstreams: tuple[str, str], cores: set[int]) -> None:
         folder.mkdir()
         file = folder / "config.yaml"
-        file.write_bytes(configuration(upstream))
+        file.write_bytes(configuration(*upstreams))
         self.port = free_port()
         command = (sys.executable, "-m", "tianji", "serve", "--config", str(file), "--host", HOST)
         command += ("--port", str(self.port), "--workers", "1", "--edge", edge)
@@ -89,14 +93,14 @@ class Gateway:
         self._process.close()
 
 
-def configuration(upstream: str) -> bytes:
+def configuration(upstream: str, sink: str) -> bytes:
     """The gateway's file; JSON is YAML."""
     models = [
         {
             "model_name": name,
             "litellm_params": {"model": f"openai/{to}", "api_base": f"http://{upstream}/v1", "api_key": "sk-upstream"},
         }
-        for name, to in MODELS.items()
+        for name, to, upstream in (*((name, to, upstream) for name, to in MODELS.items()), ("sink", "sink", sink))
     ]
     settings = {"callbacks": ["prometheus"]}
     return msgspec.json.encode(
@@ -104,20 +108,44 @@ def configuration(upstream: str) -> bytes:
     )
 
 
-def measure_edge(edge: str, folder: Path, mock: tuple[Process, str], cores: set[int], sizes: tuple[int, int]) -> Result:
-    """Start one gateway and put it through everything. `sizes`: requests held at once, requests of the mix."""
+def measure_edge(
+    edge: str, folder: Path, mock: tuple[Process, str], cores: set[int], sizes: tuple[int, int, int]
+) -> Result:
+    """Start one gateway and put it through everything.
+
+    `sizes`: MiB of a file, requests held at once, requests of the mix.
+    """
     result = Result(edge)
-    gateway = Gateway(edge, folder / edge, mock[1], cores)
+    sink = Sink()
+    try:
+        gateway = Gateway(edge, folder / edge, (mock[1], sink.address), cores)
+    except BaseException:
+        sink.close()
+        raise
     try:
         time.sleep(QUIET)
         result.parent, result.worker = read(gateway.parent), gateway.worker()
         click.echo(f"{edge}: idle {result.parent.rss + result.worker.rss:.1f} MiB", err=True)
-        _hold(result, gateway, mock[1], sizes[0])
-        click.echo(f"{edge}: {sizes[0]} held, peak {result.peak:.1f} MiB", err=True)
-        _mix(result, gateway, sizes[1])
+        _upload(result, gateway, sizes[0])
+        click.echo(f"{edge}: {sizes[0]} MiB uploaded, peak {result.upload_peak:.1f} MiB", err=True)
+        _hold(result, gateway, mock[1], sizes[1])
+        click.echo(f"{edge}: {sizes[1]} held, peak {result.peak:.1f} MiB", err=True)
+        _mix(result, gateway, sizes[2])
     finally:
         gateway.close()
+        sink.close()
     return result
+
+
+def _upload(result: Result, gateway: Gateway, pieces: int) -> None:
+    for pid in gateway.workers:
+        forget_peak(pid)
+    result.before_upload = sum(peak(pid) for pid in gateway.workers)
+    with socket.create_connection((HOST, gateway.port)) as client:
+        said = upload(client, KEY, "sink", pieces, chunked=False)
+    if b" 200 " not in said:
+        result.problems.append(f"the upload was answered with {said!r}")
+    result.upload_peak = sum(peak(pid) for pid in gateway.workers)
 
 
 def _hold(result: Result, gateway: Gateway, upstream: str, count: int) -> None:
@@ -174,6 +202,8 @@ def table(results: list[Result]) -> list[str]:
     lines.append(("idle, parent", *(three(result.parent) for result in results)))
     lines.append(("idle, worker", *(three(result.worker) for result in results)))
     lines.append(("idle, both", *(three(result.parent + result.worker) for result in results)))
+    lines.append(("before an upload, RSS", *(f"{result.before_upload:.1f}" for result in results)))
+    lines.append(("its peak, RSS", *(f"{result.upload_peak:.1f}" for result in results)))
     lines.append(("large requests held", *(three(result.held) for result in results)))
     lines.append(("their peak, RSS", *(f"{result.peak:.1f}" for result in results)))
     lines.append(("after them", *(three(result.after_held) for result in results)))
@@ -186,11 +216,12 @@ def table(results: list[Result]) -> list[str]:
 
 @click.command("memory")
 @click.option("--edge", "edges", multiple=True, type=click.Choice(EDGES), help="Repeatable.  [default: all]")
+@click.option("--upload", "uploaded", default=500, show_default=True, type=click.IntRange(1), help="MiB of one file.")
 @click.option("--held", default=1500, show_default=True, type=click.IntRange(1), help="150 KB requests at once.")
 @click.option("--requests", default=200_000, show_default=True, type=click.IntRange(4), help="Of the mix.")
 @click.option("--output", type=click.Path(path_type=Path), default=RESULTS, help="Folder for the JSON.")
-def memory(edges: tuple[str, ...], held: int, requests: int, output: Path) -> None:
-    """Measure the memory of one worker: idle, under many large requests at once, over many mixed ones."""
+def memory(edges: tuple[str, ...], uploaded: int, held: int, requests: int, output: Path) -> None:
+    """Measure the memory of one worker: idle, under an upload, many large requests at once, many mixed ones."""
     cores = sorted(os.sched_getaffinity(0))
     loader = set(cores[1:]) or {cores[0]}
     os.sched_setaffinity(0, loader)
@@ -199,7 +230,9 @@ def memory(edges: tuple[str, ...], held: int, requests: int, output: Path) -> No
         try:
             mock = start_mock(loader, folder, TOKENS)
             try:
-                results = [measure_edge(edge, folder, mock, {cores[0]}, (held, requests)) for edge in edges or EDGES]
+                results = [
+                    measure_edge(edge, folder, mock, {cores[0]}, (uploaded, held, requests)) for edge in edges or EDGES
+                ]
             finally:
                 mock[0].close()
         except NotRunning as error:
@@ -215,6 +248,7 @@ def memory(edges: tuple[str, ...], held: int, requests: int, output: Path) -> No
         "at": stamp,
         "commit": commit.stdout.strip() or None,
         "machine": measure.describe(),
+        "uploaded": uploaded,
         "held": held,
         "requests": requests,
         "edges": [asdict(result) for result in results],

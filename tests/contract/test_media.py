@@ -70,7 +70,6 @@ def served(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFacto
             at("voyage", "voyage/rerank-2"),
         ],
         "router_settings": {"num_retries": 1},
-        "general_settings": {"max_file_size_mb": 3},
     }
     folder = tmp_path_factory.mktemp("media")
     with Gateway(config, folder, edge=edge, env=BOOKS) as running:
@@ -291,36 +290,6 @@ def test_a_form_at_fault_is_400_and_reaches_nobody(
     assert answer.status_code == 400, answer.text
     assert problem in answer.json()["error"]["message"]
     assert mock.requests() == []
-
-
-def test_a_file_over_the_limit_is_413_and_leaves_nothing(gateway: Gateway, mock: Mock) -> None:
-    answer = gateway.client.post(
-        "/v1/audio/transcriptions", data={"model": "listener"}, files={"file": ("f", bytes(4 * 1024 * 1024))}
-    )
-    assert answer.status_code == 413
-    assert mock.requests() == []
-    (worker,) = gateway.workers()
-    eventually(lambda: not kept(worker), "no file is kept")
-
-
-def kept(process: int) -> list[str]:
-    """Return the files without a name that a process has open."""
-    links = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir() if link.is_symlink()]
-    return [link for link in links if "tianji-" in link and "(deleted)" in link]
-
-
-def test_the_file_of_a_request_is_gone_with_it(gateway: Gateway, mock: Mock) -> None:
-    (worker,) = gateway.workers()
-    mock.control({"first_byte_ms": 30_000})
-    head = "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: t\r\ncontent-type: multipart/form-data; boundary=b\r\n"
-    body = FILE.replace(b"x\r\n", bytes(2 * 1024 * 1024) + b"\r\n") + MODEL + b"--b--"
-    with gateway.connect() as client:
-        client.sendall(
-            f"{head}authorization: Bearer {gateway.key}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-        )
-        mock.wait(requests=1)
-        assert len(kept(worker)) == 1
-    eventually(lambda: not kept(worker), "the file is gone")
 
 
 def test_another_caller_needs_a_key(gateway: Gateway) -> None:
