@@ -33,6 +33,7 @@ from tianji.cache.caches import Caches
 from tianji.config.additions import Additions
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
+from tianji.config.problems import Problem
 from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
@@ -53,7 +54,7 @@ from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
-from tianji.gateway.following import Following, keeps_models
+from tianji.gateway.following import Following, follows, keeps
 from tianji.gateway.forms import FormEndpoint
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints, own_error_body
@@ -77,6 +78,7 @@ from tianji.management.responses import StoredResponses
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.tokens import Tokens
+from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
@@ -115,6 +117,23 @@ def rehearse(loaded: Loaded) -> list[str]:
     return Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody).dropped
 
 
+def collisions(path: Path, environ: Mapping[str, str], loaded: Loaded) -> tuple[Problem, ...]:
+    """Name the endpoints of a configuration that the gateway answers itself: they have no route."""
+    if not loaded.config.general_settings.pass_through_endpoints:
+        return ()
+    core = asyncio.run(core_routes(path, environ))
+    found: tuple[Problem, ...] = lazy.load("tianji.passthrough.judging").problems(loaded, path.parent, core)
+    return found
+
+
+async def core_routes(path: Path, environ: Mapping[str, str]) -> RouteTable:
+    """Return what a gateway answers itself, whatever leads elsewhere."""
+    shared = Shared(SharedCounters(), HealthTable(), LimitTable(16))
+    gateway = Gateway(path, environ, None, shared, Vocabularies(), Control(1))
+    await gateway.close()
+    return gateway.core
+
+
 def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
     """Explain a request under a configuration that nobody serves; raises what the request would meet with."""
     snapshot = Snapshot(loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody)
@@ -126,6 +145,7 @@ def explain(loaded: Loaded, body: bytes, operation: str) -> Explanation:
 class Gateway:
     """One worker: the pipeline, its connections, and the routes in front of them."""
 
+    _additions = Additions()
     _sweeping: asyncio.TimerHandle | None = None
 
     def __init__(
@@ -146,7 +166,6 @@ class Gateway:
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        self._additions = Additions()
         self._loaded = read(path, environ)
         self.snapshot = self._compile(self._loaded)
         self._destinations = Destinations()
@@ -181,13 +200,15 @@ class Gateway:
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self._following = Following(
-            self._store, lambda: keeps_models(self._loaded), lambda: self._salt, functools.partial(self._swap, None)
+            self._store, lambda: follows(self._loaded), lambda: self._salt, functools.partial(self._swap, None)
         )
         self._office = open_office(
-            self._store, self._following, lambda: self.snapshot, lambda: self._loaded, lambda: self._salt
+            self._store, self._following, lambda: self.snapshot, lambda: self._loaded, self._salt, lambda: self.core
         )
         self._schedule = Schedule(self._office)
-        self.route_table = RouteTable(self._routes())
+        self.core = RouteTable(self._routes())
+        self._table = functools.partial(passthrough.route_table, self._pipeline, shared, self._people.knows, self.core)
+        self.route_table = self._table(self.snapshot)
 
     def _compile(self, loaded: Loaded) -> Snapshot:
         return Snapshot(loaded, self._shared, self._dice, lambda group: functools.partial(self._embed, group))
@@ -303,6 +324,7 @@ class Gateway:
         general = snapshot.config.general_settings
         self._people.renew(MasterKey(general.master_key or None))
         self.authorize.adopt(entrance(self._people, general.litellm_key_header_name, self._hear))
+        self.route_table.adopt(self._table(snapshot))
         self._admissions.adopt(snapshot)
         self._go_by_snapshot()
         self._books.adopt(Parties(snapshot.config), length_kept(snapshot.config))
@@ -437,21 +459,24 @@ def open_office(
     following: Following,
     snapshot: Callable[[], Snapshot],
     loaded: Callable[[], Loaded],
-    salt: Callable[[], str | None],
+    salt: str | None,
+    core: Callable[[], RouteTable],
 ) -> Office:
     """Return what management works with."""
     return Office(
         store=store,
         config=lambda: snapshot().config,
         groups=lambda: access_groups(snapshot().config),
-        salt=salt,
+        salt=lambda: salt,
         environ=lambda: snapshot().environ,
         fleet=Fleet(
             snapshot=snapshot,
             file=lambda: loaded().config,
-            keeps=lambda: keeps_models(loaded()),
+            keeps=lambda: keeps(loaded(), "models"),
             objection=lambda additions, stored: objection(loaded(), additions, stored),
             catch_up=following.catch_up,
+            keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
+            endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
     )
 

@@ -27,6 +27,7 @@ cdef class Asked(Requester):
     cdef tuple decision               # the headers that say why; or None
     cdef readonly bytes model_json             # the name that the answer has, as JSON text
     cdef readonly bytes call_id
+    cdef readonly bint bound          # it goes where its path leads, whatever else might stand in for its model
     cdef bint named                   # the client gave the call its id, so others may have the same
     cdef object party                 # whom it is for besides its caller (gateway.party.Party); None: nobody it names
     cdef str entry_id                 # what its entries in the ledger are called by; None before the first

@@ -21,6 +21,7 @@ _ORDER = (
 )
 _AUTHORIZATION = _ORDER.index(b"authorization")
 _GOOGLE = ("generatecontent", "counttokens", "embedcontent", "batchembedcontents")  # methods at the end of paths
+_GOOGLES = ("/gemini/", "/vertex_ai/", "/vertex-ai/")  # where Google's own API is passed through
 _NOWHERE = len(_ORDER)
 _AWS_SCHEME = b"AWS4-HMAC-SHA256"
 
@@ -72,7 +73,9 @@ def _from_signature(value: bytes) -> bytes:
 
 def _from_query(exchange: Exchange) -> bytes | None:
     """Google's clients may send `?key=`; it counts on their paths only, because query strings end up in logs."""
-    if not exchange.path.lower().endswith(_GOOGLE) or b"key=" not in exchange.query:
+    if b"key=" not in exchange.query:
+        return None
+    if not (exchange.path.lower().endswith(_GOOGLE) or exchange.path.startswith(_GOOGLES)):
         return None
     for name, value in parse_qsl(exchange.query, keep_blank_values=True):
         if name == b"key":

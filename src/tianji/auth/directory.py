@@ -88,6 +88,10 @@ class Directory:
                 for name in () if found is None else found.tags:
                     self._made_of[name].discard(digest)
 
+    def knows(self, value: bytes) -> bool:
+        """Whether what stands in a header is a key that this worker knows."""
+        return hashlib.sha256(value.removeprefix(b"Bearer ").strip()).digest() in self.identities
+
     async def _find(self, digest: bytes) -> Identity:
         task = self._asking.get(digest)
         if task is None:

@@ -1,6 +1,6 @@
 """The one place that lets a request in: key, caller, rights; before the body is read."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from tianji._core.exchange import Exchange
@@ -24,6 +24,8 @@ class _Row(Protocol):
     def access(self) -> Access: ...
     @property
     def tags(self) -> tuple[str, ...]: ...
+    @property
+    def key_of(self) -> Callable[[Exchange], bytes | None] | None: ...
 
 
 class _Matched(Protocol):
@@ -46,7 +48,9 @@ class Gate:
         answer. Whatever else goes wrong in here is 401: a fault of ours must never let anybody in, nor read as success.
         """
         try:
-            found = self._authenticate(self._find(exchange))
+            own = match.route.key_of
+            credential = None if own is None else own(exchange)
+            found = self._authenticate(self._find(exchange) if credential is None else credential)
             if isinstance(found, Identity):
                 return self._admit(found, exchange, match)
         except TianjiError:

@@ -17,7 +17,7 @@ from tianji.lazy import load
 def command(file: Path, *, as_json: bool) -> None:
     """Judge the configuration FILE: every problem with its line, and how far each of its keys is supported.
 
-    Exit code 2 when it could not be served.
+    Exit code 2 when it could not be served, or leads a path of the gateway's own elsewhere.
     """
     report = load("tianji.config.report")
     render = report.as_json if as_json else report.as_text
@@ -28,6 +28,9 @@ def command(file: Path, *, as_json: bool) -> None:
         findings: Any = getattr(error, "findings", ())
         click.echo(render((), findings))
         raise SystemExit(UNUSABLE) from error
-    click.echo(render(report.rows(loaded), loaded.problems))
+    collisions = app.collisions(file, os.environ, loaded)
+    click.echo(render(report.rows(loaded), (*collisions, *loaded.problems)))
     for line in [*app.rehearse(loaded), *load("tianji.cli.judging").untold(loaded)]:
         click.echo(line, err=True)
+    if collisions:
+        raise SystemExit(UNUSABLE)

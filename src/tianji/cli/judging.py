@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tianji.app import read
+from tianji.app import collisions, read
 from tianji.callbacks.settings import sinks_of
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
@@ -22,7 +22,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
     except ConfigurationError as error:
         lines = [*map(str, error.problems), *([error.message] if error.problems else [])]
         return Judgement(code=UNUSABLE, messages=printed(lines or [error.message]))
-    lines = [str(problem) for problem in loaded.problems]
+    lines = [str(problem) for problem in (*collisions(path, environ, loaded), *loaded.problems)]
     lines += [
         f"{row.file}:{row.line}: warning: {row.key}: {row.note}"
         for row in report.rows(loaded)

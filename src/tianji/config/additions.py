@@ -1,6 +1,7 @@
-"""What the database adds to a configuration: deployments, the credentials that they name, and fallbacks.
+"""What the database adds to a configuration: deployments, the credentials that they name, fallbacks, and endpoints.
 
-What stands in a file goes first. An addition that cannot be used costs itself and nothing else.
+What stands in a file goes first, except that of two endpoints of a path the database's counts, as in LiteLLM. An
+addition that cannot be used costs itself and nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from tianji.config import references
+from tianji.config.decode import decode
 from tianji.config.deployments import LEFT_OUT, Accepts, Builder, available
 from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, Place
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.auto_router import MARKER
+from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
 from tianji.config.tree import Items, Map
 
 FallbackKind = Literal["general", "context_window", "content_policy"]
@@ -44,6 +47,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     models: tuple[Stored, ...] = ()
     credentials: Mapping[str, Mapping[str, str]] = {}
     fallbacks: Mapping[FallbackKind, Mapping[str, tuple[str, ...]]] = {}
+    endpoints: tuple[Mapping[str, object], ...] = ()  # as a file has them in pass_through_endpoints, each with an id
     unreadable: tuple[str, ...] = ()
 
 
@@ -58,6 +62,10 @@ class Extended(Struct, frozen=True):
         for stored in additions.models:
             if stored.id in self.left_out:
                 yield f"model {stored.name} ({stored.id}) of the database: {self.left_out[stored.id]}"
+        for written in additions.endpoints:
+            if written["id"] in self.left_out:
+                where = f"pass-through endpoint {written.get('path')} ({written['id']})"
+                yield f"{where} of the database: {self.left_out[str(written['id'])]}"
 
 
 def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
@@ -76,10 +84,46 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
         entries.extend(made)
     router = loaded.config.router_settings
     changed = {_FIELDS[kind]: rules for kind, rules in _rules(loaded.config, additions)}
+    general = loaded.config.general_settings
+    if additions.endpoints:
+        endpoints = _endpoints(loaded, additions, left_out)
+        general = msgspec.structs.replace(general, pass_through_endpoints=endpoints)
     config = msgspec.structs.replace(
-        loaded.config, model_list=tuple(entries), router_settings=msgspec.structs.replace(router, **changed)
+        loaded.config,
+        model_list=tuple(entries),
+        router_settings=msgspec.structs.replace(router, **changed),
+        general_settings=general,
     )
     return Extended(msgspec.structs.replace(loaded, config=config), left_out)
+
+
+def endpoint_of(
+    written: Mapping[str, object], environ: Mapping[str, str]
+) -> tuple[PassThroughEndpoint | None, str | None]:
+    """Return the endpoint that is written so, and why there is none."""
+    findings = Findings()
+    section = Map(_PLACE, [("pass_through_endpoints", _items([written]), _PLACE)])
+    resolved = references.resolve("general_settings", section, environ, findings)
+    general = decode(GeneralSettings, resolved, "", findings) if isinstance(resolved, Map) else None
+    for problem in findings.problems:
+        if problem.severity == "error":
+            return None, f"{problem.key.partition('.')[2] or 'endpoint'}: {problem.message}"
+    if general is None or not general.pass_through_endpoints:
+        return None, "it is no object"
+    return msgspec.structs.replace(general.pass_through_endpoints[0], stored=True), None
+
+
+def _endpoints(loaded: Loaded, additions: Additions, left_out: dict[str, str]) -> tuple[PassThroughEndpoint, ...]:
+    found = []
+    for written in additions.endpoints:
+        endpoint, objection = endpoint_of(written, loaded.environment)
+        if endpoint is None:
+            left_out[str(written["id"])] = objection or ""
+        else:
+            found.append(endpoint)
+    paths = {endpoint.path.strip("/") for endpoint in found}
+    of_file = loaded.config.general_settings.pass_through_endpoints
+    return (*found, *(endpoint for endpoint in of_file if endpoint.path.strip("/") not in paths))
 
 
 def in_file(config: Config, kind: FallbackKind) -> tuple[Mapping[str, object], ...]:

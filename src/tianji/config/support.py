@@ -35,7 +35,7 @@ _EXACT_PARAMS: Final = (
     "request_timeout extra_headers extra_body extra_query drop_params additional_drop_params allowed_openai_params "
     "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
     "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
-    "timeout_by_service_tier stream_timeout_by_service_tier"
+    "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
@@ -177,7 +177,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.litellm_key_header_name": EXACT,
         "general_settings.database_url": Support("exact", "PostgreSQL, or sqlite:////path/to/file.db"),
         "general_settings.store_model_in_db": EXACT,
-        "general_settings.supported_db_objects": Support("partial", "`models` alone is looked for"),
+        "general_settings.supported_db_objects": Support("partial", "`models` and `pass_through_endpoints`"),
         "general_settings.disable_model_add_for_internal_users": EXACT,
         **{
             f"{section}.provider_url_destination_allowed_hosts": _DESTINATIONS
@@ -188,6 +188,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.max_file_size_mb": Support(
             "exact", "of the whole body that brings the file; 1024 unless said"
         ),
+        "general_settings.pass_through_endpoints": Support("partial", "all but guardrails and adapters in Python"),
+        "general_settings.pass_through_request_timeout": EXACT,
+        "general_settings.disable_bedrock_agent_runtime_passthrough": EXACT,
+        "default_vertex_config": Support("exact", "for what is passed through"),
         "general_settings.completion_model": EXACT,
         "general_settings.enforced_params": EXACT,
         "general_settings.always_include_stream_usage": EXACT,

@@ -34,16 +34,18 @@ class Route(Struct, frozen=True):
     request_schema: Mapping[str, object] | None = None  # JSON Schema of the body
     response_schema: Mapping[str, object] | None = None
     query: Mapping[str, str] = {}  # parameter: what it means
+    key_of: Callable[[Exchange], bytes | None] | None = None  # finds a key where only this path has it
 
 
 class Match:
-    """A route that fits a request, with the values of its parameters."""
+    """A route that fits a request, with the values of its parameters. `raw`: the path as sent, where it has any."""
 
-    __slots__ = ("always", "any_key", "handler", "large", "open", "params", "route")
+    __slots__ = ("always", "any_key", "handler", "large", "open", "params", "raw", "route")
 
-    def __init__(self, route: Route, params: Mapping[str, str]) -> None:
+    def __init__(self, route: Route, params: Mapping[str, str], raw: bytes = b"") -> None:
         self.route = route
         self.params = params
+        self.raw = raw
         self.handler = route.handler
         self.open = route.access is Access.OPEN
         self.any_key = route.access in (Access.KEY, Access.INFO, Access.SELF)
@@ -104,7 +106,7 @@ class _Template:
 
 
 class RouteTable:
-    """All routes of a worker. Immutable once built.
+    """All routes of a worker. An edge keeps it, so that other routes take their place in it, all at once.
 
     `exact` is what the edge looks up first: raw path -> method -> match, for paths without parameters.
     Raises ValueError for two rows that answer the same method and path.
@@ -132,6 +134,13 @@ class RouteTable:
             _answer_head(template.routes)
         self._templates = sorted(templates.values(), key=lambda template: template.rank)
 
+    def adopt(self, other: "RouteTable") -> None:
+        """Have the routes of another table from now on."""
+        self.routes = other.routes
+        self.exact.clear()
+        self.exact.update(other.exact)
+        self._templates = other._templates
+
     def match(self, method: str, raw_path: bytes) -> Match:
         """Find the row for a request. `raw_path`: as sent, without query.
 
@@ -149,7 +158,7 @@ class RouteTable:
             if params is None:
                 continue
             if method in template.routes:
-                return Match(template.routes[method], params)
+                return Match(template.routes[method], params, raw_path)
             allowed.update(template.routes)
         if allowed:
             names = tuple(sorted(allowed))

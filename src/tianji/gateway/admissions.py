@@ -178,6 +178,8 @@ class Admissions:
 
     def _elsewhere(self, asked: Asked, refused: BudgetExceeded | RateLimited) -> list[str]:
         """Name the models that stand in for one whose limit is used up, as far as the caller may use them."""
+        if asked.bound:
+            return []
         identity = _caller(asked)
         if isinstance(refused, BudgetExceeded):
             written = identity.budget_fallbacks.get(asked.model, identity.budget_fallbacks.get(asked.routed, ()))

@@ -12,7 +12,7 @@ from tianji.config.additions import Additions, Stored, extend
 from tianji.config.loader import Loaded
 from tianji.errors import TianjiError, UpstreamConnectFailed
 from tianji.gateway.destinations import admissible
-from tianji.gateway.following import keeps_models
+from tianji.gateway.following import kept
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.routing.auto.distant import AsyncEmbed
@@ -22,7 +22,8 @@ LOG: Final = logging.getLogger("tianji.gateway")
 
 def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snapshot]) -> Snapshot:
     """Compile a configuration with what the database adds to it; without that where it cannot be compiled."""
-    if not keeps_models(loaded):
+    additions = kept(loaded, additions)
+    if additions == Additions():
         return make(loaded)
     extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
     for complaint in (*additions.unreadable, *extended.complaints(additions)):

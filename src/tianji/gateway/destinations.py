@@ -31,27 +31,39 @@ def allowed_hosts(config: Config) -> frozenset[str]:
 
 def admissible(config: Config, environ: Mapping[str, str]) -> Accepts:
     """Judge a deployment of the database: why it cannot be served, or may not be where it says, or None."""
-    hosts = allowed_hosts(config)
     served = acceptable(environ)
 
     def judge(params: ModelParams) -> str | None:
         refusal = served(params)
         if refusal is not None:
             return refusal
-        url = build({**params.written, "organization": None}, environ, drop_params=True).base_url
-        if (urlsplit(url).hostname or "") in hosts:
-            return None
-        try:
-            POLICY.accept(url)
-        except InvalidRequest as error:
-            return f"{error.message}; an operator allows it with provider_url_destination_allowed_hosts"
-        return None
+        return objection(config, build({**params.written, "organization": None}, environ, drop_params=True).base_url)
 
     return judge
 
 
+def objection(config: Config, target: str) -> str | None:
+    """Say why an endpoint of the database may not lead to a target; None where it may."""
+    if (urlsplit(target).hostname or "") in allowed_hosts(config):
+        return None
+    try:
+        POLICY.accept(target)
+    except InvalidRequest as error:
+        return f"{error.message}; an operator allows it with provider_url_destination_allowed_hosts"
+    return None
+
+
+def address_of(target: str) -> tuple[str, int]:
+    """Return host and port of a target; of one that is no address, one that nothing leads to."""
+    try:
+        parts = urlsplit(target)
+        return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "", 0
+
+
 class Destinations:
-    """Judges new connections: those that only deployments of the database lead to."""
+    """Judges new connections: those that only the database leads to, by a deployment or an endpoint."""
 
     def __init__(self) -> None:
         self._judged: frozenset[tuple[str, int]] = frozenset()
@@ -64,6 +76,10 @@ class Destinations:
             ((plan.origin.host, plan.origin.port), entry.info.db_model)
             for entry, deployment in pairs
             for plan in deployment.plans.values()
+        ]
+        places += [
+            (address_of(endpoint.target or ""), endpoint.stored)
+            for endpoint in config.general_settings.pass_through_endpoints
         ]
         trusted = {place for place, stored in places if not stored}
         self._judged = frozenset(

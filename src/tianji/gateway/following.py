@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from tianji.auth.tags import MODELS
 from tianji.config.additions import Additions
@@ -22,14 +24,28 @@ log = logging.getLogger("tianji.gateway")
 Adopt = Callable[[Additions], Awaitable[None]]
 
 
-def keeps_models(loaded: Loaded) -> bool:
-    """Whether the database adds to this configuration: `store_model_in_db`, or STORE_MODEL_IN_DB."""
+def keeps(loaded: Loaded, kind: Literal["models", "pass_through_endpoints"]) -> bool:
+    """Whether the database adds this to the configuration: `store_model_in_db`, or STORE_MODEL_IN_DB."""
     general = loaded.config.general_settings
     environ = loaded.environment
     wanted = general.store_model_in_db or is_true(
         environ.get("STORE_MODEL_IN_DB") or lookup(environ, "STORE_MODEL_IN_DB")
     )
-    return wanted and (general.supported_db_objects is None or "models" in general.supported_db_objects)
+    return wanted and (general.supported_db_objects is None or kind in general.supported_db_objects)
+
+
+def follows(loaded: Loaded) -> bool:
+    """Whether the database adds anything at all."""
+    return keeps(loaded, "models") or keeps(loaded, "pass_through_endpoints")
+
+
+def kept(loaded: Loaded, additions: Additions) -> Additions:
+    """Return what of all that the database adds is wanted."""
+    if not keeps(loaded, "models"):
+        additions = Additions(endpoints=additions.endpoints)
+    if not keeps(loaded, "pass_through_endpoints"):
+        additions = msgspec.structs.replace(additions, endpoints=())
+    return additions
 
 
 class Following:

@@ -33,6 +33,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps: Callable[[], bool] = lambda: False  # whether the database adds to the configuration
     objection: Callable[[Additions, Stored], str | None] = lambda _additions, _stored: None  # why one would be left out
     catch_up: Callable[[], Awaitable[bool]] | None = None  # called when what the database adds has changed
+    keeps_endpoints: Callable[[], bool] = lambda: False  # whether the database adds paths that lead elsewhere
+    endpoint_objection: Callable[[Mapping[str, Any]], str | None] = lambda _endpoint: None  # why one would be left out
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -198,6 +200,16 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row("POST", "/fallback", "fallbacks.new", Access.ADMIN, _ALL, "Set the fallbacks of a model."),
         _Row("GET", "/fallback/{model}", "fallbacks.info", Access.ADMIN, _ALL, "Name the fallbacks of a model."),
         _Row("DELETE", "/fallback/{model}", "fallbacks.delete", Access.ADMIN, _ALL, "Take its fallbacks away."),
+    ),
+    "pass-through endpoints": tuple(
+        _Row(method, f"/config/pass_through_endpoint{end}", f"pass_through.{function}", Access.ADMIN, _ALL, summary)
+        for method, end, function, summary in (
+            ("GET", "", "listed", "List the paths that lead elsewhere."),
+            ("GET", "/team/{team_id}", "of_team", "List those that a team may use."),
+            ("POST", "", "new", "Lead a path elsewhere."),
+            ("POST", "/{endpoint_id}", "update", "Change where a path leads."),
+            ("DELETE", "", "delete", "Lead a path nowhere any more."),
+        )
     ),
     "activity": tuple(
         _Row(

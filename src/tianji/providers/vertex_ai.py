@@ -44,7 +44,7 @@ def build(deployment: Deployment) -> Upstream:
     claude = deployment.model.startswith("claude")
     location = deployment.text("vertex_location") or deployment.text("vertex_ai_location")
     location = location or deployment.variable(LOCATIONS) or DEFAULT_LOCATION
-    if not _LOCATION.fullmatch(location):
+    if not is_location(location):
         raise ConfigurationError(
             f"{deployment.label()}: vertex_location {location!r} is no location, such as us-central1"
         )
@@ -83,6 +83,11 @@ def build(deployment: Deployment) -> Upstream:
         sign=None if source is None else bearer(source),
         awaits=None if source is None else source.task,
     )
+
+
+def is_location(text: str) -> bool:
+    """Tell whether a text is written like a location, since it becomes part of a host's name."""
+    return _LOCATION.fullmatch(text) is not None
 
 
 def host_of(location: str) -> str:

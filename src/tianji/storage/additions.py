@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from tianji.config.additions import KINDS, Additions, Stored
 from tianji.storage.engine import Database
-from tianji.storage.tables import CREDENTIALS, FALLBACKS, MODELS
+from tianji.storage.tables import CREDENTIALS, FALLBACKS, MODELS, PASS_THROUGH
 from tianji.storage.vault import Vault
 
 PARAMETERS: Final = "model parameters"  # what vaults are for
 CREDENTIAL_VALUES: Final = "credential values"
+ENDPOINTS: Final = "pass-through endpoints"
 
 
 def sealed(salt: str, model_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,16 +45,46 @@ def stored_of(salt: str, row: Mapping[str, Any]) -> Stored:
 
 async def read(database: Database, salt: str | None) -> Additions:
     """Return all of it. Raises StoreUnavailable."""
-    order = {MODELS: (MODELS.c.created_at, MODELS.c.model_id), FALLBACKS: (FALLBACKS.c.model,)}
+    order = {
+        MODELS: (MODELS.c.created_at, MODELS.c.model_id),
+        FALLBACKS: (FALLBACKS.c.model,),
+        PASS_THROUGH: (PASS_THROUGH.c.created_at, PASS_THROUGH.c.id),
+    }
     async with database.still() as connection:
-        models, credentials, fallbacks = [
+        models, credentials, fallbacks, endpoints = [
             [
                 dict(row)
                 for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
             ]
-            for table in (MODELS, CREDENTIALS, FALLBACKS)
+            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH)
         ]
-    return compiled(salt, models, credentials, fallbacks)
+    found = compiled(salt, models, credentials, fallbacks)
+    opened, unreadable = _endpoints(salt, endpoints)
+    return msgspec.structs.replace(found, endpoints=opened, unreadable=(*found.unreadable, *unreadable))
+
+
+def sealed_endpoint(salt: str, endpoint: Mapping[str, Any]) -> str:
+    """Return an endpoint of pass-through, which has an `id`, as it is stored."""
+    return Vault(salt, ENDPOINTS).close(msgspec.json.encode(endpoint).decode(), str(endpoint["id"]))
+
+
+def endpoint_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the endpoint of a row. Raises ValueError under another salt."""
+    found: dict[str, Any] = msgspec.json.decode(Vault(salt, ENDPOINTS).open(row["endpoint"], row["id"]))
+    return found
+
+
+def _endpoints(
+    salt: str | None, rows: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    found: list[Mapping[str, Any]] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            found.append(endpoint_of(salt or "", row))
+        except ValueError as error:
+            unreadable.append(f"pass-through endpoint {row['path']} ({row['id']}) of the database: {error}")
+    return tuple(found), tuple(unreadable)
 
 
 def compiled(

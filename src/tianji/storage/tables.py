@@ -217,6 +217,15 @@ FALLBACKS: Final = sa.Table(
     *_history(),
 )
 
+PASS_THROUGH: Final = sa.Table(
+    "pass_through_endpoints",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),  # the whole of it as JSON, encrypted: headers hold secrets
+    *_history(),
+)
+
 CHANGES: Final = sa.Table(
     "changes",
     METADATA,

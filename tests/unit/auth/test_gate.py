@@ -12,7 +12,7 @@ from tianji.errors import AuthenticationFailed, KeyExpired, PermissionDenied, St
 
 
 def match(access):
-    return SimpleNamespace(route=SimpleNamespace(access=access))
+    return SimpleNamespace(route=SimpleNamespace(access=access, key_of=None))
 
 
 def request(key):

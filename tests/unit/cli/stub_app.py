@@ -41,6 +41,7 @@ class Stub:
 
 app = types.ModuleType("tianji.app")
 app.read = load
+app.collisions = lambda *_: ()
 app.Gateway = lambda file, environ, access_log, *_: Stub(file, environ, access_log)
 sys.modules["tianji.app"] = app
 main()

@@ -8,6 +8,7 @@ from tianji.config.checks import (
     general,
     guardrails,
     packages,
+    pass_through,
     router,
     servers,
     settings,
@@ -26,6 +27,7 @@ def check(subject: Subject) -> None:
     cache.check(subject)
     callbacks.check(subject)
     general.check(subject)
+    pass_through.check(subject)
     guardrails.check(subject)
     servers.check(subject)
     packages.check(subject)

@@ -27,13 +27,6 @@ def check(subject: Subject) -> None:
     if general.missing_session_id not in {None, "generate", "reject", "omit"}:
         path = ("general_settings", "missing_session_id")
         subject.warning(path, "is not known, so it has no effect", "use generate, reject or omit")
-    for index, endpoint in enumerate(general.pass_through_endpoints):
-        entry = ("general_settings", "pass_through_endpoints", index)
-        if endpoint.target is None:
-            subject.warning(entry, "has no target, so there is no route", "add `target: https://...`")
-        if isinstance(subject.written(*entry, "auth"), str):
-            remedy = "remove the quotes; only the boolean false makes a path public"
-            subject.warning((*entry, "auth"), "is text, so a gateway key is needed", remedy)
     for index, agent in enumerate(subject.config.agents):
         if not agent.agent_name or not agent.agent_card_params:
             remedy = "add agent_name and agent_card_params"

@@ -24,9 +24,11 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     """A path of the gateway that is forwarded to `target`. `timeout` is seconds, `cost_per_request` US dollars.
 
     `auth` says whether a gateway key is needed. Only the boolean false makes a path public; text never does.
+    `stored`: it is one of the database, so that its target has to be public.
     """
 
     required: ClassVar[frozenset[str]] = frozenset({"path"})
+    derived: ClassVar[frozenset[str]] = frozenset({"stored"})
     path: str
     target: str | None = None
     headers: dict[str, Text] = {}
@@ -41,6 +43,8 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     guardrails: object = None
     custom_auth_parser: str | None = None
     id: str | None = None
+    # derived
+    stored: bool = False
 
 
 class GeneralSettings(Section, frozen=True, kw_only=True):

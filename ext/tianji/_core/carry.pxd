@@ -1,0 +1,45 @@
+"""One request that goes to an upstream as it came."""
+
+from tianji._core.asked cimport Asked
+from tianji._core.attempt cimport Attempt
+from tianji._core.exchange cimport Handler
+from tianji._core.lane cimport Lane, Way
+from tianji._core.meter cimport Rates
+from tianji._core.pipeline cimport Operation, Pipeline
+from tianji._core.receiver cimport ResponseHandler
+from tianji._core.tally cimport Tally
+
+
+cdef class Carriage(Handler):
+    cdef readonly Pipeline pipeline
+    cdef readonly Operation operation
+    cdef readonly Way way             # None before the first request
+    cdef object make                  # Callable[[], Way]
+
+
+cdef class Listener(ResponseHandler):
+    cdef Carry carry                  # None once it is over
+
+
+cdef class Carry(Asked):
+    cdef Way way
+    cdef readonly Lane lane
+    cdef Attempt attempt              # None before
+    cdef Listener listener
+    cdef Rates rates                  # of the model that is known to be asked for; None: nobody knows
+    cdef bytes answer                 # that is held whole
+    cdef Tally tally
+    cdef bint events                  # the answer is a stream of server-sent events
+
+    cdef int set_out(self, Carriage carriage, bytes raw) except -1
+    cdef int read_body(self) except -1
+    cdef int launch(self) except -1
+    cdef long long head(self, int status, list headers) except -1
+    cdef int data(self, bytes piece) except -1
+    cdef int end(self) except -1
+    cdef int failed(self, object error) except -1
+    cdef int read(self, bytes body) except -1
+    cdef int end_spent(self) except -1
+    cdef list answer_headers(self)
+    cdef int refuse(self, object error) except -1
+    cdef int keep_books(self, int status) except -1

@@ -1,0 +1,215 @@
+"""Where the requests of one pass-through path go, and which headers go along, there and back.
+
+What means something on one connection only (RFC 9110 section 7.6.1) stays where it is, and so does whatever says who
+calls the gateway.
+"""
+
+import cython
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from tianji._core.exchange cimport Exchange
+from tianji._core.fields cimport length_of
+from tianji._core.parcel cimport Parcel
+
+from tianji.errors import AuthenticationFailed
+from tianji.protocol.headers import DROPPED as _DROPPED
+
+cdef object AuthenticationFailed_ = AuthenticationFailed
+cdef enum:
+    REMEMBERED = 1024  # paths and models of a way: clients choose them
+cdef frozenset NONE = frozenset()
+# written for each connection, or for each request, by the gateway itself
+cdef frozenset OWN = frozenset((
+    b"accept-encoding", b"connection", b"content-length", b"expect", b"host", b"keep-alive", b"proxy-authenticate",
+    b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+))
+# where a key of the gateway's may stand, and nobody else's
+cdef frozenset GATEWAY_KEYS = frozenset((b"x-litellm-api-key", b"x-tianji-api-key"))
+# where a key may be the gateway's, or a vendor's
+cdef frozenset KEYS = frozenset((
+    b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key",
+))
+# what says who it is that calls, and by which way
+cdef frozenset IDENTITY = frozenset((
+    b"cookie", b"forwarded", b"litellm_user_api_key", b"via", b"x-forwarded-for", b"x-forwarded-host",
+    b"x-forwarded-proto", b"x-real-ip",
+))
+cdef bytes PASS = b"x-pass-"
+cdef bytes AWS = b"x-amz-"
+cdef frozenset ANSWER_DROPS = _DROPPED - {b"content-type", b"content-encoding", b"location"}
+cdef frozenset BODILESS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
+
+
+@cython.final
+cdef class Lane:
+    """Where the requests of one path go.
+
+    target: the path at the upstream, encoded; fields: header lines with their ends; see lane.pxd for the others.
+    """
+
+    def __init__(
+        self, *, Origin origin not None, bytes target not None, list headers not None, str model=None,
+        object form=None, object sign=None, object awaits=None, str lacks=None,
+    ):
+        self.origin = origin
+        self.target = target
+        self.fields = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        self.sets = frozenset([name for name, _ in headers])
+        self.model = model
+        self.form = form
+        self.sign = sign
+        self.awaits = awaits
+        self.lacks = lacks
+
+
+@cython.final
+cdef class Filter:
+    """Which headers of clients go on, and what of their queries.
+
+    takes: names in lower case; None for all but `drops`. known: Callable[[bytes], bool], whether a value is a key of
+    the gateway's: what stands where keys stand and is none goes on; without it nothing that stands there does.
+    """
+
+    def __init__(self, *, frozenset takes=None, frozenset drops not None=NONE, object known=None):
+        self.takes = takes
+        self.drops = drops
+        self.known = known
+
+    cdef object request(self, Lane lane, Exchange exchange, bytes query):
+        """The request that goes on, as Pool.send() takes it. Raises AuthenticationFailed without credentials."""
+        cdef bytes head = self.head(lane, exchange.method, query, exchange.headers, exchange.size), body
+        if lane.sign is not None:
+            target = lane.target + b"?" + query if query else lane.target
+            kind = exchange.header(b"content-type")
+            body = exchange.body if exchange.spool is None else exchange.read(0, exchange.size)
+            head += b"".join([b"%b: %b\r\n" % pair for pair in lane.sign(exchange.method, target, body, kind)])
+        if exchange.spool is not None:
+            return Parcel([head, b"\r\n", exchange.extent(0, exchange.size)])
+        return [head, b"\r\n", exchange.body] if exchange.body else head + b"\r\n"
+
+    cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size):
+        """The head of a request with a body of `size` bytes, without the signature and the blank line."""
+        cdef list parts = [method.encode(), b" ", lane.target]
+        cdef frozenset nominated = NONE
+        cdef bytes presented = None
+        cdef tuple pair
+        cdef bytes name, value
+        for pair in headers:
+            name = pair[0]
+            if name == b"connection":
+                nominated = nominated | frozenset([option.strip().lower() for option in (<bytes>pair[1]).split(b",")])
+            elif name in GATEWAY_KEYS and presented is None:
+                presented = pair[1]
+        if lane.lacks is not None and not presented:
+            raise AuthenticationFailed_(lane.lacks)
+        if query:
+            parts.append(b"?")
+            parts.append(query)
+        parts.append(b" HTTP/1.1\r\n")
+        parts.append(lane.fields)
+        for pair in headers:
+            name, value = pair[0], pair[1]
+            if name.startswith(PASS):
+                name = name[7:]
+                if not name or name in KEYS or name.startswith(AWS) or name in OWN or name in GATEWAY_KEYS or (
+                        name in lane.sets):
+                    continue
+            elif name in KEYS:
+                if not self._is_others(lane, value, presented):
+                    continue
+            elif not self._goes_on(lane, name, nominated):
+                continue
+            parts.append(name)
+            parts.append(b": ")
+            parts.append(value)
+            parts.append(b"\r\n")
+        if size or method not in BODILESS:
+            parts.append(b"content-length: %d\r\n" % size)
+        return b"".join(parts)
+
+    cdef bint _is_others(self, Lane lane, bytes value, bytes presented) except -1:
+        # Whether what stands where a key may stand is the client's own, for the upstream, and wanted there.
+        if lane.lacks is not None:
+            return presented not in value
+        return self.known is not None and not self.known(value)
+
+    cdef bint _goes_on(self, Lane lane, bytes name, frozenset nominated) except -1:
+        if name in OWN or name in lane.sets or name in nominated or name in GATEWAY_KEYS:
+            return False
+        if self.takes is not None and name not in self.takes:
+            return False
+        if name in IDENTITY or name in self.drops:
+            return False
+        if name.startswith((b"x-litellm-", b"x-tianji-")):
+            return False
+        return lane.sign is None or not name.startswith(AWS)
+
+
+@cython.final
+cdef class Way:
+    """What holds for all paths that lead to one upstream; see lane.pxd for what it is given."""
+
+    def __init__(
+        self, *, Group group not None, Filter filter not None, Timeouts timeouts not None, object find not None,
+        object price not None, object wishes not None, Rates flat=None, object query=None, object grant=None,
+        object confine=None,
+    ):
+        if len(group.deployments) != 1:
+            raise ValueError("a way leads to one deployment")
+        self.group = group
+        self.deployment = group.deployments[0]
+        self.filter = filter
+        self.timeouts = timeouts
+        self.find = find
+        self.price = price
+        self.wishes = wishes
+        self.flat = flat
+        self.query = query
+        self.grant = grant
+        self.confine = confine
+        self.lanes = {}
+        self.prices = {}
+
+    cdef Lane lane(self, bytes raw):
+        """Where a path leads, as it was sent. Raises what is wrong with it."""
+        found = self.lanes.get(raw)
+        if found is None:
+            found = self.find(raw)
+            if len(self.lanes) >= REMEMBERED:
+                self.lanes.clear()
+            self.lanes[raw] = found
+        return <Lane?>found
+
+    cdef tuple priced(self, str model):
+        """How a model is resolved here, and its prices."""
+        found = self.prices.get(model)
+        if found is None:
+            found = self.price(model)
+            if len(self.prices) >= REMEMBERED:
+                self.prices.clear()
+            self.prices[model] = found
+        return <tuple?>found
+
+
+cdef list handed_on(list headers):
+    """What the client is to get of the upstream's headers, under the names that they have."""
+    cdef list found = []
+    cdef tuple pair
+    cdef frozenset gone = ANSWER_DROPS
+    for pair in headers:
+        if pair[0] == b"connection":
+            gone = gone | frozenset([option.strip().lower() for option in (<bytes>pair[1]).split(b",")])
+    for pair in headers:
+        if pair[0] not in gone:
+            found.append(pair)
+    return found
+
+
+cdef long long length_in(list headers) except -2:
+    """The length that an answer says it has; -1 where it says none."""
+    cdef tuple pair
+    for pair in headers:
+        if pair[0] == b"content-length":
+            return length_of(PyBytes_AS_STRING(<bytes>pair[1]), PyBytes_GET_SIZE(<bytes>pair[1]))
+    return -1

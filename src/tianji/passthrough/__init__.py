@@ -1,0 +1,1 @@
+"""Paths that lead to an upstream as they are: a provider's own API, or whatever the configuration names."""

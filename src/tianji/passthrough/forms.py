@@ -1,0 +1,84 @@
+"""How answers of the known APIs say what they used, by the path that was asked.
+
+An answer that is none of these is read as most are: an object with a `usage`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from tianji._core.messages import MessagesStream
+from tianji._core.responses import ResponsesStream
+from tianji._core.sse import ChatStream
+from tianji._core.stream import AnswerStream
+from tianji._core.usage import Usage
+from tianji.errors import Header
+from tianji.gateway.passages import NATIVE
+from tianji.lazy import load
+
+EVENTS: Final = b"text/event-stream"
+AWS_EVENTS: Final = b"application/vnd.amazon.eventstream"
+_READING: Final = "tianji.passthrough.reading"
+
+Whole = Callable[[bytes, list[Header]], Usage | None]
+
+
+class Form(Struct, frozen=True):
+    """What reads a stream, by the type of its content, None for one that is none; and a whole answer, None: as most."""
+
+    stream: Callable[[bytes], AnswerStream | None]
+    whole: Whole | None = None
+
+
+def _no_stream(_kind: bytes) -> None:
+    return None
+
+
+def _events(made: Callable[[], AnswerStream]) -> Callable[[bytes], AnswerStream | None]:
+    return lambda kind: made() if kind.startswith(EVENTS) else None
+
+
+def _counted(name: str, *kinds: bytes) -> Callable[[bytes], AnswerStream | None]:
+    """Return what makes a stream that `reading` reads, for these types of content."""
+
+    def stream(kind: bytes) -> AnswerStream | None:
+        if not kind.startswith(kinds):
+            return None
+        made: AnswerStream = load(_READING).stream(name, framed=kind.startswith(AWS_EVENTS))
+        return made
+
+    return stream
+
+
+def _read(name: str) -> Whole:
+    def whole(body: bytes, headers: list[Header]) -> Usage | None:
+        found: Usage | None = load(_READING).WHOLE[name](body, headers)
+        return found
+
+    return whole
+
+
+CHAT: Final = Form(_events(ChatStream))
+_ROWS: Final = (
+    (r"/chat/completions|/completions|/publishers/(?!anthropic/).*:(stream)?[rR]awPredict", CHAT),
+    (r"/embeddings|/moderations", Form(_no_stream)),
+    (r"/responses", Form(_events(ResponsesStream))),
+    (r"/messages|.*:(stream)?[rR]awPredict", Form(_events(MessagesStream))),
+    (
+        r".*:(stream)?[gG]enerateContent",
+        Form(_events(lambda: NATIVE["gemini"](b'""', False)), _read("gemini")),
+    ),
+    (r".*:predict", Form(_no_stream, _read("predictions"))),
+    (r"/converse(-stream)?", Form(_counted("converse", AWS_EVENTS), _read("converse"))),
+    (r"/invoke(-with-response-stream)?", Form(_counted("invoke", AWS_EVENTS), _read("invoke"))),
+    (r"/v[12]/(chat|embed|rerank|generate|classify)", Form(_counted("cohere", EVENTS), _read("cohere"))),
+)
+_FORMS: Final = tuple((re.compile(rf".*({pattern})/?", re.DOTALL), form) for pattern, form in _ROWS)
+
+
+def form_of(path: bytes) -> Form | None:
+    """Return how the answers on a path are read; None: as most."""
+    text = path.decode("latin-1")
+    return next((form for pattern, form in _FORMS if pattern.fullmatch(text)), None)

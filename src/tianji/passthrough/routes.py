@@ -1,0 +1,166 @@
+"""The paths that lead through: those of the providers, and those that the configuration names."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from tianji._core.carry import Carriage
+from tianji._core.lane import Way
+from tianji._core.pipeline import Operation, Pipeline
+from tianji.auth.access import Access, Tenant
+from tianji.config.checks.pass_through import fault_of
+from tianji.config.environment import is_true, lookup
+from tianji.config.schema.general import PassThroughEndpoint
+from tianji.edge.routes import Route, RouteTable
+from tianji.errors import MethodNotAllowed, RouteNotFound
+from tianji.gateway.operations import Errors
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot
+from tianji.lazy import load
+from tianji.passthrough.keys import KeyOf, in_header, public_half, secret_half
+from tianji.passthrough.rows import ROWS, Row
+
+METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH")
+CALL_TYPE: Final = "pass_through_endpoint"
+TAGS: Final = ("models", "pass-through")
+BELOW: Final = "/{endpoint:path}"
+KEY_HEADER: Final = "litellm_user_api_key"  # of an endpoint's `headers`: names the header that holds the caller's key
+FIRST: Final = "BUILTIN_PASS_THROUGH_ROUTES_FIRST"  # a variable: providers go before what the configuration names
+
+Knows = Callable[[bytes], bool]
+"""Whether the value of a header is a key of the gateway's."""
+
+
+def route_table(pipeline: Pipeline, shared: Shared, knows: Knows, core: RouteTable, snapshot: Snapshot) -> RouteTable:
+    """Return all routes under a configuration: those of the gateway itself, and what leads through."""
+    return RouteTable((*core.routes, *PassThrough(pipeline, snapshot, shared, knows).routes(core)))
+
+
+class PassThrough:
+    """What leads through under one configuration. `knows` tells keys of the gateway's from others."""
+
+    def __init__(self, pipeline: Pipeline, snapshot: Snapshot, shared: Shared, knows: Knows) -> None:
+        self._pipeline = pipeline
+        self._snapshot = snapshot
+        self._shared = shared
+        self._knows = knows
+        self._maker: Any = None
+
+    def routes(self, core: RouteTable) -> Iterator[Route]:
+        """Yield a row for each path. None answers what `core` does, and of two that say the same the first holds."""
+        taken: set[tuple[str, str]] = set()
+        for route in (*self._named(), *self._of_providers()):
+            free = tuple(
+                method
+                for method in route.methods
+                if (method, route.path) not in taken and answered(core, method, route.path) is None
+            )
+            taken |= {(method, route.path) for method in free}
+            if free:
+                yield msgspec.structs.replace(route, methods=free)
+
+    def _of_providers(self) -> Iterator[Route]:
+        for row in ROWS:
+            handler = self._carriage(row.dialect, functools.partial(self._to_provider, row))
+            for prefix in row.prefixes:
+                yield Route(
+                    METHODS,
+                    prefix + BELOW,
+                    handler,
+                    Access.KEY,
+                    Tenant.CALLER,
+                    f"The API of {row.provider} as it is, with the gateway's credentials.",
+                    TAGS,
+                    large=True,
+                    key_of=secret_half if row.key[1] == "Basic pair" else None,
+                )
+
+    def _named(self) -> Iterator[Route]:
+        prefixes = tuple(f"{prefix}/" for row in ROWS for prefix in row.prefixes)
+        providers_first = is_true(lookup(self._snapshot.environ, FIRST))
+        for endpoint in self._snapshot.config.general_settings.pass_through_endpoints:
+            path = normal(endpoint.path)
+            if not leads_somewhere(endpoint) or (providers_first and f"{path}/".startswith(prefixes)):
+                continue
+            handler = self._carriage(None, functools.partial(self._to_target, endpoint))
+            row = Route(
+                tuple(dict.fromkeys(method.upper() for method in endpoint.methods)),
+                path,
+                handler,
+                Access.KEY,
+                Tenant.CALLER,
+                f"Passed through: {path}.",
+                TAGS,
+                large=True,
+                key_of=key_of(endpoint),
+            )
+            if endpoint.include_subpath:
+                yield msgspec.structs.replace(row, path=path.rstrip("/") + BELOW)
+            if not endpoint.auth:  # whatever lies below is for callers with a key all the same
+                row = msgspec.structs.replace(row, access=Access.OPEN, tenant=Tenant.NONE)
+            yield row
+
+    def _carriage(self, dialect: str | None, make: Callable[[], Way]) -> Carriage:
+        errors = Errors(dialect) if dialect is not None else None
+        operation = Operation(CALL_TYPE, bit=0, members=(), complain=_nothing, errors=errors)
+        return Carriage(self._pipeline, operation, make)
+
+    def _to_provider(self, row: Row) -> Way:
+        way: Way = self._made().of_row(row)
+        return way
+
+    def _to_target(self, endpoint: PassThroughEndpoint) -> Way:
+        usual = self._snapshot.config.general_settings.pass_through_request_timeout
+        way: Way = load("tianji.passthrough.endpoints").way(
+            self._made(), endpoint, usual_timeout=usual, knows=self._knows
+        )
+        return way
+
+    def _made(self) -> Any:
+        if self._maker is None:
+            self._maker = load("tianji.passthrough.ways").Maker(self._snapshot, self._shared)
+        return self._maker
+
+
+def answered(core: RouteTable, method: str, path: str) -> Route | None:
+    """Return the row of the gateway's own that answers a path; of one with BELOW, what stands below it."""
+    try:
+        return core.match(method, quote(path.replace("{endpoint:path}", "x")).encode()).route
+    except (RouteNotFound, MethodNotAllowed):
+        return None
+
+
+def collisions(
+    endpoints: Iterable[PassThroughEndpoint], core: RouteTable
+) -> Iterator[tuple[int, PassThroughEndpoint, str, Route]]:
+    """Yield what the gateway answers itself: (number of the endpoint, the endpoint, the method, the gateway's row)."""
+    for number, endpoint in enumerate(endpoints):
+        for method in map(str.upper, endpoint.methods):
+            own = answered(core, method, normal(endpoint.path))
+            if own is not None:
+                yield number, endpoint, method, own
+
+
+def normal(path: str) -> str:
+    """Return a configured path as the route table has it."""
+    return "/" + path.strip("/")
+
+
+def leads_somewhere(endpoint: PassThroughEndpoint) -> bool:
+    """Whether an endpoint has a target that can be called."""
+    return endpoint.target is not None and fault_of(endpoint.target) is None
+
+
+def key_of(endpoint: PassThroughEndpoint) -> KeyOf | None:
+    """Return where else a caller's key stands, as an endpoint says."""
+    if endpoint.custom_auth_parser == "langfuse":
+        return public_half
+    header = endpoint.headers.get(KEY_HEADER)
+    return None if header is None else in_header(header)
+
+
+def _nothing(_first_bytes: dict[str, int], _model_in_path: bool) -> None:
+    """Judge no body: that is for the upstream."""
