@@ -41,6 +41,8 @@ litellm_settings:
 general_settings:
   master_key: {KEY}
 """
+THROUGH = {"OPENAI_API_BASE": "http://upstream.test", "OPENAI_API_KEY": "sk-upstream"}
+"""What leads `/openai/...` to the upstream of the models."""
 
 
 def governed() -> Identity:
@@ -121,7 +123,7 @@ class Worker:
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(app, "Connector", lambda *_, **__: self._connector):
-            self.gateway = Factory(config, environ=dict(os.environ), access_log=None)(control)
+            self.gateway = Factory(config, environ={**os.environ, **THROUGH}, access_log=None)(control)
         self._admit_governed()
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()

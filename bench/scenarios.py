@@ -33,13 +33,13 @@ class Scenario:
     status: int = 200
 
 
-def post(body: bytes, key: str = KEY) -> bytes:
+def post(body: bytes, key: str = KEY, prefix: bytes = b"") -> bytes:
     """A request as OpenAI's client library for Python sends it."""
     return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway:4000\r\nAccept-Encoding: gzip, deflate\r\n"
+        b"POST %b/v1/chat/completions HTTP/1.1\r\nHost: gateway:4000\r\nAccept-Encoding: gzip, deflate\r\n"
         b"Connection: keep-alive\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
         b"User-Agent: OpenAI/Python 3.50.0\r\nX-Stainless-Lang: python\r\nX-Stainless-Runtime: CPython\r\n"
-        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (key.encode(), len(body), body)
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (prefix, key.encode(), len(body), body)
     )
 
 
@@ -93,6 +93,8 @@ SCENARIOS = (
     Scenario("governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER)),
     Scenario("4KB", post(chat(4000)), whole(ANSWER)),
     Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),
+    Scenario("through", post(chat(200, model="gpt-4o-mini"), prefix=b"/openai"), whole(ANSWER)),
+    Scenario("stream-through", post(chat(200, model="gpt-4o-mini", stream=True), prefix=b"/openai"), streamed()),
     Scenario("translated", post(chat(200, model="claude")), whole(SPOKEN)),
     Scenario("translated-stream", post(chat(200, model="claude", stream=True)), streamed_message()),
     Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),

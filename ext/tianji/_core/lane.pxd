@@ -26,8 +26,7 @@ cdef class Filter:
 
     cdef object request(self, Lane lane, Exchange exchange, bytes query)
     cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size)
-    cdef bint _is_others(self, Lane lane, bytes value, bytes presented) except -1
-    cdef bint _goes_on(self, Lane lane, bytes name, frozenset nominated) except -1
+    cdef bint _goes_on(self, Lane lane, bytes name, bytes value, bytes presented) except -1
 
 
 cdef class Way:

@@ -4,9 +4,9 @@ from typing import final
 
 from tianji._core.asked import Asked
 from tianji._core.exchange import Handler
-from tianji._core.receiver import ResponseHandler
 from tianji._core.lane import Lane, Way
 from tianji._core.pipeline import Operation, Pipeline
+from tianji._core.receiver import ResponseHandler
 
 @final
 class Carriage(Handler):

@@ -14,6 +14,7 @@ from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.errors import MethodNotAllowed, RouteNotFound
 
+REMEMBERED = 1024  # paths with parameters whose row is remembered: clients choose them
 NO_PARTS = frozenset({"", ".", ".."})
 _Row = TypeVar("_Row")
 Handler = Callable[[Exchange, "Match"], Awaitable[None] | None]
@@ -133,6 +134,7 @@ class RouteTable:
         for template in templates.values():
             _answer_head(template.routes)
         self._templates = sorted(templates.values(), key=lambda template: template.rank)
+        self._found: dict[tuple[str, bytes], Match] = {}
 
     def adopt(self, other: "RouteTable") -> None:
         """Have the routes of another table from now on."""
@@ -140,12 +142,16 @@ class RouteTable:
         self.exact.clear()
         self.exact.update(other.exact)
         self._templates = other._templates
+        self._found = {}
 
     def match(self, method: str, raw_path: bytes) -> Match:
         """Find the row for a request. `raw_path`: as sent, without query.
 
         Raises RouteNotFound (404) and MethodNotAllowed (405, with the methods that are).
         """
+        known = self._found.get((method, raw_path))
+        if known is not None:
+            return known
         parts = _split(raw_path)
         allowed: set[str] = set()
         matches = self.exact.get(b"/" + "/".join(parts).encode())
@@ -158,7 +164,10 @@ class RouteTable:
             if params is None:
                 continue
             if method in template.routes:
-                return Match(template.routes[method], params, raw_path)
+                if len(self._found) >= REMEMBERED:
+                    self._found.clear()
+                found = self._found[method, raw_path] = Match(template.routes[method], params, raw_path)
+                return found
             allowed.update(template.routes)
         if allowed:
             names = tuple(sorted(allowed))

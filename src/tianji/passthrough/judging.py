@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tianji.config.additions import endpoint_of
-from tianji.config.checks.pass_through import MEANINGLESS, fault_of
+from tianji.config.checks.pass_through import fault_of, is_path
 from tianji.config.checks.subject import Subject, render
 from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, Problem
@@ -38,7 +38,7 @@ def objection(written: Mapping[str, Any], loaded: Loaded, core: RouteTable) -> s
     fault = fault_of(target)
     if fault is not None:
         return f"target: {fault}"
-    if MEANINGLESS & set(endpoint.path):
+    if not is_path(endpoint.path):
         return "path: it holds a character that means nothing in a path"
     for _, _, method, own in collisions((endpoint,), core):
         return f"path: {method} {own.path} is the gateway's own ({own.summary.rstrip('.')})"

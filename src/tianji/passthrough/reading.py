@@ -23,6 +23,8 @@ from tianji.protocol.bedrock.usage import usage_of as bedrock_usage
 from tianji.protocol.bedrock.wire import Metadata
 from tianji.protocol.chat.answer import Chunk
 from tianji.protocol.chat.answer import Usage as Counts
+from tianji.protocol.gemini.usage import usage_of as gemini_usage
+from tianji.protocol.gemini.wire import UsageMetadata
 
 _GOOGLE: Final = "tianji.dialects.gemini.passing"
 _Headers = list[Header]
@@ -69,6 +71,10 @@ class _Invoked(Struct):
     message: _Message | None = None
     usage: dict[str, Any] | None = None
     metrics: _Metrics | None = field(name="amazon-bedrock-invocationMetrics", default=None)
+
+
+class _Said(Struct):
+    counts: UsageMetadata | None = field(name="usageMetadata", default=None)
 
 
 class _Statistics(Struct, frozen=True):
@@ -183,8 +189,9 @@ def _gemini(body: bytes, _headers: _Headers) -> Usage | None:
     if not body.lstrip().startswith(b"["):
         try:
             return usage_in(codec(_GOOGLE).completion_in(body))
-        except UpstreamProtocolError:
-            return None
+        except UpstreamProtocolError:  # it says nothing, as where the prompt was refused
+            said = _decoded(body, _Said)
+            return None if said is None or said.counts is None else _counted(gemini_usage(said.counts))
     reader = NATIVE["gemini"](b'""', False)
     for piece in _decoded(body, list[msgspec.Raw]) or ():
         reader.feed(b"data: " + msgspec.json.format(piece, indent=-1) + b"\n\n")

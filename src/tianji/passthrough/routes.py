@@ -11,7 +11,7 @@ from tianji._core.carry import Carriage
 from tianji._core.lane import Way
 from tianji._core.pipeline import Operation, Pipeline
 from tianji.auth.access import Access, Tenant
-from tianji.config.checks.pass_through import fault_of
+from tianji.config.checks.pass_through import fault_of, is_path
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.edge.routes import Route, RouteTable
@@ -150,8 +150,8 @@ def normal(path: str) -> str:
 
 
 def leads_somewhere(endpoint: PassThroughEndpoint) -> bool:
-    """Whether an endpoint has a target that can be called."""
-    return endpoint.target is not None and fault_of(endpoint.target) is None
+    """Whether an endpoint has a target that can be called, and a path that means itself."""
+    return endpoint.target is not None and fault_of(endpoint.target) is None and is_path(endpoint.path)
 
 
 def key_of(endpoint: PassThroughEndpoint) -> KeyOf | None:

@@ -70,6 +70,16 @@ def test_check_reports_keys_and_problems(config):
     assert "model_list" in bad.output
 
 
+def test_check_refuses_what_takes_a_path_of_the_gateways_own(config):
+    entry = "    - {path: /v1/PATH, target: https://internal.service/v1}\n"
+    text = GOOD + "general_settings:\n  pass_through_endpoints:\n" + entry
+    refused = run("check", config(text.replace("PATH", "embeddings")))
+    assert refused.exit_code == 2
+    said = next(line for line in refused.output.splitlines() if "config.yaml:6: dropped: " in line)
+    assert "pass_through_endpoints[0].path: POST /v1/embeddings is the gateway's own (OpenAI embeddings)" in said
+    assert run("check", config(text.replace("PATH", "embeddings-raw"))).exit_code == 0
+
+
 def test_a_configuration_with_problems_exits_with_2_and_prints_all(config):
     file = config("model_list: 3\nrouter_settings: 4\n")
     result = run("serve", "--config", file)

@@ -1,5 +1,6 @@
 """`general_settings.pass_through_endpoints`: that each leads somewhere, and no two of them are the same."""
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -7,7 +8,7 @@ from tianji.config.checks.subject import Subject, Where
 from tianji.config.schema.general import PassThroughEndpoint
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
-MEANINGLESS: Final = frozenset("{}*?#%")  # in a path that is configured
+_PATH: Final = re.compile(r"[A-Za-z0-9/._~!$&'()+,;=:@-]+")
 _ENDPOINTS: Final = ("general_settings", "pass_through_endpoints")
 
 
@@ -17,7 +18,7 @@ def check(subject: Subject) -> None:
     for index, endpoint in enumerate(subject.config.general_settings.pass_through_endpoints):
         entry = (*_ENDPOINTS, index)
         _target(subject, entry, endpoint)
-        if MEANINGLESS & set(endpoint.path):
+        if not is_path(endpoint.path):
             remedy = "write the path as it is; include_subpath stands for all below it"
             subject.error((*entry, "path"), "holds a character that means nothing in a path", remedy)
         if isinstance(subject.written(*entry, "auth"), str):
@@ -38,6 +39,11 @@ def check(subject: Subject) -> None:
                 where = subject.place(*_ENDPOINTS, other)
                 remedy = f"give one of them another path or other methods; the other stands at {where}"
                 subject.error((*entry, "path"), f"is led elsewhere already, for {method}", remedy)
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is a path that means itself (RFC 3986 section 3.3), not encoded."""
+    return _PATH.fullmatch(text) is not None
 
 
 def fault_of(target: str) -> str | None:
