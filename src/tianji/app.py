@@ -34,7 +34,6 @@ from tianji.config.additions import Additions
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
 from tianji.config.problems import Problem
-from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
 from tianji.edge.application import Cors, EdgeSettings, Limits
@@ -48,8 +47,7 @@ from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.admitting import compose, nobody, objection
-from tianji.gateway.bookkeeping import LONGEST as WHOLE
-from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
+from tianji.gateway.bookkeeping import Bookkeeping, keeps_books, length_kept
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
@@ -63,7 +61,6 @@ from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
-from tianji.ledger.payloads import LONGEST as SHORT
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
@@ -72,36 +69,19 @@ from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
 from tianji.management.google_methods import GoogleMethods
 from tianji.management.health import Health, Probe
-from tianji.management.metrics import Metric, Metrics, Sample
+from tianji.management.metrics import Metrics, Sample
 from tianji.management.models import Model, Models
 from tianji.management.responses import StoredResponses
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
+from tianji.management.series import METRICS, UNITS
 from tianji.management.tokens import Tokens
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
-UNITS: Final = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
-    "tianji_request_total_latency_seconds_sum": 1e-6,
-    "tianji_overhead_seconds_sum": 1e-6,
-    "tianji_time_to_first_token_seconds_sum": 1e-6,
-    "tianji_spend_dollars_total": 1e-9,
-}
 SWEEP: Final = 1.0  # seconds
-METRICS: Final = (
-    Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
-    Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
-    Metric("tianji_spend_dollars_total", "counter", "What they cost, by the prices of their deployments."),
-    Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
-    Metric("tianji_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
-    Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
-    Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
-    Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
-    Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
-    Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
-)
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -121,16 +101,18 @@ def collisions(path: Path, environ: Mapping[str, str], loaded: Loaded) -> tuple[
     """Name the endpoints of a configuration that the gateway answers itself: they have no route."""
     if not loaded.config.general_settings.pass_through_endpoints:
         return ()
-    core = asyncio.run(core_routes(path, environ))
+    core = core_routes(path, environ)
     found: tuple[Problem, ...] = lazy.load("tianji.passthrough.judging").problems(loaded, path.parent, core)
     return found
 
 
-async def core_routes(path: Path, environ: Mapping[str, str]) -> RouteTable:
+def core_routes(path: Path, environ: Mapping[str, str]) -> RouteTable:
     """Return what a gateway answers itself, whatever leads elsewhere."""
     shared = Shared(SharedCounters(), HealthTable(), LimitTable(16))
-    gateway = Gateway(path, environ, None, shared, Vocabularies(), Control(1))
-    await gateway.close()
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # which the gateway is made for, before it runs
+        gateway = Gateway(path, environ, None, shared, Vocabularies(), Control(1))
+        runner.run(gateway.close())
     return gateway.core
 
 
@@ -180,9 +162,8 @@ class Gateway:
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
-        self._books = Bookkeeping(
-            journals(environment, path), Parties(self.snapshot.config), length_kept(self.snapshot.config)
-        )
+        config = self.snapshot.config
+        self._books = Bookkeeping(journals(environment, path), Parties(config), length_kept(config))
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
@@ -410,15 +391,6 @@ class Gateway:
             )
             for verdict in itertools.chain(*verdicts)
         ]
-
-
-def length_kept(config: Config) -> int:
-    """Return how many characters are kept of each text that was said: all of them where a destination has them."""
-    settings = config.litellm_settings
-    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
-    if named and lazy.load("tianji.callbacks.settings").tells_content(config):
-        return WHOLE
-    return SHORT if config.general_settings.store_prompts_in_spend_logs else 0
 
 
 def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:

@@ -12,8 +12,10 @@ from tianji._core.entries import Entries
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
+from tianji.lazy import load
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
+from tianji.ledger.payloads import LONGEST as SHORT
 from tianji.ledger.payloads import shortened
 
 CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
@@ -87,6 +89,15 @@ def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
     """Whether requests are written into the ledger; a gateway that does not do so needs no data folder."""
     off = config.general_settings.disable_spend_updates
     return not (off or is_true(lookup(environ, "DISABLE_SPEND_UPDATES")))
+
+
+def length_kept(config: Config) -> int:
+    """Return how many characters are kept of each text that was said: all of them where a destination has them."""
+    settings = config.litellm_settings
+    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
+    if named and load("tianji.callbacks.settings").tells_content(config):
+        return LONGEST
+    return SHORT if config.general_settings.store_prompts_in_spend_logs else 0
 
 
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:

@@ -1,0 +1,25 @@
+"""The families of metrics that all workers count in, and what their numbers count."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tianji.management.metrics import Metric
+
+UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
+    "tianji_request_total_latency_seconds_sum": 1e-6,
+    "tianji_overhead_seconds_sum": 1e-6,
+    "tianji_time_to_first_token_seconds_sum": 1e-6,
+    "tianji_spend_dollars_total": 1e-9,
+}
+METRICS: Final = (
+    Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
+    Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
+    Metric("tianji_spend_dollars_total", "counter", "What they cost, by the prices of their deployments."),
+    Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
+    Metric("tianji_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
+    Metric("tianji_request_total_latency_seconds", "histogram", "From a request's head to its last byte."),
+    Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
+    Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
+    Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
+    Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
+)
