@@ -17,7 +17,13 @@ from tianji.lazy import load
 from tianji.storage.valkey import cache_server_of
 
 MIB: Final = 1024 * 1024
-PATIENCE: Final = {"redis": 0.02, "dual": 0.02, "disk": 0.05}  # seconds that a request waits for a cache of this type
+PATIENCE: Final = {
+    "redis": 0.02,
+    "dual": 0.02,
+    "disk": 0.05,
+    "s3": 0.5,
+    "gcs": 0.5,
+}  # seconds that a request waits for a cache of this type
 
 
 def build(plan: Plan, environ: Mapping[str, str], folder: Path, answers: Revisions, counters: SharedCounters) -> Cache:
@@ -59,6 +65,8 @@ def _place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
     if plan.type == "disk":
         folder = plan.params.disk_cache_dir or usual
         place = load("tianji.cache.backends.disk").DiskPlace(Path(folder), int(plan.params.max_disk_mb * MIB))
+    elif plan.type in {"s3", "gcs"}:
+        place = getattr(load("tianji.cache.backends.objects"), plan.type)(plan.params, environ)
     else:
         place = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ))
     return place

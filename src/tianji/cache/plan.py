@@ -11,7 +11,7 @@ from tianji.storage.valkey import cache_server_of
 
 IN_MEMORY: Final = 600.0  # seconds that answers are kept in memory where nobody says so, as in LiteLLM
 IN_REDIS: Final = 60.0
-SERVED: Final = frozenset({"local", "redis", "dual", "disk"})
+SERVED: Final = frozenset({"local", "redis", "dual", "disk", "s3", "gcs"})
 
 
 class Plan(Struct, frozen=True):
@@ -40,7 +40,13 @@ def plan_of(config: Config, environ: Mapping[str, str]) -> Plan | None:
         ttl_of(kind, params, settings),
         bool(settings.enable_caching_on_provider_specific_optional_params),
         tuple(tuple(group) for group in config.router_settings.caching_groups),
-        tuple(sorted((name, value) for name, value in environ.items() if name.startswith("REDIS_"))),
+        tuple(
+            sorted(
+                (name, value)
+                for name, value in environ.items()
+                if name.startswith(("REDIS_", "AWS_", "GCS_", "GOOGLE_"))
+            )
+        ),
     )
 
 

@@ -99,6 +99,11 @@ def host_of(location: str) -> str:
     return f"{location}-aiplatform.googleapis.com"
 
 
+def token_source(credential: Credential) -> TokenSource[str]:
+    """Return where a credential's tokens come from."""
+    return source_of(msgspec.json.encode(credential))
+
+
 @lru_cache(maxsize=256)
 def source_of(credential: bytes) -> TokenSource[str]:
     """Return where a credential's tokens come from: one source in a worker, so that a reload keeps the token."""

@@ -8,6 +8,8 @@ from .test_negative import refused
 PARAMS = "litellm_settings.cache_params"
 FATAL = [
     ("type: dual", "", "no server"),
+    ("type: s3", "", "no bucket"),
+    ("type: gcs", "", "no bucket"),
     ("ttl: -1", ".ttl", "0 or more"),
     ("default_in_memory_ttl: -0.5", ".default_in_memory_ttl", "0 or more"),
     ("max_messages: -1", ".max_messages", "0 or more"),
@@ -18,7 +20,7 @@ FATAL = [
     ("single_flight: maybe", ".single_flight", "true or false"),
 ]
 DOUBTFUL = [
-    ("type: gcs", ".type"),
+    ("type: azure-blob", ".type"),
     ("supported_call_types: [acompletion, wibble]", ".supported_call_types[1]"),
     ("type: local, max_memory_mb: 5", ".max_memory_mb"),
     ("type: local, max_entry_mb: 20", ".max_entry_mb"),

@@ -12,8 +12,8 @@ _TARGETS: Final = ("url", "host", "redis_startup_nodes", "startup_nodes", "senti
 _HERE: Final = ("litellm_settings", "cache_params")
 _ABOVE_ZERO: Final = ("max_memory_mb", "max_entry_mb", "max_disk_mb", "lookup_timeout")
 _NOT_NEGATIVE: Final = ("ttl", "default_in_memory_ttl", "default_in_redis_ttl", "default_redis_ttl", "max_messages")
-UNSERVED: Final = frozenset({"s3", "gcs", "azure-blob", "redis-semantic", "valkey-semantic", "qdrant-semantic"})
-_SERVED: Final = "local, redis, dual, disk"
+UNSERVED: Final = frozenset({"azure-blob", "redis-semantic", "valkey-semantic", "qdrant-semantic"})
+_SERVED: Final = "local, redis, dual, disk, s3, gcs"
 YOUNG: Final = 10  # an answer takes at most so much of the memory: one part in
 _NAME_A_TARGET: Final = "write `host:` and `port:`, or `url:`, or set REDIS_URL"
 
@@ -46,6 +46,7 @@ def _cache(subject: Subject, params: CacheParams | None) -> None:
     if params.type in UNSERVED:
         where = (*_HERE, "type")
         subject.warning(where, "is not served in this release, so answers are not cached", f"choose one of {_SERVED}")
+    _bucket(subject, params)
     if params.type not in {"redis", "dual"}:
         return
     if not any(getattr(params, name, None) for name in _TARGETS) and not from_environment(subject.environ):
@@ -71,6 +72,13 @@ def _amounts(subject: Subject, params: CacheParams) -> None:
         where = (*_HERE, "max_memory_mb" if params.max_memory_mb != CacheParams().max_memory_mb else "max_entry_mb")
         remedy = f"let max_memory_mb be {YOUNG} times max_entry_mb"
         subject.warning(where, "has no room for the largest answers, which stay out of memory", remedy)
+
+
+def _bucket(subject: Subject, params: CacheParams) -> None:
+    if params.type == "s3" and not params.s3_bucket_name:
+        subject.error(_HERE, "the type is s3 and no bucket is named", "write `s3_bucket_name:`")
+    if params.type == "gcs" and not (params.gcs_bucket_name or subject.environ.get("GCS_BUCKET_NAME")):
+        subject.error(_HERE, "the type is gcs and no bucket is named", "write `gcs_bucket_name:`")
 
 
 def _words(subject: Subject, params: CacheParams) -> None:

@@ -40,10 +40,12 @@ def sign(
     """Return the headers that sign a request.
 
     target: path and query as they are sent. now: seconds since 1970. content_type: the header's value, which is then
-    signed too, or None for a request without.
+    signed too, or None for a request without. S3 wants the digest of the body among the headers.
     """
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    signed = {"host": scope.host, "x-amz-date": moment}
+    digest = hashlib.sha256(body).hexdigest()
+    added = {"x-amz-date": moment} | ({"x-amz-content-sha256": digest} if scope.service == "s3" else {})
+    signed = {"host": scope.host, **added}
     if content_type is not None:
         signed["content-type"] = content_type
     if keys.session:
@@ -58,7 +60,7 @@ def sign(
             *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
             "",
             names,
-            hashlib.sha256(body).hexdigest(),
+            digest,
         ]
     )
     place = f"{moment[:8]}/{scope.region}/{scope.service}/aws4_request"
@@ -66,7 +68,7 @@ def sign(
     key = _signing_key(keys.secret, moment[:8], scope.region, scope.service)
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     authorization = f"{_ALGORITHM} Credential={keys.access}/{place}, SignedHeaders={names}, Signature={signature}"
-    found = {"authorization": authorization, "x-amz-date": moment}
+    found = {"authorization": authorization, **added}
     if keys.session:
         found["x-amz-security-token"] = keys.session
     return _encoded(found.items())

@@ -25,6 +25,23 @@ def test_the_plainest_request_of_the_suite() -> None:
     )
 
 
+def test_the_examples_of_s3() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html: two that have no other header."""
+    keys = Keys("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    moment = float(calendar.timegm(time.strptime("20130524T000000Z", "%Y%m%dT%H%M%SZ")))
+    scope = Scope("examplebucket.s3.amazonaws.com", "us-east-1", "s3")
+    expected = {
+        "/?lifecycle": "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        "/?max-keys=2&prefix=J": "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+    }
+    for target, signature in expected.items():
+        found = dict(sign(keys, scope, target, b"", now=moment, method="GET", content_type=None))
+        assert found[b"authorization"].endswith(
+            f"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={signature}".encode()
+        )
+        assert found[b"x-amz-content-sha256"].startswith(b"e3b0c44298fc1c14")
+
+
 def test_the_example_of_the_guide() -> None:
     said = authorization(
         "/?Action=ListUsers&Version=2010-05-08",
