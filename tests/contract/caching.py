@@ -12,6 +12,7 @@ PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 
 def config(mock: Mock, **params: object) -> dict[str, Any]:
     base = mock.url
+    ranks = {"model": "cohere/rerank-v3.5", "api_base": base, "api_key": UPSTREAM_KEY}
     claude = {"model": "anthropic/claude-up", "api_base": base, "api_key": UPSTREAM_KEY}
     return {
         "model_list": [
@@ -23,6 +24,7 @@ def config(mock: Mock, **params: object) -> dict[str, Any]:
             openai_model("first", "first-up", base),
             openai_model("second", "second-up", base),
             {"model_name": "claude", "litellm_params": claude},
+            {"model_name": "ranks", "litellm_params": ranks},
         ],
         "router_settings": {
             "num_retries": 0,

@@ -177,6 +177,16 @@ def test_numbers_of_tokens_are_one_part_or_several(client: openai.OpenAI, mock: 
     assert json.loads(mock.last()["body"])["input"] == [[4]]
 
 
+def test_ranks_are_the_same(gateway: Gateway, mock: Mock) -> None:
+    body = {"model": "ranks", "query": "red fox", "documents": ["blue dog", "red fox"], "top_n": 1}
+    made, again = (gateway.post("/v1/rerank", body) for _ in range(2))
+    assert [hit(made), hit(again)] == [False, True]
+    assert made.json()["results"] == [{"index": 1, "relevance_score": 1.0}]
+    assert again.content == made.content
+    assert not hit(gateway.post("/v1/rerank", {**body, "query": "red dog"}))
+    assert len(mock.requests()) == 2
+
+
 # -- which requests are the same ------------------------------------------------------------------------------------
 
 

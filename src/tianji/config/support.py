@@ -81,7 +81,7 @@ _DESTINATIONS: Final = Support("exact", "for models of the database; the file it
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _CACHE: Final = Support(
     "partial",
-    "local, redis, dual, disk, s3, gcs; with another type nothing is cached; no cloud IAM, transcriptions, reranking",
+    "local, redis, dual, disk, s3, gcs; with another type nothing is cached; no cloud IAM, no transcriptions",
 )
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
