@@ -16,6 +16,12 @@ HIT = "x-tianji-cache-hit"
 
 
 @pytest.fixture(scope="module")
+def edge() -> str:
+    """One for all: nothing here is about edges."""
+    return "native"
+
+
+@pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
     with ValkeyServer() as server:
         yield server

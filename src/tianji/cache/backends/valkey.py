@@ -8,7 +8,7 @@ from tianji.lazy import load
 from tianji.storage.valkey import Server, close, connect
 
 PREFIX: Final = "tianji:cache:"  # what a cache may forget: the store may hold limits, and what is not ours
-TIMEOUT: Final = 2.0  # seconds of one command
+TIMEOUT: Final = 1.0  # seconds of one command
 _AT_ONCE: Final = 500
 
 
