@@ -12,6 +12,7 @@ from bench.macro.stats import middle
 
 DIRECT, NGINX, HELLO, GRANIAN, NATIVE = "direct", "nginx", "hello", "granian", "native"
 GOVERNED = f"{NATIVE}-governed"
+TO_CLAUDE, MESSAGES = f"{NATIVE}-to-claude", f"{NATIVE}-messages"
 
 LITELLM = "litellm"
 CROWD = 4000  # streams in parallel
@@ -67,6 +68,9 @@ def figures(run: Mapping[str, Any]) -> dict[str, Figures]:
             of = found.get(against, {}).get(figure)
             values[name] = ratio(values[figure], of) if row != DIRECT else None
         values["rate_litellm"] = ratio(values["rate_core"], found.get(LITELLM, {}).get("rate_core"))
+        own = found.get(NATIVE, {})
+        values["rate_native"] = ratio(values["rate_core"], own.get("rate_core"))
+        values["chunks_native"] = ratio(own.get("cpu_chunk"), values["cpu_chunk"])
         values["rate_peers"] = ratio(values["rate_core"], best)
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.figures import GOVERNED, GRANIAN, NATIVE, Figures
+from bench.figures import GOVERNED, GRANIAN, MESSAGES, NATIVE, TO_CLAUDE, Figures
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ PROMISES = (
     Promise("native edge: stalls and errors in 4,000 parallel streams", NATIVE, "crowd_faults", most=0),
     Promise("native edge: requests a second of a core, times LiteLLM's", NATIVE, "rate_litellm", least=100),
     Promise("native edge: requests a second of a core, times the best peer's", NATIVE, "rate_peers", least=1),
+    *(
+        Promise(f"{pair}: {what} a second of a core, times those of bytes that go through", row, figure, least=0.6)
+        for pair, row in (("chat to Anthropic's form", TO_CLAUDE), ("Messages to OpenAI's form", MESSAGES))
+        for what, figure in (("requests", "rate_native"), ("chunks", "chunks_native"))
+    ),
     Promise("Granian edge: CPU of a small request, times a bare hello's", GRANIAN, "cpu_hello", most=1.6),
     Promise("Granian edge: p99 added at 60 % load, µs", GRANIAN, "load_p99", most=1000),
     Promise("Granian edge: CPU of a 400 KB request, times a 1 KB one's", GRANIAN, "body_growth", most=3),

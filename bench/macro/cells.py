@@ -126,7 +126,7 @@ class Row:
 def request_bytes(row: Row, size: int, pace: int = 0) -> bytes:
     """The whole request, its body exactly `size` bytes long; with a pace it asks for a stream."""
     stream = b'"stream":true,' if pace else b""
-    model = PACED_MODELS[pace] if pace else row.target.model
+    model = row.target.group + (PACED_MODELS[pace] if pace else row.target.model)
     front = b'{%b"model":"%b","messages":[{"role":"user","content":"' % (stream, model.encode())
     fill = size - len(front) - len(b'"}]}')
     body = front + (WORDS * (fill // len(WORDS) + 1))[:fill].encode() + b'"}]}'

@@ -36,6 +36,7 @@ class Target:
     path: str = PATH
     stream_path: str = PATH
     model: str = "demo"
+    group: str = ""  # what stands before the names of models
     headers: Mapping[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
     ready: str = ""  # a path that answers 200 when the target can be used; else a completion is asked for
     ready_seconds: float = 30.0
@@ -87,6 +88,15 @@ PRICED = "gpt-4o-mini"  # the catalogue knows what it costs
 MODELS = "\nmodel_list:" + "".join(
     TIANJI_MODEL.replace("MODEL", name) for name in ("demo", PRICED, *PACED_MODELS.values())
 )
+CLAUDE = "claude/"  # before the name of a model that the mock is asked for in Anthropic's form
+CLAUDES = """
+  - model_name: claude/*
+    litellm_params:
+      model: anthropic/*
+      api_base: http://{upstream}
+      api_key: sk-upstream
+"""
+MESSAGES = "/v1/messages"
 EVERYTHING = """
 litellm_settings:
   callbacks: [prometheus]
@@ -140,7 +150,17 @@ def builtin() -> list[Target]:
                 prepare=GOVERN,
             )
         )
-    return rows
+    return rows + translating()
+
+
+def translating() -> list[Target]:
+    """The rows of clients and upstreams that speak different forms: chat to Anthropic's, Messages to OpenAI's."""
+    serve = (*TIANJI_SERVE.split(), "native")
+    files = {"config.yaml": "{models}" + CLAUDES + EVERYTHING}
+    return [
+        Target("native-to-claude", serve, files, group=CLAUDE, ready=READY, crowded=False),
+        Target("native-messages", serve, files, path=MESSAGES, stream_path=MESSAGES, ready=READY, crowded=False),
+    ]
 
 
 def recipes() -> list[str]:
