@@ -6,6 +6,7 @@ The interfaces of both sides are those of tianji.protocol.chat.seam.
 cimport cython
 from libc.stdint cimport uint8_t
 
+from tianji._core.refrain cimport Refrain
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.sse cimport sse_unit
 from tianji._core.usage cimport read_usage
@@ -14,10 +15,27 @@ import msgspec
 
 from tianji.errors import StreamFailed, UpstreamProtocolError
 
+cdef enum:
+    PATIENCE = 4  # events that nothing was like
+
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef object UNSET = msgspec.UNSET
 cdef object StreamFailed_ = StreamFailed
 cdef object UpstreamProtocolError_ = UpstreamProtocolError
+
+
+cdef str text_alone(object chunk):
+    """The text of a chunk that says nothing else; None of any other."""
+    if len(chunk.choices) != 1 or chunk.usage or chunk.service_tier:
+        return None
+    choice = chunk.choices[0]
+    if choice.finish_reason is not None or choice.logprobs or not isinstance(choice.delta.content, str):
+        return None
+    delta = choice.delta
+    for name in delta.__struct_fields__:
+        if name != "content" and getattr(delta, name):
+            return None
+    return delta.content
 
 
 @cython.final
@@ -36,6 +54,9 @@ cdef class TranslatedStream(EventStream):
         self.encoder = encoder
         self.model = model
         self.framer = framer
+        member = getattr(decoder, "text_member", None)
+        if member is not None and getattr(encoder, "repeats", False):
+            self.refrain = Refrain(member)
 
     cpdef bytes feed(self, bytes data):
         """Take the next bytes of the body; the bytes to hand on now, b"" if none."""
@@ -58,6 +79,7 @@ cdef class TranslatedStream(EventStream):
         if self.failed:
             return out
         try:
+            self.tell_what_passed()
             self.write(self.decoder.end())
         except UpstreamProtocolError_ as fault:
             self.unreadable(fault)
@@ -87,20 +109,51 @@ cdef class TranslatedStream(EventStream):
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
         cdef str name = ""
+        cdef bytes told
+        if self.refrain is not None and unit.data_lines == 1 and not unit.error:
+            told = self.refrain.repeat(s + unit.payload, s + unit.payload_end)
+            if told is not None:
+                self.events += 1
+                self.out.append(told)
+                return 0
         if unit.name_end > unit.name:
             name = s[unit.name:unit.name_end].decode("utf-8", "replace")
         return self.take(name, self.payload(s, at, unit))
 
     cdef int take(self, str name, bytes payload) except -1:
+        cdef Py_ssize_t told = len(self.out)
         self.events += 1
+        self.tell_what_passed()
         try:
-            self.write(self.decoder.event(name, payload))
+            chunks = self.decoder.event(name, payload)
+            self.write(chunks)
+            if self.refrain is not None:
+                self.learn(payload, chunks, told)
         except StreamFailed_ as failure:
             self.failed = True
             self.error = failure.payload
         except UpstreamProtocolError_ as fault:
             self.unreadable(fault)
         self.done = self.decoder.done
+        return 0
+
+    cdef int tell_what_passed(self) except -1:
+        # Let the decoder know of text that it did not read.
+        if self.refrain is not None:
+            self.refrain.forget()
+            if self.refrain.passed:
+                self.decoder.passed(self.refrain.passed)
+                self.refrain.passed = 0
+        return 0
+
+    cdef int learn(self, bytes payload, object chunks, Py_ssize_t told) except -1:
+        # Learn from an event that was read, if it was text alone. `told`: how much was to be handed on before it.
+        cdef str text
+        if len(chunks) == 1 and len(self.out) == told + 1 and (text := text_alone(chunks[0])):
+            if self.refrain.fruitless > PATIENCE:
+                self.refrain = None  # what surrounds the text changes all the time
+            else:
+                self.refrain.learn(payload, text, self.out[told])
         return 0
 
     cdef int write(self, object chunks) except -1:

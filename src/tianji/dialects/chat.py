@@ -36,6 +36,8 @@ class Chat:
 class ChatEncoder:
     """Writes chunks as server-sent events; the one with the usage only for a client that asked for it."""
 
+    repeats = True
+
     def __init__(self, with_usage: bool) -> None:
         self._with_usage = with_usage
 

@@ -41,6 +41,8 @@ class _Block:
 class MessagesEncoder:
     """Writes one stream. `prompt_tokens`: an estimate for the first event, which some clients read and no other."""
 
+    repeats = True
+
     def __init__(self, names: ToolNames, prompt_tokens: int) -> None:
         self._names = names
         self._prompt_tokens = prompt_tokens

@@ -69,6 +69,8 @@ class _Block:
 class Decoder:
     """Reads one stream."""
 
+    text_member = "text"
+
     def __init__(self, names: ToolNames, target: Target, created: int, *, json_mode: bool) -> None:
         self.done = False
         self.finished = False
@@ -99,6 +101,10 @@ class Decoder:
     def end(self) -> Iterable[Chunk]:
         """Take the end of a stream, which may lack its message_stop."""
         return self._counted() if self.finished and not self.done else _NONE
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread."""
+        self._said += characters
 
     def _opened(self, event: _Event) -> Iterable[Chunk]:
         message = event.message or _Opening()

@@ -33,7 +33,10 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class EventEncoder(Protocol):
-    """Writes the stream that a client reads: each method returns bytes to send now, b"" for none."""
+    """Writes the stream that a client reads: each method returns bytes to send now, b"" for none.
+
+    One whose `repeats` is true writes a piece of text that follows another as it wrote that, and keeps nothing of it.
+    """
 
     def chunk(self, chunk: Chunk) -> bytes:
         """Take the next piece of the answer."""
@@ -63,7 +66,11 @@ class Inbound(Protocol):
 
 
 class EventDecoder(Protocol):
-    """Reads the stream of an upstream, event by event."""
+    """Reads the stream of an upstream, event by event.
+
+    One that has `text_member`, the name of the member in which a piece of text stands, need not read an event that is
+    like the one before but for that text: its `passed(characters)` is told how much went by before the next is read.
+    """
 
     @property
     def done(self) -> bool:

@@ -45,6 +45,8 @@ class OpenAIOutbound:
 class ChunkDecoder:
     """Reads a stream of chunks. Usage stands in whichever chunk an upstream likes; it is handed on once, at the end."""
 
+    text_member = "content"
+
     def __init__(self, target: Target) -> None:
         self._target = target
         self._last = Chunk(choices=[])
@@ -70,6 +72,9 @@ class ChunkDecoder:
     def end(self) -> Iterable[Chunk]:
         """Take the end of the stream; it may lack its `[DONE]`."""
         return self._usage_chunk() if self.finished else ()
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread, which changes nothing here."""
 
     def _usage_chunk(self) -> Iterable[Chunk]:
         usage, self._usage = self._usage, None

@@ -1,0 +1,62 @@
+/* Events of a stream that differ in one JSON string alone, a piece of the answer's text. Nothing is read at or beyond the
+ * given end. */
+#ifndef TIANJI_REFRAIN_H
+#define TIANJI_REFRAIN_H
+
+#include "json_scan.h"
+
+/* Behind the white space at p, where that stands before what ends or begins something; else p. */
+static inline const uint8_t *refrain_gap(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *next = json_space(p, end);
+    return next == end || memchr("{}[],:\"", *next, 7) != NULL ? next : p;
+}
+
+/* Whether p says what q, which is JSON, says: white space may differ, and what stands in a member `obfuscation`, with
+ * which some providers hide how long a text is. */
+static inline int refrain_alike(const uint8_t *p, const uint8_t *end, const uint8_t *q, const uint8_t *q_end)
+{
+    static const char padding[] = "\"obfuscation\"";
+    const uint8_t *a, *b;
+    char escaped = 0, padded = 0;
+    if (end - p == q_end - q && memcmp(p, q, (size_t)(end - p)) == 0) return 1;
+    for (;;) {
+        p = refrain_gap(p, end);
+        q = refrain_gap(q, q_end);
+        if (p == end || q == q_end) return p == end && q == q_end;
+        if (*p != *q) return 0;
+        if (*p != '"') {
+            padded = padded && *p == ':';
+            p++;
+            q++;
+            continue;
+        }
+        a = p + 1;
+        b = q + 1;
+        if (json_string(&a, end, &escaped) != JSON_FINE || json_string(&b, q_end, &escaped) != JSON_FINE) return 0;
+        a++;
+        b++;
+        if (!padded && (a - p != b - q || memcmp(p, q, (size_t)(a - p)) != 0)) return 0;
+        padded = !padded && a - p == sizeof padding - 1 && memcmp(p, padding, sizeof padding - 1) == 0;
+        p = a;
+        q = b;
+    }
+}
+
+/* How many characters the inside of a JSON string stands for; -1 where it holds a surrogate, which may lack its other. */
+static inline Py_ssize_t refrain_characters(const uint8_t *p, const uint8_t *end)
+{
+    Py_ssize_t count = 0;
+    while (p < end) {
+        if (*p == '\\') {
+            if (p[1] == 'u' && (p[2] | 32) == 'd' && p[3] > '7') return -1;
+            p += p[1] == 'u' ? 6 : 2;
+            count++;
+        } else {
+            count += (*p++ & 0xC0) != 0x80;
+        }
+    }
+    return count;
+}
+
+#endif

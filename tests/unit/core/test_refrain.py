@@ -1,0 +1,201 @@
+"""Pieces of text that are handed on unread: the client is told what it would be told if each event were read."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tianji._core.refrain import Refrain
+from tianji._core.translated import TranslatedStream
+from tianji.clock import ManualClock
+from tianji.dialects.chat import ChatEncoder
+from tianji.dialects.messages.streaming import MessagesEncoder
+from tianji.dialects.tool_names import ToolNames
+from tianji.protocol.anthropic.outbound import MessagesOutbound
+from tianji.protocol.chat.request import Message, Request
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.openai.answers import OpenAIOutbound
+
+TARGET = Target(provider="p", model="m")
+REQUEST = Request(model="m", messages=[Message(role="user", content="x")])
+
+
+class Listening:
+    """A decoder that counts what it reads, and reads everything where it is `careful`."""
+
+    def __init__(self, decoder: Any, *, careful: bool) -> None:
+        self._decoder = decoder
+        self.read = 0
+        self.unread = 0
+        if not careful:
+            self.text_member = decoder.text_member
+
+    def event(self, name: str, payload: bytes) -> Any:
+        self.read += 1
+        return self._decoder.event(name, payload)
+
+    def passed(self, characters: int) -> None:
+        self.unread += characters
+        self._decoder.passed(characters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
+
+
+def anthropic(*, careful: bool = False) -> Listening:
+    return Listening(MessagesOutbound(REQUEST, TARGET, ManualClock()).stream(), careful=careful)
+
+
+def openai(*, careful: bool = False) -> Listening:
+    return Listening(OpenAIOutbound(b"{}", "", TARGET).stream(), careful=careful)
+
+
+def said(decoder: Listening, encoder: Any, payloads: Iterable[bytes]) -> tuple[bytes, TranslatedStream]:
+    stream = TranslatedStream(decoder, encoder, "shown")
+    out = b"".join(stream.feed(b"data: " + payload + b"\n\n") for payload in payloads)
+    return out + stream.close(), stream
+
+
+def told(out: bytes) -> list[Any]:
+    lines = [line.removeprefix(b"data: ") for line in out.split(b"\n") if line.startswith(b"data: ")]
+    return [line if line == b"[DONE]" else json.loads(line) for line in lines]
+
+
+def delta(text: str, index: int = 0, **more: Any) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text, **more}}
+
+
+def message(*events: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 3}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *events,
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    ]
+
+
+def chunk(text: str, **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": None}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **more}
+
+
+def written(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+CITATION = {
+    "type": "content_block_delta",
+    "index": 0,
+    "delta": {"type": "citations_delta", "citation": {"type": "web", "url": "https://a", "title": "t"}},
+}
+_writers: dict[str, Callable[[object, str], bytes]] = {
+    "tight": lambda value, _pad: written(value),
+    "loose": lambda value, _pad: json.dumps(value).encode(),
+    "padded": lambda value, pad: written(value)[:-1] + b" " * len(pad) + b"}",
+    "hidden": lambda value, pad: written({**value, "obfuscation": pad} if isinstance(value, dict) else value),
+}
+_texts = st.lists(
+    st.text(st.characters(codec="utf-8"), max_size=6)
+    | st.sampled_from(["text", "content", "data", '"', "\\u", "\n\n", "é\\"]),
+    max_size=12,
+)
+
+
+@given(
+    _texts,
+    st.sampled_from(sorted(_writers)),
+    st.lists(st.text("ab", max_size=3), min_size=12, max_size=12),
+    st.booleans(),
+)
+@example(["a", "b", '"\\', "d", "\x7f", "€", "g"], "padded", [""] * 12, True)
+def test_it_does_not_matter_what_is_read(texts: list[str], writer: str, pads: list[str], cited: bool) -> None:
+    events = message(
+        *(event for text in texts for event in (delta(text), *([CITATION] if cited and text == "a" else ())))
+    )
+    write = _writers[writer]
+    payloads = [write(event, pads[at % 12]) for at, event in enumerate(events)]
+    fast, stream = said(anthropic(), ChatEncoder(True), payloads)
+    slow, other = said(anthropic(careful=True), ChatEncoder(True), payloads)
+    assert told(fast) == told(slow)
+    assert (stream.events, stream.done, stream.finished) == (other.events, True, True)
+
+    chunks = [write(chunk(text), pads[at % 12]) for at, text in enumerate(texts)]
+    fast, stream = said(openai(), MessagesEncoder(ToolNames(), 3), [*chunks, b"[DONE]"])
+    slow, other = said(openai(careful=True), MessagesEncoder(ToolNames(), 3), [*chunks, b"[DONE]"])
+    assert told(fast) == told(slow)
+    assert (stream.events, stream.done) == (other.events, True)
+
+
+@pytest.mark.parametrize("writer", sorted(_writers))
+def test_what_is_alike_is_not_read(writer: str) -> None:
+    o = "o" if writer == "loose" else "ö"  # what others escape is copied, but not learnt from
+    texts = [f"w{o}rd{number} " for number in range(20)]
+    payloads = [
+        _writers[writer](event, "x" * (at % 7)) for at, event in enumerate(message(*map(delta, texts), CITATION))
+    ]
+    decoder = anthropic()
+    out, _ = said(decoder, ChatEncoder(False), payloads)
+    assert decoder.read == 7  # of 25: the first text, and all that is none
+    assert decoder.unread == sum(map(len, texts[1:]))
+    content = "".join(choice["delta"].get("content") or "" for one in told(out)[:-1] for choice in one["choices"])
+    assert content == "".join(texts)
+    (note,) = [one["choices"][0]["delta"]["annotations"][0] for one in told(out)[:-1] if b"annotations" in written(one)]
+    assert note["url_citation"]["start_index"] == len(content)
+
+
+def test_what_changes_all_the_time_is_not_learnt_for_ever() -> None:
+    decoder = openai()
+    payloads = [written(chunk(f"w{number}", created=number)) for number in range(20)]
+    said(decoder, ChatEncoder(False), payloads)
+    alike = [written(chunk(f"w{number}")) for number in range(20)]
+    assert decoder.read == 20
+    said(decoder, ChatEncoder(False), alike)
+    assert decoder.read == 21  # another stream begins anew
+
+
+@pytest.mark.parametrize(
+    "text", [b'"\\ud83d"', b'"\xff"', b'"a\tb"', b'"\\x"', b'"open', b'"a" 1', b"7", b"null", b'""']
+)
+def test_a_text_that_is_none_is_read(text: bytes) -> None:
+    head, tail = written(delta("@")).split(b'"@"')
+    payloads = [written(event) for event in message(delta("a"), delta("b"))[:4]]
+    fast = said(anthropic(), ChatEncoder(True), [*payloads, head + text + tail])
+    slow = said(anthropic(careful=True), ChatEncoder(True), [*payloads, head + text + tail])
+    assert told(fast[0]) == told(slow[0])
+    assert (fast[1].failed, fast[1].events) == (slow[1].failed, slow[1].events)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        delta("c", index=1),
+        {**delta("c"), "more": 1},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "text": "c"}},
+        delta("c", also=[1]),
+    ],
+)
+def test_what_differs_in_anything_else_is_read(other: dict[str, Any]) -> None:
+    decoder = anthropic()
+    said(decoder, ChatEncoder(True), [written(event) for event in message(delta("a"), delta("b"), other)[:5]])
+    assert decoder.read == 4  # the start of message and block, the first text, and this
+
+
+@pytest.mark.parametrize(
+    ("payload", "text", "told", "found"),
+    [
+        (b'{"text":"a"}', "a", b'data: {"t":"a"}\n\n', True),
+        (b'{"text": "a"}', "a", b'data: {"t":"a"}\n\n', True),
+        (b'{"text":"\\u0061"}', "a", b'data: {"t":"a"}\n\n', False),
+        (b'{"a":1,"text":"a"}', "a", b'data: {"a":"a"}\n\n', False),
+        (b'{"text":"a","b":{"text":"a"}}', "a", b'data: {"t":"a"}\n\n', False),
+        (b'{"text":"a"}', "a", b'data: 1\n\ndata: {"t":"a"}\n\n', False),
+        (b'{"text":"a"}', "a", b"", False),
+    ],
+)
+def test_what_is_ambiguous_is_not_learnt(payload: bytes, text: str, told: bytes, found: bool) -> None:
+    assert Refrain("text").learn(payload, text, told) is found
