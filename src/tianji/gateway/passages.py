@@ -21,7 +21,7 @@ from tianji._core.spans import ObjectSpans, scan
 from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
-from tianji.errors import Header
+from tianji.errors import Header, UnsupportedParams
 from tianji.gateway.reshaping import reshaped
 from tianji.lazy import load
 from tianji.protocol.bedrock.event_stream import EventStream
@@ -40,6 +40,7 @@ AGENTS: Final = (b"claude-cli/", b"codex_")
 """How the user agents of Claude Code and Codex begin. They say what their vendor's models take, to whichever model they
 are pointed at, and nobody can have them leave it out; so what a model cannot take is dropped, unless somebody has said.
 """
+MANY: Final = 256
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -139,6 +140,7 @@ class Translation(Struct, frozen=True):
     """Between a client and an upstream of different forms: `dialect` and `protocol` are the modules of their codecs.
 
     protocol: None for an upstream that speaks OpenAI's, at `suffix`. facts: what the catalogue knows of a model.
+    targets: what was found of models, by their names as JSON and what is dropped for them.
     """
 
     dialect: str
@@ -148,12 +150,19 @@ class Translation(Struct, frozen=True):
     place: Place
     suffix: str = ""
     modify_params: bool = False
+    targets: dict[tuple[bytes, bool | None, frozenset[str]], Target] = {}
 
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
         """Write the request. Raises InvalidRequest and UnsupportedParams."""
+        try:
+            return self._begin(plan, sought, model, head)
+        except UnsupportedParams:
+            if plan.shaping.drop_params is not None or not is_agent(sought.exchange):
+                raise
+        return self._begin(reshaped(plan, drop_params=True, additional=(), allowed=()), sought, model, head)
+
+    def _begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
         spans = given(sought)
-        if plan.shaping.drop_params is None and (sought.exchange.header(b"user-agent") or b"").startswith(AGENTS):
-            plan = reshaped(plan, drop_params=True, additional=(), allowed=())
         inbound: Any = None
         as_array = self.dialect == GOOGLE and wants_array(sought)
         read = codec(self.dialect).inbound
@@ -183,6 +192,15 @@ class Translation(Struct, frozen=True):
         return Translated(inbound, outbound, written, shown, stream_type=kind, chat=self.dialect == CHAT)
 
     def _target(self, plan: Plan, model: bytes) -> Target:
+        key = (model, plan.shaping.drop_params, plan.shaping.allowed)
+        found = self.targets.get(key)
+        if found is None:
+            if len(self.targets) >= MANY:  # somebody asks for names without end
+                self.targets.clear()
+            found = self.targets[key] = self._find_target(plan, model)
+        return found
+
+    def _find_target(self, plan: Plan, model: bytes) -> Target:
         name: str = msgspec.json.decode(model)
         facts = self.facts(name)
         most = facts.get("max_output_tokens")
@@ -282,6 +300,11 @@ class Passed:
             return body, usage_in(completion)
         self.filtered = any(sign in body for sign in _FILTERED)
         return body, read_usage(scan(body))
+
+
+def is_agent(exchange: Exchange) -> bool:
+    """Tell whether a client is one of those that say what their vendor's models take."""
+    return (exchange.header(b"user-agent") or b"").startswith(AGENTS)
 
 
 def wants_array(sought: Sought) -> bool:
