@@ -49,6 +49,12 @@ _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
     "num_retries_per_request expose_router_debug_in_errors"
 )
+_OF_PROVIDERS: Final = (  # what providers' own code reads, those that are served
+    "aws_access_key_id aws_secret_access_key aws_session_token aws_region_name aws_profile_name aws_role_name "
+    "aws_session_name aws_session_tags aws_external_id aws_sts_endpoint aws_web_identity_token "
+    "aws_bedrock_runtime_endpoint vertex_project vertex_ai_project vertex_location vertex_ai_location "
+    "vertex_credentials vertex_ai_credentials"
+)
 _ROUTING_SECTIONS: Final = ("router_settings", "general_settings")
 _EXACT_ROUTING: Final = (
     "routing_strategy_args routing_groups num_retries timeout stream_timeout total_timeout retry_after retry_policy "
@@ -235,6 +241,8 @@ def support(key: str) -> Support:
         return row
     name = key.removeprefix(_PARAMS)
     if name != key and PRICE.fullmatch(name):
+        return EXACT
+    if name != key and name in _OF_PROVIDERS.split():
         return EXACT
     if name != key and (PROVIDER_KEYS.fullmatch(name) or name.startswith("supports_")):
         return UNSUPPORTED

@@ -80,6 +80,9 @@ async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool) -
     text = msgspec.json.encode(body)
     request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
     if plan.passage is not None:
+        credentials = None if plan.passage.place.awaits is None else plan.passage.place.awaits()
+        if credentials is not None:
+            await credentials
         model = str(body["model"])
         name = msgspec.json.encode(model)
         question = Question(table, SilentExchange("", text, None), scan(text), model, name)

@@ -26,6 +26,7 @@ from tianji.providers import address, aws, vertex_ai
 from tianji.providers.bedrock import KEYS
 from tianji.providers.deployment import Deployment
 from tianji.providers.google_credentials import find as find_credential
+from tianji.providers.oauth import bearer
 from tianji.providers.tokens import TokenSource
 
 Find = Callable[[bytes], Lane]
@@ -185,10 +186,10 @@ class Cloud(Struct, frozen=True):
         """Return an address with the token of the moment."""
         if self.source is None:
             return Site(base=base, lacks=_NO_GOOGLE)
-        bearer = vertex_ai.bearer(self.source)
+        shown = bearer(self.source)
         return Site(
             base=base,
-            sign=lambda _method, target, body, _kind: bearer(target.decode("latin-1"), body),
+            sign=lambda _method, target, body, _kind: shown(target.decode("latin-1"), body),
             awaits=self.source.task,
         )
 

@@ -1,27 +1,33 @@
 """AWS: regions, and whose keys sign.
 
-Keys that stand in the configuration or the environment are used as they are. Profiles, roles, and what a machine, a
-container or a login gives are found by botocore (extra `aws`), whose keys expire and are replaced ahead of time.
+Keys that stand in the configuration or the environment are used as they are, and roles are taken with them or with an
+identity token. Profiles, and what a machine or a login gives, are found by botocore (extra `aws`). Keys that expire are
+replaced ahead of time.
 """
 
 import asyncio
 import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from tianji.clock import SYSTEM
-from tianji.errors import ConfigurationError, UpstreamConnectFailed
+from tianji.errors import ConfigurationError, Header, UpstreamConnectFailed
 from tianji.lazy import load
-from tianji.protocol.bedrock.signature import Keys
+from tianji.protocol.bedrock.signature import Keys, Scope, sign
+from tianji.providers import address, oidc
+from tianji.providers.aws_roles import SESSION, KeySource, Role, keys_for
 from tianji.providers.deployment import Deployment
+from tianji.providers.oidc import Identity
 from tianji.providers.tokens import Token, TokenSource
 
 REGIONS: Final = ("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")
 DEFAULT_REGION: Final = "us-west-2"
+CONTENT_TYPE: Final = "application/json"
+_CONTAINER_ROLE: Final = "AWS_ROLE_ARN"
+_CONTAINER_TOKEN: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105  a variable's name
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _LASTING: Final = 3540.0  # seconds that keys without an end are believed
-
-KeySource = Keys | TokenSource[Keys]
 
 
 def is_region(text: str) -> bool:
@@ -43,23 +49,43 @@ def region_of(deployment: Deployment, found: str | None) -> str:
 def keys_of(deployment: Deployment, region: str) -> KeySource | None:
     """Return the keys of a deployment, or where they come from; None when there are none and botocore is missing.
 
-    Raises ConfigurationError for half a pair of keys, and for a role that only botocore can take on when it is missing.
+    Raises ConfigurationError for half a pair of keys, for a role or an identity token without the other, and for a
+    profile when botocore is missing.
     """
+    role, identity = deployment.text("aws_role_name"), deployment.text("aws_web_identity_token")
+    if identity:
+        if not role:
+            raise ConfigurationError(f"{deployment.label()}: aws_web_identity_token needs aws_role_name: set it")
+        named = identity.startswith(oidc.PREFIX)
+        shown = oidc.find(identity, deployment.environ) if named else Identity(value=identity)
+        return _role_keys(deployment, region, role, shown)
+    own = _own_keys(deployment, region)
+    if role is None:
+        return own
+    if own is _lent_to_the_container(deployment, region) and role == deployment.variable((_CONTAINER_ROLE,)):
+        return own  # it is that role already
+    if own is None:
+        raise ConfigurationError(
+            f"{deployment.label()}: aws_role_name needs keys that may take the role: set aws_access_key_id and "
+            "aws_secret_access_key or aws_web_identity_token, or install tianji[aws] for what the machine gives"
+        )
+    return _role_keys(deployment, region, role, own)
+
+
+def _own_keys(deployment: Deployment, region: str) -> KeySource | None:
     access, secret = deployment.text("aws_access_key_id"), deployment.text("aws_secret_access_key")
     if bool(access) != bool(secret):
         raise ConfigurationError(f"{deployment.label()}: aws_access_key_id and aws_secret_access_key go together")
-    role, profile = deployment.text("aws_role_name"), deployment.text("aws_profile_name")
-    if role or deployment.text("aws_web_identity_token"):
-        raise ConfigurationError(
-            f"{deployment.label()}: aws_role_name is not served yet by this release; name the role in a profile of "
-            "AWS's configuration file and set aws_profile_name"
-        )
     if access and secret:
         return Keys(access, secret, deployment.text("aws_session_token"))
+    profile = deployment.text("aws_profile_name")
     if not profile:
         access, secret = deployment.variable(("AWS_ACCESS_KEY_ID",)), deployment.variable(("AWS_SECRET_ACCESS_KEY",))
         if access and secret:
             return Keys(access, secret, deployment.variable(("AWS_SESSION_TOKEN",)))
+        lent = _lent_to_the_container(deployment, region)
+        if lent is not None:
+            return lent
     try:
         load("botocore.session")
     except ImportError:
@@ -69,6 +95,67 @@ def keys_of(deployment: Deployment, region: str) -> KeySource | None:
             ) from None
         return None
     return chain(profile or "", region)
+
+
+def _lent_to_the_container(deployment: Deployment, region: str) -> TokenSource[Keys] | None:
+    """https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html."""
+    role, file = deployment.variable((_CONTAINER_ROLE,)), deployment.variable((_CONTAINER_TOKEN,))
+    if not role or not file:
+        return None
+    session = deployment.variable(("AWS_ROLE_SESSION_NAME",)) or SESSION
+    return keys_for(Role(arn=role, region=region, asks=Identity(file=file), session=session))
+
+
+def _role_keys(deployment: Deployment, region: str, role: str, asks: KeySource | Identity) -> TokenSource[Keys]:
+    return keys_for(
+        Role(
+            arn=role,
+            region=region,
+            asks=asks,
+            session=deployment.text("aws_session_name") or SESSION,
+            endpoint=_endpoint(deployment),
+            external_id=deployment.text("aws_external_id"),
+            tags=_tags(deployment),
+        )
+    )
+
+
+def _endpoint(deployment: Deployment) -> str | None:
+    given = deployment.text("aws_sts_endpoint")
+    return None if given is None else address.split_base(given)[0] + "/"
+
+
+def _tags(deployment: Deployment) -> tuple[tuple[str, str], ...]:
+    given = deployment.params.get("aws_session_tags")
+    if isinstance(given, Mapping):
+        given = [{"Key": name, "Value": value} for name, value in given.items()]
+    if given is None:
+        return ()
+    if not isinstance(given, list | tuple) or not all(isinstance(tag, Mapping) and tag.get("Key") for tag in given):
+        raise ConfigurationError(f"{deployment.label()}: aws_session_tags is a list of tags, each with Key and Value")
+    return tuple((str(tag["Key"]), str(tag.get("Value", ""))) for tag in given)
+
+
+def signer(source: KeySource, host: str, region: str, service: str) -> Callable[[str, bytes], Iterable[Header]]:
+    """Return what signs requests to a service's host."""
+    scope = Scope(host, region, service)
+
+    def signed(target: str, body: bytes) -> Iterable[Header]:
+        keys = source if isinstance(source, Keys) else source.held()
+        return sign(keys, scope, target, body, now=SYSTEM.now(), content_type=CONTENT_TYPE)
+
+    return signed
+
+
+def domain_of(region: str) -> str:
+    """Return the domain that the hosts of a region's services lie in."""
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+
+
+def secrets_of(deployment: Deployment) -> tuple[str, ...]:
+    """Return what of a deployment's keys must not be shown."""
+    names = ("aws_secret_access_key", "aws_session_token", "aws_web_identity_token")
+    return tuple(filter(None, map(deployment.text, names)))
 
 
 @lru_cache(maxsize=64)

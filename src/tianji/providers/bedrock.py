@@ -4,15 +4,12 @@ Requests are signed, or carry a key of Bedrock's own
 (https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html).
 """
 
-from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from tianji.clock import SYSTEM
-from tianji.errors import ConfigurationError, Header
+from tianji.errors import ConfigurationError
 from tianji.protocol.bedrock.models import family
 from tianji.protocol.bedrock.outbound import UNSUPPORTED
-from tianji.protocol.bedrock.signature import Keys, Scope, sign
 from tianji.providers import address, anthropic, aws
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
@@ -26,7 +23,6 @@ INVOKE: Final = "tianji.protocol.bedrock.invoke"
 BASES: Final = ("AWS_BEDROCK_RUNTIME_ENDPOINT",)
 KEYS: Final = ("AWS_BEARER_TOKEN_BEDROCK",)
 SERVICE: Final = "bedrock"
-CONTENT_TYPE: Final = "application/json"
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
 _SAME = frozenset({"converse", "nova", "nova-2"})  # in front of a model: how it is asked anyway
 _OTHERS = frozenset(
@@ -56,7 +52,7 @@ def build(deployment: Deployment) -> Upstream:
     found = place_of(deployment)
     region = aws.region_of(deployment, found.region)
     own = deployment.api_base or deployment.text("aws_bedrock_runtime_endpoint") or deployment.variable(BASES)
-    base, query = address.split_base(own or f"https://bedrock-runtime.{region}.{_domain(region)}")
+    base, query = address.split_base(own or f"https://bedrock-runtime.{region}.{aws.domain_of(region)}")
     bearer = deployment.api_key or deployment.variable(KEYS)
     source = None if bearer else aws.keys_of(deployment, region)
     headers = [("authorization", f"Bearer {bearer}")] if bearer else []
@@ -78,12 +74,10 @@ def build(deployment: Deployment) -> Upstream:
         key_missing=None
         if bearer or source
         else "set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install tianji[aws] for "
-        "profiles, roles and the credentials of machines",
-        secrets=tuple(
-            filter(None, (bearer, deployment.text("aws_secret_access_key"), deployment.text("aws_session_token")))
-        ),
+        "profiles and the credentials of machines",
+        secrets=(*((bearer,) if bearer else ()), *aws.secrets_of(deployment)),
         protocol=INVOKE if found.invokes else CONVERSE,
-        sign=None if source is None else signer(source, urlsplit(base).netloc, region),
+        sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),
         awaits=source.task if isinstance(source, TokenSource) else None,
     )
 
@@ -116,18 +110,3 @@ def place_of(deployment: Deployment) -> Place:
             "model is asked by Converse"
         )
     return Place(region, model, invokes)
-
-
-def signer(source: aws.KeySource, host: str, region: str) -> Callable[[str, bytes], Iterable[Header]]:
-    """Return what signs requests to a host."""
-    scope = Scope(host, region, SERVICE)
-
-    def signed(target: str, body: bytes) -> Iterable[Header]:
-        keys = source if isinstance(source, Keys) else source.held()
-        return sign(keys, scope, target, body, now=SYSTEM.now(), content_type=CONTENT_TYPE)
-
-    return signed
-
-
-def _domain(region: str) -> str:
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

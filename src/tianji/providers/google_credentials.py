@@ -5,9 +5,9 @@ https://developers.google.com/identity/protocols/oauth2/service-account how a se
 """
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -16,25 +16,16 @@ from msgspec import Struct
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.lazy import load
-from tianji.protocol.openai_errors import parse_error
-from tianji.protocol.scrub import scrub
+from tianji.providers.fetching import Fetch
+from tianji.providers.oauth import FORM, Mint, read_object, read_token
 from tianji.providers.tokens import Token
 
+SERVICE = "Google"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 _METADATA = "/computeMetadata/v1/instance/service-accounts/default/token"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_FORM = {"content-type": "application/x-www-form-urlencoded"}
 _LIFETIME = 3600  # seconds: the longest that Google gives
-
-Mint = Callable[[], Awaitable[Token[str]]]
-
-
-class Fetch(Protocol):
-    """Makes one HTTP request; the body of the answer is whole. Raises UpstreamFailure when there is none."""
-
-    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Return the status and the body."""
 
 
 class Credential(Struct, frozen=True):
@@ -86,7 +77,7 @@ def _service_account(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Min
         now = int(clock.now())
         claims = {"iss": info["client_email"], "scope": SCOPE, "aud": url, "iat": now, "exp": now + _LIFETIME}
         form = {"grant_type": _GRANT, "assertion": signed(info, claims)}
-        return _token(await fetch("POST", url, _FORM, urlencode(form).encode()))
+        return read_token(SERVICE, await fetch("POST", url, FORM, urlencode(form).encode()))
 
     return mint
 
@@ -106,7 +97,7 @@ def _authorized_user(info: Mapping[str, Any], fetch: Fetch) -> Mint:
     url = str(info.get("token_uri") or TOKEN_URI)
 
     async def mint() -> Token[str]:
-        return _token(await fetch("POST", url, _FORM, body))
+        return read_token(SERVICE, await fetch("POST", url, FORM, body))
 
     return mint
 
@@ -121,8 +112,7 @@ def _impersonated(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
     async def mint() -> Token[str]:
         own = await source()
         headers = {"authorization": f"Bearer {own.value}", "content-type": "application/json"}
-        status, raw = await fetch("POST", info["service_account_impersonation_url"], headers, body)
-        found = _object(status, raw)
+        found = read_object(SERVICE, await fetch("POST", info["service_account_impersonation_url"], headers, body))
         value = found.get("accessToken")
         if not isinstance(value, str):
             raise UpstreamFailure("Google's answer for an impersonated service account holds no token", sent=False)
@@ -133,27 +123,9 @@ def _impersonated(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
 
 def _machine(url: str, fetch: Fetch) -> Mint:
     async def mint() -> Token[str]:
-        return _token(await fetch("GET", url, {"metadata-flavor": "Google"}, b""))
+        return read_token(SERVICE, await fetch("GET", url, {"metadata-flavor": "Google"}, b""))
 
     return mint
-
-
-def _token(answer: tuple[int, bytes]) -> Token[str]:
-    found = _object(*answer)
-    value, lifetime = found.get("access_token"), found.get("expires_in", _LIFETIME)
-    if not isinstance(value, str) or not isinstance(lifetime, int | float):
-        raise UpstreamFailure("Google's answer to the request for an access token holds none", sent=False)
-    return Token(value, lifetime)
-
-
-def _object(status: int, raw: bytes) -> dict[str, Any]:
-    if status != 200:
-        said = scrub(parse_error(raw).message)[:300]
-        raise UpstreamFailure(f"Google gave no access token (status {status}): {said}", sent=False)
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UpstreamFailure("Google's answer to the request for an access token is not JSON", sent=False) from error
 
 
 def _read(value: object) -> Mapping[str, Any]:

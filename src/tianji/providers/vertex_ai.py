@@ -5,17 +5,18 @@ Requests carry an access token of the deployment's credentials, or an API key of
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from tianji.errors import ConfigurationError, Header
+from tianji.errors import ConfigurationError
 from tianji.providers import address, anthropic, google
 from tianji.providers.deployment import Deployment
-from tianji.providers.google_credentials import Credential, find, minter
-from tianji.providers.google_fetching import fetch
+from tianji.providers.fetching import fetcher
+from tianji.providers.google_credentials import SERVICE, Credential, find, minter
+from tianji.providers.oauth import bearer
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.tokens import TokenSource
@@ -107,16 +108,7 @@ def token_source(credential: Credential) -> TokenSource[str]:
 @lru_cache(maxsize=256)
 def source_of(credential: bytes) -> TokenSource[str]:
     """Return where a credential's tokens come from: one source in a worker, so that a reload keeps the token."""
-    return TokenSource(minter(msgspec.json.decode(credential, type=Credential), fetch))
-
-
-def bearer(source: TokenSource[str]) -> Callable[[str, bytes], Iterable[Header]]:
-    """Return what puts the token of the moment into a request."""
-
-    def signed(_target: str, _body: bytes) -> Iterable[Header]:
-        return ((b"authorization", b"Bearer " + source.held().encode()),)
-
-    return signed
+    return TokenSource(minter(msgspec.json.decode(credential, type=Credential), fetcher(SERVICE)))
 
 
 def _given(deployment: Deployment) -> object:

@@ -81,7 +81,6 @@ def test_a_key_of_bedrocks_own_comes_first(where: dict[str, str]) -> None:
         ("agent/x", {}, "agent/ is not served yet"),
         (MODEL, {"aws_region_name": "evil.example/"}, "no region"),
         (MODEL, {"aws_access_key_id": "x"}, "go together"),
-        (MODEL, {"aws_role_name": "r"}, "aws_role_name is not served yet"),
     ],
 )
 def test_what_is_not_served_is_said(model: str, params: Any, says: str) -> None:
@@ -94,6 +93,8 @@ def test_without_keys_and_without_botocore(monkeypatch: pytest.MonkeyPatch) -> N
     assert "tianji[aws]" in (made().key_missing or "")
     with pytest.raises(ConfigurationError, match="needs botocore"):
         made(KEYS, aws_profile_name="work")
+    with pytest.raises(ConfigurationError, match="needs keys that may take the role"):
+        made(aws_role_name="r")
 
 
 async def test_what_botocore_finds_signs(monkeypatch: pytest.MonkeyPatch) -> None:

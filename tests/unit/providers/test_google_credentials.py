@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,6 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from tests.unit.providers.recorder import Recorder
 
 from tianji.clock import ManualClock
 from tianji.errors import ConfigurationError, UpstreamFailure
@@ -33,19 +33,6 @@ ACCOUNT = {
     "token_uri": "https://oauth2.example/token",
 }
 USER = {"type": "authorized_user", "client_id": "c", "client_secret": "s&", "refresh_token": "r"}
-
-
-class Recorder:
-    """Answers as it is told, and remembers what it was asked."""
-
-    def __init__(self, *answers: tuple[int, Any]) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[str, str, Mapping[str, str], bytes]] = []
-
-    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        self.asked.append((method, url, headers, body))
-        status, value = self.answers.pop(0)
-        return status, value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 def part(text: str) -> bytes:
