@@ -53,7 +53,8 @@ _OF_PROVIDERS: Final = (  # what providers' own code reads, those that are serve
     "aws_access_key_id aws_secret_access_key aws_session_token aws_region_name aws_profile_name aws_role_name "
     "aws_session_name aws_session_tags aws_external_id aws_sts_endpoint aws_web_identity_token "
     "aws_bedrock_runtime_endpoint vertex_project vertex_ai_project vertex_location vertex_ai_location "
-    "vertex_credentials vertex_ai_credentials"
+    "vertex_credentials vertex_ai_credentials azure_ad_token tenant_id client_id client_secret azure_scope "
+    "azure_username azure_password enable_azure_ad_token_refresh"
 )
 _ROUTING_SECTIONS: Final = ("router_settings", "general_settings")
 _EXACT_ROUTING: Final = (

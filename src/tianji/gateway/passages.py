@@ -18,6 +18,7 @@ from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
 from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans, scan
+from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
@@ -256,6 +257,38 @@ class Translated:
         self.filtered = is_filtered(completion)
         # in OpenAI's form it stands there as the gateway reads it
         return self._inbound.answer(completion), None if self._chat else usage_in(completion)
+
+
+class Signed(Struct, frozen=True):
+    """To an upstream that speaks OpenAI's form as its client does, with a signature or a token that changes."""
+
+    suffix: str
+    place: Place
+
+    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "SignedRequest":
+        """Write the request. Raises UnsupportedParams."""
+        shaped = shape_body(plan, given(sought), model, sought.stream)
+        hides = shaped.hides_usage and not sought.table.shows_usage
+        return SignedRequest(self.place.request(head, self.suffix, (), shaped.body), sought.model_json, hides)
+
+
+class SignedRequest:
+    """One request under way whose bytes are OpenAI's on both sides. `filtered`: a content filter cut its answer."""
+
+    def __init__(self, request: list[bytes], model: bytes, hides_usage: bool) -> None:
+        self.request = request
+        self.filtered = False
+        self._model = model
+        self._hides_usage = hides_usage
+
+    def stream(self, content_type: bytes) -> AnswerStream | None:
+        """Return what reads a streamed answer of this type; None where the type says that it is none."""
+        return ChatStream(self._model, self._hides_usage) if content_type.startswith(EVENTS) else None
+
+    def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
+        """Return a whole answer as it is; the gateway reads its usage as that of any other."""
+        self.filtered = b'"content_filter"' in body
+        return body, None
 
 
 class Native(Struct, frozen=True):

@@ -21,7 +21,7 @@ from tianji.dialects.rows import CODECS, ROWS
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.media import Media
-from tianji.gateway.passages import CHAT, Native, Place, Translation, codec
+from tianji.gateway.passages import CHAT, Native, Place, Signed, Translation, codec
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.shadows import silent_of
 from tianji.providers.responses import only_responses
@@ -263,7 +263,8 @@ class Compiler:
                     False,
                 )
             else:
-                yield Way(operation, suffix, shaping, None, asks_usage)
+                signed = None if place.sign is None else Signed(suffix, place)
+                yield Way(operation, suffix, shaping, signed, asks_usage)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
             yield Way(
@@ -308,7 +309,7 @@ class Way(msgspec.Struct, frozen=True):
     operation: str
     suffix: str
     shaping: Shaping
-    passage: Native | Translation | Media | None
+    passage: Native | Signed | Translation | Media | None
     asks_usage: bool
 
 

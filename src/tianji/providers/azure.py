@@ -6,8 +6,11 @@ https://learn.microsoft.com/rest/api/aifoundry/model-inference
 
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import msgspec
+
 from tianji.errors import ConfigurationError
-from tianji.providers import address, message_steps, openai
+from tianji.providers import address, anthropic, entra, message_steps, openai
+from tianji.providers.credentials import Credentials
 from tianji.providers.deployment import Deployment
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
@@ -20,14 +23,6 @@ DEFAULT_AI_VERSION = "2024-05-01-preview"
 
 OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank"}
 _UNDATED = frozenset({"v1", "latest", "preview"})
-_ENTRA = (
-    "tenant_id",
-    "client_id",
-    "client_secret",
-    "azure_username",
-    "azure_password",
-    "enable_azure_ad_token_refresh",
-)
 _API_KEY_HOSTS = (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com")
 
 
@@ -48,33 +43,30 @@ def _build_openai(deployment: Deployment) -> Upstream:
     elif "/openai/deployments" not in base:
         name = deployment.model if "*" in deployment.model else quote(deployment.model, safe="")
         base = f"{base.removesuffix('/openai')}/openai/deployments/{name}"
-    headers, missing = _credentials(deployment)
+    found = _credentials(deployment, KEYS)
     offered = {"completions"} if deployment.provider == "azure_text" else OFFERED
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,
         base_url=base,
-        headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
+        headers=address.encode_headers([*found.headers("api-key"), *deployment.extra_headers.items()]),
         query=address.encode_query(query, extra | dict(deployment.extra_query)),
         paths={operation: path for operation, path in PATHS.items() if operation in offered},
         plain_shaping=plain_shaping(deployment),
         shaping=compile_shaping(deployment, openai.rules(deployment, at_home=True)),
-        key_missing=missing,
-        secrets=_secrets(headers),
+        key_missing=found.missing,
+        secrets=found.secrets,
+        sign=found.sign,
+        awaits=found.awaits,
     )
 
 
 def _build_ai(deployment: Deployment) -> Upstream:
-    if deployment.model.startswith("claude"):
-        raise ConfigurationError(
-            f"{deployment.label()} speaks the Messages API, which is not served yet by this release; remove the entry"
-        )
     base, query = _base(deployment, "AZURE_AI_API_BASE")
+    found = _credentials(deployment, AI_KEYS)
+    if deployment.model.startswith("claude"):
+        return _build_claude(deployment, base, query, found)
     host = urlsplit(base).hostname or ""
-    key = deployment.api_key or deployment.variable(AI_KEYS)
-    headers: list[tuple[str, str]] = []
-    if key:
-        headers.append(("api-key", key) if host.endswith(_API_KEY_HOSTS) else ("authorization", f"Bearer {key}"))
     extra: dict[str, str] = {}
     if host.endswith(".services.ai.azure.com") and not base.endswith("/openai/v1"):
         base = base.removesuffix("/models") + "/models"
@@ -85,14 +77,40 @@ def _build_ai(deployment: Deployment) -> Upstream:
         provider=deployment.provider,
         model=deployment.model,
         base_url=base,
-        headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
+        headers=address.encode_headers(
+            [
+                *found.headers("api-key" if host.endswith(_API_KEY_HOSTS) else "authorization"),
+                *deployment.extra_headers.items(),
+            ]
+        ),
         query=address.encode_query(query, extra | dict(deployment.extra_query)),
         paths={"chat": PATHS["chat"], "embeddings": PATHS["embeddings"]},
         shaping=compile_shaping(
             deployment, Rules(removed=frozenset({"thinking"}), steps=steps, conditions=(openai.USED_TOOL_CHOICE,))
         ),
-        key_missing=None if key else "set AZURE_AI_API_KEY, or api_key in the deployment's params",
-        secrets=(key,) if key else (),
+        key_missing=found.missing,
+        secrets=found.secrets,
+        sign=found.sign,
+        awaits=found.awaits,
+    )
+
+
+def _build_claude(deployment: Deployment, base: str, query: str, found: Credentials) -> Upstream:
+    """https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/use-foundry-models-claude."""
+    parts = urlsplit(base)
+    at = parts.path.find("/anthropic")
+    own = parts.path[: at + len("/anthropic")] if at >= 0 else "/anthropic"
+    inner = anthropic.build(msgspec.structs.replace(deployment, api_base=None, api_key=None, environ={}))
+    headers = [pair for pair in inner.headers if pair[0] != b"x-api-key"]
+    return msgspec.structs.replace(
+        inner,
+        base_url=f"{parts.scheme}://{parts.netloc}{own}",
+        headers=(*address.encode_headers(found.headers("x-api-key")), *headers),
+        query=address.encode_query(query, deployment.extra_query),
+        key_missing=found.missing,
+        secrets=found.secrets,
+        sign=found.sign,
+        awaits=found.awaits,
     )
 
 
@@ -105,20 +123,18 @@ def _base(deployment: Deployment, variable: str) -> tuple[str, str]:
     return address.split_base(own)
 
 
-def _credentials(deployment: Deployment) -> tuple[list[tuple[str, str]], str | None]:
-    token = deployment.text("azure_ad_token")
-    if not deployment.api_key and not token and any(deployment.params.get(name) for name in _ENTRA):
-        return [], "Entra logins are not served yet by this release: set api_key, azure_ad_token or AZURE_API_KEY"
-    key = deployment.api_key or (None if token else deployment.variable(KEYS))
-    if key:
-        return [("api-key", key)], None
-    token = token or deployment.variable(("AZURE_AD_TOKEN",))
-    if token and token.startswith("oidc/"):
-        return [], "exchanging an oidc/ token is not served yet by this release: set api_key or AZURE_API_KEY"
-    if token:
-        return [("authorization", f"Bearer {token}")], None
-    return [], f"set {' or '.join(KEYS)}, or api_key in the deployment's params"
-
-
-def _secrets(headers: list[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(value.removeprefix("Bearer ") for _, value in headers)
+def _credentials(deployment: Deployment, keys: tuple[str, ...]) -> Credentials:
+    """Find them: what the deployment says goes before what the environment says, and a key before a login."""
+    if deployment.api_key:
+        return Credentials(key=deployment.api_key, secrets=(deployment.api_key,))
+    login, token = entra.written(deployment), deployment.text("azure_ad_token")
+    if login is None and token is None:
+        key = deployment.variable(keys)
+        if key:
+            return Credentials(key=key, secrets=(key,))
+        login, token = entra.inherited(deployment), deployment.variable(("AZURE_AD_TOKEN",))
+    if login is not None:
+        return Credentials(login=login, secrets=entra.secrets_of(deployment))
+    if token is not None:
+        return Credentials(token=token, secrets=(token,))
+    return Credentials(missing=f"set {' or '.join(keys)}, or api_key in the deployment's params, or an Entra login")

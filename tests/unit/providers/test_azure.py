@@ -1,9 +1,16 @@
 """Azure's addresses, versions and credentials."""
 
+import asyncio
+import time
+from pathlib import Path
+from urllib.parse import parse_qs
+
 import pytest
+from tests.unit.providers.recorder import Recorder
 
 from tianji.errors import ConfigurationError
-from tianji.providers import build
+from tianji.providers import build, entra
+from tianji.providers.deployment import read
 from tianji.providers.upstream import PATHS
 
 HOST = "https://res.openai.azure.com"
@@ -75,8 +82,6 @@ def test_credentials(
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"tenant_id": "t", "client_id": "c", "client_secret": "s"}, "Entra"),
-        ({"azure_ad_token": "oidc/x"}, "oidc/"),
         ({}, "AZURE_API_KEY or AZURE_OPENAI_API_KEY"),
     ],
 )
@@ -132,6 +137,137 @@ def test_azure_ai(base: str, url: str, query: str, header: bytes) -> None:
     assert [name for name, _ in upstream.headers] == [header]
 
 
-def test_azure_ai_claude_is_not_served() -> None:
-    with pytest.raises(ConfigurationError, match="not served yet"):
-        build({"model": "azure_ai/claude-x", "api_base": "https://r.services.ai.azure.com"}, {}, drop_params=False)
+def test_claude_on_azure_is_asked_in_anthropics_form() -> None:
+    base = "https://r.services.ai.azure.com"
+    for own in (base, f"{base}/anthropic", f"{base}/anthropic/v1/messages"):
+        found = build({"model": "azure_ai/claude-x", "api_base": own, "api_key": "k"}, {}, drop_params=False)
+        assert found.base_url == f"{base}/anthropic"
+        assert dict(found.headers)[b"x-api-key"] == b"k"
+        assert b"anthropic-version" in dict(found.headers)
+        assert found.protocol == "tianji.protocol.anthropic.outbound"
+        assert "messages" in found.own_forms
+
+
+LOGIN = {"tenant_id": "t", "client_id": "c", "client_secret": "s3"}
+URL = "https://login.microsoftonline.com/t/oauth2/v2.0/token"
+
+
+async def asked(fetch: Recorder, environ: dict[str, str], **params: object) -> dict[str, str]:
+    """Mint a token for a deployment, and return the form that it was asked for with."""
+    deployment = read(params, environ, ("azure", "dep"), drop_params=False)
+    login = entra.written(deployment) or entra.inherited(deployment)
+    assert login is not None
+    assert (await login.mint(fetch)).value == "ya"
+    return {name: value for name, (value,) in parse_qs(fetch.asked[-1][3].decode()).items()}
+
+
+def answering() -> Recorder:
+    return Recorder((200, {"access_token": "ya", "expires_in": 3599}))
+
+
+async def test_a_client_logs_in_by_its_secret() -> None:
+    fetch = answering()
+    form = await asked(fetch, {"AZURE_CLIENT_SECRET": "of the environment"}, **LOGIN)
+    assert fetch.asked[0][:2] == ("POST", URL)
+    assert form == {
+        "grant_type": "client_credentials",
+        "client_id": "c",
+        "client_secret": "s3",
+        "scope": "https://cognitiveservices.azure.com/.default",
+    }
+
+
+async def test_a_user_logs_in_by_a_password() -> None:
+    user = {"azure_username": "u", "azure_password": "p", "tenant_id": "t", "client_id": "c", "azure_scope": "api://x"}
+    form = await asked(answering(), {}, **user)
+    assert (form["grant_type"], form["username"], form["password"], form["scope"]) == ("password", "u", "p", "api://x")
+
+
+async def test_identity_tokens_are_exchanged() -> None:
+    environ = {
+        "AZURE_TENANT_ID": "t",
+        "AZURE_CLIENT_ID": "c",
+        "JWT": "jwt-1",
+        "AZURE_AUTHORITY_HOST": "https://a.example/",
+    }
+    fetch = answering()
+    form = await asked(fetch, environ, azure_ad_token="oidc/env/JWT")
+    assert fetch.asked[0][1] == "https://a.example/t/oauth2/v2.0/token"
+    assert form["client_assertion"] == "jwt-1"
+    assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    assert (await asked(answering(), {**environ, "AZURE_AD_TOKEN": "oidc/env/JWT"}))["client_assertion"] == "jwt-1"
+
+
+def test_workloads_show_the_token_of_their_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("jwt-2")
+    environ = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}
+    assert asyncio.run(asked(answering(), environ))["client_assertion"] == "jwt-2"
+
+
+async def test_machines_have_an_identity_of_their_own() -> None:
+    fetch = answering()
+    await asked(fetch, {}, enable_azure_ad_token_refresh=True)
+    resource = "resource=https%3A%2F%2Fcognitiveservices.azure.com"
+    method, url, headers, _ = fetch.asked[0]
+    assert method == "GET"
+    assert url == f"http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&{resource}"
+    assert headers == {"metadata": "true"}
+    fetch = answering()
+    environ = {"IDENTITY_ENDPOINT": "http://localhost:1/token", "IDENTITY_HEADER": "h", "AZURE_CLIENT_ID": "c"}
+    await asked(fetch, environ, enable_azure_ad_token_refresh=True)
+    assert fetch.asked[0][1] == f"http://localhost:1/token?api-version=2019-08-01&{resource}&client_id=c"
+    assert fetch.asked[0][2] == {"x-identity-header": "h"}
+
+
+async def test_a_machine_may_say_when_its_token_ends() -> None:
+    ends = str(int(time.time()) + 1000)
+    machine = entra.Machine(url="http://m", headers=())
+    token = await machine.mint(Recorder((200, {"access_token": "ya", "expires_on": ends})))
+    assert 900 < token.lifetime <= 1000
+
+
+@pytest.mark.parametrize(
+    ("params", "environ", "header"),
+    [
+        (LOGIN | {"api_key": "k"}, {}, b"api-key"),
+        (LOGIN | {"azure_ad_token": "tok"}, {}, b"authorization"),
+        (
+            {},
+            {"AZURE_API_KEY": "k", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"},
+            b"api-key",
+        ),
+        ({"enable_azure_ad_token_refresh": True}, {"AZURE_API_KEY": "k"}, b"api-key"),
+    ],
+)
+def test_what_goes_before_a_login(params: dict[str, object], environ: dict[str, str], header: bytes) -> None:
+    found = build({"model": "azure/dep", "api_base": HOST, **params}, environ, drop_params=False)
+    assert [name for name, _ in found.headers] == [header]
+    assert found.sign is None
+
+
+async def test_a_login_signs_requests_and_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = answering()
+    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    both = [
+        build({"model": model, "api_base": HOST, **LOGIN, "client_id": "shared"}, {}, drop_params=False)
+        for model in ("azure/dep", "azure_ai/other")
+    ]
+    for found in both:
+        assert found.sign is not None
+        assert found.awaits is not None
+        task = found.awaits()
+        if task is not None:
+            await task
+        assert dict(found.sign("/x", b"")) == {b"authorization": b"Bearer ya"}
+        assert found.key_missing is None
+        assert "s3" in found.secrets
+        assert found.headers == ()
+    assert len(fetch.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "params", [{"tenant_id": "t"}, {"tenant_id": "t", "client_id": "c"}, {"azure_ad_token": "oidc/env/X"}]
+)
+def test_half_a_login_is_refused(params: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="tenant_id"):
+        build({"model": "azure/dep", "api_base": HOST, **params}, {}, drop_params=False)

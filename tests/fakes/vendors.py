@@ -1,0 +1,114 @@
+"""Vendors that answer as a test tells them, by path, and remember what they were asked: HTTP/1.1 on a loopback port."""
+
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+
+class Answer(NamedTuple):
+    """What is said; a list of pieces goes out chunk by chunk."""
+
+    body: bytes | list[bytes]
+    status: int = 200
+    content_type: str = "application/json"
+
+
+class Asked(NamedTuple):
+    """One request."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+def plain(value: Any, status: int = 200) -> Answer:
+    """An answer in JSON."""
+    return Answer(json.dumps(value).encode(), status)
+
+
+def lines(*values: Any) -> Answer:
+    """A stream of a JSON value a line."""
+    return Answer([json.dumps(value).encode() + b"\n" for value in values], 200, "application/x-ndjson")
+
+
+def events(*values: Any) -> Answer:
+    """A stream of server-sent events; text goes as it is."""
+    written = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    return Answer([f"data: {text}\n\n".encode() for text in written], 200, "text/event-stream; charset=utf-8")
+
+
+class Vendors:
+    """The server. Answers of a path come in order, and the last of them again and again."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._answers: dict[str, list[Answer]] = {}
+        vendors = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                vendors._serve(self)
+
+            def do_GET(self) -> None:
+                vendors._serve(self)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def say(self, path: str, *answers: Answer) -> None:
+        """Answer requests for a path so from now on."""
+        self._answers[path] = list(answers)
+
+    def last(self, path: str) -> Asked:
+        """Return the latest request for a path."""
+        return [asked for asked in self.asked if asked.path == path][-1]
+
+    def reset(self) -> None:
+        """Forget what was asked."""
+        self.asked.clear()
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        path, _, query = handler.path.partition("?")
+        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.asked.append(Asked(handler.command, path, query, headers, body))
+        waiting = self._answers.get(path) or [plain({"error": {"message": f"nothing is at {path}"}}, 404)]
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        handler.send_response(answer.status)
+        handler.send_header("content-type", answer.content_type)
+        if isinstance(answer.body, bytes):
+            handler.send_header("content-length", str(len(answer.body)))
+            handler.end_headers()
+            handler.wfile.write(answer.body)
+            return
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        for piece in answer.body:
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
