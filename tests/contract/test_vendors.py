@@ -1,11 +1,12 @@
 """Vendors with a login or a form of their own, through the running gateway, in forms as their references show them."""
 
 from collections.abc import Iterator
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import pytest
 from tests.contract.harness import Gateway, events
-from tests.fakes.vendors import Answer, Vendors, plain
+from tests.fakes.vendors import Answer, Vendors, lines, plain
 from tests.fakes.vendors import events as streamed
 
 ASK = [{"role": "user", "content": "one two three"}]
@@ -33,16 +34,72 @@ def models(url: str) -> dict[str, dict[str, Any]]:
     """Return the deployments by name."""
     return {
         "entra": {"model": "azure/dep", "api_base": url, "tenant_id": "t", "client_id": "c", "client_secret": "s3cret"},
+        "databricks": {"model": "databricks/m", "api_base": url},
+        "databricks-claude": {"model": "databricks/databricks-claude-x", "api_base": url},
+        "magistral": {"model": "mistral/magistral-small", "api_base": f"{url}/mistral", "api_key": "k"},
+        "watsonx": {"model": "watsonx/ibm/granite", "api_base": url, "api_key": "k", "project_id": "p"},
+        "gigachat": {"model": "gigachat/GigaChat-2", "api_base": f"{url}/giga", "api_key": "k"},
+        "sap": {"model": "sap/gpt-4o", "deployment_url": f"{url}/sap", "api_key": "tok-1"},
+        "ollama": {"model": "ollama_chat/llama3", "api_base": url},
     }
 
 
 def environment(url: str) -> dict[str, str]:
-    return {"AZURE_AUTHORITY_HOST": url}
+    """Return where tokens are had, and for what."""
+    return {
+        "AZURE_AUTHORITY_HOST": url,
+        "DATABRICKS_CLIENT_ID": "me",
+        "DATABRICKS_CLIENT_SECRET": "s3cret",
+        "WATSONX_IAM_URL": f"{url}/iam",
+        "GIGACHAT_AUTH_URL": f"{url}/giga-token",
+    }
+
+
+class Form(NamedTuple):
+    """A vendor's form: where it is asked, and an answer in it, whole and streamed."""
+
+    path: str
+    whole: Answer
+    stream: Answer
+    stream_path: str = ""
+
+
+def wrapped(value: Any) -> Any:
+    return value if isinstance(value, str) else {"request_id": "r", "final_result": value}
+
+
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+SUMMARY = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm", "signature": "s"}]}
+LINES = ({"message": {"content": "a "}, "done": False}, {"message": {"content": "b"}, "done": False})
+DONE = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}
+
+
+def listed(first: Any) -> Form:
+    """Return the form of an answer whose content is a list."""
+    content = [first, {"type": "text", "text": "a b"}]
+    message = {"role": "assistant", "content": content}
+    whole = {**CHAT, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    thinking = {**CHUNK, "choices": [{"index": 0, "delta": {"role": "assistant", "content": [first]}}]}
+    return Form("", plain(whole), streamed(thinking, *CHUNKS))
+
+
+FORMS = {
+    "databricks": Form("/serving-endpoints/chat/completions", plain(CHAT), streamed(*CHUNKS)),
+    "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
+    "magistral": listed(THOUGHT)._replace(path="/mistral/chat/completions"),
+    "watsonx": Form("/ml/v1/text/chat", plain(CHAT), streamed(*CHUNKS[:-1]), "/ml/v1/text/chat_stream"),
+    "gigachat": Form("/giga/chat/completions", plain(CHAT), streamed(*CHUNKS)),
+    "sap": Form("/sap/v2/completion", plain(wrapped(CHAT)), streamed(*map(wrapped, CHUNKS))),
+    "ollama": Form("/api/chat", plain({"message": {"content": "a b"}, **DONE}), lines(*LINES, DONE)),
+}
 
 
 @pytest.fixture(scope="module")
 def vendors() -> Iterator[Vendors]:
     with Vendors() as running:
+        for path in ("/t/oauth2/v2.0/token", "/oidc/v1/token", "/iam"):
+            running.say(path, TOKEN)
+        running.say("/giga-token", plain({"access_token": "tok-1", "expires_at": 4_000_000_000_000}))
         yield running
 
 
@@ -94,7 +151,6 @@ class TestTokens:
 
     def test_a_login_is_made_once_and_shown_each_time(self, gateway: Gateway, vendors: Vendors) -> None:
         vendors.reset()
-        vendors.say("/t/oauth2/v2.0/token", TOKEN)
         vendors.say(self.PATH, plain(CHAT))
         for _ in range(3):
             assert said(gateway, "entra")["usage"] == USAGE
@@ -103,7 +159,6 @@ class TestTokens:
         assert sum(asked.path == "/t/oauth2/v2.0/token" for asked in vendors.asked) <= 1
 
     def test_streams_hide_what_was_not_asked_for(self, gateway: Gateway, vendors: Vendors) -> None:
-        vendors.say("/t/oauth2/v2.0/token", TOKEN)
         vendors.say(self.PATH, streamed(*CHUNKS))
         found = chunks(gateway, "entra")
         assert text(found) == "a b"
@@ -113,7 +168,6 @@ class TestTokens:
         assert vendors.last(self.PATH).json["stream_options"] == {"include_usage": True}
 
     def test_health_checks_show_it_too(self, gateway: Gateway, vendors: Vendors) -> None:
-        vendors.say("/t/oauth2/v2.0/token", TOKEN)
         vendors.say(self.PATH, plain(CHAT))
         found = gateway.client.get("/health", params={"model": "entra"}).json()
         assert found["healthy_count"] == 1, found
@@ -125,3 +179,71 @@ class TestTokens:
         found = refused(gateway, vendors, "entra", self.PATH, Answer(b"<html>", 200, "text/html"))
         assert found["status"] == 502
         assert "azure" in found["message"]
+
+
+@pytest.mark.parametrize("model", FORMS)
+class TestForms:
+    def test_plain_and_streamed_say_and_cost_the_same(self, gateway: Gateway, vendors: Vendors, model: str) -> None:
+        form = FORMS[model]
+        vendors.say(form.path, form.whole)
+        answer = gateway.chat({"model": model, "messages": ASK})
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert found["model"] == model
+        assert found["choices"][0]["message"]["content"] == "a b"
+        assert found["choices"][0]["finish_reason"] == "stop"
+        assert found["usage"] == USAGE
+        assert Fraction(answer.headers["x-litellm-response-cost"]) == Fraction(3 + 2 * 2, 10**6)
+        vendors.say(form.stream_path or form.path, form.stream)
+        pieces = chunks(gateway, model)
+        assert text(pieces) == "a b"
+        assert pieces[-1]["usage"] == USAGE
+        reasons = [choice["finish_reason"] for chunk in pieces for choice in chunk["choices"]]
+        assert [reason for reason in reasons if reason] == ["stop"]
+
+    def test_errors_name_the_provider(self, gateway: Gateway, vendors: Vendors, model: str) -> None:
+        path = FORMS[model].path
+        found = refused(gateway, vendors, model, path, plain({"error": "Input too long: prompt is too long"}, 400))
+        assert (found["status"], found["code"]) == (400, "context_length_exceeded")
+        assert refused(gateway, vendors, model, path, plain({"message": "slow down"}, 429))["status"] == 429
+        unread = () if model == "databricks" else (plain({"message": 7, "choices": 8, "output": 9}),)
+        for nonsense in (Answer(b"\xff{"), *unread):  # what is OpenAI's on both sides goes through unread
+            found = refused(gateway, vendors, model, path, nonsense)
+            assert found["status"] == 502
+            provider = model.removesuffix("-claude").replace("magistral", "mistral")
+            assert provider in found["message"]
+
+    def test_a_stream_that_is_cut_never_ends_well(self, gateway: Gateway, vendors: Vendors, model: str) -> None:
+        form = FORMS[model]
+        assert isinstance(form.stream.body, list)
+        vendors.say(form.stream_path or form.path, form.stream._replace(body=form.stream.body[:1]))
+        *begun, last = events(gateway.chat({"model": model, "messages": ASK, "stream": True}).text)
+        assert "error" in last
+        assert not any(choice.get("finish_reason") for chunk in begun for choice in chunk["choices"])
+
+
+@pytest.mark.parametrize("model", ["databricks", "watsonx", "gigachat"])
+def test_tokens_are_shown(gateway: Gateway, vendors: Vendors, model: str) -> None:
+    vendors.say(FORMS[model].path, FORMS[model].whole)
+    said(gateway, model)
+    assert vendors.last(FORMS[model].path).headers["authorization"] == "Bearer tok-1"
+
+
+@pytest.mark.parametrize("model", ["magistral", "databricks-claude"])
+def test_reasoning_is_told_from_the_answer(gateway: Gateway, vendors: Vendors, model: str) -> None:
+    form = FORMS[model]
+    vendors.say(form.path, form.whole, form.stream)
+    assert said(gateway, model)["choices"][0]["message"]["reasoning_content"] == "hm"
+    thought = [
+        choice["delta"].get("reasoning_content") for chunk in chunks(gateway, model) for choice in chunk["choices"]
+    ]
+    assert "".join(filter(None, thought)) == "hm"
+
+
+def test_clients_of_anthropics_form_reach_them_too(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.say("/api/chat", FORMS["ollama"].stream)
+    body = {"model": "ollama", "max_tokens": 9, "messages": ASK, "stream": True}
+    told = gateway.post("/v1/messages", body).text
+    assert "message_stop" in told
+    assert '"text":"a "' in told
+    assert vendors.last("/api/chat").json["options"] == {"num_predict": 9}

@@ -10,11 +10,17 @@ from tianji.providers.oauth import Login, bearer, source_of
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """One of them, or what to set where there is none. `secrets`: what of it no message may show."""
+    """One of them, or what to set where there is none.
+
+    scheme: what stands before a token. of_body: further headers that depend on a request's body, beside a login's
+    token. secrets: what of it no message may show.
+    """
 
     key: str | None = None
     token: str | None = None
+    scheme: str = "Bearer"
     login: Login | None = None
+    of_body: Callable[[bytes], Iterable[Header]] | None = None
     missing: str | None = None
     secrets: tuple[str, ...] = ()
 
@@ -22,12 +28,21 @@ class Credentials(Struct, frozen=True, kw_only=True):
         """Return the headers that every request has; name: the header that a key stands in."""
         if self.key:
             return [(name, f"Bearer {self.key}" if name == "authorization" else self.key)]
-        return [("authorization", f"Bearer {self.token}")] if self.token else []
+        return [("authorization", f"{self.scheme} {self.token}")] if self.token else []
 
     @property
     def sign(self) -> Callable[[str, bytes], Iterable[Header]] | None:
         """What puts the login's token into a request."""
-        return None if self.login is None else bearer(source_of(self.login))
+        if self.login is None:
+            return None
+        shown, more = bearer(source_of(self.login)), self.of_body
+        if more is None:
+            return shown
+
+        def signed(target: str, body: bytes) -> Iterable[Header]:
+            return (*shown(target, body), *more(body))
+
+        return signed
 
     @property
     def awaits(self) -> Callable[[], asyncio.Task[str] | None] | None:

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 
+from msgspec.structs import replace
+
 from tianji.errors import ConfigurationError
 from tianji.providers import address, message_steps, tool_steps, value_steps
+from tianji.providers.credentials import Credentials
 from tianji.providers.deployment import Deployment
+from tianji.providers.logins import LOGINS
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.parameters import OPENAI_PARAMS
 from tianji.providers.places import PLACES, Place
@@ -14,6 +18,8 @@ from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
 from tianji.providers.upstream import PATHS, Upstream
+
+VENDORS = "tianji.protocol.vendors"
 
 STEPS: Mapping[str, Maker] = {
     maker.__name__: maker
@@ -58,29 +64,49 @@ def build(row: Row, deployment: Deployment) -> Upstream:
     """Compile a deployment of the row's provider. Raises ConfigurationError when it has no address."""
     own = deployment.api_base or deployment.variable(row.base_variables)
     base, query = address.split_base(_with_suffix(own, row.append) if own else _default_base(row, deployment))
-    key = deployment.api_key or deployment.variable(row.key_variables)
-    headers = [("authorization", f"Bearer {key}")] if key else []
+    found = _credentials(row, deployment, base)
+    headers = found.headers("authorization")
     for name, template in row.headers.items():
-        value = address.fill(template, deployment.environ, key)
+        value = address.fill(template, deployment.environ, found.key)
         if value:
             headers.append((name, value))
-    paths: dict[str, str] = {operation: row.paths.get(operation, PATHS[operation]) for operation in row.offers}
+    protocol = _protocol(row, deployment.model)
+    offers = [operation for operation in row.offers if protocol is None or operation != "chat"]
+    paths: dict[str, str] = {operation: row.paths.get(operation, PATHS[operation]) for operation in offers}
     place = Place(base, deployment.model, paths, tuple(headers), own=own is not None)
     if row.place is not None:
         place = PLACES[row.place](deployment, place)
+    if place.body:
+        deployment = replace(deployment, extra_body={**deployment.extra_body, **place.body})
     return Upstream(
         provider=row.name,
         model=place.model,
         base_url=place.base,
         headers=address.encode_headers([*place.headers, *deployment.extra_headers.items()]),
-        query=address.encode_query(query, deployment.extra_query),
+        query=address.encode_query(query, {**place.query, **deployment.extra_query}),
         paths=place.paths,
         shaping=compile_shaping(deployment, _rules(row, deployment.model)),
         plain_shaping=plain_shaping(deployment),
         ranks=row.ranks,
-        key_missing=None if key or row.keyless else _how_to_key(row),
-        secrets=(key,) if key else (),
+        key_missing=found.missing,
+        secrets=found.secrets,
+        protocol=protocol,
+        sign=found.sign,
+        awaits=found.awaits,
     )
+
+
+def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:
+    key = deployment.api_key or deployment.variable(row.key_variables)
+    if row.login is not None:
+        return LOGINS[row.login](deployment, key, base)
+    missing = None if key or row.keyless else _how_to_key(row)
+    return Credentials(key=key, missing=missing, secrets=(key,) if key else ())
+
+
+def _protocol(row: Row, model: str) -> str | None:
+    named = next((rule.protocol for rule in row.models if rule.protocol and _matches(rule, model)), row.protocol)
+    return None if named is None else f"{VENDORS}.{named}"
 
 
 def _default_base(row: Row, deployment: Deployment) -> str:

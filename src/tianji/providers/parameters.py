@@ -88,7 +88,7 @@ _DEPLOYMENT_ONLY = CONTROL_FIELDS | _words(
     disable_add_transform_inline_image_block enable_azure_ad_token_refresh azure_ad_token_provider s3_bucket_name
     s3_region_name s3_access_key_id s3_secret_access_key s3_encryption_key_id s3_bucket_owner s3_output_bucket_name
     project_id space_id deployment_id predibase_tenant_id instance_id vector_store_id vector_bucket_name index_name
-    embedding_model bucket_name blocked id http2"""
+    embedding_model bucket_name blocked id http2 zen_api_key gigachat_scope resource_group"""
 )
 _DEPLOYMENT_ONLY_PREFIXES = tuple(
     _words(

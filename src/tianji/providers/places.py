@@ -16,13 +16,18 @@ _FAST_ROUTERS = re.compile(r".*-fast|auto")
 
 
 class Place(Struct, frozen=True):
-    """Where requests go and under which model name. `own` tells an address that the deployment or a variable gave."""
+    """Where requests go and under which model name. `own` tells an address that the deployment or a variable gave.
+
+    `query` goes behind every path, and `body` into every chat, whatever the client says.
+    """
 
     base: str
     model: str
     paths: Mapping[str, str]
     headers: tuple[tuple[str, str], ...]
     own: bool
+    query: Mapping[str, str] = {}
+    body: Mapping[str, object] = {}
 
 
 Mover = Callable[[Deployment, Place], Place]
@@ -122,6 +127,17 @@ def ragflow(deployment: Deployment, place: Place) -> Place:
     return replace(place, model=names[2], paths={"chat": path})
 
 
+def watsonx(deployment: Deployment, place: Place) -> Place:
+    """Say which version of the API is meant, and whose project or space a model is asked for in."""
+    project = deployment.text("project_id") or deployment.text("watsonx_project")
+    project = project or deployment.variable(("WATSONX_PROJECT_ID", "WX_PROJECT_ID", "PROJECT_ID"))
+    space = deployment.text("space_id") or deployment.text("watsonx_space_id")
+    space = space or deployment.variable(("WATSONX_SPACE_ID", "WATSONX_DEPLOYMENT_SPACE_ID", "WX_SPACE_ID"))
+    body = {"project_id": project} if project else {"space_id": space} if space else {}
+    version = deployment.text("api_version") or deployment.variable(("WATSONX_API_VERSION", "WX_API_VERSION"))
+    return replace(place, query={"version": version or "2024-03-13"}, body=body)
+
+
 PLACES: Mapping[str, Mover] = {
     "clarifai": clarifai,
     "cohere": cohere,
@@ -134,4 +150,5 @@ PLACES: Mapping[str, Mover] = {
     "databricks": databricks,
     "snowflake": snowflake,
     "ragflow": ragflow,
+    "watsonx": watsonx,
 }

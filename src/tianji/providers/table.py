@@ -18,11 +18,15 @@ from tianji.providers.value_steps import Limit
 
 
 class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """What models whose name matches one of the shell patterns in `match` lack beyond their provider's row."""
+    """What models whose name matches one of the shell patterns in `match` lack beyond their provider's row.
+
+    protocol: what their chat is asked in, as in a row
+    """
 
     match: tuple[str, ...]
     lacks: frozenset[str] = frozenset()
     steps: tuple[str, ...] = ()
+    protocol: str | None = None
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +41,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     headers: name to template, left out when a variable of it is not set; sets: defaults of its own
     paths: where operations are, other than OpenAI has them; ranks: how it says ranks of documents
     steps: names of `openai_compatible.STEPS`; place: name of one of `openai_compatible.PLACES`
+    login: name of one of `logins.LOGINS`, where a key alone is not what requests show
+    protocol: name of a module of `tianji.protocol.vendors`, for chat in a form that is not quite OpenAI's
     """
 
     name: str
@@ -58,6 +64,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     place: str | None = None
     paths: Mapping[Operation, str] = {}
     ranks: Style = "cohere"
+    login: str | None = None
+    protocol: str | None = None
 
     @property
     def key_variables(self) -> tuple[str, ...]:

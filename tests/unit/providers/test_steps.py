@@ -162,7 +162,7 @@ VALUE_CASES: list[tuple[str, Body, Body]] = [
     ),
     ("meta_llama/m", {"response_format": {"type": "json_schema"}}, {"response_format": {"type": "json_schema"}}),
     ("openrouter/a/b", {"reasoning_effort": "max"}, {"reasoning_effort": "xhigh", "usage": {"include": True}}),
-    ("ollama/m", {"max_completion_tokens": 4}, {"max_tokens": 4}),
+    ("nebius/m", {"max_completion_tokens": 4}, {"max_tokens": 4}),
     ("snowflake/m", {"max_tokens": 4}, {"max_completion_tokens": 4}),
 ]
 

@@ -1,0 +1,1 @@
+"""Forms that a single vendor or server speaks, one module each: `outbound(request, target)` writes it."""
