@@ -5,9 +5,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.contract.harness import Gateway, events
 from tests.fakes.vendors import Answer, Vendors, lines, plain
 from tests.fakes.vendors import events as streamed
+
+from tianji.mock.bedrock import message
 
 ASK = [{"role": "user", "content": "one two three"}]
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -30,6 +34,13 @@ TOKEN = plain({"access_token": "tok-1", "expires_in": 3600, "token_type": "Beare
 PRICE = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 
 
+KEYS = {"aws_access_key_id": "AKID", "aws_secret_access_key": "s3cret", "aws_region_name": "eu-west-1"}
+RSA = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+OCI = {
+    "oci_user": "u", "oci_fingerprint": "f", "oci_tenancy": "t", "oci_key": RSA, "oci_compartment_id": "c",
+}  # fmt: skip
+
+
 def models(url: str) -> dict[str, dict[str, Any]]:
     """Return the deployments by name."""
     return {
@@ -41,6 +52,9 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "gigachat": {"model": "gigachat/GigaChat-2", "api_base": f"{url}/giga", "api_key": "k"},
         "sap": {"model": "sap/gpt-4o", "deployment_url": f"{url}/sap", "api_key": "tok-1"},
         "ollama": {"model": "ollama_chat/llama3", "api_base": url},
+        "sagemaker": {"model": "sagemaker/texts", "api_base": url, **KEYS},
+        "sagemaker_chat": {"model": "sagemaker_chat/chats", "api_base": url, **KEYS},
+        "oci": {"model": "oci/xai.grok", "api_base": url, **OCI},
     }
 
 
@@ -77,13 +91,47 @@ DONE = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count
 def listed(first: Any) -> Form:
     """Return the form of an answer whose content is a list."""
     content = [first, {"type": "text", "text": "a b"}]
-    message = {"role": "assistant", "content": content}
-    whole = {**CHAT, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    said = {"role": "assistant", "content": content}
+    whole = {**CHAT, "choices": [{"index": 0, "message": said, "finish_reason": "stop"}]}
     thinking = {**CHUNK, "choices": [{"index": 0, "delta": {"role": "assistant", "content": [first]}}]}
     return Form("", plain(whole), streamed(thinking, *CHUNKS))
 
 
+def parts(*values: Any) -> Answer:
+    """A stream of server-sent events in the parts of AWS, each cut in two."""
+    raw = b"".join(streamed(*values).body)
+    pieces = [raw[at : at + 40] for at in range(0, len(raw), 40)]
+    headers = {":event-type": "PayloadPart", ":message-type": "event"}
+    return Answer([message(headers, piece) for piece in pieces], 200, "application/vnd.amazon.eventstream")
+
+
+def named(text: str, **last: Any) -> Any:
+    return {"token": {"text": text, "special": False}, **last}
+
+
+DETAILS = {"finish_reason": "eos_token", "generated_tokens": 2, "input_length": 3}
+OCI_USAGE = {"promptTokens": 3, "completionTokens": 2, "totalTokens": 5}
+
+
+def oci(text: str) -> Any:
+    return {"index": 0, "message": {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": text}]}}
+
+
 FORMS = {
+    "sagemaker": Form(
+        "/endpoints/texts/invocations",
+        plain([{"generated_text": "a b", "details": DETAILS}]),
+        parts(named("a "), named("b", generated_text="a b", details=DETAILS)),
+        "/endpoints/texts/invocations-response-stream",
+    ),
+    "sagemaker_chat": Form(
+        "/endpoints/chats/invocations", plain(CHAT), parts(*CHUNKS), "/endpoints/chats/invocations-response-stream"
+    ),
+    "oci": Form(
+        "/20231130/actions/chat",
+        plain({"chatResponse": {"choices": [{**oci("a b"), "finishReason": "stop"}], "usage": OCI_USAGE}}),
+        streamed(oci("a "), oci("b"), {"finishReason": "stop"}, {"usage": OCI_USAGE}),
+    ),
     "databricks": Form("/serving-endpoints/chat/completions", plain(CHAT), streamed(*CHUNKS)),
     "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
     "magistral": listed(THOUGHT)._replace(path="/mistral/chat/completions"),
@@ -217,7 +265,8 @@ class TestForms:
         form = FORMS[model]
         assert isinstance(form.stream.body, list)
         vendors.say(form.stream_path or form.path, form.stream._replace(body=form.stream.body[:1]))
-        *begun, last = events(gateway.chat({"model": model, "messages": ASK, "stream": True}).text)
+        answer = gateway.chat({"model": model, "messages": ASK, "stream": True})
+        *begun, last = events(answer.text) if answer.status_code == 200 else [answer.json()]
         assert "error" in last
         assert not any(choice.get("finish_reason") for chunk in begun for choice in chunk["choices"])
 

@@ -188,11 +188,12 @@ cdef class Attempt(ResponseHandler):
             return requester.attempt_failed(self, failures.refused(self.status, body, self.deployment))
         try:
             spans = ObjectSpans.scan(body)
+            i = spans.find(b"error")
+            if i >= 0 and spans.kind(i) == c"o":
+                return requester.attempt_failed(self, failures.in_band(body, self.deployment))
         except TianjiError_ as fault:
-            return requester.attempt_failed(self, failures.unreadable(self.status, body, fault, self.deployment))
-        i = spans.find(b"error")
-        if i >= 0 and spans.kind(i) == c"o":
-            return requester.attempt_failed(self, failures.in_band(body, self.deployment))
+            if self.passing is None or not self.passing.takes_lists:
+                return requester.attempt_failed(self, failures.unreadable(self.status, body, fault, self.deployment))
         if self.passing is None:
             self._note_usage(read_usage(spans))
         else:

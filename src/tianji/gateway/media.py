@@ -71,6 +71,7 @@ class Making:
     """One request under way. measures, rates: what is made, and what that costs where it is not as usual."""
 
     filtered = False
+    takes_lists = False
 
     def __init__(
         self,

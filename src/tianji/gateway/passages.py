@@ -220,6 +220,7 @@ class Translated:
     """One request under way, written for its upstream. `filtered`: a content filter cut its answer.
 
     stream_type: the type of a streamed answer to the client, None for events. chat: he speaks OpenAI's form.
+    takes_lists: whether the upstream may answer with a JSON list.
     """
 
     measures = rates = None  # it costs tokens, and those what they usually do
@@ -236,6 +237,7 @@ class Translated:
     ) -> None:
         self.request = request
         self.filtered = False
+        self.takes_lists = getattr(outbound, "takes_lists", False)
         self._stream_type = stream_type
         self._inbound = inbound
         self._outbound = outbound
@@ -275,6 +277,9 @@ class Signed(Struct, frozen=True):
 class SignedRequest:
     """One request under way whose bytes are OpenAI's on both sides. `filtered`: a content filter cut its answer."""
 
+    measures = rates = None  # it costs tokens, and those what they usually do
+    takes_lists: Final = False
+
     def __init__(self, request: list[bytes], model: bytes, hides_usage: bool) -> None:
         self.request = request
         self.filtered = False
@@ -311,6 +316,7 @@ class Passed:
     """One request under way whose bytes go through. `filtered`: a content filter cut its answer."""
 
     measures = rates = None  # it costs tokens, and those what they usually do
+    takes_lists: Final = False
 
     def __init__(self, native: Native, request: list[bytes], model: bytes, as_array: bool) -> None:
         self.request = request

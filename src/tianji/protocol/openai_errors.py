@@ -30,6 +30,7 @@ _TYPES: Mapping[int, str] = {
     429: "throttling_error",
 }
 _OWN_TYPE = frozenset({400, 402, 422})  # the upstream's own type is handed on
+_OF_THE_PROMPT = frozenset({400, 413, 422, 424})  # statuses that a prompt which is too long is answered with
 _KEPT_4XX = frozenset(_TYPES) | _OWN_TYPE | {410, 415, 424, 425, 451}
 
 # status by the word that an in-band error has for its type or code
@@ -56,6 +57,8 @@ _STATUSES: Mapping[str, int] = {
     "timeout_error": 504,
 }
 
+_WORDS = ("message", "msg", "title", "error", "raw", "Message")  # members that may say what is wrong
+
 _CONTEXT = (
     "exceed context limit",
     "prompt is too long",
@@ -76,6 +79,13 @@ _CONTEXT = (
     "too many input tokens",
     "prompt has too many tokens",
 )
+_CONTEXT_OF: Mapping[str, tuple[str, ...]] = {  # words that mean it with one provider, by how its name begins
+    "bedrock": ("too many tokens", "expected maxlength:"),
+    "cohere": ("too many tokens",),
+    "huggingface": ("length limit exceeded",),
+    "sagemaker": ("instance type with more cpu capacity or memory",),
+    "vertex_ai": ("request payload size exceeds",),
+}
 _CONTEXT_PAIRS = (
     ("current length is", "while limit is"),
     ("maximum input length is", "tokens"),
@@ -150,14 +160,15 @@ def refused_in_band(
     return _refused(_status_of(found), found, provider, model, tuple(secrets))
 
 
-def is_context_overflow(message: str, code: str | None) -> bool:
+def is_context_overflow(message: str, code: str | None, provider: str = "") -> bool:
     """Tell whether the prompt was too long for the model, by the upstream's code or words."""
     low = message.lower()
     if "string_above_max_length" in low or ("invalid 'user'" in low and "string too long" in low):
         return False
     if code == "context_length_exceeded" or any(words in low for words in _CONTEXT):
         return True
-    return any(one in low and two in low for one, two in _CONTEXT_PAIRS)
+    own = (words for name, all_words in _CONTEXT_OF.items() if provider.startswith(name) for words in all_words)
+    return any(words in low for words in own) or any(one in low and two in low for one, two in _CONTEXT_PAIRS)
 
 
 def is_policy_refusal(message: str, code: str | None) -> bool:
@@ -181,7 +192,7 @@ def _refused(
         told = f"{provider}, model {model!r}: {said}"
     else:
         told = f"{provider}: {said}"
-    if status in {400, 413, 422} and is_context_overflow(found.message, found.code):
+    if status in _OF_THE_PROMPT and is_context_overflow(found.message, found.code, provider):
         status, kind, code = 400, "invalid_request_error", "context_length_exceeded"
     elif status == 400 and is_policy_refusal(found.message, found.code):
         code = code or "content_policy_violation"
@@ -232,7 +243,7 @@ def _from_object(inner: dict[str, object], outer: Mapping[str, object]) -> Repor
     if isinstance(nested := inner.get("error"), dict):
         inner = nested
     deeper = inner.get("innererror")
-    words = next((_text(inner[k]) for k in ("message", "msg", "title", "error", "raw") if inner.get(k)), "")
+    words = next((_text(inner[k]) for k in _WORDS if inner.get(k)), "")
     raw = metadata.get("raw") if isinstance(metadata := inner.get("metadata"), dict) else None
     if isinstance(raw, str) and raw and raw not in words:
         words = f"{words}: {raw}"  # OpenRouter wraps what the model's own provider said

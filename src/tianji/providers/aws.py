@@ -24,6 +24,9 @@ from tianji.providers.tokens import Token, TokenSource
 REGIONS: Final = ("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")
 DEFAULT_REGION: Final = "us-west-2"
 CONTENT_TYPE: Final = "application/json"
+MISSING: Final = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install tianji[aws] for profiles and what machines give"
+)
 _CONTAINER_ROLE: Final = "AWS_ROLE_ARN"
 _CONTAINER_TOKEN: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105  a variable's name
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")

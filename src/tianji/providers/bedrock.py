@@ -71,10 +71,7 @@ def build(deployment: Deployment) -> Upstream:
                 conditions=(USED_TOOL_CHOICE,),
             ),
         ),
-        key_missing=None
-        if bearer or source
-        else "set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install tianji[aws] for "
-        "profiles and the credentials of machines",
+        key_missing=None if bearer or source else f"set AWS_BEARER_TOKEN_BEDROCK; else {aws.MISSING}",
         secrets=(*((bearer,) if bearer else ()), *aws.secrets_of(deployment)),
         protocol=INVOKE if found.invokes else CONVERSE,
         sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),

@@ -1,5 +1,18 @@
 """The providers that have a file of their own; each has `NAMES` and `build`."""
 
-from tianji.providers import anthropic, azure, bedrock, cohere, gemini, mock, ollama, openai, sap, vertex_ai
+from tianji.providers import (
+    anthropic,
+    azure,
+    bedrock,
+    cohere,
+    gemini,
+    mock,
+    oci,
+    ollama,
+    openai,
+    sagemaker,
+    sap,
+    vertex_ai,
+)
 
-MODULES = (openai, azure, mock, anthropic, gemini, vertex_ai, bedrock, cohere, ollama, sap)
+MODULES = (openai, azure, mock, anthropic, gemini, vertex_ai, bedrock, cohere, ollama, sap, sagemaker, oci)

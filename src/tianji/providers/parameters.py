@@ -92,8 +92,9 @@ _DEPLOYMENT_ONLY = CONTROL_FIELDS | _words(
 )
 _DEPLOYMENT_ONLY_PREFIXES = tuple(
     _words(
-        """litellm_ tianji_ aws_ azure_ vertex_ watsonx_ anthropic_ openai_identity_ token_exchange_ milvus_ valkey_
-        auto_router_ complexity_router_ adaptive_router_ quality_router_ mock_ langfuse_ langsmith_ arize_ supports_"""
+        """litellm_ tianji_ aws_ azure_ vertex_ watsonx_ oci_ anthropic_ openai_identity_ token_exchange_ milvus_
+        valkey_ auto_router_ complexity_router_ adaptive_router_ quality_router_ mock_ langfuse_ langsmith_ arize_
+        supports_"""
     )
 )
 

@@ -138,6 +138,16 @@ def watsonx(deployment: Deployment, place: Place) -> Place:
     return replace(place, query={"version": version or "2024-03-13"}, body=body)
 
 
+def predibase(deployment: Deployment, place: Place) -> Place:
+    """Go to a model of a tenant: https://docs.predibase.com/user-guide/inference/migrate-openai."""
+    tenant = deployment.text("predibase_tenant_id") or deployment.text("tenant_id")
+    tenant = tenant or deployment.variable(("PREDIBASE_TENANT_ID",))
+    if place.own or not tenant:
+        return place
+    names = (quote(name, safe="") for name in (tenant, place.model))
+    return replace(place, base="{}/{}/deployments/v2/llms/{}/v1".format(place.base, *names))
+
+
 PLACES: Mapping[str, Mover] = {
     "clarifai": clarifai,
     "cohere": cohere,
@@ -151,4 +161,5 @@ PLACES: Mapping[str, Mover] = {
     "snowflake": snowflake,
     "ragflow": ragflow,
     "watsonx": watsonx,
+    "predibase": predibase,
 }

@@ -1,0 +1,79 @@
+"""Text generation servers behind SageMaker's endpoints: their form, in the envelope of AWS.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointWithResponseStream.html
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from tianji.protocol.bedrock.decoder import failure
+from tianji.protocol.bedrock.event_stream import EXCEPTION
+from tianji.protocol.chat.answer import Chunk, Completion
+from tianji.protocol.chat.request import Request
+from tianji.protocol.chat.seam import EventDecoder, Framing, StreamFailed, Target
+from tianji.protocol.vendors.tgi import Decoder, TgiOutbound
+
+
+def outbound(request: Request, target: Target) -> "SageMakerOutbound":
+    """Write a request. Raises InvalidRequest or UnsupportedParams for what cannot be said."""
+    return SageMakerOutbound(request, target)
+
+
+class SageMakerOutbound(TgiOutbound):
+    """One request to an endpoint."""
+
+    framing: Framing = "aws"
+
+    def __init__(self, request: Request, target: Target) -> None:
+        super().__init__(request, target)
+        self.suffix = path(target, streamed=bool(request.stream))
+
+    def answer(self, body: bytes) -> Completion:
+        """Read a whole answer. Raises UpstreamProtocolError."""
+        return Decoder(self._target, self._clock).whole(body)
+
+    def stream(self) -> "Payloads":  # type: ignore[override]  # another decoder around that of the form
+        """Begin to read a streamed answer."""
+        return Payloads(super().stream())
+
+
+def path(target: Target, *, streamed: bool) -> str:
+    """Return where an endpoint is asked."""
+    method = "invocations-response-stream" if streamed else "invocations"
+    return f"/endpoints/{quote(target.model, safe='')}/{method}"
+
+
+class Payloads:
+    """Takes server-sent events out of the parts that AWS cuts them into, anywhere."""
+
+    def __init__(self, inner: EventDecoder) -> None:
+        self._inner = inner
+        self._held = b""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing follows that matters."""
+        return self._inner.done
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is whole."""
+        return self._inner.finished
+
+    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take one part. Raises StreamFailed for an exception, UpstreamProtocolError for what is no event."""
+        if name.startswith(EXCEPTION):
+            raise StreamFailed(failure(name.removeprefix(EXCEPTION), payload))
+        *lines, self._held = (self._held + payload).split(b"\n")
+        return [chunk for line in lines for chunk in self._line(line)]
+
+    def end(self) -> Iterable[Chunk]:
+        """Take the end of a stream; its last line may lack its end."""
+        line, self._held = self._held, b""
+        return [*self._line(line), *self._inner.end()]
+
+    def _line(self, line: bytes) -> Iterable[Chunk]:
+        text = line.strip()
+        if self._inner.done or not text or text.startswith((b":", b"event:", b"id:", b"retry:")):
+            return ()
+        return self._inner.event("", text.removeprefix(b"data:").strip())
