@@ -1,5 +1,7 @@
 """Vendors with a login or a form of their own, through the running gateway, in forms as their references show them."""
 
+import base64
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -54,6 +56,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "ollama": {"model": "ollama_chat/llama3", "api_base": url},
         "sagemaker": {"model": "sagemaker/texts", "api_base": url, **KEYS},
         "sagemaker_chat": {"model": "sagemaker_chat/chats", "api_base": url, **KEYS},
+        "titan": {"model": "bedrock/amazon.titan-embed-text-v2:0", "api_base": url, **KEYS},
         "oci": {"model": "oci/xai.grok", "api_base": url, **OCI},
     }
 
@@ -287,6 +290,29 @@ def test_reasoning_is_told_from_the_answer(gateway: Gateway, vendors: Vendors, m
         choice["delta"].get("reasoning_content") for chunk in chunks(gateway, model) for choice in chunk["choices"]
     ]
     assert "".join(filter(None, thought)) == "hm"
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "answer"),
+    [
+        ("watsonx", "/ml/v1/text/embeddings", {"results": [{"embedding": [1.0, 2.0]}], "input_token_count": 3}),
+        ("titan", "/model/amazon.titan-embed-text-v2%3A0/invoke", {"embedding": [1.0, 2.0], "inputTextTokenCount": 3}),
+        ("sagemaker", "/endpoints/texts/invocations", [[1.0, 2.0]]),
+    ],
+)
+def test_embeddings(gateway: Gateway, vendors: Vendors, model: str, path: str, answer: Any) -> None:
+    vendors.say(path, plain(answer))
+    ask = {"model": model, "input": "twelve bytes"}
+    told = gateway.post("/v1/embeddings", ask)
+    assert told.status_code == 200, told.text
+    found = told.json()
+    assert (found["model"], found["data"][0]["embedding"]) == (model, [1.0, 2.0])
+    assert found["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    assert Fraction(told.headers["x-litellm-response-cost"]) == Fraction(3, 10**6)
+    packed = gateway.post("/v1/embeddings", {**ask, "encoding_format": "base64"}).json()["data"][0]["embedding"]
+    assert base64.b64decode(packed) == struct.pack("<2f", 1, 2)
+    vendors.say(path, plain({"nothing": 1}))
+    assert gateway.post("/v1/embeddings", ask).status_code == 502
 
 
 def test_clients_of_anthropics_form_reach_them_too(gateway: Gateway, vendors: Vendors) -> None:

@@ -162,6 +162,8 @@ cdef class Usage:
                 self.prompt_tokens += max(0, read) + max(0, created)
         if self.completion_tokens < 0:
             self.completion_tokens = output_tokens
+        if self.prompt_tokens < 0 and self.completion_tokens < 0:
+            self.prompt_tokens = self.total_tokens  # embeddings: https://docs.voyageai.com/reference/embeddings-api
         return self._reconcile()
 
     cdef int _read_input(self, ObjectSpans details) except -1:

@@ -20,6 +20,7 @@ from tianji.config.schema.router import RouterSettings
 from tianji.dialects.rows import CODECS, ROWS
 from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
+from tianji.gateway.embedding_passage import Embedding
 from tianji.gateway.media import Media
 from tianji.gateway.passages import CHAT, Native, Place, Signed, Translation, codec
 from tianji.gateway.reshaping import shaping_arguments
@@ -265,6 +266,10 @@ class Compiler:
             else:
                 signed = None if place.sign is None else Signed(suffix, place)
                 yield Way(operation, suffix, shaping, signed, asks_usage)
+        if upstream.embeddings is not None and not canned:
+            codec(upstream.embeddings)
+            embedding = Embedding(upstream.embeddings, upstream.provider, place)
+            yield Way("embeddings", "", shaping, embedding, False)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
             yield Way(
@@ -309,7 +314,7 @@ class Way(msgspec.Struct, frozen=True):
     operation: str
     suffix: str
     shaping: Shaping
-    passage: Native | Signed | Translation | Media | None
+    passage: Embedding | Media | Native | Signed | Translation | None
     asks_usage: bool
 
 

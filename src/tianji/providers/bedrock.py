@@ -15,7 +15,7 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.tokens import TokenSource
-from tianji.providers.upstream import Upstream
+from tianji.providers.upstream import EMBEDDINGS, Upstream
 
 NAMES = ("bedrock", "bedrock_converse")
 CONVERSE: Final = "tianji.protocol.bedrock.outbound"
@@ -53,6 +53,7 @@ def build(deployment: Deployment) -> Upstream:
     region = aws.region_of(deployment, found.region)
     own = deployment.api_base or deployment.text("aws_bedrock_runtime_endpoint") or deployment.variable(BASES)
     base, query = address.split_base(own or f"https://bedrock-runtime.{region}.{aws.domain_of(region)}")
+    embeds = "embed" in deployment.model
     bearer = deployment.api_key or deployment.variable(KEYS)
     source = None if bearer else aws.keys_of(deployment, region)
     headers = [("authorization", f"Bearer {bearer}")] if bearer else []
@@ -73,7 +74,8 @@ def build(deployment: Deployment) -> Upstream:
         ),
         key_missing=None if bearer or source else f"set AWS_BEARER_TOKEN_BEDROCK; else {aws.MISSING}",
         secrets=(*((bearer,) if bearer else ()), *aws.secrets_of(deployment)),
-        protocol=INVOKE if found.invokes else CONVERSE,
+        protocol=None if embeds else INVOKE if found.invokes else CONVERSE,
+        embeddings=EMBEDDINGS if embeds else None,
         sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),
         awaits=source.task if isinstance(source, TokenSource) else None,
     )

@@ -18,7 +18,7 @@ from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
-from tianji.providers.upstream import Upstream
+from tianji.providers.upstream import EMBEDDINGS, Upstream
 
 NAMES = ("oci",)
 PROTOCOL: Final = "tianji.protocol.vendors.oci"
@@ -31,7 +31,8 @@ _REGION: Final = re.compile(r"[a-z]{2}(-[a-z0-9]+){1,3}")
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `oci`. Raises ConfigurationError for half of a login, or a key that is none."""
-    if deployment.model.startswith("cohere."):
+    embeds = ".embed" in deployment.model
+    if deployment.model.startswith("cohere.") and not embeds:
         raise ConfigurationError(
             f"{deployment.label()}: of OCI this release serves the models that speak its generic form; remove the "
             "entry, or reach the model through its own provider"
@@ -58,7 +59,8 @@ def build(deployment: Deployment) -> Upstream:
         shaping=compile_shaping(placed, Rules(unsupported=UNSUPPORTED, removed=HINTS, conditions=(USED_TOOL_CHOICE,))),
         key_missing=None if signer and compartment else missing,
         secrets=tuple(filter(None, (deployment.text("oci_key"),))),
-        protocol=PROTOCOL,
+        protocol=None if embeds else PROTOCOL,
+        embeddings=EMBEDDINGS if embeds else None,
         sign=None if signer is None else signer.sign,
     )
 

@@ -17,7 +17,7 @@ from tianji.providers.places import PLACES, Place
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
-from tianji.providers.upstream import PATHS, Upstream
+from tianji.providers.upstream import EMBEDDINGS, PATHS, Upstream
 
 VENDORS = "tianji.protocol.vendors"
 
@@ -48,6 +48,7 @@ STEPS: Mapping[str, Maker] = {
         tool_steps.required_choice_as_turn,
         tool_steps.web_search_as_tool,
         tool_steps.json_schema_only,
+        value_steps.base64_or_nothing,
         value_steps.no_temperature,
         value_steps.groq_service_tier,
         value_steps.thinking_as_effort,
@@ -93,6 +94,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         protocol=protocol,
         sign=found.sign,
         awaits=found.awaits,
+        embeddings=EMBEDDINGS if row.embeds else None,
     )
 
 

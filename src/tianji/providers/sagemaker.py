@@ -13,7 +13,7 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.tokens import TokenSource
-from tianji.providers.upstream import Upstream
+from tianji.providers.upstream import EMBEDDINGS, Upstream
 
 NAMES = ("sagemaker", "sagemaker_chat", "sagemaker_nova")
 TEXTS: Final = "tianji.protocol.vendors.sagemaker"
@@ -47,4 +47,5 @@ def build(deployment: Deployment) -> Upstream:
         protocol=TEXTS if texts else CHATS,
         sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),
         awaits=source.task if isinstance(source, TokenSource) else None,
+        embeddings=EMBEDDINGS,
     )

@@ -43,6 +43,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     steps: names of `openai_compatible.STEPS`; place: name of one of `openai_compatible.PLACES`
     login: name of one of `logins.LOGINS`, where a key alone is not what requests show
     protocol: name of a module of `tianji.protocol.vendors`, for chat in a form that is not quite OpenAI's
+    embeds: whether it takes embedding requests in a form of its own
     """
 
     name: str
@@ -66,6 +67,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     ranks: Style = "cohere"
     login: str | None = None
     protocol: str | None = None
+    embeds: bool = False
 
     @property
     def key_variables(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -41,6 +41,10 @@ PATHS: Mapping[str, str] = {
     "translation": "/audio/translations",
     "rerank": "/rerank",
 }
+
+
+EMBEDDINGS: Final = "tianji.protocol.embedding.vendors"
+"""The module that writes embedding requests in the form of a provider, for `Upstream.embeddings`."""
 
 
 class Condition(Struct, frozen=True):
@@ -115,6 +119,7 @@ class Upstream(Struct, frozen=True):
     target and body: a signature, or a token that changes; `awaits` gives the task that has to end before
     it can, None for none. `plain_shaping` is of operations to which chat's names mean nothing, pictures and sound;
     None where there are none. `ranks` is how it says ranks of documents.
+    `embeddings` is the module that writes embedding requests, where they are not OpenAI's.
     """
 
     provider: str
@@ -132,6 +137,7 @@ class Upstream(Struct, frozen=True):
     awaits: Callable[[], asyncio.Task[Any] | None] | None = None
     plain_shaping: Shaping | None = None
     ranks: Style = "cohere"
+    embeddings: str | None = None
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""

@@ -51,6 +51,16 @@ def single_choice(judge: Judge) -> Step:
     return Step(run, frozenset({"n"}))
 
 
+def base64_or_nothing(_: Judge) -> Step:
+    """Remove an `encoding_format` of `float`: vectors come so when nothing is said, and no other word is known."""
+
+    def run(body: Body) -> None:
+        if body.get("encoding_format") == "float":
+            del body["encoding_format"]
+
+    return Step(run, frozenset({"encoding_format"}))
+
+
 def no_temperature(_: Judge) -> Step:
     """Remove the temperature, which models of this kind fix themselves."""
 

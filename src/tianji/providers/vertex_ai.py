@@ -20,7 +20,7 @@ from tianji.providers.oauth import bearer
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.tokens import TokenSource
-from tianji.providers.upstream import Upstream
+from tianji.providers.upstream import EMBEDDINGS, Upstream
 
 NAMES = ("vertex_ai", "vertex_ai_beta")
 BASES: Final = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
@@ -43,6 +43,7 @@ def build(deployment: Deployment) -> Upstream:
             "remove the entry, or reach the model through its own provider"
         )
     claude = deployment.model.startswith("claude")
+    embeds = "embedding" in deployment.model
     location = deployment.text("vertex_location") or deployment.text("vertex_ai_location")
     location = location or deployment.variable(LOCATIONS) or DEFAULT_LOCATION
     if not is_location(location):
@@ -79,8 +80,9 @@ def build(deployment: Deployment) -> Upstream:
         shaping=compile_shaping(deployment, CLAUDE_RULES) if claude else google.shaping_of(deployment),
         key_missing=None,
         secrets=(key,) if key else (),
-        protocol=CLAUDE if claude else google.PROTOCOL,
-        own_forms={} if claude else {"gemini": google.own_form(deployment)},
+        protocol=None if embeds else CLAUDE if claude else google.PROTOCOL,
+        embeddings=EMBEDDINGS if embeds else None,
+        own_forms={} if claude or embeds else {"gemini": google.own_form(deployment)},
         sign=None if source is None else bearer(source),
         awaits=None if source is None else source.task,
     )
