@@ -117,7 +117,9 @@ cdef class Pool(Owner):
         self.active += 1
         if not self.hurried:
             self.arm()
-        if origin.http1 is None:
+        if origin.answers is not None:
+            origin.answers(stream_of(call))
+        elif origin.http1 is None:
             self.place(call, origin)
         elif self.multiplexer is None or type(request) is Parcel:  # over HTTP/2 a request is in memory
             self.place(call, origin.http1)

@@ -1,5 +1,8 @@
 import ssl
+from collections.abc import Callable
 from typing import final
+
+from tianji._core.multiplex import Stream
 
 @final
 class Origin:
@@ -11,6 +14,7 @@ class Origin:
         server_hostname: str | None = None,
         *,
         http1: Origin | None = None,
+        answers: Callable[[Stream], None] | None = None,
     ) -> None: ...
     def __hash__(self) -> int: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -24,3 +28,5 @@ class Origin:
     def server_hostname(self) -> str | None: ...
     @property
     def http1(self) -> Origin | None: ...
+    @property
+    def answers(self) -> Callable[[Stream], None] | None: ...

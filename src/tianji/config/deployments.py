@@ -51,11 +51,18 @@ class Builder:
     """Builds the deployments of one configuration."""
 
     def __init__(
-        self, credentials: object, environ: Mapping[str, str], findings: Findings, accepts: Accepts | None
+        self,
+        credentials: object,
+        environ: Mapping[str, str],
+        findings: Findings,
+        accepts: Accepts | None,
+        customs: frozenset[str] = frozenset(),
     ) -> None:
+        """Take what the configuration says elsewhere; `customs` are the names of providers of its own."""
         self._environ = environ
         self._findings = findings
         self._accepts = accepts
+        self._customs = customs
         self._credentials: dict[str, Map] = {}
         for entry in credentials if isinstance(credentials, Items) else ():
             name = entry.get("credential_name") if isinstance(entry, Map) else None
@@ -196,7 +203,8 @@ class Builder:
             faults.error(entry.at("litellm_params"), f"{path}.litellm_params.budget_duration", *NO_DURATION)
         if not is_delay(params.hedge_after):
             faults.error(entry.at("litellm_params"), f"{path}.litellm_params.hedge_after", *NO_DELAY)
-        refusal = self._accepts(params) if self._accepts and not params.is_auto_router else None
+        own = params.is_auto_router or (params.custom_llm_provider or params.model.partition("/")[0]) in self._customs
+        refusal = self._accepts(params) if self._accepts and not own else None
         if refusal:
             written = entry["litellm_params"]
             place = written.at("model") if isinstance(written, Map) else entry.place

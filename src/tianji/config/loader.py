@@ -113,7 +113,7 @@ def _decode(tree: Map, environ: Mapping[str, str], findings: Findings, accepts: 
             if key != "model_list" and not key.startswith("x-")
         ],
     )
-    builder = Builder(resolved.get("credential_list"), environ, findings, accepts)
+    builder = Builder(resolved.get("credential_list"), environ, findings, accepts, _customs(sections))
     models = builder.build(resolved.get("model_list"), resolved.places.get("model_list"))
     config = decode(Config, sections, "", findings) or Config()
     general = config.general_settings
@@ -126,6 +126,14 @@ def _decode(tree: Map, environ: Mapping[str, str], findings: Findings, accepts: 
         auto_routers=tuple(entry for entry in models if entry.params.is_auto_router),
         general_settings=general,
     )
+
+
+def _customs(sections: Map) -> frozenset[str]:
+    """Return the names of the providers in `custom_provider_map`."""
+    settings = sections.get("litellm_settings")
+    rows = settings.get("custom_provider_map") if isinstance(settings, Map) else None
+    found = [row.get("provider") for row in rows if isinstance(row, Map)] if isinstance(rows, Items) else []
+    return frozenset(name for name in found if isinstance(name, str))
 
 
 def _renamed(key: str, value: object, findings: Findings) -> object:

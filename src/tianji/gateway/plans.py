@@ -218,7 +218,10 @@ class Compiler:
         return self._defaults if timeout is None else msgspec.structs.replace(self._defaults, timeout=timeout)
 
     def _plans(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Plan]:
-        origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
+        if upstream.answers is None:
+            origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
+        else:
+            origin, host, prefix = Origin("inside.invalid", 1, answers=upstream.answers), "inside.invalid", ""
         defaults = self._defaults_of(entry.model_name)
         timeouts, stream_timeouts = timeouts_of(entry, defaults)
         canned = _canned(entry)

@@ -25,6 +25,7 @@ from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
 from tianji.gateway.waiting_room import WaitingRoom
 from tianji.providers import build
+from tianji.providers.custom import customs_of
 from tianji.providers.names import infer
 from tianji.routing.auto import AutoRouter, Surroundings, compile_auto_routers
 from tianji.routing.auto.distant import AsyncEmbed
@@ -180,11 +181,17 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             modifies=config.litellm_settings.modify_params is True,
         ),
     )
+    customs = customs_of(config.litellm_settings.custom_provider_map, loaded.files[0].parent)
     members: dict[str, list[tuple[ModelEntry, Deployment]]] = defaultdict(list)
     dropped: list[str] = []
     for entry in config.model_list:
         try:
-            upstream = build(entry.params.written, loaded.environment, drop_params=config.litellm_settings.drop_params)
+            upstream = build(
+                entry.params.written,
+                loaded.environment,
+                drop_params=config.litellm_settings.drop_params,
+                customs=customs,
+            )
             members[entry.model_name].append((entry, compiler.deployment(entry, upstream)))
         except ConfigurationError as error:
             dropped.append(f"{entry.place}: model {entry.model_name} is left out: {error.message}")

@@ -10,9 +10,24 @@ from tianji.providers import (
     oci,
     ollama,
     openai,
+    replicate,
     sagemaker,
     sap,
     vertex_ai,
 )
 
-MODULES = (openai, azure, mock, anthropic, gemini, vertex_ai, bedrock, cohere, ollama, sap, sagemaker, oci)
+MODULES = (
+    openai,
+    azure,
+    mock,
+    anthropic,
+    gemini,
+    vertex_ai,
+    bedrock,
+    cohere,
+    ollama,
+    sap,
+    sagemaker,
+    oci,
+    replicate,
+)

@@ -120,6 +120,7 @@ class Upstream(Struct, frozen=True):
     it can, None for none. `plain_shaping` is of operations to which chat's names mean nothing, pictures and sound;
     None where there are none. `ranks` is how it says ranks of documents.
     `embeddings` is the module that writes embedding requests, where they are not OpenAI's.
+    `answers` is code of this process that takes the calls instead of a host: `egress.inside`.
     """
 
     provider: str
@@ -138,6 +139,7 @@ class Upstream(Struct, frozen=True):
     plain_shaping: Shaping | None = None
     ranks: Style = "cohere"
     embeddings: str | None = None
+    answers: Callable[[Any], None] | None = None
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""
