@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from html import unescape
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import UpstreamFailure
+from tianji.lazy import load
 from tianji.protocol.bedrock.signature import Keys, Scope, sign
 from tianji.protocol.scrub import scrub
 from tianji.providers.fetching import Fetch, fetcher
@@ -83,7 +83,7 @@ async def assume(role: Role, fetch: Fetch, clock: Clock = SYSTEM) -> Token[Keys]
 
 def _lent(answer: tuple[int, bytes], clock: Clock) -> Token[Keys]:
     status, raw = answer
-    found = {name: unescape(value) for name, value in _FIELD.findall(raw.decode("utf-8", "replace"))}
+    found = {name: load("html").unescape(value) for name, value in _FIELD.findall(raw.decode("utf-8", "replace"))}
     if status != 200:
         said = scrub(found.get("Message", ""))[:300]
         raise UpstreamFailure(f"AWS did not lend the keys of a role (status {status}): {said}", sent=False)

@@ -5,20 +5,21 @@ https://docs.oracle.com/iaas/Content/generative-ai/home.htm
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
-from tianji.protocol.oci_signature import Signer
-from tianji.protocol.vendors.oci import COMPARTMENT, SERVING, UNSUPPORTED
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.upstream import EMBEDDINGS, Upstream
+
+if TYPE_CHECKING:
+    from tianji.protocol.oci_signature import Signer
 
 NAMES = ("oci",)
 PROTOCOL: Final = "tianji.protocol.vendors.oci"
@@ -46,7 +47,8 @@ def build(deployment: Deployment) -> Upstream:
     base = base.removesuffix("/20231130/actions/chat").removesuffix("/20231130")
     signer = _signer(deployment, urlsplit(base).netloc)
     compartment = _said(deployment, "compartment_id")
-    envelope = {COMPARTMENT: compartment, SERVING: _serving(deployment)} if compartment else {}
+    form = load(PROTOCOL)
+    envelope = {form.COMPARTMENT: compartment, form.SERVING: _serving(deployment)} if compartment else {}
     placed = _with_body(deployment, envelope)
     missing = "set oci_user, oci_fingerprint, oci_tenancy, oci_key or oci_key_file, and oci_compartment_id"
     return Upstream(
@@ -56,7 +58,9 @@ def build(deployment: Deployment) -> Upstream:
         headers=address.encode_headers(deployment.extra_headers.items()),
         query=address.encode_query(query, deployment.extra_query),
         paths={},
-        shaping=compile_shaping(placed, Rules(unsupported=UNSUPPORTED, removed=HINTS, conditions=(USED_TOOL_CHOICE,))),
+        shaping=compile_shaping(
+            placed, Rules(unsupported=form.UNSUPPORTED, removed=HINTS, conditions=(USED_TOOL_CHOICE,))
+        ),
         key_missing=None if signer and compartment else missing,
         secrets=tuple(filter(None, (deployment.text("oci_key"),))),
         protocol=None if embeds else PROTOCOL,
@@ -77,7 +81,7 @@ def _serving(deployment: Deployment) -> dict[str, str]:
     return {"servingType": "ON_DEMAND", "modelId": deployment.model}
 
 
-def _signer(deployment: Deployment, host: str) -> Signer | None:
+def _signer(deployment: Deployment, host: str) -> "Signer | None":
     parts = [_said(deployment, name) for name in ("tenancy", "user", "fingerprint")]
     key = _said(deployment, "key") or _in_file(deployment)
     if not key and not any(parts):
@@ -86,7 +90,9 @@ def _signer(deployment: Deployment, host: str) -> Signer | None:
         raise ConfigurationError(
             f"{deployment.label()}: oci_user, oci_fingerprint, oci_tenancy and oci_key (or oci_key_file) go together"
         )
-    return Signer("/".join(filter(None, parts)), _private_key(deployment, key), host)
+    key_id = "/".join(filter(None, parts))
+    signer: Signer = load("tianji.protocol.oci_signature").Signer(key_id, _private_key(deployment, key), host)
+    return signer
 
 
 def _in_file(deployment: Deployment) -> str | None:

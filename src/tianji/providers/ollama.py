@@ -5,7 +5,7 @@ Chat goes by its own API, which knows what its form of OpenAI's does not; texts 
 
 from typing import Final
 
-from tianji.protocol.vendors.ollama import UNSUPPORTED
+from tianji.lazy import load
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
@@ -34,7 +34,11 @@ def build(deployment: Deployment) -> Upstream:
         paths={"completions": "/v1/completions", "embeddings": "/v1/embeddings"},
         shaping=compile_shaping(
             deployment,
-            Rules(unsupported=UNSUPPORTED - {"parallel_tool_calls"}, removed=HINTS, conditions=(USED_TOOL_CHOICE,)),
+            Rules(
+                unsupported=load(PROTOCOL).UNSUPPORTED - {"parallel_tool_calls"},
+                removed=HINTS,
+                conditions=(USED_TOOL_CHOICE,),
+            ),
         ),
         key_missing=None,
         secrets=(key,) if key else (),

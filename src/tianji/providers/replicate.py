@@ -4,7 +4,6 @@ import re
 from typing import Final
 
 from tianji.lazy import load
-from tianji.protocol.vendors.tgi import UNSUPPORTED
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
@@ -15,6 +14,7 @@ NAMES = ("replicate",)
 BASE: Final = "https://api.replicate.com/v1"
 BASES: Final = ("REPLICATE_API_BASE",)
 KEYS: Final = ("REPLICATE_API_KEY", "REPLICATE_API_TOKEN")
+TEXTS: Final = "tianji.protocol.vendors.tgi"  # what it lacks is what every server of texts lacks
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
 _VERSION: Final = re.compile(r"(?:.*:)?([0-9a-f]{64})")
 
@@ -35,7 +35,11 @@ def build(deployment: Deployment) -> Upstream:
         paths={"chat": PATHS["chat"]},
         shaping=compile_shaping(
             deployment,
-            Rules(unsupported=UNSUPPORTED - {"parallel_tool_calls"}, removed=HINTS, conditions=(USED_TOOL_CHOICE,)),
+            Rules(
+                unsupported=load(TEXTS).UNSUPPORTED - {"parallel_tool_calls"},
+                removed=HINTS,
+                conditions=(USED_TOOL_CHOICE,),
+            ),
         ),
         key_missing=None if key else "set REPLICATE_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),

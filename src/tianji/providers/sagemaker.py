@@ -7,7 +7,7 @@ What answers there is somebody's own server: `sagemaker/` names one that generat
 from typing import Final
 from urllib.parse import urlsplit
 
-from tianji.protocol.vendors.tgi import UNSUPPORTED
+from tianji.lazy import load
 from tianji.providers import address, aws
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
@@ -31,7 +31,7 @@ def build(deployment: Deployment) -> Upstream:
     texts = deployment.provider == "sagemaker"
     component = deployment.text("model_id")
     headers = [("x-amzn-sagemaker-inference-component", component)] if component else []
-    unsupported = UNSUPPORTED - {"parallel_tool_calls"} if texts else frozenset[str]()
+    unsupported = load(TEXTS).UNSUPPORTED - {"parallel_tool_calls"} if texts else frozenset[str]()
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,

@@ -11,7 +11,9 @@ from tianji.protocol.bedrock.event_stream import EXCEPTION
 from tianji.protocol.chat.answer import Chunk, Completion
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import EventDecoder, Framing, StreamFailed, Target
-from tianji.protocol.vendors.tgi import Decoder, TgiOutbound
+from tianji.protocol.vendors.tgi import UNSUPPORTED, Decoder, TgiOutbound
+
+__all__ = ["UNSUPPORTED", "Payloads", "SageMakerOutbound", "outbound", "path"]
 
 
 def outbound(request: Request, target: Target) -> "SageMakerOutbound":
