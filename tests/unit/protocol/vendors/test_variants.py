@@ -102,6 +102,25 @@ class TestWatsonx:
         assert json.loads(found.body) == {"messages": ASK}
 
 
+class TestWatsonxText:
+    def test_what_is_asked(self) -> None:
+        found = outbound("watsonx_text", "ibm/granite", project_id="p", max_tokens=5, seed=1, decoding_method="greedy")
+        assert found.suffix == "/ml/v1/text/generation"
+        assert json.loads(found.body) == {
+            "model_id": "ibm/granite",
+            "input": "q",
+            "project_id": "p",
+            "parameters": {"max_new_tokens": 5, "random_seed": 1, "decoding_method": "greedy"},
+        }
+
+    def test_it_has_to_say_that_it_is_finished(self) -> None:
+        for reason in ("not_finished", None):
+            with pytest.raises(UpstreamProtocolError, match="finished"):
+                whole("watsonx_text", {"results": [{"generated_text": "a", "stop_reason": reason}]})
+        answer = {"results": [{"generated_text": "a", "stop_reason": "max_tokens"}]}
+        assert whole("watsonx_text", answer).choices[0].finish_reason == "length"
+
+
 class TestGigaChat:
     def test_each_call_has_its_result_behind_it(self) -> None:
         calls = [CALL, {**CALL, "id": "c2"}]
