@@ -47,10 +47,12 @@ def models(url: str) -> dict[str, dict[str, Any]]:
     """Return the deployments by name."""
     return {
         "entra": {"model": "azure/dep", "api_base": url, "tenant_id": "t", "client_id": "c", "client_secret": "s3cret"},
+        "machine": {"model": "azure/machine", "api_base": url},
         "databricks": {"model": "databricks/m", "api_base": url},
         "databricks-claude": {"model": "databricks/databricks-claude-x", "api_base": url},
         "magistral": {"model": "mistral/magistral-small", "api_base": f"{url}/mistral", "api_key": "k"},
         "watsonx": {"model": "watsonx/ibm/granite", "api_base": url, "api_key": "k", "project_id": "p"},
+        "watsonx_text": {"model": "watsonx_text/ibm/granite", "api_base": url, "api_key": "k", "project_id": "p"},
         "gigachat": {"model": "gigachat/GigaChat-2", "api_base": f"{url}/giga", "api_key": "k"},
         "sap": {"model": "sap/gpt-4o", "deployment_url": f"{url}/sap", "api_key": "tok-1"},
         "ollama": {"model": "ollama_chat/llama3", "api_base": url},
@@ -65,6 +67,8 @@ def environment(url: str) -> dict[str, str]:
     """Return where tokens are had, and for what."""
     return {
         "AZURE_AUTHORITY_HOST": url,
+        "IDENTITY_ENDPOINT": f"{url}/identity",
+        "IDENTITY_HEADER": "h",
         "DATABRICKS_CLIENT_ID": "me",
         "DATABRICKS_CLIENT_SECRET": "s3cret",
         "WATSONX_IAM_URL": f"{url}/iam",
@@ -116,6 +120,10 @@ DETAILS = {"finish_reason": "eos_token", "generated_tokens": 2, "input_length": 
 OCI_USAGE = {"promptTokens": 3, "completionTokens": 2, "totalTokens": 5}
 
 
+def generated(text: str, **counts: Any) -> Any:
+    return {"model_id": "ibm/granite", "results": [{"generated_text": text, **counts}]}
+
+
 def oci(text: str) -> Any:
     return {"index": 0, "message": {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": text}]}}
 
@@ -139,6 +147,15 @@ FORMS = {
     "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
     "magistral": listed(THOUGHT)._replace(path="/mistral/chat/completions"),
     "watsonx": Form("/ml/v1/text/chat", plain(CHAT), streamed(*CHUNKS[:-1]), "/ml/v1/text/chat_stream"),
+    "watsonx_text": Form(
+        "/ml/v1/text/generation",
+        plain(generated("a b", input_token_count=3, generated_token_count=2, stop_reason="eos_token")),
+        streamed(
+            generated("a ", input_token_count=3, generated_token_count=1, stop_reason="not_finished"),
+            generated("b", generated_token_count=2, stop_reason="eos_token"),
+        ),
+        "/ml/v1/text/generation_stream",
+    ),
     "gigachat": Form("/giga/chat/completions", plain(CHAT), streamed(*CHUNKS)),
     "sap": Form("/sap/v2/completion", plain(wrapped(CHAT)), streamed(*map(wrapped, CHUNKS))),
     "ollama": Form("/api/chat", plain({"message": {"content": "a b"}, **DONE}), lines(*LINES, DONE)),
@@ -159,7 +176,11 @@ def gateway(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactor
     listed = [
         {"model_name": name, "litellm_params": {**PRICE, **params}} for name, params in models(vendors.url).items()
     ]
-    config = {"model_list": listed, "router_settings": {"num_retries": 0}}
+    config = {
+        "model_list": listed,
+        "litellm_settings": {"enable_azure_ad_token_refresh": True},
+        "router_settings": {"num_retries": 0},
+    }
     folder = tmp_path_factory.mktemp("vendors")
     with Gateway(config, folder, edge=edge, env=environment(vendors.url)) as running:
         yield running
@@ -208,6 +229,13 @@ class TestTokens:
         assert vendors.last(self.PATH).headers["authorization"] == "Bearer tok-1"
         assert vendors.last(self.PATH).json == {"model": "dep", "messages": ASK}
         assert sum(asked.path == "/t/oauth2/v2.0/token" for asked in vendors.asked) <= 1
+
+    def test_a_machine_logs_in_where_the_configuration_says_so(self, gateway: Gateway, vendors: Vendors) -> None:
+        vendors.say("/identity", plain({"access_token": "tok-2", "expires_in": "3600"}))
+        path = "/openai/deployments/machine/chat/completions"
+        vendors.say(path, plain(CHAT))
+        said(gateway, "machine")
+        assert vendors.last(path).headers["authorization"] == "Bearer tok-2"
 
     def test_streams_hide_what_was_not_asked_for(self, gateway: Gateway, vendors: Vendors) -> None:
         vendors.say(self.PATH, streamed(*CHUNKS))

@@ -18,6 +18,8 @@ from tianji.gateway.snapshot import Members, acceptable
 from tianji.providers import build
 
 POLICY: Final = AddressPolicy()
+LOGINS: Final = ("aws_sts_endpoint",)
+"""Parameters that say where a login is made, beside the address of the upstream itself."""
 
 
 def allowed_hosts(config: Config) -> frozenset[str]:
@@ -37,7 +39,10 @@ def admissible(config: Config, environ: Mapping[str, str]) -> Accepts:
         refusal = served(params)
         if refusal is not None:
             return refusal
-        return objection(config, build({**params.written, "organization": None}, environ, drop_params=True).base_url)
+        upstream = build({**params.written, "organization": None}, environ, drop_params=True)
+        named = (params.written.get(name) for name in LOGINS)
+        urls = (upstream.base_url, *(url for url in named if isinstance(url, str)))
+        return next(filter(None, (objection(config, url) for url in urls)), None)
 
     return judge
 

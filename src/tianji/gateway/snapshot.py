@@ -181,13 +181,14 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             modifies=config.litellm_settings.modify_params is True,
         ),
     )
+    inherited = {"enable_azure_ad_token_refresh": True} if config.litellm_settings.enable_azure_ad_token_refresh else {}
     customs = customs_of(config.litellm_settings.custom_provider_map, loaded.files[0].parent)
     members: dict[str, list[tuple[ModelEntry, Deployment]]] = defaultdict(list)
     dropped: list[str] = []
     for entry in config.model_list:
         try:
             upstream = build(
-                entry.params.written,
+                inherited | entry.params.written,
                 loaded.environment,
                 drop_params=config.litellm_settings.drop_params,
                 customs=customs,

@@ -1,7 +1,7 @@
 """Errors in OpenAI's shape: encoding the gateway's own, reading those of upstreams, mapping statuses."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -103,6 +103,7 @@ _POLICY = (
     "content_filter_policy",
     "content filtering policy",
 )
+_POLICY_OF: Mapping[str, tuple[str, ...]] = {"vertex_ai": ("the response was blocked.",)}  # as _CONTEXT_OF
 _POLICY_CODES = frozenset({"content_filter", "content_policy_violation", "cyber_policy", "moderation_blocked"})
 
 
@@ -167,16 +168,24 @@ def is_context_overflow(message: str, code: str | None, provider: str = "") -> b
         return False
     if code == "context_length_exceeded" or any(words in low for words in _CONTEXT):
         return True
-    own = (words for name, all_words in _CONTEXT_OF.items() if provider.startswith(name) for words in all_words)
-    return any(words in low for words in own) or any(one in low and two in low for one, two in _CONTEXT_PAIRS)
+    if any(words in low for words in _own(_CONTEXT_OF, provider)):
+        return True
+    return any(one in low and two in low for one, two in _CONTEXT_PAIRS)
 
 
-def is_policy_refusal(message: str, code: str | None) -> bool:
+def _own(table: Mapping[str, tuple[str, ...]], provider: str) -> Iterator[str]:
+    """Yield what a table holds for a provider."""
+    for name, words in table.items():
+        if provider.startswith(name):
+            yield from words
+
+
+def is_policy_refusal(message: str, code: str | None, provider: str = "") -> bool:
     """Tell whether the upstream refused the content itself."""
     low = message.lower()
     if code in _POLICY_CODES or ("invalid prompt" in low and "violating our usage policy" in low):
         return True
-    return any(words in low for words in _POLICY)
+    return any(words in low for words in (*_POLICY, *_own(_POLICY_OF, provider)))
 
 
 def _refused(
@@ -194,7 +203,7 @@ def _refused(
         told = f"{provider}: {said}"
     if status in _OF_THE_PROMPT and is_context_overflow(found.message, found.code, provider):
         status, kind, code = 400, "invalid_request_error", "context_length_exceeded"
-    elif status == 400 and is_policy_refusal(found.message, found.code):
+    elif status == 400 and is_policy_refusal(found.message, found.code, provider):
         code = code or "content_policy_violation"
     return UpstreamRefused(status, told, kind, code=code, param=_word(found.param, secrets), said=said)
 

@@ -197,3 +197,30 @@ def test_event_is_one_frame() -> None:
 )
 def test_in_band_errors(event: dict[str, object], status: int) -> None:
     assert errors.refused_in_band(event, provider="p").status == status
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "said"),
+    [
+        ("bedrock", 400, "Too many tokens in the prompt"),
+        ("bedrock", 400, "Malformed input request: expected maxLength: 5, actual: 9"),
+        ("cohere_chat", 400, "too many tokens: size limit exceeded"),
+        ("huggingface", 422, "length limit exceeded"),
+        ("sagemaker", 424, "Please use an instance type with more CPU capacity or memory"),
+        ("vertex_ai_beta", 400, "400 Request payload size exceeds the limit"),
+    ],
+)
+def test_some_words_mean_it_with_one_provider_alone(provider: str, status: int, said: str) -> None:
+    body = json.dumps({"message": said}).encode()
+    assert errors.refused(status, body, provider=provider).code == "context_length_exceeded"
+    assert errors.refused(status, body, provider="openai").code != "context_length_exceeded"
+
+
+def test_a_refusal_of_content_by_vertex() -> None:
+    body = b'{"error": {"message": "The response was blocked."}}'
+    assert errors.refused(400, body, provider="vertex_ai").code == "content_policy_violation"
+    assert errors.refused(400, body, provider="openai").code != "content_policy_violation"
+
+
+def test_words_under_names_of_awss() -> None:
+    assert "no such endpoint" in errors.refused(400, b'{"Message": "no such endpoint"}', provider="sagemaker").message
