@@ -34,6 +34,7 @@ from tianji.config.additions import Additions
 from tianji.config.environment import lookup
 from tianji.config.loader import Loaded, load
 from tianji.config.problems import Problem
+from tianji.config.secrets import NO_MANAGERS, Managers
 from tianji.dialects.openai import Dialect
 from tianji.edge.access_log import AccessLog, Format
 from tianji.edge.application import Cors, EdgeSettings, Limits
@@ -58,6 +59,7 @@ from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints, own_error_body
 from tianji.gateway.own_requests import embed
 from tianji.gateway.parties import Parties
+from tianji.gateway.renewal import Renewal
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
@@ -78,18 +80,19 @@ from tianji.management.series import METRICS, UNITS
 from tianji.management.tokens import Tokens
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
+from tianji.secrets import open_source
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
 SWEEP: Final = 1.0  # seconds
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Loaded:
+def read(path: Path, environ: Mapping[str, str], known: Mapping[str, str] = NO_MANAGERS.known) -> Loaded:
     """Read a configuration for this gateway: deployments that it cannot serve are dropped and reported.
 
-    Raises ConfigurationError with every problem when it cannot be used.
+    `known`: what its secret manager said before. Raises ConfigurationError with every problem when it cannot be used.
     """
-    return load(path, environ, accepts=acceptable(environ))
+    return load(path, environ, accepts=acceptable(environ), managers=Managers(open_source, known))
 
 
 def rehearse(loaded: Loaded) -> list[str]:
@@ -190,6 +193,7 @@ class Gateway:
         self.core = RouteTable(self._routes())
         self._table = functools.partial(passthrough.route_table, self._pipeline, shared, self._people.knows, self.core)
         self.route_table = self._table(self.snapshot)
+        self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
 
     def _compile(self, loaded: Loaded) -> Snapshot:
         return Snapshot(loaded, self._shared, self._dice, lambda group: functools.partial(self._embed, group))
@@ -281,6 +285,7 @@ class Gateway:
         self._shared.limits.sweep()
         self._shared.limits.take_unsaved()  # the ledger has it
         self._books.journal.settle()
+        self._renewal.look()
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     async def reload(self) -> None:
@@ -288,7 +293,8 @@ class Gateway:
 
         Raises ConfigurationError, and the old one goes on, when the new one cannot be used.
         """
-        await self._swap(await asyncio.to_thread(read, self._path, self._environ), None)
+        known = self._loaded.secrets.values
+        await self._swap(await asyncio.to_thread(read, self._path, self._environ, known), None)
 
     async def _swap(self, loaded: Loaded | None, additions: Additions | None) -> None:
         """Put another file in place, or other additions; None leaves what there is.
@@ -315,6 +321,7 @@ class Gateway:
         """Close idle connections, the journal and the database, and write what the log still holds."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+        self._renewal.stop()
         self._jobs.end()
         await self._caches.close()
         self._pool.close()
@@ -441,6 +448,7 @@ def open_office(
         groups=lambda: access_groups(snapshot().config),
         salt=lambda: salt,
         environ=lambda: snapshot().environ,
+        secrets=lambda: loaded().secrets,
         fleet=Fleet(
             snapshot=snapshot,
             file=lambda: loaded().config,

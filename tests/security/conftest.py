@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
+from tests.contract.harness import EDGES, Gateway, Mock, default_config, openai_model, refusing_address
 from tests.security.malformed_heads import MAX_BODY
+
+MANAGED_KEY = "canary+Managed/Secret=Nobody"
 
 
 @pytest.fixture(scope="session", params=EDGES)
@@ -29,9 +31,17 @@ def mock(mock_process: Mock) -> Mock:
 
 @pytest.fixture(scope="session")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """It takes small bodies only, and logs all that it can, in JSON."""
+    """It takes small bodies only, logs all that it can, in JSON, and has a key of a secret manager."""
     bound, dead = refusing_address()
-    config = default_config(mock_process.url, dead) | {"general_settings": {"max_request_size_mb": MAX_BODY / 1024**2}}
+    folder = tmp_path_factory.mktemp("secrets")
+    (folder / "UPSTREAM").write_text(MANAGED_KEY)
+    config = default_config(mock_process.url, dead)
+    config["model_list"].append(openai_model("managed", "managed", mock_process.url, api_key="os.environ/UPSTREAM"))
+    config["general_settings"] = {
+        "max_request_size_mb": MAX_BODY / 1024**2,
+        "key_management_system": "file",
+        "key_management_settings": {"folder": str(folder), "hosted_keys": ["UPSTREAM"]},
+    }
     arguments = ["--access-log", "--log-format", "json", "--detailed_debug"]
     with bound, Gateway(config, tmp_path_factory.mktemp("gateway"), edge=edge, args=arguments) as running:
         yield running

@@ -6,10 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, refusing_address
+from tests.security.conftest import MANAGED_KEY
 
 PRIVATE = "prompt-canary-5f3a"
 CLIENT_KEY = "own+Client/Canary=Key"
-SECRETS = (UPSTREAM_KEY, ODD_KEY, MASTER_KEY, CLIENT_KEY)
+SECRETS = (UPSTREAM_KEY, ODD_KEY, MANAGED_KEY, MASTER_KEY, CLIENT_KEY)
 SPELLINGS = {
     form
     for secret in SECRETS
@@ -50,7 +51,7 @@ def clean(text: str) -> bool:
     return not any(secret in text for secret in SPELLINGS)
 
 
-@pytest.mark.parametrize("model", ["gpt-test", "odd-key", "shaped", "dead", "half-dead", "canned"])
+@pytest.mark.parametrize("model", ["gpt-test", "odd-key", "managed", "shaped", "dead", "half-dead", "canned"])
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_no_answer_shows_a_key(gateway: Gateway, mock: Mock, fault: dict[str, object], model: str) -> None:
     mock.control(fault)
@@ -63,7 +64,7 @@ def test_no_answer_shows_a_key(gateway: Gateway, mock: Mock, fault: dict[str, ob
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500, 503])
 @pytest.mark.parametrize("text", REPEATED)
 def test_an_upstream_that_repeats_keys_is_not_repeated(gateway: Gateway, mock: Mock, text: str, status: int) -> None:
-    for model, key in (("gpt-test", UPSTREAM_KEY), ("odd-key", ODD_KEY)):
+    for model, key in (("gpt-test", UPSTREAM_KEY), ("odd-key", ODD_KEY), ("managed", MANAGED_KEY)):
         raw = text % ((key,) * 4)
         mock.reset()
         mock.control({"raw": f"HTTP/1.1 {status} No\r\ncontent-length: {len(raw)}\r\n\r\n{raw}"})
@@ -72,6 +73,11 @@ def test_an_upstream_that_repeats_keys_is_not_repeated(gateway: Gateway, mock: M
             assert answer.status_code >= 400
             assert key not in shown(answer)
             assert json.dumps(key)[1:-1] not in shown(answer)
+
+
+def test_a_key_of_a_secret_manager_goes_upstream(gateway: Gateway, mock: Mock) -> None:
+    assert gateway.chat({"model": "managed", "messages": []}).status_code == 200
+    assert dict(mock.last()["headers"])["authorization"] == f"Bearer {MANAGED_KEY}"
 
 
 def test_a_clients_own_upstream_key_takes_the_place_of_ours(gateway: Gateway, mock: Mock) -> None:
@@ -84,7 +90,9 @@ def test_a_clients_own_upstream_key_takes_the_place_of_ours(gateway: Gateway, mo
     assert UPSTREAM_KEY not in shown(answer)
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/models/gpt-test", "/metrics", "/health", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/models", "/v1/models/gpt-test", "/metrics", "/model/info", "/health", "/docs"]
+)
 def test_no_route_that_tells_shows_a_key(gateway: Gateway, mock: Mock, path: str) -> None:
     for fault in ({}, {"status": 401}):
         mock.reset()

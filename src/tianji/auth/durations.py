@@ -8,17 +8,16 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tianji.config.durations import FORM, WORDS
+from tianji.config.durations import FORM, SECONDS, WORDS
 from tianji.errors import Unacceptable
 
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 30 * 86400}
 _LONGEST: Final = timedelta(days=365 * 200)
 
 
 def parse(text: str, param: str) -> tuple[int, str]:
     """Return the number and the unit of a duration. Raises Unacceptable (400) naming `param`."""
     found = FORM.fullmatch(WORDS.get(text, text))
-    if found is None or int(found[1]) * _SECONDS[found[2]] > _LONGEST.total_seconds():
+    if found is None or int(found[1]) * SECONDS[found[2]] > _LONGEST.total_seconds():
         raise Unacceptable(
             f"Invalid duration format in {param}: {text[:40]!r}; write a number and one of s m h d w mo, as in 30d",
             param=param,
@@ -29,7 +28,7 @@ def parse(text: str, param: str) -> tuple[int, str]:
 def length(text: str, param: str) -> timedelta:
     """Return how long a duration is; a month has 30 days. Raises Unacceptable."""
     number, unit = parse(text, param)
-    return timedelta(seconds=number * _SECONDS[unit])
+    return timedelta(seconds=number * SECONDS[unit])
 
 
 def zone(name: str | None) -> tzinfo:
@@ -45,7 +44,7 @@ def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str 
     number, unit = parse(text, param)
     local = now.astimezone(where)
     if unit in ("s", "m", "h"):
-        return _multiple(local, number * _SECONDS[unit]).astimezone(now.tzinfo)
+        return _multiple(local, number * SECONDS[unit]).astimezone(now.tzinfo)
     start = datetime.combine(local.date(), at, where)
     if start > local:
         start -= timedelta(days=1)
@@ -62,7 +61,7 @@ def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str 
 
 def _multiple(local: datetime, seconds: int) -> datetime:
     """Return the next multiple of `seconds` of its day; what is longer than a day begins now."""
-    if seconds >= _SECONDS["d"]:
+    if seconds >= SECONDS["d"]:
         return local + timedelta(seconds=seconds)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = int((local - midnight).total_seconds())

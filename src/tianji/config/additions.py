@@ -78,7 +78,7 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
         if stored.id in known:
             left_out[stored.id] = "model_info.id: the configuration file has a deployment of this id; choose another"
             continue
-        made, objection = _built(stored, credentials, loaded.environment, accepts)
+        made, objection = _built(stored, credentials, loaded, accepts)
         if objection is not None:
             left_out[stored.id] = objection
         entries.extend(made)
@@ -150,7 +150,7 @@ def _credentials(config: Config, additions: Additions) -> Items:
 
 
 def _built(
-    stored: Stored, credentials: Items, environ: Mapping[str, str], accepts: Accepts
+    stored: Stored, credentials: Items, loaded: Loaded, accepts: Accepts
 ) -> tuple[tuple[ModelEntry, ...], str | None]:
     """Return the deployments of an entry, and why there is none; no word on one that is for another environment."""
     findings = Findings()
@@ -168,11 +168,11 @@ def _built(
     named = stored.params.get("litellm_credential_name")
     if named is not None and not any(isinstance(one, Map) and one["credential_name"] == named for one in credentials):
         return (), "litellm_params.litellm_credential_name: there is no such credential; POST /credentials makes one"
-    wanted = available(written, environ)
+    wanted = available(written, loaded.environment)
     if isinstance(wanted, Items) and wanted[0] is LEFT_OUT:
         return (), None
-    resolved = references.resolve("model_list", wanted, environ, findings)
-    made = Builder(credentials, environ, findings, accepts).build(resolved, _PLACE)
+    resolved = references.resolve("model_list", wanted, loaded.secrets, findings)
+    made = Builder(credentials, loaded.environment, findings, accepts).build(resolved, _PLACE)
     for problem in findings.problems:
         if problem.severity == "error":
             remedy = f"; {problem.remedy}" if problem.remedy else ""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tianji.config.problems import Findings
+from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
 REFERENCE: Final = "os.environ/"
@@ -39,10 +40,10 @@ def is_true(value: str | None) -> bool:
     return value is not None and value.strip().lower() == "true"
 
 
-def export(section: object, environ: Mapping[str, str], findings: Findings) -> dict[str, str]:
+def export(section: object, environ: Mapping[str, str], secrets: Secrets, findings: Findings) -> dict[str, str]:
     """`environ` with what an `environment_variables` section sets. Nothing is written to the process.
 
-    Values are exported as `str(value)`; an `os.environ/X` value is looked up first and left out when X is not set.
+    Values are exported as `str(value)`; an `os.environ/X` value is looked up first, and left out when nobody has it.
     Names that could redirect the loading of code, or the network, are refused with a warning.
     """
     exported = dict(environ)
@@ -57,11 +58,14 @@ def export(section: object, environ: Mapping[str, str], findings: Findings) -> d
         elif isinstance(value, Map | Items):
             findings.error(place, key, "an environment variable holds one value", "write text, a number or a boolean")
         elif isinstance(value, str) and value.startswith(REFERENCE):
-            found = exported.get(value.removeprefix(REFERENCE))
-            if found is None:
-                missing = value.removeprefix(REFERENCE)
+            missing = value.removeprefix(REFERENCE)
+            found, trouble = secrets.within(exported).find(missing)
+            if trouble is not None:
+                report = findings.error if found is None else findings.warning
+                report(place, key, trouble, f"let it be read there, or set {missing}")
+            elif found is None:
                 findings.warning(place, key, f"{missing} is not set, so this was skipped", f"set {missing}")
-            else:
+            if found is not None:
                 exported[name] = found
         elif value is not None and "\0" not in (text := str(value)):
             exported[name] = text

@@ -7,12 +7,13 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
-from tianji.config import dotenv, environment, include, references, spelling, yaml11
+from tianji.config import dotenv, environment, include, references, secret_manager, spelling, yaml11
 from tianji.config.checks import Subject, check
 from tianji.config.decode import decode
 from tianji.config.deployments import Accepts, Builder, available
 from tianji.config.problems import Findings, InvalidConfiguration, Place, Problem
 from tianji.config.schema.root import SECTIONS, Config
+from tianji.config.secrets import NO_MANAGERS, Managers, Secrets
 from tianji.config.tree import Items, Map
 
 
@@ -21,7 +22,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     `files` are all the files read, the configuration first, for watching. `environment` is the environment with
     `.env` and `environment_variables` applied; the process's own is untouched. `tree` is the merged text, with
-    references unresolved and places kept, for reports.
+    references unresolved and places kept, for reports. `secrets` is what the references stand for.
     """
 
     config: Config
@@ -29,15 +30,22 @@ class Loaded(Struct, frozen=True, kw_only=True):
     files: tuple[Path, ...]
     environment: Mapping[str, str]
     tree: Map
+    secrets: Secrets
 
 
 def load(
-    path: Path, environ: Mapping[str, str], *, directory: Path | None = None, accepts: Accepts | None = None
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    directory: Path | None = None,
+    accepts: Accepts | None = None,
+    managers: Managers = NO_MANAGERS,
 ) -> Loaded:
     """Read, merge, resolve, decode and check the configuration at `path`.
 
     `directory` is where `.env` is looked for, by default the working directory. `accepts` may refuse single
-    deployments, such as those of an unknown provider; these are dropped and reported.
+    deployments, such as those of an unknown provider; these are dropped and reported. `managers` says how the secret
+    manager that it names is opened; with that, this may wait for other machines.
 
     Raises InvalidConfiguration with every problem when any of them is fatal.
     """
@@ -56,8 +64,10 @@ def load(
         findings.error(Place(path, 0), "", "the configuration is empty", "begin with `model_list:`")
         _require(findings, path)
     environ = _with_dotenv(directory or Path.cwd(), environ, files, findings)
-    environ = environment.export(gathered.tree.get("environment_variables"), environ, findings)
-    config = _decode(gathered.tree, environ, findings, accepts)
+    secrets = secret_manager.settle(gathered.tree, environ, managers, findings)
+    environ = environment.export(gathered.tree.get("environment_variables"), environ, secrets, findings)
+    secrets = secrets.within(environ)
+    config = _decode(gathered.tree, secrets, environ, findings, accepts)
     check(Subject(config=config, tree=gathered.tree, environ=environ, directory=path.parent, findings=findings))
     _require(findings, path)
     return Loaded(
@@ -66,6 +76,7 @@ def load(
         files=tuple(files),
         environment=MappingProxyType(environ),
         tree=gathered.tree,
+        secrets=secrets,
     )
 
 
@@ -97,12 +108,14 @@ def _require(findings: Findings, path: Path) -> None:
         raise InvalidConfiguration(f"{path} cannot be used: {count} error{'s' * (count > 1)}", findings.problems)
 
 
-def _decode(tree: Map, environ: Mapping[str, str], findings: Findings, accepts: Accepts | None) -> Config:
+def _decode(
+    tree: Map, secrets: Secrets, environ: Mapping[str, str], findings: Findings, accepts: Accepts | None
+) -> Config:
     members = []
     for key, value, place in tree.members():
         if key in SECTIONS and key != "environment_variables":  # those are exported already
             wanted = available(value, environ) if key == "model_list" else value
-            value = references.resolve(key, wanted, environ, findings)  # noqa: PLW2901
+            value = references.resolve(key, wanted, secrets, findings)  # noqa: PLW2901
         members.append((key, value, place))
     resolved = Map(tree.place, members)
     sections = Map(

@@ -1,11 +1,11 @@
 """`os.environ/NAME` references: replaced in values of mappings, nowhere else (the rule that LiteLLM has)."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from tianji.config.environment import REFERENCE
 from tianji.config.problems import Findings, Place
+from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
 _NEVER: Final = frozenset({"anthropic_issuer_signing_key_ref", "anthropic_keycloak_client_secret_ref"})
@@ -14,18 +14,19 @@ _WEBHOOKS: Final = re.compile(r"general_settings\.alert_to_webhook_url\.[^.\[]+"
 _SHELL: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*|.*\$\{([A-Za-z_][A-Za-z0-9_]*)\}.*", re.DOTALL)
 
 
-def resolve(section: str, value: object, environ: Mapping[str, str], findings: Findings) -> object:
+def resolve(section: str, value: object, secrets: Secrets, findings: Findings) -> object:
     """`value` of the top-level key `section` with its references replaced.
 
     A string that starts with `os.environ/` and is the value of a mapping's key becomes the variable's text, a boolean
-    when that text is true or false in any case, or null (with a warning) when the variable is not set.
+    when that text is true or false in any case, or null (with a warning) when nobody has it. That a manager did not
+    answer is a warning where somebody else did, and an error where nobody has.
     """
-    return _Resolver(environ, findings).value(value, section)
+    return _Resolver(secrets, findings).value(value, section)
 
 
 class _Resolver:
-    def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
-        self._environ = environ
+    def __init__(self, secrets: Secrets, findings: Findings) -> None:
+        self._secrets = secrets
         self._findings = findings
 
     def value(self, value: object, path: str) -> object:
@@ -54,11 +55,8 @@ class _Resolver:
             return self._reference(value.removeprefix(REFERENCE), place, path)
         head, separator, name = value.partition(REFERENCE)
         if separator and embedded:
-            found = self._environ.get(name)
-            if found is None:
-                self._missing(name, place, path)
-                return None
-            return head + found
+            found = self._found(name, place, path)
+            return None if found is None else head + found
         self._hint(value, place, path)
         return value
 
@@ -78,26 +76,27 @@ class _Resolver:
         return Items(value.place, members)
 
     def _reference(self, name: str, place: Place, path: str) -> str | bool | None:
-        found = self._environ.get(name)
+        found = self._found(name, place, path)
         if found is None:
-            self._missing(name, place, path)
             return None
         word = found.strip().lower()
         return word == "true" if word in {"true", "false"} else found
 
     def _required(self, name: str, place: Place, path: str) -> str | None:
-        found = self._environ.get(name)
+        found = self._secrets.find(name).value
         if found is None:
-            self._findings.error(place, path, f"the environment variable {name} is not set", f"set {name}")
+            self._findings.error(place, path, self._secrets.missing(name), f"set {name}")
         return found
 
-    def _missing(self, name: str, place: Place, path: str) -> None:
-        self._findings.warning(
-            place,
-            path,
-            f"the environment variable {name} is not set, so this is null",
-            f"set {name}, or remove the key",
-        )
+    def _found(self, name: str, place: Place, path: str) -> str | None:
+        value, trouble = self._secrets.find(name)
+        if trouble is not None:
+            report = self._findings.error if value is None else self._findings.warning
+            report(place, path, trouble, f"let it be read there, or set {name}")
+        elif value is None:
+            said = f"{self._secrets.missing(name)}, so this is null"
+            self._findings.warning(place, path, said, f"set {name}, or remove the key")
+        return value
 
     def _hint(self, value: str, place: Place, path: str) -> None:
         if REFERENCE in value:

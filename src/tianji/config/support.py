@@ -85,6 +85,10 @@ _CHECKS: Final = Support(
 )
 
 _DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
+_MANAGER: Final = Support("exact", "for names that the configuration refers to")
+_MANAGED: Final = Support(
+    "partial", "exact but for aws_role_name and its kin; refresh_interval says when changed values are taken"
+)
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _CACHE: Final = Support(
     "partial",
@@ -192,6 +196,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             f"{section}.provider_url_destination_allowed_hosts": _DESTINATIONS
             for section in ("litellm_settings", "general_settings")
         },
+        "general_settings.key_management_system": _MANAGER,
+        **{f"general_settings.use_{name}": _MANAGER for name in ("google_kms", "azure_key_vault", "aws_kms")},
+        "general_settings.key_management_settings": _MANAGED,
         "general_settings.max_request_size_mb": EXACT,
         "general_settings.max_response_size_mb": EXACT,
         "general_settings.max_file_size_mb": Support(

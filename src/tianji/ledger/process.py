@@ -13,10 +13,12 @@ import msgspec
 
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
+from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.ledger.drain import Drain, Listener
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.payloads import shortened
+from tianji.secrets import open_source
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
@@ -75,7 +77,7 @@ class _Scribe:
         self._environ = environ
         self._generation = generation
         self._seen = generation()
-        self._loaded = load(file, environ)
+        self._loaded = load(file, environ, managers=Managers(open_source))
         general = self._loaded.config.general_settings
         self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
         self._spent = told
@@ -117,7 +119,8 @@ class _Scribe:
     async def _reload(self) -> None:
         self._seen = self._generation()
         try:
-            self._loaded = await asyncio.to_thread(load, self._file, self._environ)
+            managers = Managers(open_source, self._loaded.secrets.values)
+            self._loaded = await asyncio.to_thread(load, self._file, self._environ, managers=managers)
         except ConfigurationError:  # the workers say so, and go on with the old one, too
             return
         if self._listener is not None:

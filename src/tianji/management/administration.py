@@ -15,6 +15,7 @@ from tianji.auth.models import Groups
 from tianji.clock import SYSTEM, Clock
 from tianji.config.additions import Additions, Stored
 from tianji.config.schema import Config
+from tianji.config.secrets import Secrets
 from tianji.edge.routes import Match, Route
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
@@ -47,6 +48,7 @@ class Office(Struct, frozen=True, kw_only=True):
     clock: Clock = SYSTEM
     environ: Callable[[], Mapping[str, str]] = dict
     fleet: Fleet = Fleet()
+    secrets: Callable[[], Secrets] = lambda: Secrets({})  # what the references of the configuration stand for
 
 
 class _Row(NamedTuple):

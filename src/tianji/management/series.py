@@ -21,5 +21,6 @@ METRICS: Final = (
     Metric("tianji_overhead_seconds", "histogram", "The part of it that was spent in the gateway."),
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
     Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
+    Metric("tianji_secret_manager_reads_total", "counter", "Times that secrets were read again, by what came of it."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )

@@ -10,6 +10,7 @@ from tianji.config.checks import (
     packages,
     pass_through,
     router,
+    secrets,
     servers,
     settings,
 )
@@ -29,5 +30,6 @@ def check(subject: Subject) -> None:
     general.check(subject)
     pass_through.check(subject)
     guardrails.check(subject)
+    secrets.check(subject)
     servers.check(subject)
     packages.check(subject)

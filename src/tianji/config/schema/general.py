@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text, Unknown
+from tianji.config.schema.secrets import KeyManagement
 
 Role = Literal["proxy_admin", "team", "internal_user"]
 
@@ -239,12 +240,13 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     key_management_system: (
         Literal[
             "google_kms", "azure_key_vault", "aws_secret_manager", "google_secret_manager", "hashicorp_vault",
-            "cyberark", "aws_kms", "custom",
+            "cyberark", "aws_kms", "custom", "file",
         ] | None
     ) = None  # fmt: skip
-    key_management_settings: Table = {}
+    key_management_settings: KeyManagement = KeyManagement()
     use_google_kms: bool = False
     use_azure_key_vault: bool = False
+    use_aws_kms: bool = False
     # user interface and login
     ui_access_mode: Literal["all", "admin_only"] | Table = "all"
     auto_redirect_ui_login_to_sso: bool = False

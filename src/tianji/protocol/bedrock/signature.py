@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
@@ -42,12 +42,18 @@ def sign(
     target: path and query as they are sent. now: seconds since 1970. content_type: the header's value, which is then
     signed too, or None for a request without. S3 wants the digest of the body among the headers.
     """
+    headers = {} if content_type is None else {"content-type": content_type}
+    return sign_with(keys, scope, target, body, now=now, method=method, headers=headers)
+
+
+def sign_with(
+    keys: Keys, scope: Scope, target: str, body: bytes, *, now: float, method: str = "POST", headers: Mapping[str, str]
+) -> list[Header]:
+    """Return the headers that sign a request which has these headers, lower-case names: they are signed too."""
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     digest = hashlib.sha256(body).hexdigest()
     added = {"x-amz-date": moment} | ({"x-amz-content-sha256": digest} if scope.service == "s3" else {})
-    signed = {"host": scope.host, **added}
-    if content_type is not None:
-        signed["content-type"] = content_type
+    signed = {**headers, "host": scope.host, **added}
     if keys.session:
         signed["x-amz-security-token"] = keys.session
     names = ";".join(sorted(signed))
