@@ -1,9 +1,13 @@
-"""A provider's key that a secret manager has: read at the start, replaced while requests run, kept in an outage."""
+"""A provider's key that a secret manager has: read at the start, replaced while requests run, kept in an outage.
+
+And virtual keys that are kept in the manager with those who make, replace and delete them.
+"""
 
 import json
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
@@ -35,7 +39,12 @@ def managed(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": [openai_model("m", "gpt-test", mock_process.url, api_key="os.environ/OPENAI")],
         "general_settings": {
             "key_management_system": "hashicorp_vault",
-            "key_management_settings": {"hosted_keys": ["OPENAI"]},
+            "key_management_settings": {
+                "store_virtual_keys": True,
+                "hosted_keys": ["OPENAI"],
+                "prefix_for_stored_virtual_keys": "keys",
+                "description": "of the tests",
+            },
         },
     }
     with serving(vault) as server:
@@ -92,3 +101,65 @@ def test_no_key_of_the_manager_is_shown(healthy: Managed) -> None:
         for secret in (healthy.vault.secrets["OPENAI"]["key"], healthy.vault.token):
             assert secret not in text
             assert json.dumps(secret)[1:-1].replace("/", "\\/") not in text
+
+
+def kept(managed: Managed) -> dict[str, Any]:
+    return {name: secret for name, secret in managed.vault.secrets.items() if name != "OPENAI"}
+
+
+def manage(managed: Managed, path: str, **fields: Any) -> dict[str, Any]:
+    answer = managed.gateway.client.post(path, json=fields)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_virtual_keys_are_kept_moved_replaced_and_removed_in_the_manager(healthy: Managed) -> None:
+    made = manage(healthy, "/key/generate", key_alias="mine")
+    assert kept(healthy) == {"keys/mine": {"key": made["key"], "description": "of the tests"}}
+    manage(healthy, "/key/update", key=made["key"], key_alias="ours", max_budget=3)
+    assert {name: secret["key"] for name, secret in kept(healthy).items()} == {"keys/ours": made["key"]}
+    other = manage(healthy, "/key/regenerate", key=made["key"])
+    assert {name: secret["key"] for name, secret in kept(healthy).items()} == {"keys/ours": other["key"]}
+    manage(healthy, "/key/update", key=other["key"], max_budget=4)
+    nameless = manage(healthy, "/key/generate")
+    assert kept(healthy)[f"keys/virtual-key-{nameless['token_id']}"]["key"] == nameless["key"]
+    again = manage(healthy, "/key/regenerate", key=nameless["key"])
+    assert set(kept(healthy)) == {"keys/ours", f"keys/virtual-key-{again['token_id']}"}
+    manage(healthy, "/key/delete", keys=[other["key"], again["key"]])
+    assert kept(healthy) == {}
+
+
+def test_a_manager_that_is_away_stops_no_management(healthy: Managed) -> None:
+    healthy.server.outage = (503, {})
+    made = manage(healthy, "/key/generate", key_alias="alone")
+    assert "the virtual key keys/alone is not in the secret manager as it should be: " in healthy.gateway.log
+    assert made["key"] not in healthy.gateway.log
+    manage(healthy, "/key/delete", keys=[made["key"]])
+    healthy.server.outage = None
+    assert kept(healthy) == {}
+
+
+def test_a_key_that_is_refused_is_kept_nowhere(healthy: Managed) -> None:
+    manage(healthy, "/key/generate", key_alias="one")
+    assert healthy.gateway.client.post("/key/generate", json={"key_alias": "one"}).status_code == 400
+    refused = healthy.gateway.client.post("/key/generate", json={"key_alias": "two", "auto_rotate": True})
+    assert refused.status_code == 400
+    assert set(kept(healthy)) == {"keys/one"}
+    nameless = {"auto_rotate": True, "rotation_interval": "30d"}
+    refused = healthy.gateway.client.post("/key/generate", json=nameless)
+    assert refused.status_code == 400
+    assert "key_alias" in refused.text
+    manage(healthy, "/key/delete", key_aliases=["one"])
+
+
+@pytest.mark.parametrize("alias", ["../OPENAI", "x/../../OPENAI", "a b", "a\nb"])
+def test_an_alias_leads_nowhere_else(healthy: Managed, alias: str) -> None:
+    before = dict(healthy.vault.secrets)
+    made = manage(healthy, "/key/generate", key_alias=alias)
+    manage(healthy, "/key/update", key=made["key"], key_alias="elsewhere")
+    manage(healthy, "/key/regenerate", key=made["key"], key_alias=alias)
+    manage(healthy, "/key/delete", key_aliases=[alias])
+    assert {name for name in healthy.vault.secrets if name != "keys/elsewhere"} == set(before)
+    assert healthy.vault.secrets["OPENAI"] == before["OPENAI"]
+    healthy.vault.secrets.pop("keys/elsewhere", None)

@@ -50,6 +50,7 @@ class Call:
         self.query: Mapping[str, str] = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
         self.now = datetime.fromtimestamp(office.clock.now(), UTC)
         self.changed: set[int] = set()
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done once all of it is stored; none may fail
         self._connection = connection
         self._body = exchange.body
 
@@ -147,6 +148,8 @@ async def _write(office: Office, function: Function, exchange: Exchange, match: 
         office.store.revisions.publish(changed)
     if MODELS in call.changed and office.fleet.catch_up is not None:
         await office.fleet.catch_up()  # so that whoever asked may use it with his next request
+    for work in call.afterwards:
+        await work()
     return answer
 
 

@@ -13,7 +13,7 @@ from tianji.auth.durations import length
 from tianji.auth.identity import Identity, Role
 from tianji.config.environment import is_true, lookup
 from tianji.errors import Conflict, Unacceptable
-from tianji.management import key_fields, ownership
+from tianji.management import key_fields, key_keeping, ownership
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row, perform
 from tianji.management.key_fields import Text
@@ -66,6 +66,7 @@ async def replace(call: Call, before: Row, secret: str | None, grace: timedelta 
     row = await call.update(
         KEYS, {"token": before["token"]}, token=token, key_name=name_of(secret), **_rotated(call, before)
     )
+    key_keeping.replace(call, before, row, secret)
     if grace is None:  # whatever was replaced before stops with it
         await call.execute(sa.delete(DEPRECATED_KEYS).where(DEPRECATED_KEYS.c.active_token == token))
     else:
@@ -100,7 +101,8 @@ def rotation(environ: Mapping[str, str]) -> Rotation | None:
 async def rotate_due(office: Office, grace: timedelta | None) -> int:
     """Replace the keys that are due, each for itself, and return how many. Raises StoreUnavailable.
 
-    Nobody is told the new secret: whoever needs one asks for it by /key/regenerate. Machines may do this at once: what
+    The new secret is kept in the secret manager where virtual keys are; otherwise nobody is told, and whoever needs one
+    asks for it by /key/regenerate. Machines may do this at once: what
     one has replaced is not due for the next.
     """
     count = 0

@@ -15,7 +15,7 @@ from tianji.auth.durations import length
 from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
-from tianji.management import bounds, key_fields, key_generation, ownership
+from tianji.management import bounds, key_fields, key_generation, key_keeping, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.duties import DUTIES
 from tianji.management.key_fields import KeyFields, Text
@@ -103,6 +103,7 @@ async def make(call: Call, body: KeyFields, personal: Text = UNSET) -> Row:
     bounds.apply_configured(call, values, bounds.CONFIGURED, asked)
     await _prepare(call, values, None)
     row = await _insert(call, secret, values)
+    key_keeping.keep(call, row, secret)
     return await told(call, row, secret)
 
 
@@ -176,6 +177,7 @@ def _schedule(call: Call, values: Row, before: Row | None) -> None:
         return
     if after.get("rotation_interval") is None:
         raise Unacceptable("auto_rotate needs a rotation_interval, such as 30d", param="rotation_interval")
+    key_keeping.require_alias(call, after.get("key_alias"))
     values["key_rotation_at"] = call.now + length(after["rotation_interval"], "rotation_interval")
 
 
@@ -239,7 +241,9 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
         await _require_unblocking(call, before, blocked=values["blocked"])
     await bounds.require_key_within(call, {**before, **values})
     call.change("key", before["token"])
-    return await call.update(KEYS, {"token": before["token"]}, **values, settings_updated_at=call.now)
+    row = await call.update(KEYS, {"token": before["token"]}, **values, settings_updated_at=call.now)
+    key_keeping.move(call, before, row)
+    return row
 
 
 async def update_many(call: Call) -> Row:
@@ -306,6 +310,7 @@ async def remove(call: Call, row: Row) -> None:
     await archive(call, row)
     call.change("key", row["token"])
     await call.execute(sa.delete(KEYS).where(KEYS.c.token == row["token"]))
+    key_keeping.forget(call, row)
 
 
 async def archive(call: Call, row: Row) -> None:
