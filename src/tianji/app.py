@@ -167,10 +167,11 @@ class Gateway:
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         config = self.snapshot.config
         self._books = Bookkeeping(journals(environment, path), Parties(config), length_kept(config))
+        self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
-            failures=Failures(),
+            failures=Failures(self._renewal.doubt),
             steering=read_steering,
             canned=canned,
             courses=self._courses,
@@ -193,7 +194,6 @@ class Gateway:
         self.core = RouteTable(self._routes())
         self._table = functools.partial(passthrough.route_table, self._pipeline, shared, self._people.knows, self.core)
         self.route_table = self._table(self.snapshot)
-        self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
 
     def _compile(self, loaded: Loaded) -> Snapshot:
         return Snapshot(loaded, self._shared, self._dice, lambda group: functools.partial(self._embed, group))

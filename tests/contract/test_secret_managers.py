@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 from tests.fakes.managers import FakeVault, Server, serving
 
@@ -76,6 +77,20 @@ def test_a_key_is_replaced_and_no_request_fails(healthy: Managed) -> None:
         assert "data: [DONE]" in list(lines), "what began with the old key ends well"
     metrics = healthy.gateway.client.get("/metrics").text
     assert 'tianji_secret_manager_reads_total{outcome="changed"}' in metrics
+
+
+def test_a_key_that_the_provider_refuses_is_asked_for_again(mock: Mock, start_gateway: StartGateway) -> None:
+    vault = FakeVault()
+    vault.secrets = {"OPENAI": {"key": FIRST}}
+    model = openai_model("m", "gpt-test", mock.url, api_key="os.environ/OPENAI")
+    config = {"model_list": [model], "general_settings": {"key_management_system": "hashicorp_vault"}}
+    with serving(vault) as server:
+        gateway = start_gateway(config, env={"HCP_VAULT_ADDR": server.url, "HCP_VAULT_TOKEN": vault.token})
+        mock.control({"status": 401}, authorization=f"Bearer {FIRST}")
+        vault.secrets["OPENAI"] = {"key": SECOND}  # it would be read in a day
+        assert gateway.chat({"model": "m", "messages": []}).status_code == 401
+        eventually(lambda: gateway.chat({"model": "m", "messages": []}).status_code == 200, "the new key is used")
+        gateway.stop()
 
 
 def test_an_outage_is_loud_and_the_old_key_goes_on_even_over_a_reload(healthy: Managed) -> None:

@@ -1,5 +1,7 @@
 """Errors on the request path, as clients get them."""
 
+from collections.abc import Callable, Iterable
+
 import msgspec
 
 from tianji._core.router import Deployment
@@ -7,9 +9,17 @@ from tianji.errors import Overloaded, TianjiError, UpstreamFailure, UpstreamProt
 from tianji.protocol.chat.support import excerpt_of
 from tianji.protocol.openai_errors import error_body, error_event, refused, refused_in_band
 
+Doubt = Callable[[Iterable[str]], None]
+
 
 class Failures:
-    """What the compiled path asks when something goes wrong. Stateless; one per worker."""
+    """What the compiled path asks when something goes wrong. One per worker.
+
+    `doubt` is told the credentials of a deployment whose upstream does not know who asks (401).
+    """
+
+    def __init__(self, doubt: Doubt = lambda _secrets: None) -> None:
+        self._doubt = doubt
 
     def body(self, error: TianjiError) -> bytes:
         """Return the JSON text of the error object."""
@@ -25,6 +35,8 @@ class Failures:
 
     def refused(self, status: int, body: bytes, deployment: Deployment) -> UpstreamRefused:
         """Map an error answer of the upstream; its text never shows the deployment's credentials."""
+        if status == 401:
+            self._doubt(deployment.secrets)
         return refused(status, body, provider=deployment.provider, model=deployment.model, secrets=deployment.secrets)
 
     def unreadable(self, status: int, body: bytes, fault: TianjiError, deployment: Deployment) -> UpstreamProtocolError:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from tianji._core.shm import SharedCounters
@@ -35,6 +35,7 @@ class Renewal:
         self._clock = clock
         self._known: Secrets | None = None
         self._due = 0.0
+        self._doubted = float("-inf")  # when a secret was doubted last
         self._asking: asyncio.Task[None] | None = None
 
     def look(self) -> None:
@@ -47,6 +48,18 @@ class Renewal:
             self._set_due(secrets, secrets.troubles)
         elif self._clock() >= self._due:
             self._asking = asyncio.get_running_loop().create_task(self.ask(secrets))
+
+    def doubt(self, secrets: Iterable[str]) -> None:
+        """Ask the manager at the next look, where one of `secrets` is its: an upstream has refused it.
+
+        Once in a while only, since another key may not be there yet, and what is refused may be a client's own.
+        """
+        known = self._secrets()
+        now = self._clock()
+        if known.source is None or now < self._doubted + min(known.source.interval, REST):
+            return
+        if not set(known.values.values()).isdisjoint(secrets):
+            self._doubted, self._due = now, min(self._due, now)
 
     def stop(self) -> None:
         """Ask no more."""

@@ -107,9 +107,32 @@ async def test_a_start_without_the_manager_is_tried_again_soon(caplog: pytest.Lo
     assert worker.reloads == 1
 
 
+async def test_a_key_that_was_refused_is_asked_for_at_once_but_not_all_the_time() -> None:
+    source = Scripted()
+    worker = Worker(source)
+    await worker.pass_time(0)
+    worker.renewal.doubt(["of somebody else"])
+    await worker.pass_time(1)
+    assert source.asked == 1
+    source.answer = "canary-two"
+    worker.renewal.doubt(["x", "canary-one"])
+    await worker.pass_time(1)
+    assert (source.asked, worker.reloads) == (2, 1)
+    worker.secrets = worker.read()
+    await worker.pass_time(1)
+    worker.renewal.doubt(["canary-two"])
+    await worker.pass_time(REST - 3)
+    assert worker.outcomes == {"changed": 1}
+    worker.now += 1
+    worker.renewal.doubt(["canary-two"])
+    await worker.pass_time(0)
+    assert worker.outcomes == {"changed": 1, "same": 1}
+
+
 async def test_without_a_manager_nothing_is_done() -> None:
     worker = Worker(None)
     await worker.pass_time(0)
+    worker.renewal.doubt(["canary-one"])
     await worker.pass_time(1e9)
     assert worker.outcomes == {}
     worker.renewal.stop()

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -12,6 +13,8 @@ from tests.fakes.managers import FakeAws, FakeAzure, FakeConjur, FakeGoogle, Fak
 from tianji.config.secrets import SecretFailure
 from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.secrets import google, open_source
+from tianji.secrets.aws import keys_of
+from tianji.secrets.conjur import verifying
 from tianji.secrets.manager import Manager, Note
 from tianji.secrets.opening import Reading, manager_of
 from tianji.secrets.vault import Vault
@@ -187,6 +190,32 @@ async def test_aws_secrets_manager_keeps_replaces_and_deletes() -> None:
         said(caught.value)
 
 
+def test_aws_keys_are_looked_for_by_botocore_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(module: str) -> object:
+        raise ImportError(module)
+
+    monkeypatch.setattr("tianji.secrets.aws.load", absent)
+    found = read(choice("aws_secret_manager", {"AWS_REGION": "eu-west-1"}), "A")
+    assert "AWS has no keys: set AWS_ACCESS_KEY_ID" in said(found["A"])
+
+    class Session:
+        profile: object = None
+
+        def __init__(self, profile: str | None) -> None:
+            self.keys = SimpleNamespace(access_key="AKIDPROFILE", secret_key="s", token="t") if profile else None
+
+        def get_credentials(self) -> object:
+            return self.keys and SimpleNamespace(get_frozen_credentials=lambda: self.keys)
+
+    monkeypatch.setattr("tianji.secrets.aws.load", lambda _module: SimpleNamespace(Session=Session))
+    assert keys_of(AWS, "team") == Keys("AKIDPROFILE", "s", "t")
+    monkeypatch.setattr(
+        "tianji.secrets.aws.load", lambda _module: SimpleNamespace(Session=Session, BotoCoreError=RuntimeError)
+    )
+    with pytest.raises(SecretFailure, match="found nowhere"):
+        keys_of({}, None)
+
+
 def test_aws_needs_a_region_and_refuses_roles_by_name() -> None:
     with pytest.raises(SecretFailure, match="needs a region"):
         open_source(choice("aws_secret_manager", {}))
@@ -314,6 +343,17 @@ async def test_conjur_reads_keeps_and_deletes(monkeypatch: pytest.MonkeyPatch) -
         assert "status 401: it does not know who asks" in said(wrong["x"])
     with pytest.raises(SecretFailure, match="needs CYBERARK_API_KEY"):
         open_source(choice("cyberark", {}))
+
+
+def test_conjur_is_verified_as_it_is_told(tmp_path: Path) -> None:
+    assert verifying({}, None).verify_mode is ssl.CERT_REQUIRED
+    assert verifying({"CYBERARK_SSL_VERIFY": "True"}, None).check_hostname
+    trusting = verifying({"CYBERARK_SSL_VERIFY": "false"}, None)
+    assert (trusting.verify_mode, trusting.check_hostname) == (ssl.CERT_NONE, False)
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    assert len(verifying({"CYBERARK_SSL_VERIFY": str(tmp_path / "ca.pem")}, None).get_ca_certs()) == 1
+    with pytest.raises(SecretFailure, match="cannot be used"):
+        verifying({"CYBERARK_SSL_VERIFY": "/nowhere/ca.pem"}, None)
 
 
 # a folder
