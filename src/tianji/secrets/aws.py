@@ -18,7 +18,8 @@ from tianji.lazy import load
 from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.providers.aws import REGIONS, is_region
 from tianji.secrets.encoded import is_base64, opened
-from tianji.secrets.manager import Answer, Manager, Note, base, wire
+from tianji.secrets.manager import Manager, Note
+from tianji.secrets.wire import Answer, base, wire
 
 _JSON: Final = "application/x-amz-json-1.1"
 _CODE: Final = re.compile(r"[A-Za-z]{1,80}")

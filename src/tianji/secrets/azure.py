@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
-from tianji.secrets.manager import Manager, Note, base, place, require, wire
+from tianji.secrets.manager import Manager, Note, require
+from tianji.secrets.wire import base, place, wire
 
 _VERSION: Final = "api-version=7.4"
 _AUTHORITY: Final = "https://login.microsoftonline.com"

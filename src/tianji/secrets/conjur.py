@@ -14,7 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
-from tianji.secrets.manager import Answer, Manager, Note, Wire, base, context_of, place, seconds
+from tianji.secrets.manager import Manager, Note, seconds
+from tianji.secrets.wire import Answer, Wire, base, context_of, place
 
 _LASTS: Final = 300.0  # seconds that a token is used; Conjur lets it live for eight minutes
 _TRIES: Final = 5

@@ -15,7 +15,8 @@ from tianji.config.secrets import Choice, SecretFailure
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.providers.google_credentials import find, minter
 from tianji.secrets.encoded import is_base64, opened
-from tianji.secrets.manager import Manager, Wire, require, seconds, wire
+from tianji.secrets.manager import Manager, require, seconds
+from tianji.secrets.wire import Wire, wire
 
 SECRETS: Final = "https://secretmanager.googleapis.com"
 KEYS: Final = "https://cloudkms.googleapis.com"

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
-from tianji.secrets.manager import Manager, Note, base, place, seconds, wire
+from tianji.secrets.manager import Manager, Note, seconds
+from tianji.secrets.wire import base, place, wire
 
 _EARLY: Final = 30.0  # seconds before its end that a token is not used any more
 _JSON: Final = {"content-type": "application/json"}

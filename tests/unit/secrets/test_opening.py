@@ -55,7 +55,7 @@ def test_what_a_manager_says_instead_is_not_repeated(answer: tuple[int, object],
 
 
 def test_a_manager_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tianji.secrets.manager.TIMEOUT", 0.05)
+    monkeypatch.setattr("tianji.secrets.wire.TIMEOUT", 0.05)
     told = threading.Event()
 
     def never(_request: object) -> tuple[int, object]:
