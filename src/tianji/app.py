@@ -78,6 +78,7 @@ from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.series import METRICS, UNITS
 from tianji.management.tokens import Tokens
+from tianji.objects.routes import Objects
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
 from tianji.secrets import open_source
@@ -260,6 +261,11 @@ class Gateway:
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
+        yield from Objects(
+            lambda: lazy.load("tianji.objects.work").Desk(
+                self._store, lambda: self.snapshot, self._salt, self._pool, self._admissions
+            )
+        ).routes()
         yield from Administration(self._office).routes()
         yield from Documentation(lambda: self.route_table).routes()
 

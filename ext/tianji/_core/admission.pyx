@@ -37,17 +37,19 @@ cdef class Admission:
 
     input_tokens, output_tokens: how many it may use at most
     nano: what it may cost at most; negative: it costs nothing, and no budget is asked
+    requests: as how many it counts
 
     It gives back what it holds once, at the latest when it is freed itself.
     """
 
     def __init__(
-        self, LimitSet asked not None, long long input_tokens=0, long long output_tokens=0, long long nano=-1
+        self, LimitSet asked not None, long long input_tokens=0, long long output_tokens=0, long long nano=-1,
+        long long requests=1,
     ):
         if self._held:
             raise RuntimeError("this admission is under way")
         self.asked = asked
-        self._amounts[REQUESTS] = 1
+        self._amounts[REQUESTS] = min(max(0, requests), MOST_TOKENS)
         self._amounts[INPUT] = min(max(0, input_tokens), MOST_TOKENS)
         self._amounts[OUTPUT] = min(max(0, output_tokens), MOST_TOKENS)
         self._amounts[TOKENS] = self._amounts[INPUT] + self._amounts[OUTPUT]
@@ -307,7 +309,7 @@ cdef class Admission:
         cdef int64_t used[<int>WINDOWS]
         if nano < 0:
             raise ValueError("what was spent is 0 or more")
-        used[REQUESTS] = 1
+        used[REQUESTS] = self._amounts[REQUESTS]
         used[INPUT] = self._amounts[INPUT] if input_tokens < 0 else min(input_tokens, MOST_TOKENS)
         used[OUTPUT] = self._amounts[OUTPUT] if output_tokens < 0 else min(output_tokens, MOST_TOKENS)
         used[TOKENS] = used[INPUT] + used[OUTPUT]

@@ -4,7 +4,9 @@ from tianji._core.limiter import Limit, LimitSet
 
 @final
 class Admission:
-    def __init__(self, asked: LimitSet, input_tokens: int = 0, output_tokens: int = 0, nano: int = -1) -> None: ...
+    def __init__(
+        self, asked: LimitSet, input_tokens: int = 0, output_tokens: int = 0, nano: int = -1, requests: int = 1
+    ) -> None: ...
     @property
     def asked(self) -> LimitSet: ...
     @property

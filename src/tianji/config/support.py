@@ -201,6 +201,21 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.key_management_settings": _MANAGED,
         "general_settings.max_request_size_mb": EXACT,
         "general_settings.max_response_size_mb": EXACT,
+        "files_settings": EXACT,
+        "files_settings.*": EXACT,
+        "finetune_settings": EXACT,
+        "finetune_settings.*": EXACT,
+        **{
+            f"general_settings.{name}": EXACT
+            for name in (
+                "max_batch_file_size_mb",
+                "max_batch_file_records",
+                "allowed_file_extensions",
+                "blocked_file_extensions",
+                "disable_batch_input_file_rate_limiting",
+                "skip_batch_input_file_rate_limiting_for_providers",
+            )
+        },
         "general_settings.max_file_size_mb": Support(
             "exact", "of the whole body that brings the file; 1024 unless said"
         ),

@@ -101,6 +101,22 @@ class Admissions:
         except NotReady as missing:
             return asyncio.get_running_loop().create_task(self._ask_and_admit(asked, body, found, missing))
 
+    async def hold(self, identity: Identity, group: str, requests: int, tokens: int) -> "Hold":
+        """Take so many requests and tokens of prompts at once from the rates of a caller, for a model group.
+
+        Raises RateLimited where they do not fit.
+        """
+        limits = self._limiter.limits(identity, group, group)
+        for _ in range(MOST_QUESTIONS):
+            admission = Admission(limits.asked, tokens, 0, -1, requests)
+            if admission.admit(time.monotonic()):
+                return Hold(admission)
+            refusal = self._limiter.refusal(limits, admission)
+            if not isinstance(refusal, NotLeased):
+                raise refusal
+            await self._lend(refusal.lacking)
+        raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
+
     def refuses(self, identity: Identity, group: Group) -> str | None:
         """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
         if not (self._checks_fallbacks and identity.limited) or self._estimates.free(group):
@@ -238,6 +254,21 @@ class Admissions:
                 raise
             log.warning("a budget begins with what was known last: the database does not answer")
             return held.spent, held.period_end
+
+
+class Hold:
+    """What was taken of limits beside a request of the pipeline."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def settle(self) -> None:
+        """Let it count as used."""
+        self._admission.settle(time.monotonic(), -1, -1, 0)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._admission.release(time.monotonic())
 
 
 def _caller(asked: Asked) -> Identity:

@@ -17,6 +17,7 @@ from tianji.mock import (
     hosted,
     images,
     messages,
+    objects,
     ranks,
     responses,
     vectors,
@@ -116,12 +117,14 @@ def requested_faults(request: Request, defaults: Faults, rule: Callable[[str], F
     return from_headers(request.head.headers).over(faults) if request.head.mocked else faults
 
 
-def answer(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
-    """Answer a request; errors too, in the shape of the path's dialect."""
+def answer(request: Request, faults: Faults, models: tuple[str, ...], shelf: objects.Shelf) -> Answer:
+    """Answer a request; errors too, in the shape of the path's dialect. `shelf`: what earlier requests have made."""
     path = request.head.path
     try:
         if faults.status is not None and faults.status >= 400:
             return error_answer(path, faults.status, f"Mock fault: status {faults.status}")
+        if objects.serves(path):
+            return shelf.answer(request)
         return _of_form(request) or _route(request, faults, models)
     except TianjiError as error:
         return error_answer(path, error.status, error.message)

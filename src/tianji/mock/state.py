@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tianji.mock import routes
+from tianji.mock import objects, routes
 from tianji.mock.faults import HEADER_PREFIX, NONE, Faults, Rules
 from tianji.mock.http import Head, Request, parse_head
 from tianji.mock.script import Script, compile_script
@@ -102,6 +102,7 @@ class State:
         self.settings = settings
         self.rules = Rules()
         self.recorder = Recorder(settings.keep_requests, settings.keep_bytes)
+        self.shelf = objects.Shelf()
         self.heads: dict[bytes, Head] = {}
         self.wires: dict[bytes, bytes] = {}  # whole requests to whole answers, for those that need no thought
         self._scripts: dict[tuple[str, bytes, tuple[Header, ...]], Script] = {}
@@ -116,7 +117,7 @@ class State:
     def script(self, request: Request) -> tuple[Script, bool]:
         """Return the answer to play, and whether the same request always gets it. Raises InvalidRequest."""
         head = request.head
-        steady = not self.rules.active and head.keep_alive
+        steady = not self.rules.active and head.keep_alive and not objects.serves(head.path)
         wishes = tuple(h for h in head.headers if h[0].startswith(HEADER_PREFIX)) if head.mocked else ()
         key = (f"{head.method} {head.target}", request.body, wishes)
         if steady and (script := self._scripts.get(key)) is not None:
@@ -124,7 +125,7 @@ class State:
         faults = routes.requested_faults(
             request, self.settings.faults, lambda model: self.rules.take(head.path, model, head.authorization)
         )
-        answer = routes.answer(request, faults, self.settings.models)
+        answer = routes.answer(request, faults, self.settings.models, self.shelf)
         script = compile_script(answer, faults, keep_alive=head.keep_alive)
         steady = steady and faults.slow_read is None  # that one is lost where the request is not parsed
         if steady and sum(len(data) for _, data in script.steps) + len(request.body) <= MAX_SCRIPT:

@@ -8,7 +8,7 @@ import enum
 import os
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -195,13 +195,13 @@ class Reader:
             self._pieces.append(content)
 
 
-def written(pieces: Iterable[Piece[Place]]) -> tuple[bytes, list[bytes | Place], int]:
+def written(pieces: Iterable[Piece[Place]]) -> tuple[bytes, list[Any], int]:
     """Write a form: its content-type, its body as bytes and places of files in order, and its length in bytes.
 
     The boundary is random, so that no content holds it.
     """
     boundary = b"tianji-" + os.urandom(16).hex().encode()
-    body: list[bytes | Place] = []
+    body: list[Any] = []
     length = 0
     for part in _encoded(pieces, boundary):
         body.append(part[0])

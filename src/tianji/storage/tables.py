@@ -315,3 +315,13 @@ RESPONSES: Final = sa.Table(
     *_moments("seen_at"),  # when whoever makes it said so last
     sa.Index("ix_responses_created_at", "created_at"),
 )
+
+OBJECTS: Final = sa.Table(
+    "objects",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),  # as its owner sees it
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("kind", "owner")),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON: the object as its owner saw it last
+    sa.Index("ix_objects_owner", "owner", "kind", "created_at", "id"),
+)

@@ -1,0 +1,24 @@
+"""Answers of upstreams that go to the client as they come."""
+
+from tianji._core.exchange cimport Exchange, Producer
+from tianji._core.http1 cimport Call
+from tianji._core.receiver cimport ResponseHandler
+
+
+cdef class Conveyor(ResponseHandler):
+    cdef Exchange exchange
+    cdef object begin       # (status, headers) -> the head of the client's answer, or None where it is wanted whole
+    cdef object ended       # a future of (status, headers, body), where body is None for what went to the client
+    cdef Call call
+    cdef int status
+    cdef list headers
+    cdef bytes body
+    cdef bint flows         # it goes to the client
+    cdef Belt belt
+
+    cdef int end(self, object error) except -1
+
+
+cdef class Belt(Producer):
+    # Tells the upstream's call of the client.
+    cdef Call call

@@ -1,0 +1,26 @@
+import asyncio
+from collections.abc import Callable
+from typing import final
+
+from tianji._core.exchange import Exchange, Producer
+from tianji._core.http1 import Timeouts
+from tianji._core.origin import Origin
+from tianji._core.parcel import Parcel
+from tianji._core.pool import Pool
+from tianji._core.receiver import ResponseHandler
+from tianji.errors import Header
+
+@final
+class Belt(Producer): ...
+
+@final
+class Conveyor(ResponseHandler):
+    def __init__(
+        self,
+        exchange: Exchange,
+        begin: Callable[[int, list[Header]], list[Header] | None],
+        ended: asyncio.Future[tuple[int, list[Header], bytes | None]],
+        most: int,
+    ) -> None: ...
+    def send(self, pool: Pool, origin: Origin, request: bytes | list[bytes] | Parcel, timeouts: Timeouts) -> None: ...
+    def cancel(self) -> None: ...

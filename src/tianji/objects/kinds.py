@@ -1,0 +1,46 @@
+"""The kinds of objects that upstreams keep, and where their ids stand in what is said of them.
+
+https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+
+class Kind(Struct, frozen=True):
+    """One kind. prefix: how its ids begin; objects: what the member `object` of one of them may say.
+
+    ends: the states in which it changes no more; None where it never changes by itself.
+    """
+
+    name: str
+    prefix: str
+    objects: tuple[str, ...]
+    ends: frozenset[str] | None = None
+
+
+FILE: Final = Kind("file", "file-", ("file", "vector_store.file", "vector_store.file.deleted"))
+BATCH: Final = Kind("batch", "batch_", ("batch",), frozenset({"completed", "failed", "expired", "cancelled"}))
+JOB: Final = Kind("job", "ftjob-", ("fine_tuning.job",), frozenset({"succeeded", "failed", "cancelled"}))
+STORE: Final = Kind("store", "vs_", ("vector_store", "vector_store.deleted"), frozenset({"completed", "expired"}))
+STORE_BATCH: Final = Kind("store_batch", "vsfb_", ("vector_store.file_batch", "vector_store.files_batch"))
+KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH)
+BY_OBJECT: Final[Mapping[str, Kind]] = {said: kind for kind in KINDS for said in kind.objects}
+"""The kind of an object by its member `object`, whose member `id` is its id."""
+
+MEMBERS: Final[Mapping[str, Kind]] = {
+    "file_id": FILE,
+    "file_ids": FILE,
+    "input_file_id": FILE,
+    "output_file_id": FILE,
+    "error_file_id": FILE,
+    "training_file": FILE,
+    "validation_file": FILE,
+    "result_files": FILE,
+    "batch_id": BATCH,
+    "vector_store_id": STORE,
+    "vector_store_ids": STORE,
+}
+"""The kind of what a member refers to, in requests and answers; its value is an id or an array of them."""

@@ -1,0 +1,177 @@
+"""Where objects can lie: at the upstreams of deployments, and at those of the sections for files and fine-tuning."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from tianji._core.origin import Origin
+from tianji._core.router import Deployment, Plan
+from tianji.auth.identity import Identity
+from tianji.config.schema.sections import ProviderSettings
+from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
+from tianji.gateway.plans import Origins, head_bytes
+from tianji.gateway.snapshot import Snapshot
+from tianji.objects.ids import digest
+from tianji.providers.registry import build
+from tianji.providers.upstream import PATHS
+
+KEEPERS: Final = frozenset({
+    "openai", "azure", "mock", "custom_openai", "openai_like", "litellm_proxy", "hosted_vllm", "groq", "mistral",
+})  # fmt: skip
+"""Providers that have OpenAI's files and what goes with them."""
+
+_USUAL: Final = "openai"
+_BODILESS: Final = frozenset({b"content-type", b"content-length", b"accept", b"accept-encoding"})
+
+
+class Place(Struct, frozen=True):
+    """One upstream. name: what ids are bound to; group and model: of a deployment, what it serves and as what."""
+
+    name: str
+    provider: str
+    origin: Origin
+    prefix: str
+    query: str
+    headers: tuple[Header, ...]
+    secrets: tuple[str, ...]
+    group: str | None = None
+    model: str | None = None
+    unready: str | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What ids hold of its name."""
+        return digest(self.name)
+
+    def head(self, method: str, path: str, query: str, headers: tuple[Header, ...], length: int | None) -> bytes:
+        """Return the head of a request; `length` None: it has no body."""
+        asked = "&".join(filter(None, (query, self.query)))
+        target = f"{self.prefix}{path}" + (f"?{asked}" if asked else "")
+        lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
+        lines += [b"%b: %b" % pair for pair in {**dict(self.headers), **dict(headers)}.items()]
+        if length is not None:
+            lines.append(b"content-length: %d" % length)
+        return b"\r\n".join((*lines, b"", b""))
+
+
+class Places:
+    """All places of one configuration."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        config = snapshot.config
+        self._files = [*_settled("files", config.files_settings, snapshot)]
+        self._tuning = [*_settled("finetune", config.finetune_settings, snapshot)]
+        self._by_digest: dict[bytes, Place] = {}
+        self._by_id: dict[str, Place] = {}
+        for pairs in snapshot.members.values():
+            for _, deployment in pairs:
+                found = _of_deployment(deployment)
+                if found is not None:
+                    self._by_id.setdefault(deployment.id, found)
+        for place in (*self._by_id.values(), *self._files, *self._tuning):
+            self._by_digest.setdefault(place.digest, place)
+
+    def known(self, name: bytes) -> Place | None:
+        """Return the place whose digest an id holds; None where the configuration has it no more."""
+        return self._by_digest.get(name)
+
+    def of_model(self, name: str, caller: Identity) -> Place:
+        """Return the place of a model group. Raises UnknownModel, and what the caller is refused with."""
+        routed = caller.target(name)
+        caller.require(routed)
+        group, _ = self.snapshot.find(routed)
+        for deployment in group.deployments:
+            found = self._by_id.get(deployment.id)
+            if found is not None and found.unready is None:
+                return found
+        raise InvalidRequest(
+            f"no deployment of {name[:128]!r} keeps files: {', '.join(sorted(KEEPERS))} do", param="model"
+        )
+
+    def of_provider(self, provider: str | None, *, tunes: bool) -> Place:
+        """Return the place of a provider in the sections of the configuration. Raises InvalidRequest.
+
+        tunes: that of fine-tuning; whoever names no provider means OpenAI, as in LiteLLM.
+        """
+        settings = (*self._tuning, *self._files) if tunes else (*self._files, *self._tuning)
+        wanted = provider or _USUAL
+        for place in settings:
+            if place.provider == wanted:
+                return place
+        raise InvalidRequest(
+            "say where it lies: `model` or `target_model_names` name a model of GET /v1/models, `custom_llm_provider` "
+            f"a provider of files_settings or finetune_settings, which have none called {wanted[:64]!r}",
+            param="model" if provider is None else "custom_llm_provider",
+        )
+
+
+def _of_deployment(deployment: Deployment) -> Place | None:
+    """Return the place of a deployment, which lies beside what it serves; None where its provider keeps nothing."""
+    if deployment.provider not in KEEPERS:
+        return None
+    for operation, suffix in PATHS.items():
+        plan = deployment.plans.get(operation)
+        if plan is not None and plan.canned is None and plan.path.endswith(suffix):
+            return _beside(deployment, plan, plan.path.removesuffix(suffix))
+    return None
+
+
+def _beside(deployment: Deployment, plan: Plan, prefix: str) -> Place:
+    line, *lines = plan.head.split(b"\r\n")
+    pairs = (tuple(field.split(b": ", 1)) for field in lines[:-1])
+    return Place(
+        name=f"deployment {deployment.id}",
+        provider=deployment.provider,
+        origin=plan.origin,
+        prefix=_without_deployment(prefix, deployment.model),
+        query=line.split(b" ")[1].partition(b"?")[2].decode("ascii"),
+        headers=tuple((name, value) for name, value in pairs if name not in _BODILESS),
+        secrets=deployment.secrets,
+        group=deployment.group,
+        model=None if "*" in deployment.model else deployment.model,
+        unready=deployment.unready,
+    )
+
+
+def _without_deployment(prefix: str, model: str) -> str:
+    """Return where Azure keeps what is not of one deployment."""
+    return prefix.removesuffix(f"/deployments/{quote(model, safe='')}") if "/openai/deployments/" in prefix else prefix
+
+
+def _settled(section: str, entries: tuple[ProviderSettings, ...], snapshot: Snapshot) -> Iterator[Place]:
+    """Yield the places of a section. Raises ConfigurationError for one that has no address."""
+    settings = snapshot.config.litellm_settings
+    origins = Origins(settings.ssl_verify, settings.ssl_certificate)
+    for entry in entries:
+        provider = entry.custom_llm_provider or _USUAL
+        try:
+            yield _place(section, provider, _params(section, provider, entry), origins, snapshot.environ)
+        except TianjiError as error:
+            raise ConfigurationError(f"{section}_settings: {provider}: {error.message}") from None
+
+
+def _place(
+    section: str, provider: str, params: Mapping[str, object], origins: Origins, environ: Mapping[str, str]
+) -> Place:
+    upstream = build(params, environ, drop_params=False)
+    origin, host, prefix = origins.of(upstream.base_url, None)
+    fixed = head_bytes("/", host, upstream.headers).split(b"\r\n")[1:-1]
+    pairs = (tuple(field.split(b": ", 1)) for field in fixed)
+    return Place(
+        name=f"{section} {provider} {upstream.base_url}",
+        provider=provider,
+        origin=origin,
+        prefix=_without_deployment(prefix, section),
+        query=upstream.query,
+        headers=tuple((name, value) for name, value in pairs if name not in _BODILESS),
+        secrets=upstream.secrets,
+        unready=upstream.key_missing,
+    )
+
+
+def _params(section: str, provider: str, entry: ProviderSettings) -> dict[str, object]:
+    named = {"api_key": entry.api_key, "api_base": entry.api_base, "api_version": entry.api_version}
+    return {"model": f"{provider}/{section}", **{name: value for name, value in named.items() if value is not None}}

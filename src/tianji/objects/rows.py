@@ -1,0 +1,76 @@
+"""The routes of what upstreams keep: one row each, under the paths that OpenAI's clients know.
+
+https://platform.openai.com/docs/api-reference
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from tianji.objects.kinds import BATCH, FILE, JOB, STORE, STORE_BATCH, Kind
+
+
+class Row(Struct, frozen=True):
+    """One route. In `path`, `{file}` and its like are ids of that kind.
+
+    lists: a list of objects of this kind that the caller made. creates: an object of this kind. deletes: the one named
+    last in the path. content: the answer is the content of a file. form: the request is a form with a file.
+    by_provider: may also be asked for as `/{provider}/v1/...`. tunes: `model` is what is tuned.
+    """
+
+    method: str
+    path: str
+    summary: str
+    lists: Kind | None = None
+    creates: Kind | None = None
+    deletes: bool = False
+    content: bool = False
+    form: bool = False
+    by_provider: bool = False
+    tunes: bool = False
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The paths at which it is asked for."""
+        usual = f"/v1{self.path}", self.path
+        return (*usual, f"/{{provider}}/v1{self.path}") if self.by_provider else usual
+
+
+IN_PATH: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (FILE, BATCH, JOB, STORE, STORE_BATCH)}
+
+ROWS: Final = (
+    Row("POST", "/files", "Upload a file.", creates=FILE, form=True, by_provider=True),
+    Row("GET", "/files", "List the files of the caller.", lists=FILE, by_provider=True),
+    Row("GET", "/files/{file}", "Return what is known of a file.", by_provider=True),
+    Row("DELETE", "/files/{file}", "Delete a file.", deletes=True, by_provider=True),
+    Row("GET", "/files/{file}/content", "Return what a file holds.", content=True, by_provider=True),
+    Row("POST", "/batches", "Have the requests in a file answered.", creates=BATCH, by_provider=True),
+    Row("GET", "/batches", "List the batches of the caller.", lists=BATCH, by_provider=True),
+    Row("GET", "/batches/{batch}", "Return how far a batch is.", by_provider=True),
+    Row("POST", "/batches/{batch}/cancel", "Cancel a batch.", by_provider=True),
+    Row("POST", "/fine_tuning/jobs", "Tune a model.", creates=JOB, tunes=True),
+    Row("GET", "/fine_tuning/jobs", "List the jobs of the caller.", lists=JOB),
+    Row("GET", "/fine_tuning/jobs/{job}", "Return how far a job is."),
+    Row("POST", "/fine_tuning/jobs/{job}/cancel", "Cancel a job."),
+    Row("POST", "/fine_tuning/jobs/{job}/pause", "Pause a job."),
+    Row("POST", "/fine_tuning/jobs/{job}/resume", "Go on with a job."),
+    Row("GET", "/fine_tuning/jobs/{job}/events", "List what happened to a job."),
+    Row("GET", "/fine_tuning/jobs/{job}/checkpoints", "List the checkpoints of a job."),
+    Row("POST", "/vector_stores", "Make a vector store.", creates=STORE),
+    Row("GET", "/vector_stores", "List the vector stores of the caller.", lists=STORE),
+    Row("GET", "/vector_stores/{store}", "Return what is known of a vector store."),
+    Row("POST", "/vector_stores/{store}", "Change a vector store."),
+    Row("DELETE", "/vector_stores/{store}", "Delete a vector store.", deletes=True),
+    Row("POST", "/vector_stores/{store}/search", "Search a vector store."),
+    Row("POST", "/vector_stores/{store}/files", "Put a file into a vector store."),
+    Row("GET", "/vector_stores/{store}/files", "List the files of a vector store."),
+    Row("GET", "/vector_stores/{store}/files/{file}", "Return what is known of a file of a vector store."),
+    Row("POST", "/vector_stores/{store}/files/{file}", "Change the attributes of a file of a vector store."),
+    Row("DELETE", "/vector_stores/{store}/files/{file}", "Take a file out of a vector store."),
+    Row("GET", "/vector_stores/{store}/files/{file}/content", "Return the text of a file of a vector store."),
+    Row("POST", "/vector_stores/{store}/file_batches", "Put several files into a vector store."),
+    Row("GET", "/vector_stores/{store}/file_batches/{store_batch}", "Return how far several files are."),
+    Row("POST", "/vector_stores/{store}/file_batches/{store_batch}/cancel", "Put no more of several files in."),
+    Row("GET", "/vector_stores/{store}/file_batches/{store_batch}/files", "List several files."),
+)

@@ -1,0 +1,371 @@
+"""Requests for what upstreams keep for callers.
+
+An id says where something lies and whose it is, so a request finds its way by what it names, and somebody else's object
+is one that there is not. What names nothing goes where the request says: to the place of a model, or of a provider.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.pool import Pool
+from tianji.auth.identity import Identity
+from tianji.clock import SYSTEM, Clock
+from tianji.edge.answers import call_id_headers, respond_json
+from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
+from tianji.gateway.admissions import Admissions
+from tianji.gateway.forms import take_json
+from tianji.gateway.snapshot import Snapshot
+from tianji.lazy import load
+from tianji.objects.charging import Charging
+from tianji.objects.ids import Copy, Ref, Seal, owner_of
+from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
+from tianji.objects.naming import Asking, shown
+from tianji.objects.places import Place, Places
+from tianji.objects.relay import Relay, Request
+from tianji.objects.rows import IN_PATH, ROWS, Row
+from tianji.objects.uploading import OURS, Upload, read_upload
+from tianji.storage.store import Store
+
+_TABLE: Final = "tianji.storage.objects"
+_JSON: Final[Header] = (b"content-type", b"application/json")
+_BETA: Final[Header] = (b"openai-beta", b"assistants=v2")  # vector stores were theirs
+_MOST: Final = 10_000  # objects of a list
+_SHOWN: Final = 20  # objects of a list that are asked for again because they may have changed
+_MADE_OF: Final = ("input_file_id", "training_file", "validation_file")
+_KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
+Json = dict[str, Any]
+
+
+class Desk:
+    """What all requests of a worker share."""
+
+    def __init__(
+        self,
+        store: Store,
+        snapshot: Callable[[], Snapshot],
+        salt: str | None,
+        pool: Pool,
+        admissions: Admissions,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.store = store
+        self.seal = Seal(salt)
+        self.relay = Relay(pool)
+        self.charging = Charging(admissions, lambda: self.places.snapshot.config.general_settings)
+        self.clock = clock
+        self._snapshot = snapshot
+        self._places: Places | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where objects may lie under the configuration of now."""
+        snapshot = self._snapshot()
+        if self._places is None or self._places.snapshot is not snapshot:
+            self._places = Places(snapshot)
+        return self._places
+
+    async def serve(self, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
+        """Answer a request. Raises what it is refused with."""
+        work = _Work(self, row, exchange, params)
+        if row.lists is not None:
+            await work.list(row.lists)
+        elif row.form:
+            await work.upload()
+        else:
+            await work.pass_on()
+
+
+class _Work:
+    """One request."""
+
+    def __init__(self, desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
+        if not isinstance(exchange.identity, Identity):
+            raise TypeError("objects need a caller")
+        self._desk = desk
+        self._row = row
+        self._exchange = exchange
+        self._params = params
+        self._caller = exchange.identity
+        self._owner = owner_of(exchange.identity)
+        self._seal = desk.seal
+        self._places = desk.places
+        self._query = dict(parse_qsl(exchange.query.decode("ascii", "replace"), keep_blank_values=True))
+        self._asking = Asking(self._seal, exchange.identity)
+
+    # -- what needs no answer of its own -------------------------------------------------------------------------------
+
+    async def pass_on(self) -> None:
+        """Send a request on and answer with what comes, ids replaced."""
+        members = self._members()
+        for name, value in self._params.items():
+            if name in IN_PATH:
+                self._asking.take(IN_PATH[name], value)
+        self._asking.look_into(members)
+        place = self._place(members)
+        if self._asking.named:
+            self._owner = self._asking.named[0].ref.owner
+        request = self._request(place, members)
+        if self._row.content:
+            await self._desk.relay.convey(self._exchange, place, request, self._content_head)
+            return
+        if self._row.creates is BATCH:
+            async with self._desk.charging.taken(self._caller, place, self._file_of(members)):
+                answer = await self._fetch(place, request)
+        else:
+            answer = await self._fetch(place, request)
+        self._respond(await self._remembered(answer), place)
+        if self._row.deletes:
+            await self._delete_others(place)
+
+    def _members(self) -> Json:
+        """Return the members of the body. Raises InvalidRequest where it is no object."""
+        if self._row.method != "POST":
+            return {}
+        take_json(self._exchange, self._places.snapshot.max_body)
+        try:
+            return msgspec.json.decode(self._exchange.body or b"{}", type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise MalformedJSON(f"The body is not a JSON object: {error}") from None
+
+    def _file_of(self, members: Json) -> Ref:
+        """Return the file of requests that a batch is to answer. Raises InvalidRequest."""
+        named = members.get("input_file_id")
+        found = next((one.ref for one in self._asking.named if one.kind is FILE and one.id == named), None)
+        if found is None:
+            raise InvalidRequest("Missing required parameter: 'input_file_id'.", param="input_file_id")
+        if found.rows < 0:
+            raise InvalidRequest("the file was not uploaded with purpose `batch`", param="input_file_id")
+        return found
+
+    def _request(self, place: Place, members: Json) -> Request:
+        names = {name: self._at(place, name, value) for name, value in self._params.items()}
+        path = self._row.path.format_map(names)
+        query = {name: value for name, value in self._query.items() if name not in OURS}
+        headers = [pair for pair in self._exchange.headers if pair[0] == _BETA[0]]
+        if not headers and self._row.path.startswith("/vector_stores"):
+            headers = [_BETA]
+        if self._row.method != "POST":
+            return Request(self._row.method, path, urlencode(query), tuple(headers))
+        told = self._asking.said_to(place.digest, {name: value for name, value in members.items() if name not in OURS})
+        if self._row.tunes:
+            told["model"] = place.model or members.get("model")
+        body = msgspec.json.encode(told)
+        return Request("POST", path, urlencode(query), (*headers, _JSON), (body,), len(body))
+
+    def _at(self, place: Place, name: str, value: str) -> str:
+        return quote(self._asking.at(place.digest, IN_PATH[name], value), safe="") if name in IN_PATH else value
+
+    def _content_head(self, _status: int, headers: list[Header]) -> list[Header]:
+        kept = [pair for pair in headers if pair[0] in _KEPT_HEADERS]
+        return [*kept, *call_id_headers(self._exchange, compatible=True)]
+
+    # -- uploads -------------------------------------------------------------------------------------------------------
+
+    async def upload(self) -> None:
+        """Send a file to each place that is named; its id then says all of them."""
+        upload = await read_upload(self._exchange)
+        general = self._places.snapshot.config.general_settings
+        upload.judge(general)
+        batch = upload.field("purpose") == "batch"
+        copies, rows, tokens, first = [], -1, 0, None
+        for place in self._targets(upload):
+            content, size = upload.content, upload.size
+            if batch:
+                content, size, counted = await upload.counted(place, self._caller, general.max_batch_file_records)
+                rows, tokens = counted.rows, counted.tokens
+            kind, body, length = upload.written(content, size)
+            request = Request("POST", "/files", "", ((b"content-type", kind),), tuple(body), length)
+            answer = await self._desk.relay.ask(place, request)
+            copies.append(Copy(place.digest, str(answer.get("id"))))
+            first = first or (answer, place)
+        if first is None:
+            raise InvalidRequest("target_model_names: names no model", param="target_model_names")
+        answer, place = first
+        told = answer | {"id": self._seal.close(FILE, Ref(self._owner, tuple(copies), rows, tokens))}
+        self._respond(await self._remembered(told), place)
+
+    def _targets(self, upload: Upload) -> list[Place]:
+        named = (
+            upload.field("target_model_names")
+            or upload.field("target_model_names[]")
+            or self._said("target_model_names")
+        )
+        names = [name.strip() for name in (named or "").split(",") if name.strip()]
+        model = upload.field("model") or self._said("model")
+        if model and not names:
+            names = [model]
+        if not names:
+            return [self._of_provider(upload.field("custom_llm_provider"))]
+        return list(
+            {place.digest: place for place in (self._places.of_model(name, self._caller) for name in names)}.values()
+        )
+
+    # -- places --------------------------------------------------------------------------------------------------------
+
+    def _place(self, members: Json) -> Place:
+        """Return where a request goes. Raises InvalidRequest, UnknownModel and what the caller is refused with."""
+        model = members.get("model") or self._said("model")
+        if self._row.tunes and (members.get("custom_llm_provider") or self._said("custom_llm_provider")):
+            model = None  # it names what is tuned there
+        wanted = self._places.of_model(model, self._caller) if isinstance(model, str) and model else None
+        lying = self._asking.places()
+        if not lying:
+            return wanted or self._of_provider(members.get("custom_llm_provider"))
+        if wanted is not None and wanted.digest in lying:
+            return wanted
+        known = [place for place in map(self._places.known, sorted(lying)) if place is not None]
+        if not known:
+            raise InvalidRequest("the deployment that this lies at is not in the configuration any more")
+        if known[0].unready is not None:
+            raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
+        return known[0]
+
+    def _of_provider(self, said: object) -> Place:
+        named = (
+            said
+            if isinstance(said, str) and said
+            else self._params.get("provider") or self._said("custom_llm_provider")
+        )
+        return self._places.of_provider(named, tunes=self._row.tunes)
+
+    def _said(self, name: str) -> str | None:
+        """Return what the query or a header says of where a request goes."""
+        header = self._exchange.header(f"x-litellm-{name.replace('_', '-')}".encode())
+        other = self._exchange.header(name.replace("_", "-").encode()) if name == "custom_llm_provider" else None
+        found = header or other
+        return self._query.get(name) or (found.decode("latin-1") if found else None)
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, place: Place, request: Request) -> Json:
+        """Return an answer as the client is to see it."""
+        answer: Json = shown(self._seal, place.digest, self._owner, await self._desk.relay.ask(place, request))
+        for named in self._asking.named:  # a file of several places, or one that was counted, keeps its name
+            answer = _renamed(
+                answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
+            )
+        return answer
+
+    def _respond(self, answer: Json, place: Place) -> None:
+        about = (
+            [(b"x-litellm-model-id", place.name.rpartition(" ")[2].encode("ascii", "replace"))] if place.group else []
+        )
+        respond_json(self._exchange, answer, 200, [*call_id_headers(self._exchange, compatible=True), *about])
+
+    async def _remembered(self, answer: Json) -> Json:
+        """Keep an object that was made, note what became of one, forget one that was deleted; return it.
+
+        The files that it was made of are called as they were then, though an id of theirs may say less now.
+        """
+        kind = BY_OBJECT.get(str(answer.get("object")))
+        if kind is None or not isinstance(answer.get("id"), str):
+            return answer
+        table, database = load(_TABLE), await self._desk.store.open()
+        if answer.get("deleted") is True:
+            if self._row.deletes:
+                await table.forget(database, answer["id"])
+            return answer
+        known = await table.find(database, answer["id"])
+        if known is None and self._row.creates is kind:
+            await table.keep(database, self._kept(kind, answer))
+        elif known is not None:
+            before = msgspec.json.decode(known.body)
+            answer = answer | {name: before[name] for name in _MADE_OF if answer.get(name) and before.get(name)}
+            await table.renew(database, answer["id"], msgspec.json.encode(answer).decode())
+        return answer
+
+    async def _delete_others(self, place: Place) -> None:
+        """Delete a file at the other places, too, where it was sent to several."""
+        (named,) = self._asking.named
+        for copy in named.ref.copies:
+            other = self._places.known(copy.place)
+            if other is not None and other.digest != place.digest:
+                with contextlib.suppress(TianjiError):  # it is gone for its owner, whoever keeps a copy of it
+                    await self._desk.relay.fetch(other, self._request(other, {}))
+
+    def _kept(self, kind: Kind, answer: Json) -> Any:
+        return load(_TABLE).Kept(
+            id=answer["id"],
+            kind=kind.name,
+            owner=self._owner.hex(),
+            created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
+            body=msgspec.json.encode(answer).decode(),
+        )
+
+    # -- lists ---------------------------------------------------------------------------------------------------------
+
+    async def list(self, kind: Kind) -> None:
+        """Answer with what the caller has had made; what may have changed is asked for again."""
+        limit = _limit(self._query.get("limit"))
+        found = await load(_TABLE).page(
+            await self._desk.store.open(),
+            kind.name,
+            self._owner.hex(),
+            after=self._query.get("after"),
+            limit=limit + 1,
+            ascending=self._query.get("order") == "asc",
+        )
+        page = [msgspec.json.decode(kept.body) for kept in found[:limit]]
+        if kind.ends is not None:
+            page = [*await asyncio.gather(*(self._now(kind, one) for one in page[:_SHOWN])), *page[_SHOWN:]]
+        purpose = self._query.get("purpose")
+        data = [one for one in page if purpose is None or one.get("purpose") == purpose]
+        respond_json(
+            self._exchange,
+            {
+                "object": "list",
+                "data": data,
+                "first_id": data[0]["id"] if data else None,
+                "last_id": data[-1]["id"] if data else None,
+                "has_more": len(found) > limit,
+            },
+            200,
+            call_id_headers(self._exchange, compatible=True),
+        )
+
+    async def _now(self, kind: Kind, known: Json) -> Json:
+        """Return what an object is like now; what was known of it where nobody says."""
+        if known.get("status") in (kind.ends or ()):
+            return known
+        row = next(row for row in ROWS if row.method == "GET" and row.path.endswith(f"{{{kind.name}}}"))
+        work = _Work(self._desk, row, self._exchange, {kind.name: known["id"]})
+        try:
+            return await work.read()
+        except TianjiError:
+            return known
+
+    async def read(self) -> Json:
+        """Return the object that the path names, as the client is to see it."""
+        for name, value in self._params.items():
+            self._asking.take(IN_PATH[name], value)
+        place = self._place({})
+        return await self._remembered(await self._fetch(place, self._request(place, {})))
+
+
+def _copy(ref: Ref, place: Place) -> Copy:
+    return next(copy for copy in ref.copies if copy.place == place.digest)
+
+
+def _renamed(value: Any, name: str, other: str) -> Any:
+    """Return a value in which a text that is `name` is `other`."""
+    if isinstance(value, dict):
+        return {member: _renamed(item, name, other) for member, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, name, other) for item in value]
+    return other if value == name else value
+
+
+def _limit(text: str | None) -> int:
+    """Return how many objects a list may have. Raises InvalidRequest."""
+    if text is None:
+        return _MOST
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST:
+        raise InvalidRequest(f"limit: expected a number from 1 to {_MOST}", param="limit")
+    return int(text)

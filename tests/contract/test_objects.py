@@ -1,0 +1,318 @@
+"""Files, batches, jobs and vector stores through the gateway: OpenAI's client, and nobody else's objects."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from tests.contract.harness import UPSTREAM_KEY, Gateway, Mock, openai_model
+
+LINES = [
+    {
+        "custom_id": f"r{number}",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "tenants-name", "messages": [{"role": "user", "content": "x" * 40}]},
+    }
+    for number in range(5)
+]
+JSONL = b"".join(json.dumps(line).encode() + b"\n" for line in LINES)
+
+
+@pytest.fixture(scope="module")
+def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    base = mock_process.url
+    config = {
+        "model_list": [
+            openai_model("gpt-test", "upstream-name", base),
+            openai_model("other", "other-name", base),
+            {
+                "model_name": "east",
+                "litellm_params": {"model": "azure/east", "api_base": base, "api_key": UPSTREAM_KEY},
+            },
+            {"model_name": "far", "litellm_params": {"model": "anthropic/claude", "api_base": base, "api_key": "k"}},
+        ],
+        "files_settings": [
+            {"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
+            {"custom_llm_provider": "azure", "api_base": base, "api_key": UPSTREAM_KEY, "api_version": "2025-01-01"},
+        ],
+        "finetune_settings": [{"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY}],
+        "general_settings": {"max_batch_file_records": 100, "blocked_file_extensions": [".exe"]},
+    }
+    with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(serving: Gateway, mock: Mock) -> Gateway:
+    return serving
+
+
+def key(gateway: Gateway, **rules: object) -> str:
+    """Make a virtual key."""
+    made = gateway.client.post("/key/generate", json=rules)
+    assert made.status_code == 200, made.text
+    return str(made.json()["key"])
+
+
+def client_of(gateway: Gateway, secret: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=secret, max_retries=0)
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with client_of(gateway, key(gateway)) as made:
+        yield made
+
+
+@pytest.fixture
+def stranger(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with client_of(gateway, key(gateway)) as made:
+        yield made
+
+
+def upload(
+    client: openai.OpenAI, model: str | None = "gpt-test", purpose: str = "batch", content: bytes = JSONL
+) -> Any:
+    """Upload a file to where a model is."""
+    extra = {} if model is None else {"target_model_names": model}
+    return client.files.create(file=("lines.jsonl", content), purpose=purpose, extra_body=extra)  # type: ignore[arg-type]
+
+
+def test_a_file_comes_is_read_and_goes(client: openai.OpenAI, mock: Mock) -> None:
+    made = upload(client, purpose="user_data", content=b"what it holds")
+    assert (made.bytes, made.filename, made.purpose) == (13, "lines.jsonl", "user_data")
+    assert made.id.startswith("file-tj")
+    assert "target_model_names" not in mock.last()["body"]
+    assert client.files.retrieve(made.id) == made
+    assert client.files.content(made.id).read() == b"what it holds"
+    assert [file.id for file in client.files.list(purpose="user_data")] == [made.id]
+    assert client.files.delete(made.id).id == made.id
+    assert list(client.files.list()) == []
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(made.id)
+
+
+def test_lists_come_in_pages(client: openai.OpenAI) -> None:
+    made = [upload(client, purpose="user_data", content=b"%d" % number).id for number in range(5)]
+    assert [file.id for file in client.files.list(limit=2)] == made[::-1]
+    assert [file.id for file in client.files.list(limit=2, order="asc")] == made
+    assert client.files.list(limit=2, after=made[2]).data[0].id == made[1]
+
+
+def test_a_batch_is_answered_by_its_model(client: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client)
+    sent = [request for request in mock.requests() if request["path"] == "/v1/files"][-1]
+    assert sent["body"].count('"upstream-name"') == 5
+    assert "tenants-name" not in sent["body"]
+    made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    assert (made.input_file_id, made.status) == (file.id, "validating")
+    done = client.batches.retrieve(made.id)
+    assert (done.id, done.status, done.input_file_id) == (made.id, "completed", file.id)
+    assert done.output_file_id is not None
+    lines = client.files.content(done.output_file_id).text.splitlines()
+    assert [json.loads(line)["custom_id"] for line in lines] == [line["custom_id"] for line in LINES]
+    assert [batch.id for batch in client.batches.list()] == [made.id]
+    assert client.batches.cancel(made.id).status == "cancelled"
+
+
+def test_a_list_asks_what_has_become_of_a_batch(client: openai.OpenAI) -> None:
+    made = client.batches.create(
+        input_file_id=upload(client).id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    assert [(batch.id, batch.status) for batch in client.batches.list()] == [(made.id, "completed")]
+
+
+def test_a_provider_is_named_instead_of_a_model(gateway: Gateway, client: openai.OpenAI, mock: Mock) -> None:
+    made = upload(client, model=None)
+    assert mock.last()["path"] == "/v1/files"
+    assert "tenants-name" in mock.last()["body"]  # nobody said whose names these are
+    assert client.files.retrieve(made.id).id == made.id
+    answer = gateway.client.post(
+        "/azure/v1/files", files={"file": ("a.jsonl", JSONL)}, data={"purpose": "batch"}, headers=bearer(client)
+    )
+    assert answer.status_code == 200, answer.text
+    assert mock.last()["target"] == "/openai/files?api-version=2025-01-01"
+    found = gateway.client.get(f"/v1/files/{answer.json()['id']}", headers=bearer(client))
+    assert mock.last()["path"].startswith("/openai/files/file-mock")
+    assert found.json()["id"] == answer.json()["id"]
+
+
+def test_azures_deployments_keep_files_beside_themselves(client: openai.OpenAI, mock: Mock) -> None:
+    made = upload(client, "east")
+    assert mock.last()["path"] == "/openai/files"
+    assert '"model":"east"' in mock.last()["body"]
+    client.files.delete(made.id)
+
+
+def test_a_file_may_go_to_several_models(client: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client, "gpt-test,other")
+    bodies = [request["body"] for request in mock.requests() if request["path"] == "/v1/files"]
+    assert ["upstream-name" in body for body in bodies] == [True, False]
+    assert ["other-name" in body for body in bodies] == [False, True]
+    made = client.batches.create(
+        input_file_id=file.id,
+        endpoint="/v1/chat/completions",
+        completion_window="24h",
+        extra_body={"model": "other"},
+    )
+    assert client.batches.retrieve(made.id).input_file_id == file.id
+    client.files.delete(file.id)
+    assert [request["method"] for request in mock.requests()][-2:] == ["DELETE", "DELETE"]
+
+
+def test_a_model_is_tuned(client: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client, purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(model="gpt-test", training_file=file.id)
+    assert mock.last()["json"]["model"] == "upstream-name"
+    assert job.training_file == file.id
+    done = client.fine_tuning.jobs.retrieve(job.id)
+    assert (done.id, done.status, done.training_file) == (job.id, "succeeded", file.id)
+    assert client.files.content(done.result_files[0]).read().startswith(b"step")
+    assert [found.id for found in client.fine_tuning.jobs.list()] == [job.id]
+    assert client.fine_tuning.jobs.list_events(job.id).data[0].message == "begun"
+    assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
+
+
+def test_a_vector_store_is_searched(client: openai.OpenAI) -> None:
+    file = upload(client, purpose="assistants", content=b"the red fox")
+    store = client.vector_stores.create(name="animals", extra_body={"model": "gpt-test"})
+    assert client.vector_stores.files.create(store.id, file_id=file.id).vector_store_id == store.id
+    assert [found.id for found in client.vector_stores.files.list(store.id)] == [file.id]
+    assert client.vector_stores.files.retrieve(file.id, vector_store_id=store.id).id == file.id
+    (hit,) = client.vector_stores.search(store.id, query="red fox").data
+    assert (hit.file_id, hit.content[0].text) == (file.id, "the red fox")
+    assert client.vector_stores.update(store.id, name="beasts").name == "beasts"
+    assert [found.name for found in client.vector_stores.list()] == ["beasts"]
+    client.vector_stores.files.delete(file.id, vector_store_id=store.id)
+    assert list(client.vector_stores.files.list(store.id)) == []
+    assert client.vector_stores.delete(store.id).deleted
+    assert list(client.vector_stores.list()) == []
+
+
+# ---- whose it is
+
+
+def bearer(client: openai.OpenAI) -> dict[str, str]:
+    return {"authorization": f"Bearer {client.api_key}"}
+
+
+def test_what_is_anothers_is_not_there(client: openai.OpenAI, stranger: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client)
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    before = len(mock.requests())
+    for attempt in (
+        lambda: stranger.files.retrieve(file.id),
+        lambda: stranger.files.content(file.id),
+        lambda: stranger.files.delete(file.id),
+        lambda: stranger.batches.retrieve(batch.id),
+        lambda: stranger.batches.cancel(batch.id),
+        lambda: stranger.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        ),
+        lambda: stranger.fine_tuning.jobs.create(model="gpt-test", training_file=file.id),
+        lambda: stranger.vector_stores.create(file_ids=[file.id]),
+    ):
+        with pytest.raises(openai.NotFoundError):
+            attempt()
+    assert list(stranger.files.list()) == list(stranger.batches.list()) == []
+    assert len(mock.requests()) == before
+
+
+@pytest.mark.parametrize("name", ["file-mock0001", "file-tj", "file-tjAAAA", "batch_tjAAAA", "file-tj" + "A" * 200])
+def test_ids_cannot_be_made_up(client: openai.OpenAI, mock: Mock, name: str) -> None:
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(name)
+    assert mock.requests() == []
+
+
+def test_an_id_is_of_one_kind(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError):
+        client.batches.retrieve(upload(client).id.replace("file-", "batch_"))
+
+
+def test_a_team_shares_what_its_keys_make(gateway: Gateway) -> None:
+    team = gateway.client.post("/team/new", json={"team_alias": "sharing"}).json()["team_id"]
+    with client_of(gateway, key(gateway, team_id=team)) as one, client_of(gateway, key(gateway, team_id=team)) as two:
+        made = upload(one, purpose="user_data")
+        assert two.files.retrieve(made.id).id == made.id
+        assert [file.id for file in two.files.list()] == [made.id]
+
+
+def test_who_administers_sees_what_others_made(gateway: Gateway, client: openai.OpenAI) -> None:
+    made = upload(client)
+    with client_of(gateway, gateway.key) as admin:
+        assert admin.files.retrieve(made.id).id == made.id
+
+
+# ---- what is refused
+
+
+def test_a_batch_is_held_against_the_limits_of_its_caller(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway, rpm_limit=8)) as client:
+        file = upload(client)
+        ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        client.batches.create(**ask)
+        before = len(mock.requests())
+        with pytest.raises(openai.RateLimitError, match="Batch rate limit exceeded: the file has 5 requests") as caught:
+            client.batches.create(**ask)
+        assert caught.value.response.headers["rate_limit_type"] == "requests"
+        assert len(mock.requests()) == before
+
+
+def test_a_batch_that_its_upstream_refuses_counts_for_nothing(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway, tpm_limit=90)) as client:
+        file = upload(client)
+        ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        mock.control({"status": 500}, path="/v1/batches", times=1)
+        with pytest.raises(openai.InternalServerError):
+            client.batches.create(**ask)
+        client.batches.create(**ask)
+        with pytest.raises(openai.RateLimitError):
+            client.batches.create(**ask)
+
+
+def test_lines_may_only_name_models_that_the_key_may_use(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway, models=["other"])) as client:
+        with pytest.raises(openai.PermissionDeniedError):
+            upload(client, model=None)
+        with pytest.raises(openai.PermissionDeniedError):
+            upload(client, model="gpt-test")
+        assert upload(client, model="other").id
+    assert len(mock.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "problem"),
+    [
+        ({"files": {"file": ("a", b"x")}}, 400, "purpose"),
+        ({"data": {"purpose": "batch"}, "files": {"other": ("a", b"x")}}, 400, "`file`"),
+        ({"json": {"purpose": "batch"}}, 400, "form"),
+        ({"data": {"purpose": "batch"}, "files": {"file": ("a.EXE", b"x")}}, 400, "not taken"),
+        ({"data": {"purpose": "batch"}, "files": {"file": ("a", JSONL * 21)}}, 400, "100 requests"),
+        ({"data": {"purpose": "x", "model": "far"}, "files": {"file": ("a", b"x")}}, 400, "keeps files"),
+        ({"data": {"purpose": "x", "model": "nobody"}, "files": {"file": ("a", b"x")}}, 404, "nobody"),
+        ({"data": {"purpose": "x", "custom_llm_provider": "groq"}, "files": {"file": ("a", b"x")}}, 400, "groq"),
+    ],
+)
+def test_an_upload_at_fault_is_refused(
+    gateway: Gateway, mock: Mock, form: dict[str, Any], status: int, problem: str
+) -> None:
+    answer = gateway.client.post("/v1/files", **form)
+    assert answer.status_code == status, answer.text
+    assert problem in answer.json()["error"]["message"]
+    assert mock.requests() == []
+
+
+def test_a_batch_needs_a_file_of_requests(client: openai.OpenAI) -> None:
+    file = upload(client, purpose="user_data")
+    with pytest.raises(openai.BadRequestError, match="purpose `batch`"):
+        client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+
+
+def test_what_an_upstream_says_is_told(client: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client)
+    mock.control({"status": 429}, times=1)
+    with pytest.raises(openai.RateLimitError, match="Mock fault"):
+        client.files.retrieve(file.id)
