@@ -2,50 +2,26 @@
 
 import io
 import json
-import sqlite3
 import wave
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.books import row_of
+from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
 
 COST = "x-litellm-response-cost"
-PATIENCE = 60.0  # seconds: the process of the ledger lets everybody go first
 SECOND = 3.5  # that the mock says of every recording
 
 # the client calls variations and translations deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
 
-class Served:
-    """The gateway of this module and its books."""
-
-    def __init__(self, gateway: Gateway, folder: Path) -> None:
-        self.gateway = gateway
-        self.books = folder / "tianji-data" / "tianji.db"
-
-    def row(self, call_id: str) -> dict[str, Any]:
-        """Return the ledger's row of a call, as soon as it is there."""
-        return eventually(lambda: self._find(call_id), "the row", PATIENCE)
-
-    def _find(self, call_id: str) -> dict[str, Any]:
-        if not self.books.exists():
-            return {}
-        with closing(sqlite3.connect(f"file:{self.books}?mode=ro", uri=True, timeout=20)) as connection:
-            connection.row_factory = sqlite3.Row
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'daily_spend'").fetchall():
-                return {}
-            found = connection.execute("SELECT * FROM ledger WHERE call_id = ?", (call_id,)).fetchone()
-            return {} if found is None else dict(found)
-
-
 @pytest.fixture(scope="module")
-def served(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     base = mock_process.url
 
     def at(name: str, model: str, **params: object) -> dict[str, Any]:
@@ -71,14 +47,13 @@ def served(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFacto
         ],
         "router_settings": {"num_retries": 1},
     }
-    folder = tmp_path_factory.mktemp("media")
-    with Gateway(config, folder, edge=edge, env=BOOKS) as running:
-        yield Served(running, folder)
+    with Gateway(config, tmp_path_factory.mktemp("media"), edge=edge, env=BOOKS) as running:
+        yield running
 
 
 @pytest.fixture
-def gateway(served: Served, mock: Mock) -> Gateway:
-    return served.gateway
+def gateway(served: Gateway, mock: Mock) -> Gateway:
+    return served
 
 
 @pytest.fixture
@@ -117,23 +92,24 @@ def nano(cost: str) -> int:
     ],
 )
 def test_pictures_cost_tokens_or_as_many_as_there_are(
-    served: Served, client: openai.OpenAI, model: str, cost: str
+    served: Gateway, client: openai.OpenAI, model: str, cost: str
 ) -> None:
     raw = client.images.with_raw_response.generate(model=model, prompt="a cat", n=2, size="512x512")  # type: ignore[call-overload]
     assert len(raw.parse().data) == 2
     assert round(Fraction(raw.headers[COST]), 7) == round(Fraction(cost), 7)
-    row = served.row(raw.headers["x-tianji-call-id"])
+    row = row_of(served, "call_id", raw.headers["x-tianji-call-id"])
     assert (row["cost"], row["call_type"]) == (nano(raw.headers[COST]), "aimage_generation")
 
 
-def test_streamed_pictures_cost_what_whole_ones_do(served: Served, client: openai.OpenAI) -> None:
+def test_streamed_pictures_cost_what_whole_ones_do(served: Gateway, client: openai.OpenAI) -> None:
     whole = client.images.with_raw_response.generate(model="painter", prompt="a small cat")
     with client.images.with_raw_response.generate(
         model="painter", prompt="a small cat", stream=True, partial_images=2
     ).parse() as stream:
         kinds = [event.type for event in stream]
     assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
-    rows = [served.row(whole.headers["x-tianji-call-id"]), served.row(stream.response.headers["x-tianji-call-id"])]
+    calls = [answer.headers["x-tianji-call-id"] for answer in (whole, stream.response)]
+    rows = [row_of(served, "call_id", call) for call in calls]
     assert rows[0]["cost"] == rows[1]["cost"] == nano(whole.headers[COST]) > 0
 
 
@@ -163,7 +139,7 @@ def test_variations_are_made(client: openai.OpenAI) -> None:
 # ---- sound
 
 
-def test_speech_is_streamed_through_and_costs_by_the_character(served: Served, client: openai.OpenAI) -> None:
+def test_speech_is_streamed_through_and_costs_by_the_character(served: Gateway, client: openai.OpenAI) -> None:
     text = "one two three"
     with client.audio.speech.with_streaming_response.create(
         model="reader", input=text, voice="alloy", response_format="opus"
@@ -171,15 +147,15 @@ def test_speech_is_streamed_through_and_costs_by_the_character(served: Served, c
         assert answer.read() == b"one two three "
         assert answer.headers["content-type"] == "audio/opus"
         assert Fraction(answer.headers[COST]) == len(text) * Fraction("0.000015")
-    assert served.row(answer.headers["x-tianji-call-id"])["cost"] == len(text) * 15000
+    assert row_of(served, "call_id", answer.headers["x-tianji-call-id"])["cost"] == len(text) * 15000
 
 
-def test_speech_as_events_costs_the_same(served: Served, gateway: Gateway) -> None:
+def test_speech_as_events_costs_the_same(served: Gateway, gateway: Gateway) -> None:
     body = {"model": "reader", "input": "one two three", "voice": "alloy", "stream_format": "sse"}
     answer = gateway.post("/v1/audio/speech", body)
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.text.count("speech.audio.delta") == 6
-    assert served.row(answer.headers["x-tianji-call-id"])["cost"] == 13 * 15000
+    assert row_of(served, "call_id", answer.headers["x-tianji-call-id"])["cost"] == 13 * 15000
 
 
 def test_a_recording_that_breaks_off_is_cut_so_that_the_client_notices(gateway: Gateway, mock: Mock) -> None:
@@ -193,7 +169,7 @@ def test_a_recording_that_breaks_off_is_cut_so_that_the_client_notices(gateway: 
 @pytest.mark.parametrize("kind", ["json", "verbose_json", "text", "srt", "vtt"])
 @pytest.mark.parametrize("task", ["transcriptions", "translations"])
 def test_recordings_become_text_in_every_form(
-    served: Served, client: openai.OpenAI, mock: Mock, task: str, kind: str
+    served: Gateway, client: openai.OpenAI, mock: Mock, task: str, kind: str
 ) -> None:
     recording = silence(SECOND)
     api: Any = getattr(client.audio, task).with_raw_response
@@ -203,17 +179,17 @@ def test_recordings_become_text_in_every_form(
     assert (raw.headers["content-type"] == "application/json") == ("json" in kind)
     # what the answer says, and else how long the recording is
     assert Fraction(raw.headers[COST]) == Fraction("0.00035")
-    assert served.row(raw.headers["x-tianji-call-id"])["cost"] == 350_000
+    assert row_of(served, "call_id", raw.headers["x-tianji-call-id"])["cost"] == 350_000
     assert mock.last()["path"] == f"/v1/audio/{task}"
 
 
-def test_a_transcript_is_streamed(served: Served, client: openai.OpenAI) -> None:
+def test_a_transcript_is_streamed(served: Gateway, client: openai.OpenAI) -> None:
     raw = client.audio.transcriptions.with_raw_response.create(
         model="listener", file=("a.wav", silence(1)), stream=True
     )
     events = list(raw.parse())
     assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
-    assert served.row(raw.headers["x-tianji-call-id"])["cost"] == 350_000
+    assert row_of(served, "call_id", raw.headers["x-tianji-call-id"])["cost"] == 350_000
 
 
 def test_the_plan_of_a_deployment_shapes_a_form(client: openai.OpenAI, mock: Mock) -> None:
@@ -261,6 +237,20 @@ def test_ranks_are_in_coheres_form(gateway: Gateway, mock: Mock, path: str, mode
     assert mock.last()["path"] == sent
     assert ("top_k" in mock.last()["json"]) == (model == "voyage")
     assert Fraction(answer.headers[COST]) == Fraction(cost)
+
+
+def test_no_budget_is_passed_by_pictures_that_are_made_at_once(gateway: Gateway, mock: Mock) -> None:
+    secret = gateway.client.post("/key/generate", json={"max_budget": 0.1}).json()["key"]
+    mock.control({"first_byte_ms": 300})
+    body = {"model": "per-picture", "prompt": "x"}  # 0.04 dollars each
+
+    def ask(_: int) -> int:
+        return gateway.post("/v1/images/generations", body, authorization=f"Bearer {secret}").status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = sorted(pool.map(ask, range(6)))
+    # two fit, and a third takes what is left, as everywhere
+    assert statuses == [200, 200, 200, 422, 422, 422]
 
 
 # ---- what is hostile

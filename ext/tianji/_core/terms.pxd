@@ -16,6 +16,7 @@ cdef class Terms:
     cdef bint reserves              # money is reserved, not only looked at
     cdef long long most_output      # tokens that a model writes at most
     cdef long long expected         # tokens that the answers to this caller are known to have; 0: nobody knows
+    cdef object measures           # (body) -> Measures, or None
     cdef long long floor            # tokens that an answer is thought to have at least
 
     cdef bint hold(self, object table, str model, double now) except -1

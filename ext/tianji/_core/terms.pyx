@@ -9,7 +9,7 @@ import cython
 
 from tianji._core.admission cimport Admission
 from tianji._core.limiter cimport LimitSet
-from tianji._core.meter cimport Rates, estimate
+from tianji._core.meter cimport Measures, Rates, estimate
 from tianji._core.spans cimport ObjectSpans
 
 cdef enum:
@@ -50,11 +50,12 @@ cdef class Terms:
     rates: the prices of the group's deployments; free: all are known, and nothing
     most_output: tokens that the models write at most; expected: what this caller's answers have, 0: nobody knows
     silent: answers have no tokens; reserves: money is set aside, and not only looked at
+    measures: what a request's body asks for besides tokens, (body) -> Measures; None: nothing
     """
 
     def __init__(
         self, LimitSet limits not None, *, object table, str model not None, until, tuple rates not None, bint free,
-        bint silent, bint reserves, long long most_output, long long expected, smallest,
+        bint silent, bint reserves, long long most_output, long long expected, smallest, object measures=None,
     ):
         cdef Rates one
         for one in rates:
@@ -70,6 +71,7 @@ cdef class Terms:
         self.reserves = reserves
         self.most_output = min(most_output, <long long>UNBOUND)
         self.expected = expected
+        self.measures = measures
         self.floor = FLOOR if smallest is None else min(<long long>FLOOR, <long long>smallest // 4)
 
     cdef bint hold(self, object table, str model, double now) except -1:
@@ -90,6 +92,7 @@ cdef class Terms:
         cdef long long times = max(<long long>1, number(body, b"n"), number(body, b"best_of"))
         cdef long long bound = bounded(body), answer = bound, most = bound, nano = -1
         cdef Rates rates
+        cdef Measures made = None
         if self.silent:
             answer = most = 0
         elif not bound:
@@ -99,6 +102,8 @@ cdef class Terms:
             nano = 0
             if self.reserves:
                 most = min(most, self.most_output)
+                if self.measures is not None:
+                    made = self.measures(body.source)
                 for rates in self.rates:
-                    nano = max(nano, estimate(rates, prompt, min(most * times, MOST)))
+                    nano = max(nano, estimate(rates, prompt, min(most * times, MOST), made))
         return Admission(self.limits, prompt, min(answer * min(times, MOST // max(answer, 1)), MOST), nano)

@@ -1,8 +1,9 @@
+from collections.abc import Callable
 from typing import Any, final
 
 from tianji._core.admission import Admission
 from tianji._core.limiter import LimitSet
-from tianji._core.meter import Rates
+from tianji._core.meter import Measures, Rates
 from tianji._core.spans import ObjectSpans
 
 BYTES_A_TOKEN: int
@@ -27,6 +28,7 @@ class Terms:
         most_output: int,
         expected: int,
         smallest: int | None,
+        measures: Callable[[bytes], Measures] | None = None,
     ) -> None: ...
     @property
     def limits(self) -> LimitSet: ...

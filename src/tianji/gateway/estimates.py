@@ -1,16 +1,18 @@
 """What the deployments of a group cost, and on what terms callers are let in to it."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from tianji._core.asked import Asked
-from tianji._core.meter import Rates, estimate
+from tianji._core.meter import UNITS, Measures, Rates, estimate
 from tianji._core.router import Deployment, Group
 from tianji._core.terms import UNBOUND, Terms
 from tianji.auth.identity import Identity
 from tianji.dialects.rows import ROWS
+from tianji.gateway.measuring import expected_of
 from tianji.gateway.snapshot import Members
 from tianji.limiting.limiter import Limits
 from tianji.routing.resolution import Resolution
@@ -19,7 +21,11 @@ MANY: Final = 1024  # groups and models whose prices are remembered
 SILENT: Final = frozenset(
     {"embeddings", "moderations"} | {row.operation for row in ROWS if row.media}
 )  # operations whose answers have no tokens
-_ONE: Final = 1_000_000  # tokens, to tell whether a price is nothing
+MEASURES: Final[Mapping[str, Callable[[bytes], Measures]]] = {
+    row.operation: functools.partial(expected_of, row.operation) for row in ROWS if row.media
+}
+_ONE: Final = 1_000_000  # tokens, to tell whether a price is nothing,
+_EACH: Final = Measures(**dict.fromkeys(UNITS, 1))  # and that of anything else
 
 
 class Prices(Struct, frozen=True):
@@ -57,6 +63,7 @@ class Estimates:
             most_output=prices.most_output,
             expected=expected(asked),
             smallest=smallest,
+            measures=MEASURES.get(asked.operation.name),
         )
 
     def free(self, group: Group) -> bool:
@@ -75,7 +82,7 @@ class Estimates:
             known = self._prices[name] = Prices(
                 group=group,
                 rates=rates,
-                free=bool(rates) and all(one.known and estimate(one, _ONE, _ONE) == 0 for one in rates),
+                free=bool(rates) and all(one.known and estimate(one, _ONE, _ONE, _EACH) == 0 for one in rates),
                 most_output=max((self._most.get(one.id, UNBOUND) for one in group.deployments), default=UNBOUND),
             )
         return known

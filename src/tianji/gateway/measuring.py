@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tianji._core.meter import Measures
 from tianji._core.spool import Extent
-from tianji.accounting.sound import seconds
+from tianji.accounting.sound import USUAL_RATE, seconds
 from tianji.gateway.forms import Form
 
 PICTURES: Final = frozenset({"image_generation", "image_edit", "image_variation"})
@@ -57,6 +57,15 @@ def asked_for(operation: str, body: bytes, form: Form | None) -> Measures:
         content = None if form is None else form.content("file")
         return Measures() if content is None else Measures(milliseconds=milliseconds(lasting(content)))
     return Measures(queries=1)
+
+
+def expected_of(operation: str, body: bytes) -> Measures:
+    """Return what a request is reckoned to come to before it is let in; of a recording only its size is known."""
+    if operation not in SOUND:
+        return asked_for(operation, body, None)
+    said = _DECODE.decode(body).get("file")
+    size = msgspec.json.decode(said).get("bytes") if said is not None and bytes(said).startswith(b"{") else None
+    return Measures(milliseconds=milliseconds(size / USUAL_RATE)) if isinstance(size, int) else Measures()
 
 
 def pictures(count: int, picture: Picture) -> Measures:
