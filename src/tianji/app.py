@@ -263,7 +263,12 @@ class Gateway:
         yield from Metrics(METRICS, self._samples).routes(Access.KEY)
         yield from Objects(
             lambda: lazy.load("tianji.objects.work").Desk(
-                self._store, lambda: self.snapshot, self._salt, self._pool, self._admissions
+                self._store,
+                lambda: self.snapshot,
+                self._salt,
+                self._pool,
+                self._admissions,
+                self._books.journal.append if keeps_books(self.snapshot) else None,
             )
         ).routes()
         yield from Administration(self._office).routes()

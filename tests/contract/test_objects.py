@@ -1,12 +1,14 @@
 """Files, batches, jobs and vector stores through the gateway: OpenAI's client, and nobody else's objects."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
-from tests.contract.harness import UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.contract.books import row_of
+from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
 
 LINES = [
     {
@@ -25,7 +27,7 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
     base = mock_process.url
     config = {
         "model_list": [
-            openai_model("gpt-test", "upstream-name", base),
+            openai_model("gpt-test", "upstream-name", base, input_cost_per_token=1e-6, output_cost_per_token=2e-6),
             openai_model("other", "other-name", base),
             {
                 "model_name": "east",
@@ -40,7 +42,7 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "finetune_settings": [{"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY}],
         "general_settings": {"max_batch_file_records": 100, "blocked_file_extensions": [".exe"]},
     }
-    with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge) as running:
+    with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge, env=BOOKS) as running:
         yield running
 
 
@@ -122,6 +124,26 @@ def test_a_list_asks_what_has_become_of_a_batch(client: openai.OpenAI) -> None:
         input_file_id=upload(client).id, endpoint="/v1/chat/completions", completion_window="24h"
     )
     assert [(batch.id, batch.status) for batch in client.batches.list()] == [(made.id, "completed")]
+
+
+def test_a_batch_that_is_over_is_paid_for_once_by_whom_it_is_for(gateway: Gateway, mock: Mock) -> None:
+    secret = key(gateway, max_budget=0.00007)
+    with client_of(gateway, secret) as client, client_of(gateway, gateway.key) as admin:
+        made = client.batches.create(
+            input_file_id=upload(client).id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        for asking in (client, admin, client):
+            assert asking.batches.retrieve(made.id).status == "completed"
+        row = row_of(gateway, "request_id", f"{made.id[-100:]}-cost")
+        # 5 answers of 10 and 5 tokens at half of 1 and 2 dollars a million
+        assert (row["cost"], row["prompt_tokens"], row["completion_tokens"]) == (50_000, 50, 25)
+        assert (row["call_type"], row["key"]) == ("abatch", hashlib.sha256(secret.encode()).hexdigest())
+        read = [request["path"] for request in mock.requests() if request["path"].endswith("/content")]
+        assert len(read) == 1
+        again = {"input_file_id": upload(client).id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        client.batches.retrieve(client.batches.create(**again).id)
+        answer = gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}")
+        assert answer.json()["error"]["type"] == "budget_exceeded"
 
 
 def test_a_provider_is_named_instead_of_a_model(gateway: Gateway, client: openai.OpenAI, mock: Mock) -> None:

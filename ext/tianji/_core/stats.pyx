@@ -32,6 +32,10 @@ cdef class DeploymentStats:
         self.overhead = Histogram(counters, "tianji_overhead_seconds", self.labels, OVERHEAD_BOUNDS)
         self.first_byte = Histogram(counters, "tianji_time_to_first_token_seconds", self.labels, LATENCY_BOUNDS)
 
+    def bill(self, long long prompt, long long completion, long long nano_dollars):
+        """Count what was used beside the requests that pass here: tokens, and nano-dollars."""
+        self.used(prompt, completion, nano_dollars)
+
     cdef int began(self) except -1:
         self.counters.bump(self.in_flight, 1)
         return 0

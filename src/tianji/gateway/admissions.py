@@ -101,21 +101,29 @@ class Admissions:
         except NotReady as missing:
             return asyncio.get_running_loop().create_task(self._ask_and_admit(asked, body, found, missing))
 
-    async def hold(self, identity: Identity, group: str, requests: int, tokens: int) -> "Hold":
-        """Take so many requests and tokens of prompts at once from the rates of a caller, for a model group.
+    async def hold(self, identity: Identity, group: str, requests: int, tokens: int, nano: int = -1) -> "Hold":
+        """Take so many requests and tokens of prompts at once from what a caller may have, for a model group.
 
-        Raises RateLimited where they do not fit.
+        nano: nano-dollars; below zero no budget is asked. Raises RateLimited and BudgetExceeded where it does not fit.
         """
         limits = self._limiter.limits(identity, group, group)
         for _ in range(MOST_QUESTIONS):
-            admission = Admission(limits.asked, tokens, 0, -1, requests)
+            admission = Admission(limits.asked, tokens, 0, nano, requests)
             if admission.admit(time.monotonic()):
                 return Hold(admission)
             refusal = self._limiter.refusal(limits, admission)
-            if not isinstance(refusal, NotLeased):
+            if not isinstance(refusal, NotReady):
                 raise refusal
-            await self._lend(refusal.lacking)
+            await self._make_ready(refusal)
         raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
+
+    async def spend(self, identity: Identity, group: str, nano: int) -> None:
+        """Take what was spent beside the pipeline from a caller's budgets, nano-dollars; the ledger has it, too."""
+        try:
+            hold = await self.hold(identity, group, 0, 0, 0)
+        except BudgetExceeded:
+            return  # it is used up already
+        hold.settle(nano)
 
     def refuses(self, identity: Identity, group: Group) -> str | None:
         """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
@@ -233,17 +241,21 @@ class Admissions:
         self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...], missing: NotReady
     ) -> Admission | None:
         for _ in range(MOST_QUESTIONS):
-            if isinstance(missing, NotLoaded):
-                for held in missing.held:
-                    self._limiter.load(held, *await self._spent_of(held))
-            elif isinstance(missing, NotLeased):
-                await self._lend(missing.lacking)
+            await self._make_ready(missing)
             try:
                 return self._admit(asked, body, named)
             except NotReady as still:
                 missing = still
         # what was loaded gave way each time, or others had what was granted: the table or the limit is crowded
         raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
+
+    async def _make_ready(self, missing: NotReady) -> None:
+        """Ask whoever knows what is not known here."""
+        if isinstance(missing, NotLoaded):
+            for held in missing.held:
+                self._limiter.load(held, *await self._spent_of(held))
+        elif isinstance(missing, NotLeased):
+            await self._lend(missing.lacking)
 
     async def _spent_of(self, held: Held) -> tuple[int, float | None]:
         now = time.monotonic() + self._table.shift
@@ -262,9 +274,9 @@ class Hold:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
-    def settle(self) -> None:
-        """Let it count as used."""
-        self._admission.settle(time.monotonic(), -1, -1, 0)
+    def settle(self, nano: int = 0) -> None:
+        """Let it count as used, and `nano` nano-dollars as spent."""
+        self._admission.settle(time.monotonic(), -1, -1, nano)
 
     def release(self) -> None:
         """Give it back."""

@@ -219,7 +219,8 @@ def _store(request: Request) -> Json:
 
 def _answered(line: bytes) -> bytes:
     asked = msgspec.json.decode(line)
-    body = {"object": "chat.completion", "model": asked["body"].get("model"), "choices": []}
+    used = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    body = {"object": "chat.completion", "model": asked["body"].get("model"), "choices": [], "usage": used}
     answer = {"custom_id": asked.get("custom_id"), "response": {"status_code": 200, "body": body}, "error": None}
     return encode(answer) + b"\n"
 

@@ -27,7 +27,7 @@ _BODILESS: Final = frozenset({b"content-type", b"content-length", b"accept", b"a
 
 
 class Place(Struct, frozen=True):
-    """One upstream. name: what ids are bound to; group and model: of a deployment, what it serves and as what."""
+    """One upstream. name: what ids are bound to; model: what a deployment serves, unless it serves several."""
 
     name: str
     provider: str
@@ -36,9 +36,14 @@ class Place(Struct, frozen=True):
     query: str
     headers: tuple[Header, ...]
     secrets: tuple[str, ...]
-    group: str | None = None
+    deployment: Deployment | None = None
     model: str | None = None
     unready: str | None = None
+
+    @property
+    def group(self) -> str | None:
+        """The model group that lies there."""
+        return None if self.deployment is None else self.deployment.group
 
     @property
     def digest(self) -> bytes:
@@ -130,7 +135,7 @@ def _beside(deployment: Deployment, plan: Plan, prefix: str) -> Place:
         query=line.split(b" ")[1].partition(b"?")[2].decode("ascii"),
         headers=tuple((name, value) for name, value in pairs if name not in _BODILESS),
         secrets=deployment.secrets,
-        group=deployment.group,
+        deployment=deployment,
         model=None if "*" in deployment.model else deployment.model,
         unready=deployment.unready,
     )

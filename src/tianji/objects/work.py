@@ -23,6 +23,8 @@ from tianji.gateway.admissions import Admissions
 from tianji.gateway.forms import take_json
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
+from tianji.ledger.entry import Entry
+from tianji.objects.billing import Billing, Payer, payer
 from tianji.objects.charging import Charging
 from tianji.objects.ids import Copy, Ref, Seal, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
@@ -53,11 +55,13 @@ class Desk:
         salt: str | None,
         pool: Pool,
         admissions: Admissions,
+        keep: Callable[[Entry], None] | None,
         clock: Clock = SYSTEM,
     ) -> None:
         self.store = store
         self.seal = Seal(salt)
         self.relay = Relay(pool)
+        self.billing = Billing(self.relay, admissions, keep)
         self.charging = Charging(admissions, lambda: self.places.snapshot.config.general_settings)
         self.clock = clock
         self._snapshot = snapshot
@@ -116,7 +120,7 @@ class _Work:
             await self._desk.relay.convey(self._exchange, place, request, self._content_head)
             return
         if self._row.creates is BATCH:
-            async with self._desk.charging.taken(self._caller, place, self._file_of(members)):
+            async with self._desk.charging.taken(self._caller, place, _file_of(self._asking, members)):
                 answer = await self._fetch(place, request)
         else:
             answer = await self._fetch(place, request)
@@ -133,16 +137,6 @@ class _Work:
             return msgspec.json.decode(self._exchange.body or b"{}", type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
             raise MalformedJSON(f"The body is not a JSON object: {error}") from None
-
-    def _file_of(self, members: Json) -> Ref:
-        """Return the file of requests that a batch is to answer. Raises InvalidRequest."""
-        named = members.get("input_file_id")
-        found = next((one.ref for one in self._asking.named if one.kind is FILE and one.id == named), None)
-        if found is None:
-            raise InvalidRequest("Missing required parameter: 'input_file_id'.", param="input_file_id")
-        if found.rows < 0:
-            raise InvalidRequest("the file was not uploaded with purpose `batch`", param="input_file_id")
-        return found
 
     def _request(self, place: Place, members: Json) -> Request:
         names = {name: self._at(place, name, value) for name, value in self._params.items()}
@@ -246,12 +240,26 @@ class _Work:
 
     async def _fetch(self, place: Place, request: Request) -> Json:
         """Return an answer as the client is to see it."""
-        answer: Json = shown(self._seal, place.digest, self._owner, await self._desk.relay.ask(place, request))
+        said = await self._desk.relay.ask(place, request)
+        answer: Json = shown(self._seal, place.digest, self._owner, said)
         for named in self._asking.named:  # a file of several places, or one that was counted, keeps its name
             answer = _renamed(
                 answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
             )
+        if said.get("object") == "batch" and said.get("status") in (BATCH.ends or ()):
+            await self._pay(place, said, str(answer.get("id")))
         return answer
+
+    async def _pay(self, place: Place, batch: Json, batch_id: str) -> None:
+        """Have a batch that is over paid for, once, by whoever had it made."""
+        table, database = load(_TABLE), await self._desk.store.open()
+        known = await table.find(database, batch_id)
+        if known is None or known.payer is None:
+            return
+        bill = await self._desk.billing.reckon(place, batch)
+        if await table.settle(database, batch_id):
+            who = msgspec.json.decode(known.payer, type=Payer)
+            await self._desk.billing.book(self._exchange, place, who, batch_id, bill)
 
     def _respond(self, answer: Json, place: Place) -> None:
         about = (
@@ -297,6 +305,7 @@ class _Work:
             owner=self._owner.hex(),
             created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
             body=msgspec.json.encode(answer).decode(),
+            payer=msgspec.json.encode(payer(self._caller)).decode() if kind is BATCH else None,
         )
 
     # -- lists ---------------------------------------------------------------------------------------------------------
@@ -347,6 +356,17 @@ class _Work:
             self._asking.take(IN_PATH[name], value)
         place = self._place({})
         return await self._remembered(await self._fetch(place, self._request(place, {})))
+
+
+def _file_of(asking: Asking, members: Json) -> Ref:
+    """Return the file of requests that a batch is to answer. Raises InvalidRequest."""
+    named = members.get("input_file_id")
+    found = next((one.ref for one in asking.named if one.kind is FILE and one.id == named), None)
+    if found is None:
+        raise InvalidRequest("Missing required parameter: 'input_file_id'.", param="input_file_id")
+    if found.rows < 0:
+        raise InvalidRequest("the file was not uploaded with purpose `batch`", param="input_file_id")
+    return found
 
 
 def _copy(ref: Ref, place: Place) -> Copy:

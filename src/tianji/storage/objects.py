@@ -14,13 +14,18 @@ _ORDERED: Final = (OBJECTS.c.created_at, OBJECTS.c.id)
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """One object. `owner`: whose it is, in hex; `body`: the object as its owner saw it last, JSON."""
+    """One object.
+
+    owner: whose it is, in hex; body: the object as its owner saw it last; payer: who pays for it when it is over, None
+    once that was done. Both are JSON.
+    """
 
     id: str
     kind: str
     owner: str
     created_at: datetime
     body: str
+    payer: str | None = None
 
 
 async def keep(database: Database, kept: Kept) -> None:
@@ -41,6 +46,13 @@ async def renew(database: Database, object_id: str, body: str) -> None:
     """Note what an object is like now, where it is kept. Raises StoreUnavailable."""
     async with database.adding() as connection:
         await connection.execute(sa.update(OBJECTS).filter_by(id=object_id).values(body=body))
+
+
+async def settle(database: Database, object_id: str) -> bool:
+    """Note that an object is being paid for; False where somebody else has done so. Raises StoreUnavailable."""
+    mine = sa.and_(OBJECTS.c.id == object_id, OBJECTS.c.payer.is_not(None))
+    async with database.adding() as connection:
+        return bool((await connection.execute(sa.update(OBJECTS).where(mine).values(payer=None))).rowcount)
 
 
 async def forget(database: Database, object_id: str) -> None:

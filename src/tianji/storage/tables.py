@@ -323,5 +323,6 @@ OBJECTS: Final = sa.Table(
     *(sa.Column(name, sa.Text, nullable=False) for name in ("kind", "owner")),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("body", sa.Text, nullable=False),  # JSON: the object as its owner saw it last
+    *_text("payer"),  # JSON: who pays for it when it is over; null where nobody does, or has
     sa.Index("ix_objects_owner", "owner", "kind", "created_at", "id"),
 )

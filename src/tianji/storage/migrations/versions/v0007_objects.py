@@ -18,5 +18,6 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("created_at", Moment, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
+        sa.Column("payer", sa.Text),
     )
     op.create_index("ix_objects_owner", "objects", ["owner", "kind", "created_at", "id"])
