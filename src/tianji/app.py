@@ -4,7 +4,6 @@ import asyncio
 import functools
 import itertools
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,10 +35,11 @@ from tianji.config.loader import Loaded, load
 from tianji.config.problems import Problem
 from tianji.config.secrets import NO_MANAGERS, Managers
 from tianji.dialects.openai import Dialect
-from tianji.edge.access_log import AccessLog, Format
-from tianji.edge.application import Cors, EdgeSettings, Limits
+from tianji.dialects.schema import request_schema
+from tianji.edge.access_log import AccessLog, Format, write_log
 from tianji.edge.control import Control
 from tianji.edge.routes import Handler, Route, RouteTable
+from tianji.edge.settings import edge_settings
 from tianji.egress.connector import Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies
@@ -48,7 +48,7 @@ from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.admitting import compose, nobody, objection
-from tianji.gateway.bookkeeping import Bookkeeping, keeps_books, length_kept
+from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
@@ -56,9 +56,8 @@ from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, follows, keeps
 from tianji.gateway.forms import FormEndpoint
 from tianji.gateway.jobs import Jobs
-from tianji.gateway.operations import endpoints, own_error_body
+from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
-from tianji.gateway.parties import Parties
 from tianji.gateway.renewal import Renewal
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
@@ -166,8 +165,7 @@ class Gateway:
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
-        config = self.snapshot.config
-        self._books = Bookkeeping(journals(environment, path), Parties(config), length_kept(config))
+        self._books = Bookkeeping(journals(environment, path), self.snapshot.config)
         self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
@@ -268,7 +266,7 @@ class Gateway:
                 self._salt,
                 self._pool,
                 self._admissions,
-                self._books.journal.append if keeps_books(self.snapshot) else None,
+                self._books.journal.append if keeps_books(self.snapshot.config, self.snapshot.environ) else None,
             )
         ).routes()
         yield from Administration(self._office).routes()
@@ -325,7 +323,7 @@ class Gateway:
         self.route_table.adopt(self._table(snapshot))
         self._admissions.adopt(snapshot)
         self._go_by_snapshot()
-        self._books.adopt(Parties(snapshot.config), length_kept(snapshot.config))
+        self._books.adopt(snapshot.config)
         self._jobs.begin(snapshot)
 
     async def close(self) -> None:
@@ -469,39 +467,4 @@ def open_office(
             keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
-    )
-
-
-JSON_TYPES: Final = {'"': "string", "[": "array", "{": "object", "t": "boolean", "f": "boolean"}
-
-
-def request_schema(dialect: Dialect) -> dict[str, object]:
-    """JSON Schema of a request body, as far as the gateway itself holds it to one."""
-    properties: dict[str, object] = {}
-    for member in dialect.members:
-        kinds = sorted({JSON_TYPES[start] for start in member.starts.decode() if start in JSON_TYPES})
-        properties[member.name] = {"type": kinds[0] if len(kinds) == 1 else kinds}
-    required = [member.name for member in dialect.members if member.required]
-    return {"type": "object", "required": required, "properties": properties, "additionalProperties": True}
-
-
-def write_log(lines: bytes) -> None:
-    """Write whole lines to stderr now: behind a pipe its buffer would keep them until it is full."""
-    sys.stderr.buffer.write(lines)
-    sys.stderr.buffer.flush()
-
-
-def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:
-    """How the edge behaves under this configuration and environment."""
-    origins = lookup(environ, "CORS_ORIGINS") or "*"
-    credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
-    return EdgeSettings(
-        limits=Limits(max_body=snapshot.max_body, max_upload=snapshot.max_upload),
-        cors=Cors(
-            origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
-            credentials=credentials.lower() == "true",
-        ),
-        root_path=environ.get("SERVER_ROOT_PATH", ""),
-        strict_transport=(lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
-        own_error_body=own_error_body,
     )

@@ -19,6 +19,7 @@ from tianji.config.problems import Findings, Place
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.auto_router import MARKER
 from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
+from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
 FallbackKind = Literal["general", "context_window", "content_policy"]
@@ -103,7 +104,7 @@ def endpoint_of(
     """Return the endpoint that is written so, and why there is none."""
     findings = Findings()
     section = Map(_PLACE, [("pass_through_endpoints", _items([written]), _PLACE)])
-    resolved = references.resolve("general_settings", section, environ, findings)
+    resolved = references.resolve("general_settings", section, Secrets(environ), findings)
     general = decode(GeneralSettings, resolved, "", findings) if isinstance(resolved, Map) else None
     for problem in findings.problems:
         if problem.severity == "error":

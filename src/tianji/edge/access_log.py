@@ -3,6 +3,7 @@
 A line names the key by its digest or alias, never holds a query (it may carry a key) and never a header.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Literal, Protocol
@@ -97,3 +98,9 @@ def _text_line(entry: Entry) -> bytes:
         f"{entry.ms:.2f}ms {entry.bytes}B {entry.call_id} {entry.key or '-'}{mark}"
     )
     return printable(line).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def write_log(lines: bytes) -> None:
+    """Write whole lines to stderr now: behind a pipe its buffer would keep them until it is full."""
+    sys.stderr.buffer.write(lines)
+    sys.stderr.buffer.flush()

@@ -50,8 +50,7 @@ class Party(Struct, frozen=True):
 class Bookkeeping:
     """The journal of one worker in the data folder, which is made with the first entry, and what makes entries."""
 
-    def __init__(self, folder: Path, parties: Parties, longest: int) -> None:
-        """`longest`: characters that are kept of each text that was said; 0: nothing of it is kept."""
+    def __init__(self, folder: Path, config: Config) -> None:
         self.journal = Journal(folder)
         self.entries = Entries(
             prepare=self.journal.prepare,
@@ -60,13 +59,13 @@ class Bookkeeping:
             said=self._said,
             call_types=CALL_TYPES,
         )
-        self.adopt(parties, longest)
+        self.adopt(config)
 
-    def adopt(self, parties: Parties, longest: int) -> None:
+    def adopt(self, config: Config) -> None:
         """Go by another configuration from now on."""
-        self._parties = parties
-        self._longest = longest
-        self.entries.says = longest > 0
+        self._parties = Parties(config)
+        self._longest = length_kept(config)
+        self.entries.says = self._longest > 0
 
     def _party(self, asked: Asked) -> Party:
         body = asked.spans

@@ -1,0 +1,24 @@
+"""How the edges behave under a configuration and an environment."""
+
+from collections.abc import Mapping
+
+from tianji.config.environment import lookup
+from tianji.edge.application import Cors, EdgeSettings, Limits
+from tianji.gateway.operations import own_error_body
+from tianji.gateway.snapshot import Snapshot
+
+
+def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:
+    """How the edge behaves under this configuration and environment."""
+    origins = lookup(environ, "CORS_ORIGINS") or "*"
+    credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
+    return EdgeSettings(
+        limits=Limits(max_body=snapshot.max_body, max_upload=snapshot.max_upload),
+        cors=Cors(
+            origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
+            credentials=credentials.lower() == "true",
+        ),
+        root_path=environ.get("SERVER_ROOT_PATH", ""),
+        strict_transport=(lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
+        own_error_body=own_error_body,
+    )
