@@ -213,7 +213,7 @@ def test_the_upstreams_word_is_the_clients_whatever_it_is(gateway: Gateway, mock
     assert "set-cookie" not in answer.headers
     assert len(mock.requests()) == 1  # nothing is repeated
     mock.control({"body": "\x00\x01binary", "headers": {"location": "/there"}}, times=1)
-    answer = gateway.client.get("/openai/v1/files/f-1/content", headers={"range": "bytes=0-1"})
+    answer = gateway.client.get("/openai/v1/containers/c-1/content", headers={"range": "bytes=0-1"})
     assert (answer.content, answer.headers["location"]) == (b"\x00\x01binary", "/there")
     assert sent_headers(mock)["range"] == "bytes=0-1"
 
