@@ -8,6 +8,7 @@ from tianji.providers.logins import LOGINS
 from tianji.providers.openai_compatible import STEPS, VENDORS
 from tianji.providers.parameters import CONTROL_FIELDS, OPENAI_PARAMS
 from tianji.providers.places import PLACES
+from tianji.providers.registry import BUILDERS
 from tianji.providers.table import Row, rows, unserved
 from tianji.providers.upstream import PATHS
 
@@ -109,6 +110,10 @@ def test_every_step_and_place_is_used() -> None:
     assert used == set(STEPS)
     assert {row.place for row in rows().values() if row.place} == set(PLACES)
     assert {row.login for row in rows().values() if row.login} == set(LOGINS)
+
+
+def test_what_is_served_is_not_said_to_be_unserved() -> None:
+    assert not set(BUILDERS) & {*unserved(), *rows()}
 
 
 def test_shaping_invariants_hold_for_every_row() -> None:
