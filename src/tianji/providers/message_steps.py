@@ -129,6 +129,13 @@ def no_reasoning(_: Judge) -> Step:
     return Step(run, needles=((b'"thinking_blocks"',), (b'"reasoning_content"',)))
 
 
+def reasoning_to_magistral(judge: Judge) -> Step:
+    """Remove what a model thought from messages, which of Mistral's models only Magistral takes back."""
+    if judge.model.startswith("magistral"):
+        return Step(lambda _: None)
+    return no_reasoning(judge)
+
+
 def video_files(_: Judge) -> Step:
     """Turn file parts that hold a video into vLLM's `video_url` parts."""
 

@@ -31,6 +31,7 @@ STEPS: Mapping[str, Maker] = {
         message_steps.names_on_tools_only,
         message_steps.no_null_assistant_fields,
         message_steps.no_thinking_blocks,
+        message_steps.reasoning_to_magistral,
         message_steps.video_files,
         message_steps.no_files,
         message_steps.reasoning_on_tool_turns,

@@ -33,6 +33,12 @@ MESSAGE_CASES = [
     ("xai/m", {"role": "user", "name": "n", "content": "a"}, {"role": "user", "content": "a"}),
     ("mistral/m", {"role": "user", "name": "n", "content": "a"}, {"role": "user", "content": "a"}),
     ("mistral/m", {"role": "tool", "name": "n", "content": "a"}, None),
+    (
+        "mistral/m",
+        {"role": "assistant", "content": "a", "reasoning_content": "r", "thinking_blocks": []},
+        {"role": "assistant", "content": "a"},
+    ),
+    ("mistral/magistral-small", {"role": "assistant", "content": "a", "reasoning_content": "r"}, None),
     ("groq/m", {"role": "assistant", "content": None, "refusal": None}, {"role": "assistant", "content": None}),
     ("groq/m", {"role": "user", "content": "a", "x": None}, None),
     (
@@ -93,6 +99,11 @@ def test_mistral_drops_empty_assistants_and_renames_foreign_call_ids() -> None:
 
 VALUE_CASES: list[tuple[str, Body, Body]] = [
     ("xai/m", {"tools": [{"function": {"name": "f", "strict": True}}]}, {"tools": [{"function": {"name": "f"}}]}),
+    (
+        "databricks/m",
+        {"tools": [{"function": {"name": "f", "strict": True}}]},
+        {"tools": [{"function": {"name": "f"}}]},
+    ),
     ("xai/grok-3", {"stop": ["a"], "frequency_penalty": 1}, {"stop": ["a"], "frequency_penalty": 1}),
     ("fireworks_ai/m", {"tool_choice": "required", "tools": [TOOL]}, {"tool_choice": "any", "tools": [TOOL]}),
     ("mistral/m", {"tool_choice": {"type": "function"}, "tools": [TOOL]}, {"tool_choice": "any", "tools": [TOOL]}),
