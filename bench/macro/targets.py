@@ -150,7 +150,7 @@ def builtin() -> list[Target]:
                 prepare=GOVERN,
             )
         )
-    return rows + translating()
+    return [*rows, *translating(), through()]
 
 
 def translating() -> list[Target]:
@@ -161,6 +161,15 @@ def translating() -> list[Target]:
         Target("native-to-claude", serve, files, group=CLAUDE, ready=READY, crowded=False),
         Target("native-messages", serve, files, path=MESSAGES, stream_path=MESSAGES, ready=READY, crowded=False),
     ]
+
+
+def through() -> Target:
+    """The row of what `native` does, passed through."""
+    serve = (*TIANJI_SERVE.split(), "native")
+    environ = {"OPENAI_API_BASE": "http://{upstream}", "OPENAI_API_KEY": "sk-upstream"}
+    path = f"/openai{PATH}"
+    files = {"config.yaml": "{models}" + EVERYTHING}
+    return Target("native-through", serve, files, environ, path=path, stream_path=path, ready=READY, crowded=False)
 
 
 def recipes() -> list[str]:
