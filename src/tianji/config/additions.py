@@ -98,13 +98,11 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
     return Extended(msgspec.structs.replace(loaded, config=config), left_out)
 
 
-def endpoint_of(
-    written: Mapping[str, object], environ: Mapping[str, str]
-) -> tuple[PassThroughEndpoint | None, str | None]:
+def endpoint_of(written: Mapping[str, object], secrets: Secrets) -> tuple[PassThroughEndpoint | None, str | None]:
     """Return the endpoint that is written so, and why there is none."""
     findings = Findings()
     section = Map(_PLACE, [("pass_through_endpoints", _items([written]), _PLACE)])
-    resolved = references.resolve("general_settings", section, Secrets(environ), findings)
+    resolved = references.resolve("general_settings", section, secrets, findings)
     general = decode(GeneralSettings, resolved, "", findings) if isinstance(resolved, Map) else None
     for problem in findings.problems:
         if problem.severity == "error":
@@ -117,7 +115,7 @@ def endpoint_of(
 def _endpoints(loaded: Loaded, additions: Additions, left_out: dict[str, str]) -> tuple[PassThroughEndpoint, ...]:
     found = []
     for written in additions.endpoints:
-        endpoint, objection = endpoint_of(written, loaded.environment)
+        endpoint, objection = endpoint_of(written, loaded.secrets)
         if endpoint is None:
             left_out[str(written["id"])] = objection or ""
         else:

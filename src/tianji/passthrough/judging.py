@@ -31,7 +31,7 @@ def problems(loaded: Loaded, directory: Path, core: RouteTable) -> tuple[Problem
 
 def objection(written: Mapping[str, Any], loaded: Loaded, core: RouteTable) -> str | None:
     """Say why an endpoint of the database would be left out; None when it would serve."""
-    endpoint, wrong = endpoint_of(written, loaded.environment)
+    endpoint, wrong = endpoint_of(written, loaded.secrets)
     if endpoint is None:
         return wrong
     target = endpoint.target or ""

@@ -8,6 +8,7 @@ from tianji.config.additions import Additions, endpoint_of, extend
 from tianji.config.checks.pass_through import fault_of, is_path
 from tianji.config.problems import Problem
 from tianji.config.schema.general import PassThroughEndpoint
+from tianji.config.secrets import Secrets
 
 from .conftest import MODEL, Snippet
 
@@ -86,10 +87,10 @@ class TestOfTheDatabase:
 
     def test_what_is_written_becomes_what_a_file_says(self) -> None:
         members = {"id": "1", "path": "/a", "target": "https://a", "methods": ["GET"], "auth": False, "timeout": 3}
-        endpoint, objection = endpoint_of(members, {})
+        endpoint, objection = endpoint_of(members, Secrets({}))
         assert objection is None
         expected = PassThroughEndpoint(
             id="1", path="/a", target="https://a", methods=("GET",), auth=False, timeout=3.0, stored=True
         )
         assert endpoint == msgspec.structs.replace(expected)
-        assert endpoint_of({"id": "1", "target": "https://a"}, {})[0] is None
+        assert endpoint_of({"id": "1", "target": "https://a"}, Secrets({}))[0] is None
