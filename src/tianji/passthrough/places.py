@@ -133,6 +133,10 @@ def plain(row: Row, around: Around) -> Find:
 
     def find(raw: bytes) -> Lane:
         path = below(raw, 1)
+        first, slash, rest = path[1:].partition(b"/")
+        group = around.groups.get(first.decode("latin-1")) if row.group_first else None
+        if group is not None:
+            return lane(site_of(row, group), around, slash + rest, model=group.model)
         model = model_in(path)
         group = around.groups.get(model) if model is not None else None
         if group is not None:

@@ -15,7 +15,7 @@ from tianji.config.checks.pass_through import fault_of, is_path
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.edge.routes import Route, RouteTable
-from tianji.errors import MethodNotAllowed, RouteNotFound
+from tianji.errors import ConfigurationError, MethodNotAllowed, RouteNotFound
 from tianji.gateway.operations import Errors
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
@@ -109,20 +109,24 @@ class PassThrough:
         return Carriage(self._pipeline, operation, make)
 
     def _to_provider(self, row: Row) -> Way:
-        way: Way = self._made().of_row(row)
-        return way
+        return self._way(row.prefixes[0], lambda maker: maker.of_row(row))
 
     def _to_target(self, endpoint: PassThroughEndpoint) -> Way:
         usual = self._snapshot.config.general_settings.pass_through_request_timeout
-        way: Way = load("tianji.passthrough.endpoints").way(
-            self._made(), endpoint, usual_timeout=usual, knows=self._knows
+        module = load("tianji.passthrough.endpoints")
+        return self._way(
+            endpoint.path, lambda maker: module.way(maker, endpoint, usual_timeout=usual, knows=self._knows)
         )
-        return way
 
-    def _made(self) -> Any:
+    def _way(self, label: str, make: Callable[[Any], Way]) -> Way:
+        """Make a way. Raises Overloaded where the configuration does not allow it."""
+        ways = load("tianji.passthrough.ways")
         if self._maker is None:
-            self._maker = load("tianji.passthrough.ways").Maker(self._snapshot, self._shared)
-        return self._maker
+            self._maker = ways.Maker(self._snapshot, self._shared)
+        try:
+            return make(self._maker)
+        except ConfigurationError as error:
+            raise ways.unusable(label, error) from error
 
 
 def answered(core: RouteTable, method: str, path: str) -> Route | None:

@@ -40,6 +40,7 @@ class Row(Struct, frozen=True, kw_only=True):
     key_in_query: tuple[bytes, ...] = ()
     adds: Mapping[str, Header] = {}
     also: tuple[str, ...] = ()
+    group_first: bool = False  # the first part of a path may name a model group
 
 
 _GOOGLE_TAKES: Final = frozenset(
@@ -162,6 +163,7 @@ ROWS: Final[tuple[Row, ...]] = (
         base="https://integrate.api.nvidia.com/v1",
         bases=("NVIDIA_NIM_API_BASE",),
         keys=("NVIDIA_NIM_API_KEY",),
+        group_first=True,
     ),
     *(
         Row(

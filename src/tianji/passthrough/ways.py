@@ -4,6 +4,7 @@ Loaded by the first request that goes through; a worker that has none never hold
 """
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,7 @@ from tianji.providers.deployment import read
 from tianji.providers.names import parse
 from tianji.routing.resolution import Resolution
 
+LOG: Final = logging.getLogger("tianji.gateway")
 _NOWHERE: Final = Place(Path("pass-through"), 0)
 
 
@@ -89,7 +91,7 @@ class Maker:
         self.hidden = frozenset({header.lower().encode()} if header else ())
 
     def of_row(self, row: Row) -> Way:
-        """Return the way to a provider."""
+        """Return the way to a provider. Raises ConfigurationError and Overloaded where it cannot be called."""
         config = self._snapshot.config
         around = Around(
             environ=self._snapshot.environ,
@@ -192,15 +194,21 @@ def params_of(entry: ModelEntry, environ: Mapping[str, str]) -> Params | None:
 
 
 def served(label: str, find: Find) -> Find:
-    """Return `find` so that a client is not told what is wrong with the configuration, but that something is."""
+    """Return `find` so that what is wrong with the configuration goes into the log, and not to clients."""
 
     def found(raw: bytes) -> Lane:
         try:
             return find(raw)
         except ConfigurationError as error:
-            raise Overloaded(f"{label} cannot be called as it is configured: {error.message}") from error
+            raise unusable(label, error) from error
 
     return found
+
+
+def unusable(label: str, error: ConfigurationError) -> Overloaded:
+    """Tell the log what is wrong with a path's configuration; return what the client is told."""
+    LOG.error("%s cannot be called: %s", label, error.message)
+    return Overloaded(f"{label} cannot be called as it is configured; the operator's log says why")
 
 
 def flat_rates(dollars: float) -> Rates:

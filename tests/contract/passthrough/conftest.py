@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.contract.harness import BOOKS, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
 
 
@@ -32,6 +34,21 @@ def environment(base: str) -> dict[str, str]:
         "LANGFUSE_PUBLIC_KEY": "pk-lf-1",
         "LANGFUSE_SECRET_KEY": ODD_KEY,
         "VLLM_API_BASE": base,
+        "OPENROUTER_API_BASE": f"{base}/v1",
+        "VERTEXAI_API_BASE": base,
+    }
+
+
+def account(token_url: str) -> dict[str, str]:
+    """Return a service account of Google's, made for these tests."""
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {
+        "type": "service_account",
+        "project_id": "p-1",
+        "private_key": pem.decode(),
+        "client_email": "robot@p-1.iam.gserviceaccount.com",
+        "token_uri": token_url,
     }
 
 
@@ -66,6 +83,7 @@ def endpoints(base: str) -> list[dict[str, Any]]:
             },
             "custom_auth_parser": "langfuse",
         },
+        {"path": "/broken", "target": f"{base}/v1/models", "headers": {"Host": "elsewhere"}},
         {"path": "/named", "target": f"{base}/v1/models", "headers": {"litellm_user_api_key": "x-my-key"}},
     ]
 
@@ -81,6 +99,11 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             {"model_name": "large", "litellm_params": {**lent, "use_in_pass_through": True}},
             {"model_name": "east", "litellm_params": azure},
         ],
+        "default_vertex_config": {
+            "vertex_project": "p-default",
+            "vertex_location": "europe-west1",
+            "vertex_credentials": account(f"{base}/token"),
+        },
         "general_settings": {
             "pass_through_request_timeout": 1.5,
             "pass_through_endpoints": endpoints(base),

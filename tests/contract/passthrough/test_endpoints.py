@@ -79,6 +79,13 @@ def test_the_key_may_stand_elsewhere(gateway: Gateway, mock: Mock) -> None:
     assert bare(gateway, "/named", x_my_key="sk-wrong-key").status_code == 401
 
 
+def test_what_is_wrong_with_one_is_for_the_log(gateway: Gateway, mock: Mock) -> None:
+    answer = gateway.client.get("/broken")
+    assert answer.status_code == 503
+    assert "host" not in answer.text
+    assert "/broken cannot be called: headers: header 'host'" in gateway.log
+
+
 def test_lists_of_paths_hold_keys(gateway: Gateway, mock: Mock) -> None:
     allowed = new_key(gateway, metadata={"allowed_passthrough_routes": ["/custom/api"]})
     denied = new_key(gateway, metadata={"denied_passthrough_routes": ["/custom/*"]})
@@ -89,6 +96,17 @@ def test_lists_of_paths_hold_keys(gateway: Gateway, mock: Mock) -> None:
 
     assert [status("/custom/api/models", key) for key in (allowed, denied, free)] == [200, 403, 200]
     assert [status("/priced", key) for key in (allowed, denied, free)] == [403, 200, 200]
+
+
+def test_a_file_that_is_saved_takes_effect(gateway: Gateway, mock: Mock) -> None:
+    before = gateway.file.read_text()
+    config = json.loads(before)
+    config["general_settings"]["pass_through_endpoints"].append({"path": "/saved", "target": f"{mock.url}/v1/models"})
+    assert asked(gateway, "/saved") == 404
+    gateway.write(config)
+    eventually(lambda: [asked(gateway, "/saved") for _ in range(6)] == [200] * 6, "the new path is in force")
+    gateway.write(before)
+    eventually(lambda: [asked(gateway, "/saved") for _ in range(6)] == [404] * 6, "it is gone again")
 
 
 class TestOfTheDatabase:

@@ -194,6 +194,32 @@ def test_who_brings_his_own_credentials_uses_them_where_the_gateway_has_none(gat
     assert "OPENROUTER_API_KEY" in refused.json()["error"]["message"]
     assert gateway.client.get("/milvus/v2/x").status_code == 503
     assert not mock.requests()
+    own = {"authorization": "Bearer sk-mine", "x-api-key": MASTER_KEY, "x-litellm-api-key": MASTER_KEY}
+    assert gateway.client.get("/openrouter/v1/models", headers=own).status_code == 200
+    headers = sent_headers(mock)
+    assert headers["authorization"] == "Bearer sk-mine"
+    assert not headers.keys() & {"x-api-key", "x-litellm-api-key"}
+    gateway.client.get("/anthropic/v1/models", headers=own)  # here the gateway has one
+    assert sent_headers(mock)["x-api-key"] == UPSTREAM_KEY
+    assert "authorization" not in sent_headers(mock)
+
+
+def test_vertex_has_the_gateways_token_and_project(gateway: Gateway, mock: Mock) -> None:
+    path = "/projects/other/locations/us-east4/publishers/google/models/gemini-2.5-pro:generateContent"
+    answer = gateway.post(f"/vertex_ai/v1{path}", {"contents": CONTENTS}, x_goog_user_project="p-user", x_odd="1")
+    assert answer.status_code == 200, answer.text
+    assert nanos(answer.headers[COST]) > 0
+    assert mock.last()["target"] == (
+        "/v1/projects/p-default/locations/europe-west1/publishers/google/models/gemini-2.5-pro:generateContent"
+    )
+    headers = sent_headers(mock)
+    assert (headers["authorization"], headers["x-goog-user-project"]) == ("Bearer mock-token", "p-user")
+    assert "x-odd" not in headers
+    hosted = {**HOSTED, "anthropic_version": "vertex-2023-10-16", "stream": True}
+    path = "/vertex-ai/publishers/anthropic/models/claude-sonnet-4-5:streamRawPredict"
+    before = spent(gateway)
+    assert "message_stop" in gateway.post(path, hosted).text
+    eventually(lambda: spent(gateway) > before, "Claude's stream costs, too")
 
 
 def test_a_path_cannot_leave_its_upstream(gateway: Gateway, mock: Mock) -> None:

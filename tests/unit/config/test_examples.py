@@ -8,11 +8,11 @@ from tianji.config import load
 from tianji.config.report import rows
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-NAMES = ("OPENAI_API_KEY", "GROQ_API_KEY", "OPENAI_EAST_KEY", "OPENAI_WEST_KEY", "TIANJI_MASTER_KEY")
+NAMES = ("OPENAI_API_KEY", "GROQ_API_KEY", "OPENAI_EAST_KEY", "OPENAI_WEST_KEY", "INTERNAL_KEY", "TIANJI_MASTER_KEY")
 KEYS = dict.fromkeys(NAMES, "secret-value")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "balancing", "production", "auto-router"])
+@pytest.mark.parametrize("name", ["quickstart", "balancing", "production", "auto-router", "pass-through"])
 def test_an_example_has_no_findings(name: str, tmp_path: Path) -> None:
     loaded = load(EXAMPLES / f"{name}.yaml", KEYS, directory=tmp_path)
     assert loaded.problems == ()

@@ -136,6 +136,14 @@ def test_a_group_of_the_provider_takes_the_place_of_the_model() -> None:
     assert (lane.model, headers(lane)["api-key"]) == ("gpt-4o-east", "k")
 
 
+def test_a_group_may_stand_first() -> None:
+    own = params({}, "nvidia_nim", "meta/llama3", api_base="http://10.0.0.1:8000/v1", api_key="k")
+    lane = found("/nvidia_nim/mine/v1/ranking", groups={"mine": own})
+    assert where(lane) == "10.0.0.1:8000/v1/ranking"
+    assert (lane.model, headers(lane)["authorization"]) == ("meta/llama3", "Bearer k")
+    assert where(found("/nvidia_nim/v1/models", groups={"mine": own})) == "integrate.api.nvidia.com:443/v1/models"
+
+
 class TestOpenAI:
     def test_assistants_are_asked_for_with_their_flag(self) -> None:
         environ = {"OPENAI_API_KEY": "k"}
