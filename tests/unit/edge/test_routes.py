@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.auth.access import Access, Tenant
-from tianji.edge.routes import Route, RouteTable
+from tianji.edge.routes import REMEMBERED, Route, RouteTable
 from tianji.errors import MethodNotAllowed, RouteNotFound
 
 
@@ -144,3 +144,24 @@ def test_a_value_survives_its_encoding(value):
             TABLE.match("GET", raw)
     elif value != "special":
         assert TABLE.match("GET", raw).params == {"model_id": value}
+
+
+def test_another_table_takes_its_place_in_an_edge_and_what_was_found_is_forgotten():
+    table = RouteTable([row("GET", "/a/{name}"), row("GET", "/same")])
+    exact, found = table.exact, table.match("GET", b"/a/x")
+    assert (found.params, found.raw) == ({"name": "x"}, b"/a/x")
+    assert table.match("GET", b"/a/x") is found  # remembered
+    other = row("GET", "/a/{other:path}")
+    table.adopt(RouteTable([other, row("GET", "/new")]))
+    assert table.match("GET", b"/a/x").params == {"other": "x"}
+    assert table.exact is exact
+    assert exact.keys() == {b"/new"}
+    with pytest.raises(RouteNotFound):
+        table.match("GET", b"/same")
+
+
+def test_paths_that_clients_invent_do_not_fill_the_memory():
+    table = RouteTable([row("GET", "/a/{name}")])
+    for number in range(3 * REMEMBERED):
+        table.match("GET", b"/a/%d" % number)
+    assert len(table._found) <= REMEMBERED
