@@ -83,6 +83,7 @@ def endpoints(base: str) -> list[dict[str, Any]]:
             },
             "custom_auth_parser": "langfuse",
         },
+        {"path": "/hasty", "target": f"{base}/v1/models", "timeout": 0.5},
         {"path": "/broken", "target": f"{base}/v1/models", "headers": {"Host": "elsewhere"}},
         {"path": "/named", "target": f"{base}/v1/models", "headers": {"litellm_user_api_key": "x-my-key"}},
     ]
@@ -105,7 +106,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             "vertex_credentials": account(f"{base}/token"),
         },
         "general_settings": {
-            "pass_through_request_timeout": 1.5,
+            "pass_through_request_timeout": 30,
             "pass_through_endpoints": endpoints(base),
             "store_model_in_db": True,
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],

@@ -261,7 +261,7 @@ def test_a_hostile_answer_is_502(gateway: Gateway, mock: Mock, raw: str, status:
 
 def test_silence_is_a_timeout_and_a_cut_is_seen(gateway: Gateway, mock: Mock) -> None:
     mock.control({"first_byte_ms": 30000}, times=1)
-    assert gateway.client.get("/openai/v1/models").status_code == 408
+    assert gateway.client.get("/hasty").status_code == 408
     body = {"model": "gpt-4o", "messages": ASK, "stream": True}
     before = spent(gateway)
     mock.control({"cut_at": 1500}, times=1)

@@ -9,10 +9,11 @@ from tianji.config.report import rows
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 NAMES = ("OPENAI_API_KEY", "GROQ_API_KEY", "OPENAI_EAST_KEY", "OPENAI_WEST_KEY", "INTERNAL_KEY", "TIANJI_MASTER_KEY")
+NAMED = ("quickstart", "balancing", "production", "auto-router", "pass-through")
 KEYS = dict.fromkeys(NAMES, "secret-value")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "balancing", "production", "auto-router", "pass-through"])
+@pytest.mark.parametrize("name", NAMED)
 def test_an_example_has_no_findings(name: str, tmp_path: Path) -> None:
     loaded = load(EXAMPLES / f"{name}.yaml", KEYS, directory=tmp_path)
     assert loaded.problems == ()
@@ -30,4 +31,4 @@ def test_the_quickstart_offers_what_the_environment_has_keys_for(tmp_path: Path)
 
 
 def test_every_example_is_tested() -> None:
-    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == {"quickstart", "balancing", "production", "auto-router"}
+    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == set(NAMED)
