@@ -21,6 +21,8 @@ def config(mock: Mock, **params: object) -> dict[str, Any]:
             openai_model("native", "native-up", base, use_chat_completions_api=False),
             openai_model("embed", "embed-up", base),
             openai_model("one-at-a-time", "slow-up", base, max_parallel_requests=1),
+            openai_model("pair", "pair-up", base),
+            openai_model("pair", "pair-up", base),
             openai_model("first", "first-up", base),
             openai_model("second", "second-up", base),
             {"model_name": "claude", "litellm_params": claude},
@@ -28,6 +30,7 @@ def config(mock: Mock, **params: object) -> dict[str, Any]:
         ],
         "router_settings": {
             "num_retries": 0,
+            "stream_recovery": True,
             "disable_cooldowns": True,
             "model_group_alias": {"nickname": "gpt-test"},
             "fallbacks": [{"first": ["second"]}],

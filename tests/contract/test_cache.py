@@ -299,6 +299,14 @@ def test_errors_cut_streams_and_large_answers_are_not_kept(gateway: Gateway, moc
     assert not hit(ask(gateway, seed=3, max_tokens=30_000))
 
 
+def test_a_stream_that_went_on_elsewhere_is_not_kept(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"cut_at": 900}, model="pair-up", times=1)
+    assert ask(gateway, model="pair", stream=True, num_retries=1).text.endswith("[DONE]\n\n")
+    assert len(mock.requests()) == 2
+    assert not hit(ask(gateway, model="pair", stream=True))
+    assert hit(ask(gateway, model="pair", stream=True))
+
+
 def test_an_answer_without_content_is_not_kept(gateway: Gateway, mock: Mock) -> None:
     mock.control({"body": '{"id":"x","object":"chat.completion","choices":[]}'}, times=1)
     ask(gateway)
