@@ -1,5 +1,6 @@
 """Who shares answers, and who has any: as the configuration says."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -44,6 +45,24 @@ def test_nothing_of_one_tenant_reaches_another(start_gateway: StartGateway, mock
     assert shares(running, keys, 2) == {"one", "beside"}
     reloaded(running, mock, "key")
     assert shares(running, keys, 3) == {"one"}
+
+
+def test_what_tags_lead_to_is_not_shared(start_gateway: StartGateway, mock: Mock) -> None:
+    wanted = config(mock)
+    wanted["model_list"] += [openai_model("tiered", f"{tag}-up", mock.url, tags=[tag]) for tag in ("paid", "free")]
+    wanted["router_settings"]["enable_tag_filtering"] = True
+    running = start_gateway(wanted)
+    for tags in (["paid"], ["free"], ["free", "unknown"]):
+        asked = [ask(running, model="tiered", metadata={"tags": tags}) for _ in range(2)]
+        assert [hit(one) for one in asked] == [tags[-1] == "unknown", True]
+    assert [json.loads(one["body"])["model"] for one in mock.requests()] == ["paid-up", "free-up"]
+    for more in (
+        {"extra_headers": {"x-mock-tokens": "3"}},
+        {"drop_params": True},
+        {"additional_drop_params": ["seed"]},
+    ):
+        assert not any(hit(ask(running, seed=1, **more)) for _ in range(2))
+    assert not hit(ask(running, seed=1))
 
 
 def test_opting_in(start_gateway: StartGateway, mock: Mock) -> None:

@@ -7,6 +7,8 @@ beyond this worker are behind `far`. A Lookup is what one request knows of all t
 import cython
 
 from tianji._core.recipe cimport elements
+from tianji._core.router cimport Deployment
+from tianji._core.selection cimport Selection
 
 cdef bytes KEYED_HEADER = b"cache-control"
 cdef str SHARED = "shared"
@@ -117,7 +119,7 @@ cdef class Cache:
                 key = identity.key
             if kind.owned and self.scope == SHARED and is_stored(asked.spans):
                 owner = f"team {identity.team_id}" if identity.team_id else f"user {identity.user_id or identity.key}"
-        return asked.operation.name, model, organization, team, key, owner, variant(asked, kind)
+        return asked.operation.name, model, organization, team, key, owner, variant(asked, kind), eligible(asked)
 
 
 @cython.final
@@ -160,6 +162,21 @@ cdef str variant(Asked asked, Kind kind):
             if pair[0] == kind.variant:
                 return (<bytes>pair[1]).decode("latin-1")
     return ""
+
+
+cdef str eligible(Asked asked):
+    # Which deployments of the group may serve the request, where they are not those that serve everybody: what tags or
+    # a region lead to may be another model.
+    cdef Selection selection = asked.group.selection
+    cdef bytes pool
+    cdef Py_ssize_t i
+    if asked.needs.scope is None:
+        return ""
+    pool = selection._pool(asked.needs.scope)
+    if pool == selection._pool(None):
+        return ""
+    return " ".join(sorted([
+        (<Deployment>asked.group.deployments[i]).id for i in range(len(pool)) if pool[i] == 0]))
 
 
 cdef bint wants_usage(ObjectSpans spans) except -1:

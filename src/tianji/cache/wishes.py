@@ -50,8 +50,13 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 def stands_alone(steer: Any) -> bool:
-    """Whether a request has an answer that is nobody else's: a credential of its own, a test, a trail."""
-    return steer.api_key is not None or steer.fault is not None or bool(steer.explains)
+    """Whether a request has an answer that is nobody else's.
+
+    It has a credential of its own, is a test, wants a trail, or says what goes upstream beside what its key is made of.
+    """
+    own = steer.api_key is not None or steer.fault is not None or bool(steer.explains)
+    sends = steer.members.get("extra_headers") or steer.additional or steer.allowed
+    return own or bool(sends) or steer.drop_params is not None
 
 
 def controls(raw: bytes | None) -> dict[str, object]:
