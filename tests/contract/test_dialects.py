@@ -86,11 +86,12 @@ class TestMessages:
         [(400, anthropic.BadRequestError), (429, anthropic.RateLimitError), (529, anthropic.OverloadedError)],
     )
     def test_errors(self, claude: anthropic.Anthropic, mock: Mock, model: str, status: int, kind: Any) -> None:
-        mock.control({"status": status})
+        mock.control({"status": status, "retry_after": "7"})
         with pytest.raises(kind) as caught:
             claude.messages.create(model=model, max_tokens=6, messages=ASK)
         assert caught.value.status_code == status
         assert caught.value.body["type"] == "error"
+        assert caught.value.response.headers["retry-after"] == "7"
 
     def test_a_stream_that_is_cut_off_ends_in_an_error(
         self, claude: anthropic.Anthropic, mock: Mock, model: str
