@@ -54,7 +54,7 @@ class Source(Protocol):
         """Return the seconds after which it is asked again."""
 
     def fetch(self, names: Collection[str]) -> Answers:
-        """Ask for all of them now, and wait. Called by no event loop's thread while that loop runs."""
+        """Ask for all of them now, and wait: a loop that serves may not call this."""
 
 
 Open = Callable[[Choice], Source | None]

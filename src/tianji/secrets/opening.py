@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -54,7 +55,7 @@ def open_reading(choice: Choice) -> "Reading | None":
 
 
 class Reading(NamedTuple):
-    """A manager that is asked and waited for, on a loop of its own: for a thread that no other loop runs in.
+    """A manager that is asked and waited for, in a thread and on a loop of their own.
 
     `primary`: the one secret whose value, a JSON object, holds all others as its members.
     """
@@ -75,14 +76,12 @@ class Reading(NamedTuple):
     def fetch(self, names: Collection[str]) -> Answers:
         """Ask for all of them. A manager that cannot be reached is asked once, not once for each name."""
         wanted = [name for name in names if name not in self.manager.reserved]
-        loop = asyncio.new_event_loop()
-        try:
-            return loop.run_until_complete(self._primary(wanted) if self.primary else self._each(wanted))
-        except SecretFailure as failure:
-            return dict.fromkeys(wanted, failure)
-        finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+        work = self._primary if self.primary else self._each
+        with ThreadPoolExecutor(1) as thread:  # whatever loop there may be in this one
+            try:
+                return thread.submit(asyncio.run, work(wanted)).result()
+            except SecretFailure as failure:
+                return dict.fromkeys(wanted, failure)
 
     async def _each(self, names: list[str]) -> Answers:
         await self.manager.log_in()
