@@ -182,7 +182,7 @@ class FakeAzure:
         self.tags: dict[str, dict[str, str]] = {}
 
     def __call__(self, request: Request) -> Answer:
-        if request.path == "/tenant/oauth2/v2.0/token":
+        if request.path == "/tenant/oauth2/v2.0/token" or request.path.startswith("/identity?"):
             return 200, {"access_token": self.token, "expires_in": 3599}
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return 401, {}

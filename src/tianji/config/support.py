@@ -86,9 +86,7 @@ _CHECKS: Final = Support(
 
 _DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
 _MANAGER: Final = Support("exact", "for names that the configuration refers to")
-_MANAGED: Final = Support(
-    "partial", "exact but for aws_role_name and its kin; refresh_interval says when changed values are taken"
-)
+_MANAGED: Final = Support("exact", "refresh_interval says when changed values are taken")
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _CACHE: Final = Support(
     "partial",

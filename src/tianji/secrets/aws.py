@@ -3,10 +3,8 @@
 https://docs.aws.amazon.com/secretsmanager/latest/apireference and https://docs.aws.amazon.com/kms/latest/APIReference.
 """
 
-import asyncio
 import re
 import uuid
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,9 +12,9 @@ import msgspec
 
 from tianji.clock import SYSTEM
 from tianji.config.secrets import Choice, SecretFailure
-from tianji.lazy import load
-from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
+from tianji.protocol.bedrock.signature import Scope, sign_with
 from tianji.providers.aws import REGIONS, is_region
+from tianji.secrets.aws_keys import LentKeys
 from tianji.secrets.encoded import is_base64, opened
 from tianji.secrets.manager import Manager, Note
 from tianji.secrets.wire import Answer, base, wire
@@ -33,54 +31,31 @@ class Service:
     """Calls operations of one service of AWS, signed with the keys that the configuration or the machine has."""
 
     def __init__(self, choice: Choice, name: str, target: str, label: str) -> None:
-        """Read the settings. Raises SecretFailure without a region, and for a role."""
+        """Read the settings. Raises SecretFailure without a region."""
         environ, settings = choice.environ, choice.settings
         region = settings.aws_region_name or next(filter(None, map(environ.get, REGIONS)), None)
         if region is None or not is_region(region):
             raise SecretFailure(f"{label} needs a region, such as us-east-1: aws_region_name, or AWS_REGION")
-        if settings.aws_role_name or settings.aws_web_identity_token:
-            raise SecretFailure(
-                "aws_role_name is not served for secret managers by this release: name the role in a profile of AWS's "
-                "configuration file and set aws_profile_name"
-            )
         variable = f"AWS_ENDPOINT_URL_{name.upper()}"
         given = environ.get(variable) or environ.get("AWS_ENDPOINT_URL")
         self._url = base(given or f"https://{name.replace('_', '')}.{region}.amazonaws.com", variable)
         self._scope = Scope(urlsplit(self._url).netloc, region, name.replace("_", ""))
         self._target = target
-        self._environ = environ
-        self._profile = settings.aws_profile_name
+        self._keys = LentKeys(choice, region)
         self.label = f"{label} ({region})"
         self._wire = wire(self.label)
+
+    async def log_in(self) -> None:
+        """Get keys. Raises SecretFailure."""
+        await self._keys.renew()
 
     async def call(self, operation: str, **members: object) -> Answer:
         """Call an operation with these members. Raises SecretFailure when there is no answer."""
         body = msgspec.json.encode({name: value for name, value in members.items() if value})
-        keys = await asyncio.to_thread(keys_of, self._environ, self._profile)
         headers = {"content-type": _JSON, "x-amz-target": f"{self._target}.{operation}"}
-        signed = sign_with(keys, self._scope, "/", body, now=SYSTEM.now(), headers=headers)
+        signed = sign_with(self._keys.current(), self._scope, "/", body, now=SYSTEM.now(), headers=headers)
         proof = {name.decode(): value.decode() for name, value in signed}
         return await self._wire.ask("POST", f"{self._url}/", {**headers, **proof}, body)
-
-
-def keys_of(environ: Mapping[str, str], profile: str | None) -> Keys:
-    """Return the keys of the environment, else those that botocore finds. Raises SecretFailure."""
-    access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if access and secret and not profile:
-        return Keys(access, secret, environ.get("AWS_SESSION_TOKEN"))
-    try:
-        session = load("botocore.session").Session(profile=profile)
-        found = session.get_credentials()
-        frozen = None if found is None else found.get_frozen_credentials()
-    except ImportError:
-        raise SecretFailure(
-            "AWS has no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pip install botocore for profiles"
-        ) from None
-    except load("botocore.exceptions").BotoCoreError as error:
-        raise SecretFailure(f"AWS credentials cannot be had ({type(error).__name__})") from None
-    if frozen is None:
-        raise SecretFailure("AWS credentials were found nowhere; set AWS_ACCESS_KEY_ID or a profile")
-    return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
 
 def code_of(answer: Answer) -> str:
@@ -110,6 +85,10 @@ class SecretsManager(Manager):
         self._service = Service(choice, "secrets_manager", "secretsmanager", "AWS Secrets Manager")
         self._key, self._replicas = choice.settings.kms_key_id, choice.settings.replica_regions
         super().__init__(self._service.label)
+
+    async def log_in(self) -> None:
+        """Get keys that sign."""
+        await self._service.log_in()
 
     async def read(self, name: str) -> str | None:
         """Return SecretString, or the text that SecretBinary holds."""
@@ -158,6 +137,10 @@ class Kms(Manager):
         self._service = Service(choice, "kms", "TrentService", "AWS KMS")
         self._environ = choice.environ
         super().__init__(self._service.label)
+
+    async def log_in(self) -> None:
+        """Get keys that sign."""
+        await self._service.log_in()
 
     async def read(self, name: str) -> str | None:
         """Decrypt a variable, or the one of this name behind LITELLM_SECRET_AWS_KMS_."""

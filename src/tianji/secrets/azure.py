@@ -1,23 +1,23 @@
-"""Azure Key Vault, with an application of Microsoft Entra that has a client secret.
+"""Azure Key Vault, with whatever Microsoft Entra knows the gateway by: an application, a workload, the machine.
 
-https://learn.microsoft.com/rest/api/keyvault/secrets and
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
+https://learn.microsoft.com/rest/api/keyvault/secrets; `providers/entra` says how to log in.
 """
 
 import re
 import time
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote, urlencode
 
 import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
+from tianji.errors import ConfigurationError, UpstreamFailure
+from tianji.providers import entra
+from tianji.providers.deployment import read
 from tianji.secrets.manager import Manager, Note, require
 from tianji.secrets.wire import base, place, wire
 
 _VERSION: Final = "api-version=7.4"
-_AUTHORITY: Final = "https://login.microsoftonline.com"
 _SCOPE: Final = "https://vault.azure.net/.default"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,127}")
 _EARLY: Final = 30.0  # seconds before its end that a token is not used any more
@@ -34,15 +34,17 @@ class KeyVault(Manager):
         address = require(environ, "AZURE_KEY_VAULT_URI", "Azure Key Vault")
         self._address = base(address, "AZURE_KEY_VAULT_URI")
         super().__init__(f"Azure Key Vault ({place(self._address)})")
-        tenant, client, secret = (
-            require(environ, f"AZURE_{name}", "Azure Key Vault") for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
-        )
-        authority = base(environ.get("AZURE_AUTHORITY_HOST") or _AUTHORITY, "AZURE_AUTHORITY_HOST")
-        self._login = f"{authority}/{quote(tenant, safe='')}/oauth2/v2.0/token"
-        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": secret, "scope": _SCOPE}
-        self._form = urlencode(form).encode()
+        # the machine's own identity, where there is no other
+        params = {"azure_scope": _SCOPE, "enable_azure_ad_token_refresh": True}
+        try:
+            login = entra.inherited(read(params, environ, ("Azure", "Key Vault"), drop_params=None))
+        except ConfigurationError as error:
+            raise SecretFailure(error.message) from None
+        if login is None:
+            raise SecretFailure("Azure Key Vault needs AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")
+        self._login = login
         self._wire = wire(self.label)
-        self._entra = wire("Microsoft Entra")
+        self._entra = wire(entra.SERVICE)
         self._clock = clock
         self._token = ""
         self._ends = float("-inf")
@@ -52,12 +54,11 @@ class KeyVault(Manager):
         asked = self._clock()
         if asked < self._ends:
             return
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        found = (await self._entra.ask("POST", self._login, headers, self._form)).members()
-        token, lasts = found.get("access_token"), found.get("expires_in", 3600)
-        if not isinstance(token, str) or not str(lasts).isdecimal():
-            raise SecretFailure("the answer of Microsoft Entra holds no access token")
-        self._token, self._ends = token, asked + int(lasts) - _EARLY
+        try:
+            token = await self._login.mint(self._entra.fetch)
+        except UpstreamFailure as error:
+            raise SecretFailure(error.message) from None
+        self._token, self._ends = token.value, asked + token.lifetime - _EARLY
 
     async def read(self, name: str) -> str | None:
         """Return the latest version of a secret."""

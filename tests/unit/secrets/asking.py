@@ -7,6 +7,7 @@ from typing import Any
 from tianji.config.schema.secrets import KeyManagement
 from tianji.config.secrets import Choice, SecretFailure
 from tianji.secrets import open_source
+from tianji.secrets.manager import Manager, Note
 
 VALUE = "canary-secret-value-93ab"
 
@@ -25,3 +26,8 @@ def said(answer: object) -> str:
     assert isinstance(answer, SecretFailure), answer
     assert VALUE not in str(answer)
     return str(answer)
+
+
+async def keep(manager: Manager, name: str, value: str, note: Note | None = None) -> None:
+    await manager.log_in()
+    await manager.write(name, value, note or Note())

@@ -3,29 +3,24 @@
 import asyncio
 import base64
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import trustme
-from tests.fakes.managers import FakeAws, FakeAzure, FakeConjur, FakeGoogle, FakeVault, serving
+from tests.fakes.managers import FakeAws, FakeAzure, FakeConjur, FakeGoogle, FakeVault, Request, serving
 
 from tianji.config.secrets import SecretFailure
 from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.secrets import google, open_source
-from tianji.secrets.aws import keys_of
+from tianji.secrets.aws_keys import own_keys
 from tianji.secrets.conjur import verifying
-from tianji.secrets.manager import Manager, Note
+from tianji.secrets.manager import Note
 from tianji.secrets.opening import Reading, manager_of
 from tianji.secrets.vault import Vault
 
-from .asking import VALUE, choice, read, said
-
-
-async def keep(manager: Manager, name: str, value: str, note: Note | None = None) -> None:
-    await manager.log_in()
-    await manager.write(name, value, note or Note())
-
+from .asking import VALUE, choice, keep, read, said
 
 # HashiCorp Vault
 
@@ -194,35 +189,82 @@ def test_aws_keys_are_looked_for_by_botocore_where_it_is_there(monkeypatch: pyte
     def absent(module: str) -> object:
         raise ImportError(module)
 
-    monkeypatch.setattr("tianji.secrets.aws.load", absent)
+    monkeypatch.setattr("tianji.secrets.aws_keys.load", absent)
     found = read(choice("aws_secret_manager", {"AWS_REGION": "eu-west-1"}), "A")
     assert "AWS has no keys: set AWS_ACCESS_KEY_ID" in said(found["A"])
 
     class Session:
-        profile: object = None
-
         def __init__(self, profile: str | None) -> None:
             self.keys = SimpleNamespace(access_key="AKIDPROFILE", secret_key="s", token="t") if profile else None
 
         def get_credentials(self) -> object:
             return self.keys and SimpleNamespace(get_frozen_credentials=lambda: self.keys)
 
-    monkeypatch.setattr("tianji.secrets.aws.load", lambda _module: SimpleNamespace(Session=Session))
-    assert keys_of(AWS, "team") == Keys("AKIDPROFILE", "s", "t")
-    monkeypatch.setattr(
-        "tianji.secrets.aws.load", lambda _module: SimpleNamespace(Session=Session, BotoCoreError=RuntimeError)
-    )
+    library = SimpleNamespace(Session=Session, BotoCoreError=RuntimeError)
+    monkeypatch.setattr("tianji.secrets.aws_keys.load", lambda _module: library)
+    assert own_keys(AWS, "team") == Keys("AKIDPROFILE", "s", "t")
     with pytest.raises(SecretFailure, match="found nowhere"):
-        keys_of({}, None)
+        own_keys({}, None)
 
 
-def test_aws_needs_a_region_and_refuses_roles_by_name() -> None:
+LENT = b"""<AssumeRoleResponse><Credentials><AccessKeyId>ASIALENT</AccessKeyId><SecretAccessKey>lent</SecretAccessKey>
+<SessionToken>lent-session</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResponse>"""
+
+
+def as_aws(aws: FakeAws) -> Callable[[Request], tuple[int, object]]:
+    """Answer as the Security Token Service too, which takes forms."""
+    return lambda request: aws(request) if "x-amz-target" in request.headers else (200, LENT)
+
+
+def test_aws_roles_are_taken_with_keys_and_once() -> None:
+    aws = FakeAws()
+    aws.secrets = {"A": VALUE, "B": "b"}
+    with serving(as_aws(aws)) as server:
+        settings = {"aws_role_name": "arn:aws:iam::1:role/r", "aws_external_id": "x", "aws_sts_endpoint": server.url}
+        chosen = choice("aws_secret_manager", AWS | {"AWS_ENDPOINT_URL": server.url}, **settings)
+        assert read(chosen, "A", "B") == {"A": VALUE, "B": "b"}
+        role, *asked = server.requests
+    form = role.form()
+    assert (form["Action"], form["RoleArn"], form["ExternalId"]) == ("AssumeRole", "arn:aws:iam::1:role/r", "x")
+    assert "Credential=AKIDEXAMPLE/" in role.headers["authorization"]
+    assert len(asked) == 2
+    assert all("Credential=ASIALENT/" in request.headers["authorization"] for request in asked)
+    assert all(request.headers["x-amz-security-token"] == "lent-session" for request in asked)
+
+
+def test_aws_roles_are_taken_with_identity_tokens(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("of-the-container")
+    aws = FakeAws()
+    aws.secrets = {"A": VALUE}
+    with serving(as_aws(aws)) as server:
+        environ = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.url}
+        mounted = {"AWS_ROLE_ARN": "arn:r", "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")}
+        sts = {"aws_sts_endpoint": server.url}
+        assert read(choice("aws_secret_manager", environ | mounted, **sts), "A") == {"A": VALUE}
+        given = {"aws_role_name": "arn:g", "aws_web_identity_token": "given", **sts}
+        assert read(choice("aws_secret_manager", environ, **given), "A") == {"A": VALUE}
+        forms = [request.form() for request in server.requests if "x-amz-target" not in request.headers]
+    assert [(form["RoleArn"], form["WebIdentityToken"]) for form in forms] == [
+        ("arn:r", "of-the-container"),
+        ("arn:g", "given"),
+    ]
+    with pytest.raises(SecretFailure, match="aws_web_identity_token needs aws_role_name"):
+        open_source(choice("aws_kms", AWS, aws_web_identity_token="given"))
+
+
+def test_a_role_that_is_not_lent_is_said() -> None:
+    with serving(lambda _request: (403, b"<Error><Message>not you</Message></Error>")) as server:
+        settings = {"aws_role_name": "arn:r", "aws_sts_endpoint": server.url}
+        found = read(choice("aws_secret_manager", AWS | {"AWS_ENDPOINT_URL": server.url}, **settings), "A")
+    assert said(found["A"]) == "AWS did not lend the keys of a role (status 403): not you"
+
+
+def test_aws_needs_a_region() -> None:
     with pytest.raises(SecretFailure, match="needs a region"):
         open_source(choice("aws_secret_manager", {}))
     with pytest.raises(SecretFailure, match="needs a region"):
         open_source(choice("aws_secret_manager", {}, aws_region_name="evil.example/"))
-    with pytest.raises(SecretFailure, match="aws_role_name is not served"):
-        open_source(choice("aws_kms", AWS, aws_role_name="r"))
 
 
 def backwards(text: str) -> str:
@@ -308,8 +350,27 @@ async def test_azure_key_vault_reads_keeps_and_deletes() -> None:
         assert "mine" not in fake.secrets
         with pytest.raises(SecretFailure, match="takes letters, digits and dashes"):
             await manager.write("litellm/mine", VALUE, Note())
-    with pytest.raises(SecretFailure, match="needs the environment variable AZURE_CLIENT_SECRET"):
-        open_source(choice("azure_key_vault", {**environ, "AZURE_CLIENT_SECRET": ""}))
+
+
+def test_azure_key_vault_is_asked_as_the_machine_where_there_is_no_application() -> None:
+    fake = FakeAzure()
+    fake.secrets = {"A": VALUE}
+    with serving(fake) as server:
+        environ = {
+            "AZURE_KEY_VAULT_URI": server.url,
+            "IDENTITY_ENDPOINT": f"{server.url}/identity",
+            "IDENTITY_HEADER": "proof",
+        }
+        assert read(choice("azure_key_vault", environ), "A") == {"A": VALUE}
+        login = server.requests[0]
+    assert login.path.startswith("/identity?")
+    assert "resource=https%3A%2F%2Fvault.azure.net" in login.path
+    assert login.headers["x-identity-header"] == "proof"
+    with pytest.raises(SecretFailure, match="needs the environment variable AZURE_KEY_VAULT_URI"):
+        open_source(choice("azure_key_vault", {}))
+    with serving(lambda _request: (401, {})) as server:
+        found = read(choice("azure_key_vault", {**environ, "IDENTITY_ENDPOINT": server.url}), "A")
+    assert said(found["A"]).startswith("Microsoft Entra gave no access token (status 401)")
 
 
 # CyberArk Conjur
@@ -380,70 +441,3 @@ async def test_a_folder_has_a_file_a_secret(tmp_path: Path) -> None:
     await manager.delete("litellm/mine")
     await manager.delete("litellm/mine")
     assert not file.exists()
-
-
-# a class of one's own
-
-CUSTOM = """
-from tianji.secrets.custom import CustomSecretManager
-KEPT = {"A": "canary-secret-value-93ab"}
-
-class Mine(CustomSecretManager):
-    def sync_read_secret(self, secret_name, optional_params=None, timeout=None, primary_secret_name=None):
-        assert optional_params["tags"] == {"a": "b"} and optional_params["mine"] == 1
-        if secret_name == "broken":
-            raise RuntimeError("canary-secret-value-93ab")
-        return {"number": 3}.get(secret_name) or KEPT.get(secret_name)
-
-    async def async_write_secret(self, secret_name, secret_value, description=None, optional_params=None,
-                                 timeout=None, tags=None):
-        KEPT[secret_name] = secret_value + str(tags)
-
-class Asynchronous:
-    async def async_read_secret(self, secret_name, optional_params=None, timeout=None, primary_secret_name=None):
-        return f"{secret_name} of {primary_secret_name}"
-
-class Useless:
-    pass
-
-class Broken:
-    sync_read_secret = print
-    def __init__(self):
-        raise RuntimeError
-"""
-
-
-async def test_a_class_beside_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text(CUSTOM)
-    settings = {"custom_secret_manager": "own.Mine", "tags": {"a": "b"}, "extra": {"mine": 1}}
-    chosen = choice("custom", {}, tmp_path, **settings)
-    found = await asyncio.to_thread(read, chosen, "A", "none", "broken", "number")
-    assert (found["A"], found["none"]) == (VALUE, None)
-    assert said(found["broken"]) == "the secret manager own.Mine failed: RuntimeError"
-    assert "what is no text" in said(found["number"])
-    manager = await asyncio.to_thread(manager_of, chosen)
-    await keep(manager, "k", "v", Note("d", {"x": "y"}))
-    assert await manager.read("k") == "v{'x': 'y'}"
-    with pytest.raises(SecretFailure, match="has no method async_delete_secret"):
-        await manager.delete("k")
-    other = choice("custom", {}, tmp_path, custom_secret_manager="own.Asynchronous", primary_secret_name="all")
-    assert await asyncio.to_thread(read, other, "A") == {"A": "A of all"}
-
-
-@pytest.mark.parametrize(
-    ("named", "message"),
-    [
-        (None, "custom_secret_manager is missing"),
-        ("none.Class", "there is no"),
-        ("own.Nothing", "has no class Nothing"),
-        ("own.Useless", "has no class Useless with a method async_read_secret or sync_read_secret"),
-        ("own.Broken", "cannot be made: RuntimeError"),
-        ("bad.Class", "cannot be loaded: SyntaxError"),
-        ("../own.Mine", "there is no"),
-    ],
-)
-def test_a_class_that_cannot_be_used(tmp_path: Path, named: str | None, message: str) -> None:
-    (tmp_path / "own.py").write_text(CUSTOM)
-    (tmp_path / "bad.py").write_text("class:")
-    with pytest.raises(SecretFailure, match=message):
-        open_source(choice("custom", {}, tmp_path, custom_secret_manager=named))
