@@ -78,6 +78,8 @@ class Vault(Manager):
         answer = await self._wire.ask("GET", self._url(name), self._headers())
         if answer.status == 404:
             return None
+        if answer.status == 403 and self._login is not None:
+            self._ends = float("-inf")  # it may have been revoked: whoever asks next logs in again
         found: Any = answer.members().get("data")
         if self._version == 2:
             found = found.get("data") if isinstance(found, dict) else None

@@ -183,10 +183,26 @@ def test_one_that_cannot_be_opened_is_said_at_its_line(tmp_path: Path) -> None:
     assert problem.message == "it needs HCP_VAULT_TOKEN"
 
 
-def test_a_flag_that_keeps_keys_where_nothing_may_be_written_is_doubted(loads: Load) -> None:
-    settings = "  key_management_settings: {store_virtual_keys: true, access_mode: read_only}\n"
-    (line,) = said(loads(MODEL + SYSTEM + settings, Scripted({"KEY": "k"})))
-    assert line.startswith("5: warning: general_settings.key_management_settings.store_virtual_keys: ")
+@pytest.mark.parametrize(
+    ("system", "settings", "expected"),
+    [
+        ("hashicorp_vault", "access_mode: read_only", "5: warning: "),
+        ("google_kms", "access_mode: read_and_write", "5: warning: "),
+        ("file", "prefix_for_stored_virtual_keys: /", None),
+        ("file", "prefix_for_stored_virtual_keys: keys", ""),
+    ],
+)
+def test_keys_are_kept_only_where_they_may_be(loads: Load, system: str, settings: str, expected: str | None) -> None:
+    text = MODEL + SYSTEM.replace("hashicorp_vault", system)
+    text += f"  key_management_settings: {{store_virtual_keys: true, {settings}}}\n"
+    if expected is None:
+        with pytest.raises(InvalidConfiguration, match="1 error") as caught:
+            loads(text, Scripted({"KEY": "k"}))
+        assert "would name any secret" in caught.value.findings[0].message
+        return
+    lines = said(loads(text, Scripted({"KEY": "k"})))
+    where = "general_settings.key_management_settings.store_virtual_keys: "
+    assert [line.startswith(expected + where) for line in lines] == ([True] if expected else [])
 
 
 def asked(answers: Mapping[str, str | SecretFailure]) -> tuple[Scripted, Secrets]:

@@ -65,7 +65,10 @@ def test_vault_logs_in_with_an_approle_once_and_again_when_its_token_has_ended()
         now[0] = 3590.0
         vault.token = "hvs.another"
         assert source.fetch(["A"]) == {"A": VALUE}
-    assert server.requests[-1].headers["x-vault-token"] == "hvs.another"
+        assert server.requests[-1].headers["x-vault-token"] == "hvs.another"
+        vault.token = "hvs.the-other-was-revoked"
+        said(source.fetch(["A"])["A"])
+        assert source.fetch(["A"]) == {"A": VALUE}
 
 
 def test_vault_logs_in_with_a_client_certificate(tmp_path: Path) -> None:
