@@ -40,6 +40,10 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             {"custom_llm_provider": "azure", "api_base": base, "api_key": UPSTREAM_KEY, "api_version": "2025-01-01"},
         ],
         "finetune_settings": [{"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY}],
+        "assistant_settings": {
+            "custom_llm_provider": "openai",
+            "litellm_params": {"api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
+        },
         "general_settings": {"max_batch_file_records": 100, "blocked_file_extensions": [".exe"]},
     }
     with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge, env=BOOKS) as running:
@@ -211,6 +215,47 @@ def test_a_vector_store_is_searched(client: openai.OpenAI) -> None:
     assert list(client.vector_stores.files.list(store.id)) == []
     assert client.vector_stores.delete(store.id).deleted
     assert list(client.vector_stores.list()) == []
+
+
+@pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
+def test_an_assistant_answers_in_a_thread(client: openai.OpenAI, mock: Mock) -> None:
+    api = client.beta
+    helper = api.assistants.create(model="gpt-test", name="helper")
+    assert mock.last()["json"]["model"] == "upstream-name"
+    assert [found.id for found in api.assistants.list()] == [helper.id]
+    thread = api.threads.create(extra_body={"model": "gpt-test"})
+    api.threads.messages.create(thread.id, role="user", content="red fox")
+    run = api.threads.runs.create(thread_id=thread.id, assistant_id=helper.id)
+    assert (run.status, run.thread_id, run.assistant_id) == ("completed", thread.id, helper.id)
+    assert api.threads.runs.retrieve(run.id, thread_id=thread.id).id == run.id
+    assert [step.run_id for step in api.threads.runs.steps.list(run.id, thread_id=thread.id)] == [run.id]
+    messages = list(api.threads.messages.list(thread.id, limit=1))
+    assert [(message.role, message.content[0].text.value) for message in messages] == [  # type: ignore[union-attr]
+        ("assistant", "red fox"),
+        ("user", "red fox"),
+    ]
+    assert api.threads.messages.retrieve(messages[0].id, thread_id=thread.id).run_id == run.id
+    with pytest.raises(openai.NotFoundError):
+        api.threads.retrieve("thread_mock0001")
+
+
+@pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
+def test_a_run_is_streamed_without_an_id_of_the_upstream(gateway: Gateway, client: openai.OpenAI) -> None:
+    helper = client.beta.assistants.create(model="gpt-test")
+    thread = {"messages": [{"role": "user", "content": "red fox"}]}
+    stream = client.beta.threads.create_and_run(assistant_id=helper.id, thread=thread, stream=True)  # type: ignore[arg-type]
+    events = list(stream)
+    assert [event.event for event in events] == [
+        "thread.run.created",
+        "thread.message.delta",
+        "thread.message.completed",
+        "thread.run.completed",
+    ]
+    run = events[-1].data
+    assert client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).assistant_id == helper.id  # type: ignore[union-attr]
+    body = {"assistant_id": helper.id, "thread": thread, "stream": True}
+    told = gateway.client.post("/v1/threads/runs", json=body, headers=bearer(client)).text
+    assert "_mock" not in told
 
 
 # ---- whose it is

@@ -8,6 +8,7 @@ from tianji._core.receiver cimport ResponseHandler
 cdef class Conveyor(ResponseHandler):
     cdef Exchange exchange
     cdef object begin       # (status, headers) -> the head of the client's answer, or None where it is wanted whole
+    cdef object through     # what becomes of each piece of what flows, a callable of bytes; or None: nothing
     cdef object ended       # a future of (status, headers, body), where body is None for what went to the client
     cdef Call call
     cdef int status
@@ -16,6 +17,7 @@ cdef class Conveyor(ResponseHandler):
     cdef bint flows         # it goes to the client
     cdef Belt belt
 
+    cdef int begin_answer(self, int status, list headers) except -1
     cdef int end(self, object error) except -1
 
 

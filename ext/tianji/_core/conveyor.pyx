@@ -6,7 +6,7 @@ Who reads slowly holds the upstream back; an answer that breaks off is cut, so t
 cimport cython
 
 from tianji._core.exchange cimport Exchange, Producer
-from tianji._core.http1 cimport Call, Timeouts
+from tianji._core.http1 cimport Timeouts
 from tianji._core.origin cimport Origin
 from tianji._core.pool cimport Pool
 from tianji._core.receiver cimport ResponseHandler
@@ -35,13 +35,17 @@ cdef class Conveyor(ResponseHandler):
 
     `ended` is a future: its result is (status, headers, body) of the upstream's answer, the body None where it went to
     the client; its exception what failed before anything went there. most: bytes of an answer that is wanted whole.
+    through: makes of each piece that flows what the client is to get, and of None, at the end, what it still holds.
     """
 
-    def __init__(self, Exchange exchange not None, begin not None, ended not None, long long most):
+    def __init__(
+        self, Exchange exchange not None, begin not None, ended not None, long long most, object through=None,
+    ):
         self.exchange = exchange
         self.begin = begin
         self.ended = ended
         self.hold = most
+        self.through = through
 
     def send(self, Pool pool not None, Origin origin not None, request not None, Timeouts timeouts not None):
         """Send a request, as Pool.send() takes it."""
@@ -53,6 +57,14 @@ cdef class Conveyor(ResponseHandler):
             self.call.cancel()
 
     cdef int response_head(self, int status, list headers) except -1:
+        try:
+            self.begin_answer(status, headers)
+        except Exception as error:  # boundary: whoever waits has to hear of it
+            self.response_failed(error)
+            raise
+        return 0
+
+    cdef int begin_answer(self, int status, list headers) except -1:
         cdef object shown = self.begin(status, headers)
         self.status, self.headers = status, headers
         if shown is None:
@@ -66,15 +78,19 @@ cdef class Conveyor(ResponseHandler):
         return 0
 
     cdef int response_data(self, bytes data) except -1:
-        if self.flows:
-            self.exchange.write(data)
-        else:
+        if not self.flows:
             self.body = data
+            return 0
+        try:
+            self.exchange.write(data if self.through is None else self.through(data))
+        except Exception as error:  # boundary: whoever waits has to hear of it
+            self.response_failed(error)
+            raise
         return 0
 
     cdef int response_end(self) except -1:
         if self.flows:
-            self.exchange.finish()
+            self.exchange.finish(b"" if self.through is None else self.through(None))
         return self.end(None)
 
     cdef int response_failed(self, object error) except -1:

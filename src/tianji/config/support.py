@@ -201,6 +201,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.max_response_size_mb": EXACT,
         "files_settings": EXACT,
         "files_settings.*": EXACT,
+        "assistant_settings": EXACT,
+        "assistant_settings.*": EXACT,
         "finetune_settings": EXACT,
         "finetune_settings.*": EXACT,
         **{

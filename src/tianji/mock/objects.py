@@ -6,23 +6,32 @@ when it is asked for again; a job has succeeded then.
 
 import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
-from tianji.mock import forms
+from tianji.errors import ObjectNotFound
+from tianji.mock import forms, threads
 from tianji.mock.chat import CREATED, Json, encode
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
+from tianji.mock.threads import body_of, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATH = re.compile(r".*?/(files|batches|fine_tuning/jobs|vector_stores)(?:/(.+))?")
-_NAMES = {"files": "file", "batches": "batch", "fine_tuning/jobs": "job", "vector_stores": "store"}
-_PREFIXES = {"file": "file-mock", "batch": "batch_mock", "job": "ftjob-mock", "store": "vs_mock"}
-_OBJECTS = {"file": "file", "batch": "batch", "job": "fine_tuning.job", "store": "vector_store"}
+_PATH = re.compile(r".*?/(files|batches|fine_tuning/jobs|vector_stores|assistants|threads)(?:/(.+))?")
+_KINDS = {  # by what its path is called: kind, how its ids begin, what its `object` says
+    "files": ("file", "file-mock", "file"),
+    "batches": ("batch", "batch_mock", "batch"),
+    "fine_tuning/jobs": ("job", "ftjob-mock", "fine_tuning.job"),
+    "vector_stores": ("store", "vs_mock", "vector_store"),
+    "assistants": ("assistant", "asst_mock", "assistant"),
+    "threads": ("thread", "thread_mock", "thread"),
+}
+_NAMES = {path: kind for path, (kind, _, _) in _KINDS.items()}
+_PREFIXES = {kind: prefix for kind, prefix, _ in _KINDS.values()}
+_OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 
 def serves(path: str) -> bool:
@@ -45,6 +54,8 @@ class Shelf:
             raise ObjectNotFound(f"There is nothing at {request.head.path}")
         kind, rest = _NAMES[found[1]], (found[2] or "").split("/")
         method = request.head.method
+        if rest == ["runs"]:
+            return threads.run(self._put("thread", {"messages": []}), ["runs"], request)
         if not rest[0]:
             return self._make(kind, request) if method == "POST" else self._list(kind)
         one = self._find(kind, rest[0])
@@ -52,12 +63,12 @@ class Shelf:
             return self._within(kind, one, rest[1:], request)
         if method == "DELETE":
             del self._made[kind][one["id"]]
-            return _said({"id": one["id"], "object": _deleted(kind), "deleted": True})
+            return said({"id": one["id"], "object": _deleted(kind), "deleted": True})
         if method == "POST":
-            one |= _body(request)
+            one |= body_of(request)
         elif kind in ("batch", "job") and one["status"] in ("validating", "queued"):
             self._finish(kind, one)
-        return _said(one)
+        return said(one)
 
     def _find(self, kind: str, name: str) -> Json:
         found = self._made[kind].get(name)
@@ -66,12 +77,18 @@ class Shelf:
         return found
 
     def _list(self, kind: str) -> Answer:
-        return _said({"object": "list", "data": list(self._made[kind].values()), "has_more": False})
+        return said({"object": "list", "data": list(self._made[kind].values()), "has_more": False})
 
     def _make(self, kind: str, request: Request) -> Answer:
-        makers: dict[str, Callable[[Request], Json]] = {"file": self._file, "batch": self._batch, "job": self._job}
-        more = makers.get(kind, _store)(request)
-        return _said(self._put(kind, more))
+        makers: dict[str, Callable[[Request], Json]] = {
+            "file": self._file,
+            "batch": self._batch,
+            "job": self._job,
+            "store": _store,
+            "thread": lambda request: {"messages": [], **body_of(request)},
+        }
+        more = makers.get(kind, body_of)(request)
+        return said(self._put(kind, more))
 
     def _put(self, kind: str, more: Json) -> Json:
         name = f"{_PREFIXES[kind]}{self._next():04d}"
@@ -88,7 +105,7 @@ class Shelf:
         return _file_of(file.name, form.text("purpose"), file.content)
 
     def _batch(self, request: Request) -> Json:
-        body = _body(request)
+        body = body_of(request)
         self._find("file", str(body.get("input_file_id")))
         counts = {"total": 0, "completed": 0, "failed": 0}
         return {
@@ -102,7 +119,7 @@ class Shelf:
         }
 
     def _job(self, request: Request) -> Json:
-        body = _body(request)
+        body = body_of(request)
         self._find("file", str(body.get("training_file")))
         return {
             "model": body.get("model"),
@@ -138,30 +155,32 @@ class Shelf:
                 return Answer(body=self._contents[one["id"]], content_type=b"application/octet-stream")
             case (("batch" | "job"), ["cancel" | "pause" | "resume" as what]):
                 one["status"] = {"cancel": "cancelled", "pause": "paused", "resume": "queued"}[what]
-                return _said(one)
+                return said(one)
             case "job", ["events" | "checkpoints"]:
                 event = {"object": "fine_tuning.job.event", "id": "ftevent-1", "message": "begun", "level": "info"}
-                return _said({"object": "list", "data": [event | {"created_at": CREATED}], "has_more": False})
+                return said({"object": "list", "data": [event | {"created_at": CREATED}], "has_more": False})
         if kind == "store":
             return self._within_store(one, rest, request)
+        if kind == "thread":
+            return threads.within(one, rest, request)
         raise ObjectNotFound(f"There is nothing at {request.head.path}")
 
     def _within_store(self, one: Json, rest: list[str], request: Request) -> Answer:
         match rest:
             case ["search"]:
-                return self._search(one, _body(request))
+                return self._search(one, body_of(request))
             case ["files"] if request.head.method == "POST":
-                one["files"] = [*one.get("files", []), str(_body(request)["file_id"])]
-                return _said(self._in_store(one, one["files"][-1]))
+                one["files"] = [*one.get("files", []), str(body_of(request)["file_id"])]
+                return said(self._in_store(one, one["files"][-1]))
             case ["files"]:
                 files = [self._in_store(one, name) for name in one.get("files", [])]
-                return _said({"object": "list", "data": files, "has_more": False})
+                return said({"object": "list", "data": files, "has_more": False})
             case ["files", name]:
                 return self._file_in_store(one, name, request)
             case ["files", name, "content"]:
                 text = self._contents[self._find("file", name)["id"]].decode("utf-8", "replace")
                 page = {"object": "vector_store.file_content.page", "data": [{"type": "text", "text": text}]}
-                return _said(page | {"has_more": False, "next_page": None})
+                return said(page | {"has_more": False, "next_page": None})
         raise ObjectNotFound(f"There is nothing at {request.head.path}")
 
     def _in_store(self, store: Json, name: str) -> Json:
@@ -181,9 +200,9 @@ class Shelf:
             raise ObjectNotFound(f"No such file in this store: {name}")
         if request.head.method == "DELETE":
             store["files"] = [other for other in store["files"] if other != name]
-            return _said({"id": name, "object": "vector_store.file.deleted", "deleted": True})
-        more = _body(request) if request.head.method == "POST" else {}
-        return _said(self._in_store(store, name) | more)
+            return said({"id": name, "object": "vector_store.file.deleted", "deleted": True})
+        more = body_of(request) if request.head.method == "POST" else {}
+        return said(self._in_store(store, name) | more)
 
     def _search(self, store: Json, body: Json) -> Answer:
         """Find the files in which the query stands."""
@@ -196,7 +215,7 @@ class Shelf:
                 filename = self._find("file", name)["filename"]
                 data.append({"file_id": name, "filename": filename, "score": 1.0, "attributes": {}, "content": content})
         page: Json = {"object": "vector_store.search_results.page", "search_query": [wanted], "data": data}
-        return _said(page | {"has_more": False, "next_page": None})
+        return said(page | {"has_more": False, "next_page": None})
 
 
 def _file_of(name: str, purpose: str, content: bytes) -> Json:
@@ -204,7 +223,7 @@ def _file_of(name: str, purpose: str, content: bytes) -> Json:
 
 
 def _store(request: Request) -> Json:
-    body = _body(request)
+    body = body_of(request)
     files = [str(name) for name in body.get("file_ids") or []]
     counts = {"total": len(files), "completed": len(files), "in_progress": 0, "failed": 0, "cancelled": 0}
     return {
@@ -227,17 +246,3 @@ def _answered(line: bytes) -> bytes:
 
 def _deleted(kind: str) -> str:
     return "file" if kind == "file" else f"{_OBJECTS[kind]}.deleted"
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"The request does not fit: {error}") from error
-    except msgspec.DecodeError as error:
-        raise MalformedJSON(f"The body is not JSON: {error}") from error
-
-
-def _said(body: Json) -> Answer:
-    shown = {name: value for name, value in body.items() if not (name == "files" and body["object"] == "vector_store")}
-    return Answer(body=encode(shown))

@@ -1,6 +1,6 @@
 """The kinds of objects that upstreams keep, and where their ids stand in what is said of them.
 
-https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores.
+https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores, assistants.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,12 @@ BATCH: Final = Kind("batch", "batch_", ("batch",), frozenset({"completed", "fail
 JOB: Final = Kind("job", "ftjob-", ("fine_tuning.job",), frozenset({"succeeded", "failed", "cancelled"}))
 STORE: Final = Kind("store", "vs_", ("vector_store", "vector_store.deleted"), frozenset({"completed", "expired"}))
 STORE_BATCH: Final = Kind("store_batch", "vsfb_", ("vector_store.file_batch", "vector_store.files_batch"))
-KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH)
+ASSISTANT: Final = Kind("assistant", "asst_", ("assistant", "assistant.deleted"))
+THREAD: Final = Kind("thread", "thread_", ("thread", "thread.deleted"))
+MESSAGE: Final = Kind("message", "msg_", ("thread.message", "thread.message.delta", "thread.message.deleted"))
+RUN: Final = Kind("run", "run_", ("thread.run",))
+STEP: Final = Kind("step", "step_", ("thread.run.step", "thread.run.step.delta"))
+KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP)
 BY_OBJECT: Final[Mapping[str, Kind]] = {said: kind for kind in KINDS for said in kind.objects}
 """The kind of an object by its member `object`, whose member `id` is its id."""
 
@@ -40,6 +45,10 @@ MEMBERS: Final[Mapping[str, Kind]] = {
     "validation_file": FILE,
     "result_files": FILE,
     "batch_id": BATCH,
+    "assistant_id": ASSISTANT,
+    "thread_id": THREAD,
+    "message_id": MESSAGE,
+    "run_id": RUN,
     "vector_store_id": STORE,
     "vector_store_ids": STORE,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from tianji.auth.identity import Identity
@@ -10,6 +11,7 @@ from tianji.errors import InvalidRequest
 from tianji.objects.ids import Copy, Ref, Seal
 from tianji.objects.kinds import BY_OBJECT, MEMBERS, Kind
 
+_LONGEST: Final = 8 << 20  # bytes of an event
 _DEEPEST: Final = 32  # levels of an answer that are looked at
 Json = Any
 
@@ -68,7 +70,41 @@ def shown(seal: Seal, place: bytes, owner: bytes, answer: Json) -> Json:
     def name(kind: Kind, text: str) -> str:
         return seal.close(kind, Ref(owner, (Copy(place, text),))) if text else text
 
-    return _walk(answer, name, 0)
+    found = _walk(answer, name, 0)
+    if isinstance(found, dict) and found.get("object") == "list" and isinstance(found.get("data"), list):
+        for member, one in (("first_id", found["data"][:1]), ("last_id", found["data"][-1:])):
+            if member in found:
+                found[member] = one[0].get("id") if one and isinstance(one[0], dict) else None
+    return found
+
+
+class Events:
+    """Renames what the events of a stream say. It is fed with pieces, cut anywhere, and None at the end."""
+
+    def __init__(self, rename: Callable[[Json], Json]) -> None:
+        self._rename = rename
+        self._held = b""
+
+    def __call__(self, data: bytes | None) -> bytes:
+        """Return the events that are whole, renamed; nothing more once one is too long to be held."""
+        if data is None:
+            rest, self._held = self._held, b""
+            return self._event(rest)
+        *whole, self._held = (self._held + data).replace(b"\r\n", b"\n").split(b"\n\n")
+        if len(self._held) > _LONGEST:
+            self._held = b""
+        return b"".join(self._event(event) + b"\n\n" for event in whole)
+
+    def _event(self, event: bytes) -> bytes:
+        return b"\n".join(self._line(line) for line in event.split(b"\n"))
+
+    def _line(self, line: bytes) -> bytes:
+        if not line.startswith(b"data:") or b"{" not in line:
+            return line
+        try:
+            return b"data: " + msgspec.json.encode(self._rename(msgspec.json.decode(line[5:])))
+        except (msgspec.DecodeError, RecursionError):
+            return b"data: {}"  # what nobody can read may say anything
 
 
 def _walk(value: Json, name: Callable[[Kind, str], str], depth: int) -> Json:

@@ -1,7 +1,8 @@
 """Where objects can lie: at the upstreams of deployments, and at those of the sections for files and fine-tuning."""
 
+import itertools
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiErro
 from tianji.gateway.plans import Origins, head_bytes
 from tianji.gateway.snapshot import Snapshot
 from tianji.objects.ids import digest
+from tianji.objects.rows import Section
 from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS
 
@@ -67,8 +69,13 @@ class Places:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         config = snapshot.config
-        self._files = [*_settled("files", config.files_settings, snapshot)]
-        self._tuning = [*_settled("finetune", config.finetune_settings, snapshot)]
+        written = config.assistant_settings
+        helped = () if written is None else (_as_provider(written.custom_llm_provider, written.litellm_params),)
+        self._settled: dict[Section, list[Place]] = {
+            "files": [*_settled("files", config.files_settings, snapshot)],
+            "finetune": [*_settled("finetune", config.finetune_settings, snapshot)],
+            "assistants": [*_settled("assistants", helped, snapshot)],
+        }
         self._by_digest: dict[bytes, Place] = {}
         self._by_id: dict[str, Place] = {}
         for pairs in snapshot.members.values():
@@ -76,7 +83,7 @@ class Places:
                 found = _of_deployment(deployment)
                 if found is not None:
                     self._by_id.setdefault(deployment.id, found)
-        for place in (*self._by_id.values(), *self._files, *self._tuning):
+        for place in (*self._by_id.values(), *itertools.chain(*self._settled.values())):
             self._by_digest.setdefault(place.digest, place)
 
     def known(self, name: bytes) -> Place | None:
@@ -96,13 +103,14 @@ class Places:
             f"no deployment of {name[:128]!r} keeps files: {', '.join(sorted(KEEPERS))} do", param="model"
         )
 
-    def of_provider(self, provider: str | None, *, tunes: bool) -> Place:
-        """Return the place of a provider in the sections of the configuration. Raises InvalidRequest.
+    def of_provider(self, provider: str | None, section: Section) -> Place:
+        """Return the place of a provider in the sections of the configuration, `section` first. Raises InvalidRequest.
 
-        tunes: that of fine-tuning; whoever names no provider means OpenAI, as in LiteLLM.
+        Whoever names no provider means that of his section, else OpenAI, as in LiteLLM.
         """
-        settings = (*self._tuning, *self._files) if tunes else (*self._files, *self._tuning)
-        wanted = provider or _USUAL
+        own = self._settled[section]
+        settings = (*own, *itertools.chain(*self._settled.values()))
+        wanted = provider or (own[0].provider if section == "assistants" and own else _USUAL)
         for place in settings:
             if place.provider == wanted:
                 return place
@@ -111,6 +119,14 @@ class Places:
             f"a provider of files_settings or finetune_settings, which have none called {wanted[:64]!r}",
             param="model" if provider is None else "custom_llm_provider",
         )
+
+
+def _as_provider(provider: str | None, params: Mapping[str, object]) -> ProviderSettings:
+    """Return the section for assistants as the others are written."""
+    told: dict[str, Any] = {
+        name: str(params[name]) for name in ("api_key", "api_base", "api_version") if params.get(name)
+    }
+    return ProviderSettings(custom_llm_provider=provider, **told)
 
 
 def _of_deployment(deployment: Deployment) -> Place | None:

@@ -20,6 +20,7 @@ from tianji.protocol.openai_errors import refused
 
 TIMEOUTS: Final = Timeouts(connect=10.0, first_byte=600.0, between_chunks=120.0)
 MOST: Final = 64 * 1024 * 1024  # bytes of an answer that is not the content of a file
+Through = Callable[[bytes | None], bytes]
 Begin = Callable[[int, list[Header]], list[Header] | None]
 
 
@@ -52,14 +53,18 @@ class Relay:
         except (msgspec.DecodeError, RecursionError) as error:
             raise UpstreamProtocolError(f"the upstream's answer is no JSON object: {error}") from None
 
-    async def convey(self, exchange: Exchange, place: Place, request: Request, begin: Begin) -> bytes | None:
+    async def convey(
+        self, exchange: Exchange, place: Place, request: Request, begin: Begin, through: Through | None = None
+    ) -> bytes | None:
         """Let an answer go to the client as it comes, as `begin` says; None then, and else the answer, whole.
+
+        `through`: what becomes of each piece, and of None at the end.
 
         Raises what the place refuses with, or why it did not answer.
         """
         ended: asyncio.Future[tuple[int, list[Header], bytes | None]] = asyncio.get_running_loop().create_future()
         conveyor = Conveyor(
-            exchange, lambda status, headers: None if status >= 300 else begin(status, headers), ended, MOST
+            exchange, lambda status, headers: None if status >= 300 else begin(status, headers), ended, MOST, through
         )
         head = place.head(request.method, request.path, request.query, request.headers, request.length)
         conveyor.send(self._pool, place.origin, Parcel([head, *request.body]), TIMEOUTS)

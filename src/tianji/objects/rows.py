@@ -4,11 +4,24 @@ https://platform.openai.com/docs/api-reference
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
-from tianji.objects.kinds import BATCH, FILE, JOB, STORE, STORE_BATCH, Kind
+from tianji.objects.kinds import (
+    ASSISTANT,
+    BATCH,
+    FILE,
+    JOB,
+    KINDS,
+    MESSAGE,
+    RUN,
+    STEP,
+    STORE,
+    Kind,
+)
+
+Section = Literal["files", "finetune", "assistants"]
 
 
 class Row(Struct, frozen=True):
@@ -16,7 +29,9 @@ class Row(Struct, frozen=True):
 
     lists: a list of objects of this kind that the caller made. creates: an object of this kind. deletes: the one named
     last in the path. content: the answer is the content of a file. form: the request is a form with a file.
-    by_provider: may also be asked for as `/{provider}/v1/...`. tunes: `model` is what is tuned.
+    by_provider: may also be asked for as `/{provider}/v1/...`. section: of the configuration; it says where what names
+    nothing goes. models: `model` is what serves, and is told to the upstream. items: the kind of what is listed within
+    another object. streams: with `stream: true` the answer is one.
     """
 
     method: str
@@ -28,7 +43,10 @@ class Row(Struct, frozen=True):
     content: bool = False
     form: bool = False
     by_provider: bool = False
-    tunes: bool = False
+    section: Section = "files"
+    models: bool = False
+    items: Kind | None = None
+    streams: bool = False
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -37,8 +55,34 @@ class Row(Struct, frozen=True):
         return (*usual, f"/{{provider}}/v1{self.path}") if self.by_provider else usual
 
 
-IN_PATH: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (FILE, BATCH, JOB, STORE, STORE_BATCH)}
+IN_PATH: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS}
 
+_RUN: Final = "/threads/{thread}/runs/{run}"
+_ASSISTANTS: Final = (
+    Row("POST", "/assistants", "Make an assistant.", creates=ASSISTANT, section="assistants", models=True),
+    Row("GET", "/assistants", "List the assistants of the caller.", lists=ASSISTANT),
+    Row("GET", "/assistants/{assistant}", "Return what is known of an assistant."),
+    Row("POST", "/assistants/{assistant}", "Change an assistant.", models=True),
+    Row("DELETE", "/assistants/{assistant}", "Delete an assistant.", deletes=True),
+    Row("POST", "/threads", "Begin a thread.", section="assistants"),
+    Row("GET", "/threads/{thread}", "Return what is known of a thread."),
+    Row("POST", "/threads/{thread}", "Change a thread."),
+    Row("DELETE", "/threads/{thread}", "Delete a thread."),
+    Row("POST", "/threads/{thread}/messages", "Add a message to a thread."),
+    Row("GET", "/threads/{thread}/messages", "List the messages of a thread.", items=MESSAGE),
+    Row("GET", "/threads/{thread}/messages/{message}", "Return a message of a thread."),
+    Row("POST", "/threads/{thread}/messages/{message}", "Change a message of a thread."),
+    Row("DELETE", "/threads/{thread}/messages/{message}", "Delete a message of a thread."),
+    Row("POST", "/threads/runs", "Begin a thread and run it.", section="assistants", models=True, streams=True),
+    Row("POST", "/threads/{thread}/runs", "Run a thread.", models=True, streams=True),
+    Row("GET", "/threads/{thread}/runs", "List the runs of a thread.", items=RUN),
+    Row("GET", _RUN, "Return how far a run is."),
+    Row("POST", _RUN, "Change a run."),
+    Row("POST", f"{_RUN}/cancel", "Cancel a run."),
+    Row("POST", f"{_RUN}/submit_tool_outputs", "Say what tools have made of a run's calls.", streams=True),
+    Row("GET", f"{_RUN}/steps", "List the steps of a run.", items=STEP),
+    Row("GET", f"{_RUN}/steps/{{step}}", "Return a step of a run."),
+)
 ROWS: Final = (
     Row("POST", "/files", "Upload a file.", creates=FILE, form=True, by_provider=True),
     Row("GET", "/files", "List the files of the caller.", lists=FILE, by_provider=True),
@@ -49,7 +93,7 @@ ROWS: Final = (
     Row("GET", "/batches", "List the batches of the caller.", lists=BATCH, by_provider=True),
     Row("GET", "/batches/{batch}", "Return how far a batch is.", by_provider=True),
     Row("POST", "/batches/{batch}/cancel", "Cancel a batch.", by_provider=True),
-    Row("POST", "/fine_tuning/jobs", "Tune a model.", creates=JOB, tunes=True),
+    Row("POST", "/fine_tuning/jobs", "Tune a model.", creates=JOB, section="finetune", models=True),
     Row("GET", "/fine_tuning/jobs", "List the jobs of the caller.", lists=JOB),
     Row("GET", "/fine_tuning/jobs/{job}", "Return how far a job is."),
     Row("POST", "/fine_tuning/jobs/{job}/cancel", "Cancel a job."),
@@ -64,7 +108,7 @@ ROWS: Final = (
     Row("DELETE", "/vector_stores/{store}", "Delete a vector store.", deletes=True),
     Row("POST", "/vector_stores/{store}/search", "Search a vector store."),
     Row("POST", "/vector_stores/{store}/files", "Put a file into a vector store."),
-    Row("GET", "/vector_stores/{store}/files", "List the files of a vector store."),
+    Row("GET", "/vector_stores/{store}/files", "List the files of a vector store.", items=FILE),
     Row("GET", "/vector_stores/{store}/files/{file}", "Return what is known of a file of a vector store."),
     Row("POST", "/vector_stores/{store}/files/{file}", "Change the attributes of a file of a vector store."),
     Row("DELETE", "/vector_stores/{store}/files/{file}", "Take a file out of a vector store."),
@@ -72,5 +116,6 @@ ROWS: Final = (
     Row("POST", "/vector_stores/{store}/file_batches", "Put several files into a vector store."),
     Row("GET", "/vector_stores/{store}/file_batches/{store_batch}", "Return how far several files are."),
     Row("POST", "/vector_stores/{store}/file_batches/{store_batch}/cancel", "Put no more of several files in."),
-    Row("GET", "/vector_stores/{store}/file_batches/{store_batch}/files", "List several files."),
+    Row("GET", "/vector_stores/{store}/file_batches/{store_batch}/files", "List several files.", items=FILE),
+    *_ASSISTANTS,
 )

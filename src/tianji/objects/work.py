@@ -6,6 +6,7 @@ is one that there is not. What names nothing goes where the request says: to the
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -28,7 +29,7 @@ from tianji.objects.billing import Billing, Payer, payer
 from tianji.objects.charging import Charging
 from tianji.objects.ids import Copy, Ref, Seal, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
-from tianji.objects.naming import Asking, shown
+from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay, Request
 from tianji.objects.rows import IN_PATH, ROWS, Row
@@ -40,6 +41,7 @@ _JSON: Final[Header] = (b"content-type", b"application/json")
 _BETA: Final[Header] = (b"openai-beta", b"assistants=v2")  # vector stores were theirs
 _MOST: Final = 10_000  # objects of a list
 _SHOWN: Final = 20  # objects of a list that are asked for again because they may have changed
+_MARKS: Final = frozenset({"after", "before"})  # parameters of a list that name one of its objects
 _MADE_OF: Final = ("input_file_id", "training_file", "validation_file")
 _KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
 Json = dict[str, Any]
@@ -112,12 +114,19 @@ class _Work:
             if name in IN_PATH:
                 self._asking.take(IN_PATH[name], value)
         self._asking.look_into(members)
+        if self._row.items is not None:
+            for name in _MARKS & self._query.keys():
+                self._asking.take(self._row.items, self._query[name])
         place = self._place(members)
         if self._asking.named:
             self._owner = self._asking.named[0].ref.owner
         request = self._request(place, members)
         if self._row.content:
             await self._desk.relay.convey(self._exchange, place, request, self._content_head)
+            return
+        if self._row.streams and members.get("stream") is True:
+            events = Events(functools.partial(shown, self._seal, place.digest, self._owner))
+            await self._desk.relay.convey(self._exchange, place, request, self._content_head, events)
             return
         if self._row.creates is BATCH:
             async with self._desk.charging.taken(self._caller, place, _file_of(self._asking, members)):
@@ -142,14 +151,17 @@ class _Work:
         names = {name: self._at(place, name, value) for name, value in self._params.items()}
         path = self._row.path.format_map(names)
         query = {name: value for name, value in self._query.items() if name not in OURS}
+        if self._row.items is not None:  # a parameter that names one of a list, as its place knows it
+            kind = self._row.items
+            query |= {name: self._asking.at(place.digest, kind, query[name]) for name in _MARKS & query.keys()}
         headers = [pair for pair in self._exchange.headers if pair[0] == _BETA[0]]
-        if not headers and self._row.path.startswith("/vector_stores"):
+        if not headers and self._row.path.startswith(("/vector_stores", "/assistants", "/threads")):
             headers = [_BETA]
         if self._row.method != "POST":
             return Request(self._row.method, path, urlencode(query), tuple(headers))
         told = self._asking.said_to(place.digest, {name: value for name, value in members.items() if name not in OURS})
-        if self._row.tunes:
-            told["model"] = place.model or members.get("model")
+        if self._row.models and members.get("model"):
+            told["model"] = place.model or members["model"]
         body = msgspec.json.encode(told)
         return Request("POST", path, urlencode(query), (*headers, _JSON), (body,), len(body))
 
@@ -206,7 +218,9 @@ class _Work:
     def _place(self, members: Json) -> Place:
         """Return where a request goes. Raises InvalidRequest, UnknownModel and what the caller is refused with."""
         model = members.get("model") or self._said("model")
-        if self._row.tunes and (members.get("custom_llm_provider") or self._said("custom_llm_provider")):
+        if self._row.section == "finetune" and (
+            members.get("custom_llm_provider") or self._said("custom_llm_provider")
+        ):
             model = None  # it names what is tuned there
         wanted = self._places.of_model(model, self._caller) if isinstance(model, str) and model else None
         lying = self._asking.places()
@@ -227,7 +241,7 @@ class _Work:
             if isinstance(said, str) and said
             else self._params.get("provider") or self._said("custom_llm_provider")
         )
-        return self._places.of_provider(named, tunes=self._row.tunes)
+        return self._places.of_provider(named, self._row.section)
 
     def _said(self, name: str) -> str | None:
         """Return what the query or a header says of where a request goes."""

@@ -1,12 +1,14 @@
 """Ids in requests and answers, wherever they stand."""
 
+import json
+
 import pytest
 
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, ObjectNotFound
 from tianji.objects.ids import Copy, Ref, Seal, digest, owner_of
 from tianji.objects.kinds import FILE, STORE, Kind
-from tianji.objects.naming import Asking, shown
+from tianji.objects.naming import Asking, Events, shown
 
 SEAL = Seal("salt")
 CALLER = Identity(role=None, user_id=None, key="one")
@@ -29,10 +31,12 @@ def test_an_answer_shows_no_id_of_the_upstream() -> None:
             {"object": "model", "id": "gpt", "nested": [{"file_id": "file-1"}]},
         ],
         "first_id": "file-1",
+        "last_id": "x",
     }
     told = shown(SEAL, HERE, OWNER, answer)
     name = sealed(FILE, Copy(HERE, "file-1"))
     file, batch, job, part, model = told["data"]
+    assert (told["first_id"], told["last_id"]) == (name, "gpt")
     assert (file["id"], file["filename"]) == (name, "file-1")
     assert (batch["input_file_id"], batch["output_file_id"]) == (name, None)
     assert (job["result_files"], job["training_file"]) == ([name, sealed(FILE, Copy(HERE, "file-2"))], name)
@@ -66,3 +70,19 @@ def test_a_request_that_names_nothing_lies_nowhere() -> None:
 def test_an_id_that_nobody_gave_is_not_there_at_any_depth() -> None:
     with pytest.raises(ObjectNotFound):
         Asking(SEAL, CALLER).look_into({"a": [{"b": {"file_id": "file-1"}}]})
+
+
+def test_events_are_renamed_wherever_they_are_cut() -> None:
+    event = b'event: a\ndata: {"object":"file","id":"file-1"}\n\n'
+    stream = (
+        event + b": comment\n\ndata: [DONE]\n\n" + event.replace(b"\n", b"\r\n") + b"data: {no json\n\n" + event[:-1]
+    )
+    name = sealed(FILE, Copy(HERE, "file-1"))
+    for cut in range(len(stream) + 1):
+        events = Events(lambda said: shown(SEAL, HERE, OWNER, said))
+        told = (events(stream[:cut]) + events(stream[cut:]) + events(None)).decode()
+        lines = [line for line in told.split("\n") if line.startswith("data: {")]
+        assert [json.loads(line[6:]).get("id") for line in lines] == [name, name, None, name]
+        assert "file-1" not in told
+        assert ": comment" in told
+        assert "data: [DONE]" in told
