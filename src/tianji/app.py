@@ -24,9 +24,9 @@ from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.access import Access, Tenant
-from tianji.auth.entrance import directory, entrance
+from tianji.auth.arrivals import Arrival
+from tianji.auth.entrance import Entrance
 from tianji.auth.identity import MASTER, Identity
-from tianji.auth.master_key import MasterKey
 from tianji.auth.models import access_groups
 from tianji.cache.caches import Caches
 from tianji.config.additions import Additions
@@ -132,6 +132,7 @@ class Gateway:
 
     _additions = Additions()
     _sweeping: asyncio.TimerHandle | None = None
+    _office: Office
 
     def __init__(
         self,
@@ -159,7 +160,7 @@ class Gateway:
         where = locate(general.database_url, environment, path)
         self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
-        self._people = directory(general.master_key or None, self._store, lambda: access_groups(self.snapshot.config))
+        self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
         self._pool = make_pool(loop, self._destinations)
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
@@ -180,7 +181,7 @@ class Gateway:
         )
         self._caches = Caches(shared.answers, shared.counters, path)
         self._go_by_snapshot()
-        self.authorize = entrance(self._people, general.litellm_key_header_name, self._hear)
+        self.authorize = self._people.ring(general, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self._following = Following(
@@ -318,8 +319,8 @@ class Gateway:
             self._loaded, self._additions, self.snapshot = file, more, snapshot
         self._destinations.renew(snapshot.config, snapshot.members)
         general = snapshot.config.general_settings
-        self._people.renew(MasterKey(general.master_key or None))
-        self.authorize.adopt(entrance(self._people, general.litellm_key_header_name, self._hear))
+        self._people.renew(general, snapshot.environ)
+        self.authorize.adopt(self._people.ring(general, self._hear))
         self.route_table.adopt(self._table(snapshot))
         self._admissions.adopt(snapshot)
         self._go_by_snapshot()
@@ -333,6 +334,7 @@ class Gateway:
         self._renewal.stop()
         self._jobs.end()
         await self._caches.close()
+        self._people.close()
         self._pool.close()
         await asyncio.to_thread(self._books.journal.close)
         self._schedule.stop()
@@ -407,6 +409,17 @@ class Gateway:
             )
             for verdict in itertools.chain(*verdicts)
         ]
+
+
+def open_entrance(store: Store, snapshot: Callable[[], Snapshot], office: Callable[[], Office]) -> Entrance:
+    """Return who lets in; whom a token names and nobody knows is put into the database as management does it."""
+
+    async def welcome(arrival: Arrival) -> str | None:
+        found: str | None = await lazy.load("tianji.management.arrivals").greet(office(), arrival)
+        return found
+
+    general, environ = snapshot().config.general_settings, snapshot().environ
+    return Entrance(general, environ, store, lambda: access_groups(snapshot().config), welcome)
 
 
 def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:

@@ -20,6 +20,7 @@
     ├── Conflict                     409  bad_request_error
     ├── StoreUnavailable             503  no_db_connection
     ├── CacheUnavailable             503  cache_ping_error
+    ├── ProviderUnavailable          503  auth_provider_unavailable, the identity provider's keys cannot be had
     ├── UnknownModel                 404  invalid_request_error, code model_not_found
     ├── NoDeployment                 429  no deployment of the model may serve now; `reason` says why, so may the status
     ├── RateLimited                  429  throttling_error, of the caller; `limit_type` says of what
@@ -221,6 +222,13 @@ class CacheUnavailable(TianjiError):
 
     status = 503
     type: ClassVar[str] = "cache_ping_error"
+
+
+class ProviderUnavailable(TianjiError):
+    """The identity provider does not answer, so that it cannot be said whose token this is."""
+
+    status = 503
+    type: ClassVar[str] = "auth_provider_unavailable"
 
 
 class UnknownModel(TianjiError):

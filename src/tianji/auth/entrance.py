@@ -1,44 +1,117 @@
 """Puts together who lets requests in: the ring for keys that are known, the gate, and what asks the database."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from tianji._core.keys import KeyRing
+from tianji.auth.arrivals import Welcome
 from tianji.auth.compiled import Refusal, compile_record
 from tianji.auth.credentials import Credentials
-from tianji.auth.directory import Directory
+from tianji.auth.directory import Directory, Tokens
 from tianji.auth.gate import Gate
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import Groups
 from tianji.clock import SYSTEM
+from tianji.config.schema import GeneralSettings
 from tianji.lazy import load
 from tianji.providers.names import infer
 from tianji.storage.store import Store
 
 Forgotten = Collection[int] | None
+_OF_TOKENS: Final = ("JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER")
 
 
-def directory(master_key: str | None, store: Store, groups: Callable[[], Groups]) -> Directory:
-    """Return who knows keys: the master key, and those in the database. `groups`: of the configuration in force."""
+class TokenDesk:
+    """Whom tokens let in, by the configuration in force; what it takes is loaded when the first token comes."""
 
-    async def ask(digest: str) -> Identity | Refusal | None:
-        database = await store.open()
-        record = await load("tianji.auth.lookup").look_up(database, digest, datetime.fromtimestamp(SYSTEM.now(), UTC))
-        return None if record is None else compile_record(record, groups(), infer)
+    def __init__(self, store: Store, groups: Callable[[], Groups], welcome: Welcome) -> None:
+        self._store = store
+        self._groups = groups
+        self._welcome = welcome
+        self._made_of: tuple[object, ...] = ()
+        self._make: Callable[[], Any] | None = None
+        self._callers: Any = None
 
-    return Directory(MasterKey(master_key), ask, store.revisions, lambda: store.empty)
+    def renew(self, general: GeneralSettings, environ: Mapping[str, str]) -> Tokens | None:
+        """Go by this configuration from now on; None where it lets no tokens in. The same one keeps the keys it has."""
+        made_of = (general, *map(environ.get, _OF_TOKENS))
+        if made_of != self._made_of:
+            self.close()
+            self._made_of = made_of
+            self._make = lambda: load("tianji.auth.tokens.callers").Callers(
+                general,
+                load("tianji.auth.tokens.trust").trusted(general.litellm_jwtauth, environ, self._retire),
+                *(self._store, self._groups, self._welcome),
+            )
+        return self._identify if general.enable_jwt_auth else None
+
+    def close(self) -> None:
+        """Fetch no more keys of identity providers."""
+        if self._callers is not None:
+            self._callers.close()
+            self._callers = None
+
+    def _identify(self, token: bytes, team: str | None) -> Coroutine[Any, Any, Identity | Refusal]:
+        if self._callers is None and self._make is not None:
+            self._callers = self._make()
+        found: Coroutine[Any, Any, Identity | Refusal] = self._callers.identify(token, team)
+        return found
+
+    def _retire(self, tags: Collection[int]) -> None:
+        for changed in tags:
+            self._store.revisions.publish(changed)
 
 
-def entrance(people: Directory, key_header: str | None, heard: Callable[[Forgotten], None]) -> KeyRing:
-    """Return who lets in: known keys quickly, everybody else as the gate says.
+class Entrance:
+    """Who lets in under the configuration in force: the ring for known keys, the gate, and what they ask.
 
-    `heard` is told what to forget, too, before the next request is let in; None stands for everything.
+    `groups`: the access groups of that configuration. `welcome`: puts whom a token names into the database.
     """
 
-    def forget(tags: Forgotten) -> None:
-        people.forget(tags)
-        heard(tags)
+    def __init__(
+        self,
+        general: GeneralSettings,
+        environ: Mapping[str, str],
+        store: Store,
+        groups: Callable[[], Groups],
+        welcome: Welcome,
+    ) -> None:
+        self._tokens = TokenDesk(store, groups, welcome)
 
-    gate = Gate(Credentials(key_header), people)
-    return KeyRing(people.identities, gate, key_header, people.revisions, forget)
+        async def ask(digest: str) -> Identity | Refusal | None:
+            database = await store.open()
+            now = datetime.fromtimestamp(SYSTEM.now(), UTC)
+            record = await load("tianji.auth.lookup").look_up(database, digest, now)
+            return None if record is None else compile_record(record, groups(), infer)
+
+        master = MasterKey(general.master_key or None)
+        tokens = self._tokens.renew(general, environ)
+        self._people = Directory(master, ask, store.revisions, lambda: store.empty, tokens)
+
+    def renew(self, general: GeneralSettings, environ: Mapping[str, str]) -> None:
+        """Ask again for everybody, since the configuration is this one now."""
+        self._people.renew(MasterKey(general.master_key or None), self._tokens.renew(general, environ))
+
+    def ring(self, general: GeneralSettings, heard: Callable[[Forgotten], None]) -> KeyRing:
+        """Return who lets in: known keys quickly, everybody else as the gate says.
+
+        `heard` is told what to forget, too, before the next request is let in; None stands for everything.
+        """
+        people, key_header = self._people, general.litellm_key_header_name
+
+        def forget(tags: Forgotten) -> None:
+            people.forget(tags)
+            heard(tags)
+
+        gate = Gate(Credentials(key_header), people)
+        return KeyRing(people.identities, gate, key_header, people.revisions, forget)
+
+    def knows(self, value: bytes) -> bool:
+        """Whether what stands in a header is a key that this worker knows."""
+        return self._people.knows(value)
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._tokens.close()

@@ -15,8 +15,13 @@ from tianji.errors import AuthenticationFailed, KeyExpired, RouteRefused, Tianji
 class Authenticator(Protocol):
     """Knows keys."""
 
-    def authenticate(self, credential: bytes | None) -> Identity | Coroutine[None, None, Identity]:
-        """Say who sent `credential`, or how to find that out. Raises AuthenticationFailed, StoreUnavailable."""
+    def authenticate(
+        self, credential: bytes | None, field: Callable[[bytes], bytes | None]
+    ) -> Identity | Coroutine[None, None, Identity]:
+        """Say who sent `credential`, or how to find that out. `field`: looks a header of the request up.
+
+        Raises AuthenticationFailed, StoreUnavailable.
+        """
 
 
 class _Row(Protocol):
@@ -50,7 +55,7 @@ class Gate:
         try:
             own = match.route.key_of
             credential = None if own is None else own(exchange)
-            found = self._authenticate(self._find(exchange) if credential is None else credential)
+            found = self._authenticate(self._find(exchange) if credential is None else credential, exchange.header)
             if isinstance(found, Identity):
                 return self._admit(found, exchange, match)
         except TianjiError:

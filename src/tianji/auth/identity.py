@@ -59,6 +59,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     allowed_cache_controls: tuple[str, ...] = ()
     teams: Mapping[str, str] = {}  # teams of the user: his role there, admin or user
     organizations: Mapping[str, str] = {}  # organizations of the user: his role there
+    end_user: str | None = None  # the customer for whom all his requests are, where that is not his to say
+    stands_for: Mapping[str, Any] = {}  # of a caller without a key: the row that a key of his would have
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
     labels: tuple[str, ...] = ()  # tags of the key and of its team, which all its requests have
     plain: bool = False  # nothing above has a word on models or routing: the request path looks no further

@@ -24,33 +24,34 @@ async def look_up(database: Database, digest: str, now: datetime) -> Record | No
     """Return what is stored of the key with this SHA-256, None for one that nobody has. Raises StoreUnavailable."""
     async with database.reading() as connection:
         until: datetime | None = None
-        key = await _one(connection, KEYS, token=digest)
+        key = await one(connection, KEYS, token=digest)
         if key is None:
-            replaced = await _one(connection, DEPRECATED_KEYS, token=digest)
+            replaced = await one(connection, DEPRECATED_KEYS, token=digest)
             if replaced is None or replaced["revoke_at"] <= now:
                 return None
             until = replaced["revoke_at"]
-            key = await _one(connection, KEYS, token=replaced["active_token"])
+            key = await one(connection, KEYS, token=replaced["active_token"])
             if key is None:
                 return None
-        return await _record(connection, key, until)
+        return await record(connection, key, until)
 
 
-async def _record(connection: AsyncConnection, key: Row, until: datetime | None) -> Record:
+async def record(connection: AsyncConnection, key: Row, until: datetime | None = None) -> Record:
+    """Return what is stored of whoever stands above the row of a key."""
     user_id, team_id = key["user_id"], key["team_id"]
-    team = await _one(connection, TEAMS, team_id=team_id)
-    member = await _one(connection, TEAM_MEMBERS, team_id=team_id, user_id=user_id)
+    team = await one(connection, TEAMS, team_id=team_id)
+    member = await one(connection, TEAM_MEMBERS, team_id=team_id, user_id=user_id)
     organization_id = key["organization_id"] or (team and team["organization_id"])
-    organization = await _one(connection, ORGANIZATIONS, organization_id=organization_id)
+    organization = await one(connection, ORGANIZATIONS, organization_id=organization_id)
     return Record(
         key=key,
-        key_budget=await _one(connection, BUDGETS, budget_id=key["budget_id"]),
-        user=await _one(connection, USERS, user_id=user_id),
+        key_budget=await one(connection, BUDGETS, budget_id=key["budget_id"]),
+        user=await one(connection, USERS, user_id=user_id),
         team=team,
         member=member,
-        member_budget=await _one(connection, BUDGETS, budget_id=member and member["budget_id"]),
+        member_budget=await one(connection, BUDGETS, budget_id=member and member["budget_id"]),
         organization=organization,
-        organization_budget=await _one(connection, BUDGETS, budget_id=organization and organization["budget_id"]),
+        organization_budget=await one(connection, BUDGETS, budget_id=organization and organization["budget_id"]),
         teams=await _roles(connection, TEAM_MEMBERS.c.team_id, TEAM_MEMBERS.c.role, user_id),
         organizations=await _roles(
             connection, ORGANIZATION_MEMBERS.c.organization_id, ORGANIZATION_MEMBERS.c.user_role, user_id
@@ -59,7 +60,7 @@ async def _record(connection: AsyncConnection, key: Row, until: datetime | None)
     )
 
 
-async def _one(connection: AsyncConnection, table: sa.Table, **where: Any) -> Row | None:
+async def one(connection: AsyncConnection, table: sa.Table, **where: Any) -> Row | None:
     """Return the row with these values; None without one, and where a value is None."""
     if None in where.values():
         return None

@@ -28,6 +28,11 @@ class MasterKey:
             raise ValueError("an empty master key would let everybody in; leave it out or set it")
         self._digest = None if key is None else hashlib.sha256(key.encode()).digest()
 
+    @property
+    def absent(self) -> bool:
+        """Whether there is no master key, so that everybody is let in."""
+        return self._digest is None
+
     def identities(self) -> dict[bytes, Identity]:
         """Return whom this key lets in, by its SHA-256."""
         return {} if self._digest is None else {self._digest: MASTER}

@@ -17,6 +17,7 @@ from tianji.config.tree import Items, Map
 
 _ENTRIES: Final = "model_list"
 _OPENED: Final = frozenset({"litellm_settings", "router_settings", "general_settings", "environment_variables"})
+_NESTED: Final = frozenset({"general_settings.litellm_jwtauth"})
 _LEVELS: Final[tuple[Level, ...]] = ("unsupported", "partial", "exact")
 
 
@@ -62,8 +63,12 @@ def _keys(tree: Map) -> Iterator[tuple[str, Place]]:
                     yield from _entry(entry)
         elif name in _OPENED and isinstance(value, Map):
             twins = spelling.SECTIONS.get(name, {})
-            for key, where in value.places.items():
-                yield f"{name}.{twins.get(key, key)}", where
+            for key, inner, where in value.members():
+                written = f"{name}.{twins.get(key, key)}"
+                if written in _NESTED and isinstance(inner, Map):
+                    yield from ((f"{written}.{deep}", at) for deep, at in inner.places.items())
+                else:
+                    yield written, where
         else:
             yield name, place
 

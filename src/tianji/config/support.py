@@ -11,6 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from tianji.config.schema.auto_router import UNSERVED
+from tianji.config.schema.jwt import JwtAuth
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelInfo, ModelParams
 
 Level = Literal["exact", "partial", "unsupported"]
@@ -97,6 +98,15 @@ _BUDGET: Final = Support("partial", "counted by each machine, from its start; pe
 _TOLD: Final = Support(
     "partial", "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told"
 )
+
+_JWT: Final = "general_settings.litellm_jwtauth."
+_UNUSED_OF_TOKENS: Final = (
+    "oidc_userinfo_endpoint oidc_userinfo_enabled oidc_userinfo_cache_ttl virtual_key_claim_field "
+    "virtual_key_mapping_cache_ttl auto_register_map_existing_key routing_overrides id_jag_requesting_apps "
+    "mcp_client_id_jwt_field public_allowed_routes"
+)
+_TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
+
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
     {
         # deployments: every typed parameter is unsupported until a row below says otherwise
@@ -234,10 +244,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             f"general_settings.{name}": GUARD
             for name in [
                 "custom_auth",
-                "enable_jwt_auth",
-                "litellm_jwtauth",
-                "role_permissions",
-                "enforce_rbac",
                 "enable_oauth2_auth",
                 "enable_oauth2_proxy_auth",
                 "allowed_routes",
@@ -252,6 +258,15 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
                 "fail_closed_budget_enforcement",
             ]
         },
+        **{_JWT + name: EXACT for name in JwtAuth.__struct_fields__ if name != "extra"},
+        **{_JWT + name: UNSUPPORTED for name in _UNUSED_OF_TOKENS.split()},
+        _JWT + "custom_validate": GUARD,
+        _JWT + "unregistered_jwt_client_behavior": GUARD,
+        _JWT + "team_ids_jwt_field": _TEAMS,
+        _JWT + "scope_mappings": Support("partial", "their models; routes have no effect, as in LiteLLM"),
+        "general_settings.enable_jwt_auth": Support("exact", "keys come from JWT_PUBLIC_KEY_URL; file: works, too"),
+        "general_settings.enforce_rbac": EXACT,
+        "general_settings.role_permissions": Support("exact", "for tokens, with enforce_rbac"),
         "guardrails": GUARD,
         "policies": GUARD,
         "policy_attachments": GUARD,

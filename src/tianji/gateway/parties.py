@@ -42,7 +42,13 @@ class Parties:
         )
 
     def customer(self, asked: Asked, body: ObjectSpans) -> str | None:
-        """Return the customer: a header's word goes before the body's. None for a request that names none."""
+        """Return the customer: a header's word goes before the body's. None for a request that names none.
+
+        Whose token says for whom he calls can say nothing else.
+        """
+        caller = asked.exchange.identity
+        if isinstance(caller, Identity) and caller.end_user is not None:
+            return caller.end_user
         if asked.steer is not None:
             for name in (*HEADERS, *self.headers):
                 value = asked.steer.fields.get(name)

@@ -116,7 +116,7 @@ async def inherit_from_caller(call: Call, values: Row) -> None:
 
     An administrator's key is no bound: he could change it.
     """
-    maker = None if call.admin else await call.one(KEYS, token=call.caller.key)
+    maker = await _maker(call)
     if maker is None:
         return
     for name in BOUNDED:
@@ -130,9 +130,17 @@ async def inherit_from_caller(call: Call, values: Row) -> None:
 
 async def require_change_within_caller(call: Call, changed: Row) -> None:
     """Refuse with 400 that a key is given what the key that changes it does not have."""
-    maker = None if call.admin else await call.one(KEYS, token=call.caller.key)
+    maker = await _maker(call)
     if maker is not None:
         await _require_no_more(call, maker, {**duties.flat(maker), **changed})
+
+
+async def _maker(call: Call) -> Row | None:
+    """Return the key that the caller calls with, or what stands for one; None where it is no bound."""
+    if call.admin:
+        return None
+    stored = await call.one(KEYS, token=call.caller.key)
+    return stored or (dict(call.caller.stands_for) or None)
 
 
 async def _require_no_more(call: Call, maker: Row, child: Row) -> None:

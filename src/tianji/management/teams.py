@@ -117,6 +117,14 @@ async def new(call: Call) -> Row:
     """Make a team; who makes it administers it."""
     values = sent(call.body(TeamFields))
     people = _people(values)
+    row = await make(call, values)
+    for one in [{"user_id": call.caller.user_id, "role": "admin"}, *people]:
+        await _add(call, row, one)
+    return await told_team(call, row)
+
+
+async def make(call: Call, values: Row) -> Row:
+    """Make a team with these fields and the configured ones, and return its row."""
     for name, value in call.config.litellm_settings.default_team_params.items():
         if name in TeamFields.__struct_fields__ and values.get(name) is None and value is not None:
             values[name] = stored(name, value)
@@ -130,9 +138,7 @@ async def new(call: Call) -> Row:
         values[name] = values.get(name) or empty
     row = await call.insert(TEAMS, **values)
     call.change("team", row["team_id"])
-    for one in [{"user_id": call.caller.user_id, "role": "admin"}, *people]:
-        await _add(call, row, one)
-    return await told_team(call, row)
+    return row
 
 
 def _people(values: Row) -> list[Row]:

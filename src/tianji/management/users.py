@@ -65,12 +65,11 @@ async def new(call: Call) -> Row:
     values = sent(body)
     organizations, teams = values.pop("organizations", None) or [], values.pop("teams", None) or []
     await _judge_new(call, values, organizations)
-    _fill(call, values)
-    row = await _insert(call, values)
+    row = await make(call, values)
     for organization in organizations:
         await membership.join_organization(call, organization, row["user_id"], Role.INTERNAL_USER)
     for team in teams:
-        await _join(call, team, row["user_id"])
+        await join(call, team, row["user_id"])
     made: Row = {"key": "", "token": None, "token_id": None, "key_type": None}
     if body.auto_create_key:
         made = await _make_key(call, body, row, None if call.admin else organizations[0])
@@ -131,7 +130,9 @@ def _fill(call: Call, values: Row) -> None:
             values[name] = value
 
 
-async def _insert(call: Call, values: Row) -> Row:
+async def make(call: Call, values: Row) -> Row:
+    """Make a user with these fields and those that the configuration gives a plain user; return his row."""
+    _fill(call, values)
     values["user_id"] = values.get("user_id") or key_fields.make_id()
     if await call.one(USERS, user_id=values["user_id"]) is not None:
         raise Conflict(f"User with id {values['user_id'][:80]!r} already exists", param="user_id")
@@ -161,7 +162,7 @@ async def _columns(call: Call, values: Row, before: Row | None) -> Row:
     return columns
 
 
-async def _join(call: Call, team: str | dict[str, Any], user_id: str) -> None:
+async def join(call: Call, team: str | dict[str, Any], user_id: str) -> None:
     """Put a new user into a team: its id, or with a budget and a role."""
     said = {"team_id": team} if isinstance(team, str) else team
     row = await call.one(TEAMS, team_id=said.get("team_id"))

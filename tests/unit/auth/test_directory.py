@@ -231,3 +231,51 @@ async def test_where_there_is_nobody_nobody_is_asked_for(database, revisions):
     database.rows[hexed(b"sk-a")] = known = identity(b"sk-a")
     empty[0] = False
     assert await people.authenticate(b"sk-a") is known
+
+
+TOKEN = b"eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+
+
+class Bearers:
+    """Says whom a token lets in; counts."""
+
+    def __init__(self):
+        self.asked = []
+        self.answers = []
+
+    async def __call__(self, token, team):
+        self.asked.append((token, team))
+        found = self.answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+async def test_a_token_is_asked_for_once_and_for_each_team_that_is_wanted(database, revisions):
+    bearers = Bearers()
+    people = Directory(MasterKey(MASTER_KEY.decode()), database.ask, revisions, tokens=bearers)
+    bearers.answers = [identity(b"a", 77), identity(b"b", 77)]
+    plain, team = {}.get, {b"x-litellm-team-id": b"red"}.get
+    first = await people.authenticate(TOKEN, plain)
+    second = await people.authenticate(TOKEN, team)
+    assert people.authenticate(TOKEN, plain) is first is not second
+    assert people.authenticate(TOKEN, team) is second
+    assert bearers.asked == [(TOKEN, None), (TOKEN, "red")]
+    people.forget([77])
+    bearers.answers = [AuthenticationFailed("gone"), identity(b"a")]
+    with pytest.raises(AuthenticationFailed, match="gone"):
+        await people.authenticate(TOKEN, plain)
+    assert (await people.authenticate(TOKEN, plain)).key == hexed(b"a")  # a refusal is not remembered
+    assert database.asked == []
+
+
+async def test_where_tokens_let_in_nobody_is_without_a_name(database, revisions):
+    people = Directory(MasterKey(None), database.ask, revisions, tokens=Bearers())
+    for credential in (None, b"", b"sk-any", b"a.b.c"):
+        with pytest.raises(AuthenticationFailed):
+            people.authenticate(credential)
+
+
+async def test_without_tokens_a_token_is_an_unknown_key(people):
+    with pytest.raises(AuthenticationFailed, match="not valid"):
+        people.authenticate(TOKEN)

@@ -4,6 +4,7 @@ import pytest
 
 from tianji.auth.access import Access, require
 from tianji.auth.credentials import UNUSABLE, Credentials
+from tianji.auth.directory import Directory
 from tianji.auth.gate import Gate
 from tianji.auth.identity import ANYONE, MASTER, Identity, Role
 from tianji.auth.master_key import MasterKey
@@ -17,7 +18,7 @@ def match(access):
 
 def request(key):
     headers = [] if key is None else [(b"authorization", b"Bearer " + key)]
-    return SimpleNamespace(headers=headers, method="POST", path="/x", query=b"")
+    return SimpleNamespace(headers=headers, method="POST", path="/x", query=b"", header=dict(headers).get)
 
 
 def test_the_master_key_passes_and_every_other_is_refused():
@@ -42,7 +43,7 @@ def test_an_unknown_key_has_the_type_that_clients_look_for():
 
 
 def test_without_a_master_key_everybody_is_a_plain_user():
-    gate = Gate(Credentials(), MasterKey(None))
+    gate = Gate(Credentials(), Directory(MasterKey(None), None, None))
     assert gate(request(None), match(Access.KEY)) is ANYONE
     with pytest.raises(AuthenticationFailed):
         gate(request(b"sk-any"), match(Access.ADMIN))
@@ -55,7 +56,7 @@ def test_an_empty_master_key_is_no_key():
 
 def test_a_fault_while_checking_is_401():
     class Broken:
-        def authenticate(self, credential):
+        def authenticate(self, credential, field):
             raise ZeroDivisionError("secret")
 
     with pytest.raises(AuthenticationFailed) as caught:
@@ -105,7 +106,7 @@ def test_who_may_call_what(access):
 
 def test_a_key_that_has_expired_is_401_with_its_own_type():
     class Known:
-        def authenticate(self, credential):
+        def authenticate(self, credential, field):
             return Identity(role=None, user_id=None, key="0123456789", expires=ManualClock().now())
 
     with pytest.raises(KeyExpired) as caught:
@@ -120,7 +121,7 @@ async def test_who_has_to_be_looked_up_is_judged_when_he_is_found():
                 raise found
             return found
 
-        def authenticate(self, credential):
+        def authenticate(self, credential, field):
             return self._find(answers.pop(0))
 
     plain = Identity(role=Role.INTERNAL_USER, user_id="u", key="k")

@@ -9,6 +9,7 @@ import pytest
 from tianji.config import Loaded
 from tianji.config.report import as_json, as_text, rows
 from tianji.config.schema import GeneralSettings, ModelInfo, ModelParams, RouterSettings, Settings
+from tianji.config.schema.jwt import JwtAuth
 from tianji.config.schema.model import PRICE
 from tianji.config.schema.root import SECTIONS
 from tianji.config.support import SUPPORT, support
@@ -60,6 +61,15 @@ def test_renderings_hold_every_key_and_no_value(snippet: Snippet) -> None:
     assert len(columns) == 1
 
 
+def test_what_stands_in_a_table_of_its_own_is_judged_one_by_one(snippet: Snippet) -> None:
+    loaded = snippet(MODEL + "general_settings: {tianji_jwtauth: {team_id_jwt_field: t, oidc_userinfo_enabled: false}}")
+    levels = {row.key: row.level for row in rows(loaded) if "jwt" in row.key}
+    assert levels == {
+        "general_settings.litellm_jwtauth.team_id_jwt_field": "exact",
+        "general_settings.litellm_jwtauth.oidc_userinfo_enabled": "unsupported",
+    }
+
+
 def test_every_conformance_key_has_a_row(conformance: Callable[..., Loaded]) -> None:
     for number in range(1, 13):
         found = rows(conformance(number))
@@ -73,6 +83,7 @@ SECTION_FIELDS = {
     "litellm_settings": Settings,
     "router_settings": RouterSettings,
     "general_settings": GeneralSettings,
+    "general_settings.litellm_jwtauth": JwtAuth,
 }
 
 

@@ -217,13 +217,13 @@ def test_tianji_names_mean_the_same(snippet: Snippet) -> None:
     loaded = snippet(
         "model_list:\n- {model_name: m, tianji_params: {model: openai/x}}\ntianji_settings: {num_retries: 4}\n"
         "guardrails: [{guardrail_name: g, tianji_params: {guardrail: presidio, mode: pre_call}}]\n"
-        "router_settings: {default_tianji_params: {a: 1}}\ngeneral_settings: {tianji_jwtauth: {b: 2}}\n"
+        "router_settings: {default_tianji_params: {a: 1}}\ngeneral_settings: {tianji_jwtauth: {team_id_jwt_field: t}}\n"
     )
     assert loaded.config.model_list[0].params.model == "openai/x"
     assert loaded.config.litellm_settings.num_retries == 4
     assert loaded.config.router_settings.default_litellm_params == {"a": 1}
     assert loaded.config.guardrails[0].litellm_params.guardrail == "presidio"
-    assert loaded.config.general_settings.litellm_jwtauth == {"b": 2}
+    assert loaded.config.general_settings.litellm_jwtauth.team_id_jwt_field == "t"
     assert loaded.problems == ()
 
 

@@ -27,10 +27,30 @@ def check(subject: Subject) -> None:
     if general.missing_session_id not in {None, "generate", "reject", "omit"}:
         path = ("general_settings", "missing_session_id")
         subject.warning(path, "is not known, so it has no effect", "use generate, reject or omit")
+    _check_tokens(subject)
     for index, agent in enumerate(subject.config.agents):
         if not agent.agent_name or not agent.agent_card_params:
             remedy = "add agent_name and agent_card_params"
             subject.warning(("agents", index), "has no name or no card, so it is skipped", remedy)
+
+
+def _check_tokens(subject: Subject) -> None:
+    """Check that tokens can be judged as they are meant to be."""
+    general = subject.config.general_settings
+    tokens = general.litellm_jwtauth
+    here = ("general_settings", "litellm_jwtauth")
+    if tokens.custom_validate is not None:
+        remedy = "say it with user_allowed_roles, scope_mappings or enforce_rbac, and remove it"
+        subject.error((*here, "custom_validate"), "names code to judge tokens by, which is not called", remedy)
+    if (tokens.user_allowed_roles is None) != (tokens.user_roles_jwt_field is None):
+        subject.error(here, "has only one of user_roles_jwt_field and user_allowed_roles", "set both, or none")
+    if general.enable_jwt_auth and not (subject.environ.get("JWT_PUBLIC_KEY_URL") or tokens.issuers):
+        remedy = "set JWT_PUBLIC_KEY_URL to the address of its keys, or write `issuers`"
+        subject.warning(("general_settings", "enable_jwt_auth"), "has no keys to check tokens by", remedy)
+    for index, issuer in enumerate(tokens.issuers):
+        if not (issuer.audience or issuer.disable_audience_validation):
+            remedy = "write for whom its tokens are, or disable_audience_validation: true"
+            subject.warning((*here, "issuers", index), "has no audience, so that no token is for it", remedy)
 
 
 def _scheme(url: str) -> str:

@@ -6,9 +6,8 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text, Unknown
+from tianji.config.schema.jwt import InternalRole, JwtAuth
 from tianji.config.schema.secrets import KeyManagement
-
-Role = Literal["proxy_admin", "team", "internal_user"]
 
 
 class RolePermission(Section, frozen=True, kw_only=True):
@@ -16,7 +15,7 @@ class RolePermission(Section, frozen=True, kw_only=True):
 
     unknown: ClassVar[Unknown] = "refuse"
     required: ClassVar[frozenset[str]] = frozenset({"role"})
-    role: Role
+    role: InternalRole
     models: Names | None = None
     routes: Names | None = None
 
@@ -73,7 +72,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     team_metadata_validation_timeout: float | None = None
     team_metadata_validation_error_message: str | None = None
     enable_jwt_auth: bool = False
-    litellm_jwtauth: Table = {}
+    litellm_jwtauth: JwtAuth = JwtAuth()
     role_permissions: tuple[RolePermission, ...] = ()
     enforce_rbac: bool = False
     enable_oauth2_auth: bool = False

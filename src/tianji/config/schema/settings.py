@@ -17,7 +17,7 @@ class InternalUserParams(Section, frozen=True, kw_only=True):
     max_budget: float | None = None
     budget_duration: str | None = None
     models: Names = ()
-    teams: tuple[object, ...] = ()
+    teams: tuple[str | Table, ...] = ()
 
 
 class KeyBounds(Section, frozen=True, kw_only=True):

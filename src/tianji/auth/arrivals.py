@@ -1,0 +1,24 @@
+"""Somebody whom an identity provider knows, as he is to stand in the database."""
+
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """Who he is there. None and empty: nothing is said of it."""
+
+    user_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    provider_id: str | None = None  # what the provider calls him, where that is not his `user_id`
+    provider: str | None = None
+    role: str | None = None
+    teams: tuple[str, ...] = ()
+    makes_user: bool = False  # where there is none
+    makes_teams: bool = False
+    leaves_others: bool = False  # teams that are not named
+
+
+Welcome = Callable[[Arrival], Awaitable[str | None]]
+"""Puts somebody into the database and returns his user id there. Raises StoreUnavailable, PermissionDenied."""
