@@ -12,7 +12,7 @@ cdef class KeyRing:
     cdef bytes secret         # the key of that digest
     cdef object gate
     cdef bytes key_header     # one more header that may hold a key, or None
-    cdef bint hidden          # that one is among those which an exchange does not note
+    cdef bint guarded         # the gate judges everything
     cdef Revisions revisions  # of what identities are made of, or None
     cdef object forget
     cdef uint64_t read        # up to where the revisions were heeded

@@ -47,12 +47,14 @@ cdef class KeyRing:
     Whose credential was found once is found by a quicker digest from then on; its key is this ring's own and random,
     and the credential itself is kept nowhere.
 
+    `guarded`: the gate judges every request, since the configuration looks at more than the key.
+
     With `revisions`, `forget(tags)` is called before a caller is looked up whenever something changed since; it takes
     out of `identities` what depends on those tags, or all that may depend on anything when it gets None.
     """
 
     def __init__(self, dict identities not None, object gate, str key_header=None, Revisions revisions=None,
-                 object forget=None):
+                 object forget=None, bint guarded=False):
         if revisions is not None and forget is None:
             raise ValueError("who is told of changes has to say what to forget")
         self.identities = identities
@@ -63,7 +65,7 @@ cdef class KeyRing:
         self.secret = urandom(16)
         self.gate = gate
         self.key_header = None if key_header is None else key_header.lower().encode()
-        self.hidden = self.key_header in PLAIN
+        self.guarded = guarded or self.key_header in PLAIN  # which an exchange does not note
 
     def adopt(self, KeyRing other not None):
         """Know from now on what `other` knows; for a reload, since an edge keeps the ring it was given."""
@@ -71,7 +73,7 @@ cdef class KeyRing:
         self.seen = {}
         self.gate = other.gate
         self.key_header = other.key_header
-        self.hidden = other.hidden
+        self.guarded = other.guarded
         self.revisions = other.revisions
         self.forget = other.forget
         self.read = other.read
@@ -86,7 +88,7 @@ cdef class KeyRing:
         cdef bytes value = None
         if self.revisions is not None and self.revisions._head() != self.read:
             self.catch_up()
-        if self.hidden:
+        if self.guarded:
             return self.gate(exchange, match)
         for pair in exchange.noted:
             name = pair[0]

@@ -13,6 +13,7 @@ from tianji.auth.gate import Gate
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import Groups
+from tianji.auth.rules import Rules
 from tianji.clock import SYSTEM
 from tianji.config.schema import GeneralSettings
 from tianji.lazy import load
@@ -105,8 +106,9 @@ class Entrance:
             people.forget(tags)
             heard(tags)
 
-        gate = Gate(Credentials(key_header), people)
-        return KeyRing(people.identities, gate, key_header, people.revisions, forget)
+        rules = Rules(general)
+        gate = Gate(Credentials(key_header), people, rules)
+        return KeyRing(people.identities, gate, key_header, people.revisions, forget, guarded=rules.guards)
 
     def knows(self, value: bytes) -> bool:
         """Whether what stands in a header is a key that this worker knows."""

@@ -4,10 +4,11 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from tianji._core.exchange import Exchange
-from tianji.auth.access import Access, require
+from tianji.auth.access import require
 from tianji.auth.credentials import Credentials
 from tianji.auth.identity import Identity
-from tianji.auth.routes import permitted
+from tianji.auth.routes import Row, permitted
+from tianji.auth.rules import Rules
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import AuthenticationFailed, KeyExpired, RouteRefused, TianjiError
 
@@ -24,11 +25,7 @@ class Authenticator(Protocol):
         """
 
 
-class _Row(Protocol):
-    @property
-    def access(self) -> Access: ...
-    @property
-    def tags(self) -> tuple[str, ...]: ...
+class _Row(Row, Protocol):
     @property
     def key_of(self) -> Callable[[Exchange], bytes | None] | None: ...
 
@@ -39,11 +36,18 @@ class _Matched(Protocol):
 
 
 class Gate:
-    """Authorises a request by the row of the route table that it matched."""
+    """Authorises a request by the row of the route table that it matched, and by `rules`, where there are some."""
 
-    def __init__(self, credentials: Credentials, authenticator: Authenticator, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        authenticator: Authenticator,
+        rules: Rules | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._find = credentials.find
         self._authenticate = authenticator.authenticate
+        self._rules = rules
         self._clock = clock
 
     def __call__(self, exchange: Exchange, match: _Matched) -> Identity | Coroutine[None, None, Identity]:
@@ -53,34 +57,47 @@ class Gate:
         answer. Whatever else goes wrong in here is 401: a fault of ours must never let anybody in, nor read as success.
         """
         try:
+            if self._rules is not None:
+                self._rules.require_served(exchange, match.route)
             own = match.route.key_of
             credential = None if own is None else own(exchange)
             found = self._authenticate(self._find(exchange) if credential is None else credential, exchange.header)
             if isinstance(found, Identity):
-                return self._admit(found, exchange, match)
+                return self._admit(found, exchange, match.route)
+        except AuthenticationFailed as error:
+            return self._anonymous(error, exchange, match.route)
         except TianjiError:
             raise
         except Exception as error:  # a named boundary, see above
             raise _failed() from error
-        return self._admit_later(found, exchange, match)
+        return self._admit_later(found, exchange, match.route)
 
-    async def _admit_later(
-        self, pending: Coroutine[None, None, Identity], exchange: Exchange, match: _Matched
-    ) -> Identity:
+    async def _admit_later(self, pending: Coroutine[None, None, Identity], exchange: Exchange, row: Row) -> Identity:
         try:
-            return self._admit(await pending, exchange, match)
+            return self._admit(await pending, exchange, row)
+        except AuthenticationFailed as error:
+            return self._anonymous(error, exchange, row)
         except TianjiError:
             raise
         except Exception as error:  # the same boundary
             raise _failed() from error
 
-    def _admit(self, identity: Identity, exchange: Exchange, match: _Matched) -> Identity:
+    def _admit(self, identity: Identity, exchange: Exchange, row: Row) -> Identity:
         if identity.expires is not None and identity.expires <= self._clock.now():
             raise KeyExpired("Authentication Error, the key has expired; ask for a new one", param=identity.key[:8])
-        require(match.route.access, identity, exchange.method)
-        if identity.allowed_routes and not permitted(identity.allowed_routes, exchange.path, match.route):
+        require(row.access, identity, exchange.method)
+        if self._rules is not None:
+            self._rules.require_rank(identity, exchange, row)
+        if identity.allowed_routes and not permitted(identity.allowed_routes, exchange.path, row):
             raise RouteRefused(f"this key is confined to other routes than {exchange.path[:200]}; use another key")
         return identity
+
+    def _anonymous(self, error: AuthenticationFailed, exchange: Exchange, row: Row) -> Identity:
+        """Return who calls a public route, where nobody has to be known; raise the error for any other."""
+        found = None if self._rules is None else self._rules.anonymous(exchange, row)
+        if found is None:
+            raise error
+        return found
 
 
 def _failed() -> AuthenticationFailed:

@@ -13,6 +13,8 @@ class Row(Protocol):
     def access(self) -> Access: ...
     @property
     def tags(self) -> tuple[str, ...]: ...
+    @property
+    def path(self) -> str: ...
 
 
 def _any(*wanted: str) -> Callable[[Row], bool]:
@@ -22,12 +24,31 @@ def _any(*wanted: str) -> Callable[[Row], bool]:
 
 _MODELS: Final = _any("models", "utilities")
 _MANAGEMENT: Final = _any(
-    "keys", "users", "teams", "organizations", "customers", "budgets", "tags", "credentials", "model management"
+    "keys",
+    "users",
+    "teams",
+    "organizations",
+    "customers",
+    "budgets",
+    "tags",
+    "credentials",
+    "model management",
+    "access groups",
+    "fallbacks",
 )
+_ANTHROPIC: Final = ("/v1/messages", "/anthropic/")
+_GOOGLE: Final = ("enerateContent", "countTokens", "mbedContent", "mbedContents")  # methods at the end of paths
 GROUPS: Final[Mapping[str, Callable[[Row], bool]]] = {
     "openai_routes": _MODELS,
     "llm_api_routes": _MODELS,
     "llm_api_routes_without_mcp": _MODELS,
+    "anthropic_routes": lambda row: row.path.startswith(_ANTHROPIC),
+    "google_routes": lambda row: row.path.endswith(_GOOGLE),
+    "mcp_routes": _any("mcp"),
+    "mcp_inference_routes": _any("mcp"),
+    "agent_routes": _any("agents"),
+    "spend_tracking_routes": _any("spend", "activity"),
+    "global_spend_tracking_routes": lambda row: row.path.startswith("/global/"),
     "info_routes": lambda row: row.access is Access.INFO,
     "management_routes": _MANAGEMENT,
     "key_management_routes": _any("keys"),

@@ -98,7 +98,9 @@ _BUDGET: Final = Support("partial", "counted by each machine, from its start; pe
 _TOLD: Final = Support(
     "partial", "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told"
 )
-
+_FORWARDED: Final = Support(
+    "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"
+)
 _JWT: Final = "general_settings.litellm_jwtauth."
 _UNUSED_OF_TOKENS: Final = (
     "oidc_userinfo_endpoint oidc_userinfo_enabled oidc_userinfo_cache_ttl virtual_key_claim_field "
@@ -246,9 +248,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
                 "custom_auth",
                 "enable_oauth2_auth",
                 "enable_oauth2_proxy_auth",
-                "allowed_routes",
-                "admin_only_routes",
-                "allowed_ips",
                 "enforce_user_param",
                 "reject_clientside_metadata_tags",
                 "global_max_parallel_requests",
@@ -266,6 +265,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _JWT + "scope_mappings": Support("partial", "their models; routes have no effect, as in LiteLLM"),
         "general_settings.enable_jwt_auth": Support("exact", "keys come from JWT_PUBLIC_KEY_URL; file: works, too"),
         "general_settings.enforce_rbac": EXACT,
+        "general_settings.allowed_routes": Support("exact", "for routes that ask for a key"),
+        "general_settings.admin_only_routes": EXACT,
+        "general_settings.public_routes": Support("exact", "without a valid key the caller has no role"),
+        "general_settings.allowed_ips": Support("exact", "addresses and networks; routes without a key stay open"),
+        "general_settings.use_x_forwarded_for": _FORWARDED,
+        "general_settings.trusted_proxy_ranges": _FORWARDED,
         "general_settings.role_permissions": Support("exact", "for tokens, with enforce_rbac"),
         "guardrails": GUARD,
         "policies": GUARD,

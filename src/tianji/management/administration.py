@@ -173,7 +173,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row("POST", "/tag/delete", "tags.delete", Access.ADMIN, _ALL, "Delete a tag."),
         _Row("GET", "/tag/list", "tags.listed", Access.USER, _ALL, "List tags."),
     ),
-    "models": (
+    "model management": (
         _Row("POST", "/model/new", "deployments.new", Access.SELF, _OWN, "Keep a deployment in the database."),
         _Row("POST", "/model/update", "deployments.update", Access.SELF, _OWN, "Change a deployment of the database."),
         _Row(

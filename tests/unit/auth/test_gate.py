@@ -110,7 +110,7 @@ def test_a_key_that_has_expired_is_401_with_its_own_type():
             return Identity(role=None, user_id=None, key="0123456789", expires=ManualClock().now())
 
     with pytest.raises(KeyExpired) as caught:
-        Gate(Credentials(), Known(), ManualClock())(request(b"sk-a"), match(Access.KEY))
+        Gate(Credentials(), Known(), clock=ManualClock())(request(b"sk-a"), match(Access.KEY))
     assert (caught.value.wire_type, caught.value.param) == ("expired_key", "01234567")
 
 

@@ -11,7 +11,9 @@ from tianji.auth.routes import GROUPS, PRESETS, narrower, permitted
 
 ENTRIES = ["/key", "/key/info", "/key*", "/key/*", "/k*", "*", "/team/list", "openai_routes", "info_routes"]
 PATHS = ["/key", "/key/info", "/key/info/x", "/keys", "/team/list", "/v1/chat/completions", "/"]
-ROWS = [SimpleNamespace(access=access, tags=(tag,)) for access in Access for tag in ("models", "keys", "health")]
+ROWS = [
+    SimpleNamespace(access=access, tags=(tag,), path="/") for access in Access for tag in ("models", "keys", "health")
+]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_paths(entry, paths):
 
 def test_groups():
     def row(access, tag):
-        return SimpleNamespace(access=access, tags=(tag,))
+        return SimpleNamespace(access=access, tags=(tag,), path="/")
 
     chat, key, mine = row(Access.KEY, "models"), row(Access.USER, "keys"), row(Access.INFO, "keys")
     assert [permitted(["llm_api_routes"], "/", one) for one in (chat, key, mine)] == [True, False, False]

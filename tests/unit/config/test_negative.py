@@ -170,6 +170,8 @@ FATAL = [
         "general_settings.role_permissions[0].x",
         "known key",
     ),
+    ("general_settings: {allowed_ips: [10.0.0.1, here]}", "general_settings.allowed_ips[1]", "neither"),
+    ("general_settings: {trusted_proxy_ranges: [10.0.0.0/99]}", "general_settings.trusted_proxy_ranges[0]", "neither"),
     ("general_settings: {litellm_jwtauth: {wibble: 1}}", "general_settings.litellm_jwtauth.wibble", "known key"),
     (
         "general_settings: {litellm_jwtauth: {custom_validate: judge.claims}}",

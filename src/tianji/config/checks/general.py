@@ -1,5 +1,6 @@
 """`general_settings`, and the registries whose entries refer to nothing else."""
 
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,11 +28,21 @@ def check(subject: Subject) -> None:
     if general.missing_session_id not in {None, "generate", "reject", "omit"}:
         path = ("general_settings", "missing_session_id")
         subject.warning(path, "is not known, so it has no effect", "use generate, reject or omit")
+    _check_places(subject)
     _check_tokens(subject)
     for index, agent in enumerate(subject.config.agents):
         if not agent.agent_name or not agent.agent_card_params:
             remedy = "add agent_name and agent_card_params"
             subject.warning(("agents", index), "has no name or no card, so it is skipped", remedy)
+
+
+def _check_places(subject: Subject) -> None:
+    """Check that places are places."""
+    for key in ("allowed_ips", "trusted_proxy_ranges"):
+        for index, text in enumerate(getattr(subject.config.general_settings, key) or ()):
+            if not _is_place(text):
+                remedy = "write an IP address or a network such as 10.0.0.0/8"
+                subject.error(("general_settings", key, index), "is neither an IP address nor a network", remedy)
 
 
 def _check_tokens(subject: Subject) -> None:
@@ -51,6 +62,14 @@ def _check_tokens(subject: Subject) -> None:
         if not (issuer.audience or issuer.disable_audience_validation):
             remedy = "write for whom its tokens are, or disable_audience_validation: true"
             subject.warning((*here, "issuers", index), "has no audience, so that no token is for it", remedy)
+
+
+def _is_place(text: str) -> bool:
+    try:
+        ip_network(text.strip(), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _scheme(url: str) -> str:
