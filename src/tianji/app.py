@@ -81,6 +81,7 @@ from tianji.objects.routes import Objects
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
 from tianji.secrets import open_source
+from tianji.sso.routes import SignIn
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
@@ -271,6 +272,7 @@ class Gateway:
             )
         ).routes()
         yield from Administration(self._office).routes()
+        yield from SignIn(lambda: self._office).routes()
         yield from Documentation(lambda: self.route_table).routes()
 
     async def websocket(

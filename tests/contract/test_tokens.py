@@ -125,3 +125,13 @@ def test_who_calls_for_a_customer_cannot_call_for_another(gateway: Gateway, prov
     for answer in (call(gateway, token), call(gateway, token, x_litellm_end_user_id="rich")):
         assert answer.status_code == 401
         assert "customer" in answer.json()["error"]["message"]
+
+
+def test_without_a_provider_nobody_can_sign_in_and_is_told_how(gateway: Gateway) -> None:
+    for path in ("/sso/login", "/sso/key/generate", "/sso/callback?code=a&state=b"):
+        answer = gateway.client.get(path)
+        assert answer.status_code == 501
+        assert "GENERIC_CLIENT_ID" in answer.json()["error"]["message"]
+    answer = gateway.client.get("/sso/readiness")
+    assert answer.status_code == 503
+    assert "GENERIC_CLIENT_ID" in answer.json()["missing_environment_variables"]

@@ -14,6 +14,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     provider_id: str | None = None  # what the provider calls him, where that is not his `user_id`
     provider: str | None = None
     role: str | None = None
+    role_when_new: str | None = None  # where nothing else says what somebody new is
     teams: tuple[str, ...] = ()
     makes_user: bool = False  # where there is none
     makes_teams: bool = False

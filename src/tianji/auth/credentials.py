@@ -7,6 +7,7 @@ header must not be let in by another. The order is the one that clients of LiteL
 from urllib.parse import parse_qsl
 
 from tianji._core.exchange import Exchange
+from tianji.auth.sessions import Sessions
 
 UNUSABLE = b""  # something was sent, but not in a form that can hold a key
 
@@ -27,9 +28,13 @@ _AWS_SCHEME = b"AWS4-HMAC-SHA256"
 
 
 class Credentials:
-    """Finds the key. `key_header`: the one named in the settings, which overrides all others when it is present."""
+    """Finds the key. `key_header`: the one named in the settings, which overrides all others when it is present.
 
-    def __init__(self, key_header: str | None = None) -> None:
+    `sessions`: reads the cookie of a browser, which counts where there is no key anywhere.
+    """
+
+    def __init__(self, key_header: str | None = None, sessions: Sessions | None = None) -> None:
+        self._sessions = sessions
         self._ranks = {name: rank for rank, name in enumerate(_ORDER)}
         self._override = key_header.lower().encode("ascii") if key_header else None
         if self._override is not None:
@@ -48,7 +53,10 @@ class Credentials:
         if best == _AUTHORIZATION:
             return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else _other_scheme(found)
         if best == _NOWHERE:
-            return _from_query(exchange)
+            found_elsewhere = _from_query(exchange)
+            if found_elsewhere is None and self._sessions is not None:
+                return self._sessions.key(exchange)
+            return found_elsewhere
         if best < 0:
             return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else UNUSABLE
         return found[7:].strip() if best < _AUTHORIZATION and found.startswith(b"Bearer ") else found.strip()

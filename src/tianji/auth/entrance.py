@@ -14,7 +14,9 @@ from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import Groups
 from tianji.auth.rules import Rules
+from tianji.auth.sessions import Sessions
 from tianji.clock import SYSTEM
+from tianji.config.environment import lookup
 from tianji.config.schema import GeneralSettings
 from tianji.lazy import load
 from tianji.providers.names import infer
@@ -80,6 +82,7 @@ class Entrance:
         welcome: Welcome,
     ) -> None:
         self._tokens = TokenDesk(store, groups, welcome)
+        self._salt = lookup(environ, "SALT_KEY") or general.master_key or None
 
         async def ask(digest: str) -> Identity | Refusal | None:
             database = await store.open()
@@ -107,7 +110,8 @@ class Entrance:
             heard(tags)
 
         rules = Rules(general)
-        gate = Gate(Credentials(key_header), people, rules)
+        sessions = None if self._salt is None else Sessions(self._salt)
+        gate = Gate(Credentials(key_header, sessions), people, rules)
         return KeyRing(people.identities, gate, key_header, people.revisions, forget, guarded=rules.guards)
 
     def knows(self, value: bytes) -> bool:

@@ -12,6 +12,7 @@ from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji.egress.address import AddressPolicy
 from tianji.egress.resolver import Address
+from tianji.egress.tls import ClientContext, client_context
 from tianji.errors import TianjiError, UpstreamConnectFailed, UpstreamProtocolError, UpstreamTimeout
 from tianji.lazy import load
 
@@ -51,6 +52,7 @@ class Errands:
 
     def __init__(self, named: Collection[str] = ()) -> None:
         self._trusted = frozenset(hosts(named))
+        self._tls: ClientContext | None = None  # the machine's authorities take a while to read
 
     async def __call__(
         self, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None
@@ -65,7 +67,8 @@ class Errands:
             raise UpstreamTimeout("it did not answer in time", "total") from error
 
     async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        client = load("tianji.egress.client").open_client(_TIMEOUTS, check=self._check)
+        self._tls = self._tls or client_context()
+        client = load("tianji.egress.client").open_client(_TIMEOUTS, ssl_context=self._tls, check=self._check)
         plain = {"accept-encoding": "identity", **headers}  # what is packed may be larger than anybody asked for
         try:
             async with client, client.stream(method, url, headers=plain, content=body) as answer:

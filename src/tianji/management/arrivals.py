@@ -63,16 +63,17 @@ async def _user(call: Call, arrival: Arrival) -> Row | None:
 
 
 async def _make(call: Call, arrival: Arrival) -> Row:
+    defaults = call.config.litellm_settings.default_internal_user_params
     values: dict[str, Any] = {
         "user_id": arrival.user_id,
         "user_email": arrival.email,
         "user_alias": arrival.name,
         "sso_user_id": arrival.provider_id if arrival.provider_id != arrival.user_id else None,
-        "user_role": arrival.role,
+        "user_role": arrival.role or defaults.user_role or arrival.role_when_new,
         "metadata": {"auth_provider": arrival.provider} if arrival.provider else None,
     }
     row = await users.make(call, {name: value for name, value in values.items() if value is not None})
-    for team in call.config.litellm_settings.default_internal_user_params.teams or ():
+    for team in defaults.teams:
         await users.join(call, team, row["user_id"])
     return row
 
