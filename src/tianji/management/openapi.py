@@ -88,4 +88,5 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
 
 
 def _operation_id(method: str, path: str) -> str:
-    return method.lower() + "_" + (re.sub(r"\W+", "_", _PARAMETER.sub(r"\1", path)).strip("_") or "root")
+    words = _PARAMETER.sub(r"\1", path).replace("-", "__")  # what differs in a dash alone has two names
+    return method.lower() + "_" + (re.sub(r"\W+", "_", words).strip("_") or "root")
