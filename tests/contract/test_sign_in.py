@@ -52,7 +52,7 @@ def gateway(
         "GENERIC_ROLE_MAPPINGS_ROLES": "{'proxy_admin': ['bosses'], 'internal_user': ['staff']}",
         "ALLOWED_EMAIL_DOMAINS": "example.com, example.org",
     }
-    with Gateway(config, tmp_path_factory.mktemp("sign-in"), edge=edge, env=env, workers=2) as running:
+    with Gateway(config, tmp_path_factory.mktemp("sign-in"), edge=edge, env=env, workers=1) as running:
         running.client.post("/team/new", json={"team_id": "staff"}).raise_for_status()
         yield running
 

@@ -33,7 +33,7 @@ def gateway(
     models = [openai_model(name, "gpt-test", mock_process.url) for name in ("m", "n")]
     config = {"model_list": models, "general_settings": SETTINGS}
     env = {"JWT_PUBLIC_KEY_URL": provider.discovery_url, "JWT_AUDIENCE": "tianji", "JWT_ISSUER": provider.url}
-    with Gateway(config, tmp_path_factory.mktemp("tokens"), edge=edge, env=env, workers=2) as running:
+    with Gateway(config, tmp_path_factory.mktemp("tokens"), edge=edge, env=env, workers=1) as running:
         for team in ("red", "blue"):
             manage(running, "/team/new", team_id=team, models=["m"] if team == "red" else ["n"])
         yield running
