@@ -133,9 +133,10 @@ class _Work:
                 answer = await self._fetch(place, request)
         else:
             answer = await self._fetch(place, request)
-        self._respond(await self._remembered(answer), place)
+        answer = await self._remembered(answer)
         if self._row.deletes:
             await self._delete_others(place)
+        self._respond(answer, place)
 
     def _members(self) -> Json:
         """Return the members of the body. Raises InvalidRequest where it is no object."""
