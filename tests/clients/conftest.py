@@ -30,6 +30,7 @@ QUIET = {  # what phones home does not, and nobody finds another provider than t
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
     "LANGCHAIN_TRACING_V2": "false",
     "DO_NOT_TRACK": "1",
+    "AWS_EC2_METADATA_DISABLED": "true",
     "HTTP_PROXY": "",
     "HTTPS_PROXY": "",
     "ALL_PROXY": "",

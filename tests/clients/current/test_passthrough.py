@@ -54,10 +54,20 @@ class TestCohere:
 
 class TestBedrock:
     @pytest.fixture
-    def client(self, gateway: Gateway, mock: Mock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    def client(self, gateway: Gateway, mock: Mock) -> Iterator[Any]:
         needs(gateway, "/bedrock")
-        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", MASTER_KEY)
-        made = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=f"{gateway.url}/bedrock")
+        made = boto3.client(
+            "bedrock-runtime",
+            region_name="us-east-1",
+            endpoint_url=f"{gateway.url}/bedrock",
+            aws_access_key_id="AKIDNOBODY",  # it signs with them, and the gateway signs anew
+            aws_secret_access_key="unknown",
+        )
+
+        def show_key(request: Any, **_: Any) -> None:
+            request.headers["x-litellm-api-key"] = f"Bearer {MASTER_KEY}"
+
+        made.meta.events.register("before-send.bedrock-runtime.*", show_key)
         yield made
         made.close()
 
