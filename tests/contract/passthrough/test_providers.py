@@ -10,7 +10,7 @@ import pytest
 from google import genai
 from google.genai import types
 from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, eventually
-from tests.contract.passthrough.watching import COST, nanos, new_key, rows, sent_headers, spent
+from tests.contract.passthrough.watching import COST, nanos, new_key, resident, rows, sent_headers, spent
 from tests.contract.raw_http import Wire
 
 ASK = [{"role": "user", "content": "one two three"}]
@@ -383,3 +383,18 @@ def test_a_large_body_is_kept_in_a_file_and_arrives_whole(gateway: Gateway, mock
     assert gateway.post("/anthropic/v1/messages", {**ask, "model": "other"}, **key).status_code == 403
     refused = gateway.client.post("/openai/v1/audio/transcriptions", data=form, files={"file": file}, headers=key)
     assert refused.status_code == 403
+
+
+def test_a_large_answer_waits_for_its_reader(gateway: Gateway, mock: Mock) -> None:
+    size = 48 << 20
+    mock.control({"body": "x" * size, "status": 200}, path="/v1/containers/c-1/content", times=1)
+    before = {worker: resident(worker) for worker in gateway.workers()}
+    with gateway.client.stream("GET", "/openai/v1/containers/c-1/content") as answer:
+        pieces = answer.iter_raw()
+        got = len(next(pieces))
+        for _ in range(50):  # time enough for all of it, would nobody wait
+            assert gateway.client.get("/openai/v1/models").status_code == 200
+        grown = [resident(worker) - size_before for worker, size_before in before.items()]
+        got += sum(map(len, pieces))
+    assert (answer.status_code, got) == (200, size)
+    assert max(grown) < size // 3

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,12 @@ COST = "x-litellm-response-cost"
 
 def nanos(dollars: str) -> int:
     return round(Fraction(dollars) * 10**9)
+
+
+def resident(process: int) -> int:
+    """Bytes of a process that are in memory."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def spent(gateway: Gateway) -> int:

@@ -65,6 +65,10 @@ def test_a_plain_path_goes_as_it_came(parts: list[str]) -> None:
     assert join(b"/base", tail.encode()) == b"/base" + tail.encode()
 
 
+def test_what_is_encoded_stays_encoded() -> None:
+    assert below(b"/custom/model/arn%3Aaws%2Fx%20y%2525", 1) == b"/model/arn%3Aaws%2Fx%20y%2525"
+
+
 @pytest.mark.parametrize(
     ("base", "tail", "whole"),
     [
