@@ -29,6 +29,7 @@ ROLES = (
 )
 ADMIN, VIEWER, HEAD, LEADER, USER, WATCHER, NOBODY = ROLES
 EVERYBODY = set(ROLES)
+ENDPOINTS = "/config/pass_through_endpoint"
 ROUTES = [(row.method, row.path) for rows in FAMILIES.values() for row in rows]
 numbers = itertools.count()
 
@@ -63,13 +64,13 @@ class World:
             for side in ("own", FOREIGN)
         }
 
-    def send(self, by: str, method: str, path: str, **fields: Any) -> httpx.Response:
+    def send(self, by: str, method: str, path: str, /, **fields: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {by}"}
         if method == "GET":
             return self.gateway.client.get(path, params=fields, headers=headers)
         return self.gateway.client.request(method, path, json=fields, headers=headers)
 
-    def master(self, method: str, path: str, **fields: Any) -> Any:
+    def master(self, method: str, path: str, /, **fields: Any) -> Any:
         answer = self.send(self.gateway.key, method, path, **fields)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -141,6 +142,11 @@ class World:
         name = self.model(side)
         self.master("POST", "/fallback", model=name, fallback_models=["m"])
         return name
+
+    def endpoint(self, side: str) -> str:
+        """A path that leads elsewhere."""
+        made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
+        return str(made["endpoints"][0]["id"])
 
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
@@ -337,6 +343,17 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("POST", "/fallback"): (lambda w, r, s: {"model": w.model(s), "fallback_models": ["m"]}, {ADMIN}),
     ("GET", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN, VIEWER}),
     ("DELETE", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN}),
+    ("GET", ENDPOINTS): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", f"{ENDPOINTS}/team/{{team_id}}"): (lambda w, r, s: {"path:team_id": f"team-{s}"}, {ADMIN, VIEWER}),
+    ("POST", ENDPOINTS): (
+        lambda w, r, s: {"path": f"/{s}-{next(numbers)}", "target": "https://example.com"},
+        {ADMIN},
+    ),
+    ("POST", f"{ENDPOINTS}/{{endpoint_id}}"): (
+        lambda w, r, s: {"path:endpoint_id": w.endpoint(s), "timeout": 1},
+        {ADMIN},
+    ),
+    ("DELETE", ENDPOINTS): (lambda w, r, s: {"endpoint_id": w.endpoint(s)}, {ADMIN}),
     **{
         ("GET", f"/{name}/daily/activity{end}"): (ask, roles)
         for end in ("", "/aggregated")

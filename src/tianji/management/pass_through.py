@@ -104,8 +104,8 @@ async def update(call: Call) -> Row:
 
 
 async def delete(call: Call) -> Row:
-    """Lead a path nowhere any more."""
-    asked = call.questions(Which).endpoint_id
+    """Lead a path nowhere any more; which one, says the query or the body."""
+    asked = call.questions(Which).endpoint_id or call.body(Which).endpoint_id
     if asked is None:
         raise Unacceptable("endpoint_id is missing: say which endpoint is to go", param="endpoint_id")
     before = await _found(call, asked)
