@@ -6,9 +6,10 @@ import struct
 import time
 
 from tianji.errors import TianjiError
+from tianji.lazy import load
 from tianji.mock import control, routes
-from tianji.mock.faults import from_headers
-from tianji.mock.http import Request, RequestParser
+from tianji.mock.faults import Faults, from_headers
+from tianji.mock.http import Request, RequestParser, asks_for_websocket
 from tianji.mock.script import End, Script, compile_script
 from tianji.mock.state import MAX_WIRE_KEY, Abort, State
 
@@ -134,11 +135,34 @@ class Connection(asyncio.Protocol):
             self._task.add_done_callback(self._controlled)
             return
         self._state.recorder.add(request.raw_head, request.body)
+        if asks_for_websocket(head):
+            self._open_websocket(request)
+            return
         script, steady = self._state.script(request)
         if steady and script.wire is not None:
             self._state.remember(request.raw_head + request.body, script.wire)
         self._state.changed()
         self._play(script)
+
+    def _open_websocket(self, request: Request) -> None:
+        faults = self._state.faults(request)
+        if (faults.status or 0) >= 400 or faults.close or faults.raw is not None:
+            answer = routes.answer(request, faults, (), self._state.shelf)
+            self._play(compile_script(answer, faults, keep_alive=False))
+            return
+        self._script = Script((), End.HANG)  # nothing else is read as HTTP
+        self._timer = self._loop.call_later((faults.first_byte_ms or 0) / 1000, self._upgrade, request, faults)
+
+    def _upgrade(self, request: Request, faults: Faults) -> None:
+        self._timer = None
+        self._state.sockets += 1
+        model = routes.model_of(request)
+        load("tianji.mock.realtime").upgrade(self._transport, request.head, model, faults, self._websocket_gone)
+
+    def _websocket_gone(self, *, parted: bool) -> None:
+        self._closing = parted
+        self._state.sockets -= 1
+        self.connection_lost(None)
 
     def _controlled(self, task: asyncio.Task[Script]) -> None:
         self._task = None

@@ -82,6 +82,12 @@ def parse_head(raw: bytes) -> Head:
     )
 
 
+def asks_for_websocket(head: Head) -> bool:
+    """Whether a request asks for a realtime conversation."""
+    upgrade = next((value for name, value in head.headers if name == b"upgrade"), b"")
+    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith("/realtime")
+
+
 def _body_length(headers: list[tuple[bytes, bytes]]) -> int:
     lengths = [value for name, value in headers if name == b"content-length"]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -12,6 +13,7 @@ from tianji.mock import (
     bedrock,
     chat,
     cohere,
+    dialogue,
     forms,
     gemini,
     hosted,
@@ -59,6 +61,8 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
     ("/responses/compact", lambda body, _: responses.compact(_decode(body, responses.ResponsesRequest))),
     ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
+    ("/realtime/client_secrets", lambda body, _: Answer(body=dialogue.client_secret(body))),
+    ("/realtime/sessions", lambda body, _: Answer(body=dialogue.session(body))),
     ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
 )
 
@@ -98,10 +102,13 @@ def _hosted(body: bytes) -> hosted.HostedRequest:
 
 
 def model_of(request: Request) -> str:
-    """Return the model that a request names, in its path or in its body; empty when it names none."""
+    """Return the model that a request names, in its path or its body, or without one in its query; empty for none."""
     found = _IN_PATH.search(request.head.path)
     if found:
         return found[1] or found[2]
+    if not request.body:
+        query = parse_qs(request.head.query)
+        return (query.get("model") or query.get("deployment") or [""])[0]
     try:
         if forms.is_form(request):
             return forms.read(request).text("model")

@@ -109,6 +109,7 @@ class State:
         self.alive: set[Any] = set()  # every connection
         self.controllers: set[Any] = set()  # of them, those that asked a control route
         self.accepted = 0
+        self.sockets = 0  # of the connections that are alive, those that are WebSockets
         self.busy = 0  # requests that are being received or answered
         self.aborts: deque[Abort] = deque(maxlen=1000)
         self.aborted = 0
@@ -122,9 +123,7 @@ class State:
         key = (f"{head.method} {head.target}", request.body, wishes)
         if steady and (script := self._scripts.get(key)) is not None:
             return script, True
-        faults = routes.requested_faults(
-            request, self.settings.faults, lambda model: self.rules.take(head.path, model, head.authorization)
-        )
+        faults = self.faults(request)
         answer = routes.answer(request, faults, self.settings.models, self.shelf)
         script = compile_script(answer, faults, keep_alive=head.keep_alive)
         steady = steady and faults.slow_read is None  # that one is lost where the request is not parsed
@@ -133,6 +132,13 @@ class State:
                 self._scripts.clear()
             self._scripts[key] = script
         return script, steady
+
+    def faults(self, request: Request) -> Faults:
+        """Return the faults of a request, and use up the rule that they come from. Raises InvalidRequest."""
+        head = request.head
+        return routes.requested_faults(
+            request, self.settings.faults, lambda model: self.rules.take(head.path, model, head.authorization)
+        )
 
     def remember(self, raw: bytes, wire: bytes) -> None:
         """Let the request `raw` be answered by `wire` without being parsed again."""
@@ -149,6 +155,7 @@ class State:
             "aborted": self.aborted,
             "requests": self.recorder.total,
             "accepted": self.accepted,
+            "sockets": self.sockets,
         }
 
     def changed(self) -> None:

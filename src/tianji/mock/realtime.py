@@ -1,0 +1,161 @@
+"""The mock's side of a WebSocket: the realtime API, or with the model `echo` a socket that says everything back.
+
+Faults are those of every answer, as far as they mean something here: `status` refuses the upgrade, `first_byte_ms`
+delays it; after n events `stall_at` says nothing more, `end_at` parts with code 1001, `error_at` says that something is
+wrong, and `cut_at` breaks the connection off, by RST with `reset`. `split` sends texts in fragments of n bytes.
+"""
+
+import logging
+import socket
+import struct
+from typing import Any, Protocol
+
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+)
+from picows.common import WSUpgradeResponseWithListener
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # its stub hides it
+
+from tianji.errors import TianjiError
+from tianji.mock.dialogue import Dialogue, Event
+from tianji.mock.faults import Faults
+from tianji.mock.http import Head
+
+ECHO = "echo"
+MAX_FRAME = 64 * 1024 * 1024  # bytes
+TIMEOUT = 60.0  # seconds
+RST_ON_CLOSE = struct.pack("ii", 1, 0)
+_LOG = logging.getLogger("tianji.mock.realtime")
+_HANDSHAKE = frozenset({b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"})
+
+
+class Gone(Protocol):
+    """Who counts sockets."""
+
+    def __call__(self, *, parted: bool) -> None:
+        """Hear that one is closed. `parted`: with a close frame of its peer."""
+
+
+def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) -> None:
+    """Make a connection a WebSocket. `gone` hears of its end."""
+    beta = any(name == b"openai-beta" and b"realtime=v1" in value for name, value in head.headers)
+    listener = Echo(gone) if model == ECHO else Session(Dialogue(model, faults, beta=beta), faults, gone)
+
+    def accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), listener)
+
+    protocol = WSProtocol(
+        None, None, False, accept, _LOG, True, TIMEOUT, False, TIMEOUT, TIMEOUT, WSAutoPingStrategy.PING_WHEN_IDLE,
+        True, MAX_FRAME, None, 4096,
+    )  # fmt: skip
+    lines = [b"%b: %b" % pair for pair in head.headers if pair[0] in _HANDSHAKE]
+    raw = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    protocol.get_buffer(len(raw))[: len(raw)] = raw
+    protocol.buffer_updated(len(raw))
+
+
+class Echo(WSListener):
+    """Says everything back, frame by frame, and reads no further while its peer does not read."""
+
+    def __init__(self, gone: Gone) -> None:
+        self._gone = gone
+        self._parted = False
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Keep the socket."""
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Answer a frame."""
+        if frame.msg_type == WSMsgType.CLOSE:
+            self._parted = True
+            code = frame.get_close_code()
+            transport.send_close(WSCloseCode.OK if code == WSCloseCode.NO_INFO else code, frame.get_close_message())
+            transport.disconnect()
+        elif frame.msg_type != WSMsgType.PONG:
+            self.say(frame)
+
+    def say(self, frame: WSFrame) -> None:
+        """Say something to a frame with a message."""
+        self._transport.send(frame.msg_type, frame.get_payload_as_bytes(), bool(frame.fin))
+
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
+        """Tell who counts."""
+        self._gone(parted=self._parted)
+
+    def pause_writing(self) -> None:
+        """Read no further."""
+        self._transport.underlying_transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read again."""
+        self._transport.underlying_transport.resume_reading()
+
+
+class Session(Echo):
+    """Speaks as a realtime model does."""
+
+    def __init__(self, dialogue: Dialogue, faults: Faults, gone: Gone) -> None:
+        super().__init__(gone)
+        self._dialogue = dialogue
+        self._faults = faults
+        self._count = 0
+        self._silent = False
+        self._text = b""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Say that the session is there."""
+        super().on_ws_connected(transport)
+        self._send(self._dialogue.begin())
+
+    def say(self, frame: WSFrame) -> None:
+        """Answer what a client said."""
+        self._text += frame.get_payload_as_bytes()
+        if not frame.fin:
+            return
+        text, self._text = self._text, b""
+        try:
+            for event in self._dialogue.listen(text):
+                self._send(event)
+        except TianjiError as error:
+            told = {"type": "invalid_request_error", "code": None, "message": error.message, "param": error.param}
+            self._send({"type": "error", "error": {**told, "event_id": None}})
+
+    def _send(self, event: Event) -> None:
+        faults, count = self._faults, self._count
+        self._count += 1
+        if self._silent or self._parted:
+            return
+        if count == faults.stall_at:
+            self._silent = True
+            return
+        if count == faults.cut_at:
+            self._break_off()
+            return
+        if count == faults.end_at:
+            self._silent = True
+            self._transport.send_close(WSCloseCode.GOING_AWAY, b"mock fault: the end")
+            return
+        if count == faults.error_at:
+            event = {"type": "error", "error": {"type": "server_error", "code": None, "message": "mock fault"}}
+        text = self._dialogue.numbered(event)
+        size = self._faults.split or len(text)
+        for start in range(0, len(text), size):
+            kind = WSMsgType.CONTINUATION if start else WSMsgType.TEXT
+            self._transport.send(kind, text[start : start + size], start + size >= len(text))
+
+    def _break_off(self) -> None:
+        self._silent = True
+        transport = self._transport.underlying_transport
+        if self._faults.reset:
+            sock: socket.socket = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
+        transport.abort()
