@@ -5,9 +5,9 @@ import functools
 import itertools
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tianji import lazy
 from tianji._core.dice import Dice
@@ -274,15 +274,6 @@ class Gateway:
         yield from Administration(self._office).routes()
         yield from SignIn(lambda: self._office).routes()
         yield from Documentation(lambda: self.route_table).routes()
-
-    async def websocket(
-        self,
-        scope: dict[str, Any],  # noqa: ARG002
-        receive: Callable[[], Awaitable[dict[str, Any]]],  # noqa: ARG002
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
-        """Refuse: no route takes an upgrade."""
-        await send({"type": "websocket.close", "code": 1008})
 
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""

@@ -152,9 +152,6 @@ class Tiny:
         }
         respond_json(exchange, told)
 
-    async def websocket(self, scope, receive, send) -> None:
-        await send({"type": "websocket.close", "code": 1008})
-
     async def startup(self) -> None:
         """The first worker that finds `hold` waits until the test takes `held` away."""
         hold, held = self.file.with_name("hold"), self.file.with_name("held")

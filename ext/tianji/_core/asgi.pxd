@@ -4,7 +4,7 @@ from tianji._core.edge cimport Edge, EdgeExchange
 
 cdef class AsgiEdge(Edge):
     cdef object call_soon_threadsafe
-    cdef object websocket      # (scope, receive, send) -> coroutine
+    cdef object websocket      # (edge, watcher): takes a request for a WebSocket
     cdef set early             # exchanges whose first piece of body was asked for and not judged yet
     cdef list young            # exchanges that came since the last tick
     cdef list old              # those that came before

@@ -9,8 +9,6 @@ watch for a client that leaves starts only when an exchange is 10 to 20 ms old: 
 answers never pay for it.
 """
 
-from asyncio import ensure_future
-
 cimport cython
 
 from tianji._core.clock cimport monotonic
@@ -23,7 +21,6 @@ cdef double TICK = 0.010  # seconds; a client that leaves is noticed within two 
 cdef double PATIENCE = 0.050  # seconds that a small body may take to begin before its request is judged without it
 cdef long long SMALL = 256 * 1024  # bytes; a body up to this length is asked for before its head is judged
 
-cdef object _ensure_future = ensure_future
 cdef tuple _BODY_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -76,7 +73,7 @@ cdef class AsgiEdge(Edge):
         cdef object proto = watcher.proto
         try:
             if scope["type"] != "http":
-                self.call_soon_threadsafe(self._upgrade, watcher, scope, proto)
+                self.call_soon_threadsafe(self.websocket, self, watcher)
                 return
             exchange = AsgiExchange.__new__(AsgiExchange)
             exchange.edge = self
@@ -96,10 +93,6 @@ cdef class AsgiEdge(Edge):
                 self.call_soon_threadsafe(exchange._came)
         except RuntimeError:  # the loop is closed: the worker is going down
             watcher.done()
-
-    def _upgrade(self, watcher not None, dict scope not None, proto not None):
-        task = _ensure_future(self.websocket(scope, proto.receive, proto.send), loop=self.loop)
-        task.add_done_callback(lambda _: watcher.done())
 
     def look_after_early(self, double patience=PATIENCE):
         """Judge by their head alone the requests whose body has not begun `patience` seconds after them.

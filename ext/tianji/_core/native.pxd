@@ -11,6 +11,8 @@ cdef class Line:
     cdef int socket            # its descriptor, where bytes may go past the transport; or -1
     cdef object peer           # (host, port)
     cdef RequestReader reader  # what it read of this request
+    cdef bytes behind          # read, and not yet looked at to the end
+    cdef bint ahead            # something came together with the head of this request
     cdef bint full             # the transport's buffer towards the client is full
 
     cdef int want_body(self) except -1   # collect it, and dispatch the exchange

@@ -18,9 +18,8 @@ cdef enum:
     JOINED = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 # what RFC 6455 section 4.2.1 looks at; the rest of a request is read here and not by picows
-cdef frozenset HANDSHAKE = frozenset((
-    b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version",
-))
+cdef frozenset HANDSHAKE = frozenset((b"host", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"))
+cdef bytes UPGRADE = b"connection: Upgrade"  # others may stand beside it, which is no business of picows
 
 
 cdef class Line:
@@ -182,15 +181,18 @@ cdef class NativeExchange(EdgeExchange):
     def upgrade(self, listener not None, tuple headers not None=()):
         """Hand the connection to `listener`, a picows.WSListener; `headers` go with the answer 101.
 
-        The exchange counts as open until the socket is closed. Raises InvalidRequest when no upgrade was asked for.
+        The exchange counts as open until the socket is closed. Raises InvalidRequest when no upgrade was asked for, or
+        the client did not wait for it.
         """
         cdef Line line = self.line
         if not self.upgrades:
             raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client")
+        if line.ahead or line.behind is not None:
+            raise InvalidRequest("wait for the answer before anything else is sent (RFC 6455 section 4.1)")
         self.status = 101
         self.finished = True
         lines = [b"%b: %b" % pair for pair in self.headers if pair[0] in HANDSHAKE]
-        head = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+        head = b"\r\n".join([b"GET / HTTP/1.1", UPGRADE, *lines, b"", b""])
         transport = line.release()
         try:
             done = self.websocket(transport, head, listener, headers)

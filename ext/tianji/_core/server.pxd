@@ -39,7 +39,6 @@ cdef class NativeConnection(Line):
     cdef NativeEdge edge
     cdef NativeExchange exchange
     cdef State state
-    cdef bytes behind          # read, and not yet looked at to the end
     cdef bytes body            # of a request with a length, while it comes; None where it goes into a file
     cdef long long filled      # its bytes that are there
     cdef list pieces           # of a chunked body

@@ -213,7 +213,7 @@ cdef class NativeConnection(Line):
         cdef NativeExchange exchange
         if used == 0:
             return 0
-        self.state = AT_GATE
+        self.state, self.ahead = AT_GATE, used < size
         exchange = self.new_exchange()
         exchange.begin()
         return used

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, final
 
 from tianji._core.edge import Edge, EdgeExchange
@@ -10,7 +10,7 @@ class AsgiEdge(Edge):
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        websocket: Callable[..., Awaitable[None]],
+        websocket: Callable[[AsgiEdge, Any], None],
         **shared: Any,  # as Edge takes them
     ) -> None: ...
     def schedule(self, watcher: Any) -> None: ...

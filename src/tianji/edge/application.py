@@ -1,7 +1,7 @@
 """What the composition root offers to an edge."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -9,9 +9,6 @@ from tianji._core.exchange import Exchange
 from tianji.edge.answers import OwnBody, no_own_body
 from tianji.edge.control import Control
 from tianji.edge.routes import Match, RouteTable
-
-Message = dict[str, Any]
-WebSocket = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +58,6 @@ class Application(Protocol):
     @property
     def closed(self) -> Callable[[Exchange], None] | None:
         """Hears of an exchange whose last byte was handed on, or whose client left: access log, metrics."""
-
-    async def websocket(
-        self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        """Serve an upgraded connection, as ASGI 3 says."""
 
     async def startup(self) -> None:
         """Open connections, start periodic jobs."""

@@ -26,9 +26,6 @@ class Stub:
     def closed(self, exchange):
         pass
 
-    async def websocket(self, scope, receive, send):
-        pass
-
     async def startup(self):
         pass
 

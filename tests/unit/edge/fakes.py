@@ -109,9 +109,6 @@ class App:
     def closed(self, exchange: Exchange) -> None:
         self.closed_exchanges.append(exchange)
 
-    async def websocket(self, scope, receive, send) -> None:
-        send({"type": "websocket.close", "code": 1008})
-
 
 class Loop:
     """Runs nothing by itself: calls are made at once, timers when the test says so."""

@@ -306,10 +306,3 @@ async def test_a_clients_call_id_comes_back_when_it_is_well_formed(bench, sent, 
     answered = dict(watcher.headers)[b"x-tianji-call-id"]
     assert (answered == sent) is kept
     assert json.loads(watcher.answer)["error"]["message"] == "Internal server error"
-
-
-async def test_a_websocket_goes_to_the_applications_own_answer(bench):
-    watcher = bench(echo).request(kind="websocket")
-    await settle()
-    assert watcher.sent == [{"type": "websocket.close", "code": 1008}]
-    assert watcher.broken_off
