@@ -144,9 +144,7 @@ class Gateway:
         vocabularies: Vocabularies,
         control: Control,
     ) -> None:
-        self._path = path
-        self._environ = environ
-        self._shared = shared
+        self._path, self._environ, self._shared = path, environ, shared
         self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
         self._control = control

@@ -20,6 +20,8 @@ _ORDER = (
     b"x-goog-api-key",  # Google
     b"ocp-apim-subscription-key",  # Azure API Management
 )
+BEARER_PROTOCOL = b"sec-websocket-protocol"  # pages cannot set headers of a WebSocket, but name sub-protocols
+_KEY_PROTOCOL = b"openai-insecure-api-key."  # https://platform.openai.com/docs/guides/realtime-websocket
 _AUTHORIZATION = _ORDER.index(b"authorization")
 _GOOGLE = ("generatecontent", "counttokens", "embedcontent", "batchembedcontents")  # methods at the end of paths
 _GOOGLES = ("/gemini/", "/vertex_ai/", "/vertex-ai/")  # where Google's own API is passed through
@@ -53,7 +55,7 @@ class Credentials:
         if best == _AUTHORIZATION:
             return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else _other_scheme(found)
         if best == _NOWHERE:
-            found_elsewhere = _from_query(exchange)
+            found_elsewhere = _from_protocols(exchange) or _from_query(exchange)
             if found_elsewhere is None and self._sessions is not None:
                 return self._sessions.key(exchange)
             return found_elsewhere
@@ -77,6 +79,16 @@ def _from_signature(value: bytes) -> bytes:
         return UNUSABLE
     credential = rest.split(b",", 1)[0].removeprefix(b"Bearer ")
     return credential.split(b"/", 1)[0].strip()
+
+
+def _from_protocols(exchange: Exchange) -> bytes | None:
+    """Look where a page puts the key that opens a WebSocket: it is the end of the name of a sub-protocol."""
+    for name, value in exchange.headers:
+        if name == BEARER_PROTOCOL:
+            for offer in value.split(b","):
+                if offer.strip().startswith(_KEY_PROTOCOL):
+                    return offer.strip()[len(_KEY_PROTOCOL) :]
+    return None
 
 
 def _from_query(exchange: Exchange) -> bytes | None:

@@ -5,19 +5,21 @@ What is known needs no database: when it is away, known keys go on working, and 
 
 import asyncio
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Final
 
 from tianji._core.revision import Revisions
 from tianji.auth.compiled import Refusal
-from tianji.auth.identity import Identity
+from tianji.auth.identity import ANYONE, Identity
 from tianji.auth.master_key import MasterKey, UnknownKey
 from tianji.auth.tags import tag
 from tianji.errors import AuthenticationFailed, StoreUnavailable
 
 MANY: Final = 16384  # keys that are known; beyond, all are forgotten and asked for again
 MANY_REFUSED: Final = 4096  # keys that are refused; beyond, they are forgotten: whoever guesses keys fills this
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 ATTEMPTS: Final = 3  # to read a key while things keep changing; then it is used once and not remembered
 
 Ask = Callable[[str], Awaitable[Identity | Refusal | None]]
@@ -82,6 +84,16 @@ class Directory:
                 raise
             digest = hashlib.sha256(credential).digest()
             return self._known(digest) or self._find(digest, lambda: self._ask(digest.hex()))
+
+    def holder(self, key: str) -> Identity | Coroutine[None, None, Identity]:
+        """Say who has the key that identities name so (`Identity.key`), as above."""
+        for known in (*self._master.identities().values(), ANYONE):
+            if known.key == key and (known is not ANYONE or self._master.absent):
+                return known
+        if self._nobody() or not _DIGEST.fullmatch(key):
+            raise UnknownKey
+        digest = bytes.fromhex(key)
+        return self._known(digest) or self._find(digest, lambda: self._ask(key))
 
     def _by_token(self, tokens: Tokens, token: bytes, field: Field) -> Identity | Coroutine[None, None, Identity]:
         chosen = field(TEAM_HEADERS[0]) or field(TEAM_HEADERS[1])

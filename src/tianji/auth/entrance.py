@@ -9,6 +9,7 @@ from tianji.auth.arrivals import Welcome
 from tianji.auth.compiled import Refusal, compile_record
 from tianji.auth.credentials import Credentials
 from tianji.auth.directory import Directory, Tokens
+from tianji.auth.ephemeral import Tickets
 from tianji.auth.gate import Gate
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
@@ -83,6 +84,7 @@ class Entrance:
     ) -> None:
         self._tokens = TokenDesk(store, groups, welcome)
         self._salt = lookup(environ, "SALT_KEY") or general.master_key or None
+        self.tickets = Tickets(lambda: self._salt)
 
         async def ask(digest: str) -> Identity | Refusal | None:
             database = await store.open()
@@ -111,7 +113,7 @@ class Entrance:
 
         rules = Rules(general)
         sessions = None if self._salt is None else Sessions(self._salt)
-        gate = Gate(Credentials(key_header, sessions), people, rules)
+        gate = Gate(Credentials(key_header, sessions), people, rules, tickets=self.tickets)
         return KeyRing(people.identities, gate, key_header, people.revisions, forget, guarded=rules.guards)
 
     def knows(self, value: bytes) -> bool:

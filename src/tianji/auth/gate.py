@@ -1,16 +1,19 @@
 """The one place that lets a request in: key, caller, rights; before the body is read."""
 
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import Final, Protocol
 
 from tianji._core.exchange import Exchange
 from tianji.auth.access import require
 from tianji.auth.credentials import Credentials
+from tianji.auth.ephemeral import NO_TICKETS, Tickets, is_secret
 from tianji.auth.identity import Identity
 from tianji.auth.routes import Row, permitted
 from tianji.auth.rules import Rules
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import AuthenticationFailed, KeyExpired, RouteRefused, TianjiError
+
+TAKES_SECRETS: Final = frozenset({"conversations"})  # tags of routes where a secret stands for a key
 
 
 class Authenticator(Protocol):
@@ -23,6 +26,9 @@ class Authenticator(Protocol):
 
         Raises AuthenticationFailed, StoreUnavailable.
         """
+
+    def holder(self, key: str) -> Identity | Coroutine[None, None, Identity]:
+        """Say who has the key that identities name so. Raises the same."""
 
 
 class _Row(Row, Protocol):
@@ -44,10 +50,13 @@ class Gate:
         authenticator: Authenticator,
         rules: Rules | None = None,
         clock: Clock = SYSTEM,
+        *,
+        tickets: Tickets = NO_TICKETS,
     ) -> None:
         self._find = credentials.find
-        self._authenticate = authenticator.authenticate
+        self._authenticator = authenticator
         self._rules = rules
+        self._tickets = tickets
         self._clock = clock
 
     def __call__(self, exchange: Exchange, match: _Matched) -> Identity | Coroutine[None, None, Identity]:
@@ -61,7 +70,7 @@ class Gate:
                 self._rules.require_served(exchange, match.route)
             own = match.route.key_of
             credential = None if own is None else own(exchange)
-            found = self._authenticate(self._find(exchange) if credential is None else credential, exchange.header)
+            found = self._ask(self._find(exchange) if credential is None else credential, exchange, match.route)
             if isinstance(found, Identity):
                 return self._admit(found, exchange, match.route)
         except AuthenticationFailed as error:
@@ -71,6 +80,15 @@ class Gate:
         except Exception as error:  # a named boundary, see above
             raise _failed() from error
         return self._admit_later(found, exchange, match.route)
+
+    def _ask(
+        self, credential: bytes | None, exchange: Exchange, row: Row
+    ) -> Identity | Coroutine[None, None, Identity]:
+        if credential is None or not is_secret(credential):
+            return self._authenticator.authenticate(credential, exchange.header)
+        if not TAKES_SECRETS.intersection(row.tags):
+            raise AuthenticationFailed("Authentication Error, this secret is for conversations alone; send a key")
+        return self._authenticator.holder(self._tickets.open(credential).key)
 
     async def _admit_later(self, pending: Coroutine[None, None, Identity], exchange: Exchange, row: Row) -> Identity:
         try:

@@ -5,6 +5,7 @@ import pytest
 from tianji.auth.access import Access, require
 from tianji.auth.credentials import UNUSABLE, Credentials
 from tianji.auth.directory import Directory
+from tianji.auth.ephemeral import Ticket, Tickets
 from tianji.auth.gate import Gate
 from tianji.auth.identity import ANYONE, MASTER, Identity, Role
 from tianji.auth.master_key import MasterKey
@@ -135,3 +136,41 @@ async def test_who_has_to_be_looked_up_is_judged_when_he_is_found():
     assert "secret" not in caught.value.message
     with pytest.raises(StoreUnavailable):
         await gate(request(b"sk-a"), match(Access.KEY))
+
+
+def test_a_secret_stands_for_its_key_where_conversations_begin_and_nowhere_else():
+    class Known:
+        def authenticate(self, credential):
+            raise AssertionError("a secret is no key")
+
+        def holder(self, key):
+            return MASTER if key == "of the master" else ANYONE
+
+    clock = ManualClock()
+    tickets = Tickets(lambda: "salt", clock)
+    gate = Gate(Credentials(), Known(), clock=clock, tickets=tickets)
+    secret = tickets.seal(Ticket("of the master", "m", "d", "s", int(clock.now()) + 60)).encode()
+    row = SimpleNamespace(access=Access.KEY, key_of=None, tags=("models", "conversations"))
+    assert gate(request(secret), SimpleNamespace(route=row)) is MASTER
+    elsewhere = SimpleNamespace(access=Access.KEY, key_of=None, tags=("models",))
+    with pytest.raises(AuthenticationFailed, match="conversations alone"):
+        gate(request(secret), SimpleNamespace(route=elsewhere))
+    clock.advance(61)
+    with pytest.raises(AuthenticationFailed, match="time is over"):
+        gate(request(secret), SimpleNamespace(route=row))
+
+
+@pytest.mark.parametrize(
+    ("offered", "key"),
+    [
+        (b"realtime, openai-insecure-api-key.sk-a, openai-beta.realtime-v1", b"sk-a"),
+        (b"openai-insecure-api-key.sk-a", b"sk-a"),
+        (b"realtime", None),
+        (b"xopenai-insecure-api-key.sk-a", None),
+    ],
+)
+def test_a_page_puts_its_key_into_a_sub_protocol(offered, key):
+    asked = SimpleNamespace(headers=[(b"sec-websocket-protocol", offered)], path="/v1/realtime", query=b"")
+    assert Credentials().find(asked) == key
+    asked.headers.append((b"api-key", b"first"))
+    assert Credentials().find(asked) == b"first"
