@@ -15,7 +15,6 @@ from unittest.mock import patch
 import uvloop
 
 from bench.macro.targets import GOVERNED, KEY
-from tianji import app
 from tianji._core.http1 import Connection
 from tianji._core.limiter import Limit
 from tianji._core.origin import Origin
@@ -25,6 +24,7 @@ from tianji.auth.limits import Limits as Figures
 from tianji.cli.factory import Factory
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
+from tianji.egress import ways
 from tianji.limiting.rows import row_name
 
 PATIENCE = 5000  # turns of a millisecond that an answer may take, should a database be asked first
@@ -122,7 +122,7 @@ class Worker:
         config.write_text(text)
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
-        with patch.object(app, "Connector", lambda *_, **__: self._connector):
+        with patch.object(ways, "Connector", lambda *_, **__: self._connector):
             self.gateway = Factory(config, environ={**os.environ, **THROUGH}, access_log=None)(control)
         self._admit_governed()
         self.client = Sink()

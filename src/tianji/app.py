@@ -17,8 +17,6 @@ from tianji._core.health import Health as DeploymentHealth
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
 from tianji._core.pipeline import Pipeline
-from tianji._core.pool import Limits as PoolLimits
-from tianji._core.pool import Pool
 from tianji._core.shm import SharedCounters
 from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
@@ -40,10 +38,7 @@ from tianji.edge.access_log import AccessLog, Format, write_log
 from tianji.edge.control import Control
 from tianji.edge.routes import Handler, Route, RouteTable
 from tianji.edge.settings import edge_settings
-from tianji.egress.connector import Connector
-from tianji.egress.multiplexer import Multiplexer
-from tianji.egress.proxy import Proxies
-from tianji.egress.resolver import Resolver
+from tianji.egress.ways import ways_out
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
@@ -80,6 +75,8 @@ from tianji.management.tokens import Tokens
 from tianji.objects.routes import Objects
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
+from tianji.realtime.means import Means
+from tianji.realtime.routes import Realtime
 from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
 from tianji.storage.location import journals, locate
@@ -160,7 +157,7 @@ class Gateway:
         self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
-        self._pool = make_pool(loop, self._destinations)
+        self._connector, self._pool = ways_out(loop, self._destinations.check)
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
@@ -271,6 +268,17 @@ class Gateway:
         ).routes()
         yield from Administration(self._office).routes()
         yield from SignIn(lambda: self._office).routes()
+        yield from Realtime(
+            Means(
+                pipeline=self._pipeline,
+                courses=self._courses,
+                pool=self._pool,
+                connector=self._connector,
+                settings=lambda: self.snapshot.config.general_settings,
+                tickets=self._people.tickets,
+                draining=lambda: self._control.draining or self._control.retiring,
+            )
+        ).routes()
         yield from Documentation(lambda: self.route_table).routes()
 
     async def startup(self) -> None:
@@ -438,12 +446,6 @@ def state_of(model: str, health: DeploymentHealth, now: float) -> State:
 def weigh(table: HealthTable, name: str, weight: float | None) -> None:
     """Set the weight of a deployment, by its id."""
     table.health(name).weight = weight
-
-
-def make_pool(loop: asyncio.AbstractEventLoop, destinations: Destinations) -> Pool:
-    """Return the connections of a worker, those that deployments of the database lead to judged."""
-    connector = Connector(Resolver(), destinations.check, proxies=Proxies.of_environment())
-    return Pool(loop, PoolLimits(), connector, Multiplexer(loop, connector))
 
 
 def open_office(

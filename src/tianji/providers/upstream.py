@@ -25,6 +25,7 @@ Operation = Literal[
     "transcription",
     "translation",
     "rerank",
+    "realtime",
 ]
 Body = dict[str, object]
 
@@ -40,6 +41,7 @@ PATHS: Mapping[str, str] = {
     "transcription": "/audio/transcriptions",
     "translation": "/audio/translations",
     "rerank": "/rerank",
+    "realtime": "/realtime",
 }
 
 

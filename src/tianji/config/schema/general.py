@@ -200,6 +200,9 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     enable_openai_websocket_passthrough: bool = False
     transcribe_media_buckets: object = None
     responses_websocket_session_limit_seconds: float = 3600
+    realtime_session_limit_seconds: float = 3600
+    realtime_idle_timeout_seconds: float = 900
+    realtime_allowed_origins: Names = ()
     disable_responses_id_security: bool = False
     allow_unmanaged_response_ids: bool = False
     context_management_summary_model: str | None = None

@@ -1,0 +1,59 @@
+"""The upstream's socket: connected like every other upstream, then upgraded by picows."""
+
+import asyncio
+from typing import Any
+
+from picows import WSHandshakeError, WSInvalidStatusError, WSListener
+
+from tianji._core.origin import Origin
+from tianji._core.router import Deployment
+from tianji.edge.websocket import websocket_protocol
+from tianji.egress.connector import Connector
+from tianji.errors import Header, TianjiError, UpstreamDisconnected, UpstreamProtocolError, UpstreamTimeout
+from tianji.gateway.failures import Failures
+from tianji.realtime.addresses import Address
+
+
+class Door:
+    """The way out. One per worker."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._failures = Failures()
+
+    async def open(self, deployment: Deployment, address: Address, headers: list[Header], listener: WSListener) -> None:
+        """Give the socket of a deployment to `listener`. Raises an UpstreamFailure within the time to connect."""
+        plan = deployment.plans["realtime"]
+        seconds = plan.timeouts.connect
+        try:
+            async with asyncio.timeout(seconds or None):
+                await self._upgrade(plan.origin, deployment, address, headers, listener)
+        except TimeoutError:
+            raise UpstreamTimeout(f"no conversation with the upstream within {seconds:g} s", "connect") from None
+
+    async def _upgrade(
+        self, origin: Origin, deployment: Deployment, address: Address, headers: list[Header], listener: WSListener
+    ) -> None:
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*address.headers, *headers)]
+
+        def make() -> Any:
+            return websocket_protocol(lambda _request, _response: listener, address.host, address.target, fields)
+
+        transport: Any
+        protocol: Any  # picows' own
+        transport, protocol = await self._connector.connect(origin.http1 or origin, make)
+        try:
+            await protocol.wait_until_handshake_complete()
+        except WSInvalidStatusError as refused:
+            raise self._refused(refused, deployment) from None
+        except WSHandshakeError as error:
+            raise UpstreamProtocolError(f"the upstream does not upgrade to a WebSocket: {error}") from None
+        except BaseException:
+            transport.abort()
+            raise
+        if protocol.listener is None:
+            raise UpstreamDisconnected("the upstream closed the connection in place of an upgrade")
+
+    def _refused(self, refused: WSInvalidStatusError, deployment: Deployment) -> TianjiError:
+        status = refused.response.status if refused.response is not None else 502
+        return self._failures.refused(int(status), refused.raw_body or b"", deployment)

@@ -1,0 +1,35 @@
+"""What conversations are made with."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from tianji._core.pipeline import Operation, Pipeline
+from tianji._core.pool import Pool
+from tianji.auth.ephemeral import Tickets
+from tianji.config.schema import GeneralSettings
+from tianji.egress.connector import Connector
+from tianji.errors import InvalidRequest
+from tianji.gateway.course import Courses
+from tianji.routing.abilities import OPERATION
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What a worker has; what `settings` and `draining` return changes while it serves."""
+
+    pipeline: Pipeline
+    courses: Courses
+    pool: Pool
+    connector: Connector
+    settings: Callable[[], GeneralSettings]
+    tickets: Tickets
+    draining: Callable[[], bool]
+
+
+def operation() -> Operation:
+    """Return what the compiled path has to know of this family of requests."""
+    return Operation("realtime", bit=OPERATION["realtime"], members=((b"model", b'"', True),), complain=_complain)
+
+
+def _complain(_first_bytes: dict[str, int], _model_in_path: bool) -> None:
+    raise InvalidRequest("name a model, as text", param="model")

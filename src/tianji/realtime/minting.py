@@ -1,0 +1,106 @@
+"""Secrets with which pages begin conversations: made by an upstream, and given away as a secret of the gateway's own.
+
+The upstream's secret holds what the session is to be like, so the conversation has to be with that upstream. The
+gateway's holds the upstream's, the caller's key, the model and the end of both: see auth.ephemeral.
+"""
+
+import time
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.router import Deployment
+from tianji._core.session import Session
+from tianji.auth.ephemeral import Ticket
+from tianji.edge.routes import Match
+from tianji.egress.pool import encode_request, fetch
+from tianji.errors import InvalidRequest, MalformedJSON, UpstreamProtocolError
+from tianji.gateway.failures import Failures
+from tianji.realtime.addresses import address_of
+from tianji.realtime.means import Means, operation
+from tianji.realtime.seeking import seek
+
+LONGEST_ANSWER: Final = 1 << 20  # bytes
+USUAL_LIFE: Final = 60  # seconds that a secret is thought to live whose upstream does not say
+Body = dict[str, Any]
+
+
+class Mint:
+    """Makes secrets for the callers of one worker."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._operation = operation()
+
+    def open(self, exchange: Exchange, _match: Match) -> None:
+        """Answer a request for a secret."""
+        body = read(exchange.body)
+        end = exchange.path.rstrip("/").rpartition("/")[2]
+        exchange.body = msgspec.json.encode({"model": model_of(body, end)})
+        Session(self._means.pipeline, self._operation, exchange, partial(self._answer, body, end)).start({})
+
+    async def _answer(self, body: Body, end: str, session: Session) -> None:
+        session.course = self._means.courses.begin(session)
+        session.answer(await seek(session, session.course, partial(self._ask, body, end, session)))
+
+    async def _ask(self, body: Body, end: str, session: Session, deployment: Deployment) -> bytes:
+        plan = deployment.plans["realtime"]
+        model = session.upstream_model()
+        address = address_of(plan, deployment.provider, model, {}, beta=False, secret=None)
+        path = address.target.partition("?")[0]
+        request = encode_request(
+            b"POST",
+            f"{path}/{end}".encode("ascii"),
+            [(b"host", address.host.encode("ascii")), (b"content-type", b"application/json"), *address.headers],
+            msgspec.json.encode(with_model(body, end, model)),
+        )
+        found = await fetch(self._means.pool, plan.origin, request, plan.timeouts, max_body=LONGEST_ANSWER)
+        if found.status >= 300:
+            raise Failures().refused(found.status, found.body, deployment)
+        return self._reissued(found.body, end, session, deployment)
+
+    def _reissued(self, answer: bytes, end: str, session: Session, deployment: Deployment) -> bytes:
+        """Return the upstream's answer with a secret of the gateway's own in place of the upstream's."""
+        try:
+            found = msgspec.json.decode(answer, type=Body)
+            holder = found if end == "client_secrets" else found["client_secret"]
+            secret, expires = holder["value"], int(holder.get("expires_at") or time.time() + USUAL_LIFE)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+            raise UpstreamProtocolError("the upstream's answer holds no secret") from None
+        ticket = Ticket(session.exchange.identity.key, session.model, deployment.id, secret, expires)
+        holder["value"] = self._means.tickets.seal(ticket)
+        named = found.get("session") if end == "client_secrets" else found
+        if isinstance(named, dict) and "model" in named:
+            named["model"] = session.model
+        return msgspec.json.encode(found)
+
+
+def read(body: bytes) -> Body:
+    """Read a request. Raises MalformedJSON."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=Body)
+    except (msgspec.DecodeError, RecursionError):
+        raise MalformedJSON("send a JSON object") from None
+
+
+def model_of(body: Body, end: str) -> str:
+    """Return the model that a secret is to be for. Raises InvalidRequest where none is named."""
+    session = body.get("session")
+    places = (session, body) if end == "client_secrets" else (body,)
+    for place in places:
+        if isinstance(place, dict) and isinstance(place.get("model"), str) and place["model"]:
+            model: str = place["model"]
+            return model
+    name = "session.model" if end == "client_secrets" else "model"
+    raise InvalidRequest(f"name a model in `{name}`", param=name)
+
+
+def with_model(body: Body, end: str, model: str) -> Body:
+    """Return the body with the upstream's name for the model where the upstream reads it."""
+    if end != "client_secrets":
+        return {**body, "model": model}
+    session = body.get("session")
+    own = session if isinstance(session, dict) else {"type": "realtime"}
+    return {**{name: value for name, value in body.items() if name != "model"}, "session": {**own, "model": model}}

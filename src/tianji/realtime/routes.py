@@ -1,0 +1,65 @@
+"""Rows of the route table for conversations. What serves them is loaded with the first of them."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tianji._core.exchange import Exchange
+from tianji.auth.access import Access, Tenant
+from tianji.edge.routes import Match, Route
+from tianji.lazy import load
+from tianji.realtime.means import Means
+
+PATHS: Final = ("/v1/realtime", "/realtime", "/openai/v1/realtime", "/openai/realtime")
+SECRETS: Final = {  # ends of paths of POST requests: what they make
+    "client_secrets": "Make a secret of short life, with which a page can begin a conversation.",
+    "sessions": "Make a session with such a secret, as the beta form of the API has it.",
+}
+_QUERY: Final = {
+    "model": "with whom",
+    "deployment": "the same, in Azure's form",
+    "intent": "`transcription`: nobody answers, and no model need be named",
+}
+
+
+class Realtime:
+    """The routes of one worker."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._serving: dict[str, Any] = {}
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the rows."""
+        for path in PATHS:
+            yield Route(
+                ("GET",),
+                path,
+                self._converse,
+                Access.KEY,
+                Tenant.CALLER,
+                "Talk to a model over a WebSocket, as OpenAI's realtime API does.",
+                ("models", "conversations"),
+                query=_QUERY,
+            )
+            for end, summary in SECRETS.items():
+                yield Route(
+                    ("POST",),
+                    f"{path}/{end}",
+                    self._mint,
+                    Access.KEY,
+                    Tenant.CALLER,
+                    summary,
+                    ("models",),
+                    request_schema={"type": "object", "additionalProperties": True},
+                )
+
+    def _converse(self, exchange: Exchange, match: Match) -> None:
+        self._of("conversations", "Conversations").open(exchange, match)
+
+    def _mint(self, exchange: Exchange, match: Match) -> None:
+        self._of("minting", "Mint").open(exchange, match)
+
+    def _of(self, module: str, name: str) -> Any:
+        if module not in self._serving:
+            self._serving[module] = getattr(load(f"tianji.realtime.{module}"), name)(self._means)
+        return self._serving[module]

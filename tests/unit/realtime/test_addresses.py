@@ -1,0 +1,64 @@
+"""Where upstreams have their realtime API."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tianji.gateway.plans import head_bytes
+from tianji.realtime.addresses import address_of
+
+KEY = (b"authorization", b"Bearer key")
+
+
+def plan(target: str, *headers: tuple[bytes, bytes]) -> Any:
+    return SimpleNamespace(head=head_bytes(target, "up.example", headers))
+
+
+@pytest.mark.parametrize(
+    ("provider", "planned", "query", "beta", "target"),
+    [
+        ("openai", "/v1/realtime", {}, False, "/v1/realtime?model=a%2Fb"),
+        ("openai", "/v1/realtime?x=1", {"intent": "t", "model": "m"}, True, "/v1/realtime?model=a%2Fb&x=1&intent=t"),
+        (
+            "azure",
+            "/openai/deployments/d/realtime?api-version=2025-02-01-preview",
+            {},
+            False,
+            "/openai/v1/realtime?model=a%2Fb",
+        ),
+        ("azure", "/openai/v1/realtime", {}, False, "/openai/v1/realtime?model=a%2Fb"),
+        (
+            "azure",
+            "/p/openai/deployments/d/realtime?api-version=2025-02-01-preview",
+            {"deployment": "x"},
+            True,
+            "/p/openai/realtime?api-version=2024-10-01-preview&deployment=a%2Fb",
+        ),
+        (
+            "azure",
+            "/openai/deployments/d/realtime?api-version=2025-08-28",
+            {"api-version": "2025-04-01-preview"},
+            True,
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=a%2Fb",
+        ),
+        (
+            "azure",
+            "/openai/deployments/d/realtime?api-version=2025-08-28",
+            {},
+            True,
+            "/openai/realtime?api-version=2025-08-28&deployment=a%2Fb",
+        ),
+    ],
+)
+def test_targets(provider: str, planned: str, query: dict[str, str], beta: bool, target: str) -> None:
+    address = address_of(plan(planned, KEY), provider, "a/b", query, beta=beta, secret=None)
+    assert (address.host, address.target) == ("up.example", target)
+
+
+def test_headers_are_the_deployments_and_a_secret_stands_for_its_key() -> None:
+    made = plan("/v1/realtime", KEY, (b"api-key", b"k2"), (b"x-tenant", b"t"))
+    own = address_of(made, "openai", "m", {}, beta=False, secret=None).headers
+    assert {name for name, _ in own} == {b"user-agent", b"authorization", b"api-key", b"x-tenant"}
+    secret = dict(address_of(made, "openai", "m", {}, beta=False, secret="ek").headers)
+    assert (secret[b"authorization"], b"api-key" in secret) == (b"Bearer ek", False)
