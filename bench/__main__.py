@@ -24,6 +24,7 @@ from bench.macro.run import Runner
 from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found, recipe, recipes
 from bench.memory.command import memory
 from bench.money import money
+from bench.sessions import sessions
 
 RESULTS = Path(__file__).parent / "results"
 PLOTTED = ("rate_core", "cpu", "cpu_400k", "cpu_chunk", "load_p99")
@@ -160,6 +161,7 @@ def write(run: dict[str, Any], output: Path) -> None:
 main.add_command(ledger)
 main.add_command(memory)
 main.add_command(money)
+main.add_command(sessions)
 
 if __name__ == "__main__":
     main()

@@ -33,6 +33,7 @@ MODELS = {  # public name: the mock's
     "held": f"mock-first-byte-{HOLD_MS}",
     "failing": "mock-status-400",
     "breaking": "mock-cut-at-2000",
+    "echo": "echo",
 }
 
 
