@@ -9,6 +9,7 @@ import os
 import resource
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -120,8 +121,7 @@ def run(edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, fo
     near, far = {cores[0]}, {cores[-1]}
     os.sched_setaffinity(0, near)
     mock, upstream = start_mock(near, folder, TOKENS)
-    gateway = Gateway(edge, folder / edge, (upstream, upstream), far)
-    try:
+    with closing(mock), closing(Gateway(edge, folder / edge, (upstream, upstream), far)) as gateway:
         click.echo(f"{'round trips, ms':28}{'count':>10}{'p50':>10}{'p99':>10}")
         for count, rate in cells:
             direct = uvloop.run(paced(int(upstream.rpartition(":")[2]), count, rate, seconds))
@@ -136,9 +136,6 @@ def run(edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, fo
             click.echo(f"  added {added[0]:.3f} and {added[1]:.3f} ms; {each:.1f} µs of CPU a message")
         if idle:
             click.echo(f"  {uvloop.run(crowd(gateway.port, idle, gateway.workers)):.1f} KiB a session of {idle:,} idle")
-    finally:
-        gateway.close()
-        mock.close()
 
 
 @click.command("sessions")
