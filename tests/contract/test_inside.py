@@ -121,16 +121,17 @@ class TestCustom:
         assert "in the middle" in last["error"]["message"]
 
     def test_who_leaves_ends_the_call(self, gateway: Gateway) -> None:
+        def counted(family: str, what: str) -> bool:
+            lines = gateway.client.get("/metrics").text.splitlines()
+            return any(line.startswith(family) and 'model="modern"' in line and what in line for line in lines)
+
         with gateway.connect() as client:
             body = b'{"model":"modern","seed":4,"messages":[{"role":"user","content":"x"}]}'
             head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.key}\r\n"
             client.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            eventually(lambda: counted("tianji_in_flight_requests", " 1"), "the call is under way")
 
-        def ended() -> bool:
-            lines = gateway.client.get("/metrics").text.splitlines()
-            return any('model="modern"' in line and 'status="499"' in line for line in lines)
-
-        eventually(ended, "the call is given up")
+        eventually(lambda: counted("tianji_requests_total", 'status="499"'), "the call is given up")
 
     def test_what_cannot_be_used_is_left_out_and_said(self, gateway: Gateway) -> None:
         assert {"broken", "absent"} & set(gateway.models()) == set()
