@@ -427,3 +427,16 @@ def test_only_administrators_see_to_the_cache(gateway: Gateway) -> None:
         ("GET", "/cache/ping"), ("POST", "/cache/delete"), ("POST", "/cache/flushall"), ("GET", "/cache/redis/info"),
     ):  # fmt: skip
         assert gateway.client.request(method, path, headers=bearer).status_code in {401, 403}, path
+
+
+def test_a_hit_counts_at_no_deployment(gateway: Gateway) -> None:  # B11
+    def counted() -> tuple[int, int]:
+        states = gateway.client.get("/router/deployments").json()["data"]
+        return next((one["in_flight"], one["requests"]) for one in states if one["model"] == "twin")
+
+    assert not hit(ask(gateway, model="twin"))
+    _, once = counted()
+    assert all(hit(ask(gateway, model="twin")) for _ in range(5))
+    in_flight, requests = counted()
+    assert in_flight == 0
+    assert requests <= once  # which begin anew with the minute

@@ -63,6 +63,7 @@ BESIDE = {
     "J8": f"{AUTO}::test_meaning_decides_with_the_embeddings_of_a_model_group",
     "J9": f"{AUTO}::test_complexity_decides",
     "J10": f"{AUTO}::test_the_chosen_group_falls_back_as_its_own_requests_do",
+    "B11": "contract/test_cache.py::test_a_hit_counts_at_no_deployment",
     "B29": f"{EXTRAS}::test_a_request_says_which_kind_of_deployment_it_needs",
     "C33": f"{EXTRAS}::test_what_the_operator_demands",
     "C34": f"{EXTRAS}::test_what_the_operator_demands",
@@ -81,7 +82,6 @@ BESIDE = {
 }
 
 NOT_BUILT = {
-    "B11": "the cache of answers",
     "G49": "guardrails",
 }
 
