@@ -5,6 +5,7 @@ Texts come from clients. They are made such that every database keeps and indexe
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from operator import add, attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from tianji._core.meter import MOST
 from tianji.ledger.entry import SUCCESS, Entry
+from tianji.ledger.names import LONGEST as LONGEST_NAME
 from tianji.ledger.names import name
 from tianji.storage.tables import (
     CUSTOMERS,
@@ -56,6 +58,15 @@ class Facts(msgspec.Struct, frozen=True):
     reported: bool = False
 
 
+_TEXTS: Final = (*_NAMES, *_OPTIONAL)
+_PLAIN: Final = (*_NUMBERS, *_FLAGS)
+_texts: Final = attrgetter(*_TEXTS)
+_plain: Final = attrgetter(*_PLAIN)
+_whose: Final = attrgetter(
+    "key", "user_id", "team_id", "organization_id", "end_user", "agent_id", "tags",
+    "model", "model_group", "provider", "call_type",
+)  # fmt: skip
+_DAY: Final = 86_400_000_000  # microseconds
 _json: Final = msgspec.json.Encoder().encode
 _facts: Final = msgspec.json.Decoder(Facts).decode
 _tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -70,14 +81,12 @@ def bounded(entry: Entry) -> Entry:
 
 def row(entry: Entry) -> Row:
     """Return the entry's row of the ledger."""
-    made: Row = {column: name(getattr(entry, column)) for column in _NAMES}
-    for column in _OPTIONAL:
-        value = getattr(entry, column)
-        made[column] = value if value is None else name(value)
-    for column in _NUMBERS:
-        made[column] = getattr(entry, column)
-    for column in _FLAGS:
-        made[column] = getattr(entry, column)
+    texts = _texts(entry)
+    said = list(filter(None, texts))
+    if max(map(len, said)) > LONGEST_NAME or "\0" in "".join(said):  # all at once: nearly every entry is fine
+        texts = tuple(text if text is None else name(text) for text in texts)
+    made: Row = dict(zip(_TEXTS, texts, strict=True))
+    made |= zip(_PLAIN, _plain(entry), strict=True)
     made["api_base"] = _long(entry.api_base)
     made["error_message"] = None if entry.error_message is None else _long(entry.error_message)
     made["tags"] = _json(tags(entry)).decode()
@@ -125,28 +134,42 @@ def day(microseconds: int) -> str:
 def daily(entries: Iterable[Entry], *, logged: bool) -> list[Row]:
     """Return what entries add to the sums by day, in the order of the key, so that nobody waits crosswise."""
     sums: dict[tuple[str, ...], list[int]] = {}
-    for entry in entries:
-        figures = _figures(entry)
+    for entry, figures in _alike(entries):
         rest = tuple(map(name, (entry.key, entry.model, entry.model_group, entry.provider, entry.call_type)))
         when = day(entry.started_at)
         for kind, entity in _entities(entry):
             held = sums.setdefault((kind, when, entity, *rest), [0] * len(SUMS))
-            for place, figure in enumerate(figures):
-                held[place] += figure
+            held[:] = map(add, held, figures)
     return [
         {**dict(zip(GROUPS, group, strict=True)), "logged": logged, **dict(zip(SUMS, sums[group], strict=True))}
         for group in sorted(sums)
     ]
 
 
+def _alike(entries: Iterable[Entry]) -> Iterable[tuple[Entry, list[int]]]:
+    """Return one of all entries of the same day that are for the same and by the same, and what they sum up to.
+
+    Most entries of a batch are like another one, and what is made of whom they are for takes longer than a sum.
+    """
+    found: dict[tuple[object, ...], tuple[Entry, list[int]]] = {}
+    for entry in entries:
+        group = (entry.started_at // _DAY, *_whose(entry))
+        known = found.get(group)
+        if known is None:
+            found[group] = entry, list(_figures(entry))
+        else:
+            known[1][:] = map(add, known[1], _figures(entry))
+    return found.values()
+
+
 def spent(entries: Iterable[Entry]) -> Iterator[tuple[sa.Table, tuple[str, ...], dict[tuple[str, ...], int]]]:
     """Yield tables, the columns that name a row there, and what each row's spend grows by."""
-    entries = [entry for entry in entries if entry.cost]
+    alike = [(entry, figures[0]) for entry, figures in _alike(entry for entry in entries if entry.cost)]
     for table, columns, names in _SPENDERS:
         sums: dict[tuple[str, ...], int] = {}
-        for entry in entries:
+        for entry, cost in alike:
             for found in names(entry):
-                sums[found] = sums.get(found, 0) + entry.cost
+                sums[found] = sums.get(found, 0) + cost
         if sums:
             yield table, columns, dict(sorted(sums.items()))
 
