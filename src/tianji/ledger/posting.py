@@ -6,6 +6,7 @@ has a row already, out of a copy of a journal, say, adds nothing.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -79,8 +80,16 @@ async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> No
 
 
 async def _keep(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+    """Insert rows whose values are as drivers take them: to look at each of them takes a third of a drain's time."""
+    if not rows:
+        return
+    compiled = (
+        _insert(connection, table)
+        .on_conflict_do_nothing()
+        .compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    )
+    order = itemgetter(*(compiled.positiontup or ()))
+    await connection.exec_driver_sql(compiled.string, [order(row) for row in rows])
 
 
 async def _spend(
