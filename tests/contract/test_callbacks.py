@@ -95,7 +95,8 @@ def test_a_failure_is_told_to_who_hears_of_failures(gateway: Gateway, mock: Mock
 
 
 def test_who_wants_no_log_has_none(gateway: Gateway, ears: Ears) -> None:
-    assert ask(gateway, "unheard", **{"no-log": True}).status_code == 200
+    for stream in (False, True):
+        assert ask(gateway, "unheard", stream=stream, **{"no-log": True}).status_code == 200
     assert ask(gateway, "next").status_code == 200
     one(ears, "next")
     assert heard(ears, "unheard") == []

@@ -12,6 +12,6 @@ class Entries:
         prepare: Callable[[], object],
         keep: Callable[[list[object]], None],
         party: Callable[[Asked], object],
-        said: Callable[[bytes, bytes | list[bytes] | None], tuple[bytes, bytes, bytes]],
+        said: Callable[[bytes | None, bytes | list[bytes] | None], tuple[bytes, bytes, bytes, bool]],
         call_types: dict[str, str],
     ) -> None: ...

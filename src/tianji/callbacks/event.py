@@ -13,7 +13,6 @@ from tianji.ledger.entry import SUCCESS, Entry
 from tianji.money import to_dollars
 
 _SECOND: Final = 1_000_000  # microseconds
-_NO_LOG: Final = "no-log"
 MARKER: Final = "redacted-by-litellm"  # stands where content was, as programs expect it
 
 _RENAMED: Final = {
@@ -99,10 +98,10 @@ _CONTENT: Final = frozenset({
 
 def event_of(entry: Entry) -> LogEvent | None:
     """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
+    if entry.payload is not None and entry.payload.quiet:
+        return None
     request = _document(entry.payload.request) if entry.payload else None
     said: dict[str, Any] = request if isinstance(request, dict) else {}
-    if said.get(_NO_LOG) is True:
-        return None
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at
     return LogEvent(
         id=entry.request_id,

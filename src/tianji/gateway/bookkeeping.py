@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tianji._core.asked import Asked
 from tianji._core.entries import Entries
+from tianji._core.spans import ObjectSpans
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
@@ -40,7 +41,10 @@ _decode: Final = msgspec.json.decode
 
 
 class Party(Struct, frozen=True):
-    """Whom a request is for besides its caller. `request`: its body, where what was said is kept."""
+    """Whom a request is for besides its caller.
+
+    request: its body, where callbacks hear of it or what was said is kept; None there: the client wants no log
+    """
 
     end_user: str | None
     session_id: str | None
@@ -66,7 +70,8 @@ class Bookkeeping:
         """Go by another configuration from now on."""
         self._parties = Parties(config)
         self._longest = length_kept(config)
-        self.entries.says = self._longest > 0
+        self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
+        self.entries.says = self._longest > 0 or tells(config)
 
     def _party(self, asked: Asked) -> Party:
         body = asked.spans
@@ -78,11 +83,17 @@ class Bookkeeping:
             end_user=None if not user else name(user),
             session_id=None if not session else name(session),
             tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
-            request=asked.exchange.body if self.entries.says else None,
+            request=asked.exchange.body if self.entries.says and not self._is_quiet(body) else None,
         )
 
-    def _said(self, request: bytes, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes]:
-        return said(request, answer, self._longest)
+    def _is_quiet(self, body: ObjectSpans | None) -> bool:
+        return self._heeds_quiet and body is not None and body.get(b"no-log") == b"true"
+
+    def _said(self, request: bytes | None, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes, bool]:
+        """Return the members of an entry's Payload."""
+        if request is None or not self._longest:
+            return b"", b"", b"", request is None
+        return (*said(request, answer, self._longest), False)
 
 
 def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
@@ -93,15 +104,20 @@ def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
 
 def length_kept(config: Config) -> int:
     """Return how many characters are kept of each text that was said: all of them where a destination has them."""
-    settings = config.litellm_settings
-    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
-    if named and load("tianji.callbacks.settings").tells_content(config):
+    if tells(config) and not config.litellm_settings.turn_off_message_logging:
         return LONGEST
     return SHORT if config.general_settings.store_prompts_in_spend_logs else 0
 
 
+def tells(config: Config) -> bool:
+    """Whether anybody is told of requests."""
+    settings = config.litellm_settings
+    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
+    return named and bool(load("tianji.callbacks.settings").tells(config))
+
+
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:
-    """Return the members of an entry's Payload, shortened. `answer`: whole, or the events of a stream."""
+    """Return what was said, shortened: messages, answer, request. `answer`: whole, or the events of a stream."""
     told = streamed(answer) if isinstance(answer, list) else answer or b""
     if len(request) > LONGEST:
         return b"", short(told, longest), b""

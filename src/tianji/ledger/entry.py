@@ -20,11 +20,15 @@ LARGE: Final = 16384  # bytes; more than any entry has whose texts are names
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list."""
+    """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list.
+
+    quiet: nobody is to be told of the request, and nothing of it is kept (`no-log`)
+    """
 
     messages: bytes = b""
     response: bytes = b""
     request: bytes = b""
+    quiet: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -113,8 +113,9 @@ class _Scribe:
             return entry
         if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
             return msgspec.structs.replace(entry, payload=None)
-        parts = Payload(*(shortened(part) if part else part for part in msgspec.structs.astuple(entry.payload)))
-        return msgspec.structs.replace(entry, payload=parts)
+        said = entry.payload
+        kept = Payload(shortened(said.messages), shortened(said.response), shortened(said.request))
+        return msgspec.structs.replace(entry, payload=kept)
 
     async def _reload(self) -> None:
         self._seen = self._generation()

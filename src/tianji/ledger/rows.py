@@ -113,7 +113,7 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
 def payload(entry: Entry) -> Row | None:
     """Return the row of what was said, if that is to be kept."""
     said = entry.payload
-    if said is None:
+    if said is None or not (said.messages or said.response or said.request):
         return None
     return {
         "request_id": name(entry.request_id),

@@ -235,4 +235,5 @@ def _payload(row: Row) -> Payload | None:
     said = {part: document(row.get(theirs)) for part, theirs in _SAID.items()}
     if not any(said.values()):
         return None
-    return Payload(**{part: msgspec.json.encode(value) if value else b"" for part, value in said.items()})
+    kept = {part: msgspec.json.encode(value) if value else b"" for part, value in said.items()}
+    return Payload(kept["messages"], kept["response"], kept["request"])

@@ -51,8 +51,8 @@ def test_a_failure_says_why() -> None:
 
 
 def test_who_wants_no_log_has_none() -> None:
-    assert event_of(entry(1, payload=payload(**{"no-log": True}))) is None
-    assert event_of(entry(1, payload=payload(**{"no-log": False}))) is not None
+    assert event_of(entry(1, payload=Payload(quiet=True))) is None
+    assert event_of(entry(1, payload=Payload())) is not None
 
 
 def test_a_bare_event_holds_nothing_that_was_said() -> None:

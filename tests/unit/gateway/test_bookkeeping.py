@@ -1,10 +1,12 @@
 """What the ledger keeps of what was said."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tianji.gateway.bookkeeping import LONGEST, said
+from tianji.config.schema import Config, GeneralSettings, Settings
+from tianji.gateway.bookkeeping import LONGEST, Bookkeeping, said
 from tianji.ledger.payloads import LONGEST as LONGEST_TEXT
 
 
@@ -34,3 +36,27 @@ def test_what_cannot_be_read_is_left_out() -> None:
     assert said(request(messages=["x" * LONGEST]), b'{"a":1}', LONGEST_TEXT) == (b"", b'{"a":1}', b"")
     assert said(request(), None, LONGEST_TEXT) == (b"", b"", b'{"model":"m"}')
     assert said(request(), [b"x" * (LONGEST + 1)], LONGEST_TEXT)[1] == b""
+
+
+TELLS = Settings(callbacks=("posthog",))
+BARE = Settings(callbacks=("posthog",), turn_off_message_logging=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "stores", "says", "kept"),
+    [
+        (Settings(), False, False, b""),
+        (Settings(), True, True, b'["hello"]'),
+        (TELLS, False, True, b'["hello"]'),
+        (BARE, False, True, b""),
+        (BARE, True, True, b'["hello"]'),
+    ],
+)
+def test_what_is_kept_and_that_nobody_is_to_be_told(
+    tmp_path: Path, settings: Settings, stores: bool, says: bool, kept: bytes
+) -> None:
+    general = GeneralSettings(store_prompts_in_spend_logs=stores)
+    books = Bookkeeping(tmp_path, Config(litellm_settings=settings, general_settings=general))
+    assert books.entries.says is says
+    assert books._said(request(messages=["hello"]), b"{}")[::3] == (kept, False)
+    assert books._said(None, b"{}") == (b"", b"", b"", True), "whoever wants no log has none, however little is kept"
