@@ -1,0 +1,224 @@
+"""What the file of one guardrail type declares: its names, its parameters, what it can do, and its check.
+
+A check does no input or output. One that asks a vendor is a generator: it yields the calls to make and gets the
+replies, so its tests need no network; everything about time, retries, failures, streams, endpoints and logs is done
+once for all, elsewhere.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from tianji.guardrails.content import Content
+from tianji.guardrails.verdict import Unavailable, Verdict
+
+
+class Hook(StrEnum):
+    """When a guardrail runs (`mode`)."""
+
+    PRE_CALL = "pre_call"
+    DURING_CALL = "during_call"
+    POST_CALL = "post_call"
+    LOGGING_ONLY = "logging_only"
+    PRE_MCP_CALL = "pre_mcp_call"
+    DURING_MCP_CALL = "during_mcp_call"
+    POST_MCP_CALL = "post_mcp_call"
+
+
+PRE_AND_POST: Final = frozenset({Hook.PRE_CALL, Hook.POST_CALL})
+AROUND: Final = PRE_AND_POST | {Hook.DURING_CALL}
+
+
+class Params(Struct, frozen=True, kw_only=True):
+    """Base of a type's own parameters: the keys of its entry under `litellm_params`.
+
+    A member without a default has to be there. `environment` names, for a member, the variables that are looked up when
+    the entry lacks it; `secrets` are the members that no list, log or error ever shows.
+    """
+
+    environment: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
+
+
+class Auth(Struct, frozen=True, tag=True):
+    """How a call proves who it is from, where that takes more than a header."""
+
+
+class ClientCredentials(Auth, frozen=True):
+    """A token of an OAuth server (RFC 6749 section 4.4), kept until it expires, fetched anew after a 401.
+
+    basic: client id and secret go in an Authorization header instead of the form
+    """
+
+    url: str
+    client_id: str
+    client_secret: str
+    scope: str = ""
+    basic: bool = False
+    form: Mapping[str, str] = {}
+
+
+class GoogleToken(Auth, frozen=True):
+    """A token of Google's, from a service account (path or JSON) or, without one, from where the process runs."""
+
+    credentials: str = ""
+
+
+class AwsSignature(Auth, frozen=True):
+    """Signature Version 4. What is empty comes from where botocore would look."""
+
+    service: str
+    region: str
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    session_token: str = ""
+    role: str = ""
+    role_session_name: str = ""
+    profile: str = ""
+
+
+class Call(Struct, frozen=True):
+    """One HTTP request to a vendor.
+
+    again: whether it may be sent once more after a reply of `Type.transient`; idle polling is no business of a check
+    """
+
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+    method: str = "POST"
+    auth: Auth | None = None
+    again: bool = True
+
+    def __repr__(self) -> str:
+        """Say what it is without headers and body, which hold keys and texts."""
+        return f"Call({self.method} {len(self.body)} bytes)"
+
+
+class Reply(Struct, frozen=True):
+    """What a vendor answered, whatever its status: only one of `Type.transient` was tried again before."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object that it holds.
+
+        Raises Unavailable for a status that is no success, permanently for 401 and 403, and for what is no JSON object.
+        """
+        if not 200 <= self.status < 300:
+            raise Unavailable(f"status {self.status}", permanent=self.status in (401, 403))
+        try:
+            found = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Unavailable("the answer is no JSON") from error
+        if not isinstance(found, dict):
+            raise Unavailable("the answer is no JSON object")
+        return found
+
+
+class Occasion(Struct, frozen=True, kw_only=True):
+    """Around what a check runs: whose request it is, and what was said about it.
+
+    name: of the guardrail; model: as the client asked for it; headers: the client's, lower-case names
+    dynamic: what the request gave for this guardrail (`extra_body`); settings: the request's `guardrail_config`
+    metadata: the request's own; key_metadata, team_metadata: what admins wrote there
+    """
+
+    name: str
+    hook: Hook
+    model: str = ""
+    call_id: str = ""
+    session_id: str = ""
+    trace_id: str = ""
+    key_alias: str = ""
+    key_hash: str = ""
+    user_id: str = ""
+    user_email: str = ""
+    team_id: str = ""
+    team_alias: str = ""
+    organization_id: str = ""
+    end_user: str = ""
+    ip: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = {}
+    dynamic: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
+    metadata: Mapping[str, Any] = {}
+    key_metadata: Mapping[str, Any] = {}
+    team_metadata: Mapping[str, Any] = {}
+
+
+Asking = Generator[list[Call], list[Reply], Verdict]
+"""Yields the calls that are made side by side; is sent their replies in the same order; returns the verdict."""
+Check = Callable[[Content, Occasion], Asking]
+Look = Callable[[Content, Occasion], Verdict]
+
+
+class Surroundings(Struct, frozen=True):
+    """Where a guardrail is built: the folder of the configuration, in which its own files are, and the environment."""
+
+    folder: Path
+    environ: Mapping[str, str] = {}
+
+
+P = TypeVar("P", bound=Params)
+
+
+class Type(Struct, Generic[P], frozen=True, kw_only=True):
+    """One type of guardrail; the row that a vendor's module exports as TYPE.
+
+    names: what `guardrail` may say, the first one in lists and logs
+    params: the struct of its own parameters
+    check: makes of them what asks the vendor; look: makes of them what judges here, without waiting. One of both is
+        set. Either raises ConfigurationError for parameters that only this type can find wrong.
+    hooks: the modes it takes; legacy: those it has where its entry names none (the older form)
+    masks: whether it rewrites requests, and answers; rewrites of others count as a block
+    last_turn: it judges no more than the last turn unless its entry says `scan_scope: all`
+    longest: characters of one call at most; longer texts are judged in overlapping parts
+    timeout: seconds of one check in all; attempts: how often a call is sent at most
+    transient: statuses after which a call is sent again
+    fails_open: whether requests pass while it is away, unless its entry says otherwise
+    monitors: whether what it refuses is only noted, unless its entry says otherwise
+    reach: code points that one finding can span at most; None: no part of an answer is released before all was judged
+    """
+
+    names: tuple[str, ...]
+    params: type[P]
+    check: Callable[[P, Surroundings], Check] | None = None
+    look: Callable[[P, Surroundings], Look] | None = None
+    hooks: frozenset[Hook] = AROUND
+    legacy: frozenset[Hook] = PRE_AND_POST
+    masks: frozenset[Hook] = frozenset()
+    last_turn: bool = False
+    longest: int | None = None
+    timeout: float = 10.0
+    attempts: int = 2
+    transient: frozenset[int] = frozenset({429, 502, 503, 504})
+    fails_open: bool = False
+    monitors: bool = False
+    reach: int | None = None
+
+
+class Preset(Struct, frozen=True):
+    """A type that is another one with other values: `defaults` fill what its entry and the environment lack."""
+
+    name: str
+    base: str
+    defaults: Mapping[str, Any] = {}
+    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def post(url: str, document: Any, headers: Mapping[str, str] = {}, *, auth: Auth | None = None) -> Call:
+    """Return the call that posts a document as JSON."""
+    return Call(url, msgspec.json.encode(document), {"content-type": "application/json", **headers}, auth=auth)
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Return the header that carries a key (RFC 6750)."""
+    return {"authorization": f"Bearer {key}"}

@@ -1,0 +1,118 @@
+"""What a guardrail says of a content. That it cannot say anything is no verdict: `Unavailable` is raised then."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from tianji.guardrails.content import ToolCall
+
+
+class Findings(Struct, frozen=True, kw_only=True):
+    """What a check found, for headers and logs; never the text that it found.
+
+    scan_id: the vendor's own number of the check; score: as the vendor counts it
+    entities: how many of each type were masked or refused; headers: to be shown with the answer
+    """
+
+    scan_id: str = ""
+    score: float | None = None
+    categories: tuple[str, ...] = ()
+    entities: Mapping[str, int] = {}
+    headers: Mapping[str, str] = {}
+
+
+NOTHING = Findings()
+
+
+class Allow(Struct, frozen=True):
+    """Let it pass. `flagged`: why somebody should look at it all the same."""
+
+    flagged: str = ""
+    findings: Findings = NOTHING
+
+
+class Block(Struct, frozen=True):
+    """Refuse it.
+
+    reason: for the client, without the text that was found; detail: further members of the error that clients of the
+    vendor know
+    """
+
+    reason: str
+    detail: Mapping[str, Any] = {}
+    findings: Findings = NOTHING
+
+
+class Rewrite(Struct, frozen=True):
+    """Let it pass, changed.
+
+    texts: what stands at a position of `Content.texts` instead
+    tools: what the request declares instead; None: as it was
+    calls: what stands at a position of `Content.calls` instead; None there: no call at all
+    """
+
+    texts: Mapping[int, str] = {}
+    tools: tuple[Mapping[str, Any], ...] | None = None
+    calls: Mapping[int, ToolCall | None] = {}
+    findings: Findings = NOTHING
+
+
+class Answer(Struct, frozen=True):
+    """Answer in the model's place, with status 200 and finish reason `content_filter`."""
+
+    text: str
+    findings: Findings = NOTHING
+
+
+class Advise(Struct, frozen=True):
+    """Let it pass with further instructions for the model; of an answer, the same as allowing it."""
+
+    instructions: str
+    findings: Findings = NOTHING
+
+
+Verdict = Allow | Block | Rewrite | Answer | Advise
+
+
+class Span(Struct, frozen=True):
+    """A part of the text at `index`, the code points from `start` to `end`, and what stands there instead."""
+
+    index: int
+    start: int
+    end: int
+    replacement: str
+
+
+def masked(texts: tuple[str, ...], spans: Iterable[Span]) -> dict[int, str]:
+    """Return the texts that spans change, by position. Where two overlap, both are covered by the first one's mask.
+
+    Raises Unavailable for a span that lies outside its text: what a vendor meant by it nobody knows.
+    """
+    changed: dict[int, str] = {}
+    ordered = sorted(spans, key=lambda span: (span.index, span.start, -span.end))
+    for span in ordered:
+        if not 0 <= span.index < len(texts) or not 0 <= span.start <= span.end <= len(texts[span.index]):
+            raise Unavailable("the answer names a place that the text does not have")
+    for index in {span.index for span in ordered}:
+        pieces: list[str] = []
+        at = 0
+        for span in (span for span in ordered if span.index == index):
+            if span.start >= at:
+                pieces += (texts[index][at : span.start], span.replacement)
+            at = max(at, span.end)
+        changed[index] = "".join(pieces) + texts[index][at:]
+    return changed
+
+
+class Unavailable(Exception):  # noqa: N818 - no error of ours: the fail mode of its entry decides
+    """A guardrail could not judge: the vendor is away, refuses the call, or says what nobody understands.
+
+    permanent: a matter of configuration (a wrong key), for which no guardrail lets anything pass
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        """`reason`: for logs; it holds no key and nothing of the text."""
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
