@@ -340,6 +340,45 @@ def test_a_batch_that_its_upstream_refuses_counts_for_nothing(gateway: Gateway, 
             client.batches.create(**ask)
 
 
+def test_a_limit_of_tokens_a_day_stands_for_those_of_a_minute(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway, rpm_limit=1, tpm_limit=1, tpd_limit=90)) as client:
+        file = upload(client)
+        ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        mock.control({"status": 500}, path="/v1/batches", times=1)
+        with pytest.raises(openai.InternalServerError):
+            client.batches.create(**ask)
+        client.batches.create(**ask)
+        with pytest.raises(openai.RateLimitError, match=r"only \d+ of 90 tokens a day are left") as caught:
+            client.batches.create(**ask)
+        headers = caught.value.response.headers
+        assert headers["rate_limit_type"] == "tokens"
+        assert 86_000 < int(headers["retry-after"]) <= 86_400
+
+
+def test_tokens_of_batches_under_way_are_there_again_when_they_are_over(gateway: Gateway) -> None:
+    team = gateway.client.post("/team/new", json={"metadata": {"batch_enqueued_token_limit": 90}}).json()["team_id"]
+    with client_of(gateway, key(gateway, team_id=team)) as client:
+        file = upload(client)
+        ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        made = client.batches.create(**ask)
+        with pytest.raises(openai.RateLimitError, match="90 tokens at a time are left of team:"):
+            client.batches.create(**ask)
+        assert client.batches.retrieve(made.id).status == "completed"
+        client.batches.create(**ask)
+
+
+def test_uploads_of_batches_are_counted_by_the_day(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway, metadata={"max_batch_file_uploads_per_day": 2})) as client:
+        mock.control({"status": 500}, path="/v1/files", times=1)
+        with pytest.raises(openai.InternalServerError):
+            upload(client)
+        for _ in range(2):
+            upload(client)
+        with pytest.raises(openai.RateLimitError, match="only 0 of 2 uploads of files for batches a day"):
+            upload(client)
+        upload(client, purpose="user_data")
+
+
 def test_lines_may_only_name_models_that_the_key_may_use(gateway: Gateway, mock: Mock) -> None:
     with client_of(gateway, key(gateway, models=["other"])) as client:
         with pytest.raises(openai.PermissionDeniedError):

@@ -222,6 +222,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             for name in (
                 "max_batch_file_size_mb",
                 "max_batch_file_records",
+                "max_batch_file_uploads_per_day",
                 "allowed_file_extensions",
                 "blocked_file_extensions",
                 "disable_batch_input_file_rate_limiting",

@@ -45,7 +45,7 @@ def refusal(held: Held, admission: Admission, rules: Rules, now: float, since_19
     seconds = None if admission.retry_after < 0 else max(1, math.ceil(admission.retry_after))
     limit = held.limit.ceiling(kind) or 0
     left = max(0, limit - held.limit.used(kind, now))
-    until = None if seconds is None else _moment(since_1970 + seconds)
+    until = None if seconds is None else moment(since_1970 + seconds)
     resets = "Waiting does not help: the request is more than the limit" if until is None else f"Try again at {until}"
     if held.kind == "model":
         return _over_capacity(held, kind, left, seconds, until, now)
@@ -102,5 +102,6 @@ def _over_budget(held: Held, now: float) -> str:
     return f"Budget has been exceeded! {whose} {amounts}"
 
 
-def _moment(since_1970: float) -> str:
+def moment(since_1970: float) -> str:
+    """Return a time, seconds since 1970, as refusals say it."""
     return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,42 +1,101 @@
-"""A batch is held against the limits of its caller before its upstream sees it: all its requests count at once.
+"""What callers do with batches is held against their limits before an upstream sees it.
 
-What they come to was counted when their file came, and stands in its id, which nobody can change.
+What a batch comes to was counted when its file came, and stands in its id, which nobody can change: all its requests
+count at once.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
 
 from tianji.auth.identity import Identity
+from tianji.clock import Clock
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import RateLimited
 from tianji.gateway.admissions import Admissions
+from tianji.ids import CallIds
+from tianji.lazy import load
+from tianji.objects.allotting import of_batch, of_uploads, refusal
 from tianji.objects.ids import Ref
 from tianji.objects.places import Place
+from tianji.storage.allowances import Allowance
+from tianji.storage.store import Store
+
+_TABLE: Final = "tianji.storage.allotments"
+_new_name: Final = CallIds().new
+
+
+class Taken:
+    """What was taken for something that has no id yet. `id`: set it when there is one."""
+
+    id: str | None = None
 
 
 class Charging:
     """Takes from the limits of callers, as the configuration wants it."""
 
-    def __init__(self, admissions: Admissions, general: Callable[[], GeneralSettings]) -> None:
+    def __init__(
+        self, admissions: Admissions, store: Store, general: Callable[[], GeneralSettings], clock: Clock
+    ) -> None:
         self._admissions = admissions
+        self._store = store
         self._general = general
+        self._clock = clock
 
     @asynccontextmanager
-    async def taken(self, caller: Identity, place: Place, file: Ref) -> AsyncIterator[None]:
+    async def batch(self, caller: Identity, place: Place, file: Ref) -> AsyncIterator[Taken]:
         """Have the requests in a file count, unless what is done meanwhile fails. Raises RateLimited."""
         general = self._general()
         if (
             general.disable_batch_input_file_rate_limiting
             or place.provider in general.skip_batch_input_file_rate_limiting_for_providers
         ):
-            yield
+            yield Taken()
             return
+        caller, allowances = of_batch(caller)
         try:
-            hold = await self._admissions.hold(caller, place.group or "", file.rows, file.tokens)
+            async with (
+                self._allotted(allowances, file.tokens, "tokens") as taken,
+                self._held(caller, place.group or "", file),
+            ):
+                yield taken
         except RateLimited as refused:
             told = f"the file has {file.rows} requests and {file.tokens} tokens in their prompts"
             refused.message = f"Batch rate limit exceeded: {told}. {refused.message}"
             raise
+
+    def upload(self, caller: Identity) -> AbstractAsyncContextManager[Taken]:
+        """Have the upload of a batch's file count, unless it fails. Raises RateLimited."""
+        usual = self._general().max_batch_file_uploads_per_day
+        return self._allotted(of_uploads(caller, usual), 1, "uploads of files for batches")
+
+    async def over(self, batch_id: str) -> None:
+        """Let a batch that is over count no more among those under way."""
+        await load(_TABLE).end(await self._store.open(), batch_id)
+
+    @asynccontextmanager
+    async def _allotted(self, allowances: Sequence[Allowance], amount: int, of: str) -> AsyncIterator[Taken]:
+        taken = Taken()
+        if not allowances:
+            yield taken
+            return
+        table, database, name = load(_TABLE), await self._store.open(), _new_name()
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        lack = await table.take(database, name, amount, allowances, now)
+        if lack is not None:
+            raise refusal(lack, amount, now, of)
+        try:
+            yield taken
+        except BaseException:
+            await table.give_back(database, name)
+            raise
+        if taken.id is not None:
+            await table.rename(database, name, taken.id)
+
+    @asynccontextmanager
+    async def _held(self, caller: Identity, group: str, file: Ref) -> AsyncIterator[None]:
+        hold = await self._admissions.hold(caller, group, file.rows, file.tokens)
         try:
             yield
         except BaseException:

@@ -34,6 +34,7 @@ class Upload:
         self.size = files[0].size
         self.content: Content = exchange.extent(files[0].at, files[0].size)
         self._type = files[0].content_type
+        self.of_batch = self.field("purpose") == BATCH  # it holds requests
 
     def field(self, name: str) -> str | None:
         """Return a field; None where it is not there or empty."""
@@ -49,7 +50,7 @@ class Upload:
             allowed is not None and suffix not in _suffixes(allowed)
         ):
             raise InvalidRequest(f"files called *{suffix[:32]} are not taken here", param="file")
-        most = general.max_batch_file_size_mb if self.field("purpose") == BATCH else None
+        most = general.max_batch_file_size_mb if self.of_batch else None
         if most is not None and self.size > most * MIB:
             raise PayloadTooLarge(f"a file of requests may have {most:g} MB; split it")
 

@@ -64,7 +64,7 @@ class Desk:
         self.seal = Seal(salt)
         self.relay = Relay(pool)
         self.billing = Billing(self.relay, admissions, keep)
-        self.charging = Charging(admissions, lambda: self.places.snapshot.config.general_settings)
+        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, clock)
         self.clock = clock
         self._snapshot = snapshot
         self._places: Places | None = None
@@ -122,15 +122,20 @@ class _Work:
             self._owner = self._asking.named[0].ref.owner
         request = self._request(place, members)
         if self._row.content:
-            await self._desk.relay.convey(self._exchange, place, request, self._content_head)
+            await self._desk.relay.convey(
+                self._exchange, place, request, functools.partial(_content_head, self._exchange)
+            )
             return
         if self._row.streams and members.get("stream") is True:
             events = Events(functools.partial(shown, self._seal, place.digest, self._owner))
-            await self._desk.relay.convey(self._exchange, place, request, self._content_head, events)
+            await self._desk.relay.convey(
+                self._exchange, place, request, functools.partial(_content_head, self._exchange), events
+            )
             return
         if self._row.creates is BATCH:
-            async with self._desk.charging.taken(self._caller, place, _file_of(self._asking, members)):
+            async with self._desk.charging.batch(self._caller, place, _file_of(self._asking, members)) as taken:
                 answer = await self._fetch(place, request)
+                taken.id = str(answer.get("id"))
         else:
             answer = await self._fetch(place, request)
         answer = await self._remembered(answer)
@@ -169,22 +174,22 @@ class _Work:
     def _at(self, place: Place, name: str, value: str) -> str:
         return quote(self._asking.at(place.digest, IN_PATH[name], value), safe="") if name in IN_PATH else value
 
-    def _content_head(self, _status: int, headers: list[Header]) -> list[Header]:
-        kept = [pair for pair in headers if pair[0] in _KEPT_HEADERS]
-        return [*kept, *call_id_headers(self._exchange, compatible=True)]
-
     # -- uploads -------------------------------------------------------------------------------------------------------
 
     async def upload(self) -> None:
         """Send a file to each place that is named; its id then says all of them."""
         upload = await read_upload(self._exchange)
+        upload.judge(self._places.snapshot.config.general_settings)
+        charging = self._desk.charging
+        async with charging.upload(self._caller) if upload.of_batch else contextlib.nullcontext():
+            await self._send(upload)
+
+    async def _send(self, upload: Upload) -> None:
         general = self._places.snapshot.config.general_settings
-        upload.judge(general)
-        batch = upload.field("purpose") == "batch"
         copies, rows, tokens, first = [], -1, 0, None
         for place in self._targets(upload):
             content, size = upload.content, upload.size
-            if batch:
+            if upload.of_batch:
                 content, size, counted = await upload.counted(place, self._caller, general.max_batch_file_records)
                 rows, tokens = counted.rows, counted.tokens
             kind, body, length = upload.written(content, size)
@@ -271,6 +276,7 @@ class _Work:
         known = await table.find(database, batch_id)
         if known is None or known.payer is None:
             return
+        await self._desk.charging.over(batch_id)
         bill = await self._desk.billing.reckon(place, batch)
         if await table.settle(database, batch_id):
             who = msgspec.json.decode(known.payer, type=Payer)
@@ -371,6 +377,11 @@ class _Work:
             self._asking.take(IN_PATH[name], value)
         place = self._place({})
         return await self._remembered(await self._fetch(place, self._request(place, {})))
+
+
+def _content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:
+    kept = [pair for pair in headers if pair[0] in _KEPT_HEADERS]
+    return [*kept, *call_id_headers(exchange, compatible=True)]
 
 
 def _file_of(asking: Asking, members: Json) -> Ref:

@@ -326,3 +326,14 @@ OBJECTS: Final = sa.Table(
     *_text("payer"),  # JSON: who pays for it when it is over; null where nobody does, or has
     sa.Index("ix_objects_owner", "owner", "kind", "created_at", "id"),
 )
+
+ALLOTMENTS: Final = sa.Table(
+    "allotments",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),  # of what was allotted: the id of a batch, once it has one
+    sa.Column("holder", sa.Text, primary_key=True),  # whose limit it is, and which one
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("taken_at", Moment, nullable=False),
+    sa.Column("in_use", sa.Boolean, nullable=False),
+    sa.Index("ix_allotments_holder", "holder", "taken_at"),
+)

@@ -1,0 +1,76 @@
+"""Which limits hold for longer than a minute: tokens of batches a day or under way, and uploads a day."""
+
+import math
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from tianji.auth.identity import Identity, Scope
+from tianji.errors import RateLimited
+from tianji.limiting.refusal import moment
+from tianji.limiting.rows import row_name
+from tianji.storage.allowances import KEPT, Allowance, Lack
+
+DAY: Final = timedelta(days=1)
+ENQUEUED: Final = "batch_enqueued_token_limit"
+UPLOADS: Final = "max_batch_file_uploads_per_day"
+
+
+def of_batch(caller: Identity) -> tuple[Identity, list[Allowance]]:
+    """Return what a batch is held against, and its caller without the rates a minute that this stands for.
+
+    Where a key or a team has `batch_enqueued_token_limit`, its batches under way have no more tokens than that; where
+    it has `tpd_limit` and not the other, those of a day. Its requests and tokens a minute do not hold for batches then.
+    """
+    found: list[Allowance] = []
+    scopes: list[Scope] = []
+    for scope in caller.scopes:
+        enqueued = _whole({"key": caller.metadata, "team": caller.team_metadata}.get(scope.kind, {}).get(ENQUEUED))
+        if enqueued:
+            found.append(Allowance(f"{row_name(scope.kind, scope.id)} enqueued", enqueued, KEPT, while_in_use=True))
+        elif scope.limits.tpd_limit is not None:
+            found.append(Allowance(f"{row_name(scope.kind, scope.id)} day", scope.limits.tpd_limit, DAY))
+        else:
+            scopes.append(scope)
+            continue
+        limits = msgspec.structs.replace(scope.limits, rpm_limit=None, tpm_limit=None)
+        scopes.append(msgspec.structs.replace(scope, limits=limits))
+    return (msgspec.structs.replace(caller, scopes=tuple(scopes)) if found else caller), found
+
+
+def of_uploads(caller: Identity, most: int | None) -> list[Allowance]:
+    """Return what an upload of a batch's file is held against.
+
+    most: of each key; its metadata may name fewer, and that of its team how many all keys of the team have
+    """
+    limits = [limit for limit in (_whole(caller.metadata.get(UPLOADS)), most) if limit is not None]
+    found = [Allowance(f"{row_name('key', caller.key)} uploads", min(limits), DAY)] if limits else []
+    of_team = _whole(caller.team_metadata.get(UPLOADS))
+    if of_team is not None and caller.team_id is not None:
+        found.append(Allowance(f"{row_name('team', caller.team_id)} uploads", of_team, DAY))
+    return found
+
+
+def refusal(lack: Lack, amount: int, now: datetime, of: str) -> RateLimited:
+    """Return the error for a caller who lacks `amount` of an allowance. `of`: what it is an amount of."""
+    allowance = lack.allowance
+    holder, _, kind = allowance.holder.rpartition(" ")
+    words = "at a time" if allowance.while_in_use else "a day"
+    seconds, until, rest = None, None, "Try again when a batch is over"
+    if amount > allowance.limit:
+        rest = "Waiting does not help: it is more than the limit"
+    elif not allowance.while_in_use and lack.oldest is not None:
+        seconds = max(1, math.ceil((lack.oldest + allowance.window - now).total_seconds()))
+        until = moment(now.timestamp() + seconds)
+        rest = f"Some of it is there again at {until}"
+    return RateLimited(
+        f"only {lack.left} of {allowance.limit} {of} {words} are left of {holder}. {rest}.",
+        limit_type="requests" if kind == "uploads" else "tokens",
+        retry_after=seconds,
+        reset_at=until,
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
