@@ -277,6 +277,9 @@ class Gateway:
                 settings=lambda: self.snapshot.config.general_settings,
                 tickets=self._people.tickets,
                 draining=lambda: self._control.draining or self._control.retiring,
+                authorize=self.authorize,
+                holder=functools.partial(self._people.holder, self.authorize),
+                revision=lambda: (self._store.revisions.head, id(self.snapshot)),
             )
         ).routes()
         yield from Documentation(lambda: self.route_table).routes()

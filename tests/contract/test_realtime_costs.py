@@ -136,3 +136,18 @@ def test_a_keys_models_and_its_end_hold_for_conversations_too(gateway: Gateway, 
     with pytest.raises(RefusedError) as refused:
         begin(gateway, secret)
     assert refused.value.status == 401
+
+
+def test_a_key_that_is_revoked_ends_its_conversations(gateway: Gateway, mock: Mock) -> None:
+    gone, stays, narrowed = key(gateway), key(gateway), key(gateway)
+    answer = gateway.post("/v1/realtime/client_secrets", {"session": {"model": "rt"}}, authorization=f"Bearer {gone}")
+    secret = answer.json()["value"]
+    talks = {name: begin(gateway, name) for name in (gone, secret, stays, narrowed)}
+    assert gateway.post("/key/delete", {"keys": [gone]}).status_code == 200
+    assert gateway.post("/key/update", {"key": narrowed, "models": ["another"]}).status_code == 200
+    for name in (gone, secret, narrowed):
+        assert said(talks[name])["type"] == "error"
+        assert talks[name].last().code == 1008
+    answered(talks[stays])
+    for talk in talks.values():
+        talk.drop()

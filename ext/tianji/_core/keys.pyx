@@ -82,6 +82,11 @@ cdef class KeyRing:
         """Return the caller's identity. Raises what the gate raises."""
         return self.identify(exchange, match)
 
+    def heed(self):
+        """Forget now, and not with the next request, what depends on what changed since."""
+        if self.revisions is not None and self.revisions._head() != self.read:
+            self.catch_up()
+
     cdef object identify(self, Exchange exchange, object match):
         cdef tuple pair
         cdef bytes name

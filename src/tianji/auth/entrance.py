@@ -116,6 +116,14 @@ class Entrance:
         gate = Gate(Credentials(key_header, sessions), people, rules, tickets=self.tickets)
         return KeyRing(people.identities, gate, key_header, people.revisions, forget, guarded=rules.guards)
 
+    def holder(self, ring: KeyRing, key: str) -> Identity | Coroutine[None, None, Identity]:
+        """Say who has a key now, as identities name it. Raises AuthenticationFailed, and StoreUnavailable.
+
+        `ring`: one that this made, which has heard of what changed when it is asked.
+        """
+        ring.heed()
+        return self._people.holder(key)
+
     def knows(self, value: bytes) -> bool:
         """Whether what stands in a header is a key that this worker knows."""
         return self._people.knows(value)

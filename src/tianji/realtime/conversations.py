@@ -13,11 +13,13 @@ from tianji._core.relay import Farewell, Relay
 from tianji._core.router import Deployment
 from tianji._core.session import Session
 from tianji.auth.credentials import Credentials
+from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import (
     AuthenticationFailed,
     BudgetExceeded,
     InvalidRequest,
+    PermissionDenied,
     RateLimited,
     TianjiError,
     UpstreamDisconnected,
@@ -30,6 +32,7 @@ from tianji.realtime.asking import Asking
 from tianji.realtime.dialling import Door
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
+from tianji.realtime.standing import Standing
 
 CADENCE: Final = 1.0  # seconds between two looks at all conversations
 GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1008, 1011, 1013  # RFC 6455 section 7.4.1, IANA
@@ -48,10 +51,11 @@ class Conversations:
         self._operation = operation()
         self._door = Door(means.connector)
         self._loop = asyncio.get_running_loop()
-        self._alive: set[Relay] = set()
+        self._alive: dict[Relay, Standing] = {}
         self._looking = False
+        self._revision = means.revision()
 
-    def open(self, exchange: Exchange, _match: Match) -> None:
+    def open(self, exchange: Exchange, match: Match) -> None:
         """Begin a conversation, or refuse it with an answer of HTTP."""
         means = self._means
         settings = means.settings()
@@ -59,10 +63,11 @@ class Conversations:
         asked = asking.read(exchange, credentials, means.tickets, settings.realtime_allowed_origins)
         exchange.pinned = None if asked.ticket is None else asked.ticket.deployment
         exchange.body = msgspec.json.encode({"model": asked.model})
-        Session(means.pipeline, self._operation, exchange, partial(self._converse, asked)).start({})
+        Session(means.pipeline, self._operation, exchange, partial(self._converse, asked, match)).start({})
 
-    async def _converse(self, asked: Asking, session: Session) -> None:
+    async def _converse(self, asked: Asking, match: Match, session: Session) -> None:
         exchange = session.exchange
+        standing = self._standing(asked, exchange, match)
         session.course = self._means.courses.begin(session)
         try:
             relay = await seek(session, session.course, partial(self._dial, asked, session))
@@ -81,8 +86,16 @@ class Conversations:
             relay.drop()
             raise
         session.refuses = lambda error: relay.end(farewell(error))
-        self._alive.add(relay)
+        self._alive[relay] = standing
         self._look_later()
+
+    def _standing(self, asked: Asking, exchange: Exchange, match: Match) -> Standing:
+        identity, means = exchange.identity, self._means
+        if not isinstance(identity, Identity):
+            raise TypeError("a conversation needs a caller")
+        if asked.ticket is None:
+            return Standing(identity, asked.model, partial(means.authorize, exchange, match))
+        return Standing(identity, asked.model, partial(means.holder, asked.ticket.key))  # it may be over by then
 
     async def _dial(self, asked: Asking, session: Session, deployment: Deployment) -> Relay:
         ticket = asked.ticket
@@ -114,7 +127,9 @@ class Conversations:
         return relay
 
     def _over(self, session: Session, relay: Relay, last: Farewell) -> None:
-        self._alive.discard(relay)
+        standing = self._alive.pop(relay, None)
+        if standing is not None:
+            standing.close()
         session.finish(last.error)
 
     def _look_later(self) -> None:
@@ -123,16 +138,26 @@ class Conversations:
             self._loop.call_later(CADENCE, self._look)
 
     def _look(self) -> None:
-        """See that all are within their limits and have living peers; end them when the worker is to leave."""
-        now = time.monotonic()
+        """See that all are within their limits, let in and alive; end them when the worker is to leave."""
+        now, since_1970 = time.monotonic(), time.time()
         leaving = self._means.draining()
-        for relay in list(self._alive):
+        revision, self._revision = self._revision, self._means.revision()
+        for relay, standing in list(self._alive.items()):
             if leaving:
                 relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
             relay.look_after(now)
+            error = standing.expired(since_1970)
+            if error is not None:
+                relay.end(farewell(error))
+            elif revision != self._revision:
+                standing.ask_again(partial(_refuse, relay))
         self._looking = False
         if self._alive:
             self._look_later()
+
+
+def _refuse(relay: Relay, error: TianjiError) -> None:
+    relay.end(farewell(error))
 
 
 def _hear(session: Session, event: bytes) -> Farewell | None:
@@ -143,8 +168,10 @@ def _hear(session: Session, event: bytes) -> Farewell | None:
 def farewell(error: TianjiError) -> Farewell:
     """Return how a conversation ends that the gateway does not go on with: an event as OpenAI's, and a close frame."""
     code = INTERNAL_ERROR
-    if isinstance(error, BudgetExceeded | RateLimited):
-        code = TRY_AGAIN_LATER if isinstance(error, RateLimited) else POLICY_VIOLATION
+    if isinstance(error, RateLimited):
+        code = TRY_AGAIN_LATER
+    elif isinstance(error, BudgetExceeded | AuthenticationFailed | PermissionDenied):
+        code = POLICY_VIOLATION
     told = {
         "type": error.wire_type,
         "code": error.code or str(error.status),

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from tianji._core.exchange import Exchange
 from tianji._core.pipeline import Operation, Pipeline
 from tianji._core.pool import Pool
 from tianji.auth.ephemeral import Tickets
 from tianji.config.schema import GeneralSettings
+from tianji.edge.routes import Match
 from tianji.egress.connector import Connector
 from tianji.errors import InvalidRequest
 from tianji.gateway.course import Courses
@@ -15,7 +17,11 @@ from tianji.routing.abilities import OPERATION
 
 
 class Means(Struct, frozen=True, kw_only=True):
-    """What a worker has; what `settings` and `draining` return changes while it serves."""
+    """What a worker has; what `settings`, `draining` and `revision` return changes while it serves.
+
+    authorize: lets a request in by its headers; holder: says who has a key, as identities name it
+    revision: another one whenever something may have changed of whom these let in
+    """
 
     pipeline: Pipeline
     courses: Courses
@@ -24,6 +30,9 @@ class Means(Struct, frozen=True, kw_only=True):
     settings: Callable[[], GeneralSettings]
     tickets: Tickets
     draining: Callable[[], bool]
+    authorize: Callable[[Exchange, Match], object]
+    holder: Callable[[str], object]
+    revision: Callable[[], object]
 
 
 def operation() -> Operation:

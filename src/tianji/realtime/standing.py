@@ -1,0 +1,67 @@
+"""Whether the caller of a conversation may go on: a key can be revoked, or end, while a conversation lasts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from tianji.auth.identity import Identity
+from tianji.errors import KeyExpired, StoreUnavailable, TianjiError
+
+Ask = Callable[[], object]
+"""Says who the caller is, as at the beginning: an Identity, or a coroutine of one. Raises what refuses him."""
+
+
+class Standing:
+    """How one caller stands. `model`: the one that the conversation is with, as he calls it."""
+
+    def __init__(self, identity: Identity, model: str, ask: Ask) -> None:
+        self._expires = identity.expires
+        self._model = model
+        self._ask = ask
+        self._asking: asyncio.Task[None] | None = None
+
+    def expired(self, since_1970: float) -> TianjiError | None:
+        """Return the error for a key whose time is over; None for one that holds."""
+        if self._expires is None or since_1970 < self._expires:
+            return None
+        return KeyExpired("Authentication Error, the key has expired; ask for a new one")
+
+    def ask_again(self, refuse: Callable[[TianjiError], None]) -> None:
+        """Have `refuse` called, now or later, where the caller would not be let in any more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+        try:
+            found = self._ask()
+        except TianjiError as error:
+            refuse(error)
+            return
+        if isinstance(found, Identity):
+            self._judge(found, refuse)
+        elif isinstance(found, Coroutine):
+            self._asking = asyncio.ensure_future(self._learn(found, refuse))
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _learn(self, asked: Coroutine[None, None, Identity], refuse: Callable[[TianjiError], None]) -> None:
+        try:
+            found = await asked
+        except StoreUnavailable:
+            return  # what was known holds, as it does for everybody
+        except TianjiError as error:
+            refuse(error)
+            return
+        self._judge(found, refuse)
+
+    def _judge(self, found: Identity, refuse: Callable[[TianjiError], None]) -> None:
+        self._expires = found.expires
+        error = self.expired(time.time())
+        try:
+            found.require(found.target(self._model))
+        except TianjiError as refused:
+            error = refused
+        if error is not None:
+            refuse(error)
