@@ -41,6 +41,7 @@ cdef class Relay:
     cdef readonly double began       # monotonic seconds
     cdef readonly double busy        # when a message came last, either way
 
+    cdef int met(self) except -1
     cdef int join(self) except -1
     cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1
     cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin)

@@ -76,7 +76,7 @@ cdef class Leg(WSListener):
         if self.relay is None:
             transport.disconnect(False)
         elif self.upstream:
-            self.hold()
+            self.relay.met()
         else:
             self.relay.join()
 
@@ -177,7 +177,6 @@ cdef class Leg(WSListener):
         return 0
 
 
-@cython.final
 cdef class Relay:
     """A conversation. `upstream` is connected first, then `client`; see realtime.conversation.
 
@@ -211,6 +210,10 @@ cdef class Relay:
     def joined(self):
         """Whether the client's socket was open."""
         return self.early is None
+
+    cdef int met(self) except -1:
+        # The upstream's socket is open.
+        return self.upstream.hold()
 
     cdef int join(self) except -1:
         # The client's socket is open: say what the upstream has said so far, and read on.

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from picows import WSListener
+from typing_extensions import disjoint_base
 
 from tianji.errors import TianjiError
 
@@ -25,7 +26,7 @@ class Leg(WSListener):
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
 
-@final
+@disjoint_base
 class Relay:
     def __init__(
         self,

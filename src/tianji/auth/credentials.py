@@ -24,7 +24,7 @@ BEARER_PROTOCOL = b"sec-websocket-protocol"  # pages cannot set headers of a Web
 _KEY_PROTOCOL = b"openai-insecure-api-key."  # https://platform.openai.com/docs/guides/realtime-websocket
 _AUTHORIZATION = _ORDER.index(b"authorization")
 _GOOGLE = ("generatecontent", "counttokens", "embedcontent", "batchembedcontents")  # methods at the end of paths
-_GOOGLES = ("/gemini/", "/vertex_ai/", "/vertex-ai/")  # where Google's own API is passed through
+_GOOGLES = ("/gemini/", "/vertex_ai/", "/vertex-ai/", "/ws/google.")  # where Google's own API is passed through
 _NOWHERE = len(_ORDER)
 _AWS_SCHEME = b"AWS4-HMAC-SHA256"
 

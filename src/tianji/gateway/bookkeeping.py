@@ -33,6 +33,7 @@ CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "translation": "atranscription",
     "rerank": "arerank",
     "realtime": "_arealtime",
+    "live": "_arealtime",
 }
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody

@@ -82,10 +82,13 @@ def parse_head(raw: bytes) -> Head:
     )
 
 
+LIVE = "BidiGenerateContent"  # how paths of Google's Live API end
+
+
 def asks_for_websocket(head: Head) -> bool:
     """Whether a request asks for a realtime conversation."""
     upgrade = next((value for name, value in head.headers if name == b"upgrade"), b"")
-    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith("/realtime")
+    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith(("/realtime", LIVE))
 
 
 def _body_length(headers: list[tuple[bytes, bytes]]) -> int:

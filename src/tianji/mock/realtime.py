@@ -25,7 +25,8 @@ from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-de
 from tianji.errors import TianjiError
 from tianji.mock.dialogue import Dialogue, Event
 from tianji.mock.faults import Faults
-from tianji.mock.http import Head
+from tianji.mock.http import LIVE, Head
+from tianji.mock.live import LiveDialogue
 
 ECHO = "echo"
 MAX_FRAME = 64 * 1024 * 1024  # bytes
@@ -45,7 +46,7 @@ class Gone(Protocol):
 def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) -> None:
     """Make a connection a WebSocket. `gone` hears of its end."""
     beta = any(name == b"openai-beta" and b"realtime=v1" in value for name, value in head.headers)
-    listener = Echo(gone) if model == ECHO else Session(Dialogue(model, faults, beta=beta), faults, gone)
+    listener = Echo(gone) if model == ECHO else Session(_dialogue(head, model, faults, beta=beta), faults, gone)
 
     def accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), listener)
@@ -60,6 +61,10 @@ def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) 
     protocol.connection_made(transport)
     protocol.get_buffer(len(raw))[: len(raw)] = raw
     protocol.buffer_updated(len(raw))
+
+
+def _dialogue(head: Head, model: str, faults: Faults, *, beta: bool) -> Dialogue | LiveDialogue:
+    return LiveDialogue(faults) if head.path.endswith(LIVE) else Dialogue(model, faults, beta=beta)
 
 
 class Echo(WSListener):
@@ -103,18 +108,21 @@ class Echo(WSListener):
 class Session(Echo):
     """Speaks as a realtime model does."""
 
-    def __init__(self, dialogue: Dialogue, faults: Faults, gone: Gone) -> None:
+    def __init__(self, dialogue: Dialogue | LiveDialogue, faults: Faults, gone: Gone) -> None:
         super().__init__(gone)
         self._dialogue = dialogue
         self._faults = faults
         self._count = 0
         self._silent = False
         self._text = b""
+        self._kind = WSMsgType.BINARY if isinstance(dialogue, LiveDialogue) else WSMsgType.TEXT  # as Google does
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Say that the session is there."""
         super().on_ws_connected(transport)
-        self._send(self._dialogue.begin())
+        first = self._dialogue.begin()
+        if first is not None:
+            self._send(first)
 
     def say(self, frame: WSFrame) -> None:
         """Answer what a client said."""
@@ -126,6 +134,10 @@ class Session(Echo):
             for event in self._dialogue.listen(text):
                 self._send(event)
         except TianjiError as error:
+            if isinstance(self._dialogue, LiveDialogue):  # Google says it in a close frame
+                self._silent = True
+                self._transport.send_close(WSCloseCode.INVALID_TEXT, error.message.encode()[:120])
+                return
             told = {"type": "invalid_request_error", "code": None, "message": error.message, "param": error.param}
             self._send({"type": "error", "error": {**told, "event_id": None}})
 
@@ -149,7 +161,7 @@ class Session(Echo):
         text = self._dialogue.numbered(event)
         size = self._faults.split or len(text)
         for start in range(0, len(text), size):
-            kind = WSMsgType.CONTINUATION if start else WSMsgType.TEXT
+            kind = WSMsgType.CONTINUATION if start else self._kind
             self._transport.send(kind, text[start : start + size], start + size >= len(text))
 
     def _break_off(self) -> None:

@@ -35,7 +35,7 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths={"embeddings": "/openai/embeddings"} if embeds else {},
+        paths={"embeddings": "/openai/embeddings"} if embeds else google.SOCKETS,
         shaping=google.shaping_of(deployment),
         key_missing=None if key else "set GEMINI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),

@@ -1,5 +1,6 @@
 """What holds for Google's models wherever they are served."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from tianji.protocol.chat.seam import Target
@@ -10,6 +11,8 @@ from tianji.providers.shaping import Rules, compile_shaping, native_shaping
 from tianji.providers.upstream import OwnForm, Shaping
 
 PROTOCOL: Final = "tianji.protocol.gemini.outbound"
+# Conversations over a WebSocket, as OpenAI's clients hold them and as Google's do; both lead to the Live API.
+SOCKETS: Final[Mapping[str, str]] = {"realtime": "/realtime", "live": "/live"}
 
 # OpenAI's parameters that Google has nothing for.
 LACKS: Final = frozenset({"logit_bias", "prediction", "verbosity"})

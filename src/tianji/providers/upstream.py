@@ -26,6 +26,7 @@ Operation = Literal[
     "translation",
     "rerank",
     "realtime",
+    "live",
 ]
 Body = dict[str, object]
 
@@ -42,6 +43,7 @@ PATHS: Mapping[str, str] = {
     "translation": "/audio/translations",
     "rerank": "/rerank",
     "realtime": "/realtime",
+    "live": "/live",
 }
 
 

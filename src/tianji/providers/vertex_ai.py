@@ -76,7 +76,7 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths={},
+        paths={} if claude or embeds else google.SOCKETS,
         shaping=compile_shaping(deployment, CLAUDE_RULES) if claude else google.shaping_of(deployment),
         key_missing=None,
         secrets=(key,) if key else (),

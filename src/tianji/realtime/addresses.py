@@ -3,6 +3,8 @@
 OpenAI and who speaks like it: `/v1/realtime?model=` (https://platform.openai.com/docs/guides/realtime-websocket).
 Azure: `/openai/v1/realtime?model=`, and before that `/openai/realtime?api-version=&deployment=`
 (https://learn.microsoft.com/azure/ai-services/openai/how-to/realtime-audio-websockets).
+Google: a service of its own beside its paths, for which the model is named in the first message
+(https://ai.google.dev/api/live, https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-live).
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,11 @@ from tianji.errors import Header
 from tianji.providers.azure import DEFAULT_VERSION
 
 OLD_AZURE_VERSION: Final = "2024-10-01-preview"  # the first that has it; chat's default may not
+GOOGLE: Final[Mapping[str, str]] = {  # the path of the service, by provider
+    "gemini": "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+    "vertex_ai": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
+    "vertex_ai_beta": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
+}
 OWN_PARAMETERS: Final = frozenset({"model", "deployment", "api-version"})  # what the gateway says in place of a client
 UNSENT: Final = frozenset({b"host", b"accept", b"accept-encoding", b"content-type", b"content-length"})
 
@@ -43,15 +50,27 @@ def address_of(
     fields = [(name, value) for name, _, value in (one.partition(b": ") for one in lines)]
     host = next(value.decode("ascii") for name, value in fields if name == b"host")
     others = {name: value for name, value in query.items() if name not in OWN_PARAMETERS}
-    if provider == "azure":
+    if provider in GOOGLE:
+        path, parameters, others = _root(path) + GOOGLE[provider], said, {}
+    elif provider == "azure":
         path, parameters = _azure(path, said, model, query, beta=beta)
     else:
         parameters = {"model": model, **said}
+    parameters = {**parameters, **others}
     return Address(
         host=host,
-        target=f"{path}?{urlencode({**parameters, **others})}",
+        target=f"{path}?{urlencode(parameters)}" if parameters else path,
         headers=tuple(_credentials(fields, secret)),
     )
+
+
+def resource_of(plan: Plan, provider: str, model: str) -> str:
+    """Return a model of Google's as the first message of a conversation names it there."""
+    if provider == "gemini":
+        return f"models/{model}"
+    _, marker, project = plan.path.rpartition("/projects/")
+    place = f"projects/{project.rpartition('/')[0]}/" if marker else ""
+    return f"{place}publishers/google/models/{model}"
 
 
 def _azure(
@@ -63,6 +82,12 @@ def _azure(
     version = said.get("api-version", DEFAULT_VERSION)
     version = query.get("api-version") or (OLD_AZURE_VERSION if version == DEFAULT_VERSION else version)
     return f"{root}/openai/realtime", {"api-version": version, "deployment": model}
+
+
+def _root(path: str) -> str:
+    """Return what lies before the version in a path of Google's API, beside which its service for conversations is."""
+    root, version, _ = path.partition("/v1")
+    return root if version else path.rpartition("/")[0]
 
 
 def _credentials(fields: list[Header], secret: str | None) -> list[Header]:

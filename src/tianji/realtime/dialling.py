@@ -6,7 +6,7 @@ from typing import Any
 from picows import WSHandshakeError, WSInvalidStatusError, WSListener
 
 from tianji._core.origin import Origin
-from tianji._core.router import Deployment
+from tianji._core.router import Deployment, Plan
 from tianji.edge.websocket import websocket_protocol
 from tianji.egress.connector import Connector
 from tianji.errors import Header, TianjiError, UpstreamDisconnected, UpstreamProtocolError, UpstreamTimeout
@@ -21,9 +21,20 @@ class Door:
         self._connector = connector
         self._failures = Failures()
 
-    async def open(self, deployment: Deployment, address: Address, headers: list[Header], listener: WSListener) -> None:
-        """Give the socket of a deployment to `listener`. Raises an UpstreamFailure within the time to connect."""
-        plan = deployment.plans["realtime"]
+    async def open(
+        self, plan: Plan, deployment: Deployment, address: Address, headers: list[Header], listener: WSListener
+    ) -> None:
+        """Give the socket of a deployment to `listener`. Raises an UpstreamFailure within the time to connect.
+
+        What is fetched for it first, a token say, has its own time.
+        """
+        place = getattr(plan.passage, "place", None)
+        if place is not None and place.awaits is not None:
+            task = place.awaits()
+            if task is not None:
+                await task
+        if place is not None and place.sign is not None:
+            headers = [*headers, *place.sign(address.target, b"")]
         seconds = plan.timeouts.connect
         try:
             async with asyncio.timeout(seconds or None):

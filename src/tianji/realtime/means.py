@@ -35,9 +35,9 @@ class Means(Struct, frozen=True, kw_only=True):
     revision: Callable[[], object]
 
 
-def operation() -> Operation:
-    """Return what the compiled path has to know of this family of requests."""
-    return Operation("realtime", bit=OPERATION["realtime"], members=((b"model", b'"', True),), complain=_complain)
+def operation(name: str) -> Operation:
+    """Return what the compiled path has to know of `realtime`, as OpenAI has conversations, or of `live`, as Google."""
+    return Operation(name, bit=OPERATION[name], members=((b"model", b'"', True),), complain=_complain)
 
 
 def _complain(_first_bytes: dict[str, int], _model_in_path: bool) -> None:

@@ -18,7 +18,7 @@ from tianji.edge.routes import Match
 from tianji.egress.pool import encode_request, fetch
 from tianji.errors import InvalidRequest, MalformedJSON, UpstreamProtocolError
 from tianji.gateway.failures import Failures
-from tianji.realtime.addresses import address_of
+from tianji.realtime.addresses import GOOGLE, address_of
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
 
@@ -32,7 +32,7 @@ class Mint:
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._operation = operation()
+        self._operation = operation("realtime")
 
     def open(self, exchange: Exchange, _match: Match) -> None:
         """Answer a request for a secret."""
@@ -46,6 +46,8 @@ class Mint:
         session.answer(await seek(session, session.course, partial(self._ask, body, end, session)))
 
     async def _ask(self, body: Body, end: str, session: Session, deployment: Deployment) -> bytes:
+        if deployment.provider in GOOGLE:
+            raise InvalidRequest("the upstream of this model makes no secrets: connect with a key")
         plan = deployment.plans["realtime"]
         model = session.upstream_model()
         address = address_of(plan, deployment.provider, model, {}, beta=False, secret=None)

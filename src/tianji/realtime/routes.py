@@ -9,7 +9,13 @@ from tianji.edge.routes import Match, Route
 from tianji.lazy import load
 from tianji.realtime.means import Means
 
+_VERSIONS: Final = ("v1beta", "v1alpha")
 PATHS: Final = ("/v1/realtime", "/realtime", "/openai/v1/realtime", "/openai/realtime")
+LIVE: Final = (
+    *(f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in _VERSIONS),
+    *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1", "v1beta1")),
+    "/vertex_ai/live",
+)
 SECRETS: Final = {  # ends of paths of POST requests: what they make
     "client_secrets": "Make a secret of short life, with which a page can begin a conversation.",
     "sessions": "Make a session with such a secret, as the beta form of the API has it.",
@@ -41,20 +47,36 @@ class Realtime:
                 ("models", "conversations"),
                 query=_QUERY,
             )
-            for end, summary in SECRETS.items():
-                yield Route(
-                    ("POST",),
-                    f"{path}/{end}",
-                    self._mint,
-                    Access.KEY,
-                    Tenant.CALLER,
-                    summary,
-                    ("models",),
-                    request_schema={"type": "object", "additionalProperties": True},
-                )
+            yield from self._secrets(path)
+        for path in LIVE:
+            yield Route(
+                ("GET",),
+                path,
+                self._live,
+                Access.KEY,
+                Tenant.CALLER,
+                "Talk to a model over a WebSocket, as Google's Live API does.",
+                ("models",),
+            )
+
+    def _secrets(self, path: str) -> Iterator[Route]:
+        for end, summary in SECRETS.items():
+            yield Route(
+                ("POST",),
+                f"{path}/{end}",
+                self._mint,
+                Access.KEY,
+                Tenant.CALLER,
+                summary,
+                ("models",),
+                request_schema={"type": "object", "additionalProperties": True},
+            )
 
     def _converse(self, exchange: Exchange, match: Match) -> None:
         self._of("conversations", "Conversations").open(exchange, match)
+
+    def _live(self, exchange: Exchange, match: Match) -> None:
+        self._of("live", "Live").open(exchange, match)
 
     def _mint(self, exchange: Exchange, match: Match) -> None:
         self._of("minting", "Mint").open(exchange, match)

@@ -12,7 +12,7 @@ Ask = Callable[[], object]
 
 
 class Standing:
-    """How one caller stands. `model`: the one that the conversation is with, as he calls it."""
+    """How one caller stands. `model`: with which he talks, as he calls it; empty while he has not named it."""
 
     def __init__(self, identity: Identity, model: str, ask: Ask) -> None:
         self._expires = identity.expires
@@ -60,7 +60,8 @@ class Standing:
         self._expires = found.expires
         error = self.expired(time.time())
         try:
-            found.require(found.target(self._model))
+            if self._model:
+                found.require(found.target(self._model))
         except TianjiError as refused:
             error = refused
         if error is not None:

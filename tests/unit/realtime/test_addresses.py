@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from tianji.gateway.plans import head_bytes
-from tianji.realtime.addresses import address_of
+from tianji.realtime.addresses import address_of, resource_of
 
+GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 KEY = (b"authorization", b"Bearer key")
 
 
@@ -49,11 +51,27 @@ def plan(target: str, *headers: tuple[bytes, bytes]) -> Any:
             True,
             "/openai/realtime?api-version=2025-08-28&deployment=a%2Fb",
         ),
+        ("gemini", "/v1beta/live", {"model": "m", "key": "k"}, False, GEMINI),
+        ("gemini", "/proxy/realtime", {}, False, f"/proxy{GEMINI}"),
+        ("vertex_ai", "/v1/projects/p/locations/l/realtime?x=1", {}, False, f"{VERTEX}?x=1"),
     ],
 )
 def test_targets(provider: str, planned: str, query: dict[str, str], beta: bool, target: str) -> None:
     address = address_of(plan(planned, KEY), provider, "a/b", query, beta=beta, secret=None)
     assert (address.host, address.target) == ("up.example", target)
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "named"),
+    [
+        ("gemini", "/v1beta/live", "models/m"),
+        ("vertex_ai", "/v1/projects/p/locations/l/live", "projects/p/locations/l/publishers/google/models/m"),
+        ("vertex_ai", "/v1/live", "publishers/google/models/m"),
+    ],
+)
+def test_googles_models_are_named_by_where_they_are(provider: str, path: str, named: str) -> None:
+    planned: Any = SimpleNamespace(path=path)
+    assert resource_of(planned, provider, "m") == named
 
 
 def test_headers_are_the_deployments_and_a_secret_stands_for_its_key() -> None:

@@ -1,0 +1,143 @@
+"""A conversation in which the gateway has a word: the client says first whom it is for, or somebody interprets."""
+
+import cython
+
+from picows.picows cimport WSMsgType
+
+from tianji._core.relay cimport Leg, Relay
+
+from tianji._core.relay import Farewell
+
+cdef extern from "string.h":
+    void *memmem(const void *haystack, size_t size, const void *needle, size_t needle_size) noexcept nogil
+
+cdef enum:
+    TOO_BIG = 1009
+    MOST = 16 << 20                  # bytes of a message that is looked at
+
+cdef tuple SIGNS = (b'"usageMetadata"', b'"turnComplete"')  # of messages of Google's that say what was used
+cdef bytes USAGE = b'"usage"'
+
+
+@cython.final
+cdef class Dialogue(Relay):
+    """A relay of which one or both of these hold.
+
+    first: called with what the client says first, before there is an upstream; that message goes no further, and what
+        follows it waits until the upstream's socket is open. `open_with` says what the upstream is told first.
+    interpret: called with whether it is the upstream that speaks, and a whole message; gives what follows, as pairs of
+        whether it goes upstream, and a text; `interpret.begin()` gives what is said before anybody has spoken
+    """
+
+    def __init__(
+        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True, first=None,
+        interpret=None,
+    ):
+        Relay.__init__(self, loop, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client)
+        self.first = first
+        self.interpret = interpret
+        self.heard, self.told = [], []
+        self.waiting = [] if first is not None else None
+
+    def open_with(self, bytes message not None):
+        """Say what the upstream is told first, when its socket is open."""
+        self.opening = message
+
+    def say(self, list said not None):
+        """Say something: pairs of whether it goes upstream, and a text."""
+        self.tell(said)
+
+    cdef int met(self) except -1:
+        cdef list waiting = self.waiting
+        if waiting is None:
+            return Relay.met(self)
+        self.waiting = None
+        if self.opening is not None:
+            self.upstream.transport.send(WSMsgType.TEXT, self.opening)
+        for kind, data, fin in waiting:
+            self.upstream.transport.send(<WSMsgType>kind, data, fin)
+        if self.client.transport is None:
+            return Relay.met(self)
+        self.client.go_on()
+        return 0
+
+    cdef int join(self) except -1:
+        Relay.join(self)
+        if self.interpret is not None and self.last is None:
+            self.tell(self.interpret.begin())
+        return 0
+
+    cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
+        cdef bytes whole
+        self.busy = leg.heard
+        if self.waiting is not None and not leg.upstream:
+            return self.keep(kind, data, size, fin)
+        if self.interpret is None:
+            return Relay.pass_on(self, leg, kind, data, size, fin)
+        whole = self.gather(leg, data, size, fin)
+        return 0 if whole is None else self.tell(self.interpret(leg.upstream, whole))
+
+    cdef int keep(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
+        # Of the client, before there is an upstream.
+        cdef bytes whole
+        if self.first is None:
+            self.waiting.append((kind, data[:size], fin))
+            return 0
+        whole = self.gather(self.client, data, size, fin)
+        if whole is None:
+            return 0
+        first, self.first = self.first, None
+        self.client.hold()
+        first(whole)
+        return 0
+
+    cdef bytes gather(self, Leg leg, char* data, Py_ssize_t size, bint fin):
+        # A message that is whole now; None before that. One that is too long ends the conversation.
+        cdef list pieces = self.told if leg.upstream else self.heard
+        pieces.append(data[:size])
+        if leg.upstream:
+            self.told_size += size
+        else:
+            self.heard_size += size
+        if (self.told_size if leg.upstream else self.heard_size) > MOST:
+            self.farewell(Farewell(TOO_BIG, b"a message is too long"))
+            return None
+        if not fin:
+            return None
+        whole = b"".join(pieces)
+        pieces.clear()
+        if leg.upstream:
+            self.told_size = 0
+        else:
+            self.heard_size = 0
+        return whole
+
+    cdef int tell(self, list said) except -1:
+        cdef Leg leg
+        cdef object last = None
+        for upstream, message in said:
+            if self.client is None:
+                return 0
+            leg = self.upstream if upstream else self.client
+            if not upstream and USAGE in message and last is None:
+                last = self.hear(message)
+            if leg.transport is not None and not leg.parting:
+                leg.transport.send(WSMsgType.TEXT, message)
+        return 0 if last is None else self.farewell(last)
+
+    cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin):
+        # Google sends its events as binary messages, too.
+        cdef bytes whole
+        if fin and not self.told:
+            for sign in SIGNS:
+                if memmem(data, <size_t>size, <char*>sign, len(<bytes>sign)) is not NULL:
+                    return self.hear(data[:size])
+            return None
+        whole = self.gather(self.upstream, data, size, fin)
+        return None if whole is None or not any(sign in whole for sign in SIGNS) else self.hear(whole)
+
+    cdef int settle(self) except -1:
+        Relay.settle(self)
+        self.first = self.interpret = self.waiting = None
+        self.heard = self.told = []
+        return 0

@@ -1,0 +1,24 @@
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias, final
+
+from tianji._core.relay import Farewell, Relay
+
+_Said: TypeAlias = list[tuple[bool, bytes]]
+
+@final
+class Dialogue(Relay):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        hear: Callable[[bytes], Farewell | None],
+        over: Callable[[Relay, Farewell], None],
+        idle: float = 0,
+        longest: float = 0,
+        pings_client: bool = True,
+        first: Callable[[bytes], None] | None = None,
+        interpret: Callable[[bool, bytes], _Said] | None = None,
+    ) -> None: ...
+    def open_with(self, message: bytes) -> None: ...
+    def say(self, said: _Said) -> None: ...

@@ -1,0 +1,90 @@
+"""Who looks after the conversations of one worker, and how those end that the gateway does not go on with."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from tianji._core.relay import Farewell, Relay
+from tianji.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, TianjiError
+from tianji.realtime.means import Means
+from tianji.realtime.standing import Standing
+
+CADENCE: Final = 1.0  # seconds between two looks at all conversations
+GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1008, 1011, 1013  # RFC 6455 section 7.4.1, IANA
+Ending = Callable[[TianjiError], Farewell]
+"""How a conversation ends for an error, as its client reads it."""
+
+
+class Watch:
+    """Sees that conversations are within their limits, let in and alive; ends them when the worker is to leave."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._loop = asyncio.get_running_loop()
+        self._alive: dict[Relay, tuple[Standing, Ending]] = {}
+        self._looking = False
+        self._revision = means.revision()
+
+    def over(self, relay: Relay) -> None:
+        """Look after a conversation no more."""
+        known = self._alive.pop(relay, None)
+        if known is not None:
+            known[0].close()
+
+    def begin(self, relay: Relay, standing: Standing, ending: Ending) -> None:
+        """Look after a conversation. `standing`: its caller's."""
+        self._alive[relay] = standing, ending
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(CADENCE, self._look)
+
+    def _look(self) -> None:
+        now, since_1970 = time.monotonic(), time.time()
+        leaving = self._means.draining()
+        revision, self._revision = self._revision, self._means.revision()
+        for relay, (standing, ending) in list(self._alive.items()):
+            if leaving:
+                relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
+            relay.look_after(now)
+            error = standing.expired(since_1970)
+            if error is not None:
+                relay.end(ending(error))
+            elif revision != self._revision:
+                standing.ask_again(partial(_refuse, relay, ending))
+        self._looking = False
+        if self._alive:
+            self._look_later()
+
+
+def farewell(error: TianjiError) -> Farewell:
+    """Return how a conversation ends for an error: an event as OpenAI's, and a close frame."""
+    told = {
+        "type": error.wire_type,
+        "code": error.code or str(error.status),
+        "message": error.message,
+        "param": error.param,
+        "event_id": None,
+    }
+    event = msgspec.json.encode({"type": "error", "event_id": f"event_{os.urandom(8).hex()}", "error": told})
+    return Farewell(code_of(error), error.message.encode(), event, error)
+
+
+def code_of(error: TianjiError) -> int:
+    """Return the code of the close frame for an error."""
+    if isinstance(error, RateLimited):
+        return TRY_AGAIN_LATER
+    if isinstance(error, BudgetExceeded | AuthenticationFailed | PermissionDenied):
+        return POLICY_VIOLATION
+    return INTERNAL_ERROR
+
+
+def _refuse(relay: Relay, ending: Ending, error: TianjiError) -> None:
+    relay.end(ending(error))
