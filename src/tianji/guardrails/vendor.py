@@ -185,7 +185,8 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     transient: statuses after which a call is sent again
     fails_open: whether requests pass while it is away, unless its entry says otherwise
     monitors: whether what it refuses is only noted, unless its entry says otherwise
-    reach: code points that one finding can span at most; None: no part of an answer is released before all was judged
+    reach: code points that one finding can span at most, what it needs to see around it included; None: no part of an
+        answer is released before all was judged. A type that has one says its masks as `Rewrite.spans`.
     """
 
     names: tuple[str, ...]

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tianji.guardrails.content import ToolCall
+from tianji.guardrails.content import Text, ToolCall
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -50,12 +50,15 @@ class Rewrite(Struct, frozen=True):
     texts: what stands at a position of `Content.texts` instead
     tools: what the request declares instead; None: as it was
     calls: what stands at a position of `Content.calls` instead; None there: no call at all
+    spans: the parts of the texts that differ, where the type knows them. A type with a `reach` has to say them, since a
+        stream goes out between two of them.
     """
 
     texts: Mapping[int, str] = {}
     tools: tuple[Mapping[str, Any], ...] | None = None
     calls: Mapping[int, ToolCall | None] = {}
     findings: Findings = NOTHING
+    spans: "tuple[Span, ...]" = ()
 
 
 class Answer(Struct, frozen=True):
@@ -84,25 +87,44 @@ class Span(Struct, frozen=True):
     replacement: str
 
 
-def masked(texts: tuple[str, ...], spans: Iterable[Span]) -> dict[int, str]:
-    """Return the texts that spans change, by position. Where two overlap, both are covered by the first one's mask.
+def merged(texts: tuple[str, ...], spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, without any that overlap: both are covered by the first one's mask then.
 
     Raises Unavailable for a span that lies outside its text: what a vendor meant by it nobody knows.
     """
-    changed: dict[int, str] = {}
-    ordered = sorted(spans, key=lambda span: (span.index, span.start, -span.end))
-    for span in ordered:
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.index, span.start, -span.end)):
         if not 0 <= span.index < len(texts) or not 0 <= span.start <= span.end <= len(texts[span.index]):
             raise Unavailable("the answer names a place that the text does not have")
-    for index in {span.index for span in ordered}:
-        pieces: list[str] = []
-        at = 0
-        for span in (span for span in ordered if span.index == index):
-            if span.start >= at:
-                pieces += (texts[index][at : span.start], span.replacement)
-            at = max(at, span.end)
-        changed[index] = "".join(pieces) + texts[index][at:]
-    return changed
+        last = found[-1] if found else None
+        if last is None or last.index != span.index or span.start >= last.end:
+            found.append(span)
+        elif span.end > last.end:
+            found[-1] = Span(last.index, last.start, span.end, last.replacement)
+    return found
+
+
+def masked(texts: tuple[str, ...], spans: Iterable[Span]) -> dict[int, str]:
+    """Return the texts that spans change, by position. Where two overlap, both are covered by the first one's mask.
+
+    Raises Unavailable for a span that lies outside its text.
+    """
+    pieces: dict[int, list[str]] = {}
+    behind: dict[int, int] = {}
+    for span in merged(texts, spans):
+        at = behind.get(span.index, 0)
+        pieces.setdefault(span.index, []).extend((texts[span.index][at : span.start], span.replacement))
+        behind[span.index] = span.end
+    return {index: "".join(parts) + texts[index][behind[index] :] for index, parts in pieces.items()}
+
+
+def masking(texts: Iterable[Text], spans: Iterable[Span], findings: Findings = NOTHING) -> Rewrite | Allow:
+    """Return the verdict that masks these parts of a content's texts; without any it lets them pass."""
+    said = tuple(text.text for text in texts)
+    found = tuple(merged(said, spans))
+    if not found:
+        return Allow(findings=findings)
+    return Rewrite(texts=masked(said, found), spans=found, findings=findings)
 
 
 class Unavailable(Exception):  # noqa: N818 - no error of ours: the fail mode of its entry decides

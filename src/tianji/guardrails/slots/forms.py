@@ -1,0 +1,102 @@
+"""The forms by the names of their operations."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tianji.guardrails.content import Content, Direction, Text
+from tianji.guardrails.slots import chat, fields, gemini, messages, plain, responses
+from tianji.guardrails.slots.document import Document
+from tianji.guardrails.slots.sheet import Sheet
+from tianji.guardrails.slots.texts import Json, Mismatched, Unreadable, decoded
+from tianji.guardrails.verdict import Rewrite
+
+Reader = Callable[[Sheet, Any], None]
+
+
+def _no_advice(_body: Json, _instructions: str) -> None:
+    """Say that a form has no place for instructions."""
+
+
+class Form(Struct, frozen=True):
+    """How one kind of body is read, in each direction.
+
+    advise: makes of a request and instructions for the model the member that holds them, and its value; None where
+        there is no place
+    text: an answer may be plain text instead of JSON
+    """
+
+    request: Reader
+    response: Reader
+    advise: Callable[[Json, str], tuple[str, bytes] | None] = _no_advice
+    text: bool = False
+
+    def read(self, direction: Direction, body: bytes) -> Document:
+        """Read a body. Raises Unreadable for one that nobody can judge."""
+        answers = direction is Direction.RESPONSE
+        if answers and self.text and not body.lstrip().startswith(b"{"):
+            return PlainText(body)
+        tree = decoded(body)
+        sheet = Sheet(direction)
+        read = self.response if answers else self.request
+        if isinstance(tree, dict) or read is gemini.response:
+            read(sheet, tree)
+        else:
+            fields.everything(sheet, tree)
+        return sheet.document(body, self.advise)
+
+
+class PlainText(Document):
+    """An answer that is one text, as transcriptions may be."""
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise Unreadable("it is no text") from error
+        content = Content(Direction.RESPONSE, (Text(text, "assistant"),) if text else ())
+        super().__init__(body, content, [], [], None, _no_advice)
+
+    def written(self, rewrite: Rewrite) -> bytes:
+        """Return the text as it is now. Raises Mismatched for what it does not have."""
+        if rewrite.tools is not None or rewrite.calls or not set(rewrite.texts) <= set(range(len(self.content.texts))):
+            raise Mismatched("a rewrite names what a plain text does not have")
+        return rewrite.texts[0].encode("utf-8", "replace") if rewrite.texts else self.body
+
+
+ANY: Final = Form(fields.everything, fields.everything)
+"""Reads every string, of whatever it is."""
+FORMS: Final[Mapping[str, Form]] = {
+    "chat": Form(chat.request, chat.response, chat.advise),
+    "completions": Form(plain.texts("prompt", "suffix"), plain.completed),
+    "embeddings": Form(plain.texts("input"), plain.nothing),
+    "moderations": Form(plain.texts("input"), plain.nothing),
+    "messages": Form(messages.request, messages.response, messages.advise),
+    "responses": Form(responses.request, responses.response, responses.advise),
+    "compact": Form(responses.request, responses.response, responses.advise),
+    "gemini": Form(gemini.request, gemini.response, gemini.advise),
+    "image_generation": Form(plain.texts("prompt"), plain.pictured),
+    "image_edit": Form(plain.texts("prompt"), plain.pictured),
+    "image_variation": Form(plain.texts("prompt"), plain.pictured),
+    "audio_speech": Form(plain.texts("input", "instructions"), plain.nothing),
+    "transcription": Form(plain.texts("prompt"), plain.heard, text=True),
+    "translation": Form(plain.texts("prompt"), plain.heard, text=True),
+    "rerank": Form(plain.ranked, plain.results),
+}
+
+
+def form_of(operation: str) -> Form:
+    """Return how the bodies of an operation are read; every string of those that have no form of their own."""
+    return FORMS.get(operation, ANY)
+
+
+def form_at(request_fields: tuple[str, ...] | None, response_fields: tuple[str, ...] | None) -> Form:
+    """Return the form of a path that leads through: the strings at these places, all of them where there are none.
+
+    Raises ConfigurationError for what is no path.
+    """
+    return Form(
+        fields.everything if request_fields is None else fields.at(request_fields),
+        fields.everything if response_fields is None else fields.at(response_fields),
+    )

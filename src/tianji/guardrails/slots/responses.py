@@ -1,0 +1,89 @@
+"""OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tianji.guardrails.content import Kind
+from tianji.guardrails.slots.chat import beside
+from tianji.guardrails.slots.document import CallPlace, Tools
+from tianji.guardrails.slots.sheet import NO_CALLS, OPAQUE, Sheet, Voice, call_of, listed, tools_of
+from tianji.guardrails.slots.texts import Json, Path, encoded
+
+_SYSTEM: Final = Voice("system", Kind.INSTRUCTIONS)
+_NAMED: Final = OPAQUE | {"name", "namespace", "server_label"}
+
+
+def request(sheet: Sheet, body: Json) -> None:
+    """Read what a model is asked."""
+    sheet.said(body.get("instructions"), ("instructions",), _SYSTEM)
+    asked = body.get("input")
+    if isinstance(asked, list):
+        for number, item in enumerate(asked):
+            _item(sheet, item, ("input", number), Voice(message=number))
+    else:
+        sheet.said(asked, ("input",), Voice())
+    beside(sheet, body, frozenset({"instructions", "input"}))
+    if "tools" in body:
+        sheet.declared(Tools(("tools",), tools_of(body["tools"], _function), _tool))
+
+
+def response(sheet: Sheet, body: Json) -> None:
+    """Read what a model has answered."""
+    for number, item in enumerate(listed(body.get("output"))):
+        _item(sheet, item, ("output", number), Voice("assistant", message=number))
+    sheet.said(body.get("output_text"), ("output_text",), Voice("assistant"))
+
+
+def advise(body: Json, instructions: str) -> tuple[str, bytes]:
+    """Return the instructions with others before them."""
+    own = body.get("instructions")
+    if isinstance(own, list):
+        return "instructions", encoded([{"role": "system", "content": instructions}, *own])
+    return "instructions", encoded(f"{instructions}\n\n{own}" if isinstance(own, str) and own else instructions)
+
+
+def _item(sheet: Sheet, item: object, path: Path, voice: Voice) -> None:
+    if not isinstance(item, dict):
+        sheet.said(item, path, voice)
+        return
+    kind = item.get("type")
+    role = item.get("role")
+    if isinstance(role, str):
+        instructs = Kind.INSTRUCTIONS if role in ("system", "developer") else Kind.SAID
+        voice = Voice(role, instructs, voice.message)
+    if kind in ("function_call", "mcp_call") and isinstance(item.get("arguments"), str):
+        call = call_of(item.get("name"), item["arguments"], item.get("call_id") or item.get("id"), voice.message)
+        sheet.call(call, CallPlace(path, (*path, "name"), (*path, "arguments"), string=True, calls=NO_CALLS), None)
+        result = {name: value for name, value in item.items() if name != "arguments"}
+        sheet.said(result, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
+    elif isinstance(kind, str) and kind.endswith("_output"):
+        sheet.said(item, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
+    elif role is None and kind not in ("message", None):
+        own = Voice("assistant", Kind.SAID, voice.message)
+        sheet.said(item, path, own, _NAMED)
+    else:
+        _message(sheet, item, path, voice)
+
+
+def _message(sheet: Sheet, item: Json, path: Path, voice: Voice) -> None:
+    for number, part in enumerate(listed(item.get("content"))):
+        if isinstance(part, dict) and part.get("logprobs"):
+            at: Path = (*path, "content", number)
+            echo: Path = (*at, "logprobs")
+            shown = {name: value for name, value in part.items() if name != "logprobs"}
+            sheet.said(shown, at, Voice(voice.role, voice.kind, voice.message, echo), _NAMED)
+        else:
+            sheet.said(part, (*path, "content", number), voice, _NAMED)
+    rest = {name: value for name, value in item.items() if name != "content" or not isinstance(value, list)}
+    sheet.said(rest, path, voice, _NAMED)
+
+
+def _function(tool: Mapping[str, Any]) -> Json | None:
+    if tool.get("type") != "function":
+        return None
+    return {"type": "function", "function": {name: value for name, value in tool.items() if name != "type"}}
+
+
+def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    return {"type": "function", **function} if isinstance(function, dict) else tool

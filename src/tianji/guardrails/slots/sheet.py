@@ -1,0 +1,160 @@
+"""Gathers what a form's module finds in a body."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tianji.guardrails.content import Content, Direction, Kind, Text, ToolCall
+from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
+from tianji.guardrails.slots.texts import Json, Path, Unreadable, decoded, encoded, leaves, unmaskable
+
+OPAQUE: Final = frozenset(
+    {
+        "type", "id", "role", "object", "status", "format", "detail", "index", "data", "file_data", "file_id",
+        "signature", "thought_signature", "thoughtSignature", "thought_signatures", "encrypted_content",
+        "encrypted_index", "cache_control", "media_type", "mime_type", "mimeType", "tool_call_id", "tool_use_id",
+        "call_id", "item_id", "phase", "finish_reason", "stop_reason",
+    }
+)  # fmt: skip
+"""Members that are no text for a model or a reader: names of things, and what is encoded."""
+_DATA_URI: Final = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
+
+
+class Voice(Struct, frozen=True):
+    """Whose texts are read: role and kind, the number of the message, and what echoes them."""
+
+    role: str = "user"
+    kind: Kind = Kind.SAID
+    message: int = 0
+    echo: Path = ()
+
+
+class Sheet:
+    """What was found so far."""
+
+    def __init__(self, direction: Direction) -> None:
+        self.direction = direction
+        self._texts: list[Text] = []
+        self._places: list[Place] = []
+        self._images: list[str] = []
+        self._calls: list[ToolCall] = []
+        self._call_places: list[CallPlace] = []
+        self._tools: Tools | None = None
+
+    @property
+    def role(self) -> str:
+        """Who speaks where nothing says it."""
+        return "assistant" if self.direction is Direction.RESPONSE else "user"
+
+    def text(self, text: str, path: Path, voice: Voice) -> None:
+        """Take one text; an empty one says nothing."""
+        if text:
+            self._texts.append(Text(text, voice.role, voice.kind, voice.message))
+            self._places.append(Place(path, echo=voice.echo))
+
+    def image(self, url: object) -> None:
+        """Take the address of an image, as it stands or in an object."""
+        if isinstance(url, dict):
+            url = url.get("url")
+        if isinstance(url, str) and url:
+            self._images.append(url)
+
+    def said(self, value: object, path: Path, voice: Voice, opaque: frozenset[str] = OPAQUE) -> None:
+        """Take every text of a value, whatever its form: a string, parts of a content, or what nobody foresaw."""
+        if isinstance(value, str):
+            self.text(value, path, voice)
+        elif isinstance(value, list):
+            for number, part in enumerate(value):
+                self.said(part, (*path, number), voice, opaque)
+        elif isinstance(value, dict):
+            self._part(value, path, voice, opaque)
+
+    def _part(self, part: Json, path: Path, voice: Voice, opaque: frozenset[str]) -> None:
+        for name, value in part.items():
+            if isinstance(value, str):
+                if name == "image_url":
+                    self.image(value)
+                elif name not in opaque and not (value.startswith("data:") and _DATA_URI.fullmatch(value)):
+                    self.text(value, (*path, name), voice)
+            elif name == "image_url":
+                self.image(value)
+            elif name == "source":
+                self._source(value, (*path, name), voice)
+            elif name not in opaque:
+                self.said(value, (*path, name), voice, opaque)
+
+    def _source(self, source: object, path: Path, voice: Voice) -> None:
+        """Take where Anthropic's images and documents come from."""
+        if not isinstance(source, dict):
+            self.said(source, path, voice)
+            return
+        kind, media, data = source.get("type"), source.get("media_type"), source.get("data")
+        if kind == "base64":
+            if isinstance(media, str) and media.startswith("image/"):
+                self.image(f"data:{media};base64,{data}")
+        elif kind == "text" and isinstance(data, str):
+            self.text(data, (*path, "data"), voice)
+        elif kind == "url":
+            self.image(source)
+        else:
+            self.said(source, path, voice)
+
+    def call(self, call: ToolCall, place: CallPlace, arguments: object) -> None:
+        """Take a call: its arguments leaf by leaf. `arguments`: as they stand, JSON text or an object."""
+        self._calls.append(call)
+        self._call_places.append(place)
+        tree, inner = arguments, place.string
+        if place.string:
+            try:
+                tree = decoded(call.arguments.encode())
+            except (Unreadable, UnicodeEncodeError):
+                inner = False  # the model wrote no JSON: it is one text
+                tree = call.arguments
+            if isinstance(tree, str):
+                inner = False
+        voice = ("assistant", Kind.TOOL_ARGUMENTS, call.message)
+        for path, leaf in leaves(tree, () if inner else place.arguments):
+            if leaf:
+                self._texts.append(Text(leaf, *voice))
+                self._places.append(Place(place.arguments, path) if inner else Place(path))
+        if fixed := "\n".join(unmaskable(tree)):
+            self._texts.append(Text(fixed, *voice))
+            self._places.append(Place(place.arguments, fixed=True))
+
+    def declared(self, tools: Tools) -> None:
+        """Take the tools that a request declares."""
+        self._tools = tools
+
+    def document(self, body: bytes, advise: Callable[[Json, str], tuple[str, bytes] | None]) -> Document:
+        """Return what was found."""
+        content = Content(
+            self.direction,
+            tuple(self._texts),
+            tuple(self._images),
+            tuple(tool for tool, _ in self._tools.originals) if self._tools else (),
+            tuple(self._calls),
+        )
+        return Document(body, content, self._places, self._call_places, self._tools, advise)
+
+
+def listed(value: object) -> list[Any]:
+    """Return a list as it is, and nothing of anything else."""
+    return value if isinstance(value, list) else []
+
+
+def call_of(name: object, arguments: object, call_id: object, message: int) -> ToolCall:
+    """Return a call. Arguments that are an object become its JSON text."""
+    written = arguments if isinstance(arguments, str) else encoded(arguments).decode() if arguments is not None else ""
+    return ToolCall(str(name or ""), written, call_id if isinstance(call_id, str) else "", message)
+
+
+def tools_of(
+    found: object, read: Callable[[Any], Mapping[str, Any] | None]
+) -> tuple[tuple[Mapping[str, Any], Any], ...]:
+    """Return declared tools in OpenAI's form, each with what stands there."""
+    return tuple((read(tool) or tool, tool) for tool in listed(found) if isinstance(tool, dict))
+
+
+NO_CALLS: Final = Calls()
