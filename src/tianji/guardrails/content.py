@@ -81,6 +81,13 @@ class Content(Struct, frozen=True):
         """Return the texts as chat messages: `{"role", "content"}`, of an answer with what was asked before it."""
         return _messages(self.asked, separator) + _messages(self.texts, separator)
 
+    def turns(self) -> list[dict[str, str]]:
+        """Return each text as a chat message of its own, of an answer after what was asked.
+
+        So the last messages are the texts, position by position, for vendors that send changed messages back.
+        """
+        return [{"role": text.role, "content": text.text} for text in (*self.asked, *self.texts)]
+
 
 def _messages(texts: tuple[Text, ...], separator: str) -> list[dict[str, str]]:
     found: dict[int, dict[str, str]] = {}

@@ -5,8 +5,9 @@ replies, so its tests need no network; everything about time, retries, failures,
 once for all, elsewhere.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Container, Generator, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -36,11 +37,13 @@ AROUND: Final = PRE_AND_POST | {Hook.DURING_CALL}
 class Params(Struct, frozen=True, kw_only=True):
     """Base of a type's own parameters: the keys of its entry under `litellm_params`.
 
-    A member without a default has to be there. `environment` names, for a member, the variables that are looked up when
-    the entry lacks it; `secrets` are the members that no list, log or error ever shows.
+    A member without a default has to be there. `environment` names, for a key, the variables that are looked up when
+    the entry lacks it, `aliases` the key that another spelling of it means; both may be about keys that every type has,
+    such as `timeout`. `secrets` are the keys that no list, log or error ever shows.
     """
 
     environment: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    aliases: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
 
@@ -84,7 +87,8 @@ class AwsSignature(Auth, frozen=True):
 class Call(Struct, frozen=True):
     """One HTTP request to a vendor.
 
-    again: whether it may be sent once more after a reply of `Type.transient`; idle polling is no business of a check
+    again: whether it may be sent once more after a reply of `Type.transient`
+    after: seconds to wait before it is sent, for a vendor that wants to be asked again and again
     """
 
     url: str
@@ -93,10 +97,17 @@ class Call(Struct, frozen=True):
     method: str = "POST"
     auth: Auth | None = None
     again: bool = True
+    after: float = 0.0
 
     def __repr__(self) -> str:
         """Say what it is without headers and body, which hold keys and texts."""
         return f"Call({self.method} {len(self.body)} bytes)"
+
+
+T = TypeVar("T")
+WRONG_KEY: Final = frozenset({401, 403})
+ANY_REFUSAL: Final = frozenset(range(400, 500)) - {408, 429}
+"""Statuses that a repetition does not change: of every vendor, and of those whose every refusal is about the set-up."""
 
 
 class Reply(Struct, frozen=True):
@@ -106,20 +117,21 @@ class Reply(Struct, frozen=True):
     body: bytes = b""
     headers: Mapping[str, str] = {}
 
-    def document(self) -> dict[str, Any]:
-        """Return the JSON object that it holds.
+    def read(self, form: type[T], permanent: Container[int] = WRONG_KEY) -> T:
+        """Return what its JSON says, in the form that the vendor documents.
 
-        Raises Unavailable for a status that is no success, permanently for 401 and 403, and for what is no JSON object.
+        Raises Unavailable for a status that is no success, permanently for the given ones, and for any other form.
         """
         if not 200 <= self.status < 300:
-            raise Unavailable(f"status {self.status}", permanent=self.status in (401, 403))
+            raise Unavailable(f"status {self.status}", permanent=self.status in permanent)
         try:
-            found = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise Unavailable("the answer is no JSON") from error
-        if not isinstance(found, dict):
-            raise Unavailable("the answer is no JSON object")
-        return found
+            return msgspec.json.decode(self.body, type=form)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Unavailable("the answer has no form that is known of this vendor") from error
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object that it holds, read as `read` does."""
+        return self.read(dict[str, Any])
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -160,6 +172,9 @@ Check = Callable[[Content, Occasion], Asking]
 Look = Callable[[Content, Occasion], Verdict]
 
 
+P = TypeVar("P", bound=Params)
+
+
 class Surroundings(Struct, frozen=True):
     """Where a guardrail is built: the folder of the configuration, in which its own files are, and the environment."""
 
@@ -167,7 +182,9 @@ class Surroundings(Struct, frozen=True):
     environ: Mapping[str, str] = {}
 
 
-P = TypeVar("P", bound=Params)
+def asking(ask: Callable[[P, Content, Occasion], Asking]) -> Callable[[P, Surroundings], Check]:
+    """Return the check of a type that needs nothing but its parameters to ask."""
+    return lambda params, _surroundings: partial(ask, params)
 
 
 class Type(Struct, Generic[P], frozen=True, kw_only=True):
@@ -213,6 +230,11 @@ class Preset(Struct, frozen=True):
     base: str
     defaults: Mapping[str, Any] = {}
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def under(base: str, path: str) -> str:
+    """Return the URL of a path under a base, which may end in a slash or lack it."""
+    return base.rstrip("/") + path
 
 
 def post(url: str, document: Any, headers: Mapping[str, str] = {}, *, auth: Auth | None = None) -> Call:

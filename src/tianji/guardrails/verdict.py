@@ -1,11 +1,11 @@
 """What a guardrail says of a content. That it cannot say anything is no verdict: `Unavailable` is raised then."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from tianji.guardrails.content import Text, ToolCall
+from tianji.guardrails.content import Content, Text, ToolCall
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -52,11 +52,13 @@ class Rewrite(Struct, frozen=True):
     calls: what stands at a position of `Content.calls` instead; None there: no call at all
     spans: the parts of the texts that differ, where the type knows them. A type with a `reach` has to say them, since a
         stream goes out between two of them.
+    restore: of a request, what a token that stands in its texts now has replaced; put back in the answer
     """
 
     texts: Mapping[int, str] = {}
     tools: tuple[Mapping[str, Any], ...] | None = None
     calls: Mapping[int, ToolCall | None] = {}
+    restore: Mapping[str, str] = {}
     findings: Findings = NOTHING
     spans: "tuple[Span, ...]" = ()
 
@@ -125,6 +127,18 @@ def masking(texts: Iterable[Text], spans: Iterable[Span], findings: Findings = N
     if not found:
         return Allow(findings=findings)
     return Rewrite(texts=masked(said, found), spans=found, findings=findings)
+
+
+def replaced(content: Content, texts: Sequence[str | None], findings: Findings = NOTHING) -> Allow | Rewrite:
+    """Return what a vendor makes of a content that sends back all its texts in their order; None: as it was.
+
+    Raises Unavailable where it sends more or fewer: which belongs where nobody knows.
+    """
+    if len(texts) != len(content.texts):
+        raise Unavailable("the answer has another number of texts")
+    pairs = enumerate(zip(texts, content.texts, strict=True))
+    changed = {index: new for index, (new, old) in pairs if new is not None and new != old.text}
+    return Rewrite(changed, findings=findings) if changed else Allow(findings=findings)
 
 
 class Unavailable(Exception):  # noqa: N818 - no error of ours: the fail mode of its entry decides
