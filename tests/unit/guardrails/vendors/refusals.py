@@ -1,0 +1,61 @@
+"""For every type that asks a vendor an entry, and the answer by which that vendor refuses."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tests.unit.guardrails.vendors.driver import KEY, answer
+
+from tianji.guardrails.vendor import Call, Reply
+
+
+class Refusal(NamedTuple):
+    entry: dict[str, Any]
+    document: object
+    headers: Mapping[str, str] = {}
+    other: Callable[[Call], object | None] = lambda _call: None
+
+    def reply(self, call: Call) -> Reply:
+        """Return the refusing answer, or what comes before it."""
+        other = self.other(call)
+        return answer(other if other is not None else self.document, **self.headers)
+
+
+GENERIC = {"action": "BLOCKED", "blocked_reason": "No.", "texts": ["x"], "tool_calls": [], "images": []}
+REFUSALS: dict[str, Refusal] = {
+    "airia": Refusal({"api_key": KEY, "api_base": "https://a.example"}, GENERIC),
+    "azure/prompt_shield": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {"userPromptAnalysis": {"attackDetected": True}, "documentsAnalysis": [{"attackDetected": False}]},
+    ),
+    "azure/text_moderations": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {"categoriesAnalysis": [{"category": "Hate", "severity": 4}], "blocklistsMatch": [{"blocklistName": "b"}]},
+    ),
+    "bedrock": Refusal(
+        {"guardrailIdentifier": "g", "aws_region_name": "us-east-1", "api_key": KEY},
+        {
+            "action": "GUARDRAIL_INTERVENED",
+            "outputs": [{"text": "Sorry."}],
+            "assessments": [{"topicPolicy": {"topics": [{"name": "war", "type": "DENY", "action": "BLOCKED"}]}}],
+        },
+    ),
+    "deepkeep": Refusal({"api_key": KEY, "api_base": "https://a.example", "firewall_id": "f"}, GENERIC),
+    "generic": Refusal(
+        {"endpoint": "https://a.example", "headers": {"x-key": KEY}},
+        {"action": "block", "message": "No.", "modified_content": None},
+    ),
+    "generic_guardrail_api": Refusal({"api_key": KEY, "api_base": "https://a.example"}, GENERIC),
+    "lakera": Refusal(
+        {"api_key": KEY},
+        {"results": [{"flagged": True, "categories": {"jailbreak": True}, "category_scores": {"jailbreak": 0.9}}]},
+    ),
+    "openai_moderation": Refusal(
+        {"api_key": KEY},
+        {"id": "m", "results": [{"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.9}}]},
+    ),
+    "presidio": Refusal(
+        {"presidio_analyzer_api_base": "http://a.example", "pii_entities_config": {"PERSON": "BLOCK"}},
+        [{"entity_type": "PERSON", "start": 0, "end": 3, "score": 0.9}],
+    ),
+    "wingback": Refusal({"api_key": KEY}, GENERIC),
+}
