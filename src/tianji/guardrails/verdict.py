@@ -132,8 +132,11 @@ def masking(texts: Iterable[Text], spans: Iterable[Span], findings: Findings = N
 def replaced(content: Content, texts: Sequence[str | None], findings: Findings = NOTHING) -> Allow | Rewrite:
     """Return what a vendor makes of a content that sends back all its texts in their order; None: as it was.
 
+    What was asked may stand before the texts of an answer, as in `Content.turns`; no check of an answer changes it.
     Raises Unavailable where it sends more or fewer: which belongs where nobody knows.
     """
+    if len(texts) == len(content.asked) + len(content.texts):
+        texts = texts[len(content.asked) :]
     if len(texts) != len(content.texts):
         raise Unavailable("the answer has another number of texts")
     pairs = enumerate(zip(texts, content.texts, strict=True))

@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/ai-services/content-safety/quickstart-text
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tianji.guardrails.content import Content
 from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Type, asking
@@ -23,11 +23,9 @@ class TextModerations(ContentSafety, frozen=True, kw_only=True):
     severity_threshold: int | None = None
     severity_threshold_by_category: Mapping[Category, int] = {}
     categories: tuple[Category, ...] = ()
-    blocklist_names: tuple[str, ...] = field(name="blocklistNames", default=())
-    halt_on_blocklist_hit: bool = field(name="haltOnBlocklistHit", default=False)
-    output_type: Literal["FourSeverityLevels", "EightSeverityLevels"] = field(
-        name="outputType", default="FourSeverityLevels"
-    )
+    blocklistNames: tuple[str, ...] = ()  # noqa: N815 - the key as it is written
+    haltOnBlocklistHit: bool = False  # noqa: N815
+    outputType: Literal["FourSeverityLevels", "EightSeverityLevels"] = "FourSeverityLevels"  # noqa: N815
 
     def threshold(self, category: str) -> int | None:
         """Return the severity from which on a category is refused; None: none is."""
@@ -52,10 +50,10 @@ class _Answer(Struct, rename="camel"):
 
 
 def _ask(params: TextModerations, content: Content, _occasion: Occasion) -> Asking:
-    chosen = {"categories": params.categories, "blocklistNames": params.blocklist_names}
+    chosen = {"categories": params.categories, "blocklistNames": params.blocklistNames}
     options = {
-        "haltOnBlocklistHit": params.halt_on_blocklist_hit,
-        "outputType": params.output_type,
+        "haltOnBlocklistHit": params.haltOnBlocklistHit,
+        "outputType": params.outputType,
         **{name: value for name, value in chosen.items() if value},
     }
     texts = [text.text for text in content.texts if text.text]

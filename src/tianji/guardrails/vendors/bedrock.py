@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.content import Content, Text
@@ -52,8 +52,8 @@ class Bedrock(Params, frozen=True, kw_only=True):
     }
     secrets: ClassVar = frozenset({"api_key", "aws_secret_access_key", "aws_session_token"})
 
-    guardrail_identifier: str = field(name="guardrailIdentifier", default="")
-    guardrail_version: str | int = field(name="guardrailVersion", default="DRAFT")
+    guardrailIdentifier: str = ""  # noqa: N815 - the key as it is written
+    guardrailVersion: str | int = "DRAFT"  # noqa: N815
     checks: dict[Literal["contentFilter", "promptAttack", "sensitiveInformation"], dict[str, Any]] | None = None
     content_filter_threshold: float | None = 0.5
     prompt_attack_threshold: float | None = 0.5
@@ -128,7 +128,7 @@ class _Checked(Struct):
 
 
 def _build(params: Bedrock, _surroundings: Surroundings) -> Check:
-    if bool(params.guardrail_identifier) == bool(params.checks):
+    if bool(params.guardrailIdentifier) == bool(params.checks):
         raise ConfigurationError("bedrock: set either guardrailIdentifier or checks")
     if not params.aws_region_name and not params.aws_bedrock_runtime_endpoint:
         raise ConfigurationError("bedrock: set aws_region_name, or AWS_REGION")
@@ -144,7 +144,7 @@ def _apply(params: Bedrock, content: Content, occasion: Occasion) -> Asking:
         fixed += [_block(text, "grounding_source" if text.role == "system" else "query") for text in content.asked]
     dynamic = {name: value for name, value in occasion.dynamic.items() if name not in {"content", "source"}}
     source = "OUTPUT" if content.answers else "INPUT"
-    path = f"/guardrail/{quote(params.guardrail_identifier, safe='')}/version/{params.guardrail_version}/apply"
+    path = f"/guardrail/{quote(params.guardrailIdentifier, safe='')}/version/{params.guardrailVersion}/apply"
     batches = list(_batches(content.texts, params.chunk_budget_chars)) or [[]]
     qualifier = "guard_content" if grounded else ""
     bodies = [[*fixed, *(_block(text, qualifier) for text in batch)] for batch in batches]
@@ -210,8 +210,8 @@ def _refusal(params: Bedrock, answer: _Applied, blocked: tuple[str, ...]) -> Ver
         return Answer(said, findings)
     detail = {
         "bedrock_guardrail_response": said,
-        "guardrailIdentifier": params.guardrail_identifier,
-        "guardrailVersion": params.guardrail_version,
+        "guardrailIdentifier": params.guardrailIdentifier,
+        "guardrailVersion": params.guardrailVersion,
         "assessments": blocked,
     }
     return Block("Violated guardrail policy", detail, findings)

@@ -21,7 +21,51 @@ class Refusal(NamedTuple):
 
 
 GENERIC = {"action": "BLOCKED", "blocked_reason": "No.", "texts": ["x"], "tool_calls": [], "images": []}
+AIM = {
+    "required_action": {"action_type": "block_action", "detection_message": "No."},
+    "redacted_chat": {"all_redacted_messages": [{"role": "user", "content": "x"}]},
+    "analysis_result": {"policy_drill_down": {"PII": {}}},
+}
 REFUSALS: dict[str, Refusal] = {
+    "aim": Refusal({"api_key": KEY}, AIM),
+    "cato_networks": Refusal({"api_key": KEY}, AIM),
+    "aporia": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {"action": "block", "revised_response": "x", "policy_execution_result": {"a": [1]}},
+    ),
+    "dynamoai": Refusal(
+        {"api_key": KEY},
+        {"finalAction": "BLOCK", "appliedPolicies": [{"policy": {"name": "a"}, "outputs": {"action": "BLOCK"}}]},
+    ),
+    "enkryptai": Refusal({"api_key": KEY}, {"summary": {"toxicity": ["insult"], "pii": 1}}),
+    "grayswan": Refusal({"api_key": KEY}, {"violation": 0.9, "violated_rules": [1], "mutation": False, "ipi": True}),
+    "guardrails_ai": Refusal(
+        {"guard_name": "g"}, {"validationPassed": False, "validatedOutput": "x", "rawLlmOutput": "x"}
+    ),
+    "hiddenlayer": Refusal(
+        {"api_id": "i", "api_key": KEY, "version": 1},
+        {
+            "evaluation": {"action": "Block", "threat_level": "High"},
+            "analysis": [{"name": "a", "detected": True}],
+            "modified_data": {"output": {"messages": [{"content": "x"}]}},
+        },
+    ),
+    "ibm_guardrails": Refusal(
+        {"auth_token": KEY, "base_url": "https://a.example", "detector_id": "d"},
+        [[{"start": 0, "end": 1, "text": "x", "detection": "a", "detection_type": "b", "score": 0.9}]],
+    ),
+    "javelin": Refusal(
+        {"api_key": KEY, "guard_name": "g"},
+        {"assessments": [{"a": {"request_reject": True, "results": {"reject_prompt": "No."}}}]},
+    ),
+    "lakera_v2": Refusal(
+        {"api_key": KEY},
+        {
+            "flagged": True,
+            "payload": [{"start": 0, "end": 1, "detector_type": "pii/name", "message_id": 3}],
+            "breakdown": [{"detected": True, "detector_type": "prompt_attack"}],
+        },
+    ),
     "airia": Refusal({"api_key": KEY, "api_base": "https://a.example"}, GENERIC),
     "azure/prompt_shield": Refusal(
         {"api_key": KEY, "api_base": "https://a.example"},

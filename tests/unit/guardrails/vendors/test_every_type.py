@@ -1,5 +1,6 @@
 """What holds of every type that asks a vendor, whichever it is."""
 
+import contextlib
 import copy
 import json
 from collections import Counter
@@ -41,7 +42,7 @@ def test_no_two_types_have_a_name_in_common() -> None:
 
 @pytest.mark.parametrize("row", TYPES, ids=NAMES)
 def test_a_type_speaks_only_of_keys_that_there_are(row: Any) -> None:
-    keys = {member.encode_name for member in msgspec.structs.fields(row.params)}
+    keys = set(row.params.__struct_fields__)
 
     assert keys | COMMON >= set(row.params.aliases.values())
     assert keys | COMMON >= set(row.params.environment)
@@ -66,8 +67,19 @@ def test_what_the_vendor_refuses_is_refused(name: str, refusal: Refusal) -> None
     assert all(call.headers.keys() == {key.lower() for key in call.headers} for call in made)
 
 
+BODIES = {
+    "empty": b"",
+    "page": b"<html>",
+    "null": b"null",
+    "number": b"7",
+    "bare": b"{}",
+    "cut": b"{",
+    "deep": b"[" * 100_000,
+}
+
+
 @pytest.mark.parametrize(("name", "refusal"), REFUSALS.items(), ids=REFUSALS)
-@pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"7", b"{}{", b"[" * 100_000], ids=range(6))
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_reply_that_nobody_understands_is_no_verdict(name: str, refusal: Refusal, body: bytes) -> None:
     with pytest.raises(Unavailable) as raised:
         drive(name, refusal.entry, content_of(name), lambda _call: Reply(200, body))
@@ -95,9 +107,10 @@ ANY_JSON = st.recursive(
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to everything that a document holds."""
-    inner = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
+    if isinstance(document, dict):
+        inner = list(document.items())
+    else:
+        inner = list(enumerate(document)) if isinstance(document, list) else []
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
@@ -124,7 +137,5 @@ def test_no_answer_is_an_accident(name: str, refusal: Refusal, data: st.DataObje
         wrong = with_other(right, data.draw(st.sampled_from(places(right))), data.draw(ANY_JSON))
         return answer(wrong)
 
-    try:
+    with contextlib.suppress(Unavailable):
         drive(name, refusal.entry, content_of(name), reply)
-    except Unavailable:
-        pass
