@@ -125,8 +125,8 @@ def _of_evaluation(reply: Reply, content: Content) -> Verdict:
     if action == "BLOCK":
         return _refusal({}, Findings())
     messages = answer.messages
-    if content.answers and answer.choices is not None:
-        messages = [choice.message for choice in answer.choices]
+    if content.answers:
+        messages = [choice.message for choice in answer.choices] if answer.choices is not None else None
     if messages is None and not action:
         raise Unavailable("the answer neither says what is to be done nor repeats what was sent")
     return Allow() if messages is None else replaced(content, [message.content for message in messages])

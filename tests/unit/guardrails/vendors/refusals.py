@@ -102,4 +102,89 @@ REFUSALS: dict[str, Refusal] = {
         [{"entity_type": "PERSON", "start": 0, "end": 3, "score": 0.9}],
     ),
     "wingback": Refusal({"api_key": KEY}, GENERIC),
+    "lasso": Refusal(
+        {"api_key": KEY, "mask": True},
+        {
+            "violations_detected": True,
+            "deputies": {"jailbreak": True},
+            "findings": {"jailbreak": [{"action": "BLOCK", "severity": "HIGH"}]},
+            "messages": [{"role": "user", "content": "x"}],
+        },
+    ),
+    "model_armor": Refusal(
+        {"template_id": "t", "project_id": "p"},
+        {
+            "sanitizationResult": {
+                "filterMatchState": "MATCH_FOUND",
+                "filterResults": {
+                    "rai": {"raiFilterResult": {"matchState": "MATCH_FOUND"}},
+                    "sdp": {"sdpFilterResult": {"deidentifyResult": {"matchState": "NO_MATCH_FOUND"}}},
+                },
+            }
+        },
+    ),
+    "noma": Refusal(
+        {"api_key": KEY},
+        {
+            "aggregatedScanResult": True,
+            "scanResult": [{"results": {"jailbreak": {"result": True}, "anonymizedContent": {"anonymized": "x"}}}],
+        },
+    ),
+    "noma_v2": Refusal({"api_key": KEY}, GENERIC),
+    "onyx": Refusal({"api_key": KEY}, {"allowed": False, "violated_rules": ["a", "b"]}),
+    "pangea": Refusal(
+        {"api_key": KEY},
+        {
+            "result": {
+                "blocked": True,
+                "transformed": True,
+                "output": {"choices": [{"message": {"content": "x"}}], "messages": [{"content": "y"}]},
+                "detectors": {"prompt_injection": {"detected": True}},
+            }
+        },
+    ),
+    "panw_prisma_airs": Refusal(
+        {"api_key": KEY},
+        {
+            "action": "block",
+            "category": "malicious",
+            "scan_id": "s",
+            "report_id": "r",
+            "profile_name": "p",
+            "response_detected": {"dlp": True},
+            "response_masked_data": {"data": "x"},
+        },
+    ),
+    "pillar": Refusal(
+        {"api_key": KEY, "on_flagged_action": "block"},
+        {
+            "flagged": True,
+            "session_id": "s",
+            "scanners": {"jailbreak": True},
+            "evidence": [{"category": "jailbreak", "type": "x", "evidence": "y"}],
+            "masked_session_messages": [{"role": "user", "content": "x"}],
+        },
+    ),
+    "prompt_security": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {"result": {"response": {"action": "block", "violations": ["a"], "modified_text": "x"}}},
+    ),
+    "qualifire": Refusal(
+        {"api_key": KEY},
+        {
+            "score": 10,
+            "status": "failed",
+            "evaluationResults": [{"type": "pii", "results": [{"flagged": True, "label": "x", "reason": "y"}]}],
+        },
+    ),
+    "zscaler_ai_guard": Refusal(
+        {"api_key": KEY},
+        {
+            "statusCode": 200,
+            "action": "BLOCK",
+            "transactionId": "t",
+            "detectorResponses": {"toxicity": {"action": "BLOCK"}},
+            "maskedContent": "x",
+        },
+    ),
 }

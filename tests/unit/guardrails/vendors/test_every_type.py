@@ -19,7 +19,16 @@ from tianji.guardrails.verdict import Answer, Block, Unavailable
 
 TYPES = [found.TYPE for found in modules()]
 NAMES = [row.names[0] for row in TYPES]
-COMMON = {"timeout", "mode", "on_flagged", "on_flagged_action", "monitor_mode", "fail_open", "fail_on_error"}
+COMMON = {
+    "timeout",
+    "on_flagged_action",
+    "monitor_mode",
+    "fail_open",
+    "fail_on_error",
+    "fallback_on_error",
+    "block_failures",
+    "block_on_error",
+}
 """Keys that every type has, so that a type may name variables or other spellings of them."""
 
 
@@ -46,7 +55,7 @@ def test_a_type_speaks_only_of_keys_that_there_are(row: Any) -> None:
 
     assert keys | COMMON >= set(row.params.aliases.values())
     assert keys | COMMON >= set(row.params.environment)
-    assert keys >= row.params.secrets - {"api_key"}
+    assert keys | row.params.aliases.keys() >= row.params.secrets - {"api_key"}
     assert row.hooks >= row.legacy | row.masks
 
 
