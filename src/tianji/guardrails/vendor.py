@@ -2,14 +2,14 @@
 
 A check does no input or output. One that asks a vendor is a generator: it yields the calls to make and gets the
 replies, so its tests need no network; everything about time, retries, failures, streams, endpoints and logs is done
-once for all, elsewhere.
+once for all, elsewhere. Only a service, which is code of the operator's own in another process, is awaited.
 """
 
 from collections.abc import Callable, Container, Generator, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -175,6 +175,19 @@ Look = Callable[[Content, Occasion], Verdict]
 P = TypeVar("P", bound=Params)
 
 
+class Service(Protocol):
+    """What judges somewhere else without being a vendor. Nothing of it runs before the first content comes.
+
+    A call that is cancelled, since its time is over or its client gone, leaves nothing running.
+    """
+
+    async def __call__(self, content: Content, occasion: Occasion, /) -> Verdict:
+        """Judge a content. Raises Unavailable."""
+
+    def close(self) -> None:
+        """End everything that it has started; it is not called any more."""
+
+
 class Surroundings(Struct, frozen=True):
     """Where a guardrail is built: the folder of the configuration, in which its own files are, and the environment."""
 
@@ -192,8 +205,9 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
 
     names: what `guardrail` may say, the first one in lists and logs
     params: the struct of its own parameters
-    check: makes of them what asks the vendor; look: makes of them what judges here, without waiting. One of both is
-        set. Either raises ConfigurationError for parameters that only this type can find wrong.
+    check: makes of them what asks the vendor; look: makes of them what judges here, without waiting; service: makes of
+        them what judges in a process of its own. One of the three is set. Each raises ConfigurationError for parameters
+        that only this type can find wrong.
     hooks: the modes it takes; legacy: those it has where its entry names none (the older form)
     masks: whether it rewrites requests, and answers; rewrites of others count as a block
     last_turn: it judges no more than the last turn unless its entry says `scan_scope: all`
@@ -202,14 +216,16 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     transient: statuses after which a call is sent again
     fails_open: whether requests pass while it is away, unless its entry says otherwise
     monitors: whether what it refuses is only noted, unless its entry says otherwise
-    reach: code points that one finding can span at most, what it needs to see around it included; None: no part of an
-        answer is released before all was judged. A type that has one says its masks as `Rewrite.spans`.
+    reach: code points that one finding can span at most, what it stands beside included; None: no part of an answer is
+        released before all was judged. `reach_of` asks a look first, since it may depend on the parameters. A type that
+        has one says its masks as `Rewrite.spans`.
     """
 
     names: tuple[str, ...]
     params: type[P]
     check: Callable[[P, Surroundings], Check] | None = None
     look: Callable[[P, Surroundings], Look] | None = None
+    service: Callable[[P, Surroundings], Service] | None = None
     hooks: frozenset[Hook] = AROUND
     legacy: frozenset[Hook] = PRE_AND_POST
     masks: frozenset[Hook] = frozenset()
@@ -221,6 +237,12 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     fails_open: bool = False
     monitors: bool = False
     reach: int | None = None
+
+
+def reach_of(kind: Type[Any], look: Look) -> int | None:
+    """Return the reach of a look: its own attribute `reach` where it has one, else that of its type."""
+    reach: int | None = getattr(look, "reach", kind.reach)
+    return reach
 
 
 class Preset(Struct, frozen=True):
