@@ -1,17 +1,26 @@
 """Regular expressions of the configuration that strangers' texts are searched with: RE2's, which takes linear time."""
 
 from importlib.util import find_spec
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
+
+_MEMORY: Final = 64 << 20  # bytes of an automaton at most; what needs more is searched for without one, at a crawl
+
+
+class Match(Protocol):
+    """A place where a pattern occurs."""
+
+    def span(self) -> tuple[int, int]:
+        """Return where it begins and where it ends: characters of a text, bytes of its UTF-8."""
 
 
 class Pattern(Protocol):
     """A compiled pattern."""
 
-    def search(self, text: str, /) -> object | None:
-        """Return something where the pattern occurs in `text`, None where it does not."""
+    def search(self, text: str | bytes, pos: int = 0, endpos: int = ..., /) -> Match | None:
+        """Return the first place where the pattern occurs in `text` from `pos` on, None where it does not."""
 
 
 def installed() -> bool:
@@ -24,6 +33,7 @@ def compile_pattern(text: str) -> Pattern:
     re2 = load("re2")
     options = re2.Options()
     options.log_errors = False  # they are said here
+    options.max_mem = _MEMORY
     options.never_capture = True  # whether it occurs is all that is asked, and that is quicker
     try:
         return cast("Pattern", re2.compile(text, options))

@@ -1,0 +1,1 @@
+"""The content filter: expressions, words and categories of harm, put together and looked for in one go."""

@@ -1,0 +1,146 @@
+"""Several regular expressions at once: one pass says whether any occurs, which is seldom; only then is each looked for.
+
+They are RE2's, so that none can run away. What it does not take (backreferences, look-around) is refused at the start.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from tianji.config.patterns import Pattern, compile_pattern
+from tianji.errors import ConfigurationError
+from tianji.guardrails.matching.widths import widest
+
+_INSTALL: Final = "it needs the package google-re2, which is not installed: pip install 'tianji[guardrails]'"
+_CONTINUES: Final = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
+_GAP: Final = r"[^A-Za-z0-9_]{1,10}(?:[A-Za-z]{1,20}[^A-Za-z0-9_]{1,10})?"  # one word may stand between
+
+
+class Expression(Struct, frozen=True):
+    """What is looked for.
+
+    near: an expression of which a match has to stand right before or behind, with a word between them at most
+    valid: whether what was found is one (its check digits are right)
+    """
+
+    name: str
+    text: str
+    near: str = ""
+    valid: Callable[[str], bool] | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What is searched for first: itself, or itself with what has to stand beside it."""
+        if not self.near:
+            return (self.text,)
+        return (f"(?:{self.near}){_GAP}(?:{self.text})", f"(?:{self.text}){_GAP}(?:{self.near})")
+
+
+class Found(NamedTuple):
+    """A match: code points of the text, and which of the things looked for it is, by position."""
+
+    start: int
+    end: int
+    which: int
+
+
+class Expressions:
+    """What looks for several. `reach`: code points that a match can span at most; None: no bound is known."""
+
+    def __init__(self, expressions: Sequence[Expression]) -> None:
+        """Compile all. Raises ConfigurationError naming the expression that RE2 does not take."""
+        self.reach = widest(source for each in expressions for source in each.sources)
+        self._tree = _planted(tuple(enumerate(expressions))) if expressions else None
+
+    def find(self, text: str) -> list[Found]:
+        """Return all matches, those of one expression apart from each other, in the order of their beginning."""
+        if self._tree is None:
+            return []
+        data = text.encode("utf-8", "replace")  # half a surrogate pair is one character, too
+        places = sorted(self._tree.find(data))
+        if len(data) == len(text):
+            return places
+        where = _characters(data, {offset for start, end, _ in places for offset in (start, end)})
+        return [Found(where[start], where[end], which) for start, end, which in places]
+
+
+class _Fork:
+    """Several expressions: what occurs is looked for in the half where something does. Offsets are those of bytes."""
+
+    def __init__(self, any_of: Pattern | None, halves: "tuple[_Fork | _Leaf, _Fork | _Leaf]") -> None:
+        self._any = any_of
+        self._halves = halves
+
+    def find(self, data: bytes, at: int = 0) -> Iterator[Found]:
+        if self._any is not None:
+            match = self._any.search(data, at)
+            if match is None:
+                return
+            at, _ = match.span()  # nothing begins before
+        for half in self._halves:
+            yield from half.find(data, at)
+
+
+class _Leaf:
+    """One expression."""
+
+    def __init__(self, which: int, expression: Expression) -> None:
+        self._which = which
+        self._search = [expression_of(expression.name, source) for source in expression.sources]
+        self._itself = expression_of(expression.name, expression.text) if expression.near else None
+        self._valid = expression.valid
+
+    def find(self, data: bytes, begin: int = 0) -> Iterator[Found]:
+        for pattern in self._search:
+            at = begin
+            while at <= len(data) and (match := pattern.search(data, at)) is not None:
+                first, last = start, end = match.span()
+                at = max(last, first + 1)
+                if self._itself is not None and (inner := self._itself.search(data, first, last)) is not None:
+                    start, end = inner.span()
+                if start == end:
+                    continue
+                if self._valid is None or self._valid(data[start:end].decode("utf-8", "replace")):
+                    yield Found(start, end, self._which)
+                else:
+                    at = first + 1  # what is none may hide what begins within it
+
+
+def _planted(expressions: tuple[tuple[int, Expression], ...]) -> _Fork | _Leaf:
+    if len(expressions) == 1:
+        return _Leaf(*expressions[0])
+    half = len(expressions) // 2
+    halves = _planted(expressions[:half]), _planted(expressions[half:])
+    return _Fork(_together(each for _, each in expressions), halves)
+
+
+def expression_of(name: str, text: str) -> Pattern:
+    """Compile an expression. Raises ConfigurationError that says which it is and why it is refused."""
+    try:
+        return compile_pattern(text)
+    except ImportError:
+        raise ConfigurationError(_INSTALL) from None
+    except ConfigurationError as error:
+        message = f"{name}: {error.message}; regular expressions are RE2's: no backreferences, no look-around"
+        raise ConfigurationError(message) from None
+
+
+def _together(expressions: Iterable[Expression]) -> Pattern | None:
+    """Return what matches where any does; None where they cannot be put together (their groups have the same names)."""
+    sources = [source for each in expressions for source in each.sources]
+    try:
+        return compile_pattern("|".join(f"(?:{source})" for source in sources))
+    except ConfigurationError:
+        return None
+
+
+def _characters(data: bytes, offsets: Iterable[int]) -> dict[int, int]:
+    """Return the number of characters that begin before each offset of UTF-8."""
+    known: dict[int, int] = {}
+    at = count = 0
+    for offset in sorted(offsets):
+        count += len(data[at:offset].translate(None, _CONTINUES))
+        known[offset] = count
+        at = offset
+    return known

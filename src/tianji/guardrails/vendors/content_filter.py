@@ -1,0 +1,180 @@
+"""content_filter: expressions, words and categories of harm that are looked for here, without a vendor.
+
+Its keys are those of LiteLLM's litellm_content_filter; the lists of words are our own. `image_model` is refused, since
+nothing here describes images.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from tianji.errors import ConfigurationError
+from tianji.guardrails.content import Content
+from tianji.guardrails.filtering.category import Action, own, severity, shipped
+from tianji.guardrails.filtering.filter import Filter, Finding, Rule, Use, Wanted
+from tianji.guardrails.matching.checksums import CHECKS
+from tianji.guardrails.matching.expressions import Expression
+from tianji.guardrails.matching.rule_files import read_rules
+from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
+from tianji.guardrails.verdict import Allow, Block, Findings, Rewrite, Span, Verdict, masked
+
+
+class Pattern(Struct, frozen=True):
+    """One expression: of the prebuilt ones, or one's own."""
+
+    pattern_type: Literal["prebuilt", "regex"] = "regex"
+    pattern_name: str = ""
+    pattern: str = ""
+    name: str = ""
+    action: Action = Action.BLOCK
+
+
+class BlockedWord(Struct, frozen=True):
+    """A word that is looked for as a part of others, too."""
+
+    keyword: str
+    action: Action = Action.BLOCK
+    description: str = ""
+
+
+class CategoryEntry(Struct, frozen=True):
+    """A category: one that comes with the program, or a file beside the configuration."""
+
+    category: str = ""
+    enabled: bool = True
+    action: Action | None = None
+    severity_threshold: str | int | None = None
+    category_file: str = ""
+
+
+class WordFile(Struct, frozen=True):
+    """What a blocked_words_file holds."""
+
+    blocked_words: tuple[BlockedWord, ...]
+
+
+class FilterParams(Params, frozen=True, kw_only=True):
+    """The keys of an entry; `severity_threshold` holds for categories that name none."""
+
+    patterns: tuple[Pattern, ...] = ()
+    blocked_words: tuple[BlockedWord, ...] = ()
+    blocked_words_file: str = ""
+    categories: tuple[CategoryEntry, ...] = ()
+    severity_threshold: str | int = "medium"
+    pattern_redaction_format: str = "[{pattern_name}_REDACTED]"
+    keyword_redaction_tag: str = "[KEYWORD_REDACTED]"
+    image_model: str = ""
+    competitor_intent_config: Mapping[str, Any] = {}
+
+
+class Prebuilt(Struct, frozen=True):
+    """A row of prebuilt.yaml."""
+
+    text: str
+    near: str = ""
+    check: str = ""
+
+
+class _ContentFilter:
+    """What judges contents."""
+
+    def __init__(self, params: FilterParams, surroundings: Surroundings) -> None:
+        _refuse(params)
+        words = params.blocked_words
+        if params.blocked_words_file:
+            file = read_rules(params.blocked_words_file, WordFile, surroundings.folder, surroundings.environ)
+            words += file.blocked_words
+        self._filter = Filter(
+            [_pattern(pattern, params.pattern_redaction_format) for pattern in params.patterns],
+            [_word(word, params.keyword_redaction_tag) for word in words],
+            list(_wanted(params, surroundings)),
+            params.keyword_redaction_tag,
+        )
+        self.reach = self._filter.reach
+
+    def __call__(self, content: Content, _: Occasion) -> Verdict:
+        """Look for everything in every text; what is to be refused goes before what is to be masked."""
+        found = [self._filter.find(text.text, whole=content.whole) for text in content.texts]
+        counts: dict[str, int] = {}
+        for finding in (finding for findings in found for finding in findings):
+            counts[finding.rule.name] = counts.get(finding.rule.name, 0) + 1
+        if not counts:
+            return Allow()
+        told = Findings(categories=tuple(counts), entities=counts)
+        for finding in (finding for findings in found for finding in findings):
+            if finding.rule.action is Action.BLOCK:
+                return Block(finding.rule.reason, finding.rule.detail, told)
+        texts = tuple(text.text for text in content.texts)
+        return Rewrite(masked(texts, _spans(found)), findings=told)
+
+
+TYPE: Final = Type(
+    names=("litellm_content_filter", "content_filter"),
+    params=FilterParams,
+    look=_ContentFilter,
+    hooks=frozenset(Hook) - {Hook.DURING_MCP_CALL},
+    masks=frozenset({Hook.PRE_CALL, Hook.POST_CALL, Hook.LOGGING_ONLY, Hook.PRE_MCP_CALL, Hook.POST_MCP_CALL}),
+)
+
+
+def _spans(found: list[list[Finding]]) -> Iterator[Span]:
+    for index, findings in enumerate(found):
+        for finding in findings:
+            yield Span(index, finding.start, finding.end, finding.rule.mask)
+
+
+def _refuse(params: FilterParams) -> None:
+    if params.image_model:
+        raise ConfigurationError("image_model: images are not described here, take it out")
+    if params.competitor_intent_config:
+        raise ConfigurationError(
+            "competitor_intent_config is not served, take it out or name the words in blocked_words"
+        )
+
+
+def _pattern(pattern: Pattern, form: str) -> tuple[Expression, Rule]:
+    name = pattern.name or pattern.pattern_name or "custom_regex"
+    if pattern.pattern_type == "prebuilt":
+        known = prebuilt()
+        if pattern.pattern_name not in known:
+            raise ConfigurationError(
+                f"{pattern.pattern_name!r} is no prebuilt pattern; there are {', '.join(sorted(known))}"
+            )
+        row = known[pattern.pattern_name]
+        expression = Expression(name, row.text, row.near, CHECKS[row.check] if row.check else None)
+    elif pattern.pattern:
+        expression = Expression(name, pattern.pattern)
+    else:
+        raise ConfigurationError(f"pattern {name} has no `pattern`: write a regular expression")
+    mask = form.replace("{pattern_name}", name.upper())
+    return expression, Rule(name, pattern.action, mask, f"Content blocked: {name} pattern detected", {"pattern": name})
+
+
+def _word(word: BlockedWord, tag: str) -> Use:
+    described = f" ({word.description})" if word.description else ""
+    reason = f"Content blocked: keyword '{word.keyword}' detected{described}"
+    detail = {"keyword": word.keyword, "description": word.description}
+    return Use(word.keyword, rule=Rule("blocked_word", word.action, tag, reason, detail))
+
+
+def _wanted(params: FilterParams, surroundings: Surroundings) -> Iterator[Wanted]:
+    for entry in params.categories:
+        if not entry.enabled:
+            continue
+        if entry.category_file:
+            category = own(entry.category, entry.category_file, surroundings.folder, surroundings.environ)
+        else:
+            category = shipped(entry.category)
+        threshold = params.severity_threshold if entry.severity_threshold is None else entry.severity_threshold
+        yield Wanted(category, entry.action or category.action, severity(threshold))
+
+
+@lru_cache(maxsize=1)
+def prebuilt() -> Mapping[str, Prebuilt]:
+    """Return the expressions that are chosen by name."""
+    data = (resources.files("tianji.guardrails.filtering") / "prebuilt.yaml").read_bytes()
+    return msgspec.yaml.decode(data, type=dict[str, Prebuilt])
