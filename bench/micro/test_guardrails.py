@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tianji.guardrails.content import Content, Direction, Text
 from tianji.guardrails.filtering.category import names
 from tianji.guardrails.vendor import Hook, Occasion, Surroundings, Type
-from tianji.guardrails.vendors import content_filter
+from tianji.guardrails.vendors import block_code_execution, content_filter, hide_secrets, prompt_injection
 from tianji.guardrails.vendors.content_filter import prebuilt
 
 PLAIN = (Path(sysconfig.get_path("stdlib")) / "pydoc_data/topics.py").read_text(encoding="utf-8")[:16_000]
@@ -41,6 +41,9 @@ LOOKS: dict[str, tuple[Type[Any], dict[str, Any]]] = {
         content_filter.TYPE,
         {"blocked_words": [{"keyword": f"{number:05}word", "action": "MASK"} for number in range(1000)]},
     ),
+    "hidden secrets": (hide_secrets.TYPE, {}),
+    "prompt injection": (prompt_injection.TYPE, {}),
+    "code execution": (block_code_execution.TYPE, {}),
     "all categories": (content_filter.TYPE, {"categories": [{"category": name} for name in names()]}),
 }
 

@@ -21,12 +21,14 @@ class Expression(Struct, frozen=True):
     """What is looked for.
 
     near: an expression of which a match has to stand right before or behind, with a word between them at most
+    value: what of a match counts, an expression that is looked for within it; all of it where this is empty
     valid: whether what was found is one (its check digits are right)
     """
 
     name: str
     text: str
     near: str = ""
+    value: str = ""
     valid: Callable[[str], bool] | None = None
 
     @property
@@ -88,7 +90,8 @@ class _Leaf:
     def __init__(self, which: int, expression: Expression) -> None:
         self._which = which
         self._search = [expression_of(expression.name, source) for source in expression.sources]
-        self._itself = expression_of(expression.name, expression.text) if expression.near else None
+        value = expression.value or (expression.text if expression.near else "")
+        self._value = expression_of(expression.name, value) if value else None
         self._valid = expression.valid
 
     def find(self, data: bytes, begin: int = 0) -> Iterator[Found]:
@@ -97,8 +100,8 @@ class _Leaf:
             while at <= len(data) and (match := pattern.search(data, at)) is not None:
                 first, last = start, end = match.span()
                 at = max(last, first + 1)
-                if self._itself is not None and (inner := self._itself.search(data, first, last)) is not None:
-                    start, end = inner.span()
+                if self._value is not None and (inner := self._value.search(data[first:last])) is not None:
+                    start, end = (first + offset for offset in inner.span())
                 if start == end:
                     continue
                 if self._valid is None or self._valid(data[start:end].decode("utf-8", "replace")):

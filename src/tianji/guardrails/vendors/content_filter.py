@@ -145,7 +145,7 @@ def _pattern(pattern: Pattern, form: str) -> tuple[Expression, Rule]:
                 f"{pattern.pattern_name!r} is no prebuilt pattern; there are {', '.join(sorted(known))}"
             )
         row = known[pattern.pattern_name]
-        expression = Expression(name, row.text, row.near, CHECKS[row.check] if row.check else None)
+        expression = Expression(name, row.text, row.near, valid=CHECKS.get(row.check))
     elif pattern.pattern:
         expression = Expression(name, pattern.pattern)
     else:
