@@ -5,7 +5,6 @@ How sure it is that something is code follows from the language that the fence n
 without code, too, and code is let through where the request says that it is not to be run.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
@@ -15,26 +14,24 @@ import msgspec
 from msgspec import Struct
 
 from tianji.guardrails.content import Content, Kind
+from tianji.guardrails.matching.expressions import Expression, Expressions, expression_of
 from tianji.guardrails.vendor import AROUND, Hook, Occasion, Params, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Span, Verdict, masked
 
 MASK: Final = "[CODE_BLOCK_REDACTED]"
 _FENCES: Final = ("```", "~~~")
-_SIGNS: Final = re.compile(
-    r"^\s{0,40}(?:def \w|class \w|import \w|from \w+ import|function\b|const \w|let \w|var \w|public |private |#!/"
-    r"|#include\b|\$ \w|sudo \w|curl \w|rm -|echo \b|SELECT\b|INSERT\b|UPDATE\b|DELETE FROM|print\(|return\b"
-    r"|if \(|for \(|while \()|[;{}]\s{0,5}$",
-    re.MULTILINE,
+_SIGNS: Final = (  # how lines of code begin and end
+    r"(?m)^[ \t]{0,40}(?:def \w|class \w|import \w|from \w+ import|function\b|const \w|let \w|var \w|public "
+    r"|private |#!/|#include\b|\$ \w|sudo \w|curl \w|rm -|echo \b|SELECT\b|INSERT\b|UPDATE\b|DELETE FROM|print\(|return\b"
+    r"|if \(|for \(|while \()|[;{}][ \t]{0,5}$"
 )
-_RUN: Final = re.compile(
-    r"\b(?:run|execute|exec|eval|launch)\s{1,5}(?:this|the|that|these|my|following|it)?\s{0,5}(?:following\s{1,5})?"
-    r"(?:python |shell |bash |sql )?(?:code|script|command|commands|program|snippet|query)\b",
-    re.IGNORECASE,
+_RUN: Final = (
+    r"(?i)\b(?:run|execute|exec|eval|launch)\s{1,5}(?:this|the|that|these|my|following|it)?\s{0,5}(?:following\s{1,5})?"
+    r"(?:python |shell |bash |sql )?(?:code|script|command|commands|program|snippet|query)\b"
 )
-_NOT_RUN: Final = re.compile(
-    r"\b(?:(?:do not|don't|without|never|not)\s{1,5}(?:run|execut|actually run)|just explain|only explain|explain what"
-    r"|what (?:does|would|will) (?:this|the|it)|review (?:this|the|my) code)",
-    re.IGNORECASE,
+_NOT_RUN: Final = (
+    r"(?i)\b(?:(?:do not|don't|without|never|not)\s{1,5}(?:run|execut|actually run)|just explain|only explain"
+    r"|explain what|what (?:does|would|will) (?:this|the|it)|review (?:this|the|my) code)"
 )
 _REASON: Final = "Code execution is not allowed here"
 
@@ -66,6 +63,7 @@ class _Refusing:
         self._threshold = params.confidence_threshold
         self._masks = params.action == "mask"
         self._intent = params.detect_execution_intent
+        self._run, self._not_run = expression_of("run", _RUN), expression_of("not run", _NOT_RUN)
 
     def __call__(self, content: Content, _: Occasion) -> Verdict:
         """Judge what is said; instructions of the application and arguments of tools are no code blocks."""
@@ -75,14 +73,14 @@ class _Refusing:
             if text.kind is not Kind.INSTRUCTIONS and text.kind is not Kind.TOOL_ARGUMENTS
         ]
         wanted = not content.answers and self._intent
-        if wanted and any(_NOT_RUN.search(text) for _, text in said):
+        if wanted and any(self._not_run.search(text) is not None for _, text in said):
             return Allow()
         found = [(index, block) for index, text in said for block in blocks(text) if self._counts(block)]
         if found and self._masks:
             spans = [Span(index, block.start, block.end, MASK) for index, block in found]
             texts = tuple(text.text for text in content.texts)
             return Rewrite(masked(texts, spans), findings=_told(found))
-        if found or (wanted and any(_RUN.search(text) for _, text in said)):
+        if found or (wanted and any(self._run.search(text) is not None for _, text in said)):
             return Block(_REASON, findings=_told(found)) if content.answers else Answer(_REASON, _told(found))
         return Allow()
 
@@ -127,8 +125,12 @@ def _judged(named: str, body: str) -> tuple[str, float]:
         return language, 1.0
     if language in languages.text:
         return language, 0.0
-    signs = sum(1 for _, _ in zip(range(3), _SIGNS.finditer(body), strict=False))
-    return language, (0.2, 0.5, 0.8, 0.9)[signs]
+    return language, (0.2, 0.5, 0.8, 0.9)[min(len(_signs().find(body)), 3)]
+
+
+@lru_cache(maxsize=1)
+def _signs() -> Expressions:
+    return Expressions([Expression("code", _SIGNS)])
 
 
 class _Languages(Struct, frozen=True):
