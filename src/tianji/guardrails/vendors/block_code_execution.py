@@ -22,8 +22,8 @@ MASK: Final = "[CODE_BLOCK_REDACTED]"
 _FENCES: Final = ("```", "~~~")
 _SIGNS: Final = (  # how lines of code begin and end
     r"(?m)^[ \t]{0,40}(?:def \w|class \w|import \w|from \w+ import|function\b|const \w|let \w|var \w|public "
-    r"|private |#!/|#include\b|\$ \w|sudo \w|curl \w|rm -|echo \b|SELECT\b|INSERT\b|UPDATE\b|DELETE FROM|print\(|return\b"
-    r"|if \(|for \(|while \()|[;{}][ \t]{0,5}$"
+    r"|private |#!/|#include\b|\$ \w|sudo \w|curl \w|rm -|echo \b|SELECT\b|INSERT\b|UPDATE\b|DELETE FROM|print\("
+    r"|return\b|if \(|for \(|while \()|[;{}][ \t]{0,5}$"
 )
 _RUN: Final = (
     r"(?i)\b(?:run|execute|exec|eval|launch)\s{1,5}(?:this|the|that|these|my|following|it)?\s{0,5}(?:following\s{1,5})?"
