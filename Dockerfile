@@ -8,12 +8,12 @@ COPY examples/quickstart.yaml examples/
 COPY ext ext
 COPY src src
 RUN --mount=type=cache,target=/pip-cache \
-    PIP_CACHE_DIR=/pip-cache pip wheel -c constraints.txt --wheel-dir /wheels '.[guardrails,http2,rules]'
+    PIP_CACHE_DIR=/pip-cache pip wheel -c constraints.txt --wheel-dir /wheels '.[guardrails,http2,otel,rules]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --home-dir /var/lib/tianji --create-home --shell /usr/sbin/nologin tianji
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --root-user-action ignore --no-index --find-links /wheels 'tianji[guardrails,http2,rules]' \
+    pip install --no-cache-dir --root-user-action ignore --no-index --find-links /wheels 'tianji[guardrails,http2,otel,rules]' \
     && python -c "import tianji.app, tianji.edge.granian, tianji.egress.http2"
 # by number: Kubernetes cannot tell whether a name is root, and refuses it where runAsNonRoot is set
 USER 10001:10001

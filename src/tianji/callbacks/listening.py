@@ -14,9 +14,11 @@ from tianji.callbacks.sink import Delivery
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded
 from tianji.egress.client import open_client
+from tianji.lazy import load
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
 LONGEST: Final = 30.0  # seconds of a whole request
+AGAIN: Final = frozenset({1, 4, 8, 10, 11, 14, 15})  # of gRPC, by OTLP's own list; the others are final
 PATIENCE: Final = 4.0  # seconds for what is left at the end
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ class Listening:
             await self._client.aclose()
 
     async def _send(self, request: Delivery) -> int:
+        if request.url.startswith(("grpc://", "grpcs://")):
+            return await called(request)
         if self._client is None:
             self._client = open_client(LIMITS)
         try:
@@ -77,3 +81,19 @@ class Listening:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise OSError(f"{type(error).__name__} {error}".strip()) from error
         return answer.status_code
+
+
+async def called(request: Delivery) -> int:
+    """Make a call of gRPC and return what its status is called in HTTP."""
+    try:
+        async with asyncio.timeout(LONGEST):
+            outcome = await load("tianji.egress.grpc").call(
+                request.url, request.headers, request.body, connect=LIMITS.connect
+            )
+    except TimeoutError as error:
+        raise OSError("it did not answer in time") from error
+    if outcome.http != 200:
+        return outcome.http or 502
+    if outcome.status in AGAIN:
+        raise OSError(f"gRPC status {outcome.status} {outcome.message}".strip())
+    return 200 if outcome.status == 0 else 400
