@@ -143,6 +143,8 @@ cdef class Answering(Hedged):
         if self.pending is not None:
             self.pending.cancel()
         self.keep_books(status)
+        if self.trace is not None and self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).ended(self, status)
         if self.attempt is not None:
             self.prompt_tokens = self.attempt.prompt_tokens
             self.completion_tokens = self.attempt.completion_tokens

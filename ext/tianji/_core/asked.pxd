@@ -7,6 +7,7 @@ from tianji._core.needs cimport Needs
 from tianji._core.pipeline cimport Operation
 from tianji._core.router cimport Deployment, Group, Table
 from tianji._core.spans cimport ObjectSpans
+from tianji._core.tracing cimport Trace
 
 
 cdef class Asked(Requester):
@@ -30,6 +31,7 @@ cdef class Asked(Requester):
     cdef readonly bint bound          # it goes where its path leads, whatever else might stand in for its model
     cdef bint named                   # the client gave the call its id, so others may have the same
     cdef object party                 # whom it is for besides its caller (gateway.party.Party); None: nobody it names
+    cdef Trace trace                  # where it belongs; None: nobody wants to know
     cdef str entry_id                 # what its entries in the ledger are called by; None before the first
     cdef object error                 # the TianjiError that it was refused with; or None
     cdef bint plain                   # the caller's key has no word on models or routing
@@ -37,6 +39,7 @@ cdef class Asked(Requester):
     cdef bint over                    # answered and counted
     cdef readonly double began        # monotonic seconds
 
+    cdef bint identify(self) except -1
     cdef int begin(self, dict params) except -1
     cdef int read_request(self, dict params, bint steers) except -1
     cdef int check_members(self, bint model_in_path) except -1

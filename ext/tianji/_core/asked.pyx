@@ -47,16 +47,23 @@ cdef class Asked(Requester):
         """Count the request, once, and let go of what it held."""
         raise NotImplementedError
 
-    cdef int begin(self, dict params) except -1:
+    cdef bint identify(self) except -1:
+        """Give the request its id and its place in a trace, and listen to its client; whether a header steers it."""
         cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
         self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
         self.named = asked.call_id is not None
         self.exchange.call_id = self.call_id.decode()
         self.exchange.account = self
+        if self.pipeline.tracing is not None:
+            self.trace = self.pipeline.tracing.begin(self.exchange.noted)
         self.exchange.attach(self)
+        return asked.steers
+
+    cdef int begin(self, dict params) except -1:
+        cdef bint steers = self.identify()
         if self.over:
             return 0
-        self.read_request(params, asked.steers)
+        self.read_request(params, steers)
         if not self.resolve():
             return 0
         return self.advance()

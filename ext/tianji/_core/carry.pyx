@@ -10,7 +10,7 @@ from tianji._core.attempt cimport Attempt
 from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
 from tianji._core.exchange cimport Exchange
-from tianji._core.headers cimport ClientHeaders, begin_answer, read_client_headers
+from tianji._core.headers cimport begin_answer
 from tianji._core.lane cimport Lane, Way, handed_on, length_in
 from tianji._core.meter cimport dollars
 from tianji._core.spans cimport ObjectSpans
@@ -108,13 +108,9 @@ cdef class Carry(Asked):
     cdef int set_out(self, Carriage carriage, bytes raw) except -1:
         """Read what has to be known of the request, hold it against limits and rights, and send it."""
         cdef Way way
-        cdef ClientHeaders asked = read_client_headers(self.exchange.noted)
-        self.call_id = asked.call_id if asked.call_id is not None else self.pipeline.new_call_id()
-        self.named = asked.call_id is not None
-        self.exchange.call_id = self.call_id.decode()
-        self.exchange.account = self
+        cdef bint steers
         self.model = self.routed = ""
-        self.exchange.attach(self)
+        steers = self.identify()
         if self.over:
             return 0
         self.read_body()
@@ -134,7 +130,7 @@ cdef class Carry(Asked):
             way.grant(self.exchange)
         if not self.plain and way.confine is not None:
             way.confine(self)
-        if asked.steers or self.table.steers_all:
+        if steers or self.table.steers_all:
             self.steer = way.wishes(self.exchange)
         if (self.pipeline.limits_all or (identity is not None and identity.limited)) and not self.enter():
             return 0
@@ -188,7 +184,8 @@ cdef class Carry(Asked):
         cdef Lane lane = self.lane
         cdef Exchange exchange = self.exchange
         cdef bytes query = exchange.query if way.query is None else way.query(exchange.query)
-        cdef object request = way.filter.request(lane, exchange, query)
+        cdef list headers = exchange.headers if self.trace is None else self.trace.carried(exchange.headers)
+        cdef object request = way.filter.request(lane, exchange, headers, query)
         cdef Attempt attempt = Attempt.__new__(Attempt)
         self.attempt = attempt
         attempt.requester = self
@@ -387,6 +384,8 @@ cdef class Carry(Asked):
         if self.pending is not None:
             self.pending.cancel()
         self.keep_books(status)
+        if self.trace is not None and self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).ended(self, status)
         # nothing may point in a circle any more: what is left is freed without the garbage collector
         if self.listener is not None:
             self.listener.carry = None

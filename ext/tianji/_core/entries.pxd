@@ -18,6 +18,7 @@ cdef class Entries:
     cdef int meet(self, Asked asked) except -1
     cdef int attempted(self, Asked asked, Attempt attempt, int status) except -1
     cdef int refused(self, Asked asked, int status) except -1
+    cdef int ended(self, Asked asked, int status) except -1
     cdef int recalled(self, Asked asked, Usage usage, object answer) except -1
     cdef int _keep(
         self, Asked asked, Attempt attempt, Usage usage, object answer, int status, double now) except -1

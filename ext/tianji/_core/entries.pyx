@@ -66,6 +66,13 @@ cdef class Entries:
         self.meet(asked)
         return self._keep(asked, None, usage, answer, 200, monotonic())
 
+    cdef int ended(self, Asked asked, int status) except -1:
+        """Keep the end of a request that has an entry and whose trace callbacks are told of; it is in no book."""
+        if asked.entry_id is None or not asked.trace.records:
+            return 0
+        asked.trace.close(asked.exchange, status)
+        return self._keep(asked, None, None, None, status, monotonic())
+
     cdef int _keep(
         self, Asked asked, Attempt attempt, Usage usage, object answer, int status, double now
     ) except -1:
@@ -76,6 +83,8 @@ cdef class Entries:
         cdef object error = asked.error if attempt is None else attempt.error
         cdef int number = 0 if attempt is None else attempt.number
         cdef list items = []
+        cdef tuple place = None
+        cdef bint over = asked.trace is not None and asked.trace.end is not None
         identity, party, payload, answered = asked.exchange.identity, asked.party, None, None
         if asked.entry_id is None:
             asked.entry_id = asked.pipeline.new_call_id().decode() if asked.named else asked.exchange.call_id
@@ -84,8 +93,10 @@ cdef class Entries:
         if attempt is not None and attempt.rates is not None and attempt.billed_at:
             rates = attempt.rates._at(attempt.billed_at)
             items = rates.itemized(usage, attempt.billed_at, attempt.made(), attempt.tier)
+        if asked.trace is not None and asked.trace.records:
+            place = asked.trace.told(number)
         if self.says and party is not None:
-            payload = self.said(party.request, answer)
+            payload = (b"", b"", b"", party.request is None) if over else self.said(party.request, answer)
         self.keep([
             f"{asked.entry_id}-{number}",
             asked.exchange.call_id,
@@ -121,13 +132,14 @@ cdef class Entries:
             "" if rates is None else attempt.rates.catalogue,
             rates is not None and usage is not None and usage.reported >= 0 and rates.believes,
             asked.stream,
-            attempt is None and not failed,  # it was there already
+            attempt is None and not failed and not over,  # it was there already
             usage is not None and usage.estimated,
             usage is not None and usage.suspect,
             str(status) if failed else None,
             named(error, asked.exchange.gone) if failed else None,
             None if error is None else error.message[:LONGEST_MESSAGE],
             payload,
+            place,
         ])
         return 0
 

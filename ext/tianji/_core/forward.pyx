@@ -167,6 +167,8 @@ cdef class Forward(Streaming):
             self.steer.fail(self.course)
             plan = self.steer.plan(plan)
             head = self.steer.head(head)
+        if self.trace is not None:
+            head = self.trace.marked(head, self.attempts)
         if self.operation.streams and plan.streams and self.spans.find(b"stream") < 0:
             self.stream = True
         if plan.canned is not None:

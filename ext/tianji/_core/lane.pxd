@@ -24,7 +24,7 @@ cdef class Filter:
     cdef readonly frozenset drops     # that never do
     cdef readonly object known        # Callable[[bytes], bool]: whether a value is a key of the gateway's; or None
 
-    cdef object request(self, Lane lane, Exchange exchange, bytes query)
+    cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query)
     cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size)
     cdef bint _goes_on(self, Lane lane, bytes name, bytes value, bytes presented) except -1
 

@@ -82,9 +82,12 @@ cdef class Filter:
         self.drops = drops
         self.known = known
 
-    cdef object request(self, Lane lane, Exchange exchange, bytes query):
-        """The request that goes on, as Pool.send() takes it. Raises AuthenticationFailed without credentials."""
-        cdef bytes head = self.head(lane, exchange.method, query, exchange.headers, exchange.size), body
+    cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query):
+        """The request that goes on, with these headers of it, as Pool.send() takes it.
+
+        Raises AuthenticationFailed without credentials.
+        """
+        cdef bytes head = self.head(lane, exchange.method, query, headers, exchange.size), body
         if lane.sign is not None:
             target = lane.target + b"?" + query if query else lane.target
             kind = exchange.header(b"content-type")

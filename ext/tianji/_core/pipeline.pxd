@@ -2,6 +2,7 @@
 
 from tianji._core.pool cimport Pool
 from tianji._core.router cimport Table
+from tianji._core.tracing cimport Tracing
 
 
 cdef class Operation:
@@ -21,6 +22,7 @@ cdef class Pipeline:
     cdef public bint limits_all       # there are limits that do not depend on the caller's key
     cdef public int counted           # which tokens limits count, a place in limiter.KIND_NAMES
     cdef public object cache          # recall.Cache, of answers; or None
+    cdef public Tracing tracing       # what is done about traces; None: nothing
     cdef readonly Pool pool
     cdef object failures              # these five: see pipeline.pyi
     cdef object steering

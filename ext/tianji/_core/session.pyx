@@ -258,6 +258,8 @@ cdef class Session(Asked):
         if self.pending is not None:
             self.pending.cancel()
         self.keep_books(status)
+        if self.trace is not None and self.pipeline.entries is not None:
+            (<Entries>self.pipeline.entries).ended(self, status)
         if self.needs is not None:
             if status < 300:
                 self.needs.succeeded(now, -1, -1, 0, self.used_in_all if self.used_in_all else -1)

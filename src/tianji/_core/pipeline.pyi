@@ -13,6 +13,7 @@ from tianji._core.pool import Pool
 from tianji._core.recall import Cache
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.spans import ObjectSpans
+from tianji._core.tracing import Tracing
 from tianji.errors import TianjiError
 
 @final
@@ -139,6 +140,7 @@ class Pipeline:
     limits_all: bool
     counted: int
     cache: Cache | None
+    tracing: Tracing | None
     def __init__(
         self,
         *,

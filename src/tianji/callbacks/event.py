@@ -9,10 +9,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji.ledger.entry import SUCCESS, Entry
+from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place
 from tianji.money import to_dollars
 
 _SECOND: Final = 1_000_000  # microseconds
+ENDED: Final = {SUCCESS: "request_success", FAILURE: "request_failure"}
+"""The status of the end of a request, by that of an attempt which ends so. Only who wants traces hears of it."""
 MARKER: Final = "redacted-by-litellm"  # stands where content was, as programs expect it
 
 _RENAMED: Final = {
@@ -26,12 +28,30 @@ _RENAMED: Final = {
 _decode: Final = msgspec.json.decode
 
 
+class Trace(Struct, frozen=True):
+    """Where an event is in a trace: ids in hex, and None for a parent where there is none.
+
+    caller_id: the client's span; http_status, method, path: how a request ended, 0 and empty for an attempt
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    caller_id: str | None
+    sampled: bool
+    http_status: int = 0
+    method: str = ""
+    path: str = ""
+
+
 class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     """One attempt. `messages` and `response` are None where what was said is not kept.
 
     started, ended, first_token: `startTime`, `endTime`, `completionStartTime` outside; the last is `endTime` for an
         answer that was no stream; response_time: to the first token of a stream, else the whole
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
+    trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
+        neither tokens nor a cost.
     """
 
     id: str
@@ -64,11 +84,12 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     error_str: str | None = None
     error_information: dict[str, Any] | None = None
     hidden_params: dict[str, Any] = {}
+    trace: Trace | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the attempt did not succeed."""
-        return self.status != SUCCESS
+        return self.status not in {SUCCESS, ENDED[SUCCESS]}
 
     @property
     def text(self) -> str:
@@ -108,7 +129,7 @@ def event_of(entry: Entry) -> LogEvent | None:
         trace_id=entry.session_id or entry.call_id,
         call_id=entry.call_id,
         call_type=entry.call_type,
-        status=entry.status,
+        status=entry.status if entry.paid else ENDED[entry.status],
         stream=entry.stream,
         custom_llm_provider=entry.provider,
         model=entry.model,
@@ -134,6 +155,20 @@ def event_of(entry: Entry) -> LogEvent | None:
         error_str=entry.error_message,
         error_information=_error(entry),
         hidden_params={"model_id": entry.deployment_id, "api_base": entry.api_base, "usage_object": _usage(entry)},
+        trace=None if entry.place is None else _trace(entry.place),
+    )
+
+
+def _trace(place: Place) -> Trace:
+    return Trace(
+        trace_id=place.trace_id.hex(),
+        span_id=place.span_id.hex(),
+        parent_id=place.parent_id.hex() or None,
+        caller_id=place.caller_id.hex() or None,
+        sampled=bool(place.flags & 1),
+        http_status=place.status,
+        method=place.method,
+        path=place.path,
     )
 
 

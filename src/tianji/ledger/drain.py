@@ -138,7 +138,7 @@ class Drain:
         async with database.writing() as connection:
             if not await posting.move(connection, journal, position, batch.position, self._now()):
                 return None
-            entries = batch.entries if self._kept is None else tuple(map(self._kept, batch.entries))
+            entries = batch.paid if self._kept is None else tuple(map(self._kept, batch.paid))
             return await posting.post(connection, entries, logged=self._logged())
 
     async def _tell(self, database: Database, batch: reading.Batch) -> None:
@@ -146,7 +146,7 @@ class Drain:
         if self._told is None:
             return
         async with database.reading() as connection:
-            async for standing in standings(connection, batch.entries):
+            async for standing in standings(connection, batch.paid):
                 self._told(*standing)
 
     async def _forget(self, database: Database, done: list[str]) -> None:

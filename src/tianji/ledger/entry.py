@@ -31,6 +31,24 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     quiet: bool = False
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a span is in a trace: of an attempt, or of a whole request that has ended.
+
+    trace_id: 16 bytes; span_id, parent_id, caller_id: 8 bytes, empty where there is none; flags: W3C's, 1 for sampled
+    caller_id: the client's span, which is also the parent of the request's
+    status, method, path: how the request ended, 0 and empty for an attempt
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes = b""
+    caller_id: bytes = b""
+    flags: int = 1
+    status: int = 0
+    method: str = ""
+    path: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What one attempt used and cost. Times are microseconds since 1970, costs nano-dollars.
 
@@ -85,6 +103,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     error_class: str | None = None
     error_message: str | None = None
     payload: Payload | None = None
+    place: Place | None = None  # where callbacks are told of traces
+
+    @property
+    def paid(self) -> bool:
+        """Whether it belongs into the books: it is not merely the end of a request."""
+        return self.place is None or not self.place.status
 
     @property
     def total_tokens(self) -> int:
@@ -94,6 +118,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
+_PAYLOAD: Final = Entry.__struct_fields__.index("payload")
 
 
 def encoded(entry: Entry | list[Any]) -> bytes:
@@ -105,7 +130,7 @@ def encoded(entry: Entry | list[Any]) -> bytes:
         body = _encode(entry)
     except UnicodeEncodeError:
         return _encode(_mended(entry))
-    if len(body) > LARGE and members(entry)[-1] is None:
+    if len(body) > LARGE and members(entry)[_PAYLOAD] is None:
         return _encode(_mended(entry))
     return body
 

@@ -27,6 +27,11 @@ class Batch(msgspec.Struct, frozen=True):
     position: int
     ended: bool
 
+    @property
+    def paid(self) -> tuple[Entry, ...]:
+        """Those that belong into the books."""
+        return tuple(entry for entry in self.entries if entry.paid)
+
 
 def journals(folder: Path) -> list[Path]:
     """Return the journals, the oldest first."""

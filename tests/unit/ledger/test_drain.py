@@ -21,7 +21,7 @@ from tianji.errors import StoreUnavailable
 from tianji.ledger import drain as drains
 from tianji.ledger import posting, reading
 from tianji.ledger.drain import Drain
-from tianji.ledger.entry import Entry, Payload
+from tianji.ledger.entry import Entry, Payload, Place
 from tianji.ledger.journal import Journal
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
@@ -473,3 +473,25 @@ def test_an_entry_knows_its_tokens() -> None:
         Entry(request_id="r", call_id="c", started_at=0, ended_at=0, prompt_tokens=2, completion_tokens=3).total_tokens
         == 5
     )
+
+
+async def test_the_end_of_a_request_is_no_entry_of_the_books(
+    folder: Path, journal: Journal, database: Database
+) -> None:
+    end = Place(b"t" * 16, b"s" * 8, status=200, method="POST", path="/v1/chat/completions")
+    told: list[Entry] = []
+
+    async def opened() -> Database:
+        return database
+
+    def kept(one: Entry) -> Entry:
+        told.append(one)
+        return one
+
+    await keep(journal, entry(1, place=Place(b"t" * 16, b"s" * 8)), entry(1, cost=0, items=(), place=end))
+    taking = Drain(folder, opened, kept=kept, clock=ManualClock())
+    assert await taking.round() == 1
+    assert (await sums(database))[:2] == (1, entry(1).cost)
+    assert [one.place for one in told] == [Place(b"t" * 16, b"s" * 8)]
+    await keep(journal, entry(2, place=end))
+    assert await taking.round() == 0
