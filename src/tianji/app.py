@@ -57,6 +57,7 @@ from tianji.gateway.renewal import Renewal
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.gateway.traces import tracing
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
@@ -198,6 +199,7 @@ class Gateway:
         """Have requests go by the configuration in force from now on."""
         self._pipeline.table = self.snapshot.table
         self._pipeline.cache = self._caches.adopt(self.snapshot.config, self.snapshot.environ)
+        self._pipeline.tracing = tracing(self.snapshot.config, self.snapshot.environ)
         self._hear(None)
 
     def _hear(self, tags: Collection[int] | None) -> None:

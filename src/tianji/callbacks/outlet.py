@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Sink
+from tianji.errors import TianjiError
 
 MOST: Final = 50_000  # events that wait
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between two tries, doubled each time
@@ -132,8 +133,8 @@ class Outlet:
         wait, waited = FIRST_WAIT, 0.0
         while True:
             try:
-                status = await self._send(request)
-            except OSError as error:
+                status = await self._send(await self._completed(request))
+            except (OSError, TianjiError) as error:
                 self._complain(str(error) or type(error).__name__)
             else:
                 if status < 500 and status not in _AGAIN:
@@ -144,6 +145,9 @@ class Outlet:
             await self._sleep(wait)
             waited += wait
             wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _completed(self, request: Delivery) -> Delivery:
+        return request if self.sink.complete is None else await self.sink.complete(request)
 
     def _complain(self, reason: str) -> None:
         if self.standing.fault is None:

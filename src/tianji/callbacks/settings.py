@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji.callbacks.event import ENDED
 from tianji.callbacks.sink import INTERVAL, Given, Sink
-from tianji.callbacks.vendors import ALIASES, NAMED, VENDORS
+from tianji.callbacks.vendors import ALIASES, NAMED, TRACED, VENDORS
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
@@ -27,9 +28,13 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
         if name in ELSEWHERE or "." in name:
             continue
         try:
-            sinks.append(msgspec.structs.replace(_made(name, config, environ), name=name, hears=hears))
+            made = _made(name, config, environ)
         except ConfigurationError as error:
             problems.append(error.message)
+            continue
+        ends = frozenset(map(ENDED.__getitem__, hears)) if made.traces else frozenset[str]()
+        sinks.append(msgspec.structs.replace(made, name=name, hears=hears | ends))
+        sinks += [msgspec.structs.replace(one, name=f"{name} {one.name}", hears=hears) for one in made.beside]
     return sinks, problems
 
 
@@ -41,6 +46,11 @@ def tells(config: Config) -> bool:
 def tells_content(config: Config) -> bool:
     """Whether what was said goes to a destination."""
     return tells(config) and not config.litellm_settings.turn_off_message_logging
+
+
+def tells_traces(config: Config) -> bool:
+    """Whether a destination is told where requests belong in a trace, and of their ends."""
+    return any(ALIASES.get(name, name) in TRACED for name in wanted(config))
 
 
 def wanted(config: Config) -> dict[str, frozenset[str]]:
@@ -71,13 +81,12 @@ def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
         raise ConfigurationError(f"callback {name}: not served by this release; nobody is told")
     given = Given(name, _resolved(params, environ), environ.get)
     sink: Sink = load(f"{VENDORS[kind]}").build(given)
-    silent = params.get("turn_off_message_logging") is True or params.get("message_logging") is False
     often = environ.get(FLUSH) if sink.interval == INTERVAL else None
     try:
         interval = float(often) if often else sink.interval
     except ValueError as error:
         raise ConfigurationError(f"callback {name}: {FLUSH}={often!r} is no number of seconds") from error
-    return msgspec.structs.replace(sink, bare=silent, interval=max(0.05, interval))
+    return msgspec.structs.replace(sink, bare=given.bare, interval=max(0.05, interval))
 
 
 def _is_generic(params: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """What a destination is to the rest: which events it hears, in which batches, and how they become requests."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -32,6 +32,9 @@ class Sink(Struct, frozen=True):
     write: makes the requests of a batch; all of them have to arrive for the batch to count as told
     hears: the statuses of events that it is told of; bare: it is not told what was said
     patience: seconds for which a batch is sent again while the destination is away
+    complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
+        token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
+    traces: it is told of the ends of requests, too; beside: what else the same destination is told, and how
     """
 
     name: str
@@ -41,6 +44,9 @@ class Sink(Struct, frozen=True):
     interval: float = INTERVAL
     bare: bool = False
     patience: float = 3600.0
+    complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
+    traces: bool = False
+    beside: tuple["Sink", ...] = ()
 
 
 class Given(Struct, frozen=True):
@@ -53,6 +59,11 @@ class Given(Struct, frozen=True):
     name: str
     params: Mapping[str, Any]
     variable: Callable[[str], str | None]
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is not to be told what was said."""
+        return self.params.get("turn_off_message_logging") is True or self.params.get("message_logging") is False
 
     def text(self, param: str, *variables: str, default: str | None = None) -> str:
         """Return a parameter, else the first variable that is set, else the default.

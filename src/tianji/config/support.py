@@ -96,7 +96,9 @@ _CACHE: Final = Support(
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 
 _TOLD: Final = Support(
-    "partial", "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told"
+    "partial",
+    "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told; by OTLP otel, "
+    "agentops, arize, arize_phoenix, langfuse_otel, langtrace, levo, logfire, newrelic, signoz, traceloop, weave_otel",
 )
 _FORWARDED: Final = Support(
     "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"
@@ -136,6 +138,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "mock_response": Support("partial", "text only"),
         **{f"litellm_settings.{name}": _TOLD for name in ("callbacks", "success_callback", "failure_callback")},
         "litellm_settings.turn_off_message_logging": Support("exact", "for callbacks; a request may add no-log: true"),
+        "litellm_settings.forward_traceparent_to_llm_provider": Support(
+            "exact", "where a destination is told of traces, upstreams get the span of their own attempt"
+        ),
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": GUARD,

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+TRACED: Final = frozenset({
+    "otel", "agentops", "arize", "arize_phoenix", "langfuse_otel", "langtrace", "levo", "logfire", "newrelic", "signoz",
+    "traceloop", "weave_otel",
+})  # fmt: skip
+"""Those that are told of traces, by OTLP: rows of `tianji.callbacks.otlp.rows`."""
 VENDORS: Final[Mapping[str, str]] = {
     name: f"tianji.callbacks.vendors.{module}"
     for name, module in (
@@ -13,8 +18,14 @@ VENDORS: Final[Mapping[str, str]] = {
         ("posthog", "posthog"),
         ("openmeter", "openmeter"),
     )
+} | dict.fromkeys(TRACED, "tianji.callbacks.otlp.destination")
+ALIASES: Final[Mapping[str, str]] = {
+    "webhook": "generic_api",
+    "custom_batch_logger": "generic_api",
+    "arize_full": "arize",
+    "phoenix": "arize_phoenix",
+    "weave": "weave_otel",
 }
-ALIASES: Final[Mapping[str, str]] = {"webhook": "generic_api", "custom_batch_logger": "generic_api"}
 """Other names of the same, and older ones."""
 
 NAMED: Final[Mapping[str, Mapping[str, Any]]] = {

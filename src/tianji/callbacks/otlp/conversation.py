@@ -1,0 +1,150 @@
+"""What was said, in one form for whatever form the client spoke: chat, messages, responses, prompts, embeddings.
+
+What is not understood is left out: a span is no archive. Pictures and sound that stand in a text as `data:` are named
+with their length and not carried along.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+LONGEST_DATA: Final = 64  # characters of a `data:` address that are told
+# tuples: what a client says may be nothing that a set could look for
+_TEXTS: Final = ("text", "input_text", "output_text", "refusal")
+_CALLS: Final = ("function_call", "custom_tool_call")
+_RESULTS: Final = ("function_call_output", "custom_tool_call_output")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Call(Struct, frozen=True):
+    """A tool that is called; arguments: JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Struct, frozen=True):
+    """What one side said. answers: the id of the call whose result this is; images: their addresses."""
+
+    role: str
+    texts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    answers: str | None = None
+    finish: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All texts as one."""
+        return "".join(self.texts)
+
+
+def asked(messages: Any) -> list[Message]:
+    """Return the messages of a request: of `messages`, `input` or `prompt`."""
+    if isinstance(messages, str):
+        return [Message("user", (shortened(messages),))]
+    if not isinstance(messages, list):
+        return []
+    if all(isinstance(one, str) for one in messages):
+        return [Message("user", (shortened(one),)) for one in messages]
+    return [made for one in messages if isinstance(one, dict) for made in _messages(one, "user")]
+
+
+def answered(response: Any) -> list[Message]:
+    """Return the messages of an answer in OpenAI's, Anthropic's or the Responses API's form."""
+    if not isinstance(response, dict):
+        return []
+    if "choices" in response:
+        return [_choice(choice) for choice in _dicts(response["choices"])]
+    if "output" in response:
+        return [made for item in _dicts(response["output"]) for made in _messages(item, "assistant")]
+    if "content" in response:
+        made = _messages({"role": "assistant", "content": response["content"]}, "assistant")
+        return [msgspec.structs.replace(one, finish=_word(response.get("stop_reason"))) for one in made]
+    text = response.get("text")
+    return [Message("assistant", (text,))] if isinstance(text, str) else []
+
+
+def shortened(text: str) -> str:
+    """Return a text; of one that is a `data:` address only what it is and how long."""
+    if not text.startswith("data:") or len(text) <= LONGEST_DATA:
+        return text
+    return f"{text.partition(',')[0][:LONGEST_DATA]},... ({len(text)} characters)"
+
+
+def bounded(value: Any) -> Any:
+    """Return a document whose `data:` addresses are shortened."""
+    if isinstance(value, str):
+        return shortened(value)
+    if isinstance(value, list):
+        return [bounded(one) for one in value]
+    if isinstance(value, dict):
+        return {name: bounded(one) for name, one in value.items()}
+    return value
+
+
+def _choice(choice: Mapping[str, Any]) -> Message:
+    said = choice.get("message", choice.get("text"))
+    made = _messages(said, "assistant") if isinstance(said, dict) else []
+    first = made[0] if made else Message("assistant", (said,) if isinstance(said, str) else ())
+    return msgspec.structs.replace(first, finish=_word(choice.get("finish_reason")))
+
+
+def _messages(item: Mapping[str, Any], role: str) -> list[Message]:
+    """Return what an item says, the results of tools that Anthropic's form has in it as messages of their own."""
+    kind = item.get("type")
+    if kind in _CALLS:
+        return [Message("assistant", calls=(_call(item.get("call_id"), item),))]
+    if kind in _RESULTS:
+        return [Message("tool", _texts(item.get("output")), answers=_word(item.get("call_id")))]
+    if kind is not None and kind != "message":
+        return []
+    content = item.get("content")
+    blocks = _dicts(content)
+    found = [
+        Message("tool", _texts(block.get("content")), answers=_word(block.get("tool_use_id")))
+        for block in blocks
+        if block.get("type") == "tool_result"
+    ]
+    calls = [_call(one.get("id"), one.get("function")) for one in _dicts(item.get("tool_calls"))]
+    calls += [_call(block.get("id"), block) for block in blocks if block.get("type") == "tool_use"]
+    texts, images = _texts(content), tuple(filter(None, map(_image, blocks)))
+    if texts or images or calls or not found:
+        said = _word(item.get("role")) or role
+        found.append(Message(said, texts, images, tuple(calls), answers=_word(item.get("tool_call_id"))))
+    return found
+
+
+def _texts(content: Any) -> tuple[str, ...]:
+    if isinstance(content, str):
+        return (shortened(content),) if content else ()
+    texts = (block.get("text", block.get("refusal")) for block in _dicts(content) if block.get("type") in _TEXTS)
+    return tuple(shortened(text) for text in texts if isinstance(text, str))
+
+
+def _image(block: Mapping[str, Any]) -> str | None:
+    found = block.get("image_url")
+    if isinstance(found, dict):
+        found = found.get("url")
+    source = block.get("source")
+    if block.get("type") == "image" and isinstance(source, dict):
+        found = source.get("url") or f"data:{source.get('media_type')};base64,{source.get('data')}"
+    return shortened(found) if isinstance(found, str) else None
+
+
+def _call(call_id: Any, function: Any) -> Call:
+    named = function if isinstance(function, dict) else {}
+    given = named.get("arguments", named.get("input", ""))
+    arguments = given if isinstance(given, str) else _encode(bounded(given)).decode()
+    return Call(_word(call_id) or "", _word(named.get("name")) or "", arguments)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

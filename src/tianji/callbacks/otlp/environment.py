@@ -1,0 +1,189 @@
+"""OpenTelemetry's own variables, and what the block of the configuration says in their place.
+
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+"""
+
+import os
+import re
+import socket
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from tianji import __version__
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.otlp.facts import Facts
+from tianji.callbacks.sink import Given
+from tianji.config.environment import is_true
+from tianji.errors import ConfigurationError
+
+PROTOBUF, JSON, GRPC, CONSOLE = "http/protobuf", "http/json", "grpc", "console"
+NAME: Final = "litellm"  # of the service and of what measures it, as programs know them
+INSTANCE: Final = str(uuid.uuid4())  # sums of two gateways are not one another's continuation
+_PROTOCOLS: Final = {
+    "http/protobuf": PROTOBUF, "otlp_http": PROTOBUF, "http/json": JSON, "grpc": GRPC, "otlp_grpc": GRPC,
+    "console": CONSOLE,
+}  # fmt: skip
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_ENDPOINTS: Final = (f"{_OTLP}ENDPOINT", "OTEL_ENDPOINT")
+_OWN_ENDPOINTS: Final = {
+    "traces": (f"{_OTLP}TRACES_ENDPOINT", "OTEL_TRACES_ENDPOINT"),
+    "metrics": (f"{_OTLP}METRICS_ENDPOINT",),
+}
+_SIGNAL: Final = re.compile(r"/v1/(traces|metrics|logs)$")
+_EXPLICIT: Final = re.compile(r"/v\d+/trace(/|$)")  # a vendor's own path for traces, such as Splunk's
+SERVICES: Final = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
+
+
+class Target(Struct, frozen=True):
+    """Where one signal goes, and how. Of gRPC `url` names a method, by the schemes grpc and grpcs."""
+
+    protocol: str
+    url: str
+    headers: dict[str, str] = {}
+    compressed: bool = False
+
+
+def target(given: Given, signal: str) -> Target:
+    """Return where `traces` or `metrics` go, by OTEL_* and `exporter`, `endpoint` and `headers` of the block."""
+    base = given.optional("endpoint", *_ENDPOINTS)
+    own = "" if given.params.get("endpoint") else next(filter(None, map(given.variable, _OWN_ENDPOINTS[signal])), "")
+    protocol = _protocol(given, signal, endpoint=bool(own or base))
+    if protocol == CONSOLE:
+        return Target(CONSOLE, "")
+    if not (own or base):
+        base = "http://localhost:4317" if protocol == GRPC else "http://localhost:4318"
+    url = grpc_url(given, own or base, signal) if protocol == GRPC else own or signal_url(base, signal)
+    if protocol != GRPC and not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"callback {given.name}: {url!r} is no address; begin it with https://")
+    compression = given.optional("compression", f"{_OTLP}{signal.upper()}_COMPRESSION", f"{_OTLP}COMPRESSION")
+    return Target(protocol, url, headers(given, signal), compression == "gzip")
+
+
+def signal_url(base: str, signal: str) -> str:
+    """Return the address of a signal below a base, or beside that of another signal; a vendor's own path stays."""
+    plain = base.rstrip("/")
+    if signal == "traces" and _EXPLICIT.search(urlsplit(plain).path):
+        return plain
+    return _SIGNAL.sub("", plain) + f"/v1/{signal}"
+
+
+def grpc_url(given: Given, address: str, signal: str) -> str:
+    """Return the address of gRPC's method at a host; what it has of a path says nothing there."""
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        scheme, rest = "grpc" if is_true(given.variable(f"{_OTLP}INSECURE")) else "grpcs", address
+    secure = scheme in {"https", "grpcs"}
+    host = rest.partition("/")[0]
+    if not host or scheme not in {"http", "https", "grpc", "grpcs"}:
+        raise ConfigurationError(f"callback {given.name}: {address!r} is no address; write https://host:4317")
+    return f"{'grpcs' if secure else 'grpc'}://{host}{SERVICES[signal]}"
+
+
+def headers(given: Given, signal: str) -> dict[str, str]:
+    """Return the headers of requests: of the block, as an object or as text, else of the environment."""
+    written = given.params.get("headers")
+    if isinstance(written, dict):
+        return {str(name).lower(): str(value) for name, value in written.items()}
+    return pairs(given.optional("headers", f"{_OTLP}{signal.upper()}_HEADERS", f"{_OTLP}HEADERS", "OTEL_HEADERS"))
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return what `name=value,name=value` holds; values are percent-decoded, as W3C's baggage has them."""
+    split = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+    return {name.strip().lower(): unquote(value.strip()) for name, _, value in split}
+
+
+def resource(given: Given, more: Facts | None = None) -> Facts:
+    """Return what is told of the gateway itself. `more`: what a destination has for itself, which goes first."""
+    variables = given.variable
+    said = (pair.partition("=") for pair in (variables("OTEL_RESOURCE_ATTRIBUTES") or "").split(",") if "=" in pair)
+    service = given.optional("service_name", "OTEL_SERVICE_NAME")
+    found: Facts = {
+        "service.name": NAME,
+        "service.version": __version__,
+        "service.instance.id": INSTANCE,
+        "host.name": socket.gethostname(),
+        "process.pid": os.getpid(),
+        "telemetry.sdk.name": "tianji",
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.version": __version__,
+        "deployment.environment": given.text("deployment_environment", "OTEL_ENVIRONMENT_NAME", default="production"),
+        **{name.strip(): unquote(value.strip()) for name, _, value in said},
+        **({"service.name": service} if service else {}),
+        **(more or {}),
+    }
+    found.setdefault("model_id", given.optional("model_id", "OTEL_MODEL_ID") or found["service.name"])
+    return found
+
+
+def tells_content(given: Given) -> bool:
+    """Whether spans hold what was said: unless that is turned off, or kept for events alone."""
+    wished = (given.variable("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT") or "span_only").lower()
+    return not given.bare and wished in {"span_only", "span_and_event"}
+
+
+def measures(given: Given) -> bool:
+    """Whether metrics are told, too."""
+    wished = given.params.get("enable_metrics")
+    return wished is True or is_true(given.variable("LITELLM_OTEL_INTEGRATION_ENABLE_METRICS"))
+
+
+def number(given: Given, variable: str, default: int) -> int:
+    """Return a variable that holds a number above zero. Raises ConfigurationError for anything else."""
+    text = given.variable(variable)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ConfigurationError(f"callback {given.name}: {variable}={text!r} is no number above zero")
+    return int(text)
+
+
+def sampler(given: Given) -> Callable[[LogEvent], bool]:
+    """Return which events are told, by OTEL_TRACES_SAMPLER; usually those whose caller wants them told."""
+    wished = given.variable("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
+    by_parent = wished.startswith("parentbased_")
+    kind = wished.removeprefix("parentbased_")
+    if kind not in {"always_on", "always_off", "traceidratio"}:
+        raise ConfigurationError(f"callback {given.name}: OTEL_TRACES_SAMPLER={wished!r} is not known; write always_on")
+    bound = _bound(given, kind)
+
+    def told(event: LogEvent) -> bool:
+        trace = event.trace
+        if trace is None:
+            return bound > 0
+        if by_parent and trace.caller_id is not None:
+            return trace.sampled
+        return int(trace.trace_id[16:], 16) < bound
+
+    return told
+
+
+def _bound(given: Given, kind: str) -> int:
+    if kind != "traceidratio":
+        return 1 << 64 if kind == "always_on" else 0
+    text = given.variable("OTEL_TRACES_SAMPLER_ARG") or "1"
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio <= 1:
+        raise ConfigurationError(f"callback {given.name}: OTEL_TRACES_SAMPLER_ARG={text!r} is no number from 0 to 1")
+    return round(ratio * (1 << 64))
+
+
+def _protocol(given: Given, signal: str, *, endpoint: bool) -> str:
+    names: Iterable[str] = (f"{_OTLP}{signal.upper()}_PROTOCOL", f"{_OTLP}PROTOCOL", "OTEL_EXPORTER")
+    wished = given.text("exporter", *names, default="otlp_http" if endpoint else "console")
+    protocol = _PROTOCOLS.get(wished)
+    if protocol is None:
+        known = ", ".join(sorted(_PROTOCOLS))
+        raise ConfigurationError(f"callback {given.name}: the exporter {wished!r} is none of {known}")
+    return PROTOBUF if protocol == CONSOLE and endpoint else protocol

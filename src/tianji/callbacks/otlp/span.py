@@ -1,0 +1,138 @@
+"""From events to spans: one of the request, told when that has ended, and below it one of each attempt.
+
+Ids are those that the gateway gave to the request and told upstreams of, so what is told twice is the same span. An
+event that is in no trace, of a batch's result say, is the root of one of its own.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.otlp.facts import Facts, identity
+
+INTERNAL, SERVER, CLIENT = 1, 2, 3  # opentelemetry.proto.trace.v1.Span.SpanKind
+UNSET, OK, ERROR = 0, 1, 2  # opentelemetry.proto.trace.v1.Status.StatusCode
+_NANO: Final = 1_000_000_000
+
+
+class Happening(Struct, frozen=True):
+    """Something that happened at one moment of a span; at: nanoseconds since 1970."""
+
+    name: str
+    at: int
+    attributes: Facts
+
+
+class Span(Struct, frozen=True):
+    """A span; start, end: nanoseconds since 1970; parent_id: empty for a root; said: why it failed."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes
+    name: str
+    kind: int
+    start: int
+    end: int
+    attributes: Facts
+    status: int = OK
+    said: str = ""
+    happenings: tuple[Happening, ...] = ()
+
+
+class Vocabulary(Struct, frozen=True):
+    """How a destination calls things.
+
+    attempt: names and values of an attempt, with what was said only where that is asked for
+    title: the name of an attempt's span; request_title: that of a request's
+    whole: requests have spans, too
+    lineage: the trace and the parent that the client chose by other means than a header; None: it did not
+    """
+
+    attempt: Callable[[LogEvent, bool], Facts]
+    title: Callable[[LogEvent], str] = lambda _: "litellm_request"
+    request_title: Callable[[LogEvent], str] = lambda _: "Received Proxy Server Request"
+    whole: bool = True
+    lineage: Callable[[LogEvent], tuple[bytes, bytes] | None] = lambda _: None
+
+
+def spans_of(events: Iterable[LogEvent], vocabulary: Vocabulary, *, content: bool) -> Sequence[Span]:
+    """Return the spans of events; `content`: with what was said."""
+    return [made for event in events if (made := span_of(event, vocabulary, content=content)) is not None]
+
+
+def span_of(event: LogEvent, vocabulary: Vocabulary, *, content: bool) -> Span | None:
+    """Return the span of an event; None where the destination is not told of it."""
+    if event.trace is not None and event.trace.http_status:
+        return _request(event, vocabulary) if vocabulary.whole else None
+    trace_id, span_id, parent_id = ids(event, whole=vocabulary.whole)
+    trace_id, parent_id = vocabulary.lineage(event) or (trace_id, parent_id)
+    failed = event.failed
+    return Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=parent_id,
+        name=vocabulary.title(event),
+        kind=INTERNAL if event.cache_hit or not event.api_base else CLIENT,
+        start=_nanoseconds(event.started),
+        end=_nanoseconds(event.ended),
+        attributes=vocabulary.attempt(event, content),
+        status=ERROR if failed else OK,
+        said=event.error_str or "" if failed else "",
+        happenings=(_exception(event),) if failed else (),
+    )
+
+
+def ids(event: LogEvent, *, whole: bool) -> tuple[bytes, bytes, bytes]:
+    """Return the ids of the trace, of an attempt's span and of its parent: the client's where requests have none."""
+    trace = event.trace
+    if trace is None:
+        return _digest(event.call_id, 16), _digest(event.id, 8), b""
+    parent = trace.parent_id if whole else trace.caller_id
+    return bytes.fromhex(trace.trace_id), bytes.fromhex(trace.span_id), bytes.fromhex(parent or "")
+
+
+def _request(event: LogEvent, vocabulary: Vocabulary) -> Span:
+    """Return the span of a request (https://opentelemetry.io/docs/specs/semconv/http/http-spans/ server)."""
+    trace_id, span_id, parent_id = ids(event, whole=True)
+    trace = event.trace
+    status = 0 if trace is None else trace.http_status
+    attributes: Facts = {f"metadata.{name}": value for name, value in identity(event).items()}
+    if trace is not None:
+        attributes |= {"http.request.method": trace.method, "url.path": trace.path}
+    attributes |= {"http.response.status_code": status, "litellm.call_id": event.call_id}
+    if event.model_group:
+        attributes["litellm.model_group"] = event.model_group
+    if event.ip:
+        attributes["client.address"] = event.ip
+    if status >= 500:
+        attributes["error.type"] = str(status)
+    return Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=parent_id,
+        name=vocabulary.request_title(event),
+        kind=SERVER,
+        start=_nanoseconds(event.started),
+        end=_nanoseconds(event.ended),
+        attributes=attributes,
+        status=ERROR if status >= 500 else UNSET,  # what the client did wrong is no error of the server
+    )
+
+
+def _exception(event: LogEvent) -> Happening:
+    said = event.error_information or {}
+    attributes: Facts = {"exception.type": said.get("error_class") or said.get("error_code") or "error"}
+    if event.error_str:
+        attributes["exception.message"] = event.error_str
+    return Happening("exception", _nanoseconds(event.ended), attributes)
+
+
+def _digest(text: str, size: int) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:size]
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000) * (_NANO // 1_000_000)  # events are told to the microsecond

@@ -1,0 +1,1 @@
+"""What destinations call the facts of a request: a module a vocabulary."""
