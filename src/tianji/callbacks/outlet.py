@@ -1,25 +1,24 @@
 """Sends events to one destination: in batches, again when that is worth it, and never at another one's cost.
 
-What waits is bounded by number; where there is no room the oldest gives way and is counted. A batch leaves the queue
-when it arrived, or when it was given up.
+Events leave the backlog when they arrived, or when they were given up. While a destination does not answer at all,
+nothing is given up here: how long the journals are kept for it is the teller's to say.
 """
 
 import asyncio
-import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
+from tianji.callbacks.backlog import Backlog, Pages
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.errors import TianjiError
 
-MOST: Final = 50_000  # events that wait
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between two tries, doubled each time
+REMIND: Final = 60.0  # seconds until it is logged again that a destination fails
 _AGAIN: Final = frozenset({408, 429})
 
 Send = Callable[[Delivery], Awaitable[int]]
@@ -31,74 +30,63 @@ class Standing(Struct):
     """How it goes with a destination."""
 
     told: int = 0
-    dropped: int = 0  # there was no room
-    refused: int = 0  # the destination does not want them, or could not be reached often enough
+    dropped: int = 0  # the journals were not kept any longer
+    refused: int = 0  # the destination does not want them, or failed on them too often
     fault: str | None = None  # why the last try failed; None: it did not
     told_at: float | None = None  # seconds since 1970
 
 
 class Outlet:
-    """The events that one destination is still to be told of."""
+    """Tells one destination what its backlog holds."""
 
     def __init__(
         self,
         sink: Sink,
+        pages: Pages,
         send: Send,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.time,
-        most: int = MOST,
     ) -> None:
         self.sink = sink
         self.standing = Standing()
+        self.backlog = Backlog(pages, lambda event: event.status in self.sink.hears)
         self._send = send
         self._sleep = sleep
         self._now = now
-        self._most = most
-        self._waiting: deque[LogEvent] = deque()
-        self._filled = asyncio.Event()
-
-    def __len__(self) -> int:
-        """Return how many events wait."""
-        return len(self._waiting)
-
-    def offer(self, event: LogEvent) -> None:
-        """Take an event, if the destination hears such ones."""
-        if event.status not in self.sink.hears:
-            return
-        if len(self._waiting) >= self._most:
-            self._waiting.popleft()
-            self.standing.dropped += 1
-        self._waiting.append(event.bare() if self.sink.bare else event)
-        if len(self._waiting) >= self.sink.batch:
-            self._filled.set()
+        self._ending = asyncio.Event()
+        self._remind_at = float("-inf")
+        self._complained = False
 
     async def run(self) -> None:
-        """Send until cancelled: when a batch is full, or some time after the last round."""
-        while True:
-            self._filled.clear()
-            if len(self._waiting) < self.sink.batch:
-                await self._pause()
-            await self.flush()
+        """Send what there is, again and again, until `end`."""
+        while not self._ending.is_set():
+            await self._pause()
+            try:
+                await self.flush()
+            except Exception:  # boundary: what waits is still there in the next round
+                log.exception("callback %s: events could not be taken out of the journals", self.sink.name)
+
+    def end(self) -> None:
+        """Have `run` return once it has sent what there is."""
+        self._ending.set()
 
     async def _pause(self) -> None:
         asleep = asyncio.ensure_future(self._sleep(self.sink.interval))
-        filled = asyncio.ensure_future(self._filled.wait())
+        ending = asyncio.ensure_future(self._ending.wait())
         try:
-            await asyncio.wait({asleep, filled}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asleep, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             asleep.cancel()
-            filled.cancel()
+            ending.cancel()
 
     async def flush(self) -> None:
-        """Send all that waits now."""
-        for _ in range(-(-len(self._waiting) // self.sink.batch)):
-            batch = list(itertools.islice(self._waiting, self.sink.batch))
-            dropped = self.standing.dropped
-            await self._deliver(batch)
-            gone = self.standing.dropped - dropped  # of the batch, while it was under way
-            for _ in range(max(0, len(batch) - gone)):
-                self._waiting.popleft()
+        """Send all that there is now. Raises OSError for a journal that cannot be read."""
+        while events := (await self.backlog.take(self.sink.batch * self.sink.at_once)).events:
+            told = [event.bare() for event in events] if self.sink.bare else events
+            starts = range(0, len(told), self.sink.batch)
+            await asyncio.gather(*(self._deliver(told[start : start + self.sink.batch]) for start in starts))
+            self.backlog.done()
 
     async def _deliver(self, batch: Sequence[LogEvent]) -> None:
         """See to it that a batch arrives, in parts where it is too large or one of its events is not wanted."""
@@ -136,28 +124,33 @@ class Outlet:
                 status = await self._send(await self._completed(request))
             except (OSError, TianjiError) as error:
                 self._complain(str(error) or type(error).__name__)
+                failing = 0.0
             else:
                 if status < 500 and status not in _AGAIN:
                     return status
                 self._complain(f"status {status}")
+                failing = wait
             if waited >= self.sink.patience:
                 return None
             await self._sleep(wait)
-            waited += wait
+            waited += failing
             wait = min(2 * wait, LONGEST_WAIT)
 
     async def _completed(self, request: Delivery) -> Delivery:
         return request if self.sink.complete is None else await self.sink.complete(request)
 
     def _complain(self, reason: str) -> None:
-        if self.standing.fault is None:
+        if self.standing.fault is None and self._now() >= self._remind_at:
             log.warning("callback %s does not take events: %s", self.sink.name, reason)
+            self._remind_at = self._now() + REMIND
+            self._complained = True
         self.standing.fault = reason
 
     def _recovered(self) -> None:
-        if self.standing.fault is not None:
+        self.standing.fault = None
+        if self._complained:
             log.warning("callback %s takes events again", self.sink.name)
-            self.standing.fault = None
+            self._complained = False
 
 
 def _accepted(request: Delivery, status: int) -> bool:

@@ -31,7 +31,8 @@ class Sink(Struct, frozen=True):
 
     write: makes the requests of a batch; all of them have to arrive for the batch to count as told
     hears: the statuses of events that it is told of; bare: it is not told what was said
-    patience: seconds for which a batch is sent again while the destination is away
+    at_once: how many batches may be under way together
+    patience: seconds for which a batch is sent again to a destination that fails on it
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
     traces: it is told of the ends of requests, too; beside: what else the same destination is told, and how
@@ -43,6 +44,7 @@ class Sink(Struct, frozen=True):
     batch: int = BATCH
     interval: float = INTERVAL
     bare: bool = False
+    at_once: int = 1
     patience: float = 3600.0
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     traces: bool = False

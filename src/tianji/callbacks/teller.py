@@ -1,8 +1,9 @@
-"""Reads the journals of a gateway beside the ledger, and lets the destinations of its configuration know.
+"""Lets the destinations of a configuration know what the journals of a gateway hold, each at its own pace.
 
 It runs in the process that drains the journals, so no request and no worker ever waits for a destination. How far each
-journal was read stands in a file beside them: what a new process finds was not told, or was being told when the last
-one was killed. What was lost with a killed process is said: it is what waited at most.
+destination has gone through each journal stands in a file beside them, so the next process goes on where this one
+ended; what was told just before a process was killed may be told again. A journal that is in the database is kept for
+the destinations that still need it, up to a number of bytes and an age; then the oldest goes, and is counted.
 """
 
 import asyncio
@@ -10,19 +11,20 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct, field
 
-from tianji.callbacks.event import event_of
-from tianji.callbacks.outlet import Outlet, Send
+from tianji.callbacks.backlog import Pages, Positions
+from tianji.callbacks.outlet import Outlet, Send, Standing
 from tianji.callbacks.sink import Sink
-from tianji.ledger import reading
 
-AT_ONCE: Final = 1000  # entries of one reading
+MOST_KEPT: Final = 1 << 30  # bytes of journals that are kept for destinations alone
+LONGEST_KEPT: Final = 86_400.0  # seconds since the last entry of one
 STATE: Final = "callbacks.json"
 LOCK: Final = ".lock"
 
@@ -30,10 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class State(Struct):
-    """What is kept: the position in each journal, and how many events each destination had not been told of."""
+    """What is kept of each destination: its position in each journal, and how it stands."""
 
-    positions: dict[str, int] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)
+    told: dict[str, Positions] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
 
 
 class Teller:
@@ -42,78 +44,107 @@ class Teller:
     Gateways that share a data folder share its journals: one of them tells, and another one when that has ended.
     """
 
-    def __init__(self, folder: Path, send: Send) -> None:
-        """`folder`: of the journals; `send`: makes one HTTP request."""
+    def __init__(
+        self,
+        folder: Path,
+        send: Send,
+        *,
+        most_kept: int = MOST_KEPT,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`folder`: of the journals; `send`: makes one HTTP request; `most_kept`: bytes, see the module."""
         self._file = folder.parent / STATE
         self._send = send
+        self._most_kept = most_kept
+        self._now = now
+        self._sleep = sleep
+        self._pages = Pages(folder)
+        self._kept: dict[str, int] = {}  # bytes of journals that are kept for destinations alone
         self._state = State()
         self._lock: int | None = None
         self.outlets: dict[str, Outlet] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def adopt(self, sinks: Sequence[Sink]) -> None:
-        """Tell these from now on. What waits for one that is told no longer is lost, and logged."""
+        """Tell these from now on. What one that is told no longer had not been told yet, it never will be."""
         for sink in sinks:
             known = self.outlets.get(sink.name)
             if known is None:
-                self.outlets[sink.name] = Outlet(sink, self._send)
-                self._tasks[sink.name] = asyncio.get_running_loop().create_task(self.outlets[sink.name].run())
+                self.outlets[sink.name] = Outlet(sink, self._pages, self._send, sleep=self._sleep, now=self._now)
             else:
                 known.sink = sink
         for name in self.outlets.keys() - {sink.name for sink in sinks}:
-            self._tasks.pop(name).cancel()
-            left = len(self.outlets.pop(name))
-            if left:
-                log.warning("callback %s was taken out of the configuration; %d events are not told", name, left)
+            del self.outlets[name]
+            if name in self._tasks:
+                self._tasks.pop(name).cancel()
+                log.warning("callback %s was taken out of the configuration, whatever still waited for it", name)
 
-    async def round(self, files: Sequence[Path]) -> None:
-        """Take in what the journals hold now, and keep how far that is."""
+    async def round(self, _files: Sequence[Path]) -> None:
+        """See to it that all are being told, and keep how far that is."""
         if not self.outlets or not await asyncio.to_thread(self._leads):
             return
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
-                await self._take(file)
-        known = {file.name for file in files}
-        self._state.positions = {name: at for name, at in self._state.positions.items() if name in known}
+        for name, outlet in self.outlets.items():
+            if name not in self._tasks:
+                self._begin(name, outlet)
+        await self._forget_gone()
         await self._remember()
 
-    async def finished(self, file: Path, position: int) -> bool:
-        """Whether a journal of which `position` is the end may be removed."""
+    async def finished(self, file: Path, end: int) -> bool:
+        """Whether a journal that ends at `end` may be removed: all were told of it, or it is kept no longer."""
         if not self.outlets:
             return True
         if not await asyncio.to_thread(self._leads):
-            told = await asyncio.to_thread(_read, self._file)
-            return told.positions.get(file.name, 0) >= position
-        await self._take(file)
+            told = (await asyncio.to_thread(_read, self._file)).told.values()
+            return bool(told) and all(positions.get(file.name, 0) >= end for positions in told)
+        self._pages.ends[file.name] = end
+        behind = [outlet for outlet in self.outlets.values() if outlet.backlog.wants(file, end)]
+        if behind and (not await self._is_too_much(file, end) or any(one.backlog.holds(file) for one in behind)):
+            return False
+        for outlet in behind:
+            count = await outlet.backlog.skip(file, end)
+            outlet.standing.dropped += count
+            log.error("callback %s: %d events were given up: too much waited for it", outlet.sink.name, count)
+        self._kept.pop(file.name, None)
         return True
 
     async def close(self, seconds: float) -> None:
-        """Tell what is left, for so many seconds at most, and say what was not told."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        outlets = self.outlets.values()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*(outlet.flush() for outlet in outlets))
-        for outlet in outlets:
-            if len(outlet):
-                log.error("callback %s: %d events were not told before the end", outlet.sink.name, len(outlet))
+        """Tell what is left, for so many seconds at most; the rest waits for the next process."""
+        for outlet in self.outlets.values():
+            outlet.end()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            for name in sorted(name for name, task in self._tasks.items() if task in late):
+                log.warning("callback %s was not told everything before the end; the next start goes on", name)
         if self._lock is not None:
-            await self._remember(told=True)
+            await self._remember()
             os.close(self._lock)
             self._lock = None
 
-    async def _take(self, file: Path) -> None:
-        position = self._state.positions.get(file.name, 0)
-        while True:
-            batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
-            for event in filter(None, map(event_of, batch.entries)):
-                for outlet in self.outlets.values():
-                    outlet.offer(event)
-            position = self._state.positions[file.name] = batch.position
-            if len(batch.entries) < AT_ONCE:
-                return
+    def _begin(self, name: str, outlet: Outlet) -> None:
+        """Go on where the destination was; a new one begins where that one is that was told most."""
+        others = [other.backlog.positions for known, other in self.outlets.items() if known in self._tasks]
+        outlet.backlog.positions = dict(self._state.told.get(name) or _furthest([*self._state.told.values(), *others]))
+        outlet.standing = msgspec.structs.replace(self._state.standings.get(name, outlet.standing), fault=None)
+        self._tasks[name] = asyncio.get_running_loop().create_task(outlet.run())
+
+    async def _is_too_much(self, file: Path, end: int) -> bool:
+        self._kept[file.name] = end
+        age = self._now() - (await asyncio.to_thread(file.stat)).st_mtime
+        oldest = file.name == min(self._kept)  # names begin with the time
+        return age > LONGEST_KEPT or (oldest and sum(self._kept.values()) > self._most_kept)
+
+    async def _forget_gone(self) -> None:
+        """Drop what is known of journals that are gone. What is known is looked at first: others come all the time."""
+        known = [outlet.backlog.positions for outlet in self.outlets.values()] + [self._pages.ends, self._kept]
+        names = set[str]().union(*known)
+        gone = names - {file.name for file in await self._pages.files()} if names else names
+        for positions in known:
+            for name in gone & positions.keys():
+                del positions[name]
 
     def _leads(self) -> bool:
         """Whether this process is the one that tells. It stays so until it ends."""
@@ -126,15 +157,23 @@ class Teller:
             os.close(opened)
             return False
         self._lock, self._state = opened, _read(self._file)
-        for name, count in self._state.waiting.items():
-            log.warning("callback %s: up to %d events were not told: the last process was killed", name, count)
         return True
 
-    async def _remember(self, *, told: bool = False) -> None:
-        waiting = {name: len(outlet) for name, outlet in self.outlets.items() if len(outlet) and not told}
-        self._state.waiting = waiting
+    async def _remember(self) -> None:
+        self._state = State(
+            {name: dict(self.outlets[name].backlog.positions) for name in self._tasks},
+            {name: self.outlets[name].standing for name in self._tasks},
+        )
         with contextlib.suppress(OSError):  # the ledger says what is wrong with the disk
             await asyncio.to_thread(_write, self._file, msgspec.json.encode(self._state))
+
+
+def _furthest(all_positions: Iterable[Mapping[str, int]]) -> Positions:
+    found: Positions = {}
+    for positions in all_positions:
+        for name, position in positions.items():
+            found[name] = max(position, found.get(name, 0))
+    return found
 
 
 def _read(file: Path) -> State:

@@ -34,7 +34,7 @@ class Listener(Protocol):
         """Hear what the journals hold now."""
 
     async def finished(self, file: Path, position: int) -> bool:
-        """Hear the rest of a journal that ends at `position`, and say whether it may be removed."""
+        """Say whether a journal that ends at `position` may be removed. It is asked in each round until it may."""
 
 
 class Drain:
@@ -63,6 +63,7 @@ class Drain:
         self._logged = logged
         self._told = told
         self._clock = clock
+        self._ends: dict[str, int] = {}  # of journals that are taken in, and that the listener still needs
         self.pending = 0
         self.fault: str | None = None
 
@@ -86,6 +87,7 @@ class Drain:
         """Take in all that the journals hold now, and return how many entries were new. Raises StoreUnavailable."""
         files = await asyncio.to_thread(reading.journals, self._folder)
         self.pending = len(files)
+        self._ends = {file.name: self._ends[file.name] for file in files if file.name in self._ends}
         if not files:
             return 0
         if self._listener is not None:
@@ -113,6 +115,8 @@ class Drain:
             return 0, True
 
     async def _take_all(self, database: Database, file: Path) -> tuple[int, bool]:
+        if file.name in self._ends:
+            return 0, await self._finish(file, self._ends[file.name])
         async with database.reading() as connection:
             position = await posting.position(connection, file.name)
         total = 0
@@ -126,12 +130,17 @@ class Drain:
                 position = batch.position
                 await self._tell(database, batch)
             if batch.ended:
-                if self._listener is not None and not await self._listener.finished(file, batch.position):
-                    return total, False
-                await asyncio.to_thread(reading.discard, file, batch.position)
-                return total, True
+                return total, await self._finish(file, batch.position)
             if len(batch.entries) < AT_ONCE:
                 return total, False
+
+    async def _finish(self, file: Path, end: int) -> bool:
+        """Remove a journal that is taken in, unless the listener still needs it; say whether it is gone."""
+        if self._listener is not None and not await self._listener.finished(file, end):
+            self._ends[file.name] = end
+            return False
+        await asyncio.to_thread(reading.discard, file, end)
+        return True
 
     async def _post(self, database: Database, journal: str, position: int, batch: reading.Batch) -> int | None:
         """Take a batch in, and return how many were new; None when somebody else was quicker."""

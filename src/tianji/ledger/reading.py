@@ -5,6 +5,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterator
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,17 @@ def read(file: Path, position: int, most: int) -> Batch:
         return _read(opened, max(position, len(MAGIC)), most, idle=idle)
     finally:
         os.close(opened)
+
+
+def page(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
+    """Return at most `most` entries from `position` on, of one reading, each with the position behind it."""
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found = _found(opened, max(position, len(MAGIC)), most)
+    finally:
+        os.close(opened)
+    ends = accumulate((length for _, length in found), initial=max(position, len(MAGIC)))
+    return [(entry, end) for (entry, _), end in zip(found, islice(ends, 1, None), strict=True)]
 
 
 def discard(file: Path, position: int) -> None:
@@ -106,15 +118,19 @@ def _idle(file: int) -> bool:
 def _read(file: int, position: int, most: int, *, idle: bool) -> Batch:
     entries: list[Entry] = []
     while len(entries) < most:
-        found = list(_records(os.pread(file, CHUNK, position), most - len(entries)))
-        if not found:  # perhaps one that is longer than a chunk
-            found = list(_records(_whole_record(file, position), 1))
+        found = _found(file, position, most - len(entries))
         for entry, length in found:
             entries.append(entry)
             position += length
         if not found:
             return Batch(tuple(entries), position, idle)
     return Batch(tuple(entries), position, False)
+
+
+def _found(file: int, position: int, most: int) -> list[tuple[Entry, int]]:
+    """Return the entries of one reading, each with its length."""
+    found = list(_records(os.pread(file, CHUNK, position), most))
+    return found or list(_records(_whole_record(file, position), 1))  # perhaps one that is longer than a chunk
 
 
 def _whole_record(file: int, position: int) -> bytes:

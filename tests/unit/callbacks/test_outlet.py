@@ -2,35 +2,47 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from tests.unit.callbacks.test_event import told
 
+from tianji.callbacks.backlog import Page, Pages
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.outlet import Outlet
 from tianji.callbacks.sink import Delivery, Sink
+from tianji.errors import UpstreamConnectFailed
 
 
 def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
     yield Delivery("http://there", msgspec.json.encode([event.call_id for event in events]))
 
 
+class Memory(Pages):
+    """Journals that are in memory: one, in which the position is the number of events before it."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("nowhere"))
+        self.events: list[LogEvent] = []
+
+    async def files(self) -> list[Path]:
+        return [Path("one.journal")]
+
+    async def read(self, file: Path, position: int) -> Page:
+        return tuple((event, position + at) for at, event in enumerate(self.events[position:], 1))
+
+
 class There:
     """A destination that answers by a rule, and what it was sent."""
 
-    def __init__(self, answer: Callable[[list[str]], int] = lambda _ids: 200, **fields: object) -> None:
+    def __init__(self, answer: Callable[[list[str]], int] = lambda _ids: 200, **fields: Any) -> None:
         self.answer = answer
         self.got: list[list[str]] = []
         self.slept: list[float] = []
-        most = fields.pop("most", 100)
-        self.outlet = Outlet(
-            Sink("there", write, **fields),
-            self.send,
-            sleep=self.sleep,
-            now=lambda: 5.0,
-            most=most,  # type: ignore[arg-type]
-        )
+        self.pages = Memory()
+        self.outlet = Outlet(Sink("there", write, **fields), self.pages, self.send, sleep=self.sleep, now=lambda: 5.0)
 
     async def send(self, request: Delivery) -> int:
         ids = msgspec.json.decode(request.body, type=list[str])
@@ -42,8 +54,11 @@ class There:
         await asyncio.sleep(0)
 
     def offer(self, *numbers: int, **fields: object) -> None:
-        for number in numbers:
-            self.outlet.offer(told(number, call_id=str(number), **fields))
+        self.pages.events += [told(number, call_id=str(number), **fields) for number in numbers]
+
+    @property
+    def left(self) -> int:
+        return len(self.pages.events) - self.outlet.backlog.positions.get("one.journal", 0)
 
 
 async def test_events_go_in_batches_and_leave_when_they_arrived() -> None:
@@ -51,7 +66,7 @@ async def test_events_go_in_batches_and_leave_when_they_arrived() -> None:
     there.offer(1, 2, 3)
     await there.outlet.flush()
     assert there.got == [["1", "2"], ["3"]]
-    assert (len(there.outlet), there.outlet.standing.told, there.outlet.standing.told_at) == (0, 3, 5.0)
+    assert (there.left, there.outlet.standing.told, there.outlet.standing.told_at) == (0, 3, 5.0)
 
 
 async def test_it_hears_only_what_it_wants() -> None:
@@ -73,15 +88,75 @@ async def test_what_may_pass_is_tried_again(status: int) -> None:
     assert (there.outlet.standing.told, there.outlet.standing.fault) == (1, None)
 
 
-async def test_a_destination_that_is_away_is_given_up_in_the_end() -> None:
-    def away(_ids: list[str]) -> int:
-        raise OSError("no route")
-
-    there = There(away, patience=60.0)
-    there.offer(1)
+async def test_a_destination_that_fails_on_a_batch_is_spared_it_in_the_end() -> None:
+    there = There(lambda ids: 200 if ids == ["2"] else 500, batch=1, patience=60.0)
+    there.offer(1, 2)
     await there.outlet.flush()
     assert there.slept == [0.5, 1, 2, 4, 8, 16, 30]
-    assert (there.outlet.standing.refused, there.outlet.standing.fault, len(there.outlet)) == (1, "no route", 0)
+    assert (there.outlet.standing.refused, there.outlet.standing.told, there.left) == (1, 1, 0)
+
+
+async def test_nothing_is_given_up_while_a_destination_is_away() -> None:
+    def away(_ids: list[str]) -> int:
+        if len(there.slept) < 100:
+            raise OSError("no route")
+        return 200
+
+    there = There(away, patience=1.0)
+    there.offer(1)
+    await there.outlet.flush()
+    assert (len(there.slept), max(there.slept), there.outlet.standing.told) == (100, 30, 1)
+
+
+async def test_what_is_under_way_has_not_left() -> None:
+    there, asked, go = There(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: Delivery) -> int:
+        asked.set()
+        await go.wait()
+        return 200
+
+    there.outlet._send = slow
+    there.offer(1)
+    sending = asyncio.create_task(there.outlet.flush())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert (there.left, there.outlet.backlog.holds(Path("one.journal"))) == (1, True)
+    go.set()
+    await sending
+    assert (there.left, there.outlet.backlog.holds(Path("one.journal"))) == (0, False)
+
+
+async def test_several_batches_may_be_under_way_together() -> None:
+    there, asked = There(batch=1, at_once=3), asyncio.Barrier(3)
+
+    async def together(_request: Delivery) -> int:
+        await asyncio.wait_for(asked.wait(), 10)
+        return 200
+
+    there.outlet._send = together
+    there.offer(1, 2, 3)
+    await there.outlet.flush()
+    assert there.outlet.standing.told == 3
+
+
+async def test_a_request_is_completed_for_each_try() -> None:
+    answers, seen = [500, 200], list[str]()
+
+    async def complete(request: Delivery) -> Delivery:
+        if not seen:
+            seen.append("no token yet")
+            raise UpstreamConnectFailed("no token yet")
+        return msgspec.structs.replace(request, headers={"n": str(len(seen))})
+
+    async def send(request: Delivery) -> int:
+        seen.append(request.headers["n"])
+        return answers.pop(0)
+
+    there = There(complete=complete)
+    there.outlet._send = send
+    there.offer(1)
+    await there.outlet.flush()
+    assert (seen, there.outlet.standing.told) == (["no token yet", "1", "2"], 1)
 
 
 async def test_one_that_is_not_wanted_takes_no_other_with_it() -> None:
@@ -113,48 +188,6 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it() -> None:
     assert there.outlet.standing.refused == 1
 
 
-async def test_where_there_is_no_room_the_oldest_gives_way() -> None:
-    there = There(most=2)
-    there.offer(1, 2, 3)
-    await there.outlet.flush()
-    assert (there.got, there.outlet.standing.dropped) == ([["2", "3"]], 1)
-
-
-async def test_what_gives_way_while_its_batch_is_under_way_is_not_taken_for_another() -> None:
-    there = There(most=2, batch=2)
-
-    def answer(ids: list[str]) -> int:
-        if ids == ["1", "2"]:
-            there.offer(3)
-        return 200
-
-    there.answer = answer
-    there.offer(1, 2)
-    await there.outlet.flush()
-    assert len(there.outlet) == 1
-    await there.outlet.flush()
-    assert there.got == [["1", "2"], ["3"]]
-
-
-async def test_a_full_batch_waits_for_no_interval() -> None:
-    there, sent = There(batch=2), asyncio.Event()
-
-    async def sleep(_seconds: float) -> None:
-        await asyncio.Event().wait()
-
-    def answer(_ids: list[str]) -> int:
-        sent.set()
-        return 200
-
-    there.answer = answer
-    there.outlet._sleep = sleep
-    running = asyncio.create_task(there.outlet.run())
-    there.offer(1, 2)
-    await asyncio.wait_for(sent.wait(), 10)
-    running.cancel()
-    assert there.got == [["1", "2"]]
-
-
 async def test_a_bare_destination_is_not_told_what_was_said() -> None:
     seen: list[LogEvent] = []
 
@@ -162,7 +195,7 @@ async def test_a_bare_destination_is_not_told_what_was_said() -> None:
         seen.extend(events)
         return ()
 
-    there = There(bare=True)
+    there = There()
     there.outlet.sink = Sink("there", look, bare=True)
     there.offer(1)
     await there.outlet.flush()

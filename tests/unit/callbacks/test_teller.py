@@ -1,10 +1,10 @@
 """Out of the journals to the destinations, whoever is killed and whoever is away."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,9 +12,10 @@ from tests.unit.ledger.conftest import entry
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Sink
-from tianji.callbacks.teller import Teller
+from tianji.callbacks.teller import LONGEST_KEPT, Teller
 from tianji.ledger import reading
-from tianji.ledger.journal import Journal
+from tianji.ledger.entry import Entry
+from tianji.ledger.journal import MAGIC, Journal
 
 
 def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
@@ -27,11 +28,14 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "journals"
         self.got: list[str] = []
-        self.sink = Sink("there", write, interval=1e9)
+        self.answered = asyncio.Event()
 
-    def teller(self) -> Teller:
-        teller = Teller(self.folder, self.send)
-        teller.adopt([self.sink])
+    def sink(self, name: str = "there", **fields: Any) -> Sink:
+        return Sink(name, write, interval=1e9, **fields)
+
+    def teller(self, **fields: Any) -> Teller:
+        teller = Teller(self.folder, self.send, **fields)
+        teller.adopt([self.sink()])
         return teller
 
     async def send(self, request: Delivery) -> int:
@@ -41,17 +45,36 @@ class World:
     async def files(self) -> list[Path]:
         return await asyncio.to_thread(reading.journals, self.folder)
 
-    def keep(self, *numbers: int, close: bool = True) -> Journal:
+    async def keep(self, *numbers: int) -> Path:
+        """Make a journal and return it."""
+        before = set(await self.files())
+        journal = await asyncio.to_thread(self.open, *numbers)
+        await asyncio.to_thread(journal.close)
+        (file,) = set(await self.files()) - before
+        return file
+
+    def open(self, *numbers: int) -> Journal:
         journal = Journal(self.folder)
         journal.prepare().result()
         for number in numbers:
             journal.append(entry(number))
-        if close:
-            journal.close()
         return journal
 
     def told(self) -> list[int]:
         return [int(name.partition("-")[0], 16) for name in self.got]
+
+
+async def end(teller: Teller) -> None:
+    """Tell everything."""
+    await teller.close(30)
+
+
+def killed(teller: Teller) -> None:
+    """Be gone as a killed process is: only the lock goes, which the kernel takes."""
+    for task in teller._tasks.values():
+        task.cancel()
+    assert teller._lock is not None
+    os.close(teller._lock)
 
 
 @pytest.fixture
@@ -60,93 +83,189 @@ def world(tmp_path: Path) -> World:
 
 
 async def test_each_entry_is_told_once(world: World) -> None:
-    journal = await asyncio.to_thread(world.keep, 1, 2, close=False)
+    journal = await asyncio.to_thread(world.open, 1, 2)
     teller = world.teller()
-    await teller.round(await world.files())
+    await teller.round([])
+    await teller.outlets["there"].flush()
     journal.append(entry(3))
-    await teller.round(await world.files())
+    await teller.outlets["there"].flush()
     await asyncio.to_thread(journal.close)
     (file,) = await world.files()
     assert await teller.finished(file, file.stat().st_size)
-    await teller.close(5)
+    await end(teller)
     assert world.told() == [1, 2, 3]
 
 
 async def test_the_next_process_goes_on_where_this_one_ended(world: World) -> None:
-    await asyncio.to_thread(world.keep, 1, 2)
+    await world.keep(1, 2)
     first = world.teller()
-    await first.round(await world.files())
-    await first.close(5)
-    await asyncio.to_thread(world.keep, 3)
-    second = world.teller()
-    await second.round(await world.files())
-    await second.close(5)
-    assert world.told() == [1, 2, 3]
-
-
-async def test_of_two_that_share_a_folder_one_tells(world: World) -> None:
-    await asyncio.to_thread(world.keep, 1)
-    first, second = world.teller(), world.teller()
-    (file,) = await world.files()
-    end = file.stat().st_size
     await first.round([])
-    await second.round([file])
-    assert not await second.finished(file, end), "the other one has not heard of it yet"
-    await first.round([file])
-    assert await second.finished(file, end)
-    await first.close(5)
-    await asyncio.to_thread(world.keep, 2)
-    await second.round(await world.files())
-    await second.close(5)
+    await end(first)
+    await world.keep(3)
+    second = world.teller()
+    await second.round([])
+    await end(second)
+    assert world.told() == [1, 2, 3]
+    assert second.outlets["there"].standing.told == 3
+
+
+async def test_a_killed_process_loses_nothing(world: World) -> None:
+    await world.keep(1, 2)
+    first = world.teller()
+    await first.round([])
+    killed(first)
+    second = world.teller()
+    await second.round([])
+    await end(second)
     assert world.told() == [1, 2]
 
 
-async def test_a_killed_process_is_told_of(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    await asyncio.to_thread(world.keep, 1, 2)
-    killed = world.teller()
-    await killed.round(await world.files())
-    killed.adopt([])  # as far as this process goes
-    assert killed._lock is not None
-    os.close(killed._lock)
-    with caplog.at_level(logging.WARNING):
-        after = world.teller()
-        await after.round(await world.files())
-    assert "up to 2 events were not told" in caplog.text
-    await after.close(5)
-    assert world.told() == []
+async def test_a_journal_is_kept_until_all_were_told_of_it(world: World) -> None:
+    file = await world.keep(1, 2)
+    teller = world.teller()
+    teller.adopt([world.sink(), world.sink("away")])
+    await teller.round([])
+    size = file.stat().st_size
+    assert not await teller.finished(file, size)
+    await teller.outlets["there"].flush()
+    assert not await teller.finished(file, size)
+    await teller.outlets["away"].flush()
+    assert await teller.finished(file, size)
+    await asyncio.to_thread(file.unlink)
+    await teller.round([])
+    assert teller.outlets["away"].backlog.positions == {}, "what is gone is forgotten"
+    await end(teller)
 
 
-async def test_what_cannot_be_told_before_the_end_is_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    await asyncio.to_thread(world.keep, 1, 2)
+async def test_an_empty_journal_is_nobodys_to_wait_for(world: World) -> None:
+    file = await world.keep(1)
+    await asyncio.to_thread(file.write_bytes, MAGIC)
+    teller = world.teller()
+    await teller.round([])
+    assert await teller.finished(file, len(MAGIC))
+    await end(teller)
+
+
+async def test_too_much_is_not_kept(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = await world.keep(1, 2, 3), await world.keep(4)
+    ends = [file.stat().st_size for file in (first, second)]
+    teller = world.teller(most_kept=sum(ends) - 1)
+    await teller.round([])
+    assert not await teller.finished(first, ends[0])
+    assert not await teller.finished(second, ends[1])
+    assert await teller.finished(first, ends[0]), "the oldest goes"
+    assert "callback there: 3 events were given up" in caplog.text
+    assert not await teller.finished(second, ends[1])
+    await end(teller)
+    assert (world.told(), teller.outlets["there"].standing.dropped) == ([4], 3)
+
+
+async def test_what_is_too_old_is_not_kept(world: World) -> None:
+    file = await world.keep(1)
+    stat = file.stat()
+    teller = world.teller(now=lambda: stat.st_mtime + LONGEST_KEPT + 1)
+    await teller.round([])
+    assert await teller.finished(file, stat.st_size)
+    assert teller.outlets["there"].standing.dropped == 1
+    await end(teller)
+
+
+async def test_what_is_under_way_is_not_given_up(world: World) -> None:
+    file = await world.keep(1)
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def hang(_request: Delivery) -> int:
+        asked.set()
+        await go.wait()
+        return 200
+
+    teller = Teller(world.folder, hang, most_kept=0)
+    teller.adopt([world.sink()])
+    await teller.round([])
+    sending = asyncio.create_task(teller.outlets["there"].flush())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert not await teller.finished(file, file.stat().st_size)
+    go.set()
+    await sending
+    assert await teller.finished(file, file.stat().st_size)
+    standing = teller.outlets["there"].standing
+    assert (standing.told, standing.dropped) == (1, 0)
+    await end(teller)
+
+
+async def test_of_two_that_share_a_folder_one_tells(world: World) -> None:
+    file = await world.keep(1)
+    first, second = world.teller(), world.teller()
+    size = file.stat().st_size
+    await first.round([])
+    await second.round([])
+    assert not await second.finished(file, size), "the other one has not told of it yet"
+    await first.outlets["there"].flush()
+    await first.round([])
+    assert await second.finished(file, size)
+    await end(first)
+    await world.keep(2)
+    await second.round([])
+    await end(second)
+    assert world.told() == [1, 2]
+
+
+async def test_what_cannot_be_told_before_the_end_waits(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await world.keep(1, 2)
 
     async def never(_request: Delivery) -> int:
         await asyncio.Event().wait()
         return 200
 
     teller = Teller(world.folder, never)
-    teller.adopt([world.sink])
-    await teller.round(await world.files())
+    teller.adopt([world.sink()])
+    await teller.round([])
     await teller.close(0.01)
-    assert "callback there: 2 events were not told before the end" in caplog.text
+    assert "callback there was not told everything before the end" in caplog.text
+    after = world.teller()
+    await after.round([])
+    await end(after)
+    assert world.told() == [1, 2]
 
 
 async def test_destinations_come_and_go(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    await asyncio.to_thread(world.keep, 1)
+    await world.keep(1)
     teller = world.teller()
-    await teller.round(await world.files())
-    teller.adopt([Sink("another", write, interval=1e9)])
-    assert "there was taken out of the configuration; 1 events are not told" in caplog.text
-    await asyncio.to_thread(world.keep, 2)
-    await teller.round(await world.files())
-    await teller.close(5)
-    assert world.told() == [2]
+    await teller.round([])
+    await teller.outlets["there"].flush()
+    teller.adopt([world.sink(), world.sink("new")])
+    await teller.round([])
+    await world.keep(2)
+    await teller.outlets["new"].flush()
+    assert world.told() == [1, 2], "a new one is not told what the others were told already"
+    teller.adopt([world.sink("new")])
+    assert "there was taken out of the configuration" in caplog.text
+    await end(teller)
+    assert world.told() == [1, 2]
+
+
+async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.keep(1, 2)
+    read = list[int]()
+
+    def counted(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
+        read.append(position)
+        return page(file, position, most)
+
+    page = reading.page
+    monkeypatch.setattr(reading, "page", counted)
+    teller = world.teller()
+    teller.adopt([world.sink(), world.sink("too")])
+    await teller.round([])
+    await end(teller)
+    assert world.told() == [1, 2, 1, 2]
+    assert read.count(0) == 1
 
 
 async def test_nobody_to_tell_keeps_no_journal(world: World) -> None:
-    await asyncio.to_thread(world.keep, 1)
+    file = await world.keep(1)
     teller = Teller(world.folder, world.send)
-    (file,) = await world.files()
     await teller.round([file])
     assert await teller.finished(file, 10**9)
-    await teller.close(5)
+    await end(teller)
     assert [one.name for one in world.folder.parent.iterdir()] == ["journals"]

@@ -1,0 +1,133 @@
+"""What destinations were not told yet: it stands in the journals, and each destination goes through them by itself.
+
+So nothing waits in memory but what is being sent, a process that is killed loses nothing, and a destination that is
+away costs the others nothing. Entries that several destinations read are decoded once, as long as those keep together.
+"""
+
+import asyncio
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from tianji.callbacks.event import LogEvent, event_of
+from tianji.ledger import reading
+from tianji.ledger.journal import MAGIC
+
+AT_ONCE: Final = 500  # entries of one reading
+REMEMBERED: Final = 1 << 20  # bytes of journals whose events are remembered for other destinations
+LARGEST: Final = 2 << 20  # bytes of journals that one destination takes at once
+
+Page = tuple[tuple[LogEvent | None, int], ...]
+"""Events, None for an entry of which nobody is told, each with the position behind it."""
+Positions = dict[str, int]
+"""How far journals were gone through, by their names."""
+
+
+class Pages:
+    """The journals of a folder as events. The pages that were read last are remembered."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ends: Positions = {}  # where journals end that nobody writes any more
+        self._folder = folder
+        self._pages: OrderedDict[tuple[str, int], Page] = OrderedDict()
+        self._size = 0
+        self._reading = asyncio.Lock()
+
+    async def files(self) -> list[Path]:
+        """Return the journals, the oldest first."""
+        return await asyncio.to_thread(reading.journals, self._folder)
+
+    async def read(self, file: Path, position: int) -> Page:
+        """Return what comes after `position`; nothing at the end, and of a file that is gone."""
+        key = file.name, position
+        if position >= self.ends.get(file.name, sys.maxsize):
+            return ()
+        async with self._reading:  # what two want is read once
+            page = self._pages.get(key)
+            if page is None:
+                page = await asyncio.to_thread(_page, file, position)
+                self._remember(key, page)
+        return page
+
+    def _remember(self, key: tuple[str, int], page: Page) -> None:
+        if not page:
+            return
+        self._pages[key] = page
+        self._size += page[-1][1] - key[1]
+        while self._size > REMEMBERED and len(self._pages) > 1:
+            (_, start), gone = self._pages.popitem(last=False)
+            self._size -= gone[-1][1] - start
+
+
+def _page(file: Path, position: int) -> Page:
+    try:
+        return tuple((event_of(entry), end) for entry, end in reading.page(file, position, AT_ONCE))
+    except FileNotFoundError:
+        return ()
+
+
+class Portion(Struct, frozen=True):
+    """Events to be told, and how far the journals were gone through when they have been."""
+
+    events: tuple[LogEvent, ...]
+    positions: Mapping[str, int]
+
+
+class Backlog:
+    """What one destination was not told yet."""
+
+    def __init__(self, pages: Pages, hears: Callable[[LogEvent], bool]) -> None:
+        """`hears`: whether the destination is to be told of an event."""
+        self._pages = pages
+        self._hears = hears
+        self._taken: Mapping[str, int] = {}
+        self.positions: Positions = {}
+
+    async def take(self, most: int) -> Portion:
+        """Return at most so many events that come next; none where there are none. They stay until `done`."""
+        events: list[LogEvent] = []
+        positions: Positions = {}
+        size = 0
+        for file in await self._pages.files():
+            position = self.positions.get(file.name, 0)
+            while len(events) < most and size < LARGEST:
+                page = await self._pages.read(file, position)
+                if not page:
+                    break
+                for event, end in page:
+                    if event is not None and self._hears(event):
+                        events.append(event)
+                        size += end - position
+                    position = positions[file.name] = end
+                    if len(events) >= most or size >= LARGEST:
+                        break
+        if not events:
+            self.positions.update(positions)
+        self._taken = positions if events else {}
+        return Portion(tuple(events), positions)
+
+    def done(self) -> None:
+        """Go on behind what was taken: it was told, or given up."""
+        self.positions.update(self._taken)
+        self._taken = {}
+
+    def wants(self, file: Path, end: int) -> bool:
+        """Whether there may be something left in a journal that ends at `end`."""
+        return max(self.positions.get(file.name, 0), len(MAGIC)) < end
+
+    def holds(self, file: Path) -> bool:
+        """Whether something of a journal was taken and is not done."""
+        return file.name in self._taken
+
+    async def skip(self, file: Path, end: int) -> int:
+        """Leave out the rest of a journal, and return how many events that was."""
+        position, count = self.positions.get(file.name, 0), 0
+        while position < end and (page := await self._pages.read(file, position)):
+            count += sum(event is not None and self._hears(event) for event, _ in page)
+            position = page[-1][1]
+        self.positions[file.name] = end
+        return count
