@@ -30,7 +30,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
         "model_list": [openai_model("m", "m-up", mock, **PRICES)],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {
-            "callbacks": ["generic_api", "quiet", "away", "lunary"],
+            "callbacks": ["generic_api", "quiet", "away", "humanloop"],
             "success_callback": ["langfuse"],
         },
         "callback_settings": {"quiet": quiet, "away": away},
@@ -118,7 +118,7 @@ def test_what_was_said_is_in_no_row_and_no_log(gateway: Gateway, ears: Ears) -> 
     assert SECRET not in gateway.client.get("/spend/logs", params=call).text
     assert SECRET not in gateway.log
     assert "canary" not in gateway.log
-    assert "callback lunary: not served by this release" in gateway.log
+    assert "callback humanloop: not served by this release" in gateway.log
     eventually(lambda: "callback away does not take events" in gateway.log, "who is away is said", 30)
 
 

@@ -92,6 +92,23 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
         return self.status not in {SUCCESS, ENDED[SUCCESS]}
 
     @property
+    def said(self) -> dict[str, Any]:
+        """What the client said of its request in its own `metadata`."""
+        found: dict[str, Any] = self.metadata["requester_metadata"]
+        return found
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """The tokens by their kinds."""
+        found: dict[str, int] = self.metadata["usage_object"]
+        return found
+
+    @property
+    def output(self) -> Any:
+        """The answer, or why there is none."""
+        return self.error_str if self.failed else self.response
+
+    @property
     def text(self) -> str:
         """The text of the answer, as far as it is kept in a known form; else empty."""
         return answer_text(self.response)

@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from tianji.callbacks.backlog import Backlog, Pages
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.sink import Delivery, Sink
+from tianji.callbacks.sink import Delivery, Sink, UnwritableError
 from tianji.errors import TianjiError
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between two tries, doubled each time
 REMIND: Final = 60.0  # seconds until it is logged again that a destination fails
-_AGAIN: Final = frozenset({408, 429})
+# what may pass, and what is no fault of the events: a key that is wrong now, an address that is not there yet
+_AGAIN: Final = frozenset({401, 403, 404, 408, 425, 429})
 
 Send = Callable[[Delivery], Awaitable[int]]
 """Makes a request and returns the status of its answer. Raises OSError where there is none."""
@@ -50,13 +51,16 @@ class Outlet:
     ) -> None:
         self.sink = sink
         self.standing = Standing()
-        self.backlog = Backlog(pages, lambda event: event.status in self.sink.hears)
+        self.backlog = Backlog(pages, self._wants)
         self._send = send
         self._sleep = sleep
         self._now = now
         self._ending = asyncio.Event()
         self._remind_at = float("-inf")
         self._complained = False
+
+    def _wants(self, event: LogEvent) -> bool:
+        return self.sink.wants(event)  # the sink of the moment
 
     async def run(self) -> None:
         """Send what there is, again and again, until `end`."""
@@ -92,6 +96,8 @@ class Outlet:
         """See to it that a batch arrives, in parts where it is too large or one of its events is not wanted."""
         try:
             requests = list(self.sink.write(batch))
+        except UnwritableError as error:
+            return await self._divide(batch, str(error))
         except Exception:  # one event that cannot be written does not take others with it
             log.exception("callback %s: events could not be written", self.sink.name)
             return await self._divide(batch, "an event could not be written")

@@ -7,7 +7,7 @@ import msgspec
 
 from tianji.callbacks.event import ENDED
 from tianji.callbacks.sink import INTERVAL, Given, Sink
-from tianji.callbacks.vendors import ALIASES, NAMED, TRACED, VENDORS
+from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
@@ -28,12 +28,12 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
         if name in ELSEWHERE or "." in name:
             continue
         try:
-            made = _made(name, config, environ)
+            made = _heard(_made(name, config, environ), name, hears)
         except ConfigurationError as error:
             problems.append(error.message)
             continue
         ends = frozenset(map(ENDED.__getitem__, hears)) if made.traces else frozenset[str]()
-        sinks.append(msgspec.structs.replace(made, name=name, hears=hears | ends))
+        sinks.append(msgspec.structs.replace(made, hears=made.hears | ends))
         sinks += [msgspec.structs.replace(one, name=f"{name} {one.name}", hears=hears) for one in made.beside]
     return sinks, problems
 
@@ -67,6 +67,17 @@ def wanted(config: Config) -> dict[str, frozenset[str]]:
     return found
 
 
+def _heard(sink: Sink, name: str, hears: frozenset[str]) -> Sink:
+    """Return a destination that hears what it is listed for. Raises ConfigurationError where it cannot hear of that."""
+    both = sink.hears & hears
+    if not both:
+        raise ConfigurationError(
+            f"callback {name}: it is told of {' and '.join(sorted(sink.hears))} alone; name it in "
+            f"{' or '.join(f'{status}_callback' for status in sorted(sink.hears))}"
+        )
+    return msgspec.structs.replace(sink, name=name, hears=both)
+
+
 def _known(name: str, config: Config) -> bool:
     own = ALIASES.get(name, name)
     return own in VENDORS or own in NAMED or _is_generic(config.callback_settings.get(name, {}))
@@ -75,18 +86,27 @@ def _known(name: str, config: Config) -> bool:
 def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
     """Return a destination. Raises ConfigurationError for one that is not served, or lacks what it needs."""
     own = ALIASES.get(name, name)
-    params = {**NAMED.get(own, {}), **config.callback_settings.get(name, {})}
+    params = {**NAMED.get(own, {}), **_written(own, config), **config.callback_settings.get(name, {})}
     kind = _GENERIC if own in NAMED or _is_generic(params) else own
     if kind not in VENDORS:
         raise ConfigurationError(f"callback {name}: not served by this release; nobody is told")
-    given = Given(name, _resolved(params, environ), environ.get)
+    given = Given(own, _resolved(params, environ), environ)
     sink: Sink = load(f"{VENDORS[kind]}").build(given)
     often = environ.get(FLUSH) if sink.interval == INTERVAL else None
     try:
         interval = float(often) if often else sink.interval
     except ValueError as error:
         raise ConfigurationError(f"callback {name}: {FLUSH}={often!r} is no number of seconds") from error
-    return msgspec.structs.replace(sink, bare=given.bare, interval=max(0.05, interval))
+    share = sink.share * given.share("sampling_rate")
+    return msgspec.structs.replace(sink, bare=given.bare or sink.bare, share=share, interval=max(0.05, interval))
+
+
+def _written(name: str, config: Config) -> dict[str, Any]:
+    """Return what `litellm_settings` says of a destination."""
+    settings = config.litellm_settings
+    block: Mapping[str, Any] = getattr(settings, BLOCKS[name]) if name in BLOCKS else {}
+    fields = {field: getattr(settings, field) for field in FIELDS.get(name, ())}
+    return {**block, **{field: value for field, value in fields.items() if value}}
 
 
 def _is_generic(params: Mapping[str, Any]) -> bool:

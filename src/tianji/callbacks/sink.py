@@ -1,15 +1,24 @@
 """What a destination is to the rest: which events it hears, in which batches, and how they become requests."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tianji.callbacks.event import LogEvent
+from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
+from tianji.providers.fetching import Fetch, fetcher
 
 BATCH: Final = 512  # events of a request, where a vendor takes so many
 INTERVAL: Final = 5.0  # seconds until what waits is sent
+ALL: Final = frozenset({"success", "failure"})
+SUCCESSES: Final = frozenset({"success"})
+
+
+class UnwritableError(ValueError):
+    """An event lacks what its destination cannot do without; the message says what, and nothing of the content."""
 
 
 class Delivery(Struct, frozen=True):
@@ -30,7 +39,8 @@ class Sink(Struct, frozen=True):
     """One destination.
 
     write: makes the requests of a batch; all of them have to arrive for the batch to count as told
-    hears: the statuses of events that it is told of; bare: it is not told what was said
+    hears: the statuses of events that it is told of; share: the part of all traces that it is told of, from 0 to 1
+    bare: it is not told what was said
     at_once: how many batches may be under way together
     patience: seconds for which a batch is sent again to a destination that fails on it
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
@@ -40,7 +50,8 @@ class Sink(Struct, frozen=True):
 
     name: str
     write: Callable[[Sequence[LogEvent]], Iterable[Delivery]]
-    hears: frozenset[str] = frozenset({"success", "failure"})
+    hears: frozenset[str] = ALL
+    share: float = 1.0
     batch: int = BATCH
     interval: float = INTERVAL
     bare: bool = False
@@ -50,17 +61,26 @@ class Sink(Struct, frozen=True):
     traces: bool = False
     beside: tuple["Sink", ...] = ()
 
+    def wants(self, event: LogEvent) -> bool:
+        """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""
+        return event.status in self.hears and zlib.crc32(event.trace_id.encode()) < self.share * (1 << 32)
+
 
 class Given(Struct, frozen=True):
     """What a destination's own module is given to build it with.
 
     name: as the configuration calls it; params: its own block of the configuration, where it has one
-    variable: looks up the environment
+    environ: the environment; fetch: makes single requests, such as for a token
     """
 
     name: str
     params: Mapping[str, Any]
-    variable: Callable[[str], str | None]
+    environ: Mapping[str, str]
+    fetch: Fetch = fetcher("a callback")
+
+    def variable(self, name: str) -> str | None:
+        """Look up the environment."""
+        return self.environ.get(name)
 
     @property
     def bare(self) -> bool:
@@ -87,4 +107,26 @@ class Given(Struct, frozen=True):
         found = self.text(param, *variables, default=default).rstrip("/")
         if not found.startswith(("http://", "https://")):
             raise ConfigurationError(f"callback {self.name}: {found!r} is no address; begin it with https://")
+        return found
+
+    def flag(self, param: str, *variables: str) -> bool:
+        """Whether a parameter, else the first variable that is set, is true."""
+        return is_true(self.optional(param, *variables))
+
+    def number(self, param: str, *variables: str, default: float) -> float:
+        """Return a number. Raises ConfigurationError for what is none, or below zero."""
+        written = self.text(param, *variables, default=str(default))
+        try:
+            found = float(written)
+        except ValueError:
+            found = -1.0
+        if not found >= 0:
+            raise ConfigurationError(f"callback {self.name}: {written!r} for {param} is no number from 0 on")
+        return found
+
+    def share(self, param: str, *variables: str) -> float:
+        """Return a part of all, from 0 to 1. Raises ConfigurationError for what is none."""
+        found = self.number(param, *variables, default=1.0)
+        if found > 1:
+            raise ConfigurationError(f"callback {self.name}: {found:g} for {param} is no number from 0 to 1")
         return found

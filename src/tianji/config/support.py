@@ -97,8 +97,11 @@ _BUDGET: Final = Support("partial", "counted by each machine, from its start; pe
 
 _TOLD: Final = Support(
     "partial",
-    "generic_api, datadog, langfuse, langsmith, openmeter, posthog and named HTTP destinations are told; by OTLP otel, "
-    "agentops, arize, arize_phoenix, langfuse_otel, langtrace, levo, logfire, newrelic, signoz, traceloop, weave_otel",
+    "vendors that take HTTP or OTLP, object stores and queues are told; what is not served is said at the start",
+)
+_CALLBACK_FIELDS: Final = (
+    "argilla_transformation_object argilla_batch_size aws_sqs_callback_params datadog_params "
+    "datadog_llm_observability_params dynamodb_table_name generic_logger_headers langsmith_batch_size"
 )
 _FORWARDED: Final = Support(
     "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"
@@ -141,6 +144,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.forward_traceparent_to_llm_provider": Support(
             "exact", "where a destination is told of traces, upstreams get the span of their own attempt"
         ),
+        **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
+        "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
+        "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": GUARD,

@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,36 +107,6 @@ async def test_rows_and_sums(folder: Path, database: Database, journal: Journal)
     assert (whole["day"], whole["key"], whole["model"], whole["model_group"]) == ("2026-03-01", "k", "gpt-4o", "gpt")
     names = ("requests", "successes", "failures", "cache_hits", "prompt_tokens", "completion_tokens", "milliseconds")
     assert [whole[name] for name in names] == [3, 2, 1, 1, 23, 10, 750]
-
-
-async def test_a_journal_is_kept_for_who_still_needs_it(folder: Path, database: Database, journal: Journal) -> None:
-    class Listener:
-        def __init__(self) -> None:
-            self.asked: list[int] = []
-            self.needs = True
-
-        async def round(self, files: Sequence[Path]) -> None:
-            assert len(files) == 1
-
-        async def finished(self, _file: Path, position: int) -> bool:
-            self.asked.append(position)
-            return not self.needs
-
-    async def opened() -> Database:
-        return database
-
-    listener = Listener()
-    draining = Drain(folder, opened, listener=listener, clock=ManualClock())
-    await keep(journal, entry(1))
-    await asyncio.to_thread(journal.close)
-    (file,) = await files(folder)
-    end = file.stat().st_size
-    assert [await draining.round(), await draining.round()] == [1, 0]
-    assert (await files(folder), listener.asked) == ([file], [end, end])
-    listener.needs = False
-    assert await draining.round() == 0
-    assert await files(folder) == []
-    assert await rows(database, JOURNALS) == []
 
 
 async def test_whoever_is_above_a_request_has_spent_it(folder: Path, database: Database, journal: Journal) -> None:

@@ -1,17 +1,15 @@
 """Any HTTP endpoint that takes the events as they are (`generic_api`, `webhook`)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.sink import Delivery, Given, Sink
+from tianji.callbacks.sink import ALL, Delivery, Given, Sink
+from tianji.callbacks.vendors.forms import encode, moment, present
 from tianji.errors import ConfigurationError
 
-FORMATS: Final = ("json_array", "ndjson", "single")
+FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")
 _EVENTS: Final = {"llm_api_success": "success", "llm_api_failure": "failure"}
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def build(given: Given) -> Sink:
@@ -22,25 +20,47 @@ def build(given: Given) -> Sink:
         raise ConfigurationError(f"callback {given.name}: log_format {form!r} is none of {', '.join(FORMATS)}")
     headers = {"content-type": "application/x-ndjson" if form == "ndjson" else "application/json"} | _headers(given)
     heard = given.params.get("event_types")
-    statuses = {_EVENTS[name] for name in heard if name in _EVENTS} if isinstance(heard, list | tuple) else None
+    hears = frozenset(_EVENTS[name] for name in heard if name in _EVENTS) if isinstance(heard, list | tuple) else ALL
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        kept = [event for event in events if statuses is None or event.status in statuses]
-        if not kept:
-            return
-        if form == "single":
-            yield from (Delivery(url, _encode(event), headers) for event in kept)
+        if form == "json_array":
+            yield Delivery(url, encode(events), headers)
         elif form == "ndjson":
-            yield Delivery(url, b"\n".join(map(_encode, kept)) + b"\n", headers)
+            yield Delivery(url, b"\n".join(map(encode, events)) + b"\n", headers)
         else:
-            yield Delivery(url, _encode(kept), headers)
+            yield from (
+                Delivery(url, encode(event if form == "single" else _short(event)), headers) for event in events
+            )
 
-    return Sink(given.name, write, batch=1 if form == "single" else 512)
+    if form in ("single", "tianji_v1"):
+        return Sink(given.name, write, hears=hears, batch=1, at_once=8)
+    return Sink(given.name, write, hears=hears)
+
+
+def _short(event: LogEvent) -> dict[str, Any]:
+    """Return an event in few words, as `log_format: tianji_v1` has it."""
+    return present({
+        "event": f"llm.{event.status}",
+        "model": event.model,
+        "provider": event.custom_llm_provider,
+        "prompt_tokens": event.prompt_tokens,
+        "completion_tokens": event.completion_tokens,
+        "total_tokens": event.total_tokens,
+        "cost": event.response_cost,
+        "latency_seconds": event.ended - event.started,
+        "user_id": event.metadata["user_api_key_user_id"],
+        "team_id": event.metadata["user_api_key_team_id"],
+        "request_tags": list(event.tags) or None,
+        "cache_hit": event.cache_hit,
+        "error": event.error_str,
+        "timestamp": moment(event.ended),
+    })  # fmt: skip
 
 
 def _headers(given: Given) -> dict[str, str]:
-    written = given.params.get("headers")
+    written = given.params.get("headers") or given.params.get("generic_logger_headers")
     if isinstance(written, dict):
         return {str(name).lower(): str(value) for name, value in written.items()}
-    pairs = (pair.partition("=") for pair in given.optional("headers", "GENERIC_LOGGER_HEADERS").split(",") if pair)
+    text = written if isinstance(written, str) else given.optional("headers", "GENERIC_LOGGER_HEADERS")
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -3,26 +3,26 @@
 https://api.reference.langfuse.com/#tag/ingestion/POST/api/public/ingestion
 
 What the client says of itself in `metadata` names them: `trace_id`, `trace_name`, `session_id`, `trace_user_id`,
-`generation_name`, `tags`, `trace_metadata`, `version`. Input tokens are told without what came out of the cache or went
-into it: Langfuse prices each of the three for itself.
+`trace_version`, `trace_release`, `trace_metadata`, `trace_public`, `tags`, `version`, `generation_name`,
+`generation_id`, `parent_observation_id`, `prompt` (with `name` and `version`), `mask_input`, `mask_output`. With
+`existing_trace_id` the trace is left as it is but for what `update_trace_keys` names. Input tokens are told without
+what came out of the cache or went into it: Langfuse prices each of the three for itself.
 """
 
 import uuid
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
-from tianji.callbacks.event import LogEvent
+from tianji.callbacks.event import MARKER, LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
+from tianji.callbacks.vendors.forms import JSON, encode, moment, present, texts
 
 BASE: Final = "https://cloud.langfuse.com"
 MOST: Final = 100  # events of a request: Langfuse takes 3.5 MB
 _ACCEPTED: Final = frozenset({200, 201, 207})
+_CAMEL: Final = {"user_id": "userId", "trace_user_id": "userId", "session_id": "sessionId"}  # theirs for ours
 _SPACE: Final = uuid.UUID("0d1a3f53-9f7c-4a30-9d0e-55d3a6c1f7a2")
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def build(given: Given) -> Sink:
@@ -31,73 +31,94 @@ def build(given: Given) -> Sink:
     url = (base if "://" in base else f"http://{base}").rstrip("/") + "/api/public/ingestion"
     public = given.text("langfuse_public_key", "LANGFUSE_PUBLIC_KEY")
     secret = given.text("langfuse_secret", "LANGFUSE_SECRET_KEY")
-    headers = {
-        "content-type": "application/json",
+    headers = JSON | {
         "authorization": "Basic " + b64encode(f"{public}:{secret}".encode()).decode(),
         "x-langfuse-public-key": public,
     }
     facts = {
         "environment": given.optional("langfuse_environment", "LANGFUSE_TRACING_ENVIRONMENT") or None,
         "release": given.optional("langfuse_release", "LANGFUSE_RELEASE") or None,
+        "tags": texts(given.params.get("langfuse_default_tags")),
     }
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         batch = [one for event in events for one in _ingested(event, facts)]
-        yield Delivery(url, _encode({"batch": batch}), headers, accepted=_ACCEPTED)
+        yield Delivery(url, encode({"batch": batch}), headers, accepted=_ACCEPTED)
 
-    return Sink(given.name, write, batch=MOST, interval=1.0)
+    share = given.share("langfuse_sample_rate", "LANGFUSE_SAMPLE_RATE")
+    return Sink(given.name, write, share=share, batch=MOST, interval=1.0)
 
 
 def _ingested(event: LogEvent, facts: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    own: dict[str, Any] = event.metadata["requester_metadata"]
-    trace = str(own.get("existing_trace_id") or own.get("trace_id") or event.trace_id)
-    generation = str(own.get("generation_id") or event.id)
-    if not own.get("existing_trace_id"):
-        yield _told("trace-create", f"trace {event.id}", event.ended, _trace(event, own, trace, facts))
-    yield _told("generation-create", event.id, event.ended, _generation(event, own, trace, generation, facts))
+    own = event.said
+    existing = own.get("existing_trace_id")
+    body = _trace(event, str(existing or own.get("trace_id") or event.trace_id), facts)
+    if existing:
+        updated = {_CAMEL.get(name, name) for name in texts(own.get("update_trace_keys"))}
+        body = {name: value for name, value in body.items() if name == "id" or name in updated}
+    if not existing or len(body) > 1:
+        yield _told("trace-create", f"trace {event.id}", event.ended, body)
+    yield _told("generation-create", event.id, event.ended, _generation(event, body["id"], facts))
 
 
 def _told(kind: str, of: str, at: float, body: dict[str, Any]) -> dict[str, Any]:
     """Return an event of theirs. Its id is made of ours, so what is told twice counts once."""
-    kept = {name: value for name, value in body.items() if value is not None}
-    return {"id": str(uuid.uuid5(_SPACE, f"{kind} {of}")), "type": kind, "timestamp": _moment(at), "body": kept}
+    found = {"id": str(uuid.uuid5(_SPACE, f"{kind} {of}")), "type": kind, "timestamp": moment(at)}
+    return {**found, "body": present(body)}
 
 
-def _trace(event: LogEvent, own: dict[str, Any], trace: str, facts: dict[str, Any]) -> dict[str, Any]:
-    tags = [*event.tags, *(tag for tag in own.get("tags") or () if isinstance(tag, str) and tag not in event.tags)]
+def _trace(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str, Any]:
+    own = event.said
+    tags = [*event.tags, *(tag for tag in texts(own.get("tags")) if tag not in event.tags)]
+    if "cache_hit" in facts["tags"]:
+        tags.append(f"cache_hit:{event.cache_hit}")
     return {
         "id": trace,
-        "timestamp": _moment(event.started),
+        "timestamp": moment(event.started),
         "name": own.get("trace_name") or f"litellm-{event.call_type}",
         "userId": own.get("trace_user_id") or event.end_user or event.metadata["user_api_key_user_id"],
         "sessionId": own.get("session_id"),
         "version": own.get("trace_version") or own.get("version"),
+        "release": own.get("trace_release") or facts["release"],
+        "public": own.get("trace_public"),
         "tags": tags,
-        "input": event.messages,
-        "output": event.error_str if event.failed else event.text or event.response,
+        "input": _input(event),
+        "output": _output(event, event.text or event.response),
         "metadata": own.get("trace_metadata"),
-        **facts,
+        "environment": facts["environment"],
     }
 
 
-def _generation(
-    event: LogEvent, own: dict[str, Any], trace: str, generation: str, facts: dict[str, Any]
-) -> dict[str, Any]:
-    usage = event.metadata["usage_object"]
+def _output(event: LogEvent, answer: Any) -> Any:
+    if event.said.get("mask_output") is True:
+        return MARKER
+    return event.error_str if event.failed else answer
+
+
+def _input(event: LogEvent) -> Any:
+    return MARKER if event.said.get("mask_input") is True else event.messages
+
+
+def _generation(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str, Any]:
+    own, usage = event.said, event.usage
+    prompt = own.get("prompt")
+    linked = prompt if isinstance(prompt, dict) else {}
     cached, written = usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]
     alias = event.metadata["user_api_key_alias"]
     return {
-        "id": generation,
+        "id": str(own.get("generation_id") or event.id),
         "traceId": trace,
         "parentObservationId": own.get("parent_observation_id"),
         "name": own.get("generation_name") or (f"litellm:{alias}" if alias else f"litellm-{event.call_type}"),
-        "startTime": _moment(event.started),
-        "endTime": _moment(event.ended),
-        "completionStartTime": _moment(event.first_token),
+        "startTime": moment(event.started),
+        "endTime": moment(event.ended),
+        "completionStartTime": moment(event.first_token),
         "model": event.model,
         "modelParameters": {name: str(value) for name, value in event.model_parameters.items()},
-        "input": event.messages,
-        "output": event.error_str if event.failed else event.response,
+        "input": _input(event),
+        "output": _output(event, event.response),
+        "promptName": linked.get("name"),
+        "promptVersion": linked.get("version"),
         "usageDetails": {
             "input": max(0, event.prompt_tokens - cached - written),
             "output": event.completion_tokens,
@@ -112,7 +133,3 @@ def _generation(
         "metadata": event.metadata,
         "environment": facts["environment"],
     }
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

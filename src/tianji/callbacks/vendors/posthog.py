@@ -1,18 +1,14 @@
 """PostHog's events of LLM calls (https://posthog.com/docs/ai-engineering/observability)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
-
-import msgspec
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
+from tianji.callbacks.vendors.forms import JSON, encode, moment, present
 
 BASE: Final = "https://us.i.posthog.com"
 MOST: Final = 100
-_JSON: Final = {"content-type": "application/json"}
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def build(given: Given) -> Sink:
@@ -21,13 +17,13 @@ def build(given: Given) -> Sink:
     key = given.text("posthog_api_key", "POSTHOG_API_KEY")
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        yield Delivery(url, _encode({"api_key": key, "batch": [_captured(event) for event in events]}), _JSON)
+        yield Delivery(url, encode({"api_key": key, "batch": [_captured(event) for event in events]}), JSON)
 
     return Sink(given.name, write, batch=MOST)
 
 
 def _captured(event: LogEvent) -> dict[str, Any]:
-    own: dict[str, Any] = event.metadata["requester_metadata"]
+    own = event.said
     properties = {
         "$ai_model": event.model,
         "$ai_provider": event.custom_llm_provider,
@@ -46,6 +42,6 @@ def _captured(event: LogEvent) -> dict[str, Any]:
     return {
         "event": "$ai_embedding" if event.call_type == "aembedding" else "$ai_generation",
         "distinct_id": str(own.get("user_id") or event.end_user or event.trace_id),
-        "timestamp": datetime.fromtimestamp(event.ended, UTC).isoformat(),
-        "properties": {name: value for name, value in properties.items() if value is not None},
+        "timestamp": moment(event.ended),
+        "properties": present(properties),
     }

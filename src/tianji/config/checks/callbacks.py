@@ -87,7 +87,7 @@ NAMES: Final = frozenset(
         "slack",
         "helicone",
         "lunary",
-        "athena",
+        "athina",
         "traceloop",
         "promptlayer",
         "wandb",
@@ -100,6 +100,15 @@ NAMES: Final = frozenset(
         "sumologic",
         "qualifire_eval",
         "ramp",
+        # as TianjiLLM's files have them
+        "azure_blob",
+        "azureblob",
+        "azuresentinel",
+        "datadog_llm",
+        "gcs",
+        "gcspubsub",
+        "literal_ai",
+        "sqs",
     ]
 )
 _BUCKETS: Final = ("s3://", "gcs://")

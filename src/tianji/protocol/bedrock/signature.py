@@ -61,7 +61,7 @@ def sign_with(
     canonical = "\n".join(
         [
             method,
-            quote(path, safe="/~"),  # encoded once more than it is sent, as for every service but S3
+            path if scope.service == "s3" else quote(path, safe="/~"),  # once more than it is sent, but for S3
             _canonical_query(query),
             *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
             "",

@@ -77,7 +77,7 @@ def test_the_conventions_as_they_stand() -> None:
     assert found["gen_ai.usage.cache_creation.input_tokens"] == 1
     assert found["gen_ai.response.time_to_first_chunk"] == 0.05
     assert found["gen_ai.conversation.id"] == "s"
-    given = Given("otel", {}, {"OTEL_SEMCONV_STABILITY_OPT_IN": "http, gen_ai_latest_experimental"}.get)
+    given = Given("otel", {}, {"OTEL_SEMCONV_STABILITY_OPT_IN": "http, gen_ai_latest_experimental"})
     vocabulary = ROWS["otel"].vocabulary(given)
     assert vocabulary.title(event) == "chat gpt-4o"
     assert vocabulary.request_title(ended()) == "POST /v1/chat/completions"
@@ -165,7 +165,7 @@ def test_what_a_client_says_to_langfuse() -> None:
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_nothing_that_was_said_is_told_where_that_is_turned_off(name: str) -> None:
     own: dict[str, Any] = {"tools": TOOLS, "messages": [{"role": "user", "content": "canary"}]}
-    vocabulary = ROWS[name].vocabulary(Given(name, {}, {}.get))
+    vocabulary = ROWS[name].vocabulary(Given(name, {}, {}))
     found = vocabulary.attempt(answered(payload=payload(**own)), False)
     assert found
     assert "canary" not in str(found)

@@ -1,58 +1,28 @@
 """What each destination is sent: address, credentials, and the form that its vendor documents."""
 
-import gzip
 from base64 import b64encode
-from typing import Any
 
 import msgspec
 import pytest
 from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
+from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, body, configured, sent, sink
 
-from tianji.callbacks.event import LogEvent
 from tianji.callbacks.settings import sinks_of, tells, tells_content, wanted
-from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.vendors import TRACED, VENDORS
 from tianji.config.schema import Config, Settings
-
-KEYS = {
-    "DD_API_KEY": "k", "DD_SITE": "datadoghq.eu", "LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk",
-    "LANGSMITH_API_KEY": "k", "POSTHOG_API_KEY": "k", "OPENMETER_API_KEY": "k",
-    "GENERIC_LOGGER_ENDPOINT": "http://ears/log",
-}  # fmt: skip
-
-
-def configured(*names: str, settings: dict[str, Any] | None = None, **blocks: dict[str, Any]) -> Config:
-    return Config(litellm_settings=Settings(callbacks=names, **(settings or {})), callback_settings=blocks)
-
-
-def sink(name: str, environ: dict[str, str] | None = None, **params: Any) -> Sink:
-    sinks, problems = sinks_of(configured(name, **({name: params} if params else {})), KEYS | (environ or {}))
-    assert problems == []
-    return sinks[0]
-
-
-def sent(name: str, *events: LogEvent, environ: dict[str, str] | None = None, **params: Any) -> Delivery:
-    (request,) = sink(name, environ, **params).write(events)
-    return request
-
-
-def body(request: Delivery) -> Any:
-    raw = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
-    return msgspec.json.decode(raw)
-
-
-OK = told(1, payload=payload(), cached_tokens=4, key_alias="mine", cost=2_000_000_000)
-FAILED = told(2, status="failure", error_class="RateLimited", error_code="429", error_message="slow")
 
 
 @pytest.mark.parametrize("name", sorted(VENDORS.keys() - TRACED))
 def test_every_destination_takes_every_event(name: str) -> None:
     destination = sink(name)
     bare = [OK.bare(), FAILED.bare(), told(3), told(4, call_type="aembedding", stream=True, team_id=None)]
-    for request in destination.write([OK, FAILED, *bare]):
-        assert request.url.startswith(("http://", "https://"))
-        assert body(request)
-        assert "headers" not in repr(request)
+    wanted = [event for event in [OK, FAILED, *bare] if destination.wants(event)]
+    for at in range(0, len(wanted), destination.batch):
+        for request in destination.write(wanted[at : at + destination.batch]):
+            assert request.url.startswith(("http://", "https://"))
+            assert "headers" not in repr(request)
+            if request.headers.get("content-type") == "application/json":
+                assert body(request)
 
 
 def test_generic_forms() -> None:
@@ -64,7 +34,9 @@ def test_generic_forms() -> None:
     assert [msgspec.json.decode(line)["id"] for line in request.body.splitlines()] == [OK.id, FAILED.id]
     assert len(list(sink("generic_api", log_format="single").write([OK, FAILED]))) == 2
     only = {"event_types": ["llm_api_failure"]}
-    assert [event["id"] for event in body(sent("generic_api", OK, FAILED, **only))] == [FAILED.id]
+    assert [sink("generic_api", **only).wants(event) for event in (OK, FAILED)] == [False, True]
+    (short,) = sink("webhook", log_format="tianji_v1").write([OK])
+    assert (body(short)["event"], body(short)["cost"]) == ("llm.success", 2.0)
     named = {"GENERIC_LOGGER_HEADERS": "a=b, c=d=e"}
     headers = sent("generic_api", OK, environ=named).headers
     assert (headers["a"], headers["c"]) == ("b", "d=e")
@@ -76,8 +48,8 @@ def test_a_destination_may_have_any_name() -> None:
     (request,) = made.write([OK])
     assert (problems, made.name, request.url, request.headers["k"]) == ([], "mine", "http://mine", "secret")
     (named,), _ = sinks_of(configured("rubrik"), {"RUBRIK_WEBHOOK_URL": "http://r", "RUBRIK_API_KEY": "k"})
-    (request,) = named.write([OK, FAILED])
-    assert (request.headers["authorization"], len(body(request))) == ("Bearer k", 1)
+    (request,) = named.write([OK])
+    assert (request.headers["authorization"], named.hears) == ("Bearer k", {"success"})
 
 
 def test_datadog() -> None:
@@ -117,6 +89,14 @@ def test_langfuse() -> None:
     assert (generation["traceId"], generation["name"]) == ("T", "G")
     existing = told(7, payload=payload(metadata={"existing_trace_id": "E"}))
     assert [one["type"] for one in body(sent("langfuse", existing))["batch"]] == ["generation-create"]
+    updating = told(7, payload=payload(metadata={"existing_trace_id": "E", "update_trace_keys": ["output"]}))
+    assert body(sent("langfuse", updating))["batch"][0]["body"] == {"id": "E", "output": "hello"}
+    masked = {"mask_input": True, "mask_output": True, "prompt": {"name": "P", "version": 3}, "trace_public": True}
+    trace, generation = (
+        one["body"] for one in body(sent("langfuse", told(8, payload=payload(metadata=masked))))["batch"]
+    )
+    assert {trace["input"], trace["output"], generation["input"], generation["output"]} == {"redacted-by-litellm"}
+    assert (generation["promptName"], generation["promptVersion"], trace["public"]) == ("P", 3, True)
     assert sent("langfuse", OK, environ={"LANGFUSE_HOST": "ears:3000"}).url == "http://ears:3000/api/public/ingestion"
 
 
@@ -130,7 +110,17 @@ def test_langsmith() -> None:
     assert (first["run_type"], first["session_name"], first["error"], second["error"]) == ("llm", "p", None, "slow")
     assert first["outputs"]["usage_metadata"]["total_cost"] == 2.0
     assert first["outputs"]["response"] == ANSWER
-    assert list(sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).write([OK])) == []
+    assert not sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).wants(OK)
+    trace, parent = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+    above = f"20260301T120000000000Z{trace}.20260301T120000000001Z{parent}"
+    own = {"trace_id": trace, "parent_run_id": parent, "dotted_order": above, "run_name": "N", "session_id": "S"}
+    (below,) = body(sent("langsmith", told(6, payload=payload(metadata=own))))["post"]
+    assert (below["trace_id"], below["parent_run_id"], below["name"]) == (trace, parent, "N")
+    assert below["dotted_order"] == f"{above}.20260301T120000006000Z{below['id']}"
+    assert below["extra"]["metadata"]["session_id"] == "S"
+    for missing in own:
+        (alone,) = body(sent("langsmith", told(6, payload=payload(metadata={**own, missing: None}))))["post"]
+        assert missing in ("run_name", "session_id") or alone["trace_id"] == alone["id"]
 
 
 def test_posthog() -> None:
@@ -144,7 +134,8 @@ def test_posthog() -> None:
 
 
 def test_openmeter() -> None:
-    request = sent("openmeter", OK, FAILED)
+    assert not sink("openmeter").wants(FAILED)
+    request = sent("openmeter", OK)
     assert request.url == "https://openmeter.cloud/api/v1/events"
     (metered,) = body(request)
     assert (metered["specversion"], metered["type"], metered["subject"]) == ("1.0", "litellm_tokens", "c")
@@ -164,7 +155,15 @@ def test_openmeter() -> None:
             {"POSTHOG_API_KEY": "k", "DEFAULT_FLUSH_INTERVAL_SECONDS": "soon"},
             "'soon' is no number of seconds",
         ),
-        ("lunary", {}, "callback lunary: not served by this release"),
+        ("humanloop", {}, "callback humanloop: not served by this release"),
+        ("argilla", {"ARGILLA_API_KEY": "k"}, "set litellm_settings.argilla_transformation_object"),
+        ("lago", {**KEYS, "LAGO_API_CHARGE_BY": "hour"}, "'hour' is none of end_user_id, user_id, team_id"),
+        ("deepeval", {**KEYS, "LITELM_ENVIRONMENT": "here"}, "environment 'here' is none of"),
+        ("wandb", {**KEYS, "WANDB_PROJECT_ID": "p"}, "'p' has the form entity/project"),
+        ("sentry", {"SENTRY_DSN": "https://sentry.io/7"}, "SENTRY_DSN has the form https://key@host/project"),
+        ("s3_v2", KEYS, "set s3_bucket_name in s3_callback_params"),
+        ("dynamodb", {**KEYS, "AWS_REGION_NAME": "mars"}, "'mars' is no region"),
+        ("dynamodb", KEYS, "set dynamodb_table_name"),
     ],
 )
 def test_what_is_missing_is_said(name: str, environ: dict[str, str], said: str) -> None:
@@ -190,6 +189,17 @@ def test_who_hears_what() -> None:
     }  # fmt: skip
     made, _ = sinks_of(Config(litellm_settings=Settings(failure_callback=("posthog",))), KEYS)
     assert made[0].hears == {"failure"}
+    _, (problem,) = sinks_of(Config(litellm_settings=Settings(failure_callback=("athina",))), KEYS)
+    assert problem == "callback athina: it is told of success alone; name it in success_callback"
+
+
+def test_a_part_of_all_traces() -> None:
+    some = sink("posthog", sampling_rate=0.25)
+    traces = [told(number, session_id=str(number)) for number in range(400)]
+    assert 60 < sum(map(some.wants, traces)) < 140
+    assert all(some.wants(told(1, session_id=event.trace_id)) == some.wants(event) for event in traces)
+    _, (problem,) = sinks_of(configured("posthog", posthog={"sampling_rate": "many"}), KEYS)
+    assert "'many' for sampling_rate is no number" in problem
 
 
 def test_what_others_serve_is_nobody_to_tell() -> None:

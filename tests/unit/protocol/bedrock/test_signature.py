@@ -3,7 +3,7 @@
 import calendar
 import time
 
-from tianji.protocol.bedrock.signature import Keys, Scope, sign
+from tianji.protocol.bedrock.signature import Keys, Scope, sign, sign_with
 
 # The keys and the moment of AWS's test suite:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
@@ -40,6 +40,17 @@ def test_the_examples_of_s3() -> None:
             f"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={signature}".encode()
         )
         assert found[b"x-amz-content-sha256"].startswith(b"e3b0c44298fc1c14")
+
+
+def test_the_example_of_s3_that_puts_an_object() -> None:
+    """The same page: the path is signed as it is sent, where others are encoded once more."""
+    keys = Keys("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    moment = float(calendar.timegm(time.strptime("20130524T000000Z", "%Y%m%dT%H%M%SZ")))
+    headers = {"date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"}
+    scope = Scope("examplebucket.s3.amazonaws.com", "us-east-1", "s3")
+    body = b"Welcome to Amazon S3."
+    found = dict(sign_with(keys, scope, "/test%24file.text", body, now=moment, method="PUT", headers=headers))
+    assert found[b"authorization"].endswith(b"98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd")
 
 
 def test_the_example_of_the_guide() -> None:

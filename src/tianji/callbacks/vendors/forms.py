@@ -1,0 +1,43 @@
+"""How several destinations write times, ids and JSON."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from tianji.callbacks.event import LogEvent
+
+JSON: Final = {"content-type": "application/json"}
+_SPACE: Final = uuid.UUID("6f0e5d0c-6c3b-4d8e-8a56-3f2f5b6f7c11")  # of the ids that are made of ours
+encode: Final = msgspec.json.Encoder().encode
+
+
+def moment(at: float) -> str:
+    """Return seconds since 1970 as RFC 3339 writes them, in milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def unique(event: LogEvent, part: str = "") -> str:
+    """Return the UUID of an event, or of a part of it. It is made of our id: what is told twice is the same."""
+    return str(uuid.uuid5(_SPACE, f"{part} {event.id}" if part else event.id))
+
+
+def ordered(event: LogEvent, part: str = "") -> str:
+    """Return a UUID of version 7 (RFC 9562, 5.7) for the time at which the event began, else made as `unique` is."""
+    noise = int.from_bytes(hashlib.sha256(f"{part} {event.id}".encode()).digest()[:10], "big")
+    milliseconds = int(event.started * 1000) & ((1 << 48) - 1)
+    high = milliseconds << 16 | 0x7000 | (noise >> 62 & 0xFFF)
+    return str(uuid.UUID(int=high << 64 | 0b10 << 62 | (noise & ((1 << 62) - 1))))
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return members without those that are None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list that a client may have written."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []

@@ -1,0 +1,44 @@
+"""Helicone's log of requests that did not go through it (https://docs.helicone.ai/getting-started/integration-method)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
+from tianji.callbacks.vendors.forms import JSON, encode
+
+BASE: Final = "https://api.hconeai.com"
+_FORMS: Final = {"openai": "oai", "azure": "oai", "anthropic": "anthropic"}
+_OWN: Final = "helicone_"
+
+
+def build(given: Given) -> Sink:
+    """Make it of HELICONE_API_KEY and HELICONE_API_BASE."""
+    base = given.address("helicone_api_base", "HELICONE_API_BASE", default=BASE)
+    auth = f"Bearer {given.text('helicone_api_key', 'HELICONE_API_KEY')}"
+    headers = JSON | {"authorization": auth}
+
+    def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
+        for event in events:
+            form = _FORMS.get(event.custom_llm_provider, "custom")
+            yield Delivery(f"{base}/{form}/v1/log", encode(_logged(event, auth)), headers)
+
+    return Sink(given.name, write, hears=SUCCESSES, batch=1, at_once=8)
+
+
+def _logged(event: LogEvent, auth: str) -> dict[str, Any]:
+    own = {_header(name): str(value) for name, value in event.said.items() if name.startswith(_OWN)}
+    asked = {"model": event.model, "messages": event.messages, **event.model_parameters}
+    return {
+        "providerRequest": {"url": event.api_base, "json": asked, "meta": {"Helicone-Auth": auth, **own}},
+        "providerResponse": {"json": event.response, "headers": {}, "status": 200},
+        "timing": {"startTime": _time(event.started), "endTime": _time(event.ended)},
+    }
+
+
+def _header(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+
+
+def _time(at: float) -> dict[str, int]:
+    return {"seconds": int(at), "milliseconds": int(at * 1000) % 1000}

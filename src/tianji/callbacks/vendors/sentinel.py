@@ -1,0 +1,51 @@
+"""Azure Sentinel, through Azure Monitor's ingestion of logs.
+
+https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.sink import Delivery, Given, Sink
+from tianji.callbacks.vendors.forms import JSON, encode, moment
+from tianji.providers.entra import AUTHORITY, SERVICE
+from tianji.providers.oauth import client_credentials, source_of
+
+STREAM: Final = "Custom-LiteLLM"
+_VERSION: Final = "2023-01-01"
+_SCOPES: Final = {  # of the clouds, by what their authority's host ends with
+    ".us": "https://monitor.azure.us/.default",
+    ".cn": "https://monitor.azure.cn/.default",
+}
+
+
+def build(given: Given) -> Sink:
+    """Make it of AZURE_SENTINEL_ENDPOINT, _DCR_IMMUTABLE_ID, _STREAM_NAME, _TENANT_ID, _CLIENT_ID, _CLIENT_SECRET."""
+    rule = quote(given.text("dcr_immutable_id", "AZURE_SENTINEL_DCR_IMMUTABLE_ID"), safe="")
+    stream = quote(given.text("stream_name", "AZURE_SENTINEL_STREAM_NAME", default=STREAM), safe="")
+    base = given.address("endpoint", "AZURE_SENTINEL_ENDPOINT")
+    url = f"{base}/dataCollectionRules/{rule}/streams/{stream}?api-version={_VERSION}"
+    tenant, client, secret = (
+        given.text(name, f"AZURE_SENTINEL_{name.upper()}", f"AZURE_{name.upper()}")
+        for name in ("tenant_id", "client_id", "client_secret")
+    )
+    authority = given.address("authority_host", "AZURE_SENTINEL_AUTHORITY_HOST", default=AUTHORITY)
+    scope = next(
+        (scope for end, scope in _SCOPES.items() if authority.endswith(end)), "https://monitor.azure.com/.default"
+    )
+    login = f"{authority}/{quote(tenant, safe='')}/oauth2/v2.0/token"
+    tokens = source_of(client_credentials(SERVICE, login, client, secret, scope))
+
+    def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
+        rows = [{"TimeGenerated": moment(event.ended), **msgspec.to_builtins(event)} for event in events]
+        yield Delivery(url, encode(rows), JSON)
+
+    async def complete(request: Delivery) -> Delivery:
+        headers = {**request.headers, "authorization": f"Bearer {await tokens.wait()}"}
+        return msgspec.structs.replace(request, headers=headers)
+
+    return Sink(given.name, write, batch=100, complete=complete)

@@ -1,0 +1,288 @@
+"""What the other destinations are sent, in the form that their vendors document."""
+
+import gzip
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
+from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, SETTINGS, body, sent, sink
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.sink import Delivery, Given, Sink, UnwritableError
+from tianji.callbacks.vendors import VENDORS
+from tianji.errors import UpstreamFailure
+from tianji.lazy import load
+
+STARTED, ENDED = "2026-03-01T12:00:00.001Z", "2026-03-01T12:00:00.251Z"
+
+
+def saying(**metadata: object) -> LogEvent:
+    return told(9, payload=payload(metadata=metadata))
+
+
+class Fetched:
+    """Answers single requests, and remembers them."""
+
+    def __init__(self, *answers: tuple[int, bytes]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str, Mapping[str, str], bytes]] = []
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        self.asked.append((method, url, headers, body))
+        return self.answers.pop(0)
+
+
+def made(name: str, fetch: Fetched, environ: Mapping[str, str] = KEYS, **params: Any) -> Sink:
+    built: Sink = load(VENDORS[name]).build(Given(name, params, environ, fetch))
+    return built
+
+
+async def completed(destination: Sink, *events: LogEvent) -> Delivery:
+    (request,) = destination.write(events)
+    assert destination.complete is not None
+    return await destination.complete(request)
+
+
+def test_datadog_llm_observability() -> None:
+    request = sent("datadog_llm_observability", OK, FAILED)
+    assert request.url == "https://api.datadoghq.eu/api/intake/llm-obs/v1/trace/spans"
+    assert (request.headers["dd-api-key"], request.accepted) == ("k", {202})
+    attributes = body(request)["data"]["attributes"]
+    first, second = attributes["spans"]
+    assert (attributes["ml_app"], first["parent_id"], first["trace_id"]) == ("litellm-server", "undefined", OK.trace_id)
+    assert first["meta"]["kind"] == "llm"
+    assert first["meta"]["input"] == {"messages": REQUEST["messages"]}
+    assert first["meta"]["output"] == {"messages": [{"role": "assistant", "content": "hello"}]}
+    assert (first["metrics"]["total_cost"], first["metrics"]["non_cached_input_tokens"]) == (2.0, 6)
+    assert first["duration"] == 250_000_000
+    assert (second["status"], second["meta"]["error"]) == ("error", {"message": "slow", "type": "RateLimited"})
+    own = body(sent("datadog_llm_observability", saying(span_id="s", parent_id="p", name="n")))
+    (span,) = own["data"]["attributes"]["spans"]
+    assert (span["span_id"], span["parent_id"], span["name"]) == ("s", "p", "n")
+    agent = sent("datadog_llm_observability", OK, environ={"LITELLM_DD_AGENT_HOST": "agent"})
+    assert agent.url == "http://agent:8126/api/intake/llm-obs/v1/trace/spans"
+
+
+def test_datadog_metrics_and_costs() -> None:
+    request = sent("datadog_metrics", OK, FAILED)
+    assert (request.url, request.headers["dd-application-key"]) == ("https://api.datadoghq.eu/api/v2/series", "k")
+    series = body(request)["series"]
+    assert [one["metric"] for one in series].count("litellm.request.total_latency") == 2
+    counts = [one for one in series if one["metric"] == "litellm.llm_api.request_count"]
+    assert [one["points"][0]["value"] for one in counts] == [1, 1]
+    assert {"provider:openai", "model_name:gpt-4o", "status_code:429", "team:t"} <= set(counts[1]["tags"])
+    request = sent("datadog_cost_management", OK, OK, told(3, payload=payload(), cost=0), cost_tag_keys=["a"])
+    assert (request.method, request.url) == ("PUT", "https://api.datadoghq.eu/api/v2/cost/custom_costs")
+    (line,) = body(request)
+    assert (line["ProviderName"], line["BilledCost"], line["ChargePeriodStart"]) == ("openai", 4.0, "2026-03-01")
+    assert line["Tags"] == {"team": "t", "user": "u", "model_group": "gpt", "a": "b"}
+
+
+def test_lunary() -> None:
+    request = sent("lunary", OK, FAILED)
+    assert (request.url, request.headers["authorization"]) == ("https://api.lunary.ai/v1/runs/ingest", "Bearer k")
+    start, end, _, error = body(request)["events"]
+    assert (start["event"], start["input"], start["timestamp"]) == ("start", REQUEST["messages"], STARTED)
+    assert start["runId"] == end["runId"]
+    assert (end["event"], end["output"], end["tokensUsage"]) == ("end", ANSWER, {"prompt": 10, "completion": 5})
+    assert (error["event"], error["error"]) == ("error", {"message": "slow"})
+
+
+def test_opik() -> None:
+    traces, spans = sink("opik", {"OPIK_WORKSPACE": "w"}).write([OK])
+    assert traces.url == "https://www.comet.com/opik/api/v1/private/traces/batch"
+    assert spans.url == "https://www.comet.com/opik/api/v1/private/spans/batch"
+    assert (traces.headers["authorization"], traces.headers["comet-workspace"]) == ("k", "w")
+    (trace,), (span,) = body(traces)["traces"], body(spans)["spans"]
+    assert span["trace_id"] == trace["id"]
+    assert {uuid.UUID(one["id"]).version for one in (trace, span)} == {7}
+    assert int(uuid.UUID(span["id"])) >> 80 == int(OK.started * 1000)
+    assert (span["usage"]["total_tokens"], span["total_estimated_cost"]) == (15, 2.0)
+    assert (trace["project_name"], trace["start_time"], trace["tags"]) == ("Default Project", STARTED, ["a", "b"])
+    own = {"project_name": "P", "tags": ["z"], "current_span_data": {"trace_id": "T", "id": "S"}}
+    (spans,) = sink("opik").write([saying(opik=own)])
+    (span,) = body(spans)["spans"]
+    assert (span["trace_id"], span["parent_span_id"], span["project_name"], span["tags"][-1]) == ("T", "S", "P", "z")
+
+
+def test_greenscale_and_athina() -> None:
+    request = sent("greenscale", saying(greenscale_project="P", greenscale_color="red"))
+    assert (request.url, request.headers["api-key"]) == ("http://greenscale", "k")
+    assert body(request) == {
+        "modelId": "gpt-4o", "inputTokenCount": 10, "outputTokenCount": 5, "timestamp": "2026-03-01T12:00:00.259Z",
+        "invocationLatency": 250, "project": "P", "tags": [{"key": "color", "value": "red"}],
+    }  # fmt: skip
+    request = sent("athina", saying(session_id="S", unknown="x"))
+    assert (request.url, request.headers["athina-api-key"]) == ("https://log.athina.ai/api/v1/log/inference", "k")
+    logged = body(request)
+    assert (logged["language_model_id"], logged["prompt"], logged["response"]) == (
+        "gpt-4o", REQUEST["messages"], ANSWER,
+    )  # fmt: skip
+    assert (logged["total_tokens"], logged["response_time"], logged["session_id"]) == (15, 250, "S")
+    assert "unknown" not in logged
+
+
+def test_promptlayer_and_helicone() -> None:
+    request = sent("promptlayer", saying(pl_tags=["z"]))
+    assert request.url == "https://api.promptlayer.com/rest/track-request"
+    tracked = body(request)
+    assert (tracked["api_key"], tracked["tags"], tracked["kwargs"]["temperature"]) == ("k", ["a", "b", "z"], 0.5)
+    assert tracked["request_response"] == ANSWER
+    request = sent("helicone", saying(helicone_session_id="S"))
+    assert (request.url, request.headers["authorization"]) == ("https://api.hconeai.com/oai/v1/log", "Bearer k")
+    logged = body(request)
+    assert logged["providerRequest"]["json"]["model"] == "gpt-4o", "the name that it has"
+    assert logged["providerRequest"]["meta"] == {"Helicone-Auth": "Bearer k", "Helicone-Session-Id": "S"}
+    assert logged["timing"]["startTime"] == {"seconds": int(OK.started), "milliseconds": 9}
+    assert sent("helicone", told(1, provider="cohere")).url == "https://api.hconeai.com/custom/v1/log"
+
+
+def test_lago() -> None:
+    request = sent("lago", OK)
+    assert (request.url, request.headers["authorization"]) == ("http://lago/api/v1/events", "Bearer k")
+    event = body(request)["event"]
+    assert (event["external_subscription_id"], event["code"]) == ("c", "tokens")
+    assert event["properties"] == {
+        "model": "gpt-4o", "response_cost": 2.0, "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
+    }  # fmt: skip
+    assert body(sent("lago", OK))["event"]["transaction_id"] == event["transaction_id"], (
+        "what is told twice counts once"
+    )
+    assert body(sent("lago", OK, environ={"LAGO_API_CHARGE_BY": "team_id"}))["event"]["external_subscription_id"] == "t"
+    with pytest.raises(UnwritableError, match="no end_user_id"):
+        list(sink("lago").write([told(1, end_user=None)]))
+
+
+def test_deepeval_and_galileo() -> None:
+    request = sent("deepeval", FAILED, environ={"LITELM_ENVIRONMENT": "staging"})
+    assert (request.url, request.headers["confident_api_key"]) == ("https://api.confident-ai.com/v1/tracing", "k")
+    trace = body(request)
+    (span,) = trace["llmSpans"]
+    assert (span["traceUuid"], span["status"], span["error"]) == (trace["uuid"], "ERRORED", "slow")
+    assert (trace["environment"], trace["baseSpans"], trace["startTime"]) == ("staging", [], "2026-03-01T12:00:00.002Z")
+    request = sent("galileo", OK, environ={"GALILEO_LOG_STREAM_ID": "s"})
+    assert (request.url, request.headers["galileo-api-key"]) == ("https://api.galileo.ai/ingest/traces/p", "k")
+    assert body(request)["log_stream_id"] == "s"
+    (trace,) = body(request)["traces"]
+    (span,) = trace["spans"]
+    assert (trace["type"], span["type"], span["metrics"]["duration_ns"]) == ("trace", "llm", 250_000_000)
+    assert (trace["output"], trace["metrics"]["cost"]) == ("hello", 2.0)
+
+
+async def test_galileo_by_name_and_password() -> None:
+    fetch = Fetched((200, b'{"access_token": "T", "expires_in": 600}'))
+    named = {"GALILEO_API_KEY": "", "GALILEO_USERNAME": "me", "GALILEO_PASSWORD": "pw"}
+    destination = made("galileo", fetch, KEYS | named)
+    for _ in range(2):
+        request = await completed(destination, OK)
+        assert (request.url, request.headers["authorization"]) == (
+            "https://api.galileo.ai/v2/projects/p/traces", "Bearer T",
+        )  # fmt: skip
+    assert [(method, url, data) for method, url, _, data in fetch.asked] == [
+        ("POST", "https://api.galileo.ai/login", b"username=me&password=pw")
+    ]
+
+
+def test_literalai() -> None:
+    request = sent("literalai", OK, FAILED)
+    assert request.url == "https://cloud.getliteral.ai/api/graphql"
+    assert (request.headers["x-api-key"], request.headers["x-client-name"]) == ("k", "litellm")
+    query, variables = body(request)["query"], body(request)["variables"]
+    assert query.startswith("mutation AddSteps($id_0: String!, ")
+    assert (query.count("ingestStep("), query.count("{"), query.count("}")) == (2, 3, 3)
+    assert all(f"${name}: " in query and f": ${name}" in query for name in variables)
+    assert (variables["type_0"], variables["startTime_0"], variables["error_1"]) == ("llm", STARTED, "slow")
+    assert variables["generation_0"]["messageCompletion"] == {"role": "assistant", "content": "hello"}
+    assert variables["generation_0"]["tokenCount"] == 15
+
+
+async def test_argilla_asks_for_its_dataset_once() -> None:
+    fetch = Fetched((200, b'{"items": []}'), (200, b'{"items": [{"id": "7", "name": "litellm-completion"}]}'))
+    destination = made("argilla", fetch, **SETTINGS)
+    with pytest.raises(UpstreamFailure, match="no dataset 'litellm-completion'; create it"):
+        await completed(destination, OK)
+    for _ in range(2):
+        request = await completed(destination, OK)
+    assert (request.method, request.url) == ("PUT", "http://localhost:6900/api/v1/datasets/7/records/bulk")
+    assert request.headers["x-argilla-api-key"] == "k"
+    (record,) = body(request)["items"]
+    assert record["fields"] == {"prompt": REQUEST["messages"], "answer": "hello", "who": "k"}
+    assert [url for _, url, *_ in fetch.asked] == [
+        "http://localhost:6900/api/v1/me/datasets?name=litellm-completion"
+    ] * 2
+
+
+async def test_braintrust_asks_for_each_project_once() -> None:
+    fetch = Fetched((200, b'{"id": "7"}'))
+    destination = made("braintrust", fetch)
+    assert destination.complete is not None
+    for _ in range(2):
+        request = await completed(destination, OK)
+    assert request.url == "https://api.braintrustdata.com/v1/project_logs/7/insert"
+    assert request.headers["authorization"] == "Bearer k"
+    (logged,) = body(request)["events"]
+    assert (logged["input"], logged["output"]) == (REQUEST["messages"], ANSWER)
+    assert (logged["metrics"]["total_cost"], logged["span_attributes"]["type"]) == (2.0, "llm")
+    assert logged["span_id"] == logged["root_span_id"] == logged["id"]
+    assert [(url, data) for _, url, _, data in fetch.asked] == [
+        ("https://api.braintrustdata.com/v1/project", b'{"name":"litellm"}')
+    ]
+    known = await completed(destination, saying(project_id="p/1"))
+    assert known.url == "https://api.braintrustdata.com/v1/project_logs/p%2F1/insert"
+    assert len(list(destination.write([OK, saying(project_name="mine")]))) == 2
+
+
+def test_supabase_and_wandb() -> None:
+    again = msgspec.structs.replace(FAILED, call_id=OK.call_id)
+    request = sent("supabase", again, OK, FAILED)
+    assert request.url == "http://supabase/rest/v1/request_logs?on_conflict=litellm_call_id"
+    assert request.headers["apikey"] == "k"
+    first, second = body(request)
+    assert (first["status"], first["total_cost"], first["response"]) == ("success", 2.0, ANSWER)
+    assert first.keys() == second.keys()
+    assert (second["status"], second["error"]) == ("failure", "slow")
+    request = sent("wandb", OK)
+    assert request.url == "https://trace.wandb.ai/call/upsert_batch"
+    assert request.headers["authorization"] == "Basic YXBpOms="
+    start, end = body(request)["batch"]
+    assert (start["mode"], end["mode"]) == ("start", "end")
+    assert start["req"]["start"]["id"] == end["req"]["end"]["id"]
+    assert start["req"]["start"]["project_id"] == "me/mine"
+    assert end["req"]["end"]["summary"]["usage"]["gpt-4o"]["total_tokens"] == 15
+
+
+def test_clickhouse() -> None:
+    request = sent("clickhouse", OK, FAILED)
+    assert request.url.startswith("http://clickhouse:8123/?database=litellm&query=INSERT+INTO+spend_logs+FORMAT+")
+    assert (request.headers["x-clickhouse-user"], request.headers["x-clickhouse-key"]) == ("me", "secret")
+    lines = gzip.decompress(request.body).splitlines()
+    assert [msgspec.json.decode(line)["id"] for line in lines] == [OK.id, FAILED.id]
+
+
+def test_sentry() -> None:
+    destination = sink("sentry")
+    assert (destination.hears, destination.bare) == ({"failure"}, True)
+    (request,) = destination.write([FAILED])
+    assert request.url == "https://sentry.io/api/7/envelope/"
+    assert "sentry_key=key" in request.headers["x-sentry-auth"]
+    head, item, event = map(msgspec.json.decode, request.body.splitlines())
+    assert head["event_id"] == event["event_id"]
+    assert item == {"type": "event"}
+    assert event["exception"] == {"values": [{"type": "RateLimited", "value": "slow"}]}
+    assert event["tags"]["status"] == "429"
+
+
+async def test_azure_sentinel(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = Fetched((200, b'{"access_token": "T", "expires_in": 600}'))
+    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    request = await completed(sink("azure_sentinel"), OK)
+    assert request.url == "http://sentinel/dataCollectionRules/dcr/streams/Custom-LiteLLM?api-version=2023-01-01"
+    assert request.headers["authorization"] == "Bearer T"
+    ((_, url, _, form),) = fetch.asked
+    assert url == "https://login.microsoftonline.com/tenant/oauth2/v2.0/token"
+    assert b"scope=https%3A%2F%2Fmonitor.azure.com%2F.default" in form
+    (row,) = body(request)
+    assert (row["TimeGenerated"], row["id"], row["startTime"]) == (ENDED, OK.id, OK.started)
