@@ -269,7 +269,7 @@ class Gateway:
             )
         ).routes()
         yield from Administration(self._office).routes()
-        yield from SignIn(lambda: self._office).routes()
+        yield from SignIn(lambda: self._office, self._shared.attempts).routes()
         yield from Realtime(
             Means(
                 pipeline=self._pipeline,

@@ -9,6 +9,7 @@ import msgspec
 from tianji.auth.identity import Identity, Role, Scope
 from tianji.auth.limits import Limits
 from tianji.auth.models import Groups, Infer, ModelRule, rule
+from tianji.auth.standing import is_deactivated
 from tianji.auth.tags import tag
 from tianji.errors import AuthenticationFailed
 from tianji.money import to_nanos
@@ -54,6 +55,8 @@ def compile_record(record: Record, groups: Groups, infer: Infer) -> Identity | R
         return Refusal(message="the key is blocked; an administrator may unblock it with POST /key/unblock", tags=tags)
     if team is not None and team["blocked"]:
         return Refusal(message="the team of this key is blocked; an administrator may unblock it", tags=tags)
+    if is_deactivated(user):
+        return Refusal(message="the owner of this key was deactivated; an administrator may activate him", tags=tags)
     ends = [moment.timestamp() for moment in (key["expires"], record.until) if moment is not None]
     return Identity(
         role=_role(record),

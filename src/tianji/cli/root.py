@@ -19,6 +19,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "migrate": ("tianji.cli.migrate", "Bring the database to the form that this version knows."),
         "import": ("tianji.cli.importing", "Take over what LiteLLM keeps in its database."),
         "ledger": ("tianji.cli.ledger", "Prove the ledger right, make its sums anew, write it to a file."),
+        "login": ("tianji.cli.login", "Sign in to a gateway with a browser, for a key of this terminal."),
+        "logout": ("tianji.cli.logout", "End that, and forget the key."),
         "mock": ("tianji.mock", "Serve a mock of the model providers, with faults on request."),
         "version": ("tianji.cli.version", "Print the version."),
     }

@@ -112,6 +112,12 @@ _UNUSED_OF_TOKENS: Final = (
     "virtual_key_mapping_cache_ttl auto_register_map_existing_key routing_overrides id_jag_requesting_apps "
     "mcp_client_id_jwt_field public_allowed_routes"
 )
+_SIGNING_IN: Final = (
+    "max_failed_login_attempts_per_source_overrides failed_login_window_seconds failed_login_block_seconds "
+    "password_policy_min_length password_policy_require_uppercase password_policy_require_lowercase "
+    "password_policy_require_numbers password_policy_require_special_characters disable_env_credential_login "
+    "disable_password_login_when_sso_enabled allow_cli_sso_verification_uri_complete"
+)
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
@@ -283,6 +289,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.enforce_rbac": EXACT,
         "general_settings.ui_access_mode": Support("exact", "judged when somebody signs in"),
         "litellm_settings.max_ui_session_budget": EXACT,
+        **{f"general_settings.{name}": EXACT for name in _SIGNING_IN.split()},
+        "general_settings.max_failed_login_attempts_per_source": Support(
+            "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"
+        ),
         "general_settings.custom_sso": GUARD,
         "general_settings.allowed_routes": Support("exact", "for routes that ask for a key"),
         "general_settings.admin_only_routes": EXACT,

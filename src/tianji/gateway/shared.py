@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from tianji._core.attempts import AttemptTable
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
 from tianji._core.revision import Revisions
@@ -17,3 +18,4 @@ class Shared(Struct, frozen=True):
     revisions: Revisions = field(default_factory=Revisions)  # of what keys are made of
     machine: str = ""
     answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget
+    attempts: AttemptTable = field(default_factory=AttemptTable)  # to sign in with a password

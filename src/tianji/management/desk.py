@@ -132,7 +132,12 @@ async def perform(office: Office, caller: Identity, function: Function) -> objec
     return await _write(office, function, SilentExchange("", b"", caller), NO_MATCH)
 
 
-async def _read(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
+async def inspect(office: Office, caller: Identity, function: Function) -> object:
+    """Look something up as a request of `caller` would, without one; `function` changes nothing."""
+    return await _read(office, function, SilentExchange("", b"", caller), NO_MATCH)
+
+
+async def _read(office: Office, function: Function, exchange: Exchange, match: Match | SimpleNamespace) -> object:
     database = await office.store.open()
     async with database.reading() as connection:
         return await function(Call(office, exchange, match, connection))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, Unacceptable
-from tianji.management import budgets, key_fields
+from tianji.management import budgets, key_fields, ownership
 from tianji.management.desk import Call, Row
 from tianji.storage.tables import ORGANIZATION_MEMBERS, TEAM_MEMBERS, TEAMS, USERS
 
@@ -22,6 +22,7 @@ async def user_of(call: Call, user_id: str | None, email: str | None) -> Row:
         return row
     if user_id is None and email is None:
         raise Unacceptable("a member is named by user_id or by user_email", param="member")
+    ownership.require_ordinary(call, user_id)
     made = user_id or key_fields.make_id()
     call.change("user", made)
     role = Role.INTERNAL_USER.value

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tianji.auth.identity import Role
+from tianji.auth.identity import MASTER, Role
 from tianji.errors import PermissionDenied
 from tianji.management.desk import Call, Row
 from tianji.storage.tables import ORGANIZATION_MEMBERS, TEAM_MEMBERS, TEAMS, USERS
@@ -48,6 +48,15 @@ def owns(call: Call, user_id: str | None) -> bool:
     return user_id is not None and user_id == call.caller.user_id
 
 
+def require_ordinary(call: Call, user_id: str | None) -> None:
+    """Keep from all but proxy admins the name that the administrator of the environment has when he signs in.
+
+    Whoever had made a user of that name, or a key for him, would be the administrator from then on.
+    """
+    if not call.admin and user_id in (MASTER.user_id, call.office.environ().get("PROXY_ADMIN_ID") or MASTER.user_id):
+        raise PermissionDenied("this user_id is the administrator's; choose another one")
+
+
 async def require_stand_in(call: Call, user_id: str | None) -> None:
     """Let the caller have a key of somebody else's, which can do what its owner can: only where he can do all that.
 
@@ -55,6 +64,7 @@ async def require_stand_in(call: Call, user_id: str | None) -> None:
     """
     if call.admin or user_id is None or owns(call, user_id):
         return
+    require_ordinary(call, user_id)
     user = await call.one(USERS, user_id=user_id)
     teams = sa.select(TEAMS).join(TEAM_MEMBERS, TEAM_MEMBERS.c.team_id == TEAMS.c.team_id)
     held = sa.select(ORGANIZATION_MEMBERS).where(ORGANIZATION_MEMBERS.c.user_id == user_id)

@@ -96,6 +96,7 @@ async def _judge_new(call: Call, values: Row, organizations: list[str]) -> None:
     for organization in organizations:
         if await call.one(ORGANIZATIONS, organization_id=organization) is None:
             raise Unacceptable(f"there is no organization {organization[:80]!r}", param="organizations")
+    ownership.require_ordinary(call, values.get("user_id"))
     if call.admin:
         return
     key_fields.require_allowed(values, (OF_ADMINS - {"user_email"}) | key_fields.OF_ADMINS, admin=False)
@@ -156,10 +157,17 @@ async def _columns(call: Call, values: Row, before: Row | None) -> Row:
     if "spend" in columns:
         columns["spend"] = columns["spend"] or 0
     if columns.get("password") is not None:
-        hashed = load("tianji.auth.passwords").hashed
-        columns["password"] = await asyncio.to_thread(hashed, columns["password"])
+        columns["password"] = await keep_password(call, columns["password"])
     call.change("user", before["user_id"] if before else values["user_id"])
     return columns
+
+
+async def keep_password(call: Call, password: str) -> str:
+    """Return what is kept of a password. Raises Unacceptable (400) for one that is not good enough here."""
+    passwords = load("tianji.auth.passwords")
+    passwords.require_acceptable(password, call.config.general_settings)
+    kept: str = await asyncio.to_thread(passwords.hashed, password)
+    return kept
 
 
 async def join(call: Call, team: str | dict[str, Any], user_id: str) -> None:

@@ -1,52 +1,62 @@
-"""Where people who come back get their session, and where it ends."""
+"""Where people who come in get their session, and where it ends."""
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from tianji.auth.arrivals import Arrival
 from tianji.auth.durations import length
 from tianji.auth.identity import MASTER, Identity, Role
+from tianji.auth.standing import is_deactivated
 from tianji.config.environment import lookup
 from tianji.errors import AuthenticationFailed, ObjectNotFound, PermissionDenied
 from tianji.management import desk, keys
 from tianji.management.administration import Office
-from tianji.management.arrivals import welcome
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import KeyFields
 from tianji.storage.tables import KEYS, USERS
 
 MARK: Final = "login_method"  # in the metadata of a session's key: how its owner came in
+BY_PROVIDER: Final = "sso"
+BY_PASSWORD: Final = "username_password"  # noqa: S105 - not a password
+BY_TERMINAL: Final = "cli"
 _ADMINS: Final = (Role.PROXY_ADMIN, Role.PROXY_ADMIN_VIEWER)
 
+Find = Callable[[Call], Awaitable[str | None]]
+"""Says, in the transaction that makes his key, what the id of somebody is; None for who is nobody here."""
 
-async def open_session(office: Office, arrival: Arrival) -> Row:
-    """Put somebody into the database, make a key for his session, and return its claims.
 
-    Raises AuthenticationFailed where only administrators may come in.
+async def open_session(office: Office, find: Find, method: str) -> Row:
+    """Make a key for the session of somebody, and return its claims. `method`: how he came in.
+
+    Raises AuthenticationFailed for who is nobody here or no longer, or is not to come in.
     """
-    made: Any = await desk.perform(office, MASTER, functools.partial(_admit, arrival))
+
+    async def admit(call: Call) -> Row:
+        return await _admit(call, await find(call), method)
+
+    made: Any = await desk.perform(office, MASTER, admit)
     return dict(made)
 
 
-async def _admit(arrival: Arrival, call: Call) -> Row:
-    user = await call.one(USERS, user_id=await welcome(arrival, call))
+async def _admit(call: Call, user_id: str | None, method: str) -> Row:
+    user = await call.one(USERS, user_id=user_id)
     if user is None:
         raise AuthenticationFailed("nobody here is known by what the identity provider says")
+    if is_deactivated(user):
+        raise AuthenticationFailed("this user was deactivated; ask an administrator")
     if call.config.general_settings.ui_access_mode == "admin_only" and user["user_role"] not in _ADMINS:
         raise AuthenticationFailed("signing in is for proxy admins only")
     fields = KeyFields(
         user_id=user["user_id"],
         duration=duration(call.office.environ()),
         max_budget=call.config.litellm_settings.max_ui_session_budget,
-        metadata={MARK: "sso"},
+        metadata={MARK: method},
     )
     key = await keys.make(call, fields)
     return {
         "user_id": user["user_id"],
         "user_email": user["user_email"],
         "user_role": user["user_role"],
-        "login_method": "sso",
+        "login_method": method,
         "key": key["key"],
     }
 

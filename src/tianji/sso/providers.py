@@ -1,4 +1,6 @@
-"""Which identity provider people sign in with: GOOGLE_*, MICROSOFT_*, GENERIC_* of the environment, the first found.
+"""Which identity provider people sign in with: GOOGLE_*, MICROSOFT_*, OKTA_*, GENERIC_* of the environment.
+
+The first found counts; OKTA_* is an addition of the gateway's own.
 
 Source of the names and their defaults: https://docs.litellm.ai/docs/proxy/admin_ui_sso
 """
@@ -17,8 +19,10 @@ from tianji.errors import NotImplementedHere
 ROLES: Final = ("proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer")  # the strongest first
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _GOOGLE: Final = f"https://accounts.google.com{_WELL_KNOWN}"
+_OKTA: Final = "https://{}" + _WELL_KNOWN
 _MICROSOFT: Final = "https://login.microsoftonline.com/{}/v2.0" + _WELL_KNOWN
 _ANY_TENANT: Final = frozenset({"common", "organizations", "consumers"})
+_NAMED: Final[Mapping[str, tuple[str, ...]]] = {"GOOGLE": (), "MICROSOFT": ("TENANT",), "OKTA": ("DOMAIN",)}
 _ENDPOINTS: Final = ("AUTHORIZATION_ENDPOINT", "TOKEN_ENDPOINT", "USERINFO_ENDPOINT")
 
 
@@ -72,12 +76,16 @@ class Provider(Struct, frozen=True, kw_only=True):
         return self.discovery == f"{issuer.rstrip('/')}{_WELL_KNOWN}"
 
 
+def is_named(environ: Mapping[str, str]) -> bool:
+    """Whether the environment names a provider, be it in full or not."""
+    return any(environ.get(f"{kind}_CLIENT_ID") for kind in (*_NAMED, "GENERIC"))
+
+
 def missing(environ: Mapping[str, str]) -> list[str]:
     """Name the variables that are missing for the provider that is begun with; of none, those of a generic one."""
-    for kind in ("GOOGLE", "MICROSOFT"):
+    for kind, further in _NAMED.items():
         if environ.get(f"{kind}_CLIENT_ID"):
-            wanted = ["CLIENT_SECRET", *(["TENANT"] if kind == "MICROSOFT" else [])]
-            return [name for one in wanted if not environ.get(name := f"{kind}_{one}")]
+            return [name for one in ("CLIENT_SECRET", *further) if not environ.get(name := f"{kind}_{one}")]
     wanted = ["CLIENT_ID", "CLIENT_SECRET"]
     if not environ.get("GENERIC_DISCOVERY_URL"):
         wanted += _ENDPOINTS
@@ -89,8 +97,8 @@ def provider(environ: Mapping[str, str]) -> Provider:
     absent = missing(environ)
     if absent:
         raise NotImplementedHere(
-            f"signing in is not configured: set {', '.join(absent)}, or GOOGLE_CLIENT_ID or MICROSOFT_CLIENT_ID with "
-            "their secrets; GENERIC_DISCOVERY_URL stands for the three endpoints"
+            f"signing in is not configured: set {', '.join(absent)}, or GOOGLE_CLIENT_ID, MICROSOFT_CLIENT_ID or "
+            "OKTA_CLIENT_ID with their secrets; GENERIC_DISCOVERY_URL stands for the three endpoints"
         )
     if environ.get("GOOGLE_CLIENT_ID"):
         return Provider(
@@ -101,6 +109,8 @@ def provider(environ: Mapping[str, str]) -> Provider:
         )
     if environ.get("MICROSOFT_CLIENT_ID"):
         return _microsoft(environ)
+    if environ.get("OKTA_CLIENT_ID"):
+        return _okta(environ)
     return _generic(environ)
 
 
@@ -119,6 +129,23 @@ def _microsoft(environ: Mapping[str, str]) -> Provider:
         attributes=Attributes(
             id=("oid", "sub"), email=("email", "preferred_username", "upn"), role=("roles", "app_roles")
         ),
+    )
+
+
+def _okta(environ: Mapping[str, str]) -> Provider:
+    """Return Okta's: of an organization, or of one of its custom servers (`OKTA_DOMAIN=dev.okta.com/oauth2/default`).
+
+    Source: https://developer.okta.com/docs/concepts/auth-servers/
+    """
+    domain = environ["OKTA_DOMAIN"].removeprefix("https://").strip("/")
+    return Provider(
+        name="okta",
+        client_id=environ["OKTA_CLIENT_ID"],
+        client_secret=environ["OKTA_CLIENT_SECRET"],
+        discovery=environ.get("OKTA_DISCOVERY_URL") or _OKTA.format(domain),
+        scope=environ.get("OKTA_SCOPE") or "openid email profile groups",
+        attributes=Attributes(id=("sub",), email=("email", "preferred_username")),
+        mappings=_mappings(environ),
     )
 
 

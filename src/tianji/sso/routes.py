@@ -1,36 +1,40 @@
 """The routes that people sign in and out by. What they do is loaded when the first one comes."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
+from tianji._core.attempts import AttemptTable
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
-from tianji.auth.sessions import COOKIE, Sessions, cookie
+from tianji.auth.sessions import COOKIE, cookie
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
-from tianji.errors import Header, NotImplementedHere
 from tianji.lazy import load
 from tianji.management.administration import Office
+from tianji.sso import browser
+from tianji.sso.passwords import Passwords
+from tianji.sso.terminals import Terminals
 
 LOGIN: Final = "tianji_login"  # the cookie of a login that has begun
-_OWN: Final = ("GOOGLE_", "MICROSOFT_", "GENERIC_")
+_OWN: Final = ("GOOGLE_", "MICROSOFT_", "OKTA_", "GENERIC_")
 _TAGS: Final = ("sign-in",)
-_PRIVATE: Final[list[Header]] = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
 
 
 class SignIn:
     """The routes, by the configuration in force."""
 
-    def __init__(self, office: Callable[[], Office]) -> None:
+    def __init__(self, office: Callable[[], Office], attempts: AttemptTable) -> None:
         self._office = office
+        self._passwords = Passwords(office, attempts)
+        self._terminals = Terminals(office, attempts)
         self._made_of: Mapping[str, str] = {}
         self._flow: Any = None
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""
-        for path in ("/sso/login", "/sso/key/generate"):
-            yield self._row("GET", path, self._begin, "Send a browser to the identity provider.")
+        yield self._row("GET", "/sso/login", self._begin, "Send a browser to the identity provider.")
+        yield self._row("GET", "/sso/key/generate", self._offer, "Sign in with whatever there is.")
         yield self._row("GET", "/sso/callback", self._finish, "Let in who comes back from the identity provider.")
         yield Route(
             *(("GET",), "/sso/readiness", self._ready, Access.INFO, Tenant.NONE),
@@ -41,6 +45,8 @@ class SignIn:
             yield Route(
                 *(("POST",), path, self._end, Access.SELF, Tenant.CALLER), summary="End the session.", tags=_TAGS
             )
+        yield from self._passwords.routes()
+        yield from self._terminals.routes()
 
     def _row(self, method: str, path: str, handler: Any, summary: str) -> Route:
         return Route((method,), path, handler, Access.OPEN, Tenant.NONE, summary, _TAGS)
@@ -56,7 +62,7 @@ class SignIn:
         environ = {name: value for name, value in office.environ().items() if name.startswith(_OWN)}
         if self._flow is None or environ != self._made_of:
             provider = load("tianji.sso.providers").provider(environ)
-            vault = load("tianji.storage.vault").Vault(salt(office), "sign-in")
+            vault = load("tianji.storage.vault").Vault(browser.salt(office), "sign-in")
             self.close()
             ask = load("tianji.egress.errands").Errands(provider.addresses())
             self._flow = load("tianji.sso.flow").Flow(provider, ask, vault)
@@ -64,29 +70,43 @@ class SignIn:
         return self._flow
 
     async def _begin(self, exchange: Exchange, _match: Match) -> None:
-        base = own_address(exchange, self._office().environ())
-        back = query(exchange).get("return_to")
-        location, sealed = await self.flow().begin(f"{base}/sso/callback", back if back and is_ours(back) else None)
-        headers = [(b"location", location.encode()), set_cookie(LOGIN, sealed, 600, base), *_PRIVATE]
+        await self._away(exchange, browser.query(exchange).get("return_to"))
+
+    async def _offer(self, exchange: Exchange, _match: Match) -> None:
+        """Go on to the identity provider; where there is none, ask for a password."""
+        said = browser.query(exchange)
+        back = self._terminals.page(said) if "key" in said else said.get("return_to")
+        if load("tianji.sso.providers").is_named(self._office().environ()):
+            await self._away(exchange, back)
+        else:
+            self._passwords.ask(exchange, back or "")
+
+    async def _away(self, exchange: Exchange, back: str | None) -> None:
+        base = browser.own_address(exchange, self._office().environ())
+        location, sealed = await self.flow().begin(
+            f"{base}/sso/callback", back if back and browser.is_ours(back) else None
+        )
+        headers = [(b"location", location.encode()), browser.set_cookie(LOGIN, sealed, 600, base), *browser.PRIVATE]
         exchange.respond(302, headers, b"")
 
     async def _finish(self, exchange: Exchange, _match: Match) -> None:
         office, flow = self._office(), self.flow()
         brought = cookie(exchange, LOGIN)
         sealed = None if brought is None else brought.decode("latin-1")
-        login, claims = await flow.finish(sealed, query(exchange))
+        login, claims = await flow.finish(sealed, browser.query(exchange))
         general, environ = office.config().general_settings, office.environ()
         desk = load("tianji.sso.desk")
         arrival = load("tianji.sso.people").arrival(claims, flow.provider, general, environ)
-        session = await desk.open_session(office, arrival)
+        find = functools.partial(load("tianji.management.arrivals").welcome, arrival)
+        session = await desk.open_session(office, find, desk.BY_PROVIDER)
         lifetime = desk.seconds(environ)
-        token = Sessions(salt(office)).make(session, lifetime)
-        base = own_address(exchange, environ)
-        headers = [set_cookie(COOKIE, token, lifetime, base), set_cookie(LOGIN, "", 0, base), *_PRIVATE]
+        token, kept = browser.session_cookie(exchange, office, session, lifetime)
+        headers = [kept, browser.set_cookie(LOGIN, "", 0, browser.own_address(exchange, environ))]
         if login.return_to is not None:
-            exchange.respond(303, [(b"location", f"{root(environ)}{login.return_to}".encode()), *headers], b"")
+            browser.send_to(exchange, office, login.return_to, headers)
         else:
-            respond_json(exchange, {**session, "token": token, "expires_in": lifetime}, headers=headers)
+            said = {**session, "token": token, "expires_in": lifetime}
+            respond_json(exchange, said, headers=[*headers, *browser.PRIVATE])
 
     async def _ready(self, exchange: Exchange, _match: Match) -> None:
         missing = load("tianji.sso.providers").missing(self._office().environ())
@@ -97,46 +117,8 @@ class SignIn:
 
     async def _end(self, exchange: Exchange, _match: Match) -> None:
         await load("tianji.sso.desk").end_session(self._office(), exchange.identity)
-        base = own_address(exchange, self._office().environ())
-        respond_json(exchange, {"message": "signed out"}, headers=[set_cookie(COOKIE, "", 0, base), *_PRIVATE])
-
-
-def salt(office: Office) -> str:
-    """Return the secret that cookies rest on. Raises NotImplementedHere (501) without one."""
-    found = office.salt()
-    if not found:
-        raise NotImplementedHere("signing in needs general_settings.master_key or TIANJI_SALT_KEY: sessions rest on it")
-    return found
-
-
-def query(exchange: Exchange) -> dict[str, str]:
-    """Return the query of a request."""
-    return dict(parse_qsl(exchange.query.decode("latin-1")))
-
-
-def root(environ: Mapping[str, str]) -> str:
-    """Return the prefix that the gateway's paths have: SERVER_ROOT_PATH."""
-    trimmed = environ.get("SERVER_ROOT_PATH", "").strip("/")
-    return f"/{trimmed}" if trimmed else ""
-
-
-def own_address(exchange: Exchange, environ: Mapping[str, str]) -> str:
-    """Return where browsers find the gateway: PROXY_BASE_URL, or where this one says that it found it."""
-    named = environ.get("PROXY_BASE_URL")
-    if named:
-        return named.rstrip("/") + root(environ)
-    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else "http"
-    return f"{scheme}://{(exchange.header(b'host') or b'').decode('latin-1')}{root(environ)}"
-
-
-def is_ours(path: str) -> bool:
-    """Whether a browser that is sent to `path` stays here: no other host, however browsers read it."""
-    odd = any(char <= " " or char in "\\\x7f" for char in path) or not path.isascii()
-    return path.startswith("/") and not path.startswith("//") and not odd and not urlsplit(path).netloc
-
-
-def set_cookie(name: str, value: str, seconds: int, base: str) -> Header:
-    """Return a cookie that scripts cannot read, and that pages of other sites cannot have sent with what changes."""
-    secure = "; Secure" if base.startswith("https:") else ""
-    text = f"{name}={value}; Path={urlsplit(base).path or '/'}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    return b"set-cookie", text.encode("ascii")
+        environ = self._office().environ()
+        gone = browser.set_cookie(COOKIE, "", 0, browser.own_address(exchange, environ))
+        # the identity provider may remember him still: its own page ends that
+        further = {"redirect_url": environ["PROXY_LOGOUT_URL"]} if environ.get("PROXY_LOGOUT_URL") else {}
+        respond_json(exchange, {"message": "signed out", **further}, headers=[gone, *browser.PRIVATE])

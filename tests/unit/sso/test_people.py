@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tianji.config.schema import GeneralSettings
 from tianji.config.schema.jwt import JwtAuth
 from tianji.errors import AuthenticationFailed, PermissionDenied
+from tianji.sso.browser import is_ours
 from tianji.sso.people import arrival, role_of
 from tianji.sso.providers import Provider, RoleMappings
-from tianji.sso.routes import is_ours
 
 PROVIDER = Provider(name="generic", client_id="c", client_secret="s")
 ANN = {"sub": "ann", "email": "Ann@Example.com", "name": "Ann"}

@@ -3,7 +3,7 @@
 import pytest
 
 from tianji.errors import NotImplementedHere
-from tianji.sso.providers import missing, provider
+from tianji.sso.providers import is_named, missing, provider
 
 GOOGLE = {"GOOGLE_CLIENT_ID": "g", "GOOGLE_CLIENT_SECRET": "s"}
 MICROSOFT = {"MICROSOFT_CLIENT_ID": "m", "MICROSOFT_CLIENT_SECRET": "s", "MICROSOFT_TENANT": "t-1"}
@@ -80,3 +80,25 @@ def test_attributes_are_where_the_environment_says():
     found = provider({**GENERIC, **ENDPOINTS, **names})
     assert found.attributes.id == ("info.uid",)
     assert found.headers == {"a": "b", "c": "d"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "issuer"),
+    [
+        ("dev.okta.com", "https://dev.okta.com"),
+        ("https://dev.okta.com/", "https://dev.okta.com"),
+        ("dev.okta.com/oauth2/default", "https://dev.okta.com/oauth2/default"),
+    ],
+)
+def test_okta_is_known_by_its_domain(domain, issuer):
+    environ = {"OKTA_CLIENT_ID": "id", "OKTA_CLIENT_SECRET": "secret"}
+    assert missing(environ) == ["OKTA_DOMAIN"]
+    found = provider({**environ, "OKTA_DOMAIN": domain})
+    assert (found.name, found.discovery) == ("okta", f"{issuer}/.well-known/openid-configuration")
+    assert found.answers_for(issuer)
+    assert "groups" in found.scope.split()
+
+
+def test_whether_anybody_is_named_is_asked_of_all():
+    assert not is_named({})
+    assert all(is_named({f"{kind}_CLIENT_ID": "id"}) for kind in ("GOOGLE", "MICROSOFT", "OKTA", "GENERIC"))

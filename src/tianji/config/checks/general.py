@@ -8,6 +8,7 @@ from tianji.config.checks.subject import Subject
 
 _SCHEMES: Final = frozenset({"postgres", "postgresql", "sqlite"})
 _POSITIVE: Final = ("user_api_key_cache_max_size", "max_in_flight_requests_per_worker")
+_MOST_ATTEMPTS: Final = 30_000
 
 
 def check(subject: Subject) -> None:
@@ -30,6 +31,7 @@ def check(subject: Subject) -> None:
         subject.warning(path, "is not known, so it has no effect", "use generate, reject or omit")
     _check_places(subject)
     _check_tokens(subject)
+    _check_logins(subject)
     for index, agent in enumerate(subject.config.agents):
         if not agent.agent_name or not agent.agent_card_params:
             remedy = "add agent_name and agent_card_params"
@@ -43,6 +45,22 @@ def _check_places(subject: Subject) -> None:
             if not _is_place(text):
                 remedy = "write an IP address or a network such as 10.0.0.0/8"
                 subject.error(("general_settings", key, index), "is neither an IP address nor a network", remedy)
+
+
+def _check_logins(subject: Subject) -> None:
+    """Check that attempts to sign in can be counted."""
+    general = subject.config.general_settings
+    here = "max_failed_login_attempts_per_source_overrides"
+    for text, most in getattr(general, here).items():
+        if not _is_place(text) or not 0 <= most <= _MOST_ATTEMPTS:
+            remedy = f"write a network such as 10.0.0.0/8 and a number up to {_MOST_ATTEMPTS}, 0 for no limit"
+            subject.error(("general_settings", here, text), "is no network with a number of attempts", remedy)
+    if not 0 <= general.max_failed_login_attempts_per_source <= _MOST_ATTEMPTS:
+        remedy = f"write a number up to {_MOST_ATTEMPTS}, 0 for no limit"
+        subject.error(("general_settings", "max_failed_login_attempts_per_source"), "cannot be counted", remedy)
+    for name in ("failed_login_window_seconds", "failed_login_block_seconds"):
+        if getattr(general, name) < 1:
+            subject.error(("general_settings", name), "is below a second", "write a number of seconds")
 
 
 def _check_tokens(subject: Subject) -> None:

@@ -259,7 +259,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     user_mcp_management_mode: str | None = None
     disable_auto_add_proxy_admin_to_teams: bool = False
     max_failed_login_attempts_per_source: int = 10
-    max_failed_login_attempts_per_source_overrides: object = None
+    max_failed_login_attempts_per_source_overrides: dict[str, int] = {}  # by network; 0 is no limit
     failed_login_window_seconds: float = 60
     failed_login_block_seconds: float = 300
     password_policy_min_length: int = 12

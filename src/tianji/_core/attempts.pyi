@@ -1,0 +1,9 @@
+from typing import Final, Self, final
+
+MOST: Final[int]
+
+@final
+class AttemptTable:
+    def __new__(cls) -> Self: ...
+    def take(self, name: str, now: float, *, most: int, window: int, rest: int) -> int: ...
+    def give_back(self, name: str) -> None: ...
