@@ -78,6 +78,7 @@ from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
 from tianji.realtime.means import Means
 from tianji.realtime.routes import Realtime
+from tianji.scim.routes import Provisioning
 from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
 from tianji.storage.location import journals, locate
@@ -269,6 +270,7 @@ class Gateway:
             )
         ).routes()
         yield from Administration(self._office).routes()
+        yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts).routes()
         yield from Realtime(
             Means(

@@ -248,8 +248,10 @@ def test_a_terminal_is_let_in_by_nobody_else(gateway: Gateway, browser: httpx.Cl
     for secret in ("", "x", start(browser)["poll_secret"]):
         assert poll(browser, login, secret).status_code == 401
     assert complete(browser, gateway, login).status_code == 401  # nobody has signed in
-    made = gateway.client.post("/key/generate", json={"user_id": "ann"}).json()["key"]
+    said = {"user_id": "ann", "metadata": {"login_method": "sso", "note": "mine"}}  # which no request says
+    made = gateway.client.post("/key/generate", json=said).json()["key"]
     by_key = {"authorization": f"Bearer {made}"}
+    assert gateway.client.get("/key/info", headers=by_key).json()["info"]["metadata"] == {"note": "mine"}
     path = f"/sso/cli/complete/{login['login_id']}"
     assert browser.post(path, json={"user_code": login["user_code"]}, headers=by_key).status_code == 403
     sign_in(browser, "ann")

@@ -289,6 +289,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.enforce_rbac": EXACT,
         "general_settings.ui_access_mode": Support("exact", "judged when somebody signs in"),
         "litellm_settings.max_ui_session_budget": EXACT,
+        "litellm_settings.scim_upsert_user": EXACT,
+        "litellm_settings.scim_admin_group": Support("exact", "by the group's id, or by the name that SCIM gave it"),
         **{f"general_settings.{name}": EXACT for name in _SIGNING_IN.split()},
         "general_settings.max_failed_login_attempts_per_source": Support(
             "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"

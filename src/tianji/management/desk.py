@@ -118,13 +118,17 @@ class Call:
 
 
 async def serve(office: Office, function: Function, exchange: Exchange, match: Match) -> None:
-    """Answer `exchange` with what `function` returns.
+    """Answer `exchange` with what `function` returns, see `done`."""
+    respond_json(exchange, await done(office, function, exchange, match))
+
+
+async def done(office: Office, function: Function, exchange: Exchange, match: Match) -> object:
+    """Return what `function` makes of a request.
 
     Raises what it raises; then nothing was changed. A client that leaves does not stop what has begun.
     """
     work = _read if exchange.method in _READING else _write
-    task = asyncio.ensure_future(work(office, function, exchange, match))
-    respond_json(exchange, await asyncio.shield(task))
+    return await asyncio.shield(asyncio.ensure_future(work(office, function, exchange, match)))
 
 
 async def perform(office: Office, caller: Identity, function: Function) -> object:

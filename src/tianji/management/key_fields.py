@@ -143,6 +143,9 @@ OF_ADMINS: Final = frozenset(
     }
 )
 _FIXED: Final = frozenset({"service_account_id"})  # members of `metadata` that no update changes
+LOGIN_METHOD: Final = "login_method"  # of a session's key: how its owner came in
+_OURS: Final = frozenset({LOGIN_METHOD, "sealed_key", "code_used"})  # that no request says; those of SCIM neither
+_OF_SCIM: Final = "scim_"
 
 
 def unfold(values: dict[str, Any]) -> None:
@@ -169,8 +172,9 @@ def into_metadata(values: dict[str, Any], stored: dict[str, Any] | None) -> None
     before = stored or {}
     moved = {name: values.pop(name) for name in IN_METADATA & values.keys()}
     if "metadata" in values:
-        kept = {name: value for name, value in before.items() if name in IN_METADATA | _FIXED}
-        after = {**(values["metadata"] or {}), **kept}
+        kept = {name: value for name, value in before.items() if name in IN_METADATA | _FIXED or _is_ours(name)}
+        said = {name: value for name, value in (values["metadata"] or {}).items() if not _is_ours(name)}
+        after = {**said, **kept}
     else:
         after = dict(before)
     for name, value in moved.items():
@@ -182,6 +186,11 @@ def into_metadata(values: dict[str, Any], stored: dict[str, Any] | None) -> None
             after[name] = to_dollars(value) if name in NANOS else value
     if "metadata" in values or moved:
         values["metadata"] = after
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a member of `metadata` is what the gateway notes: rights hang on it."""
+    return name in _OURS or name.startswith(_OF_SCIM)
 
 
 def make_secret() -> str:

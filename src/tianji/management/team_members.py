@@ -183,10 +183,14 @@ async def delete(call: Call) -> Row:
     team = await found(call, body.team_id)
     ownership.require_team(call, team)
     member = await _member(call, team, body.user_id, body.user_email)
-    name = member["user_id"]
-    for key in await call.all(sa.select(KEYS).where(KEYS.c.team_id == team["team_id"], KEYS.c.user_id == name)):
-        await keys.remove(call, key)
-    call.change("user", name)
-    gone = sa.and_(TEAM_MEMBERS.c.team_id == team["team_id"], TEAM_MEMBERS.c.user_id == name)
-    await call.execute(sa.delete(TEAM_MEMBERS).where(gone))
+    await expel(call, team, member["user_id"])
     return await told_team(call, team)
+
+
+async def expel(call: Call, team: Row, user_id: str) -> None:
+    """Take somebody out of a team, with the keys that he has there."""
+    for key in await call.all(sa.select(KEYS).where(KEYS.c.team_id == team["team_id"], KEYS.c.user_id == user_id)):
+        await keys.remove(call, key)
+    call.change("user", user_id)
+    gone = sa.and_(TEAM_MEMBERS.c.team_id == team["team_id"], TEAM_MEMBERS.c.user_id == user_id)
+    await call.execute(sa.delete(TEAM_MEMBERS).where(gone))

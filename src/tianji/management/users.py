@@ -272,9 +272,14 @@ async def delete(call: Call) -> int:
         await require_manageable(call, row)
         rows.append(row)
     for row in rows:
-        for key in await call.all(sa.select(KEYS).where(KEYS.c.user_id == row["user_id"])):
-            await keys.remove(call, key)
-        call.change("user", row["user_id"])
-        for table in (TEAM_MEMBERS, ORGANIZATION_MEMBERS, USERS):
-            await call.execute(sa.delete(table).where(table.c.user_id == row["user_id"]))
+        await remove(call, row)
     return len(rows)
+
+
+async def remove(call: Call, user: Row) -> None:
+    """Delete a user with his keys and memberships."""
+    for key in await call.all(sa.select(KEYS).where(KEYS.c.user_id == user["user_id"])):
+        await keys.remove(call, key)
+    call.change("user", user["user_id"])
+    for table in (TEAM_MEMBERS, ORGANIZATION_MEMBERS, USERS):
+        await call.execute(sa.delete(table).where(table.c.user_id == user["user_id"]))

@@ -8,6 +8,7 @@ import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji.auth.sessions import COOKIE, Sessions
+from tianji.edge.addresses import own_address, root
 from tianji.errors import Header, NotImplementedHere, PermissionDenied, Unacceptable
 from tianji.management.administration import Office
 
@@ -61,21 +62,6 @@ def require_no_foreign_page(exchange: Exchange) -> None:
         foreign = origin is not None and urlsplit(origin.decode("latin-1")).netloc.encode("latin-1") != host
     if foreign:
         raise PermissionDenied("a page of another site may not do that")
-
-
-def root(environ: Mapping[str, str]) -> str:
-    """Return the prefix that the gateway's paths have: SERVER_ROOT_PATH."""
-    trimmed = environ.get("SERVER_ROOT_PATH", "").strip("/")
-    return f"/{trimmed}" if trimmed else ""
-
-
-def own_address(exchange: Exchange, environ: Mapping[str, str]) -> str:
-    """Return where browsers find the gateway: PROXY_BASE_URL, or where this one says that it found it."""
-    named = environ.get("PROXY_BASE_URL")
-    if named:
-        return named.rstrip("/") + root(environ)
-    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else "http"
-    return f"{scheme}://{(exchange.header(b'host') or b'').decode('latin-1')}{root(environ)}"
 
 
 def is_ours(path: str) -> bool:

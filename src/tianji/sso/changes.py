@@ -12,7 +12,7 @@ from tianji.management import desk, keys, users
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
 from tianji.sso.credentials import fits_password
-from tianji.sso.desk import BY_PASSWORD, MARK
+from tianji.sso.desk import BY_PASSWORD, MARK, note
 from tianji.storage.tables import KEYS, USERS
 
 _USED = "code_used"
@@ -27,7 +27,7 @@ async def _claim(token: str, call: Call) -> None:
     row = await call.one(KEYS, token=token)
     if row is None or row["metadata"].get(_USED):
         raise InvalidRequest("this code was used, or its session has ended; sign in again", param="code")
-    await call.update(KEYS, {"token": token}, metadata={**row["metadata"], _USED: True})
+    await note(call, token, {_USED: True})
 
 
 async def change_password(office: Office, caller: Identity, old: str, new: str) -> None:

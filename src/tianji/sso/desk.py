@@ -11,10 +11,10 @@ from tianji.errors import AuthenticationFailed, ObjectNotFound, PermissionDenied
 from tianji.management import desk, keys
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
-from tianji.management.key_fields import KeyFields
+from tianji.management.key_fields import LOGIN_METHOD, KeyFields
 from tianji.storage.tables import KEYS, USERS
 
-MARK: Final = "login_method"  # in the metadata of a session's key: how its owner came in
+MARK: Final = LOGIN_METHOD
 BY_PROVIDER: Final = "sso"
 BY_PASSWORD: Final = "username_password"  # noqa: S105 - not a password
 BY_TERMINAL: Final = "cli"
@@ -49,9 +49,9 @@ async def _admit(call: Call, user_id: str | None, method: str) -> Row:
         user_id=user["user_id"],
         duration=duration(call.office.environ()),
         max_budget=call.config.litellm_settings.max_ui_session_budget,
-        metadata={MARK: method},
     )
     key = await keys.make(call, fields)
+    await note(call, key["token"], {MARK: method})
     return {
         "user_id": user["user_id"],
         "user_email": user["user_email"],
@@ -59,6 +59,13 @@ async def _admit(call: Call, user_id: str | None, method: str) -> Row:
         "login_method": method,
         "key": key["key"],
     }
+
+
+async def note(call: Call, token: str, facts: Row) -> None:
+    """Note facts of a key in its metadata, where no request writes them."""
+    row = await call.one(KEYS, token=token)
+    if row is not None:
+        await call.update(KEYS, {"token": token}, metadata={**(row["metadata"] or {}), **facts})
 
 
 def duration(environ: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from tianji._core.attempts import AttemptTable
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.clock import SYSTEM
+from tianji.edge.addresses import own_address, root
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import AuthenticationFailed, InvalidRequest, Overloaded, RateLimited, TianjiError, Unacceptable
@@ -67,7 +68,7 @@ class Passwords:
         office = self._office()
         load("tianji.sso.credentials").require_open(office.config().general_settings, office.environ())
         values = {
-            "action": f"{browser.root(office.environ())}/login",
+            "action": f"{root(office.environ())}/login",
             "return_to": return_to if browser.is_ours(return_to) else "",
             "trouble": "" if trouble is None else trouble.message,
         }
@@ -92,7 +93,7 @@ class Passwords:
         respond_json(exchange, {**self._place(exchange), "token": token}, headers=[cookie, *browser.PRIVATE])
 
     def _place(self, exchange: Exchange) -> dict[str, str]:
-        return {"redirect_url": browser.own_address(exchange, self._office().environ()) + browser.HOME}
+        return {"redirect_url": own_address(exchange, self._office().environ()) + browser.HOME}
 
     async def _code(self, exchange: Exchange, _match: Match) -> None:
         session, lifetime = await self._open_session(exchange, browser.fields(exchange))

@@ -8,6 +8,7 @@ from tianji._core.attempts import AttemptTable
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.sessions import COOKIE, cookie
+from tianji.edge.addresses import own_address
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
@@ -82,7 +83,7 @@ class SignIn:
             self._passwords.ask(exchange, back or "")
 
     async def _away(self, exchange: Exchange, back: str | None) -> None:
-        base = browser.own_address(exchange, self._office().environ())
+        base = own_address(exchange, self._office().environ())
         location, sealed = await self.flow().begin(
             f"{base}/sso/callback", back if back and browser.is_ours(back) else None
         )
@@ -101,7 +102,7 @@ class SignIn:
         session = await desk.open_session(office, find, desk.BY_PROVIDER)
         lifetime = desk.seconds(environ)
         token, kept = browser.session_cookie(exchange, office, session, lifetime)
-        headers = [kept, browser.set_cookie(LOGIN, "", 0, browser.own_address(exchange, environ))]
+        headers = [kept, browser.set_cookie(LOGIN, "", 0, own_address(exchange, environ))]
         if login.return_to is not None:
             browser.send_to(exchange, office, login.return_to, headers)
         else:
@@ -118,7 +119,7 @@ class SignIn:
     async def _end(self, exchange: Exchange, _match: Match) -> None:
         await load("tianji.sso.desk").end_session(self._office(), exchange.identity)
         environ = self._office().environ()
-        gone = browser.set_cookie(COOKIE, "", 0, browser.own_address(exchange, environ))
+        gone = browser.set_cookie(COOKIE, "", 0, own_address(exchange, environ))
         # the identity provider may remember him still: its own page ends that
         further = {"redirect_url": environ["PROXY_LOGOUT_URL"]} if environ.get("PROXY_LOGOUT_URL") else {}
         respond_json(exchange, {"message": "signed out", **further}, headers=[gone, *browser.PRIVATE])

@@ -18,7 +18,7 @@ from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import KeyFields
 from tianji.sso.browser import salt
-from tianji.sso.desk import BY_PASSWORD, BY_PROVIDER, BY_TERMINAL, MARK
+from tianji.sso.desk import BY_PASSWORD, BY_PROVIDER, BY_TERMINAL, MARK, note
 from tianji.storage.tables import KEYS, USERS
 from tianji.storage.vault import Vault
 
@@ -49,9 +49,7 @@ async def _make(login_id: str, user_id: str, call: Call) -> None:
     fields = KeyFields(user_id=user_id, key_alias=alias, duration=duration(call.office.environ()))
     made = await keys.make(call, fields)
     sealed = _vault(call.office).close(made["key"], alias)
-    row = await call.one(KEYS, token=made["token"])
-    metadata = {**((row and row["metadata"]) or {}), MARK: BY_TERMINAL, _SEALED: sealed}
-    await call.update(KEYS, {"token": made["token"]}, metadata=metadata)
+    await note(call, made["token"], {MARK: BY_TERMINAL, _SEALED: sealed})
 
 
 async def give(office: Office, login_id: str, team_id: str | None) -> Row:

@@ -16,6 +16,7 @@ from tianji._core.attempts import AttemptTable
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.clock import SYSTEM
+from tianji.edge.addresses import own_address, root
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import AuthenticationFailed, InvalidRequest
@@ -81,7 +82,7 @@ class Terminals:
     async def _start(self, exchange: Exchange, _match: Match) -> None:
         office = self._office()
         login_id = f"cli-{int(SYSTEM.now()):08x}-{os.urandom(12).hex()}"
-        base = browser.own_address(exchange, office.environ())
+        base = own_address(exchange, office.environ())
         page = f"{base}/sso/key/generate?source=tianji-cli&key={login_id}"
         code = self._code(login_id)
         begun = {
@@ -98,7 +99,7 @@ class Terminals:
     async def _ask(self, exchange: Exchange, match: Match) -> None:
         login_id = match.params["login_id"]
         _require_running(login_id)
-        action = f"{browser.root(self._office().environ())}/sso/cli/complete/{login_id}"
+        action = f"{root(self._office().environ())}/sso/cli/complete/{login_id}"
         code = browser.query(exchange).get("user_code", "") if self._links_hold_codes() else ""
         load("tianji.sso.pages").respond(exchange, "device", {"action": action, "user_code": code})
 

@@ -1,0 +1,1 @@
+"""Whoever manages people elsewhere puts them and their groups here, and takes them away: SCIM 2.0."""
