@@ -66,13 +66,14 @@ from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
 from tianji.management.google_methods import GoogleMethods
 from tianji.management.health import Health, Probe
-from tianji.management.metrics import Metrics, Sample
+from tianji.management.metrics import Metrics
 from tianji.management.models import Model, Models
 from tianji.management.responses import StoredResponses
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
-from tianji.management.series import METRICS, UNITS
+from tianji.management.series import METRICS, samples
 from tianji.management.tokens import Tokens
+from tianji.metrics.socket import ask as ask_metrics
 from tianji.objects.routes import Objects
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
@@ -81,7 +82,7 @@ from tianji.realtime.routes import Realtime
 from tianji.scim.routes import Provisioning
 from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
-from tianji.storage.location import journals, locate
+from tianji.storage.location import data_folder, journals, locate
 from tianji.storage.store import Store
 
 SWEEP: Final = 1.0  # seconds
@@ -258,7 +259,11 @@ class Gateway:
         ).routes()
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
-        yield from Metrics(METRICS, self._samples).routes(Access.KEY)
+        folder = data_folder(self.snapshot.environ, self._path)
+        closed = self.snapshot.config.litellm_settings.require_auth_for_metrics_endpoint
+        yield from Metrics(
+            METRICS, functools.partial(samples, self._shared.counters), functools.partial(ask_metrics, folder)
+        ).routes(Access.KEY if closed else Access.OPEN)
         yield from Objects(
             lambda: lazy.load("tianji.objects.work").Desk(
                 self._store,
@@ -393,10 +398,6 @@ class Gateway:
             for name, pairs in self.snapshot.members.items()
             for entry, _ in pairs
         ]
-
-    def _samples(self) -> Iterator[Sample]:
-        for series, value in self._shared.counters.items():
-            yield series, value * UNITS.get(series.partition("{")[0], 1.0)
 
     async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
         probe = lazy.load("tianji.gateway.probes").probe

@@ -140,6 +140,9 @@ cdef class Entries:
             None if error is None else error.message[:LONGEST_MESSAGE],
             payload,
             place,
+            0 if number == 0 else microseconds(attempt.began - asked.began),
+            0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
+            else microseconds(attempt.ended_at - attempt.sent_at),
         ])
         return 0
 

@@ -62,6 +62,11 @@ class Listening:
             log.exception("the callbacks could not be told of the end of a journal")
             return True
 
+    def undelivered(self) -> dict[str, int]:
+        """Return how many events each destination did not get."""
+        standings = {name: outlet.standing for name, outlet in self._teller.outlets.items()}
+        return {name: standing.dropped + standing.refused for name, standing in standings.items()}
+
     async def close(self) -> None:
         """Tell what is left, as far as the time suffices."""
         await self._teller.close(PATIENCE)

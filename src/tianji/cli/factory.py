@@ -56,8 +56,16 @@ class Factory:
             lambda: control.generation,
             FAREWELL,
             told,
-            load("tianji.callbacks.listening").Listening,
+            self._hearers,
         )
+
+    def _hearers(self, folder: Path, loaded: Any, store: Any) -> Any:
+        """Return all who hear of entries in the process of the ledger."""
+        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded)
+        metrics = load("tianji.metrics.reporting").Reporting(
+            folder, loaded, store, self._shared.health, self._shared.limits, callbacks.undelivered
+        )
+        return load("tianji.ledger.hearing").Hearers((callbacks, metrics))
 
 
 def holds(folder: Path) -> bool:

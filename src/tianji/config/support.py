@@ -103,6 +103,23 @@ _CALLBACK_FIELDS: Final = (
     "argilla_transformation_object argilla_batch_size aws_sqs_callback_params datadog_params "
     "datadog_llm_observability_params dynamodb_table_name generic_logger_headers langsmith_batch_size"
 )
+_SERIES: Final = Support("exact", "5,000 where nothing is written, of histograms a tenth; what is beyond is `other`")
+_EXACT_NUMBERS: Final = (
+    "require_auth_for_metrics_endpoint prometheus_metrics_config prometheus_exclude_metrics "
+    "prometheus_exclude_labels prometheus_latency_buckets prometheus_emit_stream_label "
+    "prometheus_deployment_and_latency_caller_identity prometheus_user_budget_label_include_email_alias "
+    "prometheus_metrics_ttl_seconds prometheus_end_user_metrics_max_series_per_metric "
+    "enable_end_user_cost_tracking_prometheus_only disable_end_user_cost_tracking_prometheus_only"
+)
+_NUMBERS: Final = {  # settings of callbacks: [prometheus]
+    **dict.fromkeys(_EXACT_NUMBERS.split(), EXACT),
+    "prometheus_metrics_max_series_per_metric": _SERIES,
+    "prometheus_metrics_cleanup_interval_seconds": Support("exact", "whatever it says: at each question"),
+    "prometheus_initialize_budget_metrics": Support("exact", "read when Prometheus asks"),
+    "prometheus_emit_input_sequence_length_label": Support("partial", "of histograms"),
+    "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
+    "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
+}
 _FORWARDED: Final = Support(
     "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"
 )
@@ -153,6 +170,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
         "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
+        **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": GUARD,

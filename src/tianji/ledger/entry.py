@@ -104,6 +104,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     error_message: str | None = None
     payload: Payload | None = None
     place: Place | None = None  # where callbacks are told of traces
+    waited: int = 0  # microseconds from the request's arrival until this attempt began: those that earlier ones took
+    upstream: int = 0  # microseconds that the upstream took; 0: it was not asked, or its answer has no end
 
     @property
     def paid(self) -> bool:
@@ -116,9 +118,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return self.prompt_tokens + self.completion_tokens
 
 
+PAYLOAD: Final = Entry.__struct_fields__.index("payload")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
-_PAYLOAD: Final = Entry.__struct_fields__.index("payload")
 
 
 def encoded(entry: Entry | list[Any]) -> bytes:
@@ -130,7 +132,7 @@ def encoded(entry: Entry | list[Any]) -> bytes:
         body = _encode(entry)
     except UnicodeEncodeError:
         return _encode(_mended(entry))
-    if len(body) > LARGE and members(entry)[_PAYLOAD] is None:
+    if len(body) > LARGE and members(entry)[PAYLOAD] is None:
         return _encode(_mended(entry))
     return body
 

@@ -38,13 +38,13 @@ def work(
     generation: Callable[[], int],
     farewell: int,
     told: Callable[..., None] | None = None,
-    listening: "Callable[[Path, Loaded], Listening] | None" = None,
+    listening: "Callable[[Path, Loaded, Store], Listening] | None" = None,
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     file, environ: the configuration and what it is read with; generation: counts the reloads of it.
     told: takes what whoever has a budget has spent, see tianji.ledger.standing.
-    listening: makes what hears of all entries, of the folder of journals and a configuration.
+    listening: makes what hears of all entries, of the folder of journals, a configuration and the database.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
@@ -84,12 +84,12 @@ class _Scribe:
         self._listener: Listening | None = None
         self._told = asyncio.Event()
 
-    async def run(self, farewell: int, listening: Callable[[Path, Loaded], Listening] | None) -> None:
+    async def run(self, farewell: int, listening: Callable[[Path, Loaded, Store], Listening] | None) -> None:
         asyncio.get_running_loop().add_signal_handler(farewell, self._told.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [farewell])
         parent = os.getppid()
         folder = journals(self._loaded.environment, self._file)
-        listener = self._listener = None if listening is None else listening(folder, self._loaded)
+        listener = self._listener = None if listening is None else listening(folder, self._loaded, self._store)
         drain = Drain(folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener)
         draining = asyncio.create_task(drain.run())
         while not self._told.is_set() and os.getppid() == parent:

@@ -1,88 +1,40 @@
-"""Numbers for Prometheus, in its text format 0.0.4.
+"""The route of the numbers for Prometheus: those that workers count in common, and those out of the journals."""
 
-Source: https://prometheus.io/docs/instrumenting/exposition_formats/
-"""
-
-import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal
-
-import msgspec
+import asyncio
+import gzip
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+from urllib.parse import parse_qs
 
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
 from tianji.errors import Header
+from tianji.metrics.text import CONTENT_TYPE, Metric, Sample, render
 
-CONTENT_TYPE: Final[Header] = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-_HISTOGRAM_PARTS: Final = ("_bucket", "_sum", "_count")
+WORTH_IT: Final = 1024  # bytes of an answer that is compressed for who takes that
+LEVEL: Final = 1  # of compression: lines are alike, and the worker has others to serve
+_GZIP: Final[Header] = (b"content-encoding", b"gzip")
+_VARY: Final[Header] = (b"vary", b"accept-encoding")
+_PART: Final = re.compile("_(?:bucket|sum|count)$")
 
-Sample = tuple[str, float]  # a series, as `series` writes it, and its value
-
-
-class Metric(msgspec.Struct, frozen=True):
-    """What a family of series means."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-
-
-def series(name: str, labels: Mapping[str, str] | None = None) -> str:
-    """Write a series name, labels escaped: `requests_total{model="a"}`."""
-    if not labels:
-        return name
-    pairs = ",".join(f'{label}="{_escape(value)}"' for label, value in labels.items())
-    return f"{name}{{{pairs}}}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-def render(metrics: Iterable[Metric], samples: Iterable[Sample]) -> bytes:
-    """Write all samples, each family together under its HELP and TYPE, in the order of `metrics`.
-
-    Raises ValueError for a sample of no family.
-    """
-    families = {metric.name: metric for metric in metrics}
-    lines: dict[str, list[str]] = {name: [] for name in families}
-    for sample, value in samples:
-        lines[_family(sample, families)].append(f"{sample} {_number(value)}")
-    out: list[str] = []
-    for name, metric in families.items():
-        if lines[name]:
-            out.append(f"# HELP {name} {metric.help.replace(chr(92), chr(92) * 2).replace(chr(10), chr(92) + 'n')}")
-            out.append(f"# TYPE {name} {metric.kind}")
-            out.extend(lines[name])
-    return ("\n".join(out) + "\n").encode() if out else b""
-
-
-def _family(sample: str, families: Mapping[str, Metric]) -> str:
-    name = sample.partition("{")[0]
-    if name in families:
-        return name
-    for part in _HISTOGRAM_PARTS:
-        family = name.removesuffix(part)
-        if family != name and family in families and families[family].kind == "histogram":
-            return family
-    raise ValueError(f"{name} belongs to no metric")
-
-
-def _number(value: float) -> str:
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    if math.isnan(value):
-        return "NaN"
-    return str(int(value)) if value == int(value) else repr(float(value))
+log = logging.getLogger(__name__)
 
 
 class Metrics:
-    """The route. `source` gives the samples of all workers together."""
+    """The route. `source` gives the samples of all workers together; `more` the lines of further families."""
 
-    def __init__(self, metrics: Iterable[Metric], source: Callable[[], Iterable[Sample]]) -> None:
+    def __init__(
+        self,
+        metrics: Iterable[Metric],
+        source: Callable[[], Iterable[Sample]],
+        more: Callable[[Sequence[str]], Awaitable[bytes]],
+    ) -> None:
         self._metrics = tuple(metrics)
         self._source = source
+        self._more = more
 
     def routes(self, access: Access = Access.KEY) -> list[Route]:
         """Return the row of the route table. `access`: OPEN where the settings say so."""
@@ -96,8 +48,28 @@ class Metrics:
                 "Numbers for Prometheus.",
                 ("health",),
                 always=True,
+                query={"name[]": "only this family; may stand several times"},
             )
         ]
 
-    def _answer(self, exchange: Exchange, _match: Match) -> None:
-        exchange.respond(200, [CONTENT_TYPE], render(self._metrics, self._source()))
+    async def _answer(self, exchange: Exchange, _match: Match) -> None:
+        names = parse_qs(exchange.query.decode("ascii", "replace")).get("name[]", [])
+        body = render(self._metrics, self._wanted(names))
+        try:
+            body += await self._more(names)
+        except (OSError, TimeoutError) as error:
+            log.warning(
+                "/metrics lacks the families that are summed up out of the journals: %s", str(error) or "no answer"
+            )
+        if len(body) < WORTH_IT or b"gzip" not in (exchange.header(b"accept-encoding") or b""):
+            exchange.respond(200, [CONTENT_TYPE, _VARY], body)
+            return
+        small = await asyncio.to_thread(gzip.compress, body, LEVEL)
+        exchange.respond(200, [CONTENT_TYPE, _VARY, _GZIP], small)
+
+    def _wanted(self, names: Sequence[str]) -> Iterable[Sample]:
+        families = {*names, *(_PART.sub("", name) for name in names)}
+        for sample in self._source():
+            name = sample[0].partition("{")[0]
+            if not names or name in families or _PART.sub("", name) in families:
+                yield sample

@@ -1,9 +1,10 @@
 """The families of metrics that all workers count in, and what their numbers count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tianji.management.metrics import Metric
+from tianji._core.shm import SharedCounters
+from tianji.metrics.text import Metric, Sample
 
 UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
@@ -22,5 +23,23 @@ METRICS: Final = (
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
     Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
     Metric("tianji_secret_manager_reads_total", "counter", "Times that secrets were read again, by what came of it."),
+    Metric("litellm_in_flight_requests", "gauge", "Requests under way."),
+    Metric("litellm_admission_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
+_SUMS: Final[Mapping[str, str]] = {  # gauges without labels, and what they add up
+    "litellm_in_flight_requests": "tianji_in_flight_requests",
+    "litellm_admission_queued_requests": "tianji_queued_requests",
+}
+
+
+def samples(counters: SharedCounters) -> Iterator[Sample]:
+    """Yield what all workers have counted."""
+    sums = dict.fromkeys(_SUMS.values(), 0)
+    for series, value in counters.items():
+        name = series.partition("{")[0]
+        if name in sums:
+            sums[name] += value
+        yield series, value * UNITS.get(name, 1.0)
+    for name, of in _SUMS.items():
+        yield name, sums[of]

@@ -1,73 +1,96 @@
-import math
+import gzip
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from tianji._core.shm import SharedCounters
 from tianji.auth.access import Access
 from tianji.edge.routes import RouteTable
-from tianji.management.metrics import Metric, Metrics, render, series
+from tianji.management.metrics import Metrics
+from tianji.management.series import METRICS, samples
 
-REQUESTS = Metric("tianji_requests_total", "counter", "Requests, by model \\ and status.\nAll of them.")
-TIME = Metric("tianji_seconds", "histogram", "Time.")
-OPEN = Metric("tianji_open", "gauge", "Open requests.")
+MORE = b"# TYPE litellm_x counter\nlitellm_x_total 3\n"
 
 
-def parse(text):
-    families = list(text_string_to_metric_families(text.decode()))
+class Asked:
+    """An exchange that keeps its answer."""
+
+    def __init__(self, query=b"", accepts=None):
+        self.query, self._accepts, self.answer = query, accepts, None
+
+    def header(self, _name):
+        return self._accepts
+
+    def respond(self, status, headers, body):
+        self.answer = SimpleNamespace(status=status, headers=dict(headers), body=body)
+
+
+async def get(more=b"", query=b"", accepts=None, source=None):
+    asked = []
+
+    async def ask(names):
+        asked.append(names)
+        if isinstance(more, Exception):
+            raise more
+        return more
+
+    counters = SharedCounters()
+    counters.add(counters.slot('tianji_in_flight_requests{model="a"}'), 2)
+    counters.add(counters.slot('tianji_in_flight_requests{model="b"}'), 3)
+    counters.add(counters.slot('tianji_spend_dollars_total{model="a"}'), 5)
+    match = RouteTable(Metrics(METRICS, lambda: samples(counters), ask).routes()).match("GET", b"/metrics")
+    exchange = Asked(query, accepts)
+    await match.handler(exchange, match)
+    return exchange.answer, asked
+
+
+def values(body):
     return {
-        (sample.name, *sorted(sample.labels.items())): sample.value for family in families for sample in family.samples
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
     }
 
 
-def test_families_stay_together_whatever_the_order_of_samples():
-    samples = [
-        (series("tianji_requests_total", {"model": "a"}), 3),
-        (series("tianji_seconds_bucket", {"le": "0.1"}), 1),
-        ("tianji_open", 2.5),
-        (series("tianji_seconds_bucket", {"le": "+Inf"}), 2),
-        ("tianji_seconds_sum", 0.25),
-        (series("tianji_requests_total", {"model": "b"}), 4),
-        ("tianji_seconds_count", 2),
-    ]
-    text = render([REQUESTS, TIME, OPEN], samples)
-    assert text.count(b"# TYPE") == text.count(b"# HELP") == 3
-    assert b"# HELP tianji_requests_total Requests, by model \\\\ and status.\\nAll of them.\n" in text
-    parsed = parse(text)
-    assert parsed[("tianji_requests_total", ("model", "b"))] == 4
-    assert parsed[("tianji_seconds_bucket", ("le", "+Inf"))] == 2
-    assert parsed[("tianji_open",)] == 2.5
-    assert [line.split(b" ")[0].split(b"{")[0] for line in text.splitlines() if not line.startswith(b"#")] == (
-        [b"tianji_requests_total"] * 2
-        + [b"tianji_seconds_bucket"] * 2
-        + [b"tianji_seconds_sum", b"tianji_seconds_count", b"tianji_open"]
-    )
+async def test_what_workers_count_stands_before_what_the_journals_say():
+    answer, asked = await get(MORE)
+    assert answer.status == 200
+    assert answer.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
+    assert answer.body.endswith(MORE)
+    found = values(answer.body)
+    assert found["litellm_in_flight_requests",] == 5
+    assert found["tianji_spend_dollars_total", "a"] == 5e-9
+    assert asked == [[]]
 
 
-@given(st.text(st.characters(blacklist_categories=["Cs"])), st.floats(allow_nan=False))
-def test_any_label_and_value_survive(label, value):
-    parsed = parse(render([OPEN], [(series("tianji_open", {"model": label}), value)]))
-    assert parsed == {("tianji_open", ("model", label)): value}
+async def test_families_are_picked_by_name():
+    answer, asked = await get(query=b"name[]=litellm_in_flight_requests&name%5B%5D=tianji_x_bucket")
+    assert list(values(answer.body)) == [("litellm_in_flight_requests",)]
+    assert asked == [["litellm_in_flight_requests", "tianji_x_bucket"]]
 
 
-def test_special_values_and_nothing_at_all():
-    assert b"tianji_open NaN" in render([OPEN], [("tianji_open", math.nan)])
-    assert render([OPEN], []) == b""
-    with pytest.raises(ValueError, match="no metric"):
-        render([OPEN], [("tianji_other", 1)])
-    with pytest.raises(ValueError, match="no metric"):
-        render([OPEN], [("tianji_open_sum", 1)])
+async def test_a_long_answer_is_compressed_for_who_takes_that():
+    long = MORE + b"litellm_x_total 3\n" * 500
+    answer, _ = await get(long, accepts=b"deflate, gzip")
+    assert answer.headers[b"content-encoding"] == b"gzip"
+    assert gzip.decompress(answer.body).endswith(long)
+    assert len(answer.body) < len(long) / 10
+    plain, _ = await get(long)
+    assert b"content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), ConnectionRefusedError("gone")])
+async def test_what_workers_count_is_told_when_nobody_answers(fault, caplog):
+    answer, _ = await get(fault)
+    assert values(answer.body)["litellm_in_flight_requests",] == 5
+    assert "/metrics lacks the families" in caplog.text
 
 
 def test_the_route_asks_for_a_key_unless_opened():
-    metrics = Metrics([OPEN], lambda: [("tianji_open", 1)])
+    async def nothing(_names):
+        return b""
+
     for access in (Access.KEY, Access.OPEN):
-        match = RouteTable(metrics.routes(access)).match("GET", b"/metrics")
+        match = RouteTable(Metrics(METRICS, list, nothing).routes(access)).match("GET", b"/metrics/")
         assert match.route.access is access
-        answers = []
-        match.handler(SimpleNamespace(respond=lambda *answer, to=answers: to.append(answer)), match)
-        assert answers[0][0] == 200
-        assert (b"content-type", b"text/plain; version=0.0.4; charset=utf-8") in answers[0][1]
-        assert parse(answers[0][2]) == {("tianji_open",): 1}

@@ -1,0 +1,153 @@
+"""Which families are told with which labels, as the configuration says."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji.config.schema import Config, Settings
+from tianji.ledger.entry import Entry
+from tianji.metrics.families import DEPLOYMENT, FAMILIES, Family
+
+MOST: Final = 5000  # series of a family, where the configuration does not say
+SIZES: Final = ((1000, "0-1k"), (4000, "1k-4k"), (16_000, "4k-16k"), (64_000, "16k-64k"))  # tokens of a prompt
+LARGEST: Final = "64k+"
+_CALLER: Final = "api_key_alias"
+_UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
+_METADATA: Final = "metadata."
+
+
+class Plan(Struct, frozen=True):
+    """What is told.
+
+    families: by name, those that are; marks: labels made of each entry, and `mark` what makes their values
+    metadata: labels, and the way to their values in a key's metadata; most: series of a family
+    lifetime: seconds after which what nothing came to is forgotten; None: never
+    """
+
+    families: Mapping[str, Family]
+    marks: tuple[str, ...]
+    mark: Callable[[Entry], tuple[str, ...]]
+    metadata: Mapping[str, tuple[str, ...]]
+    most: int
+    customers: int
+    lifetime: float | None
+    tells_customers: bool
+    all_budgets: bool
+
+    def only(self, names: frozenset[str]) -> "Plan":
+        """Return the same for these families alone, by their names or those of their series; for all where none is."""
+        if not names:
+            return self
+        wanted = {_bare(re.sub("_(bucket|sum|count)$", "", name)) for name in names} | names
+        kept = {name: family for name, family in self.families.items() if _bare(name) in wanted or name in wanted}
+        return msgspec.structs.replace(self, families=kept)
+
+    def without(self) -> tuple[str, ...]:
+        """Return the facts that no label shows."""
+        shown = {label for family in self.families.values() for label in family.labels}
+        unseen = [] if "client_ip" in shown else ["ip"]
+        return (*unseen, *([] if self.tells_customers and "end_user" in shown else ["end_user"]))
+
+
+def is_wanted(config: Config) -> bool:
+    """Whether the configuration asks for these families: `prometheus` among the callbacks."""
+    settings = config.litellm_settings
+    return any(
+        "prometheus" in names for names in (settings.callbacks, settings.success_callback, settings.failure_callback)
+    )
+
+
+def plan_of(config: Config) -> Plan:
+    """Read the settings."""
+    settings = config.litellm_settings
+    tags = {f"tag_{_UNSAFE.sub('_', tag)}": tag for tag in settings.custom_prometheus_tags}
+    metadata = {_UNSAFE.sub("_", path): _way(path) for path in settings.custom_prometheus_metadata_labels}
+    sized = settings.prometheus_emit_input_sequence_length_label
+    streamed = settings.prometheus_emit_stream_label
+    own = (*tags, *(["input_sequence_length"] if sized else []), *(["stream"] if streamed else []))
+
+    def mark(entry: Entry) -> tuple[str, ...]:
+        found = [_is_tagged(entry, pattern) for pattern in tags.values()]
+        found += [_size(entry.prompt_tokens)] if sized else []
+        found += [str(entry.stream)] if streamed else []
+        return tuple(found)
+
+    added = (*tags, *metadata)
+    families = (_labelled(family, settings, added, sized=sized, streamed=streamed) for family in FAMILIES)
+    return Plan(
+        families={family.name: family for family in _filtered(families, settings)},
+        marks=own,
+        mark=mark if own else _none,
+        metadata=metadata,
+        most=settings.prometheus_metrics_max_series_per_metric or MOST,
+        customers=settings.prometheus_end_user_metrics_max_series_per_metric,
+        lifetime=settings.prometheus_metrics_ttl_seconds,
+        tells_customers=settings.enable_end_user_cost_tracking_prometheus_only is True
+        and not settings.disable_end_user_cost_tracking_prometheus_only,
+        all_budgets=settings.prometheus_initialize_budget_metrics,
+    )
+
+
+def _none(_entry: Entry) -> tuple[str, ...]:
+    return ()
+
+
+def _way(path: str) -> tuple[str, ...]:
+    return tuple(path.removeprefix(_METADATA).split("."))
+
+
+def _is_tagged(entry: Entry, pattern: str) -> str:
+    return str(any(fnmatchcase(tag, pattern) for tag in entry.tags)).lower()
+
+
+def _size(tokens: int) -> str:
+    return next((name for above, name in SIZES if tokens < above), LARGEST) if tokens else "unknown"
+
+
+def _labelled(family: Family, settings: Settings, added: Iterable[str], *, sized: bool, streamed: bool) -> Family:
+    """Return a family with the labels that the settings add to it."""
+    labels = list(family.labels)
+    whose = settings.prometheus_deployment_and_latency_caller_identity
+    of_calls = "hashed_api_key" in labels and (family.kind == "histogram" or set(DEPLOYMENT) <= set(labels))
+    if of_calls and whose in ("user_email", "both") and "user_email" not in labels:
+        at = labels.index(_CALLER)
+        labels[at : at + 1] = ["user_email"] if whose == "user_email" else [_CALLER, "user_email"]
+    if streamed and family.name == "litellm_proxy_total_requests_metric_total":
+        labels.append("stream")
+    if sized and family.kind == "histogram":
+        labels.append("input_sequence_length")
+    if settings.prometheus_user_budget_label_include_email_alias and family.labels == ("user",):
+        labels += ["user_email", "user_alias"]
+    if "hashed_api_key" in family.labels and family.of:
+        labels += added
+    return Family(family.name, family.kind, tuple(labels), family.help, family.of, family.status, family.scale)
+
+
+def _filtered(families: Iterable[Family], settings: Settings) -> Iterable[Family]:
+    """Return the families that are told, with the labels that are."""
+    rows = settings.prometheus_metrics_config
+    allowed: dict[str, set[str]] = {}
+    for row in rows:
+        for name in _words(row.get("metrics")):
+            allowed.setdefault(_bare(name), set()).update(_words(row.get("include_labels")))
+    refused = {_bare(name) for name in settings.prometheus_exclude_metrics}
+    hidden = set(settings.prometheus_exclude_labels)
+    for family in families:
+        name = _bare(family.name)
+        if name in refused or (rows and name not in allowed):
+            continue
+        kept = allowed.get(name)
+        labels = tuple(one for one in family.labels if one not in hidden and (not kept or one in kept))
+        yield Family(family.name, family.kind, labels, family.help, family.of, family.status, family.scale)
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix("_total")
+
+
+def _words(value: Any) -> list[str]:
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list | tuple) else []

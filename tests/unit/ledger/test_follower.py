@@ -1,0 +1,139 @@
+"""Each entry is heard once, whatever ends the process."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from tests.unit.ledger.conftest import entry
+
+from tianji.ledger import reading
+from tianji.ledger.entry import Entry
+from tianji.ledger.follower import OFTEN, Follower
+from tianji.ledger.journal import Journal
+
+
+class Adder:
+    """Adds up what entries cost."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+
+    def hear(self, entries: Sequence[Entry]) -> None:
+        self.sum += sum(one.cost for one in entries)
+
+    def kept(self) -> bytes:
+        return msgspec.msgpack.encode(self.sum)
+
+    def recall(self, data: bytes) -> None:
+        self.sum = msgspec.msgpack.decode(data, type=int)
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = OFTEN
+        self.adder = Adder()
+
+    def follower(self) -> Follower:
+        self.adder = Adder()
+        return Follower(self.folder, "sums", self.adder, monotonic=lambda: self.now)
+
+    async def journal(self) -> Journal:
+        made = Journal(self.folder)
+        await asyncio.to_thread(made.prepare().result)
+        return made
+
+    async def files(self) -> list[Path]:
+        return await asyncio.to_thread(reading.journals, self.folder)
+
+
+def kill(follower: Follower) -> None:
+    assert follower._lock is not None
+    os.close(follower._lock)
+
+
+async def test_a_killed_process_is_followed_by_one_that_knows_the_same(folder: Path) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    first = world.follower()
+    journal.append(entry(1, cost=3))
+    await first.round(await world.files())  # written down
+    journal.append(entry(2, cost=4))
+    await first.round(await world.files())  # not yet
+    assert world.adder.sum == 7
+    kill(first)
+    second = world.follower()
+    await second.round(await world.files())
+    assert world.adder.sum == 7
+    await asyncio.to_thread(journal.close)
+    await second.close()
+
+
+async def test_it_is_written_down_before_a_journal_goes_and_at_the_end(folder: Path) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    journal.append(entry(1, cost=3))
+    first = world.follower()
+    await first.round(await world.files())
+    journal.append(entry(2, cost=4))
+    await asyncio.to_thread(journal.close)
+    (file,) = await world.files()
+    assert await first.finished(file, file.stat().st_size)
+    await asyncio.to_thread(file.unlink)
+    kill(first)
+    second = world.follower()
+    await second.round([])
+    assert world.adder.sum == 7
+    await second.close()
+    third = world.follower()
+    await third.round([])
+    assert world.adder.sum == 7
+    await third.close()
+
+
+async def test_of_two_in_a_folder_one_follows(folder: Path) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    journal.append(entry(1, cost=3))
+    await asyncio.to_thread(journal.close)
+    (file,) = await world.files()
+    end = file.stat().st_size
+    first = world.follower()
+    await first.round([])
+    second = world.follower()
+    await second.round([file])
+    assert (first.leads, second.leads, world.adder.sum) == (True, False, 0)
+    assert not await second.finished(file, end)
+    assert await first.finished(file, end)
+    assert not await second.finished(file, end + 10**9), "the other one heard less of it"
+    await first.close()
+    await second.round([file])
+    assert second.leads
+    assert world.adder.sum == 3
+    await second.close()
+
+
+async def test_what_another_release_kept_is_begun_anew(folder: Path) -> None:
+    world = World(folder)
+    await asyncio.to_thread(folder.mkdir)
+    state = msgspec.msgpack.encode({"positions": {}, "kept": b"\xc1"})
+    await asyncio.to_thread((folder.parent / "sums.state").write_bytes, state)
+    follower = world.follower()
+    await follower.round([])
+    assert (follower.leads, world.adder.sum) == (True, 0)
+    await follower.close()
+
+
+async def test_a_round_that_knows_of_fewer_journals_forgets_none(folder: Path) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    journal.append(entry(1, cost=3))
+    follower = world.follower()
+    await follower.round(await world.files())
+    await follower.round([])
+    await follower.round(await world.files())
+    assert world.adder.sum == 3
+    await asyncio.to_thread(journal.close)
+    await follower.close()

@@ -1,0 +1,71 @@
+"""The families are those of LiteLLM, by name, type, labels and buckets."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.unit.metrics.conftest import World, entry, failure
+
+from tianji.metrics.families import FAMILIES, LATENCY, PER_TOKEN
+
+LIST = Path(__file__).with_name("families.txt")
+ABSENT = {  # families whose facts nobody here knows
+    *(f"litellm_check_batch_cost_{name}" for name in (
+        "errors_total", "jobs_polled", "jobs_processed_total", "last_run_timestamp",
+    )),
+    *(f"litellm_guardrail_{name}" for name in ("errors_total", "latency_seconds", "requests_total")),
+    *(f"litellm_managed_{name}" for name in (
+        "batch_created_total", "batch_duration_seconds", "file_created_total", "file_deleted_total", "file_size_bytes",
+    )),
+    "litellm_mcp_tool_call_spend_metric_total", "litellm_mcp_tool_calls_total",
+    "litellm_project_model_rate_limit_allowed_metric", "litellm_project_model_rate_limit_used_metric",
+    "litellm_remaining_api_key_requests_for_model", "litellm_remaining_api_key_tokens_for_model",
+    "litellm_remaining_requests_metric", "litellm_remaining_tokens_metric",
+    "litellm_provider_remaining_budget_metric", "litellm_spend_capture_rate", "litellm_active_users",
+}  # fmt: skip
+
+
+def listed() -> dict[str, list[str]]:
+    lines = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
+    return {row[0]: row[1:] for row in map(str.split, lines)}
+
+
+def test_every_family_of_the_list_is_there_or_known_to_be_absent() -> None:
+    assert listed().keys() == {family.name for family in FAMILIES} | ABSENT
+    assert not ABSENT & {family.name for family in FAMILIES}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_family_has_the_type_and_the_labels_of_the_list(family: object) -> None:
+    kind, _, labels = listed()[family.name]  # type: ignore[attr-defined]
+    assert family.kind == kind  # type: ignore[attr-defined]
+    assert set(family.labels) == set(labels.split(",")) - {"-"}  # type: ignore[attr-defined]
+
+
+def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
+    items = tuple((kind, 3, 1) for kind in ("input_audio", "output_audio", "output_pictures"))
+    used = {"cached_tokens": 2, "written_tokens": 1, "reasoning_tokens": 1, "stream": True}
+    world.adopt(world.plan, caches=True)
+    world.cells.hear([
+        entry(1, items=(*items, ("output_video_milliseconds", 1500, 1)), answered_at=1_772_366_400_050_000, **used),
+        entry(2, cache_hit=True, deployment_id=""),
+        entry(3, items=()),
+        failure(4, code="400"),
+        failure(5), entry(5, 1, deployment_id="e", waited=1000),
+        failure(6), failure(6, 1, deployment_id="e"),
+    ])  # fmt: skip
+    told = {}
+    for family in text_string_to_metric_families(world.text()):
+        for sample in family.samples:
+            labels = set(sample.labels) - ({"le"} if family.type == "histogram" else set())
+            name = family.name if family.type == "histogram" else sample.name
+            told.setdefault(name, (family.type, labels, set()))
+            if "le" in sample.labels:
+                told[name][2].add(float(sample.labels["le"]))
+    expected = {family.name: family for family in FAMILIES if family.of or "fallbacks" in family.name}
+    assert told.keys() == expected.keys()
+    for name, (kind, labels, ends) in told.items():
+        assert kind == expected[name].kind
+        assert labels == set(expected[name].labels)
+        buckets = {"L": LATENCY, "P": PER_TOKEN, "-": ()}[listed()[name][1]]
+        assert ends == ({*buckets, float("inf")} if buckets else set())
