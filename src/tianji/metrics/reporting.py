@@ -72,9 +72,10 @@ class Reporting:
     # -- what the follower needs ----------------------------------------------------------------------------------
 
     def hear(self, entries: Sequence[Entry]) -> None:
-        """Take in entries."""
-        self._cells.hear(entries)
-        for entry in entries:
+        """Take in entries; the mere end of a request is none that counts."""
+        paid = [entry for entry in entries if entry.paid]
+        self._cells.hear(paid)
+        for entry in paid:
             self._deployments.hear(entry)
 
     def kept(self) -> bytes:
