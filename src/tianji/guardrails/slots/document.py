@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tianji.guardrails.content import Content, ToolCall
+from tianji.guardrails.slots.arguments import FIXED, with_leaves
 from tianji.guardrails.slots.texts import (
     Changes,
     Json,
@@ -25,7 +26,7 @@ from tianji.guardrails.verdict import Rewrite
 class Place(Struct, frozen=True):
     """Where a text stands.
 
-    inner: its place in the JSON text that stands at `path`, None where the text is all of that
+    inner: its place in the JSON text that stands at `path` as a string, None where `path` is its own
     fixed: it cannot be changed
     echo: what repeats the text piece by piece (token probabilities), and says nothing any more once it has changed
     """
@@ -122,7 +123,7 @@ class Document:
         return self.body[:behind] + quoted(name) + b":" + value + (b"," if tree else b"") + self.body[behind:]
 
     def _rewrite_texts(self, texts: Mapping[int, str], changes: Changes) -> None:
-        inner: dict[Path, Changes] = {}
+        inner: dict[Path, dict[Path | None, str]] = {}
         echoes: set[Path] = set()
         for index, text in texts.items():
             if not 0 <= index < len(self._places):
@@ -131,16 +132,16 @@ class Document:
             if text == self.content.texts[index].text:
                 continue
             if place.fixed:
-                raise Unmaskable("a name or a number in the arguments of a tool cannot be masked")
+                raise Unmaskable(FIXED)
             if place.echo:
                 echoes.add(place.echo)
             if place.inner is None:
                 put(changes, place.path, quoted(text))
             else:
-                put(inner.setdefault(place.path, {}), place.inner, quoted(text))
+                inner.setdefault(place.path, {})[place.inner] = text
         tree = decoded(self.body) if inner else None
         for path, parts in inner.items():
-            put(changes, path, quoted(rewritten(_at(tree, path).encode(), parts).decode()))
+            put(changes, path, quoted(with_leaves(_at(tree, path), parts)))
         for path in echoes:
             put(changes, path, b"null")
 

@@ -22,7 +22,8 @@ _SETTINGS: Final = frozenset(
         "outputDimensionality", "output_dimensionality", "guardrails", "guardrail_config", "metadata", "tags",
     }
 )  # fmt: skip
-_OPAQUE: Final = OPAQUE | {"fileUri", "file_uri"}
+NAMES: Final = OPAQUE | {"fileUri", "file_uri"}
+"""Members that are no text."""
 
 
 def request(sheet: Sheet, body: Json) -> None:
@@ -39,7 +40,7 @@ def request(sheet: Sheet, body: Json) -> None:
                     _content(sheet, inner.get("content"), (name, number, "content"), Voice(message=number))
                     sheet.said(inner.get("title"), (name, number, "title"), Voice(message=number))
         else:
-            sheet.said(value, (name,), _SYSTEM, _OPAQUE)
+            sheet.said(value, (name,), _SYSTEM, NAMES)
     _tools(sheet, body.get("tools"))
 
 
@@ -65,7 +66,7 @@ def answer(sheet: Sheet, body: Json, path: Path) -> None:
             if name == "content":
                 _content(sheet, value, (*at, name), voice)
             elif name != "logprobsResult" and isinstance(value, dict | list):
-                sheet.said(value, (*at, name), voice, _OPAQUE)
+                sheet.said(value, (*at, name), voice, NAMES)
 
 
 def advise(body: Json, instructions: str) -> tuple[str, bytes]:
@@ -82,7 +83,7 @@ def advise(body: Json, instructions: str) -> tuple[str, bytes]:
 
 def _content(sheet: Sheet, content: object, path: Path, voice: Voice) -> None:
     if not isinstance(content, dict):
-        sheet.said(content, path, voice, _OPAQUE)
+        sheet.said(content, path, voice, NAMES)
         return
     role = content.get("role")
     if isinstance(role, str):
@@ -90,7 +91,7 @@ def _content(sheet: Sheet, content: object, path: Path, voice: Voice) -> None:
         voice = Voice(role, Kind.INSTRUCTIONS if role == "system" else Kind.SAID, voice.message, voice.echo)
     for name, value in content.items():
         if name != "parts":
-            sheet.said({name: value}, path, voice, _OPAQUE)
+            sheet.said({name: value}, path, voice, NAMES)
         elif isinstance(value, list):
             for number, part in enumerate(value):
                 _part(sheet, part, (*path, name, number), voice)
@@ -100,7 +101,7 @@ def _content(sheet: Sheet, content: object, path: Path, voice: Voice) -> None:
 
 def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
     if not isinstance(part, dict):
-        sheet.said(part, path, voice, _OPAQUE)
+        sheet.said(part, path, voice, NAMES)
         return
     for name, value in part.items():
         at: Path = (*path, name)
@@ -110,7 +111,7 @@ def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
             sheet.call(call, place, value.get("args"))
         elif name in ("functionResponse", "function_response") and isinstance(value, dict):
             said = {key: inner for key, inner in value.items() if key != "name"}
-            sheet.said(said, at, Voice("tool", Kind.TOOL_RESULT, voice.message), _OPAQUE)
+            sheet.said(said, at, Voice("tool", Kind.TOOL_RESULT, voice.message), NAMES)
         elif name in ("inlineData", "inline_data") and isinstance(value, dict):
             media = value.get("mimeType") or value.get("mime_type")
             if isinstance(media, str) and media.startswith("image/"):
@@ -118,7 +119,7 @@ def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
         elif name in ("fileData", "file_data"):
             continue
         else:
-            sheet.said({name: value}, path, voice, _OPAQUE)
+            sheet.said({name: value}, path, voice, NAMES)
 
 
 def _tools(sheet: Sheet, tools: object) -> None:

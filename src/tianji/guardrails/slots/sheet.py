@@ -1,14 +1,15 @@
 """Gathers what a form's module finds in a body."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tianji.guardrails.content import Content, Direction, Kind, Text, ToolCall
+from tianji.guardrails.slots.arguments import leaves_in, leaves_of
 from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
-from tianji.guardrails.slots.texts import Json, Path, Unreadable, decoded, encoded, leaves, unmaskable
+from tianji.guardrails.slots.texts import Json, Path, encoded
 
 OPAQUE: Final = frozenset(
     {
@@ -47,6 +48,11 @@ class Sheet:
     def role(self) -> str:
         """Who speaks where nothing says it."""
         return "assistant" if self.direction is Direction.RESPONSE else "user"
+
+    @property
+    def found(self) -> Iterator[tuple[Path, str]]:
+        """The texts that were found, each with its place."""
+        return ((place.path, text.text) for place, text in zip(self._places, self._texts, strict=True))
 
     def text(self, text: str, path: Path, voice: Voice) -> None:
         """Take one text; an empty one says nothing."""
@@ -101,27 +107,17 @@ class Sheet:
         else:
             self.said(source, path, voice)
 
-    def call(self, call: ToolCall, place: CallPlace, arguments: object) -> None:
-        """Take a call: its arguments leaf by leaf. `arguments`: as they stand, JSON text or an object."""
+    def call(self, call: ToolCall, place: CallPlace, arguments: object = None) -> None:
+        """Take a call, its arguments leaf by leaf. `arguments`: the object that stands there, where it is no string."""
         self._calls.append(call)
         self._call_places.append(place)
-        tree, inner = arguments, place.string
-        if place.string:
-            try:
-                tree = decoded(call.arguments.encode())
-            except (Unreadable, UnicodeEncodeError):
-                inner = False  # the model wrote no JSON: it is one text
-                tree = call.arguments
-            if isinstance(tree, str):
-                inner = False
-        voice = ("assistant", Kind.TOOL_ARGUMENTS, call.message)
-        for path, leaf in leaves(tree, () if inner else place.arguments):
-            if leaf:
-                self._texts.append(Text(leaf, *voice))
-                self._places.append(Place(place.arguments, path) if inner else Place(path))
-        if fixed := "\n".join(unmaskable(tree)):
-            self._texts.append(Text(fixed, *voice))
-            self._places.append(Place(place.arguments, fixed=True))
+        string = place.string
+        for leaf in leaves_in(call.arguments) if string else leaves_of(arguments, place.arguments):
+            self._texts.append(Text(leaf.text, "assistant", Kind.TOOL_ARGUMENTS, call.message))
+            if leaf.inner is None:
+                self._places.append(Place(place.arguments, fixed=True))
+            else:
+                self._places.append(Place(place.arguments, leaf.inner) if string else Place(leaf.inner))
 
     def declared(self, tools: Tools) -> None:
         """Take the tools that a request declares."""

@@ -1,0 +1,318 @@
+"""One guardrail in the way of a stream: events wait here until what they say was judged."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tianji.guardrails.content import Text, ToolCall
+from tianji.guardrails.slots.arguments import with_leaves
+from tianji.guardrails.slots.texts import Mismatched, Path, Unmaskable, quoted
+from tianji.guardrails.streaming.channels import Channel
+from tianji.guardrails.streaming.events import Event, Piece, Reading, changed
+from tianji.guardrails.streaming.masks import Underflow, masks
+from tianji.guardrails.streaming.policy import Policy, Scan
+from tianji.guardrails.streaming.questions import Part, Question, ask, made
+from tianji.guardrails.verdict import Answer, Block, Rewrite, Span, Verdict
+
+UNDERFLOW: Final = Block(
+    "The answer was changed where it had been sent already.", {"code": "stream_transform_underflow"}
+)
+
+
+class Mark(Struct, frozen=True):
+    """Where in its channel a piece of an event stands."""
+
+    piece: Piece
+    channel: Channel
+    start: int
+    end: int
+
+
+class Held(Struct, frozen=True):
+    """An event that waits, for texts and for calls."""
+
+    event: Event
+    marks: tuple[Mark, ...]
+    calls: tuple[Channel, ...]
+
+    def ready(self) -> bool:
+        """Return whether all that it says was judged."""
+        return all(mark.channel.settled >= mark.end for mark in self.marks) and all(
+            channel.judged for channel in self.calls
+        )
+
+
+class Gate:
+    """Holds the events of one answer back for one guardrail. `asked`: the texts of the request.
+
+    stopped: the verdict that ended the stream here; nothing goes out from then on
+    """
+
+    def __init__(self, policy: Policy, asked: tuple[Text, ...] = ()) -> None:
+        self.stopped: Block | Answer | None = None
+        self._policy = policy
+        self._asked = asked
+        self._held: deque[Held] = deque()
+        self._out: list[Event] = []
+        self._channels: dict[Path, Channel] = {}
+        self._open: dict[Path, Channel] = {}
+        self._closed: list[Channel] = []  # with something that was not judged
+        self._question: Question | None = None
+        self._begun = False
+        self._ended = False
+        self._length = 0  # of all texts
+        self._fresh = 0  # of these, what came after the last question
+        self._events = 0  # likewise
+        self._doubt: int | None = None  # length at which a finding counts that the next words may undo
+        self._removed: set[int | None] = set()  # the blocks of calls that were taken out, None for what is no block
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has ended, and all of it went out."""
+        return self._ended and not self._held
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        if self.stopped is not None:
+            return
+        held = Held(event, *self._read(event.reading))
+        self._events += 1
+        if self._begun and (event.reading.idle or (not self._held and held.ready())):
+            self._release(held)
+        else:
+            self._held.append(held)
+
+    def end(self) -> None:
+        """Take the end of the stream."""
+        self._ended = True
+        self._close(())
+        if not self._unjudged():
+            self._advance()
+
+    def take(self) -> list[Event]:
+        """Return the events that may go on."""
+        out, self._out = self._out, []
+        return out
+
+    def question(self) -> Question | None:
+        """Return what is to be judged now, the same until it was; None for nothing."""
+        if self._question is None and self.stopped is None and self._due():
+            windowed = self._policy.scan is Scan.WINDOW
+            self._question = ask(
+                self._channels.values(), self._policy.hold if windowed else None, self._asked, self._ended
+            )
+            self._fresh = self._events = 0
+        return self._question
+
+    def judged(self, verdict: Verdict) -> None:
+        """Take the verdict on the question. Raises Mismatched for a rewrite of what was not asked about."""
+        question, self._question = self._question, None
+        if question is None:
+            raise ValueError("nobody asked")
+        if isinstance(verdict, Rewrite) and not self._policy.masks:
+            verdict = Block("The answer holds what this guardrail cannot mask.", findings=verdict.findings)
+        if isinstance(verdict, Block | Answer):
+            self._refuse(question, verdict)
+            return
+        self._doubt = None
+        rewrite = verdict if isinstance(verdict, Rewrite) else Rewrite()
+        try:
+            self._settle(question, rewrite)
+        except Underflow:
+            self.stopped = UNDERFLOW
+        except Unmaskable as error:
+            self.stopped = Block(f"The answer cannot be masked: {error}.", findings=rewrite.findings)
+        else:
+            self._advance()
+
+    def _read(self, reading: Reading) -> tuple[tuple[Mark, ...], tuple[Channel, ...]]:
+        calls: list[Channel] = []
+        for name in reading.names:
+            channel = self._channel(name.channel, call=True)
+            channel.name, channel.id = name.name or channel.name, name.id or channel.id
+            channel.block = reading.block[0] if reading.block else channel.block
+            calls.append(channel)
+        marks = [self._mark(piece) for piece in reading.pieces if piece.text]
+        calls += [mark.channel for mark in marks if mark.channel.call]
+        for key in reading.closed:
+            self._close(key)
+        return tuple(marks), tuple(calls)
+
+    def _mark(self, piece: Piece) -> Mark:
+        channel = self._channel(piece.channel, call=piece.call)
+        if not piece.whole:
+            return self._added(piece, channel, piece.text, channel.length)
+        said = channel.text()
+        if piece.text.startswith(said):
+            return self._added(piece, channel, piece.text[len(said) :], 0)
+        other = self._channel((*piece.channel, piece.text), call=piece.call)  # it says something else: judge that too
+        return self._added(piece, other, "" if other.length else piece.text, 0)
+
+    def _added(self, piece: Piece, channel: Channel, text: str, start: int) -> Mark:
+        if text:
+            channel.add(text)
+            channel.judged = False
+            self._length += len(text)
+            self._fresh += len(text)
+            if channel.closed:
+                self._closed.append(channel)
+        return Mark(piece, channel, start, channel.length)
+
+    def _channel(self, key: Path, *, call: bool) -> Channel:
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = self._open[key] = Channel(key, call=call)
+        return channel
+
+    def _close(self, key: Path) -> None:
+        """Take that nothing follows to channels whose names begin so."""
+        for name in [name for name in self._open if name[: len(key)] == key]:
+            channel = self._open.pop(name)
+            channel.closed = True
+            if not channel.judged:
+                self._closed.append(channel)
+
+    def _unjudged(self) -> bool:
+        self._closed = [channel for channel in self._closed if not channel.judged]
+        return bool(self._closed)
+
+    def _due(self) -> bool:
+        if self._ended:
+            return self._unjudged()
+        policy = self._policy
+        if policy.scan is Scan.END or (self._doubt is not None and self._length < self._doubt):
+            return False
+        if policy.scan is Scan.WINDOW and self._closed and self._unjudged():
+            return True
+        return policy.due(self._fresh, self._events, self._length)
+
+    def _refuse(self, question: Question, verdict: Block | Answer) -> None:
+        """End the stream, unless what comes next may undo what was found at the end of a window."""
+        hold = self._policy.hold if self._policy.scan is Scan.WINDOW else 0
+        if self._doubt is None and hold and any(not part.final for part in question.parts):
+            self._doubt = self._length + hold
+        else:
+            self.stopped = verdict
+            self._held.clear()
+
+    def _settle(self, question: Question, rewrite: Rewrite) -> None:
+        if any(not 0 <= index < len(question.parts) for index in rewrite.texts):
+            raise Mismatched(f"a rewrite names another text than the {len(question.parts)} that there are")
+        if any(not 0 <= index < len(question.calls) for index in rewrite.calls):
+            raise Mismatched(f"a rewrite names another call than the {len(question.calls)} that there are")
+        spans: dict[int, list[Span]] = {}
+        for span in rewrite.spans:
+            spans.setdefault(span.index, []).append(span)
+        leaves: dict[Channel, dict[Path | None, str]] = {}
+        for index, part in enumerate(question.parts):
+            text = rewrite.texts.get(index, part.text)
+            if not part.channel.call:
+                self._settle_text(part, text, spans.get(index, []))
+            elif text != part.text:
+                leaves.setdefault(part.channel, {})[part.inner] = text
+        for index, channel in enumerate(question.calls):
+            self._settle_call(channel, index, rewrite.calls, leaves.get(channel))
+
+    def _settle_text(self, part: Part, text: str, spans: list[Span]) -> None:
+        channel, end = part.channel, part.start + len(part.text)
+        limit = end if part.final else max(channel.settled, end - self._policy.hold)
+        for start, behind, replacement in masks(channel, part.start, part.text, text, spans):
+            if start < limit < behind:
+                limit = start
+            if behind <= limit:
+                channel.mask(start, behind, replacement)
+        channel.settled = max(channel.settled, limit)
+        channel.judged = channel.settled == channel.length
+
+    def _settle_call(
+        self,
+        channel: Channel,
+        index: int,
+        calls: Mapping[int, ToolCall | None],
+        leaves: Mapping[Path | None, str] | None,
+    ) -> None:
+        if channel.judged:
+            if (index in calls and calls[index] != made(channel)) or leaves:
+                raise Underflow
+            return
+        given = channel.text()
+        if index in calls:
+            call = calls[index]
+            if leaves:
+                raise Mismatched("a rewrite changes a part of what it replaces")
+            if call is None:
+                channel.removed = True
+                self._removed.add(channel.block)
+            else:
+                channel.renamed = call.name if call.name != channel.name else None
+                given = call.arguments
+        elif leaves:
+            given = with_leaves(given, leaves)
+        if given != channel.text():
+            if not channel.length:
+                raise Underflow
+            channel.mask(0, channel.length, given)
+        channel.settled = channel.length
+        channel.judged = True
+
+    def _advance(self) -> None:
+        """Let go what was judged. What begins a stream waits for the first of that, so that it can still be refused."""
+        ready = 0
+        begins = self._begun or self._ended
+        for held in self._held:
+            if not held.ready():
+                break
+            ready += 1
+            begins = begins or bool(held.marks or held.calls)
+        for _ in range(ready if begins else 0):
+            self._release(self._held.popleft())
+
+    def _release(self, held: Held) -> None:
+        self._begun = True
+        event, reading = held.event, held.event.reading
+        if self._removed and not self._without_calls(event):
+            return
+        pieces: list[Piece] = []
+        for piece, mark in zip((piece for piece in reading.pieces if piece.text), held.marks, strict=True):
+            if not mark.channel.removed:
+                pieces.append(_masked(event, piece, mark))
+        for name in reading.names:
+            renamed = self._channels[name.channel].renamed
+            if renamed is not None:
+                event.change(name.path, quoted(renamed))
+        reading.pieces = pieces
+        self._out.append(event)
+
+    def _without_calls(self, event: Event) -> bool:
+        """Take calls that are no more out of an event; return whether anything is left of it."""
+        reading = event.reading
+        if reading.block is not None:
+            number, path = reading.block
+            if number in self._removed:
+                return False
+            before = sum(removed is not None and removed < number for removed in self._removed)
+            if before:
+                reading.block = (number - before, path)
+                event.change(path, b"%d" % (number - before))
+        gone = [name for name in reading.names if self._channels[name.channel].removed]
+        entries = {name.entry for name in gone}
+        entries |= {piece.entry for piece in reading.pieces if piece.call and self._channels[piece.channel].removed}
+        for entry in sorted(entries):
+            event.change(entry, None)
+        reading.names = [name for name in reading.names if name not in gone]
+        if reading.reason is not None and all(channel.removed for channel in self._channels.values() if channel.call):
+            path, otherwise = reading.reason
+            event.change(path, quoted(otherwise))
+        return True
+
+
+def _masked(event: Event, piece: Piece, mark: Mark) -> Piece:
+    """Put into an event what stands for a piece now, and return that."""
+    text = mark.channel.cut(mark.start, mark.end, piece.text)
+    if text == piece.text:
+        return piece
+    changed(event, piece, text)
+    return replace(piece, text=text)
