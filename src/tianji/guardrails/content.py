@@ -30,12 +30,14 @@ class Text(Struct, frozen=True):
     """One text. Offsets into it count code points, as `str` does.
 
     message: the number of the message it belongs to, from 0; several texts of one message are its parts
+    fixed: it holds names and numbers of arguments; who wants it changed has the content refused
     """
 
     text: str
     role: str = "user"
     kind: Kind = Kind.SAID
     message: int = 0
+    fixed: bool = False
 
 
 class ToolCall(Struct, frozen=True):

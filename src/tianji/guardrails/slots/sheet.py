@@ -113,7 +113,8 @@ class Sheet:
         self._call_places.append(place)
         string = place.string
         for leaf in leaves_in(call.arguments) if string else leaves_of(arguments, place.arguments):
-            self._texts.append(Text(leaf.text, "assistant", Kind.TOOL_ARGUMENTS, call.message))
+            fixed = leaf.inner is None
+            self._texts.append(Text(leaf.text, "assistant", Kind.TOOL_ARGUMENTS, call.message, fixed))
             if leaf.inner is None:
                 self._places.append(Place(place.arguments, fixed=True))
             else:

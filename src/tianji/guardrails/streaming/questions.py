@@ -51,7 +51,8 @@ def ask(channels: Iterable[Channel], reach: int | None, asked: tuple[Text, ...],
             parts.append(Part(channel, text, start, channel.closed))
     for channel in calls:
         for leaf in leaves_in(channel.text()):
-            texts.append(Text(leaf.text, "assistant", Kind.TOOL_ARGUMENTS, channel.message))
+            fixed = leaf.inner is None
+            texts.append(Text(leaf.text, "assistant", Kind.TOOL_ARGUMENTS, channel.message, fixed))
             parts.append(Part(channel, leaf.text, inner=leaf.inner))
     content = Content(Direction.RESPONSE, tuple(texts), calls=tuple(map(made, calls)), asked=asked, whole=whole)
     return Question(content, tuple(parts), tuple(calls))
