@@ -34,6 +34,7 @@ cdef class Asked(Requester):
     cdef Trace trace                  # where it belongs; None: nobody wants to know
     cdef str entry_id                 # what its entries in the ledger are called by; None before the first
     cdef object error                 # the TianjiError that it was refused with; or None
+    cdef object guard                 # who watches it, see asked.pyi; or None
     cdef bint plain                   # the caller's key has no word on models or routing
     cdef readonly bint stream         # a stream is asked for
     cdef bint over                    # answered and counted
@@ -47,6 +48,8 @@ cdef class Asked(Requester):
     cdef bint enter(self) except -1
     cdef bint names_others(self) except -1
     cdef int go_in(self) except -1
+    cdef bint is_watched(self) except -1
+    cdef int go_further(self) except -1
     cdef bint recall(self) except -1
     cdef int seek(self) except -1
     cdef bint resolve(self) except -1

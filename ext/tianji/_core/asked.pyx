@@ -6,20 +6,21 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp
 
 from tianji._core.clock cimport monotonic
-from tianji._core.headers cimport ClientHeaders, read_client_headers
+from tianji._core.headers cimport ClientHeaders, begin_answer, read_client_headers
 from tianji._core.terms cimport Terms
 
 import asyncio
 
 import msgspec
 
-from tianji.errors import InvalidRequest, UnknownModel
+from tianji.errors import ClientGone, InvalidRequest, UnknownModel
 
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef uint64_t ABILITIES = 0xFFFFFFFF  # bits of Needs.bits below those of the operations
 cdef object InvalidRequest_ = InvalidRequest
 cdef object UnknownModel_ = UnknownModel
 cdef object TASK = asyncio.Task
+cdef int GONE = ClientGone.status
 
 
 cdef bint holds_cost(bytes name) noexcept:
@@ -123,6 +124,54 @@ cdef class Asked(Requester):
 
     cdef int go_in(self) except -1:
         """Go on with a request that was let in."""
+        if self.pipeline.guards is not None and self.is_watched():
+            return 0
+        return self.go_further()
+
+    cdef bint is_watched(self) except -1:
+        """Have its answer go through a gate where somebody watches it; whether he looks at the request first."""
+        guard = self.pipeline.guards(self)
+        if guard is None:
+            return False
+        self.guard = guard
+        self.exchange = guard.exchange
+        self.exchange.attach(self)
+        self.pending = guard.before()
+        if self.pending is None:
+            return False
+        self.pending.add_done_callback(self.looked_at)
+        return True
+
+    def looked_at(self, task):
+        """Go on, now that the request was looked at; or hand on what is answered in the model's place."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            answer = task.result()
+            if answer is None:
+                self.go_further()
+                return
+            self.error = answer.error
+            headers = begin_answer(answer.streamed, self.call_id, self.table.compat)
+            self.exchange.respond(200, headers, answer.body)
+            self.settle(answer.error.status)
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    def replace(self, bytes body not None):
+        """Go on with another body in place of the client's. Raises MalformedJSON for one that is no JSON object."""
+        self.spans = self.asked = ObjectSpans.scan(body)
+        self.exchange.body, self.exchange.spool = body, None
+
+    def stop(self, error not None):
+        """End it: the client gets another answer, from whoever asks for that. `error`: why, a TianjiError."""
+        if not self.over:
+            self.error = error
+            self.settle(GONE)
+
+    cdef int go_further(self) except -1:
+        """Go on with a request that may be answered."""
         if self.pipeline.cache is not None and self.recall():
             return 0
         return self.seek()

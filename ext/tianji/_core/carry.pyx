@@ -159,7 +159,7 @@ cdef class Carry(Asked):
         self.stream = i >= 0 and self.spans.kind(i) == c"t"
         return 0
 
-    cdef int go_in(self) except -1:
+    cdef int go_further(self) except -1:
         """Send it, once its credentials are there."""
         credentials = None if self.lane.awaits is None else self.lane.awaits()
         if credentials is None:

@@ -97,7 +97,7 @@ cdef class Entries:
             place = asked.trace.told(number)
         if self.says and party is not None:
             payload = (b"", b"", b"", party.request is None) if over else self.said(party.request, answer)
-        self.keep([
+        entry = [
             f"{asked.entry_id}-{number}",
             asked.exchange.call_id,
             ended - microseconds(now - (asked.began if attempt is None else attempt.began)),
@@ -143,7 +143,11 @@ cdef class Entries:
             0 if number == 0 else microseconds(attempt.began - asked.began),
             0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
             else microseconds(attempt.ended_at - attempt.sent_at),
-        ])
+        ]
+        if asked.guard is None:
+            self.keep(entry)
+        else:
+            asked.guard.note(entry, self.keep)
         return 0
 
 

@@ -14,8 +14,13 @@ cdef class Hedged(Asked):
 
     @property
     def deployment_id(self):
-        """The id of the deployment that was asked last; None before the first attempt and after the end."""
-        return None if self.attempt is None else self.attempt.deployment.id
+        """The id of the deployment that was asked last; None before the first attempt and after the end.
+
+        Of an answer that is watched, which goes out after the end, the one that gave it.
+        """
+        if self.attempt is None:
+            return None if self.guard is None else self.guard.deployment_id
+        return self.attempt.deployment.id
 
     cdef int launch(self, Deployment deployment) except -1:
         """Send the request to a deployment whose slot it has. Raises what is wrong before anything was sent."""

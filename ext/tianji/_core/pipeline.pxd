@@ -23,6 +23,7 @@ cdef class Pipeline:
     cdef public int counted           # which tokens limits count, a place in limiter.KIND_NAMES
     cdef public object cache          # recall.Cache, of answers; or None
     cdef public Tracing tracing       # what is done about traces; None: nothing
+    cdef public object guards         # Callable[[Asked], guard or None]: who watches a request; None: nobody any
     cdef readonly Pool pool
     cdef object failures              # these five: see pipeline.pyi
     cdef object steering

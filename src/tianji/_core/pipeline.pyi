@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, final, type_check_only
 
 from tianji._core.admission import Admission
-from tianji._core.asked import Asked
+from tianji._core.asked import Asked, _Instead
 from tianji._core.entries import Entries
 from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint, Forward
@@ -134,6 +134,15 @@ class _Courses(Protocol):
 class _Admissions(Protocol):
     def enter(self, asked: Asked) -> Admission | Task[Admission | None] | None: ...
 
+@type_check_only
+class _Guard(Protocol):
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def deployment_id(self) -> str | None: ...
+    def before(self) -> Task[_Instead | None] | None: ...
+    def note(self, entry: list[Any], keep: Callable[[list[Any]], object]) -> None: ...
+
 @final
 class Pipeline:
     table: Table
@@ -141,6 +150,7 @@ class Pipeline:
     counted: int
     cache: Cache | None
     tracing: Tracing | None
+    guards: Callable[[Asked], _Guard | None] | None
     def __init__(
         self,
         *,
