@@ -50,6 +50,10 @@ _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
     "num_retries_per_request expose_router_debug_in_errors"
 )
+_GUARDING: Final = (
+    "guardrail_strict guardrail_block_status guardrail_ignore_unknown skip_system_message_in_guardrail "
+    "skip_tool_message_in_guardrail"
+)
 _OF_PROVIDERS: Final = (  # what providers' own code reads, those that are served
     "aws_access_key_id aws_secret_access_key aws_session_token aws_region_name aws_profile_name aws_role_name "
     "aws_session_name aws_session_tags aws_external_id aws_sts_endpoint aws_web_identity_token "
@@ -173,7 +177,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
-        _PARAMS + "guardrails": GUARD,
+        _PARAMS + "guardrails": EXACT,
         _PARAMS + "max_budget": _BUDGET,
         _PARAMS + "budget_duration": EXACT,
         _PARAMS + "*": Support("exact", "sent upstream as a default"),
@@ -214,7 +218,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.enable_caching_on_provider_specific_optional_params": EXACT,
         "router_settings.caching_groups": EXACT,
         "litellm_settings.max_budget": GUARD,
-        "litellm_settings.guardrails": GUARD,
+        "litellm_settings.guardrails": Support("partial", "callbacks that are types of guardrails"),
+        **{f"litellm_settings.{name}": EXACT for name in _GUARDING.split()},
         "litellm_settings.upperbound_key_generate_params": GUARD,
         "litellm_settings.key_generation_settings": Support("exact", "a proxy admin may make every key"),
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
@@ -267,7 +272,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.max_file_size_mb": Support(
             "exact", "of the whole body that brings the file; 1024 unless said"
         ),
-        "general_settings.pass_through_endpoints": Support("partial", "all but guardrails and adapters in Python"),
+        "general_settings.pass_through_endpoints": Support("partial", "all but adapters in Python"),
         "general_settings.pass_through_request_timeout": EXACT,
         "general_settings.disable_bedrock_agent_runtime_passthrough": EXACT,
         "default_vertex_config": Support("exact", "for what is passed through"),
@@ -321,9 +326,11 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.use_x_forwarded_for": _FORWARDED,
         "general_settings.trusted_proxy_ranges": _FORWARDED,
         "general_settings.role_permissions": Support("exact", "for tokens, with enforce_rbac"),
-        "guardrails": GUARD,
-        "policies": GUARD,
-        "policy_attachments": GUARD,
+        "guardrails": Support(
+            "partial", "all but realtime conversations and MCP; nothing unscanned leaves in a stream"
+        ),
+        "policies": Support("partial", "changes that one step of a pipeline makes are seen by the next"),
+        "policy_attachments": EXACT,
     }
 )
 

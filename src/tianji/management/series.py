@@ -11,6 +11,7 @@ UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers
     "tianji_overhead_seconds_sum": 1e-6,
     "tianji_time_to_first_token_seconds_sum": 1e-6,
     "tianji_spend_dollars_total": 1e-9,
+    "litellm_guardrail_latency_seconds_sum": 1e-6,
 }
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
@@ -25,6 +26,9 @@ METRICS: Final = (
     Metric("tianji_secret_manager_reads_total", "counter", "Times that secrets were read again, by what came of it."),
     Metric("litellm_in_flight_requests", "gauge", "Requests under way."),
     Metric("litellm_admission_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
+    Metric("litellm_guardrail_requests_total", "counter", "Runs of guardrails, by how they ended."),
+    Metric("litellm_guardrail_errors_total", "counter", "Runs of guardrails that could not judge."),
+    Metric("litellm_guardrail_latency_seconds", "histogram", "How long a run of a guardrail takes."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
 _SUMS: Final[Mapping[str, str]] = {  # gauges without labels, and what they add up

@@ -142,8 +142,8 @@ def test_observability(conformance: Conformance) -> None:
 def test_guardrails(conformance: Conformance) -> None:
     loaded = conformance(8)
     assert [entry.guardrail_name for entry in loaded.config.guardrails] == ["words", "pii", "tools", "tagged"]
-    assert loaded.config.guardrails[1].litellm_params.mode == ("pre_call", "post_call")
-    assert loaded.config.guardrails[2].litellm_params.extra["default_action"] == "deny"
+    assert loaded.config.guardrails[1].litellm_params["mode"] == ["pre_call", "post_call"]
+    assert loaded.config.guardrails[2].litellm_params["default_action"] == "deny"
     assert loaded.config.policies["strict"].inherit == "base"
     assert loaded.config.model_list[0].params.guardrails == ("words",)
     assert loaded.problems == ()

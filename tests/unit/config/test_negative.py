@@ -204,21 +204,6 @@ FATAL = [
         "general_settings.alert_to_webhook_url.budget_alerts[0]",
         "UNSET is not set",
     ),
-    (
-        "guardrails: [{guardrail_name: g, litellm_params: {mode: pre_call}}]",
-        "guardrails[0].litellm_params",
-        "guardrail",
-    ),
-    (
-        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: nope, mode: pre_call}}]",
-        "guardrails[0].litellm_params.guardrail",
-        "not a type",
-    ),
-    (
-        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: [nope]}}]",
-        "guardrails[0].litellm_params.mode",
-        "not a mode",
-    ),
     ("policies: {p: {inherit: q}}", "policies.p.inherit", "no policy is called"),
     ("policies: {p: {inherit: q}, q: {inherit: p}}", "policies.p.inherit", "circle"),
     ("policies: {p: {wibble: q}}", "policies.p.wibble", "not a known key"),

@@ -36,7 +36,6 @@ def problems_of(snippet: Snippet, *entries: str) -> tuple[Problem, ...]:
         ("{path: /a, target: https://host, methods: [get, FETCH]}", "methods", "not served", True),
         ("{path: /a, target: https://host, cost_per_request: -1}", "cost_per_request", "below 0", True),
         ("{path: /a, target: https://host, timeout: -1}", "timeout", "below 0", True),
-        ("{path: /a, target: https://host, guardrails: {g: null}}", "guardrails", "not guarded", False),
     ],
 )
 def test_an_endpoint_that_is_wrong(snippet: Snippet, entry: str, key: str, message: str, fatal: bool) -> None:

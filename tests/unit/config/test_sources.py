@@ -222,7 +222,7 @@ def test_tianji_names_mean_the_same(snippet: Snippet) -> None:
     assert loaded.config.model_list[0].params.model == "openai/x"
     assert loaded.config.litellm_settings.num_retries == 4
     assert loaded.config.router_settings.default_litellm_params == {"a": 1}
-    assert loaded.config.guardrails[0].litellm_params.guardrail == "presidio"
+    assert loaded.config.guardrails[0].litellm_params["guardrail"] == "presidio"
     assert loaded.config.general_settings.litellm_jwtauth.team_id_jwt_field == "t"
     assert loaded.problems == ()
 

@@ -27,9 +27,6 @@ def check(subject: Subject) -> None:
         for name in ("cost_per_request", "timeout"):
             if (getattr(endpoint, name) or 0) < 0:
                 subject.error((*entry, name), "must not be below 0", "write a number from 0 on, or remove it")
-        if endpoint.guardrails:
-            remedy = "remove it, or guard the path before the gateway"
-            subject.warning((*entry, "guardrails"), "has no effect in this release, so the path is not guarded", remedy)
         methods = [method.upper() for method in endpoint.methods]
         if not METHODS.issuperset(methods):
             subject.error((*entry, "methods"), "names a method that is not served", f"use {', '.join(sorted(METHODS))}")

@@ -6,7 +6,7 @@ from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
 from tianji.config.schema.model import ModelEntry, ModelInfo, ModelParams
 from tianji.config.schema.root import Config
 from tianji.config.schema.router import RouterSettings
-from tianji.config.schema.sections import Credential, GuardrailEntry, GuardrailParams, McpServer
+from tianji.config.schema.sections import Credential, GuardrailEntry, McpServer
 from tianji.config.schema.settings import Settings
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Credential",
     "GeneralSettings",
     "GuardrailEntry",
-    "GuardrailParams",
     "McpServer",
     "ModelEntry",
     "ModelInfo",

@@ -17,46 +17,21 @@ class Credential(Section, frozen=True, kw_only=True):
     credential_info: Table
 
 
-class GuardrailParams(Section, frozen=True, kw_only=True):
-    """The framework's keys of a guardrail; `extra` holds those of its type. `timeout` is seconds."""
+class GuardrailEntry(Section, frozen=True, kw_only=True):
+    """One guardrail; entries of the same name share the load. Its type reads the params.
+
+    stored: it is the database's
+    """
 
     unknown: ClassVar[Unknown] = "keep"
-    required: ClassVar[frozenset[str]] = frozenset({"guardrail", "mode"})
-    guardrail: str
-    mode: str | Names | Table
-    default_on: Flag = False
-    api_key: str | None = None
-    api_base: str | None = None
-    timeout: float | None = None
-    model: str | None = None
-    mask_request_content: Flag | None = None
-    mask_response_content: Flag | None = None
-    extra_headers: object = None
-    fail_on_error: Flag = True
-    unreachable_fallback: Literal["fail_closed", "fail_open"] = "fail_closed"
-    violation_message_template: str | None = None
-    skip_system_message_in_guardrail: Flag | None = None
-    skip_tool_message_in_guardrail: Flag | None = None
-    scan_only_tool_results: Flag | None = None
-    only_scan_new_messages: Flag | None = None
-    experimental_use_latest_role_message_only: Flag | None = None
-    run_in_parallel: Flag | None = None
-    scan_raw_request: Flag | None = None
-    stream_scope: object = None
-    on_sensitive_data: Literal["block", "route"] | None = None
-    sensitive_data_route_to_model: str | None = None
-    additional_provider_specific_params: Table = {}
-
-
-class GuardrailEntry(Section, frozen=True, kw_only=True):
-    """One guardrail; entries of the same name share the load."""
-
     required: ClassVar[frozenset[str]] = frozenset({"guardrail_name", "litellm_params"})
+    derived: ClassVar[frozenset[str]] = frozenset({"stored"})
     guardrail_name: str
-    litellm_params: GuardrailParams
+    litellm_params: Table
     guardrail_info: Table = {}
     guardrail_id: str | None = None
     policy_template: object = None
+    stored: bool = False
 
 
 class McpServer(Section, frozen=True, kw_only=True):

@@ -243,6 +243,9 @@ class Settings(Section, frozen=True, kw_only=True):
     batch_line_item_callbacks: Names = ()
     otel_tenant_destination_mode: Literal["override", "additive"] | None = None
     # guardrails
+    guardrail_strict: Flag = True  # one that cannot be built stops the start
+    guardrail_block_status: int = 400  # of an answer that a guardrail refuses
+    guardrail_ignore_unknown: Flag = False  # a request may name guardrails that there are not
     skip_system_message_in_guardrail: Flag = False
     skip_tool_message_in_guardrail: Flag = False
     output_parse_pii: Flag = False

@@ -1,0 +1,250 @@
+"""How one guardrail is run on one content: in time, in pieces, and whatever happens with an outcome."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tianji.guardrails.asking import Caller, Line
+from tianji.guardrails.content import Content
+from tianji.guardrails.guardrail import Action, Guardrail
+from tianji.guardrails.scoping import Piece, pieces
+from tianji.guardrails.slots.scope import View
+from tianji.guardrails.slots.texts import Mismatched
+from tianji.guardrails.vendor import Asking, Check, Hook, Occasion, Reply
+from tianji.guardrails.verdict import (
+    NOTHING,
+    Advise,
+    Allow,
+    Answer,
+    Block,
+    Findings,
+    Rewrite,
+    Unavailable,
+    Verdict,
+)
+
+LOG: Final = logging.getLogger("tianji.guardrails")
+UNCHANGEABLE: Final = "what was found can only be refused here"
+
+
+class Status(StrEnum):
+    """How a run ended, in the words of LiteLLM's logs."""
+
+    SUCCESS = "success"
+    FLAGGED = "guardrail_flagged"
+    INTERVENED = "guardrail_intervened"
+    FAILED = "guardrail_failed_to_respond"
+    NOT_RUN = "not_run"
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of a run.
+
+    verdict: what follows from it; None: it could not judge and lets nothing pass
+    said: the verdict of the guardrail itself, before its entry had its word; error: why there is none
+    began, ended: seconds since 1970
+    """
+
+    guardrail: Guardrail
+    hook: Hook
+    status: Status
+    verdict: Verdict | None
+    began: float
+    ended: float
+    said: Verdict | None = None
+    error: str = ""
+
+    @property
+    def findings(self) -> Findings:
+        """Return what was found."""
+        return NOTHING if self.said is None else self.said.findings
+
+
+class Runner:
+    """Runs the guardrails of one worker. `now` is seconds since 1970."""
+
+    def __init__(self, caller: Caller, heard: Callable[[Outcome], None], now: Callable[[], float] = time.time) -> None:
+        """`heard`: told of each run, for metrics."""
+        self._caller = caller
+        self._heard = heard
+        self._now = now
+
+    async def run(self, guardrail: Guardrail, content: Content, occasion: Occasion) -> Outcome:
+        """Run a guardrail on a content. Raises nothing but CancelledError."""
+        began = self._now()
+        said: Verdict | None = None
+        error = ""
+        permanent = False
+        view = guardrail.scope.view(content)
+        empty = is_empty(view.content)
+        if not empty:
+            try:
+                said = await self._judged(guardrail, view, occasion)
+            except Mismatched as failure:
+                error = str(failure)
+            except Unavailable as failure:
+                error, permanent = failure.reason, failure.permanent
+            except TimeoutError:
+                error = f"it did not answer within {guardrail.timeout:g} s"
+            except Exception as fault:  # boundary: code of a type, which may be anybody's
+                LOG.error("guardrail %s failed", guardrail.name, exc_info=fault)
+                error = f"its check failed: {type(fault).__name__}"
+        verdict = Allow() if empty else self._followed(guardrail, said, occasion.hook, permanent=permanent)
+        if error:
+            passes = "passes" if verdict is not None else "is stopped"
+            LOG.warning("guardrail %s could not judge, so the request %s: %s", guardrail.name, passes, error)
+        outcome = Outcome(
+            guardrail=guardrail,
+            hook=occasion.hook,
+            status=Status.NOT_RUN if empty else status_of(said, verdict),
+            verdict=verdict,
+            began=began,
+            ended=self._now(),
+            said=said,
+            error=error,
+        )
+        self._heard(outcome)
+        return outcome
+
+    def _followed(self, guardrail: Guardrail, said: Verdict | None, hook: Hook, *, permanent: bool) -> Verdict | None:
+        if said is None:
+            return Allow() if guardrail.fails_open and not permanent else None
+        return followed(guardrail, said, hook)
+
+    async def _judged(self, guardrail: Guardrail, view: View, occasion: Occasion) -> Verdict:
+        if guardrail.look is not None:
+            return of_whole(view, guardrail.look(view.content, occasion))
+        line = self._caller.line(guardrail.id)
+        found: Verdict = Allow()
+        line.breaker.admit()
+        try:
+            async with asyncio.timeout(guardrail.timeout):
+                for one in pieces(view.content, guardrail.type.longest):
+                    verdict = _back(one, await self._asked(guardrail, line, one.content, occasion))
+                    found = merged(found, verdict)
+                    if isinstance(found, Block | Answer):
+                        break
+        except (Unavailable, TimeoutError):
+            line.breaker.missed()
+            raise
+        line.breaker.heard()
+        return of_whole(view, found)
+
+    async def _asked(self, guardrail: Guardrail, line: Line, content: Content, occasion: Occasion) -> Verdict:
+        if guardrail.service is not None:
+            return await guardrail.service(content, occasion)
+        check: Check | None = guardrail.check
+        if check is None:
+            raise Unavailable("its type judges nothing", permanent=True)
+        asking = check(content, occasion)
+        try:
+            return await self._driven(asking, guardrail, line)
+        finally:
+            asking.close()
+
+    async def _driven(self, asking: Asking, guardrail: Guardrail, line: Line) -> Verdict:
+        """Make the calls that a check asks for until it has its verdict."""
+        kind: Any = guardrail.type
+        try:
+            calls = next(asking)
+            while True:
+                replies: list[Reply] = []
+                if len(calls) == 1:
+                    replies.append(await self._caller.ask(calls[0], kind, line, stored=guardrail.stored))
+                else:
+                    async with asyncio.TaskGroup() as group:
+                        tasks = [
+                            group.create_task(self._caller.ask(call, kind, line, stored=guardrail.stored))
+                            for call in calls
+                        ]
+                    replies.extend(task.result() for task in tasks)
+                calls = asking.send(replies)
+        except StopIteration as done:
+            verdict: Verdict = done.value
+            return verdict
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+
+def is_empty(content: Content) -> bool:
+    """Whether there is nothing to look at."""
+    return not (content.texts or content.images or content.tools or content.calls)
+
+
+def of_whole(view: View, verdict: Verdict) -> Verdict:
+    """Return a verdict on what is in scope as one on everything. Raises Mismatched for what is not in scope."""
+    return view.whole(verdict) if isinstance(verdict, Rewrite) else verdict
+
+
+def _back(piece: Piece, verdict: Verdict) -> Verdict:
+    return piece.back(verdict) if isinstance(verdict, Rewrite) else verdict
+
+
+def merged(first: Verdict, second: Verdict) -> Verdict:
+    """Return what two pieces of one content come to: a refusal goes before everything, a change before nothing."""
+    if isinstance(first, Rewrite) and isinstance(second, Rewrite):
+        return replace(
+            first,
+            texts={**first.texts, **second.texts},
+            restore={**first.restore, **second.restore},
+            calls={**first.calls, **second.calls},
+            spans=(*first.spans, *second.spans),
+        )
+    rank = (Block, Answer, Rewrite, Advise)
+    for kind in rank:
+        for one in (first, second):
+            if isinstance(one, kind):
+                return one
+    return second if isinstance(second, Allow) and second.flagged else first
+
+
+def followed(guardrail: Guardrail, said: Verdict, hook: Hook) -> Verdict:
+    """Return what follows from a verdict, by the word of the entry and by where it was said."""
+    if isinstance(said, Rewrite) and hook is not Hook.LOGGING_ONLY:
+        if guardrail.parallel:
+            return Allow(findings=said.findings)
+        if hook not in guardrail.type.masks or hook in (Hook.DURING_CALL, Hook.DURING_MCP_CALL):
+            said = Block(UNCHANGEABLE, findings=said.findings)
+    if isinstance(said, Advise) and hook is not Hook.PRE_CALL:
+        return Allow(findings=said.findings)
+    if isinstance(said, Block):
+        if guardrail.action is Action.MONITOR:
+            return Allow(said.reason or "refused", said.findings)
+        reason = rendered(guardrail, said)
+        if guardrail.action is Action.ANSWER:
+            return Answer(reason, said.findings)
+        return replace(said, reason=reason)
+    return said
+
+
+def rendered(guardrail: Guardrail, block: Block) -> str:
+    """Return what the client reads: the entry's template where it has one that can be filled."""
+    if guardrail.template is None:
+        return block.reason
+    words = {name: str(value) for name, value in block.detail.items()}
+    words |= {
+        "default_message": block.reason,
+        "guardrail_name": guardrail.name,
+        "category": ", ".join(block.findings.categories),
+    }
+    text = guardrail.template
+    for name, value in words.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def status_of(said: Verdict | None, verdict: Verdict | None) -> Status:
+    """Return how a run ended."""
+    if said is None:
+        return Status.FAILED
+    if isinstance(verdict, Block | Answer):
+        return Status.INTERVENED
+    if isinstance(said, Block | Answer) or (isinstance(said, Allow) and said.flagged):
+        return Status.FLAGGED
+    return Status.SUCCESS

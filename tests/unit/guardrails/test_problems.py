@@ -1,0 +1,75 @@
+"""What is said of the guardrails of a file: each fault with its key, its line and a remedy."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.guardrails.kinds import WORDS
+
+from tianji.config.loader import Loaded, load
+from tianji.config.problems import InvalidConfiguration, Problem
+from tianji.gateway.guarding import judged
+from tianji.guardrails import registry
+
+MODEL = "model_list:\n  - {model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}\n"
+
+
+@pytest.fixture(autouse=True)
+def types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "find", {"words": (WORDS, None)}.get)
+    monkeypatch.setattr(registry, "names", lambda: frozenset({"words"}))
+
+
+def read(folder: Path, text: str) -> Loaded:
+    file = folder / "config.yaml"
+    file.write_text(MODEL + text)
+    return judged(load(file, {}, directory=folder), folder)
+
+
+def fatal(folder: Path, text: str) -> Problem:
+    with pytest.raises(InvalidConfiguration) as caught:
+        read(folder, text)
+    (problem,) = [one for one in caught.value.findings if one.fatal]
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "said"),
+    [
+        ("{guardrail: wrods, mode: pre_call}", "guardrails[0].litellm_params.guardrail", "not a type"),
+        ("{guardrail: words, mode: [nope], api_base: b}", "guardrails[0].litellm_params.mode", "not a mode"),
+        ("{guardrail: words, mode: pre_call}", "guardrails[0].litellm_params", "is missing"),
+        ("{guardrail: words, mode: pre_call, api_base: b, level: x}", "guardrails[0].litellm_params.level", "int"),
+    ],
+)
+def test_what_cannot_be_built_stops_the_start(tmp_path: Path, entry: str, key: str, said: str) -> None:
+    problem = fatal(tmp_path, f"guardrails:\n  - guardrail_name: g\n    litellm_params: {entry}\n")
+    assert problem.key.startswith(key)
+    assert said in problem.message
+    assert problem.remedy
+    assert problem.line == 5
+
+
+def test_unless_somebody_wants_to_go_without(tmp_path: Path) -> None:
+    text = "guardrails: [{guardrail_name: g, litellm_params: {guardrail: wrods, mode: pre_call}}]\n"
+    loaded = read(tmp_path, text + "litellm_settings: {guardrail_strict: false}\n")
+    assert [problem.severity for problem in loaded.problems] == ["warning"]
+
+
+def test_a_key_that_means_nothing_is_said(tmp_path: Path) -> None:
+    entry = "{guardrail: words, mode: pre_call, api_base: b, colour: red}"
+    loaded = read(tmp_path, f"guardrails: [{{guardrail_name: g, litellm_params: {entry}}}]\n")
+    assert [problem.key for problem in loaded.problems] == ["guardrails[0].litellm_params.colour"]
+
+
+def test_the_first_form_of_all_is_read(tmp_path: Path) -> None:
+    read(
+        tmp_path,
+        "litellm_settings: {guardrails: [{g: {callbacks: [words], default_on: true,"
+        " callback_args: {words: {api_base: b}}}}]}\n",
+    )
+    problem = fatal(tmp_path, "litellm_settings: {guardrails: [{g: {callbacks: [wrods]}}]}\n")
+    assert problem.key == "litellm_settings.guardrails[0].g"
+
+
+def test_a_file_without_guardrails_is_as_it_was(tmp_path: Path) -> None:
+    assert read(tmp_path, "").problems == ()
