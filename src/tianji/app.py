@@ -50,6 +50,7 @@ from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, follows, keeps
 from tianji.gateway.forms import FormEndpoint
+from tianji.gateway.guarding import Guarding, judged
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
@@ -93,7 +94,7 @@ def read(path: Path, environ: Mapping[str, str], known: Mapping[str, str] = NO_M
 
     `known`: what its secret manager said before. Raises ConfigurationError with every problem when it cannot be used.
     """
-    return load(path, environ, accepts=acceptable(environ), managers=Managers(open_source, known))
+    return judged(load(path, environ, accepts=acceptable(environ), managers=Managers(open_source, known)), path.parent)
 
 
 def rehearse(loaded: Loaded) -> list[str]:
@@ -179,6 +180,7 @@ class Gateway:
             entries=self._books.entries if keeps_books(self.snapshot.config, environment) else None,
         )
         self._caches = Caches(shared.answers, shared.counters, path)
+        self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
@@ -202,6 +204,7 @@ class Gateway:
         self._pipeline.table = self.snapshot.table
         self._pipeline.cache = self._caches.adopt(self.snapshot.config, self.snapshot.environ)
         self._pipeline.tracing = tracing(self.snapshot.config, self.snapshot.environ)
+        self._pipeline.guards = self._guarding.guards(self.snapshot)
         self._hear(None)
 
     def _hear(self, tags: Collection[int] | None) -> None:
@@ -345,6 +348,7 @@ class Gateway:
         self._renewal.stop()
         self._jobs.end()
         await self._caches.close()
+        self._guarding.close()
         self._people.close()
         self._pool.close()
         await asyncio.to_thread(self._books.journal.close)

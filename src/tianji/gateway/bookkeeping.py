@@ -74,6 +74,12 @@ class Bookkeeping:
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self.entries.says = self._longest > 0 or tells(config)
 
+    def retold(self, answer: bytes) -> bytes:
+        """Return an answer as an entry keeps it, where the client got another one than was given."""
+        if answer.startswith((b"data:", b"event:")):
+            answer = streamed([answer])
+        return short(answer, self._longest)
+
     def _party(self, asked: Asked) -> Party:
         body = asked.spans
         parties = self._parties

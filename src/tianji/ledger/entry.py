@@ -106,6 +106,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     place: Place | None = None  # where callbacks are told of traces
     waited: int = 0  # microseconds from the request's arrival until this attempt began: those that earlier ones took
     upstream: int = 0  # microseconds that the upstream took; 0: it was not asked, or its answer has no end
+    guardrails: bytes = b""  # JSON: a list of the runs of guardrails, as tianji.guardrails.records says them
 
     @property
     def paid(self) -> bool:

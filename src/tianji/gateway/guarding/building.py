@@ -1,0 +1,96 @@
+"""Makes the guards of a worker out of each configuration that it goes by."""
+
+import asyncio
+import functools
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tianji._core.pool import Pool
+from tianji._core.shm import SharedCounters
+from tianji.egress.address import AddressPolicy
+from tianji.egress.pool import open_pool
+from tianji.gateway.guarding.guards import Guards, Setting, plan_after
+from tianji.gateway.guarding.paths import paths_of
+from tianji.gateway.guarding.watch import Rules
+from tianji.gateway.parties import Parties
+from tianji.gateway.snapshot import Snapshot
+from tianji.guardrails.asking import Caller
+from tianji.guardrails.building import build_all
+from tianji.guardrails.guardrail import Guardrail
+from tianji.guardrails.policies import Policies
+from tianji.guardrails.records import Series
+from tianji.guardrails.running import Runner
+from tianji.guardrails.selection import Selection
+
+LOG: Final = logging.getLogger("tianji.guardrails")
+FAREWELL: Final = 120.0  # seconds after which nobody runs a guardrail any more that another configuration has replaced
+
+
+class Building:
+    """Keeps the guardrails that were built. `retold`: an answer as the ledger keeps it."""
+
+    def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
+        self._folder = folder
+        self._pool = pool
+        self._retold = retold
+        self._series = Series(counters)
+        self._caller: Caller | None = None
+        self._built: tuple[Guardrail, ...] = ()
+
+    def guards(self, snapshot: Snapshot) -> Guards | None:
+        """Return the guards of a configuration; None where it has none."""
+        config = snapshot.config
+        built = build_all(config, self._folder, snapshot.environ)
+        for entry, fault in built.faults:
+            LOG.error("guardrail %s is left out: %s", entry.name, fault.message)
+        self._adopt(built.guardrails)
+        if not built.guardrails:
+            return None
+        self._caller = self._caller or Caller(self._pool, self._strangers, snapshot.environ)
+        of_models, of_deployments = of_members(snapshot)
+        setting = Setting(
+            selection=Selection(built.guardrails, ignores_unknown=config.litellm_settings.guardrail_ignore_unknown),
+            policies=Policies(config.policies, config.policy_attachments),
+            parties=Parties(config),
+            of_models=of_models,
+            of_deployments=of_deployments,
+            paths=paths_of(config.general_settings.pass_through_endpoints),
+        )
+        rules = Rules(
+            runner=Runner(self._caller, self._series.heard),
+            after=functools.partial(plan_after, setting),
+            retold=self._retold,
+            block_status=config.litellm_settings.guardrail_block_status,
+            compat=snapshot.table.compat,
+        )
+        return Guards(setting, rules)
+
+    def _adopt(self, built: tuple[Guardrail, ...]) -> None:
+        for guardrail in self._built:
+            asyncio.get_event_loop().call_later(FAREWELL, guardrail.close)
+        self._built = built
+
+    def _strangers(self) -> Pool:
+        return open_pool(check=AddressPolicy().check)
+
+    def close(self) -> None:
+        """End what was begun for guardrails."""
+        for guardrail in self._built:
+            guardrail.close()
+        if self._caller is not None:
+            self._caller.close()
+
+
+def of_members(snapshot: Snapshot) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    """Return which guardrails deployments ask for: by model group, of all its deployments together, and by id."""
+    by_model: dict[str, dict[str, None]] = defaultdict(dict)
+    by_id: dict[str, tuple[str, ...]] = {}
+    for name, pairs in snapshot.members.items():
+        for entry, deployment in pairs:
+            if entry.params.guardrails:
+                by_model[name].update(dict.fromkeys(entry.params.guardrails))
+                by_id[deployment.id] = entry.params.guardrails
+    return {name: tuple(found) for name, found in by_model.items()}, by_id

@@ -1,0 +1,124 @@
+"""The guardrails of one worker: says of each request whether anybody watches it, and who that is."""
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tianji._core.asked import Asked
+from tianji._core.spans import ObjectSpans
+from tianji.auth.identity import Identity
+from tianji.errors import MalformedJSON
+from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths
+from tianji.gateway.guarding.request import Request, about
+from tianji.gateway.guarding.watch import Rules, Watch
+from tianji.gateway.parties import Parties
+from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
+from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
+from tianji.guardrails.slots.forms import form_of
+
+NOBODY: Final = Owned()
+NO_WISHES: Final = Wishes()
+UNWATCHED: Final = frozenset({"realtime"})
+"""Operations that are no request with an answer: a conversation is neither."""
+_MEMBER: Final = b"guardrails"
+_METADATA: Final = (b"metadata", b"litellm_metadata", b"tianji_metadata")
+
+
+class Setting(Struct, frozen=True):
+    """What a configuration says of guarding.
+
+    of_models: by model group, the guardrails that any of its deployments asks for; of_deployments: the same by id
+    paths: those that lead through and are guarded
+    """
+
+    selection: Selection
+    policies: Policies
+    parties: Parties
+    of_models: Mapping[str, tuple[str, ...]] = {}
+    of_deployments: Mapping[str, tuple[str, ...]] = {}
+    paths: Paths = NO_PATHS
+
+
+class Guards:
+    """What the compiled path asks of each request that was let in; see Pipeline.guards."""
+
+    def __init__(self, setting: Setting, rules: Rules) -> None:
+        self._setting = setting
+        self._rules = rules
+
+    def __call__(self, asked: Asked) -> Watch | None:
+        """Return who watches a request; None where nobody does. Raises InvalidRequest for what it asks for."""
+        exchange, body, setting = asked.exchange, asked.spans, self._setting
+        if asked.operation.name in UNWATCHED or (exchange.silent and not exchange.path):
+            return None  # the latter is a question of the gateway's own
+        path = setting.paths.find(exchange.path) if asked.bound else None
+        if asked.bound and path is None:
+            return None
+        wanted = NO_WISHES if body is None else read_wishes(body)
+        asking = self._asking(asked, wanted, path)
+        plan = setting.selection.plan(asking)
+        if not plan:
+            return None
+        request = Request(
+            asking=asking,
+            plan=plan,
+            turn=random.getrandbits(16),
+            form=form_of(asked.operation.name) if path is None else path.form,
+            operation=asked.operation,
+            streamed=asked.stream,
+            model=asked.model,
+            call_id=asked.call_id,
+            wishes=wanted,
+            about=about(asked, wanted, setting.parties),
+        )
+        return Watch(request, asked, self._rules)
+
+    def _asking(self, asked: Asked, wanted: Wishes, path: Path | None) -> Asking:
+        setting, identity, body = self._setting, asked.exchange.identity, asked.spans
+        caller = identity if isinstance(identity, Identity) else None
+        owner = NOBODY if caller is None else owned(caller.metadata, caller.team_metadata)
+        tags = () if body is None else setting.parties.tags(asked, body)
+        return Asking(
+            names=wanted.names,
+            owner=owner,
+            model_names=setting.of_models.get(asked.group.name, ()) if path is None else path.names,
+            tags=tags,
+            streamed=asked.stream,
+            applied=self._applied(asked, caller, owner, tags) if setting.policies else NOTHING,
+        )
+
+    def _applied(self, asked: Asked, caller: Identity | None, owner: Owned, tags: tuple[str, ...]) -> Applied:
+        subject = Subject(model=asked.model, tags=tags)
+        if caller is not None:
+            teams, keys = (caller.team_id, caller.team_alias), (caller.key_alias, caller.key)
+            subject = replace(subject, teams=tuple(filter(None, teams)), keys=tuple(filter(None, keys)))
+        return self._setting.policies.apply(subject, owner.policies)
+
+
+def plan_after(setting: Setting, request: Request, deployment: str | None) -> Plan:
+    """Return what an answer meets that a deployment gave: not what other deployments of its group ask for."""
+    names = setting.of_deployments.get(deployment or "", ())
+    if deployment is None or names == request.asking.model_names:
+        return request.plan
+    return setting.selection.plan(replace(request.asking, model_names=names))
+
+
+def read_wishes(body: ObjectSpans) -> Wishes:
+    """Return what a request says of guardrails. Raises InvalidRequest."""
+    places = [raw for raw in _places(body) if raw is not None]
+    settings = body.get(b"guardrail_config")
+    return wishes(places, settings) if places or settings is not None else NO_WISHES
+
+
+def _places(body: ObjectSpans) -> Iterator[bytes | None]:
+    yield body.get(_MEMBER)
+    for name in _METADATA:
+        try:
+            nested = body.nested(name)
+        except MalformedJSON:  # a name stands twice, and nobody reads it
+            continue
+        if nested is not None:
+            yield nested.get(_MEMBER)

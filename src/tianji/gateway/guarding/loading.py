@@ -1,0 +1,58 @@
+"""Guardrails where a configuration has some: a worker without any loads nothing of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from tianji._core.asked import Asked
+from tianji._core.pool import Pool
+from tianji._core.shm import SharedCounters
+from tianji.config.loader import Loaded
+from tianji.config.problems import InvalidConfiguration
+from tianji.config.schema import Config
+from tianji.gateway.snapshot import Snapshot
+from tianji.lazy import load
+
+
+def guarded(config: Config) -> bool:
+    """Whether a configuration has guardrails, of any form."""
+    return bool(config.guardrails or config.litellm_settings.guardrails)
+
+
+def judged(loaded: Loaded, folder: Path) -> Loaded:
+    """Return a configuration with what is to be said of its guardrails. Raises InvalidConfiguration.
+
+    folder: in which the files of the configuration lie
+    """
+    if not guarded(loaded.config):
+        return loaded
+    found = load("tianji.guardrails.building").problems(loaded, folder)
+    fatal = sum(problem.fatal for problem in found)
+    if fatal:
+        raise InvalidConfiguration(f"{fatal} guardrail{'s' * (fatal > 1)} cannot be built", found)
+    return replace(loaded, problems=(*loaded.problems, *found))
+
+
+class Guarding:
+    """The guards of one worker."""
+
+    def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
+        """`retold`: an answer as the ledger keeps it, where the client got another one than was given."""
+        self._means = (folder, counters, pool, retold)
+        self._building: Any = None
+
+    def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
+        """Return what asks of each request who watches it; None where nobody watches any."""
+        if self._building is None and not guarded(snapshot.config):
+            return None
+        if self._building is None:
+            self._building = load("tianji.gateway.guarding.building").Building(*self._means)
+        found: Callable[[Asked], Any] | None = self._building.guards(snapshot)
+        return found
+
+    def close(self) -> None:
+        """End what was begun for guardrails."""
+        if self._building is not None:
+            self._building.close()

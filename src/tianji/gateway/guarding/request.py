@@ -1,0 +1,103 @@
+"""What guardrails have to know of one request beside its body, read while the request is there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tianji._core.asked import Asked
+from tianji._core.exchange import Exchange
+from tianji._core.pipeline import Operation
+from tianji.auth.identity import ANYONE, Identity
+from tianji.errors import TianjiError
+from tianji.gateway.parties import Parties
+from tianji.guardrails.guardrail import Guardrail
+from tianji.guardrails.selection import Asking, Plan, Wishes
+from tianji.guardrails.slots.forms import Form
+from tianji.guardrails.vendor import Hook, Occasion
+
+_METADATA: Final = ("metadata", "litellm_metadata", "tianji_metadata")
+_SECRET: Final = frozenset(
+    {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key", "x-tianji-api-key", "cookie"}
+)
+"""Headers of clients that no vendor hears of."""
+
+
+class Instead(Struct, frozen=True):
+    """An answer in the model's place. `error`: what the ledger has of the request."""
+
+    error: TianjiError
+    streamed: bool
+    body: bytes
+
+
+class Request(Struct, frozen=True):
+    """One request.
+
+    asking: what its plan was made of; turn: whose turn it is among guardrails of one name; form: how bodies are read
+    about: the members of an Occasion that are the same for all runs
+    """
+
+    asking: Asking
+    plan: Plan
+    turn: int
+    form: Form
+    operation: Operation
+    streamed: bool
+    model: str
+    call_id: bytes
+    wishes: Wishes
+    about: Mapping[str, Any]
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; "" for none."""
+        session: str = self.about["session_id"]
+        return session
+
+    def occasion(self, guardrail: Guardrail, hook: Hook) -> Occasion:
+        """Return what surrounds one run."""
+        dynamic = self.wishes.dynamic.get(guardrail.name, {})
+        return Occasion(name=guardrail.name, hook=hook, dynamic=dynamic, **self.about)
+
+
+def about(asked: Asked, wishes: Wishes, parties: Parties) -> dict[str, Any]:
+    """Read what surrounds a request."""
+    exchange, body = asked.exchange, asked.spans
+    identity = exchange.identity
+    caller = identity if isinstance(identity, Identity) else ANYONE
+    session = None if body is None else parties.session(asked, body)
+    customer = None if body is None else parties.customer(asked, body)
+    return {
+        "model": asked.model,
+        "call_id": exchange.call_id or "",
+        "session_id": session or "",
+        "trace_id": session or exchange.call_id or "",
+        "key_alias": caller.key_alias or "",
+        "key_hash": caller.key,
+        "user_id": caller.user_id or "",
+        "user_email": caller.user_email or "",
+        "team_id": caller.team_id or "",
+        "team_alias": caller.team_alias or "",
+        "organization_id": caller.organization_id or "",
+        "end_user": customer or "",
+        "ip": "" if exchange.peer is None else str(exchange.peer[0]),
+        "path": exchange.path,
+        "headers": shown(exchange),
+        "settings": wishes.settings,
+        "metadata": metadata(asked),
+        "key_metadata": caller.metadata,
+        "team_metadata": caller.team_metadata,
+    }
+
+
+def shown(exchange: Exchange) -> dict[str, str]:
+    """Return the headers that a vendor may hear of."""
+    fields = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.headers)
+    return {name: value for name, value in fields if name not in _SECRET}
+
+
+def metadata(asked: Asked) -> Mapping[str, Any]:
+    """Return the request's own metadata."""
+    members: Mapping[str, object] = {} if asked.steer is None else getattr(asked.steer, "members", {})
+    return next((one for name in _METADATA if isinstance(one := members.get(name), dict)), {})

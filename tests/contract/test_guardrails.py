@@ -1,0 +1,311 @@
+"""Guardrails around requests: what goes to the model, what comes out, and what happens when nobody can judge."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.fakes.judge import MASK, REASON, Judge
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def judge_process() -> Iterator[Judge]:
+    with Judge() as judge:
+        yield judge
+
+
+@pytest.fixture
+def judge(judge_process: Judge) -> Judge:
+    judge_process.reset()
+    return judge_process
+
+
+def guardrail(judge: Judge, name: str, mode: object, path: str = "", **params: object) -> dict[str, Any]:
+    params = {"guardrail": "generic_guardrail_api", "mode": mode, "api_base": judge.url + path, **params}
+    return {"guardrail_name": name, "litellm_params": params}
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, mock_process: Mock, judge_process: Judge, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    judge = judge_process
+    config = {
+        "model_list": [
+            openai_model("gpt-test", "gpt-test", mock_process.url),
+            openai_model("other", "other", mock_process.url),
+            openai_model("embed", "embed-up", mock_process.url),
+            openai_model("owned", "owned", mock_process.url, guardrails=["pre"]),
+        ],
+        "guardrails": [
+            guardrail(judge, "pre", "pre_call"),
+            guardrail(judge, "during", "during_call"),
+            guardrail(judge, "post", "post_call"),
+            guardrail(judge, "refuses", "post_call", "/refuses"),
+            guardrail(judge, "shouts", "post_call", "/shouts"),
+            guardrail(judge, "broken", "pre_call", "/broken"),
+            guardrail(judge, "broken-after", "post_call", "/broken"),
+            guardrail(judge, "open", "pre_call", "/broken", unreachable_fallback="fail_open"),
+            guardrail(judge, "hanging", "pre_call", "/slow", timeout=0.3),
+            guardrail(judge, "slow", "pre_call", "/slow", timeout=20),
+            guardrail(judge, "slow-beside", "during_call", "/slow", timeout=20),
+            guardrail(judge, "monitor", "pre_call", on_flagged="monitor"),
+            guardrail(judge, "instead", "pre_call", on_flagged_action="passthrough"),
+            guardrail(judge, "beside", "pre_call", run_in_parallel=True),
+            guardrail(judge, "leads", "pre_call", on_sensitive_data="route", sensitive_data_route_to_model="other"),
+            guardrail(
+                judge, "worded", "pre_call", violation_message_template="{guardrail_name} says {default_message}"
+            ),
+        ],
+        "router_settings": {"num_retries": 0},
+        "general_settings": {
+            "pass_through_endpoints": [
+                {"path": "/led", "target": f"{mock_process.url}/v1/chat/completions", "guardrails": ["pre", "refuses"]},
+                {
+                    "path": "/fields",
+                    "target": f"{mock_process.url}/v1/chat/completions",
+                    "guardrails": {"pre": {"request_fields": ["messages[*].content"]}},
+                },
+                {"path": "/bare", "target": f"{mock_process.url}/v1/chat/completions"},
+            ]
+        },
+    }
+    with Gateway(config, tmp_path_factory.mktemp("guardrails"), edge=edge, env=BOOKS) as running:
+        yield running
+
+
+def ask(gateway: Gateway, text: str, *guardrails: str, **members: Any) -> httpx.Response:
+    body = {"model": "gpt-test", "messages": [{"role": "user", "content": text}], "guardrails": list(guardrails)}
+    return gateway.chat({**body, **members})
+
+
+def sent(mock: Mock) -> str:
+    return json.dumps(json.loads(mock.last()["body"]))
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+BODIES = {
+    "chat": (CHAT, lambda text: {"model": "gpt-test", "messages": [{"role": "user", "content": text}]}),
+    "completions": ("/v1/completions", lambda text: {"model": "gpt-test", "prompt": text}),
+    "responses": ("/v1/responses", lambda text: {"model": "gpt-test", "input": text}),
+    "messages": (
+        "/v1/messages",
+        lambda text: {"model": "gpt-test", "max_tokens": 9, "messages": [{"role": "user", "content": text}]},
+    ),
+    "gemini": ("/v1beta/models/gpt-test:generateContent", lambda text: {"contents": [{"parts": [{"text": text}]}]}),
+    "embeddings": ("/v1/embeddings", lambda text: {"model": "embed", "input": text}),
+}
+ANSWERED = [name for name in BODIES if name != "embeddings"]
+
+
+def post(gateway: Gateway, name: str, text: str, *guardrails: str) -> httpx.Response:
+    path, body = BODIES[name]
+    return gateway.post(path, {**body(text), "guardrails": list(guardrails)})
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_is_masked_goes_to_no_model(gateway: Gateway, mock: Mock, judge: Judge, name: str) -> None:
+    answer = post(gateway, name, "tell me a secret now", "pre")
+    assert answer.status_code == 200, answer.text
+    assert f"tell me a {MASK} now" in sent(mock)
+    assert "secret" not in sent(mock)
+    assert "guardrails" not in sent(mock)
+    assert judge.texts() == [["tell me a secret now"]]
+
+
+@pytest.mark.parametrize("mode", ["pre", "during"])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_request_that_is_refused_is_answered_in_its_dialect(
+    gateway: Gateway, mock: Mock, judge: Judge, name: str, mode: str
+) -> None:
+    answer = post(gateway, name, "something forbidden", mode)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["message"] == REASON
+    if name in ("chat", "completions", "embeddings", "responses"):
+        assert error["type"] == "invalid_request_error"
+        assert error["provider_specific_fields"]["guardrail_name"] == mode
+        assert error["provider_specific_fields"]["guardrail_mode"] == f"{mode}_call"
+    assert answer.headers["x-litellm-applied-guardrails"] == mode
+    assert answer.headers["x-tianji-applied-guardrails"] == mode
+    if mode == "pre":
+        assert mock.requests() == []
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_an_answer_that_is_refused_does_not_go_out(gateway: Gateway, mock: Mock, judge: Judge, name: str) -> None:
+    answer = post(gateway, name, "one two three", "refuses")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == REASON
+    said = judge.texts()[-1][0]
+    assert said
+    assert said.split()[0] not in answer.text
+    assert len(mock.requests()) == 1
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_an_answer_goes_out_as_it_was_changed(gateway: Gateway, mock: Mock, judge: Judge, name: str) -> None:
+    answer = post(gateway, name, "one two three", "shouts")
+    assert answer.status_code == 200
+    said = judge.texts()[-1][0]
+    assert said.upper() != said
+    assert said.upper() in answer.text
+    assert said not in answer.text
+
+
+def test_one_after_another_sees_what_was_left(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "a secret", "pre", "monitor").status_code == 200
+    assert judge.texts() == [["a secret"], [f"a {MASK}"]]
+
+
+def test_beside_the_others_nothing_is_changed(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "a secret", "beside").status_code == 200
+    assert "a secret" in sent(mock)
+    assert ask(gateway, "forbidden", "beside").status_code == 400
+
+
+def test_what_is_only_noted_passes(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "forbidden", "monitor").status_code == 200
+    assert "forbidden" in sent(mock)
+
+
+def test_a_guardrail_may_answer_instead_of_the_model(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    answer = ask(gateway, "forbidden", "instead")
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["content"] == REASON
+    assert mock.requests() == []
+
+
+def test_a_refusal_may_lead_to_another_model_where_there_is_a_session(
+    gateway: Gateway, mock: Mock, judge: Judge
+) -> None:
+    assert ask(gateway, "forbidden", "leads").status_code == 400
+    answer = ask(gateway, "forbidden", "leads", metadata={"session_id": "s1"})
+    assert answer.status_code == 200
+    assert json.loads(mock.last()["body"])["model"] == "other"
+
+
+def test_a_refusal_is_said_in_the_operators_words(gateway: Gateway, judge: Judge) -> None:
+    assert ask(gateway, "forbidden", "worded").json()["error"]["message"] == f"worded says {REASON}"
+
+
+def test_a_models_own_guardrails_are_met_by_all_its_requests(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "forbidden", model="owned").status_code == 400
+    assert ask(gateway, "forbidden", model="gpt-test").status_code == 200
+
+
+def test_who_names_nobody_pays_nothing_and_a_stranger_is_refused(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert "x-litellm-applied-guardrails" not in ask(gateway, "forbidden").headers
+    assert judge.asked == []
+    answer = ask(gateway, "hello", "nobody")
+    assert answer.status_code == 400
+    assert "nobody" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("member", ["metadata", "litellm_metadata"])
+def test_names_may_stand_in_the_metadata(gateway: Gateway, mock: Mock, judge: Judge, member: str) -> None:
+    assert ask(gateway, "forbidden", **{member: {"guardrails": ["pre"]}}).status_code == 400
+
+
+def test_a_client_cannot_opt_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    members = {"disable_global_guardrails": True, "metadata": {"opted_out_global_guardrails": ["pre"]}}
+    assert ask(gateway, "forbidden", model="owned", **members).status_code == 400
+
+
+# -- what is passed through --------------------------------------------------------------------------------------------
+
+
+def led(gateway: Gateway, path: str, text: str) -> httpx.Response:
+    return gateway.post(path, {"model": "gpt-test", "messages": [{"role": "user", "content": text}], "user": "secret"})
+
+
+def test_a_path_that_leads_through_is_guarded_where_it_asks_for_that(
+    gateway: Gateway, mock: Mock, judge: Judge
+) -> None:
+    assert led(gateway, "/bare", "forbidden").status_code == 200
+    assert judge.asked == []
+    assert led(gateway, "/led", "forbidden").status_code == 400
+    answer = led(gateway, "/led", "hello")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
+    assert "secret" not in sent(mock), "every text of a body is looked at"
+
+
+def test_of_a_path_that_names_fields_these_are_looked_at(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert led(gateway, "/fields", "a secret").status_code == 200
+    assert judge.texts() == [["a secret"]]
+    assert MASK in sent(mock)
+    assert led(gateway, "/fields", "forbidden").status_code == 400
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_cannot_judge_lets_nothing_pass(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    answer = ask(gateway, "hello", "broken")
+    assert answer.status_code == 500
+    assert "broken" in answer.json()["error"]["message"]
+    assert mock.requests() == []
+    assert ask(gateway, "hello", "broken-after").status_code == 500
+    assert "anchor" not in answer.text
+
+
+def test_who_may_be_away_lets_everything_pass(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "hello", "open").status_code == 200
+    series = gateway.client.get("/metrics").text
+    assert (
+        'litellm_guardrail_errors_total{guardrail_name="open",error_type="unavailable",hook_type="pre_call"}' in series
+    )
+
+
+def test_a_vendor_that_hangs_costs_its_own_requests_alone(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(ask, gateway, "hello", "slow")
+        assert judge.came.wait(10)
+        assert ask(gateway, "hello").status_code == 200
+        assert ask(gateway, "hello", "pre").status_code == 200
+        assert not hanging.done()
+        judge.let.set()
+        assert hanging.result(10).status_code == 200
+
+
+def test_a_vendor_that_hangs_is_not_waited_for_longer_than_its_timeout(
+    gateway: Gateway, mock: Mock, judge: Judge
+) -> None:
+    assert ask(gateway, "hello", "hanging").status_code == 500
+    assert not judge.let.is_set()
+
+
+def test_an_answer_waits_for_the_verdict_on_its_request(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, gateway, "forbidden", "slow-beside")
+        assert judge.came.wait(10)
+        eventually(mock.requests, "the model is asked beside the guardrail")
+        assert not waiting.done()
+        judge.let.set()
+        answer = waiting.result(10)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == REASON
+
+
+# -- books -------------------------------------------------------------------------------------------------------------
+
+
+def entries(gateway: Gateway, call_id: str) -> list[dict[str, Any]]:
+    return [row for row in gateway.client.get("/spend/logs").json() if row["request_id"].startswith(call_id)]
+
+
+def test_the_ledger_says_what_guardrails_did(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    answer = ask(gateway, "a secret", "pre", "shouts")
+    rows = eventually(lambda: entries(gateway, answer.headers["x-litellm-call-id"]), "an entry")
+    assert len(rows) == 1
+    assert rows[0]["status"] == "success"
+    assert rows[0]["completion_tokens"] > 0
+    refused = ask(gateway, "forbidden", "pre")
+    rows = eventually(lambda: entries(gateway, refused.headers["x-litellm-call-id"]), "an entry of the refusal")
+    assert [row["status"] for row in rows] == ["failure"]
