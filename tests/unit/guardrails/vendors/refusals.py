@@ -1,23 +1,22 @@
 """For every type that asks a vendor an entry, and the answer by which that vendor refuses."""
 
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests.unit.guardrails.vendors.driver import KEY, answer
 
-from tianji.guardrails.vendor import Call, Reply
+from tianji.guardrails.vendor import Reply
 
 
 class Refusal(NamedTuple):
+    """`refuses`: false for a type that never does, whose document changes a text."""
+
     entry: dict[str, Any]
     document: object
-    headers: Mapping[str, str] = {}
-    other: Callable[[Call], object | None] = lambda _call: None
+    refuses: bool = True
 
-    def reply(self, call: Call) -> Reply:
-        """Return the refusing answer, or what comes before it."""
-        other = self.other(call)
-        return answer(other if other is not None else self.document, **self.headers)
+    def reply(self) -> Reply:
+        """Return that answer."""
+        return answer(self.document)
 
 
 GENERIC = {"action": "BLOCKED", "blocked_reason": "No.", "texts": ["x"], "tool_calls": [], "images": []}
@@ -187,4 +186,82 @@ REFUSALS: dict[str, Refusal] = {
             "maskedContent": "x",
         },
     ),
+    "akto": Refusal(
+        {"akto_base_url": "https://a.example", "akto_api_key": KEY},
+        {"data": {"guardrailsResult": {"Allowed": False, "Reason": "No."}}},
+    ),
+    "alice": Refusal(
+        {"api_key": KEY},
+        {
+            "verdict": "BLOCK",
+            "categories": ["a"],
+            "correlation_id": "c",
+            "message": "No.",
+            "replacements": [{"index": 0, "text": "x"}],
+        },
+    ),
+    "cisco_ai_defense": Refusal(
+        {"api_key": KEY},
+        {
+            "is_safe": False,
+            "action": "Block",
+            "event_id": "e",
+            "severity": "HIGH",
+            "classifications": ["a"],
+            "rules": [{"rule_name": "b"}],
+            "sanitized_text": "x",
+            "sanitized_messages": [{"content": "x"}],
+        },
+    ),
+    "crowdstrike_aidr": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {
+            "result": {
+                "blocked": True,
+                "transformed": True,
+                "guard_output": {"messages": [{"content": "x"}]},
+                "detectors": {"a": {"detected": True}},
+            }
+        },
+    ),
+    "llm_shield_proxy": Refusal({"api_key": KEY}, {"texts": ["sure, ***"]}, refuses=False),
+    "microsoft_purview": Refusal(
+        {"tenant_id": "t", "client_id": "c", "client_secret": KEY},
+        {"policyActions": [{"action": "restrictAccess", "restrictionAction": "block"}]},
+    ),
+    "ovalix": Refusal(
+        {
+            "tracker_api_base": "https://a.example",
+            "tracker_api_key": KEY,
+            "application_id": "a",
+            "pre_checkpoint_id": "b",
+            "post_checkpoint_id": "c",
+        },
+        {"action_type": "block", "modified_data": {"content": "No."}},
+    ),
+    "promptguard": Refusal(
+        {"api_key": KEY},
+        {
+            "decision": "block",
+            "threat_type": "a",
+            "event_id": "e",
+            "confidence": 0.9,
+            "redacted_messages": [{"content": "x"}],
+        },
+    ),
+    "repelloai": Refusal(
+        {"api_key": KEY, "asset_id": "a"},
+        {"verdict": "blocked", "policies_violated": [{"policy_name": "a", "action_taken": "block"}]},
+    ),
+    "rubrik": Refusal(
+        {"api_base": "https://a.example", "api_key": KEY},
+        {"choices": [{"message": {"content": "No.", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}}]},
+    ),
+    "singulr": Refusal({"singulr_api_key": KEY}, {"should_block": True, "blocking_due_to": "a"}),
+    "straiker": Refusal({"api_key": KEY}, GENERIC),
+    "vigil_guard": Refusal(
+        {"api_key": KEY, "api_base": "https://a.example"},
+        {"decision": "BLOCKED", "sanitizedText": "x", "blockMessage": "No.", "categories": ["a"]},
+    ),
+    "xecguard": Refusal({"api_key": KEY}, {"decision": "UNSAFE"}),
 }

@@ -65,11 +65,11 @@ def test_what_the_vendor_refuses_is_refused(name: str, refusal: Refusal) -> None
 
     def reply(call: Call) -> Reply:
         made.append(call)
-        return refusal.reply(call)
+        return refusal.reply()
 
     verdict = drive(name, refusal.entry, content_of(name), reply)
 
-    assert isinstance(verdict, Block | Answer)
+    assert isinstance(verdict, Block | Answer) is refusal.refuses
     assert isinstance(json.dumps(msgspec.to_builtins(verdict)), str)
     assert made
     assert all(KEY not in repr(call) for call in made)
@@ -102,7 +102,7 @@ def test_a_wrong_key_is_told_from_a_vendor_that_is_away(
     name: str, refusal: Refusal, status: int, permanent: bool
 ) -> None:
     with pytest.raises(Unavailable) as raised:
-        drive(name, refusal.entry, content_of(name), lambda call: Reply(status, refusal.reply(call).body))
+        drive(name, refusal.entry, content_of(name), lambda _call: Reply(status, refusal.reply().body))
 
     assert raised.value.permanent is permanent
 
@@ -141,8 +141,8 @@ def with_other(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 def test_no_answer_is_an_accident(name: str, refusal: Refusal, data: st.DataObject) -> None:
     """Answers like the vendor's with one thing in them replaced by anything are judged, or are no verdict."""
 
-    def reply(call: Call) -> Reply:
-        right = json.loads(refusal.reply(call).body)
+    def reply(_call: Call) -> Reply:
+        right = json.loads(refusal.reply().body)
         wrong = with_other(right, data.draw(st.sampled_from(places(right))), data.draw(ANY_JSON))
         return answer(wrong)
 
