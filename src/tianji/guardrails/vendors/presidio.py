@@ -30,7 +30,7 @@ from tianji.guardrails.vendor import (
     post,
     under,
 )
-from tianji.guardrails.verdict import Allow, Block, Findings, Rewrite, Span, Verdict, masked
+from tianji.guardrails.verdict import Allow, Block, Findings, Rewrite, Span, Verdict, masked, merged
 
 
 class Presidio(Params, frozen=True, kw_only=True):
@@ -154,31 +154,19 @@ def _tokens(texts: tuple[str, ...], hits: _Hits, findings: Findings) -> Verdict:
     numbers: Counter[str] = Counter()
     tokens: dict[tuple[str, str], str] = {}
     spans = []
-    for index, found in hits.items():
-        for hit in _apart(found):
-            datum = (hit.entity_type, texts[index][max(hit.start, 0) : max(hit.end, 0)])
-            if datum not in tokens:
-                tokens[datum] = _next_token(hit.entity_type, numbers, everything)
-            spans.append(Span(index, hit.start, hit.end, tokens[datum]))
+    for span in merged(texts, _spans(hits)):
+        datum = (span.replacement, texts[span.index][span.start : span.end])
+        if datum not in tokens:
+            tokens[datum] = _next_token(span.replacement, numbers, everything)
+        spans.append(replace(span, replacement=tokens[datum]))
     restore = {token: original for (_, original), token in tokens.items()}
     return Rewrite(masked(texts, spans), restore=restore, findings=findings)
 
 
-def _apart(found: list[_Found]) -> list[_Found]:
-    """Make one of those that overlap, so that what a token stands for is all that it covers."""
-    apart: list[_Found] = []
-    for hit in sorted(found, key=lambda hit: (hit.start, -hit.end)):
-        if apart and hit.start < apart[-1].end:
-            apart[-1] = replace(apart[-1], end=max(apart[-1].end, hit.end))
-        else:
-            apart.append(hit)
-    return apart
-
-
-def _next_token(entity: str, numbers: Counter[str], taken: str) -> str:
+def _next_token(mask: str, numbers: Counter[str], taken: str) -> str:
     while True:
-        numbers[entity] += 1
-        token = f"<{entity}_{numbers[entity]}>"
+        numbers[mask] += 1
+        token = f"{mask[:-1]}_{numbers[mask]}>"
         if token not in taken:
             return token
 
