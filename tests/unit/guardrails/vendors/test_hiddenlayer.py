@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.guardrails.vendors.driver import ANSWER, KEY, OCCASION, REQUEST, TURNS, answer, ask, sent
 
-from tianji.guardrails.content import Content
+from tianji.guardrails.content import Content, Direction, Text
 from tianji.guardrails.vendor import ClientCredentials
 from tianji.guardrails.verdict import Allow, Block, Rewrite, Unavailable
 
@@ -30,6 +30,13 @@ def test_a_request_is_evaluated_with_a_token() -> None:
     }
     assert sent(call) == {"messages": TURNS, "model": "gpt-4o"}
     assert verdict == Allow()
+
+
+def test_tools_go_along() -> None:
+    content = Content(Direction.REQUEST, (Text("x"),), tools=({"type": "function"},))
+    _, (call,) = ask("hiddenlayer", HERE, content, answer({}, hl_runtime_action="ALLOW"))
+
+    assert sent(call)["tools"] == [{"type": "function"}]
 
 
 def test_an_installation_of_ones_own_asks_for_no_token() -> None:

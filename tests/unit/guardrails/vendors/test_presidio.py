@@ -68,6 +68,13 @@ def test_hits_that_do_not_count_change_nothing(entry: dict[str, Any]) -> None:
     assert verdict == Allow()
 
 
+@pytest.mark.parametrize("entry", [{"PERSON": 0.9, "ALL": 1.0}, {"ALL": 0.9}, {"EMAIL_ADDRESS": 1.0}])
+def test_hits_that_reach_their_threshold_count(entry: dict[str, float]) -> None:
+    verdict, _ = ask("presidio", {**ENTRY, "presidio_score_thresholds": entry}, ANSWER, [ANN])
+
+    assert isinstance(verdict, Rewrite)
+
+
 def test_a_request_chooses_a_language_and_further_entities_but_drops_none() -> None:
     occasion = OCCASION.__class__(
         name="rail",
