@@ -178,6 +178,7 @@ P = TypeVar("P", bound=Params)
 class Service(Protocol):
     """What judges somewhere else without being a vendor. Nothing of it runs before the first content comes.
 
+    It is code of whoever wrote the configuration, so an entry of the database or of a request never makes one.
     A call that is cancelled, since its time is over or its client gone, leaves nothing running.
     """
 

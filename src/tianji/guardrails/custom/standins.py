@@ -1,0 +1,150 @@
+"""What files written for LiteLLM import: its names, and fastapi's HTTPException, without either package.
+
+A guardrail's process that imported LiteLLM would take seconds to start and hundreds of megabytes; what a guardrail uses
+of it is a base class, a few types to annotate and to ask for, and a logger.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Final
+
+_PACKAGES: Final = frozenset({"litellm", "fastapi"})
+
+
+class Node(dict[str, Any]):
+    """A JSON object whose members are attributes, too; those that it lacks are None."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.get(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def model_dump(self, **_: Any) -> dict[str, Any]:
+        """Return itself, as models of pydantic would."""
+        return dict(self)
+
+
+class ModelResponse(Node):
+    """An answer."""
+
+
+class Choices(Node):
+    """A choice of an answer."""
+
+
+class Message(Node):
+    """What a choice says."""
+
+
+class UserAPIKeyAuth(Node):
+    """Whose request it is."""
+
+
+class HTTPException(Exception):  # noqa: N818 - the name that files import
+    """A refusal with a status."""
+
+    def __init__(self, status_code: int = 400, detail: object = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(str(detail))
+        self.status_code = status_code
+        self.detail = detail
+        self.headers = headers
+
+
+class GuardrailRaisedException(Exception):  # noqa: N818 - the name that files import
+    """A refusal."""
+
+    def __init__(self, guardrail_name: str | None = None, message: str = "", **_: Any) -> None:
+        super().__init__(message)
+        self.guardrail_name = guardrail_name
+        self.message = message
+
+
+class CustomGuardrail:
+    """The base class of guardrails."""
+
+    def __init__(
+        self, guardrail_name: str | None = None, event_hook: object = None, default_on: bool = False, **kwargs: Any
+    ) -> None:
+        self.guardrail_name = guardrail_name
+        self.event_hook = event_hook
+        self.default_on = default_on
+        self.optional_params = kwargs
+
+    def should_run_guardrail(self, data: Any, event_type: Any) -> bool:
+        """Say yes: whether it runs was decided before."""
+        del data, event_type
+        return True
+
+    def get_guardrail_dynamic_request_body_params(self, request_data: Any) -> dict[str, Any]:
+        """Return what the request gave for this guardrail."""
+        return dict(request_data.get("guardrail_extra_body") or {})
+
+
+class DualCache:
+    """A cache, which lasts as long as the process."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self._kept: dict[str, Any] = {}
+
+    async def async_get_cache(self, key: str, **_: Any) -> Any:
+        """Return what is kept there."""
+        return self._kept.get(key)
+
+    async def async_set_cache(self, key: str, value: Any, **_: Any) -> None:
+        """Keep something."""
+        self._kept[key] = value
+
+
+NAMES: Final[Mapping[str, Any]] = {
+    "CustomGuardrail": CustomGuardrail,
+    "CustomLogger": CustomGuardrail,
+    "DualCache": DualCache,
+    "UserAPIKeyAuth": UserAPIKeyAuth,
+    "ModelResponse": ModelResponse,
+    "Choices": Choices,
+    "Message": Message,
+    "HTTPException": HTTPException,
+    "GuardrailRaisedException": GuardrailRaisedException,
+    "verbose_proxy_logger": logging.getLogger("custom_guardrail"),
+    "verbose_logger": logging.getLogger("custom_guardrail"),
+    "log_guardrail_information": lambda function: function,
+}
+
+
+class _Names(ModuleType):
+    """A module of LiteLLM: names that mean something, and for all others an empty class."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = NAMES.get(name) or type(name, (Node,), {})
+        setattr(self, name, found)
+        return found
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Has every module of those packages."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in _PACKAGES else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Names(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it as it is."""
+
+
+def install() -> None:
+    """Have imports of this process find them, before what may be installed."""
+    sys.meta_path.insert(0, _Finder())
