@@ -16,7 +16,7 @@ from msgspec import Struct
 from tianji.guardrails.content import Content, Kind
 from tianji.guardrails.matching.expressions import Expression, Expressions, expression_of
 from tianji.guardrails.vendor import AROUND, Hook, Occasion, Params, Surroundings, Type
-from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Span, Verdict, masked
+from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Span, Verdict, masking
 
 MASK: Final = "[CODE_BLOCK_REDACTED]"
 _FENCES: Final = ("```", "~~~")
@@ -78,8 +78,7 @@ class _Refusing:
         found = [(index, block) for index, text in said for block in blocks(text) if self._counts(block)]
         if found and self._masks:
             spans = [Span(index, block.start, block.end, MASK) for index, block in found]
-            texts = tuple(text.text for text in content.texts)
-            return Rewrite(masked(texts, spans), findings=_told(found))
+            return masking(content.texts, spans, _told(found))
         if found or (wanted and any(self._run.search(text) is not None for _, text in said)):
             return Block(_REASON, findings=_told(found)) if content.answers else Answer(_REASON, _told(found))
         return Allow()

@@ -20,7 +20,7 @@ from tianji.guardrails.matching.checksums import CHECKS
 from tianji.guardrails.matching.expressions import Expression
 from tianji.guardrails.matching.rule_files import read_rules
 from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
-from tianji.guardrails.verdict import Allow, Block, Findings, Rewrite, Span, Verdict, masked
+from tianji.guardrails.verdict import Allow, Block, Findings, Span, Verdict, masking
 
 
 class Pattern(Struct, frozen=True):
@@ -108,8 +108,7 @@ class _ContentFilter:
         for finding in (finding for findings in found for finding in findings):
             if finding.rule.action is Action.BLOCK:
                 return Block(finding.rule.reason, finding.rule.detail, told)
-        texts = tuple(text.text for text in content.texts)
-        return Rewrite(masked(texts, _spans(found)), findings=told)
+        return masking(content.texts, _spans(found), told)
 
 
 TYPE: Final = Type(

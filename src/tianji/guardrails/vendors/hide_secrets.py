@@ -18,7 +18,7 @@ from tianji.guardrails.content import Content
 from tianji.guardrails.matching.entropy import entropy
 from tianji.guardrails.matching.expressions import Expression, Expressions
 from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
-from tianji.guardrails.verdict import Allow, Findings, Rewrite, Span, Verdict, masked
+from tianji.guardrails.verdict import Findings, Span, Verdict, masking
 
 REDACTED: Final = "[REDACTED]"
 _LIMITS: Final = {"Base64HighEntropyString": 4.5, "HexHighEntropyString": 3.0}
@@ -70,10 +70,7 @@ class _Hiding:
             for start, end, which in self._expressions.find(text.text):
                 spans.append(Span(index, start, end, REDACTED))
                 counts[self._names[which]] = counts.get(self._names[which], 0) + 1
-        if not spans:
-            return Allow()
-        texts = tuple(text.text for text in content.texts)
-        return Rewrite(masked(texts, spans), findings=Findings(categories=tuple(counts), entities=counts))
+        return masking(content.texts, spans, Findings(categories=tuple(counts), entities=counts))
 
 
 TYPE: Final = Type(
