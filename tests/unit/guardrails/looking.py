@@ -18,15 +18,15 @@ def built(kind: Type[Any], params: dict[str, Any], folder: Path = Path(), **envi
     return kind.look(msgspec.convert(params, kind.params), Surroundings(folder, environ))
 
 
-def asked(*texts: str, whole: bool = True) -> Content:
+def asked(*texts: str) -> Content:
     """Return a request that says these texts."""
-    return Content(Direction.REQUEST, tuple(Text(text, message=at) for at, text in enumerate(texts)), whole=whole)
+    return Content(Direction.REQUEST, tuple(Text(text, message=at) for at, text in enumerate(texts)))
 
 
-def answered(*texts: str, whole: bool = True) -> Content:
+def answered(*texts: str) -> Content:
     """Return an answer of these texts."""
     said = tuple(Text(text, "assistant", message=at) for at, text in enumerate(texts))
-    return Content(Direction.RESPONSE, said, whole=whole)
+    return Content(Direction.RESPONSE, said)
 
 
 def verdict(kind: Type[Any], params: dict[str, Any], *texts: str, **more: Any) -> Verdict:

@@ -95,11 +95,10 @@ class Filter:
         ]
         self._patterns = [use for _, use in patterns]
         self._expressions = Expressions([expression for expression, _ in patterns])
-        self._guarded = {use.category for use in uses if use.role is Role.EXCEPTION}
         self.reach = self._reach()
 
-    def find(self, text: str, *, whole: bool) -> list[Finding]:
-        """Return all findings in order; of a text that is not whole yet, those that what follows cannot change."""
+    def find(self, text: str) -> list[Finding]:
+        """Return all findings in order. What follows on a text changes none that ends farther back than `reach`."""
         words = self._automaton.find(text)
         patterns = self._expressions.find(text)
         if not words and not patterns:
@@ -108,17 +107,10 @@ class Filter:
         hits = [(found, use) for found, use in hits if not use.alone or stands_alone(text, found.start, found.end)]
         hits += [(found, self._patterns[found.which]) for found in patterns]
         sentences = _Sentences(text, hits)
-        if not whole:
-            hits = [(found, use) for found, use in hits if self._settled(found, use, len(text))]
         counting = [
             Finding(found.start, found.end, use.rule) for found, use in hits if use.rule and sentences.let(found, use)
         ]
         return sorted(counting, key=lambda finding: (finding.start, -finding.end))
-
-    def _settled(self, found: Found, use: Use, length: int) -> bool:
-        """Whether it stays as it is when the text goes on: it neither touches the end nor may an exception come."""
-        excusable = use.category in self._guarded and use.role is not Role.ALWAYS
-        return found.end + (NEAR if excusable else 0) < length
 
     def _reach(self) -> int | None:
         widths = (self._automaton.reach, self._expressions.reach)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.guardrails.looking import OCCASION, answered, asked, built, verdict
+from tests.unit.guardrails.looking import OCCASION, asked, built, verdict
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.filtering import category
@@ -254,13 +254,6 @@ def test_how_far_a_finding_may_span(params: dict[str, Any], reach: int | None) -
     assert reach_of(TYPE, built(TYPE, params)) == reach
 
 
-def test_the_end_of_an_unfinished_text_is_left_for_later() -> None:
-    look = built(TYPE, {"patterns": [OWN]})
-
-    assert look(answered("my TK-1234", whole=False), OCCASION) == Allow()  # TK-12345 may come
-    assert isinstance(look(answered("my TK-1234 ", whole=False), OCCASION), Rewrite)
-
-
 STREAMED = st.lists(
     st.sampled_from(["bomb ", "bath bomb ", "lazy ", "neighbours ", ". ", " x" * 60 + " ", "TK-1234", "5", "always"]),
     max_size=14,
@@ -277,19 +270,25 @@ TICKET = (Expression("ticket", r"\bTK-\d{4}\b"), Rule("ticket", category.Action.
 FILTER = Filter([TICKET], [], [Wanted(HARM, category.Action.BLOCK, category.Severity.LOW)], "*")
 
 
-def places(text: str, *, whole: bool) -> set[tuple[int, int, str]]:
-    return {(start, end, rule.name) for start, end, rule in FILTER.find(text, whole=whole)}
+def places(text: str, offset: int = 0) -> set[tuple[int, int, str]]:
+    return {(offset + start, offset + end, rule.name) for start, end, rule in FILTER.find(text)}
 
 
 @given(STREAMED, st.integers(1, 60))
-@example(["bomb ", "bath bomb "], 1)
+@example(["bomb ", "bath bomb ", " x" * 300], 1)
 def test_a_text_that_grows_is_judged_as_the_whole_is(parts: list[str], step: int) -> None:
-    """What is found in a beginning is found in the whole; what lies further back than the reach is found by then."""
+    """What lies farther back than the reach is found in a beginning as it is in the whole; so it is in a window."""
     text = "".join(parts)
-    whole = places(text, whole=True)
+    whole = places(text)
     assert FILTER.reach is not None
 
     for cut in range(0, len(text), step):
-        begun = places(text[:cut], whole=False)
-        assert begun <= whole
-        assert {(start, end, name) for start, end, name in whole if start < cut - FILTER.reach} <= begun
+        settled = cut - FILTER.reach
+        assert {found for found in places(text[:cut]) if found[1] <= settled} == {
+            found for found in whole if found[1] <= settled
+        }
+        if text[cut].isspace():
+            fresh = cut + FILTER.reach
+            assert {found for found in places(text[cut:], cut) if found[0] >= fresh} == {
+                found for found in whole if found[0] >= fresh
+            }
