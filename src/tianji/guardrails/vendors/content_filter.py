@@ -7,7 +7,7 @@ nothing here describes images.
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -15,12 +15,13 @@ from msgspec import Struct
 from tianji.errors import ConfigurationError
 from tianji.guardrails.content import Content
 from tianji.guardrails.filtering.category import Action, own, severity, shipped
+from tianji.guardrails.filtering.competitors import CompetitorParams, Competitors
 from tianji.guardrails.filtering.filter import Filter, Finding, Rule, Use, Wanted
 from tianji.guardrails.matching.checksums import CHECKS
 from tianji.guardrails.matching.expressions import Expression
 from tianji.guardrails.matching.rule_files import read_rules
 from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
-from tianji.guardrails.verdict import Allow, Block, Findings, Span, Verdict, masking
+from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Span, Verdict, masking
 
 
 class Pattern(Struct, frozen=True):
@@ -68,7 +69,7 @@ class FilterParams(Params, frozen=True, kw_only=True):
     pattern_redaction_format: str = "[{pattern_name}_REDACTED]"
     keyword_redaction_tag: str = "[KEYWORD_REDACTED]"
     image_model: str = ""
-    competitor_intent_config: Mapping[str, Any] = {}
+    competitor_intent_config: CompetitorParams | None = None
 
 
 class Prebuilt(Struct, frozen=True):
@@ -94,6 +95,8 @@ class _ContentFilter:
             list(_wanted(params, surroundings)),
             params.keyword_redaction_tag,
         )
+        intents = params.competitor_intent_config
+        self._competitors = Competitors(intents) if intents is not None else None
         self.reach = self._filter.reach
 
     def __call__(self, content: Content, _: Occasion) -> Verdict:
@@ -102,13 +105,14 @@ class _ContentFilter:
         counts: dict[str, int] = {}
         for finding in (finding for findings in found for finding in findings):
             counts[finding.rule.name] = counts.get(finding.rule.name, 0) + 1
-        if not counts:
-            return Allow()
         told = Findings(categories=tuple(counts), entities=counts)
         for finding in (finding for findings in found for finding in findings):
             if finding.rule.action is Action.BLOCK:
                 return Block(finding.rule.reason, finding.rule.detail, told)
-        return masking(content.texts, _spans(found), told)
+        wanted = self._competitors.judge(content) if self._competitors is not None else Allow()
+        return (
+            wanted if isinstance(wanted, Block | Answer) or not counts else masking(content.texts, _spans(found), told)
+        )
 
 
 TYPE: Final = Type(
@@ -129,10 +133,6 @@ def _spans(found: list[list[Finding]]) -> Iterator[Span]:
 def _refuse(params: FilterParams) -> None:
     if params.image_model:
         raise ConfigurationError("image_model: images are not described here, take it out")
-    if params.competitor_intent_config:
-        raise ConfigurationError(
-            "competitor_intent_config is not served, take it out or name the words in blocked_words"
-        )
 
 
 def _pattern(pattern: Pattern, form: str) -> tuple[Expression, Rule]:
