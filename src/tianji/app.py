@@ -262,11 +262,9 @@ class Gateway:
         ).routes()
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
-        folder = data_folder(self.snapshot.environ, self._path)
+        more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))
         closed = self.snapshot.config.litellm_settings.require_auth_for_metrics_endpoint
-        yield from Metrics(
-            METRICS, functools.partial(samples, self._shared.counters), functools.partial(ask_metrics, folder)
-        ).routes(Access.KEY if closed else Access.OPEN)
+        yield from Metrics(METRICS, functools.partial(samples, self._shared.counters), more).routes(closed=closed)
         yield from Objects(
             lambda: lazy.load("tianji.objects.work").Desk(
                 self._store,

@@ -1,4 +1,4 @@
-"""Numbers by key and team, out of the journals, through the running gateway."""
+"""Numbers by key and team, and alerts, out of the journals, through the running gateway."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,21 +6,34 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.fakes.ears import Ears
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
 REQUESTS = "litellm_proxy_total_requests_metric_total"
 
 
 @pytest.fixture(scope="module")
-def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def ears() -> Iterator[Ears]:
+    with Ears() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("watching")
     config = {
         "model_list": [openai_model("m", "m-up", mock_process.url, **PRICES) | {"model_info": {"id": "d1"}}],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {"callbacks": ["prometheus"], "require_auth_for_metrics_endpoint": False},
+        "general_settings": {"alerting": ["slack", "webhook"], "alerting_threshold": 2},
     }
-    env = {**BOOKS, "TIANJI_DATA_DIR": str(folder / ("long" * 30) / "data")}
+    env = {
+        **BOOKS,
+        "TIANJI_DATA_DIR": str(folder / ("long" * 30) / "data"),
+        "SLACK_WEBHOOK_URL": f"{ears.url}/slack",
+        "WEBHOOK_URL": f"{ears.url}/events",
+    }
     Path(env["TIANJI_DATA_DIR"]).parent.mkdir()
     with Gateway(config, folder, edge=edge, env=env, workers=2) as running:
         yield running
@@ -74,3 +87,36 @@ def test_one_family_may_be_asked_for(gateway: Gateway, mock: Mock) -> None:
     eventually(lambda: told(gateway, REQUESTS, "route"), "something is there", 30)
     text = gateway.client.get("/metrics", params={"name[]": REQUESTS}, headers={"authorization": ""}).text
     assert {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")} == {REQUESTS}
+
+
+def told_slack(ears: Ears, *words: str) -> list[str]:
+    texts = [body["text"] for path, _, body in ears.heard if path == "/slack"]
+    return [text for text in texts if all(word in text for word in words)]
+
+
+def test_a_budget_that_is_crossed_is_told_of_once(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mallory = key(gateway, key_alias="<!channel>", max_budget=0.02)
+    body = {"model": "m", "messages": [{"role": "user", "content": "one two"}], "max_tokens": 4}
+    asked = [gateway.chat(body, **mallory).status_code for _ in range(6)]
+    assert asked[0] == 200
+    assert asked[-1] != 200
+    eventually(lambda: told_slack(ears, "budget_alerts", "budget of $0.02 crossed"), "it is told", 30)
+    assert told_slack(ears, "key &lt;!channel&gt;: budget of $0.02 crossed")
+    (event,) = [body for path, _, body in ears.heard if path == "/events" and body["event"] == "budget_crossed"]
+    assert (event["event_group"], event["key_alias"], event["max_budget"]) == ("key", "<!channel>", 0.02)
+
+
+def test_failures_and_what_hangs_are_told_without_secrets(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.control({"status": 500}, model="m-up", times=1)
+    assert gateway.chat({"model": "m", "messages": []}).status_code == 500
+    eventually(lambda: told_slack(ears, "llm_exceptions", "deployment d1"), "the failure is told", 30)
+    mock.control({"first_byte_ms": 60000}, model="m-up", times=1)
+    body = b'{"model":"m","messages":[]}'
+    with gateway.connect() as client:
+        client.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (gateway.key.encode(), len(body), body)
+        )
+        eventually(lambda: told_slack(ears, "llm_requests_hanging", "one request has been"), "it hangs", 30)
+    assert UPSTREAM_KEY not in str(ears.heard)
+    assert gateway.key not in str(ears.heard)

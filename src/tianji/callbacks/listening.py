@@ -34,7 +34,7 @@ class Listening:
 
     def __init__(self, folder: Path, loaded: Loaded) -> None:
         self._client: httpx.AsyncClient | None = None
-        self._teller = Teller(folder, self._send)
+        self._teller = Teller(folder, self.send)
         self.adopt(loaded)
 
     def adopt(self, loaded: Loaded) -> None:
@@ -73,7 +73,8 @@ class Listening:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _send(self, request: Delivery) -> int:
+    async def send(self, request: Delivery) -> int:
+        """Make a request and return the status of its answer. Raises OSError where there is none."""
         if request.url.startswith(("grpc://", "grpcs://")):
             return await called(request)
         if self._client is None:

@@ -26,6 +26,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[bytes, ...] = ()  # paths of all that was read
     variables: dict[str, str] = {}  # set by it
     json_logs: bool = False
+    watches: bool = False  # somebody is to be alerted
     database: bool = False  # there is one, so it is to be migrated
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,9 +43,12 @@ class Factory:
             self._path, self._environ, self._access_log, self._shared, self._vocabularies, control
         )
 
-    def ledger(self, folder: Path) -> Task:
-        """Return what the process beside the workers does: it takes what they write in `folder` into the database."""
-        return Task("the process of the ledger", lambda: holds(folder), self._keep, LEDGER)
+    def ledger(self, folder: Path, *, watches: bool = False) -> Task:
+        """Return what the process beside the workers does: it takes what they write in `folder` into the database.
+
+        watches: it is there from the beginning, since somebody is to be alerted.
+        """
+        return Task("the process of the ledger", lambda: watches or holds(folder), self._keep, LEDGER)
 
     def _keep(self, control: Control) -> None:
         told = load("tianji.limiting.learning").learner(self._shared.limits)
@@ -59,13 +62,15 @@ class Factory:
             self._hearers,
         )
 
-    def _hearers(self, folder: Path, loaded: Any, store: Any) -> Any:
+    def _hearers(self, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]) -> Any:
         """Return all who hear of entries in the process of the ledger."""
         callbacks = load("tianji.callbacks.listening").Listening(folder, loaded)
+        health, limits = self._shared.health, self._shared.limits
+        alerts = load("tianji.alerts.watching").Watching(folder, loaded, store, health, fault, callbacks.send)
         metrics = load("tianji.metrics.reporting").Reporting(
-            folder, loaded, store, self._shared.health, self._shared.limits, callbacks.undelivered
+            folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )
-        return load("tianji.ledger.hearing").Hearers((callbacks, metrics))
+        return load("tianji.ledger.hearing").Hearers((metrics, alerts, callbacks))
 
 
 def holds(folder: Path) -> bool:

@@ -42,6 +42,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         files=tuple(map(os.fsencode, loaded.files)),
         variables={name: value for name, value in loaded.environment.items() if environ.get(name) != value},
         json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
+        watches=bool(loaded.config.general_settings.alerting) and keeps_books(loaded.config, loaded.environment),
         database=database,
     )
 

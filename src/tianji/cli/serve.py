@@ -95,7 +95,7 @@ def command(**options: Any) -> None:
         )
         factory = Factory(file, environ=original, access_log=access_log)
         kept = journals(original | judgement.variables, file)
-        _serve(flags.edge, factory, factory.ledger(kept), settings, announce)
+        _serve(flags.edge, factory, factory.ledger(kept, watches=judgement.watches), settings, announce)
 
 
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:

@@ -124,6 +124,16 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
 }
+_ALERTS: Final = {
+    "alerting": Support("partial", "slack, ms_teams, discord, webhook and email; sentry and pagerduty alert nobody"),
+    "alerting_threshold": EXACT,
+    "alert_types": Support("partial", "all but those of MCP; outages of regions have their own type, and end"),
+    "alert_to_webhook_url": Support("exact", "for slack, ms_teams and discord alike"),
+    "alerting_args": Support("partial", "all but report_check_interval: things are looked at every few seconds"),
+    "alert_type_config": EXACT,
+    "spend_report_frequency": Support("exact", "whole days, which are those of the sums: UTC"),
+    "discord_webhook_url": EXACT,
+}
 _FORWARDED: Final = Support(
     "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"
 )
@@ -175,6 +185,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},
+        **{f"general_settings.{name}": row for name, row in _ALERTS.items()},
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
         _PARAMS + "guardrails": EXACT,

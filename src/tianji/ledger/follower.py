@@ -54,7 +54,8 @@ class Follower:
         self._positions: dict[str, int] = {}
         self._lock: int | None = None
         self._written_at = 0.0
-        self._changed = False
+        self._written = b""
+        self._busy = asyncio.Lock()
 
     @property
     def leads(self) -> bool:
@@ -63,37 +64,39 @@ class Follower:
 
     async def round(self, files: Sequence[Path]) -> None:
         """Take in what the journals hold now."""
-        if not await self._lead():
-            return
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
-                await self._take(file)
-        self._positions = await asyncio.to_thread(self._left)
-        if self._monotonic() - self._written_at >= OFTEN:
-            await self._write()
+        async with self._busy:
+            if not await self._lead():
+                return
+            for file in files:
+                with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
+                    await self._take(file)
+            self._positions = await asyncio.to_thread(self._left)
+            if self._monotonic() - self._written_at >= OFTEN:
+                await self._write()
 
     async def finished(self, file: Path, position: int) -> bool:
         """Whether a journal of which `position` is the end may be removed."""
-        if not await self._lead():
-            stored = await asyncio.to_thread(_read, self._file)
-            return stored.positions.get(file.name, 0) >= position
-        await self._take(file)
-        await self._write()
-        return True
+        async with self._busy:
+            if not await self._lead():
+                stored = await asyncio.to_thread(_read, self._file)
+                return stored.positions.get(file.name, 0) >= position
+            await self._take(file)
+            await self._write()
+            return True
 
     async def close(self) -> None:
         """Write down what there is, and let another one follow."""
-        if self._lock is not None:
-            await self._write()
-            os.close(self._lock)
-            self._lock = None
+        async with self._busy:
+            if self._lock is not None:
+                await self._write()
+                os.close(self._lock)
+                self._lock = None
 
     async def _take(self, file: Path) -> None:
         position = self._positions.get(file.name, 0)
         while True:
             batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
             self._hearer.hear(batch.entries)
-            self._changed |= batch.position != position
             position = self._positions[file.name] = batch.position
             if len(batch.entries) < AT_ONCE:
                 return
@@ -111,6 +114,7 @@ class Follower:
         return {name: at for name, at in self._positions.items() if (self._folder / name).exists()}
 
     def _try(self) -> _State | None:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         opened = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,12 +125,12 @@ class Follower:
         return _read(self._file)
 
     async def _write(self) -> None:
-        if not self._changed:
-            return
         data = msgspec.msgpack.encode(_State(self._positions, self._hearer.kept()))
-        with contextlib.suppress(OSError):  # the ledger says what is wrong with the disk
-            await asyncio.to_thread(_replace, self._file, data)
-            self._written_at, self._changed = self._monotonic(), False
+        self._written_at = self._monotonic()
+        if data != self._written:
+            with contextlib.suppress(OSError):  # the ledger says what is wrong with the disk
+                await asyncio.to_thread(_replace, self._file, data)
+                self._written = data
 
 
 def _read(file: Path) -> _State:

@@ -38,13 +38,13 @@ def work(
     generation: Callable[[], int],
     farewell: int,
     told: Callable[..., None] | None = None,
-    listening: "Callable[[Path, Loaded, Store], Listening] | None" = None,
+    listening: "Hears | None" = None,
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     file, environ: the configuration and what it is read with; generation: counts the reloads of it.
     told: takes what whoever has a budget has spent, see tianji.ledger.standing.
-    listening: makes what hears of all entries, of the folder of journals, a configuration and the database.
+    listening: makes what hears of all entries, see Hears.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
@@ -62,6 +62,10 @@ class Listening(Listener, Protocol):
 
     async def close(self) -> None:
         """Pass on what was heard."""
+
+
+Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
+"""Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
 class _Scribe:
@@ -82,15 +86,20 @@ class _Scribe:
         self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
         self._spent = told
         self._listener: Listening | None = None
+        self._drain: Drain | None = None
         self._told = asyncio.Event()
 
-    async def run(self, farewell: int, listening: Callable[[Path, Loaded, Store], Listening] | None) -> None:
+    async def run(self, farewell: int, listening: "Hears | None") -> None:
         asyncio.get_running_loop().add_signal_handler(farewell, self._told.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [farewell])
         parent = os.getppid()
         folder = journals(self._loaded.environment, self._file)
-        listener = self._listener = None if listening is None else listening(folder, self._loaded, self._store)
-        drain = Drain(folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener)
+        listener = self._listener = (
+            None if listening is None else listening(folder, self._loaded, self._store, self._fault)
+        )
+        drain = self._drain = Drain(
+            folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener
+        )
         draining = asyncio.create_task(drain.run())
         while not self._told.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
@@ -103,6 +112,9 @@ class _Scribe:
         if listener is not None:
             await listener.close()
         await self._store.close()
+
+    def _fault(self) -> str | None:
+        return None if self._drain is None else self._drain.fault
 
     def _logs(self) -> bool:
         return not self._loaded.config.general_settings.disable_spend_logs

@@ -36,14 +36,14 @@ class Metrics:
         self._source = source
         self._more = more
 
-    def routes(self, access: Access = Access.KEY) -> list[Route]:
-        """Return the row of the route table. `access`: OPEN where the settings say so."""
+    def routes(self, *, closed: bool = True) -> list[Route]:
+        """Return the row of the route table. `closed`: who asks needs a key."""
         return [
             Route(
                 ("GET",),
                 "/metrics",
                 self._answer,
-                access,
+                Access.KEY if closed else Access.OPEN,
                 Tenant.ALL,
                 "Numbers for Prometheus.",
                 ("health",),

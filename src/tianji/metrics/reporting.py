@@ -50,7 +50,6 @@ class Reporting:
         self._gauges = Gauges(store, limits, self._deployments)
         self._follower = Follower(folder, FILE, self)
         self._server: asyncio.Server | None = None
-        self._busy = asyncio.Lock()
         self._answering: asyncio.Task[bytes] | None = None
         self.adopt(loaded)
 
@@ -93,8 +92,7 @@ class Reporting:
         if not self._wanted:
             return
         try:
-            async with self._busy:
-                await self._follower.round(files)
+            await self._follower.round(files)
             self._deployments.look(time.monotonic())
             if self._follower.leads and self._server is None:
                 self._server = await socket.listen(self._folder.parent, self._answer)
@@ -106,8 +104,7 @@ class Reporting:
         if not self._wanted:
             return True
         try:
-            async with self._busy:
-                return await self._follower.finished(file, position)
+            return await self._follower.finished(file, position)
         except FileNotFoundError:
             return True
         except Exception:  # boundary: another part of the process

@@ -91,6 +91,6 @@ def test_the_route_asks_for_a_key_unless_opened():
     async def nothing(_names):
         return b""
 
-    for access in (Access.KEY, Access.OPEN):
-        match = RouteTable(Metrics(METRICS, list, nothing).routes(access)).match("GET", b"/metrics/")
+    for closed, access in ((True, Access.KEY), (False, Access.OPEN)):
+        match = RouteTable(Metrics(METRICS, list, nothing).routes(closed=closed)).match("GET", b"/metrics/")
         assert match.route.access is access

@@ -26,8 +26,8 @@ SOME = st.builds(
 )
 
 
-@settings(max_examples=25)
-@given(st.lists(SOME, max_size=30))
+@settings(max_examples=10)
+@given(st.lists(SOME, max_size=15))
 def test_sums_are_those_of_the_entries(entries: list[Any]) -> None:
     world = World()
     world.cells.hear(entries)
@@ -46,7 +46,7 @@ def test_sums_are_those_of_the_entries(entries: list[Any]) -> None:
     assert list(buckets.values()) == sorted(buckets.values())
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(SOME, max_size=10), st.lists(SOME, max_size=10))
 def test_what_was_kept_goes_on_as_if_nothing_had_been(before: list[Any], after: list[Any]) -> None:
     whole, first, second = World(), World(), World()

@@ -1,6 +1,7 @@
 """Checks: what types alone cannot say about a configuration; each finding names its key and its remedy."""
 
 from tianji.config.checks import (
+    alerts,
     auto_router,
     cache,
     callbacks,
@@ -28,6 +29,7 @@ def check(subject: Subject) -> None:
     cache.check(subject)
     callbacks.check(subject)
     general.check(subject)
+    alerts.check(subject)
     pass_through.check(subject)
     guardrails.check(subject)
     secrets.check(subject)

@@ -5,6 +5,7 @@
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
+from tianji.config.schema.alerting import AlertingArgs, AlertTypeConfig
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text, Unknown
 from tianji.config.schema.jwt import InternalRole, JwtAuth
 from tianji.config.schema.secrets import KeyManagement
@@ -234,8 +235,9 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     alerting_threshold: float = 600
     alert_types: Names | None = None
     alert_to_webhook_url: dict[str, str | Names] = {}
-    alerting_args: Table = {}
-    alert_type_config: Table = {}
+    discord_webhook_url: str | None = None
+    alerting_args: AlertingArgs = AlertingArgs()
+    alert_type_config: dict[str, AlertTypeConfig] = {}
     otel: object = None
     tracing: object = None
     # secrets

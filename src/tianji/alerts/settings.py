@@ -1,0 +1,76 @@
+"""What is told of, to whom and when, as the configuration says."""
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Final
+
+from msgspec import Struct
+
+from tianji.auth.durations import length, zone
+from tianji.config.schema import Config
+from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, AlertingArgs, AlertTypeConfig
+
+_GLOBAL: Final = {  # channels with an address, and the variables that say it
+    "slack": ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"),
+    "ms_teams": ("MS_TEAMS_WEBHOOK_URL",),
+    "discord": ("DISCORD_WEBHOOK_URL",),
+}
+
+
+class Settings(Struct, frozen=True):
+    """What is told.
+
+    types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
+    threshold: seconds from which a request is slow, or hangs; zone: of reports; report_days: of those of spend
+    """
+
+    types: frozenset[str]
+    channels: tuple[str, ...]
+    urls: Mapping[tuple[str, str], tuple[str, ...]]
+    threshold: float
+    args: AlertingArgs
+    digests: Mapping[str, AlertTypeConfig]
+    zone: tzinfo
+    report_days: int
+    webhook: str | None
+    base_url: str
+
+    def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
+        """Return where alerts of a type go to over a channel."""
+        return self.urls.get((channel, kind)) or self.urls.get((channel, ""), ())
+
+
+def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
+    """Read them; None where nobody is to be alerted."""
+    general = config.general_settings
+    channels = tuple(name for name in dict.fromkeys(general.alerting) if name in CHANNELS)
+    if not channels:
+        return None
+    named = general.alert_types
+    wanted = [name for name, kind in ALERT_TYPES.items() if kind.usual] if named is None else map(own_name, named)
+    urls: dict[tuple[str, str], tuple[str, ...]] = {}
+    for channel, variables in _GLOBAL.items():
+        found = next(filter(None, map(environ.get, variables)), None)
+        if found:
+            urls[channel, ""] = (found,)
+        if channel == "discord" and general.discord_webhook_url:
+            urls[channel, ""] = (general.discord_webhook_url,)
+        for kind, written in general.alert_to_webhook_url.items():
+            urls[channel, own_name(kind)] = (written,) if isinstance(written, str) else tuple(written)
+    return Settings(
+        types=frozenset(name for name in wanted if name in ALERT_TYPES and not ALERT_TYPES[name].note),
+        channels=channels,
+        urls=urls,
+        threshold=general.alerting_threshold,
+        args=general.alerting_args,
+        digests={own_name(name): one for name, one in general.alert_type_config.items() if one.digest},
+        zone=zone(config.litellm_settings.timezone),
+        report_days=max(1, length(general.spend_report_frequency, "spend_report_frequency").days),
+        webhook=environ.get("WEBHOOK_URL"),
+        base_url=environ.get("PROXY_BASE_URL", ""),
+    )
+
+
+def own_name(name: str) -> str:
+    """Return the name of a type that may be an older one."""
+    return ALIASES.get(name, name)

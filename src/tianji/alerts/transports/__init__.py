@@ -1,0 +1,1 @@
+"""The channels: one module each, which writes an alert as its receiver wants it."""

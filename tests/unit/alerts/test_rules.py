@@ -1,0 +1,261 @@
+"""What rules say of entries and sums, on simulated time."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.alerts.conftest import NOW, entry, failure
+
+from tianji.alerts.facts import Deployment, Fallbacks
+from tianji.alerts.rules import calendar, models, people, reports, requests
+from tianji.alerts.rules.hanging import Hanging
+from tianji.alerts.rules.outages import Outages
+from tianji.config.schema.alerting import AlertingArgs
+
+SECOND = 10**6
+LIMITS = (5, 10, 10)
+
+
+# -- single attempts --------------------------------------------------------------------------------------------------
+
+
+def test_slow_is_what_takes_longer_than_the_threshold() -> None:
+    slow = entry(ended_at=entry().started_at + 11 * SECOND)
+    (alert,) = requests.hear(slow, 10)
+    assert (alert.kind, alert.badness) == ("llm_too_slow", "Low")
+    assert "took 11.0 s" in alert.text
+    assert list(requests.hear(slow, 12)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [("500", True), ("503", True), ("408", True), ("429", True), ("401", True), ("400", False)]
+)
+def test_exceptions_are_those_of_upstreams_and_the_gateway(code: str, told: bool) -> None:
+    assert [alert.kind for alert in requests.hear(failure(code=code), 10)] == ["llm_exceptions"] * told
+
+
+def test_what_a_client_did_wrong_alerts_nobody() -> None:
+    for one in (
+        failure(code="429", deployment_id=""),
+        failure(code="404", deployment_id=""),
+        entry(status="failure", error_code="499", error_class="ClientGone"),
+        entry(status="failure", error_code="499", error_class="GivenUp"),
+    ):
+        assert list(requests.hear(one, 10)) == []
+    assert list(requests.hear(failure(code="503", deployment_id=""), 10)) != []
+
+
+def test_tokens_without_a_price_are_told_once_for_a_model() -> None:
+    first, second = (next(iter(requests.hear(entry(number, items=()), 10))) for number in (1, 2))
+    assert first.kind == "failed_tracking_spend"
+    assert first.key == second.key
+    assert list(requests.hear(entry(items=(), cache_hit=True), 10)) == []
+
+
+# -- hanging ----------------------------------------------------------------------------------------------------------
+
+
+class Hung:
+    """A deployment of which the test says how many requests are under way."""
+
+    def __init__(self) -> None:
+        self.now, self.under_way = NOW, 0
+        self.rule = Hanging(lambda _name: self.under_way)
+
+    def look(self, after: float) -> list[str]:
+        self.now += after
+        return [alert.text for alert in self.rule.look(self.now, 100, {"d": "the model"})]
+
+    def end(self, began: float) -> None:
+        self.under_way -= 1
+        self.rule.hear([entry(started_at=int(began * SECOND), ended_at=int((self.now + 1) * SECOND))])
+
+
+def test_what_hangs_is_told_once_and_only_after_the_threshold() -> None:
+    hung = Hung()
+    hung.under_way = 2
+    assert hung.look(0) == hung.look(50) == []
+    assert hung.look(50) == ["the model: 2 requests have been under way for more than 100 s"]
+    assert hung.look(50) == hung.look(50) == []
+    hung.under_way = 3
+    assert hung.look(50) == hung.look(50) == []
+    assert hung.look(50) == ["the model: one request has been under way for more than 100 s"]
+
+
+def test_a_deployment_that_is_busy_does_not_hang() -> None:
+    hung = Hung()
+    hung.under_way = 5
+    for _ in range(10):
+        assert hung.look(50) == []
+        for _ in range(5):
+            hung.end(hung.now - 1)
+        hung.under_way = 5  # others have begun
+
+
+def test_one_that_hangs_among_those_that_come_and_go_is_found() -> None:
+    hung = Hung()
+    hung.under_way = 5
+    hung.look(0)
+    for _ in range(4):
+        hung.end(hung.now - 1)
+    hung.under_way = 5
+    assert hung.look(50) == []
+    assert hung.look(50) == ["the model: one request has been under way for more than 100 s"]
+
+
+def test_what_ended_without_an_entry_does_not_hang() -> None:
+    hung = Hung()
+    hung.under_way = 3
+    hung.look(0)
+    hung.under_way = 0  # a worker was killed, and what it had was given back
+    hung.look(50)
+    hung.under_way = 3
+    assert hung.look(50) == []
+
+
+# -- outages ----------------------------------------------------------------------------------------------------------
+
+
+class Out:
+    def __init__(self, many: int = 1) -> None:
+        self.rule, self.now = Outages("outage_alerts", many), NOW
+
+    def fail(self, count: int = 1, code: str = "500", deployment: str = "d", every: float = 1) -> list[str | None]:
+        found = []
+        for _ in range(count):
+            self.now += every
+            one = failure(code=code, deployment_id=deployment)
+            found += [alert.level for alert in self.rule.hear(one, "x", self.now, LIMITS, 60)]
+        return found
+
+    def answer(self, after: float) -> list[str]:
+        self.now += after
+        return [alert.text for alert in self.rule.hear(entry(), "x", self.now, LIMITS, 60)]
+
+
+def test_an_outage_is_told_when_minor_when_major_and_when_over() -> None:
+    out = Out()
+    assert out.fail(4) == []
+    assert out.fail() == ["Medium"]
+    assert out.fail(4) == []
+    assert out.fail() == ["High"]
+    assert out.fail(30) == []
+    assert out.answer(10) == []
+    assert out.answer(51) == ["x: answers again; the outage lasted 96 s"]
+    assert out.answer(1) == []
+    assert out.fail(5) == ["Medium"]
+
+
+def test_failures_count_for_a_while_only() -> None:
+    assert Out().fail(20, every=16) == []
+
+
+@pytest.mark.parametrize("code", ["400", "401", "429"])
+def test_other_failures_are_no_outage(code: str) -> None:
+    assert Out().fail(20, code) == []
+    assert Out().fail(5, "408") == ["Medium"]
+
+
+def test_one_deployment_is_no_outage_of_a_region() -> None:
+    out = Out(many=2)
+    assert out.fail(9) == []
+    assert out.fail(deployment="e") == ["High"]
+
+
+# -- reports ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_day_is_reported_by_failures_speed_and_spend() -> None:
+    day = reports.Day()
+    for number in range(3):
+        day.hear(entry(number, cost=10**9, completion_tokens=100, ended_at=entry(number).started_at + SECOND))
+    day.hear(failure(4, deployment_id="e", model="other"))
+    (alert,) = reports.daily(day, "yesterday")
+    assert "since yesterday: 4 attempts, 1 failures, $3.0000" in alert.text
+    assert "deployment e): 1 of 1" in alert.text
+    assert "deployment d): 0.0100 s a token" in alert.text
+    assert "deployment d): $3.0000" in alert.text
+    assert list(reports.daily(reports.Day(), "yesterday")) == []
+
+
+def test_fallbacks_are_reported_by_their_groups() -> None:
+    known = {"d": Deployment("a", "", None), "e": Deployment("b", "", None)}
+    seen, day = Fallbacks(), reports.Day()
+    for one in (
+        failure(1), entry(1, 1), failure(2), entry(2, 1, deployment_id="e"),
+        failure(3), failure(3, 1, deployment_id="e"),
+    ):  # fmt: skip
+        fallback = seen.hear(one, known)
+        if fallback is not None:
+            day.fell_back(*fallback)
+    (alert,) = reports.fallbacks(day.fallbacks)
+    assert "• a → b: 1 answered, 1 failed" in alert.text
+    assert list(reports.fallbacks({})) == []
+
+
+def test_spend_is_reported_where_there_was_any() -> None:
+    spend = reports.Spend(3 * 10**9, 4, 1, 1000, [("T", 2 * 10**9)], [], [("k", 10**9)], [])
+    (alert,) = reports.spent(spend, "interval", "2026-03-01", "2026-03-08")
+    assert "Spend from 2026-03-01 to 2026-03-08: $3.0000\n4 requests, 1 failures, 250 ms on average" in alert.text
+    assert "Teams:\n• T: $2.0000\nKeys:\n• k: $1.0000" in alert.text
+    assert alert.key == "interval_spend_report_sent_2026-03-01_2026-03-08"
+    assert list(reports.spent(reports.Spend(0, 0, 0, 0, [], [], [], []), "month", "a", "b")) == []
+
+
+# -- the calendar -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["UTC", "America/Los_Angeles", "Asia/Tokyo"]))
+def test_periods_begin_before_what_is_in_them_and_at_midnight_there(now: int, name: str) -> None:
+    where = ZoneInfo(name)
+    for began in (calendar.days(now, 7, where), calendar.month(now, where), calendar.day_part(now, 86_400, where)):
+        local = datetime.fromtimestamp(began, where)
+        assert began <= now
+        assert (local.hour, local.minute) == (0, 0)
+    assert datetime.fromtimestamp(calendar.days(now, 7, where), where).weekday() == 0
+    assert 0 <= now - calendar.day_part(now, 43_200, where) <= 46_800  # a part may be an hour longer
+
+
+def test_hours_are_those_of_the_zone() -> None:
+    pacific = ZoneInfo("America/Los_Angeles")
+    assert (
+        datetime.fromtimestamp(calendar.hour_of_day(NOW, 9, pacific), pacific).isoformat()
+        == "2026-02-28T09:00:00-08:00"
+    )
+    assert datetime.fromtimestamp(calendar.hour_of_day(NOW, 9, UTC), UTC).isoformat() == "2026-03-01T09:00:00+00:00"
+    assert calendar.day_of(NOW - 86_400 / 2 - 1, pacific) == "2026-02-28"
+
+
+# -- users and models -------------------------------------------------------------------------------------------------
+
+
+def test_users_above_their_thresholds_stand_in_one_message() -> None:
+    args = AlertingArgs(daily_spend_per_user_threshold=5, monthly_spend_per_user_threshold=20)
+    days = {"2026-03-01": 6 * 10**9, "2026-02-27": 90 * 10**9}
+    users = {"a": days, "b": {"2026-03-01": 5 * 10**9}, "c": {"2026-03-01": 10**9, "2026-03-02": 20 * 10**9}}
+    (alert,) = people.thresholds(users, "2026-03-01", args)
+    assert alert.text.count("•") == 2
+    assert "a: $6.00 today" in alert.text
+    assert "c: $21.00 this month" in alert.text
+    assert list(people.thresholds(users, "2026-03-01", AlertingArgs())) == []
+
+
+@pytest.mark.parametrize(("today", "told"), [(31, True), (29, False)])
+def test_an_anomaly_is_a_multiple_of_the_usual(today: int, told: bool) -> None:
+    before = [f"2026-02-{day}" for day in range(20, 27)]
+    days = {**dict.fromkeys(before, 10 * 10**9), "2026-03-01": today * 10**9}
+    assert bool(list(people.anomalies({"u": days}, "2026-03-01", before, AlertingArgs()))) is told
+    cheap = {day: spend // 100 for day, spend in days.items()}
+    assert list(people.anomalies({"u": cheap}, "2026-03-01", before, AlertingArgs())) == []
+    assert list(people.anomalies({"new": {"2026-03-01": 10**12}}, "2026-03-01", before, AlertingArgs())) == []
+
+
+def test_models_are_told_of_before_and_after_their_end() -> None:
+    today = datetime.fromtimestamp(NOW, UTC).date()
+    rows = [("past", "2026-02-01"), ("soon", "2026-03-20"), ("late", "2027-01-01"), ("never", "sunset")]
+    past, soon = models.deprecations(rows, today)
+    assert (past.level, "past: 2026-02-01" in past.text) == ("High", True)
+    assert (soon.level, "soon: 2026-03-20" in soon.text) == ("Medium", True)
+    assert "late" not in soon.text + past.text
