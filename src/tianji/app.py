@@ -59,6 +59,7 @@ from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
 from tianji.gateway.traces import tracing
+from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management import telemetry
@@ -179,7 +180,8 @@ class Gateway:
             call_prefix=os.urandom(8).hex().encode(),
             entries=self._books.entries if keeps_books(self.snapshot.config, environment) else None,
         )
-        self._caches = Caches(shared.answers, shared.counters, path)
+        vectors = VectorsOf(self._embed, lambda: self.snapshot, path.parent, environ)
+        self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)

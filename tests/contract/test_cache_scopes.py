@@ -13,7 +13,11 @@ from tests.contract.harness import Gateway, Mock, eventually, openai_model
 def reloaded(gateway: Gateway, mock: Mock, scope: str) -> None:
     """Have the gateway go by another scope; a model of that name says that it does."""
     wanted = config(mock, cache_scope=scope)
-    wanted["model_list"].append(openai_model(scope, scope, mock.url))
+    of_team = {"team_id": "a1", "team_public_model_name": "own"}
+    wanted["model_list"] += [
+        openai_model(scope, scope, mock.url),
+        openai_model("x", "x", mock.url) | {"model_info": of_team},
+    ]
     gateway.write(wanted)
     os.kill(gateway.process.pid, signal.SIGHUP)
     eventually(lambda: scope in gateway.models(), "the reload")
@@ -45,6 +49,9 @@ def test_nothing_of_one_tenant_reaches_another(start_gateway: StartGateway, mock
     assert shares(running, keys, 2) == {"one", "beside"}
     reloaded(running, mock, "key")
     assert shares(running, keys, 3) == {"one"}
+    both = [ask(running, keys[name], model="own", seed=4) for name in ("one", "beside")]
+    assert not any(map(hit, both))  # of a model of their team neither
+    assert hit(ask(running, keys["one"], model="own", seed=4))
 
 
 def test_what_tags_lead_to_is_not_shared(start_gateway: StartGateway, mock: Mock) -> None:

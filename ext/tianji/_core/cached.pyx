@@ -17,6 +17,8 @@ from tianji.errors import ClientGone
 cdef object wall = time
 cdef int GONE = ClientGone.status
 cdef tuple HIT = (b"x-tianji-cache-hit", b"true")
+cdef bytes SIMILARITY = b"x-tianji-semantic-similarity"
+cdef bytes COMPATIBLE_SIMILARITY = b"x-litellm-semantic-similarity"
 
 
 cdef class Cached(Answering):
@@ -86,7 +88,7 @@ cdef class Cached(Answering):
             if self.lookup.division is None:
                 self.lookup.cache.tally(False)
             return False
-        self.pending = far.find(keys)
+        self.pending = far.find(keys) if self.lookup.meaning is None else far.find_like(self.lookup)
         self.pending.add_done_callback(self.heard)
         return True
 
@@ -128,6 +130,10 @@ cdef class Cached(Answering):
             headers.append((b"x-tianji-cache-key", key))
             if self.table.compat:
                 headers.append((b"x-litellm-cache-key", key))
+        if lookup.similarity is not None:
+            headers.append((SIMILARITY, b"%.4f" % <double>lookup.similarity))
+            if self.table.compat:
+                headers.append((COMPATIBLE_SIMILARITY, b"%.4f" % <double>lookup.similarity))
         if found.usage is not None:
             self.prompt_tokens, self.completion_tokens = found.usage.prompt_tokens, found.usage.completion_tokens
         if self.pipeline.entries is not None:
@@ -208,7 +214,9 @@ cdef class Cached(Answering):
             expires=now + lookup.ttl if lookup.ttl > 0 else 0, usage=attempt.usage)
         if cache.memory is not None:
             cache.memory.put(lookup.key, lookup.answer)
-        if cache.far is not None:
+        if lookup.meaning is not None:
+            cache.far.keep_like(lookup, lookup.answer)
+        elif cache.far is not None:
             cache.far.keep(lookup.key, lookup.answer)
         return 0
 

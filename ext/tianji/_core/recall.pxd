@@ -24,7 +24,8 @@ cdef class Cache:
     cdef readonly object far          # tianji.cache.far.Far; or None
     cdef readonly object wishes       # Callable[[Asked, Lookup], bool]: what a request says of caching; whether it is
     cdef readonly object tally        # Callable[[bool], None]: hears of each look, and whether it found something
-    cdef readonly str scope           # shared, team or key
+    cdef readonly object meaning      # Callable[[str, bytes], object]: what requests are compared by; or None
+    cdef readonly str scope           # shared, team, key or end_user
     cdef readonly str namespace       # before keys, with its colon; or ""
     cdef readonly dict models         # names of groups that share answers: the one that stands for all
     cdef readonly double ttl          # seconds; 0: for ever
@@ -44,6 +45,8 @@ cdef class Lookup:
     cdef readonly Group group         # which the answer has to come from
     cdef readonly tuple circle        # among whom, and for what model, answers are shared
     cdef readonly str key             # None where parts have keys of their own
+    cdef readonly object meaning      # what is compared by meaning, among answers of one key; or None
+    cdef public object similarity     # of what was found by meaning, from 0 to 1; or None
     cdef readonly bytes model_json    # as the answer has it
     cdef readonly bint shows_usage    # a stream is to end with its usage
     cdef public bint looks            # an answer may come out of the cache

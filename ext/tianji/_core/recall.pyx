@@ -13,6 +13,7 @@ from tianji._core.selection cimport Selection
 cdef bytes KEYED_HEADER = b"cache-control"
 cdef str SHARED = "shared"
 cdef str TEAM = "team"
+cdef str END_USER = "end_user"
 
 
 @cython.final
@@ -38,8 +39,8 @@ cdef class Cache:
 
     def __init__(
         self, *, dict kinds not None, Recipe recipe not None, MemoryCache memory, object far, object wishes,
-        object tally, str scope not None, str namespace not None, dict models not None, double ttl, bint opt_in,
-        long long most_turns, long long largest, bint shares_calls,
+        object tally, object meaning, str scope not None, str namespace not None, dict models not None, double ttl,
+        bint opt_in, long long most_turns, long long largest, bint shares_calls,
     ):
         self.kinds = kinds
         self.recipe = recipe
@@ -47,6 +48,7 @@ cdef class Cache:
         self.far = far
         self.wishes = wishes
         self.tally = tally
+        self.meaning = meaning
         self.scope = scope
         self.namespace = namespace
         self.models = models
@@ -78,6 +80,10 @@ cdef class Cache:
                 return None
         elif self.opt_in:
             return None
+        if self.meaning is not None:
+            lookup.meaning = self.meaning(asked.operation.name, spans.source)
+            if lookup.meaning is None:
+                return None
         lookup.cache = self
         lookup.kind = kind
         lookup.group = asked.group
@@ -115,10 +121,12 @@ cdef class Cache:
             organization = identity.organization_id or ""
             if of_team or self.scope == TEAM:
                 team = identity.team_id or ""
-            if self.scope != SHARED and not team:
+            if self.scope != SHARED and not (self.scope == TEAM and team):
                 key = identity.key
             if kind.owned and self.scope == SHARED and is_stored(asked.spans):
                 owner = f"team {identity.team_id}" if identity.team_id else f"user {identity.user_id or identity.key}"
+        if self.scope == END_USER and asked.party is not None:
+            owner = asked.party.end_user or ""
         return asked.operation.name, model, organization, team, key, owner, variant(asked, kind), eligible(asked)
 
 

@@ -1,7 +1,7 @@
 """The cache of one worker, over all reloads. What it consists of is loaded when a configuration wants one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from tianji._core.memory import tag_of
@@ -13,12 +13,16 @@ from tianji.config.schema import Config
 from tianji.lazy import load
 from tianji.storage.location import data_folder
 
+EmbedBy = Callable[[str, list[str]], Awaitable[Sequence[Sequence[float]]]]
+
 
 class Caches:
     """The cache of one worker: the one in force, which a reload that changes nothing of it leaves as it is."""
 
-    def __init__(self, answers: Revisions, counters: SharedCounters, configuration: Path) -> None:
+    def __init__(self, answers: Revisions, counters: SharedCounters, configuration: Path, embed: EmbedBy) -> None:
+        """`embed`: gives the vectors of texts, by the name of a model, to a cache that compares by meaning."""
         self._answers = answers
+        self._embed = embed
         self._counters = counters
         self._configuration = configuration
         self._closing: set[asyncio.Task[None]] = set()
@@ -57,5 +61,7 @@ class Caches:
 
     def _built(self, plan: Plan, environ: Mapping[str, str]) -> Cache:
         folder = data_folder(environ, self._configuration) / "cache"
-        cache: Cache = load("tianji.cache.building").build(plan, environ, folder, self._answers, self._counters)
+        building = load("tianji.cache.building")
+        around = building.Surroundings(environ, folder, self._answers, self._counters, self._embed)
+        cache: Cache = building.build(plan, around)
         return cache

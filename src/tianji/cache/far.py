@@ -20,6 +20,8 @@ WRITING: Final = 5.0  # seconds that a writing may take
 FIRST_REST: Final = 0.25  # seconds
 LONGEST_REST: Final = 15.0
 PROBE: Final = "tianji-probe"
+PING: Final = "tianji-ping"
+PINGED_FOR: Final = 60.0  # seconds
 Found = list[tuple[str, Answer | None]]
 
 
@@ -88,6 +90,11 @@ class Far:
         self._bytes += len(answer.body) - (0 if before is None else len(before.body))
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    async def probe(self) -> None:
+        """Return when the place can be asked and written to. Raises its failures."""
+        await self.place.ping()
+        await self.place.write({PING: (b"", PINGED_FOR)})
 
     async def close(self) -> None:
         """Write what waits, within a few seconds, and let go of the place."""

@@ -26,7 +26,7 @@ _COUNTED: Final = """
 _NEVER: Final = frozenset({"model", "stream", "stream_options"}) | CONTROL_FIELDS
 
 
-def recipe(*, every_member: bool) -> Recipe:
-    """Return what counts; with `every_member` also what only one provider knows."""
-    counted = frozenset(name.encode() for name in _COUNTED.split())
-    return Recipe(counted, frozenset(name.encode() for name in _NEVER) if every_member else None)
+def recipe(*, every_member: bool, apart: frozenset[bytes] = frozenset()) -> Recipe:
+    """Return what counts; with `every_member` also what only one provider knows. `apart`: what does not count."""
+    counted = frozenset(name.encode() for name in _COUNTED.split()) - apart
+    return Recipe(counted, frozenset(name.encode() for name in _NEVER) | apart if every_member else None)

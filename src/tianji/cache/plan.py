@@ -11,7 +11,8 @@ from tianji.storage.valkey import cache_server_of
 
 IN_MEMORY: Final = 600.0  # seconds that answers are kept in memory where nobody says so, as in LiteLLM
 IN_REDIS: Final = 60.0
-SERVED: Final = frozenset({"local", "redis", "dual", "disk", "s3", "gcs"})
+SEMANTIC: Final = frozenset({"redis-semantic", "valkey-semantic", "qdrant-semantic"})
+SERVED: Final = SEMANTIC | {"local", "redis", "dual", "disk", "s3", "gcs"}
 
 
 class Plan(Struct, frozen=True):
@@ -44,7 +45,7 @@ def plan_of(config: Config, environ: Mapping[str, str]) -> Plan | None:
             sorted(
                 (name, value)
                 for name, value in environ.items()
-                if name.startswith(("REDIS_", "AWS_", "GCS_", "GOOGLE_"))
+                if name.startswith(("REDIS_", "VALKEY_", "QDRANT_", "AWS_", "GCS_", "GOOGLE_"))
             )
         ),
     )
@@ -62,7 +63,7 @@ def ttl_of(kind: CacheType, params: CacheParams, settings: Settings) -> float:
     own: tuple[float | None, ...] = (params.ttl, 0.0)
     if kind == "local":
         own = (params.default_in_memory_ttl, params.ttl, settings.default_in_memory_ttl, IN_MEMORY)
-    elif kind in {"redis", "dual"}:
+    elif kind in {"redis", "dual", "redis-semantic", "valkey-semantic"}:
         own = (
             params.default_in_redis_ttl,
             params.ttl,

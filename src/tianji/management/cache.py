@@ -16,10 +16,8 @@ _TAGS: Final = ("cache",)
 _IN_REDIS: Final = frozenset({"redis", "dual"})
 _SHOWN: Final = (
     "type", "mode", "ttl", "namespace", "supported_call_types", "max_messages", "cache_scope", "single_flight",
-    "max_memory_mb", "max_entry_mb", "max_disk_mb",
+    "max_memory_mb", "max_entry_mb", "max_disk_mb", "similarity_threshold", "semantic_cache_scope",
 )  # fmt: skip
-_PROBE: Final = "tianji-ping"
-_PROBED_FOR: Final = 60.0  # seconds
 
 
 class _Keys(msgspec.Struct, frozen=True):
@@ -78,8 +76,7 @@ class CacheRoutes(msgspec.Struct, frozen=True):
             "health_check_cache_params": {},
         }
         if far is not None:
-            await _working(far, far.place.ping())
-            await _working(far, far.place.write({_PROBE: (b"", _PROBED_FOR)}))
+            await _working(far, far.probe())
             answer |= {"ping_response": True, "set_cache_response": "success"}
         respond_json(exchange, answer)
 

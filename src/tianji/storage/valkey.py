@@ -75,6 +75,16 @@ def cache_server_of(params: CacheParams, environ: Mapping[str, str]) -> Server |
     return found or _server(_from_environment(environ))
 
 
+def semantic_server_of(
+    params: CacheParams, environ: Mapping[str, str], prefixes: Sequence[str] = ("REDIS_",)
+) -> Server | None:
+    """Return the server that a cache by meaning searches: the one of `cache_params`, else the first of variables."""
+    written = {name: getattr(params, name) for name in params.__struct_fields__}
+    written["url"] = params.url or params.redis_url
+    places = (_server(written), *(_server(_from_environment(environ, prefix)) for prefix in prefixes))
+    return next((found for found in places if found is not None), None)
+
+
 def connect(server: Server, *, timeout: float) -> Any:
     """Return a `redis.asyncio` client that gives up after `timeout` seconds. It connects when it is used."""
     redis = load("redis.asyncio")
@@ -135,12 +145,12 @@ def _addresses(nodes: Iterable[Any]) -> list[Address]:
     return [(str(host), int(port or DEFAULT_PORT)) for host, port in pairs]
 
 
-def _from_environment(environ: Mapping[str, str]) -> Mapping[str, Any]:
+def _from_environment(environ: Mapping[str, str], prefix: str = "REDIS_") -> Mapping[str, Any]:
     names = [name for name in _ARGUMENTS if name not in _NO_TEXT]
-    found: dict[str, Any] = {name: environ.get("REDIS_" + name.upper()) for name in ("url", *names)}
+    found: dict[str, Any] = {name: environ.get(prefix + name.upper()) for name in ("url", *names)}
     found["ssl"] = (found["ssl"] or "").lower() == "true" or None
-    for name, variable in (("startup_nodes", "REDIS_CLUSTER_NODES"), ("sentinel_nodes", "REDIS_SENTINEL_NODES")):
-        found[name] = json.loads(environ.get(variable) or "[]")
-    found["sentinel_password"] = environ.get("REDIS_SENTINEL_PASSWORD")
-    found["service_name"] = environ.get("REDIS_SERVICE_NAME")
+    for name, variable in (("startup_nodes", "CLUSTER_NODES"), ("sentinel_nodes", "SENTINEL_NODES")):
+        found[name] = json.loads(environ.get(prefix + variable) or "[]")
+    found["sentinel_password"] = environ.get(prefix + "SENTINEL_PASSWORD")
+    found["service_name"] = environ.get(prefix + "SERVICE_NAME")
     return found

@@ -41,7 +41,9 @@ def planned(params: dict[str, Any] | None, environ: dict[str, str], **settings: 
         ({"ttl": 7, "default_in_memory_ttl": 8}, {}, ("local", 8)),
         ({"type": "disk"}, {}, ("disk", 0)),
         ({"type": "disk", "ttl": 9}, {}, ("disk", 9)),
-        ({"type": "qdrant-semantic"}, {}, None),
+        ({"type": "qdrant-semantic"}, {}, ("qdrant-semantic", 0)),
+        ({"type": "redis-semantic"}, {}, ("redis-semantic", 60)),
+        ({"type": "azure-blob"}, {}, None),
         ({"supported_call_types": ()}, {}, None),
     ],
 )
@@ -55,8 +57,12 @@ def test_the_section_has_defaults() -> None:
     assert planned({"type": "redis"}, REDIS, default_redis_ttl=4) == ("redis", 4)
 
 
+async def no_vectors(_model: str, _texts: list[str]) -> list[list[float]]:
+    return []
+
+
 async def test_a_reload_that_changes_nothing_keeps_what_is_known(tmp_path: Path) -> None:
-    caches = Caches(Revisions(), SharedCounters(), tmp_path / "config.yaml")
+    caches = Caches(Revisions(), SharedCounters(), tmp_path / "config.yaml", no_vectors)
     first = caches.adopt(config({"type": "local"}), {})
     assert first is not None
     assert (first.memory is None, first.far, first.models) == (False, None, {"a": "a", "b": "a"})

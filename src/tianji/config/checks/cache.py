@@ -12,8 +12,10 @@ _TARGETS: Final = ("url", "host", "redis_startup_nodes", "startup_nodes", "senti
 _HERE: Final = ("litellm_settings", "cache_params")
 _ABOVE_ZERO: Final = ("max_memory_mb", "max_entry_mb", "max_disk_mb", "lookup_timeout")
 _NOT_NEGATIVE: Final = ("ttl", "default_in_memory_ttl", "default_in_redis_ttl", "default_redis_ttl", "max_messages")
-UNSERVED: Final = frozenset({"azure-blob", "redis-semantic", "valkey-semantic", "qdrant-semantic"})
-_SERVED: Final = "local, redis, dual, disk, s3, gcs"
+UNSERVED: Final = frozenset({"azure-blob"})
+_SERVED: Final = "local, redis, dual, disk, s3, gcs, qdrant-semantic, redis-semantic, valkey-semantic"
+_SEMANTIC: Final = frozenset({"redis-semantic", "valkey-semantic", "qdrant-semantic"})
+_QDRANT: Final = ("QDRANT_URL", "QDRANT_API_BASE")
 YOUNG: Final = 10  # an answer takes at most so much of the memory: one part in
 _NAME_A_TARGET: Final = "write `host:` and `port:`, or `url:`, or set REDIS_URL"
 
@@ -47,6 +49,8 @@ def _cache(subject: Subject, params: CacheParams | None) -> None:
         where = (*_HERE, "type")
         subject.warning(where, "is not served in this release, so answers are not cached", f"choose one of {_SERVED}")
     _bucket(subject, params)
+    if params.type in _SEMANTIC:
+        _semantic(subject, params)
     if params.type not in {"redis", "dual"}:
         return
     if not any(getattr(params, name, None) for name in _TARGETS) and not from_environment(subject.environ):
@@ -79,6 +83,26 @@ def _bucket(subject: Subject, params: CacheParams) -> None:
         subject.error(_HERE, "the type is s3 and no bucket is named", "write `s3_bucket_name:`")
     if params.type == "gcs" and not (params.gcs_bucket_name or subject.environ.get("GCS_BUCKET_NAME")):
         subject.error(_HERE, "the type is gcs and no bucket is named", "write `gcs_bucket_name:`")
+
+
+def _semantic(subject: Subject, params: CacheParams) -> None:
+    """Check that a cache that compares by meaning knows how alike is alike, and where it keeps what it compares."""
+    threshold = params.similarity_threshold
+    if threshold is None or not 0 < threshold <= 1:
+        where = _HERE if threshold is None else (*_HERE, "similarity_threshold")
+        subject.error(where, "does not say how alike requests have to be", "write `similarity_threshold:`, such as 0.9")
+    if params.type == "qdrant-semantic":
+        if not (params.qdrant_api_base or any(map(subject.environ.get, _QDRANT))):
+            subject.error(_HERE, "names no Qdrant", "write `qdrant_api_base:`, or set QDRANT_URL")
+        if not params.qdrant_collection_name:
+            subject.error(_HERE, "names no collection", "write `qdrant_collection_name:`")
+        return
+    kinds = ("VALKEY_", "REDIS_") if params.type == "valkey-semantic" else ("REDIS_",)
+    named = any(subject.environ.get(kind + name) for kind in kinds for name in ("URL", "HOST"))
+    if params.redis_startup_nodes or params.startup_nodes:
+        subject.error(_HERE, "names a cluster, which cannot search", "name one server by `host:` or `url:`")
+    elif not named and not params.redis_url and not any(getattr(params, name, None) for name in _TARGETS):
+        subject.error(_HERE, f"the type is {params.type} and no server is named", _NAME_A_TARGET)
 
 
 def _words(subject: Subject, params: CacheParams) -> None:
