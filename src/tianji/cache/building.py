@@ -29,6 +29,7 @@ PATIENCE: Final = {
     "disk": 0.05,
     "s3": 0.5,
     "gcs": 0.5,
+    "azure-blob": 0.5,
 }  # seconds that a request waits for a cache of this type
 
 
@@ -97,6 +98,8 @@ def _place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
         place = load("tianji.cache.backends.disk").DiskPlace(Path(folder), int(plan.params.max_disk_mb * MIB))
     elif plan.type in {"s3", "gcs"}:
         place = getattr(load("tianji.cache.backends.objects"), plan.type)(plan.params, environ)
+    elif plan.type == "azure-blob":
+        place = load("tianji.cache.backends.azure").azure(plan.params, environ)
     else:
         place = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ))
     return place

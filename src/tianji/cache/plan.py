@@ -12,7 +12,6 @@ from tianji.storage.valkey import cache_server_of
 IN_MEMORY: Final = 600.0  # seconds that answers are kept in memory where nobody says so, as in LiteLLM
 IN_REDIS: Final = 60.0
 SEMANTIC: Final = frozenset({"redis-semantic", "valkey-semantic", "qdrant-semantic"})
-SERVED: Final = SEMANTIC | {"local", "redis", "dual", "disk", "s3", "gcs"}
 
 
 class Plan(Struct, frozen=True):
@@ -27,14 +26,12 @@ class Plan(Struct, frozen=True):
 
 
 def plan_of(config: Config, environ: Mapping[str, str]) -> Plan | None:
-    """Return what the configuration wants; None for no cache, and for one that is not served."""
+    """Return what the configuration wants; None for no cache."""
     settings = config.litellm_settings
     params = settings.cache_params or CacheParams()
     if not settings.cache or not params.supported_call_types:
         return None
     kind = type_of(params, environ)
-    if kind not in SERVED:
-        return None
     return Plan(
         kind,
         params,
@@ -45,7 +42,7 @@ def plan_of(config: Config, environ: Mapping[str, str]) -> Plan | None:
             sorted(
                 (name, value)
                 for name, value in environ.items()
-                if name.startswith(("REDIS_", "VALKEY_", "QDRANT_", "AWS_", "GCS_", "GOOGLE_"))
+                if name.startswith(("REDIS_", "VALKEY_", "QDRANT_", "AWS_", "AZURE_", "GCS_", "GOOGLE_"))
             )
         ),
     )

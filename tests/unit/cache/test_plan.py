@@ -43,7 +43,7 @@ def planned(params: dict[str, Any] | None, environ: dict[str, str], **settings: 
         ({"type": "disk", "ttl": 9}, {}, ("disk", 9)),
         ({"type": "qdrant-semantic"}, {}, ("qdrant-semantic", 0)),
         ({"type": "redis-semantic"}, {}, ("redis-semantic", 60)),
-        ({"type": "azure-blob"}, {}, None),
+        ({"type": "azure-blob"}, {}, ("azure-blob", 0)),
         ({"supported_call_types": ()}, {}, None),
     ],
 )

@@ -10,6 +10,14 @@ FATAL = [
     ("type: dual", "", "no server"),
     ("type: s3", "", "no bucket"),
     ("type: gcs", "", "no bucket"),
+    ("type: azure-blob, azure_blob_container: c", "", "no account"),
+    ('type: azure-blob, azure_account_url: "https://a"', "", "no container"),
+    ("type: qdrant-semantic, similarity_threshold: 0.9, qdrant_api_base: http://q", "", "no collection"),
+    ("type: qdrant-semantic, similarity_threshold: 0.9, qdrant_collection_name: c", "", "no Qdrant"),
+    ("type: redis-semantic, similarity_threshold: 0.9", "", "no server"),
+    ("type: valkey-semantic, similarity_threshold: 0.9, startup_nodes: [{host: h}]", "", "cluster"),
+    ("type: redis-semantic, host: h", "", "how alike"),
+    ("type: redis-semantic, host: h, similarity_threshold: 1.5", ".similarity_threshold", "how alike"),
     ("ttl: -1", ".ttl", "0 or more"),
     ("default_in_memory_ttl: -0.5", ".default_in_memory_ttl", "0 or more"),
     ("max_messages: -1", ".max_messages", "0 or more"),
@@ -20,7 +28,6 @@ FATAL = [
     ("single_flight: maybe", ".single_flight", "true or false"),
 ]
 DOUBTFUL = [
-    ("type: azure-blob", ".type"),
     ("supported_call_types: [acompletion, wibble]", ".supported_call_types[1]"),
     ("type: local, max_memory_mb: 5", ".max_memory_mb"),
     ("type: local, max_entry_mb: 20", ".max_entry_mb"),
@@ -42,6 +49,17 @@ def test_what_is_doubtful_is_a_warning(snippet: Snippet, written: str, key: str)
     assert (problem.severity, problem.key, problem.line) == ("warning", PARAMS + key, 3)
 
 
-@pytest.mark.parametrize("written", ["type: local", "type: disk, ttl: 0", "type: dual, host: h", "max_messages: null"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "type: local",
+        "type: disk, ttl: 0",
+        "type: dual, host: h",
+        "max_messages: null",
+        "type: azure-blob, azure_account_url: 'https://a.blob.core.windows.net', azure_blob_container: c",
+        "type: valkey-semantic, host: h, similarity_threshold: 0.9",
+        "type: qdrant-semantic, qdrant_api_base: http://q, qdrant_collection_name: c, similarity_threshold: 0.9",
+    ],
+)
 def test_what_is_accepted_is_accepted_silently(snippet: Snippet, written: str) -> None:
     assert snippet(f"{MODEL}litellm_settings: {{cache: true, cache_params: {{{written}}}}}").problems == ()

@@ -81,9 +81,7 @@ class BucketPlace:
         await self._client.aclose()
 
     def _object(self, key: str) -> str:
-        """Return the path of a key, with a folder for its namespace; what needs an escape is written in hex."""
-        path = key.replace(":", "/")
-        return f"/{self._prefix}{path if _PLAIN.fullmatch(path) else key.encode().hex()}"
+        return f"/{self._prefix}{object_name(key)}"
 
     async def _read(self, key: str) -> bytes | None:
         answer = await self._ask("GET", self._object(key))
@@ -97,6 +95,12 @@ class BucketPlace:
         if answer.status_code != httpx.codes.NOT_FOUND or not target.startswith("/"):
             answer.raise_for_status()
         return answer
+
+
+def object_name(key: str) -> str:
+    """Return the name of a key's object, with a folder for its namespace; what needs an escape is written in hex."""
+    path = key.replace(":", "/")
+    return path if _PLAIN.fullmatch(path) else key.encode().hex()
 
 
 def s3(params: CacheParams, environ: Mapping[str, str]) -> BucketPlace:

@@ -12,8 +12,6 @@ _TARGETS: Final = ("url", "host", "redis_startup_nodes", "startup_nodes", "senti
 _HERE: Final = ("litellm_settings", "cache_params")
 _ABOVE_ZERO: Final = ("max_memory_mb", "max_entry_mb", "max_disk_mb", "lookup_timeout")
 _NOT_NEGATIVE: Final = ("ttl", "default_in_memory_ttl", "default_in_redis_ttl", "default_redis_ttl", "max_messages")
-UNSERVED: Final = frozenset({"azure-blob"})
-_SERVED: Final = "local, redis, dual, disk, s3, gcs, qdrant-semantic, redis-semantic, valkey-semantic"
 _SEMANTIC: Final = frozenset({"redis-semantic", "valkey-semantic", "qdrant-semantic"})
 _QDRANT: Final = ("QDRANT_URL", "QDRANT_API_BASE")
 YOUNG: Final = 10  # an answer takes at most so much of the memory: one part in
@@ -45,9 +43,6 @@ def _cache(subject: Subject, params: CacheParams | None) -> None:
         return
     _amounts(subject, params)
     _words(subject, params)
-    if params.type in UNSERVED:
-        where = (*_HERE, "type")
-        subject.warning(where, "is not served in this release, so answers are not cached", f"choose one of {_SERVED}")
     _bucket(subject, params)
     if params.type in _SEMANTIC:
         _semantic(subject, params)
@@ -83,6 +78,12 @@ def _bucket(subject: Subject, params: CacheParams) -> None:
         subject.error(_HERE, "the type is s3 and no bucket is named", "write `s3_bucket_name:`")
     if params.type == "gcs" and not (params.gcs_bucket_name or subject.environ.get("GCS_BUCKET_NAME")):
         subject.error(_HERE, "the type is gcs and no bucket is named", "write `gcs_bucket_name:`")
+    if params.type == "azure-blob":
+        if not (params.azure_account_url or "").startswith(("https://", "http://")):
+            remedy = "write `azure_account_url: https://<account>.blob.core.windows.net`"
+            subject.error(_HERE, "the type is azure-blob and no account is named", remedy)
+        if not params.azure_blob_container:
+            subject.error(_HERE, "the type is azure-blob and no container is named", "write `azure_blob_container:`")
 
 
 def _semantic(subject: Subject, params: CacheParams) -> None:

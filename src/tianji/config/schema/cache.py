@@ -116,6 +116,7 @@ class CacheParams(Section, frozen=True, kw_only=True):
     gcs_path: str | None = None
     azure_account_url: str | None = None
     azure_blob_container: str | None = None
+    azure_account_key: Text | None = None  # the gateway's own; without it AZURE_STORAGE_ACCOUNT_KEY, or a login
     disk_cache_dir: str | None = None
 
 
