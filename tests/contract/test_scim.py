@@ -232,6 +232,26 @@ def test_who_is_in_the_group_of_administrators_is_one_as_long_as_he_is(gateway: 
     assert role_of(gateway, ann) == "internal_user"
 
 
+def test_a_key_that_somebody_below_made_does_not_become_an_administrators(gateway: Gateway, client: Client) -> None:
+    lead, ann, bob = client.user(), client.user(), client.user()
+    team = client.group(ann, bob)["id"]
+    member = {"team_id": team, "member": {"user_id": lead["id"], "role": "admin"}}
+    gateway.client.post("/team/member_add", json=member).raise_for_status()
+    by_lead = key_of(gateway, lead)
+    for user, raise_him in (
+        (ann, lambda: client.group(ann, displayName="Admins")),
+        (bob, lambda: gateway.client.post("/user/update", json={"user_id": bob["id"], "user_role": "proxy_admin"})),
+    ):
+        body = {"team_id": team, "user_id": user["id"]}
+        made = gateway.client.post("/key/generate", json=body, headers=by_lead).json()["key"]
+        known, own = {"authorization": f"Bearer {made}"}, key_of(gateway, user)
+        assert gateway.client.get("/v1/models", headers=known).status_code == 200
+        raise_him()
+        assert role_of(gateway, user) == "proxy_admin"
+        assert gateway.client.get("/v1/models", headers=known).status_code == 401
+        assert gateway.client.get("/global/spend", headers=own).status_code == 200
+
+
 def test_an_administrator_by_other_ways_stays_one(gateway: Gateway, client: Client) -> None:
     user = client.user()
     gateway.client.post("/user/update", json={"user_id": user["id"], "user_role": "proxy_admin"}).raise_for_status()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tianji.auth.arrivals import Arrival
 from tianji.auth.identity import MASTER
-from tianji.management import desk, membership, teams, users
+from tianji.management import desk, membership, promotion, teams, users
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
 from tianji.storage.tables import TEAM_MEMBERS, TEAMS, USERS
@@ -58,6 +58,7 @@ async def _user(call: Call, arrival: Arrival) -> Row | None:
         changes |= {} if holder is not None else {"user_email": arrival.email}
     if not changes:
         return row
+    await promotion.prepare(call, row, changes.get("user_role"))
     call.change("user", row["user_id"])
     return await call.update(USERS, {"user_id": row["user_id"]}, **changes)
 

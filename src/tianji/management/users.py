@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tianji.auth.identity import Role
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
 from tianji.lazy import load
-from tianji.management import key_fields, keys, membership, ownership, user_reading
+from tianji.management import key_fields, keys, membership, ownership, promotion, user_reading
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import KeyFields, Text
 from tianji.management.periods import apply_period
@@ -218,6 +218,7 @@ async def change(call: Call, body: UserFields) -> Row:
     _require_role(call, values)
     if "user_email" in values:
         await _require_free_email(call, values["user_email"], before["user_id"])
+    await promotion.prepare(call, before, values.get("user_role"))
     return await call.update(USERS, {"user_id": before["user_id"]}, **await _columns(call, values, before))
 
 

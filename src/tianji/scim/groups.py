@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from tianji.auth.identity import Role
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
-from tianji.management import key_fields, membership, team_members, teams, users
+from tianji.management import key_fields, membership, promotion, team_members, teams, users
 from tianji.management.desk import Call, Row
 from tianji.scim import resources
 from tianji.scim.filters import Condition
@@ -157,6 +157,7 @@ async def _set_role(call: Call, user_id: str) -> None:
     inside = any(wanted in (team["team_id"], (team["metadata"] or {}).get("scim_name")) for team in held)
     metadata = dict(row["metadata"] or {})
     if inside and row["user_role"] != Role.PROXY_ADMIN:
+        await promotion.prepare(call, row, Role.PROXY_ADMIN)
         await _give_role(call, user_id, Role.PROXY_ADMIN.value, {**metadata, _RAISED: True})
     elif not inside and metadata.pop(_RAISED, False):
         usual = call.config.litellm_settings.default_internal_user_params.user_role or Role.INTERNAL_USER.value
