@@ -96,7 +96,9 @@ cdef class Entries:
         if asked.trace is not None and asked.trace.records:
             place = asked.trace.told(number)
         if self.says and party is not None:
-            payload = (b"", b"", b"", party.request is None) if over else self.said(party.request, answer)
+            payload = self.said(party.request, answer)
+            if over:
+                payload = (b"", b"", b"", *payload[3:])  # its attempts have what was said
         entry = [
             f"{asked.entry_id}-{number}",
             asked.exchange.call_id,

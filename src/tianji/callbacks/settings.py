@@ -29,12 +29,9 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
             continue
         try:
             made = _heard(_made(name, config, environ), name, hears)
+            sinks += [made, *(_heard(one, f"{name} {one.name}", hears) for one in made.beside)]
         except ConfigurationError as error:
             problems.append(error.message)
-            continue
-        ends = frozenset(map(ENDED.__getitem__, hears)) if made.traces else frozenset[str]()
-        sinks.append(msgspec.structs.replace(made, hears=made.hears | ends))
-        sinks += [msgspec.structs.replace(one, name=f"{name} {one.name}", hears=hears) for one in made.beside]
     return sinks, problems
 
 
@@ -69,7 +66,7 @@ def wanted(config: Config) -> dict[str, frozenset[str]]:
 
 def _heard(sink: Sink, name: str, hears: frozenset[str]) -> Sink:
     """Return a destination that hears what it is listed for. Raises ConfigurationError where it cannot hear of that."""
-    both = sink.hears & hears
+    both = sink.hears & (hears | {ENDED[status] for status in hears})
     if not both:
         raise ConfigurationError(
             f"callback {name}: it is told of {' and '.join(sorted(sink.hears))} alone; name it in "

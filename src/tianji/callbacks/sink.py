@@ -45,7 +45,7 @@ class Sink(Struct, frozen=True):
     patience: seconds for which a batch is sent again to a destination that fails on it
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
-    traces: it is told of the ends of requests, too; beside: what else the same destination is told, and how
+    beside: what else the same destination is told, and how
     """
 
     name: str
@@ -58,7 +58,6 @@ class Sink(Struct, frozen=True):
     at_once: int = 1
     patience: float = 3600.0
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
-    traces: bool = False
     beside: tuple["Sink", ...] = ()
 
     def wants(self, event: LogEvent) -> bool:

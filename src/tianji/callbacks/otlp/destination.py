@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
-from tianji.callbacks.event import LogEvent
+from tianji.callbacks.event import ENDED, LogEvent
 from tianji.callbacks.otlp import environment
 from tianji.callbacks.otlp.environment import CONSOLE, GRPC, JSON, Target
 from tianji.callbacks.otlp.instruments import Meter, chosen
 from tianji.callbacks.otlp.rows import ROWS, Row
+from tianji.callbacks.otlp.sampling import sampler
 from tianji.callbacks.otlp.span import spans_of
 from tianji.callbacks.sink import BATCH, INTERVAL, Delivery, Given, Sink
 from tianji.callbacks.vendors import ALIASES
@@ -18,6 +19,7 @@ from tianji.errors import ConfigurationError
 from tianji.lazy import load
 
 _WIRE: Final = "tianji.callbacks.otlp.wire"
+EVERYTHING: Final = frozenset({*ENDED, *ENDED.values()})  # attempts, and the ends of requests
 _TYPES: Final = {JSON: "application/json", GRPC: "application/grpc"}
 
 
@@ -32,11 +34,11 @@ def build(given: Given) -> Sink:
     scope = given.text("tracer_name", "OTEL_TRACER_NAME", default=environment.NAME)
     longest = environment.number(given, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) or None
     content = environment.tells_content(given) and aim.content
-    sampled = environment.sampler(given)
+    sampled, wished = sampler(given), aim.sampled
     vocabulary = row.vocabulary(given)
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        spans = spans_of(filter(sampled, events), vocabulary, content=content)
+        spans = spans_of((one for one in events if sampled(one) and wished(one)), vocabulary, content=content)
         if spans:
             yield from sent(aim.traces, load(_WIRE).traces(spans, resource, scope, longest))
 
@@ -45,7 +47,7 @@ def build(given: Given) -> Sink:
         write,
         batch=environment.number(given, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH),
         interval=environment.number(given, "OTEL_BSP_SCHEDULE_DELAY", round(INTERVAL * 1000)) / 1000,
-        traces=True,
+        hears=EVERYTHING,
         beside=(_metrics(given, row, aim.metrics),) if aim.metrics is not None else (),
         complete=aim.complete,
     )

@@ -8,14 +8,12 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 from tianji import __version__
-from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp.facts import Facts
 from tianji.callbacks.sink import Given
 from tianji.config.environment import is_true
@@ -126,7 +124,9 @@ def resource(given: Given, more: Facts | None = None) -> Facts:
 
 def tells_content(given: Given) -> bool:
     """Whether spans hold what was said: unless that is turned off, or kept for events alone."""
-    wished = (given.variable("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT") or "span_only").lower()
+    wished = given.text(
+        "capture_message_content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", default="span_only"
+    ).lower()
     return not given.bare and wished in {"span_only", "span_and_event"}
 
 
@@ -146,41 +146,8 @@ def number(given: Given, variable: str, default: int) -> int:
     return int(text)
 
 
-def sampler(given: Given) -> Callable[[LogEvent], bool]:
-    """Return which events are told, by OTEL_TRACES_SAMPLER; usually those whose caller wants them told."""
-    wished = given.variable("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
-    by_parent = wished.startswith("parentbased_")
-    kind = wished.removeprefix("parentbased_")
-    if kind not in {"always_on", "always_off", "traceidratio"}:
-        raise ConfigurationError(f"callback {given.name}: OTEL_TRACES_SAMPLER={wished!r} is not known; write always_on")
-    bound = _bound(given, kind)
-
-    def told(event: LogEvent) -> bool:
-        trace = event.trace
-        if trace is None:
-            return bound > 0
-        if by_parent and trace.caller_id is not None:
-            return trace.sampled
-        return int(trace.trace_id[16:], 16) < bound
-
-    return told
-
-
-def _bound(given: Given, kind: str) -> int:
-    if kind != "traceidratio":
-        return 1 << 64 if kind == "always_on" else 0
-    text = given.variable("OTEL_TRACES_SAMPLER_ARG") or "1"
-    try:
-        ratio = float(text)
-    except ValueError:
-        ratio = -1.0
-    if not 0 <= ratio <= 1:
-        raise ConfigurationError(f"callback {given.name}: OTEL_TRACES_SAMPLER_ARG={text!r} is no number from 0 to 1")
-    return round(ratio * (1 << 64))
-
-
 def _protocol(given: Given, signal: str, *, endpoint: bool) -> str:
-    names: Iterable[str] = (f"{_OTLP}{signal.upper()}_PROTOCOL", f"{_OTLP}PROTOCOL", "OTEL_EXPORTER")
+    names = (f"{_OTLP}{signal.upper()}_PROTOCOL", f"{_OTLP}PROTOCOL", "OTEL_EXPORTER")
     wished = given.text("exporter", *names, default="otlp_http" if endpoint else "console")
     protocol = _PROTOCOLS.get(wished)
     if protocol is None:

@@ -10,6 +10,7 @@ from tianji.callbacks.otlp import environment
 from tianji.callbacks.otlp.agentops import DOOR, Passport
 from tianji.callbacks.otlp.environment import PROTOBUF, Target, grpc_url, signal_url
 from tianji.callbacks.otlp.facts import Facts
+from tianji.callbacks.otlp.sampling import Sampler, by_outcome, shared
 from tianji.callbacks.otlp.span import Vocabulary
 from tianji.callbacks.otlp.vocabularies.genai import LATEST, USUAL
 from tianji.callbacks.otlp.vocabularies.langfuse import LANGFUSE
@@ -19,6 +20,7 @@ from tianji.callbacks.otlp.vocabularies.weave import WEAVE
 from tianji.callbacks.sink import Delivery, Given
 from tianji.errors import ConfigurationError
 
+ARIZE: Final = "https://otlp.arize.com"
 PHOENIX: Final = "https://app.phoenix.arize.com"
 _OFF: Final = frozenset({"false", "0"})
 
@@ -27,6 +29,7 @@ class Aim(Struct, frozen=True):
     """Where a destination is told, metrics only where they are wanted.
 
     resource: what it has to know of the gateway itself; complete: see `Sink`; content: it may be told what was said
+    sampled: of which events it is told at all
     """
 
     traces: Target
@@ -34,6 +37,7 @@ class Aim(Struct, frozen=True):
     resource: Facts = {}
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     content: bool = True
+    sampled: Sampler = lambda _: True
 
 
 class Row(Struct, frozen=True):
@@ -80,17 +84,19 @@ def _agentops(given: Given) -> Aim:
 
 def _arize(given: Given) -> Aim:
     headers = {
-        "space_id": given.text("space_id", "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY"),
-        "api_key": given.text("api_key", "ARIZE_API_KEY"),
+        "space_id": given.optional("arize_space_id")
+        or given.text("arize_space_key", "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY"),
+        "api_key": given.text("arize_api_key", "ARIZE_API_KEY"),
     }
     remote = given.optional("endpoint", "ARIZE_ENDPOINT")
-    if remote:
-        target = Target(environment.GRPC, grpc_url(given, remote, "traces"), headers)
+    if given.text("arize_otlp_protocol", default="grpc" if remote else PROTOBUF) == "grpc":
+        target = Target(environment.GRPC, grpc_url(given, remote or ARIZE, "traces"), headers)
     else:
-        base = given.address("http_endpoint", "ARIZE_HTTP_ENDPOINT", default="https://otlp.arize.com")
+        base = given.address("http_endpoint", "ARIZE_HTTP_ENDPOINT", default=ARIZE)
         target = Target(PROTOBUF, signal_url(base, "traces"), headers)
     project = given.text("project_name", "ARIZE_PROJECT_NAME", default="litellm")
-    return Aim(target, resource={"openinference.project.name": project, "model_id": project})
+    told = by_outcome(given, "arize_success_sampling_rate", "arize_error_sampling_rate")
+    return Aim(target, resource={"openinference.project.name": project, "model_id": project}, sampled=told)
 
 
 def _phoenix(given: Given) -> Aim:
@@ -130,7 +136,11 @@ def _langfuse(given: Given) -> Aim:
         "langfuse.release": given.optional("langfuse_release", "LANGFUSE_RELEASE"),
     }
     whole = url if url.endswith("/v1/traces") else url.removesuffix("/api/public/otel") + "/" + path.lstrip("/")
-    return Aim(Target(PROTOBUF, whole, headers), resource={name: value for name, value in told.items() if value})
+    return Aim(
+        Target(PROTOBUF, whole, headers),
+        resource={name: value for name, value in told.items() if value},
+        sampled=shared(given, "langfuse_sample_rate", "LANGFUSE_SAMPLE_RATE"),
+    )
 
 
 def _langtrace(given: Given) -> Aim:
@@ -154,19 +164,19 @@ def _logfire(given: Given) -> Aim:
 
 
 def _newrelic(given: Given) -> Aim:
-    region = given.text("region", "NEW_RELIC_REGION", default="us").lower()
+    region = given.text("newrelic_region", "NEW_RELIC_REGION", default="us").lower()
     if region not in {"us", "eu"}:
         raise ConfigurationError(f"callback {given.name}: NEW_RELIC_REGION={region!r} is neither us nor eu")
     usual = "https://otlp.eu01.nr-data.net" if region == "eu" else "https://otlp.nr-data.net"
     base = given.address("endpoint", "NEW_RELIC_OTLP_ENDPOINT", default=usual)
-    aim = _posted(given, base, **{"api-key": given.text("api_key", "NEW_RELIC_LICENSE_KEY")})
+    aim = _posted(given, base, **{"api-key": given.text("newrelic_api_key", "NEW_RELIC_LICENSE_KEY")})
     kept = (given.variable("NEW_RELIC_AI_MONITORING_RECORD_CONTENT_ENABLED") or "true").lower() not in _OFF
     return Aim(aim.traces, aim.metrics, content=kept)
 
 
 def _signoz(given: Given) -> Aim:
-    key = given.optional("ingestion_key", "SIGNOZ_INGESTION_KEY")  # one that is run by oneself asks for none
-    base = given.address("endpoint", "SIGNOZ_INGESTION_ENDPOINT")
+    key = given.optional("signoz_ingestion_key", "SIGNOZ_INGESTION_KEY")  # one that is run by oneself asks for none
+    base = given.address("signoz_ingestion_endpoint", "SIGNOZ_INGESTION_ENDPOINT")
     return _posted(given, base, **({"signoz-ingestion-key": key} if key else {}))
 
 
@@ -179,8 +189,8 @@ def _weave(given: Given) -> Aim:
     host = given.optional("host", "WANDB_HOST")
     base = (host if "://" in host else f"https://{host}").rstrip("/") if host else "https://trace.wandb.ai"
     headers = {
-        "authorization": _basic("api", given.text("api_key", "WANDB_API_KEY")),
-        "project_id": given.text("project_id", "WANDB_PROJECT_ID"),
+        "authorization": _basic("api", given.text("wandb_api_key", "WANDB_API_KEY")),
+        "project_id": given.text("weave_project_id", "WANDB_PROJECT_ID"),
     }
     return Aim(Target(PROTOBUF, f"{base}/otel/v1/traces", headers))
 

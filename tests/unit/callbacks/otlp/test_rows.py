@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.unit.callbacks.otlp.events import TRACE, answered, ended
+from tests.unit.callbacks.otlp.events import TRACE, answered, ended, failed
 from tests.unit.callbacks.otlp.test_wire import attributes
 
 from tianji.callbacks import otlp
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp import destination
+from tianji.callbacks.otlp.destination import EVERYTHING
 from tianji.callbacks.otlp.rows import ROWS
 from tianji.callbacks.settings import sinks_of, tells_traces
 from tianji.callbacks.sink import Delivery, Sink
@@ -93,7 +94,7 @@ def test_where_and_as_whom(name: str, url: str, headers: dict[str, str]) -> None
     assert request.url == url
     assert request.headers == {"content-type": "application/x-protobuf"} | headers
     assert ExportTraceServiceRequest.FromString(request.body).resource_spans
-    assert made(name)[0].traces
+    assert made(name)[0].hears == EVERYTHING
 
 
 @pytest.mark.parametrize("name", sorted(TRACED - {"langfuse_otel", "weave_otel"}))
@@ -247,4 +248,25 @@ def test_who_is_told_by_chance_and_by_the_client() -> None:
     assert heard({"OTEL_TRACES_SAMPLER": "always_off"}, unwished, root, None) == 0
     half = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
     assert heard(half, low, high) == 1
+    last = Place(b"\xff" * 16, b"s" * 8, b"r" * 8)
+    assert heard({}, last) == 1
     assert heard(half | {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}, low, high, unwished) == 1
+
+
+def test_arize_may_be_told_a_part_of_what_succeeded_and_of_what_failed() -> None:
+    def heard_of(event: LogEvent, **rates: object) -> bool:
+        return bool(list(made("arize", {}, **rates)[0].write([event])))
+
+    assert not heard_of(answered(), arize_success_sampling_rate=0)
+    assert heard_of(failed(), arize_success_sampling_rate=0)
+    assert not heard_of(failed(), arize_error_sampling_rate="0.0")
+    _, (problem,) = sinks_of(configured("arize", arize_error_sampling_rate=2), KEYS)
+    assert "arize_error_sampling_rate='2' is no number from 0 to 1" in problem
+    assert not list(made("langfuse_otel", {"LANGFUSE_SAMPLE_RATE": "0"})[0].write([answered()]))
+
+
+def test_arize_of_a_key() -> None:
+    own = {"arize_space_key": "K", "arize_api_key": "A", "arize_otlp_protocol": "grpc"}
+    request = sent("arize", {}, answered(), **own)
+    assert request.url.startswith("grpcs://otlp.arize.com/")
+    assert (request.headers["space_id"], request.headers["api_key"]) == ("K", "A")
