@@ -1,4 +1,4 @@
-"""A destination of OTLP: spans of requests and attempts, and metrics beside them where those are wanted."""
+"""A destination of OTLP: spans of requests and attempts, and beside them metrics and events where they are wanted."""
 
 import gzip
 import sys
@@ -10,9 +10,11 @@ from tianji.callbacks.event import ENDED, LogEvent
 from tianji.callbacks.otlp import environment
 from tianji.callbacks.otlp.environment import CONSOLE, GRPC, JSON, Target
 from tianji.callbacks.otlp.instruments import Meter, chosen
-from tianji.callbacks.otlp.rows import ROWS, Row
+from tianji.callbacks.otlp.record import Records, details, usual
+from tianji.callbacks.otlp.rows import ROWS, Aim, Row
 from tianji.callbacks.otlp.sampling import sampler
 from tianji.callbacks.otlp.span import spans_of
+from tianji.callbacks.otlp.vocabularies.genai import LATEST
 from tianji.callbacks.sink import BATCH, INTERVAL, Delivery, Given, Sink
 from tianji.callbacks.vendors import ALIASES
 from tianji.errors import ConfigurationError
@@ -28,12 +30,12 @@ def build(given: Given) -> Sink:
     row = ROWS[ALIASES.get(given.name, given.name)]
     aim = row.aim(given)
     _require(given, "opentelemetry.proto", "otel", "opentelemetry-proto")
-    if GRPC in {aim.traces.protocol, None if aim.metrics is None else aim.metrics.protocol}:
+    if GRPC in {target.protocol for target in (aim.traces, aim.metrics, aim.events) if target is not None}:
         _require(given, "h2", "otel-grpc", "h2")
     resource = environment.resource(given, aim.resource)
     scope = given.text("tracer_name", "OTEL_TRACER_NAME", default=environment.NAME)
     longest = environment.number(given, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0) or None
-    content = environment.tells_content(given) and aim.content
+    content = environment.tells_content(given, environment.IN_SPANS) and aim.content
     sampled, wished = sampler(given), aim.sampled
     vocabulary = row.vocabulary(given)
 
@@ -48,7 +50,7 @@ def build(given: Given) -> Sink:
         batch=environment.number(given, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH),
         interval=environment.number(given, "OTEL_BSP_SCHEDULE_DELAY", round(INTERVAL * 1000)) / 1000,
         hears=EVERYTHING,
-        beside=(_metrics(given, row, aim.metrics),) if aim.metrics is not None else (),
+        beside=tuple(_beside(given, row, aim)),
         complete=aim.complete,
     )
 
@@ -64,11 +66,30 @@ def sent(target: Target, message: Any) -> Iterable[Delivery]:
     if target.compressed:
         body = gzip.compress(body, mtime=0)
         headers["grpc-encoding" if target.protocol == GRPC else "content-encoding"] = "gzip"
-    if (
-        target.protocol == GRPC
-    ):  # https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md Length-Prefixed-Message
+    if target.protocol == GRPC:  # a Length-Prefixed-Message, see tianji.egress.grpc
         body = bytes([target.compressed]) + len(body).to_bytes(4, "big") + body
     yield Delivery(target.url, body, headers)
+
+
+def _beside(given: Given, row: Row, aim: Aim) -> Iterable[Sink]:
+    if aim.metrics is not None:
+        yield _metrics(given, row, aim.metrics)
+    if aim.events is not None:
+        yield _events(given, details if row.vocabulary(given) is LATEST else usual, aim.events)
+
+
+def _events(given: Given, records: Records, target: Target) -> Sink:
+    resource = environment.resource(given)
+    scope = given.text("logger_name", "LITELLM_LOGGER_NAME", default=environment.NAME)
+    content = environment.tells_content(given, environment.IN_EVENTS)
+    sampled = sampler(given)
+
+    def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
+        told = [record for event in events if sampled(event) for record in records(event, content)]
+        if told:
+            yield from sent(target, load(_WIRE).logs(told, resource, scope))
+
+    return Sink("events", write, hears=frozenset(ENDED), bare=not content)
 
 
 def _metrics(given: Given, row: Row, target: Target) -> Sink:

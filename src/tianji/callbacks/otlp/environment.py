@@ -31,12 +31,16 @@ _ENDPOINTS: Final = (f"{_OTLP}ENDPOINT", "OTEL_ENDPOINT")
 _OWN_ENDPOINTS: Final = {
     "traces": (f"{_OTLP}TRACES_ENDPOINT", "OTEL_TRACES_ENDPOINT"),
     "metrics": (f"{_OTLP}METRICS_ENDPOINT",),
+    "logs": (f"{_OTLP}LOGS_ENDPOINT",),
 }
 _SIGNAL: Final = re.compile(r"/v1/(traces|metrics|logs)$")
 _EXPLICIT: Final = re.compile(r"/v\d+/trace(/|$)")  # a vendor's own path for traces, such as Splunk's
+IN_SPANS: Final = frozenset({"span_only", "span_and_event"})
+IN_EVENTS: Final = frozenset({"event_only", "span_and_event", "true"})
 SERVICES: Final = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
 
 
@@ -50,9 +54,10 @@ class Target(Struct, frozen=True):
 
 
 def target(given: Given, signal: str) -> Target:
-    """Return where `traces` or `metrics` go, by OTEL_* and `exporter`, `endpoint` and `headers` of the block."""
+    """Return where `traces`, `metrics` or `logs` go: by `exporter`, `endpoint` and `headers`, else by OTEL_*."""
     base = given.optional("endpoint", *_ENDPOINTS)
-    own = "" if given.params.get("endpoint") else next(filter(None, map(given.variable, _OWN_ENDPOINTS[signal])), "")
+    elsewhere = () if given.params.get("endpoint") else _OWN_ENDPOINTS[signal]
+    own = next(filter(None, map(given.variable, elsewhere)), "")
     protocol = _protocol(given, signal, endpoint=bool(own or base))
     if protocol == CONSOLE:
         return Target(CONSOLE, "")
@@ -122,18 +127,17 @@ def resource(given: Given, more: Facts | None = None) -> Facts:
     return found
 
 
-def tells_content(given: Given) -> bool:
-    """Whether spans hold what was said: unless that is turned off, or kept for events alone."""
+def tells_content(given: Given, places: frozenset[str]) -> bool:
+    """Whether what was said is told in one of `places`: unless it is turned off, in spans where nothing is said."""
     wished = given.text(
         "capture_message_content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", default="span_only"
-    ).lower()
-    return not given.bare and wished in {"span_only", "span_and_event"}
+    )
+    return not given.bare and wished.lower() in places
 
 
-def measures(given: Given) -> bool:
-    """Whether metrics are told, too."""
-    wished = given.params.get("enable_metrics")
-    return wished is True or is_true(given.variable("LITELLM_OTEL_INTEGRATION_ENABLE_METRICS"))
+def wishes(given: Given, what: str) -> bool:
+    """Whether `metrics` or `events` are told, too."""
+    return given.flag(f"enable_{what}", f"LITELLM_OTEL_INTEGRATION_ENABLE_{what.upper()}")
 
 
 def number(given: Given, variable: str, default: int) -> int:

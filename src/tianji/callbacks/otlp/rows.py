@@ -26,7 +26,7 @@ _OFF: Final = frozenset({"false", "0"})
 
 
 class Aim(Struct, frozen=True):
-    """Where a destination is told, metrics only where they are wanted.
+    """Where a destination is told, metrics and events only where they are wanted.
 
     resource: what it has to know of the gateway itself; complete: see `Sink`; content: it may be told what was said
     sampled: of which events it is told at all
@@ -34,6 +34,7 @@ class Aim(Struct, frozen=True):
 
     traces: Target
     metrics: Target | None = None
+    events: Target | None = None
     resource: Facts = {}
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     content: bool = True
@@ -55,13 +56,14 @@ def _conventions(given: Given) -> Vocabulary:
 
 
 def _otel(given: Given) -> Aim:
-    metrics = environment.target(given, "metrics") if environment.measures(given) else None
-    return Aim(environment.target(given, "traces"), metrics)
+    metrics = environment.target(given, "metrics") if environment.wishes(given, "metrics") else None
+    events = environment.target(given, "logs") if environment.wishes(given, "events") else None
+    return Aim(environment.target(given, "traces"), metrics, events)
 
 
 def _posted(given: Given, base: str, **headers: str) -> Aim:
     """Return the aim of a destination that takes traces, and metrics where they are wanted, below one address."""
-    metrics = Target(PROTOBUF, signal_url(base, "metrics"), headers) if environment.measures(given) else None
+    metrics = Target(PROTOBUF, signal_url(base, "metrics"), headers) if environment.wishes(given, "metrics") else None
     return Aim(Target(PROTOBUF, signal_url(base, "traces"), headers), metrics)
 
 

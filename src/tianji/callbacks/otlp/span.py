@@ -76,8 +76,8 @@ def span_of(event: LogEvent, vocabulary: Vocabulary, *, content: bool) -> Span |
         parent_id=parent_id,
         name=vocabulary.title(event),
         kind=INTERNAL if event.cache_hit or not event.api_base else CLIENT,
-        start=_nanoseconds(event.started),
-        end=_nanoseconds(event.ended),
+        start=nanoseconds(event.started),
+        end=nanoseconds(event.ended),
         attributes=vocabulary.attempt(event, content),
         status=ERROR if failed else OK,
         said=event.error_str or "" if failed else "",
@@ -115,8 +115,8 @@ def _request(event: LogEvent, vocabulary: Vocabulary) -> Span:
         parent_id=parent_id,
         name=vocabulary.request_title(event),
         kind=SERVER,
-        start=_nanoseconds(event.started),
-        end=_nanoseconds(event.ended),
+        start=nanoseconds(event.started),
+        end=nanoseconds(event.ended),
         attributes=attributes,
         status=ERROR if status >= 500 else UNSET,  # what the client did wrong is no error of the server
     )
@@ -127,12 +127,13 @@ def _exception(event: LogEvent) -> Happening:
     attributes: Facts = {"exception.type": said.get("error_class") or said.get("error_code") or "error"}
     if event.error_str:
         attributes["exception.message"] = event.error_str
-    return Happening("exception", _nanoseconds(event.ended), attributes)
+    return Happening("exception", nanoseconds(event.ended), attributes)
 
 
 def _digest(text: str, size: int) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:size]
 
 
-def _nanoseconds(seconds: float) -> int:
+def nanoseconds(seconds: float) -> int:
+    """Return a time of an event as OTLP has it."""
     return round(seconds * 1_000_000) * (_NANO // 1_000_000)  # events are told to the microsecond

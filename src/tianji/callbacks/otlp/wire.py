@@ -1,4 +1,4 @@
-"""Spans and histograms as OTLP's messages (https://opentelemetry.io/docs/specs/otlp/), in both of their encodings.
+"""Spans, histograms and events as messages of OTLP (https://opentelemetry.io/docs/specs/otlp/), in both encodings.
 
 The types are those of opentelemetry-proto; whoever imports this module has seen to it that they are installed.
 """
@@ -10,15 +10,18 @@ from typing import Any, Final
 import msgspec
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tianji.callbacks.otlp.facts import Facts, Value
 from tianji.callbacks.otlp.instruments import Instrument, Series
+from tianji.callbacks.otlp.record import Record
 from tianji.callbacks.otlp.span import Span
 
 _SAMPLED: Final = 1  # of the flags of a span
@@ -58,6 +61,30 @@ def metrics(
     )
 
 
+def logs(records: Sequence[Record], resource: Facts, scope: str) -> ExportLogsServiceRequest:
+    """Return the message that tells of events."""
+    told = logs_pb2.ScopeLogs(
+        scope=InstrumentationScope(name=scope),
+        log_records=[
+            logs_pb2.LogRecord(
+                time_unix_nano=record.at,
+                observed_time_unix_nano=record.at,
+                severity_number=logs_pb2.SEVERITY_NUMBER_INFO,
+                event_name=record.name,
+                trace_id=record.trace_id,
+                span_id=record.span_id,
+                flags=_SAMPLED,
+                attributes=_attributes(record.attributes, None),
+                body=AnyValue(string_value=_text(record.body)) if record.body else None,
+            )
+            for record in records
+        ],
+    )
+    return ExportLogsServiceRequest(
+        resource_logs=[logs_pb2.ResourceLogs(resource=_resource(resource), scope_logs=[told])]
+    )
+
+
 def named(told: bytes, name: str, value: str) -> bytes:
     """Return a message that tells of spans with one more word on the gateway itself."""
     message = ExportTraceServiceRequest.FromString(told)
@@ -69,17 +96,21 @@ def named(told: bytes, name: str, value: str) -> bytes:
 def as_json(message: Message) -> bytes:
     """Return a message as OTLP's JSON: that of protobuf, but ids in hex and enumerations as numbers."""
     document = MessageToDict(message, use_integers_for_enums=True)
-    for resource in document.get("resourceSpans", ()):
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                _hexed(span)
+    for resources, scopes, members in (
+        ("resourceSpans", "scopeSpans", "spans"),
+        ("resourceLogs", "scopeLogs", "logRecords"),
+    ):
+        for resource in document.get(resources, ()):
+            for scope in resource[scopes]:
+                for member in scope[members]:
+                    _hex_ids(member)
     return _encode(document)
 
 
-def _hexed(span: dict[str, Any]) -> None:
+def _hex_ids(member: dict[str, Any]) -> None:
     for name in ("traceId", "spanId", "parentSpanId"):
-        if name in span:
-            span[name] = b64decode(span[name]).hex()  # protobuf's JSON has bytes in base64
+        if name in member:
+            member[name] = b64decode(member[name]).hex()  # protobuf's JSON has bytes in base64
 
 
 def _span(span: Span, longest: int | None) -> trace_pb2.Span:

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -160,6 +161,43 @@ def test_metrics_go_beside_the_spans() -> None:
     (request,) = sinks(environ, enable_metrics=True)[1].write([answered()])
     (resource,) = ExportMetricsServiceRequest.FromString(request.body).resource_metrics
     assert resource.scope_metrics[0].metrics[0].histogram.aggregation_temporality == 1
+
+
+LOGS = {**HTTP, "LITELLM_OTEL_INTEGRATION_ENABLE_EVENTS": "true"}
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+LATEST = {"OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental"}
+
+
+def test_events_go_beside_the_spans_with_what_was_said_or_without() -> None:
+    traces, events = sinks({**LOGS, CAPTURE: "EVENT_ONLY"})
+    assert (events.name, events.hears) == ("otel events", {"success", "failure"})
+    (request,) = events.write([answered()])
+    assert request.url == "http://collector:4318/v1/logs"
+    (resource,) = ExportLogsServiceRequest.FromString(request.body).resource_logs
+    prompt, completion = resource.scope_logs[0].log_records
+    assert (prompt.event_name, completion.event_name) == ("gen_ai.content.prompt", "gen_ai.content.completion")
+    assert (prompt.trace_id, prompt.span_id) == (TRACE, SPAN)
+    assert msgspec.json.decode(prompt.body.string_value) == {
+        "role": "user", "parts": [{"type": "text", "content": "hi"}],
+    }  # fmt: skip
+    assert completion.time_unix_nano - prompt.time_unix_nano == 250_000_000
+    assert b"hello" in request.body
+    assert b"hello" not in next(iter(traces.write([answered()]))).body
+    assert list(sinks(LOGS)[1].write([answered()])) == []
+    assert b"hello" in next(iter(sinks(LOGS)[0].write([answered()]))).body
+
+
+def test_the_one_event_of_the_conventions() -> None:
+    (request,) = sinks({**LOGS, **LATEST, CAPTURE: "SPAN_AND_EVENT"})[1].write([answered()])
+    (resource,) = ExportLogsServiceRequest.FromString(request.body).resource_logs
+    (record,) = resource.scope_logs[0].log_records
+    said = attributes(record.attributes)
+    assert said["event.name"] == record.event_name == "gen_ai.client.inference.operation.details"
+    assert "hello" in said["gen_ai.output.messages"]
+    (request,) = sinks({**LOGS, **LATEST, CAPTURE: "no_content", "OTEL_EXPORTER": "http/json"})[1].write([answered()])
+    record = msgspec.json.decode(request.body)["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
+    assert (bytes.fromhex(record["traceId"]), bytes.fromhex(record["spanId"])) == (TRACE, SPAN)
+    assert b"hello" not in request.body
 
 
 WORDS = st.text(max_size=8) | st.just("\ud800")

@@ -105,17 +105,18 @@ def _said(event: LogEvent) -> Facts:
     instructions = event.model_parameters.get("system", event.model_parameters.get("instructions"))
     found: Facts = {}
     if questions:
-        found["gen_ai.input.messages"] = _encode([_formed(message) for message in questions]).decode()
+        found["gen_ai.input.messages"] = _encode([formed(message) for message in questions]).decode()
     if answers:
-        found["gen_ai.output.messages"] = _encode([_formed(message) for message in answers]).decode()
+        found["gen_ai.output.messages"] = _encode([formed(message) for message in answers]).decode()
     if isinstance(instructions, str) and instructions:
         found["gen_ai.system_instructions"] = _encode([{"type": "text", "content": instructions}]).decode()
     return found
 
 
-def _formed(message: Message) -> dict[str, Any]:
-    formed: dict[str, Any] = {"role": message.role, "parts": list(_parts(message))}
-    return formed | ({"finish_reason": message.finish} if message.finish else {})
+def formed(message: Message) -> dict[str, Any]:
+    """Return a message as the conventions have it: a role and parts."""
+    made: dict[str, Any] = {"role": message.role, "parts": list(_parts(message))}
+    return made | ({"finish_reason": message.finish} if message.finish else {})
 
 
 def _parts(message: Message) -> Iterable[dict[str, Any]]:
