@@ -84,6 +84,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     error_str: str | None = None
     error_information: dict[str, Any] | None = None
     hidden_params: dict[str, Any] = {}
+    guardrail_information: list[dict[str, Any]] | None = None
     trace: Trace | None = None
 
     @property
@@ -172,8 +173,14 @@ def event_of(entry: Entry) -> LogEvent | None:
         error_str=entry.error_message,
         error_information=_error(entry),
         hidden_params={"model_id": entry.deployment_id, "api_base": entry.api_base, "usage_object": _usage(entry)},
+        guardrail_information=_runs(entry),
         trace=None if entry.place is None else _trace(entry.place),
     )
+
+
+def _runs(entry: Entry) -> list[dict[str, Any]] | None:
+    runs = _document(entry.guardrails)
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else None
 
 
 def _trace(place: Place) -> Trace:

@@ -1,21 +1,32 @@
-"""From events to spans: one of the request, told when that has ended, and below it one of each attempt.
+"""From events to spans: one of the request, told when that has ended, below it one of each attempt and each guardrail.
 
 Ids are those that the gateway gave to the request and told upstreams of, so what is told twice is the same span. An
 event that is in no trace, of a batch's result say, is the root of one of its own.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.otlp.facts import Facts, identity
+from tianji.callbacks.otlp.facts import Facts, Value, identity
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3  # opentelemetry.proto.trace.v1.Span.SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # opentelemetry.proto.trace.v1.Status.StatusCode
 _NANO: Final = 1_000_000_000
+_OF_GUARDRAILS: Final = {
+    "guardrail_name": "guardrail_name",
+    "guardrail_mode": "guardrail_mode",
+    "guardrail_status": "guardrail_status",
+    "guardrail_action": "guardrail_action",
+    "guardrail_response": "guardrail_response",
+    "masked_entity_count": "masked_entity_count",
+    "violation_categories": "guardrail_violation_categories",
+}
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Happening(Struct, frozen=True):
@@ -48,6 +59,7 @@ class Vocabulary(Struct, frozen=True):
     attempt: names and values of an attempt, with what was said only where that is asked for
     title: the name of an attempt's span; request_title: that of a request's
     whole: requests have spans, too
+    guardrail: what a guardrail's span says beside its run
     lineage: the trace and the parent that the client chose by other means than a header; None: it did not
     """
 
@@ -55,12 +67,21 @@ class Vocabulary(Struct, frozen=True):
     title: Callable[[LogEvent], str] = lambda _: "litellm_request"
     request_title: Callable[[LogEvent], str] = lambda _: "Received Proxy Server Request"
     whole: bool = True
+    guardrail: tuple[tuple[str, Value], ...] = (("openinference.span.kind", "GUARDRAIL"),)
     lineage: Callable[[LogEvent], tuple[bytes, bytes] | None] = lambda _: None
 
 
 def spans_of(events: Iterable[LogEvent], vocabulary: Vocabulary, *, content: bool) -> Sequence[Span]:
     """Return the spans of events; `content`: with what was said."""
-    return [made for event in events if (made := span_of(event, vocabulary, content=content)) is not None]
+    found: list[Span] = []
+    for event in events:
+        made = span_of(event, vocabulary, content=content)
+        if made is None:
+            continue
+        found.append(made)
+        if made.kind == SERVER or not vocabulary.whole or event.trace is None:
+            found += (_guardrail(made, i, run, vocabulary) for i, run in enumerate(event.guardrail_information or ()))
+    return found
 
 
 def span_of(event: LogEvent, vocabulary: Vocabulary, *, content: bool) -> Span | None:
@@ -119,6 +140,29 @@ def _request(event: LogEvent, vocabulary: Vocabulary) -> Span:
         end=nanoseconds(event.ended),
         attributes=attributes,
         status=ERROR if status >= 500 else UNSET,  # what the client did wrong is no error of the server
+    )
+
+
+def _guardrail(above: Span, number: int, run: Mapping[str, Any], vocabulary: Vocabulary) -> Span:
+    """Return the span of one run of a guardrail, below the request, or the attempt where requests have no spans."""
+    began, ended = run.get("start_time"), run.get("end_time")
+    failed = run.get("guardrail_status") == "guardrail_failed_to_respond"
+    attributes: Facts = dict(vocabulary.guardrail)
+    for name, attribute in _OF_GUARDRAILS.items():
+        value = run.get(name)
+        if value is not None:
+            attributes[attribute] = value if isinstance(value, str) else _encode(value).decode()
+    return Span(
+        trace_id=above.trace_id,
+        span_id=_digest(f"{above.span_id.hex()} {number}", 8),
+        parent_id=above.span_id,
+        name="guardrail",
+        kind=INTERNAL,
+        start=nanoseconds(began) if isinstance(began, int | float) else above.start,
+        end=nanoseconds(ended) if isinstance(ended, int | float) else above.end,
+        attributes=attributes,
+        status=ERROR if failed else OK,
+        said=str(run.get("guardrail_response") or "") if failed else "",
     )
 
 

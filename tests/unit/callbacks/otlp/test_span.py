@@ -1,5 +1,6 @@
 """From events to spans."""
 
+import msgspec
 from tests.unit.callbacks.otlp.events import CALLER, REQUEST, SPAN, TRACE, answered, ended, failed
 
 from tianji.callbacks.otlp.span import CLIENT, ERROR, INTERNAL, OK, SERVER, UNSET, spans_of
@@ -29,6 +30,34 @@ def test_a_failure() -> None:
     assert happening.attributes == {"exception.type": "RateLimited", "exception.message": "slow"}
     assert (request.status, request.attributes["error.type"]) == (ERROR, "503")
     assert (refused.status, "error.type" in refused.attributes) == (UNSET, False)
+
+
+RUNS = [
+    {
+        "guardrail_name": "pii", "guardrail_mode": "pre_call", "guardrail_status": "guardrail_intervened",
+        "guardrail_action": "mask", "start_time": 1000.0, "end_time": 1000.25, "masked_entity_count": {"EMAIL": 2},
+    },
+    {"guardrail_name": "away", "guardrail_status": "guardrail_failed_to_respond", "guardrail_response": "timeout"},
+]  # fmt: skip
+
+
+def test_a_guardrail_has_a_span_below_the_request_once() -> None:
+    runs = msgspec.json.encode(RUNS)
+    spans = spans_of([answered(guardrails=runs), ended(guardrails=runs)], USUAL, content=True)
+    _, request, masked, away = spans
+    assert {span.parent_id for span in (masked, away)} == {request.span_id}
+    assert len({span.span_id for span in spans}) == 4
+    assert (masked.name, masked.kind, masked.start, masked.end) == ("guardrail", INTERNAL, 10**12, 10**12 + 250_000_000)
+    assert masked.attributes == {
+        "openinference.span.kind": "GUARDRAIL", "guardrail_name": "pii", "guardrail_mode": "pre_call",
+        "guardrail_status": "guardrail_intervened", "guardrail_action": "mask", "masked_entity_count": '{"EMAIL":2}',
+    }  # fmt: skip
+    assert (masked.status, away.status, away.said) == (OK, ERROR, "timeout")
+    attempt, first, _ = spans_of([answered(guardrails=runs), ended(guardrails=runs)], LANGFUSE, content=True)
+    assert first.parent_id == attempt.span_id
+    assert first.attributes["langfuse.observation.type"] == "guardrail"
+    alone = spans_of([answered(place=None, guardrails=runs)], USUAL, content=True)
+    assert [span.parent_id for span in alone] == [b"", alone[0].span_id, alone[0].span_id]
 
 
 def test_an_answer_out_of_the_cache_is_no_call() -> None:

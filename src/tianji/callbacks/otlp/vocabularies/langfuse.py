@@ -118,4 +118,10 @@ def _id(text: str, size: int) -> bytes:
     return made if len(made) == size and any(made) else hashlib.sha256(text.encode()).digest()[:size]
 
 
-LANGFUSE: Final = Vocabulary(langfuse, title=_title, whole=False, lineage=_lineage)
+LANGFUSE: Final = Vocabulary(
+    langfuse,
+    title=_title,
+    whole=False,
+    guardrail=(("langfuse.observation.type", "guardrail"),),
+    lineage=_lineage,
+)
