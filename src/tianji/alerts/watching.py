@@ -5,7 +5,7 @@ No request waits for any of it. Of several gateways that share a data folder one
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from tianji.alerts.rules import requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.settings import Settings, settings_of
-from tianji.alerts.transports.mail import Mailer, mailer_of
+from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
 from tianji.clock import SYSTEM, Clock
 from tianji.config.loader import Loaded
 from tianji.ledger.entry import Entry
@@ -86,7 +86,7 @@ class Watching:
         self._deployments = deployments_of(loaded.config)
         if settings is None:
             return
-        mailer = _mailer(loaded.environment) if "email" in settings.channels else None
+        mailer = _mailer(loaded) if "email" in settings.channels else None
         if self._office is None:
             self._office = Office(settings, self._claims, self._send, mailer, self._clock.now)
             self._ticking = asyncio.get_running_loop().create_task(self._run())
@@ -222,9 +222,10 @@ class Watching:
         return found
 
 
-def _mailer(environ: Mapping[str, str]) -> Mailer | None:
+def _mailer(loaded: Loaded) -> Mailer | None:
+    named = [name for name in loaded.config.litellm_settings.callbacks if name in SERVICES]
     try:
-        return mailer_of(environ)
+        return mailer_of(loaded.environment, named or SERVICES)
     except ValueError as error:
         log.error("nobody is alerted by mail: SMTP_PORT or SMTP_TIMEOUT is no number: %s", error)
         return None

@@ -15,7 +15,10 @@ from tianji.lazy import load
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
 # names in the lists that other parts of the gateway serve, whether anybody is told or not
-ELSEWHERE: Final = frozenset({"prometheus", "dynamic_rate_limiter", "dynamic_rate_limiter_v3"})
+ELSEWHERE: Final = frozenset({
+    "prometheus", "dynamic_rate_limiter", "dynamic_rate_limiter_v3",
+    "smtp_email", "resend_email", "sendgrid_email",  # say how alerts are mailed
+})  # fmt: skip
 FLUSH: Final = "DEFAULT_FLUSH_INTERVAL_SECONDS"
 _GENERIC: Final = "generic_api"
 

@@ -126,7 +126,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
 }
 _ALERTS: Final = {
-    "alerting": Support("partial", "slack, ms_teams, discord, webhook and email; sentry and pagerduty alert nobody"),
+    "alerting": Support("partial", "slack, ms_teams, discord, webhook (no spend_tracked) and email, in plain letters"),
     "alerting_threshold": EXACT,
     "alert_types": Support("partial", "all but those of MCP; outages of regions have their own type, and end"),
     "alert_to_webhook_url": Support("exact", "for slack, ms_teams and discord alike"),

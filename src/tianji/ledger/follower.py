@@ -52,6 +52,7 @@ class Follower:
         self._hearer = hearer
         self._monotonic = monotonic
         self._positions: dict[str, int] = {}
+        self._ended: set[str] = set()  # journals that nobody writes any more, heard to their ends; others may need them
         self._lock: int | None = None
         self._written_at = 0.0
         self._written = b""
@@ -71,6 +72,7 @@ class Follower:
                 with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
                     await self._take(file)
             self._positions = await asyncio.to_thread(self._left)
+            self._ended &= self._positions.keys()
             if self._monotonic() - self._written_at >= OFTEN:
                 await self._write()
 
@@ -94,10 +96,12 @@ class Follower:
 
     async def _take(self, file: Path) -> None:
         position = self._positions.get(file.name, 0)
-        while True:
+        while file.name not in self._ended:
             batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
             self._hearer.hear(batch.entries)
             position = self._positions[file.name] = batch.position
+            if batch.ended:
+                self._ended.add(file.name)
             if len(batch.entries) < AT_ONCE:
                 return
 

@@ -92,6 +92,14 @@ def test_services_of_mail_are_asked_in_their_form(environ: dict[str, str], url: 
     assert "a &lt;b&gt;<br>\\nc" in request.body.decode()
 
 
+def test_the_callbacks_may_say_which_of_them_sends() -> None:
+    environ = {"SENDGRID_API_KEY": "sg", "RESEND_API_KEY": "re", "SMTP_HOST": "h"}
+    assert isinstance(mailer_of(environ, ["smtp_email"]), Smtp)
+    own = mailer_of(environ, ["resend_email"])
+    assert callable(own)
+    assert own(LETTER).url == RESEND
+
+
 class Server:
     """Stands for smtplib's: it remembers what it was told."""
 

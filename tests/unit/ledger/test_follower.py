@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.unit.ledger.conftest import entry
 
 from tianji.ledger import reading
@@ -136,4 +137,20 @@ async def test_a_round_that_knows_of_fewer_journals_forgets_none(folder: Path) -
     await follower.round(await world.files())
     assert world.adder.sum == 3
     await asyncio.to_thread(journal.close)
+    await follower.close()
+
+
+async def test_a_journal_that_is_kept_for_others_is_read_to_its_end_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    journal.append(entry(1, cost=3))
+    await asyncio.to_thread(journal.close)
+    follower = world.follower()
+    await follower.round(await world.files())
+    monkeypatch.setattr(reading, "read", None)
+    await follower.round(await world.files())
+    assert await follower.finished((await world.files())[0], 0)
+    assert world.adder.sum == 3
     await follower.close()

@@ -5,7 +5,7 @@ Sources: https://www.twilio.com/docs/sendgrid/api-reference/mail-send, https://r
 
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from email.message import EmailMessage
 from html import escape
 from typing import Final
@@ -18,6 +18,7 @@ from tianji.config.environment import is_true
 
 SENDGRID: Final = "https://api.sendgrid.com/v3/mail/send"
 RESEND: Final = "https://api.resend.com/emails"
+SERVICES: Final = ("sendgrid_email", "resend_email", "smtp_email")
 IMPLICIT: Final = 465  # the port at which TLS begins before anything is said
 _NO_BREAKS: Final = str.maketrans("\r\n", "  ")
 
@@ -76,16 +77,19 @@ Mailer = Smtp | Callable[[Letter], Delivery]
 """A server of mail, or what makes the request of a service."""
 
 
-def mailer_of(environ: Mapping[str, str]) -> Mailer | None:
-    """Return what sends mail; None where the environment names nothing. Raises ValueError for a port that is none."""
-    if key := environ.get("SENDGRID_API_KEY"):
+def mailer_of(environ: Mapping[str, str], names: Container[str] = SERVICES) -> Mailer | None:
+    """Return what sends mail; None where the environment names nothing. Raises ValueError for a port that is none.
+
+    names: of SERVICES, those that may
+    """
+    if "sendgrid_email" in names and (key := environ.get("SENDGRID_API_KEY")):
         sender = environ.get("SENDGRID_SENDER_EMAIL", "")
         return lambda letter: _sendgrid(letter, key, sender)
-    if key := environ.get("RESEND_API_KEY"):
+    if "resend_email" in names and (key := environ.get("RESEND_API_KEY")):
         own = environ.get("RESEND_FROM_EMAIL", "onboarding@resend.dev")
         return lambda letter: _resend(letter, key, own)
     host = environ.get("SMTP_HOST")
-    if not host:
+    if not host or "smtp_email" not in names:
         return None
     port = int(environ.get("SMTP_PORT", "587"))
     return Smtp(
