@@ -27,7 +27,7 @@ class Hearer(Protocol):
     """Who makes something of entries."""
 
     def hear(self, entries: Sequence[Entry]) -> None:
-        """Take in more of them."""
+        """Take in more of those that belong into the books."""
 
     def kept(self) -> bytes:
         """Return what was made of all of them, to be given to `recall` of a later process."""
@@ -98,7 +98,7 @@ class Follower:
         position = self._positions.get(file.name, 0)
         while file.name not in self._ended:
             batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
-            self._hearer.hear(batch.entries)
+            self._hearer.hear(batch.paid)
             position = self._positions[file.name] = batch.position
             if batch.ended:
                 self._ended.add(file.name)

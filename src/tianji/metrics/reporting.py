@@ -71,10 +71,9 @@ class Reporting:
     # -- what the follower needs ----------------------------------------------------------------------------------
 
     def hear(self, entries: Sequence[Entry]) -> None:
-        """Take in entries; the mere end of a request is none that counts."""
-        paid = [entry for entry in entries if entry.paid]
-        self._cells.hear(paid)
-        for entry in paid:
+        """Take in entries."""
+        self._cells.hear(entries)
+        for entry in entries:
             self._deployments.hear(entry)
 
     def kept(self) -> bytes:

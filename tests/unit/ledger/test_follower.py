@@ -10,7 +10,7 @@ import pytest
 from tests.unit.ledger.conftest import entry
 
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Place
 from tianji.ledger.follower import OFTEN, Follower
 from tianji.ledger.journal import Journal
 
@@ -152,5 +152,17 @@ async def test_a_journal_that_is_kept_for_others_is_read_to_its_end_once(
     monkeypatch.setattr(reading, "read", None)
     await follower.round(await world.files())
     assert await follower.finished((await world.files())[0], 0)
+    assert world.adder.sum == 3
+    await follower.close()
+
+
+async def test_the_mere_end_of_a_request_is_not_heard(folder: Path) -> None:
+    world = World(folder)
+    journal = await world.journal()
+    journal.append(entry(1, cost=3))
+    journal.append(entry(1, cost=3, place=Place(b"t" * 16, b"s" * 8, status=200)))
+    await asyncio.to_thread(journal.close)
+    follower = world.follower()
+    await follower.round(await world.files())
     assert world.adder.sum == 3
     await follower.close()
