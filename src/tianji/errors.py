@@ -33,8 +33,7 @@
     ├── InsufficientStorage          507  server_error, the disk has no room for the body
     ├── HeadersTooLarge              431  invalid_request_error
     ├── Overloaded                   503  overloaded_error, with retry-after
-    ├── GuardrailBlocked             400  invalid_request_error, or the status of the configuration; `specific` says why
-    ├── GuardrailUnavailable         500  internal_server_error, a guardrail could not judge and fails closed
+    ├── (tianji.guardrails.failures) 400  invalid_request_error, refused by a guardrail; 500 where one could not judge
     ├── ClientGone                   499  client_disconnect
     └── UpstreamFailure              502  upstream_error: the upstream did not answer, or not by the rules
         ├── UpstreamConnectFailed    500  internal_server_error, no connection: nothing was sent
@@ -45,12 +44,10 @@
         └── UpstreamRefused          as the upstream said: a well-formed error answer
 
 Statuses and types of what goes wrong upstream are those that clients of LiteLLM's proxy have always got.
-Each carries what OpenAI clients read (`status`, `type`, `code`, `param`, `message`); a message says what to do.
-Wire form: https://platform.openai.com/docs/guides/error-codes/api-errors
+Each carries what https://platform.openai.com/docs/guides/error-codes/api-errors has; a message says what to do.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar
 
 Header = tuple[bytes, bytes]
@@ -64,6 +61,7 @@ class TianjiError(Exception):
     code: str | None = None
     param: str | None = None
     detail: object = None  # what the body holds instead of an error object, for errors that clients know in that form
+    specific: Mapping[str, object] | None = None  # what else the error object holds, as `provider_specific_fields`
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -415,32 +413,6 @@ class Overloaded(TianjiError):
     def headers(self) -> tuple[Header, ...]:
         """`retry-after` in whole seconds."""
         return ((b"retry-after", b"%d" % self.retry_after),)
-
-
-class GuardrailBlocked(TianjiError):
-    """A guardrail refuses the request, or the answer to it.
-
-    guardrail: its name; specific: what else the error object holds as `provider_specific_fields`
-    """
-
-    status = 400
-    type: ClassVar[str] = "invalid_request_error"
-
-    def __init__(
-        self, message: str, *, guardrail: str, specific: Mapping[str, object] = MappingProxyType({}), status: int = 400
-    ) -> None:
-        super().__init__(message)
-        self.guardrail = guardrail
-        self.specific = specific
-        self.status = status
-
-
-class GuardrailUnavailable(TianjiError):
-    """A guardrail that has to be asked could not judge; what it was to look at goes nowhere."""
-
-    def __init__(self, guardrail: str) -> None:
-        super().__init__(f"the guardrail {guardrail} could not judge, so this was stopped: try again")
-        self.guardrail = guardrail
 
 
 class ClientGone(TianjiError):

@@ -153,7 +153,8 @@ cdef class Asked(Requester):
                 self.go_further()
                 return
             self.error = answer.error
-            headers = begin_answer(answer.streamed, self.call_id, self.table.compat)
+            headers = begin_answer(False, self.call_id, self.table.compat)
+            headers[0] = (b"content-type", answer.content_type)
             self.exchange.respond(200, headers, answer.body)
             self.settle(answer.error.status)
         except Exception as error:  # boundary: the loop

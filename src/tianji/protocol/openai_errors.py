@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec import Struct
 
-from tianji.errors import GuardrailBlocked, TianjiError, UpstreamRefused
+from tianji.errors import TianjiError, UpstreamRefused
 from tianji.lazy import load
 from tianji.protocol.scrub import scrub
 
@@ -122,7 +122,7 @@ def error_object(error: TianjiError, call_id: str | None = None) -> dict[str, ob
     found: dict[str, object] = {"message": error.message, "type": error.wire_type, "param": error.param, "code": code}
     if call_id is not None:
         found["litellm_call_id"] = call_id
-    if isinstance(error, GuardrailBlocked) and error.specific:
+    if error.specific is not None:
         found["provider_specific_fields"] = error.specific
     return found
 

@@ -1,20 +1,18 @@
 """What guardrails need of the forms of bodies: to read them, to write them, and to answer in them."""
 
+from collections.abc import Iterable
 from typing import Final
-
-import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji.errors import InvalidRequest, PayloadTooLarge, TianjiError, UpstreamProtocolError
-from tianji.gateway import canned
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.content import Direction
+from tianji.guardrails.failures import GuardrailBlocked
+from tianji.guardrails.slots.answers import Said, Shape, answered
 from tianji.guardrails.slots.document import Document
 from tianji.guardrails.slots.forms import Form, PlainText
 from tianji.guardrails.slots.texts import Unmaskable, Unreadable
-from tianji.guardrails.verdict import Rewrite
-from tianji.protocol.openai_errors import error_body as openai_error_body
-from tianji.protocol.openai_errors import error_event
+from tianji.protocol.openai_errors import error_event as openai_error_event
 
 LARGEST: Final = 32 * 1024 * 1024  # bytes of a body in a file that guardrails look at
 
@@ -44,7 +42,7 @@ def read_answer(form: Form, body: bytes) -> Document | PlainText:
         raise UpstreamProtocolError("the answer cannot be read by those who have to judge it") from error
 
 
-def advised(form: Form, body: bytes, advice: list[str]) -> bytes:
+def advised(form: Form, body: bytes, advice: Iterable[str]) -> bytes:
     """Return a request with further instructions for the model. Raises InvalidRequest where they have no place."""
     try:
         return read_request(form, body).advised("\n".join(advice))
@@ -52,33 +50,15 @@ def advised(form: Form, body: bytes, advice: list[str]) -> bytes:
         raise InvalidRequest(str(error)) from error
 
 
-def restored(document: Document | PlainText, tokens: dict[str, str]) -> bytes | None:
-    """Return an answer with what tokens of the request stand for; None where there are none."""
-    texts = {}
-    for index, text in enumerate(document.content.texts):
-        new = text.text
-        for token, original in tokens.items():
-            new = new.replace(token, original)
-        if new != text.text:
-            texts[index] = new
-    return document.written(Rewrite(texts)) if texts else None
-
-
-def error_body(request: Request, error: TianjiError) -> bytes:
-    """Return an error as the client's dialect says it."""
+def error_event(request: Request, error: TianjiError) -> bytes:
+    """Return the event that ends a stream with an error, as the client's dialect says it."""
     errors = request.operation.errors
-    return openai_error_body(error) if errors is None else errors.body(error)
+    return openai_error_event(error) if errors is None else errors.event(error)
 
 
-def cut(request: Request, error: TianjiError) -> bytes:
-    """Return the event that ends a stream."""
-    errors = request.operation.errors
-    return error_event(error) if errors is None else errors.event(error)
-
-
-def answer(request: Request, text: str, *, streamed: bool) -> bytes:
-    """Return a whole answer that says a text."""
-    call_id = request.call_id.decode()
-    if streamed:
-        return b"".join(canned.events(request.operation.name, request.model, text, call_id))
-    return msgspec.json.encode(canned.answer(request.operation.name, request.model, text, call_id))
+def answer(request: Request, body: bytes, text: str, shape: Shape) -> Said:
+    """Return an answer that says a text in the model's place. Raises GuardrailBlocked where no answer is a text."""
+    said = answered(request.operation.name, body, request.model, text, shape)
+    if said is None:
+        raise GuardrailBlocked(text, "")
+    return said

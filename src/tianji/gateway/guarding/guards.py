@@ -17,6 +17,7 @@ from tianji.gateway.guarding.watch import Rules, Watch
 from tianji.gateway.parties import Parties
 from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
+from tianji.guardrails.slots.answers import Shape
 from tianji.guardrails.slots.forms import form_of
 
 NOBODY: Final = Owned()
@@ -68,7 +69,7 @@ class Guards:
             turn=random.getrandbits(16),
             form=form_of(asked.operation.name) if path is None else path.form,
             operation=asked.operation,
-            streamed=asked.stream,
+            shape=shape_of(asked),
             model=asked.model,
             call_id=asked.call_id,
             wishes=wanted,
@@ -96,6 +97,13 @@ class Guards:
             teams, keys = (caller.team_id, caller.team_alias), (caller.key_alias, caller.key)
             subject = replace(subject, teams=tuple(filter(None, teams)), keys=tuple(filter(None, keys)))
         return self._setting.policies.apply(subject, owner.policies)
+
+
+def shape_of(asked: Asked) -> Shape:
+    """Return the shape of the answer that a request asks for: Google's streams are arrays unless it says `alt=sse`."""
+    if not asked.stream:
+        return "whole"
+    return "array" if asked.operation.streamed and b"alt=sse" not in asked.exchange.query else "events"
 
 
 def plan_after(setting: Setting, request: Request, deployment: str | None) -> Plan:

@@ -8,15 +8,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji.config.schema.sections import Pipeline
-from tianji.errors import GuardrailBlocked, GuardrailUnavailable
+from tianji.gateway.guarding.request import Request
 from tianji.guardrails.content import Content, Text
+from tianji.guardrails.failures import GuardrailBlocked, GuardrailUnavailable
 from tianji.guardrails.guardrail import Guardrail, Route
-from tianji.guardrails.running import Outcome, Runner, Status
+from tianji.guardrails.running import Outcome, Runner, Status, merged
 from tianji.guardrails.selection import Plan
+from tianji.guardrails.slots.restoring import Restoring
 from tianji.guardrails.slots.texts import Mismatched, Unmaskable
-from tianji.guardrails.vendor import Hook, Occasion
-from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Rewrite
+from tianji.guardrails.vendor import Hook
+from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Rewrite, Verdict
 
+SEVERITY = (Status.NOT_RUN, Status.SUCCESS, Status.FLAGGED, Status.INTERVENED, Status.FAILED)
 UNMASKABLE = "what was found stands where nothing can be replaced"
 
 
@@ -44,43 +47,42 @@ class Found(Struct):
     document: Document
     body: bytes | None = None
     answer: Answer | None = None
-    answered_by: Guardrail | None = None
     route: Route | None = None
-    routed_by: Outcome | None = None
-    advice: list[str] = []
+    advice: tuple[str, ...] = ()
     restore: dict[str, str] = {}
 
 
 class Judging:
     """The runs of one request.
 
-    occasion: makes what surrounds a run; session: which session the request belongs to, "" for none: only one that has
-    one can be led elsewhere
+    body: the request as it went on; asked: its texts, for whoever judges the answer
+    restoring: puts back what was masked in them
     """
 
-    def __init__(
-        self, runner: Runner, occasion: Callable[[Guardrail, Hook], Occasion], session: str, block_status: int
-    ) -> None:
+    def __init__(self, runner: Runner, request: Request, block_status: int) -> None:
         self._runner = runner
-        self._occasion = occasion
-        self._session = session
+        self._request = request
         self._block_status = block_status
         self.outcomes: list[Outcome] = []
         self.asked: tuple[Text, ...] = ()
+        self.body = b""
+        self.restoring = Restoring({})
 
-    async def judge(self, hook: Hook, plan: Plan, turn: int, document: Document, read: Read) -> Found:
+    async def judge(self, hook: Hook, plan: Plan, document: Document, read: Read) -> Found:
         """Have all guardrails of a hook judge. Raises GuardrailBlocked and GuardrailUnavailable."""
         found = Found(document)
         for policy, pipeline in plan.pipelines.get(hook, ()):
-            await self._pipe(policy, pipeline, hook, plan, found, read)
+            verdict = await self.piped(policy, pipeline, hook, found.document.content)
+            self._heed(verdict, None, found, found.document, read)
             if found.answer is not None:
                 return found
-        guardrails = plan.at(hook, turn)
+        guardrails = plan.at(hook, self._request.turn)
         for guardrail in guardrails:
             if guardrail.parallel:
                 continue
             shown = document if guardrail.raw else found.document
-            self._heed(await self.run(guardrail, hook, shown.content), found, shown, read)
+            outcome = await self.run(guardrail, hook, shown.content)
+            self._heed(self.followed(outcome), outcome, found, shown, read)
             if found.answer is not None:
                 return found
         await self._beside([one for one in guardrails if one.parallel], hook, found, document, read)
@@ -90,96 +92,117 @@ class Judging:
         self, guardrails: list[Guardrail], hook: Hook, found: Found, original: Document, read: Read
     ) -> None:
         """Run those that run beside each other; a refusal of any goes before what else they say."""
-        if not guardrails:
-            return
         contents = [(original if one.raw else found.document).content for one in guardrails]
         runs = [self.run(one, hook, content) for one, content in zip(guardrails, contents, strict=True)]
         outcomes = await asyncio.gather(*runs)
         for outcome in sorted(outcomes, key=lambda one: not isinstance(one.verdict, Block | None)):
-            self._heed(outcome, found, found.document, read)
+            self._heed(self.followed(outcome), outcome, found, found.document, read)
 
     async def run(self, guardrail: Guardrail, hook: Hook, content: Content) -> Outcome:
         """Run one guardrail and note what came of it."""
         shown = replace(content, asked=self.asked) if content.answers else content
-        outcome = await self._runner.run(guardrail, shown, self._occasion(guardrail, hook))
+        outcome = await self._runner.run(guardrail, shown, self._request.occasion(guardrail, hook))
         self.outcomes.append(outcome)
         return outcome
 
-    def _heed(self, outcome: Outcome, found: Found, shown: Document, read: Read) -> None:
-        verdict = outcome.verdict
-        guardrail = outcome.guardrail
+    def joined(self, first: Outcome | None, second: Outcome) -> Outcome:
+        """Note that two outcomes are of one run, and return what it came to: what is worse counts."""
+        if first is None:
+            return second
+        worse = first if SEVERITY.index(first.status) > SEVERITY.index(second.status) else second
+        said = first.said if isinstance(first.said, Rewrite) and isinstance(second.said, Allow) else worse.said
+        whole = replace(worse, said=said, began=first.began, ended=second.ended)
+        self.outcomes[:] = [whole if one is first else one for one in self.outcomes if one is not second]
+        return whole
+
+    def followed(self, outcome: Outcome) -> Verdict | Route:
+        """Return what follows from an outcome. Raises GuardrailBlocked and GuardrailUnavailable."""
+        verdict, guardrail = outcome.verdict, outcome.guardrail
         if verdict is None:
             raise GuardrailUnavailable(guardrail.name)
         if isinstance(verdict, Block):
-            if guardrail.route is None or outcome.hook is not Hook.PRE_CALL or not self._session:
+            leads = guardrail.route is not None and outcome.hook is Hook.PRE_CALL and self._request.session
+            if not leads or guardrail.route is None:
                 raise self.blocked(outcome, verdict)
-            if found.route is None:
-                found.route, found.routed_by = guardrail.route, outcome
-        elif isinstance(verdict, Answer):
-            found.answer, found.answered_by = verdict, guardrail
-        elif isinstance(verdict, Advise):
-            found.advice = [*found.advice, verdict.instructions]
-        elif isinstance(verdict, Rewrite):
-            self._rewrite(outcome, verdict, found, shown, read)
+            return guardrail.route
+        return verdict
 
-    def _rewrite(self, outcome: Outcome, rewrite: Rewrite, found: Found, shown: Document, read: Read) -> None:
-        if shown is not found.document:  # it has changed what others have changed since
-            raise self.blocked(outcome, Block(UNMASKABLE, findings=rewrite.findings))
+    def _heed(
+        self, verdict: Verdict | Route, outcome: Outcome | None, found: Found, shown: Document, read: Read
+    ) -> None:
+        if isinstance(verdict, Route):
+            found.route = found.route or verdict
+        elif isinstance(verdict, Answer):
+            found.answer = verdict
+        elif isinstance(verdict, Advise):
+            found.advice = (*found.advice, verdict.instructions)
+        elif isinstance(verdict, Rewrite):
+            outcome = outcome or self.outcomes[-1]
+            if shown is not found.document:  # it changes what others have changed since
+                raise self.blocked(outcome, Block(UNMASKABLE, findings=verdict.findings))
+            found.body = self._written(outcome, verdict, found.document)
+            found.document = read(found.body)
+            found.restore = {**found.restore, **verdict.restore}
+
+    def _written(self, outcome: Outcome, rewrite: Rewrite, document: Document) -> bytes:
         try:
-            body = found.document.written(rewrite)
+            return document.written(rewrite)
         except Unmaskable as error:
             raise self.blocked(outcome, Block(str(error) or UNMASKABLE, findings=rewrite.findings)) from error
         except Mismatched as error:
             raise GuardrailUnavailable(outcome.guardrail.name) from error
-        found.body, found.document = body, read(body)
-        found.restore = {**found.restore, **rewrite.restore}
 
     def blocked(self, outcome: Outcome, block: Block) -> GuardrailBlocked:
-        """Return the error that the client gets for a refusal."""
-        guardrail = outcome.guardrail
-        position = next(i for i, one in enumerate(self.outcomes) if one is outcome)
+        """Return the error that the client gets for a refusal, which the outcome becomes."""
+        position = next(at for at, one in enumerate(self.outcomes) if one is outcome)
         self.outcomes[position] = replace(outcome, status=Status.INTERVENED, verdict=block)
-        specific = {
-            "error": block.reason,
-            **block.detail,
-            "guardrail_name": guardrail.name,
-            "guardrail_mode": outcome.hook,
-        }
-        return GuardrailBlocked(block.reason, guardrail=guardrail.name, specific=specific, status=self._block_status)
+        name = outcome.guardrail.name
+        about = {"guardrail_name": name, "guardrail_mode": outcome.hook}
+        error = GuardrailBlocked(block.reason, name, {"error": block.reason, **block.detail, **about})
+        error.status = self._block_status
+        return error
 
     # -- pipelines ------------------------------------------------------------------------------------------------
 
-    async def _pipe(self, policy: str, pipeline: Pipeline, hook: Hook, plan: Plan, found: Found, read: Read) -> None:
-        """Take the steps of a policy's pipeline, each of which says what follows from how it ends."""
+    async def piped(self, policy: str, pipeline: Pipeline, hook: Hook, content: Content) -> Verdict:
+        """Take the steps of a policy's pipeline: what follows from each it says itself. Raises GuardrailBlocked."""
         results: list[Mapping[str, Any]] = []
+        found: Verdict = Allow()
         for step in pipeline.steps:
-            members = plan.steps.get(step.guardrail)
+            members = self._request.plan.steps.get(step.guardrail)
             if not members:
                 results.append({"guardrail": step.guardrail, "outcome": "skip", "action": "next"})
                 continue
-            outcome = await self.run(members[0], hook, found.document.content)
+            outcome = await self.run(members[0], hook, content)
             ended = ending(outcome)
             action = {"pass": step.on_pass, "fail": step.on_fail, "error": step.on_error or step.on_fail}[ended]
             results.append({"guardrail": step.guardrail, "outcome": ended, "action": action})
             if isinstance(outcome.verdict, Rewrite):
-                self._rewrite(outcome, outcome.verdict, found, found.document, read)
+                both = merged(found, outcome.verdict)
+                found = replace(both, spans=()) if isinstance(both, Rewrite) else both
+                content = rewritten(content, outcome.verdict)
             if action == "allow":
-                return
+                return found
             if action == "modify_response":
-                found.answer = Answer(step.modify_response_message or reason(outcome))
-                found.answered_by = outcome.guardrail
-                return
+                return Answer(step.modify_response_message or reason(outcome))
             if action == "block":
                 raise self._piped_block(policy, outcome, results)
+        return found
 
     def _piped_block(self, policy: str, outcome: Outcome, results: list[Mapping[str, Any]]) -> GuardrailBlocked:
-        context = {"policy": policy, "step_results": results}
         error = self.blocked(outcome, Block(reason(outcome)))
-        error.specific = {
-            **error.specific,
-            "error": {"message": error.message, "type": "guardrail_pipeline_error", "pipeline_context": context},
-        }
+        context = {"policy": policy, "step_results": results}
+        said = {"message": error.message, "type": "guardrail_pipeline_error", "pipeline_context": context}
+        error.specific = {**(error.specific or {}), "error": said}
         return error
+
+
+def rewritten(content: Content, rewrite: Rewrite) -> Content:
+    """Return a content as a change leaves it."""
+    texts = list(content.texts)
+    for index, text in rewrite.texts.items():
+        texts[index] = replace(texts[index], text=text)
+    return replace(content, texts=tuple(texts), tools=content.tools if rewrite.tools is None else rewrite.tools)
 
 
 def ending(outcome: Outcome) -> str:

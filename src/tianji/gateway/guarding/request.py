@@ -13,6 +13,7 @@ from tianji.errors import TianjiError
 from tianji.gateway.parties import Parties
 from tianji.guardrails.guardrail import Guardrail
 from tianji.guardrails.selection import Asking, Plan, Wishes
+from tianji.guardrails.slots.answers import Shape
 from tianji.guardrails.slots.forms import Form
 from tianji.guardrails.vendor import Hook, Occasion
 
@@ -27,7 +28,7 @@ class Instead(Struct, frozen=True):
     """An answer in the model's place. `error`: what the ledger has of the request."""
 
     error: TianjiError
-    streamed: bool
+    content_type: bytes
     body: bytes
 
 
@@ -43,7 +44,7 @@ class Request(Struct, frozen=True):
     turn: int
     form: Form
     operation: Operation
-    streamed: bool
+    shape: Shape
     model: str
     call_id: bytes
     wishes: Wishes
