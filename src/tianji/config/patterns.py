@@ -1,12 +1,10 @@
 """Regular expressions of the configuration that strangers' texts are searched with: RE2's, which takes linear time."""
 
 from importlib.util import find_spec
-from typing import Final, Protocol, cast
+from typing import Protocol, cast
 
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
-
-_MEMORY: Final = 64 << 20  # bytes of an automaton at most; what needs more is searched for without one, at a crawl
 
 
 class Match(Protocol):
@@ -33,7 +31,6 @@ def compile_pattern(text: str) -> Pattern:
     re2 = load("re2")
     options = re2.Options()
     options.log_errors = False  # they are said here
-    options.max_mem = _MEMORY
     options.never_capture = True  # whether it occurs is all that is asked, and that is quicker
     try:
         return cast("Pattern", re2.compile(text, options))

@@ -4,6 +4,7 @@ They are RE2's, so that none can run away. What it does not take (backreferences
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from tianji.guardrails.matching.widths import widest
 
 _INSTALL: Final = "it needs the package google-re2, which is not installed: pip install 'tianji[guardrails]'"
 _CONTINUES: Final = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
+_TOGETHER: Final = 8  # more in one automaton would have more states than fit, on texts that are made to find them
 _GAP: Final = r"[^A-Za-z0-9_]{1,10}(?:[A-Za-z]{1,20}[^A-Za-z0-9_]{1,10})?"  # one word may stand between
 
 
@@ -53,38 +55,38 @@ class Expressions:
     def __init__(self, expressions: Sequence[Expression]) -> None:
         """Compile all. Raises ConfigurationError naming the expression that RE2 does not take."""
         self.reach = widest(source for each in expressions for source in each.sources)
-        self._tree = _planted(tuple(enumerate(expressions))) if expressions else None
+        numbered = list(enumerate(expressions))
+        self._groups = [_Group(numbered[at : at + _TOGETHER]) for at in range(0, len(numbered), _TOGETHER)]
 
     def find(self, text: str) -> list[Found]:
         """Return all matches, those of one expression apart from each other, in the order of their beginning."""
-        if self._tree is None:
-            return []
         data = text.encode("utf-8", "replace")  # half a surrogate pair is one character, too
-        places = sorted(self._tree.find(data))
+        places = sorted(chain.from_iterable(group.find(data) for group in self._groups))
         if len(data) == len(text):
             return places
         where = _characters(data, {offset for start, end, _ in places for offset in (start, end)})
         return [Found(where[start], where[end], which) for start, end, which in places]
 
 
-class _Fork:
-    """Several expressions: what occurs is looked for in the half where something does. Offsets are those of bytes."""
+class _Group:
+    """A few expressions, each of which is looked for only where any occurs. Offsets are those of bytes."""
 
-    def __init__(self, any_of: Pattern | None, halves: "tuple[_Fork | _Leaf, _Fork | _Leaf]") -> None:
-        self._any = any_of
-        self._halves = halves
+    def __init__(self, expressions: Sequence[tuple[int, Expression]]) -> None:
+        self._each = [_Each(which, expression) for which, expression in expressions]
+        self._any = _together(expression for _, expression in expressions) if len(expressions) > 1 else None
 
-    def find(self, data: bytes, at: int = 0) -> Iterator[Found]:
+    def find(self, data: bytes) -> Iterator[Found]:
+        at = 0
         if self._any is not None:
-            match = self._any.search(data, at)
+            match = self._any.search(data)
             if match is None:
                 return
             at, _ = match.span()  # nothing begins before
-        for half in self._halves:
-            yield from half.find(data, at)
+        for each in self._each:
+            yield from each.find(data, at)
 
 
-class _Leaf:
+class _Each:
     """One expression."""
 
     def __init__(self, which: int, expression: Expression) -> None:
@@ -94,7 +96,7 @@ class _Leaf:
         self._value = expression_of(expression.name, value) if value else None
         self._valid = expression.valid
 
-    def find(self, data: bytes, begin: int = 0) -> Iterator[Found]:
+    def find(self, data: bytes, begin: int) -> Iterator[Found]:
         for pattern in self._search:
             at = begin
             while at <= len(data) and (match := pattern.search(data, at)) is not None:
@@ -108,14 +110,6 @@ class _Leaf:
                     yield Found(start, end, self._which)
                 else:
                     at = first + 1  # what is none may hide what begins within it
-
-
-def _planted(expressions: tuple[tuple[int, Expression], ...]) -> _Fork | _Leaf:
-    if len(expressions) == 1:
-        return _Leaf(*expressions[0])
-    half = len(expressions) // 2
-    halves = _planted(expressions[:half]), _planted(expressions[half:])
-    return _Fork(_together(each for _, each in expressions), halves)
 
 
 def expression_of(name: str, text: str) -> Pattern:
