@@ -44,6 +44,7 @@ from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.admitting import compose, nobody, objection
 from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
+from tianji.gateway.budgets import left_to_providers
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
@@ -76,6 +77,7 @@ from tianji.management.schedule import Schedule
 from tianji.management.series import METRICS, samples
 from tianji.management.tokens import Tokens
 from tianji.metrics.socket import ask as ask_metrics
+from tianji.metrics.text import Sample
 from tianji.objects.routes import Objects
 from tianji.passthrough import routes as passthrough
 from tianji.providers.names import infer
@@ -258,15 +260,12 @@ class Gateway:
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
-        yield from telemetry.routes()
+        yield from itertools.chain(telemetry.routes(), self._metrics().routes())
         yield from GoogleMethods(
             self._tokens.count, self._upstream_model, functools.partial(embeddings, self._endpoints)
         ).routes()
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
-        more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))
-        closed = self.snapshot.config.litellm_settings.require_auth_for_metrics_endpoint
-        yield from Metrics(METRICS, functools.partial(samples, self._shared.counters), more).routes(closed=closed)
         yield from Objects(
             lambda: lazy.load("tianji.objects.work").Desk(
                 self._store,
@@ -402,6 +401,15 @@ class Gateway:
             for name, pairs in self.snapshot.members.items()
             for entry, _ in pairs
         ]
+
+    def _metrics(self) -> Metrics:
+        def counted() -> Iterator[Sample]:
+            return samples(counters, left_to_providers(self.snapshot.config, health, time.time()))
+
+        counters, health = self._shared.counters, self._shared.health
+        more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))
+        closed = self.snapshot.config.litellm_settings.require_auth_for_metrics_endpoint
+        return Metrics(METRICS, counted, more, closed=closed)
 
     async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
         probe = lazy.load("tianji.gateway.probes").probe

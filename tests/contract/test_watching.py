@@ -57,7 +57,7 @@ def key(gateway: Gateway, **fields: Any) -> dict[str, str]:
 
 
 def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> None:
-    alice, bob = (key(gateway, key_alias=name, max_budget=50) for name in ("alice", "bob"))
+    alice, bob = (key(gateway, key_alias=name, max_budget=50, rpm_limit=100) for name in ("alice", "bob"))
     body = {"model": "m", "messages": [{"role": "user", "content": "one two"}], "max_tokens": 4}
     cost = {"alice": 0.0, "bob": 0.0}
     for number in range(12):
@@ -74,6 +74,9 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
     assert 0 < told(gateway, "litellm_overhead_latency_metric_sum", "model_id")["d1"] < 60
     assert told(gateway, "litellm_llm_api_latency_metric_count", "model_id") == {"d1": 12}
     assert told(gateway, "litellm_deployment_state", "model_id") == {"d1": 0}
+
+    used = told(gateway, "litellm_api_key_rate_limit_used_metric", "api_key_alias", "rate_limit_type")
+    assert used == {"alice,requests": 8, "bob,requests": 4}
 
     def left() -> dict[str, float]:
         return told(gateway, "litellm_remaining_api_key_budget_metric", "api_key_alias")

@@ -45,12 +45,19 @@ class Account:
         """Count what a request cost, or look what was spent so far, for 0. Times: since 1970, and of choices."""
         if self._limit == 0:
             self._leave_out(NEVER)
-            return
+        elif self._count(nano_dollars, now) >= self._limit:
+            self._leave_out(monotonic + self._ends - now)
+
+    def left(self, now: float) -> int:
+        """Return the nano-dollars that are left of the period."""
+        return max(0, self._limit - self._count(0, now))
+
+    def _count(self, nano_dollars: int, now: float) -> int:
+        """Count an amount, and return what was spent in the period."""
         if now >= self._ends:
             self._ends = next_reset(self._period, datetime.fromtimestamp(now, UTC), where=UTC, at=time()).timestamp()
         units = min((nano_dollars + self._unit // 2) // self._unit, LARGEST - 1)
-        if self._health.spend(int(self._ends) // WINDOW, units) * self._unit >= self._limit:
-            self._leave_out(monotonic + self._ends - now)
+        return self._health.spend(int(self._ends) // WINDOW, units) * self._unit
 
     def _leave_out(self, until: float) -> None:
         for health in self._spenders:
@@ -90,7 +97,7 @@ def purses(
             found[entry.id] = [Account(f"deployment {entry.id}", budget, [table.health(entry.id)], table)]
     for provider, budget in provider_budgets(config).items():
         ids = dict.fromkeys(entry.id for entry, named in pairs if named == provider)
-        account = Account(f"provider {provider}", budget, map(table.health, ids), table)
+        account = _of_provider(provider, budget, map(table.health, ids), table)
         for name in ids:
             found.setdefault(name, []).append(account)
     for name, accounts in found.items():
@@ -98,6 +105,16 @@ def purses(
         for account in accounts:
             account.spend(0, now(), monotonic())
     return {name: Purse(tuple(accounts)) for name, accounts in found.items()}
+
+
+def _of_provider(provider: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> Account:
+    return Account(f"provider {provider}", budget, spenders, table)
+
+
+def left_to_providers(config: Config, table: HealthTable, now: float) -> dict[str, int]:
+    """Return the nano-dollars left to providers that have a budget. `now`: seconds since 1970."""
+    budgets = provider_budgets(config)
+    return {name: _of_provider(name, budget, (), table).left(now) for name, budget in budgets.items()}
 
 
 def provider_budgets(config: Config) -> Mapping[str, Budget]:

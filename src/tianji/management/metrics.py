@@ -24,26 +24,32 @@ log = logging.getLogger(__name__)
 
 
 class Metrics:
-    """The route. `source` gives the samples of all workers together; `more` the lines of further families."""
+    """The route. `source` gives the samples of all workers together; `more` the lines of further families.
+
+    closed: who asks needs a key
+    """
 
     def __init__(
         self,
         metrics: Iterable[Metric],
         source: Callable[[], Iterable[Sample]],
         more: Callable[[Sequence[str]], Awaitable[bytes]],
+        *,
+        closed: bool = True,
     ) -> None:
         self._metrics = tuple(metrics)
         self._source = source
         self._more = more
+        self._access = Access.KEY if closed else Access.OPEN
 
-    def routes(self, *, closed: bool = True) -> list[Route]:
-        """Return the row of the route table. `closed`: who asks needs a key."""
+    def routes(self) -> list[Route]:
+        """Return the row of the route table."""
         return [
             Route(
                 ("GET",),
                 "/metrics",
                 self._answer,
-                Access.KEY if closed else Access.OPEN,
+                self._access,
                 Tenant.ALL,
                 "Numbers for Prometheus.",
                 ("health",),

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tianji._core.shm import SharedCounters
-from tianji.metrics.text import Metric, Sample
+from tianji.metrics.text import Metric, Sample, series
+from tianji.money import to_dollars
 
 UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
@@ -24,6 +25,7 @@ METRICS: Final = (
     Metric("tianji_time_to_first_token_seconds", "histogram", "From sending the request upstream to its first byte."),
     Metric("tianji_cache_lookups_total", "counter", "Requests for which the cache was looked into, by what it had."),
     Metric("tianji_secret_manager_reads_total", "counter", "Times that secrets were read again, by what came of it."),
+    Metric("litellm_provider_remaining_budget_metric", "gauge", "US dollars left of the budget of a provider."),
     Metric("litellm_in_flight_requests", "gauge", "Requests under way."),
     Metric("litellm_admission_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("litellm_guardrail_requests_total", "counter", "Runs of guardrails, by how they ended."),
@@ -37,13 +39,15 @@ _SUMS: Final[Mapping[str, str]] = {  # gauges without labels, and what they add 
 }
 
 
-def samples(counters: SharedCounters) -> Iterator[Sample]:
-    """Yield what all workers have counted."""
+def samples(counters: SharedCounters, left: Mapping[str, int]) -> Iterator[Sample]:
+    """Yield what all workers have counted, and `left`: nano-dollars of the budgets of providers."""
     sums = dict.fromkeys(_SUMS.values(), 0)
-    for series, value in counters.items():
-        name = series.partition("{")[0]
+    for counter, value in counters.items():
+        name = counter.partition("{")[0]
         if name in sums:
             sums[name] += value
-        yield series, value * UNITS.get(name, 1.0)
+        yield counter, value * UNITS.get(name, 1.0)
     for name, of in _SUMS.items():
         yield name, sums[of]
+    for provider, nanos in left.items():
+        yield series("litellm_provider_remaining_budget_metric", {"api_provider": provider}), to_dollars(nanos)

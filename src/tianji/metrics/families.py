@@ -204,10 +204,18 @@ STANDING: Final = (
     *_budget("customer", ("end_user",)),
     *_limit("api_key", _KEY),
     *_limit("team", _TEAM),
+    Family(
+        "litellm_remaining_api_key_requests_for_model", "gauge", (*_KEY, "model", "model_id"),
+        "Requests of the minute that are left to the key for the model.",
+    ),
+    Family(
+        "litellm_remaining_api_key_tokens_for_model", "gauge", (*_KEY, "model", "model_id"),
+        "Tokens of the minute that are left to the key for the model.",
+    ),
     Family("litellm_total_users", "gauge", (), "Users."),
     Family("litellm_teams_count", "gauge", (), "Teams."),
     Family("litellm_callback_logging_failures_metric_total", "counter", ("callback_name",), "Events not delivered."),
-)
+)  # fmt: skip
 
 OF_DEPLOYMENTS: Final = (
     Family(

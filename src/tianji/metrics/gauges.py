@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from tianji._core.limiter import Limit, LimitTable
+from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji.config.schema import Config
 from tianji.errors import StoreUnavailable
 from tianji.lazy import load
 from tianji.limiting.rows import Kind, row_name
+from tianji.limiting.rules import COUNTED
 from tianji.metrics.cells import Cells
 from tianji.metrics.deployments import Deployments
 from tianji.metrics.exposition import gauges
@@ -51,7 +53,12 @@ class Gauges:
         self._monotonic = monotonic
         self._read_at = -FRESH
         self._rows: Rows = {}
+        self._counted = COUNTED["total"]
         self.names = Names()
+
+    def adopt(self, config: Config) -> None:
+        """Go by another configuration, which says what tokens count for a limit of tokens."""
+        self._counted = COUNTED[config.general_settings.token_rate_limit_type]
 
     async def read(self, cells: Cells, plan: Plan) -> None:
         """Ask the database, if that was not done just now and some family wants it."""
@@ -95,18 +102,24 @@ class Gauges:
 
     def _used(self, whose: str, standing: "Standing", busy: bool) -> Iterator[tuple[str, Mapping[str, str], float]]:
         kind = _LIMITED.get(whose)
-        for number, name in enumerate(("requests", "tokens")):
+        if kind is None:
+            return
+        for name in ("requests", "tokens"):
             allowed = getattr(standing, name)
-            if kind is None or allowed is None:
-                continue
-            limit = Limit(self._limits, row_name(kind, standing.id), **{name: allowed}) if busy else None
-            labels = {**standing.labels, "rate_limit_type": name}
-            yield f"litellm_{whose}_rate_limit_allowed_metric", labels, allowed
-            yield (
-                f"litellm_{whose}_rate_limit_used_metric",
-                labels,
-                0 if limit is None else limit.used(number, self._monotonic()),
-            )
+            if allowed is not None:
+                labels = {**standing.labels, "rate_limit_type": name}
+                used = self._of_minute(row_name(kind, standing.id), name) if busy else 0
+                yield f"litellm_{whose}_rate_limit_allowed_metric", labels, allowed
+                yield f"litellm_{whose}_rate_limit_used_metric", labels, used
+            for model, most in standing.models.get(name, {}).items():
+                used = self._of_minute(row_name(kind, standing.id, "model", model), name) if busy else 0
+                labels = {**standing.labels, "model": model}
+                yield f"litellm_remaining_{whose}_{name}_for_model", labels, max(0, most - used)
+
+    def _of_minute(self, row: str, name: str) -> int:
+        """Return how many of `requests` or `tokens` a row of limits has used within the last minute."""
+        kind = self._counted if name == "tokens" else name
+        return Limit(self._limits, row).used(KIND_NAMES.index(kind), self._monotonic())
 
     def lines(self, plan: Plan, refused: Mapping[str, int]) -> Iterator[str]:
         """Yield the lines of all of them. `refused`: events that callbacks could not deliver."""

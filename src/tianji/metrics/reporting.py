@@ -59,6 +59,7 @@ class Reporting:
         self._wanted = is_wanted(config)
         self._plan = plan = plan_of(config)
         self._deployments.adopt(config)
+        self._gauges.adopt(config)
         self._cells.adopt(
             latency=config.litellm_settings.prometheus_latency_buckets,
             marks=plan.mark,

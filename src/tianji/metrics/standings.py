@@ -45,6 +45,7 @@ class Standing(Struct, frozen=True):
     resets: float | None  # seconds since 1970
     requests: int | None
     tokens: int | None
+    models: Mapping[str, Mapping[str, int]]  # limits of `requests` and `tokens` by model
 
     def budget(self, now: float) -> Iterable[tuple[str, float]]:
         """Yield the families of budgets that he has a number in, with it."""
@@ -72,9 +73,10 @@ async def standings(connection: AsyncConnection, kind: Kind, ids: Iterable[str],
         source = table.outerjoin(BUDGETS, BUDGETS.c.budget_id == table.c.budget_id)
     held = columns["max_budget"].is_not(None)
     wanted = table.c[kind.id].in_(list(ids)[:MOST])
+    said = [table.c.metadata] if table is KEYS else []
     named = [table.c[column].label(label) for label, column in kind.labels.items()]
     chosen = (column.label(name) for name, column in columns.items())
-    query = sa.select(table.c[kind.id].label("id"), table.c.spend, *named, *chosen).select_from(source)
+    query = sa.select(table.c[kind.id].label("id"), table.c.spend, *said, *named, *chosen).select_from(source)
     rows = (await connection.execute(query.where(wanted | held if everybody else wanted).limit(MOST))).mappings()
     return [
         Standing(
@@ -85,9 +87,20 @@ async def standings(connection: AsyncConnection, kind: Kind, ids: Iterable[str],
             resets=_seconds(row["budget_reset_at"]),
             requests=row["rpm_limit"],
             tokens=row["tpm_limit"],
+            models=_by_model(row.get("metadata")),
         )
         for row in rows
     ]
+
+
+def _by_model(metadata: Any) -> Mapping[str, Mapping[str, int]]:
+    said = metadata if isinstance(metadata, Mapping) else {}
+    found = {"requests": said.get("model_rpm_limit"), "tokens": said.get("model_tpm_limit")}
+    return {
+        kind: {model: limit for model, limit in limits.items() if isinstance(limit, int)}
+        for kind, limits in found.items()
+        if isinstance(limits, Mapping)
+    }
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tianji._core.health import HealthTable
-from tianji.gateway.budgets import NANO, Account, Budget
+from tianji.config.schema import Config, RouterSettings
+from tianji.config.schema.router import ProviderBudget
+from tianji.gateway.budgets import NANO, Account, Budget, left_to_providers
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
 
@@ -56,3 +58,16 @@ def test_a_changed_figure_begins_anew() -> None:
     table.health("a").mend()
     account(table, 2 * NANO).spend(0, NOON, 0.0)
     assert table.health("a").broke_for(0.0) == 0
+
+
+def test_what_is_left_to_providers_is_known_to_every_worker() -> None:
+    table = HealthTable(16)
+    written = {"openai": ProviderBudget(budget_limit=5, time_period="1d"), "other": ProviderBudget()}
+    config = Config(router_settings=RouterSettings(provider_budget_config=written))
+    purse = account(table, 5 * NANO, name="provider openai")
+    assert left_to_providers(config, table, NOON) == {"openai": 5 * NANO}
+    purse.spend(2 * NANO, NOON, 0.0)
+    assert left_to_providers(config, table, NOON) == {"openai": 3 * NANO}
+    purse.spend(9 * NANO, NOON, 0.0)
+    assert left_to_providers(config, table, NOON) == {"openai": 0}
+    assert left_to_providers(config, table, NOON + 86_400) == {"openai": 5 * NANO}

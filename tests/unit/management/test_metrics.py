@@ -39,7 +39,9 @@ async def get(more=b"", query=b"", accepts=None, source=None):
     counters.add(counters.slot('tianji_in_flight_requests{model="a"}'), 2)
     counters.add(counters.slot('tianji_in_flight_requests{model="b"}'), 3)
     counters.add(counters.slot('tianji_spend_dollars_total{model="a"}'), 5)
-    match = RouteTable(Metrics(METRICS, lambda: samples(counters), ask).routes()).match("GET", b"/metrics")
+    match = RouteTable(Metrics(METRICS, lambda: samples(counters, {"openai": 25 * 10**8}), ask).routes()).match(
+        "GET", b"/metrics"
+    )
     exchange = Asked(query, accepts)
     await match.handler(exchange, match)
     return exchange.answer, asked
@@ -61,6 +63,7 @@ async def test_what_workers_count_stands_before_what_the_journals_say():
     found = values(answer.body)
     assert found["litellm_in_flight_requests",] == 5
     assert found["tianji_spend_dollars_total", "a"] == 5e-9
+    assert found["litellm_provider_remaining_budget_metric", "openai"] == 2.5
     assert asked == [[]]
 
 
@@ -92,5 +95,5 @@ def test_the_route_asks_for_a_key_unless_opened():
         return b""
 
     for closed, access in ((True, Access.KEY), (False, Access.OPEN)):
-        match = RouteTable(Metrics(METRICS, list, nothing).routes(closed=closed)).match("GET", b"/metrics/")
+        match = RouteTable(Metrics(METRICS, list, nothing, closed=closed).routes()).match("GET", b"/metrics/")
         assert match.route.access is access

@@ -76,7 +76,7 @@ async def fill(store: Store) -> None:
         for table, row in (
             (BUDGETS, {"budget_id": "b", "max_budget": 5 * DOLLAR, "budget_reset_at": now + timedelta(hours=2)}),
             (KEYS, {"token": "k", "key_alias": "K", "spend": DOLLAR, "max_budget": 4 * DOLLAR, "rpm_limit": 7,
-                    "metadata": {"cost": "42"}}),
+                    "metadata": {"cost": "42", "model_rpm_limit": {"gpt": 5}}}),
             (KEYS, {"token": "idle", "max_budget": DOLLAR}),
             (TEAMS, {"team_id": "t", "team_alias": "T", "spend": DOLLAR}),
             (TEAM_MEMBERS, {"team_id": "t", "user_id": "u", "role": "user"}),
@@ -106,6 +106,7 @@ async def test_everything_is_told_over_the_socket(world: World) -> None:
     assert (told["litellm_total_users"], told["litellm_teams_count"]) == ({(): 1}, {(): 1})
     assert told["litellm_api_key_rate_limit_allowed_metric"] == {("k", "K", "requests"): 7}
     assert told["litellm_api_key_rate_limit_used_metric"] == {("k", "K", "requests"): 0}
+    assert told["litellm_remaining_api_key_requests_for_model"] == {("k", "K", "gpt", "None"): 5}
     assert told["litellm_callback_logging_failures_metric_total"] == {("langfuse",): 3}
     assert told["litellm_deployment_rpm_limit"] == {("gpt-4o", "d", "None", "openai", "gpt"): 60}
 
