@@ -58,9 +58,12 @@ def entries(config: Config) -> Iterator[Entry]:
 
 
 def read(written: GuardrailEntry, place: tuple[str | int, ...] = ()) -> Entry:
-    """Return an entry in one spelling."""
+    """Return an entry in one spelling; keys under `optional_params` mean what they mean beside it."""
     params: dict[str, Any] = {name: written.extra[name] for name in _BESIDE if name in written.extra}
     params |= written.litellm_params
+    nested = params.pop("optional_params", None)
+    if isinstance(nested, Mapping):
+        params = {**nested, **params}
     kind, mode = params.pop("guardrail", None), params.pop("mode", None)
     if not kind and isinstance(mode, str) and mode.lower() not in HOOKS:
         kind, mode = mode, None  # the older form, whose mode is the type

@@ -63,6 +63,13 @@ def test_hooks_come_from_either_form(written: dict[str, Any], hooks: set[Hook]) 
     assert built(**written).modes.all == hooks
 
 
+def test_what_stands_under_optional_params_is_read_like_what_stands_beside_it() -> None:
+    found = built(optional_params={"timeout": 2, "api_base": "http://other.test"})
+    assert found.timeout == 2
+    assert found.shown["api_base"] == BASE
+    assert "optional_params" not in found.shown
+
+
 def test_a_hook_without_a_type_means_that_the_name_is_the_type() -> None:
     written = GuardrailEntry(guardrail_name="words", litellm_params={"mode": "pre_call", "api_base": BASE})
     assert read(written).type == "words"
