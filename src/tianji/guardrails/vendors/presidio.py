@@ -7,7 +7,7 @@ datum becomes a token of its own, the same one wherever it stands in the request
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +31,9 @@ from tianji.guardrails.vendor import (
     under,
 )
 from tianji.guardrails.verdict import Allow, Block, Findings, Rewrite, Span, Verdict, masked, merged
+
+_WEAKENING: Final = frozenset({"entities", "score_threshold", "allow_list", "allow_list_match"})
+"""Members by which a client could have less found than the operator wants."""
 
 
 class Presidio(Params, frozen=True, kw_only=True):
@@ -117,8 +120,10 @@ def _analyzed(
 ) -> Generator[list[Call], list[Reply], _Hits]:
     """Return what was found that counts, by the position of its text."""
     language = occasion.settings.get("language") or params.presidio_language
-    options = {"language": language, **fixed, **occasion.dynamic}
-    wanted = occasion.settings.get("entities") or []
+    dynamic = {name: value for name, value in occasion.dynamic.items() if name not in _WEAKENING}
+    options = {"language": language, **dynamic, **fixed}
+    said = occasion.settings.get("entities")
+    wanted = [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
     if params.pii_entities_config:  # a client may have more looked for, never less
         wanted = [*params.pii_entities_config, *(name for name in wanted if name not in params.pii_entities_config)]
     if wanted:

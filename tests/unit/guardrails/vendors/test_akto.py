@@ -30,6 +30,8 @@ def test_an_answer_is_mirrored_and_kept_there() -> None:
     verdict, (call,) = ask("akto", ENTRY, ANSWER, said(allowed=False, reason="pii"))
 
     assert call.url.endswith("&guardrails=true&ingest_data=true")
+    request = json.loads(json.loads(sent(call)["requestPayload"])["body"])
+    assert request["messages"] == TURNS
     message = {"role": "assistant", "content": "sure, Ann"}
     response = json.loads(json.loads(sent(call)["responsePayload"])["body"])
     assert response == {"choices": [{"index": 0, "message": message}]}

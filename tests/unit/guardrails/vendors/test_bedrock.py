@@ -98,6 +98,9 @@ def test_images_are_scanned_or_refused() -> None:
     _, (call,) = ask("bedrock", ENTRY, png, NONE)
     assert sent(call)["content"][0] == {"image": {"format": "png", "source": {"bytes": "AAAA"}}}
 
+    jpeg = Content(Direction.REQUEST, (Text("see"),), images=("data:image/jpeg;base64,AAAA",))
+    assert sent(ask("bedrock", ENTRY, jpeg, NONE)[1][0])["content"][0]["image"]["format"] == "jpeg"
+
     elsewhere = Content(Direction.REQUEST, (Text("see"),), images=("https://x.example/a.png",))
     verdict, _ = ask("bedrock", ENTRY, elsewhere)
     assert isinstance(verdict, Block)

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from tests.unit.guardrails.vendors.driver import ANSWER, KEY, REQUEST, answer, drive, modules, named
 from tests.unit.guardrails.vendors.refusals import REFUSALS, Refusal
 
+from tianji.config.schema.sections import GuardrailEntry
+from tianji.guardrails.building import build, strange_keys
 from tianji.guardrails.content import Content
-from tianji.guardrails.vendor import Call, Hook, Preset, Reply
+from tianji.guardrails.entries import read
+from tianji.guardrails.vendor import Call, Hook, Preset, Reply, Surroundings
 from tianji.guardrails.verdict import Answer, Block, Unavailable
 
 TYPES = [found.TYPE for found in modules()]
@@ -57,6 +61,16 @@ def test_a_type_speaks_only_of_keys_that_there_are(row: Any) -> None:
     assert keys | COMMON >= set(row.params.environment)
     assert keys | row.params.aliases.keys() >= row.params.secrets - {"api_key"}
     assert row.hooks >= row.legacy | row.masks
+
+
+@pytest.mark.parametrize(("name", "refusal"), REFUSALS.items(), ids=REFUSALS)
+def test_an_entry_becomes_a_guardrail_that_shows_no_key(name: str, refusal: Refusal) -> None:
+    entry = read(GuardrailEntry(guardrail_name="g", litellm_params={"guardrail": name, **refusal.entry}))
+    guardrail = build(entry, Surroundings(Path()), {})
+
+    assert guardrail.check is not None
+    assert list(strange_keys(entry)) == []
+    assert KEY not in str(guardrail.shown)
 
 
 @pytest.mark.parametrize(("name", "refusal"), REFUSALS.items(), ids=REFUSALS)

@@ -34,6 +34,7 @@ def test_what_does_not_pass_is_refused() -> None:
 
     assert isinstance(verdict, Block)
     assert verdict.reason == "Violated guardrail policy"
+    assert verdict.detail == {"guardrails_ai_response": {"validation_passed": False}}
 
 
 def test_exported_models_answer_in_tensors_or_with_400() -> None:

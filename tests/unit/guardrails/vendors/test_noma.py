@@ -82,6 +82,7 @@ def test_the_second_version_speaks_the_generic_words(name: str, entry: dict[str,
     body = sent(call)
     assert (body["inputs"]["texts"], body["inputs"]["model"]) == (["sure, Ann"], "gpt-4o")
     assert body["request_data"]["user_api_key_alias"] == "alias-1"
+    assert body["request_data"]["litellm_call_id"] == "call-1"
     assert (body["input_type"], body["monitor_mode"]) == ("response", True)
     assert (body["application_id"], body["gateway_name"]) == ("app", "gw")
     assert verdict == Rewrite({0: "sure, X"})

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.guardrails.vendors.driver import ANSWER, OCCASION, REQUEST, answer, ask, drive, sent
 
 from tianji.errors import ConfigurationError
@@ -76,11 +77,10 @@ def test_hits_that_reach_their_threshold_count(entry: dict[str, float]) -> None:
 
 
 def test_a_request_chooses_a_language_and_further_entities_but_drops_none() -> None:
-    occasion = OCCASION.__class__(
-        name="rail",
-        hook=OCCASION.hook,
+    occasion = replace(
+        OCCASION,
         settings={"language": "de", "entities": ["PHONE_NUMBER"]},
-        dynamic={"correlation_id": "7", "entities": []},
+        dynamic={"correlation_id": "7", "entities": [], "score_threshold": 1.0, "allow_list": ["Ann"], "text": "x"},
     )
     _, (call,) = ask("presidio", {**ENTRY, "pii_entities_config": {"PERSON": "MASK"}}, ANSWER, [], occasion=occasion)
 
@@ -90,6 +90,16 @@ def test_a_request_chooses_a_language_and_further_entities_but_drops_none() -> N
         "correlation_id": "7",
         "text": "sure, Ann",
     }
+
+
+@pytest.mark.parametrize(("entities", "sends"), [(["PERSON", 7], ["PERSON"]), ("PERSON", None), ({}, None), (7, None)])
+def test_entities_that_a_request_names_are_looked_for_alone_where_the_entry_names_none(
+    entities: object, sends: list[str] | None
+) -> None:
+    occasion = replace(OCCASION, settings={"entities": entities})
+    _, (call,) = ask("presidio", ENTRY, ANSWER, [], occasion=occasion)
+
+    assert sent(call).get("entities") == sends
 
 
 @pytest.mark.parametrize(("scope", "content"), [("output", REQUEST), ("input", ANSWER)])
