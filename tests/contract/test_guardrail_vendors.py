@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, openai_model
+from tests.contract.harness import Gateway, Mock, events, openai_model
 from tests.fakes.guard_vendors import ADDRESS, GuardVendors
 
 SECRET = "the-secret-of-the-vendor"
@@ -75,6 +75,13 @@ def says(mock: Mock, text: str) -> None:
     mock.control({"body": json.dumps(answer)})
 
 
+def streams(mock: Mock, *pieces: str) -> None:
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-test"}
+    deltas = [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
+    last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    mock.control({"events": [json.dumps({**head, "choices": [choice]}) for choice in (*deltas, last)] + ["[DONE]"]})
+
+
 def said(answer: httpx.Response) -> str:
     assert answer.status_code == 200, answer.text
     text: str = answer.json()["choices"][0]["message"]["content"]
@@ -89,6 +96,15 @@ def test_personal_data_is_kept_from_the_model_and_put_back_for_the_client(
     assert said(ask(gateway, f"Write to {ADDRESS}!", "restores")) == f"I wrote to {ADDRESS}."
     asked = json.loads(mock.last()["body"])["messages"][0]["content"]
     assert asked == f"Write to {TOKEN}!"
+
+
+def test_what_is_put_back_may_come_in_pieces(gateway: Gateway, mock: Mock, vendors: GuardVendors) -> None:
+    streams(mock, "I wrote to <EMAIL_", "ADDRESS", "_1> and <EMAIL_ADDRESS_2>.")
+    answer = ask(gateway, f"Write to {ADDRESS}!", "restores", stream=True)
+
+    assert answer.status_code == 200, answer.text
+    pieces = [event["choices"][0]["delta"].get("content") or "" for event in events(answer.text)[:-1]]
+    assert "".join(pieces) == f"I wrote to {ADDRESS} and <EMAIL_ADDRESS_2>."
 
 
 def test_personal_data_is_kept_from_the_client(gateway: Gateway, mock: Mock, vendors: GuardVendors) -> None:

@@ -12,7 +12,7 @@ ENTRY: dict[str, Any] = {"api_key": KEY}
 
 def test_the_conversation_is_sent_with_own_rules() -> None:
     entry = {**ENTRY, "categories": {"ours": "No oranges."}, "reasoning_mode": "hybrid"}
-    occasion = replace(OCCASION, dynamic={"categories": {"theirs": "x"}, "policy_id": "p9"})
+    occasion = replace(OCCASION, dynamic={"categories": {"theirs": "x"}, "policy_id": "p9", "metadata": {"a": 1}})
     verdict, (call,) = ask("grayswan", entry, REQUEST, {"violation": 0.49}, occasion=occasion)
 
     assert call.url == "https://api.grayswan.ai/cygnal/monitor"
@@ -22,6 +22,7 @@ def test_the_conversation_is_sent_with_own_rules() -> None:
         "categories": {"ours": "No oranges."},
         "reasoning_mode": "hybrid",
         "policy_id": "p9",
+        "metadata": {"a": 1},
     }
     assert verdict == Allow(findings=Findings(score=0.49))
 
