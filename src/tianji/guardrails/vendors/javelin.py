@@ -17,7 +17,6 @@ class Javelin(Params, frozen=True, kw_only=True):
     """`guard_name`: the guard there; `config` and `metadata` are sent with every call."""
 
     environment: ClassVar = {"api_key": ("JAVELIN_API_KEY",), "api_base": ("JAVELIN_API_BASE",)}
-    aliases: ClassVar = {"guardrail_name": "guard_name"}
 
     api_key: str
     guard_name: str

@@ -62,7 +62,7 @@ def _ask(params: Noma, content: Content, occasion: Occasion) -> Asking:
         results = [scanned.results for scanned in answer.scan_result or () if scanned.results]
         fired = sorted({name for found in results for name, detector in found.items() if _fired(detector)})
         masked = next((text for found in results if (text := _anonymized(found))), None)
-        if masked is None or not params.anonymize_input or not _SENSITIVE.issuperset(fired):
+        if masked is None or not params.anonymize_input or not fired or not _SENSITIVE.issuperset(fired):
             return Block("Request blocked by Noma guardrail", {"details": {"detectors": fired}})
         changed[index] = masked
     return Rewrite(changed) if changed else Allow()

@@ -65,6 +65,7 @@ def test_what_is_unsafe_is_refused() -> None:
         ({"anonymize_input": False}, SENSITIVE, False),
         ({"anonymize_input": True}, {**SENSITIVE, "jailbreak": {"result": True}}, False),
         ({"anonymize_input": True}, {"sensitiveData": SENSITIVE["sensitiveData"]}, False),
+        ({"anonymize_input": True}, {"anonymizedContent": SENSITIVE["anonymizedContent"]}, False),
     ],
 )
 def test_sensitive_data_alone_may_be_masked(entry: dict[str, Any], results: dict[str, Any], masked: bool) -> None:

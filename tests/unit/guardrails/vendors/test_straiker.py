@@ -23,6 +23,7 @@ def test_a_request_is_an_event() -> None:
     assert body["identity"]["litellm_key"] == "alias-1"
     assert (body["context"]["model"], body["context"]["session_id"]) == ("gpt-4o", "session-1")
     assert (body["application"], body["metadata"]) == ({"source": "LiteLLM Gateway"}, {"zone": "eu"})
+    assert body["context"]["call_surface"] == "/v1/chat/completions"
     assert "response" not in body
     assert verdict == Allow()
 
