@@ -1,0 +1,153 @@
+"""A gateway with two organizations and somebody of each role, for tests of who may do what."""
+
+import hashlib
+import itertools
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import httpx
+from tests.contract.harness import Gateway
+
+FOREIGN = "foreign"
+ROLES = (
+    "proxy_admin",
+    "proxy_admin_viewer",
+    "org_admin",
+    "team_admin",
+    "internal_user",
+    "internal_user_viewer",
+    "none",
+)
+ADMIN, VIEWER, HEAD, LEADER, USER, WATCHER, NOBODY = ROLES
+EVERYBODY = set(ROLES)
+ENDPOINTS = "/config/pass_through_endpoint"
+numbers = itertools.count()
+
+
+class World:
+    """A gateway with two organizations, and a key for each role in the first."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.stranger = httpx.Client(base_url=gateway.url, timeout=20, trust_env=False, verify=False)  # without a key
+        self.keys: dict[str, str] = {}
+        for side in ("own", FOREIGN):
+            self.master(
+                "POST", "/organization/new", organization_id=f"org-{side}", organization_alias=side, max_budget=9
+            )
+            self.master("POST", "/team/new", team_id=f"team-{side}", organization_id=f"org-{side}", team_alias=side)
+        for role in ROLES[:-1]:
+            stored = role if role.startswith(("proxy", "internal")) else "internal_user"
+            self.master("POST", "/user/new", user_id=f"user-{role}", user_role=stored, auto_create_key=False)
+        member = {"user_id": f"user-{HEAD}", "role": "org_admin"}
+        self.master("POST", "/organization/member_add", organization_id="org-own", member=member)
+        team = [
+            {"user_id": f"user-{LEADER}", "role": "admin"},
+            {"user_id": f"user-{USER}"},
+            {"user_id": f"user-{WATCHER}"},
+        ]
+        self.master("POST", "/team/member_add", team_id="team-own", member=team)
+        for role in ROLES:
+            owner = {} if role == NOBODY else {"user_id": f"user-{role}"}
+            self.keys[role] = self.master("POST", "/key/generate", **owner)["key"]
+        self.organization_budget = {
+            side: self.master("GET", "/organization/info", organization_id=f"org-{side}")["budget_id"]
+            for side in ("own", FOREIGN)
+        }
+
+    def send(self, by: str, method: str, path: str, /, **fields: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {by}"}
+        if method == "GET":
+            return self.gateway.client.get(path, params=fields, headers=headers)
+        return self.gateway.client.request(method, path, json=fields, headers=headers)
+
+    def master(self, method: str, path: str, /, **fields: Any) -> Any:
+        answer = self.send(self.gateway.key, method, path, **fields)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # ---- fresh objects, so that nothing depends on what was asked before
+
+    def key(self, role: str, side: str) -> str:
+        """A key of the role's user, or of a stranger's in the other team."""
+        if side == FOREIGN:
+            alias = f"{FOREIGN}-{next(numbers)}"
+            return str(self.master("POST", "/key/generate", team_id=f"team-{side}", key_alias=alias)["token"])
+        owner = {} if role == NOBODY else {"user_id": f"user-{role}"}
+        return str(self.master("POST", "/key/generate", **owner)["token"])
+
+    def user(self, side: str) -> str:
+        name = f"user-{side}-{next(numbers)}"
+        organizations = [f"org-{side}"]
+        self.master("POST", "/user/new", user_id=name, organizations=organizations, auto_create_key=False)
+        return name
+
+    def team(self, side: str) -> str:
+        name = f"team-{side}-{next(numbers)}"
+        self.master("POST", "/team/new", team_id=name, organization_id=f"org-{side}")
+        return name
+
+    def member(self, side: str) -> str:
+        name = f"member-{side}-{next(numbers)}"
+        self.master("POST", "/team/member_add", team_id=f"team-{side}", member={"user_id": name})
+        return name
+
+    def organization(self, side: str) -> str:
+        name = f"org-{side}-{next(numbers)}"
+        self.master("POST", "/organization/new", organization_id=name, organization_alias=side)
+        return name
+
+    def request(self, role: str, side: str) -> str:
+        """A request in the ledger, of the role's own key or of a stranger."""
+        name = f"request-{side}-{next(numbers)}"
+        key = FOREIGN if side == FOREIGN else hashlib.sha256(self.keys[role].encode()).hexdigest()
+        row = {
+            "request_id": name,
+            "call_id": name,
+            "started_at": 0,
+            "ended_at": 0,
+            "cost": 1,
+            "key": key,
+            "tags": "[]",
+            "facts": "{}",
+        }
+        with closing(sqlite3.connect(self.gateway.file.parent / "tianji-data" / "tianji.db")) as connection, connection:
+            names = ", ".join(row)
+            connection.execute(f"INSERT INTO ledger ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+        return name
+
+    def model(self, side: str) -> str:
+        """A deployment of a team."""
+        name = f"model-{side}-{next(numbers)}"
+        self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
+        return name
+
+    def group(self, side: str) -> str:
+        """An access group."""
+        name = f"group-{side}-{next(numbers)}"
+        self.master("POST", "/access_group/new", access_group=name, model_ids=[self.model(side)])
+        return name
+
+    def fallback(self, side: str) -> str:
+        """A model with fallbacks."""
+        name = self.model(side)
+        self.master("POST", "/fallback", model=name, fallback_models=["m"])
+        return name
+
+    def endpoint(self, side: str) -> str:
+        """A path that leads elsewhere."""
+        made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
+        return str(made["endpoints"][0]["id"])
+
+    def named(self, path: str, side: str, **fields: Any) -> str:
+        """Something of a kind that belongs to nobody."""
+        name = f"{side}-{next(numbers)}"
+        self.master("POST", path, **{member: name if value is None else value for member, value in fields.items()})
+        return name
+
+
+def model(side: str) -> dict[str, Any]:
+    """What a deployment of a team is made of."""
+    params = {"model": "openai/x", "api_key": "sk-of-the-team-0815"}
+    return {"model_name": f"x-{side}", "litellm_params": params, "model_info": {"team_id": f"team-{side}"}}
