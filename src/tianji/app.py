@@ -235,28 +235,7 @@ class Gateway:
         return await embed(embeddings(self._endpoints), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
-        for dialect, endpoint in self._endpoints:
-            handler: Handler = endpoint
-            if dialect.operation == "responses":
-                stored = StoredResponses(self._store, endpoint, dialect.paths)
-                handler = stored.create
-                yield from stored.routes()
-            elif dialect.operation == "compact":
-                handler = stored.continuing(endpoint)
-            elif dialect.form:
-                handler = FormEndpoint(endpoint, self.edge_settings.limits.max_body)
-            for path in dialect.paths:
-                yield Route(
-                    ("POST",),
-                    path.replace("{model}", "{model:path}"),
-                    handler,
-                    Access.KEY,
-                    Tenant.CALLER,
-                    f"{dialect.vendor} {dialect.operation}.",
-                    ("models",),
-                    large=dialect.form,
-                    request_schema=request_schema(dialect),
-                )
+        yield from self._model_routes()
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
@@ -294,6 +273,31 @@ class Gateway:
             )
         ).routes()
         yield from Documentation(lambda: self.route_table).routes()
+
+    def _model_routes(self) -> Iterator[Route]:
+        for dialect, endpoint in self._endpoints:
+            handler: Handler = endpoint
+            if dialect.operation == "responses":
+                stored = StoredResponses(self._store, endpoint, dialect.paths)
+                handler = stored.create
+                yield from stored.routes()
+            elif dialect.operation == "compact":
+                handler = stored.continuing(endpoint)
+            elif dialect.form:
+                compares = functools.partial(self._caches.keeps, dialect.operation)
+                handler = FormEndpoint(endpoint, self.edge_settings.limits.max_body, compares)
+            for path in dialect.paths:
+                yield Route(
+                    ("POST",),
+                    path.replace("{model}", "{model:path}"),
+                    handler,
+                    Access.KEY,
+                    Tenant.CALLER,
+                    f"{dialect.vendor} {dialect.operation}.",
+                    ("models",),
+                    large=dialect.form,
+                    request_schema=request_schema(dialect),
+                )
 
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""

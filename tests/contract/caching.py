@@ -25,6 +25,7 @@ def config(mock: Mock, **params: object) -> dict[str, Any]:
             openai_model("pair", "pair-up", base),
             openai_model("first", "first-up", base),
             openai_model("second", "second-up", base),
+            openai_model("listener", "listener-up", base),
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "ranks", "litellm_params": ranks},
         ],

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 from tests.contract.caching import KEY, ask, config, hit, key
@@ -188,6 +189,23 @@ def test_ranks_are_the_same(gateway: Gateway, mock: Mock) -> None:
 
 
 # -- which requests are the same ------------------------------------------------------------------------------------
+
+
+def test_transcripts_are_those_of_the_same_sound(gateway: Gateway, mock: Mock) -> None:
+    def listen(sound: bytes, **fields: str) -> httpx.Response:
+        form = {"model": "listener", **fields}
+        return gateway.client.post("/v1/audio/transcriptions", data=form, files={"file": ("a.wav", sound)})
+
+    for sound in (b"RIFF" + bytes(2000), b"RIFF" + bytes(3 << 20)):  # in memory, and in a file
+        made, again = listen(sound), listen(sound)
+        assert not hit(made)
+        assert hit(again)
+        assert again.json() == made.json()
+        assert not hit(listen(sound[:-1] + b"x"))  # as long, and called the same
+        assert not hit(listen(sound, language="de"))
+    for fields in ({"response_format": "text"}, {"stream": "true"}):
+        assert not any(hit(listen(b"other", **fields)) for _ in range(2))
+    assert "sha256" not in str(mock.last())
 
 
 def test_headers_say_where_an_answer_is_from(gateway: Gateway) -> None:

@@ -186,7 +186,7 @@ cdef class Cached(Answering):
             return 0
         spans = ObjectSpans.scan(body)
         i = spans.find(kind.content)
-        if i >= 0 and spans.kind(i) == c"a" and len(spans.raw(i).strip(b"[] \t\r\n")):
+        if i >= 0 and spans.kind(i) in (c"a", c"s") and len(spans.raw(i).strip(b'[]" \t\r\n')):
             self.keep(attempt, body, False)
         return 0
 

@@ -64,7 +64,7 @@ cdef class Cache:
         cdef ObjectSpans spans = asked.spans
         cdef Lookup lookup
         cdef Py_ssize_t i
-        if kind is None or asked.exchange.silent:
+        if kind is None or asked.exchange.silent or (asked.stream and kind.codec is None):
             return None
         if kind.turns is not None and self.most_turns >= 0:
             i = spans.find(kind.turns)
@@ -143,7 +143,9 @@ cdef class Lookup:
         return answer.fresh(now) and (self.oldest < 0 or now - answer.stored_at <= self.oldest)
 
     cdef int collect(self, bytes events) except -1:
-        """Note what was streamed; too much of it is not stored."""
+        """Note what was streamed; too much of it is not stored, nor what cannot become a whole answer."""
+        if self.kind.codec is None:
+            self.stores = False
         if not self.stores:
             return 0
         if self.events is None:

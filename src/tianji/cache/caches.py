@@ -41,6 +41,10 @@ class Caches:
             self.cache = None if plan is None else self._built(plan, environ)
         return self.cache
 
+    def keeps(self, operation: str) -> bool:
+        """Whether answers of an operation may be kept."""
+        return self.cache is not None and operation in self.cache.kinds
+
     async def forget(self, keys: list[str]) -> None:
         """Forget answers, in all workers and wherever else they are kept."""
         if self.cache is not None and self.cache.far is not None:

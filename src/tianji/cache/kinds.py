@@ -32,6 +32,7 @@ ROWS: Final = (
         Kind(codec=Codec("completions"), content=b"choices", hides_usage=True),
     ),
     Row("embeddings", ("embedding", "aembedding"), Kind(codec=None, content=b"data", divide=Division)),
+    Row("transcription", ("transcription", "atranscription"), Kind(codec=None, content=b"text")),
     Row("rerank", ("rerank", "arerank"), Kind(codec=None, content=b"results")),
     Row(
         "responses",

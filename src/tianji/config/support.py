@@ -95,8 +95,8 @@ _MANAGED: Final = Support("exact", "refresh_interval says when changed values ar
 _MODIFIES: Final = Support("partial", "for upstreams that do not speak OpenAI's form")
 _CACHE: Final = Support(
     "partial",
-    "by meaning for requests of text alone, and none longer than the model reads; no cloud IAM for Redis, no "
-    "transcriptions",
+    "by meaning for requests of text alone, and none longer than the model reads; transcripts as JSON, unstreamed; no "
+    "cloud IAM for Redis",
 )
 _BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
 

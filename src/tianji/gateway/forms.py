@@ -6,7 +6,8 @@ same text. What the files hold stays where the edge has put it.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -37,11 +38,16 @@ class Form(Struct, frozen=True):
 
 
 class FormEndpoint:
-    """Reads forms, and hands them on as requests. `most`: bytes of a body in JSON, which is held in memory."""
+    """Reads forms, and hands them on as requests.
 
-    def __init__(self, endpoint: Endpoint, most: int) -> None:
+    `most`: bytes of a body in JSON, which is held in memory. `compares`: whether requests are to be told apart by what
+    their files hold, so that each file's SHA-256 stands beside its name.
+    """
+
+    def __init__(self, endpoint: Endpoint, most: int, compares: Callable[[], bool] = lambda: False) -> None:
         self._endpoint = endpoint
         self._most = most
+        self._compares = compares
 
     def __call__(self, exchange: Exchange, match: object) -> Coroutine[Any, Any, None] | None:
         """Answer a request. Raises InvalidRequest where its form is malformed."""
@@ -52,7 +58,8 @@ class FormEndpoint:
             reader = Reader(boundary)
             for at in range(0, exchange.size, READ):
                 reader.feed(exchange.read(at, READ))
-            adopt(exchange, reader.close())
+            parts = reader.close()
+            adopt(exchange, parts, digests(exchange, parts) if self._compares() else {})
         else:
             return self._read(exchange, match, Reader(boundary))
         self._endpoint(exchange, match)
@@ -64,7 +71,10 @@ class FormEndpoint:
             reader.feed(exchange.read(at, READ))
             if number % TURN == TURN - 1:
                 await asyncio.sleep(0)
-        adopt(exchange, reader.close())
+        parts = reader.close()
+        # a file is not held by the loop, so a thread may read it
+        found = await asyncio.to_thread(digests, exchange, parts) if self._compares() else {}
+        adopt(exchange, parts, found)
         self._endpoint(exchange, match)
 
 
@@ -80,12 +90,27 @@ def take_json(exchange: Exchange, most: int) -> None:
         exchange.spool = None
 
 
-def adopt(exchange: Exchange, parts: Iterable[Part]) -> None:
-    """Put what a form's fields say in the place of the body, and the places of its files beside it."""
+def digests(exchange: Exchange, parts: Iterable[Part]) -> dict[int, str]:
+    """Return the SHA-256 of the files of a form, by where they begin in the body."""
+    return {part.at: _digest(exchange, part) for part in parts if part.text is None}
+
+
+def _digest(exchange: Exchange, part: Part) -> str:
+    found, end = hashlib.sha256(), part.at + part.size
+    for at in range(part.at, end, READ):
+        found.update(exchange.read(at, min(READ, end - at)))
+    return found.hexdigest()
+
+
+def adopt(exchange: Exchange, parts: Iterable[Part], known: Mapping[int, str] = {}) -> None:
+    """Put what a form's fields say in the place of the body, and the places of its files beside it.
+
+    `known`: digests of files, see `digests`
+    """
     found = tuple(parts)
     files = tuple((member(part.name), file_of(exchange, part)) for part in found if part.text is None)
     exchange.form = Form(files)
-    exchange.body = as_json(found)
+    exchange.body = as_json(found, known)
     exchange.spool = None  # the files refer to it
 
 
@@ -99,11 +124,11 @@ def member(name: str) -> str:
     return name.removesuffix("[]")
 
 
-def as_json(parts: Iterable[Part]) -> bytes:
-    """Return what the fields of a form say as a JSON object."""
+def as_json(parts: Iterable[Part], known: Mapping[int, str] = {}) -> bytes:
+    """Return what the fields of a form say as a JSON object. `known`: digests of its files, by where they begin."""
     members: dict[str, Any] = {}
     for part in parts:
-        value = raw(part.text) if part.text is not None else {"filename": part.filename, "bytes": part.size}
+        value = raw(part.text) if part.text is not None else _named(part, known.get(part.at))
         name = member(part.name)
         if name in members or name != part.name:
             before = members.get(name, [])
@@ -111,6 +136,12 @@ def as_json(parts: Iterable[Part]) -> bytes:
         else:
             members[name] = value
     return msgspec.json.encode(members)
+
+
+def _named(part: Part, digest: str | None) -> dict[str, Any]:
+    """Return what stands for a file."""
+    told = {"filename": part.filename, "bytes": part.size}
+    return told if digest is None else {**told, "sha256": digest}
 
 
 def raw(text: str) -> str | msgspec.Raw:
