@@ -133,6 +133,12 @@ def test_a_body_that_is_none_is_refused(browser: httpx.Client, body: bytes) -> N
     assert browser.post("/v2/login", content=body).status_code == 400
 
 
+def test_a_body_of_a_stranger_is_short(browser: httpx.Client) -> None:
+    form = {"username": "ann", "password": PASSWORD, "return_to": "/" + "x" * 20_000}
+    assert browser.post("/login", data=form).status_code == 413
+    assert sign_in(browser, "ann", "x" * 20_000).status_code == 413
+
+
 def test_attempts_at_a_name_are_limited_wherever_the_worker(gateway: Gateway) -> None:
     with new_browser(gateway.url, "198.51.100.1") as guesser, new_browser(gateway.url, "198.51.100.2") as other:
         assert [sign_in(guesser, "Eve", WRONG).status_code for _ in range(2)] == [401] * 2

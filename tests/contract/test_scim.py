@@ -177,6 +177,7 @@ def test_users_are_changed_by_operations(client: Client) -> None:
     for body in ({}, {"Operations": 1}, [], "x"):
         assert client.refused("PATCH", path, body) == (400, "invalidSyntax")
     assert client.refused("POST", "/Users", {}) == (400, "invalidValue")
+    assert client.refused("POST", "/Users", {"userName": "default_user_id"}) == (409, "uniqueness")
 
 
 def test_groups_are_teams_and_members_lose_their_keys_with_them(gateway: Gateway, client: Client) -> None:

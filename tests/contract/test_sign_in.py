@@ -125,6 +125,12 @@ def test_groups_make_roles_and_the_strongest_counts(provider: IdentityProvider, 
     assert sign_in(browser).json()["user_role"] == "internal_user_viewer"
 
 
+def test_nobody_is_the_administrator_by_calling_himself_so(provider: IdentityProvider, browser: httpx.Client) -> None:
+    provider.person |= {"preferred_username": "default_user_id", "email": "eve@example.com"}
+    assert sign_in(browser).status_code == 403
+    assert SESSION not in browser.cookies
+
+
 def test_a_session_is_no_other_key(gateway: Gateway, provider: IdentityProvider) -> None:
     made = gateway.client.post("/key/generate", json={}).json()["key"]
     headers = {"authorization": f"Bearer {made}"}

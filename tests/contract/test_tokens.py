@@ -128,7 +128,7 @@ def test_who_calls_for_a_customer_cannot_call_for_another(gateway: Gateway, prov
 
 
 def test_without_a_provider_nobody_can_sign_in_and_is_told_how(gateway: Gateway) -> None:
-    for path in ("/sso/login", "/sso/key/generate", "/sso/callback?code=a&state=b"):
+    for path in ("/sso/login", "/sso/callback?code=a&state=b"):
         answer = gateway.client.get(path)
         assert answer.status_code == 501
         assert "GENERIC_CLIENT_ID" in answer.json()["error"]["message"]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tianji.auth.arrivals import Arrival
 from tianji.auth.identity import MASTER
+from tianji.errors import PermissionDenied
 from tianji.management import desk, membership, promotion, teams, users
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
@@ -43,6 +44,8 @@ async def found(call: Call, arrival: Arrival) -> Row | None:
 
 
 async def _user(call: Call, arrival: Arrival) -> Row | None:
+    if arrival.user_id == MASTER.user_id:  # people may choose what their provider calls them
+        raise PermissionDenied("this name is the administrator's; no identity provider speaks for him")
     row = await found(call, arrival)
     if row is None:
         return await _make(call, arrival) if arrival.makes_user else None

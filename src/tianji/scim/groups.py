@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tianji.auth.identity import Role
+from tianji.auth.identity import MASTER, Role
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
 from tianji.management import key_fields, membership, promotion, team_members, teams, users
 from tianji.management.desk import Call, Row
@@ -136,7 +136,7 @@ async def _member(call: Call, name: str) -> str:
         if len(same) > 1:
             raise Unacceptable(f"there are several users {name[:80]!r}", param="members", code="invalidValue")
         row = same[0] if same else None
-    if row is None and not call.config.litellm_settings.scim_upsert_user:
+    if row is None and (name == MASTER.user_id or not call.config.litellm_settings.scim_upsert_user):
         raise Unacceptable(f"there is no user {name[:80]!r}", param="members", code="invalidValue")
     if row is None:
         mail = {"user_email": name.lower()} if resources.is_mail(name) else {}

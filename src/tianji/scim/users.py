@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tianji.auth.identity import MASTER
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
 from tianji.management import membership, team_reading, users
 from tianji.management.desk import Call, Row
@@ -51,7 +52,7 @@ async def new(call: Call, base: str) -> Resource:
     name = resources.text(resource, "userName")
     if name is None:
         raise Unacceptable("userName is required", param="userName", code="invalidValue")
-    if await call.one(USERS, user_id=name) is not None:
+    if name == MASTER.user_id or await call.one(USERS, user_id=name) is not None:
         raise Conflict(f"there is a user {name[:80]!r} already", param="userName", code="uniqueness")
     row = await call.one(USERS, user_email=resources.mail(resource))
     if row is None:

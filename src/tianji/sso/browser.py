@@ -9,10 +9,11 @@ import msgspec
 from tianji._core.exchange import Exchange
 from tianji.auth.sessions import COOKIE, Sessions
 from tianji.edge.addresses import own_address, root
-from tianji.errors import Header, NotImplementedHere, PermissionDenied, Unacceptable
+from tianji.errors import Header, NotImplementedHere, PayloadTooLarge, PermissionDenied, Unacceptable
 from tianji.management.administration import Office
 
 PRIVATE: Final[list[Header]] = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
+LONGEST: Final = 16 * 1024  # bytes of a body: nobody is known yet who sends it
 HOME: Final = "/docs"  # where somebody is sent who did not say where he wants to go
 _FORM: Final = b"application/x-www-form-urlencoded"
 
@@ -36,7 +37,12 @@ def is_form(exchange: Exchange) -> bool:
 
 
 def fields(exchange: Exchange) -> dict[str, str]:
-    """Return the texts of a body, be it a form or a JSON object. Raises Unacceptable (400) for anything else."""
+    """Return the texts of a body, be it a form or a JSON object.
+
+    Raises Unacceptable (400) for anything else, PayloadTooLarge (413) for more than anybody has to say here.
+    """
+    if exchange.size > LONGEST:
+        raise PayloadTooLarge(f"a body has {LONGEST} bytes at most here")
     if is_form(exchange):
         try:
             return dict(parse_qsl(exchange.body.decode(), keep_blank_values=True, max_num_fields=32))

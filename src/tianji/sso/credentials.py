@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.auth import passwords
-from tianji.auth.arrivals import Arrival
 from tianji.auth.identity import MASTER, Role
 from tianji.config.schema import GeneralSettings
 from tianji.errors import AuthenticationFailed, PermissionDenied
-from tianji.management import desk
+from tianji.management import desk, promotion, users
 from tianji.management.administration import Office
-from tianji.management.arrivals import welcome
 from tianji.management.desk import Call, Row
 from tianji.sso.desk import Find, open_session
 from tianji.sso.providers import missing
@@ -46,7 +44,7 @@ async def recognized(office: Office, username: str, password: str) -> Find:
     fits = await fits_password(row, password)
     administrator = _is_administrator(name, password, general, environ)
     if usable and administrator:
-        return functools.partial(welcome, administration(environ))
+        return functools.partial(_administrator, environ.get("PROXY_ADMIN_ID") or str(MASTER.user_id))
     if usable and fits:
         return functools.partial(_id, str(row["user_id"]))
     raise AuthenticationFailed(
@@ -62,14 +60,16 @@ async def fits_password(row: Row | None, password: str) -> bool:
     return await asyncio.to_thread(passwords.verified, kept, password)
 
 
-def administration(environ: Mapping[str, str]) -> Arrival:
-    """Return the administrator of the environment, as he stands in the database."""
-    return Arrival(user_id=administrator_id(environ), role=Role.PROXY_ADMIN.value, makes_user=True)
-
-
-def administrator_id(environ: Mapping[str, str]) -> str:
-    """Return the id of the user that the administrator of the environment is."""
-    return environ.get("PROXY_ADMIN_ID") or str(MASTER.user_id)
+async def _administrator(user_id: str, call: Call) -> str:
+    """Have the administrator of the environment in the database, and return his id."""
+    row = await call.one(USERS, user_id=user_id)
+    if row is None:
+        await users.make(call, {"user_id": user_id, "user_role": Role.PROXY_ADMIN.value})
+    elif row["user_role"] != Role.PROXY_ADMIN:
+        await promotion.prepare(call, row, Role.PROXY_ADMIN)
+        call.change("user", user_id)
+        await call.update(USERS, {"user_id": user_id}, user_role=Role.PROXY_ADMIN.value)
+    return user_id
 
 
 async def _id(user_id: str, _call: Call) -> str:
