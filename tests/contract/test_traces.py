@@ -38,6 +38,9 @@ def gateway(
         "router_settings": {"num_retries": 1, "disable_cooldowns": True, "retry_after": 0},
         "litellm_settings": {"callbacks": ["otel", "arize"], "forward_traceparent_to_llm_provider": True},
         "callback_settings": {"otel": {"enable_metrics": True}},
+        "guardrails": [
+            {"guardrail_name": "secrets", "litellm_params": {"guardrail": "hide-secrets", "mode": "pre_call"}}
+        ],
         "general_settings": {
             "pass_through_endpoints": [
                 {"path": "/through", "target": f"{mock_process.url}/v1/chat/completions", "forward_headers": True}
@@ -167,6 +170,19 @@ def test_a_request_that_was_refused(gateway: Gateway, mock: Mock, collector: Col
     *_, request = spans(collector, trace, 2)
     assert (request.parent_span_id.hex(), request.status.code) == (CLIENT, 0)
     assert said(request)["http.response.status_code"] == 404
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_guardrail_is_a_span_below_the_request(
+    gateway: Gateway, mock: Mock, collector: Collector, trace: str, stream: bool
+) -> None:
+    assert ask(gateway, trace, guardrails=["secrets"], stream=stream).status_code == 200
+    found = spans(collector, trace, 3)
+    request = found[-1]
+    (run,) = [span for span in found if span.name == "guardrail"]
+    assert run.parent_span_id == request.span_id
+    assert said(run)["guardrail_name"] == "secrets"
+    assert request.start_time_unix_nano <= run.start_time_unix_nano <= run.end_time_unix_nano
 
 
 def test_the_end_of_a_request_is_in_no_book(gateway: Gateway, mock: Mock, collector: Collector, trace: str) -> None:
