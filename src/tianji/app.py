@@ -68,6 +68,7 @@ from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
 from tianji.management.google_methods import GoogleMethods
+from tianji.management.guardrail_trials import Trials
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metrics
 from tianji.management.models import Model, Models
@@ -256,6 +257,7 @@ class Gateway:
             )
         ).routes()
         yield from Administration(self._office).routes()
+        yield from Trials(lambda: self._pipeline.guards).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts).routes()
         yield from Realtime(
@@ -495,6 +497,8 @@ def open_office(
             objection=lambda additions, stored: objection(loaded(), additions, stored),
             catch_up=following.catch_up,
             keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
+            keeps_guardrails=lambda: keeps(loaded(), "guardrails"),
+            guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
     )

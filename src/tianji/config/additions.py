@@ -19,6 +19,7 @@ from tianji.config.problems import Findings, Place
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.auto_router import MARKER
 from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
+from tianji.config.schema.sections import GuardrailEntry
 from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
@@ -49,6 +50,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, Mapping[str, str]] = {}
     fallbacks: Mapping[FallbackKind, Mapping[str, tuple[str, ...]]] = {}
     endpoints: tuple[Mapping[str, object], ...] = ()  # as a file has them in pass_through_endpoints, each with an id
+    guardrails: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with an id
     unreadable: tuple[str, ...] = ()
 
 
@@ -91,11 +93,31 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
         general = msgspec.structs.replace(general, pass_through_endpoints=endpoints)
     config = msgspec.structs.replace(
         loaded.config,
+        guardrails=(*loaded.config.guardrails, *map(guardrail_of, additions.guardrails)),
         model_list=tuple(entries),
         router_settings=msgspec.structs.replace(router, **changed),
         general_settings=general,
     )
     return Extended(msgspec.structs.replace(loaded, config=config), left_out)
+
+
+def guardrail_of(written: Mapping[str, object]) -> GuardrailEntry:
+    """Return the entry of a guardrail that is written so. Raises msgspec.ValidationError for another form."""
+    entry = msgspec.convert(written, _Guardrail)
+    return GuardrailEntry(
+        guardrail_name=entry.guardrail_name,
+        litellm_params=entry.litellm_params,
+        guardrail_info=entry.guardrail_info or {},
+        guardrail_id=entry.guardrail_id,
+        stored=True,
+    )
+
+
+class _Guardrail(Struct):
+    guardrail_name: str
+    litellm_params: dict[str, object]
+    guardrail_info: dict[str, object] | None = None
+    guardrail_id: str | None = None
 
 
 def endpoint_of(written: Mapping[str, object], secrets: Secrets) -> tuple[PassThroughEndpoint | None, str | None]:

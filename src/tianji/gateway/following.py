@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -21,10 +21,12 @@ PATIENCE: Final = 1.5  # seconds that the start waits for the database
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
+Kind = Literal["models", "pass_through_endpoints", "guardrails"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Adopt = Callable[[Additions], Awaitable[None]]
 
 
-def keeps(loaded: Loaded, kind: Literal["models", "pass_through_endpoints"]) -> bool:
+def keeps(loaded: Loaded, kind: Kind) -> bool:
     """Whether the database adds this to the configuration: `store_model_in_db`, or STORE_MODEL_IN_DB."""
     general = loaded.config.general_settings
     environ = loaded.environment
@@ -36,15 +38,17 @@ def keeps(loaded: Loaded, kind: Literal["models", "pass_through_endpoints"]) -> 
 
 def follows(loaded: Loaded) -> bool:
     """Whether the database adds anything at all."""
-    return keeps(loaded, "models") or keeps(loaded, "pass_through_endpoints")
+    return any(keeps(loaded, kind) for kind in KINDS)
 
 
 def kept(loaded: Loaded, additions: Additions) -> Additions:
     """Return what of all that the database adds is wanted."""
     if not keeps(loaded, "models"):
-        additions = Additions(endpoints=additions.endpoints)
+        additions = Additions(endpoints=additions.endpoints, guardrails=additions.guardrails)
     if not keeps(loaded, "pass_through_endpoints"):
         additions = msgspec.structs.replace(additions, endpoints=())
+    if not keeps(loaded, "guardrails"):
+        additions = msgspec.structs.replace(additions, guardrails=())
     return additions
 
 

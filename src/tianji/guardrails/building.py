@@ -22,6 +22,7 @@ LOG: Final = logging.getLogger("tianji.guardrails")
 HIDDEN: Final = "[hidden]"
 _SECRET: Final = ("key", "token", "secret", "password", "credential", "headers")
 _INHERITED: Final = ("skip_system_message_in_guardrail", "skip_tool_message_in_guardrail")
+_OF_CODE: Final = frozenset({"memory", "processes"})  # how much code may take
 _REFERENCE: Final = "os.environ/"
 
 T = TypeVar("T")
@@ -37,7 +38,12 @@ class Unbuildable(ConfigurationError):  # noqa: N818 - named like its neighbours
 
 def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]) -> Guardrail:
     """Make a guardrail. `defaults`: what the settings for all say of the scope. Raises Unbuildable."""
+    entry = of_class(entry)
     found = registry.find(entry.type)
+    if found is not None and entry.stored and found[0].service is not None:
+        raise Unbuildable(
+            "guardrail", "code of one's own is no entry of the database", "write it into the configuration"
+        )
     if found is None:
         close = alike(entry.type, registry.names(), most=1)
         raise Unbuildable(
@@ -75,11 +81,21 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         streaming={key: value for key, value in values.items() if key.startswith("streaming_")},
         logs=of_key("logging_only_scope", common_keys.logs, values),
         route=of_key("on_sensitive_data", common_keys.route, values),
-        shown=shown(entry, kind),
+        shown=shown(entry, kind.params),
         info=entry.info,
         template_label=entry.template_label,
         stored=entry.stored,
     )
+
+
+def of_class(entry: Entry) -> Entry:
+    """Return the entry of `guardrail: module.Class` as one of the type that runs it: the class is made of its keys."""
+    if "." not in entry.type or registry.find(entry.type) is not None:
+        return entry
+    kept = {key: value for key, value in entry.params.items() if key in common_keys.KEYS or key in _OF_CODE}
+    settings = {"guardrail_name": entry.name, "event_hook": entry.mode, **entry.params}
+    params = {**kept, "handler": entry.type, "settings": settings}
+    return msgspec.structs.replace(entry, type="custom_class", params=params)
 
 
 def filled(
@@ -148,9 +164,9 @@ def template(written: object) -> str | None:
     return written if isinstance(written, str) and written else None
 
 
-def shown(entry: Entry, kind: Type[Any]) -> dict[str, Any]:
-    """Return the keys of an entry as a list may show them."""
-    secret = kind.params.secrets
+def shown(entry: Entry, params: type[Params]) -> dict[str, Any]:
+    """Return the keys of an entry as a list may show them. `params`: those of its type."""
+    secret = params.secrets
     own = {key: HIDDEN if hides(key, secret) else value for key, value in entry.params.items()}
     return {"guardrail": entry.type, "mode": entry.mode, **own}
 
@@ -216,7 +232,7 @@ def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
 def strange_keys(entry: Entry) -> Iterator[str]:
     """Return the keys that mean nothing to the type."""
     found = registry.find(entry.type)
-    if found is None:
+    if found is None:  # a class, which has keys of its own
         return
     known = common_keys.KEYS.union(found[0].params.__struct_fields__)
     for key in entry.params:

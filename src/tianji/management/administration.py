@@ -36,6 +36,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
     catch_up: Callable[[], Awaitable[bool]] | None = None  # called when what the database adds has changed
     keeps_endpoints: Callable[[], bool] = lambda: False  # whether the database adds paths that lead elsewhere
     endpoint_objection: Callable[[Mapping[str, Any]], str | None] = lambda _endpoint: None  # why one would be left out
+    keeps_guardrails: Callable[[], bool] = lambda: False  # whether the database adds guardrails
+    guardrail_objection: Callable[[Mapping[str, Any]], str | None] = lambda _entry: None  # why one would be left out
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -212,6 +214,39 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             ("POST", "/{endpoint_id}", "update", "Change where a path leads."),
             ("DELETE", "", "delete", "Lead a path nowhere any more."),
         )
+    ),
+    "guardrails": (
+        _Row("GET", "/guardrails/list", "guardrails.listed", Access.INFO, _ALL, "List the guardrails of the file."),
+        _Row("GET", "/v2/guardrails/list", "guardrails.all_listed", Access.INFO, _ALL, "List all guardrails, masked."),
+        _Row("POST", "/guardrails", "guardrails.new", Access.ADMIN, _ALL, "Make a guardrail."),
+        _Row("GET", "/guardrails", "guardrails.all_listed", Access.ADMIN, _ALL, "List all guardrails, masked."),
+        _Row("POST", "/guardrails/register", "submissions.register", Access.SELF, _OWN, "Submit a team's guardrail."),
+        _Row("GET", "/guardrails/submissions", "submissions.listed", Access.ADMIN, _ALL, "List what was submitted."),
+        *(
+            _Row(
+                method,
+                f"/guardrails/submissions/{{guardrail_id}}{end}",
+                f"submissions.{function}",
+                Access.ADMIN,
+                _ALL,
+                summary,
+            )
+            for method, end, function, summary in (
+                ("GET", "", "info", "Describe what was submitted."),
+                ("POST", "/approve", "approve", "Let a guardrail that was submitted run."),
+                ("POST", "/reject", "reject", "Refuse a guardrail that was submitted."),
+            )
+        ),
+        _Row("GET", "/guardrails/{guardrail_id}/info", "guardrails.info", Access.INFO, _ALL, "Describe a guardrail."),
+        *(
+            _Row(method, "/guardrails/{guardrail_id}", f"guardrails.{function}", Access.ADMIN, _ALL, summary)
+            for method, function, summary in (
+                ("GET", "info", "Describe a guardrail, masked."),
+                ("PUT", "replace", "Replace a guardrail."),
+                ("PATCH", "update", "Change what was sent of a guardrail."),
+                ("DELETE", "delete", "Take a guardrail away."),
+            )
+        ),
     ),
     "activity": tuple(
         _Row(

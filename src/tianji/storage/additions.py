@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from tianji.config.additions import KINDS, Additions, Stored
 from tianji.storage.engine import Database
-from tianji.storage.tables import CREDENTIALS, FALLBACKS, MODELS, PASS_THROUGH
+from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH
 from tianji.storage.vault import Vault
 
 PARAMETERS: Final = "model parameters"  # what vaults are for
 CREDENTIAL_VALUES: Final = "credential values"
 ENDPOINTS: Final = "pass-through endpoints"
+ENTRIES: Final = "guardrails"
+ACTIVE: Final = "active"
 
 
 def sealed(salt: str, model_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,18 +51,22 @@ async def read(database: Database, salt: str | None) -> Additions:
         MODELS: (MODELS.c.created_at, MODELS.c.model_id),
         FALLBACKS: (FALLBACKS.c.model,),
         PASS_THROUGH: (PASS_THROUGH.c.created_at, PASS_THROUGH.c.id),
+        GUARDRAILS: (GUARDRAILS.c.created_at, GUARDRAILS.c.id),
     }
     async with database.still() as connection:
-        models, credentials, fallbacks, endpoints = [
+        models, credentials, fallbacks, endpoints, guardrails = [
             [
                 dict(row)
                 for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
             ]
-            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH)
+            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS)
         ]
     found = compiled(salt, models, credentials, fallbacks)
     opened, unreadable = _endpoints(salt, endpoints)
-    return msgspec.structs.replace(found, endpoints=opened, unreadable=(*found.unreadable, *unreadable))
+    entries, closed = _guardrails(salt, guardrails)
+    return msgspec.structs.replace(
+        found, endpoints=opened, guardrails=entries, unreadable=(*found.unreadable, *unreadable, *closed)
+    )
 
 
 def sealed_endpoint(salt: str, endpoint: Mapping[str, Any]) -> str:
@@ -72,6 +78,31 @@ def endpoint_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the endpoint of a row. Raises ValueError under another salt."""
     found: dict[str, Any] = msgspec.json.decode(Vault(salt, ENDPOINTS).open(row["endpoint"], row["id"]))
     return found
+
+
+def sealed_guardrail(salt: str, entry: Mapping[str, Any]) -> str:
+    """Return the entry of a guardrail, which has a `guardrail_id`, as it is stored."""
+    return Vault(salt, ENTRIES).close(msgspec.json.encode(entry).decode(), str(entry["guardrail_id"]))
+
+
+def guardrail_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a row. Raises ValueError under another salt."""
+    found: dict[str, Any] = msgspec.json.decode(Vault(salt, ENTRIES).open(row["guardrail"], row["id"]))
+    return found
+
+
+def _guardrails(
+    salt: str | None, rows: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    found: list[Mapping[str, Any]] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            if row["status"] == ACTIVE:
+                found.append(guardrail_of(salt or "", row))
+        except ValueError as error:
+            unreadable.append(f"guardrail {row['name']} ({row['id']}) of the database: {error}")
+    return tuple(found), tuple(unreadable)
 
 
 def _endpoints(

@@ -226,6 +226,19 @@ PASS_THROUGH: Final = sa.Table(
     *_history(),
 )
 
+GUARDRAILS: Final = sa.Table(
+    "guardrails",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("guardrail", sa.Text, nullable=False),  # the whole entry as JSON, encrypted: parameters hold secrets
+    sa.Column("status", sa.Text, nullable=False),  # active, pending_review or rejected
+    sa.Column("team_id", sa.Text),  # who submitted it
+    sa.Column("submitted_at", Moment),
+    sa.Column("reviewed_at", Moment),
+    *_history(),
+)
+
 CHANGES: Final = sa.Table(
     "changes",
     METADATA,

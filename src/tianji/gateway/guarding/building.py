@@ -12,6 +12,7 @@ from tianji._core.pool import Pool
 from tianji._core.shm import SharedCounters
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
+from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
 from tianji.gateway.guarding.paths import paths_of
 from tianji.gateway.guarding.watch import Rules
@@ -50,6 +51,7 @@ class Building:
         if not built.guardrails:
             return None
         self._caller = self._caller or Caller(self._pool, self._strangers, snapshot.environ)
+        self._caller.allowed = allowed_hosts(config)
         of_models, of_deployments = of_members(snapshot)
         setting = Setting(
             selection=Selection(built.guardrails, ignores_unknown=config.litellm_settings.guardrail_ignore_unknown),

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from tianji._core.asked import Asked
 from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import Identity
-from tianji.errors import MalformedJSON
+from tianji.errors import MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths
 from tianji.gateway.guarding.request import Request, about
+from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Rules, Watch
 from tianji.gateway.parties import Parties
 from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
@@ -76,6 +77,16 @@ class Guards:
             about=about(asked, wanted, setting.parties),
         )
         return Watch(request, asked, self._rules)
+
+    async def apply(self, caller: Identity, trial: Trial) -> str:
+        """Have one guardrail look at a text, and return what it leaves of it.
+
+        Raises ObjectNotFound for a name that nobody has, and what a client would get.
+        """
+        members = self._setting.selection.named(trial.guardrail_name)
+        if not members:
+            raise ObjectNotFound(f"no guardrail is called {trial.guardrail_name}: ask GET /guardrails/list")
+        return await applied(trial, members[0], caller, self._rules)
 
     def _asking(self, asked: Asked, wanted: Wishes, path: Path | None) -> Asking:
         setting, identity, body = self._setting, asked.exchange.identity, asked.spans

@@ -1,0 +1,157 @@
+"""Guardrails of the database: made, changed and taken away while the gateway serves; their secrets are never shown."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.fakes.judge import REASON, Judge
+
+SECRET = "sk-vendor-9f8e7d6c5b4a"
+
+
+@pytest.fixture(scope="module")
+def judge_process() -> Iterator[Judge]:
+    with Judge() as judge:
+        yield judge
+
+
+@pytest.fixture
+def judge(judge_process: Judge) -> Judge:
+    judge_process.reset()
+    return judge_process
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, mock_process: Mock, judge_process: Judge, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    params = {
+        "guardrail": "generic_guardrail_api",
+        "mode": "pre_call",
+        "api_base": judge_process.url,
+        "api_key": SECRET,
+    }
+    shouting = {"mode": "post_call", "api_base": f"{judge_process.url}/shouts"}
+    config = {
+        "model_list": [openai_model("gpt-test", "gpt-test", mock_process.url)],
+        "guardrails": [
+            {"guardrail_name": "of-file", "litellm_params": params, "guardrail_info": {"params": []}},
+            {"guardrail_name": "shouts", "litellm_params": {**params, **shouting}},
+        ],
+        "general_settings": {
+            "store_model_in_db": True,
+            "provider_url_destination_allowed_hosts": ["127.0.0.1"],
+        },
+    }  # fmt: skip
+    with Gateway(config, tmp_path_factory.mktemp("management"), edge=edge) as running:
+        yield running
+
+
+def entry(judge: Judge, name: str, **params: object) -> dict[str, Any]:
+    usual = {"guardrail": "generic_guardrail_api", "mode": "pre_call", "api_base": judge.url, "api_key": SECRET}
+    return {"guardrail": {"guardrail_name": name, "litellm_params": {**usual, **params}}}
+
+
+def status(gateway: Gateway, text: str, *guardrails: str) -> int:
+    turns = [{"role": "user", "content": text}]
+    return gateway.chat({"model": "gpt-test", "messages": turns, "guardrails": list(guardrails)}).status_code
+
+
+def names(gateway: Gateway) -> dict[str, str]:
+    rows = gateway.client.get("/v2/guardrails/list").json()["guardrails"]
+    return {row["guardrail_name"]: row["guardrail_definition_location"] for row in rows}
+
+
+def test_a_guardrail_of_the_database_runs_without_a_restart(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert status(gateway, "forbidden", "kept") == 400  # nobody is called so
+    made = gateway.post("/guardrails", entry(judge, "kept"))
+    assert made.status_code == 200, made.text
+    assert status(gateway, "hello", "kept") == 200
+    assert status(gateway, "forbidden", "kept") == 400
+    assert names(gateway) == {"kept": "db", "of-file": "config", "shouts": "config"}
+    path = f"/guardrails/{made.json()['guardrail_id']}"
+    info = gateway.client.get(f"{path}/info").json()
+    assert info["litellm_params"]["api_base"] == judge.url
+    for answer in (made.text, gateway.client.get(path).text, gateway.client.get("/v2/guardrails/list").text):
+        assert SECRET not in answer
+    changed = gateway.client.patch(path, json={"litellm_params": {"api_base": f"{judge.url}/broken"}})
+    assert changed.status_code == 200, changed.text
+    assert status(gateway, "hello", "kept") == 500
+    shown = {**info["litellm_params"], "default_on": True}  # with its secret hidden, as pages send it back
+    assert gateway.client.put(path, json={"guardrail": {"litellm_params": shown}}).status_code == 200
+    assert status(gateway, "forbidden") == 400
+    assert gateway.client.delete(path).status_code == 200
+    assert status(gateway, "forbidden") == 200
+    assert gateway.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"guardrail": "wrods"}, "not a type"),
+        ({"mode": "sometimes"}, "mode"),
+        ({"api_base": None}, "api_base"),
+        ({"api_base": "http://169.254.169.254/latest"}, "not public"),
+        ({"guardrail": "custom_code", "custom_code": "def apply_guardrail(a, b, c): pass"}, "code"),
+        ({"guardrail": "module.Class"}, "code"),
+    ],
+)  # fmt: skip
+def test_what_would_not_run_is_not_kept(gateway: Gateway, judge: Judge, params: dict[str, object], said: str) -> None:
+    answer = gateway.post("/guardrails", entry(judge, "wrong", **params))
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["message"]
+    assert "wrong" not in names(gateway)
+
+
+def test_a_name_is_given_once_and_the_file_is_changed_in_the_file(gateway: Gateway, judge: Judge) -> None:
+    assert gateway.post("/guardrails", entry(judge, "of-file")).status_code == 409
+    of_file = gateway.client.get("/guardrails/of-file/info").json()
+    assert SECRET not in str(of_file)
+    assert gateway.client.delete(f"/guardrails/{of_file['guardrail_id']}").status_code == 400
+    listed = gateway.client.get("/guardrails/list").json()["guardrails"]
+    assert listed[0] == {"guardrail_name": "of-file", "guardrail_info": {"params": []}}
+
+
+def test_the_older_gateways_body_is_read(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    config = {"mode": "pre_call", "api_base": f"{judge.url}/broken"}
+    body = {"guardrail_name": "older", "guardrail_type": "generic_guardrail_api", "config": config}
+    made = gateway.post("/guardrails", {**body, "failure_policy": "fail_open", "enabled": False})
+    assert made.status_code == 200, made.text
+    assert (made.json()["enabled"], made.json()["failure_policy"]) == (False, "fail_open")
+    assert status(gateway, "hello", "older") == 400
+    path = f"/guardrails/{made.json()['id']}"
+    assert gateway.client.put(path, json={**body, "failure_policy": "fail_open", "enabled": True}).status_code == 200
+    assert status(gateway, "hello", "older") == 200
+    assert gateway.client.delete(path).status_code == 200
+
+
+def test_what_a_team_submits_runs_when_it_was_approved(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    team = gateway.post("/team/new", {}).json()["team_id"]
+    key = gateway.post("/key/generate", {"team_id": team}).json()["key"]
+    own = {"authorization": f"Bearer {key}"}
+    assert gateway.post("/guardrails/register", entry(judge, "ours", guardrail="lakera"), **own).status_code == 400
+    made = gateway.post("/guardrails/register", entry(judge, "ours"), **own)
+    assert made.status_code == 200, made.text
+    assert (made.json()["status"], made.json()["team_id"]) == ("pending_review", team)
+    assert gateway.post("/guardrails", entry(judge, "other"), **own).status_code == 401
+    assert status(gateway, "hello", "ours") == 400
+    listed = gateway.client.get("/guardrails/submissions", params={"status": "pending_review"}).json()["submissions"]
+    path = f"/guardrails/submissions/{listed[0]['guardrail_id']}"
+    assert gateway.post(f"{path}/approve", {}).json()["status"] == "active"
+    assert status(gateway, "forbidden", "ours") == 400
+    eventually(lambda: status(gateway, "hello", "ours") == 200, "it runs")
+    assert gateway.post(f"{path}/reject", {}).json()["status"] == "rejected"
+    assert status(gateway, "hello", "ours") == 400
+
+
+def test_a_text_is_shown_to_a_guardrail(gateway: Gateway, judge: Judge) -> None:
+    def shown(name: str, text: str, **more: object) -> Any:
+        return gateway.post("/guardrails/apply_guardrail", {"guardrail_name": name, "text": text, **more})
+
+    assert shown("of-file", "a secret").json() == {"response_text": "a [MASKED]"}
+    assert shown("of-file", "hello").json() == {"response_text": "hello"}
+    assert shown("shouts", "hello").json() == {"response_text": "HELLO"}
+    refused = shown("of-file", "forbidden")
+    assert (refused.status_code, refused.json()["error"]["message"]) == (400, REASON)
+    assert shown("nobody", "hello").status_code == 404
