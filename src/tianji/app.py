@@ -260,20 +260,7 @@ class Gateway:
         yield from Trials(lambda: self._pipeline.guards).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts).routes()
-        yield from Realtime(
-            Means(
-                pipeline=self._pipeline,
-                courses=self._courses,
-                pool=self._pool,
-                connector=self._connector,
-                settings=lambda: self.snapshot.config.general_settings,
-                tickets=self._people.tickets,
-                draining=lambda: self._control.draining or self._control.retiring,
-                authorize=self.authorize,
-                holder=functools.partial(self._people.holder, self.authorize),
-                revision=lambda: (self._store.revisions.head, id(self.snapshot)),
-            )
-        ).routes()
+        yield from Realtime(self._means()).routes()
         yield from Documentation(lambda: self.route_table).routes()
 
     def _model_routes(self) -> Iterator[Route]:
@@ -300,6 +287,20 @@ class Gateway:
                     large=dialect.form,
                     request_schema=request_schema(dialect),
                 )
+
+    def _means(self) -> Means:
+        return Means(
+            pipeline=self._pipeline,
+            courses=self._courses,
+            pool=self._pool,
+            connector=self._connector,
+            settings=lambda: self.snapshot.config.general_settings,
+            tickets=self._people.tickets,
+            draining=lambda: self._control.draining or self._control.retiring,
+            authorize=self.authorize,
+            holder=functools.partial(self._people.holder, self.authorize),
+            revision=lambda: (self._store.revisions.head, id(self.snapshot)),
+        )
 
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""

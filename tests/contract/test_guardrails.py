@@ -62,7 +62,7 @@ def gateway(
                 judge, "worded", "pre_call", violation_message_template="{guardrail_name} says {default_message}"
             ),
         ],
-        "router_settings": {"num_retries": 0},
+        "router_settings": {"num_retries": 1, "fallbacks": [{"gpt-test": ["other"]}]},
         "general_settings": {
             "pass_through_endpoints": [
                 {"path": "/led", "target": f"{mock_process.url}/v1/chat/completions", "guardrails": ["pre", "refuses"]},
@@ -146,6 +146,13 @@ def test_an_answer_that_is_refused_does_not_go_out(gateway: Gateway, mock: Mock,
     said = judge.texts()[-1][0]
     assert said
     assert said.split()[0] not in answer.text
+    assert len(mock.requests()) == 1
+
+
+def test_no_other_model_is_asked_where_an_answer_is_refused(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert ask(gateway, "one two three", "refuses").status_code == 400
+    assert [json.loads(call["body"])["model"] for call in mock.requests()] == ["gpt-test"]
+    assert ask(gateway, "forbidden", "pre").status_code == 400
     assert len(mock.requests()) == 1
 
 

@@ -18,6 +18,8 @@ FAILURE: Final = "failure"
 ELSEWHERE: Final = frozenset({
     "prometheus", "dynamic_rate_limiter", "dynamic_rate_limiter_v3",
     "smtp_email", "resend_email", "sendgrid_email",  # say how alerts are mailed
+    "detect_prompt_injection", "lakera_prompt_injection", "aporia_prompt_injection", "hide_secrets",
+    "openai_moderations",  # are guardrails
 })  # fmt: skip
 FLUSH: Final = "DEFAULT_FLUSH_INTERVAL_SECONDS"
 _GENERIC: Final = "generic_api"

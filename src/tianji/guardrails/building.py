@@ -204,8 +204,6 @@ def build_all(config: Config, folder: Path, environ: Mapping[str, str]) -> Built
 
 def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
     """Name every entry that cannot be built, and doubtful keys; an error unless `guardrail_strict` is false."""
-    if not (loaded.config.guardrails or loaded.config.litellm_settings.guardrails):
-        return ()
     findings = Findings()
     subject = Subject(
         config=loaded.config, tree=loaded.tree, environ=loaded.environment, directory=folder, findings=findings

@@ -21,8 +21,9 @@ HOOKS: Final = frozenset(Hook)
 REALTIME: Final = "realtime_input_transcription"
 """The hook that spoken text of a realtime session has in LiteLLM; it is accepted beside others."""
 _BESIDE: Final = ("default_on", "failure_policy")
+_INJECTION: Final = "detect_prompt_injection"
 _OLD_CALLBACKS: Final = {
-    "detect_prompt_injection": "prompt_injection",
+    _INJECTION: "prompt_injection",
     "lakera_prompt_injection": "lakera",
     "aporia_prompt_injection": "aporia",
     "hide_secrets": "hide-secrets",
@@ -48,6 +49,12 @@ class Entry(Struct, frozen=True, kw_only=True):
     stored: bool = False
 
 
+def named_in_callbacks(config: Config) -> tuple[str, ...]:
+    """Return the callbacks of a configuration that are guardrails, as LiteLLM's older ones are: for all requests."""
+    callbacks = config.litellm_settings.callbacks
+    return () if isinstance(callbacks, str) else tuple(one for one in callbacks if one in _OLD_CALLBACKS)
+
+
 def entries(config: Config) -> Iterator[Entry]:
     """Return all entries of a configuration. Raises ConfigurationError for one that says no type."""
     for index, written in enumerate(config.guardrails):
@@ -55,6 +62,17 @@ def entries(config: Config) -> Iterator[Entry]:
     for index, old in enumerate(config.litellm_settings.guardrails):
         for name, about in old.items():
             yield from _first_form(name, about, ("litellm_settings", "guardrails", index, name))
+
+    for callback in named_in_callbacks(config):
+        given = config.litellm_settings.prompt_injection_params if callback == _INJECTION else {}
+        yield Entry(
+            name=callback,
+            id=stable_id(callback),
+            type=_OLD_CALLBACKS[callback],
+            mode=None,
+            params={"default_on": True, **given},
+            place=("litellm_settings", "callbacks"),
+        )
 
 
 def read(written: GuardrailEntry, place: tuple[str | int, ...] = ()) -> Entry:

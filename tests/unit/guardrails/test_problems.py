@@ -9,6 +9,7 @@ from tianji.config.loader import Loaded, load
 from tianji.config.problems import InvalidConfiguration, Problem
 from tianji.gateway.guarding import judged
 from tianji.guardrails import registry
+from tianji.guardrails.entries import entries
 
 MODEL = "model_list:\n  - {model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}\n"
 
@@ -73,3 +74,15 @@ def test_the_first_form_of_all_is_read(tmp_path: Path) -> None:
 
 def test_a_file_without_guardrails_is_as_it_was(tmp_path: Path) -> None:
     assert read(tmp_path, "").problems == ()
+
+
+def test_callbacks_that_are_guardrails_run_for_all_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    text = (
+        "litellm_settings: {callbacks: [detect_prompt_injection], prompt_injection_params: {heuristics_check: true}}\n"
+    )
+    (found,) = entries(read(tmp_path, text).config)
+    assert (found.name, found.type) == ("detect_prompt_injection", "prompt_injection")
+    assert found.params == {"default_on": True, "heuristics_check": True}
+    wrong = text.replace("heuristics_check: true", "heuristics_check: false")
+    assert "nothing is checked" in fatal(tmp_path, wrong).message

@@ -13,12 +13,13 @@ from tianji.config.loader import Loaded
 from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
 from tianji.gateway.snapshot import Snapshot
+from tianji.guardrails.entries import named_in_callbacks
 from tianji.lazy import load
 
 
 def guarded(config: Config) -> bool:
     """Whether a configuration has guardrails, of any form."""
-    return bool(config.guardrails or config.litellm_settings.guardrails)
+    return bool(config.guardrails or config.litellm_settings.guardrails or named_in_callbacks(config))
 
 
 def judged(loaded: Loaded, folder: Path) -> Loaded:
