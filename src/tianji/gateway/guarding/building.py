@@ -14,6 +14,7 @@ from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
 from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
+from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.paths import paths_of
 from tianji.gateway.guarding.watch import Rules
 from tianji.gateway.parties import Parties
@@ -38,6 +39,7 @@ class Building:
         self._pool = pool
         self._retold = retold
         self._series = Series(counters)
+        self._backlog = Backlog()
         self._caller: Caller | None = None
         self._built: tuple[Guardrail, ...] = ()
 
@@ -65,6 +67,7 @@ class Building:
             runner=Runner(self._caller, self._series.heard),
             after=functools.partial(plan_after, setting),
             retold=self._retold,
+            backlog=self._backlog,
             block_status=config.litellm_settings.guardrail_block_status,
             compat=snapshot.table.compat,
         )
@@ -80,6 +83,7 @@ class Building:
 
     def close(self) -> None:
         """End what was begun for guardrails."""
+        self._backlog.close()
         for guardrail in self._built:
             guardrail.close()
         if self._caller is not None:

@@ -1,12 +1,15 @@
 """The ledger's entries of a request that is watched: they wait until it is known what guardrails did."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from tianji.gateway.guarding.judging import Judging
+from tianji.gateway.guarding.logged import Backlog, censored
+from tianji.gateway.guarding.request import Request
 from tianji.guardrails.records import information
-from tianji.guardrails.running import Outcome
+from tianji.guardrails.vendor import Hook
 from tianji.ledger.entry import PAYLOAD
 
 Keep = Callable[[list[Any]], object]
@@ -16,9 +19,11 @@ Retold = Callable[[bytes], bytes]
 class Notes:
     """Holds them. `retold`: an answer as the ledger keeps it."""
 
-    def __init__(self, outcomes: Iterable[Outcome], retold: Retold) -> None:
-        self._outcomes = outcomes
+    def __init__(self, request: Request, judging: Judging, retold: Retold, backlog: Backlog) -> None:
+        self._request = request
+        self._judging = judging
         self._retold = retold
+        self._backlog = backlog
         self._entries: list[tuple[list[Any], Keep]] = []
         self._told: bytes | None = None
         self._closed = False
@@ -26,7 +31,7 @@ class Notes:
     def note(self, entry: list[Any], keep: Keep) -> None:
         """Take an entry."""
         if self._closed:
-            keep(self._noted(entry))
+            self._hand_on(entry, keep)
         else:
             self._entries.append((entry, keep))
 
@@ -35,11 +40,23 @@ class Notes:
         self._closed, self._told = True, told
         entries, self._entries = self._entries, []
         for entry, keep in entries:
-            keep(self._noted(entry))
+            self._hand_on(entry, keep)
 
-    def _noted(self, entry: list[Any]) -> list[Any]:
+    def _hand_on(self, entry: list[Any], keep: Keep) -> None:
         payload = entry[PAYLOAD]
         if payload is not None and self._told is not None:
-            messages, _, request, quiet = payload
-            entry[PAYLOAD] = (messages, self._retold(self._told), request, quiet)
-        return [*entry, msgspec.json.encode([information(outcome) for outcome in self._outcomes])]
+            messages, _, asked, quiet = payload
+            payload = entry[PAYLOAD] = (messages, self._retold(self._told), asked, quiet)
+        if payload is None or not self._request.plan.meets(Hook.LOGGING_ONLY):
+            keep(self._noted(entry))
+            return
+        bare = [*entry]
+        bare[PAYLOAD] = (b"", b"", b"", payload[3])
+        self._backlog.begin(self._censored(entry, keep), lambda: keep(self._noted(bare)))
+
+    async def _censored(self, entry: list[Any], keep: Keep) -> None:
+        entry[PAYLOAD] = await censored(entry[PAYLOAD], self._request, self._judging)
+        keep(self._noted(entry))
+
+    def _noted(self, entry: list[Any]) -> list[Any]:
+        return [*entry, msgspec.json.encode([information(outcome) for outcome in self._judging.outcomes])]

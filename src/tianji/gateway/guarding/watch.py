@@ -18,6 +18,7 @@ from tianji.errors import Header, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.doors import Closed, Door, Flowing, Open
 from tianji.gateway.guarding.judging import Document, Found, Judging
+from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.notes import Keep, Notes, Retold
 from tianji.gateway.guarding.outlet import Outlet
 from tianji.gateway.guarding.request import Instead, Request
@@ -32,11 +33,15 @@ LOG: Final = logging.getLogger("tianji.guardrails")
 
 
 class Rules(Struct, frozen=True):
-    """What all watches of a worker go by. `after`: the plan for an answer, by the id of the deployment that gave it."""
+    """What all watches of a worker go by. `after`: the plan for an answer, by the id of the deployment that gave it.
+
+    backlog: entries of the ledger that wait for who looks at logs alone
+    """
 
     runner: Runner
     after: Callable[[Request, str | None], Plan]
     retold: Retold
+    backlog: Backlog
     block_status: int = 400
     compat: bool = True
 
@@ -50,7 +55,7 @@ class Watch:
         self._asked: Asked | None = asked
         self._largest = asked.table.max_answer
         self._judging = Judging(rules.runner, request, rules.block_status)
-        self._notes = Notes(self._judging.outcomes, rules.retold)
+        self._notes = Notes(request, self._judging, rules.retold, rules.backlog)
         self._outlet = Outlet(asked.exchange, request, self._judging.outcomes, compat=rules.compat)
         self.exchange = GuardedExchange(asked.exchange, self)
         self.deployment_id: str | None = None  # which answered

@@ -1,0 +1,77 @@
+"""What logs hear of requests that are watched: masked texts, and what guardrails that look at logs alone leave."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.fakes.ears import Ears
+from tests.fakes.judge import MASK, Judge
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge() as judge:
+        yield judge
+
+
+@pytest.fixture(scope="module")
+def ears() -> Iterator[Ears]:
+    with Ears() as ears:
+        yield ears
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, mock_process: Mock, judge: Judge, ears: Ears, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    def guardrail(name: str, mode: str, path: str = "", **params: object) -> dict[str, Any]:
+        about = {"guardrail": "generic_guardrail_api", "mode": mode, "api_base": judge.url + path, **params}
+        return {"guardrail_name": name, "litellm_params": about}
+
+    config = {
+        "model_list": [openai_model("gpt-test", "gpt-test", mock_process.url)],
+        "guardrails": [
+            guardrail("logs", "logging_only"),
+            guardrail("answers", "logging_only", "/shouts", logging_only_scope="output"),
+            guardrail("refuses", "post_call", "/refuses"),
+        ],
+        "litellm_settings": {"callbacks": ["generic_api"]},
+    }
+    env = {**BOOKS, "GENERIC_LOGGER_ENDPOINT": ears.url, "DEFAULT_FLUSH_INTERVAL_SECONDS": "0.1"}
+    with Gateway(config, tmp_path_factory.mktemp("logs"), edge=edge, env=env) as running:
+        yield running
+
+
+def event(gateway: Gateway, ears: Ears, text: str, **members: Any) -> dict[str, Any]:
+    body = {"model": "gpt-test", "messages": [{"role": "user", "content": text}], **members}
+    call = gateway.chat(body).headers["x-litellm-call-id"]
+
+    def heard() -> dict[str, Any] | None:
+        events = [one for _, _, told in list(ears.heard) for one in (told if isinstance(told, list) else [told])]
+        return next((one for one in events if one["litellm_call_id"] == call), None)
+
+    found = eventually(heard, "the callback is told")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_logged_copy_alone_is_changed(gateway: Gateway, mock: Mock, judge: Judge, ears: Ears, stream: bool) -> None:
+    told = event(gateway, ears, "a secret", stream=stream)
+    assert told["messages"] == [{"role": "user", "content": f"a {MASK}"}]
+    said = told["response"]["choices"][0]["message"]["content"]
+    assert said
+    assert said == said.upper()
+    assert "a secret" in mock.last()["body"]
+    runs = {(run["guardrail_name"], run["guardrail_status"]) for run in told["guardrail_information"]}
+    assert runs == {("logs", "success"), ("answers", "success")}
+    assert all(run["guardrail_mode"] == "logging_only" for run in told["guardrail_information"])
+
+
+def test_what_was_refused_is_not_told(gateway: Gateway, mock: Mock, judge: Judge, ears: Ears) -> None:
+    told = event(gateway, ears, "hello", guardrails=["refuses"])
+    assert told["response"] is None
+    run = told["guardrail_information"][0]
+    assert (run["guardrail_name"], run["guardrail_status"]) == ("refuses", "guardrail_intervened")
+    assert run["duration"] >= 0
