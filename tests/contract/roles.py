@@ -88,6 +88,11 @@ class World:
         self.master("POST", "/team/new", team_id=name, organization_id=f"org-{side}")
         return name
 
+    def telling_team(self, side: str) -> str:
+        name = self.team(side)
+        self.master("POST", f"/team/{name}/callback", callback_name="langfuse")
+        return name
+
     def member(self, side: str) -> str:
         name = f"member-{side}-{next(numbers)}"
         self.master("POST", "/team/member_add", team_id=f"team-{side}", member={"user_id": name})

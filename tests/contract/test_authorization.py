@@ -66,6 +66,7 @@ GLOBAL = (
     "spend/all_tag_names", "spend/report", "activity", "activity/model",
 )  # fmt: skip
 # path: what to send, which roles may do it to what is theirs
+CALLBACK = "/team/{team_id}/callback"
 CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("POST", "/key/generate"): (
         lambda w, r, s: {"team_id": "team-foreign"} if s == FOREIGN else {},
@@ -142,6 +143,20 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         lambda w, r, s: {"team_id": f"team-{s}", "team_member_permissions": []},
         {ADMIN, HEAD, LEADER},
     ),
+    ("POST", CALLBACK): (lambda w, r, s: {"path:team_id": w.team(s), "callback_name": "langfuse"}, {ADMIN, HEAD}),
+    ("GET", CALLBACK): (lambda w, r, s: {"path:team_id": f"team-{s}"}, {ADMIN, VIEWER, HEAD, LEADER}),
+    ("DELETE", CALLBACK + "/{callback_name}"): (
+        lambda w, r, s: {"path:team_id": w.telling_team(s), "path:callback_name": "langfuse"},
+        {ADMIN, HEAD},
+    ),
+    ("POST", "/team/{team_id}/disable_logging"): (
+        lambda w, r, s: {"path:team_id": f"team-{s}"},
+        {ADMIN, HEAD, LEADER},
+    ),
+    ("GET", "/callbacks/list"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", "/callbacks/configs"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", "/get/config/callbacks"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", "/health/services"): (lambda w, r, s: {"service": "tried"}, {ADMIN, VIEWER}),
     ("POST", "/team/permissions_bulk_update"): (
         lambda w, r, s: {"team_ids": [w.team(s)], "permissions": ["/key/info"]},
         {ADMIN, HEAD},
@@ -264,6 +279,14 @@ def world(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Itera
     config = {
         "model_list": [openai_model("m", "gpt-test", mock_process.url) | {"model_info": {"id": "m-1"}}],
         "general_settings": {"store_model_in_db": True},
+        "litellm_settings": {"callbacks": ["tried"]},
+        "callback_settings": {
+            "tried": {
+                "callback_type": "generic_api",
+                "log_format": "single",
+                "endpoint": f"{mock_process.url}/v1/chat/completions",
+            }
+        },
     }
     with Gateway(config, tmp_path_factory.mktemp("roles"), edge="native") as gateway:
         made = World(gateway)

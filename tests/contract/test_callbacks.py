@@ -1,5 +1,6 @@
 """Who is told of requests, through the running gateway."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
         "litellm_settings": {
             "callbacks": ["generic_api", "quiet", "away", "humanloop"],
             "success_callback": ["langfuse"],
+            "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
         "callback_settings": {"quiet": quiet, "away": away},
     }
@@ -130,3 +132,117 @@ def test_a_destination_that_fails_gets_what_it_missed(gateway: Gateway, ears: Ea
     finally:
         ears.status = 200
     one(ears, "missed")
+
+
+def asked(gateway: Gateway, word: str, secret: str | None = None, **headers: str) -> Any:
+    body = {"model": "m", "messages": [{"role": "user", "content": f"{SECRET} {word}"}]}
+    own = {"authorization": f"Bearer {secret}"} if secret else {}
+    answer = gateway.client.post("/v1/chat/completions", json=body, headers={**own, **headers})
+    assert answer.status_code == 200
+    return answer
+
+
+def made(gateway: Gateway, path: str, **body: Any) -> dict[str, Any]:
+    answer = gateway.client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def told_langfuse(ears: Ears, word: str) -> list[str]:
+    """Return who told Langfuse of a request, by its credentials."""
+    return [
+        headers["authorization"]
+        for path, headers, body in ears.heard
+        if path == "/api/public/ingestion" and word in str(body)
+    ]
+
+
+def own_langfuse(ears: Ears, name: str) -> dict[str, Any]:
+    variables = {"langfuse_public_key": name, "langfuse_secret": f"sk-canary-{name}", "langfuse_host": ears.url}
+    return {"callback_name": "langfuse", "callback_type": "success", "callback_vars": variables}
+
+
+def test_a_team_and_a_key_have_callbacks_of_their_own(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    assert gateway.client.post("/team/new", json={"team_id": "tellers"}).status_code == 200
+    answer = gateway.client.post("/team/tellers/callback", json=own_langfuse(ears, "of-team"))
+    assert answer.status_code == 200, answer.text
+    named = gateway.client.get("/team/tellers/callback").json()["data"]
+    assert (named["success_callbacks"], named["failure_callbacks"]) == (["langfuse"], [])
+    assert named["callback_vars"]["langfuse_public_key"] == "of-team"
+    shown = [named, answer.json(), gateway.client.get("/team/info", params={"team_id": "tellers"}).json()]
+    of_team = made(gateway, "/key/generate", team_id="tellers")["key"]
+    made_key = made(gateway, "/key/generate", team_id="tellers", metadata={"logging": [own_langfuse(ears, "of-key")]})
+    shown += [made_key, gateway.client.get("/key/info", params={"key": made_key["key"]}).json()]
+    assert "canary" not in str(shown)
+    asked(gateway, "by the team", of_team)
+    asked(gateway, "by the key", made_key["key"])
+    asked(gateway, "by nobody")
+
+    def tellers(word: str) -> set[str]:
+        return {b64decode(said.removeprefix("Basic ")).decode() for said in told_langfuse(ears, word)}
+
+    usual = "pk:sk-canary-0815"
+    eventually(lambda: tellers("by the team") == {usual, "of-team:sk-canary-of-team"}, "the team's own is told", 30)
+    eventually(lambda: tellers("by the key") == {usual, "of-key:sk-canary-of-key"}, "the key's own alone is told", 30)
+    eventually(lambda: tellers("by nobody") == {usual}, "the usual one is told", 30)
+    answer = gateway.client.post("/team/tellers/disable_logging")
+    assert answer.json()["data"]["success_callbacks"] == []
+    asked(gateway, "without logging", of_team)
+    eventually(lambda: tellers("without logging") == {usual}, "the usual one is told", 30)
+    assert "canary" not in gateway.log
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"callback_name": "langfuse", "callback_vars": {"color": "red"}}, 400, "no variable of callbacks"),
+        ({"callback_name": "nowhere"}, 400, "is not served by this release"),
+        ({"callback_name": "langfuse", "callback_type": "often"}, 400, "callback_type is one of"),
+        ({"callback_name": "langfuse", "callback_vars": {"langfuse_host": "os.environ/X"}}, 400, "os.environ/"),
+    ],
+)
+def test_a_callback_that_cannot_be(gateway: Gateway, body: dict[str, Any], status: int, said: str) -> None:
+    gateway.client.post("/team/new", json={"team_id": "refused"})
+    answer = gateway.client.post("/team/refused/callback", json=body)
+    assert (answer.status_code, said in answer.text) == (status, True), answer.text
+    assert gateway.client.get("/team/refused/callback").json()["data"]["callback_vars"] == {}
+
+
+def test_a_request_may_ask_that_a_callback_be_told_nothing_or_little(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    asked(gateway, "muted", **{"x-litellm-disable-callbacks": "generic_api, quiet"})
+    before = len(ears.events())
+    asked(gateway, "little", **{"litellm-enable-message-redaction": "true"})
+    asked(gateway, "everything")
+    one(ears, "everything")
+    eventually(lambda: told_langfuse(ears, "muted"), "who is not muted is told", 30)
+    assert heard(ears, "muted") == heard(ears, "little") == []
+    redacted = [event for event in ears.events()[before:] if event["response"] == {"text": "redacted-by-litellm"}]
+    assert [event["messages"][0]["content"] for event in redacted] == ["redacted-by-litellm"]
+
+
+def test_no_credential_of_a_request_is_told(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    said = {"crm": {"password": "canary-of-a-client"}, "session_id": "kept"}
+    assert ask(gateway, "with a secret", metadata=said).status_code == 200
+    event = one(ears, "with a secret")
+    assert event["metadata"]["requester_metadata"] == {"crm": {}, "session_id": "kept"}
+    assert "canary-of-a-client" not in str(ears.heard)
+    assert "sk-test" not in str([body for _, _, body in ears.heard]), "nor one of a provider"
+
+
+def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    listed = gateway.client.get("/callbacks/list").json()
+    assert (listed["success"], listed["failure"]) == (["langfuse"], [])
+    assert listed["success_and_failure"] == ["generic_api", "quiet", "away", "humanloop"]
+    known = {row["id"]: row for row in gateway.client.get("/callbacks/configs").json()}
+    assert known["langfuse"]["dynamic_params"]["langfuse_secret"]["type"] == "password"
+    assert {row["name"] for row in gateway.client.get("/get/config/callbacks").json()["callbacks"]} >= {"quiet"}
+    answer = gateway.client.get("/health/services", params={"service": "generic_api"})
+    assert answer.json()["status"] == "success", answer.text
+    assert [event["model"] for event in ears.events()].count("litellm-test") == 1
+    for name, reason in (("away", "ConnectError"), ("humanloop", "not served"), ("posthog", "not in the config")):
+        answer = gateway.client.get("/health/services", params={"service": name})
+        assert (answer.status_code, reason in answer.text) == (400, True), answer.text

@@ -40,7 +40,7 @@ cdef class Entries:
             self.prepare()
             self.prepare = None
         if (
-            self.says or asked.steer is not None or (identity is not None and identity.labels)
+            self.says or asked.steer is not None or (identity is not None and identity.noted)
             or names_somebody(asked.asked)
         ):
             asked.party = self.party(asked)
@@ -95,7 +95,7 @@ cdef class Entries:
             items = rates.itemized(usage, attempt.billed_at, attempt.made(), attempt.tier)
         if asked.trace is not None and asked.trace.records:
             place = asked.trace.told(number)
-        if self.says and party is not None:
+        if party is not None and (self.says or (identity is not None and identity.owner)):
             payload = self.said(party.request, answer)
             if over:
                 payload = (b"", b"", b"", *payload[3:])  # its attempts have what was said

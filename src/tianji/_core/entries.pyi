@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 from tianji._core.asked import Asked
 
@@ -12,6 +12,6 @@ class Entries:
         prepare: Callable[[], object],
         keep: Callable[[list[object]], None],
         party: Callable[[Asked], object],
-        said: Callable[[bytes | None, bytes | list[bytes] | None], tuple[bytes, bytes, bytes, bool]],
+        said: Callable[[Any, bytes | list[bytes] | None], tuple[Any, ...]],
         call_types: dict[str, str],
     ) -> None: ...

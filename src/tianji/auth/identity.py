@@ -63,6 +63,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     stands_for: Mapping[str, Any] = {}  # of a caller without a key: the row that a key of his would have
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
     labels: tuple[str, ...] = ()  # tags of the key and of its team, which all its requests have
+    owner: Literal["", "key", "team"] = ""  # whose own callbacks are told of its requests
+    noted: bool = False  # its entries in the ledger say more than a key's usually do
     plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
     limited: bool = False  # somebody of `scopes` has a limit
     terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group: see _core.terms
@@ -74,6 +76,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         narrows = any("allowed_model_region" in metadata for metadata in (self.metadata, self.team_metadata))
         labels = tuple(tag for metadata in (self.metadata, self.team_metadata) for tag in _labels(metadata.get("tags")))
         msgspec.structs.force_setattr(self, "labels", labels)
+        msgspec.structs.force_setattr(self, "owner", _owner(self.metadata, self.team_metadata))
+        msgspec.structs.force_setattr(self, "noted", bool(labels or self.owner))
         msgspec.structs.force_setattr(self, "plain", not (steers or narrows))
         msgspec.structs.force_setattr(self, "limited", any(scope.limits.limits for scope in self.scopes))
 
@@ -95,6 +99,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             raise ModelRefused(
                 f"this key may not use the model {model[:128]!r}; GET /v1/models lists those that it may", denial
             )
+
+
+def _owner(metadata: Mapping[str, Any], team_metadata: Mapping[str, Any]) -> Literal["", "key", "team"]:
+    """Return whose callbacks are told: the key's own, else its team's. They are never added up."""
+    if metadata.get("logging"):
+        return "key"
+    older = team_metadata.get("callback_settings")
+    named = isinstance(older, dict) and (older.get("success_callback") or older.get("failure_callback"))
+    return "team" if team_metadata.get("logging") or named else ""
 
 
 def _labels(tags: object) -> Iterator[str]:

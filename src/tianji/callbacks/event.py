@@ -4,12 +4,14 @@ It is made of the ledger's entry, so every destination sees the tokens and the c
 seconds since 1970, amounts US dollars.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place
+from tianji.callbacks.discretion import shortened, without_secrets
+from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload, Place, Telling
 from tianji.money import to_dollars
 
 _SECOND: Final = 1_000_000  # microseconds
@@ -52,6 +54,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
     trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
         neither tokens nor a cost.
+    telling: who is told; no destination is told that
     """
 
     id: str
@@ -86,6 +89,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     hidden_params: dict[str, Any] = {}
     guardrail_information: list[dict[str, Any]] | None = None
     trace: Trace | None = None
+    telling: Telling | UnsetType = UNSET
 
     @property
     def failed(self) -> bool:
@@ -114,6 +118,18 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
         """The text of the answer, as far as it is kept in a known form; else empty."""
         return answer_text(self.response)
 
+    def shown(self, *, bare: bool, hidden: Collection[str] = ()) -> "LogEvent":
+        """Return it as a destination is told it. bare: without what was said; hidden: members that are empty."""
+        event = self.bare() if bare else self
+        if event.telling is UNSET and not hidden:
+            return event
+        empty = {name: _EMPTY[name] for name in hidden if name in _EMPTY}
+        if ANONYMOUS in hidden:
+            empty["metadata"] = {
+                name: None if name.startswith(ANONYMOUS) else value for name, value in event.metadata.items()
+            }
+        return msgspec.structs.replace(event, telling=UNSET, **empty)
+
     def bare(self) -> "LogEvent":
         """Return it without what was said."""
         return msgspec.structs.replace(
@@ -125,6 +141,14 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
         )
 
 
+ANONYMOUS: Final = "user_api_key"
+"""Begins the members of `metadata` that say who asked; among hidden ones it stands for them all."""
+_EMPTY: Final[dict[str, Any]] = {
+    "messages": None, "response": None, "model_parameters": {}, "error_str": None, "error_information": None,
+    "hidden_params": {}, "end_user": None, "api_base": "", "tags": (), "ip": None,
+}  # fmt: skip
+HIDEABLE: Final = {_RENAMED.get(name, name): name for name in _EMPTY}
+"""Members that may be hidden, by their names outside."""
 # parameters that say nothing of the content
 _PLAIN: Final = frozenset({
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "seed", "stream", "presence_penalty",
@@ -139,10 +163,11 @@ def event_of(entry: Entry) -> LogEvent | None:
     """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
     if entry.payload is not None and entry.payload.quiet:
         return None
-    request = _document(entry.payload.request) if entry.payload else None
-    said: dict[str, Any] = request if isinstance(request, dict) else {}
+    payload = entry.payload or Payload()
+    request = _document(payload.request)
+    said: dict[str, Any] = without_secrets(request) if isinstance(request, dict) else {}
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at
-    return LogEvent(
+    event = LogEvent(
         id=entry.request_id,
         trace_id=entry.session_id or entry.call_id,
         call_id=entry.call_id,
@@ -168,14 +193,16 @@ def event_of(entry: Entry) -> LogEvent | None:
         ip=entry.ip,
         metadata=_metadata(entry, said),
         model_parameters={name: value for name, value in said.items() if name not in _CONTENT},
-        messages=_document(entry.payload.messages) if entry.payload else None,
-        response=_document(entry.payload.response) if entry.payload else None,
-        error_str=entry.error_message,
+        messages=shortened(_document(payload.messages)),
+        response=shortened(_document(payload.response)),
+        error_str=shortened(entry.error_message),
         error_information=_error(entry),
         hidden_params={"model_id": entry.deployment_id, "api_base": entry.api_base, "usage_object": _usage(entry)},
         guardrail_information=_runs(entry),
         trace=None if entry.place is None else _trace(entry.place),
+        telling=payload.telling or UNSET,
     )
+    return event.bare() if payload.telling is not None and payload.telling.bare else event
 
 
 def _runs(entry: Entry) -> list[dict[str, Any]] | None:
@@ -230,7 +257,7 @@ def _error(entry: Entry) -> dict[str, Any] | None:
     return {
         "error_code": entry.error_code,
         "error_class": entry.error_class,
-        "error_message": entry.error_message,
+        "error_message": shortened(entry.error_message),
         "llm_provider": entry.provider,
     }
 

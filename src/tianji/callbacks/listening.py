@@ -9,12 +9,19 @@ from typing import Final
 import httpx
 
 from tianji._core.http1 import Timeouts
+from tianji._core.origin import Origin
+from tianji.callbacks.owners import Owners
 from tianji.callbacks.settings import sinks_of, tells_content
 from tianji.callbacks.sink import Delivery
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded
+from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
+from tianji.egress.resolver import Address
+from tianji.errors import TianjiError
 from tianji.lazy import load
+from tianji.ledger.entry import Entry
+from tianji.storage.store import Store
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
 LONGEST: Final = 30.0  # seconds of a whole request
@@ -32,9 +39,12 @@ class Listening:
 
     whole: bool
 
-    def __init__(self, folder: Path, loaded: Loaded) -> None:
+    def __init__(self, folder: Path, loaded: Loaded, store: Store) -> None:
         self._client: httpx.AsyncClient | None = None
-        self._teller = Teller(folder, self.send)
+        self._checked: httpx.AsyncClient | None = None
+        self._allowed: frozenset[str] = frozenset()
+        self._owners = Owners(store, loaded)
+        self._teller = Teller(folder, self.send, owned=self._owners.sinks, send_owned=self._send_checked)
         self.adopt(loaded)
 
     def adopt(self, loaded: Loaded) -> None:
@@ -43,7 +53,18 @@ class Listening:
         for problem in problems:
             log.error("%s", problem)
         self.whole = tells_content(loaded.config)
+        sections = (loaded.config.litellm_settings, loaded.config.general_settings)
+        hosts = (host for section in sections for host in section.provider_url_destination_allowed_hosts)
+        self._allowed = frozenset(host.lower() for host in hosts)
+        self._owners.adopt(loaded)
         self._teller.adopt(sinks)
+
+    def meet(self, entry: Entry) -> None:
+        """Take note of an entry whose key or team has callbacks of its own."""
+        telling = None if entry.payload is None else entry.payload.telling
+        if telling is not None and telling.owner:
+            name = entry.key if telling.owner == "key" else entry.team_id
+            self._teller.meet((telling.owner, name or ""))
 
     async def round(self, files: Sequence[Path]) -> None:
         """Let them know what the journals hold. Whatever goes wrong, the books go on."""
@@ -70,8 +91,9 @@ class Listening:
     async def close(self) -> None:
         """Tell what is left, as far as the time suffices."""
         await self._teller.close(PATIENCE)
-        if self._client is not None:
-            await self._client.aclose()
+        for client in (self._client, self._checked):
+            if client is not None:
+                await client.aclose()
 
     async def send(self, request: Delivery) -> int:
         """Make a request and return the status of its answer. Raises OSError where there is none."""
@@ -79,12 +101,24 @@ class Listening:
             return await called(request)
         if self._client is None:
             self._client = open_client(LIMITS)
+        return await self._ask(self._client, request)
+
+    async def _send_checked(self, request: Delivery) -> int:
+        """Send to an address that not the operator has named: it has to be public, or of a host that he allows."""
+        if self._checked is None:
+            self._checked = open_client(LIMITS, check=self._check)
+        return await self._ask(self._checked, request)
+
+    def _check(self, origin: Origin, addresses: list[Address]) -> list[Address]:
+        return addresses if origin.host.lower() in self._allowed else AddressPolicy().check(origin, addresses)
+
+    async def _ask(self, client: httpx.AsyncClient, request: Delivery) -> int:
         try:
             async with asyncio.timeout(LONGEST):
-                answer = await self._client.request(
+                answer = await client.request(
                     request.method, request.url, content=request.body, headers=dict(request.headers)
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, TianjiError) as error:
             raise OSError(f"{type(error).__name__} {error}".strip()) from error
         return answer.status_code
 

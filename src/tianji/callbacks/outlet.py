@@ -87,7 +87,7 @@ class Outlet:
     async def flush(self) -> None:
         """Send all that there is now. Raises OSError for a journal that cannot be read."""
         while events := (await self.backlog.take(self.sink.batch * self.sink.at_once)).events:
-            told = [event.bare() for event in events] if self.sink.bare else events
+            told = [event.shown(bare=self.sink.bare, hidden=self.sink.hidden) for event in events]
             starts = range(0, len(told), self.sink.batch)
             await asyncio.gather(*(self._deliver(told[start : start + self.sink.batch]) for start in starts))
             self.backlog.done()
@@ -106,7 +106,7 @@ class Outlet:
             if status is None:
                 self.standing.refused += len(batch)
                 return None
-            if not _accepted(request, status):
+            if not request.accepts(status):
                 return await self._divide(batch, f"status {status}")
         self.standing.told += len(batch)
         self.standing.told_at = self._now()
@@ -157,7 +157,3 @@ class Outlet:
         if self._complained:
             log.warning("callback %s takes events again", self.sink.name)
             self._complained = False
-
-
-def _accepted(request: Delivery, status: int) -> bool:
-    return status in request.accepted if request.accepted else status < 300

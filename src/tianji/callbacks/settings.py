@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.callbacks.event import ENDED
+from tianji.callbacks.event import ANONYMOUS, ENDED, HIDEABLE
 from tianji.callbacks.sink import INTERVAL, Given, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
 from tianji.config.schema import Config
@@ -33,11 +33,26 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
         if name in ELSEWHERE or "." in name:
             continue
         try:
-            made = _heard(_made(name, config, environ), name, hears)
-            sinks += [made, *(_heard(one, f"{name} {one.name}", hears) for one in made.beside)]
+            sinks += listed(_made(name, config, environ), name, hears)
         except ConfigurationError as error:
             problems.append(error.message)
-    return sinks, problems
+    hidden = hidden_in(config)
+    return [msgspec.structs.replace(sink, hidden=hidden) for sink in sinks], problems
+
+
+def listed(sink: Sink, name: str, hears: frozenset[str]) -> list[Sink]:
+    """Return what there is of a destination under a name, of which it hears what it is listed for.
+
+    Raises ConfigurationError where it cannot hear of that.
+    """
+    return [_heard(sink, name, hears), *(_heard(one, f"{name} {one.name}", hears) for one in sink.beside)]
+
+
+def hidden_in(config: Config) -> frozenset[str]:
+    """Return the members of events that no destination is told."""
+    settings = config.litellm_settings
+    named = frozenset(HIDEABLE[name] for name in settings.standard_logging_payload_excluded_fields if name in HIDEABLE)
+    return named | ({ANONYMOUS} if settings.redact_user_api_key_info else frozenset())
 
 
 def tells(config: Config) -> bool:
@@ -89,10 +104,15 @@ def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
     """Return a destination. Raises ConfigurationError for one that is not served, or lacks what it needs."""
     own = ALIASES.get(name, name)
     params = {**NAMED.get(own, {}), **_written(own, config), **config.callback_settings.get(name, {})}
-    kind = _GENERIC if own in NAMED or _is_generic(params) else own
+    return made(own, _resolved(params, environ), environ)
+
+
+def made(name: str, params: Mapping[str, Any], environ: Mapping[str, str]) -> Sink:
+    """Return a destination by its params. Raises ConfigurationError for one that is not served, or lacks something."""
+    kind = _GENERIC if name in NAMED or _is_generic(params) else name
     if kind not in VENDORS:
         raise ConfigurationError(f"callback {name}: not served by this release; nobody is told")
-    given = Given(own, _resolved(params, environ), environ)
+    given = Given(name, params, environ)
     sink: Sink = load(f"{VENDORS[kind]}").build(given)
     often = environ.get(FLUSH) if sink.interval == INTERVAL else None
     try:
@@ -100,7 +120,8 @@ def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
     except ValueError as error:
         raise ConfigurationError(f"callback {name}: {FLUSH}={often!r} is no number of seconds") from error
     share = sink.share * given.share("sampling_rate")
-    return msgspec.structs.replace(sink, bare=given.bare or sink.bare, share=share, interval=max(0.05, interval))
+    bare = given.bare or sink.bare
+    return msgspec.structs.replace(sink, bare=bare, share=share, interval=max(0.05, interval), kind=name)
 
 
 def _written(name: str, config: Config) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from tianji.callbacks.event import LogEvent
 from tianji.config.environment import is_true
@@ -15,6 +15,18 @@ BATCH: Final = 512  # events of a request, where a vendor takes so many
 INTERVAL: Final = 5.0  # seconds until what waits is sent
 ALL: Final = frozenset({"success", "failure"})
 SUCCESSES: Final = frozenset({"success"})
+
+
+Owner = tuple[str, str]
+"""`key` or `team`, and the hash of the one or the id of the other."""
+
+
+def owner_of(event: LogEvent) -> Owner | None:
+    """Return whose own callbacks are told of an event."""
+    if event.telling is UNSET or not event.telling.owner:
+        return None
+    kind = event.telling.owner
+    return kind, str(event.metadata["user_api_key_hash" if kind == "key" else "user_api_key_team_id"])
 
 
 class UnwritableError(ValueError):
@@ -30,6 +42,10 @@ class Delivery(Struct, frozen=True):
     method: str = "POST"
     accepted: frozenset[int] = frozenset()
 
+    def accepts(self, status: int) -> bool:
+        """Whether a status means that the events arrived."""
+        return status in self.accepted if self.accepted else status < 300
+
     def __repr__(self) -> str:
         """Say what it is without its headers, which hold the key."""
         return f"Delivery({self.method} {self.url}, {len(self.body)} bytes)"
@@ -40,7 +56,9 @@ class Sink(Struct, frozen=True):
 
     write: makes the requests of a batch; all of them have to arrive for the batch to count as told
     hears: the statuses of events that it is told of; share: the part of all traces that it is told of, from 0 to 1
-    bare: it is not told what was said
+    bare: it is not told what was said; hidden: members of events that it is told empty
+    owner: whose requests alone it is told of; None: everybody's
+    kind: the callback that it is, as who mutes it calls it; empty: as its name says
     at_once: how many batches may be under way together
     patience: seconds for which a batch is sent again to a destination that fails on it
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
@@ -52,6 +70,9 @@ class Sink(Struct, frozen=True):
     write: Callable[[Sequence[LogEvent]], Iterable[Delivery]]
     hears: frozenset[str] = ALL
     share: float = 1.0
+    hidden: frozenset[str] = frozenset()
+    owner: Owner | None = None
+    kind: str = ""
     batch: int = BATCH
     interval: float = INTERVAL
     bare: bool = False
@@ -62,7 +83,11 @@ class Sink(Struct, frozen=True):
 
     def wants(self, event: LogEvent) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""
-        return event.status in self.hears and zlib.crc32(event.trace_id.encode()) < self.share * (1 << 32)
+        if event.status not in self.hears or zlib.crc32(event.trace_id.encode()) >= self.share * (1 << 32):
+            return False
+        if event.telling is UNSET:
+            return self.owner is None
+        return (self.kind or self.name) not in event.telling.muted and self.owner in (None, owner_of(event))
 
 
 class Given(Struct, frozen=True):

@@ -21,7 +21,8 @@ from msgspec import Struct, field
 
 from tianji.callbacks.backlog import Pages, Positions
 from tianji.callbacks.outlet import Outlet, Send, Standing
-from tianji.callbacks.sink import Sink
+from tianji.callbacks.sink import Owner, Sink
+from tianji.errors import StoreUnavailable
 
 MOST_KEPT: Final = 1 << 30  # bytes of journals that are kept for destinations alone
 LONGEST_KEPT: Final = 86_400.0  # seconds since the last entry of one
@@ -32,10 +33,21 @@ log = logging.getLogger(__name__)
 
 
 class State(Struct):
-    """What is kept of each destination: its position in each journal, and how it stands."""
+    """What is kept of each destination: its position in each journal, and how it stands.
+
+    gone: the positions of those that are told no longer, should they come back
+    owners: the keys and teams that have destinations of their own
+    """
 
     told: dict[str, Positions] = field(default_factory=dict)
+    gone: dict[str, Positions] = field(default_factory=dict)
+    owners: list[Owner] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)
+
+
+async def nothing(_owner: Owner) -> Sequence[Sink]:
+    """Return what keys and teams have where they can have nothing."""
+    return ()
 
 
 class Teller:
@@ -52,8 +64,14 @@ class Teller:
         most_kept: int = MOST_KEPT,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        owned: Callable[[Owner], Awaitable[Sequence[Sink]]] = nothing,
+        send_owned: Send | None = None,
     ) -> None:
-        """`folder`: of the journals; `send`: makes one HTTP request; `most_kept`: bytes, see the module."""
+        """`folder`: of the journals; `send`: makes one HTTP request; `most_kept`: bytes, see the module.
+
+        owned: returns the destinations of a key or a team, and raises StoreUnavailable while they cannot be known
+        send_owned: makes the requests to those, which not the operator has named; None: as `send` does
+        """
         self._file = folder.parent / STATE
         self._send = send
         self._most_kept = most_kept
@@ -63,41 +81,48 @@ class Teller:
         self._kept: dict[str, int] = {}  # bytes of journals that are kept for destinations alone
         self._state = State()
         self._lock: int | None = None
+        self._owned = owned
+        self._send_owned = send_owned or send
+        self._met: set[Owner] = set()  # whose destinations are to be looked up
+        self._owners: set[Owner] = set()
         self.outlets: dict[str, Outlet] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def adopt(self, sinks: Sequence[Sink]) -> None:
         """Tell these from now on. What one that is told no longer had not been told yet, it never will be."""
-        for sink in sinks:
-            known = self.outlets.get(sink.name)
-            if known is None:
-                self.outlets[sink.name] = Outlet(sink, self._pages, self._send, sleep=self._sleep, now=self._now)
-            else:
-                known.sink = sink
-        for name in self.outlets.keys() - {sink.name for sink in sinks}:
-            del self.outlets[name]
-            if name in self._tasks:
-                self._tasks.pop(name).cancel()
-                log.warning("callback %s was taken out of the configuration, whatever still waited for it", name)
+        self._replace(None, sinks)
+
+    def meet(self, owner: Owner) -> None:
+        """Take note that there is a request of a key or a team that has destinations of its own."""
+        if owner not in self._owners:
+            self._met.add(owner)
 
     async def round(self, _files: Sequence[Path]) -> None:
         """See to it that all are being told, and keep how far that is."""
-        if not self.outlets or not await asyncio.to_thread(self._leads):
+        if not (self.outlets or self._met) or not await asyncio.to_thread(self._leads):
             return
-        for name, outlet in self.outlets.items():
-            if name not in self._tasks:
-                self._begin(name, outlet)
+        with contextlib.suppress(StoreUnavailable):  # those of before are told, and others when it is there again
+            await self._look_up()
+        self._begin_all()
         await self._forget_gone()
         await self._remember()
 
     async def finished(self, file: Path, end: int) -> bool:
         """Whether a journal that ends at `end` may be removed: all were told of it, or it is kept no longer."""
-        if not self.outlets:
+        if not (self.outlets or self._met):
             return True
         if not await asyncio.to_thread(self._leads):
+            if self._met:
+                return False
             told = (await asyncio.to_thread(_read, self._file)).told.values()
             return bool(told) and all(positions.get(file.name, 0) >= end for positions in told)
         self._pages.ends[file.name] = end
+        if self._met:
+            try:
+                await self._look_up()
+            except StoreUnavailable:
+                return False
+            self._begin_all()
         behind = [outlet for outlet in self.outlets.values() if outlet.backlog.wants(file, end)]
         if behind and (not await self._is_too_much(file, end) or any(one.backlog.holds(file) for one in behind)):
             return False
@@ -124,10 +149,50 @@ class Teller:
             os.close(self._lock)
             self._lock = None
 
+    async def _look_up(self) -> None:
+        """Tell whom keys and teams want told. Raises StoreUnavailable."""
+        for owner in sorted(self._met | self._owners):
+            sinks = await self._owned(owner)
+            self._replace(owner, sinks)
+            self._met.discard(owner)
+            if sinks:
+                self._owners.add(owner)
+            else:
+                self._owners.discard(owner)
+
+    def _replace(self, owner: Owner | None, sinks: Sequence[Sink]) -> None:
+        send = self._send if owner is None else self._send_owned
+        for sink in sinks:
+            known = self.outlets.get(sink.name)
+            if known is None:
+                self.outlets[sink.name] = Outlet(sink, self._pages, send, sleep=self._sleep, now=self._now)
+            else:
+                known.sink = sink
+        before = {name for name, outlet in self.outlets.items() if outlet.sink.owner == owner}
+        for name in before - {sink.name for sink in sinks}:
+            outlet = self.outlets.pop(name)
+            if name in self._tasks:
+                self._tasks.pop(name).cancel()
+                self._state.gone[name] = outlet.backlog.positions
+                log.warning("callback %s was taken out of the configuration, whatever still waited for it", name)
+
+    def _begin_all(self) -> None:
+        for name, outlet in self.outlets.items():
+            if name not in self._tasks:
+                self._begin(name, outlet)
+
     def _begin(self, name: str, outlet: Outlet) -> None:
-        """Go on where the destination was; a new one begins where that one is that was told most."""
-        others = [other.backlog.positions for known, other in self.outlets.items() if known in self._tasks]
-        outlet.backlog.positions = dict(self._state.told.get(name) or _furthest([*self._state.told.values(), *others]))
+        """Go on where the destination was.
+
+        A new one begins where that one is that was told most; that of a key or a team at the beginning, since no event
+        before it is its own.
+        """
+        state, others = self._state, [self.outlets[known] for known in self._tasks]
+        known = state.told.get(name) or state.gone.pop(name, None)
+        if known is None and outlet.sink.owner is None:
+            told = [positions for one, positions in state.told.items() if one not in self._tasks]
+            known = _furthest([*told, *(other.backlog.positions for other in others)])
+        outlet.backlog.positions = dict(known or {})
         outlet.standing = msgspec.structs.replace(self._state.standings.get(name, outlet.standing), fault=None)
         self._tasks[name] = asyncio.get_running_loop().create_task(outlet.run())
 
@@ -139,12 +204,14 @@ class Teller:
 
     async def _forget_gone(self) -> None:
         """Drop what is known of journals that are gone. What is known is looked at first: others come all the time."""
-        known = [outlet.backlog.positions for outlet in self.outlets.values()] + [self._pages.ends, self._kept]
+        known = [outlet.backlog.positions for outlet in self.outlets.values()]
+        known += [self._pages.ends, self._kept, *self._state.gone.values()]
         names = set[str]().union(*known)
         gone = names - {file.name for file in await self._pages.files()} if names else names
         for positions in known:
             for name in gone & positions.keys():
                 del positions[name]
+        self._state.gone = {name: positions for name, positions in self._state.gone.items() if positions}
 
     def _leads(self) -> bool:
         """Whether this process is the one that tells. It stays so until it ends."""
@@ -157,12 +224,15 @@ class Teller:
             os.close(opened)
             return False
         self._lock, self._state = opened, _read(self._file)
+        self._met.update(self._state.owners)
         return True
 
     async def _remember(self) -> None:
         self._state = State(
-            {name: dict(self.outlets[name].backlog.positions) for name in self._tasks},
-            {name: self.outlets[name].standing for name in self._tasks},
+            told={name: dict(self.outlets[name].backlog.positions) for name in self._tasks},
+            gone=self._state.gone,
+            owners=sorted(self._owners | self._met),
+            standings={name: self.outlets[name].standing for name in self._tasks},
         )
         with contextlib.suppress(OSError):  # the ledger says what is wrong with the disk
             await asyncio.to_thread(_write, self._file, msgspec.json.encode(self._state))

@@ -64,13 +64,13 @@ class Factory:
 
     def _hearers(self, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]) -> Any:
         """Return all who hear of entries in the process of the ledger."""
-        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded)
+        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store)
         health, limits = self._shared.health, self._shared.limits
         alerts = load("tianji.alerts.watching").Watching(folder, loaded, store, health, fault, callbacks.send)
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )
-        return load("tianji.ledger.hearing").Hearers((metrics, alerts, callbacks))
+        return load("tianji.ledger.hearing").Hearers((metrics, alerts, callbacks), callbacks.meet)
 
 
 def holds(folder: Path) -> bool:

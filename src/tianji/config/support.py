@@ -183,6 +183,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "where a destination is told of traces, upstreams get the span of their own attempt"
         ),
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
+        "litellm_settings.allow_dynamic_callback_disabling": EXACT,
+        "litellm_settings.default_team_settings": Support("exact", "after what the team itself has in the database"),
+        "litellm_settings.redact_user_api_key_info": Support("exact", "the members are there, and empty"),
+        "litellm_settings.standard_logging_payload_excluded_fields": Support(
+            "partial", "content, errors, parameters, tags and places; what is hidden is there, and empty"
+        ),
         "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},

@@ -13,7 +13,9 @@ from tianji._core.spans import ObjectSpans
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
+from tianji.gateway.telling import Heard, Tellings
 from tianji.lazy import load
+from tianji.ledger.entry import Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
@@ -39,18 +41,19 @@ MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody
 
 _decode: Final = msgspec.json.decode
+Said = tuple[bytes, bytes, bytes, bool, Telling | None]
 
 
 class Party(Struct, frozen=True):
     """Whom a request is for besides its caller.
 
-    request: its body, where callbacks hear of it or what was said is kept; None there: the client wants no log
+    request: where callbacks hear of it or what was said is kept; None there: the client wants no log
     """
 
     end_user: str | None
     session_id: str | None
     tags: tuple[str, ...]
-    request: bytes | None
+    request: Heard | None
 
 
 class Bookkeeping:
@@ -72,7 +75,8 @@ class Bookkeeping:
         self._parties = Parties(config)
         self._longest = length_kept(config)
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
-        self.entries.says = self._longest > 0 or tells(config)
+        self._tellings = Tellings(config)
+        self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
 
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""
@@ -90,17 +94,25 @@ class Bookkeeping:
             end_user=None if not user else name(user),
             session_id=None if not session else name(session),
             tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
-            request=asked.exchange.body if self.entries.says and not self._is_quiet(body) else None,
+            request=self._tellings.heard(asked, body) if self._is_heard(asked, body) else None,
         )
+
+    def _is_heard(self, asked: Asked, body: ObjectSpans | None) -> bool:
+        told = self.entries.says or self._tellings.owner(asked.exchange.identity)
+        return bool(told) and not self._is_quiet(body)
 
     def _is_quiet(self, body: ObjectSpans | None) -> bool:
         return self._heeds_quiet and body is not None and body.get(b"no-log") == b"true"
 
-    def _said(self, request: bytes | None, answer: bytes | list[bytes] | None) -> tuple[bytes, bytes, bytes, bool]:
+    def _said(self, heard: Heard | None, answer: bytes | list[bytes] | None) -> Said:
         """Return the members of an entry's Payload."""
-        if request is None or not self._longest:
-            return b"", b"", b"", request is None
-        return (*said(request, answer, self._longest), False)
+        if heard is None:
+            return b"", b"", b"", True, None
+        owned = heard.telling is not None and heard.telling.owner and not heard.telling.bare
+        longest = LONGEST if owned or heard.opened else self._longest
+        if not longest:
+            return b"", b"", b"", False, heard.telling
+        return (*said(heard.body, answer, longest), False, heard.telling)
 
 
 def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:

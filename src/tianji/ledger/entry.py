@@ -19,6 +19,18 @@ FAILURE: Final = "failure"
 LARGE: Final = 16384  # bytes; more than any entry has whose texts are names
 
 
+class Telling(msgspec.Struct, frozen=True, array_like=True):
+    """Who is told of a request beside or instead of whom the configuration names.
+
+    owner: whose own callbacks are told, `key` or `team`; empty: nobody's
+    muted: callbacks that are not; bare: nobody is told what was said
+    """
+
+    owner: str = ""
+    muted: tuple[str, ...] = ()
+    bare: bool = False
+
+
 class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list.
 
@@ -29,6 +41,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     response: bytes = b""
     request: bytes = b""
     quiet: bool = False
+    telling: Telling | None = None
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

@@ -1,17 +1,20 @@
 """Several who hear of entries as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tianji.config.loader import Loaded
+from tianji.ledger.entry import Entry
 from tianji.ledger.process import Listening
 
 
 class Hearers:
     """All of them hear, one after another; a journal may go when all have heard its end."""
 
-    def __init__(self, hearers: Sequence[Listening]) -> None:
+    def __init__(self, hearers: Sequence[Listening], meet: Callable[[Entry], None]) -> None:
+        """`meet`: takes note of entries of which more than the usual destinations are told."""
         self._hearers = hearers
+        self.meet = meet
 
     @property
     def whole(self) -> bool:

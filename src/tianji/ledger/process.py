@@ -64,7 +64,14 @@ class Listening(Listener, Protocol):
         """Pass on what was heard."""
 
 
-Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
+class Meeting(Listening, Protocol):
+    """Who wants to know, too, for whom entries are of which more than the usual ones are told."""
+
+    def meet(self, entry: Entry) -> None:
+        """Take note of such an entry, before its journal may be removed."""
+
+
+Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Meeting]
 """Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
@@ -85,7 +92,7 @@ class _Scribe:
         general = self._loaded.config.general_settings
         self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
         self._spent = told
-        self._listener: Listening | None = None
+        self._listener: Meeting | None = None
         self._drain: Drain | None = None
         self._told = asyncio.Event()
 
@@ -121,11 +128,15 @@ class _Scribe:
 
     def _kept(self, entry: Entry) -> Entry:
         """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""
-        if entry.payload is None or self._listener is None or not self._listener.whole:
+        if entry.payload is None or self._listener is None:
             return entry
+        said = entry.payload
+        if said.telling is not None:
+            self._listener.meet(entry)
         if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
             return msgspec.structs.replace(entry, payload=None)
-        said = entry.payload
+        if not (self._listener.whole or said.telling is not None):
+            return entry
         kept = Payload(shortened(said.messages), shortened(said.response), shortened(said.request))
         return msgspec.structs.replace(entry, payload=kept)
 

@@ -121,6 +121,25 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             "Let members of several teams do more.",
         ),
     ),
+    "callbacks": (
+        _Row("POST", "/team/{team_id}/callback", "callbacks.add", Access.SELF, _OWN, "Give a team a callback."),
+        _Row("GET", "/team/{team_id}/callback", "callbacks.of_team", Access.SELF, _OWN, "Name a team's callbacks."),
+        _Row(
+            "DELETE",
+            "/team/{team_id}/callback/{callback_name}",
+            "callbacks.remove",
+            Access.SELF,
+            _OWN,
+            "Take a callback from a team.",
+        ),
+        _Row(
+            "POST", "/team/{team_id}/disable_logging", "callbacks.disable", Access.SELF, _OWN, "Take all of them away."
+        ),
+        _Row("GET", "/callbacks/list", "callbacks.listed", Access.ADMIN, _ALL, "Name the configuration's callbacks."),
+        _Row("GET", "/callbacks/configs", "callbacks.configs", Access.ADMIN, _ALL, "Describe what can be told."),
+        _Row("GET", "/get/config/callbacks", "callbacks.configured", Access.ADMIN, _ALL, "The same, with what is set."),
+        _Row("GET", "/health/services", "callbacks.test", Access.ADMIN, _ALL, "Send a test event to a callback."),
+    ),
     "organizations": (
         _Row("POST", "/organization/new", "organizations.new", Access.ADMIN, _ALL, "Make an organization."),
         _Row("PATCH", "/organization/update", "organizations.update", Access.ADMIN, _ALL, "Change an organization."),

@@ -15,7 +15,7 @@ from tianji.auth.durations import length
 from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
-from tianji.management import bounds, key_fields, key_generation, key_keeping, ownership
+from tianji.management import bounds, callback_keeping, key_fields, key_generation, key_keeping, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.duties import DUTIES
 from tianji.management.key_fields import KeyFields, Text
@@ -153,6 +153,7 @@ async def _prepare(call: Call, values: Row, before: Row | None) -> None:
         raise Unacceptable("there is no budget with this budget_id; make it with POST /budget/new", param="budget_id")
     values.pop("send_invite_email", None)
     key_fields.into_metadata(values, before["metadata"] if before else None)
+    callback_keeping.seal(call, values, before)
     apply_period(call, values)
     if values.get("soft_budget") is not None and values.get("budget_id") is None and before is None:
         budget = await call.insert(BUDGETS, budget_id=key_fields.make_id(), soft_budget=values["soft_budget"])

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tianji.auth.tags import MODELS
 from tianji.errors import PermissionDenied, Unacceptable
-from tianji.management import bounds, budgets, key_fields, keys, membership, ownership
+from tianji.management import bounds, budgets, callback_keeping, key_fields, keys, membership, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import Count, Limited, Names, Number, Table, Text
 from tianji.management.periods import apply_period
@@ -170,6 +170,7 @@ async def _judged(call: Call, values: Row, before: Row | None) -> Row:
     if unknown:
         raise Unacceptable(f"no such permission: {', '.join(sorted(unknown))[:200]}", param="team_member_permissions")
     key_fields.into_metadata(values, before["metadata"] if before else None)
+    callback_keeping.seal(call, values, before)
     await _apply_member_budget(call, values, before)
     apply_period(call, values)
     after = {**dict.fromkeys(TEAMS.c.keys()), **(before or {}), **values}

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji.callbacks.variables import masked
 from tianji.errors import Unacceptable
 from tianji.money import to_dollars, to_nanos
 from tianji.storage.tables import NANOS
@@ -40,6 +41,8 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(name: str, value: Any) -> Any:
+    if name == "metadata" and value:
+        return masked(value)
     if value is None:
         return [] if name in _LISTS else {} if name in _OBJECTS else None
     return to_dollars(value) if name in NANOS else value

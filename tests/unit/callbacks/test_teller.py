@@ -13,13 +13,18 @@ from tests.unit.ledger.conftest import entry
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import LONGEST_KEPT, Teller
+from tianji.errors import StoreUnavailable
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Payload, Telling
 from tianji.ledger.journal import MAGIC, Journal
 
 
 def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
     yield Delivery("http://there", msgspec.json.encode([event.id for event in events]))
+
+
+def numbers(names: Iterable[str]) -> list[int]:
+    return [int(name.partition("-")[0], 16) for name in names]
 
 
 class World:
@@ -53,6 +58,15 @@ class World:
         (file,) = set(await self.files()) - before
         return file
 
+    def keep_entries(self, *entries: Entry) -> Path:
+        """Make the only journal, of these entries."""
+        journal = self.open()
+        for one in entries:
+            journal.append(one)
+        journal.close()
+        (file,) = reading.journals(self.folder)
+        return file
+
     def open(self, *numbers: int) -> Journal:
         journal = Journal(self.folder)
         journal.prepare().result()
@@ -61,7 +75,7 @@ class World:
         return journal
 
     def told(self) -> list[int]:
-        return [int(name.partition("-")[0], 16) for name in self.got]
+        return numbers(self.got)
 
 
 async def end(teller: Teller) -> None:
@@ -260,6 +274,93 @@ async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monke
     await end(teller)
     assert world.told() == [1, 2, 1, 2]
     assert read.count(0) == 1
+
+
+TEAM = ("team", "t")
+
+
+def owning(number: int, **fields: Any) -> Entry:
+    return entry(number, payload=Payload(telling=Telling(owner="team", **fields)))
+
+
+class Owned:
+    """What a team has of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.sinks = [world.sink("team t there", owner=TEAM, kind="there")]
+        self.away = False
+        self.got: list[str] = []
+
+    async def __call__(self, owner: tuple[str, str]) -> list[Sink]:
+        if self.away:
+            raise StoreUnavailable("away")
+        return self.sinks if owner == TEAM else []
+
+    async def send(self, request: Delivery) -> int:
+        self.got += msgspec.json.decode(request.body, type=list[str])
+        return 200
+
+
+async def test_a_team_has_destinations_of_its_own(world: World) -> None:
+    owned = Owned(world)
+    teller = world.teller(owned=owned, send_owned=owned.send)
+    file = await asyncio.to_thread(world.keep_entries, entry(1), owning(2), owning(3, muted=("there",)))
+    teller.meet(TEAM)
+    await teller.round([])
+    assert not await teller.finished(file, file.stat().st_size)
+    for outlet in teller.outlets.values():
+        await outlet.flush()
+    assert (world.told(), numbers(owned.got)) == ([1, 2], [2]), "who is muted is not told, whoever it is"
+    assert await teller.finished(file, file.stat().st_size)
+    owned.sinks = []
+    await teller.round([])
+    assert teller.outlets.keys() == {"there"}
+    await end(teller)
+
+
+async def test_what_a_team_has_is_known_after_a_restart(world: World) -> None:
+    owned = Owned(world)
+    await asyncio.to_thread(world.keep_entries, owning(1))
+    first = world.teller(owned=owned, send_owned=owned.send)
+    first.meet(TEAM)
+    await first.round([])
+    killed(first)
+    second = world.teller(owned=owned, send_owned=owned.send)
+    await second.round([])
+    await end(second)
+    third = world.teller(owned=owned, send_owned=owned.send)
+    await third.round([])
+    await end(third)
+    assert numbers(owned.got) == [1]
+
+
+async def test_a_team_that_comes_back_is_told_nothing_twice(world: World) -> None:
+    owned = Owned(world)
+    await asyncio.to_thread(world.keep_entries, owning(1))
+    teller = world.teller(owned=owned, send_owned=owned.send)
+    before = owned.sinks
+    for sinks in (before, [], before):
+        owned.sinks = sinks
+        teller.meet(TEAM)
+        await teller.round([])
+        for outlet in teller.outlets.values():
+            await outlet.flush()
+    await end(teller)
+    assert numbers(owned.got) == [1]
+
+
+async def test_a_journal_is_kept_while_it_cannot_be_known_what_a_team_has(world: World) -> None:
+    owned = Owned(world)
+    owned.away = True
+    file = await asyncio.to_thread(world.keep_entries, owning(1))
+    teller = Teller(world.folder, world.send, owned=owned, send_owned=owned.send)
+    teller.meet(TEAM)
+    await teller.round([])
+    assert not await teller.finished(file, file.stat().st_size)
+    owned.away = False
+    await teller.round([])
+    await end(teller)
+    assert numbers(owned.got) == [1]
 
 
 async def test_nobody_to_tell_keeps_no_journal(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tianji.config.schema import Config, GeneralSettings, Settings
 from tianji.gateway.bookkeeping import LONGEST, Bookkeeping, said
+from tianji.gateway.telling import Heard
 from tianji.ledger.payloads import LONGEST as LONGEST_TEXT
 
 
@@ -58,5 +59,7 @@ def test_what_is_kept_and_that_nobody_is_to_be_told(
     general = GeneralSettings(store_prompts_in_spend_logs=stores)
     books = Bookkeeping(tmp_path, Config(litellm_settings=settings, general_settings=general))
     assert books.entries.says is says
-    assert books._said(request(messages=["hello"]), b"{}")[::3] == (kept, False)
-    assert books._said(None, b"{}") == (b"", b"", b"", True), "whoever wants no log has none, however little is kept"
+    assert books._said(Heard(request(messages=["hello"])), b"{}")[:4:3] == (kept, False)
+    assert books._said(None, b"{}") == (b"", b"", b"", True, None), (
+        "whoever wants no log has none, however little is kept"
+    )

@@ -214,3 +214,15 @@ def test_content_is_told_unless_that_is_turned_off() -> None:
     assert not tells_content(configured("prometheus"))
     for block in ({"turn_off_message_logging": True}, {"message_logging": False}):
         assert sink("posthog", **block).bare
+
+
+def test_what_no_destination_is_told() -> None:
+    settings = {
+        "standard_logging_payload_excluded_fields": ("response", "requester_ip_address", "model"),
+        "redact_user_api_key_info": True,
+    }
+    (made,), _ = sinks_of(configured("generic_api", settings=settings), KEYS)
+    event = OK.shown(bare=made.bare, hidden=made.hidden)
+    assert (event.response, event.ip, event.model) == (None, None, "gpt-4o")
+    assert {value for name, value in event.metadata.items() if name.startswith("user_api_key")} == {None}
+    assert event.messages == REQUEST["messages"]

@@ -1,0 +1,53 @@
+"""What no destination is told, whatever else it is: credentials that stand in a request, and files as base64."""
+
+import re
+from typing import Any, Final
+
+LONGEST: Final = 64  # characters of a file that is told
+_FILE: Final = re.compile(r"(data:[^;,\s]{0,100}(?:;[^;,\s]{0,100})*;base64,)([A-Za-z0-9+/=_-]{65,})")
+_FILES: Final = frozenset({"b64_json", "file_data"})  # members that are a file and do not say so
+_SECRET: Final = re.compile(
+    r"(^|[_-])(api[_-]?key|secret([_-]?(access[_-]?)?key)?|private[_-]?key|password|credentials?|authorization|cookie"
+    r"|service[_-]account|(access|auth|ad|session|id|bearer)[_-]token|token)$",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(members: dict[str, Any]) -> dict[str, Any]:
+    """Return members without texts that are called like credentials, at any depth."""
+    return {
+        name: _kept(value)
+        for name, value in members.items()
+        if not (isinstance(value, str) and _SECRET.search(name)) and name not in _WHOLE
+    }
+
+
+_WHOLE: Final = frozenset({"extra_headers", "headers"})  # maps in which anything may be a credential
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_secrets(value)
+    return [_kept(one) for one in value] if isinstance(value, list) else value
+
+
+def shortened(value: Any) -> Any:
+    """Return what was said with the size of each file in its place."""
+    if isinstance(value, str):
+        return _FILE.sub(_sized, value) if ";base64," in value else value
+    if isinstance(value, list):
+        return [shortened(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _measured(one) if name in _FILES else shortened(one) for name, one in value.items()}
+    return value
+
+
+def _measured(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) <= LONGEST:
+        return value
+    head, mark, data = value.rpartition(";base64,")
+    return f"{head}{mark}[{len(data)} characters of base64]"
+
+
+def _sized(match: re.Match[str]) -> str:
+    return f"{match[1]}[{len(match[2])} characters of base64]"

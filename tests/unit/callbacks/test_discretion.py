@@ -1,0 +1,56 @@
+"""Credentials and files are told to nobody."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.callbacks.test_event import payload, told
+
+from tianji.callbacks.discretion import shortened, without_secrets
+
+DATA = "A" * 100
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api_key", "apikey", "X-Api-Key", "langfuse_secret", "langfuse_secret_key", "aws_secret_access_key", "password",
+     "access_token", "azure_ad_token", "token", "authorization", "gcs_path_service_account", "vertex_credentials"],
+)  # fmt: skip
+def test_what_is_called_like_a_credential_is_left_out(name: str) -> None:
+    assert without_secrets({name: "canary", "a": [{name: "canary", "b": 1}]}) == {"a": [{"b": 1}]}
+
+
+def test_what_only_sounds_like_one_is_told() -> None:
+    schema = {"properties": {"password": {"type": "string"}}}
+    members = {"max_tokens": 5, "tools": [{"function": {"parameters": schema}}], "secretary": "Ann", "token": 7}
+    assert without_secrets(members) == members
+    assert without_secrets({"extra_headers": {"x-anything": "canary"}}) == {}
+
+
+def test_a_file_is_told_by_its_size() -> None:
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}"}}
+    said = shortened([{"role": "user", "content": [image, {"type": "text", "text": DATA}]}])
+    assert said[0]["content"][0]["image_url"]["url"] == "data:image/png;base64,[100 characters of base64]"
+    assert said[0]["content"][1]["text"] == DATA
+    assert shortened(f"see data:text/plain;charset=utf-8;base64,{DATA} there") == (
+        "see data:text/plain;charset=utf-8;base64,[100 characters of base64] there"
+    )
+    assert shortened({"b64_json": DATA}) == {"b64_json": "[100 characters of base64]"}
+    assert shortened({"b64_json": "short"}) == {"b64_json": "short"}
+
+
+def test_an_event_is_discreet() -> None:
+    image = [{"role": "user", "content": f"data:image/png;base64,{DATA}"}]
+    event = told(1, payload=payload(messages=image, api_key="canary", metadata={"password": "canary", "a": "b"}))
+    assert "canary" not in str(event)
+    assert DATA not in str(event)
+    assert event.said == {"a": "b"}
+    failed = told(2, status="failure", error_class="E", error_message=f"bad data:image/png;base64,{DATA}")
+    assert DATA not in str(failed)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
+       | st.dictionaries(st.text(), inner)))  # fmt: skip
+def test_what_holds_no_file_is_told_as_it_is(value: Any) -> None:
+    assert ";base64," in str(value) or shortened(value) == value
