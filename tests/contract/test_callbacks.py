@@ -1,5 +1,7 @@
 """Who is told of requests, through the running gateway."""
 
+import csv
+import io
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +33,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
         "model_list": [openai_model("m", "m-up", mock, **PRICES)],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {
-            "callbacks": ["generic_api", "quiet", "away", "humanloop"],
+            "callbacks": ["generic_api", "quiet", "away", "humanloop", "focus"],
             "success_callback": ["langfuse"],
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
@@ -45,6 +47,12 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, folder: Path) -> Iterator
         **BOOKS,
         "DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2",
         "GENERIC_LOGGER_ENDPOINT": f"{ears.url}/log",
+        "FOCUS_FREQUENCY": "interval",
+        "FOCUS_INTERVAL_SECONDS": "1",
+        "FOCUS_S3_BUCKET_NAME": "bills",
+        "FOCUS_S3_ENDPOINT_URL": ears.url,
+        "FOCUS_S3_ACCESS_KEY": "A",
+        "FOCUS_S3_SECRET_KEY": "sk-canary-focus",
         "LANGFUSE_PUBLIC_KEY": "pk",
         "LANGFUSE_SECRET_KEY": "sk-canary-0815",
         "LANGFUSE_HOST": ears.url,
@@ -236,7 +244,7 @@ def test_no_credential_of_a_request_is_told(gateway: Gateway, mock: Mock, ears: 
 def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> None:
     listed = gateway.client.get("/callbacks/list").json()
     assert (listed["success"], listed["failure"]) == (["langfuse"], [])
-    assert listed["success_and_failure"] == ["generic_api", "quiet", "away", "humanloop"]
+    assert listed["success_and_failure"] == ["generic_api", "quiet", "away", "humanloop", "focus"]
     known = {row["id"]: row for row in gateway.client.get("/callbacks/configs").json()}
     assert known["langfuse"]["dynamic_params"]["langfuse_secret"]["type"] == "password"
     assert {row["name"] for row in gateway.client.get("/get/config/callbacks").json()["callbacks"]} >= {"quiet"}
@@ -246,3 +254,24 @@ def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> 
     for name, reason in (("away", "ConnectError"), ("humanloop", "not served"), ("posthog", "not in the config")):
         answer = gateway.client.get("/health/services", params={"service": name})
         assert (answer.status_code, reason in answer.text) == (400, True), answer.text
+
+
+def test_what_was_spent_is_exported(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    secret = made(gateway, "/key/generate", key_alias="billed")["key"]
+    answer = asked(gateway, "billed", secret)
+
+    def bills() -> list[dict[str, str]]:
+        found = [said for path, _, said in ears.heard if path.startswith("/bills/focus_exports/date%3D")]
+        return (
+            [row for row in csv.DictReader(io.StringIO(found[-1])) if row["BillingAccountName"] == "billed"]
+            if found
+            else []
+        )
+
+    eventually(bills, "the key's request is on a bill", 30)
+    (row,) = bills()
+    assert (row["ConsumedQuantity"], row["ResourceId"], row["ServiceName"]) == ("1", "m-up", "m")
+    used = answer.json()["usage"]
+    assert float(row["BilledCost"]) == pytest.approx(used["prompt_tokens"] * 0.001 + used["completion_tokens"] * 0.002)
+    assert "canary" not in gateway.log

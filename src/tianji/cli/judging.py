@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tianji.app import collisions, read
+from tianji.callbacks.billing.export import exports_of
 from tianji.callbacks.settings import sinks_of
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
@@ -52,7 +53,7 @@ def untold(loaded: Loaded) -> list[str]:
     sinks, problems = sinks_of(loaded.config, loaded.environment)
     if sinks and not keeps_books(loaded.config, loaded.environment):
         problems.append("callbacks hear nothing where disable_spend_updates is set: they are told what the ledger is")
-    return problems
+    return problems + exports_of(loaded.config, loaded.environment)[1]
 
 
 def judge_key(loaded: Loaded, *, loopback: bool) -> tuple[int, list[str]]:

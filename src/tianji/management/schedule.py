@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from tianji.config.environment import is_true, lookup
 from tianji.errors import StoreUnavailable, Unacceptable
@@ -14,6 +14,7 @@ RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
 ROTATION: Final = 3
 RESPONSES: Final = 4
+EXPORTS: Final = {"cloudzero": 5, "focus": 6}
 LATEST: Final = 10.0  # seconds after its time in which a budget is reset
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
@@ -27,6 +28,7 @@ class Schedule:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._running: asyncio.Task[None] | None = None
+        self._exports: tuple[object, list[Any]] = (None, [])  # and the configuration that they are of
 
     def start(self) -> None:
         """Begin, on the loop that runs."""
@@ -48,6 +50,7 @@ class Schedule:
             await self._reset_due()
             await self._rotate_due()
             await self._forget_responses()
+        await self._export()
         await self._drop_old()  # of a database that another process fills, too
 
     async def _reset_due(self) -> None:
@@ -106,6 +109,21 @@ class Schedule:
             await load("tianji.management.responses").forget_old(self._office.store, self._office.clock)
         except StoreUnavailable as error:
             log.warning("old responses were not dropped, and will be: %s", error)
+
+    async def _export(self) -> None:
+        config = self._office.config()
+        named = (*config.litellm_settings.callbacks, *config.litellm_settings.success_callback)
+        if EXPORTS.keys().isdisjoint(named) or not await asyncio.to_thread(self._is_there):
+            return
+        if self._exports[0] is not config:
+            make = load("tianji.callbacks.billing.export").exports_of
+            self._exports = config, (await asyncio.to_thread(make, config, self._office.environ()))[0]
+        for export in self._exports[1]:
+            if self._turn(EXPORTS[export.name], int(export.every * 1000)):
+                try:
+                    await load("tianji.management.exports").deliver(self._office, export)
+                except StoreUnavailable as error:
+                    log.warning("export %s was not made, and will be: %s", export.name, error)
 
     def _turn(self, job: int, interval: int) -> bool:
         return self._office.store.revisions.claim(job, int(time.monotonic() * 1000), interval)

@@ -13,6 +13,7 @@ from tests.unit.ledger.conftest import entry
 
 from tianji._core.revision import Revisions
 from tianji.clock import ManualClock
+from tianji.config.schema import Settings as LitellmSettings
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import Unacceptable
 from tianji.ledger import posting
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct):
     """As much of a configuration as is looked at."""
 
     general_settings: GeneralSettings
+    litellm_settings: LitellmSettings = LitellmSettings()
 
 
 def general(**settings: Any) -> GeneralSettings:
