@@ -21,7 +21,6 @@ from tianji._core.shm import SharedCounters
 from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
-from tianji.auth.access import Access, Tenant
 from tianji.auth.arrivals import Arrival
 from tianji.auth.entrance import Entrance
 from tianji.auth.identity import MASTER, Identity
@@ -33,10 +32,9 @@ from tianji.config.loader import Loaded, load
 from tianji.config.problems import Problem
 from tianji.config.secrets import NO_MANAGERS, Managers
 from tianji.dialects.openai import Dialect
-from tianji.dialects.schema import request_schema
 from tianji.edge.access_log import AccessLog, Format, write_log
 from tianji.edge.control import Control
-from tianji.edge.routes import Handler, Route, RouteTable
+from tianji.edge.routes import Route, RouteTable
 from tianji.edge.settings import edge_settings
 from tianji.egress.ways import ways_out
 from tianji.errors import ConfigurationError, UnknownModel
@@ -50,7 +48,6 @@ from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, follows, keeps
-from tianji.gateway.forms import FormEndpoint
 from tianji.gateway.guarding import Guarding, judged
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
@@ -63,7 +60,7 @@ from tianji.gateway.traces import tracing
 from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
-from tianji.management import telemetry
+from tianji.management import operations, telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
@@ -72,7 +69,6 @@ from tianji.management.guardrail_trials import Trials
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metrics
 from tianji.management.models import Model, Models
-from tianji.management.responses import StoredResponses
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.series import METRICS, samples
@@ -236,7 +232,7 @@ class Gateway:
         return await embed(embeddings(self._endpoints), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
-        yield from self._model_routes()
+        yield from operations.routes(self._endpoints, self._store, self._caches, self.edge_settings.limits.max_body)
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
@@ -262,31 +258,6 @@ class Gateway:
         yield from SignIn(lambda: self._office, self._shared.attempts).routes()
         yield from Realtime(self._means()).routes()
         yield from Documentation(lambda: self.route_table).routes()
-
-    def _model_routes(self) -> Iterator[Route]:
-        for dialect, endpoint in self._endpoints:
-            handler: Handler = endpoint
-            if dialect.operation == "responses":
-                stored = StoredResponses(self._store, endpoint, dialect.paths)
-                handler = stored.create
-                yield from stored.routes()
-            elif dialect.operation == "compact":
-                handler = stored.continuing(endpoint)
-            elif dialect.form:
-                compares = functools.partial(self._caches.keeps, dialect.operation)
-                handler = FormEndpoint(endpoint, self.edge_settings.limits.max_body, compares)
-            for path in dialect.paths:
-                yield Route(
-                    ("POST",),
-                    path.replace("{model}", "{model:path}"),
-                    handler,
-                    Access.KEY,
-                    Tenant.CALLER,
-                    f"{dialect.vendor} {dialect.operation}.",
-                    ("models",),
-                    large=dialect.form,
-                    request_schema=request_schema(dialect),
-                )
 
     def _means(self) -> Means:
         return Means(

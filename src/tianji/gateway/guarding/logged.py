@@ -14,8 +14,8 @@ from tianji.guardrails.slots.texts import Mismatched, Unmaskable, Unreadable
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite
 
-Payload = tuple[bytes, bytes, bytes, bool]
-"""The members of a ledger's Payload: messages, response, request, quiet."""
+Payload = tuple[Any, ...]
+"""The members of a ledger's Payload: messages, response, request, and what is no text."""
 _DIRECTIONS: Final = {Direction.REQUEST: "input", Direction.RESPONSE: "output"}
 
 
@@ -46,15 +46,15 @@ class Backlog:
 
 async def censored(payload: Payload, request: Request, judging: Judging) -> Payload:
     """Return what was said as guardrails leave it: nothing where one of them that has to judge cannot."""
-    _, response, asked, quiet = payload
+    _, response, asked, *rest = payload
     guardrails = request.plan.at(Hook.LOGGING_ONLY, request.turn)
     answer_form = request.form if request.shape == "whole" else form_of("chat")  # which streams are summed up as
     try:
         asked = await _left(asked, request.form, Direction.REQUEST, guardrails, judging)
         response = await _left(response, answer_form, Direction.RESPONSE, guardrails, judging)
     except (Unreadable, Unmaskable, Mismatched, LookupError):
-        return b"", b"", b"", quiet
-    return said(asked, None, LONGEST)[0], response, asked, quiet
+        return b"", b"", b"", *rest
+    return said(asked, None, LONGEST)[0], response, asked, *rest
 
 
 async def _left(text: bytes, form: Form, direction: Direction, guardrails: list[Guardrail], judging: Judging) -> bytes:

@@ -45,13 +45,12 @@ class Notes:
     def _hand_on(self, entry: list[Any], keep: Keep) -> None:
         payload = entry[PAYLOAD]
         if payload is not None and self._told is not None:
-            messages, _, asked, quiet = payload
-            payload = entry[PAYLOAD] = (messages, self._retold(self._told), asked, quiet)
+            payload = entry[PAYLOAD] = (payload[0], self._retold(self._told), *payload[2:])
         if payload is None or not self._request.plan.meets(Hook.LOGGING_ONLY):
             keep(self._noted(entry))
             return
         bare = [*entry]
-        bare[PAYLOAD] = (b"", b"", b"", payload[3])
+        bare[PAYLOAD] = (b"", b"", b"", *payload[3:])
         self._backlog.begin(self._censored(entry, keep), lambda: keep(self._noted(bare)))
 
     async def _censored(self, entry: list[Any], keep: Keep) -> None:

@@ -1,0 +1,42 @@
+"""Rows of the route table for what models do: one for each path of each dialect."""
+
+import functools
+from collections.abc import Iterable, Iterator
+
+from tianji._core.forward import Endpoint
+from tianji.auth.access import Access, Tenant
+from tianji.cache.caches import Caches
+from tianji.dialects.openai import Dialect
+from tianji.dialects.schema import request_schema
+from tianji.edge.routes import Handler, Route
+from tianji.gateway.forms import FormEndpoint
+from tianji.management.responses import StoredResponses
+from tianji.storage.store import Store
+
+
+def routes(
+    endpoints: Iterable[tuple[Dialect, Endpoint]], store: Store, caches: Caches, max_body: int
+) -> Iterator[Route]:
+    """Yield the rows. `endpoints`: dialects with what serves them; max_body: bytes of a form that is held."""
+    for dialect, endpoint in endpoints:
+        handler: Handler = endpoint
+        if dialect.operation == "responses":
+            stored = StoredResponses(store, endpoint, dialect.paths)
+            handler = stored.create
+            yield from stored.routes()
+        elif dialect.operation == "compact":
+            handler = stored.continuing(endpoint)
+        elif dialect.form:
+            handler = FormEndpoint(endpoint, max_body, functools.partial(caches.keeps, dialect.operation))
+        for path in dialect.paths:
+            yield Route(
+                ("POST",),
+                path.replace("{model}", "{model:path}"),
+                handler,
+                Access.KEY,
+                Tenant.CALLER,
+                f"{dialect.vendor} {dialect.operation}.",
+                ("models",),
+                large=dialect.form,
+                request_schema=request_schema(dialect),
+            )
