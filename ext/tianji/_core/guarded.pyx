@@ -66,6 +66,7 @@ cdef class GuardedExchange(Exchange):
         self.gate = None
         self.producer = None
         self.client = None
+        self.account = None  # it may know this exchange
 
     cdef list read_fields(self):
         return self.client.headers

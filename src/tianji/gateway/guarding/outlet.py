@@ -82,3 +82,7 @@ class Outlet:
     def abort(self) -> None:
         """Cut the answer off: the client notices."""
         self._client.abort()
+
+    def close(self) -> None:
+        """Let go of the client, who may know of whoever answers."""
+        del self._client

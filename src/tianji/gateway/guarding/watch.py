@@ -161,6 +161,8 @@ class Watch:
 
     def hold(self, *, wait: bool) -> None:
         """Have whoever answers wait, or go on."""
+        if self._closed:
+            return
         if wait:
             self.exchange.hold()
         elif not self._outlet.full:
@@ -217,6 +219,7 @@ class Watch:
             task.cancel()
         self._tasks.clear()
         self.exchange.close()
+        self._outlet.close()
         self._asked = self._beside = self._door = None
         self._notes.close(told)
 
