@@ -10,6 +10,9 @@ import pytest
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
 from tests.fakes.judge import MASK, REASON, Judge
 
+from tianji.dialects.openai import Dialect
+from tianji.dialects.rows import ROWS
+
 CHAT = "/v1/chat/completions"
 
 
@@ -223,6 +226,40 @@ def test_names_may_stand_in_the_metadata(gateway: Gateway, mock: Mock, judge: Ju
 def test_a_client_cannot_opt_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:
     members = {"disable_global_guardrails": True, "metadata": {"opted_out_global_guardrails": ["pre"]}}
     assert ask(gateway, "forbidden", model="owned", **members).status_code == 400
+
+
+WORD = "forbidden"
+SAID: dict[str, object] = {  # of members that hold text, by their names
+    "messages": [{"role": "user", "content": WORD}],
+    "contents": [{"parts": [{"text": WORD}]}],
+    "input": WORD,
+    "prompt": WORD,
+    "query": WORD,
+    "documents": ["one"],
+    "voice": "alloy",
+    "max_tokens": 9,
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.operation}-{row.paths[0]}")
+def test_every_operation_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, row: Dialect) -> None:
+    path = row.paths[0].replace("{model}", "gpt-test")
+    if row.form:
+        said: dict[str, Any] = {"model": "gpt-test", "prompt": WORD, "guardrails": '["pre"]'}
+        file = {member.name: ("a.png", b"x") for member in row.members if member.name in ("image", "file")}
+        answer = gateway.client.post(path, data=said, files=file or {"file": ("a.wav", b"x")})
+    else:
+        answer = gateway.post(path, {"model": "gpt-test", "guardrails": ["pre"], **SAID})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
+    assert mock.requests() == []
+
+
+def test_what_is_stored_is_what_went_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    made = gateway.post("/v1/responses", {"model": "gpt-test", "input": "one two", "guardrails": ["shouts"]}).json()
+    said = made["output"][0]["content"][0]["text"]
+    assert said == said.upper()
+    kept = gateway.client.get(f"/v1/responses/{made['id']}").json()
+    assert kept["output"][0]["content"][0]["text"] == said
 
 
 # -- what is passed through --------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ def wishes(places: Iterable[bytes | None], settings: bytes | None) -> Wishes:
 
 def _decoded(raw: bytes) -> list[str | dict[str, dict[str, Any]]]:
     try:
+        if raw.startswith(b'"['):  # of a form, whose fields are texts
+            raw = msgspec.json.decode(raw, type=str).encode()
         return _names.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         said = "`guardrails` must be a list of names, or of objects {name: {extra_body: {...}}}"

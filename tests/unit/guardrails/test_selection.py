@@ -115,6 +115,7 @@ def test_a_request_says_names_and_values() -> None:
     assert found.names == ("a", "b", "c")
     assert found.dynamic == {"b": {"x": 1}}
     assert found.settings == {"language": "de"}
+    assert wishes([b'"[\\"a\\"]"'], None).names == ("a",), "a field of a form is a text"
 
 
 @pytest.mark.parametrize("raw", [b'"a"', b"[1]", b'[{"a": 1}]', b"{}", b'["\\ud800"]'])
