@@ -45,6 +45,7 @@ def gateway(
             guardrail("beside", "during_call"),
             guardrail("slow-beside", "during_call", "/slow", timeout=20),
             guardrail("instead", "pre_call", on_flagged_action="passthrough"),
+            guardrail("instead-after", "post_call", "/refuses", on_flagged_action="passthrough"),
             {
                 "guardrail_name": "words",
                 "litellm_params": {**words, "blocked_words": [{"keyword": "zebra", "action": "BLOCK"}]},
@@ -184,6 +185,14 @@ def test_a_guardrail_may_answer_a_stream_in_the_models_place(
 ) -> None:
     assert streamed(name, gateway, client, claude, "forbidden", "instead") == REASON
     assert mock.requests() == []
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_guardrail_may_answer_in_the_place_of_what_the_model_said(
+    name: str, gateway: Gateway, mock: Mock, judge: Judge, client: openai.OpenAI, claude: anthropic.Anthropic
+) -> None:
+    assert streamed(name, gateway, client, claude, "one two three", "instead-after") == REASON
+    assert len(mock.requests()) == 1
 
 
 def test_a_stream_waits_for_the_verdict_on_its_request(

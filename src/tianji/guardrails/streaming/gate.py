@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -96,6 +97,12 @@ class Gate:
         """Return the events that may go on."""
         out, self._out = self._out, []
         return out
+
+    def beginning(self) -> list[Event]:
+        """Return the events that begin the stream and say nothing, where none has gone out yet."""
+        if self._begun:
+            return []
+        return [held.event for held in takewhile(lambda held: not (held.marks or held.calls), self._held)]
 
     def question(self) -> Question | None:
         """Return what is to be judged now, the same until it was; None for nothing."""
@@ -196,7 +203,6 @@ class Gate:
             self._doubt = self._length + hold
         else:
             self.stopped = verdict
-            self._held.clear()
 
     def _settle(self, question: Question, rewrite: Rewrite) -> None:
         if any(not 0 <= index < len(question.parts) for index in rewrite.texts):

@@ -61,8 +61,11 @@ class Stream:
         return self._form.failed(error)
 
     def refused(self, text: str) -> bytes:
-        """Return what ends the stream well, with a text in the model's place."""
-        return self._form.refused(text)
+        """Return what ends the stream well, with a text in the model's place, after the beginning where that waits."""
+        begins = b""
+        if self.stopped is not None and not self.begun:
+            begins = self._out(self._gates[self.stopped[0]].beginning())
+        return begins + self._form.refused(text)
 
     def _read(self, events: Iterable[Event]) -> Iterable[Event]:
         for event in events:
@@ -76,6 +79,9 @@ class Stream:
             for event in events:
                 gate.feed(event)
             events = gate.take()
+        return self._out(events)
+
+    def _out(self, events: Iterable[Event]) -> bytes:
         out = []
         for event in events:
             self._form.passed(event)

@@ -51,6 +51,22 @@ def test_a_refusal_ends_the_answer_well(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("policy", [WINDOW, Policy(Scan.END)], ids=["window", "end"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_refusal_begins_what_has_not_begun(name: str, policy: Policy) -> None:
+    driven = Run(FORMS[name][0], [(policy, lambda content: Answer("no"))], as_array=name == "gemini array")
+    driven.feed(FORMS[name][1](["some secret words"]))
+    driven.end()
+    assert driven.out == b""
+
+    out = driven.stream.refused("I may not.")
+
+    assert heard(out) == "I may not."
+    assert {"chat": _chat, "completions": _chat, "messages": _messages, "responses": _responses}.get(name, _gemini)(
+        events(out)
+    )
+
+
 def _chat(found: list[Any]) -> bool:
     return found[-1] == "[DONE]" and found[-2]["choices"][0]["finish_reason"] == "content_filter" and (
         len({event["id"] for event in found[:-1]}) == 1

@@ -32,8 +32,10 @@ class Chat:
         if not isinstance(event.tree, dict):
             reading.pieces += rest(event.tree, (), ("frame",))
             return reading
+        self._frame = self._frame or _frame(event.tree)
         for at, choice in enumerate(listed(event.tree.get("choices"))):
             if isinstance(choice, dict):
+                self._text = "text" in choice
                 _choice(choice, ("choices", at), ("choice", number(choice.get("index"), at)), reading)
         around = {name: value for name, value in event.tree.items() if name not in FRAME}
         if around:
@@ -47,15 +49,12 @@ class Chat:
             return
         for choice in listed(tree.get("choices")):
             if isinstance(choice, dict):
-                self._text = "text" in choice
                 index = number(choice.get("index"))
                 if choice.get("finish_reason") is None:
                     self._open.add(index)
                 else:
                     self._open.discard(index)
-        self._frame = {
-            name: value for name, value in tree.items() if name in FRAME and name not in ("choices", "usage")
-        }
+        self._frame = _frame(tree)
 
     def failed(self, error: TianjiError) -> bytes:
         """Return the event of an error."""
@@ -70,6 +69,10 @@ class Chat:
     def _choice(self, index: int, text: str, reason: str | None) -> Json:
         said: Json = {"text": text} if self._text else {"delta": {"content": text} if text else {}}
         return {"index": index, **said, "finish_reason": reason}
+
+
+def _frame(chunk: Json) -> Json:
+    return {name: value for name, value in chunk.items() if name in FRAME and name not in ("choices", "usage")}
 
 
 def _choice(choice: Json, path: Path, channel: Path, reading: Reading) -> None:
