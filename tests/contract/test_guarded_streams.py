@@ -50,6 +50,10 @@ def gateway(
                 "guardrail_name": "words",
                 "litellm_params": {**words, "blocked_words": [{"keyword": "zebra", "action": "BLOCK"}]},
             },
+            {
+                "guardrail_name": "covers",
+                "litellm_params": {**words, "blocked_words": [{"keyword": "giraffe", "action": "MASK"}]},
+            },
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -107,6 +111,15 @@ def gemini(gateway: Gateway, text: str, *guardrails: str) -> str:
     return "".join(part["text"] for piece in pieces for part in piece["candidates"][0]["content"]["parts"])
 
 
+def says(*texts: str) -> list[str]:
+    frame = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-test"}
+    deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}, *({"content": text} for text in texts), {}]
+    ends = [None] * (len(deltas) - 1) + ["stop"]
+    choices = [{"index": 0, "delta": one, "finish_reason": end} for one, end in zip(deltas, ends, strict=True)]
+    return [*(json.dumps({**frame, "choices": [choice]}) for choice in choices), "[DONE]"]
+
+
+COVER = "[KEYWORD_REDACTED]"
 DIALECTS = ["chat", "responses", "messages", "gemini"]
 
 
@@ -130,6 +143,32 @@ def test_what_passes_and_what_is_changed_goes_out_whole(
     assert streamed(name, gateway, client, claude, "one two three", "words") == said
     assert streamed(name, gateway, client, claude, "one two three", "shouts") == said.upper()
     assert judge.texts()[-1] == [said]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_word_is_covered_over_the_borders_of_chunks(
+    name: str, gateway: Gateway, mock: Mock, judge: Judge, client: openai.OpenAI, claude: anthropic.Anthropic
+) -> None:
+    pieces = ["A gir", "af", "fe and a zeb", "ra are not a giraffe", " each."]
+    mock.control({"events": says(*pieces)}, model="gpt-test")
+    assert streamed(name, gateway, client, claude, "hello", "covers") == "".join(pieces).replace("giraffe", COVER)
+
+
+def test_a_stream_goes_out_as_far_as_it_was_judged(
+    gateway: Gateway, mock: Mock, judge: Judge, client: openai.OpenAI
+) -> None:
+    mock.control({"events": says(*["many words "] * 50, "and a zeb"), "stall_at": 52}, model="gpt-test")
+    stream = client.chat.completions.create(
+        model="gpt-test",
+        messages=[{"role": "user", "content": "hello"}],
+        stream=True,
+        extra_body={"guardrails": ["words"]},
+    )
+    said = ""
+    with stream:
+        while said.count("many words") < 40:
+            said += next(stream).choices[0].delta.content or ""
+    mock.wait(aborted=1)
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])

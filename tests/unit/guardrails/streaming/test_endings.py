@@ -85,7 +85,8 @@ def _responses(found: list[Any]) -> bool:
     done = [event["item"] for event in found if event["type"] == "response.output_item.done"]
     texts = [part["text"] for item in response["output"] for part in item["content"]]
     return (
-        [event["sequence_number"] for event in found] == list(range(len(found)))
+        found[0]["type"] == "response.created"
+        and [event["sequence_number"] for event in found] == list(range(len(found)))
         and found[-1]["type"] == "response.completed"
         and response["status"] == "completed"
         and response["output"] == done
