@@ -52,12 +52,14 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
             f"did you mean `{close[0]}`?" if close else "remove it",
         )
     kind, preset = found
+    if kind.service is not None and entry.stored:
+        raise Unbuildable("guardrail", f"{entry.type!r} is code, which only the configuration's file may name")
     written = dict(entry.params)
     for alias, key in kind.params.aliases.items():
         if alias in written:
             written.setdefault(key, written.pop(alias))
     values = filled(written, kind, preset, surroundings.environ)
-    params = converted(values, kind)
+    params = converted(kind.params.arranged(values, entry.type, entry.name), kind)
     look = made(kind.look, params, surroundings)
     return Guardrail(
         id=entry.id,
@@ -232,6 +234,8 @@ def strange_keys(entry: Entry) -> Iterator[str]:
     found = registry.find(entry.type)
     if found is None:  # a class, which has keys of its own
         return
+    if "." in entry.type:
+        return  # the class says what it takes
     known = common_keys.KEYS.union(found[0].params.__struct_fields__)
     for key in entry.params:
         if key not in known and key not in found[0].params.aliases:

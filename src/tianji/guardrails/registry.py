@@ -23,8 +23,11 @@ _WORD: Final = re.compile(r"\w+")
 def find(name: str) -> tuple[Type[Any], Preset | None] | None:
     """Return the type that an entry means, and the preset that it is of it; None for a name that nobody has.
 
-    The module that is called like the type is looked at first, so that a worker need not load all.
+    A dot says that it is a class in a file. The module that is called like the type is looked at first, so that a
+    worker need not load all.
     """
+    if "." in name:
+        return load(f"{vendors.__name__}.custom_class").TYPE, None
     module = "_".join(_WORD.findall(name)).lower()
     if module in _modules():
         found = _named(name, load(f"{vendors.__name__}.{module}"))

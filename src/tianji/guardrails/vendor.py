@@ -46,6 +46,12 @@ class Params(Struct, frozen=True, kw_only=True):
     aliases: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
+    @classmethod
+    def arranged(cls, values: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+        """Return the keys of an entry as the members of this have them; kind, name: its `guardrail`, and its own."""
+        del kind, name
+        return values
+
 
 class Auth(Struct, frozen=True, tag=True):
     """How a call proves who it is from, where that takes more than a header."""

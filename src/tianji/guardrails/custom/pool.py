@@ -129,25 +129,31 @@ class Pool:
             self._start_some()
 
     async def _start(self) -> None:
-        child = None
         try:
             process, line = await asyncio.to_thread(self._spawned)
             child = Child(process, *await asyncio.open_unix_connection(sock=line))
-            answer = await child.ask(dict(self._job.told))
-            if answer.get("action") != "ready":
-                raise Broken(f"its code cannot be loaded: {answer.get('reason')}")
+            await self._prepare(child)
+            self._give(child)
         except (Broken, OSError) as error:
-            if child is not None:
-                self._kill(child)
             waiter = self._first()
             if waiter is not None:
                 waiter.set_exception(error if isinstance(error, Broken) else Broken(f"no process: {error.strerror}"))
-            return
-        self._serving.add(child)
-        if self._closed:
-            self._kill(child)
-        else:
-            self._give(child)
+
+    async def _prepare(self, child: Child) -> None:
+        """Tell a process what it is for. Raises Broken where that cannot be, and ends it."""
+        ready = False
+        try:
+            answer = await child.ask(dict(self._job.told))
+            if answer.get("action") != "ready":
+                raise Broken(f"its code cannot be loaded: {answer.get('reason')}")
+            if self._closed:
+                raise Broken("it was closed")
+            ready = True
+        finally:
+            if ready:
+                self._serving.add(child)
+            else:
+                self._kill(child)
 
     def _spawned(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         ours, theirs = socket.socketpair()

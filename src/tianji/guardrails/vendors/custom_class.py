@@ -18,11 +18,18 @@ from tianji.guardrails.vendor import AROUND, Hook, Surroundings, Type
 
 
 class ClassParams(Limits, frozen=True, kw_only=True):
-    """The keys of an entry. handler: what `guardrail` names; settings: what the class is made of."""
+    """The keys of an entry. handler: what `guardrail` names; settings: what the class is made of, all others."""
 
     secrets: ClassVar[frozenset[str]] = frozenset({"settings"})
     handler: str
     settings: Mapping[str, Any] = {}
+
+    @classmethod
+    def arranged(cls, values: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+        """Give the class every key but those that say how its processes are kept."""
+        own = {key: value for key, value in values.items() if key in Limits.__struct_fields__}
+        others = {key: value for key, value in values.items() if key not in own}
+        return {**own, "handler": kind, "settings": {"guardrail_name": name, **others}}
 
 
 class _Class(Custom):

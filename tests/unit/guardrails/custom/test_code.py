@@ -59,6 +59,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     yield of
     for service in made:
         service.close()
+        await asyncio.gather(*service._pool._starts)
     await asyncio.sleep(0)  # transports that were closed say so to their loop
 
 
