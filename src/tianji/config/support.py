@@ -333,6 +333,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.scim_upsert_user": EXACT,
         "litellm_settings.scim_admin_group": Support("exact", "by the group's id, or by the name that SCIM gave it"),
         **{f"general_settings.{name}": EXACT for name in _SIGNING_IN.split()},
+        "general_settings.password_policy_check_breached_passwords": GUARD,
         "general_settings.max_failed_login_attempts_per_source": Support(
             "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"
         ),
