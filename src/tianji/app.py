@@ -60,7 +60,7 @@ from tianji.gateway.traces import tracing
 from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
-from tianji.management import operations, telemetry
+from tianji.management import model_routes, telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.cache import CacheRoutes
 from tianji.management.documentation import Documentation
@@ -232,7 +232,7 @@ class Gateway:
         return await embed(embeddings(self._endpoints), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
-        yield from operations.routes(self._endpoints, self._store, self._caches, self.edge_settings.limits.max_body)
+        yield from model_routes.routes(self._endpoints, self._store, self._caches, self.edge_settings.limits.max_body)
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()

@@ -145,6 +145,22 @@ class World:
         made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
         return str(made["endpoints"][0]["id"])
 
+    def guardrail(self) -> str:
+        """A guardrail, which is nobody's."""
+        return str(self.master("POST", "/guardrails", **guardrail("g"))["guardrail_id"])
+
+    def submission(self, side: str) -> str:
+        """A guardrail that a team has submitted."""
+        key = self.master("POST", "/key/generate", team_id=f"team-{side}")["key"]
+        made = self.send(key, "POST", "/guardrails/register", **guardrail(side))
+        assert made.status_code == 200, made.text
+        return str(made.json()["guardrail_id"])
+
+    def approved(self, side: str) -> dict[str, Any]:
+        """Have a team's guardrail run; says nothing to send."""
+        self.master("POST", f"/guardrails/submissions/{self.submission(side)}/approve")
+        return {}
+
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
         name = f"{side}-{next(numbers)}"
@@ -156,3 +172,9 @@ def model(side: str) -> dict[str, Any]:
     """What a deployment of a team is made of."""
     params = {"model": "openai/x", "api_key": "sk-of-the-team-0815"}
     return {"model_name": f"x-{side}", "litellm_params": params, "model_info": {"team_id": f"team-{side}"}}
+
+
+def guardrail(side: str) -> dict[str, Any]:
+    """What a guardrail is made of."""
+    params = {"guardrail": "generic_guardrail_api", "mode": "pre_call", "api_base": "https://example.com"}
+    return {"guardrail_name": f"{side}-{next(numbers)}", "litellm_params": params}

@@ -24,6 +24,7 @@ from tests.contract.roles import (
     VIEWER,
     WATCHER,
     World,
+    guardrail,
     model,
     numbers,
 )
@@ -249,6 +250,37 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         for end in ("", "/aggregated")
         for name, (ask, roles) in ACTIVITY.items()
     },
+    ("GET", "/guardrails/list"): (lambda w, r, s: {}, EVERYBODY),
+    ("GET", "/v2/guardrails/list"): (lambda w, r, s: w.approved(FOREIGN), EVERYBODY - {NOBODY}),
+    ("POST", "/guardrails"): (lambda w, r, s: guardrail("g"), {ADMIN}),
+    ("GET", "/guardrails"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("POST", "/guardrails/register"): (lambda w, r, s: guardrail(s), {ADMIN}),
+    ("GET", "/guardrails/submissions"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    **{
+        (method, f"/guardrails/submissions/{{guardrail_id}}{end}"): (
+            lambda w, r, s: {"path:guardrail_id": w.submission(s)},
+            roles,
+        )
+        for method, end, roles in (
+            ("GET", "", {ADMIN, VIEWER}),
+            ("POST", "/approve", {ADMIN}),
+            ("POST", "/reject", {ADMIN}),
+        )
+    },
+    **{
+        ("GET", f"/guardrails/{{guardrail_id}}{end}"): (
+            lambda w, r, s: {"path:guardrail_id": w.guardrail()},
+            {ADMIN, VIEWER},
+        )
+        for end in ("", "/info")
+    },
+    **{
+        (method, "/guardrails/{guardrail_id}"): (
+            lambda w, r, s: {"path:guardrail_id": w.guardrail(), **guardrail("g")},
+            {ADMIN},
+        )
+        for method in ("PUT", "PATCH", "DELETE")
+    },
     ("POST", "/credentials"): (lambda w, r, s: {"credential_name": f"c-{next(numbers)}"}, {ADMIN}),
     ("GET", "/credentials"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/credentials/by_name/{credential_name}"): (
@@ -266,6 +298,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
 }
 # what names no object: everybody who may ask gets his part, and none of what is foreign
 LISTS = {
+    "/guardrails/list", "/v2/guardrails/list",
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
     "/organization/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2", "/spend/logs/ui",
     "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",

@@ -236,7 +236,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
     ),
     "guardrails": (
         _Row("GET", "/guardrails/list", "guardrails.listed", Access.INFO, _ALL, "List the guardrails of the file."),
-        _Row("GET", "/v2/guardrails/list", "guardrails.all_listed", Access.INFO, _ALL, "List all guardrails, masked."),
+        _Row("GET", "/v2/guardrails/list", "guardrails.all_listed", Access.USER, _OWN, "List all guardrails, masked."),
         _Row("POST", "/guardrails", "guardrails.new", Access.ADMIN, _ALL, "Make a guardrail."),
         _Row("GET", "/guardrails", "guardrails.all_listed", Access.ADMIN, _ALL, "List all guardrails, masked."),
         _Row("POST", "/guardrails/register", "submissions.register", Access.SELF, _OWN, "Submit a team's guardrail."),
@@ -256,7 +256,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
                 ("POST", "/reject", "reject", "Refuse a guardrail that was submitted."),
             )
         ),
-        _Row("GET", "/guardrails/{guardrail_id}/info", "guardrails.info", Access.INFO, _ALL, "Describe a guardrail."),
+        _Row("GET", "/guardrails/{guardrail_id}/info", "guardrails.info", Access.ADMIN, _ALL, "Describe a guardrail."),
         *(
             _Row(method, "/guardrails/{guardrail_id}", f"guardrails.{function}", Access.ADMIN, _ALL, summary)
             for method, function, summary in (

@@ -76,9 +76,11 @@ async def listed(call: Call) -> Row:
 
 
 async def all_listed(call: Call) -> Row:
-    """List all guardrails that run, without their secrets."""
+    """List all guardrails that run, without their secrets; of those that teams submitted the caller sees his own."""
     rows = await call.all(sa.select(GUARDRAILS).order_by(GUARDRAILS.c.created_at, GUARDRAILS.c.id))
-    kept = [told_of(call, row) for row in rows if row["status"] in (ACTIVE, DISABLED)]
+    own = {None, call.caller.team_id, *call.caller.teams}
+    seen = [row for row in rows if call.sees_all or row["team_id"] in own]
+    kept = [told_of(call, row) for row in seen if row["status"] in (ACTIVE, DISABLED)]
     return {"guardrails": [*kept, *map(_told_of_file, call.office.fleet.file().guardrails)]}
 
 
