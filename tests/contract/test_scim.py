@@ -251,6 +251,13 @@ def test_a_key_that_somebody_below_made_does_not_become_an_administrators(gatewa
         assert role_of(gateway, user) == "proxy_admin"
         assert gateway.client.get("/v1/models", headers=known).status_code == 401
         assert gateway.client.get("/global/spend", headers=own).status_code == 200
+    # nor does one that was made before its owner came
+    coming = f"coming-{next(numbers)}"
+    early = gateway.client.post("/key/generate", json={"team_id": team, "user_id": coming}, headers=by_lead)
+    new = {"user_id": coming, "user_role": "proxy_admin", "auto_create_key": False}
+    gateway.client.post("/user/new", json=new).raise_for_status()
+    known = {"authorization": f"Bearer {early.json()['key']}"}
+    assert gateway.client.get("/global/spend", headers=known).status_code == 401
 
 
 def test_an_administrator_by_other_ways_stays_one(gateway: Gateway, client: Client) -> None:

@@ -17,7 +17,10 @@ _ABOVE: Final = (Role.PROXY_ADMIN, Role.PROXY_ADMIN_VIEWER)
 
 
 async def prepare(call: Call, user: Mapping[str, Any], role: str | None) -> None:
-    """Block the keys that somebody who is no proxy admin made for `user`, who is about to have `role`."""
+    """Block the keys that somebody who is no proxy admin made for `user`, who is about to have `role`.
+
+    `user`: his row, or one with a `user_role` of None for somebody who is new here: keys can be there before him.
+    """
     if role not in _ABOVE or user["user_role"] in _ABOVE:
         return
     trusted = {None, user["user_id"], MASTER.user_id}

@@ -138,6 +138,7 @@ async def make(call: Call, values: Row) -> Row:
     if await call.one(USERS, user_id=values["user_id"]) is not None:
         raise Conflict(f"User with id {values['user_id'][:80]!r} already exists", param="user_id")
     await _require_free_email(call, values.get("user_email"), None)
+    await promotion.prepare(call, {"user_id": values["user_id"], "user_role": None}, values["user_role"])
     return await call.insert(USERS, **await _columns(call, values, None))
 
 
