@@ -22,7 +22,6 @@ LOG: Final = logging.getLogger("tianji.guardrails")
 HIDDEN: Final = "[hidden]"
 _SECRET: Final = ("key", "token", "secret", "password", "credential", "headers")
 _INHERITED: Final = ("skip_system_message_in_guardrail", "skip_tool_message_in_guardrail")
-_OF_CODE: Final = frozenset({"memory", "processes"})  # how much code may take
 _REFERENCE: Final = "os.environ/"
 
 T = TypeVar("T")
@@ -38,12 +37,7 @@ class Unbuildable(ConfigurationError):  # noqa: N818 - named like its neighbours
 
 def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]) -> Guardrail:
     """Make a guardrail. `defaults`: what the settings for all say of the scope. Raises Unbuildable."""
-    entry = of_class(entry)
     found = registry.find(entry.type)
-    if found is not None and entry.stored and found[0].service is not None:
-        raise Unbuildable(
-            "guardrail", "code of one's own is no entry of the database", "write it into the configuration"
-        )
     if found is None:
         close = alike(entry.type, registry.names(), most=1)
         raise Unbuildable(
@@ -88,16 +82,6 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         template_label=entry.template_label,
         stored=entry.stored,
     )
-
-
-def of_class(entry: Entry) -> Entry:
-    """Return the entry of `guardrail: module.Class` as one of the type that runs it: the class is made of its keys."""
-    if "." not in entry.type or registry.find(entry.type) is not None:
-        return entry
-    kept = {key: value for key, value in entry.params.items() if key in common_keys.KEYS or key in _OF_CODE}
-    settings = {"guardrail_name": entry.name, "event_hook": entry.mode, **entry.params}
-    params = {**kept, "handler": entry.type, "settings": settings}
-    return msgspec.structs.replace(entry, type="custom_class", params=params)
 
 
 def filled(
