@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from tianji.guardrails.content import Text, ToolCall
 from tianji.guardrails.slots.arguments import with_leaves
 from tianji.guardrails.slots.texts import Mismatched, Path, Unmaskable, quoted
+from tianji.guardrails.streaming.book import Book, Mark
 from tianji.guardrails.streaming.channels import Channel
-from tianji.guardrails.streaming.events import Event, Piece, Reading, changed
+from tianji.guardrails.streaming.events import Event, Name, Piece, changed
 from tianji.guardrails.streaming.masks import Underflow, masks
 from tianji.guardrails.streaming.policy import Policy, Scan
 from tianji.guardrails.streaming.questions import Part, Question, ask, made
@@ -21,15 +22,6 @@ from tianji.guardrails.verdict import Answer, Block, Rewrite, Span, Verdict
 UNDERFLOW: Final = Block(
     "The answer was changed where it had been sent already.", {"code": "stream_transform_underflow"}
 )
-
-
-class Mark(Struct, frozen=True):
-    """Where in its channel a piece of an event stands."""
-
-    piece: Piece
-    channel: Channel
-    start: int
-    end: int
 
 
 class Held(Struct, frozen=True):
@@ -58,15 +50,11 @@ class Gate:
         self._asked = asked
         self._held: deque[Held] = deque()
         self._out: list[Event] = []
-        self._channels: dict[Path, Channel] = {}
-        self._open: dict[Path, Channel] = {}
-        self._closed: list[Channel] = []  # with something that was not judged
+        self._book = Book()
         self._question: Question | None = None
         self._begun = False
         self._ended = False
-        self._length = 0  # of all texts
-        self._fresh = 0  # of these, what came after the last question
-        self._events = 0  # likewise
+        self._events = 0  # that came after the last question
         self._doubt: int | None = None  # length at which a finding counts that the next words may undo
         self._removed: set[int | None] = set()  # the blocks of calls that were taken out, None for what is no block
 
@@ -79,7 +67,7 @@ class Gate:
         """Take the next event."""
         if self.stopped is not None:
             return
-        held = Held(event, *self._read(event.reading))
+        held = Held(event, *self._book.read(event.reading))
         self._events += 1
         if self._begun and (event.reading.idle or (not self._held and held.ready())):
             self._release(held)
@@ -89,8 +77,8 @@ class Gate:
     def end(self) -> None:
         """Take the end of the stream."""
         self._ended = True
-        self._close(())
-        if not self._unjudged():
+        self._book.close(())
+        if not self._book.unjudged():
             self._advance()
 
     def take(self) -> list[Event]:
@@ -109,9 +97,9 @@ class Gate:
         if self._question is None and self.stopped is None and self._due():
             windowed = self._policy.scan is Scan.WINDOW
             self._question = ask(
-                self._channels.values(), self._policy.hold if windowed else None, self._asked, self._ended
+                self._book.channels.values(), self._policy.hold if windowed else None, self._asked, self._ended
             )
-            self._fresh = self._events = 0
+            self._book.fresh = self._events = 0
         return self._question
 
     def judged(self, verdict: Verdict) -> None:
@@ -135,72 +123,21 @@ class Gate:
         else:
             self._advance()
 
-    def _read(self, reading: Reading) -> tuple[tuple[Mark, ...], tuple[Channel, ...]]:
-        calls: list[Channel] = []
-        for name in reading.names:
-            channel = self._channel(name.channel, call=True)
-            channel.name, channel.id = name.name or channel.name, name.id or channel.id
-            channel.block = reading.block[0] if reading.block else channel.block
-            calls.append(channel)
-        marks = [self._mark(piece) for piece in reading.pieces if piece.text]
-        calls += [mark.channel for mark in marks if mark.channel.call]
-        for key in reading.closed:
-            self._close(key)
-        return tuple(marks), tuple(calls)
-
-    def _mark(self, piece: Piece) -> Mark:
-        channel = self._channel(piece.channel, call=piece.call)
-        if not piece.whole:
-            return self._added(piece, channel, piece.text, channel.length)
-        said = channel.text()
-        if piece.text.startswith(said):
-            return self._added(piece, channel, piece.text[len(said) :], 0)
-        other = self._channel((*piece.channel, piece.text), call=piece.call)  # it says something else: judge that too
-        return self._added(piece, other, "" if other.length else piece.text, 0)
-
-    def _added(self, piece: Piece, channel: Channel, text: str, start: int) -> Mark:
-        if text:
-            channel.add(text)
-            channel.judged = False
-            self._length += len(text)
-            self._fresh += len(text)
-            if channel.closed:
-                self._closed.append(channel)
-        return Mark(piece, channel, start, channel.length)
-
-    def _channel(self, key: Path, *, call: bool) -> Channel:
-        channel = self._channels.get(key)
-        if channel is None:
-            channel = self._channels[key] = self._open[key] = Channel(key, call=call)
-        return channel
-
-    def _close(self, key: Path) -> None:
-        """Take that nothing follows to channels whose names begin so."""
-        for name in [name for name in self._open if name[: len(key)] == key]:
-            channel = self._open.pop(name)
-            channel.closed = True
-            if not channel.judged:
-                self._closed.append(channel)
-
-    def _unjudged(self) -> bool:
-        self._closed = [channel for channel in self._closed if not channel.judged]
-        return bool(self._closed)
-
     def _due(self) -> bool:
         if self._ended:
-            return self._unjudged()
+            return self._book.unjudged()
         policy = self._policy
-        if policy.scan is Scan.END or (self._doubt is not None and self._length < self._doubt):
+        if policy.scan is Scan.END or (self._doubt is not None and self._book.length < self._doubt):
             return False
-        if policy.scan is Scan.WINDOW and self._closed and self._unjudged():
+        if policy.scan is Scan.WINDOW and self._book.unjudged():
             return True
-        return policy.due(self._fresh, self._events, self._length)
+        return policy.due(self._book.fresh, self._events, self._book.length)
 
     def _refuse(self, question: Question, verdict: Block | Answer) -> None:
         """End the stream, unless what comes next may undo what was found at the end of a window."""
         hold = self._policy.hold if self._policy.scan is Scan.WINDOW else 0
         if self._doubt is None and hold and any(not part.final for part in question.parts):
-            self._doubt = self._length + hold
+            self._doubt = self._book.length + hold
         else:
             self.stopped = verdict
 
@@ -258,7 +195,7 @@ class Gate:
         elif leaves:
             given = with_leaves(given, leaves)
         if given != channel.text():
-            if not channel.length:
+            if not channel.length or channel.settled:  # there is no event for it, or that is gone
                 raise Underflow
             channel.mask(0, channel.length, given)
         channel.settled = channel.length
@@ -285,12 +222,16 @@ class Gate:
         for piece, mark in zip((piece for piece in reading.pieces if piece.text), held.marks, strict=True):
             if not mark.channel.removed:
                 pieces.append(_masked(event, piece, mark))
-        for name in reading.names:
-            renamed = self._channels[name.channel].renamed
-            if renamed is not None:
-                event.change(name.path, quoted(renamed))
+        reading.names = [self._renamed(event, name) for name in reading.names]
         reading.pieces = pieces
         self._out.append(event)
+
+    def _renamed(self, event: Event, name: Name) -> Name:
+        other = self._book.channels[name.channel].renamed
+        if other is None:
+            return name
+        event.change(name.path, quoted(other))
+        return replace(name, name=other)
 
     def _without_calls(self, event: Event) -> bool:
         """Take calls that are no more out of an event; return whether anything is left of it."""
@@ -303,13 +244,14 @@ class Gate:
             if before:
                 reading.block = (number - before, path)
                 event.change(path, b"%d" % (number - before))
-        gone = [name for name in reading.names if self._channels[name.channel].removed]
+        channels = self._book.channels
+        gone = [name for name in reading.names if channels[name.channel].removed]
         entries = {name.entry for name in gone}
-        entries |= {piece.entry for piece in reading.pieces if piece.call and self._channels[piece.channel].removed}
+        entries |= {piece.entry for piece in reading.pieces if piece.call and channels[piece.channel].removed}
         for entry in sorted(entries):
             event.change(entry, None)
         reading.names = [name for name in reading.names if name not in gone]
-        if reading.reason is not None and all(channel.removed for channel in self._channels.values() if channel.call):
+        if reading.reason is not None and all(channel.removed for channel in channels.values() if channel.call):
             path, otherwise = reading.reason
             event.change(path, quoted(otherwise))
         return True

@@ -198,6 +198,28 @@ def test_a_call_becomes_another(name: str, policy: Policy) -> None:
 
 
 @EACH
+def test_who_comes_next_sees_the_other_call(name: str) -> None:
+    first, second = Once(Rewrite(calls={0: ToolCall("sky", '{"a": "b"}')})), Once(Allow())
+    driven = Run(name, [(WINDOW, first), (END, second)])
+    driven.feed(FORMS[name]("weather"))
+    driven.end()
+
+    assert [(call.name, json.loads(call.arguments)) for call in second.seen[-1].calls] == [("sky", {"a": "b"})]
+    assert second.seen[-1].texts[-2].text == "b"
+
+
+@EACH
+def test_who_comes_next_does_not_see_a_call_that_was_taken_out(name: str) -> None:
+    second = Once(Allow())
+    driven = Run(name, [(END, Once(Rewrite(calls={0: None}))), (END, second)])
+    driven.feed(FORMS[name]("weather", "sky"))
+    driven.end()
+
+    assert [call.name for call in second.seen[-1].calls] == ["sky"]
+    assert called(driven.out)[0][0] == "sky"
+
+
+@EACH
 def test_a_call_is_taken_out_and_the_others_move_up(name: str) -> None:
     driven, _ = through(name, FORMS[name]("weather", "sky"), Rewrite(calls={0: None}), END)
 
