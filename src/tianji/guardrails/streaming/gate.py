@@ -134,8 +134,8 @@ class Gate:
         return policy.due(self._book.fresh, self._events, self._book.length)
 
     def _refuse(self, question: Question, verdict: Block | Answer) -> None:
-        """End the stream, unless what comes next may undo what was found at the end of a window."""
-        hold = self._policy.hold if self._policy.scan is Scan.WINDOW else 0
+        """End the stream, unless what comes next may undo what was found at the end of what was said."""
+        hold = self._policy.hold
         if self._doubt is None and hold and any(not part.final for part in question.parts):
             self._doubt = self._book.length + hold
         else:
