@@ -46,8 +46,6 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
             f"did you mean `{close[0]}`?" if close else "remove it",
         )
     kind, preset = found
-    if kind.service is not None and entry.stored:
-        raise Unbuildable("guardrail", f"{entry.type!r} is code, which only the configuration's file may name")
     written = dict(entry.params)
     for alias, key in kind.params.aliases.items():
         if alias in written:

@@ -51,7 +51,7 @@ def test_code_in_the_entry_is_shown_to_nobody(folder: Path) -> None:
 
 @pytest.mark.parametrize("params", [{"guardrail": "mine.Mine"}, {"guardrail": "custom_code", "custom_code": CODE}])
 def test_the_database_makes_no_code(params: dict[str, Any], folder: Path) -> None:
-    with pytest.raises(Unbuildable, match="only the configuration's file"):
+    with pytest.raises(Unbuildable, match="no entry of the database"):
         built(folder, entry(stored=True, **params))
 
 
