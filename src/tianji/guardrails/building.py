@@ -51,7 +51,8 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         if alias in written:
             written.setdefault(key, written.pop(alias))
     values = filled(written, kind, preset, surroundings.environ)
-    params = converted(kind.params.arranged(values, entry.type, entry.name), kind)
+    about = {"guardrail_name": entry.name, "event_hook": entry.mode}
+    params = converted(kind.params.arranged(values, entry.type, about), kind)
     look = made(kind.look, params, surroundings)
     return Guardrail(
         id=entry.id,

@@ -47,9 +47,9 @@ class Params(Struct, frozen=True, kw_only=True):
     secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
     @classmethod
-    def arranged(cls, values: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
-        """Return the keys of an entry as the members of this have them; kind, name: its `guardrail`, and its own."""
-        del kind, name
+    def arranged(cls, values: Mapping[str, Any], kind: str, about: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the keys of an entry as the members of this have them; kind: its `guardrail`; about: name and mode."""
+        del kind, about
         return values
 
 

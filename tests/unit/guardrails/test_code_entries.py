@@ -34,7 +34,8 @@ def test_a_class_is_made_of_every_key_but_its_limits(folder: Path) -> None:
 
     told = found.service._pool._job.told  # type: ignore[union-attr]
     assert told["handler"] == "mine.Mine"
-    assert told["settings"] == {"guardrail_name": "g", "api_key": "k", "word": "x", "default_on": True}
+    about = {"guardrail_name": "g", "event_hook": "pre_call"}
+    assert told["settings"] == {**about, "api_key": "k", "word": "x", "default_on": True}
     assert told["memory"] == 64
     assert (found.timeout, found.default_on) == (30.0, True)
     assert found.shown["api_key"] == HIDDEN

@@ -25,11 +25,11 @@ class ClassParams(Limits, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
 
     @classmethod
-    def arranged(cls, values: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+    def arranged(cls, values: Mapping[str, Any], kind: str, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give the class every key but those that say how its processes are kept."""
         own = {key: value for key, value in values.items() if key in Limits.__struct_fields__}
         others = {key: value for key, value in values.items() if key not in own}
-        return {**own, "handler": kind, "settings": {"guardrail_name": name, **others}}
+        return {**own, "handler": kind, "settings": {**about, **others}}
 
 
 class _Class(Custom):
