@@ -28,16 +28,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(mock: str, ears: str) -> dict[str, Any]:
     quiet = {"callback_type": "generic_api", "endpoint": f"{ears}/quiet", "turn_off_message_logging": True}
+    half, hanging = (
+        {"callback_type": "generic_api", "endpoint": f"{ears}/{name}", "headers": {}} for name in ("half", "hanging")
+    )
     away = {"callback_type": "generic_api", "endpoint": "http://127.0.0.1:1/", "headers": {}}
     return {
         "model_list": [openai_model("m", "m-up", mock, **PRICES)],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {
-            "callbacks": ["generic_api", "quiet", "away", "humanloop", "focus"],
+            "callbacks": ["generic_api", "quiet", "away", "humanloop", "focus", "half", "hanging"],
             "success_callback": ["langfuse"],
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
-        "callback_settings": {"quiet": quiet, "away": away},
+        "callback_settings": {"quiet": quiet, "away": away, "half": half, "hanging": hanging},
     }
 
 
@@ -244,7 +247,9 @@ def test_no_credential_of_a_request_is_told(gateway: Gateway, mock: Mock, ears: 
 def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> None:
     listed = gateway.client.get("/callbacks/list").json()
     assert (listed["success"], listed["failure"]) == (["langfuse"], [])
-    assert listed["success_and_failure"] == ["generic_api", "quiet", "away", "humanloop", "focus"]
+    assert listed["success_and_failure"] == [
+        "generic_api", "quiet", "away", "humanloop", "focus", "half", "hanging",
+    ]  # fmt: skip
     known = {row["id"]: row for row in gateway.client.get("/callbacks/configs").json()}
     assert known["langfuse"]["dynamic_params"]["langfuse_secret"]["type"] == "password"
     assert {row["name"] for row in gateway.client.get("/get/config/callbacks").json()["callbacks"]} >= {"quiet"}
@@ -275,3 +280,44 @@ def test_what_was_spent_is_exported(gateway: Gateway, mock: Mock, ears: Ears) ->
     used = answer.json()["usage"]
     assert float(row["BilledCost"]) == pytest.approx(used["prompt_tokens"] * 0.001 + used["completion_tokens"] * 0.002)
     assert "canary" not in gateway.log
+
+
+def test_one_that_hangs_and_one_that_fails_cost_the_others_nothing(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    words = [f"word {number}." for number in range(5)]
+    for word in words:
+        asked(gateway, word)
+        one(ears, word)
+
+    def half() -> list[str]:
+        said = [str(event["messages"]) for event in ears.events("/half")]
+        return [word for event in said for word in words if word in event]
+
+    eventually(lambda: sorted(half()) == words, "who fails each other time is told everything once", 30)
+    assert "/hanging" in ears.tries
+    assert ears.events("/hanging") == []
+    assert ears.tries.count("/half") >= 2
+
+
+@pytest.fixture(scope="module")
+def lonely(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway whose configuration names no callback."""
+    folder = tmp_path_factory.mktemp("lonely")
+    named = {
+        "model_list": [openai_model("m", "m-up", mock_process.url, **PRICES)],
+        "litellm_settings": {"provider_url_destination_allowed_hosts": ["127.0.0.1"]},
+    }
+    with Gateway(named, folder, edge=edge, env={**BOOKS, "TIANJI_DATA_DIR": str(folder / "data")}) as running:
+        yield running
+
+
+def test_a_key_has_callbacks_where_nobody_else_has(lonely: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    secret = made(lonely, "/key/generate", metadata={"logging": [own_langfuse(ears, "lonely")]})["key"]
+    asked(lonely, "of the others")
+    own = asked(lonely, "all alone", secret)
+    eventually(lambda: len(told_langfuse(ears, "all alone")) == 1, "the key's own is told", 30)
+    assert told_langfuse(ears, "of the others") == []
+    call = {"request_id": own.headers["x-litellm-call-id"] + "-0"}
+    eventually(lambda: lonely.client.get("/spend/logs", params=call).json(), "the row is there", 30)
+    assert SECRET not in lonely.client.get("/spend/logs", params=call).text, "what was said is told, and not kept"

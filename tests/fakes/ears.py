@@ -1,4 +1,4 @@
-"""A server that takes whatever it is sent, and answers as it is told."""
+"""A server that takes whatever it is sent and answers as it is told, /hanging never, /half each other time."""
 
 import json
 import threading
@@ -12,12 +12,18 @@ class Ears:
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, str], Any]] = []
         self.status = 200
+        self.tries: list[str] = []
+        self._over = threading.Event()
         ears = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                status = ears.status
+                ears.tries.append(self.path)
+                if self.path.startswith("/hanging"):
+                    ears._over.wait()
+                refuses = self.path.startswith("/half") and ears.tries.count(self.path) % 2
+                status = 503 if refuses else ears.status
                 if status < 300:
                     headers = {name.lower(): value for name, value in self.headers.items()}
                     said = json.loads(body) if "json" in headers.get("content-type", "") else body.decode()
@@ -40,6 +46,7 @@ class Ears:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -9,7 +9,7 @@ cdef class Entries:
     cdef object prepare               # called when there will be an entry for the first time; None afterwards
     cdef object keep                  # Callable[[list], None]: takes an entry; see tianji.ledger.entry
     cdef object party                 # Callable[[Asked], Party]: whom a request is for besides its caller
-    cdef object said                  # Callable[[object, bytes], tuple]: what was said of Party.request, to be kept, too
+    cdef object said                  # Callable[[object, bytes], tuple]: what is kept of what was said
     cdef dict call_types              # dict[str, str]: operations as the ledger calls them
     cdef public bint says             # what was said is kept, too
     cdef double refusals              # how many more refused requests get an entry at `refilled_at`

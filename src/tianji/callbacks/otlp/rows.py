@@ -165,6 +165,18 @@ def _logfire(given: Given) -> Aim:
     return _posted(given, base, authorization=given.text("api_key", "LOGFIRE_TOKEN"))
 
 
+def _mlflow(given: Given) -> Aim:
+    """https://mlflow.org/docs/latest/genai/tracing/opentelemetry/ingest/, from MLflow 3.6 on."""
+    base = given.address("endpoint", "MLFLOW_TRACKING_URI")
+    headers = {"x-mlflow-experiment-id": given.text("experiment_id", "MLFLOW_EXPERIMENT_ID", default="0")}
+    token, name = given.optional("token", "MLFLOW_TRACKING_TOKEN"), given.optional("user", "MLFLOW_TRACKING_USERNAME")
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    elif name:
+        headers["authorization"] = _basic(name, given.optional("password", "MLFLOW_TRACKING_PASSWORD"))
+    return Aim(Target(PROTOBUF, signal_url(base, "traces"), headers))
+
+
 def _newrelic(given: Given) -> Aim:
     region = given.text("newrelic_region", "NEW_RELIC_REGION", default="us").lower()
     if region not in {"us", "eu"}:
@@ -210,6 +222,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "langtrace": Row(_langtrace, lambda _: LANGTRACE),
     "levo": Row(_levo, _conventions),
     "logfire": Row(_logfire, _conventions),
+    "mlflow": Row(_mlflow, _conventions),
     "newrelic": Row(_newrelic, _conventions, temporality="delta"),
     "signoz": Row(_signoz, _conventions),
     "traceloop": Row(_traceloop, _conventions),

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 TRACED: Final = frozenset({
-    "otel", "agentops", "arize", "arize_phoenix", "langfuse_otel", "langtrace", "levo", "logfire", "newrelic", "signoz",
-    "traceloop", "weave_otel",
+    "otel", "agentops", "arize", "arize_phoenix", "langfuse_otel", "langtrace", "levo", "logfire", "mlflow", "newrelic",
+    "signoz", "traceloop", "weave_otel",
 })  # fmt: skip
 """Those that are told of traces, by OTLP: rows of `tianji.callbacks.otlp.rows`."""
 VENDORS: Final[Mapping[str, str]] = {

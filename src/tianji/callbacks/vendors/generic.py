@@ -58,9 +58,9 @@ def _short(event: LogEvent) -> dict[str, Any]:
 
 
 def _headers(given: Given) -> dict[str, str]:
-    written = given.params.get("headers") or given.params.get("generic_logger_headers")
+    written = given.params.get("headers", given.params.get("generic_logger_headers"))
     if isinstance(written, dict):
         return {str(name).lower(): str(value) for name, value in written.items()}
-    text = written if isinstance(written, str) else given.optional("headers", "GENERIC_LOGGER_HEADERS")
+    text = written if isinstance(written, str) else given.variable("GENERIC_LOGGER_HEADERS") or ""
     pairs = (pair.partition("=") for pair in text.split(",") if pair)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}

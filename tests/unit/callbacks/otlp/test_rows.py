@@ -24,7 +24,8 @@ KEYS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "AGENTOPS_API_KEY": "k", "ARIZE_SPACE_ID": "s",
     "ARIZE_API_KEY": "k", "LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk", "LANGTRACE_API_KEY": "k",
     "LEVOAI_API_KEY": "k", "LEVOAI_ORG_ID": "o", "LEVOAI_WORKSPACE_ID": "w", "LEVOAI_COLLECTOR_URL": "https://levo/in",
-    "LOGFIRE_TOKEN": "t", "NEW_RELIC_LICENSE_KEY": "k", "SIGNOZ_INGESTION_ENDPOINT": "https://signoz",
+    "MLFLOW_TRACKING_URI": "http://mlflow:5000", "LOGFIRE_TOKEN": "t",
+    "NEW_RELIC_LICENSE_KEY": "k", "SIGNOZ_INGESTION_ENDPOINT": "https://signoz",
     "SIGNOZ_INGESTION_KEY": "k", "TRACELOOP_API_KEY": "k", "WANDB_API_KEY": "k", "WANDB_PROJECT_ID": "e/p",
 }  # fmt: skip
 BASIC = "Basic " + b64encode(b"pk:sk").decode()
@@ -60,6 +61,18 @@ def test_every_row_has_a_name_that_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environ", "proof"),
+    [
+        ({"MLFLOW_TRACKING_TOKEN": "t"}, "Bearer t"),
+        ({"MLFLOW_TRACKING_USERNAME": "pk", "MLFLOW_TRACKING_PASSWORD": "sk"}, BASIC),
+    ],
+)
+def test_how_mlflow_is_entered(environ: dict[str, str], proof: str) -> None:
+    request = sent("mlflow", environ | {"MLFLOW_EXPERIMENT_ID": "7"})
+    assert (request.headers["authorization"], request.headers["x-mlflow-experiment-id"]) == (proof, "7")
+
+
+@pytest.mark.parametrize(
     ("name", "url", "headers"),
     [
         ("otel", "http://c:4318/v1/traces", {}),
@@ -79,6 +92,7 @@ def test_every_row_has_a_name_that_is_known() -> None:
             {"authorization": "Bearer k", "x-levo-organization-id": "o", "x-levo-workspace-id": "w"},
         ),
         ("logfire", "https://logfire-api.pydantic.dev/v1/traces", {"authorization": "t"}),
+        ("mlflow", "http://mlflow:5000/v1/traces", {"x-mlflow-experiment-id": "0"}),
         ("newrelic", "https://otlp.nr-data.net/v1/traces", {"api-key": "k"}),
         ("signoz", "https://signoz/v1/traces", {"signoz-ingestion-key": "k"}),
         ("traceloop", "https://api.traceloop.com/v1/traces", {"authorization": "Bearer k"}),

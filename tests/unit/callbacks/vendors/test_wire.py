@@ -40,6 +40,10 @@ def test_generic_forms() -> None:
     named = {"GENERIC_LOGGER_HEADERS": "a=b, c=d=e"}
     headers = sent("generic_api", OK, environ=named).headers
     assert (headers["a"], headers["c"]) == ("b", "d=e")
+    assert sent("generic_api", OK, headers={}).headers == {"content-type": "application/json"}
+    settings = {"generic_logger_headers": "e=f"}
+    (older,), _ = sinks_of(configured("generic_api", settings=settings), KEYS)
+    assert next(iter(older.write([OK]))).headers["e"] == "f"
 
 
 def test_a_destination_may_have_any_name() -> None:
