@@ -1,6 +1,7 @@
 """From a provider's rules and a deployment's params to `Shaping`, and the same rules run in plain Python."""
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -47,7 +48,7 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
     else:
         refuse = unsupported
     droppers = tuple(paths.dropper(paths.parse(name)) for name in deployment.drop if paths.is_path(name))
-    merge = value_steps.merge_extra_body(CONTROL_FIELDS | names)
+    merge = value_steps.merge_extra_body(_shared(CONTROL_FIELDS | names))
 
     def steps_when(drop_params: bool) -> tuple[Step, ...]:
         judge = Judge(deployment.provider, deployment.model, drop_params, deployment.allowed)
@@ -60,19 +61,25 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
         dropper.run(override)
     return Shaping(
         rename=tuple(rules.rename.items()),
-        drop=drop,
-        refuse=refuse,
+        drop=_shared(drop),
+        refuse=_shared(refuse),
         defaults=_encoded(defaults),
         override=_encoded(override),
-        adapt_on=frozenset().union(*(step.on for step in steps)),
+        adapt_on=_shared(frozenset().union(*(step.on for step in steps))),
         adapt=_adapter(steps),
         adapt_bytes=tuple(group for step in steps for group in step.needles),
         conditions=rules.conditions,
         drop_params=deployment.drop_params,
-        unsupported=unsupported,
+        unsupported=_shared(unsupported),
         adapt_otherwise=_adapter(steps_when(not deployment.drop_params)),
         allowed=deployment.allowed,
     )
+
+
+@functools.lru_cache(1024)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """Return one that is equal: most deployments have the same names, and four kilobytes of them each."""
+    return names
 
 
 def native_shaping(deployment: Deployment, shared: frozenset[str]) -> Shaping:

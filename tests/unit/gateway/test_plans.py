@@ -163,3 +163,14 @@ def test_a_client_certificate_is_loaded(tmp_path) -> None:
     file = tmp_path / "client.pem"
     file.write_bytes(authority.issue_cert("client.test").private_key_and_cert_chain_pem.bytes())
     assert Origins(True, str(file)).of("https://h", None)[0].ssl_context is not None
+
+
+def test_deployments_that_do_the_same_share_what_says_so(snapshot) -> None:
+    plans = [
+        deployment.plans["chat"]
+        for _, deployment in snapshot(entries(", api_key: a", ", api_key: b, drop_params: false")).members["m"]
+    ]
+    one, other = plans
+    assert one.fields is other.fields
+    assert one.shaping.drop is other.shaping.drop
+    assert one.shaping.adapt_on is other.shaping.adapt_on
