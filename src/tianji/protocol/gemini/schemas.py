@@ -176,7 +176,7 @@ def _tidy(node: Schema) -> Schema:
     for name in ("required", "propertyOrdering"):
         names = node.get(name)
         if isinstance(names, list):
-            node[name] = [one for one in names if one in properties]
+            node[name] = [one for one in names if isinstance(one, str) and one in properties]
         if not node.get(name) or not isinstance(node[name], list):
             node.pop(name, None)
     return node

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tianji.errors import InvalidRequest
@@ -95,6 +95,7 @@ ANY = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(WORDS), ANY, max_size=5))
+@example({"propertyOrdering": [[]], "properties": {"type": None}})
 def test_any_schema_is_cleaned(schema: dict[str, Any]) -> None:
     try:
         found = clean(schema)
