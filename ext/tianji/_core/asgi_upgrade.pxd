@@ -21,7 +21,7 @@ cdef class AsgiTransport(WSTransport):
     cdef object giving               # the future of the first of `waiting`; or None
     cdef bint closed                 # the client has closed, or was told to
 
-    cdef int begin(self, AsgiUpgrade exchange, WSListener listener) except -1
+    cdef int begin(self, AsgiUpgrade exchange, WSListener listener, dict accept) except -1
     cdef int ask(self) except -1
     cdef int came(self, dict message) except -1
     cdef int frame(self, int kind, bytes payload) except -1

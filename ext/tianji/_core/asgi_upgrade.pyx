@@ -32,7 +32,8 @@ cdef class AsgiTransport(WSTransport):
     def __init__(self):
         raise TypeError("an AsgiTransport belongs to an AsgiUpgrade")
 
-    cdef int begin(self, AsgiUpgrade exchange, WSListener listener) except -1:
+    cdef int begin(self, AsgiUpgrade exchange, WSListener listener, dict accept) except -1:
+        # What the listener says at once waits until `accept` was given: before that Granian would drop it.
         self.exchange = exchange
         self.listener = listener
         self.receive = exchange.receive
@@ -40,6 +41,7 @@ cdef class AsgiTransport(WSTransport):
         self.underlying_transport = self
         self.room = bytearray()
         self.waiting = []
+        self.put(accept, 0)
         listener.on_ws_connected(self)
         return self.ask()
 
@@ -263,9 +265,9 @@ cdef class AsgiUpgrade(EdgeExchange):
         others = [pair for pair in headers if pair[0] != b"sec-websocket-protocol"]
         self.status = 101
         self.finished = True
-        self.send({"type": "websocket.accept", "subprotocol": chosen[0] if chosen else None, "headers": others})
+        accept = {"type": "websocket.accept", "subprotocol": chosen[0] if chosen else None, "headers": others}
         transport = AsgiTransport.__new__(AsgiTransport)
-        transport.begin(self, listener)
+        transport.begin(self, listener, accept)
 
     # ---- an answer that is none
 

@@ -79,6 +79,7 @@ async def opened():
     bench = Bench(upgrade, asyncio.get_running_loop())
     socket = Socket()
     bench.edge.schedule(socket)
+    socket.took()  # the upgrade itself
     return socket, listener, bench
 
 
@@ -99,6 +100,22 @@ async def test_a_refusal_is_an_answer_of_http():
     assert bench.edge.open == 0
 
 
+async def test_what_is_said_at_once_waits_for_the_upgrade():
+    class Eager(Listener):
+        def on_ws_connected(self, transport):
+            super().on_ws_connected(transport)
+            transport.send(TEXT, b"hello")
+
+    listener = Eager()
+    bench = Bench(lambda exchange, match: exchange.upgrade(listener, ()), asyncio.get_running_loop())
+    socket = Socket()
+    bench.edge.schedule(socket)
+    assert [message["type"] for message in socket.sent] == ["websocket.accept"]
+    socket.took()
+    assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.send"]
+    listener.transport.disconnect(False)
+
+
 async def test_messages_go_both_ways(opened):
     socket, listener, bench = opened
     assert sent(socket, "websocket.accept")[0]["subprotocol"] == "realtime"
@@ -109,7 +126,6 @@ async def test_messages_go_both_ways(opened):
     listener.transport.send(picows.WSMsgType.CONTINUATION, b" two")
     listener.transport.send(BINARY, b"three")
     assert sent(socket, "websocket.send") == [{"type": "websocket.send", "text": "one two"}], "one at a time"
-    socket.sending = socket.sending[1:]  # the upgrade itself
     socket.took()
     assert sent(socket, "websocket.send")[1:] == [{"type": "websocket.send", "bytes": b"three"}]
     assert bench.edge.open == 1
