@@ -50,7 +50,6 @@ from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, follows, keeps
 from tianji.gateway.guarding import Guarding, judged
 from tianji.gateway.jobs import Jobs
-from tianji.gateway.leftovers import Leftovers
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
 from tianji.gateway.renewal import Renewal
@@ -164,7 +163,6 @@ class Gateway:
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
         self._connector, self._pool = ways_out(loop, self._destinations.check)
         self._jobs = Jobs(shared, self._pool)
-        self._leftovers = Leftovers()
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
@@ -319,13 +317,11 @@ class Gateway:
         self._go_by_snapshot()
         self._books.adopt(snapshot.config)
         self._jobs.begin(snapshot)
-        self._leftovers.add()
 
     async def close(self) -> None:
         """Close idle connections, the journal and the database, and write what the log still holds."""
         if self._sweeping is not None:
             self._sweeping.cancel()
-        self._leftovers.close()
         self._renewal.stop()
         self._jobs.end()
         await self._caches.close()

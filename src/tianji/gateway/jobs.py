@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tianji._core.pool import Pool
 from tianji.gateway.checkups import Checkups, Verdict, plan_of
+from tianji.gateway.leftovers import Leftovers
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
@@ -28,14 +29,23 @@ class Jobs:
         self._pool = pool
         self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leftovers = Leftovers()
+        self._began = False
 
     def begin(self, snapshot: Snapshot) -> None:
         """Do from now on what this configuration wants."""
-        self.end()
+        self._stop()
+        if self._began:
+            self._leftovers.add()
+        self._began = True
         self._tasks = [asyncio.get_running_loop().create_task(_watched(job)) for job in self._jobs(snapshot)]
 
     def end(self) -> None:
         """Stop all of it."""
+        self._stop()
+        self._leftovers.close()
+
+    def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         self._tasks = []
