@@ -105,7 +105,11 @@ def test_a_budget_that_is_crossed_is_told_of_once(gateway: Gateway, mock: Mock, 
     assert asked[-1] != 200
     eventually(lambda: told_slack(ears, "budget_alerts", "budget of $0.02 crossed"), "it is told", 30)
     assert told_slack(ears, "key &lt;!channel&gt;: budget of $0.02 crossed")
-    (event,) = [body for path, _, body in ears.heard if path == "/events" and body["event"] == "budget_crossed"]
+
+    def events() -> list[dict[str, Any]]:
+        return [body for path, _, body in ears.heard if path == "/events" and body["event"] == "budget_crossed"]
+
+    (event,) = eventually(events, "the event is told, too", 30)
     assert (event["event_group"], event["key_alias"], event["max_budget"]) == ("key", "<!channel>", 0.02)
 
 
