@@ -46,6 +46,8 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
             f"did you mean `{close[0]}`?" if close else "remove it",
         )
     kind, preset = found
+    if kind.service is not None and entry.stored:
+        raise Unbuildable("guardrail", "code of one's own is no entry of the database", "name it in the file")
     written = dict(entry.params)
     for alias, key in kind.params.aliases.items():
         if alias in written:
