@@ -19,6 +19,7 @@ from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
 from tianji.egress.resolver import Address
 from tianji.errors import TianjiError
+from tianji.hooks.naming import own_callbacks
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
 from tianji.storage.store import Store
@@ -50,6 +51,9 @@ class Listening:
     def adopt(self, loaded: Loaded) -> None:
         """Go by another configuration from now on."""
         sinks, problems = sinks_of(loaded.config, loaded.environment)
+        if own_callbacks(loaded.config):
+            more, faults = load("tianji.callbacks.own").own_sinks(loaded.config, loaded.files[0].parent)
+            sinks, problems = [*sinks, *more], [*problems, *faults]
         for problem in problems:
             log.error("%s", problem)
         self.whole = tells_content(loaded.config)

@@ -94,6 +94,11 @@ class Outlet:
 
     async def _deliver(self, batch: Sequence[LogEvent]) -> None:
         """See to it that a batch arrives, in parts where it is too large or one of its events is not wanted."""
+        if self.sink.tell is not None:
+            missed = await self.sink.tell(batch)
+            self.standing.refused += missed
+            self._count(len(batch) - missed)
+            return None
         try:
             requests = list(self.sink.write(batch))
         except UnwritableError as error:
@@ -108,10 +113,13 @@ class Outlet:
                 return None
             if not request.accepts(status):
                 return await self._divide(batch, f"status {status}")
-        self.standing.told += len(batch)
-        self.standing.told_at = self._now()
+        self._count(len(batch))
         self._recovered()
         return None
+
+    def _count(self, told: int) -> None:
+        self.standing.told += told
+        self.standing.told_at = self._now()
 
     async def _divide(self, batch: Sequence[LogEvent], reason: str) -> None:
         if len(batch) > 1:

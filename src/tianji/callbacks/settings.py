@@ -10,6 +10,7 @@ from tianji.callbacks.sink import INTERVAL, Given, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
+from tianji.hooks.naming import own_callbacks
 from tianji.lazy import load
 
 SUCCESS: Final = "success"
@@ -31,7 +32,7 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
     sinks: list[Sink] = []
     problems: list[str] = []
     for name, hears in wanted(config).items():
-        if name in ELSEWHERE or "." in name:
+        if name in ELSEWHERE or "." in name:  # code of the operator's own, see own.py
             continue
         try:
             sinks += listed(_made(name, config, environ), name, hears)
@@ -58,7 +59,7 @@ def hidden_in(config: Config) -> frozenset[str]:
 
 def tells(config: Config) -> bool:
     """Whether the configuration names a destination that this release serves."""
-    return any(_known(name, config) for name in wanted(config))
+    return any(_known(name, config) for name in wanted(config)) or bool(own_callbacks(config))
 
 
 def tells_content(config: Config) -> bool:

@@ -64,6 +64,8 @@ class Sink(Struct, frozen=True):
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
     beside: what else the same destination is told, and how
+    tell: tells a batch by itself, where that is no request, and returns how many events were not taken; `write` makes
+        none then
     """
 
     name: str
@@ -80,6 +82,7 @@ class Sink(Struct, frozen=True):
     patience: float = 3600.0
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     beside: tuple["Sink", ...] = ()
+    tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
 
     def wants(self, event: LogEvent) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""

@@ -102,7 +102,8 @@ _BUDGET: Final = Support("partial", "counted by each machine, from its start; pe
 
 _TOLD: Final = Support(
     "partial",
-    "vendors that take HTTP or OTLP, object stores and queues are told; what is not served is said at the start",
+    "vendors that take HTTP or OTLP, object stores, queues and code of one's own are told; what is not served is said "
+    "at the start",
 )
 _CALLBACK_FIELDS: Final = (
     "argilla_transformation_object argilla_batch_size aws_sqs_callback_params datadog_params "
@@ -189,6 +190,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.standard_logging_payload_excluded_fields": Support(
             "partial", "content, errors, parameters, tags and places; what is hidden is there, and empty"
         ),
+        "litellm_settings.pre_call_rules": EXACT,
+        "litellm_settings.post_call_rules": Support("partial", "no other deployment is tried after a refusal"),
         "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},

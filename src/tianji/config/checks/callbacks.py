@@ -153,8 +153,6 @@ def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:
         value = getattr(general, hook)
         if value is not None:
             yield ("general_settings", hook), value
-    if settings.post_call_rules is not None:
-        yield ("litellm_settings", "post_call_rules"), settings.post_call_rules
     for index, row in enumerate(settings.custom_provider_map):
         value = row.get("custom_handler")
         if isinstance(value, str):

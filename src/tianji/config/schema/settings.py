@@ -87,7 +87,8 @@ class Settings(Section, frozen=True, kw_only=True):
     budget_reset_time: str | None = None
     priority_reservation_settings: PriorityReservation = PriorityReservation()
     model_group_settings: ModelGroupSettings = ModelGroupSettings()
-    post_call_rules: str | None = None
+    pre_call_rules: tuple[object, ...] | str = ()
+    post_call_rules: tuple[object, ...] | str = ()
     custom_provider_map: Rows = ()
     global_prompt_directory: str | None = None
     global_bitbucket_config: Table = {}

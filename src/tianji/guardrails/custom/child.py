@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from tianji.guardrails.custom import sandbox, standins
+from tianji.guardrails.custom import sandbox
 from tianji.guardrails.custom.channel import Channel, Document
 from tianji.guardrails.custom.hooks import Hooks
+from tianji.hooks import standins
 
 Judge = Callable[[Document], Awaitable[Document]]
 

@@ -4,12 +4,12 @@
 ValueError or a plain Exception refuses; any other error is a failure of the code.
 """
 
-from collections.abc import Callable, Mapping
-from inspect import isawaitable, signature
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.guardrails.custom.channel import Document
-from tianji.guardrails.custom.standins import (
+from tianji.hooks.calling import called
+from tianji.hooks.standins import (
     Choices,
     DualCache,
     GuardrailRaisedException,
@@ -54,7 +54,7 @@ class Hooks:
             "input_type": asked["input_type"],
             "logging_obj": None,
         }
-        said = await _called(self._target.apply_guardrail, given)
+        said = await called(self._target.apply_guardrail, given)
         if not isinstance(said, Mapping):
             return ALLOW
         return {"action": "modify", "texts": said.get("texts"), "tool_calls": said.get("tool_calls")}
@@ -66,7 +66,7 @@ class Hooks:
             return ALLOW
         data = _data(asked)
         given = {"user_api_key_dict": _caller(asked), "cache": self._cache, "data": data, "call_type": "completion"}
-        said = await _called(hook, given)
+        said = await called(hook, given)
         if isinstance(said, BaseException):
             return _refusal(said)
         if isinstance(said, str):
@@ -80,18 +80,10 @@ class Hooks:
             return ALLOW
         response = _response(asked)
         given = {"data": _data(asked), "user_api_key_dict": _caller(asked), "response": response}
-        said = await _called(hook, given)
+        said = await called(hook, given)
         changed = said if isinstance(said, Mapping) else response
         messages = [choice.get("message") for choice in changed.get("choices") or ()]
         return {"action": "modify", "texts": _read(messages, asked["places"])}
-
-
-async def _called(hook: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-    """Call a hook with those arguments that it names."""
-    wanted = signature(hook).parameters
-    every = any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted.values())
-    said = hook(**{name: value for name, value in given.items() if every or name in wanted})
-    return await said if isawaitable(said) else said
 
 
 def _refusal(error: BaseException) -> Document:

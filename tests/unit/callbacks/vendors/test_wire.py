@@ -207,9 +207,14 @@ def test_a_part_of_all_traces() -> None:
 
 
 def test_what_others_serve_is_nobody_to_tell() -> None:
-    for name in ("prometheus", "dynamic_rate_limiter_v3", "module.handler"):
+    for name in ("prometheus", "dynamic_rate_limiter_v3"):
         assert sinks_of(configured(name), {}) == ([], [])
         assert not tells(configured(name))
+
+
+def test_code_of_ones_own_is_told_but_is_no_vendor() -> None:
+    assert sinks_of(configured("module.handler"), {}) == ([], [])
+    assert tells(configured("module.handler"))
 
 
 def test_content_is_told_unless_that_is_turned_off() -> None:

@@ -1,16 +1,20 @@
 """What files written for LiteLLM import: its names, and fastapi's HTTPException, without either package.
 
-A guardrail's process that imported LiteLLM would take seconds to start and hundreds of megabytes; what a guardrail uses
+A process that imported LiteLLM would take seconds to start and hundreds of megabytes; what a guardrail or a hook uses
 of it is a base class, a few types to annotate and to ask for, and a logger.
 """
 
+import contextlib
+import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
+
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger
 
 _PACKAGES: Final = frozenset({"litellm", "fastapi"})
 
@@ -30,6 +34,10 @@ class Node(dict[str, Any]):
         """Return itself, as models of pydantic would."""
         return dict(self)
 
+    def model_dump_json(self, **_: Any) -> str:
+        """Return it as JSON, likewise."""
+        return json.dumps(self)
+
 
 class ModelResponse(Node):
     """An answer."""
@@ -41,6 +49,18 @@ class Choices(Node):
 
 class Message(Node):
     """What a choice says."""
+
+
+class ModelResponseStream(Node):
+    """A piece of an answer that is streamed."""
+
+
+class StreamingChoices(Node):
+    """A choice of a piece."""
+
+
+class Delta(Node):
+    """What a choice of a piece adds."""
 
 
 class UserAPIKeyAuth(Node):
@@ -104,12 +124,16 @@ class DualCache:
 
 NAMES: Final[Mapping[str, Any]] = {
     "CustomGuardrail": CustomGuardrail,
-    "CustomLogger": CustomGuardrail,
+    "CustomLogger": CustomLogger,
+    "CustomBatchLogger": CustomBatchLogger,
     "DualCache": DualCache,
     "UserAPIKeyAuth": UserAPIKeyAuth,
     "ModelResponse": ModelResponse,
     "Choices": Choices,
     "Message": Message,
+    "ModelResponseStream": ModelResponseStream,
+    "StreamingChoices": StreamingChoices,
+    "Delta": Delta,
     "HTTPException": HTTPException,
     "GuardrailRaisedException": GuardrailRaisedException,
     "verbose_proxy_logger": logging.getLogger("custom_guardrail"),
@@ -145,6 +169,48 @@ class _Finder(MetaPathFinder, Loader):
         """Leave it as it is."""
 
 
+_PARTS: Final[Mapping[str, type[Node]]] = {"choices": Choices, "message": Message}
+_STREAMED: Final[Mapping[str, type[Node]]] = {"choices": StreamingChoices, "delta": Delta}
+
+
+def answer(value: Any) -> Any:
+    """Return a JSON value as LiteLLM gives an answer: objects have attributes, and a chat's the types of one."""
+    return _node(value, ModelResponse, _PARTS)
+
+
+def piece(value: Any) -> Any:
+    """Return the same of a piece of a stream."""
+    return _node(value, ModelResponseStream, _STREAMED)
+
+
+def _node(value: Any, kind: type[Node], parts: Mapping[str, type[Node]]) -> Any:
+    if isinstance(value, list):
+        return [_node(inner, kind, parts) for inner in value]
+    if isinstance(value, dict):
+        return kind({name: _node(inner, parts.get(name, Node), parts) for name, inner in value.items()})
+    return value
+
+
 def install() -> None:
     """Have imports of this process find them, before what may be installed."""
     sys.meta_path.insert(0, _Finder())
+
+
+@contextlib.contextmanager
+def standing_in() -> Iterator[None]:
+    """Have imports find them for a while; what was imported of those packages before is there again after it."""
+    finder, before = _Finder(), _known()
+    for name in before:
+        del sys.modules[name]
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in _known():
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _known() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES}

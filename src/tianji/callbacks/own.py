@@ -1,0 +1,62 @@
+"""Loggers that are code of the operator's own: told of events like any destination, and never waited for."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.settings import wanted
+from tianji.callbacks.sink import BATCH, Delivery, Sink
+from tianji.config.schema import Config
+from tianji.hooks.code import Unusable
+from tianji.hooks.naming import own_callbacks
+from tianji.hooks.roles import LOG_HOOKS, callback, is_function, methods
+from tianji.hooks.telling import Telling
+
+AT_ONCE: Final = 0.5  # seconds that an event waits where nothing is collected
+_SHORTEST: Final = 0.05  # seconds
+
+
+def own_sinks(config: Config, folder: Path) -> tuple[list[Sink], list[str]]:
+    """Return them, and what is to be said of those that cannot be loaded. `folder`: of the configuration."""
+    sinks: list[Sink] = []
+    problems: list[str] = []
+    hears = wanted(config)
+    for name in own_callbacks(config):
+        try:
+            target = callback(folder, name)
+        except Unusable as error:
+            problems.append(f"callback {name}: {error.message}")
+            continue
+        if is_function(target) or methods(target, LOG_HOOKS):
+            sinks.append(_sink(name, target, hears[name], folder.resolve()))
+    return sinks, problems
+
+
+def _sink(name: str, target: Any, hears: frozenset[str], folder: Path) -> Sink:
+    telling = Telling(name, target, folder)
+
+    async def tell(events: Sequence[LogEvent]) -> int:
+        return await telling.tell((_payload(event), event.failed) for event in events)
+
+    collects = "async_send_batch" in methods(target, LOG_HOOKS)
+    return Sink(
+        name,
+        _nothing,
+        hears=hears,
+        batch=target.batch_size if collects else BATCH,
+        interval=max(_SHORTEST, target.flush_interval) if collects else AT_ONCE,
+        bare=getattr(target, "turn_off_message_logging", False) or getattr(target, "message_logging", True) is False,
+        tell=tell,
+    )
+
+
+def _nothing(_: Sequence[LogEvent]) -> Iterable[Delivery]:
+    return ()
+
+
+def _payload(event: LogEvent) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(event)
+    return found

@@ -1,0 +1,107 @@
+"""What a logger of the operator's own is told of one call, in the shapes that LiteLLM gives."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+
+from tianji.hooks.standins import Node, answer
+
+_LACKING: Final = (
+    "session_id", "cost_breakdown", "response_cost_failure_debug_info", "model_map_information", "cache_key",
+    "saved_cache_cost", "request_model_access_groups", "user_agent", "standard_built_in_tools_params",
+)  # fmt: skip
+"""Members of the standard payload that the ledger does not know: they are there, and None."""
+_TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+class CallFailed(Exception):  # noqa: N818 - named for what it says
+    """Why a call failed, as far as the ledger knows. `status_code`: None where nobody gave one."""
+
+    def __init__(self, message: str, status_code: int | None, llm_provider: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.llm_provider = llm_provider
+
+
+class Told(Struct, frozen=True):
+    """The arguments of a logger's methods. `start_time`, `end_time`: of the machine's own zone, and without it."""
+
+    kwargs: dict[str, Any]
+    response_obj: Any
+    start_time: datetime
+    end_time: datetime
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call did."""
+        return self.kwargs["exception"] is not None
+
+
+def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
+    """Return what a logger is told. `payload`: what callbacks hear of the call, as JSON has it."""
+    standard = Node({**dict.fromkeys(_LACKING), **payload})
+    standard["status_fields"] = Node(llm_api_status=payload["status"], guardrail_status=_guarded(payload))
+    response = None if failed else _response(payload)
+    start, end = _time(payload["startTime"]), _time(payload["endTime"])
+    messages = payload["messages"]
+    kwargs = {
+        "model": payload["model"],
+        "messages": messages,
+        "input": messages,
+        "optional_params": dict(payload["model_parameters"]),
+        "litellm_params": {
+            "metadata": {
+                **payload["metadata"],
+                "model_group": payload["model_group"],
+                "model_info": {"id": payload["model_id"]},
+                "tags": list(payload["request_tags"]),
+            },
+            "api_base": payload["api_base"],
+            "custom_llm_provider": payload["custom_llm_provider"],
+        },
+        "standard_logging_object": standard,
+        "response_cost": payload["response_cost"],
+        "cache_hit": payload["cache_hit"],
+        "call_type": payload["call_type"],
+        "stream": payload["stream"],
+        "user": payload["end_user"],
+        "start_time": start,
+        "end_time": end,
+        "completion_start_time": _time(payload["completionStartTime"]),
+        "custom_llm_provider": payload["custom_llm_provider"],
+        "exception": _exception(payload) if failed else None,
+        "traceback_exception": None,
+        "standard_callback_dynamic_params": {},
+        "litellm_call_id": payload["litellm_call_id"],
+        "original_response": payload["response"],
+    }
+    if payload["stream"] and not failed:
+        kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = response
+    return Told(kwargs, response, start, end)
+
+
+def _response(payload: Mapping[str, Any]) -> Any:
+    """Return the answer. It says its usage, also where the client did not want to be told."""
+    found = answer(payload["response"])
+    if isinstance(found, Node) and found.usage is None:
+        found.usage = Node({name: payload[name] for name in _TOKENS})
+    return found
+
+
+def _guarded(payload: Mapping[str, Any]) -> str:
+    ends = [one.get("guardrail_status") for one in payload.get("guardrail_information") or ()]
+    return str(ends[-1]) if ends else "not_run"
+
+
+def _exception(payload: Mapping[str, Any]) -> CallFailed:
+    known = payload.get("error_information") or {}
+    code = str(known.get("error_code") or "")
+    message = payload.get("error_str") or known.get("error_class") or "the call failed"
+    return CallFailed(str(message), int(code) if code.isdecimal() else None, payload["custom_llm_provider"])
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds)  # noqa: DTZ006 - programs subtract datetime.now() from it

@@ -1,0 +1,135 @@
+"""The classes that loggers and hooks of the operator's own derive from, with the methods that LiteLLM's have.
+
+A method that is not overridden costs nothing: nobody calls it. Arguments are given by their names, those that a method
+names, so a method may leave out what it does not want. It imports nothing but the standard library.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+BATCH: Final = 512  # events
+INTERVAL: Final = 5.0  # seconds
+MOST: Final = 50_000  # events that wait to be sent again
+
+
+class CustomLogger:
+    """Hears of requests, and has a say in them.
+
+    message_logging: False, and it is not told what was said; so for turn_off_message_logging: True
+    """
+
+    def __init__(self, message_logging: bool = True, turn_off_message_logging: bool = False, **kwargs: Any) -> None:
+        self.message_logging = message_logging
+        self.turn_off_message_logging = turn_off_message_logging
+        self.optional_params = kwargs
+
+    # -- after a request, in the process of the ledger: whatever is raised here is logged, and no request waits --------
+
+    def log_pre_api_call(self, model: str, messages: Any, kwargs: dict[str, Any]) -> None:
+        """Hear of a call to a deployment, when it has ended."""
+
+    async def async_log_pre_api_call(self, model: str, messages: Any, kwargs: dict[str, Any]) -> None:
+        """Hear of the same; it goes before the method without `async_`, as below."""
+
+    def log_post_api_call(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Hear of its answer."""
+
+    async def async_logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[Any, Any]:
+        """Return (kwargs, answer) as the events after it shall have them: the place to mask something."""
+        return kwargs, result
+
+    def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Hear of a call that was answered; `kwargs["standard_logging_object"]` holds the tokens and the cost."""
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Hear of the same."""
+
+    def log_failure_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Hear of a call that failed; `kwargs["exception"]` says why."""
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Hear of the same."""
+
+    # -- during a request, in the worker that serves it: it waits ------------------------------------------------------
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
+    ) -> Any:
+        """Change `data`, the body, or return another one; return a text to refuse, which is the answer; or raise."""
+
+    async def async_moderation_hook(self, data: dict[str, Any], user_api_key_dict: Any, call_type: str) -> Any:
+        """Look at the request while a deployment answers; the answer waits for it. Raise to refuse."""
+
+    async def async_post_call_success_hook(self, data: dict[str, Any], user_api_key_dict: Any, response: Any) -> Any:
+        """Change an answer that is no stream, or return another one; or raise."""
+
+    async def async_post_call_streaming_hook(self, user_api_key_dict: Any, response: str) -> Any:
+        """Look at a stream's text so far, with each of its pieces. Raise to end it."""
+
+    def async_post_call_streaming_iterator_hook(
+        self, user_api_key_dict: Any, response: AsyncIterator[Any], request_data: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Return the pieces of a stream as they shall go out."""
+        return response
+
+    async def async_post_call_failure_hook(
+        self, request_data: dict[str, Any], original_exception: Exception, user_api_key_dict: Any, traceback_str: str
+    ) -> Any:
+        """Hear of an error that the client gets; return or raise an HTTPException for another one."""
+
+    async def async_post_call_response_headers_hook(
+        self, data: dict[str, Any], user_api_key_dict: Any, response: Any
+    ) -> dict[str, str] | None:
+        """Return further headers of an answer, before it begins."""
+        return None
+
+
+class CustomBatchLogger(CustomLogger):
+    """Collects what its events put into `log_queue`; `async_send_batch` sends that, after each batch of events."""
+
+    def __init__(
+        self,
+        flush_lock: asyncio.Lock | None = None,
+        batch_size: int | None = None,
+        flush_interval: float | None = None,
+        max_queue_size: int = MOST,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.log_queue: list[Any] = []
+        self.flush_lock = flush_lock or asyncio.Lock()
+        self.batch_size = batch_size or BATCH
+        self.flush_interval = flush_interval or INTERVAL
+        self.max_queue_size = max_queue_size
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Have the event sent."""
+        self.log_queue.append(kwargs["standard_logging_object"])
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Have the event sent."""
+        self.log_queue.append(kwargs["standard_logging_object"])
+
+    async def async_send_batch(self, *args: Any, **kwargs: Any) -> None:
+        """Send what is in `log_queue`."""
+
+    async def flush_queue(self) -> None:
+        """Send what there is. What could not be sent stays, the oldest goes when that is too much. Raises why not."""
+        async with self.flush_lock:
+            if not self.log_queue:
+                return
+            del self.log_queue[: -self.max_queue_size]
+            await self.async_send_batch()
+            self.log_queue.clear()
+
+    async def periodic_flush(self) -> None:
+        """Do nothing: it is seen to that all is sent."""

@@ -1,0 +1,66 @@
+"""What an object of the operator's is to the gateway: which methods of a logger it has of its own."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from tianji.hooks.code import Unusable, find
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger
+
+REQUEST_HOOKS: Final = (
+    "async_pre_call_hook",
+    "async_moderation_hook",
+    "async_post_call_success_hook",
+    "async_post_call_streaming_hook",
+    "async_post_call_streaming_iterator_hook",
+    "async_post_call_failure_hook",
+    "async_post_call_response_headers_hook",
+)
+"""Methods that have a say in requests."""
+LOG_HOOKS: Final = (
+    "log_pre_api_call",
+    "async_log_pre_api_call",
+    "log_post_api_call",
+    "async_logging_hook",
+    "log_success_event",
+    "async_log_success_event",
+    "log_failure_event",
+    "async_log_failure_event",
+    "async_send_batch",
+)
+"""Methods that hear of requests that have ended."""
+
+
+_IDLE: Final = frozenset(filter(callable, vars(CustomLogger).values())) | {CustomBatchLogger.async_send_batch}
+
+
+def methods(target: Any, names: Iterable[str]) -> dict[str, Callable[..., Any]]:
+    """Return those methods of an object that do something: not those that it lacks, or has from our base class."""
+    found = {name: getattr(type(target), name, None) for name in names}
+    return {name: getattr(target, name) for name, own in found.items() if own is not None and own not in _IDLE}
+
+
+def is_function(target: Any) -> bool:
+    """Whether it is called itself, since it has no methods to call."""
+    return callable(target) and not methods(target, (*REQUEST_HOOKS, *LOG_HOOKS))
+
+
+def callback(folder: Path, dotted: str) -> Any:
+    """Return what a list of callbacks names: an object with methods of a logger, or a function. Raises Unusable."""
+    found = find(folder, dotted)
+    if isinstance(found, type):
+        raise Unusable("it is a class", f"make an object of it in the file, `name = {found.__name__}()`, and name that")
+    if not callable(found) and not methods(found, (*REQUEST_HOOKS, *LOG_HOOKS)):
+        raise Unusable(
+            "it has none of the methods of a logger", "derive its class from CustomLogger and override one of them"
+        )
+    return found
+
+
+def rule(folder: Path, dotted: str) -> Callable[..., Any]:
+    """Return what a list of rules names: a function of a text. Raises Unusable."""
+    found = find(folder, dotted)
+    if isinstance(found, type) or not callable(found):
+        raise Unusable("it is no function", "name a function that takes a text and says whether it may pass")
+    ruling: Callable[..., Any] = found
+    return ruling
