@@ -253,7 +253,7 @@ class Gateway:
             )
         ).routes()
         yield from Administration(self._office).routes()
-        yield from Trials(lambda: self._pipeline.guards).routes()
+        yield from Trials(lambda: self._guarding.found).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts).routes()
         yield from Realtime(self._means()).routes()

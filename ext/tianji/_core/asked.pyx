@@ -160,6 +160,11 @@ cdef class Asked(Requester):
         except Exception as error:  # boundary: the loop
             self.crash(error)
 
+    def go_through(self, Exchange exchange not None):
+        """Answer through another exchange from now on, which leads to the one that there was."""
+        self.exchange = exchange
+        exchange.attach(self)
+
     def replace(self, bytes body not None):
         """Go on with another body in place of the client's. Raises MalformedJSON for one that is no JSON object."""
         self.spans = self.asked = ObjectSpans.scan(body)

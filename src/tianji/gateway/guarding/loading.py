@@ -1,4 +1,4 @@
-"""Guardrails where a configuration has some: a worker without any loads nothing of them."""
+"""Guardrails and hooks where a configuration has some: a worker without any loads nothing of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,7 @@ from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
+from tianji.hooks.naming import has_hooks
 from tianji.lazy import load
 
 
@@ -23,10 +24,12 @@ def guarded(config: Config) -> bool:
 
 
 def judged(loaded: Loaded, folder: Path) -> Loaded:
-    """Return a configuration with what is to be said of its guardrails. Raises InvalidConfiguration.
+    """Return a configuration with what is to be said of its guardrails and hooks. Raises InvalidConfiguration.
 
     folder: in which the files of the configuration lie
     """
+    if has_hooks(loaded.config):
+        load("tianji.gateway.hooking.building").require(loaded, folder)
     if not guarded(loaded.config):
         return loaded
     found = load("tianji.guardrails.building").problems(loaded, folder)
@@ -37,7 +40,9 @@ def judged(loaded: Loaded, folder: Path) -> Loaded:
 
 
 class Guarding:
-    """The guards of one worker."""
+    """The guards of one worker. `found`: the guardrails in force, None where there are none."""
+
+    found: Callable[[Asked], Any] | None = None
 
     def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
         """`retold`: an answer as the ledger keeps it, where the client got another one than was given."""
@@ -46,12 +51,18 @@ class Guarding:
 
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
         """Return what asks of each request who watches it; None where nobody watches any."""
+        found = self._guardrails(snapshot)
+        if has_hooks(snapshot.config):
+            found = load("tianji.gateway.hooking.building").around(snapshot, found, self._means[0])
+        return found
+
+    def _guardrails(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
         if self._building is None and not guarded(snapshot.config):
             return None
         if self._building is None:
             self._building = load("tianji.gateway.guarding.building").Building(*self._means)
-        found: Callable[[Asked], Any] | None = self._building.guards(snapshot)
-        return found
+        self.found = self._building.guards(snapshot)
+        return self.found
 
     def close(self) -> None:
         """End what was begun for guardrails."""

@@ -1,0 +1,72 @@
+"""From the names in a configuration to the hooks that are called."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tianji._core.asked import Asked
+from tianji.config.checks.subject import Subject
+from tianji.config.loader import Loaded
+from tianji.config.problems import Findings, InvalidConfiguration, Problem
+from tianji.config.schema import Config
+from tianji.gateway.guarding.guards import UNWATCHED
+from tianji.gateway.hooking.registered import Registered, registered
+from tianji.gateway.hooking.rules import PostCallRule, PreCallRule
+from tianji.gateway.hooking.watch import HookWatch
+from tianji.gateway.snapshot import Snapshot
+from tianji.hooks.code import Unusable
+from tianji.hooks.naming import RULES, own_callbacks, own_rules
+from tianji.hooks.roles import callback, rule
+
+Guards = Callable[[Asked], Any]
+
+
+def require(loaded: Loaded, folder: Path) -> None:
+    """Load all code that a configuration names. Raises InvalidConfiguration where some cannot be.
+
+    folder: in which the files of the configuration lie
+    """
+    found = problems(loaded, folder)
+    if found:
+        raise InvalidConfiguration(f"{len(found)} callback{'s' * (len(found) > 1)} cannot be loaded", found)
+
+
+def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
+    """Load all code that the configuration names; say what cannot be."""
+    subject = Subject(
+        config=loaded.config, tree=loaded.tree, environ=loaded.environment, directory=folder, findings=Findings()
+    )
+    found = [(where, name, callback) for name, where in own_callbacks(loaded.config).items()]
+    for key in RULES:
+        found += [(where, name, rule) for where, name in own_rules(loaded.config, key)]
+    for where, name, read in found:
+        try:
+            read(folder, name)
+        except Unusable as fault:
+            subject.error(where, f"{name}: {fault.said}", fault.remedy)
+    return subject.findings.problems
+
+
+def around(snapshot: Snapshot, guards: Guards | None, folder: Path) -> Guards | None:
+    """Return who watches a request, guardrails and hooks together. Raises Unusable for code that cannot be loaded."""
+    hooks = registered(_targets(snapshot.config, folder), folder.resolve())
+    if not hooks:
+        return guards
+    compat = snapshot.table.compat
+    return lambda asked: watch(asked, hooks, guards, compat=compat)
+
+
+def watch(asked: Asked, hooks: Registered, guards: Guards | None, *, compat: bool) -> Any:
+    """Return who watches one request; None where nobody does."""
+    if asked.bound or asked.operation.name in UNWATCHED or (asked.exchange.silent and not asked.exchange.path):
+        return None if guards is None else guards(asked)
+    return HookWatch(asked, hooks, guards, compat=compat)
+
+
+def _targets(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
+    for _, name in own_rules(config, "pre_call_rules"):
+        yield name, PreCallRule(name, rule(folder, name))
+    for name in own_callbacks(config):
+        yield name, callback(folder, name)
+    for _, name in own_rules(config, "post_call_rules"):
+        yield name, PostCallRule(name, rule(folder, name))
