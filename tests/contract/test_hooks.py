@@ -371,7 +371,7 @@ def test_loggers_are_told_what_the_ledger_has(gateway: Gateway, mock: Mock, fold
     assert (payload["status"], payload["model_group"], payload["session_id"]) == ("success", "gpt-test", None)
     assert event["seconds"] >= 0
     eventually(lambda: any(event["cost"] in one["costs"] for one in told(folder, "batch")), "its batch", 30)
-    assert told(folder, "function", "gpt-test")
+    eventually(lambda: told(folder, "function", "gpt-test"), "what the function hears", 30)
     assert told(folder, "before", "gpt-test")
 
 

@@ -1,13 +1,13 @@
 """A stream of events as hooks see it: JSON objects that come one after another, and events again after them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from tianji.errors import UpstreamProtocolError
 from tianji.gateway.hooking.case import Case
-from tianji.gateway.hooking.registered import Method, Registered
+from tianji.gateway.hooking.registered import Method
 from tianji.guardrails.slots.texts import Unreadable
 from tianji.guardrails.streaming.events import Event, ServerSent
 from tianji.hooks.standins import piece
@@ -26,7 +26,8 @@ class Source(Protocol):
 class Stream:
     """One stream. Comments are not handed on; `[DONE]` comes last again."""
 
-    def __init__(self, source: Source, hooks: Registered, case: Case) -> None:
+    def __init__(self, source: Source, hooks: Callable[[str], tuple[Method, ...]], case: Case) -> None:
+        """`hooks`: those of a method."""
         self._source = source
         self._hooks = hooks
         self._case = case
@@ -37,7 +38,7 @@ class Stream:
     async def out(self) -> AsyncIterator[bytes]:
         """Yield the events as they go out. Raises HookRefused, HookFailed and UpstreamProtocolError."""
         pieces: AsyncIterator[Any] = self._pieces()
-        for hook in self._hooks.of(ITERATORS):
+        for hook in self._hooks(ITERATORS):
             pieces = self._through(hook, pieces)
         async for one in pieces:
             shown = await self._looked_at(one)
@@ -73,7 +74,7 @@ class Stream:
 
     async def _looked_at(self, one: Any) -> Any:
         """Show all that was said to those who look at each piece, and return the piece that goes out."""
-        hooks = self._hooks.of(PIECES)
+        hooks = self._hooks(PIECES)
         if hooks and isinstance(one, Mapping):
             self._said += text_of(one)
         for hook in hooks:

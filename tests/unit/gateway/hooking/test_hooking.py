@@ -122,7 +122,7 @@ class Bytes:
 async def passed(data: bytes, *targets: CustomLogger, size: int = 7) -> bytes:
     case: Any = SimpleNamespace(given=lambda **more: more)
     hooks = registered([(f"mine.{at}", target) for at, target in enumerate(targets)], HERE)
-    return b"".join([chunk async for chunk in Stream(Bytes(data, size), hooks, case).out()])
+    return b"".join([chunk async for chunk in Stream(Bytes(data, size), hooks.of, case).out()])
 
 
 class Twice(CustomLogger):
