@@ -10,6 +10,11 @@ import pytest
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
 
 END = {"index": 0, "delta": {}, "finish_reason": "stop"}
+WORDS = {
+    "guardrail": "litellm_content_filter",
+    "mode": ["pre_call", "post_call"],
+    "blocked_words": [{"keyword": "changed", "action": "BLOCK"}, {"keyword": "harmless", "action": "MASK"}],
+}
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
 CODE = """
 import asyncio
@@ -159,6 +164,7 @@ def gateway(edge: str, mock_process: Mock, folder: Path) -> Iterator[Gateway]:
             openai_model("embed", "embed-up", mock_process.url),
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "guardrails": [{"guardrail_name": "words", "litellm_params": WORDS}],
         "litellm_settings": {
             "callbacks": ["inner.mine.broken", "inner.mine.requests", "inner.mine.logs", "inner.mine.batches"],
             "success_callback": ["inner.mine.function"],
@@ -352,6 +358,28 @@ def test_a_hook_puts_another_error_in_the_place_of_one(gateway: Gateway, mock: M
     assert ask(gateway, "fails at failure").status_code == 422
     mock.reset()
     assert ask(gateway, "replace status").status_code == 409
+
+
+# -- beside guardrails -------------------------------------------------------------------------------------------------
+
+
+def test_guardrails_see_the_request_as_hooks_have_left_it(gateway: Gateway, mock: Mock) -> None:
+    answer = ask(gateway, "change this", guardrails=["words"])
+    assert answer.status_code == 400
+    assert mock.requests() == []
+    assert ask(gateway, "fine", guardrails=["words"]).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_hooks_see_the_answer_as_guardrails_have_left_it(gateway: Gateway, mock: Mock, stream: bool) -> None:
+    say(mock, "a harmless word")
+    answer = ask(gateway, "after iterate", stream=stream, guardrails=["words"])
+    assert answer.status_code == 200
+    if stream:
+        assert "HARMLESS" not in text_of(answer)
+        assert text_of(answer) == text_of(answer).upper() != ""
+    else:
+        assert content(answer) == "changed after"  # which the guardrail would have blocked
 
 
 # -- logs --------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import httpx
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji.callbacks.owners import Owners
-from tianji.callbacks.settings import sinks_of, tells_content
+from tianji.callbacks.settings import all_sinks, tells_content
 from tianji.callbacks.sink import Delivery
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded
@@ -19,7 +19,6 @@ from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
 from tianji.egress.resolver import Address
 from tianji.errors import TianjiError
-from tianji.hooks.naming import own_callbacks
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
 from tianji.storage.store import Store
@@ -50,10 +49,7 @@ class Listening:
 
     def adopt(self, loaded: Loaded) -> None:
         """Go by another configuration from now on."""
-        sinks, problems = sinks_of(loaded.config, loaded.environment)
-        if own_callbacks(loaded.config):
-            more, faults = load("tianji.callbacks.own").own_sinks(loaded.config, loaded.files[0].parent)
-            sinks, problems = [*sinks, *more], [*problems, *faults]
+        sinks, problems = all_sinks(loaded)
         for problem in problems:
             log.error("%s", problem)
         self.whole = tells_content(loaded.config)

@@ -8,6 +8,7 @@ import msgspec
 from tianji.callbacks.event import ANONYMOUS, ENDED, HIDEABLE
 from tianji.callbacks.sink import INTERVAL, Given, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
+from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.hooks.naming import own_callbacks
@@ -25,6 +26,15 @@ ELSEWHERE: Final = frozenset({
 })  # fmt: skip
 FLUSH: Final = "DEFAULT_FLUSH_INTERVAL_SECONDS"
 _GENERIC: Final = "generic_api"
+
+
+def all_sinks(loaded: Loaded) -> tuple[list[Sink], list[str]]:
+    """Return the destinations, code of the operator's own among them, and what is to be said of others."""
+    sinks, problems = sinks_of(loaded.config, loaded.environment)
+    if own_callbacks(loaded.config):
+        more, faults = load("tianji.callbacks.own").own_sinks(loaded.config, loaded.files[0].parent)
+        sinks, problems = [*sinks, *more], [*problems, *faults]
+    return sinks, problems
 
 
 def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tianji.app import collisions, read
 from tianji.callbacks.billing.export import exports_of
-from tianji.callbacks.settings import sinks_of
+from tianji.callbacks.settings import all_sinks
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
 from tianji.config.loader import Loaded
@@ -50,7 +50,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
 
 def untold(loaded: Loaded) -> list[str]:
     """Return what is to be said of callbacks that nobody hears."""
-    sinks, problems = sinks_of(loaded.config, loaded.environment)
+    sinks, problems = all_sinks(loaded)
     if sinks and not keeps_books(loaded.config, loaded.environment):
         problems.append("callbacks hear nothing where disable_spend_updates is set: they are told what the ledger is")
     return problems + exports_of(loaded.config, loaded.environment)[1]
