@@ -120,5 +120,6 @@ def _begin_on_file(connection: sa.Connection) -> None:
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:
-    log.warning("the database does not answer: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+    why = getattr(getattr(error, "orig", None), "sqlite_errorname", "")  # the message tells no kind of its errors
+    log.warning("the database does not answer: %s: %s %s", type(error).__name__, str(error).partition("\n")[0], why)
     return StoreUnavailable("the database does not answer at the moment; known keys go on working, try again later")

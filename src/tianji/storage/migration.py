@@ -1,6 +1,7 @@
 """Brings a database to the form that this version knows. Loads Alembic, which nothing else does."""
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,15 @@ async def _migrate(location: Location, revision: str) -> None:
 
 
 def _create(file: Path) -> None:
-    """Make the file and its folder, readable by their owner only."""
+    """Make the file and its folder, readable by their owner only.
+
+    A file that is there is not touched: closing it would let go of the locks that connections of this process hold
+    (fcntl_locking(2)), and whoever else closes his last one would take the journal away from them.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise StoreUnavailable(
             f"the data folder cannot be written ({error.strerror}); set TIANJI_DATA_DIR to a folder that can, "

@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib.util
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tianji.storage.engine import Database
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate, revisions
 from tianji.storage.migrations import HEAD
-from tianji.storage.tables import METADATA
+from tianji.storage.tables import CHANGES, METADATA
 
 
 def differences(location: Location) -> list[object]:
@@ -101,3 +103,27 @@ def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_steps_are_in_the_package() -> None:
     assert importlib.util.find_spec("tianji.storage.migrations.versions.v0001_keys") is not None
+
+
+async def test_a_migration_leaves_the_locks_of_open_connections(tmp_path: Path) -> None:
+    location = parse(f"sqlite:///{tmp_path / 'test.db'}")
+    await asyncio.to_thread(migrate, location)
+    database = Database(location)
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(CHANGES).values(tag=1, made_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    await asyncio.to_thread(migrate, location)
+    # another process that closes the last connection, as it thinks, takes the journal along
+    other = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+        "print(*c.execute('SELECT COUNT(*) FROM changes').fetchone())"
+    )
+    assert await _said(other, location) == "1"
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(CHANGES).values(tag=2, made_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    assert await _said(other, location) == "2"
+    await database.close()
+
+
+async def _said(program: str, location: Location) -> str:
+    command = [sys.executable, "-c", f"{program}; c.close()", str(location.file)]
+    return (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)).stdout.strip()
