@@ -465,6 +465,7 @@ def test_what_touches_a_callers_data_is_looked_at_here_or_where_objects_are(worl
 NO_OBJECTS = {"", "model", "model_id"}
 ELSEWHERE = (
     "/v1/responses/", "/responses/", "/openai/v1/responses/",  # test_stored_responses
+    "/v1/messages/batches/",  # test_message_batches
 )  # fmt: skip
 
 

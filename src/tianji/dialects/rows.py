@@ -58,11 +58,14 @@ ROWS: Final[tuple[Dialect, ...]] = (
 )
 CODECS: Final[Mapping[str, str]] = {row.operation: row.codec for row in ROWS if row.codec is not None}
 """The module that reads an operation into the hub, for those that can be translated."""
-_OWN_SHAPES: Final = tuple(
-    (re.compile(re.escape(path).replace(re.escape("{model}"), ".+")), row.codec)
-    for row in ROWS
-    if row.own_errors
-    for path in row.paths
+_OWN_SHAPES: Final = (
+    *(
+        (re.compile(re.escape(path).replace(re.escape("{model}"), ".+")), row.codec)
+        for row in ROWS
+        if row.own_errors
+        for path in row.paths
+    ),
+    (re.compile(r"/v1/messages/batches(?:/.*)?"), CODECS["messages"]),
 )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from tianji.errors import ObjectNotFound
 from tianji.mock import forms, threads
+from tianji.mock.batches import MessageBatches
 from tianji.mock.chat import CREATED, Json, encode
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
@@ -36,7 +37,7 @@ _OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 def serves(path: str) -> bool:
     """Tell whether a path is one of those here."""
-    return _PATH.fullmatch(path) is not None
+    return MessageBatches.serves(path) or _PATH.fullmatch(path) is not None
 
 
 class Shelf:
@@ -45,10 +46,13 @@ class Shelf:
     def __init__(self) -> None:
         self._made: dict[str, dict[str, Json]] = {kind: {} for kind in _OBJECTS}
         self._contents: dict[str, bytes] = {}
+        self._message_batches = MessageBatches()
         self._next = itertools.count(1).__next__
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
+        if MessageBatches.serves(request.head.path):
+            return self._message_batches.answer(request)
         found = _PATH.fullmatch(request.head.path)
         if found is None:
             raise ObjectNotFound(f"There is nothing at {request.head.path}")

@@ -86,7 +86,7 @@ class Billing:
         for line in answers.splitlines():
             usage, model = used(line)
             if usage is not None:
-                bill.add(usage, _rates(place, model), now)
+                bill.add(usage, rates_of(place, model), now)
         return bill
 
     async def book(self, exchange: Exchange, place: Place, who: Payer, batch_id: str, bill: Bill) -> None:
@@ -129,16 +129,22 @@ class Billing:
 def used(line: bytes) -> tuple[Usage | None, str | None]:
     """Return what one answer of a batch says of usage, and which model gave it."""
     try:
-        answer = msgspec.json.decode(line)
-        body = answer["response"]["body"]
+        return usage_of(msgspec.json.decode(line)["response"]["body"])
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+        return None, None
+
+
+def usage_of(body: Any) -> tuple[Usage | None, str | None]:
+    """Return what the body of an answer says of usage, in any dialect, and which model gave it."""
+    try:
         usage = read_usage(scan(msgspec.json.encode({"usage": body["usage"]})))
-    except (msgspec.DecodeError, MalformedJSON, KeyError, TypeError, RecursionError):
+    except (MalformedJSON, KeyError, TypeError):
         return None, None
     model = body.get("model")
     return usage, model if isinstance(model, str) else None
 
 
-def _rates(place: Place, model: str | None) -> Rates | None:
+def rates_of(place: Place, model: str | None) -> Rates | None:
     """Return the prices of an answer; where a place has no model of its own, those of the one that the answer names."""
     deployment = place.deployment
     if deployment is None or (deployment.rates is None and deployment.prices is None):

@@ -4,8 +4,8 @@ What a batch comes to was counted when its file came, and stands in its id, whic
 count at once.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,8 +17,7 @@ from tianji.gateway.admissions import Admissions
 from tianji.ids import CallIds
 from tianji.lazy import load
 from tianji.objects.allotting import of_batch, of_uploads, refusal
-from tianji.objects.ids import Ref
-from tianji.objects.places import Place
+from tianji.objects.lines import Counted
 from tianji.storage.allowances import Allowance
 from tianji.storage.store import Store
 
@@ -44,24 +43,27 @@ class Charging:
         self._clock = clock
 
     @asynccontextmanager
-    async def batch(self, caller: Identity, place: Place, file: Ref) -> AsyncIterator[Taken]:
-        """Have the requests in a file count, unless what is done meanwhile fails. Raises RateLimited."""
+    async def batch(self, caller: Identity, provider: str, counts: Mapping[str, Counted]) -> AsyncIterator[Taken]:
+        """Have the requests of a batch count, unless what is done meanwhile fails. Raises RateLimited.
+
+        counts: what there is for each model group, "" where nobody knows for which
+        """
         general = self._general()
         if (
             general.disable_batch_input_file_rate_limiting
-            or place.provider in general.skip_batch_input_file_rate_limiting_for_providers
+            or provider in general.skip_batch_input_file_rate_limiting_for_providers
         ):
             yield Taken()
             return
         caller, allowances = of_batch(caller)
+        rows, tokens = sum(one.rows for one in counts.values()), sum(one.tokens for one in counts.values())
         try:
-            async with (
-                self._allotted(allowances, file.tokens, "tokens") as taken,
-                self._held(caller, place.group or "", file),
-            ):
+            async with self._allotted(allowances, tokens, "tokens") as taken, AsyncExitStack() as held:
+                for group, counted in counts.items():
+                    await held.enter_async_context(self._held(caller, group, counted))
                 yield taken
         except RateLimited as refused:
-            told = f"the file has {file.rows} requests and {file.tokens} tokens in their prompts"
+            told = f"there are {rows} requests, with {tokens} tokens in their prompts"
             refused.message = f"Batch rate limit exceeded: {told}. {refused.message}"
             raise
 
@@ -94,8 +96,8 @@ class Charging:
             await table.rename(database, name, taken.id)
 
     @asynccontextmanager
-    async def _held(self, caller: Identity, group: str, file: Ref) -> AsyncIterator[None]:
-        hold = await self._admissions.hold(caller, group, file.rows, file.tokens)
+    async def _held(self, caller: Identity, group: str, counted: Counted) -> AsyncIterator[None]:
+        hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens)
         try:
             yield
         except BaseException:

@@ -1,6 +1,7 @@
 """The kinds of objects that upstreams keep, and where their ids stand in what is said of them.
 
 https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores, assistants.
+https://docs.anthropic.com/en/api/creating-message-batches
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ THREAD: Final = Kind("thread", "thread_", ("thread", "thread.deleted"))
 MESSAGE: Final = Kind("message", "msg_", ("thread.message", "thread.message.delta", "thread.message.deleted"))
 RUN: Final = Kind("run", "run_", ("thread.run",))
 STEP: Final = Kind("step", "step_", ("thread.run.step", "thread.run.step.delta"))
+MESSAGE_BATCH: Final = Kind("message_batch", "msgbatch_", (), frozenset({"ended"}))  # Anthropic's have no `object`
 KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP)
 BY_OBJECT: Final[Mapping[str, Kind]] = {said: kind for kind in KINDS for said in kind.objects}
 """The kind of an object by its member `object`, whose member `id` is its id."""

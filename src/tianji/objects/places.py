@@ -24,6 +24,10 @@ KEEPERS: Final = frozenset({
 })  # fmt: skip
 """Providers that have OpenAI's files and what goes with them."""
 
+BATCHING: Final = frozenset({"anthropic"})
+"""Providers that have Anthropic's Message Batches; Bedrock and Vertex AI have Claude without them."""
+
+MESSAGES: Final = "/v1/messages"
 _USUAL: Final = "openai"
 _BODILESS: Final = frozenset({b"content-type", b"content-length", b"accept", b"accept-encoding"})
 
@@ -46,6 +50,11 @@ class Place(Struct, frozen=True):
     def group(self) -> str | None:
         """The model group that lies there."""
         return None if self.deployment is None else self.deployment.group
+
+    @property
+    def account(self) -> tuple[object, ...]:
+        """What two places have in common at which the same things lie: address and credentials."""
+        return self.origin.host, self.origin.port, self.prefix, self.query, self.headers
 
     @property
     def digest(self) -> bytes:
@@ -78,12 +87,16 @@ class Places:
         }
         self._by_digest: dict[bytes, Place] = {}
         self._by_id: dict[str, Place] = {}
+        self._batching: dict[str, Place] = {}
         for pairs in snapshot.members.values():
             for _, deployment in pairs:
                 found = _of_deployment(deployment)
                 if found is not None:
                     self._by_id.setdefault(deployment.id, found)
-        for place in (*self._by_id.values(), *itertools.chain(*self._settled.values())):
+                batching = _of_messages(deployment)
+                if batching is not None:
+                    self._batching.setdefault(deployment.id, batching)
+        for place in (*self._by_id.values(), *self._batching.values(), *itertools.chain(*self._settled.values())):
             self._by_digest.setdefault(place.digest, place)
 
     def known(self, name: bytes) -> Place | None:
@@ -102,6 +115,27 @@ class Places:
         raise InvalidRequest(
             f"no deployment of {name[:128]!r} keeps files: {', '.join(sorted(KEEPERS))} do", param="model"
         )
+
+    def batching(self, name: str, caller: Identity) -> list[tuple[Place, str]]:
+        """Return the places of a model group at which batches of messages can be made, and what each calls the model.
+
+        Raises InvalidRequest where there is none, UnknownModel, and what the caller is refused with.
+        """
+        routed = caller.target(name)
+        caller.require(routed)
+        group, resolution = self.snapshot.find(routed)
+        found = [
+            (place, deployment.model if resolution is None else resolution.upstream_model(deployment.model))
+            for deployment in group.deployments
+            if (place := self._batching.get(deployment.id)) is not None and place.unready is None
+        ]
+        if not found:
+            raise InvalidRequest(
+                f"no deployment of {name[:128]!r} takes batches of messages: those of the provider anthropic do; send "
+                "its requests to /v1/messages one by one",
+                param="model",
+            )
+        return found
 
     def of_provider(self, provider: str | None, section: Section) -> Place:
         """Return the place of a provider in the sections of the configuration, `section` first. Raises InvalidRequest.
@@ -138,6 +172,14 @@ def _of_deployment(deployment: Deployment) -> Place | None:
         if plan is not None and plan.canned is None and plan.path.endswith(suffix):
             return _beside(deployment, plan, plan.path.removesuffix(suffix))
     return None
+
+
+def _of_messages(deployment: Deployment) -> Place | None:
+    """Return the place of a deployment of which batches of messages are asked; None where its provider has none."""
+    plan = deployment.plans.get("messages")
+    if deployment.provider not in BATCHING or plan is None or not plan.path.endswith(MESSAGES):
+        return None
+    return _beside(deployment, plan, plan.path.removesuffix(MESSAGES))
 
 
 def _beside(deployment: Deployment, plan: Plan, prefix: str) -> Place:

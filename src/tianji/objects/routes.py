@@ -7,9 +7,19 @@ from typing import Any, Final
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
+from tianji.lazy import load
 from tianji.objects.rows import ROWS, Row
 
 _TAGS: Final = ("objects",)
+_BATCHES: Final = "/v1/messages/batches"
+_MESSAGE_BATCHES: Final = (  # method, path, what answers it, summary
+    ("POST", _BATCHES, "create", "Have many of Anthropic's messages answered at once."),
+    ("GET", _BATCHES, "page", "List the batches of messages of the caller."),
+    ("GET", f"{_BATCHES}/{{batch}}", "read", "Return how far a batch of messages is."),
+    ("DELETE", f"{_BATCHES}/{{batch}}", "delete", "Delete a batch of messages."),
+    ("POST", f"{_BATCHES}/{{batch}}/cancel", "cancel", "Cancel a batch of messages."),
+    ("GET", f"{_BATCHES}/{{batch}}/results", "results", "Return the answers of a batch of messages."),
+)
 
 
 class Objects:
@@ -17,6 +27,7 @@ class Objects:
 
     def __init__(self, desk: Callable[[], Any]) -> None:
         self._desk = functools.cache(desk)
+        self._batches = functools.cache(lambda: load("tianji.objects.message_batches").MessageBatches(self._desk()))
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""
@@ -32,6 +43,13 @@ class Objects:
                     _TAGS,
                     large=row.form,
                 )
+
+        for method, path, name, summary in _MESSAGE_BATCHES:
+            handler = functools.partial(self._serve_batches, name)
+            yield Route((method,), path, handler, Access.KEY, Tenant.CALLER, summary, _TAGS)
+
+    async def _serve_batches(self, name: str, exchange: Exchange, match: Match) -> None:
+        await getattr(self._batches(), name)(exchange, match.params)
 
     async def _serve(self, row: Row, exchange: Exchange, match: Match) -> None:
         await self._desk().serve(row, exchange, match.params)

@@ -7,7 +7,7 @@ is one that there is not. What names nothing goes where the request says: to the
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -25,10 +25,11 @@ from tianji.gateway.forms import take_json
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
-from tianji.objects.billing import Billing, Payer, payer
+from tianji.objects.billing import Bill, Billing, Payer, payer
 from tianji.objects.charging import Charging
 from tianji.objects.ids import Copy, Ref, Seal, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
+from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay, Request
@@ -77,6 +78,24 @@ class Desk:
             self._places = Places(snapshot)
         return self._places
 
+    async def settle(
+        self, exchange: Exchange, name: str, reckon: Callable[[], Awaitable[Sequence[tuple[Place, Bill]]]]
+    ) -> None:
+        """Have something that is over paid for, once, by whoever had it made. Raises StoreUnavailable.
+
+        reckon: returns what it comes to, by place; what it raises is raised, and all of it is tried again the next time
+        """
+        table, database = load(_TABLE), await self.store.open()
+        known = await table.find(database, name)
+        if known is None or known.payer is None:
+            return
+        await self.charging.over(name)
+        bills = await reckon()
+        if await table.settle(database, name):
+            who = msgspec.json.decode(known.payer, type=Payer)
+            for number, (place, bill) in enumerate(bills):
+                await self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
+
     async def serve(self, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
         """Answer a request. Raises what it is refused with."""
         work = _Work(self, row, exchange, params)
@@ -123,17 +142,19 @@ class _Work:
         request = self._request(place, members)
         if self._row.content:
             await self._desk.relay.convey(
-                self._exchange, place, request, functools.partial(_content_head, self._exchange)
+                self._exchange, place, request, functools.partial(content_head, self._exchange)
             )
             return
         if self._row.streams and members.get("stream") is True:
             events = Events(functools.partial(shown, self._seal, place.digest, self._owner))
             await self._desk.relay.convey(
-                self._exchange, place, request, functools.partial(_content_head, self._exchange), events
+                self._exchange, place, request, functools.partial(content_head, self._exchange), events
             )
             return
         if self._row.creates is BATCH:
-            async with self._desk.charging.batch(self._caller, place, _file_of(self._asking, members)) as taken:
+            file = _file_of(self._asking, members)
+            counts = {place.group or "": Counted(file.rows, file.tokens)}
+            async with self._desk.charging.batch(self._caller, place.provider, counts) as taken:
                 answer = await self._fetch(place, request)
                 taken.id = str(answer.get("id"))
         else:
@@ -267,20 +288,11 @@ class _Work:
                 answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
             )
         if said.get("object") == "batch" and said.get("status") in (BATCH.ends or ()):
-            await self._pay(place, said, str(answer.get("id")))
+            await self._desk.settle(self._exchange, str(answer.get("id")), lambda: self._bills(place, said))
         return answer
 
-    async def _pay(self, place: Place, batch: Json, batch_id: str) -> None:
-        """Have a batch that is over paid for, once, by whoever had it made."""
-        table, database = load(_TABLE), await self._desk.store.open()
-        known = await table.find(database, batch_id)
-        if known is None or known.payer is None:
-            return
-        await self._desk.charging.over(batch_id)
-        bill = await self._desk.billing.reckon(place, batch)
-        if await table.settle(database, batch_id):
-            who = msgspec.json.decode(known.payer, type=Payer)
-            await self._desk.billing.book(self._exchange, place, who, batch_id, bill)
+    async def _bills(self, place: Place, batch: Json) -> list[tuple[Place, Bill]]:
+        return [(place, await self._desk.billing.reckon(place, batch))]
 
     def _respond(self, answer: Json, place: Place) -> None:
         about = (
@@ -379,7 +391,8 @@ class _Work:
         return await self._remembered(await self._fetch(place, self._request(place, {})))
 
 
-def _content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:
+def content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:
+    """Return the headers with which the content of an upstream goes to a client."""
     kept = [pair for pair in headers if pair[0] in _KEPT_HEADERS]
     return [*kept, *call_id_headers(exchange, compatible=True)]
 

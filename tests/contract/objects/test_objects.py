@@ -8,7 +8,8 @@ from typing import Any
 import openai
 import pytest
 from tests.contract.books import row_of
-from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.contract.harness import Gateway, Mock
+from tests.contract.objects.keys import key
 
 LINES = [
     {
@@ -20,46 +21,6 @@ LINES = [
     for number in range(5)
 ]
 JSONL = b"".join(json.dumps(line).encode() + b"\n" for line in LINES)
-
-
-@pytest.fixture(scope="module")
-def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    base = mock_process.url
-    config = {
-        "model_list": [
-            openai_model("gpt-test", "upstream-name", base, input_cost_per_token=1e-6, output_cost_per_token=2e-6),
-            openai_model("other", "other-name", base),
-            {
-                "model_name": "east",
-                "litellm_params": {"model": "azure/east", "api_base": base, "api_key": UPSTREAM_KEY},
-            },
-            {"model_name": "far", "litellm_params": {"model": "anthropic/claude", "api_base": base, "api_key": "k"}},
-        ],
-        "files_settings": [
-            {"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
-            {"custom_llm_provider": "azure", "api_base": base, "api_key": UPSTREAM_KEY, "api_version": "2025-01-01"},
-        ],
-        "finetune_settings": [{"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY}],
-        "assistant_settings": {
-            "custom_llm_provider": "openai",
-            "litellm_params": {"api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
-        },
-        "general_settings": {"max_batch_file_records": 100, "blocked_file_extensions": [".exe"]},
-    }
-    with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge, env=BOOKS) as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(serving: Gateway, mock: Mock) -> Gateway:
-    return serving
-
-
-def key(gateway: Gateway, **rules: object) -> str:
-    """Make a virtual key."""
-    made = gateway.client.post("/key/generate", json=rules)
-    assert made.status_code == 200, made.text
-    return str(made.json()["key"])
 
 
 def client_of(gateway: Gateway, secret: str) -> openai.OpenAI:
@@ -322,7 +283,7 @@ def test_a_batch_is_held_against_the_limits_of_its_caller(gateway: Gateway, mock
         ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         client.batches.create(**ask)
         before = len(mock.requests())
-        with pytest.raises(openai.RateLimitError, match="Batch rate limit exceeded: the file has 5 requests") as caught:
+        with pytest.raises(openai.RateLimitError, match="Batch rate limit exceeded: there are 5 requests") as caught:
             client.batches.create(**ask)
         assert caught.value.response.headers["rate_limit_type"] == "requests"
         assert len(mock.requests()) == before
