@@ -155,6 +155,27 @@ def test_responses_are_the_same(client: openai.OpenAI, mock: Mock, first: bool, 
     assert len(mock.requests()) == 1
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_response_out_of_the_cache_is_the_one_that_was_stored(
+    gateway: Gateway, client: openai.OpenAI, mock: Mock, streamed: bool
+) -> None:
+    members: Any = {"model": "gpt-test", "input": f"stored {streamed}"}
+
+    def response() -> Any:
+        if not streamed:
+            return client.responses.create(**members)
+        with client.responses.stream(**members) as stream:
+            return stream.get_final_response()
+
+    made = response()
+    assert response().id == made.id
+    client.responses.delete(made.id)
+    assert response().id == made.id
+    assert client.responses.retrieve(made.id).output_text == made.output_text
+    assert len(mock.requests()) == 1
+    assert "not stored" not in gateway.log
+
+
 def test_embeddings_are_kept_one_by_one(client: openai.OpenAI, mock: Mock) -> None:
     def vectors(given: Any) -> tuple[list[list[float]], int]:
         found = client.embeddings.create(model="embed", input=given)

@@ -163,11 +163,18 @@ class StoredResponses:
     async def store(
         self, caller: Identity, body: bytes, previous: str | None, payload: bytes, deployment_id: str | None
     ) -> None:
-        """Store what a deployment answered to `body`; `payload` is the response, or the event that holds it."""
+        """Store what was answered to `body`; `payload` is the response, or the event that holds it.
+
+        An answer out of the cache is its owner's (`recall.Kind.owned`), who has it by the same id already.
+        """
         response = msgspec.json.decode(payload)
         response = response.get("response", response)
         kept = self._row(caller, body, previous, response, running=False, deployment_id=deployment_id)
-        await load(_TABLE).keep(await self._store.open(), kept)
+        table, database = load(_TABLE), await self._store.open()
+        if not await table.keep(database, kept):
+            first = await table.find(database, kept.id)
+            if first is not None and not may_see(caller, first):
+                log.warning("a response was not stored: somebody else has one with its id")
 
     async def _continued(self, caller: Identity, previous: str, body: bytes) -> tuple[bytes, bytes | None, str | None]:
         """Return the body with the turns before, and the id that it no longer holds.

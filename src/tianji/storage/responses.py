@@ -3,7 +3,6 @@
 What a response follows is found by its `previous_id`, one after another, so that a long conversation is kept once.
 """
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +16,6 @@ from tianji.storage.tables import RESPONSES
 
 _MOST_TURNS: Final = 1000  # of one conversation; whoever has more has made a circle
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -46,13 +44,14 @@ class Kept(Struct, frozen=True, kw_only=True):
         return [*sent, *answered]
 
 
-async def keep(database: Database, kept: Kept) -> None:
-    """Keep a response; of two with one id the first stays, whoever asked for the second. Raises StoreUnavailable."""
+async def keep(database: Database, kept: Kept) -> bool:
+    """Keep a response; False where there is one with its id, which stays. Raises StoreUnavailable."""
     try:
         async with database.adding() as connection:
             await connection.execute(sa.insert(RESPONSES).values(msgspec.structs.asdict(kept)))
     except sa.exc.IntegrityError:
-        log.warning("a response was not stored: there is one with its id")
+        return False
+    return True
 
 
 async def find(database: Database, response_id: str) -> Kept | None:
