@@ -243,7 +243,7 @@ class Gateway:
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
         yield from Objects(
-            lambda: lazy.load("tianji.objects.work").Desk(
+            lambda: lazy.load("tianji.objects.desk").Desk(
                 self._store,
                 lambda: self.snapshot,
                 self._salt,

@@ -57,13 +57,14 @@ def run(thread: Json, _rest: list[str], request: Request) -> Answer:
     last = thread["messages"][-1]["content"][0]["text"]["value"] if thread["messages"] else ""
     runs = thread.setdefault("runs", [])
     made: Json = {
-        "id": f"run_mock{len(runs) + 1}",
+        "id": f"{thread['id'].replace('thread', 'run')}x{len(runs) + 1}",
         "object": "thread.run",
         "created_at": CREATED,
         "thread_id": thread["id"],
         "assistant_id": body["assistant_id"],
         "model": body.get("model") or "mock",
         "status": "completed",
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
         "instructions": body.get("instructions") or "",
         "tools": [],
         "metadata": {},
@@ -76,7 +77,7 @@ def run(thread: Json, _rest: list[str], request: Request) -> Answer:
         return said(made)
     delta: Json = {"id": answer["id"], "object": "thread.message.delta", "delta": {"content": answer["content"]}}
     steps: list[tuple[str, Json]] = [
-        ("thread.run.created", made | {"status": "queued"}),
+        ("thread.run.created", made | {"status": "queued", "usage": None}),
         ("thread.message.delta", delta),
         ("thread.message.completed", answer),
         ("thread.run.completed", made),

@@ -1,6 +1,7 @@
 """What a batch has cost, once it is over: each of its answers at the price of a batch, in one entry of the ledger.
 
-A client hears of its answers by the batch, so it is paid for before they can be read.
+A client hears of its answers by the batch, so it is paid for before they can be read. Runs of assistants are paid for
+in the same way (`runs`).
 """
 
 import logging
@@ -23,7 +24,6 @@ from tianji.objects.places import Place
 from tianji.objects.relay import Relay, Request
 
 BATCH: Final = TIERS_BY_NUMBER.index("batch")
-CALL_TYPE: Final = "abatch"
 MILLION: Final = 1_000_000
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,10 @@ class Payer(Struct, frozen=True):
 
 
 class Bill(Struct):
-    """What the answers of a batch come to."""
+    """What answers come to, at the prices of a service tier. call_type: what the ledger calls them."""
 
+    tier: int = BATCH
+    call_type: str = "abatch"
     prompt: int = 0
     completion: int = 0
     cached: int = 0
@@ -53,7 +55,7 @@ class Bill(Struct):
         self.completion += max(0, usage.completion_tokens)
         self.cached += max(0, usage.cached_tokens)
         if rates is not None:
-            self.nano += cost(rates, usage, when, None, BATCH)
+            self.nano += cost(rates, usage, when, None, self.tier)
 
 
 def payer(caller: Identity) -> Payer:
@@ -104,7 +106,7 @@ class Billing:
                 call_id=str(exchange.call_id or batch_id[-100:]),
                 started_at=now,
                 ended_at=now,
-                call_type=CALL_TYPE,
+                call_type=bill.call_type,
                 model_group=place.group or "",
                 model=place.model or "",
                 provider=place.provider,

@@ -30,7 +30,9 @@ STORE_BATCH: Final = Kind("store_batch", "vsfb_", ("vector_store.file_batch", "v
 ASSISTANT: Final = Kind("assistant", "asst_", ("assistant", "assistant.deleted"))
 THREAD: Final = Kind("thread", "thread_", ("thread", "thread.deleted"))
 MESSAGE: Final = Kind("message", "msg_", ("thread.message", "thread.message.delta", "thread.message.deleted"))
-RUN: Final = Kind("run", "run_", ("thread.run",))
+RUN: Final = Kind(
+    "run", "run_", ("thread.run",), frozenset({"completed", "failed", "cancelled", "expired", "incomplete"})
+)
 STEP: Final = Kind("step", "step_", ("thread.run.step", "thread.run.step.delta"))
 MESSAGE_BATCH: Final = Kind("message_batch", "msgbatch_", (), frozenset({"ended"}))  # Anthropic's have no `object`
 KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP)

@@ -22,13 +22,14 @@ from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.lazy import load
 from tianji.objects.billing import Bill, payer
+from tianji.objects.desk import Desk
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import MESSAGE_BATCH
 from tianji.objects.message_lots import lot_of
 from tianji.objects.message_results import Tally
 from tianji.objects.places import MESSAGES, Place
 from tianji.objects.relay import Request
-from tianji.objects.work import Desk, content_head
+from tianji.objects.work import content_head
 
 PATH: Final = f"{MESSAGES}/batches"
 _TABLE: Final = "tianji.storage.objects"

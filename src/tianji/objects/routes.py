@@ -52,4 +52,4 @@ class Objects:
         await getattr(self._batches(), name)(exchange, match.params)
 
     async def _serve(self, row: Row, exchange: Exchange, match: Match) -> None:
-        await self._desk().serve(row, exchange, match.params)
+        await load("tianji.objects.work").serve(self._desk(), row, exchange, match.params)

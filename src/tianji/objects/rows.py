@@ -31,7 +31,8 @@ class Row(Struct, frozen=True):
     last in the path. content: the answer is the content of a file. form: the request is a form with a file.
     by_provider: may also be asked for as `/{provider}/v1/...`. section: of the configuration; it says where what names
     nothing goes. models: `model` is what serves, and is told to the upstream. items: the kind of what is listed within
-    another object. streams: with `stream: true` the answer is one.
+    another object. streams: with `stream: true` the answer is one. begins: a run, for which its caller pays
+    when it is over.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Row(Struct, frozen=True):
     models: bool = False
     items: Kind | None = None
     streams: bool = False
+    begins: bool = False
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -73,8 +75,16 @@ _ASSISTANTS: Final = (
     Row("GET", "/threads/{thread}/messages/{message}", "Return a message of a thread."),
     Row("POST", "/threads/{thread}/messages/{message}", "Change a message of a thread."),
     Row("DELETE", "/threads/{thread}/messages/{message}", "Delete a message of a thread."),
-    Row("POST", "/threads/runs", "Begin a thread and run it.", section="assistants", models=True, streams=True),
-    Row("POST", "/threads/{thread}/runs", "Run a thread.", models=True, streams=True),
+    Row(
+        "POST",
+        "/threads/runs",
+        "Begin a thread and run it.",
+        section="assistants",
+        models=True,
+        streams=True,
+        begins=True,
+    ),
+    Row("POST", "/threads/{thread}/runs", "Run a thread.", models=True, streams=True, begins=True),
     Row("GET", "/threads/{thread}/runs", "List the runs of a thread.", items=RUN),
     Row("GET", _RUN, "Return how far a run is."),
     Row("POST", _RUN, "Change a run."),

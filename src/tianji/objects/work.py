@@ -7,7 +7,7 @@ is one that there is not. What names nothing goes where the request says: to the
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -15,27 +15,22 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from tianji._core.exchange import Exchange
-from tianji._core.pool import Pool
 from tianji.auth.identity import Identity
-from tianji.clock import SYSTEM, Clock
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
-from tianji.gateway.admissions import Admissions
 from tianji.gateway.forms import take_json
-from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
-from tianji.ledger.entry import Entry
-from tianji.objects.billing import Bill, Billing, Payer, payer
-from tianji.objects.charging import Charging
-from tianji.objects.ids import Copy, Ref, Seal, owner_of
+from tianji.objects.billing import Bill, payer
+from tianji.objects.desk import Desk
+from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
 from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
-from tianji.objects.places import Place, Places
-from tianji.objects.relay import Relay, Request
+from tianji.objects.places import Place
+from tianji.objects.relay import Request
 from tianji.objects.rows import IN_PATH, ROWS, Row
+from tianji.objects.runs import Runs
 from tianji.objects.uploading import OURS, Upload, read_upload
-from tianji.storage.store import Store
 
 _TABLE: Final = "tianji.storage.objects"
 _JSON: Final[Header] = (b"content-type", b"application/json")
@@ -48,63 +43,15 @@ _KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
 Json = dict[str, Any]
 
 
-class Desk:
-    """What all requests of a worker share."""
-
-    def __init__(
-        self,
-        store: Store,
-        snapshot: Callable[[], Snapshot],
-        salt: str | None,
-        pool: Pool,
-        admissions: Admissions,
-        keep: Callable[[Entry], None] | None,
-        clock: Clock = SYSTEM,
-    ) -> None:
-        self.store = store
-        self.seal = Seal(salt)
-        self.relay = Relay(pool)
-        self.billing = Billing(self.relay, admissions, keep)
-        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, clock)
-        self.clock = clock
-        self._snapshot = snapshot
-        self._places: Places | None = None
-
-    @property
-    def places(self) -> Places:
-        """Where objects may lie under the configuration of now."""
-        snapshot = self._snapshot()
-        if self._places is None or self._places.snapshot is not snapshot:
-            self._places = Places(snapshot)
-        return self._places
-
-    async def settle(
-        self, exchange: Exchange, name: str, reckon: Callable[[], Awaitable[Sequence[tuple[Place, Bill]]]]
-    ) -> None:
-        """Have something that is over paid for, once, by whoever had it made. Raises StoreUnavailable.
-
-        reckon: returns what it comes to, by place; what it raises is raised, and all of it is tried again the next time
-        """
-        table, database = load(_TABLE), await self.store.open()
-        known = await table.find(database, name)
-        if known is None or known.payer is None:
-            return
-        await self.charging.over(name)
-        bills = await reckon()
-        if await table.settle(database, name):
-            who = msgspec.json.decode(known.payer, type=Payer)
-            for number, (place, bill) in enumerate(bills):
-                await self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
-
-    async def serve(self, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
-        """Answer a request. Raises what it is refused with."""
-        work = _Work(self, row, exchange, params)
-        if row.lists is not None:
-            await work.list(row.lists)
-        elif row.form:
-            await work.upload()
-        else:
-            await work.pass_on()
+async def serve(desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
+    """Answer a request. Raises what it is refused with."""
+    work = _Work(desk, row, exchange, params)
+    if row.lists is not None:
+        await work.list(row.lists)
+    elif row.form:
+        await work.upload()
+    else:
+        await work.pass_on()
 
 
 class _Work:
@@ -146,10 +93,7 @@ class _Work:
             )
             return
         if self._row.streams and members.get("stream") is True:
-            events = Events(functools.partial(shown, self._seal, place.digest, self._owner))
-            await self._desk.relay.convey(
-                self._exchange, place, request, functools.partial(content_head, self._exchange), events
-            )
+            await self._stream(place, request)
             return
         if self._row.creates is BATCH:
             file = _file_of(self._asking, members)
@@ -163,6 +107,24 @@ class _Work:
         if self._row.deletes:
             await self._delete_others(place)
         self._respond(answer, place)
+
+    async def _stream(self, place: Place, request: Request) -> None:
+        """Hand on the events of a run."""
+        runs = self._runs(place)
+
+        def rename(event: Any) -> Any:
+            event = shown(self._seal, place.digest, self._owner, event)
+            runs.see(event)
+            return event
+
+        head = functools.partial(content_head, self._exchange)
+        try:
+            await self._desk.relay.convey(self._exchange, place, request, head, Events(rename))
+        finally:
+            await runs.pay()
+
+    def _runs(self, place: Place) -> Runs:
+        return Runs(self._desk, self._exchange, self._caller, place, begins=self._row.begins)
 
     def _members(self) -> Json:
         """Return the members of the body. Raises InvalidRequest where it is no object."""
@@ -289,6 +251,9 @@ class _Work:
             )
         if said.get("object") == "batch" and said.get("status") in (BATCH.ends or ()):
             await self._desk.settle(self._exchange, str(answer.get("id")), lambda: self._bills(place, said))
+        runs = self._runs(place)
+        runs.see(answer)
+        await runs.pay()
         return answer
 
     async def _bills(self, place: Place, batch: Json) -> list[tuple[Place, Bill]]:

@@ -219,6 +219,28 @@ def test_a_run_is_streamed_without_an_id_of_the_upstream(gateway: Gateway, clien
     assert "_mock" not in told
 
 
+@pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_run_that_is_over_is_paid_for_once_by_whom_it_is_for(gateway: Gateway, mock: Mock, streamed: bool) -> None:
+    secret = key(gateway, max_budget=0.00003)
+    with client_of(gateway, secret) as client, client_of(gateway, gateway.key) as admin:
+        helper = client.beta.assistants.create(model="gpt-test")
+        ask: Any = {"assistant_id": helper.id, "thread": {"messages": [{"role": "user", "content": "red fox"}]}}
+        made = client.beta.threads.create_and_run(**ask, stream=streamed)
+        run = list(made)[-1].data if streamed else made
+        for asking in (client, admin):
+            assert asking.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status == "completed"
+            assert [one.id for one in asking.beta.threads.runs.list(run.thread_id)] == [run.id]
+        row = row_of(gateway, "request_id", f"{run.id[-100:]}-cost")
+        # 10 and 5 tokens at 1 and 2 dollars a million
+        assert (row["cost"], row["prompt_tokens"], row["completion_tokens"]) == (20_000, 10, 5)
+        assert (row["call_type"], row["key"]) == ("arun_thread", hashlib.sha256(secret.encode()).hexdigest())
+        assert gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}").status_code == 200
+        client.beta.threads.create_and_run(**ask)
+        answer = gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}")
+        assert answer.json()["error"]["type"] == "budget_exceeded"
+
+
 # ---- whose it is
 
 

@@ -1,0 +1,71 @@
+"""What all requests of a worker for what upstreams keep have in common."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from tianji._core.exchange import Exchange
+from tianji._core.pool import Pool
+from tianji.clock import SYSTEM, Clock
+from tianji.gateway.admissions import Admissions
+from tianji.gateway.snapshot import Snapshot
+from tianji.lazy import load
+from tianji.ledger.entry import Entry
+from tianji.objects.billing import Bill, Billing, Payer
+from tianji.objects.charging import Charging
+from tianji.objects.ids import Seal
+from tianji.objects.places import Place, Places
+from tianji.objects.relay import Relay
+from tianji.storage.store import Store
+
+_TABLE: Final = "tianji.storage.objects"
+
+
+class Desk:
+    """What all requests of a worker share."""
+
+    def __init__(
+        self,
+        store: Store,
+        snapshot: Callable[[], Snapshot],
+        salt: str | None,
+        pool: Pool,
+        admissions: Admissions,
+        keep: Callable[[Entry], None] | None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.store = store
+        self.seal = Seal(salt)
+        self.relay = Relay(pool)
+        self.billing = Billing(self.relay, admissions, keep)
+        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, clock)
+        self.clock = clock
+        self._snapshot = snapshot
+        self._places: Places | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where objects may lie under the configuration of now."""
+        snapshot = self._snapshot()
+        if self._places is None or self._places.snapshot is not snapshot:
+            self._places = Places(snapshot)
+        return self._places
+
+    async def settle(
+        self, exchange: Exchange, name: str, reckon: Callable[[], Awaitable[Sequence[tuple[Place, Bill]]]]
+    ) -> None:
+        """Have something that is over paid for, once, by whoever had it made. Raises StoreUnavailable.
+
+        reckon: returns what it comes to, by place; what it raises is raised, and all of it is tried again the next time
+        """
+        table, database = load(_TABLE), await self.store.open()
+        known = await table.find(database, name)
+        if known is None or known.payer is None:
+            return
+        await self.charging.over(name)
+        bills = await reckon()
+        if await table.settle(database, name):
+            who = msgspec.json.decode(known.payer, type=Payer)
+            for number, (place, bill) in enumerate(bills):
+                await self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
