@@ -22,7 +22,7 @@ cdef class Listener(ResponseHandler):
 
 
 cdef class Carry(Asked):
-    cdef Way way
+    cdef readonly Way way
     cdef readonly Lane lane
     cdef Attempt attempt              # None before
     cdef Listener listener

@@ -40,6 +40,7 @@ cdef class Way:
     cdef readonly object price        # Callable[[str], (Resolution, Rates)]: of a model
     cdef readonly object grant        # Callable[[Exchange], None]: raises where the caller may not come; or None
     cdef readonly object confine      # Callable[[Carry], None]: the same of one with rules on models; or None
+    cdef readonly object entry        # of the configuration, which leads here; None: a provider's own API
     cdef readonly object wishes       # Callable[[Exchange], object]: whom the headers name
     cdef dict lanes                   # dict[bytes, Lane]
     cdef dict prices                  # dict[str, tuple]

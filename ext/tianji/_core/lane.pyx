@@ -162,7 +162,7 @@ cdef class Way:
     def __init__(
         self, *, Group group not None, Filter filter not None, Timeouts timeouts not None, object find not None,
         object price not None, object wishes not None, Rates flat=None, object query=None, object grant=None,
-        object confine=None,
+        object confine=None, object entry=None,
     ):
         if len(group.deployments) != 1:
             raise ValueError("a way leads to one deployment")
@@ -177,6 +177,7 @@ cdef class Way:
         self.query = query
         self.grant = grant
         self.confine = confine
+        self.entry = entry
         self.lanes = {}
         self.prices = {}
 

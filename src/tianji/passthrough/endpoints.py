@@ -67,6 +67,7 @@ def way(maker: Maker, endpoint: PassThroughEndpoint, *, usual_timeout: float, kn
             timeout=endpoint.timeout or usual_timeout,
             flat=flat_rates(endpoint.cost_per_request) if endpoint.cost_per_request else None,
             grant=granted if endpoint.auth else None,
+            entry=endpoint,
         )
     )
 

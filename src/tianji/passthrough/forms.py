@@ -1,4 +1,4 @@
-"""How answers of the known APIs say what they used, by the path that was asked.
+"""How answers of the known APIs say what they used, and which form their bodies have, by the path that was asked.
 
 An answer that is none of these is read as most are: an object with a `usage`.
 """
@@ -26,10 +26,14 @@ Whole = Callable[[bytes, list[Header]], Usage | None]
 
 
 class Form(Struct, frozen=True):
-    """What reads a stream, by the type of its content, None for one that is none; and a whole answer, None: as most."""
+    """What reads a stream, by the type of its content, None for one that is none; and a whole answer, None: as most.
+
+    operation: of ours, whose bodies are of the same form; "" for none
+    """
 
     stream: Callable[[bytes], AnswerStream | None]
     whole: Whole | None = None
+    operation: str = ""
 
 
 def _no_stream(_kind: bytes) -> None:
@@ -60,16 +64,23 @@ def _read(name: str) -> Whole:
     return whole
 
 
-CHAT: Final = Form(_events(ChatStream))
+CHAT: Final = Form(_events(ChatStream), operation="chat")
 _ROWS: Final = (
-    (r"/chat/completions|/completions|/publishers/(?!anthropic/).*:(stream)?[rR]awPredict", CHAT),
-    (r"/embeddings|/moderations", Form(_no_stream)),
-    (r"/responses", Form(_events(ResponsesStream))),
-    (r"/messages|.*:(stream)?[rR]awPredict", Form(_events(MessagesStream))),
+    (r"/chat/completions|/publishers/(?!anthropic/).*:(stream)?[rR]awPredict", CHAT),
+    (r"/completions", Form(_events(ChatStream), operation="completions")),
+    (r"/embeddings", Form(_no_stream, operation="embeddings")),
+    (r"/moderations", Form(_no_stream, operation="moderations")),
+    (r"/images/generations", Form(_no_stream, operation="image_generation")),
+    (r"/images/edits", Form(_no_stream, operation="image_edit")),
+    (r"/audio/speech", Form(_no_stream, operation="audio_speech")),
+    (r"/responses", Form(_events(ResponsesStream), operation="responses")),
+    (r"/threads/[^/]+/messages", Form(_no_stream)),  # of OpenAI's assistants
+    (r"/messages|.*:(stream)?[rR]awPredict", Form(_events(MessagesStream), operation="messages")),
     (
         r".*:(stream)?[gG]enerateContent",
-        Form(_events(lambda: NATIVE["gemini"](b'""', False)), _read("gemini")),
+        Form(_events(lambda: NATIVE["gemini"](b'""', False)), _read("gemini"), "gemini"),
     ),
+    (r".*:(embedContent|batchEmbedContents)", Form(_no_stream, operation="gemini")),
     (r".*:predict", Form(_no_stream, _read("predictions"))),
     (r"/converse(-stream)?", Form(_counted("converse", AWS_EVENTS), _read("converse"))),
     (r"/invoke(-with-response-stream)?", Form(_counted("invoke", AWS_EVENTS), _read("invoke"))),

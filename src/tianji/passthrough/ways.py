@@ -27,6 +27,7 @@ from tianji.accounting.prices.deployments import PriceBook
 from tianji.accounting.prices.tables import compile_rates
 from tianji.config.problems import Place
 from tianji.config.schema import ModelEntry
+from tianji.config.schema.general import PassThroughEndpoint
 from tianji.config.schema.model import ModelInfo, ModelParams
 from tianji.errors import ConfigurationError, Overloaded
 from tianji.gateway.plans import CONNECT_TIMEOUT, Origins
@@ -62,6 +63,7 @@ class Leading(Struct, frozen=True, kw_only=True):
     """Where something leads. label: what metrics call it; base: the address that answers name; timeout: seconds.
 
     flat: what each request costs; grant, confine: raise where a caller may not come, or not with this model
+    entry: of the configuration, which leads there; None: it is the API of a provider
     """
 
     label: str
@@ -74,6 +76,7 @@ class Leading(Struct, frozen=True, kw_only=True):
     flat: Rates | None = None
     grant: Callable[[Exchange], None] | None = None
     confine: Callable[[Carry], None] | None = None
+    entry: PassThroughEndpoint | None = None
 
 
 class Maker:
@@ -148,6 +151,7 @@ class Maker:
             query=leading.query,
             grant=leading.grant,
             confine=leading.confine,
+            entry=leading.entry,
         )
 
     def _price(self, provider: str, model: str) -> tuple[Resolution, Rates]:

@@ -41,10 +41,12 @@ def seeing(seen: list[str], **about: Any) -> Guardrail:
     return guardrail("seeing", say, **about)
 
 
-def judge(*guardrails: Guardrail, session: str = "", plan: Plan | None = None) -> tuple[Found, Judging]:
+def judge(
+    *guardrails: Guardrail, session: str = "", bound: bool = False, plan: Plan | None = None
+) -> tuple[Found, Judging]:
     plan = plan or Plan({Hook.PRE_CALL: tuple((one,) for one in guardrails)})
     request: Any = SimpleNamespace(
-        plan=plan, turn=0, session=session, occasion=lambda one, hook: Occasion(name=one.name, hook=hook)
+        plan=plan, turn=0, session=session, bound=bound, occasion=lambda one, hook: Occasion(name=one.name, hook=hook)
     )
     judging = Judging(Runner(SimpleNamespace(), lambda _: None), request, 400)  # type: ignore[arg-type]  # nobody calls
 
@@ -120,6 +122,8 @@ def test_a_request_is_led_elsewhere_where_it_belongs_to_a_session_and_a_later_re
     leads = guardrail("leads", lambda _: Block("sensitive"), route=Route("safe"))
     with pytest.raises(GuardrailBlocked, match="sensitive"):
         judge(leads)
+    with pytest.raises(GuardrailBlocked, match="sensitive"):
+        judge(leads, session="s", bound=True)
     found, _ = judge(leads, appending("a"), session="s")
     assert (found.route, text(found)) == (Route("safe"), "hello a")
     with pytest.raises(GuardrailBlocked, match="no"):

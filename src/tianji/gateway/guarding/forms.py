@@ -10,17 +10,25 @@ from tianji.guardrails.content import Direction
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.slots.answers import Said, Shape, answered
 from tianji.guardrails.slots.document import Document
-from tianji.guardrails.slots.forms import Form, PlainText
+from tianji.guardrails.slots.forms import Form, PlainText, may_be_json
 from tianji.guardrails.slots.texts import Unmaskable, Unreadable
 from tianji.protocol.openai_errors import error_event as openai_error_event
 
+BEGINNING: Final = 256  # bytes of a body, by which it is known whether it may be JSON
 LARGEST: Final = 32 * 1024 * 1024  # bytes of a body in a file that guardrails look at
 
 
-def body_of(exchange: Exchange) -> bytes:
-    """Return the body of a request, also one that is kept in a file. Raises PayloadTooLarge."""
+def body_of(exchange: Exchange, form: Form) -> bytes:
+    """Return the body of a request, also one that is kept in a file; b"" for a large one in which nobody looks.
+
+    Raises PayloadTooLarge, and InvalidRequest for one that is compressed.
+    """
+    if form.opaque and exchange.size and (exchange.header(b"content-encoding") or b"identity").lower() != b"identity":
+        raise InvalidRequest("the guardrails of this request cannot read a body that is encoded: send it as it is")
     if exchange.spool is None:
         return exchange.body
+    if form.opaque and not may_be_json(exchange.read(0, BEGINNING)):
+        return b""
     if exchange.size > LARGEST:
         raise PayloadTooLarge(f"guardrails look at bodies of {LARGEST} bytes at most")
     return exchange.read(0, LARGEST)
@@ -58,7 +66,7 @@ def error_event(request: Request, error: TianjiError) -> bytes:
 
 def answer(request: Request, body: bytes, text: str, shape: Shape) -> Said:
     """Return an answer that says a text in the model's place. Raises GuardrailBlocked where no answer is a text."""
-    said = answered(request.operation.name, body, request.model, text, shape)
+    said = answered(request.spoken, body, request.model, text, shape)
     if said is None:
         raise GuardrailBlocked(text, "")
     return said

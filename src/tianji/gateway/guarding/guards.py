@@ -8,10 +8,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji._core.asked import Asked
+from tianji._core.carry import Carry
 from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import Identity
-from tianji.errors import MalformedJSON, ObjectNotFound
-from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths
+from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
+from tianji.gateway.guarding import paths
+from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path_of
 from tianji.gateway.guarding.request import Request, about
 from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Rules, Watch
@@ -56,20 +58,27 @@ class Guards:
         exchange, body, setting = asked.exchange, asked.spans, self._setting
         if asked.operation.name in UNWATCHED or (exchange.silent and not exchange.path):
             return None  # the latter is a question of the gateway's own
-        path = setting.paths.find(exchange.path) if asked.bound else None
-        if asked.bound and path is None:
-            return None
-        wanted = NO_WISHES if body is None else read_wishes(body)
+        path, wanted = None, NO_WISHES
+        if isinstance(asked, Carry):
+            path = path_of(asked, setting.paths)
+            if path is None:
+                return None
+        if body is not None:
+            wanted = read_wishes(body) if path is None else theirs(body)
         asking = self._asking(asked, wanted, path)
         plan = setting.selection.plan(asking)
         if not plan:
             return None
+        if path is not None and body is not None and wanted is not NO_WISHES:
+            asked.replace(as_theirs(body))
         request = Request(
             asking=asking,
             plan=plan,
             turn=random.getrandbits(16),
             form=form_of(asked.operation.name) if path is None else path.form,
             operation=asked.operation,
+            spoken=asked.operation.name if path is None else path.operation,
+            bound=path is not None,
             shape=shape_of(asked),
             model=asked.model,
             call_id=asked.call_id,
@@ -98,7 +107,7 @@ class Guards:
             owner=owner,
             model_names=setting.of_models.get(asked.group.name, ()) if path is None else path.names,
             tags=tags,
-            streamed=asked.stream,
+            streamed=shape_of(asked) != "whole",
             applied=self._applied(asked, caller, owner, tags) if setting.policies else NOTHING,
         )
 
@@ -112,6 +121,8 @@ class Guards:
 
 def shape_of(asked: Asked) -> Shape:
     """Return the shape of the answer that a request asks for: Google's streams are arrays unless it says `alt=sse`."""
+    if isinstance(asked, Carry):
+        return paths.shape_of(asked)
     if not asked.stream:
         return "whole"
     return "array" if asked.operation.streamed and b"alt=sse" not in asked.exchange.query else "events"
@@ -130,6 +141,14 @@ def read_wishes(body: ObjectSpans) -> Wishes:
     places = [raw for raw in _places(body) if raw is not None]
     settings = body.get(b"guardrail_config")
     return wishes(places, settings) if places or settings is not None else NO_WISHES
+
+
+def theirs(body: ObjectSpans) -> Wishes:
+    """Return what a request that leads through says of guardrails; what is not in our form is said to somebody else."""
+    try:
+        return read_wishes(body)
+    except InvalidRequest:
+        return NO_WISHES
 
 
 def _places(body: ObjectSpans) -> Iterator[bytes | None]:

@@ -121,7 +121,7 @@ class Judging:
         if verdict is None:
             raise GuardrailUnavailable(guardrail.name)
         if isinstance(verdict, Block):
-            leads = guardrail.route is not None and outcome.hook is Hook.PRE_CALL and self._request.session
+            leads = outcome.hook is Hook.PRE_CALL and self._request.session and not self._request.bound
             if not leads or guardrail.route is None:
                 raise self.blocked(outcome, verdict)
             return guardrail.route

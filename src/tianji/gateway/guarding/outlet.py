@@ -13,6 +13,7 @@ from tianji.protocol.openai_errors import error_body
 _OF_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding"})
 _JSON = (b"content-type", b"application/json")
 _EVENTS = b"text/event-stream"
+_SAYING = frozenset({b"application/json", _EVENTS, b"application/vnd.amazon.eventstream"})
 
 
 class Outlet:
@@ -40,6 +41,13 @@ class Outlet:
     def streams(self) -> bool:
         """Whether what comes is a stream of events."""
         return any(name == b"content-type" and value.startswith(_EVENTS) for name, value in self._headers)
+
+    @property
+    def says(self) -> bool:
+        """Whether what comes is JSON, or events, or does not say what it is: somebody may read something in it."""
+        kind = next((value for name, value in self._headers if name == b"content-type"), b"")
+        kind = kind.partition(b";")[0].strip().lower()
+        return not kind or kind in _SAYING or kind.endswith(b"+json")
 
     def head(self, status: int, headers: list[Header]) -> None:
         """Take the head of the answer."""

@@ -36,6 +36,7 @@ class Request(Struct, frozen=True):
     """One request.
 
     asking: what its plan was made of; turn: whose turn it is among guardrails of one name; form: how bodies are read
+    spoken: the operation in whose form it is answered, "" for none of ours; bound: no other model can be asked
     about: the members of an Occasion that are the same for all runs
     """
 
@@ -44,6 +45,8 @@ class Request(Struct, frozen=True):
     turn: int
     form: Form
     operation: Operation
+    spoken: str
+    bound: bool
     shape: Shape
     model: str
     call_id: bytes

@@ -81,23 +81,26 @@ class Watch:
     async def _look_at_request(self) -> Instead | None:
         request, judging = self._request, self._judging
         read = functools.partial(forms.read_request, request.form)
-        found = await judging.judge(Hook.PRE_CALL, request.plan, read(forms.body_of(self.exchange)), read)
+        found = await judging.judge(Hook.PRE_CALL, request.plan, read(self._asked_body()), read)
         if found.answer is not None:
             self._answered = True
-            return instead(request, forms.body_of(self.exchange), found.answer.text, judging)
+            return instead(request, self._asked_body(), found.answer.text, judging)
         self._change(found)
         judging.asked, judging.restoring = found.document.content.texts, Restoring(found.restore)
         if request.shape == "whole" and request.plan.meets(Hook.POST_CALL):
-            judging.body = forms.body_of(self.exchange)
+            judging.body = self._asked_body()
         if request.plan.meets(Hook.DURING_CALL):
             self._beside = self.begin(self._look_beside(found.document))
         return None
+
+    def _asked_body(self) -> bytes:
+        return forms.body_of(self.exchange, self._request.form)
 
     def _change(self, found: Found) -> None:
         """Let the request go on as guardrails left it."""
         body = found.body
         if found.advice:
-            body = forms.advised(self._request.form, body or forms.body_of(self.exchange), found.advice)
+            body = forms.advised(self._request.form, body or self._asked_body(), found.advice)
         if self._asked is None:
             return
         if body is not None:
@@ -131,9 +134,11 @@ class Watch:
             return
         plan = self._rules.after(self._request, self.deployment_id)
         looks = plan.meets(Hook.POST_CALL) or self._judging.restoring.reach > 0
+        if self._request.form.opaque and not self._outlet.says:
+            looks = False
         if looks and self._outlet.streams:
             stages = stages_of(plan, self._request.turn, self._judging)
-            self._door = Flowing(self, Stages(stages, self._request.operation.name, self._judging), self._largest)
+            self._door = Flowing(self, Stages(stages, self._request.spoken, self._judging), self._largest)
         elif looks or self.waits:
             self._door = Closed(self, self._request, self._judging, plan if looks else None, self._largest)
 

@@ -1,9 +1,11 @@
 """The forms by the names of their operations."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji.guardrails.content import Content, Direction, Text
 from tianji.guardrails.slots import chat, fields, gemini, messages, plain, responses
@@ -12,6 +14,9 @@ from tianji.guardrails.slots.sheet import Sheet
 from tianji.guardrails.slots.texts import Json, Mismatched, Unreadable, decoded
 from tianji.guardrails.verdict import Rewrite
 
+_JSON: Final = frozenset({b"{", b"[", b'"'})
+_BEFORE_JSON: Final = b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"
+"""White space, and the byte order marks and zeros of UTF-8, UTF-16 and UTF-32."""
 Reader = Callable[[Sheet, Any], None]
 
 
@@ -25,18 +30,22 @@ class Form(Struct, frozen=True):
     advise: makes of a request and instructions for the model the member that holds them, and its value; None where
         there is no place
     text: an answer may be plain text instead of JSON
+    opaque: a request may be what is no JSON, and an answer empty, in which nothing is looked at
     """
 
     request: Reader
     response: Reader
     advise: Callable[[Json, str], tuple[str, bytes] | None] = _no_advice
     text: bool = False
+    opaque: bool = False
 
     def read(self, direction: Direction, body: bytes) -> Document:
         """Read a body. Raises Unreadable for one that nobody can judge."""
         answers = direction is Direction.RESPONSE
         if answers and self.text and not body.lstrip().startswith(b"{"):
             return PlainText(body)
+        if self.opaque and (not body.strip() if answers else not may_be_json(body)):
+            return Document(body, Content(direction, ()), [], [], None, _no_advice)
         tree = decoded(body)
         sheet = Sheet(direction)
         read = self.response if answers else self.request
@@ -45,6 +54,11 @@ class Form(Struct, frozen=True):
         else:
             fields.everything(sheet, tree)
         return sheet.document(body, self.advise)
+
+
+def may_be_json(beginning: bytes) -> bool:
+    """Whether a body begins as an object, a list or a text of JSON, in whatever encoding somebody might read it."""
+    return beginning.lstrip(_BEFORE_JSON)[:1] in _JSON
 
 
 class PlainText(Document):
@@ -89,6 +103,12 @@ FORMS: Final[Mapping[str, Form]] = {
 def form_of(operation: str) -> Form:
     """Return how the bodies of an operation are read; every string of those that have no form of their own."""
     return FORMS.get(operation, ANY)
+
+
+@functools.cache
+def form_led(operation: str) -> Form:
+    """Return the form of a provider's own path: that of an operation, but a body may also be what is no JSON."""
+    return replace(form_of(operation), opaque=True)
 
 
 def form_at(request_fields: tuple[str, ...] | None, response_fields: tuple[str, ...] | None) -> Form:
