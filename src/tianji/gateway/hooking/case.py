@@ -10,6 +10,7 @@ from tianji.errors import InvalidRequest
 from tianji.gateway.bookkeeping import CALL_TYPES
 from tianji.gateway.guarding.forms import body_of
 from tianji.gateway.guarding.request import shown
+from tianji.guardrails.slots.forms import form_of
 from tianji.hooks.standins import UserAPIKeyAuth
 
 _CALL_TYPES: Final = {  # as LiteLLM's hooks know the oldest of them
@@ -30,7 +31,7 @@ class Case:
     def __init__(self, asked: Asked) -> None:
         """Read the request. Raises InvalidRequest for a body that is no object, and PayloadTooLarge."""
         exchange = asked.exchange
-        body = body_of(exchange)
+        body = body_of(exchange, form_of(asked.operation.name))
         try:
             self.data: Any = msgspec.json.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
