@@ -27,11 +27,10 @@ Json = dict[str, Any]
 class Runs:
     """The runs that one answer, or stream of answers, tells of. begins: the first of them was begun by the caller."""
 
-    def __init__(self, desk: Desk, exchange: Exchange, caller: Identity, place: Place, *, begins: bool) -> None:
+    def __init__(self, desk: Desk, exchange: Exchange, caller: Identity, *, begins: bool) -> None:
         self._desk = desk
         self._exchange = exchange
         self._caller = caller
-        self._place = place
         self._begins = begins
         self._seen: dict[str, Json] = {}
 
@@ -45,14 +44,17 @@ class Runs:
             for one in answer["data"]:
                 self.see(one)
 
-    async def pay(self) -> None:
-        """Note who pays for a run that was begun, and have those paid for that are over. Raises StoreUnavailable."""
+    async def pay(self, place: Place) -> None:
+        """Note who pays for a run that was begun, and have those paid for that are over. Raises StoreUnavailable.
+
+        place: where they all lie
+        """
         for name, run in self._seen.items():
             if self._begins:
                 await self._note(name)
                 self._begins = False
             if run.get("status") in (RUN.ends or ()) and run.get("usage"):
-                await self._settle(name, run)
+                await self._settle(name, run, place)
 
     async def _note(self, name: str) -> None:
         kept = load(_TABLE).Kept(
@@ -65,12 +67,12 @@ class Runs:
         )
         await load(_TABLE).keep(await self._desk.store.open(), kept)
 
-    async def _settle(self, name: str, run: Json) -> None:
+    async def _settle(self, name: str, run: Json, place: Place) -> None:
         async def reckon() -> list[tuple[Place, Bill]]:
             bill = Bill(_STANDARD, "arun_thread")
             usage, model = usage_of(run)
             if usage is not None:
-                bill.add(usage, rates_of(self._place, model), int(time.time()))
-            return [(self._place, bill)]
+                bill.add(usage, rates_of(place, model), int(time.time()))
+            return [(place, bill)]
 
         await self._desk.settle(self._exchange, name, reckon)

@@ -70,6 +70,7 @@ class _Work:
         self._places = desk.places
         self._query = dict(parse_qsl(exchange.query.decode("ascii", "replace"), keep_blank_values=True))
         self._asking = Asking(self._seal, exchange.identity)
+        self._runs = Runs(desk, exchange, exchange.identity, begins=row.begins)
 
     # -- what needs no answer of its own -------------------------------------------------------------------------------
 
@@ -110,21 +111,17 @@ class _Work:
 
     async def _stream(self, place: Place, request: Request) -> None:
         """Hand on the events of a run."""
-        runs = self._runs(place)
 
         def rename(event: Any) -> Any:
             event = shown(self._seal, place.digest, self._owner, event)
-            runs.see(event)
+            self._runs.see(event)
             return event
 
         head = functools.partial(content_head, self._exchange)
         try:
             await self._desk.relay.convey(self._exchange, place, request, head, Events(rename))
         finally:
-            await runs.pay()
-
-    def _runs(self, place: Place) -> Runs:
-        return Runs(self._desk, self._exchange, self._caller, place, begins=self._row.begins)
+            await self._runs.pay(place)
 
     def _members(self) -> Json:
         """Return the members of the body. Raises InvalidRequest where it is no object."""
@@ -250,14 +247,14 @@ class _Work:
                 answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
             )
         if said.get("object") == "batch" and said.get("status") in (BATCH.ends or ()):
-            await self._desk.settle(self._exchange, str(answer.get("id")), lambda: self._bills(place, said))
-        runs = self._runs(place)
-        runs.see(answer)
-        await runs.pay()
-        return answer
 
-    async def _bills(self, place: Place, batch: Json) -> list[tuple[Place, Bill]]:
-        return [(place, await self._desk.billing.reckon(place, batch))]
+            async def reckon() -> list[tuple[Place, Bill]]:
+                return [(place, await self._desk.billing.reckon(place, said))]
+
+            await self._desk.settle(self._exchange, str(answer.get("id")), reckon)
+        self._runs.see(answer)
+        await self._runs.pay(place)
+        return answer
 
     def _respond(self, answer: Json, place: Place) -> None:
         about = (
