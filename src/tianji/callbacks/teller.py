@@ -8,9 +8,7 @@ the destinations that still need it, up to a number of bytes and an age; then th
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ from tianji.callbacks.backlog import Pages, Positions
 from tianji.callbacks.outlet import Outlet, Send, Standing
 from tianji.callbacks.sink import Owner, Sink
 from tianji.errors import StoreUnavailable
+from tianji.ledger.leading import Lead
 
 MOST_KEPT: Final = 1 << 30  # bytes of journals that are kept for destinations alone
 LONGEST_KEPT: Final = 86_400.0  # seconds since the last entry of one
@@ -80,7 +79,7 @@ class Teller:
         self._pages = Pages(folder)
         self._kept: dict[str, int] = {}  # bytes of journals that are kept for destinations alone
         self._state = State()
-        self._lock: int | None = None
+        self._lead = Lead(self._file.with_suffix(LOCK))
         self._owned = owned
         self._send_owned = send_owned or send
         self._met: set[Owner] = set()  # whose destinations are to be looked up
@@ -144,10 +143,9 @@ class Teller:
             await asyncio.gather(*late, return_exceptions=True)
             for name in sorted(name for name, task in self._tasks.items() if task in late):
                 log.warning("callback %s was not told everything before the end; the next start goes on", name)
-        if self._lock is not None:
+        if self._lead.held:
             await self._remember()
-            os.close(self._lock)
-            self._lock = None
+            self._lead.release()
 
     async def _look_up(self) -> None:
         """Tell whom keys and teams want told. Raises StoreUnavailable."""
@@ -215,17 +213,10 @@ class Teller:
 
     def _leads(self) -> bool:
         """Whether this process is the one that tells. It stays so until it ends."""
-        if self._lock is not None:
-            return True
-        opened = os.open(self._file.with_suffix(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(opened)
-            return False
-        self._lock, self._state = opened, _read(self._file)
-        self._met.update(self._state.owners)
-        return True
+        if self._lead.take():
+            self._state = _read(self._file)
+            self._met.update(self._state.owners)
+        return self._lead.held
 
     async def _remember(self) -> None:
         self._state = State(

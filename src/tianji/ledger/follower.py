@@ -6,8 +6,6 @@ same place. That is done every few seconds, and always before a journal may go.
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from msgspec import Struct, field
 
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry
+from tianji.ledger.leading import Lead
 
 AT_ONCE: Final = 1000  # entries of one reading
 OFTEN: Final = 10.0  # seconds between two times that it is written down
@@ -53,7 +52,7 @@ class Follower:
         self._monotonic = monotonic
         self._positions: dict[str, int] = {}
         self._ended: set[str] = set()  # journals that nobody writes any more, heard to their ends; others may need them
-        self._lock: int | None = None
+        self._lead = Lead(self._file.with_suffix(".lock"))
         self._written_at = 0.0
         self._written = b""
         self._busy = asyncio.Lock()
@@ -61,12 +60,12 @@ class Follower:
     @property
     def leads(self) -> bool:
         """Whether this is the one that follows. It stays so until its end."""
-        return self._lock is not None
+        return self._lead.held
 
     async def round(self, files: Sequence[Path]) -> None:
         """Take in what the journals hold now."""
         async with self._busy:
-            if not await self._lead():
+            if not await self._may_follow():
                 return
             for file in files:
                 with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
@@ -79,7 +78,7 @@ class Follower:
     async def finished(self, file: Path, position: int) -> bool:
         """Whether a journal of which `position` is the end may be removed."""
         async with self._busy:
-            if not await self._lead():
+            if not await self._may_follow():
                 stored = await asyncio.to_thread(_read, self._file)
                 return stored.positions.get(file.name, 0) >= position
             await self._take(file)
@@ -89,10 +88,9 @@ class Follower:
     async def close(self) -> None:
         """Write down what there is, and let another one follow."""
         async with self._busy:
-            if self._lock is not None:
+            if self._lead.held:
                 await self._write()
-                os.close(self._lock)
-                self._lock = None
+                self._lead.release()
 
     async def _take(self, file: Path) -> None:
         position = self._positions.get(file.name, 0)
@@ -105,28 +103,18 @@ class Follower:
             if len(batch.entries) < AT_ONCE:
                 return
 
-    async def _lead(self) -> bool:
-        if self._lock is None and (found := await asyncio.to_thread(self._try)) is not None:
+    async def _may_follow(self) -> bool:
+        if not self._lead.held and await asyncio.to_thread(self._lead.take):
+            found = await asyncio.to_thread(_read, self._file)
             self._positions = found.positions
             if found.kept:
                 with contextlib.suppress(msgspec.DecodeError):
                     self._hearer.recall(found.kept)
-        return self._lock is not None
+        return self._lead.held
 
     def _left(self) -> dict[str, int]:
         """Return the positions in journals that are still there: who asks for a round may know of fewer."""
         return {name: at for name, at in self._positions.items() if (self._folder / name).exists()}
-
-    def _try(self) -> _State | None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(opened)
-            return None
-        self._lock = opened
-        return _read(self._file)
 
     async def _write(self) -> None:
         data = msgspec.msgpack.encode(_State(self._positions, self._hearer.kept()))

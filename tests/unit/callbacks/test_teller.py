@@ -1,7 +1,6 @@
 """Out of the journals to the destinations, whoever is killed and whoever is away."""
 
 import asyncio
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,8 +86,8 @@ def killed(teller: Teller) -> None:
     """Be gone as a killed process is: only the lock goes, which the kernel takes."""
     for task in teller._tasks.values():
         task.cancel()
-    assert teller._lock is not None
-    os.close(teller._lock)
+    assert teller._lead.held
+    teller._lead.release()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Each entry is heard once, whatever ends the process."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,8 +50,8 @@ class World:
 
 
 def kill(follower: Follower) -> None:
-    assert follower._lock is not None
-    os.close(follower._lock)
+    assert follower._lead.held
+    follower._lead.release()
 
 
 async def test_a_killed_process_is_followed_by_one_that_knows_the_same(folder: Path) -> None:
