@@ -268,6 +268,7 @@ class Gateway:
             settings=lambda: self.snapshot.config.general_settings,
             tickets=self._people.tickets,
             draining=lambda: self._control.draining or self._control.retiring,
+            talk=self._guarding.talk,
             authorize=self.authorize,
             holder=functools.partial(self._people.holder, self.authorize),
             revision=lambda: (self._store.revisions.head, id(self.snapshot)),

@@ -78,6 +78,7 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         streaming={key: value for key, value in values.items() if key.startswith("streaming_")},
         logs=of_key("logging_only_scope", common_keys.logs, values),
         route=of_key("on_sensitive_data", common_keys.route, values),
+        talks=of_key("end_session_after_n_fails", common_keys.talks, values),
         shown=shown(entry, kind.params),
         info=entry.info,
         template_label=entry.template_label,

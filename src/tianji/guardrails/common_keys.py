@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, cast
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.entries import REALTIME
-from tianji.guardrails.guardrail import Action, Modes, Route
+from tianji.guardrails.guardrail import Action, Modes, Route, Talks
 from tianji.guardrails.slots.scope import Scope
 from tianji.guardrails.vendor import Hook, Type
 
@@ -72,6 +72,9 @@ KEYS: Final = frozenset(
         "streaming_buffer_release_on_scan",
         "streaming_transform_mode",
         "skip_unscannable_attachments",
+        "end_session_after_n_fails",
+        "realtime_violation_message",
+        "on_violation",
         *_FAILURES,
         *_CHOICES,
         *_SWITCHES,
@@ -180,6 +183,17 @@ def route(params: Mapping[str, Any]) -> Route | None:
     if not isinstance(model, str) or not model:
         raise ConfigurationError("route needs sensitive_data_route_to_model")
     return Route(model, is_true(params.get("sticky_session_routing", True)))
+
+
+def talks(params: Mapping[str, Any]) -> Talks:
+    """Return what follows from refusals in conversations. Raises ConfigurationError for what is no number above 0."""
+    message = params.get("realtime_violation_message")
+    refusals = params.get("end_session_after_n_fails")
+    if refusals is None:
+        refusals = 1 if params.get("on_violation") == "end_session" else 0
+    elif not isinstance(refusals, int) or isinstance(refusals, bool) or refusals < 1:
+        raise ConfigurationError("must be a number of refusals above 0")
+    return Talks(refusals, message if isinstance(message, str) else "")
 
 
 def seconds(params: Mapping[str, Any], usual: float) -> float:

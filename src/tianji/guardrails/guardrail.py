@@ -41,6 +41,13 @@ class Route(Struct, frozen=True):
     sticky: bool = True
 
 
+class Talks(Struct, frozen=True):
+    """What follows from refusals in conversations. refusals: as many end one, 0: none do; message: told instead."""
+
+    refusals: int = 0
+    message: str = ""
+
+
 class Guardrail(Struct, frozen=True, kw_only=True):
     """One of those that a name stands for.
 
@@ -75,6 +82,7 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     streaming: Mapping[str, Any] = {}
     logs: frozenset[str] = frozenset({"input", "output"})
     route: Route | None = None
+    talks: Talks = Talks()
     shown: Mapping[str, Any] = {}
     info: Mapping[str, Any] = {}
     template_label: object = None

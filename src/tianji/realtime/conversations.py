@@ -101,8 +101,12 @@ class Conversations:
             "idle": settings.realtime_idle_timeout_seconds,
             "longest": settings.realtime_session_limit_seconds,
         }
-        if deployment.provider in GOOGLE:
-            relay: Relay = Dialogue(self._loop, interpret=interpreter(plan, deployment, model, asked.model), **means)
+        inner = interpreter(plan, deployment, model, asked.model) if deployment.provider in GOOGLE else None
+        talk = self._means.talk(session)
+        if talk is not None:
+            relay: Relay = self._judged(talk, inner, means)
+        elif inner is not None:
+            relay = Dialogue(self._loop, interpret=inner, **means)
         else:
             relay = Relay(self._loop, **means)
         address = address_of(
@@ -120,6 +124,20 @@ class Conversations:
         except BaseException:
             relay.drop()
             raise
+        return relay
+
+    def _judged(self, talk: Any, inner: Any, means: dict[str, Any]) -> Relay:
+        """Return a relay that guardrails listen to."""
+        judging = load("tianji.realtime.judging")
+        judged = judging.Judged(talk, inner or judging.Relaying())
+        over = means["over"]
+
+        def ended(relay: Relay, last: Farewell) -> None:
+            judged.close()
+            over(relay, last)
+
+        relay = Dialogue(self._loop, interpret=judged, **{**means, "over": ended})
+        judged.join(relay)
         return relay
 
     def _over(self, session: Session, relay: Relay, last: Farewell) -> None:

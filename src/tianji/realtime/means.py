@@ -1,9 +1,11 @@
 """What conversations are made with."""
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 
+from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.pipeline import Operation, Pipeline
 from tianji._core.pool import Pool
@@ -19,6 +21,7 @@ from tianji.routing.abilities import OPERATION
 class Means(Struct, frozen=True, kw_only=True):
     """What a worker has; what `settings`, `draining` and `revision` return changes while it serves.
 
+    talk: says who judges what is said in a conversation, see realtime.judging.Talk; None where nobody does
     authorize: lets a request in by its headers; holder: says who has a key, as identities name it
     revision: another one whenever something may have changed of whom these let in
     """
@@ -30,6 +33,7 @@ class Means(Struct, frozen=True, kw_only=True):
     settings: Callable[[], GeneralSettings]
     tickets: Tickets
     draining: Callable[[], bool]
+    talk: Callable[[Asked], Any]
     authorize: Callable[[Exchange, Match], object]
     holder: Callable[[str], object]
     revision: Callable[[], object]

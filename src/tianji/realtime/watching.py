@@ -11,6 +11,7 @@ import msgspec
 
 from tianji._core.relay import Farewell, Relay
 from tianji.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, TianjiError
+from tianji.guardrails.failures import GuardrailBlocked
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
 
@@ -64,24 +65,32 @@ class Watch:
             self._look_later()
 
 
-def farewell(error: TianjiError) -> Farewell:
-    """Return how a conversation ends for an error: an event as OpenAI's, and a close frame."""
-    told = {
+def farewell(error: TianjiError, message: str | None = None) -> Farewell:
+    """Return how a conversation ends for an error: an event as OpenAI's, and a close frame.
+
+    message: that is told in place of the error's own
+    """
+    message = error.message if message is None else message
+    return Farewell(code_of(error), message.encode(), told(error, message), error)
+
+
+def told(error: TianjiError, message: str, event_id: str | None = None) -> bytes:
+    """Return the event that says an error. `event_id`: of what the client has said that was wrong."""
+    about = {
         "type": error.wire_type,
         "code": error.code or str(error.status),
-        "message": error.message,
+        "message": message,
         "param": error.param,
-        "event_id": None,
+        "event_id": event_id,
     }
-    event = msgspec.json.encode({"type": "error", "event_id": f"event_{os.urandom(8).hex()}", "error": told})
-    return Farewell(code_of(error), error.message.encode(), event, error)
+    return msgspec.json.encode({"type": "error", "event_id": f"event_{os.urandom(8).hex()}", "error": about})
 
 
 def code_of(error: TianjiError) -> int:
     """Return the code of the close frame for an error."""
     if isinstance(error, RateLimited):
         return TRY_AGAIN_LATER
-    if isinstance(error, BudgetExceeded | AuthenticationFailed | PermissionDenied):
+    if isinstance(error, BudgetExceeded | AuthenticationFailed | PermissionDenied | GuardrailBlocked):
         return POLICY_VIOLATION
     return INTERNAL_ERROR
 

@@ -15,6 +15,7 @@ from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding import paths
 from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path_of
 from tianji.gateway.guarding.request import Request, about
+from tianji.gateway.guarding.talk import Talk
 from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Rules, Watch
 from tianji.gateway.parties import Parties
@@ -22,10 +23,11 @@ from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
 from tianji.guardrails.slots.answers import Shape
 from tianji.guardrails.slots.forms import form_of
+from tianji.guardrails.vendor import Hook
 
 NOBODY: Final = Owned()
 NO_WISHES: Final = Wishes()
-UNWATCHED: Final = frozenset({"realtime"})
+UNWATCHED: Final = frozenset({"realtime", "live"})
 """Operations that are no request with an answer: a conversation is neither."""
 _MEMBER: Final = b"guardrails"
 _METADATA: Final = (b"metadata", b"litellm_metadata", b"tianji_metadata")
@@ -71,21 +73,15 @@ class Guards:
             return None
         if path is not None and body is not None and wanted is not NO_WISHES:
             asked.replace(as_theirs(body))
-        request = Request(
-            asking=asking,
-            plan=plan,
-            turn=random.getrandbits(16),
-            form=form_of(asked.operation.name) if path is None else path.form,
-            operation=asked.operation,
-            spoken=asked.operation.name if path is None else path.operation,
-            bound=path is not None,
-            shape=shape_of(asked),
-            model=asked.model,
-            call_id=asked.call_id,
-            wishes=wanted,
-            about=about(asked, wanted, setting.parties),
-        )
-        return Watch(request, asked, self._rules)
+        return Watch(self._request(asked, wanted, path, asking, plan), asked, self._rules)
+
+    def talk(self, asked: Asked) -> Talk | None:
+        """Return who judges what is said in a conversation; None where nobody does."""
+        asking = self._asking(asked, NO_WISHES, None)
+        plan = self._setting.selection.plan(asking)
+        if not plan.meets(Hook.PRE_CALL) and not plan.meets(Hook.DURING_CALL):
+            return None
+        return Talk(self._request(asked, NO_WISHES, None, asking, plan), self._rules)
 
     async def apply(self, caller: Identity, trial: Trial) -> str:
         """Have one guardrail look at a text, and return what it leaves of it.
@@ -96,6 +92,22 @@ class Guards:
         if not members:
             raise ObjectNotFound(f"no guardrail is called {trial.guardrail_name}: ask GET /guardrails/list")
         return await applied(trial, members[0], caller, self._rules)
+
+    def _request(self, asked: Asked, wanted: Wishes, path: Path | None, asking: Asking, plan: Plan) -> Request:
+        return Request(
+            asking=asking,
+            plan=plan,
+            turn=random.getrandbits(16),
+            form=form_of(asked.operation.name) if path is None else path.form,
+            operation=asked.operation,
+            spoken=asked.operation.name if path is None else path.operation,
+            bound=path is not None or asked.operation.name in UNWATCHED,
+            shape=shape_of(asked),
+            model=asked.model,
+            call_id=asked.call_id,
+            wishes=wanted,
+            about=about(asked, wanted, self._setting.parties),
+        )
 
     def _asking(self, asked: Asked, wanted: Wishes, path: Path | None) -> Asking:
         setting, identity, body = self._setting, asked.exchange.identity, asked.spans

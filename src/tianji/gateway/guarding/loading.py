@@ -42,7 +42,7 @@ def judged(loaded: Loaded, folder: Path) -> Loaded:
 class Guarding:
     """The guards of one worker. `found`: the guardrails in force, None where there are none."""
 
-    found: Callable[[Asked], Any] | None = None
+    found: Any = None
 
     def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
         """`retold`: an answer as the ledger keeps it, where the client got another one than was given."""
@@ -51,18 +51,22 @@ class Guarding:
 
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
         """Return what asks of each request who watches it; None where nobody watches any."""
-        found = self._guardrails(snapshot)
+        found: Callable[[Asked], Any] | None = self._guardrails(snapshot)
         if has_hooks(snapshot.config):
             found = load("tianji.gateway.hooking.building").around(snapshot, found, self._means[0])
         return found
 
-    def _guardrails(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
+    def _guardrails(self, snapshot: Snapshot) -> Any:
         if self._building is None and not guarded(snapshot.config):
             return None
         if self._building is None:
             self._building = load("tianji.gateway.guarding.building").Building(*self._means)
         self.found = self._building.guards(snapshot)
         return self.found
+
+    def talk(self, asked: Asked) -> Any:
+        """Return who judges what is said in a conversation; None where nobody does."""
+        return None if self.found is None else self.found.talk(asked)
 
     def close(self) -> None:
         """End what was begun for guardrails."""

@@ -18,8 +18,8 @@ def request(sheet: Sheet, body: Json) -> None:
     sheet.said(body.get("instructions"), ("instructions",), _SYSTEM)
     asked = body.get("input")
     if isinstance(asked, list):
-        for number, item in enumerate(asked):
-            _item(sheet, item, ("input", number), Voice(message=number))
+        for number, one in enumerate(asked):
+            item(sheet, one, ("input", number), Voice(message=number))
     else:
         sheet.said(asked, ("input",), Voice())
     beside(sheet, body, frozenset({"instructions", "input"}))
@@ -29,8 +29,8 @@ def request(sheet: Sheet, body: Json) -> None:
 
 def response(sheet: Sheet, body: Json) -> None:
     """Read what a model has answered."""
-    for number, item in enumerate(listed(body.get("output"))):
-        _item(sheet, item, ("output", number), Voice("assistant", message=number))
+    for number, one in enumerate(listed(body.get("output"))):
+        item(sheet, one, ("output", number), Voice("assistant", message=number))
     sheet.said(body.get("output_text"), ("output_text",), Voice("assistant"))
 
 
@@ -42,27 +42,28 @@ def advise(body: Json, instructions: str) -> tuple[str, bytes]:
     return "instructions", encoded(f"{instructions}\n\n{own}" if isinstance(own, str) and own else instructions)
 
 
-def _item(sheet: Sheet, item: object, path: Path, voice: Voice) -> None:
-    if not isinstance(item, dict):
-        sheet.said(item, path, voice)
+def item(sheet: Sheet, found: object, path: Path, voice: Voice) -> None:
+    """Read one item of a conversation, that stands at `path`."""
+    if not isinstance(found, dict):
+        sheet.said(found, path, voice)
         return
-    kind = item.get("type")
-    role = item.get("role")
+    kind = found.get("type")
+    role = found.get("role")
     if isinstance(role, str):
         instructs = Kind.INSTRUCTIONS if role in ("system", "developer") else Kind.SAID
         voice = Voice(role, instructs, voice.message)
-    if kind in ("function_call", "mcp_call") and isinstance(item.get("arguments"), str):
-        call = call_of(item.get("name"), item["arguments"], item.get("call_id") or item.get("id"), voice.message)
+    if kind in ("function_call", "mcp_call") and isinstance(found.get("arguments"), str):
+        call = call_of(found.get("name"), found["arguments"], found.get("call_id") or found.get("id"), voice.message)
         sheet.call(call, CallPlace(path, (*path, "name"), (*path, "arguments"), string=True, calls=NO_CALLS), None)
-        result = {name: value for name, value in item.items() if name != "arguments"}
+        result = {name: value for name, value in found.items() if name != "arguments"}
         sheet.said(result, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
     elif isinstance(kind, str) and kind.endswith("_output"):
-        sheet.said(item, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
+        sheet.said(found, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
     elif role is None and kind not in ("message", None):
         own = Voice("assistant", Kind.SAID, voice.message)
-        sheet.said(item, path, own, _NAMED)
+        sheet.said(found, path, own, _NAMED)
     else:
-        _message(sheet, item, path, voice)
+        _message(sheet, found, path, voice)
 
 
 def _message(sheet: Sheet, item: Json, path: Path, voice: Voice) -> None:
