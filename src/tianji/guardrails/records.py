@@ -15,7 +15,25 @@ from tianji.guardrails.running import Outcome, Status
 from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Rewrite, Verdict
 
 LONGEST: Final = 2048  # bytes of the header that lists scans
-BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+BOUNDS: Final = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    30,
+    60,
+    120,
+    300,
+    420,
+    600,
+)  # seconds, as LiteLLM's
 _HIDDEN: Final = frozenset({"keyword", "snippet", "match", "regex", "text", "matched_text"})
 _WORDS: Final = ((Rewrite, "mask"), (Block, "block"), (Answer, "passthrough"), (Advise, "advise"), (Allow, "allow"))
 _PROMETHEUS: Final = {
