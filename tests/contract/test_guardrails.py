@@ -262,6 +262,21 @@ def test_what_is_stored_is_what_went_out(gateway: Gateway, mock: Mock, judge: Ju
     assert kept["output"][0]["content"][0]["text"] == said
 
 
+@pytest.mark.parametrize("names", [("pre",), ("pre", "shouts"), ("during",)])
+def test_an_answer_says_what_guardrails_did_where_that_is_asked_for(
+    gateway: Gateway, mock: Mock, judge: Judge, names: tuple[str, ...]
+) -> None:
+    bare = ask(gateway, "a secret", "pre")
+    assert "guardrail_information" not in bare.json()
+    answer = ask(gateway, "a word", *names, include_guardrail_response=True).json()
+    told = answer.pop("guardrail_information")
+    assert [(one["guardrail_name"], one["guardrail_status"]) for one in told] == [(name, "success") for name in names]
+    assert answer.keys() == bare.json().keys()
+    assert "include_guardrail_response" not in sent(mock)
+    streamed = ask(gateway, "a word", *names, include_guardrail_response=True, stream=True)
+    assert "guardrail_information" not in streamed.text
+
+
 # -- what is passed through --------------------------------------------------------------------------------------------
 
 

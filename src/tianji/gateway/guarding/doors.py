@@ -75,7 +75,10 @@ class Open:
 
 
 class Closed:
-    """Nothing goes out before all was judged; where only the request is, before that has passed."""
+    """Nothing goes out before all was judged; where only the request is, before that has passed.
+
+    Where the client wants to know what guardrails did, the answer waits until it can say that.
+    """
 
     def __init__(self, keeper: Keeper, request: Request, judging: Judging, plan: Plan | None, largest: int) -> None:
         """`plan`: what the answer meets, None for nothing; largest: bytes that are held at most."""
@@ -90,7 +93,7 @@ class Closed:
 
     def take(self, chunk: bytes, *, last: bool) -> None:
         """Keep it; with the last one all is judged."""
-        if self._plan is None and not self._keeper.waits:
+        if self._plan is None and not self._keeper.waits and not self._request.shows:
             self._keeper.send(chunk, last=last)
             return
         self._pieces.append(chunk)
@@ -103,7 +106,7 @@ class Closed:
 
     def passed(self) -> None:
         """Let out what came so far, where nobody looks at that."""
-        if self._plan is None and self._pieces and not self._whole:
+        if self._plan is None and self._pieces and not self._whole and not self._request.shows:
             pieces, self._pieces = self._pieces, []
             self._keeper.send(b"".join(pieces), last=False)
 
@@ -111,6 +114,8 @@ class Closed:
         await self._keeper.request_passed()
         body = b"".join(self._pieces)
         told = None if self._plan is None else await self._judged(body, self._plan)
+        if self._request.shows:
+            told = forms.with_information(body if told is None else told, self._judging.outcomes)
         self._keeper.send(body if told is None else told, last=True, told=told)
 
     async def _judged(self, body: bytes, plan: Plan) -> bytes | None:

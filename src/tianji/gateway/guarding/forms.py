@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from tianji._core.exchange import Exchange
 from tianji.errors import InvalidRequest, PayloadTooLarge, TianjiError, UpstreamProtocolError
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.content import Direction
 from tianji.guardrails.failures import GuardrailBlocked
+from tianji.guardrails.records import information
+from tianji.guardrails.running import Outcome
 from tianji.guardrails.slots.answers import Said, Shape, answered
 from tianji.guardrails.slots.document import Document
 from tianji.guardrails.slots.forms import Form, PlainText, may_be_json
@@ -56,6 +60,15 @@ def advised(form: Form, body: bytes, advice: Iterable[str]) -> bytes:
         return read_request(form, body).advised("\n".join(advice))
     except Unmaskable as error:
         raise InvalidRequest(str(error)) from error
+
+
+def with_information(body: bytes, outcomes: Iterable[Outcome]) -> bytes:
+    """Return an answer that says what guardrails did, without what they found; what is no JSON object as it is."""
+    whole = body.rstrip()
+    if not whole.startswith(b"{") or not whole.endswith(b"}"):
+        return body
+    told = msgspec.json.encode([information(outcome) for outcome in outcomes])
+    return whole[:-1] + (b"," if whole[1:-1].strip() else b"") + b'"guardrail_information":' + told + b"}"
 
 
 def error_event(request: Request, error: TianjiError) -> bytes:

@@ -30,6 +30,7 @@ NO_WISHES: Final = Wishes()
 UNWATCHED: Final = frozenset({"realtime", "live"})
 """Operations that are no request with an answer: a conversation is neither."""
 _MEMBER: Final = b"guardrails"
+_SHOWS: Final = b"include_guardrail_response"
 _METADATA: Final = (b"metadata", b"litellm_metadata", b"tianji_metadata")
 
 
@@ -107,6 +108,7 @@ class Guards:
             call_id=asked.call_id,
             wishes=wanted,
             about=about(asked, wanted, self._setting.parties),
+            shows=path is None and asked.spans is not None and asked.spans.get(_SHOWS) == b"true",
         )
 
     def _asking(self, asked: Asked, wanted: Wishes, path: Path | None) -> Asking:

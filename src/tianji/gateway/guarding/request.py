@@ -38,6 +38,7 @@ class Request(Struct, frozen=True):
     asking: what its plan was made of; turn: whose turn it is among guardrails of one name; form: how bodies are read
     spoken: the operation in whose form it is answered, "" for none of ours; bound: no other model can be asked
     about: the members of an Occasion that are the same for all runs
+    shows: its answer says what guardrails did (`include_guardrail_response`)
     """
 
     asking: Asking
@@ -52,6 +53,7 @@ class Request(Struct, frozen=True):
     call_id: bytes
     wishes: Wishes
     about: Mapping[str, Any]
+    shows: bool = False
 
     @property
     def session(self) -> str:

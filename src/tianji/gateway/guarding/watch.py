@@ -139,7 +139,7 @@ class Watch:
         if looks and self._outlet.streams:
             stages = stages_of(plan, self._request.turn, self._judging)
             self._door = Flowing(self, Stages(stages, self._request.spoken, self._judging), self._largest)
-        elif looks or self.waits:
+        elif looks or self.waits or (self._request.shows and not self._outlet.streams):
             self._door = Closed(self, self._request, self._judging, plan if looks else None, self._largest)
 
     def body(self, chunk: bytes, last: bool) -> None:
