@@ -145,7 +145,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
     name: of the guardrail; model: as the client asked for it; headers: the client's, lower-case names
     dynamic: what the request gave for this guardrail (`extra_body`); settings: the request's `guardrail_config`
-    metadata: the request's own; key_metadata, team_metadata: what admins wrote there
+    metadata: the request's own; key_metadata, team_metadata, permissions (the key's): what admins wrote there
     """
 
     name: str
@@ -170,6 +170,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] = {}
     key_metadata: Mapping[str, Any] = {}
     team_metadata: Mapping[str, Any] = {}
+    permissions: Mapping[str, Any] = {}
 
 
 Asking = Generator[list[Call], list[Reply], Verdict]

@@ -94,6 +94,7 @@ def about(asked: Asked, wishes: Wishes, parties: Parties) -> dict[str, Any]:
         "metadata": metadata(asked),
         "key_metadata": caller.metadata,
         "team_metadata": caller.team_metadata,
+        "permissions": caller.permissions,
     }
 
 

@@ -18,9 +18,10 @@ from tianji.guardrails.content import Content
 from tianji.guardrails.matching.entropy import entropy
 from tianji.guardrails.matching.expressions import Expression, Expressions
 from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
-from tianji.guardrails.verdict import Findings, Span, Verdict, masking
+from tianji.guardrails.verdict import Allow, Findings, Span, Verdict, masking
 
 REDACTED: Final = "[REDACTED]"
+_PERMISSION: Final = "hide_secrets"  # of a key, false switches it off
 _LIMITS: Final = {"Base64HighEntropyString": 4.5, "HexHighEntropyString": 3.0}
 
 
@@ -62,8 +63,10 @@ class _Hiding:
         self._expressions = Expressions(expressions)
         self.reach = self._expressions.reach
 
-    def __call__(self, content: Content, _: Occasion) -> Verdict:
-        """Hide what is found."""
+    def __call__(self, content: Content, occasion: Occasion) -> Verdict:
+        """Hide what is found, unless the key's permissions say that nothing is."""
+        if occasion.permissions.get(_PERMISSION) is False:
+            return Allow()
         spans: list[Span] = []
         counts: dict[str, int] = {}
         for index, text in enumerate(content.texts):

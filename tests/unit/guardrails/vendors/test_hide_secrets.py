@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.guardrails.looking import OCCASION, asked, built, verdict
 
 from tianji.errors import ConfigurationError
@@ -86,6 +87,12 @@ def test_nothing_that_one_detector_finds_passes_all_of_them(name: str) -> None:
 @pytest.mark.parametrize("text", ORDINARY)
 def test_what_is_no_secret_stays(text: str) -> None:
     assert verdict(TYPE, {}, text) == Allow()
+
+
+def test_a_keys_permissions_switch_it_off() -> None:
+    hides, secret = built(TYPE, {}), asked(FOUND["NpmDetector"].replace("<", "").replace(">", ""))
+    assert isinstance(hides(secret, replace(OCCASION, permissions={"hide_secrets": True})), Rewrite)
+    assert isinstance(hides(secret, replace(OCCASION, permissions={"hide_secrets": False})), Allow)
 
 
 def test_a_limit_decides_how_random_is_random() -> None:
