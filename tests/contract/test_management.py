@@ -172,8 +172,16 @@ def test_an_administrator_of_a_team_cannot_widen_it(gateway: Gateway) -> None:
         ("rpm_limit", 9),
     ):
         assert ask(gateway, "POST", "/team/update", mel, team_id="gray", **{field: value}).status_code == 403
-    for hidden in ({"priority": "high"}, {"team_member_budget_id": "rich"}, {"disable_global_guardrails": True}):
+    for hidden in (
+        {"priority": "high"},
+        {"team_member_budget_id": "rich"},
+        {"disable_global_guardrails": True},
+        {"disable_global_guardrail": True},
+        {"opted_out_global_guardrails": ["words"]},
+    ):
         assert ask(gateway, "POST", "/team/update", mel, team_id="gray", metadata=hidden).status_code == 403
+        if "priority" not in hidden and "team_member_budget_id" not in hidden:
+            assert ask(gateway, "POST", "/key/generate", mel, metadata=hidden).status_code == 403
 
 
 def test_an_organization_bounds_what_is_in_it(gateway: Gateway) -> None:

@@ -54,6 +54,7 @@ class Limited(msgspec.Struct, kw_only=True):
     prompts: Names = UNSET
     tags: Names = UNSET
     disable_global_guardrails: Flag = UNSET
+    opted_out_global_guardrails: Names = UNSET
     allowed_passthrough_routes: Names = UNSET
     denied_passthrough_routes: Names = UNSET
 
@@ -96,6 +97,8 @@ class KeyFields(Limited, kw_only=True):
 
 
 PRIVILEGES: Final = frozenset({"priority", "batch_enqueued_token_limit", "logging", "team_member_budget_id"})
+# what lets a caller go without guardrails that others meet, in every spelling that counts
+UNGUARDED: Final = frozenset({"disable_global_guardrails", "disable_global_guardrail", "opted_out_global_guardrails"})
 IN_METADATA: Final = frozenset(
     {
         *PRIVILEGES,
@@ -108,7 +111,7 @@ IN_METADATA: Final = frozenset(
         "guardrails",
         "prompts",
         "tags",
-        "disable_global_guardrails",
+        *UNGUARDED,
         "allowed_passthrough_routes",
         "denied_passthrough_routes",
         "end_user_budget_id",
@@ -134,7 +137,7 @@ OF_ADMINS: Final = frozenset(
         "default_estimated_output_tokens_per_model",
         "permissions",
         "allowed_passthrough_routes",
-        "disable_global_guardrails",
+        *UNGUARDED,
         "budget_id",
         "config",
         "router_settings",

@@ -42,7 +42,7 @@ OF_ADMINS: Final = frozenset(
     {
         "spend",
         "allowed_passthrough_routes",
-        "disable_global_guardrails",
+        *key_fields.UNGUARDED,
         "router_settings",
         "object_permission",
         *key_fields.PRIVILEGES,
