@@ -81,26 +81,24 @@ class Watch:
     async def _look_at_request(self) -> Instead | None:
         request, judging = self._request, self._judging
         read = functools.partial(forms.read_request, request.form)
-        found = await judging.judge(Hook.PRE_CALL, request.plan, read(self._asked_body()), read)
+        found = await judging.judge(Hook.PRE_CALL, request.plan, read(forms.body_of(self.exchange, request.form)), read)
         if found.answer is not None:
             self._answered = True
-            return instead(request, self._asked_body(), found.answer.text, judging)
+            return instead(request, forms.body_of(self.exchange, request.form), found.answer.text, judging)
         self._change(found)
         judging.asked, judging.restoring = found.document.content.texts, Restoring(found.restore)
         if request.shape == "whole" and request.plan.meets(Hook.POST_CALL):
-            judging.body = self._asked_body()
+            judging.body = forms.body_of(self.exchange, request.form)
         if request.plan.meets(Hook.DURING_CALL):
             self._beside = self.begin(self._look_beside(found.document))
         return None
-
-    def _asked_body(self) -> bytes:
-        return forms.body_of(self.exchange, self._request.form)
 
     def _change(self, found: Found) -> None:
         """Let the request go on as guardrails left it."""
         body = found.body
         if found.advice:
-            body = forms.advised(self._request.form, body or self._asked_body(), found.advice)
+            request = self._request
+            body = forms.advised(request.form, body or forms.body_of(self.exchange, request.form), found.advice)
         if self._asked is None:
             return
         if body is not None:

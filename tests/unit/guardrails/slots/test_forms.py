@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.guardrails.content import Direction, Kind, Text, ToolCall
-from tianji.guardrails.slots.forms import FORMS, form_at, form_led, form_of, may_be_json
+from tianji.guardrails.slots.forms import FORMS, form_at, form_of
 from tianji.guardrails.slots.texts import Mismatched, Unmaskable, Unreadable
 from tianji.guardrails.verdict import Rewrite
 
@@ -432,18 +432,6 @@ def test_fields_of_a_path_that_leads_through() -> None:
     }  # fmt: skip
 
 
-def test_of_a_path_that_leads_through_only_json_is_looked_into() -> None:
-    form = form_led("chat")
-    odd = form.read(ASKED, b"--x\r\nforbidden")
-    assert (odd.content.texts, odd.written(Rewrite())) == ((), odd.body)
-    assert form.read(ANSWERED, b"").content.texts == ()
-    assert [text.text for text in form.read(ASKED, b'{"messages":[{"content":"a"}]}').content.texts] == ["a"]
-    assert [text.text for text in form_led("").read(ASKED, b'["a"]').content.texts] == ["a"]
-    for hidden in (b'{"a":1}x', b'\xef\xbb\xbf{"a":"b"}', '{"a":"b"}'.encode("utf-16")):
-        with pytest.raises(Unreadable):
-            form.read(ASKED, hidden)
-
-
 TEXTS = st.text(max_size=8)
 SHAPES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | TEXTS,
@@ -494,12 +482,3 @@ def test_no_word_of_a_message_is_left_out(body: dict[str, Any]) -> None:
         return
 
     assert "needle" in [one.text for one in found]
-
-
-@given(
-    st.lists(TEXTS) | st.dictionaries(TEXTS, TEXTS) | TEXTS,
-    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-le"]),
-    st.sampled_from(["", " ", "\r\n\t"]),
-)
-def test_json_is_known_by_its_beginning_in_any_encoding(value: object, encoding: str, space: str) -> None:
-    assert may_be_json((space + json.dumps(value)).encode(encoding))
