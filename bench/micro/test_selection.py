@@ -18,7 +18,7 @@ NOW = 1000.0
 CHECKS = ("session_affinity", "deployment_affinity")
 
 
-def group(strategy: str, size: int) -> Selection:
+def group(strategy: str, size: int, *, learns: bool = False, budgeted: bool = False) -> Selection:
     table = HealthTable()
     candidates = [
         Candidate(
@@ -31,6 +31,8 @@ def group(strategy: str, size: int) -> Selection:
             price=i % 7,
             weight=1 + i % 3,
             order=1,
+            adaptive=learns,
+            budgeted=budgeted,
         )
         for i in range(size)
     ]
@@ -46,6 +48,24 @@ def group(strategy: str, size: int) -> Selection:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_choose(benchmark: BenchmarkFixture, strategy: str, size: int) -> None:
     selection, needs = group(strategy, size), Needs(bits=1 << 32, input_tokens=1000, tokens=2000, streamed=True)
+
+    def serve() -> None:
+        selection.choose(needs, NOW)
+        needs.release(NOW)
+
+    benchmark(serve)
+
+
+@pytest.mark.parametrize("size", [100, 1000])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_choose_with_everything(benchmark: BenchmarkFixture, strategy: str, size: int) -> None:
+    """Weights set while serving, limits that machines share, budgets, and limits that are learnt, on each."""
+    selection = group(strategy, size, learns=True, budgeted=True)
+    for position, health in enumerate(selection.healths):
+        health.weight = 1 + position % 3
+        health.set_lease(0, NOW, 10**8, 10**8)
+        health.set_lease(1, NOW, 10**9, 10**9)
+    needs = Needs(bits=1 << 32, input_tokens=1000, tokens=2000, streamed=True)
 
     def serve() -> None:
         selection.choose(needs, NOW)

@@ -29,8 +29,8 @@ typedef struct {
     uint64_t tokens;      /* the same */
     uint64_t latency;     /* score, a float's bits << 32 | second until which it stands; 0: nothing is known */
     uint64_t first_token; /* the same, of the time to the first token */
-    uint64_t trouble;     /* failures in a row << 32 | failure rate, a float's bits */
-} health_now;             /* one cache line: all that a choice reads */
+    uint64_t weight;      /* in place of the configured one: its negative, a double's bits; 0: none */
+} health_now;             /* one cache line: what a choice reads of each */
 
 typedef struct {
     uint64_t next;
@@ -39,12 +39,12 @@ typedef struct {
 
 typedef struct {
     uint64_t outcomes;            /* second the window began << 32 | successes << 16 | failures */
+    uint64_t trouble;             /* failures in a row << 32 | failure rate, a float's bits */
     uint64_t fails[HEALTH_KINDS]; /* millisecond the count began << HEALTH_FAIL_BITS | count */
     health_ring latency;
     health_ring first_token;
     health_ring answers[2];       /* seconds until an answer stood, whole, and until it began, streamed */
     health_pace pace;             /* of deployments that learn their limit */
-    uint64_t weight;              /* in place of the configured one: its negative, a double's bits; 0: none */
     uint64_t elsewhere[2];        /* of the minute's requests and tokens, those of other machines; as in health_now */
     uint64_t spent;               /* of a budget: window << HEALTH_COUNT_BITS | count, as the minute's usage */
     int64_t broke_until_us;       /* a budget is used up until then */
@@ -142,6 +142,14 @@ static inline int64_t health_count(const uint64_t *word, uint64_t minute)
 {
     uint64_t seen = health_load(word);
     return seen >> HEALTH_COUNT_BITS < minute ? 0 : (int64_t)(seen & HEALTH_COUNT_MASK);
+}
+
+/* Whether `n` more in the minute are within `limit`, which is `n` at least. What was counted in minutes before is less
+ * than this minute's zero, so a comparison decides but where another worker's clock is in the next minute already. */
+static inline int health_fits(const uint64_t *word, uint64_t minute, int64_t n, int64_t limit)
+{
+    uint64_t seen = health_load(word), most = (minute << HEALTH_COUNT_BITS) + (uint64_t)(limit - n);
+    return seen <= most || (seen >> HEALTH_COUNT_BITS > minute && (int64_t)(seen & HEALTH_COUNT_MASK) <= limit - n);
 }
 
 /* Add `n` to the minute unless that passes `limit` (0: no limit). 1 if it was added.
@@ -244,7 +252,7 @@ static inline void health_trouble(uint64_t *word, int failed)
 static inline void health_note(health_now *now, health_past *past, uint32_t second, int failed)
 {
     health_outcome(&past->outcomes, second, failed);
-    health_trouble(&now->trouble, failed);
+    health_trouble(&past->trouble, failed);
     if (!failed && __atomic_load_n(&now->sick_until_us, __ATOMIC_RELAXED) != 0)
         __atomic_store_n(&now->sick_until_us, 0, __ATOMIC_RELAXED);
 }
@@ -345,21 +353,21 @@ static inline double health_within(const health_ring *ring, double percentile, u
 
 /* -- weights ------------------------------------------------------------------------------------------------------ */
 
-static inline void health_weigh(health_table *t, health_past *past, double weight)
+static inline void health_weigh(health_table *t, health_now *now, double weight)
 {
     uint64_t bits;
     weight = -weight; /* so that no weight is none of the bits */
     memcpy(&bits, &weight, sizeof bits);
-    __atomic_store_n(&past->weight, bits, __ATOMIC_RELAXED);
+    __atomic_store_n(&now->weight, bits, __ATOMIC_RELAXED);
     __atomic_store_n(&t->weighs, 1, __ATOMIC_RELEASE);
 }
 
-static inline void health_unweigh(health_past *past) { __atomic_store_n(&past->weight, 0, __ATOMIC_RELAXED); }
+static inline void health_unweigh(health_now *now) { __atomic_store_n(&now->weight, 0, __ATOMIC_RELAXED); }
 
 /* The weight that was set, negative when none was. */
-static inline double health_weight(const health_past *past)
+static inline double health_weight(const health_now *now)
 {
-    uint64_t bits = health_load(&past->weight);
+    uint64_t bits = health_load(&now->weight);
     double weight;
     if (bits == 0) return -1;
     memcpy(&weight, &bits, sizeof weight);

@@ -1,9 +1,9 @@
 """What a choice has to know of one deployment, packed, and what its limits say."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from tianji._core.health cimport (
-    Health, health_allowance, health_count, health_lease, health_now, health_past, pace_slots,
+    Health, health_allowance, health_fits, health_lease, health_now, health_past, pace_slots,
 )
 
 
@@ -31,7 +31,14 @@ cdef enum Reason:  # why a deployment was dropped, in the order in which it is a
     ORDER
 
 
-cdef struct candidate:
+cdef struct moment:         # what a choice goes by, beside its request
+    int64_t us
+    uint32_t second
+    uint64_t minute
+    bint leased             # whether there ever was a lease
+
+
+cdef struct candidate:      # what every choice reads comes first, in one cache line
     health_now *now
     uint64_t lacks          # bits of what it cannot do
     int64_t window          # tokens that fit into its context; 0: not known
@@ -39,15 +46,14 @@ cdef struct candidate:
     int64_t requests        # a minute
     int64_t tokens          # a minute
     const health_lease *leases
-    const int32_t *leased   # whether there ever was a lease
-    double price
-    double shares[SHARES]
     int32_t order           # INT_MAX: none
     unsigned char budgeted  # left out while a budget is used up
     unsigned char adaptive  # learns how many requests it takes at a time
     unsigned char timed     # remembers how long its answers take
-    int32_t *share          # of the requests under way, this process's
     health_past *past
+    double price
+    double shares[SHARES]
+    int32_t *share          # of the requests under way, this process's
     uint64_t mark           # of its id, the same on all machines
 
 
@@ -68,28 +74,28 @@ cdef inline int64_t reservation(const candidate *one, int64_t tokens) noexcept n
     return max(1, min(tokens, one.tokens))
 
 
-cdef inline int64_t allowance(const candidate *one, int kind, int64_t limit, uint64_t minute) noexcept nogil:
+cdef inline int64_t allowance(const candidate *one, int kind, int64_t limit, const moment *at) noexcept nogil:
     """How far a limit may be used here; other machines may use the rest of it."""
-    return health_allowance(&one.leases[kind], limit, minute) if one.leased[0] and limit else limit
+    return health_allowance(&one.leases[kind], limit, at.minute) if at.leased and limit else limit
 
 
-cdef inline bint within_lease(const candidate *one, uint64_t minute) noexcept nogil:
+cdef inline bint within_lease(const candidate *one, const moment *at) noexcept nogil:
     """Whether a lease of tokens has something left. The last request may take more than that: it need not be split."""
-    if one.tokens == 0 or not one.leased[0]:
+    if one.tokens == 0 or not at.leased:
         return True
-    return health_count(&one.now.tokens, minute) < allowance(one, 1, one.tokens, minute)
+    return health_fits(&one.now.tokens, at.minute, 1, allowance(one, 1, one.tokens, at))
 
 
-cdef inline Reason limited(const candidate *one, int64_t tokens, uint64_t minute) noexcept nogil:
+cdef inline Reason limited(const candidate *one, int64_t tokens, const moment *at) noexcept nogil:
     """The limit that a request with so many tokens would pass, or KEPT."""
     cdef int64_t parallel = slots(one)
     if parallel and one.now.in_flight >= parallel:
         return PARALLEL
-    if one.requests and health_count(&one.now.requests, minute) >= allowance(one, 0, one.requests, minute):
+    if one.requests and not health_fits(&one.now.requests, at.minute, 1, allowance(one, 0, one.requests, at)):
         return REQUESTS
-    if one.tokens and health_count(&one.now.tokens, minute) + reservation(one, tokens) > one.tokens:
+    if one.tokens and not health_fits(&one.now.tokens, at.minute, reservation(one, tokens), one.tokens):
         return TOKENS
-    return KEPT if within_lease(one, minute) else TOKENS
+    return KEPT if within_lease(one, at) else TOKENS
 
 
-cdef double figure(const candidate *one, Reason reason, int64_t us, uint64_t minute) noexcept
+cdef double figure(const candidate *one, Reason reason, const moment *at) noexcept

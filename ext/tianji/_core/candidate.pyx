@@ -11,20 +11,20 @@ from tianji._core.health cimport Health, health_count
 cdef object hashed = blake2b
 
 
-cdef double figure(const candidate *one, Reason reason, int64_t us, uint64_t minute) noexcept:
+cdef double figure(const candidate *one, Reason reason, const moment *at) noexcept:
     """What there is to say beside the reason: seconds left, what is under way, what was used this minute."""
     if reason == COOLDOWN:
-        return (one.now.cooled_until_us - us) / 1e6
+        return (one.now.cooled_until_us - at.us) / 1e6
     if reason == BUDGET:
-        return (one.past.broke_until_us - us) / 1e6
+        return (one.past.broke_until_us - at.us) / 1e6
     if reason == SICK:
-        return (one.now.sick_until_us - us) / 1e6
+        return (one.now.sick_until_us - at.us) / 1e6
     if reason == PARALLEL:
         return one.now.in_flight
     if reason == REQUESTS:
-        return health_count(&one.now.requests, minute)
+        return health_count(&one.now.requests, at.minute)
     if reason == TOKENS:
-        return health_count(&one.now.tokens, minute)
+        return health_count(&one.now.tokens, at.minute)
     return 0
 
 
@@ -54,7 +54,6 @@ cdef class Candidate:
         self.packed.past = health.past
         self.packed.share = health.share
         self.packed.leases = health.leases
-        self.packed.leased = &health.table._table.leased
         self.packed.mark = int.from_bytes(hashed(health.id.encode(), digest_size=8).digest(), "little")
         self.packed.lacks = lacks
         self.packed.window = window

@@ -21,13 +21,14 @@ cdef extern from "health.h":
         uint64_t tokens
         uint64_t latency
         uint64_t first_token
-        uint64_t trouble
+        uint64_t weight
 
     ctypedef struct health_ring:
         pass
 
     ctypedef struct health_past:
         uint64_t outcomes
+        uint64_t trouble
         uint64_t *fails
         health_ring latency
         health_ring first_token
@@ -61,6 +62,7 @@ cdef extern from "health.h":
     bint health_enter(health_now *now, int32_t *share, int64_t limit) noexcept nogil
     void health_leave(health_now *now, int32_t *share) noexcept nogil
     int64_t health_count(const uint64_t *word, uint64_t minute) noexcept nogil
+    bint health_fits(const uint64_t *word, uint64_t minute, int64_t n, int64_t limit) noexcept nogil
     bint health_take(uint64_t *word, uint64_t minute, int64_t n, int64_t limit) noexcept nogil
     void health_untake(uint64_t *word, uint64_t minute, int64_t n) noexcept nogil
     void health_note(health_now *now, health_past *past, uint32_t second, bint failed) noexcept nogil
@@ -72,7 +74,7 @@ cdef extern from "health.h":
     ) noexcept nogil
     int64_t health_allowance(const health_lease *lease, int64_t limit, uint64_t minute) noexcept nogil
     void health_answer(health_ring *ring, double seconds, uint32_t second) noexcept nogil
-    double health_weight(const health_past *past) noexcept nogil
+    double health_weight(const health_now *now) noexcept nogil
     int64_t pace_slots(const health_pace *pace, int64_t parallel) noexcept nogil
     void pace_answered(
         health_pace *pace, int64_t in_flight, int64_t parallel, uint32_t began, uint32_t now, float seconds,

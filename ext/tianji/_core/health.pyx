@@ -34,8 +34,8 @@ cdef extern from "health.h":
     void health_set_lease(
         health_table *table, health_lease *lease, uint64_t minute, int64_t until, int64_t share
     ) noexcept
-    void health_weigh(health_table *table, health_past *past, double weight) noexcept
-    void health_unweigh(health_past *past) noexcept
+    void health_weigh(health_table *table, health_now *now, double weight) noexcept
+    void health_unweigh(health_now *now) noexcept
     float pace_limit(uint64_t word) noexcept
     void health_rest(int64_t *rest, int64_t until) noexcept
     void health_wake(int64_t *rest, int64_t until) noexcept
@@ -204,15 +204,15 @@ cdef class Health:
         It counts as configured weights do: where any deployment that is left has a weight, those without one get
         nothing. Raises ValueError for less than 0.
         """
-        cdef double weight = health_weight(self.past)
+        cdef double weight = health_weight(self.now)
         return None if weight < 0 else weight
 
     @weight.setter
     def weight(self, weight):
         if weight is None:
-            health_unweigh(self.past)
+            health_unweigh(self.now)
         elif 0 <= weight < float("inf"):
-            health_weigh(self.table._table, self.past, weight)
+            health_weigh(self.table._table, self.now, weight)
         else:
             raise ValueError("a weight is 0 or more")
 
@@ -277,12 +277,12 @@ cdef class Health:
     @property
     def failures_in_a_row(self):
         """Failures since the last success."""
-        return health_load(&self.now.trouble) >> 32
+        return health_load(&self.past.trouble) >> 32
 
     @property
     def failure_rate(self):
         """Share of failures, from 0 to 1: a moving average in which the last sixteen requests weigh most."""
-        return health_float(health_load(&self.now.trouble))
+        return health_float(health_load(&self.past.trouble))
 
     def count_failure(self, int kind, double now, double lifetime):
         """Count a failure of one kind and return how many there were in `lifetime` seconds from the first of them."""

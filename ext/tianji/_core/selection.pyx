@@ -17,15 +17,15 @@ from libc.stdlib cimport calloc, free
 
 from tianji._core.candidate cimport (
     ABILITY, AFFINITY, BUDGET, CONTEXT, COOLDOWN, KEPT, OPERATION, ORDER, PARALLEL, REQUESTS, SICK, TOKENS, TRIED,
-    Candidate, Reason, allowance, candidate, figure, limited, reservation, slots, within_lease,
+    SHARES, Candidate, Reason, allowance, candidate, figure, limited, moment, reservation, slots, within_lease,
 )
 from tianji._core.dice cimport Dice
 from tianji._core.health cimport (
     HEALTH_SAMPLES, Health, health_count, health_duration, health_enter, health_leave, health_minute, health_now,
     health_second, health_take, health_untake, health_us,
 )
-from tianji._core.needs cimport TRIED_AT_MOST, Needs
-from tianji._core.shares cimport drawn, nearest, share_out
+from tianji._core.needs cimport TRIED_AT_MOST, Needs, wants
+from tianji._core.shares cimport BLOCK, competition, drawn, nearest, share_out
 
 # by the numbers of Reason
 REASONS = (
@@ -56,8 +56,6 @@ cdef class Selection:
         double buffer=0, int samples=10, double lifetime=3600, double percentile=0, bint heeds_rests=True,
         bint heeds_checks=False, bint last_resort=False,
     ):
-        cdef Candidate one
-        cdef int i
         if strategy not in STRATEGIES:
             raise ValueError(f"{strategy!r} is no strategy")
         if not (1 <= samples <= HEALTH_SAMPLES and lifetime >= 1 and 0 <= percentile <= 1 and buffer >= 0):
@@ -65,25 +63,7 @@ cdef class Selection:
         self.strategy = strategy
         self._strategy = <Strategy><int>STRATEGIES.index(strategy)
         self._dice = dice
-        self._count = len(candidates)
-        self._candidates = <candidate *>calloc(self._count + 1, sizeof(candidate))
-        self._reasons = <unsigned char *>calloc(self._count + 1, 1)
-        self._scores = <double *>calloc(self._count + 1, sizeof(double))
-        if self._candidates == NULL or self._reasons == NULL or self._scores == NULL:
-            raise MemoryError()
-        for i in range(self._count):
-            one = candidates[i]
-            self._candidates[i] = one.packed
-            self._ordered |= one.packed.order != INT_MAX
-            self.lacking |= one.packed.lacks
-        self.healths = tuple([(<Candidate>each).health for each in candidates])
-        if self._count:
-            self._shift = (<Health>self.healths[0]).table.shift
-            self._those.weighs = &(<Health>self.healths[0]).table._table.weighs
-        self._those.candidates = self._candidates
-        self._those.reasons = self._reasons
-        self._those.scores = self._scores
-        self._those.count = self._count
+        self._pack(candidates)
         self._buffer = buffer
         self._measure.size = samples
         self._measure.lifetime = <uint32_t>min(lifetime, 1e9)
@@ -94,6 +74,42 @@ cdef class Selection:
         self._admit = admit
         self._pools = {}
         self._open = self._admitted(None)
+
+    cdef int _pack(self, list candidates) except -1:
+        cdef int i, kind, count = len(candidates), blocks = count // BLOCK + 1
+        cdef candidate *one
+        cdef double *shares
+        self._count = count
+        self._candidates = <candidate *>calloc(count + 1, sizeof(candidate))
+        self._reasons = <unsigned char *>calloc(count + 1, 1)
+        self._scores = <double *>calloc((1 + SHARES) * count + blocks, sizeof(double))
+        if self._candidates == NULL or self._reasons == NULL or self._scores == NULL:
+            raise MemoryError()
+        self._those = competition(
+            self._candidates, self._reasons, self._scores, self._scores + count, [NULL, NULL, NULL], count, NULL
+        )
+        for i in range(count):
+            one = &self._candidates[i]
+            one[0] = (<Candidate>candidates[i]).packed
+            self._tiered |= one.order != self._candidates[0].order
+            self.lacking |= one.lacks
+            for kind in range(SHARES):
+                shares = self._those.sums + blocks + kind * count
+                shares[i] = one.shares[kind]
+                if shares[i] > 0:
+                    self._those.shares[kind] = shares
+        self.healths = tuple([(<Candidate>each).health for each in candidates])
+        if count:
+            self._table = (<Health>self.healths[0]).table._table
+            self._shift = (<Health>self.healths[0]).table.shift
+            self._those.weighs = &self._table.weighs
+        return 0
+
+    cdef inline moment _moment(self, double now) noexcept:
+        return moment(
+            health_us(now), health_second(now), health_minute(now + self._shift),
+            self._table != NULL and self._table.leased,
+        )
 
     def __dealloc__(self):
         free(self._candidates)
@@ -137,7 +153,7 @@ cdef class Selection:
 
         A slot that it still has is given back first.
         """
-        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
+        cdef moment at = self._moment(now)
         cdef int position, _round
         if needs is None:
             raise TypeError("needs must be Needs")
@@ -151,14 +167,14 @@ cdef class Selection:
 
     def take(self, Needs needs not None, int position, double now):
         """Take a slot of one deployment without asking whether it should serve: "kept", or the limit in the way."""
-        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
+        cdef moment at = self._moment(now)
         self._checked(position)
         needs.release(now)
         return REASONS[self._take(needs, position, &at)]
 
     def explain(self, Needs needs not None, double now):
         """(what choose() would return, verdicts), and nothing is taken."""
-        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
+        cdef moment at = self._moment(now)
         position = self._decide(needs, &at)
         return position, self.verdicts(now)
 
@@ -168,7 +184,7 @@ cdef class Selection:
         The figure of one that was kept is its score, or with "shuffle" its share; of one in cooldown or sick the
         seconds left; of one at a limit what it has under way or used this minute.
         """
-        cdef moment at = [health_us(now), health_second(now), health_minute(now + self._shift)]
+        cdef moment at = self._moment(now)
         cdef list found = []
         cdef candidate *one
         cdef Reason reason
@@ -177,7 +193,7 @@ cdef class Selection:
         for i in range(self._count):
             one = &self._candidates[i]
             reason = <Reason>self._reasons[i]
-            said = self._scores[i] if reason == KEPT else figure(one, reason, at.us, at.minute)
+            said = self._scores[i] / self._total if reason == KEPT else figure(one, reason, &at)
             found.append((REASONS[reason], said))
         return found
 
@@ -194,10 +210,11 @@ cdef class Selection:
             self._pools[scope] = found
         return found
 
-    cdef int _decide(self, Needs needs, moment *at) except -2:
+    cdef int _decide(self, Needs needs, const moment *at) except -2:
         cdef bytes pool = self._pool(needs.scope)
         cdef int kept = self._filter(needs, pool, at, self._heeds_checks)
         cdef int position
+        self._total = 1
         if kept == 0 and self._heeds_checks:
             # a failed check is a suspicion; with nothing else left it is not heeded
             kept = self._filter(needs, pool, at, False)
@@ -209,7 +226,7 @@ cdef class Selection:
             position = self._pinned(needs.pin)
             if position >= 0:
                 return position
-        if self._ordered:
+        if self._tiered or needs.asks.order_after != INT_MIN:
             kept = self._keep_order(needs.asks.order_after, kept)
         if kept == 0:
             return -1
@@ -218,35 +235,26 @@ cdef class Selection:
             return nearest(&self._those, needs.affinity)
         if self._strategy != SHUFFLE:
             return self._best(needs.asks.streamed, at)
-        return drawn(&self._those, share_out(&self._those, own_weights(needs, self._count), kept), self._dice.roll())
+        self._total = share_out(&self._those, own_weights(needs, self._count), kept)
+        return drawn(&self._those, self._total, self._dice.roll())
 
-    cdef int _filter(self, Needs needs, bytes pool, moment *at, bint heeds_checks) noexcept:
+    cdef int _filter(self, Needs needs, bytes pool, const moment *at, bint heeds_checks) noexcept:
         """Write down a reason for each deployment; how many are kept."""
         cdef const unsigned char *admitted = <const unsigned char *>PyBytes_AS_STRING(pool)
+        cdef unsigned char *reasons = self._reasons
+        cdef const candidate *candidates = self._candidates
+        cdef bint heeds_rests = self._heeds_rests
+        cdef wants asks = needs.asks  # copies: what a byte is written to could be anything, and is read anew then
+        cdef moment now = at[0]
         cdef Reason reason
         cdef int i, kept = 0
         for i in range(self._count):
             reason = <Reason>admitted[i]
             if reason == KEPT:
-                reason = self._judge(&self._candidates[i], needs, at, heeds_checks)
-            self._reasons[i] = reason
+                reason = judged(&candidates[i], &asks, &now, heeds_rests, heeds_checks)
+            reasons[i] = reason
             kept += reason == KEPT
         return kept
-
-    cdef inline Reason _judge(self, candidate *one, Needs needs, moment *at, bint heeds_checks) noexcept:
-        cdef health_now *now = one.now
-        cdef uint64_t missing = one.lacks & needs.asks.bits
-        if missing:
-            return OPERATION if missing >> OPERATION_BITS else ABILITY
-        if one.window and needs.asks.input_tokens > one.window:
-            return CONTEXT
-        if one.budgeted and one.past.broke_until_us > at.us:
-            return BUDGET
-        if heeds_checks and now.sick_until_us > at.us:
-            return SICK
-        if self._heeds_rests and now.cooled_until_us > at.us:
-            return COOLDOWN
-        return limited(one, needs.asks.tokens, at.minute)
 
     cdef int _drop_tried(self, Needs needs, int kept) noexcept:
         cdef int i, j
@@ -257,14 +265,14 @@ cdef class Selection:
                     kept -= 1
         return kept
 
-    cdef int _soonest(self, Needs needs, moment *at) noexcept:
+    cdef int _soonest(self, Needs needs, const moment *at) noexcept:
         """Keep the one within its limits whose cooldown ends first; how many that are."""
         cdef candidate *one
         cdef candidate *best = NULL
         cdef int i, found = -1
         for i in range(self._count):
             one = &self._candidates[i]
-            if self._reasons[i] != COOLDOWN or limited(one, needs.asks.tokens, at.minute) != KEPT:
+            if self._reasons[i] != COOLDOWN or limited(one, needs.asks.tokens, at) != KEPT:
                 continue
             if best == NULL or one.now.cooled_until_us < best.now.cooled_until_us:
                 best, found = one, i
@@ -303,57 +311,81 @@ cdef class Selection:
             self._scores[found] = 0
         return found
 
-    cdef int _best(self, bint streamed, moment *at) noexcept:
-        """Draw evenly among those whose score is the lowest, or nearly."""
-        cdef double score, lowest = INFINITY, bound
-        cdef int i, good = 0, mark
-        for i in range(self._count):
-            if self._reasons[i] == KEPT:
-                self._scores[i] = score = self._score(&self._candidates[i], streamed, at)
-                if score < lowest:
-                    lowest = score
+    cdef int _best(self, bint streamed, const moment *at) noexcept:
+        """Draw evenly among those whose score is the lowest, or nearly. The score of whom is not left is infinite."""
+        cdef const candidate *candidates = self._candidates
+        cdef const unsigned char *reasons = self._reasons
+        cdef double *scores = self._scores
+        cdef double lowest = INFINITY, bound
+        cdef int i, good = 0, mark, count = self._count
+        for i in range(count):
+            scores[i] = INFINITY
+            if reasons[i] == KEPT:
+                scores[i] = scored(&candidates[i], self._strategy, streamed, &self._measure, at)
+            lowest = min(scores[i], lowest)
         bound = lowest * (1 + self._buffer)
-        for i in range(self._count):
-            good += self._reasons[i] == KEPT and self._scores[i] <= bound
+        for i in range(count):
+            good += scores[i] <= bound
         mark = <int>(self._dice.roll() * good)
-        for i in range(self._count):
-            if self._reasons[i] == KEPT and self._scores[i] <= bound:
+        for i in range(count):
+            if scores[i] <= bound:
                 if mark == 0:
                     return i
                 mark -= 1
         return -1
 
-    cdef inline double _score(self, candidate *one, bint streamed, moment *at) noexcept:
-        cdef double score = 0
-        if self._strategy == BUSY:
-            return one.now.in_flight
-        if self._strategy == USAGE:
-            return health_count(&one.now.tokens, at.minute)
-        if self._strategy == COST:
-            return one.price
-        if streamed:
-            score = health_duration(&one.past.first_token, &one.now.first_token, &self._measure, at.second)
-        if score == 0:
-            score = health_duration(&one.past.latency, &one.now.latency, &self._measure, at.second)
-        return score
-
-    cdef Reason _take(self, Needs needs, int position, moment *at) noexcept:
+    cdef Reason _take(self, Needs needs, int position, const moment *at) noexcept:
         """Count the request in; KEPT, or the limit that it would have passed."""
         cdef candidate *one = &self._candidates[position]
         cdef int64_t tokens = reservation(one, needs.asks.tokens)
         if not health_enter(one.now, one.share, slots(one)):
             return PARALLEL
-        if not health_take(&one.now.requests, at.minute, 1, allowance(one, 0, one.requests, at.minute)):
+        if not health_take(&one.now.requests, at.minute, 1, allowance(one, 0, one.requests, at)):
             health_leave(one.now, one.share)
             return REQUESTS
         if tokens and not (
-            within_lease(one, at.minute) and health_take(&one.now.tokens, at.minute, tokens, one.tokens)
+            within_lease(one, at) and health_take(&one.now.tokens, at.minute, tokens, one.tokens)
         ):
             health_untake(&one.now.requests, at.minute, 1)
             health_leave(one.now, one.share)
             return TOKENS
         needs.hold(self.healths[position], one, &self._measure, at.us, at.minute, tokens)
         return KEPT
+
+
+cdef inline Reason judged(
+    const candidate *one, const wants *asks, const moment *at, bint heeds_rests, bint heeds_checks
+) noexcept nogil:
+    cdef const health_now *now = one.now
+    cdef uint64_t missing = one.lacks & asks.bits
+    if missing:
+        return OPERATION if missing >> OPERATION_BITS else ABILITY
+    if one.window and asks.input_tokens > one.window:
+        return CONTEXT
+    if one.budgeted and one.past.broke_until_us > at.us:
+        return BUDGET
+    if heeds_checks and now.sick_until_us > at.us:
+        return SICK
+    if heeds_rests and now.cooled_until_us > at.us:
+        return COOLDOWN
+    return limited(one, asks.tokens, at)
+
+
+cdef inline double scored(
+    const candidate *one, Strategy strategy, bint streamed, const health_measure *how, const moment *at
+) noexcept nogil:
+    cdef double score = 0
+    if strategy == BUSY:
+        return one.now.in_flight
+    if strategy == USAGE:
+        return health_count(&one.now.tokens, at.minute)
+    if strategy == COST:
+        return one.price
+    if streamed:
+        score = health_duration(&one.past.first_token, &one.now.first_token, how, at.second)
+    if score == 0:
+        score = health_duration(&one.past.latency, &one.now.latency, how, at.second)
+    return score
 
 
 cdef inline const double *own_weights(Needs needs, int count) noexcept:

@@ -2,13 +2,19 @@
 
 from libc.stdint cimport int32_t, uint64_t
 
-from tianji._core.candidate cimport candidate
+from tianji._core.candidate cimport SHARES, candidate
+
+
+cdef enum:
+    BLOCK = 32   # scores are summed up by blocks, so that a draw passes most of them over
 
 
 cdef struct competition:
     const candidate *candidates
     unsigned char *reasons       # KEPT for those that are left
     double *scores
+    double *sums                 # of blocks of scores
+    const double *shares[SHARES]  # configured, by kind; NULL where nobody has one
     int count
     const int32_t *weighs        # whether any weight was ever set in place of a configured one
 

@@ -17,63 +17,81 @@ cdef double share_out(const competition *these, const double *weights, int kept)
     """Write the shares of the `kept` that are left as their scores, above 0 for one at least; their sum.
 
     `weights` if they say anything, else weights that were set while serving, else the first configured kind of share
-    that any of them has, else equal ones.
+    that any of them has, else equal ones. Who is not left has a score of 0.
     """
-    cdef double sums[SHARES]
     cdef double total = 0
-    cdef int i, j, kind = -1
+    cdef int i, kind
     if weights != NULL:
-        for i in range(these.count):
-            if these.reasons[i] == KEPT:
-                these.scores[i] = weights[i]
-                total += weights[i]
+        total = copied(these, weights)
     if total <= 0 and these.weighs[0]:
         total = weights_set(these)
-    if total > 0:
-        return total
-    sums = [0, 0, 0]
+    for kind in range(SHARES):
+        if total > 0:
+            return total
+        if these.shares[kind] != NULL:
+            total = copied(these, these.shares[kind])
+    if total <= 0:
+        for i in range(these.count):
+            these.scores[i] = these.reasons[i] == KEPT
+        total = summed(these)
+    return total
+
+
+cdef double copied(const competition *these, const double *shares) noexcept:
+    """Write down these shares; their sum."""
+    cdef int i
     for i in range(these.count):
-        if these.reasons[i] == KEPT:
-            for j in range(SHARES):
-                sums[j] += these.candidates[i].shares[j]
-    for j in range(SHARES):
-        if sums[j] > 0:
-            kind = j
-            break
-    for i in range(these.count):
-        if these.reasons[i] == KEPT:
-            these.scores[i] = these.candidates[i].shares[kind] if kind >= 0 else 1
-    return sums[kind] if kind >= 0 else kept
+        these.scores[i] = shares[i] if these.reasons[i] == KEPT else 0
+    return summed(these)
 
 
 cdef double weights_set(const competition *these) noexcept:
     """Write down weights if that of any that is left was set; their sum, or 0."""
-    cdef double weight, total = 0
+    cdef const candidate *candidates = these.candidates
+    cdef double weight
     cdef bint found = False
     cdef int i
     for i in range(these.count):
-        if these.reasons[i] != KEPT:
-            continue
-        weight = health_weight(these.candidates[i].past)
-        found |= weight >= 0
-        these.scores[i] = weight if weight >= 0 else these.candidates[i].shares[0]
-        total += these.scores[i]
-    return total if found else 0
+        weight = health_weight(candidates[i].now)
+        found |= weight >= 0 and these.reasons[i] == KEPT
+        if weight < 0:
+            weight = candidates[i].shares[0]
+        these.scores[i] = weight if these.reasons[i] == KEPT else 0
+    return summed(these) if found else 0
+
+
+cdef double summed(const competition *these) noexcept:
+    """Add up the scores, block by block."""
+    cdef double total = 0, each
+    cdef int block, i
+    for block in range((these.count + BLOCK - 1) // BLOCK):
+        each = 0
+        for i in range(block * BLOCK, min((block + 1) * BLOCK, these.count)):
+            each += these.scores[i]
+        these.sums[block] = each
+        total += each
+    return total
 
 
 cdef int drawn(const competition *these, double total, double roll) noexcept:
-    """The one that `roll`, from 0 to 1, falls on. Scores become shares of 1."""
+    """The one that `roll`, from 0 to 1, falls on."""
     cdef double share, mark = roll * total
-    cdef int i, last = -1
-    for i in range(these.count):
-        if these.reasons[i] != KEPT:
-            continue
+    cdef int block, i, found = -1
+    for block in range((these.count + BLOCK - 1) // BLOCK):
+        if these.sums[block] > 0:
+            found = block
+            if mark < these.sums[block]:
+                break
+            mark -= these.sums[block]
+    block, found = found, -1
+    for i in range(block * BLOCK, min((block + 1) * BLOCK, these.count)):
         share = these.scores[i]
-        these.scores[i] = share / total
-        if share > 0 and mark >= 0:
+        if share > 0:
+            found = i
+            if mark < share:
+                break
             mark -= share
-            last = i
-    return last
+    return found
 
 
 cdef int nearest(const competition *these, uint64_t affinity) noexcept:
@@ -81,9 +99,8 @@ cdef int nearest(const competition *these, uint64_t affinity) noexcept:
     cdef double score, lowest = INFINITY
     cdef int i, found = -1
     for i in range(these.count):
-        if these.reasons[i] != KEPT:
-            continue
-        these.reasons[i] = AFFINITY
+        if these.reasons[i] == KEPT:
+            these.reasons[i] = AFFINITY
         if these.scores[i] > 0:
             score = rendezvous_score(affinity, these.candidates[i].mark, these.scores[i])
             if score < lowest:

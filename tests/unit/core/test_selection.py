@@ -1,9 +1,14 @@
 """A choice: who is left, who of them is drawn, and what it takes. Times are simulated, chance is seeded."""
 
 import array
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable
+from itertools import repeat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tianji._core.candidate import Candidate
 from tianji._core.dice import Dice
@@ -397,6 +402,53 @@ def test_scopes_name_the_deployments_that_may_be_used() -> None:
 def test_a_scope_must_say_something_of_each(pool: bytes) -> None:
     with pytest.raises(ValueError, match="one reason for each"):
         select("shuffle", {}, {}, admit=lambda scope: pool)
+
+
+def most_allocated(work: Callable[[], object]) -> int:
+    """Bytes that were allocated at a time, at most, while `work` ran a thousand times."""
+    tracemalloc.start()
+    try:
+        work()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in repeat(None, 1000):
+            work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_choice_allocates_nothing(strategy: str) -> None:
+    everything = {"parallel": 9, "requests": 10**9, "tokens": 10**9, "window": 9000, "adaptive": True, "budgeted": True}
+    selection = select(strategy, *[{"weight": i, "price": i, "order": i % 2, **everything} for i in range(60)])
+    for health in selection.healths:
+        health.weight = 2
+        health.set_lease(0, NOW, 10**8, 10**8)
+    needs = Needs(bits=1, input_tokens=10, tokens=20, scope="tag")
+
+    def serve() -> None:
+        selection.choose(needs, NOW)
+        needs.succeeded(NOW, 0.5, 0.1, 10, 20)
+
+    def explain() -> None:
+        selection.explain(needs, NOW)
+
+    least = most_allocated(lambda: None)  # what measuring itself takes
+    assert most_allocated(serve) == least
+    assert most_allocated(explain) > least, "it would be seen"
+
+
+@given(st.integers(0, 20), st.integers(1, 20), st.integers(1, 20), st.sampled_from((-60, 0, 60)))
+def test_what_is_left_of_a_minute(used: int, wanted: int, limit: int, ahead: int) -> None:
+    """What was used in a minute before is over; a worker whose clock is in the next one counts for all."""
+    for kind in ("requests", "tokens"):
+        selection = select("shuffle", {kind: limit})
+        requests, tokens = (used, 0) if kind == "requests" else (0, used)
+        selection.healths[0].set_elsewhere(NOW + ahead, requests, tokens)
+        more = 1 if kind == "requests" else min(wanted, limit)
+        fits = (used if ahead >= 0 else 0) + more <= limit
+        assert reasons(selection, Needs(tokens=wanted)) == ["kept" if fits else kind]
 
 
 def test_explaining_takes_nothing() -> None:

@@ -62,6 +62,31 @@ def test_weights_of_a_request_come_first() -> None:
     assert set(served(selection, 100, weights=struct.pack("2d", 1, 0))) == {0}
 
 
+@given(
+    st.lists(st.sampled_from((0, 1, 2.5)), min_size=1, max_size=100), st.sets(st.integers(0, 99)), st.integers(0, 99)
+)
+def test_shares_of_many_are_those_of_each(weights: list[float], resting: set[int], seed: int) -> None:
+    """However many are passed over at once: everybody who is left and weighs something is drawn, nobody else is."""
+    table = HealthTable()
+    made = [Candidate(table.health(f"d{i}"), weight=weight) for i, weight in enumerate(weights)]
+    selection = Selection("shuffle", Dice(seed), made)
+    for position in resting & set(range(len(weights))):
+        selection.healths[position].cool(NOW + 60)
+    left = {i: weight for i, weight in enumerate(weights) if i not in resting}
+    if not any(left.values()):
+        left = dict.fromkeys(left, 1)
+    position, verdicts = selection.explain(Needs(), NOW)
+    total = sum(left.values())
+    assert [figure for reason, figure in verdicts if reason == "kept"] == pytest.approx(
+        [weight / total for weight in left.values()]
+    )
+    assert left.get(position) or (position == -1 and not left)
+
+
+def test_everybody_among_many_is_drawn() -> None:
+    assert set(served(select(*[1] * 100), 4000)) == set(range(100))
+
+
 def test_weights_of_whom_else_do_not_count_here() -> None:
     table = HealthTable()
     table.health("other").weight = 5
