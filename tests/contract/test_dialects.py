@@ -275,6 +275,33 @@ class TestOverResponses:
             list(responses.chat.completions.create(model=model, messages=ASK, stream=True))
 
 
+@pytest.mark.parametrize("model", ["over-messages", "over-responses"])
+class TestCompletions:
+    """OpenAI's old operation, where the upstream has another one."""
+
+    def test_plain_and_streamed(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        ask: Any = {"model": model, "prompt": "one two three", "max_tokens": 20}
+        plain = responses.completions.create(**ask, echo=True)
+        chunks = list(responses.completions.create(**ask, stream=True, stream_options={"include_usage": True}))
+        assert plain.choices[0].text == "one two three" + "".join(c.text for chunk in chunks for c in chunk.choices)
+        assert plain.choices[0].finish_reason == chunks[-2].choices[0].finish_reason == "length"
+        assert plain.usage is not None
+        assert plain.usage == chunks[-1].usage
+        assert (plain.usage.prompt_tokens, plain.usage.completion_tokens) == (3, 20)
+        assert plain.model == chunks[0].model == model
+        assert mock.last()["path"] in ("/v1/messages", "/v1/responses")
+
+    def test_a_stream_that_is_cut_off(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        mock.control({"end_at": 7})
+        with pytest.raises(openai.APIError):
+            list(responses.completions.create(model=model, prompt="one", stream=True))
+
+    def test_a_second_prompt_is_refused(self, responses: openai.OpenAI, mock: Mock, model: str) -> None:
+        with pytest.raises(openai.BadRequestError, match="one text"):
+            responses.completions.create(model=model, prompt=["one", "two"])
+        assert mock.requests() == []
+
+
 def call_item(call: Any) -> dict[str, Any]:
     return {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
 

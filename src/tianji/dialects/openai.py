@@ -70,7 +70,9 @@ _IMAGE = Member("image", b"{[", "a file or several", required=False)  # in JSON 
 
 OPERATIONS: Mapping[Operation, Dialect] = {
     "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), True, "tianji.dialects.chat"),
-    "completions": Dialect("completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), streams=True),
+    "completions": Dialect(
+        "completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), True, "tianji.dialects.completions"
+    ),
     "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False),
     "moderations": Dialect("moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False),
     **{

@@ -44,7 +44,9 @@ def _build_openai(deployment: Deployment) -> Upstream:
         name = deployment.model if "*" in deployment.model else quote(deployment.model, safe="")
         base = f"{base.removesuffix('/openai')}/openai/deployments/{name}"
     found = _credentials(deployment, KEYS)
-    offered = {"completions"} if deployment.provider == "azure_text" else OFFERED
+    offered = OFFERED if openai.writes_texts(deployment) else OFFERED - {"completions"}
+    if deployment.provider == "azure_text":
+        offered = frozenset({"completions"})
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,

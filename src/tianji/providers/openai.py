@@ -25,6 +25,7 @@ ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
 NAMES = ("openai", "text-completion-openai")
 OFFERED = {operation: path for operation, path in PATHS.items() if operation != "rerank"}
 
+_TEXTS = re.compile(r"(ft:)?((davinci|babbage)-002|gpt-3\.5-turbo-instruct)(?![a-z])")
 _O_SERIES = re.compile(r"(ft:)?o(1|3|4)(?![a-z0-9.])")
 _GPT_5 = re.compile(r"(ft:)?gpt-5(?!-chat)(?![0-9])")
 _NO_EFFORT_BY_DEFAULT = re.compile(r"(ft:)?gpt-5\.[1-9][0-9]*(?!.*(codex|pro))")
@@ -51,14 +52,18 @@ def build(deployment: Deployment) -> Upstream:
     organization = _organization(deployment)
     if organization:
         headers.append(("openai-organization", organization))
-    offered = OFFERED if deployment.provider == "openai" else {"completions": PATHS["completions"]}
+    offered = {"completions": PATHS["completions"]}
+    if deployment.provider == "openai":
+        offered = dict(OFFERED)
+        if at_home and not writes_texts(deployment):
+            del offered["completions"]
     upstream = Upstream(
         provider=deployment.provider,
         model=model,
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths=dict(offered),
+        paths=offered,
         shaping=compile_shaping(deployment, rules(deployment, at_home=at_home)),
         plain_shaping=plain_shaping(deployment),
         key_missing=None if key or not at_home else "set OPENAI_API_KEY, or api_key in the deployment's params",
@@ -66,6 +71,15 @@ def build(deployment: Deployment) -> Upstream:
         own_forms=responses_forms(deployment) if _has_responses(deployment, at_home=at_home) else {},
     )
     return upstream if model == deployment.model else only_responses(upstream, responses_forms(deployment))
+
+
+def writes_texts(deployment: Deployment) -> bool:
+    """Tell whether OpenAI has the old completions for a model: the others are asked by chat, or not known here.
+
+    https://platform.openai.com/docs/models: what is behind a pattern may be one of them.
+    """
+    model = deployment.text("base_model") or deployment.model
+    return "*" in model or _TEXTS.match(model.rsplit("/", 1)[-1]) is not None
 
 
 def _has_responses(deployment: Deployment, *, at_home: bool) -> bool:

@@ -22,7 +22,7 @@ def shaped(model: str, body: Body, *, drop_params: bool = False, **params: objec
 def test_address_and_credentials() -> None:
     found = upstream("openai/gpt-4o", organization="org-1", api_key="os.environ/K2")
     assert found.base_url == "https://api.openai.com/v1"
-    assert set(PATHS) - set(found.paths) == {"rerank"}
+    assert set(PATHS) - set(found.paths) == {"rerank", "completions"}
     found = build(
         {"model": "gpt-4o", "api_key": "os.environ/K2", "organization": "org-1"}, {"K2": "two"}, drop_params=False
     )
@@ -33,6 +33,22 @@ def test_address_and_credentials() -> None:
     assert (found.base_url, found.headers, found.key_missing) == ("http://b/v1", (), None)
     assert "OPENAI_API_KEY" in (build({"model": "gpt-4o"}, {}, drop_params=False).key_missing or "")
     assert set(upstream("text-completion-openai/gpt-3.5-turbo-instruct").paths) == {"completions"}
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "has"),
+    [
+        ("openai/gpt-3.5-turbo-instruct", {}, True),
+        ("openai/ft:davinci-002:acme::1", {}, True),
+        ("openai/*", {}, True),
+        ("openai/gpt-3.5-turbo", {}, False),
+        ("openai/gpt-4o", {"api_base": "http://own.test/v1"}, True),
+        ("azure/dep", {"api_base": "https://res.openai.azure.com"}, False),
+        ("azure/dep", {"api_base": "https://res.openai.azure.com", "base_model": "azure/gpt-3.5-turbo-instruct"}, True),
+    ],
+)
+def test_models_of_chat_are_asked_by_chat_for_completions_too(model: str, params: dict[str, object], has: bool) -> None:
+    assert ("completions" in upstream(model, **params).paths) is has
 
 
 def test_the_responses_api_at_home_and_where_the_operator_knows_of_it() -> None:

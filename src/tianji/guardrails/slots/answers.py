@@ -81,7 +81,7 @@ def _streamed(inbound: Inbound, answer: Completion, text: str, reason: str) -> b
 
 
 def _completed(answer: Completion, text: str, shape: Shape) -> Said:
-    """Return an answer of OpenAI's older completions, which no codec writes."""
+    """Return an answer of OpenAI's older completions, also to what their codec cannot read, as several prompts."""
     choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": "content_filter"}
     body = msgspec.json.encode(
         {
