@@ -108,7 +108,7 @@ class CompletionsEncoder:
         choices = []
         for choice in chunk.choices:
             text = choice.delta.content or ""
-            if not isinstance(text, str) or (not text and choice.finish_reason is None):
+            if not text and choice.finish_reason is None:
                 continue
             at = self._lengths.get(choice.index)
             if at is None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tianji.dialects.decoding import typed
+from tianji.dialects.responses.local_tools import CALLS, LOCAL, RESULTS, arguments_of, call_id_of, is_local
 from tianji.dialects.responses.thoughts import opened
-from tianji.dialects.responses.tools import ToolBook, arguments_of
+from tianji.dialects.responses.tools import ToolBook, arguments_for
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ToolCall
 from tianji.protocol.responses.request import Content, Item
@@ -27,8 +28,6 @@ _ELSEWHERE: Final = frozenset(
         "mcp_call",
         "mcp_approval_request",
         "mcp_approval_response",
-        "tool_search_call",
-        "tool_search_output",
     }
 )
 
@@ -50,6 +49,10 @@ class _Conversation:
             place = f"input.{number}"
             if (kind := sent.get("type")) and isinstance(kind, str) and kind in _ELSEWHERE:
                 continue
+            if isinstance(kind, str) and (kind in CALLS or kind in RESULTS):
+                if is_local(sent):  # what a server searched for stands in what it said
+                    yield from self._local(kind, sent, place)
+                continue
             item = typed(sent, Item, place)
             if item.type == "message" and item.role != "assistant":
                 yield from self._finished()
@@ -68,6 +71,16 @@ class _Conversation:
             else:
                 raise _unfit(item, place)
         yield from self._finished()
+
+    def _local(self, kind: str, sent: Mapping[str, Any], place: str) -> Iterator[Message]:
+        """Read the call of a tool that OpenAI has defined, or what came of it."""
+        call_id = call_id_of(sent, place)
+        if kind in RESULTS:
+            yield from self._finished()
+            yield Message(role="tool", content=LOCAL[RESULTS[kind]].told(sent), tool_call_id=call_id)
+            return
+        name = CALLS[kind]
+        self._add(call_id, FunctionCall(self._book.told_local(name), arguments_of(sent, LOCAL[name])))
 
     def _finished(self) -> Iterator[Message]:
         if self._said is not None:
@@ -96,11 +109,14 @@ class _Conversation:
     def _call(self, item: Item, place: str) -> None:
         name = _needed(item.name, f"{place}.name")
         if item.type == "custom_tool_call":
-            function = FunctionCall(self._book.told_custom(name, item.namespace), arguments_of(item.input or ""))
+            function = FunctionCall(self._book.told_custom(name, item.namespace), arguments_for(item.input or ""))
         else:
             function = FunctionCall(self._book.told(name, item.namespace), item.arguments or "{}")
+        self._add(_needed(item.call_id, f"{place}.call_id"), function)
+
+    def _add(self, call_id: str, function: FunctionCall) -> None:
         said = self._assistant()
-        call = ToolCall(id=_needed(item.call_id, f"{place}.call_id"), type="function", function=function)
+        call = ToolCall(id=call_id, type="function", function=function)
         if said.tool_calls is None:
             said.tool_calls = []
         said.tool_calls.append(call)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tianji.dialects.arguments import is_whole
+from tianji.dialects.responses.local_tools import LocalTool
 from tianji.dialects.responses.thoughts import sealed
 from tianji.dialects.responses.tools import InputText, ToolBook, input_of
 from tianji.protocol.chat.request import ThinkingBlock
@@ -230,6 +231,26 @@ class CustomCallItem(CallItem):
             self._emit("response.custom_tool_call_input.delta", self.place | {"delta": text})
 
 
+class LocalCallItem(CallItem):
+    """A call of a tool that OpenAI has defined: an item with an object, which is told once it is whole."""
+
+    def __init__(self, item_id: str, index: int, emit: Emit, call_id: str, tool: LocalTool) -> None:
+        super().__init__(item_id, index, emit, call_id, ("", None))
+        self._tool = tool
+
+    def add(self, arguments: str) -> None:
+        """Take a piece of the arguments."""
+        self.pieces.append(arguments)
+
+    def finish(self) -> None:
+        """Tell nothing: the item says it all."""
+
+    def item(self, status: str) -> Json:
+        """Return it as it is now."""
+        given = self._tool.called("" if status == IN_PROGRESS else "".join(self.pieces))
+        return {"type": self._tool.call, "id": self.id, "call_id": self._call_id, "status": status, **given}
+
+
 class ImageItem(OpenItem):
     """A picture that was made, as base64."""
 
@@ -247,5 +268,8 @@ def call_item(emit: Emit, ids: tuple[str, int], call: tuple[str, str], book: Too
     """Make the item of a call. `ids`: the end of item ids and the index; `call`: the id and the upstream's name."""
     suffix, index = ids
     call_id, told = call
+    local = book.local(told)
+    if local is not None:
+        return LocalCallItem(f"{local.prefix}_{suffix}{index:02x}", index, emit, call_id, local)
     kind, prefix = (CustomCallItem, "ctc") if book.is_custom(told) else (CallItem, "fc")
     return kind(f"{prefix}_{suffix}{index:02x}", index, emit, call_id, book.original(told))

@@ -1,7 +1,8 @@
 """Tools of a Responses request in the hub's form, and the names by which their calls go back to the client.
 
 https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools. A custom tool takes text instead
-of JSON, and a namespace groups functions; both become plain functions, which every upstream knows.
+of JSON, and a namespace groups functions; both become plain functions, which every upstream knows, as do the tools that
+OpenAI has defined and the client runs.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.decoding import typed
+from tianji.dialects.responses.local_tools import LOCAL, LocalTool, function_of, is_local
 from tianji.dialects.tool_names import ToolNames
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.request import Function, Request, Tool
@@ -44,6 +46,7 @@ class ToolBook:
     def __init__(self) -> None:
         self._names = ToolNames()
         self._custom: set[str] = set()
+        self._local: dict[str, LocalTool] = {}
         self._spaces: dict[str, tuple[str, str]] = {}
 
     def told(self, name: str, namespace: str | None = None) -> str:
@@ -64,12 +67,21 @@ class ToolBook:
         """Whether a call by this name is one of a custom tool."""
         return told in self._custom
 
+    def told_local(self, kind: str) -> str:
+        """Return it for a tool of this type, which the client runs."""
+        self._local[kind] = LOCAL[kind]
+        return kind
+
+    def local(self, told: str) -> LocalTool | None:
+        """Return the tool that a call by this name is of, where that is one which OpenAI has defined."""
+        return self._local.get(told)
+
     def original(self, told: str) -> tuple[str, str | None]:
         """Return the client's name and namespace."""
         return self._spaces.get(told) or (self._names.original(told), None)
 
 
-def arguments_of(text: str) -> str:
+def arguments_for(text: str) -> str:
     """Return the arguments that stand for the input of a custom tool."""
     return msgspec.json.encode({_INPUT: text}).decode()
 
@@ -133,7 +145,7 @@ def read_tools(request: Request, tools: Iterable[tuple[str, dict[str, Any]]], bo
             found += [_tool(inner, book, f"{place}.tools", space.name) for inner in space.tools or ()]
         elif isinstance(kind, str) and kind.startswith(_SEARCHES):
             request.web_search_options = _search_options(sent)
-        else:
+        elif kind != "tool_search" or is_local(sent):  # where a server would search, all there is to find is shown
             found.append(_tool(sent, book, place, None))
     request.tools = found or None
 
@@ -150,6 +162,8 @@ def _tool(sent: dict[str, Any], book: ToolBook, place: str, namespace: str | Non
         return Tool(type="function", function=_stand_in(tool, book.told_custom(tool.name, namespace)))
     if not isinstance(kind, str):
         raise InvalidRequest(f"{place}.type: expected a string", param=f"{place}.type")
+    if kind in LOCAL and is_local(sent):
+        return Tool(type="function", function=function_of(sent, book.told_local(kind)))
     return Tool(type=kind, provided=sent)
 
 
@@ -185,9 +199,11 @@ def read_choice(request: Request, choice: str | dict[str, Any], book: ToolBook) 
         namespace = choice.get("namespace")
         told = book.told(name, namespace if isinstance(namespace, str) else None)
         request.tool_choice = {"type": "function", "function": {"name": told}}
+    elif isinstance(kind, str) and book.local(kind) is not None:
+        request.tool_choice = {"type": "function", "function": {"name": kind}}
     elif kind == "allowed_tools":
         allowed = choice.get("tools")
-        names = {book.told(str(one.get("name"))) for one in allowed or () if isinstance(one, dict)}
+        names = {book.told(str(one.get("name") or one.get("type"))) for one in allowed or () if isinstance(one, dict)}
         request.tools = [tool for tool in request.tools if tool.function is None or tool.function.name in names] or None
         mode = choice.get("mode")
         request.tool_choice = mode if isinstance(mode, str) and request.tools else None

@@ -14,7 +14,15 @@ from tests.unit.dialects.said import Said, chunk, chunks_of, in_order, streams
 
 from tianji.clock import ManualClock
 from tianji.dialects.responses import Responses
-from tianji.protocol.chat.answer import Chunk, CompletionDetails, Delta, PromptDetails, Usage
+from tianji.protocol.chat.answer import (
+    Chunk,
+    CompletionDetails,
+    Delta,
+    FunctionDelta,
+    PromptDetails,
+    ToolCallDelta,
+    Usage,
+)
 from tianji.protocol.chat.request import ThinkingBlock
 
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -163,6 +171,45 @@ def test_custom_tools_and_namespaces_come_back_as_what_they_are() -> None:
     deltas = [e["delta"] for e in events if e["type"] == "response.custom_tool_call_input.delta"]
     assert len(deltas) > 1
     assert "".join(deltas) == "*** Begin"
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "item"),
+    [
+        (
+            {"type": "tool_search", "execution": "client"},
+            {"query": "x"},
+            {"type": "tool_search_call", "execution": "client", "arguments": {"query": "x"}},
+        ),
+        (
+            {"type": "local_shell"},
+            {"command": ["ls"]},
+            {"type": "local_shell_call", "action": {"type": "exec", "env": {}, "command": ["ls"]}},
+        ),
+        ({"type": "shell"}, {"commands": ["ls"]}, {"type": "shell_call", "action": {"commands": ["ls"]}}),
+        (
+            {"type": "apply_patch"},
+            {"type": "delete_file", "path": "a"},
+            {"type": "apply_patch_call", "operation": {"type": "delete_file", "path": "a"}},
+        ),
+    ],
+)
+def test_calls_of_tools_that_the_client_runs(tool: dict[str, Any], given: Any, item: dict[str, Any]) -> None:
+    said = Said(calls=[("c0", tool["type"], given)], finish="tool_calls")
+    (found,) = whole(said, tools=[tool])["output"]
+    assert found == {"id": found["id"], "call_id": "c0", "status": "completed", **item}
+    events = stream(in_order(said), tools=[tool])
+    assert check_order(events)["output"] == [found]
+    judged(events)
+
+
+def test_arguments_that_are_no_object_are_none() -> None:
+    deltas = [
+        Delta(tool_calls=[ToolCallDelta(index=0, id="c", function=FunctionDelta(name="tool_search", arguments="[1"))])
+    ]
+    events = stream(chunks_of(deltas, "tool_calls"), tools=[{"type": "tool_search", "execution": "client"}])
+    (found,) = check_order(events)["output"]
+    assert found["arguments"] == {}
 
 
 def test_thoughts_come_back_with_the_next_request() -> None:

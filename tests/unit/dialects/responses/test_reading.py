@@ -167,8 +167,8 @@ def test_tools() -> None:
         "search_context_size": "low",
         "user_location": {"type": "approximate", "city": "Ulm"},
     }
-    shell = {"type": "local_shell"}
-    found = read(tools=[WEATHER, PATCH, space, search, shell], tool_choice="required", parallel_tool_calls=False)
+    code = {"type": "code_interpreter", "container": {"type": "auto"}}
+    found = read(tools=[WEATHER, PATCH, space, search, code], tool_choice="required", parallel_tool_calls=False)
     tools = msgspec.to_builtins(found.tools)
     assert tools[0] == {
         "type": "function",
@@ -178,7 +178,7 @@ def test_tools() -> None:
     assert patch["parameters"]["required"] == ["input"]
     assert "start: WORD" in patch["description"]
     assert tools[2]["function"]["name"] == "crm__find"
-    assert tools[3] == {"type": "local_shell", "provided": shell}
+    assert tools[3] == {"type": "code_interpreter", "provided": code}
     assert found.web_search_options == {
         "search_context_size": "low",
         "user_location": {"type": "approximate", "approximate": {"city": "Ulm"}},
@@ -196,9 +196,77 @@ def test_tools_that_come_with_the_conversation(kind: str) -> None:
     assert found.tool_choice == "auto"
 
 
-def test_a_search_for_tools_is_no_text() -> None:
-    search = {"type": "tool_search_call", "call_id": "c", "arguments": {"query": "x"}, "execution": "client"}
-    assert [message["role"] for message in conversation(search, {"role": "user", "content": "hello"})] == ["user"]
+def test_a_search_that_a_server_made_is_no_text() -> None:
+    search = {"type": "tool_search_call", "call_id": None, "arguments": {"paths": ["crm"]}, "execution": "server"}
+    output = {"type": "tool_search_output", "call_id": None, "tools": [WEATHER], "execution": "server"}
+    assert [message["role"] for message in conversation(search, output, {"role": "user", "content": "x"})] == ["user"]
+    hosted = {"type": "tool_search"}
+    found = read(tools=[hosted, WEATHER | {"defer_loading": True}])
+    assert [tool.function.name for tool in found.tools or () if tool.function] == ["weather"]
+
+
+RUN_HERE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str, str]] = [
+    (
+        {"type": "tool_search", "execution": "client", "description": "d", "parameters": {"type": "object"}},
+        {"type": "tool_search_call", "call_id": "c", "arguments": {"query": "x"}, "execution": "client"},
+        {"type": "tool_search_output", "call_id": "c", "tools": [WEATHER], "execution": "client"},
+        '{"query":"x"}',
+        '{"tools_now_available":["weather"]}',
+    ),
+    (
+        {"type": "local_shell"},
+        {"type": "local_shell_call", "call_id": "c", "action": {"type": "exec", "command": ["ls"], "env": {}}},
+        {"type": "local_shell_call_output", "id": "c", "output": "a.txt"},
+        '{"command":["ls"]}',
+        "a.txt",
+    ),
+    (
+        {"type": "shell", "environment": {"type": "local"}},
+        {"type": "shell_call", "call_id": "c", "action": {"commands": ["ls"], "timeout_ms": 9}},
+        {
+            "type": "shell_call_output",
+            "call_id": "c",
+            "output": [{"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}],
+        },
+        '{"commands":["ls"],"timeout_ms":9}',
+        '[{"stdout":"a","stderr":"","outcome":{"type":"exit","exit_code":0}}]',
+    ),
+    (
+        {"type": "apply_patch"},
+        {
+            "type": "apply_patch_call",
+            "call_id": "c",
+            "operation": {"type": "create_file", "path": "a", "diff": "+x"},
+        },
+        {"type": "apply_patch_call_output", "call_id": "c", "status": "failed"},
+        '{"type":"create_file","path":"a","diff":"+x"}',
+        '{"status":"failed"}',
+    ),
+]
+"""Tools that OpenAI has defined and clients run: the tool, a call, what came of it, and what a model sees of both."""
+
+
+@pytest.mark.parametrize(("tool", "call", "output", "arguments", "told"), RUN_HERE)
+def test_tools_that_the_client_runs_are_functions(
+    tool: dict[str, Any], call: dict[str, Any], output: dict[str, Any], arguments: str, told: str
+) -> None:
+    kind = tool["type"]
+    found = read(input=[call, output], tools=[tool], tool_choice={"type": kind})
+    assert found.tools is not None
+    function = found.tools[0].function
+    assert function is not None
+    assert (function.name, (function.parameters or {})["type"]) == (kind, "object")
+    assert found.tool_choice == {"type": "function", "function": {"name": kind}}
+    said, result = map(msgspec.to_builtins, found.messages)
+    assert said["tool_calls"] == [{"id": "c", "type": "function", "function": {"name": kind, "arguments": arguments}}]
+    assert result == {"role": "tool", "content": told, "tool_call_id": "c"}
+    with pytest.raises(InvalidRequest, match="call_id"):
+        read(input=[call | {"call_id": None}])
+
+
+def test_a_shell_of_a_server_is_none_of_the_clients() -> None:
+    shell = {"type": "shell", "environment": {"type": "container_auto"}}
+    assert msgspec.to_builtins(read(tools=[shell]).tools) == [{"type": "shell", "provided": shell}]
 
 
 @pytest.mark.parametrize(
