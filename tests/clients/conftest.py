@@ -23,6 +23,8 @@ KNOWN = {  # models that Codex knows, so that it brings their tools; what stands
     "responses": "gpt-5.5",
     "over chat": "gpt-6-sol",
     "over messages": "gpt-6-luna",
+    "searching over chat": "gpt-5.5-chat",
+    "searching over messages": "gpt-5.5-messages",
 }
 UPSTREAM_KEY = "sk-upstream-3f8c1d"
 QUIET = {  # what phones home does not, and nobody finds another provider than this gateway
@@ -77,6 +79,8 @@ def gateway(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Ite
             openai_model(KNOWN["responses"], KNOWN["responses"], base, use_chat_completions_api=False),
             openai_model(KNOWN["over chat"], GPT, base),
             other_form(KNOWN["over messages"], "anthropic", base, CLAUDE),
+            openai_model(KNOWN["searching over chat"], GPT, base),
+            other_form(KNOWN["searching over messages"], "anthropic", base, CLAUDE),
             openai_model("text-embedding-3-small", "text-embedding-3-small", base),
         ],
         "router_settings": {"num_retries": 0},

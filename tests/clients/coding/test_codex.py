@@ -1,6 +1,7 @@
 """Codex, over /v1/responses: it reads a file or writes one with a tool, and speaks."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,22 @@ wire_api = "responses"
 request_max_retries = 0
 stream_max_retries = 0
 """
+SEARCHING = f"""
+[mcp_servers.notes]
+command = {json.dumps(sys.executable)}
+args = [{json.dumps(str(Path(__file__).with_name("notes_server.py")))}]
+"""
 
 
-def asks(run: Run, home: Path, url: str, model: str) -> list[dict[str, Any]]:
-    """Have it work, and return what it tells of that."""
+def asks(run: Run, home: Path, url: str, model: str, *, searches: bool = False) -> list[dict[str, Any]]:
+    """Have it work, and return what it tells of that. `searches`: it has tools that it finds by a search alone."""
     folder = home / ".codex"
     folder.mkdir()
-    (folder / "config.toml").write_text(SETTINGS.format(model=model, url=url))
+    settings = SETTINGS.format(model=model, url=url)
+    if searches:
+        deferring = "[features]\ntool_search = true\ntool_search_always_defer_mcp_tools = true"
+        settings = settings.replace("[features]", deferring) + SEARCHING
+    (folder / "config.toml").write_text(settings)
     line = ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "--json", "Work.")
     return [json.loads(told) for told in run(line, {"TIANJI_KEY": MASTER_KEY}).splitlines()]
 
@@ -68,6 +78,18 @@ def test_tools_that_come_with_the_conversation(run: Run, home: Path, gateway: Ga
     mock.control({"call": {"name": "functions__exec", "arguments": {"input": PROGRAM}}}, times=1)
     assert spoke(asks(run, home, gateway.url, model))
     assert WORD in mock.last()["body"]
+
+
+@pytest.mark.parametrize("model", [KNOWN["searching over chat"], KNOWN["searching over messages"]])
+def test_tools_that_it_searches_for(run: Run, home: Path, gateway: Gateway, mock: Mock, model: str) -> None:
+    mock.control({"call": {"name": "tool_search", "arguments": {"query": "note"}}}, times=1)
+    mock.control({"call": {"name": "mcp__notes__read_note", "arguments": {}}}, times=1)
+    assert spoke(asks(run, home, gateway.url, model, searches=True))
+    first, second, third = mock.requests()
+    assert "mcp__notes__read_note" not in first["body"]
+    assert "mcp__notes__read_note" in json.dumps(second["json"]["tools"])
+    assert WORD not in second["body"]
+    assert WORD in third["body"]
 
 
 def test_what_it_says_to_openai_arrives_unchanged(run: Run, home: Path, gateway: Gateway, mock: Mock) -> None:

@@ -63,6 +63,13 @@ class TestChat:
         assert second.choices[0].message.content
         assert "wet" in calls_weather.last()["body"]
 
+    def test_completions(self, client: openai.OpenAI, model: str) -> None:
+        plain = client.completions.create(model=model, prompt="one two three", max_tokens=6)
+        chunks = list(client.completions.create(model=model, prompt="one two three", max_tokens=6, stream=True))
+        assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == plain.choices[0].text
+        assert len(plain.choices[0].text.split()) == 6
+        assert plain.choices[0].finish_reason == "length"
+
     def test_structured(self, client: openai.OpenAI, model: str) -> None:
         found = client.chat.completions.parse(model=model, messages=ASK, response_format=Said)
         assert isinstance(found.choices[0].message.parsed, Said)
