@@ -15,7 +15,7 @@ from tianji.cli import logs
 from tianji.cli.configuration import judge, leave, require_master_key
 from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
-from tianji.edge.options import ServeOptions
+from tianji.edge.options import CERTIFICATE, ServeOptions
 from tianji.edge.processes.companion import Task
 from tianji.edge.processes.parent import Server
 from tianji.edge.processes.succession import Inheritance, inherit
@@ -67,6 +67,8 @@ def command(**options: Any) -> None:
             announce = _prepare_quickstart(original, resources)
         if flags.config is None:  # what this machine keeps belongs to its user, not to the folder of a passing file
             original["TIANJI_DATA_DIR"] = str(load("tianji.cli.quickstart").data_folder(original))
+        if flags.ssl_certfile_path is not None:  # workers know by it that browsers come over TLS
+            original[CERTIFICATE] = str(flags.ssl_certfile_path)
         file = _configuration(flags, options, resources)
         host = flags.host or (HERE if flags.quickstart else EVERYWHERE)
         judgement = judge(file, original, host)

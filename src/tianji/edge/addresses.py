@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tianji._core.exchange import Exchange
+from tianji.edge.options import CERTIFICATE
 
 
 def root(environ: Mapping[str, str]) -> str:
@@ -12,9 +13,13 @@ def root(environ: Mapping[str, str]) -> str:
 
 
 def own_address(exchange: Exchange, environ: Mapping[str, str]) -> str:
-    """Return where browsers find the gateway: PROXY_BASE_URL, or where this one says that it found it."""
+    """Return where browsers find the gateway: PROXY_BASE_URL, or where this one says that it found it.
+
+    It speaks TLS where the gateway has a certificate, or a proxy before it does.
+    """
     named = environ.get("PROXY_BASE_URL")
     if named:
         return named.rstrip("/") + root(environ)
-    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else "http"
+    encrypted = CERTIFICATE in environ or exchange.header(b"x-forwarded-proto") == b"https"
+    scheme = "https" if encrypted else "http"
     return f"{scheme}://{(exchange.header(b'host') or b'').decode('latin-1')}{root(environ)}"

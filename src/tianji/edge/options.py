@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from tianji.edge.processes.succession import Inheritance
+
+CERTIFICATE: Final = "SSL_CERTFILE_PATH"  # the variable that names the certificate, however that was given
 
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
