@@ -253,6 +253,9 @@ def test_a_cookie_works_on_pages_of_ours_alone(
     assert status("GET") == status("GET", sec_fetch_site="same-origin") == status("GET", sec_fetch_site="none") == 200
     for site in ("cross-site", "same-site", "odd"):
         assert status("GET", sec_fetch_site=site) == 401
+        assert status("GET", sec_fetch_site=site, sec_fetch_mode="navigate", sec_fetch_dest="iframe") == 401
+        assert status("GET", sec_fetch_site=site, sec_fetch_mode="no-cors", sec_fetch_dest="document") == 401
+        assert status("GET", sec_fetch_site=site, sec_fetch_mode="navigate", sec_fetch_dest="document") == 200  # a link
     assert status("GET", origin="https://evil.example") == 401
     assert status("GET", cookie=f"{SESSION}={token}; {SESSION}={token}") == 401
 
@@ -269,6 +272,7 @@ def test_a_cookie_works_on_pages_of_ours_alone(
         {"origin": "null"},
         {"sec_fetch_site": "cross-site", "origin": gateway.url},
         {"sec_fetch_site": "none"},
+        {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"},
     ):
         assert post(**headers) == 401
 

@@ -74,10 +74,17 @@ def cookie(exchange: Exchange, name: str) -> bytes | None:
 
 
 def own_page(exchange: Exchange) -> bool:
-    """Whether a page of ours, or nobody's page, is behind a request: https://www.w3.org/TR/fetch-metadata/."""
+    """Whether a page of ours, or nobody's page, is behind a request: https://www.w3.org/TR/fetch-metadata/.
+
+    Who follows a link to a page of ours, the identity provider's at the end of a login among them, opens it himself:
+    what leads there cannot read it, and a frame is no page.
+    """
     site, reads = exchange.header(b"sec-fetch-site"), exchange.method in _READING
     if site is not None:
-        return site == b"same-origin" or (site == b"none" and reads)
+        followed = (
+            exchange.header(b"sec-fetch-mode") == b"navigate" and exchange.header(b"sec-fetch-dest") == b"document"
+        )
+        return site == b"same-origin" or (reads and (site == b"none" or followed))
     origin = exchange.header(b"origin")
     if origin is None:
         return reads

@@ -64,6 +64,13 @@ def test_the_cookie_stands_for_a_key():
         ("POST", {"sec_fetch_site": b"none"}, False),
         ("POST", {"sec_fetch_site": b"same-origin"}, True),
         ("GET", {"sec_fetch_site": b"same-site"}, False),
+        ("GET", {"sec_fetch_site": b"cross-site", "sec_fetch_mode": b"navigate", "sec_fetch_dest": b"document"}, True),
+        ("GET", {"sec_fetch_site": b"cross-site", "sec_fetch_mode": b"navigate", "sec_fetch_dest": b"iframe"}, False),
+        (
+            "POST",
+            {"sec_fetch_site": b"cross-site", "sec_fetch_mode": b"navigate", "sec_fetch_dest": b"document"},
+            False,
+        ),
         ("POST", {"sec_fetch_site": b"cross-site", "origin": b"https://gw", "host": b"gw"}, False),
     ],
 )
