@@ -152,7 +152,7 @@ class Gateway:
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
-        self._loaded = read(path, environ)
+        self._loaded = read(path, environ, shared.known)
         self.snapshot = self._compile(self._loaded)
         self._destinations = Destinations()
         self._swapping = asyncio.Lock()

@@ -28,6 +28,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     json_logs: bool = False
     watches: bool = False  # somebody is to be alerted
     database: bool = False  # there is one, so it is to be migrated
+    secrets: dict[str, str] = {}  # what its secret manager said
 
 
 def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:

@@ -23,7 +23,10 @@ COUNTERS: Final = 16384  # series, shared by all workers
 class Factory:
     """Makes a worker's gateway. Made itself before the workers fork, so that they share its counters and tables."""
 
-    def __init__(self, path: Path, *, environ: Mapping[str, str], access_log: str | None) -> None:
+    def __init__(
+        self, path: Path, *, environ: Mapping[str, str], access_log: str | None, known: Mapping[str, str]
+    ) -> None:
+        """`known`: what the secret manager has said, for processes that begin while it is away."""
         self._path = path
         self._environ = environ
         self._access_log = access_log
@@ -34,6 +37,7 @@ class Factory:
             LimitTable(shift=shift),
             Revisions(),
             os.urandom(8).hex(),
+            known=known,
         )
         self._vocabularies = Vocabularies()
 
@@ -52,9 +56,9 @@ class Factory:
 
     def _keep(self, control: Control) -> None:
         told = load("tianji.limiting.learning").learner(self._shared.limits)
-        load("tianji.ledger.process").work(
-            self._path,
-            self._environ,
+        process = load("tianji.ledger.process")
+        process.work(
+            process.Written(self._path, self._environ, self._shared.known),
             self._shared.revisions,
             lambda: control.generation,
             FAREWELL,

@@ -45,6 +45,7 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
         watches=bool(loaded.config.general_settings.alerting) and keeps_books(loaded.config, loaded.environment),
         database=database,
+        secrets=dict(loaded.secrets.values),
     )
 
 

@@ -95,7 +95,7 @@ def command(**options: Any) -> None:
             inheritance=inheritance,
             environment=environment,
         )
-        factory = Factory(file, environ=original, access_log=access_log)
+        factory = Factory(file, environ=original, access_log=access_log, known=judgement.secrets)
         kept = journals(original | judgement.variables, file)
         _serve(flags.edge, factory, factory.ledger(kept, watches=judgement.watches), settings, announce)
 

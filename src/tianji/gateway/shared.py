@@ -1,5 +1,7 @@
 """What the workers of a machine share: made before they fork, and light, since their parent keeps it."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
 
 from tianji._core.attempts import AttemptTable
@@ -19,3 +21,4 @@ class Shared(Struct, frozen=True):
     machine: str = ""
     answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget
     attempts: AttemptTable = field(default_factory=AttemptTable)  # to sign in with a password
+    known: Mapping[str, str] = {}  # what the secret manager had said before the workers began

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
@@ -31,9 +32,16 @@ POOL: Final = 2  # connections: to write, and to read what others changed
 log = logging.getLogger(__name__)
 
 
+class Written(Struct, frozen=True):
+    """A configuration, and what it is read with. `known`: what its secret manager had said before."""
+
+    file: Path
+    environ: Mapping[str, str]
+    known: Mapping[str, str]
+
+
 def work(
-    file: Path,
-    environ: Mapping[str, str],
+    written: Written,
     revisions: Revisions,
     generation: Callable[[], int],
     farewell: int,
@@ -42,14 +50,14 @@ def work(
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
-    file, environ: the configuration and what it is read with; generation: counts the reloads of it.
+    written: the configuration; generation: counts the reloads of it.
     told: takes what whoever has a budget has spent, see tianji.ledger.standing.
     listening: makes what hears of all entries, see Hears.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
     os.nice(PATIENT)
-    asyncio.run(_Scribe(file, environ, revisions, generation, told).run(farewell, listening))
+    asyncio.run(_Scribe(written, revisions, generation, told).run(farewell, listening))
 
 
 class Listening(Listener, Protocol):
@@ -78,17 +86,16 @@ Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Meeting]
 class _Scribe:
     def __init__(
         self,
-        file: Path,
-        environ: Mapping[str, str],
+        written: Written,
         revisions: Revisions,
         generation: Callable[[], int],
         told: Callable[..., None] | None,
     ) -> None:
-        self._file = file
-        self._environ = environ
+        file = self._file = written.file
+        self._environ = written.environ
         self._generation = generation
         self._seen = generation()
-        self._loaded = load(file, environ, managers=Managers(open_source))
+        self._loaded = load(file, written.environ, managers=Managers(open_source, written.known))
         general = self._loaded.config.general_settings
         self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
         self._spent = told
