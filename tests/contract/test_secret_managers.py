@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.fakes.ears import Ears
 from tests.fakes.managers import FakeVault, Server, serving
 
 FIRST, SECOND = "canary+Vault/First=Key", "canary+Vault/Second=Key"
@@ -20,8 +21,8 @@ FIRST, SECOND = "canary+Vault/First=Key", "canary+Vault/Second=Key"
 class Managed:
     """A gateway of two workers whose provider's key is in a Vault, which is asked again every half second."""
 
-    def __init__(self, gateway: Gateway, vault: FakeVault, server: Server, mock: Mock) -> None:
-        self.gateway, self.vault, self.server, self.mock = gateway, vault, server, mock
+    def __init__(self, gateway: Gateway, vault: FakeVault, server: Server, mock: Mock, ears: Ears) -> None:
+        self.gateway, self.vault, self.server, self.mock, self.ears = gateway, vault, server, mock, ears
 
     def uses(self, key: str) -> bool:
         """Ask over new connections, so that every worker is met; whether all showed the provider this key."""
@@ -39,6 +40,7 @@ def managed(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
     config = {
         "model_list": [openai_model("m", "gpt-test", mock_process.url, api_key="os.environ/OPENAI")],
         "general_settings": {
+            "alerting": ["slack"],
             "key_management_system": "hashicorp_vault",
             "key_management_settings": {
                 "store_virtual_keys": True,
@@ -48,15 +50,17 @@ def managed(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             },
         },
     }
-    with serving(vault) as server:
+    with serving(vault) as server, Ears() as ears:
         env = {
+            **BOOKS,
+            "SLACK_WEBHOOK_URL": f"{ears.url}/slack",
             "HCP_VAULT_ADDR": server.url,
             "HCP_VAULT_TOKEN": vault.token,
             "HCP_VAULT_PATH_PREFIX": "prod",
             "HCP_VAULT_REFRESH_INTERVAL": "0.5",
         }
         with Gateway(config, tmp_path_factory.mktemp("managed"), edge=edge, workers=2, env=env) as gateway:
-            yield Managed(gateway, vault, server, mock_process)
+            yield Managed(gateway, vault, server, mock_process, ears)
 
 
 @pytest.fixture
@@ -98,12 +102,31 @@ def test_an_outage_is_loud_and_the_old_key_goes_on_even_over_a_reload(healthy: M
     healthy.server.outage = (503, {"errors": [f"sealed {SECOND}"]})
     said = f"HashiCorp Vault ({healthy.server.url}, secret/data/prod) answered with status 503"
     eventually(lambda: said in healthy.gateway.log, "the outage is said")
+    alert = "hashicorp_vault does not say all that it is asked"
+    eventually(lambda: alert in str(healthy.ears.heard), "people are alerted", 30)
     assert healthy.uses(key)
     before = healthy.gateway.log.count("goes on where there is one")
     os.kill(healthy.gateway.process.pid, signal.SIGHUP)
     eventually(lambda: healthy.gateway.log.count("goes on where there is one") > before + 2, "it was read again")
     assert "was refused" not in healthy.gateway.log
     assert healthy.uses(key)
+
+
+def test_who_takes_the_place_of_a_dead_process_begins_without_the_manager(healthy: Managed) -> None:
+    gateway = healthy.gateway
+    gateway.chat({"model": "m", "messages": []})  # so that there is something for the books
+    scribe = eventually(gateway.beside, "the books are kept")
+    healthy.server.outage = (503, {})
+    dead = gateway.workers()[0]
+    for process in (dead, *scribe):
+        os.kill(process, signal.SIGKILL)
+    eventually(lambda: dead not in gateway.workers() and len(gateway.workers()) == 2, "another worker is there")
+    eventually(lambda: gateway.beside() not in ([], scribe), "and somebody who keeps the books", 20)
+    answers = {gateway.chat({"model": "m", "messages": []}, connection="close").status_code for _ in range(12)}
+    assert answers == {200}
+    assert "cannot be used" not in gateway.log
+    healthy.server.outage = None
+    eventually(lambda: healthy.uses(healthy.vault.secrets["OPENAI"]["key"]), "what the manager says counts again")
 
 
 def test_no_key_of_the_manager_is_shown(healthy: Managed) -> None:

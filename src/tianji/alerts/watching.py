@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.health import HealthTable
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.facts import Deployment, Fallbacks, deployments_of
@@ -22,10 +21,12 @@ from tianji.alerts.rounds import Rounds
 from tianji.alerts.rules import requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
+from tianji.alerts.rules.secrets import SERIES, Reads
 from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
 from tianji.clock import SYSTEM, Clock
 from tianji.config.loader import Loaded
+from tianji.gateway.shared import Shared
 from tianji.ledger.entry import Entry
 from tianji.ledger.follower import Follower
 from tianji.storage import valkey
@@ -52,7 +53,7 @@ class Watching:
         folder: Path,
         loaded: Loaded,
         store: Store,
-        health: HealthTable,
+        shared: Shared,
         fault: Callable[[], str | None],
         send: Send,
         *,
@@ -61,7 +62,7 @@ class Watching:
         """`folder`: of the journals; `send`: makes one HTTP request."""
         self._clock = clock
         self._send = send
-        self._health = health
+        self._health = health = shared.health
         self._follower = Follower(folder, FILE, self)
         self._claims = Claims(clock.now)
         self._office: Office | None = None
@@ -74,6 +75,7 @@ class Watching:
             (Outages("outage_alerts", 2), _of_provider),
             (Outages("region_outage_alerts", 2), _of_region),
         )
+        self._reads = Reads(lambda outcome: shared.counters.value(shared.counters.slot(SERIES.format(outcome))))
         self._fallbacks = Fallbacks()
         self._rests: dict[str, float] = {}
         self._found: list[Alert] = []
@@ -84,6 +86,7 @@ class Watching:
         """Go by another configuration from now on."""
         settings = self._settings = settings_of(loaded.config, loaded.environment)
         self._deployments = deployments_of(loaded.config)
+        self._manager = loaded.config.general_settings.key_management_system
         if settings is None:
             return
         mailer = _mailer(loaded) if "email" in settings.channels else None
@@ -198,6 +201,8 @@ class Watching:
         titles = {name: one.title for name, one in self._deployments.items()}
         self._found += self._hanging.look(self._clock.now(), settings.threshold, titles)
         self._found += self._cooled()
+        if self._manager:
+            self._found += self._reads.look(self._manager)
         self._found += await self._rounds.look()
         await self._tell()
         self._office.flush()

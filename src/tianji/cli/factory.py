@@ -70,7 +70,7 @@ class Factory:
         """Return all who hear of entries in the process of the ledger."""
         callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store)
         health, limits = self._shared.health, self._shared.limits
-        alerts = load("tianji.alerts.watching").Watching(folder, loaded, store, health, fault, callbacks.send)
+        alerts = load("tianji.alerts.watching").Watching(folder, loaded, store, self._shared, fault, callbacks.send)
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )

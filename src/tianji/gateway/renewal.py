@@ -46,6 +46,8 @@ class Renewal:
         if secrets is not self._known:  # they have just been read
             self._known = secrets
             self._set_due(secrets, secrets.troubles)
+            if secrets.troubles:
+                self._count("failed")
         elif self._clock() >= self._due:
             self._asking = asyncio.get_running_loop().create_task(self.ask(secrets))
 
@@ -70,12 +72,13 @@ class Renewal:
         """Ask now."""
         changed, troubles = await asyncio.to_thread(secrets.look_again)
         self._set_due(secrets, troubles)
-        outcome = "failed" if troubles else "changed" if changed else "same"
-        slot = self._counters.slot(f'tianji_secret_manager_reads_total{{outcome="{outcome}"}}')
-        self._counters.add(slot, 1)
+        self._count("failed" if troubles else "changed" if changed else "same")
         if changed:
             log.warning("secrets of %s have changed; the new ones come into force", _name(secrets))
             self._ask_reload()
+
+    def _count(self, outcome: str) -> None:
+        self._counters.add(self._counters.slot(f'tianji_secret_manager_reads_total{{outcome="{outcome}"}}'), 1)
 
     def _set_due(self, secrets: Secrets, troubles: tuple[str, ...]) -> None:
         for trouble in troubles:

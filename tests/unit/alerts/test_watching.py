@@ -13,11 +13,14 @@ import sqlalchemy as sa
 from tests.unit.alerts.conftest import NOW, entry, failure
 
 from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
 from tianji._core.revision import Revisions
+from tianji._core.shm import SharedCounters
 from tianji.alerts.watching import Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
 from tianji.config.loader import Loaded, load
+from tianji.gateway.shared import Shared
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
 from tianji.ledger.posting import post
@@ -39,7 +42,7 @@ litellm_settings: {timezone: Europe/Berlin}
 """
 ALL = """llm_too_slow, llm_requests_hanging, llm_exceptions, budget_alerts, spend_reports, failed_tracking_spend,
  daily_reports, outage_alerts, region_outage_alerts, cooldown_deployment, new_model_added, model_deprecation_warnings,
- db_exceptions, fallback_reports, user_spend_thresholds, new_virtual_key_created"""
+ db_exceptions, secret_manager_exceptions, fallback_reports, user_spend_thresholds, new_virtual_key_created"""
 DOLLAR = 10**9
 
 
@@ -47,7 +50,8 @@ class World:
     def __init__(self, folder: Path, loaded: Loaded) -> None:
         self.folder = folder / "data" / "journals"
         self.store = Store(parse(f"sqlite:///{folder}/t.db"), Revisions())
-        self.health = HealthTable()
+        self.shared = Shared(SharedCounters(), HealthTable(), LimitTable())
+        self.health = self.shared.health
         self.clock = ManualClock(NOW)
         self.fault: str | None = None
         self.loaded = loaded
@@ -56,7 +60,7 @@ class World:
 
     def begin(self) -> Watching:
         return Watching(
-            self.folder, self.loaded, self.store, self.health, lambda: self.fault, self.send, clock=self.clock
+            self.folder, self.loaded, self.store, self.shared, lambda: self.fault, self.send, clock=self.clock
         )
 
     async def send(self, request: Delivery) -> int:
@@ -130,6 +134,35 @@ async def test_a_budget_is_told_of_when_its_spend_is_in_the_books(world: World) 
     assert [(event["event"], event["token"]) for event in world.events] == [("threshold_crossed", "k")]
     await world.keep(entry(2, cost=1))
     assert await world.told(3) == [], "once"
+
+
+async def test_a_secret_manager_that_fails_is_told_of_and_that_it_is_there_again(world: World) -> None:
+    def read(outcome: str) -> None:
+        counters = world.shared.counters
+        counters.add(counters.slot(f'tianji_secret_manager_reads_total{{outcome="{outcome}"}}'), 1)
+
+    read("failed")
+    assert await world.told() == [], "none is configured"
+    config = world.loaded.config
+    general = msgspec.structs.replace(config.general_settings, key_management_system="hashicorp_vault")
+    config = msgspec.structs.replace(config, general_settings=general)
+    world.watching.adopt(msgspec.structs.replace(world.loaded, config=config))
+    (told,) = await world.told()
+    assert "secret_manager_exceptions" in told
+    assert "hashicorp_vault does not say all that it is asked" in told
+    read("failed")
+    assert await world.told(5) == [], "once for a while"
+    read("same")
+    read("failed")
+    assert await world.told(5) == [], "another worker fails still"
+    read("changed")
+    (told,) = await world.told(5)
+    assert "Low" in told
+    assert "again" in told
+    read("same")
+    assert await world.told(5) == []
+    read("failed")
+    assert len(await world.told(700)) == 1
 
 
 async def test_what_hangs_and_what_rests_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

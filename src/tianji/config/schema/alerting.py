@@ -32,6 +32,7 @@ ALERT_TYPES: Final = {
     "new_model_added": AlertType("Low"),
     "model_deprecation_warnings": AlertType("Medium"),
     "db_exceptions": AlertType(),
+    "secret_manager_exceptions": AlertType(),  # the gateway's own
     "fallback_reports": AlertType("Low"),
     "user_spend_thresholds": AlertType(),
     "user_spend_anomalies": AlertType(),
