@@ -12,6 +12,7 @@ from tianji.management import desk, keys
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
 from tianji.management.key_fields import LOGIN_METHOD, KeyFields
+from tianji.money import to_dollars
 from tianji.storage.tables import KEYS, USERS
 
 MARK: Final = LOGIN_METHOD
@@ -48,7 +49,7 @@ async def _admit(call: Call, user_id: str | None, method: str) -> Row:
     fields = KeyFields(
         user_id=user["user_id"],
         duration=duration(call.office.environ()),
-        max_budget=call.config.litellm_settings.max_ui_session_budget,
+        max_budget=_budget(call, user),
     )
     key = await keys.make(call, fields)
     await note(call, key["token"], {MARK: method})
@@ -59,6 +60,13 @@ async def _admit(call: Call, user_id: str | None, method: str) -> Row:
         "login_method": method,
         "key": key["key"],
     }
+
+
+def _budget(call: Call, user: Row) -> float | None:
+    """Return what a session may spend, in dollars: no more than its owner."""
+    usual = call.config.litellm_settings.max_ui_session_budget
+    own = None if user["max_budget"] is None else to_dollars(user["max_budget"])
+    return min((budget for budget in (usual, own) if budget is not None), default=None)
 
 
 async def note(call: Call, token: str, facts: Row) -> None:
