@@ -255,7 +255,7 @@ class Gateway:
         yield from Administration(self._office).routes()
         yield from Trials(lambda: self._guarding.found).routes()
         yield from Provisioning(lambda: self._office).routes()
-        yield from SignIn(lambda: self._office, self._shared.attempts).routes()
+        yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
         yield from Realtime(self._means()).routes()
         yield from Documentation(lambda: self.route_table).routes()
 

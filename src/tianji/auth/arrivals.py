@@ -16,6 +16,9 @@ class Arrival(Struct, frozen=True, kw_only=True):
     role: str | None = None
     role_when_new: str | None = None  # where nothing else says what somebody new is
     teams: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()  # these three are of somebody new
+    max_budget: float | None = None  # US dollars
+    budget_duration: str | None = None
     makes_user: bool = False  # where there is none
     makes_teams: bool = False
     leaves_others: bool = False  # teams that are not named

@@ -54,6 +54,11 @@ class Rules:
         require(row.access, ANONYMOUS, exchange.method)
         return ANONYMOUS
 
+    def is_proxy(self, exchange: Exchange) -> bool:
+        """Whether a request comes straight from a proxy of `trusted_proxy_ranges`."""
+        peer = None if exchange.peer is None else parsed(exchange.peer[0])
+        return peer is not None and within(peer, self._proxies)
+
     def address(self, exchange: Exchange) -> Address | None:
         """Return where the client is; None where that cannot be said.
 

@@ -340,7 +340,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.max_failed_login_attempts_per_source": Support(
             "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"
         ),
-        "general_settings.custom_sso": GUARD,
+        "general_settings.custom_sso": Support(
+            "exact", "from files beside this one; functions of LiteLLM are not there"
+        ),
+        "general_settings.custom_ui_sso_sign_in_handler": Support("exact", "for requests out of trusted_proxy_ranges"),
         "general_settings.allowed_routes": Support("exact", "for routes that ask for a key"),
         "general_settings.admin_only_routes": EXACT,
         "general_settings.public_routes": Support("exact", "without a valid key the caller has no role"),

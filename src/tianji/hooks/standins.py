@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from tianji.hooks.logger import CustomBatchLogger, CustomLogger
 
-_PACKAGES: Final = frozenset({"litellm", "fastapi"})
+_PACKAGES: Final = frozenset({"litellm", "fastapi", "fastapi_sso"})
 
 
 class Node(dict[str, Any]):
@@ -65,6 +66,15 @@ class Delta(Node):
 
 class UserAPIKeyAuth(Node):
     """Whose request it is."""
+
+
+class LitellmUserRoles(StrEnum):
+    """What users may be."""
+
+    PROXY_ADMIN = "proxy_admin"
+    PROXY_ADMIN_VIEW_ONLY = "proxy_admin_viewer"
+    INTERNAL_USER = "internal_user"
+    INTERNAL_USER_VIEW_ONLY = "internal_user_viewer"
 
 
 class HTTPException(Exception):  # noqa: N818 - the name that files import
@@ -128,6 +138,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "CustomBatchLogger": CustomBatchLogger,
     "DualCache": DualCache,
     "UserAPIKeyAuth": UserAPIKeyAuth,
+    "LitellmUserRoles": LitellmUserRoles,
     "ModelResponse": ModelResponse,
     "Choices": Choices,
     "Message": Message,

@@ -11,6 +11,7 @@ from tianji.errors import PermissionDenied
 from tianji.management import desk, membership, promotion, teams, users
 from tianji.management.administration import Office
 from tianji.management.desk import Call, Row
+from tianji.management.wire import stored
 from tianji.storage.tables import TEAM_MEMBERS, TEAMS, USERS
 
 
@@ -74,6 +75,9 @@ async def _make(call: Call, arrival: Arrival) -> Row:
         "user_alias": arrival.name,
         "sso_user_id": arrival.provider_id if arrival.provider_id != arrival.user_id else None,
         "user_role": arrival.role or defaults.user_role or arrival.role_when_new,
+        "models": list(arrival.models) or None,
+        "max_budget": stored("max_budget", arrival.max_budget),
+        "budget_duration": arrival.budget_duration,
         "metadata": {"auth_provider": arrival.provider} if arrival.provider else None,
     }
     row = await users.make(call, {name: value for name, value in values.items() if value is not None})

@@ -34,7 +34,13 @@ def arrival(
         provider=provider.name,
         role=role,
         role_when_new="internal_user_viewer",
-        teams=texts(claims, tokens.team_ids_jwt_field) + texts(claims, tokens.team_id_jwt_field),
+        teams=tuple(
+            dict.fromkeys(
+                name
+                for place in (*places.teams, tokens.team_ids_jwt_field, tokens.team_id_jwt_field)
+                for name in texts(claims, place)
+            )
+        ),
         makes_user=True,
         makes_teams=tokens.team_id_upsert,
     )

@@ -7,7 +7,7 @@ Source of the names and their defaults: https://docs.litellm.ai/docs/proxy/admin
 
 import ast
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,7 +16,8 @@ from msgspec import Struct
 from tianji.config.environment import is_true
 from tianji.errors import NotImplementedHere
 
-ROLES: Final = ("proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer")  # the strongest first
+Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)  # the strongest first
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _GOOGLE: Final = f"https://accounts.google.com{_WELL_KNOWN}"
 _OKTA: Final = "https://{}" + _WELL_KNOWN
@@ -33,6 +34,7 @@ class Attributes(Struct, frozen=True, kw_only=True):
     email: tuple[str, ...] = ("email",)
     name: tuple[str, ...] = ("name",)
     role: tuple[str, ...] = ("role",)
+    teams: tuple[str, ...] = ()  # beside those of general_settings.litellm_jwtauth
 
 
 class RoleMappings(Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     attributes: Attributes = Attributes()
     mappings: RoleMappings | None = None
+    shown: tuple[str, ...] = ()  # claims that code of the operator's is shown, too
 
     def addresses(self) -> list[str]:
         """Return the addresses that the operator named."""
@@ -169,6 +172,7 @@ def _generic(environ: Mapping[str, str]) -> Provider:
             role=place("ROLE", "role"),
         ),
         mappings=_mappings(environ),
+        shown=tuple(filter(None, environ.get("GENERIC_USER_EXTRA_ATTRIBUTES", "").replace(" ", "").split(","))),
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from tianji._core.attempts import AttemptTable
@@ -25,8 +26,10 @@ _TAGS: Final = ("sign-in",)
 class SignIn:
     """The routes, by the configuration in force."""
 
-    def __init__(self, office: Callable[[], Office], attempts: AttemptTable) -> None:
+    def __init__(self, office: Callable[[], Office], attempts: AttemptTable, folder: Path) -> None:
+        """`folder`: of the configuration, in which code of the operator's lies."""
         self._office = office
+        self._folder = folder
         self._passwords = Passwords(office, attempts)
         self._terminals = Terminals(office, attempts)
         self._made_of: Mapping[str, str] = {}
@@ -77,41 +80,58 @@ class SignIn:
         """Go on to the identity provider; where there is none, ask for a password."""
         said = browser.query(exchange)
         back = self._terminals.page(said) if "key" in said else said.get("return_to")
-        if load("tianji.sso.providers").is_named(self._office().environ()):
+        if self._by_handler or load("tianji.sso.providers").is_named(self._office().environ()):
             await self._away(exchange, back)
         else:
             self._passwords.ask(exchange, back or "")
 
+    @property
+    def _by_handler(self) -> bool:
+        """Whether a proxy signs people in, and code of the operator's reads what it says."""
+        return self._office().config().general_settings.custom_ui_sso_sign_in_handler is not None
+
     async def _away(self, exchange: Exchange, back: str | None) -> None:
+        back = back if back and browser.is_ours(back) else None
+        if self._by_handler:
+            custom, general = load("tianji.sso.custom"), self._office().config().general_settings
+            await self._admit(exchange, await custom.claims_of(exchange, general, self._folder), custom.PROXY, back)
+            return
         base = own_address(exchange, self._office().environ())
-        location, sealed = await self.flow().begin(
-            f"{base}/sso/callback", back if back and browser.is_ours(back) else None
-        )
+        location, sealed = await self.flow().begin(f"{base}/sso/callback", back)
         headers = [(b"location", location.encode()), browser.set_cookie(LOGIN, sealed, 600, base), *browser.PRIVATE]
         exchange.respond(302, headers, b"")
 
     async def _finish(self, exchange: Exchange, _match: Match) -> None:
-        office, flow = self._office(), self.flow()
-        brought = cookie(exchange, LOGIN)
+        flow, brought = self.flow(), cookie(exchange, LOGIN)
         sealed = None if brought is None else brought.decode("latin-1")
         login, claims = await flow.finish(sealed, browser.query(exchange))
+        await self._admit(exchange, claims, flow.provider, login.return_to)
+
+    async def _admit(self, exchange: Exchange, claims: Mapping[str, Any], provider: Any, back: str | None) -> None:
+        """Begin the session of whom a provider names, and send the browser on."""
+        office = self._office()
         general, environ = office.config().general_settings, office.environ()
         desk = load("tianji.sso.desk")
-        arrival = load("tianji.sso.people").arrival(claims, flow.provider, general, environ)
+        arrival = load("tianji.sso.people").arrival(claims, provider, general, environ)
+        if general.custom_sso is not None:
+            custom = load("tianji.sso.custom")
+            arrival = await custom.judged(arrival, claims, general, self._folder, provider.shown)
         find = functools.partial(load("tianji.management.arrivals").welcome, arrival)
         session = await desk.open_session(office, find, desk.BY_PROVIDER)
         lifetime = desk.seconds(environ)
         token, kept = browser.session_cookie(exchange, office, session, lifetime)
         headers = [kept, browser.set_cookie(LOGIN, "", 0, own_address(exchange, environ))]
-        if login.return_to is not None:
-            browser.send_to(exchange, office, login.return_to, headers)
+        if back is not None:
+            browser.send_to(exchange, office, back, headers)
         else:
             said = {**session, "token": token, "expires_in": lifetime}
             respond_json(exchange, said, headers=[*headers, *browser.PRIVATE])
 
     async def _ready(self, exchange: Exchange, _match: Match) -> None:
         missing = load("tianji.sso.providers").missing(self._office().environ())
-        if missing:
+        if self._by_handler:
+            respond_json(exchange, {"status": "healthy", "provider": "custom"})
+        elif missing:
             respond_json(exchange, {"status": "unhealthy", "missing_environment_variables": missing}, 503)
         else:
             respond_json(exchange, {"status": "healthy", "provider": self.flow().provider.name})

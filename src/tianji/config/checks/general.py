@@ -48,8 +48,12 @@ def _check_places(subject: Subject) -> None:
 
 
 def _check_logins(subject: Subject) -> None:
-    """Check that attempts to sign in can be counted."""
+    """Check whose word counts for who somebody is, and that attempts to sign in can be counted."""
     general = subject.config.general_settings
+    if general.custom_ui_sso_sign_in_handler is not None and not general.trusted_proxy_ranges:
+        remedy = "name the proxies that sign people in under trusted_proxy_ranges"
+        path = ("general_settings", "custom_ui_sso_sign_in_handler")
+        subject.error(path, "believes headers that anybody may send", remedy)
     here = "max_failed_login_attempts_per_source_overrides"
     for text, most in getattr(general, here).items():
         if not _is_place(text) or not 0 <= most <= _MOST_ATTEMPTS:
