@@ -52,6 +52,7 @@ from tianji.gateway.guarding import Guarding, judged
 from tianji.gateway.jobs import Jobs
 from tianji.gateway.operations import endpoints
 from tianji.gateway.own_requests import embed
+from tianji.gateway.preface import Preface
 from tianji.gateway.renewal import Renewal
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
@@ -69,6 +70,7 @@ from tianji.management.guardrail_trials import Trials
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metrics
 from tianji.management.models import Model, Models
+from tianji.management.prompt_trials import PromptTrials
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
 from tianji.management.series import METRICS, samples
@@ -145,10 +147,9 @@ class Gateway:
         vocabularies: Vocabularies,
         control: Control,
     ) -> None:
-        self._path, self._environ, self._shared = path, environ, shared
+        self._path, self._environ, self._shared, self._control = path, environ, shared, control
         self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
-        self._control = control
         loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
@@ -182,6 +183,7 @@ class Gateway:
         vectors = VectorsOf(self._embed, lambda: self.snapshot, path.parent, environ)
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold)
+        self._preface = Preface(path.parent)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
         self._endpoints = list(endpoints(self._pipeline))
@@ -206,6 +208,7 @@ class Gateway:
         self._pipeline.cache = self._caches.adopt(self.snapshot.config, self.snapshot.environ)
         self._pipeline.tracing = tracing(self.snapshot.config, self.snapshot.environ)
         self._pipeline.guards = self._guarding.guards(self.snapshot)
+        self._preface.adopt(self._pipeline, self.snapshot)
         self._hear(None)
 
     def _hear(self, tags: Collection[int] | None) -> None:
@@ -229,7 +232,7 @@ class Gateway:
         return found
 
     async def _embed(self, group: str, texts: list[str]) -> list[list[float]]:
-        return await embed(embeddings(self._endpoints), group, MASTER, texts)
+        return await embed(endpoint_of(self._endpoints, "embeddings"), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
         yield from model_routes.routes(self._endpoints, self._store, self._caches, self.edge_settings.limits.max_body)
@@ -238,7 +241,7 @@ class Gateway:
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from itertools.chain(telemetry.routes(), self._metrics().routes())
         yield from GoogleMethods(
-            self._tokens.count, self._upstream_model, functools.partial(embeddings, self._endpoints)
+            self._tokens.count, self._upstream_model, functools.partial(endpoint_of, self._endpoints, "embeddings")
         ).routes()
         yield from CacheRoutes(self._caches).routes()
         yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
@@ -254,6 +257,7 @@ class Gateway:
         ).routes()
         yield from Administration(self._office).routes()
         yield from Trials(lambda: self._guarding.found).routes()
+        yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
         yield from Realtime(self._means()).routes()
@@ -420,9 +424,9 @@ def open_entrance(store: Store, snapshot: Callable[[], Snapshot], office: Callab
     return Entrance(general, environ, store, lambda: access_groups(snapshot().config), welcome)
 
 
-def embeddings(known: Iterable[tuple[Dialect, Endpoint]]) -> Endpoint:
-    """Return the handler of embeddings."""
-    return next(endpoint for dialect, endpoint in known if dialect.operation == "embeddings")
+def endpoint_of(known: Iterable[tuple[Dialect, Endpoint]], operation: str) -> Endpoint:
+    """Return the handler of an operation."""
+    return next(endpoint for dialect, endpoint in known if dialect.operation == operation)
 
 
 def state_of(model: str, health: DeploymentHealth, now: float) -> State:
@@ -472,6 +476,8 @@ def open_office(
             keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
             keeps_guardrails=lambda: keeps(loaded(), "guardrails"),
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),
+            keeps_prompts=lambda: keeps(loaded(), "prompts"),
+            prompt_objection=lambda one: lazy.load("tianji.gateway.prompting").objection(one, loaded()),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
     )

@@ -42,6 +42,8 @@ cdef class Asked(Requester):
 
     cdef bint identify(self) except -1
     cdef int begin(self, dict params) except -1
+    cdef bint is_prompted(self, dict params, bint steers) except -1
+    cdef int take_up(self, dict params, bint steers) except -1
     cdef int read_request(self, dict params, bint steers) except -1
     cdef int check_members(self, bint model_in_path) except -1
     cdef int advance(self) except -1

@@ -10,6 +10,7 @@ from tianji._core.headers cimport ClientHeaders, begin_answer, read_client_heade
 from tianji._core.terms cimport Terms
 
 import asyncio
+from functools import partial
 
 import msgspec
 
@@ -62,8 +63,33 @@ cdef class Asked(Requester):
 
     cdef int begin(self, dict params) except -1:
         cdef bint steers = self.identify()
-        if self.over:
+        if self.over or (self.pipeline.prompts is not None and self.is_prompted(params, steers)):
             return 0
+        return self.take_up(params, steers)
+
+    cdef bint is_prompted(self, dict params, bint steers) except -1:
+        """Have the prompt that it names put into it; whether there is one, so that it has to wait."""
+        self.pending = self.pipeline.prompts(self)
+        if self.pending is None:
+            return False
+        self.pending.add_done_callback(partial(self.prompted, params, steers))
+        return True
+
+    def prompted(self, dict params, bint steers, task):
+        """Begin, now that the prompt is there or cannot be had."""
+        if self.over:
+            return
+        self.pending = None
+        try:
+            body = task.result()
+            if body is not None:
+                self.exchange.body, self.exchange.spool = body, None
+            self.take_up(params, steers)
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    cdef int take_up(self, dict params, bint steers) except -1:
+        """Read the request, and go on."""
         self.read_request(params, steers)
         if not self.resolve():
             return 0

@@ -151,6 +151,7 @@ class Pipeline:
     cache: Cache | None
     tracing: Tracing | None
     guards: Callable[[Asked], _Guard | None] | None
+    prompts: Callable[[Asked], Task[bytes | None] | None] | None
     def __init__(
         self,
         *,

@@ -136,7 +136,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
             self,
             messages=[{"role": "user", "content": MARKER}],
             response=None if self.failed else {"text": MARKER},
-            metadata=self.metadata | {"requester_metadata": {}},
+            metadata=self.metadata | {"requester_metadata": {}, "prompt_management_metadata": None},
             model_parameters={name: self.model_parameters[name] for name in _PLAIN & self.model_parameters.keys()},
         )
 
@@ -234,10 +234,17 @@ def _metadata(entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
         "user_api_key_end_user_id": entry.end_user,
         "requester_ip_address": entry.ip,
         "requester_metadata": own if isinstance(own, dict) else {},
+        "prompt_management_metadata": _prompt(said.get("litellm_metadata")),
         "usage_object": _usage(entry),
         "attempt": entry.attempt,
         "estimated": entry.estimated,
     }
+
+
+def _prompt(about: Any) -> dict[str, Any] | None:
+    """Return the prompt that a request was made with, its variables and where it came from; see tianji.prompts."""
+    found = about.get("prompt_management_metadata") if isinstance(about, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _usage(entry: Entry) -> dict[str, int]:

@@ -19,7 +19,7 @@ from tianji.config.problems import Findings, Place
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.auto_router import MARKER
 from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
-from tianji.config.schema.sections import GuardrailEntry
+from tianji.config.schema.sections import GuardrailEntry, Prompt
 from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
@@ -51,6 +51,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     fallbacks: Mapping[FallbackKind, Mapping[str, tuple[str, ...]]] = {}
     endpoints: tuple[Mapping[str, object], ...] = ()  # as a file has them in pass_through_endpoints, each with an id
     guardrails: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with an id
+    prompts: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with a version and an environment
     unreadable: tuple[str, ...] = ()
 
 
@@ -94,6 +95,7 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
     config = msgspec.structs.replace(
         loaded.config,
         guardrails=(*loaded.config.guardrails, *map(guardrail_of, additions.guardrails)),
+        prompts=(*loaded.config.prompts, *filter(None, (prompt_of(one)[0] for one in additions.prompts))),
         model_list=tuple(entries),
         router_settings=msgspec.structs.replace(router, **changed),
         general_settings=general,
@@ -111,6 +113,19 @@ def guardrail_of(written: Mapping[str, object]) -> GuardrailEntry:
         guardrail_id=entry.guardrail_id,
         stored=True,
     )
+
+
+def prompt_of(written: Mapping[str, object]) -> tuple[Prompt | None, str | None]:
+    """Return the prompt that is written so, and why there is none."""
+    findings = Findings()
+    section = Map(_PLACE, [("prompts", _items([written]), _PLACE)])
+    config = decode(Config, section, "", findings)
+    for problem in findings.problems:
+        if problem.severity == "error":
+            return None, f"{problem.key.partition('.')[2] or 'prompt'}: {problem.message}"
+    if config is None or not config.prompts:
+        return None, "it is no object"
+    return msgspec.structs.replace(config.prompts[0], stored=True), None
 
 
 class _Guardrail(Struct):

@@ -12,7 +12,7 @@ from tianji.config import environment, spelling
 from tianji.config.decode import decode, number
 from tianji.config.durations import NO_DURATION, is_duration
 from tianji.config.problems import Findings, Place
-from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelEntry, ModelInfo, ModelParams
+from tianji.config.schema.model import PRICE, PROMPT_SOURCES, PROVIDER_KEYS, ModelEntry, ModelInfo, ModelParams
 from tianji.config.schema.router import NO_DELAY, is_delay
 from tianji.config.tree import Items, Map, kind, plain
 
@@ -138,6 +138,9 @@ class Builder:
         params = decode(ModelParams, written, path, faults)
         if params is None:
             return None
+        source, _, model = params.model.partition("/")
+        if source in PROMPT_SOURCES and model:
+            params = msgspec.structs.replace(params, model=model, prompt_source=source)
         passed: dict[str, object] = {}
         provider: dict[str, object] = {}
         for key, value in params.extra.items():

@@ -261,7 +261,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.litellm_key_header_name": EXACT,
         "general_settings.database_url": Support("exact", "PostgreSQL, or sqlite:////path/to/file.db"),
         "general_settings.store_model_in_db": EXACT,
-        "general_settings.supported_db_objects": Support("partial", "`models` and `pass_through_endpoints`"),
+        "general_settings.supported_db_objects": Support(
+            "partial", "`models`, `pass_through_endpoints`, `guardrails` and `prompts`"
+        ),
         "general_settings.disable_model_add_for_internal_users": EXACT,
         **{
             f"{section}.provider_url_destination_allowed_hosts": _DESTINATIONS
@@ -356,6 +358,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         "policies": Support("partial", "changes that one step of a pipeline makes are seen by the next"),
         "policy_attachments": EXACT,
+        "prompts": Support("partial", "all integrations but `custom`; a template's model has to be one of the gateway"),
+        **{f"litellm_settings.global_{name}": EXACT for name in ("bitbucket_config", "gitlab_config")},
+        "litellm_settings.global_prompt_directory": Support("exact", "read at the start and at a reload"),
+        **{f"{_PARAMS}prompt_{name}": EXACT for name in ("id", "variables", "label", "version", "environment")},
     }
 )
 

@@ -1,7 +1,7 @@
 """Single requests beside the traffic: keys and documents of identity providers, codes for tokens."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -91,3 +91,16 @@ class Errands:
 def hosts(urls: Collection[str]) -> set[str]:
     """Return the hosts of these URLs, in small letters."""
     return {host.lower() for url in urls if (host := urlsplit(url).hostname)}
+
+
+def addresses_in(value: object) -> Iterator[str]:
+    """Yield every address that stands in a value of a configuration."""
+    if isinstance(value, str):
+        if value.startswith(("http://", "https://")):
+            yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from addresses_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from addresses_in(inner)

@@ -21,7 +21,7 @@ PATIENCE: Final = 1.5  # seconds that the start waits for the database
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
-Kind = Literal["models", "pass_through_endpoints", "guardrails"]
+Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Adopt = Callable[[Additions], Awaitable[None]]
 
@@ -44,11 +44,13 @@ def follows(loaded: Loaded) -> bool:
 def kept(loaded: Loaded, additions: Additions) -> Additions:
     """Return what of all that the database adds is wanted."""
     if not keeps(loaded, "models"):
-        additions = Additions(endpoints=additions.endpoints, guardrails=additions.guardrails)
+        additions = Additions(endpoints=additions.endpoints, guardrails=additions.guardrails, prompts=additions.prompts)
     if not keeps(loaded, "pass_through_endpoints"):
         additions = msgspec.structs.replace(additions, endpoints=())
     if not keeps(loaded, "guardrails"):
         additions = msgspec.structs.replace(additions, guardrails=())
+    if not keeps(loaded, "prompts"):
+        additions = msgspec.structs.replace(additions, prompts=())
     return additions
 
 

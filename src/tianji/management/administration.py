@@ -37,6 +37,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_endpoints: Callable[[], bool] = lambda: False  # whether the database adds paths that lead elsewhere
     endpoint_objection: Callable[[Mapping[str, Any]], str | None] = lambda _endpoint: None  # why one would be left out
     keeps_guardrails: Callable[[], bool] = lambda: False  # whether the database adds guardrails
+    keeps_prompts: Callable[[], bool] = lambda: False  # whether the database adds prompts
+    prompt_objection: Callable[[Mapping[str, Any]], str | None] = lambda _prompt: None  # why one would be left out
     guardrail_objection: Callable[[Mapping[str, Any]], str | None] = lambda _entry: None  # why one would be left out
 
 
@@ -264,6 +266,22 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
                 ("PUT", "replace", "Replace a guardrail."),
                 ("PATCH", "update", "Change what was sent of a guardrail."),
                 ("DELETE", "delete", "Take a guardrail away."),
+            )
+        ),
+    ),
+    "prompts": (
+        _Row("GET", "/prompts/list", "prompts.listed", Access.INFO, _OWN, "List prompts."),
+        _Row("POST", "/prompts", "prompts.new", Access.ADMIN, _ALL, "Keep a prompt, or a new version of it."),
+        _Row("POST", "/prompt/new", "prompts.new", Access.ADMIN, _ALL, "Keep a prompt, or a new version of it."),
+        _Row("GET", "/prompts/{prompt_id}/versions", "prompts.versions", Access.ADMIN, _ALL, "List its versions."),
+        _Row("GET", "/prompts/{prompt_id}/info", "prompts.info", Access.INFO, _OWN, "Describe a prompt."),
+        _Row("GET", "/prompts/{prompt_id}", "prompts.info", Access.INFO, _OWN, "Describe a prompt."),
+        *(
+            _Row(method, "/prompts/{prompt_id}", f"prompts.{function}", Access.ADMIN, _ALL, summary)
+            for method, function, summary in (
+                ("PUT", "replace", "Make a new version of a prompt."),
+                ("PATCH", "update", "Change what was sent of a version."),
+                ("DELETE", "delete", "Take all versions of a prompt away."),
             )
         ),
     ),

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from tianji.config.additions import KINDS, Additions, Stored
 from tianji.storage.engine import Database
-from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH
+from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH, PROMPTS
 from tianji.storage.vault import Vault
 
 PARAMETERS: Final = "model parameters"  # what vaults are for
 CREDENTIAL_VALUES: Final = "credential values"
 ENDPOINTS: Final = "pass-through endpoints"
 ENTRIES: Final = "guardrails"
+TEMPLATES: Final = "prompts"
 ACTIVE: Final = "active"
 
 
@@ -52,20 +53,26 @@ async def read(database: Database, salt: str | None) -> Additions:
         FALLBACKS: (FALLBACKS.c.model,),
         PASS_THROUGH: (PASS_THROUGH.c.created_at, PASS_THROUGH.c.id),
         GUARDRAILS: (GUARDRAILS.c.created_at, GUARDRAILS.c.id),
+        PROMPTS: (PROMPTS.c.prompt_id, PROMPTS.c.environment, PROMPTS.c.version),
     }
     async with database.still() as connection:
-        models, credentials, fallbacks, endpoints, guardrails = [
+        models, credentials, fallbacks, endpoints, guardrails, prompts = [
             [
                 dict(row)
                 for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
             ]
-            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS)
+            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS)
         ]
     found = compiled(salt, models, credentials, fallbacks)
     opened, unreadable = _endpoints(salt, endpoints)
     entries, closed = _guardrails(salt, guardrails)
+    templates, sealed_ones = _prompts(salt, prompts)
     return msgspec.structs.replace(
-        found, endpoints=opened, guardrails=entries, unreadable=(*found.unreadable, *unreadable, *closed)
+        found,
+        endpoints=opened,
+        guardrails=entries,
+        prompts=templates,
+        unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones),
     )
 
 
@@ -89,6 +96,34 @@ def guardrail_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entry of a row. Raises ValueError under another salt."""
     found: dict[str, Any] = msgspec.json.decode(Vault(salt, ENTRIES).open(row["guardrail"], row["id"]))
     return found
+
+
+def sealed_prompt(salt: str, prompt: Mapping[str, Any]) -> str:
+    """Return a prompt, which has a `prompt_id`, `environment` and `version`, as it is stored."""
+    return Vault(salt, TEMPLATES).close(msgspec.json.encode(prompt).decode(), _prompt_name(prompt))
+
+
+def prompt_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the prompt of a row. Raises ValueError under another salt."""
+    found: dict[str, Any] = msgspec.json.decode(Vault(salt, TEMPLATES).open(row["prompt"], _prompt_name(row)))
+    return found
+
+
+def _prompt_name(of: Mapping[str, Any]) -> str:
+    return f"{of['prompt_id']}/{of['environment']}/{of['version']}"
+
+
+def _prompts(
+    salt: str | None, rows: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    found: list[Mapping[str, Any]] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            found.append(prompt_of(salt or "", row))
+        except ValueError as error:
+            unreadable.append(f"prompt {_prompt_name(row)} of the database: {error}")
+    return tuple(found), tuple(unreadable)
 
 
 def _guardrails(

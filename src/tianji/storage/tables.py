@@ -226,6 +226,15 @@ PASS_THROUGH: Final = sa.Table(
     *_history(),
 )
 
+PROMPTS: Final = sa.Table(
+    "prompts",
+    METADATA,
+    sa.Column("prompt_id", sa.Text, primary_key=True),  # without a version
+    sa.Column("environment", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("prompt", sa.Text, nullable=False),  # params and info as JSON, encrypted: params hold keys of sources
+    *_history(),
+)
 GUARDRAILS: Final = sa.Table(
     "guardrails",
     METADATA,

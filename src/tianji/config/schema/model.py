@@ -22,6 +22,12 @@ PROVIDER_KEYS: Final = re.compile(
 """Keys that a provider's own code reads: credentials, places, destinations. They never go into a request body."""
 
 
+PROMPT_SOURCES: Final = frozenset(
+    ["arize_phoenix", "bitbucket", "dotprompt", "generic_prompt_management", "gitlab", "humanloop", "langfuse"]
+)
+"""What may stand before a model to say who keeps a prompt."""
+
+
 class ModelParams(Section, frozen=True, kw_only=True):
     """`litellm_params`: how one deployment is called. Times are seconds, prices US dollars.
 
@@ -32,7 +38,7 @@ class ModelParams(Section, frozen=True, kw_only=True):
 
     unknown: ClassVar[Unknown] = "keep"
     required: ClassVar[frozenset[str]] = frozenset({"model"})
-    derived: ClassVar[frozenset[str]] = frozenset({"passed", "provider", "prices", "written"})
+    derived: ClassVar[frozenset[str]] = frozenset({"passed", "provider", "prices", "written", "prompt_source"})
     remedies = MappingProxyType(
         {
             "model": "name the upstream model: `model: openai/gpt-4o`",
@@ -157,6 +163,7 @@ class ModelParams(Section, frozen=True, kw_only=True):
     provider: dict[str, object] = {}
     prices: dict[str, float] = {}
     written: dict[str, object] = {}
+    prompt_source: str | None = None  # what keeps the prompt of `prompt_id`, where the model names it: `gitlab/gpt-4o`
 
     @property
     def is_auto_router(self) -> bool:

@@ -190,8 +190,9 @@ class PromptParams(Section, frozen=True, kw_only=True):
     required: ClassVar[frozenset[str]] = frozenset({"prompt_integration"})
     remedies = MappingProxyType({"prompt_integration": "name one of the known integrations"})
     prompt_integration: Literal[
-        "dotprompt", "langfuse", "custom", "bitbucket", "gitlab", "generic_prompt_management", "arize_phoenix"
-    ]
+        "dotprompt", "langfuse", "custom", "bitbucket", "gitlab", "generic_prompt_management", "arize_phoenix",
+        "humanloop",
+    ]  # fmt: skip
     prompt_id: str | None = None
     api_base: str | None = None
     api_key: str | None = None
@@ -204,12 +205,16 @@ class PromptParams(Section, frozen=True, kw_only=True):
 
 
 class Prompt(Section, frozen=True, kw_only=True):
-    """A managed prompt."""
+    """A managed prompt. `stored`: it is the database's."""
 
     required: ClassVar[frozenset[str]] = frozenset({"prompt_id", "litellm_params"})
+    derived: ClassVar[frozenset[str]] = frozenset({"stored"})
     prompt_id: str
     litellm_params: PromptParams
     prompt_info: Table = {}
+    version: int | None = None
+    environment: str | None = None
+    stored: bool = False
 
 
 StepAction = Literal["next", "block", "allow", "modify_response"]

@@ -1,12 +1,13 @@
 """Guardrails of the database: what may be one, since who writes there is not always who writes the configuration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from tianji.config.additions import guardrail_of
 from tianji.config.loader import Loaded
+from tianji.egress.errands import addresses_in
 from tianji.gateway.destinations import objection as address_objection
 from tianji.guardrails.building import Unbuildable, build, defaults_of
 from tianji.guardrails.entries import read
@@ -23,17 +24,4 @@ def objection(written: Mapping[str, Any], loaded: Loaded) -> str | None:
     except Unbuildable as fault:
         return f"{fault.message}; {fault.remedy}" if fault.remedy else fault.message
     guardrail.close()
-    return next(filter(None, (address_objection(loaded.config, url) for url in _addresses(entry.params))), None)
-
-
-def _addresses(value: object) -> Iterator[str]:
-    """Yield every address that stands in parameters."""
-    if isinstance(value, str):
-        if value.startswith(("http://", "https://")):
-            yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _addresses(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _addresses(inner)
+    return next(filter(None, (address_objection(loaded.config, url) for url in addresses_in(entry.params))), None)
