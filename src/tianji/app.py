@@ -182,11 +182,11 @@ class Gateway:
         )
         vectors = VectorsOf(self._embed, lambda: self.snapshot, path.parent, environ)
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
-        self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold)
+        self._endpoints = list(endpoints(self._pipeline))
+        self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold, self._endpoints)
         self._preface = Preface(path.parent)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
-        self._endpoints = list(endpoints(self._pipeline))
         self.edge_settings = edge_settings(self.snapshot, environ)
         self._following = Following(
             self._store, lambda: follows(self._loaded), lambda: self._salt, functools.partial(self._swap, None)

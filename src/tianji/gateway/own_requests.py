@@ -25,16 +25,29 @@ class _Embeddings(msgspec.Struct):
 _ANSWER: Final = msgspec.json.Decoder(_Embeddings)
 
 
-async def ask(endpoint: Endpoint, body: object, identity: Identity) -> bytes:
-    """Return what a model answers to `body`, encoded as JSON. Raises UpstreamFailure when it is no success."""
+async def reply(endpoint: Endpoint, body: object, identity: Identity) -> tuple[int, bytes]:
+    """Return status and body of what a model answers to `body`, encoded as JSON; status 0 where that was cut off.
+
+    Whoever waits for it no more ends the call upstream.
+    """
     ended: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
 
     def listen(status: int, _headers: list[Header], answer: bytes) -> None:
         if not ended.done():
             ended.set_result((status, answer))
 
-    endpoint(SilentExchange("", msgspec.json.encode(body), identity, listen), NO_MATCH)
-    status, answer = await ended
+    exchange = SilentExchange("", msgspec.json.encode(body), identity, listen)
+    endpoint(exchange, NO_MATCH)
+    try:
+        return await ended
+    finally:
+        if ended.cancelled():
+            exchange.leave()
+
+
+async def ask(endpoint: Endpoint, body: object, identity: Identity) -> bytes:
+    """Return what a model answers to `body`, encoded as JSON. Raises UpstreamFailure when it is no success."""
+    status, answer = await reply(endpoint, body, identity)
     if status != 200:
         raise UpstreamFailure(f"a request of the gateway's own ended with {status}")
     return answer

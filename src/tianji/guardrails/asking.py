@@ -5,7 +5,7 @@ A vendor that failed often in a row is left alone for a while: whoever asks hear
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import encode_request, fetch
 from tianji.errors import TianjiError, UpstreamFailure
 from tianji.guardrails.proving import Proofs
-from tianji.guardrails.vendor import Call, Reply, Type
+from tianji.guardrails.vendor import Call, Question, Reply, Type
 from tianji.guardrails.verdict import Unavailable
 from tianji.lazy import load
 
@@ -71,6 +71,7 @@ class Caller:
 
     pool: for hosts that the operator named; strangers: makes the pool for those that only the database names, which
     have to be public unless they are among `allowed`
+    models: asks the gateway's own, and raises UpstreamFailure where there is no answer
     """
 
     allowed: frozenset[str] = frozenset()
@@ -80,9 +81,11 @@ class Caller:
         pool: Pool,
         strangers: Callable[[], Pool],
         environ: Mapping[str, str],
+        models: Callable[[Question], Awaitable[Reply]],
         clock: Clock = SYSTEM,
     ) -> None:
         self._pool = pool
+        self._models = models
         self._make_strangers = strangers
         self._strangers: Pool | None = None
         self._proofs = Proofs(environ)
@@ -116,6 +119,14 @@ class Caller:
                     return reply
             await asyncio.sleep(PAUSE * 2 ** (number - 1) * (1 + random.random()))  # noqa: S311 - no secret
         raise Unavailable("it was not asked")  # no type has no attempts
+
+    async def consult(self, question: Question, line: Line) -> Reply:
+        """Ask a model of the gateway's own, whose routing asks again where that may help. Raises Unavailable."""
+        try:
+            async with line.slots:
+                return await self._models(question)
+        except TianjiError as error:
+            raise Unavailable(error.message) from error
 
     async def _proved(self, call: Call, *, stored: bool) -> Reply:
         """Send a call with the proof of who it is from; a token that is refused is fetched anew, once."""

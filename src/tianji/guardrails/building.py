@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from tianji.alike import alike
+from tianji.config.checks.names import Names, nearest_name
 from tianji.config.checks.subject import Subject
 from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, Problem
@@ -65,6 +66,7 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         check=made(kind.check, params, surroundings),
         look=look,
         service=made(kind.service, params, surroundings),
+        asks=params.asks(),
         default_on=common_keys.is_true(written.get("default_on", False)),
         fails_open=common_keys.fails_open(values, kind.fails_open),
         action=common_keys.action(values, Action.MONITOR if kind.monitors else Action.BLOCK),
@@ -126,7 +128,7 @@ def converted(values: Mapping[str, Any], kind: Type[Any]) -> Params:
     return params
 
 
-def made(maker: Callable[[Any, Surroundings], T] | None, params: Params, surroundings: Surroundings) -> T | None:
+def made(maker: Callable[[Any, Surroundings], T | None] | None, params: Params, surroundings: Surroundings) -> T | None:
     """Return what a type makes of its parameters."""
     if maker is None:
         return None
@@ -170,21 +172,26 @@ def defaults_of(config: Config) -> dict[str, bool]:
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The guardrails of a configuration, and what is wrong with entries of which none could be made."""
+    """The guardrails of a configuration with their entries, and what is wrong with entries of which none was made."""
 
-    guardrails: tuple[Guardrail, ...]
+    made: tuple[tuple[Entry, Guardrail], ...]
     faults: tuple[tuple[Entry, Unbuildable], ...]
+
+    @property
+    def guardrails(self) -> tuple[Guardrail, ...]:
+        """Return those that were made."""
+        return tuple(guardrail for _, guardrail in self.made)
 
 
 def build_all(config: Config, folder: Path, environ: Mapping[str, str]) -> Built:
     """Build every entry. `folder`: in which the files of the configuration lie."""
     surroundings = Surroundings(folder, environ)
     defaults = defaults_of(config)
-    found: list[Guardrail] = []
+    found: list[tuple[Entry, Guardrail]] = []
     faults: list[tuple[Entry, Unbuildable]] = []
     for entry in entries(config):
         try:
-            found.append(build(entry, surroundings, defaults))
+            found.append((entry, build(entry, surroundings, defaults)))
         except Unbuildable as fault:
             faults.append((entry, fault))
     return Built(tuple(found), tuple(faults))
@@ -208,8 +215,13 @@ def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
     for entry in entries(loaded.config):
         for key in strange_keys(entry):
             subject.warning(_place(entry, key), "is no key of this type of guardrail", "remove it")
-    for guardrail in built.guardrails:
+    known = Names(loaded.config)
+    absent = subject.warning if loaded.config.general_settings.store_model_in_db else report
+    for entry, guardrail in built.made:
         guardrail.close()
+        for name in (one for one in guardrail.asks if one not in known):
+            said = f"asks the model {name!r}, which model_list does not have: nothing passes while it is not there"
+            absent(_place(entry, ""), said, nearest_name(name, known))
         if guardrail.action is Action.MONITOR and guardrail.type.monitors:
             findings.warning(None, f"guardrail {guardrail.name}", "only notes what it would refuse", "set on_flagged")
     return findings.problems

@@ -51,7 +51,9 @@ class Talks(Struct, frozen=True):
 class Guardrail(Struct, frozen=True, kw_only=True):
     """One of those that a name stands for.
 
-    kind: the name of its type; type: what that declares; check, look, service: how it judges, one of them
+    kind: the name of its type; type: what that declares; look, check, service: how it judges, one of them; where there
+        are a look and a check, the check judges what the look lets pass
+    asks: the models of the gateway's own that its check asks
     shown: its parameters as lists show them, without secrets; info, template_label: what the operator wrote beside
     stored: it comes from the database, so it may only ask public addresses
     timeout: seconds of one check; reach: see Type
@@ -69,6 +71,7 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     check: Check | None = None
     look: Look | None = None
     service: Service | None = None
+    asks: tuple[str, ...] = ()
     default_on: bool = False
     fails_open: bool = False
     action: Action = Action.BLOCK

@@ -16,7 +16,7 @@ from tianji.guardrails.guardrail import Action, Guardrail
 from tianji.guardrails.scoping import Piece, pieces
 from tianji.guardrails.slots.scope import View
 from tianji.guardrails.slots.texts import Mismatched
-from tianji.guardrails.vendor import Asking, Check, Hook, Occasion, Reply
+from tianji.guardrails.vendor import Asking, Call, Check, Hook, Occasion, Question, Reply
 from tianji.guardrails.verdict import (
     NOTHING,
     Advise,
@@ -118,11 +118,12 @@ class Runner:
         return followed(guardrail, said, hook)
 
     async def _judged(self, guardrail: Guardrail, view: View, occasion: Occasion) -> Verdict:
-        if guardrail.look is not None:
-            return of_whole(view, guardrail.look(view.content, occasion))
-        line = self._caller.line(guardrail.id)
         found: Verdict = Allow()
-        line.breaker.admit()
+        if guardrail.look is not None:
+            found = guardrail.look(view.content, occasion)
+            if guardrail.check is None or isinstance(found, Block | Answer):
+                return of_whole(view, found)
+        line = self._caller.line(guardrail.id)
         try:
             async with asyncio.timeout(guardrail.timeout):
                 for one in pieces(view.content, guardrail.type.longest):
@@ -133,43 +134,59 @@ class Runner:
         except (Unavailable, TimeoutError):
             line.breaker.missed()
             raise
-        line.breaker.heard()
         return of_whole(view, found)
 
     async def _asked(self, guardrail: Guardrail, line: Line, content: Content, occasion: Occasion) -> Verdict:
         if guardrail.service is not None:
-            return await guardrail.service(content, occasion)
+            line.breaker.admit()
+            verdict = await guardrail.service(content, occasion)
+            line.breaker.heard()
+            return verdict
         check: Check | None = guardrail.check
         if check is None:
             raise Unavailable("its type judges nothing", permanent=True)
         asking = check(content, occasion)
         try:
-            return await self._driven(asking, guardrail, line)
+            return await self._driven(asking, guardrail, line, occasion)
         finally:
             asking.close()
 
-    async def _driven(self, asking: Asking, guardrail: Guardrail, line: Line) -> Verdict:
-        """Make the calls that a check asks for until it has its verdict."""
-        kind: Any = guardrail.type
+    async def _driven(self, asking: Asking, guardrail: Guardrail, line: Line, occasion: Occasion) -> Verdict:
+        """Ask what a check wants to know until it has its verdict: its vendor is well then, if that was asked."""
+        asked = False
         try:
             calls = next(asking)
+            line.breaker.admit()
+            asked = True
             while True:
                 replies: list[Reply] = []
                 if len(calls) == 1:
-                    replies.append(await self._caller.ask(calls[0], kind, line, stored=guardrail.stored))
+                    replies.append(await self._reply(calls[0], guardrail, line, occasion))
                 else:
                     async with asyncio.TaskGroup() as group:
-                        tasks = [
-                            group.create_task(self._caller.ask(call, kind, line, stored=guardrail.stored))
-                            for call in calls
-                        ]
+                        runs = [self._reply(call, guardrail, line, occasion) for call in calls]
+                        tasks = [group.create_task(run) for run in runs]
                     replies.extend(task.result() for task in tasks)
                 calls = asking.send(replies)
         except StopIteration as done:
+            if asked:
+                line.breaker.heard()
             verdict: Verdict = done.value
             return verdict
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+
+    async def _reply(self, call: Call | Question, guardrail: Guardrail, line: Line, occasion: Occasion) -> Reply:
+        if isinstance(call, Question):
+            return await self._caller.consult(marked(call, occasion), line)
+        kind: Any = guardrail.type
+        return await self._caller.ask(call, kind, line, stored=guardrail.stored)
+
+
+def marked(question: Question, occasion: Occasion) -> Question:
+    """Return a question with what its entry in the ledger says: who asks, and in which session."""
+    metadata = {"tags": [f"guardrail:{occasion.name}"], "session_id": occasion.trace_id}
+    return replace(question, body={**question.body, "litellm_metadata": metadata})
 
 
 def is_empty(content: Content) -> bool:

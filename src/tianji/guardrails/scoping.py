@@ -79,6 +79,11 @@ def _bare(piece: Piece) -> Piece:
 
 
 def _cut(text: Text, longest: int) -> Iterator[Text]:
+    return (replace(text, text=part) for part in parts(text.text, longest))
+
+
+def parts(text: str, longest: int) -> list[str]:
+    """Return parts of a text that overlap and are no longer than `longest`; none of an empty one."""
     step = max(1, longest - min(OVERLAP, longest // 2))
-    for start in range(0, max(1, len(text.text) - (longest - step)), step):
-        yield replace(text, text=text.text[start : start + longest])
+    last = max(1, len(text) - (longest - step))
+    return [text[start : start + longest] for start in range(0, last, step)] if text else []

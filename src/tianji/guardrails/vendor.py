@@ -5,11 +5,11 @@ replies, so its tests need no network; everything about time, retries, failures,
 once for all, elsewhere. Only a service, which is code of the operator's own in another process, is awaited.
 """
 
-from collections.abc import Callable, Container, Generator, Mapping
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -51,6 +51,10 @@ class Params(Struct, frozen=True, kw_only=True):
         """Return the keys of an entry as the members of this have them; kind: its `guardrail`; about: name and mode."""
         del kind, about
         return values
+
+    def asks(self) -> tuple[str, ...]:
+        """Return the models of the gateway's own that a guardrail with these parameters asks."""
+        return ()
 
 
 class Auth(Struct, frozen=True, tag=True):
@@ -108,6 +112,21 @@ class Call(Struct, frozen=True):
     def __repr__(self) -> str:
         """Say what it is without headers and body, which hold keys and texts."""
         return f"Call({self.method} {len(self.body)} bytes)"
+
+
+class Question(Struct, frozen=True):
+    """A request to a model of the gateway's own, by the way that all requests go: routing, retries, ledger.
+
+    It has no client: nobody's limits refuse it, no guardrail looks at it, no cache answers it.
+    body: the request in the form of its operation
+    """
+
+    operation: Literal["chat", "embeddings"]
+    body: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Say what it is without its body, which holds texts."""
+        return f"Question({self.operation})"
 
 
 T = TypeVar("T")
@@ -173,8 +192,8 @@ class Occasion(Struct, frozen=True, kw_only=True):
     permissions: Mapping[str, Any] = {}
 
 
-Asking = Generator[list[Call], list[Reply], Verdict]
-"""Yields the calls that are made side by side; is sent their replies in the same order; returns the verdict."""
+Asking = Generator[Sequence[Call | Question], list[Reply], Verdict]
+"""Yields what is asked side by side; is sent their replies in the same order; returns the verdict."""
 Check = Callable[[Content, Occasion], Asking]
 Look = Callable[[Content, Occasion], Verdict]
 
@@ -214,8 +233,9 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     names: what `guardrail` may say, the first one in lists and logs
     params: the struct of its own parameters
     check: makes of them what asks the vendor; look: makes of them what judges here, without waiting; service: makes of
-        them what judges in a process of its own. One of the three is set. Each raises ConfigurationError for parameters
-        that only this type can find wrong.
+        them what judges in a process of its own. Each raises ConfigurationError for parameters that only this type can
+        find wrong. A look may have a check beside it, which is asked about what the look lets pass; either maker
+        returns None then where the parameters leave it nothing to do.
     hooks: the modes it takes; legacy: those it has where its entry names none (the older form)
     masks: whether it rewrites requests, and answers; rewrites of others count as a block
     last_turn: it judges no more than the last turn unless its entry says `scan_scope: all`
@@ -231,8 +251,8 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     params: type[P]
-    check: Callable[[P, Surroundings], Check] | None = None
-    look: Callable[[P, Surroundings], Look] | None = None
+    check: Callable[[P, Surroundings], Check | None] | None = None
+    look: Callable[[P, Surroundings], Look | None] | None = None
     service: Callable[[P, Surroundings], Service] | None = None
     hooks: frozenset[Hook] = AROUND
     legacy: frozenset[Hook] = PRE_AND_POST

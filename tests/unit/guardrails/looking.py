@@ -15,7 +15,9 @@ OCCASION = Occasion(name="mine", hook=Hook.PRE_CALL)
 def built(kind: Type[Any], params: dict[str, Any], folder: Path = Path(), **environ: str) -> Look:
     """Return what judges by these parameters."""
     assert kind.look is not None
-    return kind.look(msgspec.convert(params, kind.params), Surroundings(folder, environ))
+    look = kind.look(msgspec.convert(params, kind.params), Surroundings(folder, environ))
+    assert look is not None
+    return look
 
 
 def asked(*texts: str) -> Content:

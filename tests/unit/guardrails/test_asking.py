@@ -11,8 +11,19 @@ from tests.fakes.vendors import Answer, Vendors, plain
 
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
+from tianji.errors import UpstreamFailure
 from tianji.guardrails.asking import Caller
-from tianji.guardrails.vendor import AwsSignature, Call, ClientCredentials, Params, Reply, Type, bearer, post
+from tianji.guardrails.vendor import (
+    AwsSignature,
+    Call,
+    ClientCredentials,
+    Params,
+    Question,
+    Reply,
+    Type,
+    bearer,
+    post,
+)
 from tianji.guardrails.verdict import Unavailable
 from tianji.lazy import load
 
@@ -34,12 +45,18 @@ def vendors(server: Vendors) -> Vendors:
     return server
 
 
+async def consulted(question: Question) -> Reply:
+    if question.body["model"] == "away":
+        raise UpstreamFailure("it is away")
+    return Reply(200, b'{"said": "yes"}')
+
+
 def ask(
     *calls: Call, stored: bool = False, allowed: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
 ) -> list[Reply]:
     async def run() -> list[Reply]:
         pool = open_pool()
-        caller = Caller(pool, lambda: open_pool(check=AddressPolicy().check), environ or {})
+        caller = Caller(pool, lambda: open_pool(check=AddressPolicy().check), environ or {}, consulted)
         caller.allowed = frozenset(allowed)
         try:
             return [await caller.ask(call, KIND, caller.line("id"), stored=stored) for call in calls]
@@ -131,3 +148,16 @@ def test_amazon_s_requests_are_signed(vendors: Vendors) -> None:
     assert asked.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
     assert "/eu-west-1/bedrock/aws4_request" in asked.headers["authorization"]
     assert "x-amz-date" in asked.headers
+
+
+async def test_a_model_of_the_gateways_own_says_something_or_is_unavailable() -> None:
+    pool = open_pool()
+    caller = Caller(pool, open_pool, {}, consulted)
+    try:
+        reply = await caller.consult(Question("chat", {"model": "here"}), caller.line("id"))
+        assert reply.document() == {"said": "yes"}
+        with pytest.raises(Unavailable, match="it is away"):
+            await caller.consult(Question("chat", {"model": "away"}), caller.line("id"))
+    finally:
+        pool.close()
+        caller.close()

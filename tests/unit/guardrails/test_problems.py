@@ -76,6 +76,25 @@ def test_a_file_without_guardrails_is_as_it_was(tmp_path: Path) -> None:
     assert read(tmp_path, "").problems == ()
 
 
+@pytest.mark.parametrize(("stored", "severity"), [(False, "error"), (True, "warning")])
+def test_a_model_that_a_guardrail_asks_has_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bool, severity: str
+) -> None:
+    monkeypatch.undo()
+    entry = "{guardrail: llm_as_a_judge, mode: pre_call, judge_model: MODEL, criteria: [{name: c, weight: 100}]}"
+    text = f"guardrails: [{{guardrail_name: g, litellm_params: {entry}}}]\n"
+    text += f"general_settings: {{store_model_in_db: {str(stored).lower()}}}\n"
+    assert not [one for one in read(tmp_path, text.replace("MODEL", "m")).problems if "judge" in one.key]
+    wanted = text.replace("MODEL", "n")
+    problem = (
+        next(one for one in read(tmp_path, wanted).problems if "'n'" in one.message)
+        if stored
+        else fatal(tmp_path, wanted)
+    )
+    assert (problem.severity, problem.key) == (severity, "guardrails[0].litellm_params")
+    assert "'n'" in problem.message
+
+
 def test_callbacks_that_are_guardrails_run_for_all_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     text = (

@@ -16,7 +16,7 @@ from tianji.guardrails.guardrail import Action, Guardrail, Modes
 from tianji.guardrails.running import Outcome, Runner, Status, merged
 from tianji.guardrails.scoping import TOO_LONG, pieces
 from tianji.guardrails.slots.scope import Scope
-from tianji.guardrails.vendor import AROUND, Asking, Call, Hook, Occasion, Params, Reply, Type
+from tianji.guardrails.vendor import AROUND, Asking, Call, Hook, Occasion, Params, Question, Reply, Type
 from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Findings, Rewrite, Unavailable, Verdict
 
 
@@ -45,7 +45,7 @@ def run(
 ) -> Outcome:
     heard: list[Outcome] = []
     runner = Runner(calling or Calling(), heard.append)  # type: ignore[arg-type]  # of a Caller it needs no more
-    occasion = Occasion(name=guardrail.name, hook=hook)
+    occasion = Occasion(name=guardrail.name, hook=hook, trace_id="trace")
     outcome = asyncio.run(runner.run(guardrail, content or request("hello"), occasion))
     assert heard == [outcome]
     return outcome
@@ -183,6 +183,74 @@ def test_who_failed_often_is_left_alone_for_a_while() -> None:
     calling.clock.advance(REST)
     assert run(guardrail, calling=calling).verdict == Allow()
     assert run(guardrail, calling=calling).verdict == Allow()
+
+
+def consulting(*replies: Reply) -> tuple[Calling, list[Question]]:
+    """Return what asks models, and the questions it was given."""
+    asked: list[Question] = []
+
+    class Consulting(Calling):
+        async def consult(self, question: Question, _line: object) -> Reply:
+            asked.append(question)
+            return replies[len(asked) - 1]
+
+    return Consulting(), asked
+
+
+def test_a_question_to_a_model_says_who_asks_it_and_in_which_session() -> None:
+    def ask(_content: Content, _occasion: Occasion) -> Asking:
+        first, second = yield [Question("chat", {"model": "m"}), Question("chat", {"model": "n"})]
+        return Block(f"{first.status} {second.status}")
+
+    calling, asked = consulting(Reply(201), Reply(202))
+    assert run(asking(ask), calling=calling).verdict == Block("201 202")
+    marks = {"tags": ["guardrail:asking"], "session_id": "trace"}
+    assert [one.body for one in asked] == [{"model": name, "litellm_metadata": marks} for name in "mn"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "asks", "expected"),
+    [
+        (Block("b"), 0, Block("b")),
+        (Answer("a"), 0, Answer("a")),
+        (Allow(), 1, Block("c")),
+        (Rewrite({0: "x"}), 1, Block("c")),
+    ],
+)
+def test_a_check_beside_a_look_judges_what_that_lets_pass(seen: Verdict, asks: int, expected: Verdict) -> None:
+    def ask(_content: Content, _occasion: Occasion) -> Asking:
+        yield [Question("chat", {"model": "m"})]
+        return Block("c")
+
+    calling, asked = consulting(Reply(200))
+    both = looking(lambda _content, _occasion: seen, check=ask, **MASKING)
+    assert run(both, calling=calling).verdict == expected
+    assert len(asked) == asks
+
+
+def test_a_change_of_a_look_stays_where_its_check_lets_it_pass() -> None:
+    def ask(_content: Content, _occasion: Occasion) -> Asking:
+        yield []
+        return Allow()
+
+    both = looking(lambda _content, _occasion: Rewrite({0: "x"}), check=ask, **MASKING)
+    assert run(both).verdict == Rewrite({0: "x"})
+
+
+def test_who_needs_nobody_is_not_kept_from_judging_by_a_vendor_that_is_away() -> None:
+    def ask(content: Content, _occasion: Occasion) -> Asking:
+        if "ask" in content.joined():
+            (reply,) = yield [Call("http://a")]
+            reply.document()
+        return Allow()
+
+    calling = Calling(*[Reply(500)] * FAILURES)
+    guardrail = asking(ask)
+    for _ in range(FAILURES):
+        assert run(guardrail, request("ask"), calling).verdict is None
+    assert run(guardrail, request("calm"), calling).verdict == Allow()
+    assert run(guardrail, request("ask"), calling).verdict is None
+    assert len(calling.calls) == FAILURES, "a verdict without a call says nothing of the vendor"
 
 
 # -- pieces --------------------------------------------------------------------------------------------------

@@ -4,15 +4,18 @@ import asyncio
 import functools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from tianji._core.forward import Endpoint
 from tianji._core.pool import Pool
 from tianji._core.shm import SharedCounters
+from tianji.dialects.openai import Dialect
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
 from tianji.gateway.destinations import allowed_hosts
+from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
 from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.paths import paths_of
@@ -32,12 +35,20 @@ FAREWELL: Final = 120.0  # seconds after which nobody runs a guardrail any more 
 
 
 class Building:
-    """Keeps the guardrails that were built. `retold`: an answer as the ledger keeps it."""
+    """Keeps the guardrails that were built. `retold`: an answer as the ledger keeps it; endpoints: see Models."""
 
-    def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        counters: SharedCounters,
+        pool: Pool,
+        retold: Callable[[bytes], bytes],
+        endpoints: Iterable[tuple[Dialect, Endpoint]],
+    ) -> None:
         self._folder = folder
         self._pool = pool
         self._retold = retold
+        self._models = Models(endpoints)
         self._series = Series(counters)
         self._backlog = Backlog()
         self._caller: Caller | None = None
@@ -52,7 +63,7 @@ class Building:
         self._adopt(built.guardrails)
         if not built.guardrails:
             return None
-        self._caller = self._caller or Caller(self._pool, self._strangers, snapshot.environ)
+        self._caller = self._caller or Caller(self._pool, self._strangers, snapshot.environ, self._models)
         self._caller.allowed = allowed_hosts(config)
         of_models, of_deployments = of_members(snapshot)
         setting = Setting(

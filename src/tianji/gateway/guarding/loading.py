@@ -1,17 +1,19 @@
 """Guardrails and hooks where a configuration has some: a worker without any loads nothing of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from tianji._core.asked import Asked
+from tianji._core.forward import Endpoint
 from tianji._core.pool import Pool
 from tianji._core.shm import SharedCounters
 from tianji.config.loader import Loaded
 from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
+from tianji.dialects.openai import Dialect
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
 from tianji.hooks.naming import has_hooks
@@ -44,9 +46,19 @@ class Guarding:
 
     found: Any = None
 
-    def __init__(self, folder: Path, counters: SharedCounters, pool: Pool, retold: Callable[[bytes], bytes]) -> None:
-        """`retold`: an answer as the ledger keeps it, where the client got another one than was given."""
-        self._means = (folder, counters, pool, retold)
+    def __init__(
+        self,
+        folder: Path,
+        counters: SharedCounters,
+        pool: Pool,
+        retold: Callable[[bytes], bytes],
+        endpoints: Iterable[tuple[Dialect, Endpoint]],
+    ) -> None:
+        """`retold`: an answer as the ledger keeps it, where the client got another one than was given.
+
+        endpoints: through which models are asked
+        """
+        self._means = (folder, counters, pool, retold, endpoints)
         self._building: Any = None
 
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:

@@ -2,8 +2,9 @@
 
 It is LiteLLM's detect_prompt_injection in what it is for. Where that compares every stretch of the text with hundreds
 of phrases, here one expression of RE2 holds them all (filtering/injection.yaml): a verb, what it is aimed at, and what
-that is called, with other words between them and a slip in each long one (`ingore`, `1gnore`, `instrutcions`). There is
-no check by a model: `llm_api_check` is refused.
+that is called, with other words between them and a slip in each long one (`ingore`, `1gnore`, `instrutcions`). With
+`llm_api_check` a model of the gateway's own is asked about what that lets pass, at the same hook, where LiteLLM asks it
+beside the call.
 """
 
 import unicodedata
@@ -14,9 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from tianji.errors import ConfigurationError
+from tianji.guardrails import models
 from tianji.guardrails.content import Content, Kind
 from tianji.guardrails.matching.expressions import expression_of
-from tianji.guardrails.vendor import Hook, Occasion, Params, Surroundings, Type
+from tianji.guardrails.vendor import Asking, Check, Hook, Look, Occasion, Params, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Verdict
 
 REASON: Final = "Rejected message. This is a prompt injection attack."
@@ -37,34 +39,76 @@ class InjectionParams(Params, frozen=True, kw_only=True):
     llm_api_fail_call_string: str | None = None
     reject_as_response: bool = False
 
+    def asks(self) -> tuple[str, ...]:
+        """Return the model that is asked."""
+        return (self.llm_api_name,) if self.llm_api_check and self.llm_api_name else ()
+
 
 class _Suspecting:
-    """What judges contents."""
+    """What judges contents by how they are put."""
 
-    def __init__(self, params: InjectionParams, _: Surroundings) -> None:
-        if params.llm_api_check:
-            raise ConfigurationError("llm_api_check: there is no check by a model, take it out or set it to false")
-        if params.heuristics_check is False:
-            raise ConfigurationError("heuristics_check is off, so nothing is checked: turn it on or take the entry out")
+    def __init__(self, params: InjectionParams) -> None:
         self._pattern = expression_of("prompt_injection", _expression())
-        self._as_answer = params.reject_as_response
+        self._params = params
 
     def __call__(self, content: Content, _: Occasion) -> Verdict:
-        """Judge what the user and tools say; instructions of the application are trusted."""
-        said = (text for text in content.texts if text.kind is not Kind.INSTRUCTIONS and text.role != "assistant")
-        if self._pattern.search(_plain("\n".join(text.text for text in said))) is None:
+        return Allow() if self._pattern.search(_plain(_said(content))) is None else _refused(self._params)
+
+
+class _Asking:
+    """What has a model judge contents."""
+
+    def __init__(self, params: InjectionParams, model: str, instructions: str, fails: str) -> None:
+        self._params = params
+        self._model, self._instructions, self._fails = model, instructions, fails
+
+    def __call__(self, content: Content, _: Occasion) -> Asking:
+        said = _said(content)
+        if not said:
             return Allow()
-        found = Findings(categories=("prompt_injection",), entities={"prompt_injection": 1})
-        return Answer(REASON, found) if self._as_answer else Block(REASON, findings=found)
+        (reply,) = yield [models.chat(self._model, self._instructions, said)]
+        return _refused(self._params) if self._fails.lower() in models.answer(reply).lower() else Allow()
+
+
+def _look(params: InjectionParams, _: Surroundings) -> Look | None:
+    if params.heuristics_check is False and not params.llm_api_check:
+        raise ConfigurationError("heuristics_check is off, so nothing is checked: turn it on or take the entry out")
+    heuristics = not params.llm_api_check if params.heuristics_check is None else params.heuristics_check
+    return _Suspecting(params) if heuristics else None
+
+
+def _check(params: InjectionParams, _: Surroundings) -> Check | None:
+    if not params.llm_api_check:
+        return None
+    model, instructions = params.llm_api_name, params.llm_api_system_prompt
+    fails = params.llm_api_fail_call_string
+    if not model or not instructions or not fails:
+        raise ConfigurationError(
+            "llm_api_check needs llm_api_name, llm_api_system_prompt and llm_api_fail_call_string: write all three"
+        )
+    return _Asking(params, model, instructions, fails)
 
 
 TYPE: Final = Type(
     names=("prompt_injection", "detect_prompt_injection"),
     params=InjectionParams,
-    look=_Suspecting,
+    look=_look,
+    check=_check,
+    fails_open=True,
     hooks=frozenset({Hook.PRE_CALL, Hook.DURING_CALL, Hook.LOGGING_ONLY, Hook.PRE_MCP_CALL, Hook.POST_MCP_CALL}),
     legacy=frozenset({Hook.PRE_CALL}),
 )
+
+
+def _said(content: Content) -> str:
+    """Return what the user and tools say; instructions of the application are trusted."""
+    said = (text for text in content.texts if text.kind is not Kind.INSTRUCTIONS and text.role != "assistant")
+    return "\n".join(text.text for text in said)
+
+
+def _refused(params: InjectionParams) -> Verdict:
+    found = Findings(categories=("prompt_injection",), entities={"prompt_injection": 1})
+    return Answer(REASON, found) if params.reject_as_response else Block(REASON, findings=found)
 
 
 def _plain(text: str) -> bytes:

@@ -11,7 +11,7 @@ import msgspec
 
 from tianji.guardrails import vendors
 from tianji.guardrails.content import Content, Direction, Kind, Text
-from tianji.guardrails.vendor import Call, Hook, Occasion, Reply, Surroundings, Type
+from tianji.guardrails.vendor import Asking, Call, Check, Hook, Occasion, Question, Reply, Surroundings, Type
 from tianji.guardrails.verdict import Verdict
 
 ASKED = (
@@ -50,10 +50,10 @@ KEY = "k3y-of-the-vendor"
 
 
 def modules() -> Iterator[Any]:
-    """Yield the modules of types that ask a vendor."""
+    """Yield the modules of types that ask: a vendor, or models of the gateway's own."""
     for module in pkgutil.iter_modules(vendors.__path__):
         found = importlib.import_module(f"{vendors.__name__}.{module.name}")
-        if hasattr(found, "TYPE") and found.TYPE.check is not None:
+        if hasattr(found, "TYPE") and found.TYPE.check is not None and found.TYPE.look is None:
             yield found
 
 
@@ -78,8 +78,25 @@ def drive(
 ) -> Verdict:
     """Return what a type says when each call is replied to like this."""
     row = named(name)
+    check = checking(row, entry, folder)
+
+    def answered(call: Call | Question) -> Reply:
+        assert isinstance(call, Call)
+        return reply(call)
+
+    return driven(check(content, occasion), answered)
+
+
+def checking(row: Type[Any], entry: dict[str, Any], folder: Path = Path()) -> Check:
+    """Return what asks by an entry."""
     assert row.check is not None
-    asking = row.check(params_of(row, entry), Surroundings(folder))(content, occasion)
+    check = row.check(params_of(row, entry), Surroundings(folder))
+    assert check is not None
+    return check
+
+
+def driven(asking: Asking, reply: Callable[[Call | Question], Reply]) -> Verdict:
+    """Return what a check says when all that it asks is replied to like this."""
     try:
         calls = next(asking)
         while True:

@@ -1,5 +1,6 @@
 """For every type that asks a vendor an entry, and the answer by which that vendor refuses."""
 
+import json
 from typing import Any, NamedTuple
 
 from tests.unit.guardrails.vendors.driver import KEY, answer
@@ -17,6 +18,11 @@ class Refusal(NamedTuple):
     def reply(self) -> Reply:
         """Return that answer."""
         return answer(self.document)
+
+
+def says(document: object) -> dict[str, Any]:
+    """Return the answer of a model that says a document, with words around it."""
+    return {"choices": [{"message": {"role": "assistant", "content": f"Here: {json.dumps(document)}."}}]}
 
 
 GENERIC = {"action": "BLOCKED", "blocked_reason": "No.", "texts": ["x"], "tool_calls": [], "images": []}
@@ -264,4 +270,14 @@ REFUSALS: dict[str, Refusal] = {
         {"decision": "BLOCKED", "sanitizedText": "x", "blockMessage": "No.", "categories": ["a"]},
     ),
     "xecguard": Refusal({"api_key": KEY}, {"decision": "UNSAFE"}),
+    "llm_as_a_judge": Refusal(
+        {"judge_model": "m", "criteria": [{"name": "kind", "weight": 100}]}, says({"marks": {"kind": 20}})
+    ),
+    "decision_model": Refusal(
+        {"decision_model": "m", "checks": [{"name": "rude", "instructions": "It is rude."}]}, says({"probability": 0.9})
+    ),
+    "semantic_guard": Refusal(
+        {"custom_routes": [{"name": "war", "utterances": ["war"]}]},
+        {"data": [{"index": at, "embedding": [0.5, 1.0]} for at in (1, 0)]},
+    ),
 }

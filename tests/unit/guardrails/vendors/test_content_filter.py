@@ -226,7 +226,6 @@ def test_a_file_elsewhere_is_refused_unless_the_environment_lets_it(tmp_path: Pa
         ({"categories": [{"category": "religion", "severity_threshold": "huge"}]}, "'huge' is no severity"),
         ({"categories": [{"category": "x", "category_file": "none.yaml"}]}, "none.yaml cannot be read"),
         ({"blocked_words_file": "broken.yaml"}, "broken.yaml: .*blocked_words"),
-        ({"image_model": "gpt-4o"}, "image_model"),
     ],
 )
 def test_what_cannot_be_looked_for_stops_the_start(params: dict[str, Any], says: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,31 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.guardrails.vendors.driver import ANSWER, KEY, REQUEST, answer, drive, modules, named
+from tests.unit.guardrails.vendors.driver import (
+    ANSWER,
+    KEY,
+    OCCASION,
+    REQUEST,
+    answer,
+    checking,
+    driven,
+    modules,
+    named,
+)
 from tests.unit.guardrails.vendors.refusals import REFUSALS, Refusal
 
 from tianji.config.schema.sections import GuardrailEntry
 from tianji.guardrails.building import build, strange_keys
 from tianji.guardrails.content import Content
 from tianji.guardrails.entries import read
-from tianji.guardrails.vendor import Call, Hook, Preset, Reply, Surroundings
-from tianji.guardrails.verdict import Answer, Block, Unavailable
+from tianji.guardrails.vendor import Call, Hook, Preset, Question, Reply, Surroundings
+from tianji.guardrails.verdict import Answer, Block, Unavailable, Verdict
 
 TYPES = [found.TYPE for found in modules()]
 NAMES = [row.names[0] for row in TYPES]
 COMMON = {
     "timeout",
+    "on_flagged",
     "on_flagged_action",
     "monitor_mode",
     "fail_open",
@@ -39,6 +51,11 @@ COMMON = {
 def content_of(name: str) -> Content:
     """Return a content that a type judges, an answer where it judges both."""
     return ANSWER if Hook.POST_CALL in named(name).hooks else REQUEST
+
+
+def said(name: str, refusal: Refusal, reply: Callable[[Call | Question], Reply]) -> Verdict:
+    """Return what a type says of such a content when all that it asks is replied to like this."""
+    return driven(checking(named(name), refusal.entry)(content_of(name), OCCASION), reply)
 
 
 def test_each_type_has_an_example_of_a_refusal() -> None:
@@ -75,19 +92,20 @@ def test_an_entry_becomes_a_guardrail_that_shows_no_key(name: str, refusal: Refu
 
 @pytest.mark.parametrize(("name", "refusal"), REFUSALS.items(), ids=REFUSALS)
 def test_what_the_vendor_refuses_is_refused(name: str, refusal: Refusal) -> None:
-    made: list[Call] = []
+    made: list[Call | Question] = []
 
-    def reply(call: Call) -> Reply:
+    def reply(call: Call | Question) -> Reply:
         made.append(call)
         return refusal.reply()
 
-    verdict = drive(name, refusal.entry, content_of(name), reply)
+    verdict = said(name, refusal, reply)
 
     assert isinstance(verdict, Block | Answer) is refusal.refuses
     assert isinstance(json.dumps(msgspec.to_builtins(verdict)), str)
     assert made
     assert all(KEY not in repr(call) for call in made)
-    assert all(call.headers.keys() == {key.lower() for key in call.headers} for call in made)
+    calls = [call for call in made if isinstance(call, Call)]
+    assert all(call.headers.keys() == {key.lower() for key in call.headers} for call in calls)
 
 
 BODIES = {
@@ -105,7 +123,7 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_reply_that_nobody_understands_is_no_verdict(name: str, refusal: Refusal, body: bytes) -> None:
     with pytest.raises(Unavailable) as raised:
-        drive(name, refusal.entry, content_of(name), lambda _call: Reply(200, body))
+        said(name, refusal, lambda _call: Reply(200, body))
 
     assert not raised.value.permanent
 
@@ -116,7 +134,7 @@ def test_a_wrong_key_is_told_from_a_vendor_that_is_away(
     name: str, refusal: Refusal, status: int, permanent: bool
 ) -> None:
     with pytest.raises(Unavailable) as raised:
-        drive(name, refusal.entry, content_of(name), lambda _call: Reply(status, refusal.reply().body))
+        said(name, refusal, lambda _call: Reply(status, refusal.reply().body))
 
     assert raised.value.permanent is permanent
 
@@ -155,10 +173,10 @@ def with_other(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 def test_no_answer_is_an_accident(name: str, refusal: Refusal, data: st.DataObject) -> None:
     """Answers like the vendor's with one thing in them replaced by anything are judged, or are no verdict."""
 
-    def reply(_call: Call) -> Reply:
+    def reply(_call: object) -> Reply:
         right = json.loads(refusal.reply().body)
         wrong = with_other(right, data.draw(st.sampled_from(places(right))), data.draw(ANY_JSON))
         return answer(wrong)
 
     with contextlib.suppress(Unavailable):
-        drive(name, refusal.entry, content_of(name), reply)
+        said(name, refusal, reply)

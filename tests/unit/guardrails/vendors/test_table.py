@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from tests.unit.guardrails.vendors.driver import modules
 
+from tianji.guardrails.vendor import Params
+
 README = Path(__file__).parents[4] / "README.md"
 BEGIN, END = "<!-- vendors:begin -->", "<!-- vendors:end -->"
 
@@ -26,7 +28,13 @@ def rows() -> Iterator[str]:
 
 
 def traits(row: Any) -> str:
-    said = {"masks": row.masks, "last turn": row.last_turn, "fails open": row.fails_open, "only notes": row.monitors}
+    said = {
+        "asks a model of `model_list`": row.params.asks is not Params.asks,
+        "masks": row.masks,
+        "last turn": row.last_turn,
+        "fails open": row.fails_open,
+        "only notes": row.monitors,
+    }
     return ", ".join(name for name, holds in said.items() if holds)
 
 

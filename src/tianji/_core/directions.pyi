@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+from typing import final
+
+@final
+class Directions:
+    @property
+    def width(self) -> int: ...
+    def __init__(self, vectors: list[Sequence[float]] | list[list[float]]) -> None: ...
+    def nearest(self, vector: Sequence[float]) -> tuple[int, float]: ...
