@@ -12,11 +12,11 @@ from tests.contract.harness import MASTER_KEY, Gateway, Mock, eventually, openai
 
 
 @contextmanager
-def asked(gateway: Gateway, text: str, **members: object) -> Iterator[socket.socket]:
+def asked(gateway: Gateway, text: str, *, key: str = MASTER_KEY, **members: object) -> Iterator[socket.socket]:
     """Send a request on a connection of its own, and do not wait for the answer."""
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}], **members}).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {MASTER_KEY}\r\n"
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {key}\r\n"
         f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     with gateway.connect() as client:
@@ -67,6 +67,44 @@ def test_the_more_urgent_goes_first_and_equals_in_their_order(one_slot: Gateway,
     assert texts(mock) == ["holds", "a", "b", "c"]
     assert [headers.get("x-litellm-request-prioritization-used") for _, headers, _ in answers] == [None, *["True"] * 3]
     assert all("priority" not in request["json"] for request in mock.requests())
+
+
+@contextmanager
+def the_slot_held(gateway: Gateway, mock: Mock) -> Iterator[None]:
+    """Keep the only slot for as long as the context lasts."""
+    mock.control({"stall_at": 3}, model="up", times=1)
+    with asked(gateway, "holds", stream=True):
+        mock.wait(requests=1)
+        yield
+    mock.wait(aborted=1)
+
+
+def test_tenants_take_turns(one_slot: Gateway, mock: Mock) -> None:
+    """Whoever has sent many requests does not keep others of the same priority waiting behind all of them."""
+    keys = {name: one_slot.post("/key/generate", {}).json()["key"] for name in ("many", "few")}
+    order = ["many 1", "many 2", "many 3", "many 4", "few 1", "few 2"]
+    with ExitStack() as stack:
+        clients = []
+        with the_slot_held(one_slot, mock):
+            for number, text in enumerate(order, 1):
+                clients.append(stack.enter_context(asked(one_slot, text, key=keys[text.split()[0]])))
+                in_line(one_slot, number)
+        assert [answer(client)[0] for client in clients] == [200] * len(order)
+    assert texts(mock) == ["holds", "many 1", "few 1", "many 2", "few 2", "many 3", "many 4"]
+
+
+def test_the_most_urgent_goes_first_and_the_least_urgent_moves_all_the_same(one_slot: Gateway, mock: Mock) -> None:
+    """Level 0 has four turns where level 1 has one, so that nobody starves."""
+    with ExitStack() as stack:
+        clients = []
+        with the_slot_held(one_slot, mock):
+            for number, (text, priority) in enumerate([("low", 1), *[(f"high {n}", 0) for n in range(1, 7)]], 1):
+                clients.append(stack.enter_context(asked(one_slot, text, priority=priority)))
+                in_line(one_slot, number)
+        assert [answer(client)[0] for client in clients] == [200] * 7
+    served = texts(mock)
+    assert served[:4] == ["holds", "high 1", "high 2", "high 3"]
+    assert served.index("low") < served.index("high 6")
 
 
 def test_all_that_fit_are_served_in_the_end(one_slot: Gateway, mock: Mock) -> None:

@@ -153,6 +153,14 @@ cdef class Health:
         """Requests under way, of all workers."""
         return self.now.in_flight
 
+    def enter(self, int64_t limit):
+        """Count one request more under way, unless that would be more than `limit`; whether it was counted."""
+        return limit > 0 and bool(health_enter(self.now, self.share, limit))
+
+    def leave(self):
+        """Take back what enter() counted."""
+        health_leave(self.now, self.share)
+
     def usage(self, double now):
         """(requests, tokens) of the minute; reserved tokens count until the real number is known."""
         cdef uint64_t minute = health_minute(now + self.table.shift)

@@ -68,7 +68,7 @@ class Snapshot:
         self.groups = compile_groups(config, self.members, selections, shared.counters)
         self._singles = single_groups(self.members, selections)
         self.resolver = make_resolver(config, self.members, self.groups)
-        router = compile_router(config, loaded.environment, selections, self.find, dice)
+        router = compile_router(config, loaded.environment, selections, self.find, dice, shared.health)
         autos = compile_auto_routers(
             config,
             Surroundings(

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji.routing.failure import Failure, Kind
 
 FIRST_WAIT: Final = 0.5  # seconds, doubled with each retry
@@ -13,7 +14,7 @@ LONGEST_WAIT: Final = 8.0
 JITTER: Final = 0.75
 LONGEST_ASKED: Final = 60.0  # a longer wait that an upstream asks for is not waited
 MOST_RETRIES: Final = 20  # that a request may ask for
-BUDGET_SHARE: Final = 0.2  # of the requests under way in a group may be retries,
+BUDGET_PART: Final = 5  # one in so many of the requests under way in a group may be a retry,
 BUDGET_LEAST: Final = 3  # and always so many
 _AGAIN: Final = frozenset({401, 403, 408, 409, 429})
 
@@ -122,18 +123,23 @@ def wait(failure: Failure, retry: int, least: float, dice: Dice, *, alone: bool)
 
 
 class RetryBudget:
-    """Bounds how many retries are under way at once in this worker, so that a failing upstream sees no storm."""
+    """Bounds how many retries of a group are under way at once, so that a failing upstream sees no storm.
 
-    def __init__(self) -> None:
-        self.used = 0
+    They are counted in memory that all workers share, and a killed one's are given back as its requests are.
+    """
+
+    def __init__(self, group: str, table: HealthTable) -> None:
+        self._health = table.health(f"retries of {group}")
+
+    @property
+    def used(self) -> int:
+        """How many are under way."""
+        return self._health.in_flight
 
     def take(self, active: int) -> bool:
         """Take a permit for a retry while `active` requests are under way; False when there is none."""
-        if self.used >= max(BUDGET_LEAST, BUDGET_SHARE * active):
-            return False
-        self.used += 1
-        return True
+        return self._health.enter(max(BUDGET_LEAST, active // BUDGET_PART))
 
     def give_back(self) -> None:
         """Give a permit back."""
-        self.used -= 1
+        self._health.leave()

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from tianji._core.dice import Dice
-from tianji._core.health import Health
+from tianji._core.health import Health, HealthTable
 from tianji._core.needs import Needs
 from tianji._core.selection import Selection
 from tianji.routing.affinity import Affinity
@@ -88,7 +88,7 @@ class Switches(Struct, frozen=True):
 
 
 class Router:
-    """The settings of one Snapshot that Attempts go by. Immutable, apart from the retries that are under way."""
+    """The settings of one Snapshot that Attempts go by. Immutable, apart from what is counted in shared memory."""
 
     def __init__(
         self,
@@ -96,17 +96,19 @@ class Router:
         resolve: Resolve,
         cooldowns: Cooldowns,
         dice: Dice,
+        table: HealthTable,
         retries: Retries | None = None,
         fallbacks: Fallbacks | None = None,
         switches: "Switches | None" = None,
     ) -> None:
-        """Take what each part of the settings was compiled to."""
+        """Take what each part of the settings was compiled to; `table` is where retries are counted."""
         self.resolve = resolve
         self.cooldowns = cooldowns
         self.dice = dice
         self.retries = Retries() if retries is None else retries
         self.fallbacks = Fallbacks() if fallbacks is None else fallbacks
         self.switches = Switches() if switches is None else switches
+        self._table = table
         self._budgets: dict[str, RetryBudget] = {}
 
     def judge(self, hop: "Hop", needs: Needs, failure: Failure, trail: Trail, now: float) -> Health | None:
@@ -121,7 +123,10 @@ class Router:
 
     def budget(self, group: str) -> RetryBudget:
         """Return the retries that are under way in a group."""
-        return self._budgets.setdefault(group, RetryBudget())
+        budget = self._budgets.get(group)
+        if budget is None:
+            budget = self._budgets[group] = RetryBudget(group, self._table)
+        return budget
 
 
 class Hop(Struct, frozen=True):

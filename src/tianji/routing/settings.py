@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
 from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji.config.inherit import Reliability, reliability
 from tianji.config.schema import Config, ModelEntry
 from tianji.routing.affinity import affinity_of
@@ -23,15 +24,21 @@ _EVERY_OTHER: Final = "Default"
 
 
 def compile_router(
-    config: Config, environ: Mapping[str, str], selections: Selections, resolve: Resolve, dice: Dice
+    config: Config,
+    environ: Mapping[str, str],
+    selections: Selections,
+    resolve: Resolve,
+    dice: Dice,
+    table: HealthTable,
 ) -> Router:
-    """Compile what Attempts go by; `resolve` finds the groups that `selections` were made for."""
+    """Compile what Attempts go by; `resolve` finds the groups that `selections` were made for, in `table`."""
     figures = reliability(config, environ)
     fallbacks = compile_fallbacks(config, figures)
     return Router(
         resolve=resolve,
         cooldowns=compile_cooldowns(config, figures, selections, fallbacks),
         dice=dice,
+        table=table,
         retries=compile_retries(config, figures),
         fallbacks=fallbacks,
         switches=Switches(

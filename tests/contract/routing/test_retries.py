@@ -3,15 +3,22 @@
 How long waits are is a matter of simulated time.
 """
 
-import pytest
+from contextlib import ExitStack
 
-from .stage import Stage
+import pytest
+from tests.contract.harness import Mock, eventually
+
+from .stage import Stage, in_flight
 from .table import ABCD, FIRST, SOON, Row, ask, lists, row, said
 
 PAIR = "a:[a1,a2]"
 ONE = "a:[a1]"
 NR1, NR2, NR3 = ({"num_retries": number} for number in (1, 2, 3))
 FAILS = (500, SOON)
+EMPTY = {
+    "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "30s",
+    "x-ratelimit-remaining-tokens": "900", "x-ratelimit-reset-tokens": "6m0s",
+}  # fmt: skip
 SLOW = {"first_byte_ms": 250}
 
 
@@ -95,6 +102,30 @@ ROWS: dict[str, Row] = {
     "num_retries is not sent upstream": row(
         ask("a1", body={"num_retries": 1, "max_fallbacks": 1}, sent={"num_retries": None, "max_fallbacks": None})
     ),
+    # resets of limits that have nothing left are waits that the upstream asks for
+    "a reset beyond the deadline is not waited for": row(
+        ask("a1,b1", group="b"), router={**NR1, "total_timeout": 15, **lists(a=["b"])}, script={"a1": (429, EMPTY)}
+    ),
+    "a reset is how long it rests": row(
+        ask("a1", 429),
+        ask("a2"),
+        ask("a2", 429),
+        ask("", 429, kind="all_deployments_in_cooldown", told={"retry-after": "30"}),
+        groups=PAIR,
+        params=FIRST,
+        script={"a1": (429, EMPTY), "a2": [200, (429, EMPTY)]},
+    ),
+    "resets by Anthropic's names": row(
+        ask("a1", 429),
+        ask("a2", 429),
+        ask("", 429, kind="all_deployments_in_cooldown", told={"retry-after": "45"}),
+        groups=PAIR,
+        params=FIRST,
+        script={
+            "a1": (429, {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": "45s"}),
+            "a2": (429, {"x-ratelimit-reset-tokens": "50s", "x-ratelimit-reset-requests": "2m"}),
+        },
+    ),
     "F1": lone(1, 408, "Z", router={"timeout": 5}, params={"a1": {"timeout": 0.1}}),
     "F2": lone(1, 200, SLOW, router={"timeout": 5}, params={"a1": {"timeout": 0.1}}, body={"timeout": 5}),
     "F3": lone(1, 408, "Z", params={"a1": {"stream_timeout": 0.1}}, body={"stream": True}),
@@ -116,3 +147,30 @@ ROWS: dict[str, Row] = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
     stage.play()
+
+
+STORM = row(groups=PAIR, router={**NR1, "disable_cooldowns": True}, params=FIRST)
+HELD = {"stall_at": 3}  # streams stay open
+ACTIVE = 17
+
+
+@pytest.mark.parametrize("row", [STORM], ids=["the retry budget"])
+def test_no_more_than_a_fifth_of_what_is_under_way_are_retries(stage: Stage, mock: Mock) -> None:
+    """With less than twenty requests under way three of them, whoever fails."""
+    stage.script({"a1": [*[HELD] * ACTIVE, 500], "a2": HELD})
+    with ExitStack() as held:
+        for _ in range(ACTIVE):
+            assert held.enter_context(stage.stream(ask())).status_code == 200
+        retried = [held.enter_context(stage.stream(ask())) for _ in range(5)]
+        assert [stream.status_code for stream in retried] == [200] * 4 + [500], "four of twenty-two"
+        counts = [stream.headers["x-litellm-attempted-retries"] for stream in retried]
+        assert counts == ["1"] * 4 + ["0"]
+        retried[0].close()
+        eventually(lambda: in_flight(stage.gateway) == ACTIVE + 3, "one of them has ended")
+        assert held.enter_context(stage.stream(ask())).status_code == 200, "its place among the retries is free"
+    mock.wait(in_progress=0)
+    eventually(lambda: in_flight(stage.gateway) == 0, "nothing is under way")
+    with ExitStack() as held:
+        few = [held.enter_context(stage.stream(ask())).status_code for _ in range(4)]
+    assert few == [200] * 3 + [500]
+    assert stage.called().count("a2") == 4 + 1 + 3

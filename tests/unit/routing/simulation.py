@@ -101,7 +101,7 @@ class World:
         }
         self.homes = {entry.id: entry.model_name for entry in config.model_list}
         self.resolver = Resolver(self.selections.groups, aliases, deployments=self.homes)
-        self.router: Router = compile_router(config, {}, self.selections, self.resolve, self.dice)
+        self.router: Router = compile_router(config, {}, self.selections, self.resolve, self.dice, self.table)
 
     def resolve(self, name: str) -> tuple[Group, Resolution | None]:
         found = self.resolver.resolve(name)

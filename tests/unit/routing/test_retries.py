@@ -1,8 +1,13 @@
 """Retries: conformance table E, row by row where it concerns routing, on simulated time."""
 
+import multiprocessing
+import os
+import signal
+
 import pytest
 
 from tianji._core.dice import Dice
+from tianji._core.health import HealthTable
 from tianji.errors import TianjiError
 from tianji.routing.failure import Failure, Kind
 from tianji.routing.retry import BUDGET_LEAST, MOST_RETRIES, RetryBudget, wait
@@ -177,11 +182,31 @@ def test_waits_are_bounded_and_no_shorter_than_the_floor() -> None:
 
 
 def test_the_budget_is_a_fifth_of_what_is_under_way_and_at_least_three() -> None:
-    budget = RetryBudget()
+    budget = RetryBudget("a", HealthTable())
     assert [budget.take(1) for _ in range(5)] == [True] * BUDGET_LEAST + [False] * 2
     assert [budget.take(30) for _ in range(5)] == [True] * 3 + [False] * 2
     budget.give_back()
     assert budget.used == 5
+
+
+def test_the_budget_is_one_for_all_workers() -> None:
+    table = HealthTable()
+    mine = RetryBudget("a", table)
+    fork = multiprocessing.get_context("fork")
+
+    def work() -> None:
+        budget = RetryBudget("a", table)
+        assert budget.take(1)
+        assert budget.take(1)
+        assert RetryBudget("b", table).take(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = fork.Process(target=work)
+    child.start()
+    child.join()
+    assert [mine.take(1) for _ in range(2)] == [True, False]
+    assert table.sweep() == 3, "what a killed worker held"
+    assert mine.take(1)
 
 
 def test_a_retry_beyond_the_budget_waits_once_and_then_gives_up(world: Make) -> None:

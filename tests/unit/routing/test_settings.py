@@ -38,7 +38,7 @@ def compiled(file: Path) -> tuple[Selections, Router]:
     def resolve(name: str) -> tuple[Group, Resolution | None]:
         raise UnknownModel(name)
 
-    return selections, compile_router(loaded.config, {}, selections, resolve, dice)
+    return selections, compile_router(loaded.config, {}, selections, resolve, dice, table)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
