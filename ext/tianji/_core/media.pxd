@@ -10,3 +10,9 @@ cdef class MediaEvents(EventStream):
 
 cdef class MediaBytes(AnswerStream):
     pass
+
+
+cdef class MediaWhole(AnswerStream):
+    cdef object convert
+    cdef list pieces
+    cdef Py_ssize_t size

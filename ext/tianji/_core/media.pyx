@@ -11,6 +11,7 @@ from tianji.errors import MalformedJSON, UpstreamProtocolError
 
 cdef object MalformedJSON_ = MalformedJSON
 cdef tuple ENDS = (".completed", ".done")
+cdef Py_ssize_t MOST_WHOLE = 64 << 20  # bytes of an answer that is converted
 
 
 @cython.final
@@ -79,6 +80,40 @@ cdef class MediaBytes(AnswerStream):
         """Take the end of the body."""
         self.finished = True
         return b""
+
+    cpdef bytes ending(self):
+        """What tells the client that a whole answer ends here: nothing but its length."""
+        return b""
+
+
+@cython.final
+cdef class MediaWhole(AnswerStream):
+    """An answer that has to be whole before what is in it can be handed on, as sound in Base64.
+
+    content_type: of what is handed on. convert: makes it of the body; raises UpstreamFailure.
+    """
+
+    def __init__(self, bytes content_type not None, convert not None):
+        self.content_type = content_type
+        self.convert = convert
+        self.pieces = []
+        self.knows = self.opaque = True
+
+    cpdef bytes feed(self, bytes data):
+        """Take the next bytes of the body; nothing is handed on yet."""
+        self.size += len(data)
+        if self.size > MOST_WHOLE:
+            raise UpstreamProtocolError(f"the upstream's sound is over {MOST_WHOLE} bytes")
+        self.pieces.append(data)
+        return b""
+
+    cpdef bytes close(self):
+        """Take the end of the body; what was in it. Raises UpstreamFailure."""
+        cdef bytes found = self.convert(b"".join(self.pieces))
+        self.pieces = []
+        self.spoke = self.finished = True
+        self.events += 1
+        return found
 
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here: nothing but its length."""

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import final
 
 from tianji._core.events import EventStream
@@ -9,3 +10,7 @@ class MediaEvents(EventStream): ...
 @final
 class MediaBytes(AnswerStream):
     def __init__(self, content_type: bytes) -> None: ...
+
+@final
+class MediaWhole(AnswerStream):
+    def __init__(self, content_type: bytes, convert: Callable[[bytes], bytes]) -> None: ...

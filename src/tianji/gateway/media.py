@@ -1,15 +1,15 @@
-"""The way of a request for pictures, sound, transcripts or ranks: OpenAI's form or Cohere's on both sides, as bytes.
+"""The way of a request for pictures, sound, transcripts or ranks: OpenAI's form or Cohere's, as bytes or a vendor's.
 
 What such a request costs depends on what is made: so many pictures of that size, characters, seconds, searches.
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from tianji._core.media import MediaBytes, MediaEvents
+from tianji._core.media import MediaBytes, MediaEvents, MediaWhole
 from tianji._core.meter import Measures, Rates
 from tianji._core.parcel import Parcel
 from tianji._core.router import Plan
@@ -17,10 +17,13 @@ from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
 from tianji._core.stream import AnswerStream
 from tianji._core.usage import Usage, read_usage
+from tianji.errors import Header
 from tianji.gateway.forms import form_of
 from tianji.gateway.measuring import PICTURES, SOUND, Picture, asked_for, milliseconds, picture_of, pictures
-from tianji.gateway.passages import Place, Sought, given
+from tianji.gateway.passages import Place, Sought, codec, given
 from tianji.protocol import ranks
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.media.form import Asked, Outbound
 
 EVENTS: Final = b"text/event-stream"
 JSON: Final = b"application/json"
@@ -41,7 +44,7 @@ class Media(Struct, frozen=True):
     """Between a client and an upstream of this kind.
 
     prices: what pictures of one kind cost from a model, where they have a price of their own. style: how the upstream
-    says ranks.
+    says ranks. vendor: the module that writes the upstream's form, where that is not OpenAI's; `drops` what it lacks.
     """
 
     operation: str
@@ -49,6 +52,9 @@ class Media(Struct, frozen=True):
     place: Place
     prices: Prices
     style: ranks.Style = "cohere"
+    vendor: str | None = None
+    provider: str = ""
+    drops: bool = False
 
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Making":
         """Write the request. Raises UnsupportedParams, and InvalidRequest where it cannot be said to the upstream."""
@@ -57,50 +63,75 @@ class Media(Struct, frozen=True):
         measures = asked_for(self.operation, body, form)
         picture = picture_of(_MEMBERS.decode(body)) if self.operation in PICTURES else None
         rates = None if picture is None else self.prices(msgspec.json.decode(model), picture.quality, picture.size)
-        request: Parcel | list[bytes]
-        if form is None:
-            written = ranks.request(self.style, body) if self.operation == "rerank" else body
-            request = self.place.request(head, self.suffix, (), written)
+        making = Making(self, measures, picture, rates)
+        if self.vendor is not None:
+            target = Target(provider=self.provider, model=msgspec.json.decode(model), drop_params=self.drops)
+            members = msgspec.json.decode(body, type=dict[str, Any])
+            asked = Asked(self.operation, target, members, () if form is None else form.files)
+            making.outbound = codec(self.vendor).outbound(asked)
+            making.request = self._said(head, making.outbound)
+        elif form is None:
+            if self.operation == "rerank":
+                making.ask = ranks.read(self.style, body)
+                body = ranks.request(self.style, body, making.ask)
+            making.request = self.place.request(head, self.suffix, (), body)
         else:
-            kind, parts, length = form_of(form, body)
-            request = Parcel([self.place.head(head, self.suffix, [(b"content-type", kind)], length), *parts])
-        return Making(self, request, measures, picture, rates)
+            making.request = self._form(head, self.suffix, form_of(form, body), ())
+        return making
+
+    def _said(self, head: bytes, outbound: Outbound) -> Parcel | list[bytes]:
+        kind, parts, length = outbound.content_type, outbound.parts, outbound.length
+        if len(parts) == 1 and isinstance(parts[0], bytes):
+            headers = (*outbound.headers, (b"content-type", kind))
+            return self.place.request(head, outbound.suffix, headers, parts[0])
+        return self._form(head, outbound.suffix, (kind, parts, length), outbound.headers)
+
+    def _form(
+        self, head: bytes, suffix: str, body: tuple[bytes, list[Any], int], headers: tuple[Header, ...]
+    ) -> Parcel:
+        """Return a request whose body lies in pieces. A token is shown; nobody signs what is in files."""
+        kind, parts, length = body
+        shown = () if self.place.sign is None else self.place.sign(self.place.target(suffix), b"")
+        return Parcel([self.place.head(head, suffix, [(b"content-type", kind), *headers, *shown], length), *parts])
 
 
 class Making:
     """One request under way. measures, rates: what is made, and what that costs where it is not as usual."""
 
     filtered = False
-    takes_lists = False
 
-    def __init__(
-        self,
-        media: Media,
-        request: Parcel | list[bytes],
-        measures: Measures,
-        picture: Picture | None,
-        rates: Rates | None,
-    ) -> None:
-        self.request = request
+    def __init__(self, media: Media, measures: Measures, picture: Picture | None, rates: Rates | None) -> None:
+        self.request: Parcel | list[bytes] = []
         self.measures = measures
         self.rates: Rates | None = None
+        self.ask: ranks.Ask | None = None
+        self.outbound: Outbound | None = None
         self._media = media
         self._picture = picture
         self._of_picture = rates
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether an answer may be a list."""
+        return self.ask is not None and self._media.style in ranks.UNWRAPPED
 
     def stream(self, content_type: bytes) -> AnswerStream | None:
         """Return what reads an answer of this type as it comes; None for JSON, which is read whole."""
         if content_type.startswith(EVENTS):
             return MediaEvents()
+        if self.outbound is not None and self.outbound.sound is not None and content_type.startswith(JSON):
+            return MediaWhole(*self.outbound.sound)
         return None if content_type.startswith(JSON) else MediaBytes(content_type)
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Return a whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""
         operation = self._media.operation
-        if operation == "rerank":
-            body, units = ranks.answer(self._media.style, body)
+        if self.ask is not None:
+            body, units = ranks.answer(self._media.style, body, self.ask)
             self.measures = Measures(queries=units)
             return body, read_usage(scan(ranks.usage(body)))
+        if self.outbound is not None:
+            body = self.outbound.answer(body)
         usage = read_usage(scan(body))
         if self._picture is not None:
             found = _read(body, _Pictures())

@@ -263,7 +263,7 @@ class Compiler:
                     operation,
                     suffix,
                     upstream.plain_shaping or shaping,
-                    self._media(entry, upstream, place, operation),
+                    self._media(entry, upstream, place, operation, canned=canned),
                     False,
                 )
             else:
@@ -294,14 +294,20 @@ class Compiler:
                 )
                 yield Way(operation, passage.suffix, shaping, passage, asks_usage)
 
-    def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str) -> Media:
+    def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:
         """Return the way of pictures, sound and ranks."""
+        vendor = None if canned else upstream.media.get(operation)
+        if vendor is not None:
+            codec(vendor)
         return Media(
             operation=operation,
             suffix=upstream.paths[operation],
             place=place,
             prices=functools.partial(self._book.of_picture, entry, upstream.provider),
             style=upstream.ranks,
+            vendor=vendor,
+            provider=upstream.provider,
+            drops=bool(upstream.shaping.drop_params),
         )
 
     def _only_responses(self, entry: ModelEntry, upstream: Upstream) -> bool:

@@ -4,6 +4,7 @@ https://learn.microsoft.com/azure/ai-services/openai/reference and
 https://learn.microsoft.com/rest/api/aifoundry/model-inference
 """
 
+import re
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
@@ -13,22 +14,49 @@ from tianji.providers import address, anthropic, entra, message_steps, openai
 from tianji.providers.credentials import Credentials
 from tianji.providers.deployment import Deployment
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
-from tianji.providers.upstream import PATHS, Upstream
+from tianji.providers.upstream import MEDIA, PATHS, Upstream
 
 NAMES = ("azure", "azure_text", "azure_ai")
 KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
 AI_KEYS = ("AZURE_AI_API_KEY",)
 DEFAULT_VERSION = "2025-02-01-preview"
 DEFAULT_AI_VERSION = "2024-05-01-preview"
+DEFAULT_FLUX_VERSION = "2025-04-01-preview"
 
+SPEECH = "speech/"
 OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank"}
+_OTHERS = re.compile("rerank|flux")
 _UNDATED = frozenset({"v1", "latest", "preview"})
 _API_KEY_HOSTS = (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com")
 
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `azure`, `azure_text` or `azure_ai`; without a base, ConfigurationError."""
-    return _build_ai(deployment) if deployment.provider == "azure_ai" else _build_openai(deployment)
+    if deployment.provider == "azure_ai":
+        return _build_ai(deployment)
+    return _build_speech(deployment) if deployment.model.startswith(SPEECH) else _build_openai(deployment)
+
+
+def _build_speech(deployment: Deployment) -> Upstream:
+    """https://learn.microsoft.com/azure/ai-services/speech-service/rest-text-to-speech: a service beside OpenAI's."""
+    base, query = _base(deployment, "AZURE_API_BASE")
+    parts = urlsplit(base)
+    host = parts.netloc.replace(".api.cognitive.microsoft.com", ".tts.speech.microsoft.com")
+    key = deployment.api_key or deployment.variable(KEYS)
+    headers = [("ocp-apim-subscription-key", key)] if key else []
+    return Upstream(
+        provider=deployment.provider,
+        model=deployment.model,
+        base_url=f"{parts.scheme}://{host}{parts.path.removesuffix('/cognitiveservices/v1')}",
+        headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
+        query=address.encode_query(query, deployment.extra_query),
+        paths={"audio_speech": PATHS["audio_speech"]},
+        shaping=compile_shaping(deployment, Rules()),
+        plain_shaping=plain_shaping(deployment),
+        key_missing=None if key else f"set {' or '.join(KEYS)}, or api_key in the deployment's params",
+        secrets=(key,) if key else (),
+        media={"audio_speech": f"{MEDIA}.azure_speech"},
+    )
 
 
 def _build_openai(deployment: Deployment) -> Upstream:
@@ -70,7 +98,10 @@ def _build_ai(deployment: Deployment) -> Upstream:
         return _build_claude(deployment, base, query, found)
     host = urlsplit(base).hostname or ""
     extra: dict[str, str] = {}
-    if host.endswith(".services.ai.azure.com") and not base.endswith("/openai/v1"):
+    foundry = host.endswith(".services.ai.azure.com")
+    if foundry and _OTHERS.search(deployment.model.lower()):
+        return _build_beside(deployment, base, query, found)
+    if foundry and not base.endswith("/openai/v1"):
         base = base.removesuffix("/models") + "/models"
         version = deployment.text("api_version") or dict(parse_qsl(query)).get("api-version")
         extra = {"api-version": version or DEFAULT_AI_VERSION}
@@ -86,10 +117,37 @@ def _build_ai(deployment: Deployment) -> Upstream:
             ]
         ),
         query=address.encode_query(query, extra | dict(deployment.extra_query)),
-        paths={"chat": PATHS["chat"], "embeddings": PATHS["embeddings"]},
+        paths={"chat": PATHS["chat"], "embeddings": PATHS["embeddings"], "rerank": "/v1/rerank"},
+        plain_shaping=plain_shaping(deployment),
         shaping=compile_shaping(
             deployment, Rules(removed=frozenset({"thinking"}), steps=steps, conditions=(openai.USED_TOOL_CHOICE,))
         ),
+        key_missing=found.missing,
+        secrets=found.secrets,
+        sign=found.sign,
+        awaits=found.awaits,
+    )
+
+
+def _build_beside(deployment: Deployment, base: str, query: str, found: Credentials) -> Upstream:
+    """Ranks of Cohere's and pictures of FLUX, which Foundry has beside its models of chat.
+
+    https://docs.cohere.com/docs/cohere-on-azure/cohere-on-azure-ai-foundry and
+    https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure
+    """
+    parts = urlsplit(base)
+    version = deployment.text("api_version") or dict(parse_qsl(query)).get("api-version") or DEFAULT_FLUX_VERSION
+    paints = f"/openai/deployments/{quote(deployment.model, safe='')}{PATHS['image_generation']}"
+    ranks = "rerank" in deployment.model.lower()
+    return Upstream(
+        provider=deployment.provider,
+        model=deployment.model,
+        base_url=f"{parts.scheme}://{parts.netloc}",
+        headers=address.encode_headers([*found.headers("api-key"), *deployment.extra_headers.items()]),
+        query=address.encode_query("", ({} if ranks else {"api-version": version}) | dict(deployment.extra_query)),
+        paths={"rerank": "/providers/cohere/v2/rerank"} if ranks else {"image_generation": paints},
+        shaping=compile_shaping(deployment, Rules()),
+        plain_shaping=plain_shaping(deployment),
         key_missing=found.missing,
         secrets=found.secrets,
         sign=found.sign,

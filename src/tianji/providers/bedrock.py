@@ -4,18 +4,22 @@ Requests are signed, or carry a key of Bedrock's own
 (https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html).
 """
 
+import re
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from tianji.errors import ConfigurationError
 from tianji.protocol.bedrock.models import family
 from tianji.protocol.bedrock.outbound import UNSUPPORTED
+from tianji.protocol.ranks import MODEL_ARN
 from tianji.providers import address, anthropic, aws
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.tokens import TokenSource
-from tianji.providers.upstream import EMBEDDINGS, Upstream
+from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream
 
 NAMES = ("bedrock", "bedrock_converse")
 CONVERSE: Final = "tianji.protocol.bedrock.outbound"
@@ -23,6 +27,11 @@ INVOKE: Final = "tianji.protocol.bedrock.invoke"
 BASES: Final = ("AWS_BEDROCK_RUNTIME_ENDPOINT",)
 KEYS: Final = ("AWS_BEARER_TOKEN_BEDROCK",)
 SERVICE: Final = "bedrock"
+RUNTIME: Final = "bedrock-runtime"
+AGENTS: Final = "bedrock-agent-runtime"
+RANKING: Final = {"rerank": "/rerank"}
+"""https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html"""
+_PAINTERS: Final = re.compile(r"titan-image|nova-canvas|stability\.")
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
 _SAME = frozenset({"converse", "nova", "nova-2"})  # in front of a model: how it is asked anyway
 _OTHERS = frozenset(
@@ -52,8 +61,14 @@ def build(deployment: Deployment) -> Upstream:
     found = place_of(deployment)
     region = aws.region_of(deployment, found.region)
     own = deployment.api_base or deployment.text("aws_bedrock_runtime_endpoint") or deployment.variable(BASES)
-    base, query = address.split_base(own or f"https://bedrock-runtime.{region}.{aws.domain_of(region)}")
+    ranks, paints = "rerank" in found.model, _PAINTERS.search(found.model) is not None
+    host = AGENTS if ranks else RUNTIME
+    base, query = address.split_base(own or f"https://{host}.{region}.{aws.domain_of(region)}")
     embeds = "embed" in deployment.model
+    talks = not (embeds or ranks or paints)
+    if ranks:
+        told = found.model if found.model.startswith("arn:") else arn_of(found.model, region)
+        deployment = replace(deployment, extra_body={**deployment.extra_body, MODEL_ARN: told})
     bearer = deployment.api_key or deployment.variable(KEYS)
     source = None if bearer else aws.keys_of(deployment, region)
     headers = [("authorization", f"Bearer {bearer}")] if bearer else []
@@ -63,7 +78,7 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths={},
+        paths=dict(RANKING) if ranks else {"image_generation": PATHS["image_generation"]} if paints else {},
         shaping=compile_shaping(
             deployment,
             Rules(
@@ -72,13 +87,22 @@ def build(deployment: Deployment) -> Upstream:
                 conditions=(USED_TOOL_CHOICE,),
             ),
         ),
+        plain_shaping=plain_shaping(deployment) if ranks or paints else None,
+        ranks="bedrock",
+        media={"image_generation": f"{MEDIA}.bedrock_pictures"} if paints else {},
         key_missing=None if bearer or source else f"set AWS_BEARER_TOKEN_BEDROCK; else {aws.MISSING}",
         secrets=(*((bearer,) if bearer else ()), *aws.secrets_of(deployment)),
-        protocol=None if embeds else INVOKE if found.invokes else CONVERSE,
+        protocol=None if not talks else INVOKE if found.invokes else CONVERSE,
         embeddings=EMBEDDINGS if embeds else None,
         sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),
         awaits=source.task if isinstance(source, TokenSource) else None,
     )
+
+
+def arn_of(model: str, region: str) -> str:
+    """Return the name by which a region knows a model that is not one's own."""
+    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:bedrock:{region}::foundation-model/{model}"
 
 
 def place_of(deployment: Deployment) -> Place:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from tianji.providers import address, google
 from tianji.providers.deployment import Deployment
+from tianji.providers.shaping import plain_shaping
 from tianji.providers.upstream import Upstream
 
 NAMES = ("gemini",)
@@ -26,6 +27,8 @@ def build(deployment: Deployment) -> Upstream:
         base = f"{base}/v1beta"
     key = deployment.api_key or deployment.variable(KEYS)
     embeds = "embedding" in deployment.model
+    media = {} if embeds else google.media_of(deployment.model)
+    talks = not embeds and not deployment.model.startswith(google.PAINTERS)
     headers = []
     if key:
         headers.append(("authorization", f"Bearer {key}") if embeds else ("x-goog-api-key", key))
@@ -35,10 +38,12 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths={"embeddings": "/openai/embeddings"} if embeds else google.SOCKETS,
+        paths={"embeddings": "/openai/embeddings"} if embeds else {**google.SOCKETS, **google.made(media)},
         shaping=google.shaping_of(deployment),
+        plain_shaping=plain_shaping(deployment) if media else None,
+        media=media,
         key_missing=None if key else "set GEMINI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
-        protocol=None if embeds else google.PROTOCOL,
-        own_forms={} if embeds else {"gemini": google.own_form(deployment)},
+        protocol=google.PROTOCOL if talks else None,
+        own_forms={} if not talks else {"gemini": google.own_form(deployment)},
     )

@@ -8,11 +8,14 @@ from tianji.protocol.gemini.models import stream_path, whole_path
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping, native_shaping
-from tianji.providers.upstream import OwnForm, Shaping
+from tianji.providers.upstream import MEDIA, PATHS, OwnForm, Shaping
 
 PROTOCOL: Final = "tianji.protocol.gemini.outbound"
 # Conversations over a WebSocket, as OpenAI's clients hold them and as Google's do; both lead to the Live API.
 SOCKETS: Final[Mapping[str, str]] = {"realtime": "/realtime", "live": "/live"}
+
+PAINTERS: Final = ("imagen", "imagegeneration")
+"""How models begin that make pictures and do not talk."""
 
 # OpenAI's parameters that Google has nothing for.
 LACKS: Final = frozenset({"logit_bias", "prediction", "verbosity"})
@@ -20,6 +23,18 @@ LACKS: Final = frozenset({"logit_bias", "prediction", "verbosity"})
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
 # Parameters of a deployment that mean the same in both forms.
 SHARED: Final = frozenset({"safety_settings", "safetySettings", "labels", "cachedContent", "cached_content"})
+
+
+def media_of(model: str) -> Mapping[str, str]:
+    """Return which pictures and sound a model makes, by its name, and the modules that ask for them."""
+    if model.startswith(PAINTERS) or "image" in model:
+        return {"image_generation": f"{MEDIA}.google_pictures"}
+    return {"audio_speech": f"{MEDIA}.google_speech"} if "tts" in model else {}
+
+
+def made(media: Mapping[str, str]) -> dict[str, str]:
+    """Return the paths of operations that are asked for in another form, which say their paths themselves."""
+    return {operation: PATHS[operation] for operation in media}
 
 
 def shaping_of(deployment: Deployment) -> Shaping:

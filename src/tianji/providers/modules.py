@@ -10,6 +10,7 @@ from tianji.providers import (
     oci,
     ollama,
     openai,
+    polly,
     replicate,
     sagemaker,
     sap,
@@ -29,5 +30,6 @@ MODULES = (
     sap,
     sagemaker,
     oci,
+    polly,
     replicate,
 )

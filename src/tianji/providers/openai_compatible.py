@@ -17,7 +17,7 @@ from tianji.providers.places import PLACES, Place
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
-from tianji.providers.upstream import EMBEDDINGS, PATHS, Upstream
+from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream
 
 VENDORS = "tianji.protocol.vendors"
 
@@ -67,7 +67,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
     own = deployment.api_base or deployment.variable(row.base_variables)
     base, query = address.split_base(_with_suffix(own, row.append) if own else _default_base(row, deployment))
     found = _credentials(row, deployment, base)
-    headers = found.headers("authorization")
+    headers = found.headers(row.key_header or "authorization")
     for name, template in row.headers.items():
         value = address.fill(template, deployment.environ, found.key)
         if value:
@@ -87,7 +87,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         headers=address.encode_headers([*place.headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, {**place.query, **deployment.extra_query}),
         paths=place.paths,
-        shaping=compile_shaping(deployment, _rules(row, deployment.model)),
+        shaping=compile_shaping(deployment, rules(row, deployment.model)),
         plain_shaping=plain_shaping(deployment),
         ranks=row.ranks,
         key_missing=found.missing,
@@ -96,6 +96,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         sign=found.sign,
         awaits=found.awaits,
         embeddings=EMBEDDINGS if row.embeds else None,
+        media={operation: f"{MEDIA}.{module}" for operation, module in row.forms.items()},
     )
 
 
@@ -104,7 +105,10 @@ def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:
     if row.login is not None:
         return LOGINS[row.login](deployment, key, base)
     missing = None if key or row.keyless else _how_to_key(row)
-    return Credentials(key=key, missing=missing, secrets=(key,) if key else ())
+    secrets = (key,) if key else ()
+    if row.scheme is not None:
+        return Credentials(token=key, scheme=row.scheme, missing=missing, secrets=secrets)
+    return Credentials(key=key, missing=missing, secrets=secrets)
 
 
 def _protocol(row: Row, model: str) -> str | None:
@@ -132,7 +136,8 @@ def _how_to_key(row: Row) -> str:
     return f"set {' or '.join(row.key_variables)}, or api_key in the deployment's params"
 
 
-def _rules(row: Row, model: str) -> Rules:
+def rules(row: Row, model: str) -> Rules:
+    """Return what a provider of the table asks of a body for a model."""
     matching = [rule for rule in row.models if _matches(rule, model)]
     unsupported = row.lacks.union(*(rule.lacks for rule in matching))
     if row.takes is not None:

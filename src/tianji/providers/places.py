@@ -12,6 +12,7 @@ from tianji.providers.deployment import Deployment
 
 _BASETEN_MODEL = re.compile(r"[a-z0-9]{8}")
 _COHERE_FORM = "/compatibility/v1"
+_WHISPERS: Mapping[str, str] = {"whisper-v3": "audio-prod", "whisper-v3-turbo": "audio-turbo"}
 _FAST_ROUTERS = re.compile(r".*-fast|auto")
 
 
@@ -57,17 +58,54 @@ def baseten(_: Deployment, place: Place) -> Place:
     return replace(place, base=f"https://model-{place.model}.api.baseten.co/environments/production/sync/v1")
 
 
+def beside(place: Place, folder: str, *operations: str) -> Place:
+    """Return a place where some operations lie beside the folder of all others, where an address has that folder."""
+    base = place.base.removesuffix(folder)
+    if base == place.base:
+        return place
+    paths = {name: path if name in operations else folder + path for name, path in place.paths.items()}
+    return replace(place, base=base, paths=paths)
+
+
 def cohere(_: Deployment, place: Place) -> Place:
     """Put ranks beside the folder in which everything lies that is of OpenAI's form."""
-    base = place.base.removesuffix(_COHERE_FORM)
-    own = {operation: path if operation == "rerank" else _COHERE_FORM + path for operation, path in place.paths.items()}
-    return place if base == place.base else replace(place, base=base, paths=own)
+    return beside(place, _COHERE_FORM, "rerank")
+
+
+def deepinfra(_: Deployment, place: Place) -> Place:
+    """Ranks have a path of each model: https://deepinfra.com/Qwen/Qwen3-Reranker-8B/api."""
+    path = f"/inference/{quote(place.model, safe='/*')}"
+    return beside(replace(place, paths={**place.paths, "rerank": path}), "/openai", "rerank")
+
+
+def dashscope(_: Deployment, place: Place) -> Place:
+    """Ranks and pictures lie beside what is of OpenAI's form: https://www.alibabacloud.com/help/en/model-studio."""
+    paths = {**place.paths, "rerank": "/compatible-api/v1/reranks"}
+    return beside(replace(place, paths=paths), "/compatible-mode/v1", "rerank", "image_generation")
+
+
+def nvidia(_: Deployment, place: Place) -> Place:
+    """Ranks are asked for at a host of their own, or at one's own server: https://docs.api.nvidia.com/nim/reference."""
+    model = place.model.removeprefix("ranking/")
+    if place.own or model != place.model:
+        return replace(place, model=model, paths={**place.paths, "rerank": "/ranking"})
+    if "rerank" not in model:
+        return place
+    path = f"/v1/retrieval/{quote(model, safe='/*')}/reranking"
+    return replace(place, base="https://ai.api.nvidia.com", paths={"rerank": path})
+
+
+def unversioned(_: Deployment, place: Place) -> Place:
+    """Leave out a version that an address ends with: the paths of these vendors begin with theirs."""
+    return replace(place, base=place.base.removesuffix("/v1").removesuffix("/v2beta"))
 
 
 def fireworks(_: Deployment, place: Place) -> Place:
     """Short names stand for Fireworks' own account."""
     if "/" in place.model or "#" in place.model or "*" in place.model:
         return place
+    if not place.own and place.model in _WHISPERS:  # https://docs.fireworks.ai/api-reference/audio-transcriptions
+        return replace(place, base=f"https://{_WHISPERS[place.model]}.us-virginia-1.direct.fireworks.ai/v1")
     kind = "routers" if _FAST_ROUTERS.fullmatch(place.model) else "models"
     return replace(place, model=f"accounts/fireworks/{kind}/{place.model}")
 
@@ -83,10 +121,13 @@ def gradient(deployment: Deployment, place: Place) -> Place:
 def huggingface(_: Deployment, place: Place) -> Place:
     """`<provider>/<org>/<model>` is `<org>/<model>:<provider>` for the router.
 
-    https://huggingface.co/docs/inference-providers/index#provider-selection
+    https://huggingface.co/docs/inference-providers/index#provider-selection. A server of one's own has its ranks beside
+    what is of OpenAI's form.
     """
     names = place.model.split("/")
-    if place.own or len(names) != 3:
+    if place.own:
+        return beside(place, "/v1", "rerank")
+    if len(names) != 3:
         return place
     return replace(place, model=f"{names[1]}/{names[2]}:{names[0]}")
 
@@ -112,6 +153,7 @@ def snowflake(deployment: Deployment, place: Place) -> Place:
     token = key.removeprefix("pat/")
     kind = "PROGRAMMATIC_ACCESS_TOKEN" if token != key else "KEYPAIR_JWT"
     mine = (("authorization", f"Bearer {token}"), ("x-snowflake-authorization-token-type", kind))
+    place = beside(place, "/v1", "embeddings")
     return replace(place, headers=(*place.headers, *mine)) if key else place
 
 
@@ -151,6 +193,10 @@ def predibase(deployment: Deployment, place: Place) -> Place:
 PLACES: Mapping[str, Mover] = {
     "clarifai": clarifai,
     "cohere": cohere,
+    "deepinfra": deepinfra,
+    "dashscope": dashscope,
+    "nvidia": nvidia,
+    "unversioned": unversioned,
     "datarobot": datarobot,
     "baseten": baseten,
     "fireworks": fireworks,

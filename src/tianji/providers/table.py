@@ -1,7 +1,8 @@
 """The table of providers that speak OpenAI's wire form: its schema and its files, one row a provider.
 
 `hosted.yaml` and `self_hosted.yaml` hold those with rules of their own, `registry.yaml` those that need no more than
-an address and a key, `unserved.yaml` the names of providers whose own wire form this release does not speak.
+an address and a key, `specialists.yaml` those of pictures and sound alone, `unserved.yaml` the names of providers that
+this release does not serve, each with the reason.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     steps: names of `openai_compatible.STEPS`; place: name of one of `openai_compatible.PLACES`
     login: name of one of `logins.LOGINS`, where a key alone is not what requests show
     protocol: name of a module of `tianji.protocol.vendors`, for chat in a form that is not quite OpenAI's
-    embeds: whether it takes embedding requests in a form of its own
+    embeds: whether it takes embedding requests in a form of its own; forms: the modules of `tianji.protocol.media` that
+    write its operations, where they are not OpenAI's
+    scheme: what stands before a key; key_header: where it stands instead, alone
     """
 
     name: str
@@ -68,6 +71,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     login: str | None = None
     protocol: str | None = None
     embeds: bool = False
+    forms: Mapping[Operation, str] = {}
+    scheme: str | None = None
+    key_header: str | None = None
 
     @property
     def key_variables(self) -> tuple[str, ...]:
@@ -92,7 +98,7 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 def rows() -> Mapping[str, Row]:
     """Return every row by its provider's name; the files are read once in a process."""
     found: dict[str, Row] = {}
-    for file in ("hosted.yaml", "self_hosted.yaml", "registry.yaml"):
+    for file in ("hosted.yaml", "self_hosted.yaml", "registry.yaml", "specialists.yaml"):
         for row in msgspec.yaml.decode(_read(file), type=_Table).providers:
             if row.name in found:
                 raise ValueError(f"{file}: provider {row.name} has two rows")

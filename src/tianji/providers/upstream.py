@@ -47,6 +47,8 @@ PATHS: Mapping[str, str] = {
 }
 
 
+MEDIA: Final = "tianji.protocol.media"
+"""The package of the modules that write requests for pictures and sound, for `Upstream.media`."""
 EMBEDDINGS: Final = "tianji.protocol.embedding.vendors"
 """The module that writes embedding requests in the form of a provider, for `Upstream.embeddings`."""
 
@@ -123,7 +125,8 @@ class Upstream(Struct, frozen=True):
     target and body: a signature, or a token that changes; `awaits` gives the task that has to end before
     it can, None for none. `plain_shaping` is of operations to which chat's names mean nothing, pictures and sound;
     None where there are none. `ranks` is how it says ranks of documents.
-    `embeddings` is the module that writes embedding requests, where they are not OpenAI's.
+    `embeddings` is the module that writes embedding requests, where they are not OpenAI's, and `media` those that write
+    requests for pictures and sound.
     `answers` is code of this process that takes the calls instead of a host: `egress.inside`.
     """
 
@@ -143,6 +146,7 @@ class Upstream(Struct, frozen=True):
     plain_shaping: Shaping | None = None
     ranks: Style = "cohere"
     embeddings: str | None = None
+    media: Mapping[str, str] = {}
     answers: Callable[[Any], None] | None = None
 
     def __repr__(self) -> str:

@@ -12,38 +12,30 @@ from typing import Final
 import msgspec
 
 from tianji.errors import ConfigurationError
-from tianji.providers import address, anthropic, google
+from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.fetching import fetcher
 from tianji.providers.google_credentials import SERVICE, Credential, find, minter
 from tianji.providers.oauth import bearer
-from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping
 from tianji.providers.tokens import TokenSource
-from tianji.providers.upstream import EMBEDDINGS, Upstream
+from tianji.providers.upstream import Upstream
+from tianji.providers.vertex_partners import form_of
 
 NAMES = ("vertex_ai", "vertex_ai_beta")
 BASES: Final = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
 KEYS: Final = ("VERTEXAI_API_KEY", "VERTEX_API_KEY")
 LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
 PROJECTS: Final = ("VERTEXAI_PROJECT", "VERTEX_PROJECT", "GOOGLE_CLOUD_PROJECT")
-CLAUDE: Final = "tianji.protocol.anthropic.vertex"
-CLAUDE_RULES: Final = Rules(unsupported=anthropic.LACKS, removed=anthropic.HINTS, conditions=(USED_TOOL_CHOICE,))
 DEFAULT_LOCATION: Final = "us-central1"
+RANKING_HOST: Final = "discoveryengine.googleapis.com"
+"""https://cloud.google.com/generative-ai-app-builder/docs/ranking"""
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,80}")
-_PARTNERS: Final = ("mistral", "codestral", "jamba", "gemma/", "openai/", "agent_engine/", "bge")
 
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `vertex_ai`. Raises ConfigurationError for a model or place not served."""
-    if deployment.model.startswith(_PARTNERS) or ("/" in deployment.model and "*" not in deployment.model):
-        raise ConfigurationError(
-            f"{deployment.label()}: of Vertex AI this release serves Google's own models, tuned ones and Claude; "
-            "remove the entry, or reach the model through its own provider"
-        )
-    claude = deployment.model.startswith("claude")
-    embeds = "embedding" in deployment.model
+    form = form_of(deployment)
     location = deployment.text("vertex_location") or deployment.text("vertex_ai_location")
     location = location or deployment.variable(LOCATIONS) or DEFAULT_LOCATION
     if not is_location(location):
@@ -52,8 +44,14 @@ def build(deployment: Deployment) -> Upstream:
         )
     own = deployment.api_base or deployment.variable(BASES)
     key = deployment.api_key or deployment.variable(KEYS)
+    ranks = "rerank" in form.paths
     source: TokenSource[str] | None = None
     if key:
+        if form.projects:
+            raise ConfigurationError(
+                f"{deployment.label()}: Vertex AI takes no API key for this model; leave api_key out and set "
+                "vertex_project, with vertex_credentials or those of the machine"
+            )
         path = "/v1"
         headers = [("x-goog-api-key", key)]
     else:
@@ -64,10 +62,11 @@ def build(deployment: Deployment) -> Upstream:
             raise ConfigurationError(
                 f"{deployment.label()}: set vertex_project to the id of a project, not {project!r}"
             )
-        path = f"/v1/projects/{project}/locations/{location}"
+        path = f"/v1/projects/{project}/locations/{'global' if ranks else location}"
         source = source_of(msgspec.json.encode(credential))
         headers = []
-    base, query = address.split_base(own or f"https://{'aiplatform.googleapis.com' if key else host_of(location)}")
+    host = RANKING_HOST if ranks else host_of("global" if key else location)
+    base, query = address.split_base(own or f"https://{host}")
     if not own or base.removesuffix("/v1").count("/") == 2:  # an address without a path of its own gets ours
         base = base.removesuffix("/v1") + path
     return Upstream(
@@ -76,13 +75,16 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths={} if claude or embeds else google.SOCKETS,
-        shaping=compile_shaping(deployment, CLAUDE_RULES) if claude else google.shaping_of(deployment),
+        paths=form.paths,
+        shaping=form.shaping,
+        plain_shaping=form.plain,
+        ranks=form.ranks,
         key_missing=None,
         secrets=(key,) if key else (),
-        protocol=None if embeds else CLAUDE if claude else google.PROTOCOL,
-        embeddings=EMBEDDINGS if embeds else None,
-        own_forms={} if claude or embeds else {"gemini": google.own_form(deployment)},
+        protocol=form.protocol,
+        embeddings=form.embeddings,
+        media=form.media,
+        own_forms=form.own_forms,
         sign=None if source is None else bearer(source),
         awaits=None if source is None else source.task,
     )

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tianji.errors import ConfigurationError, UpstreamConnectFailed
 from tianji.providers import Upstream, build
+from tianji.providers.shaping import apply
 
 KEY = rsa.generate_private_key(65537, 2048).private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -119,10 +120,64 @@ def test_a_token_is_one_of_all_deployments_with_the_same_credentials() -> None:
         ({"vertex_location": "evil.example/"}, "no location"),
         ({"vertex_project": "a/b"}, "id of a project"),
         ({"vertex_credentials": {**ACCOUNT, "project_id": None}}, "set vertex_project"),
-        ({"model": "vertex_ai/mistral-large"}, "Google's own models"),
-        ({"model": "vertex_ai/meta/llama-3"}, "Google's own models"),
+        ({"model": "vertex_ai/gemma/1234"}, "endpoint of its own"),
+        ({"model": "vertex_ai/agent_engine/1234"}, "endpoint of its own"),
+        ({"model": "vertex_ai/meta/llama-3", "api_key": "k"}, "no API key"),
     ],
 )
 def test_what_vertex_cannot_be_asked(params: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         vertex(**params)
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("meta/llama-3.3-70b-instruct-maas", "/endpoints/openapi/chat/completions"),
+        ("openai/gpt-oss-20b-maas", "/endpoints/openapi/chat/completions"),
+        ("openai/5464397967697903616", "/endpoints/5464397967697903616/chat/completions"),
+    ],
+)
+def test_open_models_on_vertex_speak_openais_form(model: str, path: str) -> None:
+    found = vertex(model=f"vertex_ai/{model}", vertex_location="us-east5")
+    assert found.base_url == "https://us-east5-aiplatform.googleapis.com/v1/projects/p-1/locations/us-east5"
+    assert (found.model, dict(found.paths), found.protocol) == (model, {"chat": path}, None)
+    assert found.sign is not None
+
+
+def test_mistrals_models_on_vertex_follow_mistrals_rules() -> None:
+    found = vertex(model="vertex_ai/mistral-large@2407")
+    body = {"messages": [{"role": "user", "content": "x"}], "seed": 3, "max_completion_tokens": 9}
+    assert apply(found.shaping, body, label="m") == {
+        "messages": [{"role": "user", "content": "x"}],
+        "random_seed": 3,
+        "max_tokens": 9,
+    }
+    assert str(found.protocol).endswith("vertex_raw")
+    assert not found.paths
+
+
+def test_ranks_on_vertex_are_another_service() -> None:
+    found = vertex(model="vertex_ai/semantic-ranker-default@latest", vertex_location="us-east5")
+    assert found.base_url == "https://discoveryengine.googleapis.com/v1/projects/p-1/locations/global"
+    assert dict(found.paths) == {"rerank": "/rankingConfigs/default_ranking_config:rank"}
+    assert found.ranks == "vertex"
+
+
+@pytest.mark.parametrize(
+    ("model", "made_of", "talks"),
+    [
+        ("imagen-4.0-generate-001", {"image_generation"}, False),
+        ("gemini-2.5-flash-image", {"image_generation"}, True),
+        ("gemini-2.5-flash-preview-tts", {"audio_speech"}, True),
+        ("gemini-2.5-flash", set(), True),
+    ],
+)
+@pytest.mark.parametrize("provider", ["gemini", "vertex_ai"])
+def test_what_models_make(provider: str, model: str, made_of: set[str], talks: bool) -> None:
+    found = (
+        vertex(model=f"vertex_ai/{model}") if provider == "vertex_ai" else made(model=f"gemini/{model}", api_key="k")
+    )
+    assert set(found.media) == made_of
+    assert made_of <= set(found.paths)
+    assert (found.protocol is not None, bool(found.own_forms)) == (talks, talks)

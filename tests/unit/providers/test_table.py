@@ -10,7 +10,7 @@ from tianji.providers.parameters import CONTROL_FIELDS, OPENAI_PARAMS
 from tianji.providers.places import PLACES
 from tianji.providers.registry import BUILDERS
 from tianji.providers.table import Row, rows, unserved
-from tianji.providers.upstream import PATHS
+from tianji.providers.upstream import MEDIA, PATHS
 
 ROWS = sorted(rows())
 BY_KEY = [name for name in ROWS if rows()[name].login is None]  # test_logins.py has the others
@@ -57,7 +57,8 @@ def test_key_is_read_from_every_variable_in_order(name: str) -> None:
     for index, variable in enumerate(row.key_variables):
         environ = ENVIRON | {later: f"key-{later}" for later in row.key_variables[index:]}
         upstream = build(params_of(row), environ, drop_params=False)
-        assert dict(upstream.headers)[b"authorization"] == f"Bearer key-{variable}".encode()
+        shown = f"key-{variable}" if row.key_header else f"{row.scheme or 'Bearer'} key-{variable}"
+        assert dict(upstream.headers)[(row.key_header or "authorization").encode()] == shown.encode()
         assert upstream.secrets == (f"key-{variable}",)
         assert upstream.key_missing is None
         assert f"key-{variable}" not in repr(upstream)
@@ -97,6 +98,8 @@ def test_fields_are_consistent(name: str) -> None:
     assert set(row.steps) <= set(STEPS)
     assert all(rule.lacks <= OPENAI_PARAMS and set(rule.steps) <= set(STEPS) for rule in row.models)
     assert row.place is None or row.place in PLACES
+    assert set(row.forms) <= set(row.offers)
+    assert all(load(f"{MEDIA}.{module}").outbound for module in row.forms.values())
     assert row.login is None or row.login in LOGINS
     for protocol in (row.protocol, *(rule.protocol for rule in row.models)):
         assert protocol is None or load(f"{VENDORS}.{protocol}").outbound

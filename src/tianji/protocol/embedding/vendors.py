@@ -197,8 +197,36 @@ def oci(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     return VendorOutbound(members, "/20231130/actions/embedText", target, read, len(request.texts))
 
 
+class _Snowflake(Struct):
+    class One(Struct):
+        """One text's."""
+
+        embedding: list[Vector]
+
+    class Usage(Struct):
+        """What was read."""
+
+        total_tokens: Count | None = None
+
+    data: list[One]
+    usage: Usage | None = None
+
+
+def snowflake(request: EmbeddingRequest, target: Target) -> VendorOutbound:
+    """https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api."""
+    members = {"model": target.model, "text": request.texts, **request.extra}
+
+    def read(body: bytes, target: Target) -> Embeddings:
+        found = decode(body, _Snowflake, target)
+        vectors = [vector for each in found.data for vector in each.embedding]
+        return Embeddings(vectors, None if found.usage is None else found.usage.total_tokens)
+
+    return VendorOutbound(members, "/inference:embed", target, read, len(request.texts))
+
+
 _FORMS: Final[dict[str, Callable[[EmbeddingRequest, Target], VendorOutbound]]] = {
     "watsonx": watsonx,
+    "snowflake": snowflake,
     "vertex_ai": vertex_ai,
     "vertex_ai_beta": vertex_ai,
     "bedrock": bedrock,

@@ -1,0 +1,138 @@
+"""A request for pictures or sound and its answer, between OpenAI's form and those of vendors.
+
+https://platform.openai.com/docs/api-reference/images and .../audio. A module of a vendor has `outbound(asked)`, which
+returns an `Outbound`; it does no input or output. Files are handed on as they lie, and nobody here reads them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from tianji.errors import Header, InvalidRequest, UnsupportedParams
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.support import unreadable
+from tianji.protocol.multipart import Piece, written
+
+Json = dict[str, Any]
+T = TypeVar("T")
+File = Piece[Any]
+JSON: Final = b"application/json"
+_PLAIN_FORMS: Final = frozenset({None, "json", "verbose_json"})
+
+
+class Asked(Struct, frozen=True):
+    """What is asked. members: the fields of a form, or of a JSON object, the model apart; files: of a form."""
+
+    operation: str
+    target: Target
+    members: Mapping[str, Any]
+    files: tuple[tuple[str, File], ...] = ()
+
+    def text(self, name: str) -> str | None:
+        """Return a member that is text, None for none."""
+        value = self.members.get(name)
+        return value if isinstance(value, str) and value else None
+
+    def number(self, name: str) -> float | None:
+        """Return a member that is a number, also as the text of a form's field."""
+        value = self.members.get(name)
+        try:
+            return None if isinstance(value, bool) or value is None else float(value)
+        except (TypeError, ValueError):
+            raise InvalidRequest(f"{name}: expected a number", param=name, code="invalid_type") from None
+
+    def count(self) -> int:
+        """Return how many pictures are wanted."""
+        return max(1, int(self.number("n") or 1))
+
+    def file(self, name: str) -> File:
+        """Return the first file of a name. Raises InvalidRequest where there is none, since nobody fetches any."""
+        found = next((file for own, file in self.files if own == name), None)
+        if found is None:
+            raise InvalidRequest(
+                f"{name}: {self.target.provider} takes a file; send a form (multipart/form-data) with one.", param=name
+            )
+        return found
+
+    def beyond(self, known: Iterable[str]) -> Json:
+        """Return the members that OpenAI's form has no place for: they go to the vendor as they are."""
+        files, names = {name for name, _ in self.files}, set(known)
+        return {name: value for name, value in self.members.items() if name not in names and name not in files}
+
+
+class Outbound:
+    """One request in the form of a vendor.
+
+    body: bytes of JSON, or pieces of a form with `length`. read: makes an answer OpenAI's. sound: the type of what
+    `convert` makes of an answer in JSON, where that holds sound; None where the sound comes as it is.
+    """
+
+    def __init__(
+        self,
+        suffix: str,
+        body: Json | bytes | tuple[bytes, list[Any], int],
+        *,
+        read: Callable[[bytes], Json] | None = None,
+        sound: tuple[bytes, Callable[[bytes], bytes]] | None = None,
+        content_type: bytes = JSON,
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        self.suffix = suffix
+        self.headers = headers
+        if isinstance(body, tuple):
+            self.content_type, self.parts, self.length = body
+        else:
+            whole = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            self.content_type, self.parts, self.length = content_type, [whole], len(whole)
+        self.sound = sound
+        self._read = read
+
+    def answer(self, body: bytes) -> bytes:
+        """Return an answer in OpenAI's form. Raises UpstreamProtocolError."""
+        return body if self._read is None else msgspec.json.encode(self._read(body))
+
+
+def decoded(body: bytes, kind: type[T], target: Target) -> T:
+    """Decode an answer. Raises UpstreamProtocolError."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(target, str(error), body) from error
+
+
+def as_file(file: File) -> tuple[bytes, list[Any], int]:
+    """Return a file as a body of its own."""
+    return file.content_type or b"application/octet-stream", [file.content], file.size
+
+
+def as_form(fields: Mapping[str, Any], files: Iterable[tuple[str, File]] = ()) -> tuple[bytes, list[Any], int]:
+    """Return a form as a body: fields that have a value, and files under names of the vendor's."""
+    pieces = [Piece[Any](name, _said(value)) for name, value in fields.items() if value is not None]
+    renamed = [Piece[Any](name, f.content, f.size, f.filename or name, f.content_type) for name, f in files]
+    return written([*pieces, *renamed])
+
+
+def only_json(asked: Asked) -> None:
+    """Refuse a transcript in another form than JSON, unless what a vendor lacks is dropped."""
+    wanted = asked.text("response_format")
+    if wanted not in _PLAIN_FORMS:
+        lacking(asked, "response_format", "its transcripts are json or verbose_json")
+
+
+def lacking(asked: Asked, name: str, why: str) -> None:
+    """Refuse a member, unless what a vendor lacks is dropped."""
+    target = asked.target
+    if not target.drop_params:
+        raise UnsupportedParams(
+            f"{target.provider} model {target.model!r} does not take this {name!r}: {why}. "
+            "Change it, or set drop_params: true to have it left out.",
+            param=name,
+        )
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
