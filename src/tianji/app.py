@@ -478,6 +478,8 @@ def open_office(
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),
             keeps_prompts=lambda: keeps(loaded(), "prompts"),
             prompt_objection=lambda one: lazy.load("tianji.gateway.prompting").objection(one, loaded()),
+            keeps_cache=lambda: keeps(loaded(), "cache_settings"),
+            tried_cache=lambda said: lazy.load("tianji.gateway.stored_cache").tried(loaded(), said),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
     )

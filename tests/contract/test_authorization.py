@@ -231,6 +231,8 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         {ADMIN},
     ),
     ("DELETE", "/access_group/{access_group}/delete"): (lambda w, r, s: {"path:access_group": w.group(s)}, {ADMIN}),
+    ("GET", "/cache/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    **{("POST", f"/cache/settings{end}"): (lambda w, r, s: {"cache_settings": {}}, {ADMIN}) for end in ("", "/test")},
     ("POST", "/fallback"): (lambda w, r, s: {"model": w.model(s), "fallback_models": ["m"]}, {ADMIN}),
     ("GET", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN, VIEWER}),
     ("DELETE", "/fallback/{model}"): (lambda w, r, s: {"path:model": w.fallback(s)}, {ADMIN}),

@@ -64,9 +64,9 @@ def build(plan: Plan, around: Surroundings) -> Cache:
         apart, scope = semantic.BY_MEANING, params.semantic_cache_scope
         operations = {name: kind for name, kind in operations.items() if name in semantic.OPERATIONS}
     elif plan.type != "local":
-        place = _place(plan, environ, around.folder)
+        kept_in = place(plan, environ, around.folder)
         patience = PATIENCE[plan.type] if params.lookup_timeout is None else params.lookup_timeout
-        far = Far(place, patience=patience)
+        far = Far(kept_in, patience=patience)
     slots = {
         hit: counters.slot(f'tianji_cache_lookups_total{{result="{name}"}}')
         for hit, name in ((True, "hit"), (False, "miss"))
@@ -91,15 +91,16 @@ def build(plan: Plan, around: Surroundings) -> Cache:
     )
 
 
-def _place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
-    place: Place
+def place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
+    """Return where answers are kept beyond the memory of a worker; it connects when it is asked. `usual`: a folder."""
+    found: Place
     if plan.type == "disk":
         folder = plan.params.disk_cache_dir or usual
-        place = load("tianji.cache.backends.disk").DiskPlace(Path(folder), int(plan.params.max_disk_mb * MIB))
+        found = load("tianji.cache.backends.disk").DiskPlace(Path(folder), int(plan.params.max_disk_mb * MIB))
     elif plan.type in {"s3", "gcs"}:
-        place = getattr(load("tianji.cache.backends.objects"), plan.type)(plan.params, environ)
+        found = getattr(load("tianji.cache.backends.objects"), plan.type)(plan.params, environ)
     elif plan.type == "azure-blob":
-        place = load("tianji.cache.backends.azure").azure(plan.params, environ)
+        found = load("tianji.cache.backends.azure").azure(plan.params, environ)
     else:
-        place = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ))
-    return place
+        found = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ))
+    return found

@@ -6,7 +6,7 @@ addition that cannot be used costs itself and nothing else.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -52,6 +52,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     endpoints: tuple[Mapping[str, object], ...] = ()  # as a file has them in pass_through_endpoints, each with an id
     guardrails: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with an id
     prompts: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with a version and an environment
+    cache: Mapping[str, object] = {}  # what a file has as cache_params
     unreadable: tuple[str, ...] = ()
 
 
@@ -217,13 +218,13 @@ def _built(
 
 
 def _items(values: list[Mapping[str, object]]) -> Items:
-    return Items(_PLACE, [(_placed(value), _PLACE) for value in values])
+    return Items(_PLACE, [(placed(value), _PLACE) for value in values])
 
 
-def _placed(value: object) -> object:
+def placed(value: Any) -> Any:
     """Return what was decoded from JSON as a configuration's text has it."""
     if isinstance(value, Mapping):
-        return Map(_PLACE, [(key, _placed(member), _PLACE) for key, member in value.items()])
+        return Map(_PLACE, [(key, placed(member), _PLACE) for key, member in value.items()])
     if isinstance(value, list):
-        return Items(_PLACE, [(_placed(item), _PLACE) for item in value])
+        return Items(_PLACE, [(placed(item), _PLACE) for item in value])
     return value

@@ -15,6 +15,7 @@ from tianji.gateway.destinations import admissible
 from tianji.gateway.following import kept
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.stored_cache import with_cache
 from tianji.routing.auto.distant import AsyncEmbed
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -28,8 +29,11 @@ def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snaps
     extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
     for complaint in (*additions.unreadable, *extended.complaints(additions)):
         LOG.error("left out: %s", complaint)
+    whole, unfit = with_cache(extended.loaded, additions.cache)
+    if unfit is not None:
+        LOG.error("left out: the cache of the database: %s", unfit)
     try:
-        return make(extended.loaded)
+        return make(whole)
     except (TianjiError, ValueError) as error:
         LOG.error("what the database adds is left out, since nothing can be compiled with it: %s", error)
         return make(loaded)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -21,8 +21,16 @@ PATIENCE: Final = 1.5  # seconds that the start waits for the database
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
-Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts"]
+Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "models": ("models", "credentials", "fallbacks", "unreadable"),
+    "pass_through_endpoints": ("endpoints",),
+    "guardrails": ("guardrails",),
+    "prompts": ("prompts",),
+    "cache_settings": ("cache",),
+}
+_NOTHING: Final = Additions()
 Adopt = Callable[[Additions], Awaitable[None]]
 
 
@@ -43,15 +51,8 @@ def follows(loaded: Loaded) -> bool:
 
 def kept(loaded: Loaded, additions: Additions) -> Additions:
     """Return what of all that the database adds is wanted."""
-    if not keeps(loaded, "models"):
-        additions = Additions(endpoints=additions.endpoints, guardrails=additions.guardrails, prompts=additions.prompts)
-    if not keeps(loaded, "pass_through_endpoints"):
-        additions = msgspec.structs.replace(additions, endpoints=())
-    if not keeps(loaded, "guardrails"):
-        additions = msgspec.structs.replace(additions, guardrails=())
-    if not keeps(loaded, "prompts"):
-        additions = msgspec.structs.replace(additions, prompts=())
-    return additions
+    unwanted = (name for kind in KINDS if not keeps(loaded, kind) for name in _FIELDS[kind])
+    return msgspec.structs.replace(additions, **{name: getattr(_NOTHING, name) for name in unwanted})
 
 
 class Following:

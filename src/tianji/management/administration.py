@@ -40,6 +40,9 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_prompts: Callable[[], bool] = lambda: False  # whether the database adds prompts
     prompt_objection: Callable[[Mapping[str, Any]], str | None] = lambda _prompt: None  # why one would be left out
     guardrail_objection: Callable[[Mapping[str, Any]], str | None] = lambda _entry: None  # why one would be left out
+    keeps_cache: Callable[[], bool] = lambda: False  # whether the database configures the cache
+    # the configuration with another cache, and why there is none
+    tried_cache: Callable[[Mapping[str, Any]], tuple[Config | None, str | None]] = lambda _said: (None, None)
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -220,6 +223,11 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row(
             "DELETE", "/access_group/{access_group}/delete", "access_groups.delete", Access.ADMIN, _ALL, "Dissolve one."
         ),
+    ),
+    "cache settings": (
+        _Row("GET", "/cache/settings", "cache_settings.shown", Access.ADMIN, _ALL, "Describe the cache, masked."),
+        _Row("POST", "/cache/settings", "cache_settings.update", Access.ADMIN, _ALL, "Keep another cache."),
+        _Row("POST", "/cache/settings/test", "cache_settings.test", Access.ADMIN, _ALL, "Try a cache."),
     ),
     "fallbacks": (
         _Row("POST", "/fallback", "fallbacks.new", Access.ADMIN, _ALL, "Set the fallbacks of a model."),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tianji.config.additions import KINDS, Additions, Stored
 from tianji.storage.engine import Database
-from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH, PROMPTS
+from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH, PROMPTS, SETTINGS
 from tianji.storage.vault import Vault
 
 PARAMETERS: Final = "model parameters"  # what vaults are for
@@ -16,6 +16,7 @@ CREDENTIAL_VALUES: Final = "credential values"
 ENDPOINTS: Final = "pass-through endpoints"
 ENTRIES: Final = "guardrails"
 TEMPLATES: Final = "prompts"
+CACHE: Final = "cache"  # the name of a row of settings
 ACTIVE: Final = "active"
 
 
@@ -56,24 +57,45 @@ async def read(database: Database, salt: str | None) -> Additions:
         PROMPTS: (PROMPTS.c.prompt_id, PROMPTS.c.environment, PROMPTS.c.version),
     }
     async with database.still() as connection:
-        models, credentials, fallbacks, endpoints, guardrails, prompts = [
+        models, credentials, fallbacks, endpoints, guardrails, prompts, settings = [
             [
                 dict(row)
                 for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
             ]
-            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS)
+            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS, SETTINGS)
         ]
     found = compiled(salt, models, credentials, fallbacks)
     opened, unreadable = _endpoints(salt, endpoints)
     entries, closed = _guardrails(salt, guardrails)
     templates, sealed_ones = _prompts(salt, prompts)
+    cache, unread = _cache(salt, settings)
     return msgspec.structs.replace(
         found,
         endpoints=opened,
         guardrails=entries,
         prompts=templates,
-        unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones),
+        cache=cache,
+        unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *unread),
     )
+
+
+def sealed_settings(salt: str, name: str, settings: Mapping[str, Any]) -> str:
+    """Return settings, which have a name, as they are stored."""
+    return Vault(salt, SETTINGS.name).close(msgspec.json.encode(settings).decode(), name)
+
+
+def opened_settings(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a row. Raises ValueError under another salt."""
+    found: dict[str, Any] = msgspec.json.decode(Vault(salt, SETTINGS.name).open(row["settings"], row["name"]))
+    return found
+
+
+def _cache(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    row = next((row for row in rows if row["name"] == CACHE), None)
+    try:
+        return {} if row is None else opened_settings(salt or "", row), ()
+    except ValueError as error:
+        return {}, (f"the settings of the cache of the database: {error}",)
 
 
 def sealed_endpoint(salt: str, endpoint: Mapping[str, Any]) -> str:

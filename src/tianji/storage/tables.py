@@ -248,6 +248,14 @@ GUARDRAILS: Final = sa.Table(
     *_history(),
 )
 
+SETTINGS: Final = sa.Table(
+    "settings",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),  # of what is set
+    sa.Column("settings", sa.Text, nullable=False),  # the whole of it as JSON, encrypted: passwords are among it
+    *_history(),
+)
+
 CHANGES: Final = sa.Table(
     "changes",
     METADATA,

@@ -32,7 +32,7 @@ def build(plan: Plan, environ: Mapping[str, str], embed: EmbedBy) -> tuple[Liken
     }[plan.type]
     thinking = params.semantic_cache_embedding_timeout
     found = Likeness(
-        _vectors(plan, environ),
+        vectors(plan, environ),
         functools.partial(embed, model),
         threshold=params.similarity_threshold,
         thinking=_THINKING if thinking is None else thinking,
@@ -41,7 +41,8 @@ def build(plan: Plan, environ: Mapping[str, str], embed: EmbedBy) -> tuple[Liken
     return found, reader(params.semantic_cache_embedding_max_input_tokens)
 
 
-def _vectors(plan: Plan, environ: Mapping[str, str]) -> Vectors:
+def vectors(plan: Plan, environ: Mapping[str, str]) -> Vectors:
+    """Return where answers are kept by vectors; it connects when it is asked. Raises ConfigurationError."""
     params = plan.params
     if plan.type == "qdrant-semantic":
         return _qdrant(params, environ)

@@ -1,0 +1,39 @@
+"""Whether a cache that nobody uses yet would work."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tianji.cache.plan import SEMANTIC, plan_of
+from tianji.config.schema import Config
+from tianji.errors import ConfigurationError
+from tianji.lazy import load
+
+PATIENCE: Final = 5.0  # seconds
+
+
+async def fault(config: Config, environ: Mapping[str, str]) -> str | None:
+    """Say what is wrong with the server on which the cache of a configuration would keep answers; None where it works.
+
+    It says no word of the server's, which may be anything that listens there.
+    """
+    plan = plan_of(config, environ)
+    if plan is None or plan.type == "local":
+        return None
+    try:
+        place: Any = (
+            load("tianji.cache.semantic.building").vectors(plan, environ)
+            if plan.type in SEMANTIC
+            else load("tianji.cache.building").place(plan, environ, Path())
+        )
+    except ConfigurationError as error:
+        return error.message
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await place.ping()
+    except place.failures as error:
+        return f"the cache does not work: {type(error).__name__}"
+    finally:
+        await place.aclose()
+    return None
