@@ -36,7 +36,12 @@ class SearchVectors:
         """Return what is kept by the nearest vector among those of `key`, and how alike it is."""
         await self._make(len(vector))
         query = (self._name(len(vector)), _QUERY % _tag(key), "PARAMS", 2, "vector", _packed(vector))
-        found = await self._client.execute_command("FT.SEARCH", *query, "RETURN", 2, "distance", "answer", "DIALECT", 2)
+        wanted = ("RETURN", 2, "distance", "answer", "DIALECT", 2)
+        try:
+            found = await self._client.execute_command("FT.SEARCH", *query, *wanted)
+        except self._refused:
+            self._made.discard(len(vector))  # the server may have been restarted, and its index be gone
+            raise
         fields = _first(found)
         if fields is None:
             return None
