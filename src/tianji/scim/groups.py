@@ -150,8 +150,8 @@ async def _set_role(call: Call, user_id: str) -> None:
     A group is known by its id, or by the name that it was given here, and by none that its own administrators gave it.
     """
     wanted = call.config.litellm_settings.scim_admin_group
-    row = await call.one(USERS, user_id=user_id)
-    if wanted is None or row is None:
+    row = None if wanted is None else await call.one(USERS, user_id=user_id)
+    if row is None:
         return
     held = await membership.teams_of_user(call, user_id)
     inside = any(wanted in (team["team_id"], (team["metadata"] or {}).get("scim_name")) for team in held)
