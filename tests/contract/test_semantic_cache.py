@@ -122,6 +122,8 @@ def test_what_else_is_said_has_to_be_the_same(gateway: Gateway, qdrant: Qdrant) 
         {"temperature": 0.5},
         {"model": "other"},
         {"tools": [{"type": "function", "function": {"name": "f"}}]},
+        {"messages": [{"role": "system", "content": "in French"}, {"role": "user", "content": "one two three"}]},
+        {"messages": [{"role": "user", "name": "ann", "content": "one two three"}]},
     ):
         assert HIT not in ask(gateway, "one two three", **more).headers
     assert HIT in ask(gateway, "one two three").headers

@@ -88,6 +88,8 @@ cdef class Cache:
         lookup.kind = kind
         lookup.group = asked.group
         lookup.circle = self.circle(asked, kind)
+        if lookup.meaning is not None:
+            lookup.circle += (lookup.meaning.context,)
         lookup.model_json = asked.model_json
         if asked.stream and kind.hides_usage:
             lookup.shows_usage = asked.table.shows_usage or wants_usage(spans)

@@ -27,15 +27,15 @@ TEXT = {"type": "text", "text": "b"}
         (
             "chat",
             {"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": [TEXT]}]},
-            "system: a\nuser: b",
+            "b",
         ),
-        ("messages", {"messages": [{"role": "user", "content": "a"}]}, "user: a"),
+        ("messages", {"messages": [{"role": "user", "content": "a"}]}, "a"),
         ("completions", {"prompt": "a"}, "a"),
         ("responses", {"input": "a"}, "a"),
         (
             "responses",
             {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}]},
-            "user: a",
+            "a",
         ),
         ("completions", {"prompt": ["a", "b"]}, None),
         ("completions", {"prompt": [1, 2]}, None),
@@ -43,6 +43,10 @@ TEXT = {"type": "text", "text": "b"}
         ("chat", {"messages": [{"role": "assistant", "content": "a", "tool_calls": []}]}, None),
         ("chat", {"messages": [{"role": "user", "content": [TEXT, {"type": "file", "file": {}}]}]}, None),
         ("chat", {"messages": [{"role": "user", "content": None}]}, None),
+        ("chat", {"messages": [{"role": "user", "content": " "}]}, None),
+        ("chat", {"messages": [{"role": "user", "name": "ann", "content": "who am I?"}]}, None),
+        ("chat", {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, None),
+        ("chat", {"messages": [{"role": "tool", "content": "x"}, {"role": "user", "content": "a"}]}, "a"),
         ("chat", {"messages": []}, None),
         ("chat", {"messages": 1}, None),
         ("chat", {}, None),
@@ -52,6 +56,20 @@ TEXT = {"type": "text", "text": "b"}
 def test_the_text_of_a_request(operation: str, body: dict[str, Any], text: str | None) -> None:
     found = READ(operation, json.dumps(body).encode())
     assert (None if found is None else found.text) == text
+
+
+def test_what_was_said_before_has_to_be_the_same() -> None:
+    def context(*before: Any) -> str:
+        body = {"messages": [*before, {"role": "user", "content": "and then?"}]}
+        found = READ("chat", json.dumps(body).encode())
+        assert found is not None
+        return found.context
+
+    told = {"role": "system", "content": "Answer in French."}
+    same = {"content": "Answer in French.", "role": "system"}
+    assert context() == ""
+    assert context(told) == context(same) != context({**told, "content": "Answer in Latin."})
+    assert len({context(told), context(told, told), context({**told, "name": "x"}), context(1), context("1")}) == 5
 
 
 @given(st.text(max_size=60), st.integers(1, 10))
