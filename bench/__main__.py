@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from bench.figures import CROWD, DIRECT, NATIVE, NGINX, TITLES, figures
+from bench.hits import hits
 from bench.ledger import ledger
 from bench.macro import measure
 from bench.macro.cells import FULL, QUICK, Plan
@@ -162,6 +163,7 @@ main.add_command(ledger)
 main.add_command(memory)
 main.add_command(money)
 main.add_command(sessions)
+main.add_command(hits)
 
 if __name__ == "__main__":
     main()
