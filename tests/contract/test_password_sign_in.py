@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import ROOT, Gateway, Mock, openai_model
+from tests.contract.harness import ROOT, Gateway, Mock, eventually, openai_model
 
 SESSION = "tianji_session"
 PASSWORD, WRONG = "Correct horse 1", "Wrong horse no. 1"
@@ -33,7 +33,9 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "PROXY_ADMIN_ID": "chief",
         "PROXY_LOGOUT_URL": "https://idp.example/out",
     }
-    with Gateway(config, tmp_path_factory.mktemp("passwords"), edge=edge, env=env, workers=2) as running:
+    with Gateway(
+        config, tmp_path_factory.mktemp("passwords"), edge=edge, env=env, workers=2, args=["--access-log"]
+    ) as running:
         for name in ("ann", "bob", "eve"):
             user = {"user_id": name, "user_email": f"{name}@example.com", "password": PASSWORD}
             running.client.post("/user/new", json={**user, "auto_create_key": False}).raise_for_status()
@@ -126,6 +128,17 @@ def test_a_page_of_another_site_signs_nobody_in(browser: httpx.Client, headers: 
     form = {"username": "ann", "password": PASSWORD}
     assert browser.post("/login", data=form, headers=headers).status_code == 403
     assert SESSION not in browser.cookies
+
+
+def test_no_password_stands_in_the_log_or_an_answer(gateway: Gateway, browser: httpx.Client) -> None:
+    for password in (PASSWORD, WRONG):
+        form = {"username": "bob", "password": password}
+        told = [sign_in(browser, "bob", password), browser.post("/login", data=form)]
+        told.append(browser.get("/user/info"))
+        assert not any(password in f"{one.headers}{one.text}" for one in told)
+    eventually(lambda: gateway.log.count("/v2/login") >= 2, "the access log is written")
+    for secret in (PASSWORD, WRONG, "Environment 1!"):
+        assert secret not in gateway.log
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff"])

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, openai_model
+from tests.contract.harness import Gateway, Mock, eventually, openai_model
 from tests.fakes.identity_provider import (
     CLIENT,
     SECRET,
@@ -52,7 +52,9 @@ def gateway(
         "GENERIC_ROLE_MAPPINGS_ROLES": "{'proxy_admin': ['bosses'], 'internal_user': ['staff']}",
         "ALLOWED_EMAIL_DOMAINS": "example.com, example.org",
     }
-    with Gateway(config, tmp_path_factory.mktemp("sign-in"), edge=edge, env=env, workers=1) as running:
+    with Gateway(
+        config, tmp_path_factory.mktemp("sign-in"), edge=edge, env=env, workers=1, args=["--access-log"]
+    ) as running:
         running.client.post("/team/new", json={"team_id": "staff"}).raise_for_status()
         yield running
 
@@ -293,6 +295,19 @@ def test_a_provider_that_is_away_says_so(provider: IdentityProvider, browser: ht
     provider.faults = {"away": ("/token",)}
     answer = browser.get(back)
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "auth_provider_unavailable")
+
+
+def test_nothing_of_a_login_stands_in_the_log(
+    gateway: Gateway, provider: IdentityProvider, browser: httpx.Client
+) -> None:
+    back = away(browser)
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    sealed = browser.cookies[LOGIN]
+    session = browser.get(back).json()
+    browser.get(back)  # it fails, and that is said
+    eventually(lambda: gateway.log.count("/sso/callback") >= 2, "the access log is written")
+    for secret in (SECRET, code, sealed, session["token"], session["key"], gateway.key):
+        assert secret not in gateway.log
 
 
 def test_readiness(gateway: Gateway) -> None:
