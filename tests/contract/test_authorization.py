@@ -65,6 +65,7 @@ ACTIVITY: dict[str, tuple[Ask, set[str]]] = {
 GLOBAL = (
     "spend", "spend/logs", "spend/keys", "spend/teams", "spend/models", "spend/provider", "spend/tags",
     "spend/all_tag_names", "spend/report", "activity", "activity/model",
+    "activity/cache_hits",
 )  # fmt: skip
 # path: what to send, which roles may do it to what is theirs
 CALLBACK = "/team/{team_id}/callback"

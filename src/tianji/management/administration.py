@@ -341,6 +341,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
                 ("GET", "activity/model", "activity_by_model", "Requests and tokens of each day by model."),
             )
         ),
+        _Row("GET", "/global/activity/cache_hits", "cache_activity.hits", Access.ADMIN, _ALL, "What the cache spared."),
     ),
     "credentials": (
         _Row("POST", "/credentials", "credentials.new", Access.ADMIN, _ALL, "Keep a vendor's credential."),

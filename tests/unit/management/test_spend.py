@@ -20,7 +20,7 @@ from tianji.ledger import posting
 from tianji.ledger.books import DAY
 from tianji.ledger.entry import Payload
 from tianji.ledger.spendlogs import COLUMNS
-from tianji.management import desk, spend_logs, spend_reports
+from tianji.management import cache_activity, desk, spend_logs, spend_reports
 from tianji.management.administration import FAMILIES, Office
 from tianji.storage.location import Location
 from tianji.storage.store import Store
@@ -299,6 +299,27 @@ async def test_reports(office: Office) -> None:
     assert await ask(office, spend_reports.by_customer, body=b'{"api_key":"k2"}') == [
         {"end_user": "c", "total_count": 1, "total_spend": 0.0}
     ]
+
+
+async def test_what_the_cache_spared(office: Office) -> None:
+    async with (await office.store.open()).writing() as connection:
+        await posting.post(connection, [entry(5, cost=0, cache_hit=True, tags=())], logged=True)
+    told = await ask(office, cache_activity.hits, **WHOLE)
+    counted = {"api_requests": 5, "cache_hits": 1, "failed_requests": 1}
+    assert told["totals"].items() >= {**counted, "cache_hit_ratio": 0.2}.items()
+    assert told["totals"]["cached_completion_tokens"] == entry(5).completion_tokens
+    assert told["error_breakdown"] == [
+        {"call_type": entry(3).call_type, "error_code": "429", "error_class": "RateLimit", "count": 1}
+    ]
+    assert told["filter_options"]["models"] == ["gpt", "small"]
+    small = await ask(office, cache_activity.hits, **WHOLE, models="small, nobody's")
+    assert small["totals"]["api_requests"] == 1
+    first = await ask(office, cache_activity.hits, start_date="2026-03-01", end_date="2026-03-01")
+    assert first["totals"]["api_requests"] == 4
+    assert (await ask(office, cache_activity.hits))["totals"]["api_requests"] == 5
+    assert (await ask(office, cache_activity.hits, end_date="2020-01-01"))["totals"]["cache_hit_ratio"] == 0
+    with pytest.raises(TianjiError, match="end_date"):
+        await ask(office, cache_activity.hits, end_date="yesterday")
 
 
 async def test_activity(office: Office) -> None:
