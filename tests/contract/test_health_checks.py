@@ -31,16 +31,31 @@ def sick(gateway: Gateway) -> set[str]:
     return {row["id"] for row in rows if row["sick_for"]}
 
 
-def test_who_fails_the_check_is_left_out_until_he_passes_it(start_gateway: StartGateway, mock: Mock) -> None:
-    mock.control({"status": 500}, model="a")
-    gateway = start_gateway(
-        {
-            "model_list": [deployment("a", mock, weight=1000), deployment("b", mock, weight=1)],
-            "router_settings": {"num_retries": 0, "enable_health_check_routing": True},
-            "general_settings": {"background_health_checks": True, "health_check_interval": 1},
-        },
-        workers=2,
+def checked(mock: Mock, **general: object) -> dict[str, Any]:
+    return {
+        "model_list": [deployment("a", mock, weight=1000), deployment("b", mock, weight=1)],
+        "router_settings": {"num_retries": 0, "enable_health_check_routing": True},
+        "general_settings": {"background_health_checks": True, **general},
+    }
+
+
+def test_an_old_verdict_is_not_heeded(start_gateway: StartGateway, mock: Mock) -> None:
+    mock.control({"status": 500}, model="a", times=1)
+    gateway = start_gateway(checked(mock, health_check_interval=3600, health_check_staleness_threshold=1.5))
+    eventually(lambda: "deployment a fails its health check" in gateway.log, "the check has failed")
+    eventually(
+        lambda: gateway.chat({"model": "m", "messages": []}).headers["x-litellm-model-id"] == "a", "it serves again"
     )
+
+
+def test_who_fails_the_check_is_left_out_until_he_passes_it(start_gateway: StartGateway, mock: Mock) -> None:
+    mock.control({"status": 500})
+    gateway = start_gateway(checked(mock, health_check_interval=1), workers=2)
+    eventually(lambda: sick(gateway) == {"a", "b"}, "both have failed")
+    served = gateway.chat({"model": "m", "messages": []})
+    assert served.headers["x-litellm-model-id"] in {"a", "b"}, "with nobody else left, a suspicion is not heeded"
+    mock.reset()
+    mock.control({"status": 500}, model="a")
     eventually(lambda: sick(gateway) == {"a"}, "the check has failed")
     for _ in range(20):
         assert gateway.chat({"model": "m", "messages": []}).headers["x-litellm-model-id"] == "b"

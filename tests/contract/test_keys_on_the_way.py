@@ -70,8 +70,11 @@ def test_only_the_models_of_the_key(gateway: Gateway, mock: Mock) -> None:
 def test_a_fallback_is_admitted_like_a_first_choice(gateway: Gateway, mock: Mock) -> None:
     mock.control({"status": 500}, model="a1-up")
     mock.control({"status": 500}, model="a2-up")
-    answer = ask(gateway, key(gateway, models=["a", "c"]), "a")
+    own = key(gateway, models=["a", "c"])
+    asked = {"authorization": f"Bearer {own}", "x_tianji_trail": "1"}
+    answer = gateway.chat({"model": "a", "messages": []}, **asked)
     assert (answer.status_code, answer.headers["x-litellm-model-group"]) == (200, "c"), "b is passed over"
+    assert "; b:skipped=" in answer.headers["x-tianji-trail"]
     assert ask(gateway, key(gateway, models=["a"]), "a").status_code == 500
 
 

@@ -48,6 +48,18 @@ def test_an_answer_in_time_is_not_asked_for_twice(start_gateway: StartGateway, m
     assert called(mock) == ["a"] * 5
 
 
+def test_what_takes_longer_than_usual_is_asked_elsewhere_too(start_gateway: StartGateway, mock: Mock) -> None:
+    """Which is known once twenty answers are; until then nobody is asked twice."""
+    gateway = start_gateway({"model_list": first_then_second(mock), "router_settings": {"hedge_after": "p95"}})
+    mock.control({"first_byte_ms": 10}, model="a", times=20)
+    assert [gateway.chat({"model": "m", "messages": []}).status_code for _ in range(20)] == [200] * 20
+    assert called(mock) == ["a"] * 20
+    mock.control({"first_byte_ms": 8000}, model="a")
+    assert gateway.chat({"model": "m", "messages": []}).headers["x-litellm-model-id"] == "b"
+    assert called(mock)[20:] == ["a", "b"]
+    mock.wait(aborted=1)
+
+
 def test_the_first_may_still_win(start_gateway: StartGateway, mock: Mock) -> None:
     gateway = start_gateway({"model_list": first_then_second(mock, hedge_after=0.05)})
     mock.control({"first_byte_ms": 500}, model="a")

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,10 @@ class Stage:
         else:
             self._reload()
 
-    def again(self) -> None:
-        """Have the same configuration read once more."""
+    def again(self, **changes: object) -> None:
+        """Have the same configuration read once more, or one whose row has other fields; deployments keep their ids."""
         self._reloads += 1
+        self.names.row = replace(self.row, **changes)  # type: ignore[arg-type]  # fields of Row
         self._reload()
         self.wait()
 
@@ -125,10 +127,13 @@ class Stage:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def play(self) -> None:
-        """Script the upstreams, send the requests, compare."""
-        if any({"rpm", "tpm"} & params.keys() for params in self.row.params.values()):
-            eventually(lambda: time.time() % 60 < 57, "the minute, which limits are for, does not end meanwhile")
+    def play(self) -> int:
+        """Script the upstreams, send the requests, compare; how many were answered as the row says.
+
+        Raises AssertionError at the first that was not.
+        """
+        if "usage" in str(self.row.router) or any({"rpm", "tpm"} & own.keys() for own in self.row.params.values()):
+            within_a_minute()
         self.script(self.row.script)
         seen = 0
         for number, one in enumerate(self.row.asks):
@@ -141,6 +146,7 @@ class Stage:
             except AssertionError as error:
                 text = f"request {number}: {answer.status_code} {answer.text[:500]}\n{dict(answer.headers)}"
                 raise AssertionError(f"{error}\n{text}") from error
+        return len(self.row.asks)
 
     def script(self, script: Script) -> None:
         """Say what upstreams answer from now on."""
@@ -206,6 +212,11 @@ class Rig:
         """End them all."""
         for stage in self._stages:
             stage.stop()
+
+
+def within_a_minute() -> None:
+    """Return when the minute, which limits are for, does not end at once."""
+    eventually(lambda: time.time() % 60 < 57, "a minute begins")
 
 
 def in_flight(gateway: Gateway) -> float:

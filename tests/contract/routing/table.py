@@ -44,6 +44,14 @@ def said(*texts: str, cut: bool = False, finish: str = "stop") -> dict[str, obje
     return {"events": told + rest}
 
 
+def used(total: int, *, completion: int = 1) -> dict[str, object]:
+    """Return the faults for an answer that says that so many tokens were used."""
+    usage = {"prompt_tokens": total - completion, "completion_tokens": completion, "total_tokens": total}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "I"}, "finish_reason": "stop"}
+    answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    return {"body": json.dumps(answer)}
+
+
 _FILTERED = {
     "id": "c", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "I"}, "finish_reason": "content_filter"}],

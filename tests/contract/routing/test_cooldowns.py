@@ -1,4 +1,7 @@
-"""Rests: conformance table D, through the running gateway. How long one lasts is a matter of simulated time."""
+"""Rests: conformance table D, through the running gateway."""
+
+import time
+from email.utils import formatdate
 
 import pytest
 from tests.contract.harness import Mock, eventually
@@ -22,6 +25,10 @@ def stays(status: int) -> Row:
     """A deployment with another beside it that is still chosen after six such failures."""
     return row(*[ask("a1", status)] * 7, groups=PAIR, params=FIRST, script={"a1": status})
 
+
+AND_B = "a:[a1,a2] b:[b1]"
+A_WHILE = {"first_byte_ms": 400}
+LATER = ask("b1", model="b")  # its answer takes longer than what is to be over by then
 
 ROWS: dict[str, Row] = {
     "D1": row(
@@ -96,6 +103,11 @@ ROWS: dict[str, Row] = {
         router={**AB, "allowed_fails": 0},
         script={"a1": 500},
     ),
+    "D16": row(
+        ask("a1", 500), LATER, ask("a1", 500), ask("a1"),
+        groups=AND_B, router={"allowed_fails": 1, "cooldown_time": 0.2}, params=FIRST,
+        script={"a1": [500, 500, 200], "b1": A_WHILE},
+    ),
     "D17": row(
         ask("a1", 500),
         ask("a1"),
@@ -136,8 +148,22 @@ ROWS: dict[str, Row] = {
         params={**FIRST, "a1": {"weight": 1, "cooldown_time": 0}},
         script={"a1": 401},
     ),
+    "D22": row(
+        ask("a1", 401), LATER, ask("a2"),
+        groups=AND_B, router={"cooldown_time": 0.1}, params={**FIRST, "a1": {"weight": 1, "cooldown_time": 20}},
+        script={"a1": 401, "b1": A_WHILE},
+    ),
+    "D22 the other way": row(
+        ask("a1", 401), ask("a2"), LATER, ask("a1"),
+        groups=AND_B, router={"cooldown_time": 20}, params={**FIRST, "a1": {"weight": 1, "cooldown_time": 0.2}},
+        script={"a1": [401, 200], "b1": A_WHILE},
+    ),
     "D23": row(
         *[ask("a1", 401)] * 10, groups=PAIR, router={"disable_cooldowns": True}, params=FIRST, script={"a1": 401}
+    ),
+    "D24": row(
+        ask("a1", 429), ask("a1", 429, model="a1"), LATER, ask("a2"),
+        groups=AND_B, params=FIRST, script={"a1": [waits(0.3), waits(30)], "b1": A_WHILE},
     ),
     "D25": row(
         ask("a1", 429),
@@ -189,6 +215,9 @@ ROWS: dict[str, Row] = {
         params=FIRST_W,
         script={"w1": 401},
     ),
+    "statistics never take the last one": row(
+        *[ask("a1", 500)] * 5, *[ask("a2", 500)] * 8, groups=PAIR, params=FIRST, script={"a1": 500, "a2": 500}
+    ),
     "when all rest the one that is soonest back may serve": row(
         ask("a1", 429),
         ask("a2", 429),
@@ -203,7 +232,7 @@ ROWS: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
 
 
 RELOADED = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [waits(60), 200]})
@@ -211,7 +240,7 @@ RELOADED = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1
 
 @pytest.mark.parametrize("row", [RELOADED], ids=["J19"])
 def test_a_rest_outlives_a_reload(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
     stage.again()
     assert {stage.send(ask()).headers["x-litellm-model-name"] for _ in range(3)} == {"openai/a2"}
 
@@ -233,5 +262,18 @@ BACK = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [
 
 @pytest.mark.parametrize("row", [BACK], ids=["D2 and later"])
 def test_a_rest_ends(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
     eventually(lambda: stage.send(ask()).headers["x-litellm-model-name"] == "openai/a1", "it serves again")
+
+
+DATED = row(groups=PAIR, params=FIRST)
+
+
+@pytest.mark.parametrize("row", [DATED], ids=["D26"])
+def test_a_rest_may_be_told_as_a_date(stage: Stage) -> None:
+    stage.script({name: (429, {"retry-after": formatdate(time.time() + 20, usegmt=True)}) for name in ("a1", "a2")})
+    assert [stage.send(ask()).status_code for _ in range(2)] == [429, 429]
+    refused = stage.send(ask())
+    assert refused.json()["error"]["type"] == "all_deployments_in_cooldown"
+    assert 15 < int(refused.headers["retry-after"]) <= 20
+    assert stage.called() == ["a1", "a2"]

@@ -8,36 +8,18 @@ TESTS = HERE.parents[1]
 LAST = {"A": 30, "B": 29, "C": 36, "D": 35, "E": 27, "F": 10, "G": 54, "H": 18, "I": 20, "J": 20, "K": 12}
 EVERY = {f"{table}{number}" for table, last in LAST.items() for number in range(1, last + 1)} | {"G16b"}
 
-COOLDOWNS = "unit/routing/test_cooldowns.py"
-RETRIES = "unit/routing/test_retries.py"
-SELECTION = "unit/core/test_selection.py"
 EXTRAS = "contract/test_routing_extras.py"
 COSTS = "contract/test_costs.py"
+CHECKS = "contract/test_health_checks.py"
 KEYS = "contract/test_keys_on_the_way.py"
 LIMITS = "contract/test_limits.py"
 WAITING = "contract/test_waiting.py"
 AUTO = "contract/test_auto_router.py"
 
-# what takes minutes, or an exact moment, or figures that no request can bring about at will
+# what takes a minute, or the sixteen seconds that a budget's period has at the least
 SIMULATED = {
-    "B13": f"{SELECTION}::test_a_timeout_keeps_away_for_a_minute",
-    "B14": f"{SELECTION}::test_scores_within_the_buffer_are_equal",
-    "B15": f"{SELECTION}::test_streams_go_by_the_first_token",
-    "B16": f"{SELECTION}::test_durations_count_for_one_token_and_no_token_is_no_error",
-    "B17": f"{SELECTION}::test_the_lowest_usage_serves",
-    "B19": f"{SELECTION}::test_limits_are_exact_and_end_with_the_minute",
-    "B20": f"{SELECTION}::test_tokens_are_limited_by_what_is_reserved",
-    "B25": "unit/routing/test_selections.py::test_every_strategy_serves",
-    "D16": f"{COOLDOWNS}::test_d16_the_count_ends_with_the_rest",
-    "D22": f"{COOLDOWNS}::test_how_long",
-    "D24": f"{COOLDOWNS}::test_d24_a_longer_rest_takes_the_place_of_a_shorter",
-    "D26": f"{COOLDOWNS}::test_how_long",
-    "E9": f"{RETRIES}::test_e9_a_short_wait_that_is_asked_for_is_waited",
-    "E10": f"{RETRIES}::test_e10_a_long_one_is_not",
+    "B19": "unit/core/test_selection.py::test_limits_are_exact_and_end_with_the_minute",
     "I20": "unit/gateway/test_budgets.py::test_all_that_spend_from_it_are_out_until_the_period_ends",
-    "J12": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
-    "J13": f"{SELECTION}::test_a_failed_check_is_heeded_while_others_are_left",
-    "J20": "unit/routing/test_selections.py::test_a_changed_strategy_is_a_change_of_configuration_only",
 }
 
 # what goes through the running gateway in tests of their own
@@ -69,7 +51,9 @@ BESIDE = {
     "C34": f"{EXTRAS}::test_what_the_operator_demands",
     "D35": "integration/test_shared_usage.py::test_an_outage_stops_nobody",
     "F10": f"{EXTRAS}::test_a_service_tier_has_timeouts_of_its_own",
-    "J11": "contract/test_health_checks.py::test_who_fails_the_check_is_left_out_until_he_passes_it",
+    "J11": f"{CHECKS}::test_who_fails_the_check_is_left_out_until_he_passes_it",
+    "J12": f"{CHECKS}::test_who_fails_the_check_is_left_out_until_he_passes_it",
+    "J13": f"{CHECKS}::test_an_old_verdict_is_not_heeded",
     "K9": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
     "K10": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
     "G46": f"{LIMITS}::test_a_fallback_has_to_be_within_the_budget",

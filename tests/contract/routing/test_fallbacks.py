@@ -239,7 +239,7 @@ ROWS: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
 
 
 PATHS = {
@@ -256,3 +256,33 @@ def test_every_operation_falls_back(stage: Stage, path: str, body: dict[str, obj
     answer = stage.gateway.post(path, {"model": "a", **body})
     assert (answer.status_code, answer.headers["x-litellm-model-group"]) == (200, "b")
     assert (answer.headers["x-litellm-attempted-fallbacks"], stage.called()) == ("1", ["a1", "b1"])
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
+DEMANDS: dict[str, tuple[str, dict[str, object]]] = {
+    "tools": ("supports_function_calling", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
+    "schema": ("supports_response_schema", {"response_format": SCHEMA}),
+    "images": ("supports_vision", {"messages": [{"role": "user", "content": [IMAGE]}]}),
+    "audio": ("supports_audio_input", {"messages": [{"role": "user", "content": [SOUND]}]}),
+}
+UNABLE = row(
+    router=lists(a=["b", "gone", "c"]),
+    infos={"b1": {flag: False for flag, _ in DEMANDS.values()}},
+)
+
+
+@pytest.mark.parametrize("row", [UNABLE], ids=["unable"])
+@pytest.mark.parametrize("body", [body for _, body in DEMANDS.values()], ids=DEMANDS.keys())
+def test_a_target_that_cannot_do_it_is_passed_over_and_named(stage: Stage, body: dict[str, object]) -> None:
+    stage.script({"a1": 500})
+    answer = stage.send(ask(body=body, headers={"x-tianji-trail": "1"}))
+    assert (answer.status_code, stage.called()) == (200, ["a1", "c1"])
+    trail = [entry.replace(stage.names.prefix, "") for entry in answer.headers["x-tianji-trail"].split("; ")]
+    assert [entry.partition("=")[0] for entry in trail] == [
+        "a/a1:kept", "a/a1:sent", "a/a1:failed", "b/b1:dropped", "b:dropped", "gone:skipped", "c/c1:kept", "c/c1:sent",
+    ]  # fmt: skip
+    assert "b/b1:dropped=ability" in trail
+    plain = stage.send(ask())
+    assert (plain.status_code, stage.called()[2:]) == (200, ["a1", "b1"]), "which serves what it can do"

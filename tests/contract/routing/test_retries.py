@@ -3,6 +3,7 @@
 How long waits are is a matter of simulated time.
 """
 
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -146,7 +147,23 @@ ROWS: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
+
+
+ASKED = row(groups=ONE, router=NR1)
+
+
+@pytest.mark.parametrize("row", [ASKED], ids=["E9 and E10"])
+@pytest.mark.parametrize(("asked", "least", "most"), [("1.5", 1.5, 2.25), ("120", 0.5, 1.25)])
+def test_a_lone_deployment_is_asked_again_when_it_wants_to_be(
+    stage: Stage, asked: str, least: float, most: float
+) -> None:
+    """Unless that is more than a minute away."""
+    stage.script({"a1": [(429, {"retry-after": asked}), 200]})
+    answer = stage.send(ask(headers={"x-tianji-trail": "1"}))
+    assert (answer.status_code, stage.called()) == (200, ["a1", "a1"])
+    (waited,) = re.findall(r"a:waited=([0-9.]+)", answer.headers["x-tianji-trail"])
+    assert least <= float(waited) < most
 
 
 STORM = row(groups=PAIR, router={**NR1, "disable_cooldowns": True}, params=FIRST)

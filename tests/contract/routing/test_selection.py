@@ -1,15 +1,24 @@
 """Who is chosen: conformance table B, through the running gateway. Shares are figures of tests/unit/core."""
 
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
+from tests.contract.harness import Mock
 
-from .stage import Stage
-from .table import FIRST, Row, ask, row
+from .stage import Stage, within_a_minute
+from .table import FIRST, Row, ask, row, said, used
 
 PAIR = "a:[a1,a2]"
 COSTS = {"a1": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}
 CHEAP = {"input_cost_per_token": 1e-7, "output_cost_per_token": 1e-7}
+QUICKEST = {"routing_strategy": "latency-based-routing"}
+USAGE = {"routing_strategy": "usage-based-routing-v2"}
+NAMES = [
+    "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2", "latency-based-routing",
+    "cost-based-routing", "provider-budget-routing", "lowest-latency", "usage-based", "lowest-tpm-rpm", "lowest-cost",
+    "priority", "region-based",
+]  # fmt: skip
 FREE = {"input_cost_per_token": 0, "output_cost_per_token": 0}
 
 ROWS: dict[str, Row] = {
@@ -20,15 +29,25 @@ ROWS: dict[str, Row] = {
         ask("a1|a2"),
         *[ask("a2")] * 4,
         groups=PAIR,
-        router={"routing_strategy": "latency-based-routing"},
+        router=QUICKEST,
         script={"a1": {"first_byte_ms": 100}},
+    ),
+    "B16": row(*[ask("a1")] * 5, groups="a:[a1]", router=QUICKEST, script={"a1": used(3, completion=0)}),
+    "B17": row(
+        ask("a1", model="a1"), ask("a2", model="a2"), *[ask("a2")] * 3,
+        groups=PAIR, router=USAGE, script={"a1": used(500), "a2": used(100)},
     ),
     "B18": row(
         *[ask("a1|a2")] * 4,
         ask("", 429, kind="throttling_error"),
         groups=PAIR,
-        router={"routing_strategy": "usage-based-routing-v2"},
+        router=USAGE,
         params={name: {"rpm": 2} for name in ("a1", "a2")},
+    ),
+    "B20": row(
+        ask("a1"),
+        ask("", 429, body={"messages": [{"role": "user", "content": "word " * 20}]}, kind="throttling_error"),
+        groups="a:[a1]", router=USAGE, params={"a1": {"tpm": 100}}, script={"a1": used(90)},
     ),
     "B21": row(
         *[ask("a2")] * 3,
@@ -58,13 +77,14 @@ ROWS: dict[str, Row] = {
     "B28": row(
         ask("a1", 401), ask("a2"), groups=PAIR, params={"a1": {"order": 1}}, script={"a1": 401}
     ),
+    **{f"B25 {name}": row(ask("a1"), groups="a:[a1]", router={"routing_strategy": name}) for name in NAMES},
     "B28 of the model": row(*[ask("a1")] * 5, groups=PAIR, infos={"a1": {"order": 1}, "a2": {"order": 2}}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
 
 
 # the row, requests, from how many to how many the first deployment has of them, and who has any
@@ -112,3 +132,66 @@ def test_who_has_an_open_call_is_left_alone(stage: Stage) -> None:
     holder, *others = stage.called()
     assert {holder, *others} == {"a1", "a2"}
     assert holder not in others
+
+
+@pytest.mark.parametrize("row", [row(groups="a:[a1,a2,a3]", router=USAGE)], ids=["a burst"])
+def test_a_burst_does_not_land_on_one_deployment(stage: Stage, mock: Mock) -> None:
+    """What a request may use counts before its answer comes."""
+    within_a_minute()
+    stage.script({name: {"stall_at": 3} for name in ("a1", "a2", "a3")})
+    with ExitStack() as held:
+        statuses = [held.enter_context(stage.stream(ask())).status_code for _ in range(6)]
+        assert mock.connections()["in_progress"] == 6
+    assert statuses == [200] * 6
+    assert Counter(stage.called()) == {"a1": 2, "a2": 2, "a3": 2}
+
+
+SLOW = row(groups=PAIR, router=QUICKEST, params={"a1": {"timeout": 0.1}})
+
+
+@pytest.mark.parametrize("row", [SLOW], ids=["B13"])
+def test_a_timeout_keeps_away(stage: Stage) -> None:
+    stage.script({"a1": ["Z", 200]})
+    statuses = [stage.send(ask()).status_code for _ in range(8)]
+    assert sorted(statuses[:2]) == [200, 408], "each is tried once"
+    assert statuses[2:] == [200] * 6
+    assert stage.called()[2:] == ["a2"] * 6
+
+
+BUFFERED = row(groups="a:[a1,a2,a3]", router={**QUICKEST, "routing_strategy_args": {"lowest_latency_buffer": 9}})
+
+
+@pytest.mark.parametrize("row", [BUFFERED], ids=["B14"])
+def test_who_is_nearly_as_quick_serves_too(stage: Stage) -> None:
+    """Up to ten times the best one's 30 ms is nearly; a second is not."""
+    stage.script({name: {"first_byte_ms": wait, **used(3)} for name, wait in (("a1", 30), ("a2", 40), ("a3", 1000))})
+    assert {stage.send(ask()).status_code for _ in range(3)} == {200}
+    assert set(stage.called()) == {"a1", "a2", "a3"}, "each is tried once"
+    assert {stage.send(ask()).status_code for _ in range(30)} == {200}
+    assert set(stage.called()[3:]) == {"a1", "a2"}
+
+
+@pytest.mark.parametrize("row", [row(groups=PAIR, router=QUICKEST)], ids=["B15"])
+def test_streams_go_where_their_first_token_comes_soonest(stage: Stage) -> None:
+    """Though the whole of them takes longer there."""
+    stage.script({
+        "a1": {**said("He", "llo"), "stall_at": 2, "stall_ms": 300},
+        "a2": {**said("He", "llo"), "first_byte_ms": 150},
+    })  # fmt: skip
+    for _ in range(5):
+        assert stage.send(ask(body={"stream": True})).text.endswith("data: [DONE]\n\n")
+    first, second, *others = stage.called()
+    assert {first, second} == {"a1", "a2"}
+    assert others == ["a1"] * 3
+
+
+LIMITED = row(groups="a:[a1]", router=USAGE, params={"a1": {"rpm": 1}})
+
+
+@pytest.mark.parametrize("row", [LIMITED], ids=["J20"])
+def test_a_changed_strategy_is_a_change_of_configuration_only(stage: Stage) -> None:
+    """The limits that another strategy kept are gone with it."""
+    within_a_minute()
+    assert [stage.send(ask()).status_code for _ in range(2)] == [200, 429]
+    stage.again(router={"routing_strategy": "simple-shuffle"})
+    assert [stage.send(ask()).status_code for _ in range(3)] == [200] * 3

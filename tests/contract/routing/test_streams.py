@@ -97,7 +97,7 @@ ROWS: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_the_table(stage: Stage) -> None:
-    stage.play()
+    assert stage.play() > 0
 
 
 PARALLEL = row(groups="a:[a1]", params={"a1": {"max_parallel_requests": 1}}, script={"a1": {"stall_at": 4}})

@@ -11,12 +11,13 @@ import httpx
 import pytest
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
-from .stage import in_flight
+from .stage import in_flight, within_a_minute
 
 WORKERS = 4
 CLIENTS = 8
 REQUESTS = 1000
 SLOTS = 3  # of each of two deployments
+MINUTE = 7  # requests a minute, of each of two deployments
 RUSH = 40  # requests for them at once
 UNUSED = ssl.create_default_context()  # one for all clients: each would read all certificates of the machine
 
@@ -38,13 +39,14 @@ def four(edge: str, mock_process: Mock, victim: Mock, tmp_path_factory: pytest.T
     config = {
         "model_list": [
             *(entry("narrow", f"narrow-{n}", url, {}, max_parallel_requests=SLOTS) for n in (1, 2)),
+            *(entry("minute", f"minute-{n}", url, {}, rpm=MINUTE, max_parallel_requests=0) for n in (1, 2)),
             entry("tired", "tired-1", url, {"cooldown_time": 60}, weight=1),
             entry("tired", "tired-2", url, {}, weight=0),
             *(entry("halves", f"halves-{n}", url, {}) for n in (1, 2)),
             entry("mortal", "mortal-1", victim.url, {"cooldown_time": 1}, weight=1),
             entry("mortal", "mortal-2", url, {}, weight=1),
         ],
-        "router_settings": {"num_retries": 2},
+        "router_settings": {"num_retries": 2, "optional_pre_call_checks": ["enforce_model_rate_limits"]},
     }
     with Gateway(config, tmp_path_factory.mktemp("four"), edge=edge, workers=WORKERS) as running:
         yield running
@@ -92,6 +94,21 @@ def test_slots_are_never_exceeded(four: Gateway, mock: Mock) -> None:  # I1
         eventually(lambda: in_flight(four) == 0, "all slots are given back")
     models = Counter(request["json"]["model"] for request in mock.requests())
     assert models == {"narrow-1": 3 * SLOTS, "narrow-2": 3 * SLOTS}
+
+
+def test_requests_a_minute_are_never_exceeded(four: Gateway, mock: Mock) -> None:  # B18
+    """However many come at once, and to whichever worker."""
+    within_a_minute()
+    together = threading.Barrier(RUSH)
+
+    def ask(_: int) -> int:
+        with alone(four) as client:
+            together.wait(20)
+            return client.post("/v1/chat/completions", json=body("minute")).status_code
+
+    assert Counter(each(RUSH, ask)) == {200: 2 * MINUTE, 429: RUSH - 2 * MINUTE}
+    models = Counter(request["json"]["model"] for request in mock.requests())
+    assert models == {"minute-1": MINUTE, "minute-2": MINUTE}
 
 
 def test_a_rest_is_known_to_all(four: Gateway, mock: Mock) -> None:  # D34
