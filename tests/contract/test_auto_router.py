@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract.harness import Gateway, Mock, openai_model
+from tests.fakes.static_model import save_static_model
 
 
 def group(name: str, mock: Mock) -> dict[str, Any]:
@@ -18,15 +20,18 @@ def marker(name: str, kind: str, **params: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def routed(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Gateway(config(mock_process), tmp_path_factory.mktemp("auto"), edge=edge) as running:
+    folder = tmp_path_factory.mktemp("auto")
+    with Gateway(config(mock_process, folder), folder, edge=edge) as running:
         yield running
 
 
-def config(mock: Mock) -> dict[str, Any]:
+def config(mock: Mock, folder: Path) -> dict[str, Any]:
     rules = [
         {"model": "coder", "name": "errors", "regex": "(?i)traceback"},
         {"model": "large", "min_characters": 400},
         {"model": "tools", "has_tools": True},
+        {"model": "coder", "name": "code", "min_code_share": 0.5},
+        {"model": "large", "name": "german", "languages": ["de"]},
     ]
     tiers = {"SIMPLE": "small", "MEDIUM": "small", "COMPLEX": "large", "REASONING": "large"}
     routes = [{"name": "coder", "utterances": ["one two three"], "score_threshold": 0.99}]
@@ -46,6 +51,13 @@ def config(mock: Mock) -> dict[str, Any]:
                 auto_router_default_model="small",
                 auto_router_embedding_model="embed",
                 auto_router_config=json.dumps({"routes": routes}),
+            ),
+            marker(
+                "static",
+                "static",
+                auto_router_default_model="small",
+                auto_router_embedding_model=str(save_static_model(folder)),
+                auto_router_config=json.dumps({"routes": [{"name": "coder", "utterances": ["python bug"]}]}),
             ),
         ],
         "router_settings": {
@@ -69,6 +81,8 @@ def says(text: str, model: str, **more: object) -> dict[str, object]:
         ("word " * 100, {}, "large", "large"),
         ("hello", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "tools"),
         ("a Traceback", {"stream": True}, "coder", "errors"),
+        ("```python\nfor x in y:\n    print(x)\n```", {}, "coder", "code"),
+        ("Wie wird das Wetter morgen, und was soll ich dann anziehen?", {}, "large", "german"),
     ],
 )
 def test_rules_decide(
@@ -98,6 +112,15 @@ def test_meaning_decides_with_the_embeddings_of_a_model_group(routed: Gateway, m
     assert near.headers["x-litellm-model-group"] == "coder"
     assert far.headers["x-litellm-model-group"] == "small"
     assert [request["path"] for request in mock.requests()].count("/v1/embeddings") == 3  # the examples, two texts
+
+
+def test_meaning_decides_by_a_static_model_without_the_network(routed: Gateway, mock: Mock) -> None:
+    near = routed.chat(says("Refactor this function", "static"))
+    far = routed.chat(says("an onion soup", "static"))
+    assert near.headers["x-litellm-model-group"] == "coder"
+    assert near.headers["x-tianji-auto-router"].endswith("meaning: coder 1.00")
+    assert far.headers["x-litellm-model-group"] == "small"
+    assert {request["path"] for request in mock.requests()} == {"/v1/chat/completions"}
 
 
 def test_a_request_is_served_when_nobody_embeds(routed: Gateway, mock: Mock) -> None:

@@ -143,6 +143,24 @@ def test_a_stream_goes_on_where_it_broke(start_gateway: StartGateway, mock: Mock
     assert all(delta.get("content") for delta in roles), "the beginning of the second stream is not told again"
 
 
+def test_the_trail_says_where_a_stream_was_continued(start_gateway: StartGateway, mock: Mock) -> None:
+    """In a comment, which readers of events pass over: the headers were sent before."""
+    gateway = start_gateway(recovering(mock))
+    mock.control({"events": ['{"choices":[{"index":0,"delta":{"content":"one"}}]}'], "no_done": True}, model="a")
+    asked = {"model": "m", "messages": [], "stream": True}
+    answer = gateway.chat(asked, x_tianji_trail="1")
+    comments = [line for line in answer.text.splitlines() if line.startswith(":")]
+    assert comments == [
+        (
+            ": x-tianji-trail: m/a:kept=1; m/b:kept=1e-18; m/a:sent; m/a:failed=500; m:continued; "
+            "m/a:dropped=tried; m/b:kept=1; m/b:sent"
+        )
+    ]
+    assert answer.headers["x-tianji-trail"] == "m/a:kept=1; m/b:kept=1e-18; m/a:sent"
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert ": " not in gateway.chat(asked).text.replace("data: ", ""), "nobody else is told"
+
+
 def test_calls_of_tools_are_not_continued(start_gateway: StartGateway, mock: Mock) -> None:
     gateway = start_gateway(recovering(mock))
     call = '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}}]}'

@@ -59,6 +59,7 @@ cdef class Streaming(Cached):
         self.flowing = True
         attempt.held = None
         if self.exchange.status:
+            self.exchange.write(self.course.seam())
             return self.pipeline.courses.from_content(out)  # it goes on where another one was cut
         self.exchange.start(200, self.stream_headers(attempt.sse))
         if self.table.recovers and self.operation.name == "chat":

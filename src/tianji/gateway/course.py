@@ -168,7 +168,14 @@ class Course:
         if continued is None:
             return False
         self._body = continued
+        self._attempts.goes_on()
         return True
+
+    def seam(self) -> bytes:
+        """Return what stands in a stream where another deployment goes on: the trail, as a comment, for who asked."""
+        if self._steer is None or not self._steer.explains:
+            return b""
+        return b": x-tianji-trail: %b\n\n" % self._attempts.trail.header()
 
     def headers(self, own: list[Header]) -> list[Header]:
         """Return the headers of an answer: `own` are those of the deployment, where the counts of attempts are 0."""

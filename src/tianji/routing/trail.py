@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tianji._core.selection import Selection
 
-Outcome = Literal["kept", "dropped", "skipped", "sent", "failed", "waited"]
+Outcome = Literal["kept", "dropped", "skipped", "sent", "failed", "waited", "continued"]
 LONGEST: int = 4000  # characters of a header value
 
 

@@ -70,6 +70,39 @@ def test_check_reports_keys_and_problems(config):
     assert "model_list" in bad.output
 
 
+BAD_ROUTING = """\
+model_list:
+  - model_name: a
+    litellm_params: {model: openai/a1, api_key: sk-1}
+  - model_name: b
+    litellm_params: {model: openai/b1, api_key: sk-1, weight: -1}
+  - model_name: a*b*c
+    litellm_params: {model: openai/*, api_key: sk-1}
+router_settings:
+  fallbacks: [{a: [gone]}]
+  model_group_alias:
+    p: q
+    q: p
+  routing_strategy: foo
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ":5: dropped: model_list[1].litellm_params.weight: must not be negative",
+        ":7: dropped: model_list[2].litellm_params.model: has fewer stars than the `model_name`",
+        ":9: warning: router_settings.fallbacks[0].a[0]: no model is called 'gone'",
+        ":11: error: router_settings.model_group_alias.p: the aliases lead in a circle: p -> q -> p",
+        ":13: error: router_settings.routing_strategy: ",
+    ],
+)
+def test_check_says_where_routing_is_wrong(config, said):
+    result = run("check", config(BAD_ROUTING))
+    assert result.exit_code == 2
+    assert f"config.yaml{said}" in result.output
+
+
 def test_check_refuses_what_takes_a_path_of_the_gateways_own(config):
     entry = "    - {path: /v1/PATH, target: https://internal.service/v1}\n"
     text = GOOD + "general_settings:\n  pass_through_endpoints:\n" + entry

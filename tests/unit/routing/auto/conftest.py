@@ -7,20 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model2vec import StaticModel
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.normalizers import Lowercase
-from tokenizers.pre_tokenizers import Whitespace
+from tests.fakes.static_model import SUBJECTS, save_static_model
 
 from tianji._core.spans import scan
 from tianji.routing.auto import Content
-
-SUBJECTS = {  # the words of a subject point one way, and every subject has a way of its own
-    "code": ["python", "function", "bug", "class", "compile", "refactor", "loop"],
-    "food": ["soup", "bake", "recipe", "onion", "oven", "salt", "butter"],
-    "law": ["contract", "clause", "liability", "court", "tort", "lease", "statute"],
-}
 
 
 def content(**body: Any) -> Content:
@@ -36,18 +26,7 @@ def said(text: str) -> Content:
 @pytest.fixture(scope="session")
 def static_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a static model that knows the words of SUBJECTS, made here."""
-    vocabulary = {"[UNK]": 0}
-    vectors = [np.zeros(len(SUBJECTS), dtype=np.float32)]
-    for direction, words in zip(np.eye(len(SUBJECTS), dtype=np.float32), SUBJECTS.values(), strict=True):
-        for word in words:
-            vocabulary[word] = len(vocabulary)
-            vectors.append(direction)
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = Lowercase()
-    tokenizer.pre_tokenizer = Whitespace()
-    folder = tmp_path_factory.mktemp("static") / "small-model"
-    StaticModel(np.stack(vectors), tokenizer, {"normalize": True}).save_pretrained(folder)
-    return folder
+    return save_static_model(tmp_path_factory.mktemp("static"))
 
 
 Embedding = Callable[[list[str]], Any]
