@@ -40,7 +40,10 @@ class Payer(Struct, frozen=True):
 
 
 class Bill(Struct):
-    """What answers come to, at the prices of a service tier. call_type: what the ledger calls them."""
+    """What answers come to, at the prices of a service tier. call_type: what the ledger calls them.
+
+    model: which gave the last of them, where that is known; priced: whether a price is known for one of them
+    """
 
     tier: int = BATCH
     call_type: str = "abatch"
@@ -48,13 +51,17 @@ class Bill(Struct):
     completion: int = 0
     cached: int = 0
     nano: int = 0
+    model: str = ""
+    priced: bool = False
 
-    def add(self, usage: Usage, rates: Rates | None, when: int) -> None:
-        """Count one answer."""
+    def add(self, usage: Usage, rates: Rates | None, when: int, model: str | None = None) -> None:
+        """Count one answer, of this model."""
+        self.model = model or self.model
         self.prompt += max(0, usage.prompt_tokens)
         self.completion += max(0, usage.completion_tokens)
         self.cached += max(0, usage.cached_tokens)
         if rates is not None:
+            self.priced = True
             self.nano += cost(rates, usage, when, None, self.tier)
 
 
@@ -88,7 +95,7 @@ class Billing:
         for line in answers.splitlines():
             usage, model = used(line)
             if usage is not None:
-                bill.add(usage, rates_of(place, model), now)
+                bill.add(usage, rates_of(place, model), now, model)
         return bill
 
     async def book(self, exchange: Exchange, place: Place, who: Payer, batch_id: str, bill: Bill) -> None:
@@ -108,7 +115,7 @@ class Billing:
                 ended_at=now,
                 call_type=bill.call_type,
                 model_group=place.group or "",
-                model=place.model or "",
+                model=place.model or bill.model,
                 provider=place.provider,
                 deployment_id="" if deployment is None else deployment.id,
                 api_base="" if deployment is None else deployment.api_base,
@@ -122,7 +129,7 @@ class Billing:
                 completion_tokens=bill.completion,
                 cached_tokens=bill.cached,
                 cost=bill.nano,
-                items=(("reported", bill.nano * 1000, MILLION),),
+                items=(("reported", bill.nano * 1000, MILLION),) if bill.priced else (),
                 reported=True,
             )
         )
@@ -147,9 +154,14 @@ def usage_of(body: Any) -> tuple[Usage | None, str | None]:
 
 
 def rates_of(place: Place, model: str | None) -> Rates | None:
-    """Return the prices of an answer; where a place has no model of its own, those of the one that the answer names."""
+    """Return the prices of an answer; where a place has no model of its own, those of the one that the answer names.
+
+    Where there is no deployment, the catalogue may know that model at the place's provider. None: nobody knows.
+    """
     deployment = place.deployment
-    if deployment is None or (deployment.rates is None and deployment.prices is None):
+    if deployment is None:
+        return None if place.listed is None or not model else place.listed(model)
+    if deployment.rates is None and deployment.prices is None:
         return None
     if deployment.rates is not None or deployment.prices is None:
         return deployment.rates

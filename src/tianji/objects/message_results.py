@@ -53,7 +53,7 @@ class Tally:
             return  # it failed, was cancelled or came too late, and costs nothing
         if usage is not None:
             number = nearest([place.model for place in self._places], model or "")
-            self._bills[number].add(usage, rates_of(self._places[number], model), self._when)
+            self._bills[number].add(usage, rates_of(self._places[number], model), self._when, model)
 
 
 def nearest(models: Sequence[str | None], answered: str) -> int:

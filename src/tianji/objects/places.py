@@ -1,19 +1,24 @@
 """Where objects can lie: at the upstreams of deployments, and at those of the sections for files and fine-tuning."""
 
+import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tianji._core.meter import Rates
 from tianji._core.origin import Origin
 from tianji._core.router import Deployment, Plan
+from tianji.accounting.prices.catalogue import Catalogue
+from tianji.accounting.prices.deployments import PriceBook
 from tianji.auth.identity import Identity
 from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.plans import Origins, head_bytes
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.snapshot import Snapshot, markup_of
 from tianji.objects.ids import digest
 from tianji.objects.rows import Section
 from tianji.providers.registry import build
@@ -33,7 +38,10 @@ _BODILESS: Final = frozenset({b"content-type", b"content-length", b"accept", b"a
 
 
 class Place(Struct, frozen=True):
-    """One upstream. name: what ids are bound to; model: what a deployment serves, unless it serves several."""
+    """One upstream. name: what ids are bound to; model: what a deployment serves, unless it serves several.
+
+    listed: what the catalogue knows of prices, where there is no deployment that has some
+    """
 
     name: str
     provider: str
@@ -45,6 +53,7 @@ class Place(Struct, frozen=True):
     deployment: Deployment | None = None
     model: str | None = None
     unready: str | None = None
+    listed: Callable[[str], Rates | None] | None = None
 
     @property
     def group(self) -> str | None:
@@ -78,12 +87,13 @@ class Places:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         config = snapshot.config
+        book = PriceBook(Catalogue.current(snapshot.environ), markup_of(config))
         written = config.assistant_settings
         helped = () if written is None else (_as_provider(written.custom_llm_provider, written.litellm_params),)
         self._settled: dict[Section, list[Place]] = {
-            "files": [*_settled("files", config.files_settings, snapshot)],
-            "finetune": [*_settled("finetune", config.finetune_settings, snapshot)],
-            "assistants": [*_settled("assistants", helped, snapshot)],
+            "files": [*_settled("files", config.files_settings, snapshot, book)],
+            "finetune": [*_settled("finetune", config.finetune_settings, snapshot, book)],
+            "assistants": [*_settled("assistants", helped, snapshot, book)],
         }
         self._by_digest: dict[bytes, Place] = {}
         self._by_id: dict[str, Place] = {}
@@ -204,14 +214,17 @@ def _without_deployment(prefix: str, model: str) -> str:
     return prefix.removesuffix(f"/deployments/{quote(model, safe='')}") if "/openai/deployments/" in prefix else prefix
 
 
-def _settled(section: str, entries: tuple[ProviderSettings, ...], snapshot: Snapshot) -> Iterator[Place]:
+def _settled(
+    section: str, entries: tuple[ProviderSettings, ...], snapshot: Snapshot, book: PriceBook
+) -> Iterator[Place]:
     """Yield the places of a section. Raises ConfigurationError for one that has no address."""
     settings = snapshot.config.litellm_settings
     origins = Origins(settings.ssl_verify, settings.ssl_certificate)
     for entry in entries:
         provider = entry.custom_llm_provider or _USUAL
         try:
-            yield _place(section, provider, _params(section, provider, entry), origins, snapshot.environ)
+            place = _place(section, provider, _params(section, provider, entry), origins, snapshot.environ)
+            yield replace(place, listed=functools.partial(book.listed, provider))
         except TianjiError as error:
             raise ConfigurationError(f"{section}_settings: {provider}: {error.message}") from None
 

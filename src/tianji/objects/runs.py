@@ -72,7 +72,7 @@ class Runs:
             bill = Bill(_STANDARD, "arun_thread")
             usage, model = usage_of(run)
             if usage is not None:
-                bill.add(usage, rates_of(place, model), int(time.time()))
+                bill.add(usage, rates_of(place, model), int(time.time()), model)
             return [(place, bill)]
 
         await self._desk.settle(self._exchange, name, reckon)

@@ -204,11 +204,9 @@ class _Work:
     def _place(self, members: Json) -> Place:
         """Return where a request goes. Raises InvalidRequest, UnknownModel and what the caller is refused with."""
         model = members.get("model") or self._said("model")
-        if self._row.section == "finetune" and (
-            members.get("custom_llm_provider") or self._said("custom_llm_provider")
-        ):
-            model = None  # it names what is tuned there
-        wanted = self._places.of_model(model, self._caller) if isinstance(model, str) and model else None
+        wanted = None
+        if isinstance(model, str) and model and not self._is_of_provider(model, members):
+            wanted = self._places.of_model(model, self._caller)
         lying = self._asking.places()
         if not lying:
             return wanted or self._of_provider(members.get("custom_llm_provider"))
@@ -220,6 +218,21 @@ class _Work:
         if known[0].unready is not None:
             raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
         return known[0]
+
+    def _is_of_provider(self, model: str, members: Json) -> bool:
+        """Tell whether a model is one of a provider's: what is tuned there, or helps there, by the provider's own name.
+
+        Raises what a caller is refused with who may not use models of that name.
+        """
+        there = members.get("custom_llm_provider") or self._said("custom_llm_provider")
+        if self._row.section == "finetune":
+            return bool(there)
+        if self._row.section != "assistants" or not (there or self._asking.places()):
+            return False
+        if not there and self._places.snapshot.serves(self._caller.target(model)):
+            return False
+        self._caller.require(self._caller.target(model))
+        return True
 
     def _of_provider(self, said: object) -> Place:
         named = (

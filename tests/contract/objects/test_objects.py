@@ -111,6 +111,33 @@ def test_a_batch_that_is_over_is_paid_for_once_by_whom_it_is_for(gateway: Gatewa
         assert answer.json()["error"]["type"] == "budget_exceeded"
 
 
+def test_what_lies_at_no_deployment_costs_what_the_catalogue_says(gateway: Gateway, mock: Mock) -> None:
+    known = JSONL.replace(b"tenants-name", b"gpt-4o")
+    with client_of(gateway, key(gateway)) as client:
+        file = upload(client, model=None, content=known + JSONL)
+        made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+        assert client.batches.retrieve(made.id).status == "completed"
+    row = row_of(gateway, "request_id", f"{made.id[-100:]}-cost")
+    # 5 answers of 10 and 5 tokens at half of 2.5 and 10 dollars a million; 5 of a model that nobody knows
+    assert (row["cost"], row["prompt_tokens"], row["completion_tokens"]) == (187_500, 100, 50)
+    assert row["model"] == "tenants-name"
+
+
+@pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
+def test_an_assistant_of_a_provider_has_its_models(gateway: Gateway, mock: Mock) -> None:
+    with client_of(gateway, key(gateway)) as client:
+        own: Any = {"extra_body": {"custom_llm_provider": "openai"}}
+        helper = client.beta.assistants.create(model="gpt-4o", **own)
+        assert mock.last()["json"]["model"] == "gpt-4o"
+        thread: Any = {"messages": [{"role": "user", "content": "red fox"}]}
+        run = client.beta.threads.create_and_run(assistant_id=helper.id, thread=thread, model="gpt-4o")
+        assert mock.last()["json"]["model"] == "gpt-4o"
+    row = row_of(gateway, "request_id", f"{run.id[-100:]}-cost")
+    assert (row["cost"], row["model"]) == (75_000, "gpt-4o")  # 10 and 5 tokens at 2.5 and 10 dollars a million
+    with client_of(gateway, key(gateway, models=["gpt-test"])) as client, pytest.raises(openai.PermissionDeniedError):
+        client.beta.assistants.create(model="gpt-4o", **own)
+
+
 def test_a_provider_is_named_instead_of_a_model(gateway: Gateway, client: openai.OpenAI, mock: Mock) -> None:
     made = upload(client, model=None)
     assert mock.last()["path"] == "/v1/files"

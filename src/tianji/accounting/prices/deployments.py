@@ -60,6 +60,18 @@ class PriceBook:
             found = self._made[key] = price_list(entry, provider, model, self._catalogue, self._markup)
         return found
 
+    def listed(self, provider: str, model: str) -> Rates | None:
+        """Return what the catalogue knows of a model that no deployment stands for; None where it does not know it."""
+        key = "", provider, model
+        if key not in self._made:
+            found = self._catalogue.find(
+                candidates(provider, model), lambda name, listed: fits(provider, name, listed.get("litellm_provider"))
+            )
+            if found is None:
+                return None
+            self._keep(key, found, provider, model)
+        return self._made[key].rates
+
     def of_picture(self, entry: ModelEntry, provider: str, model: str, quality: str, size: str) -> Rates | None:
         """Return what a picture costs that has a price of its own by its quality and size; None where it has none.
 
@@ -77,11 +89,16 @@ class PriceBook:
             )
             if found is None:
                 return None
-            adjustment = self._markup.adjustment(provider, model, surcharge({}, provider, None, None))
-            rates = compile_rates(found[1], provider, adjustment=adjustment)
-            rates.catalogue = self._catalogue.version
-            self._made[key] = PriceList(rates, found[0], False, self._catalogue.version, {})
+            self._keep(key, found, provider, model)
         return self._made[key].rates
+
+    def _keep(self, key: tuple[str, str, str], found: tuple[str, Entry], provider: str, model: str) -> None:
+        if len(self._made) >= _KEPT:
+            self._made.clear()
+        adjustment = self._markup.adjustment(provider, model, surcharge({}, provider, None, None))
+        rates = compile_rates(found[1], provider, adjustment=adjustment)
+        rates.catalogue = self._catalogue.version
+        self._made[key] = PriceList(rates, found[0], False, self._catalogue.version, {})
 
 
 def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue, markup: Markup) -> PriceList:
