@@ -4,6 +4,7 @@ https://platform.openai.com/docs/api-reference/images and .../audio. A module of
 returns an `Outbound`; it does no input or output. Files are handed on as they lie, and nobody here reads them.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -38,10 +39,15 @@ class Asked(Struct, frozen=True):
     def number(self, name: str) -> float | None:
         """Return a member that is a number, also as the text of a form's field."""
         value = self.members.get(name)
+        if value is None:
+            return None
         try:
-            return None if isinstance(value, bool) or value is None else float(value)
-        except (TypeError, ValueError):
-            raise InvalidRequest(f"{name}: expected a number", param=name, code="invalid_type") from None
+            found = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            found = math.nan
+        if not math.isfinite(found):
+            raise InvalidRequest(f"{name}: expected a number", param=name, code="invalid_type")
+        return found
 
     def count(self) -> int:
         """Return how many pictures are wanted."""
