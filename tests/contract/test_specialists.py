@@ -58,6 +58,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         },
         "nim-ranks": {"model": "nvidia_nim/nvidia/nv-rerankqa", "api_base": f"{url}/v1", "api_key": "k"},
         "qwen-ranks": {"model": "dashscope/gte-rerank", "api_base": f"{url}/compatible-mode/v1", "api_key": "k"},
+        "codestral": {"model": "text-completion-codestral/codestral-2405", "api_base": f"{url}/v1", "api_key": "k"},
         "llama": {"model": "vertex_ai/meta/llama-3.3-70b-instruct-maas", **vertex},
         "mistral-on-vertex": {"model": "vertex_ai/mistral-large@2407", **vertex},
         "snowflake": {"model": "snowflake/snowflake-arctic-embed-m", "api_base": f"{url}/cortex/v1", "api_key": "k"},
@@ -491,6 +492,34 @@ def test_partners_of_vertex(client: openai.OpenAI, vendors: Vendors, model: str,
     vendors.say(streamed or path, Answer(events, 200, "text/event-stream"))
     stream = client.chat.completions.create(model=model, messages=messages, stream=True)
     assert "".join(choice.delta.content or "" for one in stream for choice in one.choices) == "a b"
+
+
+def test_what_lies_between_two_texts(client: openai.OpenAI, vendors: Vendors) -> None:
+    path = "/v1/fim/completions"
+    choice = {"index": 0, "message": {"role": "assistant", "content": "a b"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    vendors.say(path, plain({"id": "c", "object": "chat.completion", "choices": [choice], "usage": usage}))
+    ask: Any = {"model": "codestral", "prompt": "def f(", "suffix": "return 1", "seed": 3, "max_tokens": 9}
+    found = client.completions.create(**ask)
+    assert (found.choices[0].text, found.object) == ("a b", "text_completion")
+    assert vendors.last(path).json == {
+        "model": "codestral-2405",
+        "prompt": "def f(",
+        "suffix": "return 1",
+        "random_seed": 3,
+        "max_tokens": 9,
+    }
+    chunks = [
+        {"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": reason}]}
+        for text, reason in (("a ", None), ("b", "stop"))
+    ]
+    events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
+    vendors.say(path, Answer([*events, b"data: [DONE]\n\n"], 200, "text/event-stream"))
+    assert "".join(one.choices[0].text for one in client.completions.create(**ask, stream=True)) == "a b"
+    with pytest.raises(openai.APIStatusError):
+        client.chat.completions.create(model="codestral", messages=[{"role": "user", "content": "x"}])
+    with pytest.raises(openai.BadRequestError, match="suffix"):
+        client.completions.create(**{**ask, "model": "mistral-on-vertex"})
 
 
 def test_embeddings_of_snowflake(client: openai.OpenAI, vendors: Vendors) -> None:

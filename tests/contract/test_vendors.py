@@ -60,6 +60,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "sagemaker_chat": {"model": "sagemaker_chat/chats", "api_base": url, **KEYS},
         "titan": {"model": "bedrock/amazon.titan-embed-text-v2:0", "api_base": url, **KEYS},
         "oci": {"model": "oci/xai.grok", "api_base": url, **OCI},
+        "oci-cohere": {"model": "oci/cohere.command-a-03-2025", "api_base": url, **OCI},
     }
 
 
@@ -142,6 +143,15 @@ FORMS = {
         "/20231130/actions/chat",
         plain({"chatResponse": {"choices": [{**oci("a b"), "finishReason": "stop"}], "usage": OCI_USAGE}}),
         streamed(oci("a "), oci("b"), {"finishReason": "stop"}, {"usage": OCI_USAGE}),
+    ),
+    "oci-cohere": Form(
+        "/20231130/actions/chat",
+        plain({"chatResponse": {"apiFormat": "COHERE", "text": "a b", "finishReason": "COMPLETE", "usage": OCI_USAGE}}),
+        streamed(
+            {"apiFormat": "COHERE", "text": "a "},
+            {"apiFormat": "COHERE", "text": "b"},
+            {"apiFormat": "COHERE", "text": "a b", "finishReason": "COMPLETE", "usage": OCI_USAGE, "chatHistory": []},
+        ),
     ),
     "databricks": Form("/serving-endpoints/chat/completions", plain(CHAT), streamed(*CHUNKS)),
     "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
@@ -289,7 +299,7 @@ class TestForms:
         for nonsense in (Answer(b"\xff{"), *unread):  # what is OpenAI's on both sides goes through unread
             found = refused(gateway, vendors, model, path, nonsense)
             assert found["status"] == 502
-            provider = model.removesuffix("-claude").replace("magistral", "mistral")
+            provider = model.removesuffix("-claude").removesuffix("-cohere").replace("magistral", "mistral")
             assert provider in found["message"]
 
     def test_a_stream_that_is_cut_never_ends_well(self, gateway: Gateway, vendors: Vendors, model: str) -> None:

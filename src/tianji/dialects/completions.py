@@ -50,13 +50,16 @@ _OWN: Final = frozenset(_Own.__struct_fields__) | {"model"}
 
 
 class Completions:
-    """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what cannot be asked."""
+    """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what cannot be asked.
 
-    def __init__(self, body: bytes, model: str) -> None:
+    infills: whether what comes behind the text may be said, as `suffix` among what chat has no place for
+    """
+
+    def __init__(self, body: bytes, model: str, *, infills: bool = False) -> None:
         own, members = _decoded(body)
         prompt = _one_text(own.prompt)
         for name, given in (("suffix", own.suffix), ("best_of", (own.best_of or 1) > 1)):
-            if given:
+            if given and not (infills and name == "suffix"):
                 raise InvalidRequest(
                     f"{name}: {model} is asked by chat, which has none; leave it out, or ask a model of completions.",
                     param=name,
@@ -71,7 +74,8 @@ class Completions:
         self.request.stream = own.stream
         if own.logprobs is not None:
             self.request.logprobs, self.request.top_logprobs = True, own.logprobs
-        self.request.extra = {name: value for name, value in members.items() if name not in _SAME | _OWN} or None
+        known = _SAME | _OWN - {"suffix"} if infills else _SAME | _OWN
+        self.request.extra = {name: value for name, value in members.items() if name not in known} or None
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer."""

@@ -31,6 +31,8 @@ from tianji.routing.hedging import hedge_of
 
 CONNECT_TIMEOUT: Final = 10.0
 DEFAULT_TIMEOUT: Final = 6000.0
+INFILLING: Final = {"completions": "tianji.dialects.infilling"}
+"""The module that reads requests for an upstream which has no other operation."""
 MEDIA: Final = frozenset(row.operation for row in ROWS if row.media)
 USER_AGENT: Final = f"tianji/{__version__}".encode()
 
@@ -281,7 +283,7 @@ class Compiler:
         if protocol is not None:
             for module in (CHAT, protocol):
                 codec(module)  # now, and not when the first request waits for it
-        for operation, dialect in CODECS.items():
+        for operation, dialect in (INFILLING if upstream.infills else CODECS).items():
             if translates and operation not in {*direct, *own_forms}:
                 passage = Translation(
                     dialect=dialect,

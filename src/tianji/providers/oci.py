@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NAMES = ("oci",)
 PROTOCOL: Final = "tianji.protocol.vendors.oci"
+COHERE: Final = "tianji.protocol.vendors.oci_cohere"
 DEFAULT_REGION: Final = "us-ashburn-1"
 HINTS: Final = frozenset(
     {"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "metadata"}
@@ -33,11 +34,7 @@ _REGION: Final = re.compile(r"[a-z]{2}(-[a-z0-9]+){1,3}")
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `oci`. Raises ConfigurationError for half of a login, or a key that is none."""
     embeds = ".embed" in deployment.model
-    if deployment.model.startswith("cohere.") and not embeds:
-        raise ConfigurationError(
-            f"{deployment.label()}: of OCI this release serves the models that speak its generic form; remove the "
-            "entry, or reach the model through its own provider"
-        )
+    protocol = COHERE if deployment.model.startswith("cohere.") else PROTOCOL
     region = _said(deployment, "region") or DEFAULT_REGION
     if not _REGION.fullmatch(region):
         raise ConfigurationError(f"{deployment.label()}: oci_region {region!r} is no region, such as {DEFAULT_REGION}")
@@ -47,7 +44,7 @@ def build(deployment: Deployment) -> Upstream:
     base = base.removesuffix("/20231130/actions/chat").removesuffix("/20231130")
     signer = _signer(deployment, urlsplit(base).netloc)
     compartment = _said(deployment, "compartment_id")
-    form = load(PROTOCOL)
+    form, lacks = load(PROTOCOL), load(protocol).UNSUPPORTED - {"parallel_tool_calls"}
     envelope = {form.COMPARTMENT: compartment, form.SERVING: _serving(deployment)} if compartment else {}
     placed = _with_body(deployment, envelope)
     missing = "set oci_user, oci_fingerprint, oci_tenancy, oci_key or oci_key_file, and oci_compartment_id"
@@ -59,11 +56,16 @@ def build(deployment: Deployment) -> Upstream:
         query=address.encode_query(query, deployment.extra_query),
         paths={},
         shaping=compile_shaping(
-            placed, Rules(unsupported=form.UNSUPPORTED, removed=HINTS, conditions=(USED_TOOL_CHOICE,))
+            placed,
+            Rules(
+                unsupported=lacks,
+                removed=HINTS,
+                conditions=(USED_TOOL_CHOICE,),
+            ),
         ),
         key_missing=None if signer and compartment else missing,
         secrets=tuple(filter(None, (deployment.text("oci_key"),))),
-        protocol=None if embeds else PROTOCOL,
+        protocol=None if embeds else protocol,
         embeddings=EMBEDDINGS if embeds else None,
         sign=None if signer is None else signer.sign,
     )

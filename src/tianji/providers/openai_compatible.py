@@ -96,6 +96,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         sign=found.sign,
         awaits=found.awaits,
         embeddings=EMBEDDINGS if row.embeds else None,
+        infills=row.infills,
         media={operation: f"{MEDIA}.{module}" for operation, module in row.forms.items()},
     )
 

@@ -127,6 +127,7 @@ class Upstream(Struct, frozen=True):
     None where there are none. `ranks` is how it says ranks of documents.
     `embeddings` is the module that writes embedding requests, where they are not OpenAI's, and `media` those that write
     requests for pictures and sound.
+    `infills` says that it has nothing but completions, whose `suffix` it takes.
     `answers` is code of this process that takes the calls instead of a host: `egress.inside`.
     """
 
@@ -147,6 +148,7 @@ class Upstream(Struct, frozen=True):
     ranks: Style = "cohere"
     embeddings: str | None = None
     media: Mapping[str, str] = {}
+    infills: bool = False
     answers: Callable[[Any], None] | None = None
 
     def __repr__(self) -> str:

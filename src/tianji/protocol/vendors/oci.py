@@ -69,12 +69,12 @@ def usual(members: Json) -> Json:
     """Return an answer, or an event, under OpenAI's names."""
     said = members.get("chatResponse")
     if isinstance(said, dict):
-        choices = [_choice_of(each, "message") for each in _objects(said.get("choices"))]
-        return without_none({"choices": choices, "usage": _usage(said.get("usage"))})
+        choices = [_choice_of(each, "message") for each in objects(said.get("choices"))]
+        return without_none({"choices": choices, "usage": usage_of(said.get("usage"))})
     if not members.keys() & {"message", "finishReason", "usage"}:
         return members
     choices = [_choice_of(members, "delta")] if members.keys() & {"message", "finishReason"} else []
-    return without_none({"choices": choices, "usage": _usage(members.get("usage"))})
+    return without_none({"choices": choices, "usage": usage_of(members.get("usage"))})
 
 
 def _message(message: Message, at: int) -> Json:
@@ -158,13 +158,13 @@ def _choice_of(said: Json, member: str) -> Json:
 
 
 def _said(message: Any, *, piece: bool) -> Json:
-    texts = [part["text"] for part in _objects(message.get("content")) if isinstance(part.get("text"), str)]
+    texts = [part["text"] for part in objects(message.get("content")) if isinstance(part.get("text"), str)]
     found: Json = {"role": "assistant"}
     if texts or not piece:
         found["content"] = "".join(texts) if texts else None
     if isinstance(message.get("reasoningContent"), str):
         found["reasoning_content"] = message["reasoningContent"]
-    calls = [_tool_call(call, at, piece=piece) for at, call in enumerate(_objects(message.get("toolCalls")))]
+    calls = [_tool_call(call, at, piece=piece) for at, call in enumerate(objects(message.get("toolCalls")))]
     return found | {"tool_calls": calls} if calls else found
 
 
@@ -177,7 +177,8 @@ def _tool_call(call: Json, at: int, *, piece: bool) -> Json:
     return found
 
 
-def _usage(said: Any) -> Json | None:
+def usage_of(said: Any) -> Json | None:
+    """Return usage under OpenAI's names, None where nothing is said of it."""
     if not isinstance(said, dict):
         return None
     found: Json = {name: said[own] for name, own in _COUNTS.items() if isinstance(said.get(own), int)}
@@ -188,5 +189,6 @@ def _usage(said: Any) -> Json | None:
     return found
 
 
-def _objects(value: Any) -> Iterator[Json]:
+def objects(value: Any) -> Iterator[Json]:
+    """Yield the objects in a list, none where it is no list."""
     yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

@@ -239,7 +239,6 @@ class TestOci:
             ({"oci_user": "u"}, "go together"),
             ({**LOGIN, "oci_key": "nonsense"}, "no PEM key"),
             ({**LOGIN, "oci_region": "evil.example/"}, "no region"),
-            ({**LOGIN, "model": "oci/cohere.command"}, "generic form"),
             ({"oci_key_file": "/no/such", "oci_user": "u"}, "cannot be read"),
         ],
     )
