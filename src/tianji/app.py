@@ -155,8 +155,7 @@ class Gateway:
         self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
         self._loaded = read(path, environ, shared.known)
         self.snapshot = self._compile(self._loaded)
-        self._destinations = Destinations()
-        self._swapping = asyncio.Lock()
+        self._destinations, self._swapping = Destinations(), asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
         where = locate(general.database_url, environment, path)
         self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
@@ -195,8 +194,10 @@ class Gateway:
             self._store, self._following, lambda: self.snapshot, lambda: self._loaded, self._salt, lambda: self.core
         )
         self._schedule = Schedule(self._office)
+        self._talks = Realtime(self._means())
         self.core = RouteTable(self._routes())
-        self._table = functools.partial(passthrough.route_table, self._pipeline, shared, self._people.knows, self.core)
+        knows, lead = self._people.knows, self._talks.lead
+        self._table = functools.partial(passthrough.route_table, self._pipeline, shared, knows, lead, self.core)
         self.route_table = self._table(self.snapshot)
 
     def _compile(self, loaded: Loaded) -> Snapshot:
@@ -260,7 +261,7 @@ class Gateway:
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
-        yield from Realtime(self._means()).routes()
+        yield from self._talks.routes()
         yield from Documentation(lambda: self.route_table).routes()
 
     def _means(self) -> Means:

@@ -37,6 +37,7 @@ def gateway(
             {"model_name": "azure", "litellm_params": azure},
         ],
         "router_settings": {"num_retries": 1, "fallbacks": [{"refusing": ["rt"]}], "disable_cooldowns": True},
+        "litellm_settings": {"cache": True, "cache_params": {"type": "local"}},  # which keeps no conversation
         "general_settings": {"realtime_allowed_origins": ["https://app.example"]},
     }
     with Gateway(config, tmp_path_factory.mktemp("realtime"), edge=edge) as running:

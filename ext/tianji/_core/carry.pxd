@@ -2,19 +2,12 @@
 
 from tianji._core.asked cimport Asked
 from tianji._core.attempt cimport Attempt
-from tianji._core.exchange cimport Handler
+from tianji._core.exchange cimport Exchange
 from tianji._core.lane cimport Lane, Way
 from tianji._core.meter cimport Rates
 from tianji._core.pipeline cimport Operation, Pipeline
 from tianji._core.receiver cimport ResponseHandler
 from tianji._core.tally cimport Tally
-
-
-cdef class Carriage(Handler):
-    cdef readonly Pipeline pipeline
-    cdef readonly Operation operation
-    cdef readonly Way way             # None before the first request
-    cdef object make                  # Callable[[], Way]
 
 
 cdef class Listener(ResponseHandler):
@@ -29,9 +22,11 @@ cdef class Carry(Asked):
     cdef Rates rates                  # of the model that is known to be asked for; None: nobody knows
     cdef bytes answer                 # that is held whole
     cdef Tally tally
+    cdef bint steers                  # a header of it steers something
     cdef bint events                  # the answer is a stream of server-sent events
 
-    cdef int set_out(self, Carriage carriage, bytes raw) except -1
+    cdef bint arrive(self, Pipeline pipeline, Operation operation, Exchange exchange) except -1
+    cdef int set_out(self, Way way, bytes raw) except -1
     cdef int read_body(self) except -1
     cdef int launch(self) except -1
     cdef long long head(self, int status, list headers) except -1

@@ -33,30 +33,6 @@ cdef bytes COST_HEADER = b"x-litellm-response-cost"
 
 
 @cython.final
-cdef class Carriage(Handler):
-    """The handler of the paths that lead one way. `make` is called for the Way by the first request that comes."""
-
-    def __init__(self, Pipeline pipeline not None, Operation operation not None, object make not None):
-        self.pipeline = pipeline
-        self.operation = operation
-        self.make = make
-
-    cdef int handle(self, Exchange exchange, object match) except -1:
-        cdef Carry carry = Carry.__new__(Carry)
-        carry.pipeline = self.pipeline
-        carry.table = self.pipeline.table
-        carry.operation = self.operation
-        carry.exchange = exchange
-        carry.bound = True
-        carry.began = monotonic()
-        try:
-            carry.set_out(self, match.raw)
-        except Exception as error:  # boundary: the way in
-            carry.crash(error)
-        return 0
-
-
-@cython.final
 cdef class Listener(ResponseHandler):
     """Hears the answer for a request, as long as that is under way."""
 
@@ -105,18 +81,23 @@ cdef class Listener(ResponseHandler):
 cdef class Carry(Asked):
     """One request under way."""
 
-    cdef int set_out(self, Carriage carriage, bytes raw) except -1:
-        """Read what has to be known of the request, hold it against limits and rights, and send it."""
-        cdef Way way
-        cdef bint steers
+    cdef bint arrive(self, Pipeline pipeline, Operation operation, Exchange exchange) except -1:
+        """Read what has to be known of the request; whether it goes on."""
+        self.pipeline = pipeline
+        self.table = pipeline.table
+        self.operation = operation
+        self.exchange = exchange
+        self.bound = True
+        self.began = monotonic()
         self.model = self.routed = ""
-        steers = self.identify()
-        if self.over:
-            return 0
-        self.read_body()
-        if carriage.way is None:
-            carriage.way = carriage.make()
-        way = self.way = carriage.way
+        self.steers = self.identify()
+        if not self.over:
+            self.read_body()
+        return not self.over
+
+    cdef int set_out(self, Way way, bytes raw) except -1:
+        """Hold the request against limits and rights, and send it."""
+        self.way = way
         self.group = way.group
         self.lane = way.lane(raw)
         self.routed = self.model = self.lane.model or self.model
@@ -130,7 +111,7 @@ cdef class Carry(Asked):
             way.grant(self.exchange)
         if not self.plain and way.confine is not None:
             way.confine(self)
-        if steers or self.table.steers_all:
+        if self.steers or self.table.steers_all:
             self.steer = way.wishes(self.exchange)
         if (self.pipeline.limits_all or (identity is not None and identity.limited)) and not self.enter():
             return 0

@@ -8,15 +8,11 @@ from tianji._core.relay cimport Leg, Relay
 
 from tianji._core.relay import Farewell
 
-cdef extern from "string.h":
-    void *memmem(const void *haystack, size_t size, const void *needle, size_t needle_size) noexcept nogil
-
 cdef enum:
     TOO_BIG = 1009
     MOST = 16 << 20                  # bytes of a message that is looked at
 
-cdef tuple SIGNS = (b'"usageMetadata"', b'"turnComplete"')  # of messages of Google's that say what was used
-cdef bytes USAGE = b'"usage"'
+cdef tuple USAGE = (b'"usage"',)
 
 
 @cython.final
@@ -25,17 +21,22 @@ cdef class Dialogue(Relay):
 
     first: called with what the client says first, before there is an upstream; that message goes no further, and what
         follows it waits until the upstream's socket is open. `open_with` says what the upstream is told first.
-    interpret: called with whether it is the upstream that speaks, and a whole message; gives what follows, as pairs of
-        whether it goes upstream, and a text; `interpret.begin()` gives what is said before anybody has spoken
+    interpret: called with whether it is the upstream that speaks, and a whole message, which is a bytearray where it is
+        binary; gives what follows, as pairs of whether it goes upstream, and a message; `interpret.begin()` gives what
+        is said before anybody has spoken
+    overhears: called with each whole message of the client before it goes on; a Farewell that it returns ends the
+        conversation in its place. It may be set to None at any time
     """
 
     def __init__(
-        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True, first=None,
-        interpret=None,
+        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
+        tuple signs not None=USAGE, first=None, interpret=None, overhears=None,
     ):
-        Relay.__init__(self, loop, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client)
+        Relay.__init__(
+            self, loop, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client, signs=signs)
         self.first = first
         self.interpret = interpret
+        self.overhears = overhears
         self.heard, self.told = [], []
         self.waiting = [] if first is not None else None
 
@@ -73,9 +74,23 @@ cdef class Dialogue(Relay):
         if self.waiting is not None and not leg.upstream:
             return self.keep(kind, data, size, fin)
         if self.interpret is None:
+            if self.overhears is not None and not leg.upstream and not self.overhear(data, size, fin):
+                return 0
             return Relay.pass_on(self, leg, kind, data, size, fin)
+        if kind != WSMsgType.CONTINUATION:
+            self.binary[leg.upstream] = kind == WSMsgType.BINARY
         whole = self.gather(leg, data, size, fin)
-        return 0 if whole is None else self.tell(self.interpret(leg.upstream, whole))
+        if whole is None:
+            return 0
+        return self.tell(self.interpret(leg.upstream, bytearray(whole) if self.binary[leg.upstream] else whole))
+
+    cdef bint overhear(self, char* data, Py_ssize_t size, bint fin) except -1:
+        # Have a message of the client heard; whether it goes on. What came in fragments is heard with the last of them.
+        cdef bytes whole = self.gather(self.client, data, size, fin)
+        last = None if whole is None else self.overhears(whole)
+        if last is not None:
+            self.farewell(last)
+        return last is None and self.last is None
 
     cdef int keep(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
         # Of the client, before there is an upstream.
@@ -115,29 +130,28 @@ cdef class Dialogue(Relay):
     cdef int tell(self, list said) except -1:
         cdef Leg leg
         cdef object last = None
+        cdef bytes plain
         for upstream, message in said:
             if self.client is None:
                 return 0
             leg = self.upstream if upstream else self.client
-            if not upstream and USAGE in message and last is None:
-                last = self.hear(message)
+            plain = bytes(message)
+            if not upstream and last is None and self.signed(<char*>plain, len(plain)):
+                last = self.hear(plain)
             if leg.transport is not None and not leg.parting:
-                leg.transport.send(WSMsgType.TEXT, message)
+                leg.transport.send(WSMsgType.TEXT if plain is message else WSMsgType.BINARY, plain)
         return 0 if last is None else self.farewell(last)
 
     cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin):
         # Google sends its events as binary messages, too.
         cdef bytes whole
         if fin and not self.told:
-            for sign in SIGNS:
-                if memmem(data, <size_t>size, <char*>sign, len(<bytes>sign)) is not NULL:
-                    return self.hear(data[:size])
-            return None
+            return self.hear(data[:size]) if self.signed(data, size) else None
         whole = self.gather(self.upstream, data, size, fin)
-        return None if whole is None or not any(sign in whole for sign in SIGNS) else self.hear(whole)
+        return None if whole is None or not self.signed(<char*>whole, len(whole)) else self.hear(whole)
 
     cdef int settle(self) except -1:
         Relay.settle(self)
-        self.first = self.interpret = self.waiting = None
+        self.first = self.interpret = self.overhears = self.waiting = None
         self.heard = self.told = []
         return 0

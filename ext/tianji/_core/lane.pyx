@@ -22,13 +22,14 @@ cdef frozenset NONE = frozenset()
 # written for each connection, or for each request, by the gateway itself
 cdef frozenset OWN = frozenset((
     b"accept-encoding", b"connection", b"content-length", b"expect", b"host", b"keep-alive", b"proxy-authenticate",
-    b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    b"proxy-authorization", b"proxy-connection", b"sec-websocket-extensions", b"sec-websocket-key",
+    b"sec-websocket-protocol", b"sec-websocket-version", b"te", b"trailer", b"transfer-encoding", b"upgrade",
 ))
 # where a key of the gateway's may stand, and nobody else's
 cdef frozenset GATEWAY_KEYS = frozenset((b"x-litellm-api-key", b"x-tianji-api-key"))
 # where a key may be the gateway's, or a vendor's
 cdef frozenset KEYS = frozenset((
-    b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key",
+    b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key", b"xi-api-key",
 ))
 # what says who it is that calls, and by which way
 cdef frozenset IDENTITY = frozenset((

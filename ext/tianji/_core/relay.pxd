@@ -32,6 +32,7 @@ cdef class Relay:
     cdef object loop
     cdef object hear                 # Callable[[bytes], Farewell | None], for events that say what was used
     cdef object over                 # Callable[[Relay, Farewell], None]: both sockets are closed; or None
+    cdef tuple signs                 # what such an event holds, bytes each
     cdef list early                  # frames of the upstream that came before the client's socket was open; or None
     cdef list pieces                 # of a message of the upstream that came in fragments
     cdef Py_ssize_t pieces_size
@@ -45,6 +46,7 @@ cdef class Relay:
     cdef int join(self) except -1
     cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1
     cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin)
+    cdef bint signed(self, char* data, Py_ssize_t size) noexcept
     cdef int closed_by(self, Leg leg, int code, bytes reason) except -1
     cdef int lost(self, Leg leg) except -1
     cdef int violated(self, Leg leg, int code, bytes why) except -1

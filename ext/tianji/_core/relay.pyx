@@ -4,11 +4,12 @@ picows reads and writes frames (RFC 6455). A frame is handed on from the very bu
 is replaced by one of the same length, so nothing is copied unless the other peer does not keep up. Then this one is
 not read any more, and what waits is bounded by the sockets' buffers and one frame.
 
-Of what the upstream says, only texts that hold a member `usage` are looked at.
+Of what the upstream says, only texts are looked at that hold one of a few signs, usually a member `usage`.
 """
 
 import cython
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from picows.picows cimport WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from tianji._core.clock cimport monotonic
@@ -30,7 +31,7 @@ cdef enum:
 cdef double PING_AFTER = 20.0       # seconds without a frame; a peer that is gone is noticed twice as late
 cdef double STUCK = 60.0            # seconds that a peer may take nothing of what waits for it
 cdef double LINGER = 2.0            # seconds in which a peer has to answer a close frame
-cdef bytes USAGE = b'"usage"'
+cdef tuple USAGE = (b'"usage"',)
 
 
 class Farewell(Exception):  # noqa: N818  it is no error to part
@@ -184,12 +185,17 @@ cdef class Relay:
         the conversation
     over: is told which conversation ended, and how, once both sockets are closed
     idle, longest: seconds that it may be silent, and last; 0: as long as it likes
+    signs: what an event holds of which `hear` is told
     """
 
-    def __init__(self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True):
+    def __init__(
+        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
+        tuple signs not None=USAGE,
+    ):
         self.loop = loop
         self.hear = hear
         self.over = over
+        self.signs = signs
         self.idle = idle
         self.longest = longest
         self.client = Leg.__new__(Leg)
@@ -261,10 +267,9 @@ cdef class Relay:
 
     cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin):
         # Have an event that says what was used heard; returns the Farewell that follows, or None.
+        cdef bytes whole
         if kind == WSMsgType.TEXT and fin:
-            if memmem(data, <size_t>size, <char*>USAGE, 7) is not NULL:
-                return self.hear(data[:size])
-            return None
+            return self.hear(data[:size]) if self.signed(data, size) else None
         if kind == WSMsgType.TEXT:
             self.pieces = []
             self.pieces_size = 0
@@ -279,7 +284,15 @@ cdef class Relay:
             return None
         whole = b"".join(self.pieces)
         self.pieces = None
-        return self.hear(whole) if USAGE in whole else None
+        return self.hear(whole) if self.signed(<char*>whole, len(whole)) else None
+
+    cdef bint signed(self, char* data, Py_ssize_t size) noexcept:
+        # Whether it holds one of the signs.
+        cdef bytes sign
+        for sign in self.signs:
+            if memmem(data, <size_t>size, PyBytes_AS_STRING(sign), <size_t>PyBytes_GET_SIZE(sign)) is not NULL:
+                return True
+        return False
 
     cdef int closed_by(self, Leg leg, int code, bytes reason) except -1:
         # A peer says goodbye, or answers ours.

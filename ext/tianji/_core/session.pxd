@@ -3,6 +3,7 @@
 from tianji._core.asked cimport Asked
 from tianji._core.attempt cimport Attempt
 from tianji._core.router cimport Deployment
+from tianji._core.spans cimport ObjectSpans
 from tianji._core.usage cimport Usage
 
 
@@ -19,6 +20,7 @@ cdef class Session(Asked):
     cdef long long nano_dollars
 
     cdef Attempt begin_attempt(self, Deployment deployment, double began)
+    cdef int answered_by(self, ObjectSpans response) except -1
     cdef int bill(self, Usage usage) except -1
     cdef object renew(self)
     cdef int leave(self) except -1

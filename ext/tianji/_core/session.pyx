@@ -5,8 +5,6 @@ because it happens once in minutes. Each response of a conversation is an attemp
 ledger, and pays, before the client gets it. The conversation is one more, which costs nothing.
 """
 
-import cython
-
 from tianji._core.asked cimport Asked
 from tianji._core.attempt cimport Attempt
 from tianji._core.clock cimport monotonic
@@ -27,9 +25,12 @@ cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENSURE_FUTURE = ensure_future
 cdef enum:
     SWITCHED = 101  # Switching Protocols: how a conversation ends that was one
+cdef frozenset ENDS = frozenset((  # events that say what a response has used, or that somebody was heard
+    "response.done", "response.completed", "response.incomplete", "response.failed",
+    "conversation.item.input_audio_transcription.completed",
+))
 
 
-@cython.final
 cdef class Session(Asked):
     """A request under way. `opens(session)` is awaited when it may be served; it answers, or opens a conversation."""
 
@@ -49,6 +50,9 @@ cdef class Session(Asked):
             self.begin(params)
         except Exception as error:  # boundary: the way in
             self.crash(error)
+
+    cdef bint recall(self) except -1:
+        return False  # what is said in a conversation is in no cache
 
     # -- choosing -----------------------------------------------------------------------------------------------
 
@@ -139,10 +143,16 @@ cdef class Session(Asked):
         if kind == "response.created":
             self.answering = monotonic()
             return None
-        if kind != "response.done" and kind != "conversation.item.input_audio_transcription.completed":
+        if kind not in ENDS:
             return None
+        if holder is not None:
+            self.answered_by(holder)
         self.bill(read_usage(holder) if holder is not None else None)
         return self.renew()
+
+    cdef int answered_by(self, ObjectSpans response) except -1:
+        """Take note of who has made a response."""
+        return 0
 
     cdef int bill(self, Usage usage) except -1:
         """Count a response that is whole, with its cost."""
@@ -212,9 +222,10 @@ cdef class Session(Asked):
         if self.label is not None:
             headers.append(self.label)
         headers.extend(error.headers)
+        errors = self.pipeline.failures if self.operation.errors is None else self.operation.errors
         self.error = error
         self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, self.pipeline.failures.body(error))
+        self.exchange.respond(error.status, headers, errors.body(error))
         return self.settle(error.status)
 
     cdef int crash(self, object error) except -1:

@@ -8,6 +8,7 @@ _Said: TypeAlias = list[tuple[bool, bytes]]
 
 @final
 class Dialogue(Relay):
+    overhears: Callable[[bytes], Farewell | None] | None
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -17,8 +18,10 @@ class Dialogue(Relay):
         idle: float = 0,
         longest: float = 0,
         pings_client: bool = True,
+        signs: tuple[bytes, ...] = ...,
         first: Callable[[bytes], None] | None = None,
         interpret: Callable[[bool, bytes], _Said] | None = None,
+        overhears: Callable[[bytes], Farewell | None] | None = None,
     ) -> None: ...
     def open_with(self, message: bytes) -> None: ...
     def say(self, said: _Said) -> None: ...

@@ -37,6 +37,7 @@ class Relay:
         idle: float = 0,
         longest: float = 0,
         pings_client: bool = True,
+        signs: tuple[bytes, ...] = ...,
     ) -> None: ...
     @property
     def client(self) -> Leg: ...

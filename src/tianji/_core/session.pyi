@@ -1,6 +1,8 @@
 from asyncio import Task
 from collections.abc import Callable, Coroutine
-from typing import Any, final
+from typing import Any
+
+from typing_extensions import disjoint_base
 
 from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
@@ -8,7 +10,7 @@ from tianji._core.pipeline import Operation, Pipeline
 from tianji._core.router import Deployment
 from tianji.errors import Header, TianjiError
 
-@final
+@disjoint_base
 class Session(Asked):
     course: Any
     refuses: Callable[[TianjiError], None] | None

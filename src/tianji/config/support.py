@@ -296,6 +296,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "of the whole body that brings the file; 1024 unless said"
         ),
         "general_settings.pass_through_endpoints": Support("partial", "all but adapters in Python"),
+        "general_settings.enable_openai_websocket_passthrough": Support("partial", "on unless it is false"),
         "general_settings.pass_through_request_timeout": EXACT,
         "general_settings.disable_bedrock_agent_runtime_passthrough": EXACT,
         "default_vertex_config": Support("exact", "for what is passed through"),

@@ -83,7 +83,7 @@ class Destinations:
             for plan in deployment.plans.values()
         ]
         places += [
-            (address_of(endpoint.target or ""), endpoint.stored)
+            (address_of(endpoint.address), endpoint.stored)
             for endpoint in config.general_settings.pass_through_endpoints
         ]
         trusted = {place for place, stored in places if not stored}

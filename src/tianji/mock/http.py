@@ -83,12 +83,14 @@ def parse_head(raw: bytes) -> Head:
 
 
 LIVE = "BidiGenerateContent"  # how paths of Google's Live API end
+ECHO = "/echo"  # where everything is said back
+SOCKETS = ("/realtime", LIVE, ECHO, "/responses", "/v1/listen", "/v3/ws", "/stream-input")
 
 
 def asks_for_websocket(head: Head) -> bool:
-    """Whether a request asks for a realtime conversation."""
+    """Whether a request asks for a WebSocket where there is one."""
     upgrade = next((value for name, value in head.headers if name == b"upgrade"), b"")
-    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith(("/realtime", LIVE))
+    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith(SOCKETS)
 
 
 def _body_length(headers: list[tuple[bytes, bytes]]) -> int:

@@ -3,6 +3,7 @@
 Asked `setup?` it says what it was set up with, and `call NAME` has it call a tool of that name.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,16 @@ from tianji.mock.text import count_words, generate, seed_of
 Event = dict[str, Any]
 SOUND = "AAAA"  # base64 of three bytes
 AUDIO_TOKENS = 5
+_UNDERSCORE = re.compile(r"_([a-z])")
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def camel(message: Event) -> Event:
+    """Return a message with its names in Google's own spelling, of which its forms of JSON know two."""
+    return {
+        _UNDERSCORE.sub(lambda found: found[1].upper(), name): camel(value) if isinstance(value, dict) else value
+        for name, value in message.items()
+    }
 
 
 class LiveDialogue:
@@ -32,7 +42,7 @@ class LiveDialogue:
     def listen(self, text: bytes) -> Iterator[Event]:
         """Yield what follows. Raises InvalidRequest and MalformedJSON."""
         try:
-            message = _DECODE(text)
+            message = camel(_DECODE(text))
         except msgspec.DecodeError as error:
             raise MalformedJSON(f"The message is no JSON object: {error}") from error
         if self._setup is None:

@@ -1,4 +1,4 @@
-"""The mock's side of a WebSocket: the realtime API, or with the model `echo` a socket that says everything back.
+"""The mock's side of a WebSocket: whose it is says the path. `/echo`, and the model `echo`, say everything back.
 
 Faults are those of every answer, as far as they mean something here: `status` refuses the upgrade, `first_byte_ms`
 delays it; after n events `stall_at` says nothing more, `end_at` parts with code 1001, `error_at` says that something is
@@ -25,10 +25,11 @@ from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-de
 from tianji.errors import TianjiError
 from tianji.mock.dialogue import Dialogue, Event
 from tianji.mock.faults import Faults
-from tianji.mock.http import LIVE, Head
+from tianji.mock.http import ECHO, LIVE, Head
 from tianji.mock.live import LiveDialogue
+from tianji.mock.sockets import PATHS, Sockets
 
-ECHO = "echo"
+Speaker = Dialogue | LiveDialogue | Sockets
 MAX_FRAME = 64 * 1024 * 1024  # bytes
 TIMEOUT = 60.0  # seconds
 RST_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -46,10 +47,13 @@ class Gone(Protocol):
 def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) -> None:
     """Make a connection a WebSocket. `gone` hears of its end."""
     beta = any(name == b"openai-beta" and b"realtime=v1" in value for name, value in head.headers)
-    listener = Echo(gone) if model == ECHO else Session(_dialogue(head, model, faults, beta=beta), faults, gone)
+    echoes = model == "echo" or head.path.endswith(ECHO)
+    listener = Echo(gone) if echoes else Session(_dialogue(head, model, faults, beta=beta), faults, gone)
+    offers = next((value for name, value in head.headers if name == b"sec-websocket-protocol"), b"")
+    chosen = {"Sec-WebSocket-Protocol": offers.split(b",")[0].decode("latin-1")} if offers else {}
 
     def accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), listener)
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), listener)
 
     protocol = WSProtocol(
         None, None, False, accept, _LOG, True, TIMEOUT, False, TIMEOUT, TIMEOUT, WSAutoPingStrategy.PING_WHEN_IDLE,
@@ -63,7 +67,10 @@ def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) 
     protocol.buffer_updated(len(raw))
 
 
-def _dialogue(head: Head, model: str, faults: Faults, *, beta: bool) -> Dialogue | LiveDialogue:
+def _dialogue(head: Head, model: str, faults: Faults, *, beta: bool) -> Speaker:
+    for end, speaker in PATHS:
+        if head.path.endswith(end):
+            return speaker(faults)
     return LiveDialogue(faults) if head.path.endswith(LIVE) else Dialogue(model, faults, beta=beta)
 
 
@@ -108,7 +115,7 @@ class Echo(WSListener):
 class Session(Echo):
     """Speaks as a realtime model does."""
 
-    def __init__(self, dialogue: Dialogue | LiveDialogue, faults: Faults, gone: Gone) -> None:
+    def __init__(self, dialogue: Speaker, faults: Faults, gone: Gone) -> None:
         super().__init__(gone)
         self._dialogue = dialogue
         self._faults = faults

@@ -30,7 +30,7 @@ def way(maker: Maker, endpoint: PassThroughEndpoint, *, usual_timeout: float, kn
 
     Raises ConfigurationError for a target or headers that cannot be used.
     """
-    target = urlsplit(endpoint.target or "")
+    target = urlsplit(endpoint.address)
     base = f"{target.scheme}://{target.netloc}{target.path.rstrip('/')}"
     provider = provider_of(target.hostname or "")
     origin, host, prefix = maker.origins.of(base, None, http2=False)

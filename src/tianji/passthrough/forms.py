@@ -74,6 +74,7 @@ _ROWS: Final = (
     (r"/images/edits", Form(_no_stream, operation="image_edit")),
     (r"/audio/speech", Form(_no_stream, operation="audio_speech")),
     (r"/responses", Form(_events(ResponsesStream), operation="responses")),
+    (r"/realtime", Form(_no_stream, operation="realtime")),
     (r"/threads/[^/]+/messages", Form(_no_stream)),  # of OpenAI's assistants
     (r"/messages|.*:(stream)?[rR]awPredict", Form(_events(MessagesStream), operation="messages")),
     (

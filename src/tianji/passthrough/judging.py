@@ -34,8 +34,7 @@ def objection(written: Mapping[str, Any], loaded: Loaded, core: RouteTable) -> s
     endpoint, wrong = endpoint_of(written, loaded.secrets)
     if endpoint is None:
         return wrong
-    target = endpoint.target or ""
-    fault = fault_of(target)
+    fault = fault_of(endpoint.address)
     if fault is not None:
         return f"target: {fault}"
     if not is_path(endpoint.path):
@@ -46,4 +45,4 @@ def objection(written: Mapping[str, Any], loaded: Loaded, core: RouteTable) -> s
         headers(endpoint.headers)
     except ConfigurationError as error:
         return error.message
-    return address_objection(loaded.config, target)
+    return address_objection(loaded.config, endpoint.address)

@@ -37,6 +37,7 @@ _AGENTS: Final = re.compile(
     rb"|optimize-prompt)(/|$)"
 )
 _IN_PROJECT: Final = re.compile(rb"(/v1(?:beta1)?)?/projects/([^/]+)/locations/([^/]+)(/.*)?")
+_SERVICES: Final = b"/ws/"  # conversations, whose first message names project and location
 _VERSION: Final = re.compile(rb"(/v1(?:beta1)?)?(/.*)", re.DOTALL)
 _DEFAULTS: Final = ("DEFAULT_VERTEXAI_PROJECT", "DEFAULT_VERTEXAI_LOCATION", "DEFAULT_GOOGLE_APPLICATION_CREDENTIALS")
 _DISCOVERY: Final = "https://discoveryengine.googleapis.com"
@@ -161,6 +162,18 @@ def openai(row: Row, around: Around) -> Find:
     return find
 
 
+def assemblyai(row: Row, around: Around) -> Find:
+    """https://www.assemblyai.com/docs/api-reference/streaming-api: live sound has a host of its own."""
+    streams = msgspec.structs.replace(row, base=row.base.replace("//api.", "//streaming."))
+
+    def find(raw: bytes) -> Lane:
+        path = below(raw, 1)
+        at = streams if path.startswith(b"/v3/") else row
+        return lane(site_of(at, around.lent), around, path)
+
+    return find
+
+
 def speech(row: Row, around: Around) -> Find:
     """https://learn.microsoft.com/azure/ai-services/speech-service/rest-speech-to-text: two hosts, by the path."""
     region = around.environ.get("AZURE_SPEECH_REGION")
@@ -237,7 +250,10 @@ def vertex(row: Row, around: Around) -> Find:
         cloud = lent if group is None else cloud_of(group, None, around.environ)
         if group is not None:
             path, model = with_model(path, group.model), group.model
-        path, location = placed(path, cloud)
+        if path.startswith(_SERVICES):
+            location = cloud.location or vertex_ai.DEFAULT_LOCATION
+        else:
+            path, location = placed(path, cloud)
         base = own or f"https://{vertex_ai.host_of(location)}"
         return lane(cloud.site(base), around, path, model=model)
 
@@ -320,6 +336,7 @@ GUIDES: Final[Mapping[Guide, Callable[[Row, Around], Find]]] = {
     "plain": plain,
     "openai": openai,
     "speech": speech,
+    "assemblyai": assemblyai,
     "vertex": vertex,
     "discovery": discovery,
     "bedrock": bedrock,

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from tianji._core.carry import Carriage
+from tianji._core.carriage import Carriage
+from tianji._core.exchange import Exchange
 from tianji._core.lane import Way
 from tianji._core.pipeline import Operation, Pipeline
 from tianji.auth.access import Access, Tenant
@@ -20,7 +21,7 @@ from tianji.gateway.operations import Errors
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
-from tianji.passthrough.keys import KeyOf, in_header, public_half, secret_half
+from tianji.passthrough.keys import KeyOf, as_vendors, in_header, public_half, secret_half
 from tianji.passthrough.rows import ROWS, Row
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH")
@@ -30,19 +31,27 @@ BELOW: Final = "/{endpoint:path}"
 KEY_HEADER: Final = "litellm_user_api_key"  # of an endpoint's `headers`: names the header that holds the caller's key
 FIRST: Final = "BUILTIN_PASS_THROUGH_ROUTES_FIRST"  # a variable: providers go before what the configuration names
 
+_USUAL: Final = frozenset({"api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key"})
 Knows = Callable[[bytes], bool]
 """Whether the value of a header is a key of the gateway's."""
+Upgrade = Callable[[Carriage, Exchange, Any], None]
+"""Begins a conversation over a WebSocket, or refuses it."""
 
 
-def route_table(pipeline: Pipeline, shared: Shared, knows: Knows, core: RouteTable, snapshot: Snapshot) -> RouteTable:
+def route_table(
+    pipeline: Pipeline, shared: Shared, knows: Knows, upgrade: Upgrade, core: RouteTable, snapshot: Snapshot
+) -> RouteTable:
     """Return all routes under a configuration: those of the gateway itself, and what leads through."""
-    return RouteTable((*core.routes, *PassThrough(pipeline, snapshot, shared, knows).routes(core)))
+    return RouteTable((*core.routes, *PassThrough(pipeline, snapshot, shared, knows, upgrade).routes(core)))
 
 
 class PassThrough:
     """What leads through under one configuration. `knows` tells keys of the gateway's from others."""
 
-    def __init__(self, pipeline: Pipeline, snapshot: Snapshot, shared: Shared, knows: Knows) -> None:
+    def __init__(
+        self, pipeline: Pipeline, snapshot: Snapshot, shared: Shared, knows: Knows, upgrade: Upgrade | None = None
+    ) -> None:
+        self._upgrade = upgrade
         self._pipeline = pipeline
         self._snapshot = snapshot
         self._shared = shared
@@ -63,8 +72,10 @@ class PassThrough:
                 yield msgspec.structs.replace(route, methods=free)
 
     def _of_providers(self) -> Iterator[Route]:
+        sockets = self._snapshot.config.general_settings.enable_openai_websocket_passthrough
         for row in ROWS:
-            handler = self._carriage(row.dialect, functools.partial(self._to_provider, row))
+            upgrade = self._upgrade if sockets or row.provider != "openai" else None
+            handler = self._carriage(row.dialect, functools.partial(self._to_provider, row), upgrade)
             for prefix in row.prefixes:
                 yield Route(
                     METHODS,
@@ -75,7 +86,7 @@ class PassThrough:
                     f"The API of {row.provider} as it is, with the gateway's credentials.",
                     TAGS,
                     large=True,
-                    key_of=secret_half if row.key[1] == "Basic pair" else None,
+                    key_of=key_for(row),
                 )
 
     def _named(self) -> Iterator[Route]:
@@ -85,7 +96,7 @@ class PassThrough:
             path = normal(endpoint.path)
             if not leads_somewhere(endpoint) or (providers_first and f"{path}/".startswith(prefixes)):
                 continue
-            handler = self._carriage(None, functools.partial(self._to_target, endpoint))
+            handler = self._carriage(None, functools.partial(self._to_target, endpoint), self._upgrade)
             row = Route(
                 tuple(dict.fromkeys(method.upper() for method in endpoint.methods)),
                 path,
@@ -103,10 +114,10 @@ class PassThrough:
                 row = msgspec.structs.replace(row, access=Access.OPEN, tenant=Tenant.NONE)
             yield row
 
-    def _carriage(self, dialect: str | None, make: Callable[[], Way]) -> Carriage:
+    def _carriage(self, dialect: str | None, make: Callable[[], Way], upgrade: Upgrade | None) -> Carriage:
         errors = Errors(dialect) if dialect is not None else None
         operation = Operation(CALL_TYPE, bit=0, members=(), complain=_nothing, errors=errors)
-        return Carriage(self._pipeline, operation, make)
+        return Carriage(self._pipeline, operation, make, upgrade)
 
     def _to_provider(self, row: Row) -> Way:
         return self._way(row.prefixes[0], lambda maker: maker.of_row(row))
@@ -156,6 +167,15 @@ def normal(path: str) -> str:
 def leads_somewhere(endpoint: PassThroughEndpoint) -> bool:
     """Whether an endpoint has a target that can be called, and a path that means itself."""
     return endpoint.target is not None and fault_of(endpoint.target) is None and is_path(endpoint.path)
+
+
+def key_for(row: Row) -> KeyOf | None:
+    """Return where else a caller's key stands on the paths of a provider: where its own clients put theirs."""
+    name, before = row.key
+    if before == "Basic pair":
+        return secret_half
+    usual = name in _USUAL or (name == "authorization" and before in ("Bearer ", "Basic name"))
+    return None if usual else as_vendors(name, before)
 
 
 def key_of(endpoint: PassThroughEndpoint) -> KeyOf | None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tianji.errors import Header
 
-Guide = Literal["plain", "openai", "vertex", "discovery", "bedrock", "speech"]
+Guide = Literal["plain", "openai", "vertex", "discovery", "bedrock", "speech", "assemblyai"]
 """How a path finds its place: `plain` below the provider's address; the others have functions of their own."""
 
 
@@ -173,11 +173,28 @@ ROWS: Final[tuple[Row, ...]] = (
             bases=variables,
             keys=("ASSEMBLYAI_API_KEY",),
             key=("authorization", ""),
+            guide="assemblyai",
         )
         for prefix, base, variables in (
             ("/assemblyai", "https://api.assemblyai.com", ("ASSEMBLYAI_API_BASE",)),
             ("/eu.assemblyai", "https://api.eu.assemblyai.com", ("ASSEMBLYAI_EU_API_BASE",)),
         )
+    ),
+    Row(
+        prefixes=("/deepgram",),
+        provider="deepgram",
+        base="https://api.deepgram.com",
+        bases=("DEEPGRAM_API_BASE",),
+        keys=("DEEPGRAM_API_KEY",),
+        key=("authorization", "Token "),
+    ),
+    Row(
+        prefixes=("/elevenlabs",),
+        provider="elevenlabs",
+        base="https://api.elevenlabs.io",
+        bases=("ELEVENLABS_API_BASE",),
+        keys=("ELEVENLABS_API_KEY",),
+        key=("xi-api-key", ""),
     ),
     Row(
         prefixes=("/fal_ai",),

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -14,25 +14,16 @@ from tianji._core.session import Session
 from tianji.auth.credentials import Credentials
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
-from tianji.errors import (
-    AuthenticationFailed,
-    InvalidRequest,
-    TianjiError,
-    UpstreamDisconnected,
-    UpstreamFailure,
-    UpstreamRefused,
-)
+from tianji.errors import AuthenticationFailed, InvalidRequest, TianjiError, UpstreamDisconnected, UpstreamFailure
 from tianji.lazy import load
 from tianji.realtime import asking
 from tianji.realtime.addresses import GOOGLE, address_of, resource_of
 from tianji.realtime.asking import Asking
-from tianji.realtime.dialling import Door
+from tianji.realtime.dialling import Door, unreachable
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
 from tianji.realtime.standing import Standing
 from tianji.realtime.watching import Watch, farewell
-
-UNREACHABLE: Final = 502
 
 
 class LostSecretError(Exception):
@@ -68,9 +59,7 @@ class Conversations:
         except LostSecretError:
             raise AuthenticationFailed("the upstream of this secret is gone; ask for a new one") from None
         except UpstreamFailure as error:
-            if not isinstance(error, UpstreamRefused):
-                error.status = UNREACHABLE
-            raise
+            raise unreachable(error) from None
         exchange.attach(None)
         try:
             exchange.upgrade(relay.client, (*session.headers(), *asked.answered))  # type: ignore[attr-defined]  # it can

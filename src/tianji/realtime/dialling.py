@@ -1,17 +1,27 @@
 """The upstream's socket: connected like every other upstream, then upgraded by picows."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
-from picows import WSHandshakeError, WSInvalidStatusError, WSListener
+from picows import WSHandshakeError, WSInvalidStatusError, WSListener, WSUpgradeResponse
 
 from tianji._core.origin import Origin
 from tianji._core.router import Deployment, Plan
 from tianji.edge.websocket import websocket_protocol
 from tianji.egress.connector import Connector
-from tianji.errors import Header, TianjiError, UpstreamDisconnected, UpstreamProtocolError, UpstreamTimeout
+from tianji.errors import (
+    Header,
+    TianjiError,
+    UpstreamDisconnected,
+    UpstreamFailure,
+    UpstreamProtocolError,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from tianji.gateway.failures import Failures
 from tianji.realtime.addresses import Address
+
+UNREACHABLE: Final = 502
 
 
 class Door:
@@ -35,17 +45,25 @@ class Door:
                 await task
         if place is not None and place.sign is not None:
             headers = [*headers, *place.sign(address.target, b"")]
-        seconds = plan.timeouts.connect
+        asked = Address(address.host, address.target, (*address.headers, *headers))
+        try:
+            await self.knock(plan.origin, plan.timeouts.connect, asked, listener)
+        except WSInvalidStatusError as refused:
+            raise self._refused(refused, deployment) from None
+
+    async def knock(self, origin: Origin, seconds: float, address: Address, listener: WSListener) -> WSUpgradeResponse:
+        """Give a socket to `listener`, and return the answer that came before it.
+
+        Raises WSInvalidStatusError for any other answer, and an UpstreamFailure where there is none within `seconds`.
+        """
         try:
             async with asyncio.timeout(seconds or None):
-                await self._upgrade(plan.origin, deployment, address, headers, listener)
+                return await self._upgrade(origin, address, listener)
         except TimeoutError:
             raise UpstreamTimeout(f"no conversation with the upstream within {seconds:g} s", "connect") from None
 
-    async def _upgrade(
-        self, origin: Origin, deployment: Deployment, address: Address, headers: list[Header], listener: WSListener
-    ) -> None:
-        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*address.headers, *headers)]
+    async def _upgrade(self, origin: Origin, address: Address, listener: WSListener) -> WSUpgradeResponse:
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in address.headers]
 
         def make() -> Any:
             return websocket_protocol(lambda _request, _response: listener, address.host, address.target, fields)
@@ -55,8 +73,8 @@ class Door:
         transport, protocol = await self._connector.connect(origin.http1 or origin, make)
         try:
             await protocol.wait_until_handshake_complete()
-        except WSInvalidStatusError as refused:
-            raise self._refused(refused, deployment) from None
+        except WSInvalidStatusError:
+            raise
         except WSHandshakeError as error:
             raise UpstreamProtocolError(f"the upstream does not upgrade to a WebSocket: {error}") from None
         except BaseException:
@@ -64,7 +82,16 @@ class Door:
             raise
         if protocol.listener is None:
             raise UpstreamDisconnected("the upstream closed the connection in place of an upgrade")
+        answer: WSUpgradeResponse = protocol.transport.response
+        return answer
 
     def _refused(self, refused: WSInvalidStatusError, deployment: Deployment) -> TianjiError:
         status = refused.response.status if refused.response is not None else 502
         return self._failures.refused(int(status), refused.raw_body or b"", deployment)
+
+
+def unreachable(error: UpstreamFailure) -> UpstreamFailure:
+    """Return what a client is told who got no socket: 502, unless the upstream has a word of its own."""
+    if not isinstance(error, UpstreamRefused):
+        error.status = UNREACHABLE
+    return error

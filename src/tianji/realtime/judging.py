@@ -81,6 +81,30 @@ class Relaying:
         return [(not upstream, message)]
 
 
+class Overhearing(Relaying):
+    """Somebody hears all that the client says before it goes on, and may end the conversation in its place."""
+
+    def __init__(self, overhears: Callable[[bytes], Farewell | None]) -> None:
+        self._overhears = overhears
+        self._relay: Dialogue | None = None
+
+    def join(self, relay: Dialogue) -> None:
+        """Take the relay that this is for."""
+        self._relay = relay
+
+    def close(self) -> None:
+        """Hear no more: it is over."""
+        self._relay = None
+
+    def __call__(self, upstream: bool, message: bytes) -> Said:
+        """Hand a message on that may go on."""
+        last = None if upstream else self._overhears(message)
+        if last is not None and self._relay is not None:
+            self._relay.end(last)
+            return []
+        return super().__call__(upstream, message)
+
+
 class Line:
     """What one side says, in order. `judge` says what follows from a message that `asks`, `plain` from any other."""
 
@@ -127,11 +151,20 @@ class Judged:
     """Has what is said judged, and handed to who understands it: the interpreter of a Dialogue.
 
     `closed` breaks what points in a circle; until the client's socket is open, what is said to it is kept.
+    asks, hears: whether a message of the client, or of the upstream, has to be judged
     """
 
-    def __init__(self, talk: Talk, inner: Interpreter) -> None:
+    def __init__(
+        self,
+        talk: Talk,
+        inner: Interpreter,
+        asks: Callable[[bytes], bool] | None = None,
+        hears: Callable[[bytes], bool] | None = None,
+    ) -> None:
         self._talk = talk
         self._inner = inner
+        self._asks = asks or speaks
+        self._hears = hears or is_heard
         self._relay: Dialogue | None = None
         self._early: Said | None = []
         self._lines: dict[bool, Line] = {}  # by whether the upstream speaks; made when it does
@@ -164,20 +197,20 @@ class Judged:
         self._relay = None
 
     def _line(self, upstream: bool) -> Line:
-        judge, asks = (self._heard, is_heard) if upstream else (self._said, speaks)
+        judge, asks = (self._heard, self._hears) if upstream else (self._said, self._asks)
         line = self._lines[upstream] = Line(asks, judge, functools.partial(self._inner, upstream), self._say)
         return line
 
     async def _said(self, event: bytes) -> Said:
         """Judge an event of the client; one that is refused goes nowhere, and he is told."""
         try:
-            passed = await self._talk.said(event)
+            passed = await self._talk.said(bytes(event))
         except TianjiError as error:
             return self._refused(error, event)
         except Exception:
             LOG.exception("a guardrail's verdict could not be followed")
             return self._refused(TianjiError("Internal server error"), event)
-        return self._inner(False, passed)
+        return self._inner(False, type(event)(passed))  # what was binary stays so
 
     async def _heard(self, event: bytes) -> Said:
         """Judge what the user was heard to say; where it is refused nobody answers it, and it is forgotten."""

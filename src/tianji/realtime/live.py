@@ -6,7 +6,7 @@ after that is said in a close frame, which is all that such clients read. https:
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,8 +25,10 @@ from tianji.realtime.dialling import Door
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
 from tianji.realtime.standing import Standing
-from tianji.realtime.watching import Watch, code_of
+from tianji.realtime.watching import Watch, parting
 
+SIGNS: Final = (b'"usageMetadata"', b'"turnComplete"')
+"""What messages of Google's hold that say what was used."""
 Json = dict[str, Any]
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -53,6 +55,7 @@ class Live:
         books = Books()
         relay = Dialogue(
             self._loop,
+            signs=SIGNS,
             first=lambda message: self._begin(exchange, match, relay, books, message),
             hear=books.hear,
             over=partial(self._over, books),
@@ -137,8 +140,3 @@ def setup_in(message: bytes) -> Json:
     if not isinstance(setup, dict) or not isinstance(setup.get("model"), str) or not setup["model"]:
         raise InvalidRequest('the first message has to be {"setup": {"model": ...}}', param="setup.model")
     return setup
-
-
-def parting(error: TianjiError) -> Farewell:
-    """Return how such a conversation ends for an error."""
-    return Farewell(code_of(error), error.message.encode(), None, error)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from tianji._core.carriage import Carriage
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
@@ -71,6 +72,10 @@ class Realtime:
                 ("models",),
                 request_schema={"type": "object", "additionalProperties": True},
             )
+
+    def lead(self, carriage: Carriage, exchange: Exchange, match: Match) -> None:
+        """Begin a conversation that goes through as it is, or refuse it; where it goes the carriage knows."""
+        self._of("tunnels", "Tunnels").open(carriage, exchange, match)
 
     def _converse(self, exchange: Exchange, match: Match) -> None:
         self._of("conversations", "Conversations").open(exchange, match)

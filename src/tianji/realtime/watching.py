@@ -27,18 +27,18 @@ class Watch:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._loop = asyncio.get_running_loop()
-        self._alive: dict[Relay, tuple[Standing, Ending]] = {}
+        self._alive: dict[Relay, tuple[Standing | None, Ending]] = {}
         self._looking = False
         self._revision = means.revision()
 
     def over(self, relay: Relay) -> None:
         """Look after a conversation no more."""
         known = self._alive.pop(relay, None)
-        if known is not None:
+        if known is not None and known[0] is not None:
             known[0].close()
 
-    def begin(self, relay: Relay, standing: Standing, ending: Ending) -> None:
-        """Look after a conversation. `standing`: its caller's."""
+    def begin(self, relay: Relay, standing: Standing | None, ending: Ending) -> None:
+        """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
         self._alive[relay] = standing, ending
         self._look_later()
 
@@ -55,6 +55,8 @@ class Watch:
             if leaving:
                 relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
             relay.look_after(now)
+            if standing is None:
+                continue
             error = standing.expired(since_1970)
             if error is not None:
                 relay.end(ending(error))
@@ -72,6 +74,11 @@ def farewell(error: TianjiError, message: str | None = None) -> Farewell:
     """
     message = error.message if message is None else message
     return Farewell(code_of(error), message.encode(), told(error, message), error)
+
+
+def parting(error: TianjiError) -> Farewell:
+    """Return how one ends whose form has no event for errors: a close frame says it."""
+    return Farewell(code_of(error), error.message.encode(), None, error)
 
 
 def told(error: TianjiError, message: str, event_id: str | None = None) -> bytes:

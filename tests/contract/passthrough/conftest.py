@@ -28,6 +28,11 @@ def environment(base: str) -> dict[str, str]:
         "AWS_REGION_NAME": "eu-west-1",
         "ASSEMBLYAI_API_KEY": UPSTREAM_KEY,
         "ASSEMBLYAI_API_BASE": base,
+        "DEEPGRAM_API_KEY": UPSTREAM_KEY,
+        "DEEPGRAM_API_BASE": base,
+        "ELEVENLABS_API_KEY": UPSTREAM_KEY,
+        "ELEVENLABS_API_BASE": base,
+        "FAL_AI_QUEUE_API_BASE": base,
         "CURSOR_API_KEY": UPSTREAM_KEY,
         "CURSOR_API_BASE": base,
         "LANGFUSE_HOST": base,
@@ -52,8 +57,10 @@ def account(token_url: str) -> dict[str, str]:
     }
 
 
-def endpoints(base: str) -> list[dict[str, Any]]:
+def endpoints(base: str, dead: str) -> list[dict[str, Any]]:
     return [
+        {"path": "/sockets", "target": f"{base.replace('http', 'ws')}/echo", "cost_per_request": 0.25},
+        {"path": "/unreachable", "target": dead},
         {
             "path": "/custom/api",
             "target": f"{base}/v1",
@@ -90,7 +97,9 @@ def endpoints(base: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="package")
-def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(
+    edge: str, mock_process: Mock, dead_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     base = mock_process.url
     lent = {"model": "mistral/mistral-large-latest", "api_base": f"{base}/v1", "api_key": ODD_KEY}
     azure = {"model": "azure/gpt-4o-east", "api_base": base, "api_key": ODD_KEY}
@@ -107,7 +116,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         },
         "general_settings": {
             "pass_through_request_timeout": 30,
-            "pass_through_endpoints": endpoints(base),
+            "pass_through_endpoints": endpoints(base, dead_url),
             "store_model_in_db": True,
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },

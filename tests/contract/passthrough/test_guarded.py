@@ -11,6 +11,7 @@ from tests.contract.harness import BOOKS, MASTER_KEY, UPSTREAM_KEY, Gateway, Moc
 from tests.contract.passthrough.conftest import environment
 from tests.contract.passthrough.watching import new_key
 from tests.fakes.judge import MASK, REASON, Judge
+from tests.fakes.websocket import BINARY, TEXT, Client
 
 USUAL = {"x-litellm-tags": "usual"}  # a guardrail of these tests is on by default, for requests that say this
 OPENAI = "/openai/v1/chat/completions"
@@ -238,3 +239,42 @@ def test_a_large_body_that_is_no_json_passes(gateway: Gateway, mock: Mock, judge
     headers = {"content-type": "multipart/form-data; boundary=x", "authorization": f"Bearer {MASTER_KEY}", **USUAL}
     assert gateway.client.post("/openai_passthrough/v1/uploads", content=body, headers=headers).status_code != 413
     assert len(mock.requests()) == 1
+
+
+class TestSockets:
+    """What a client says over a WebSocket that leads through."""
+
+    @pytest.fixture
+    def key(self, gateway: Gateway) -> dict[str, str]:
+        return new_key(gateway, guardrails=["pre"])
+
+    def test_all_that_looks_like_json_is_judged(
+        self, gateway: Gateway, mock: Mock, judge: Judge, key: dict[str, str]
+    ) -> None:
+        with Client(gateway.connect(), "/deepgram/echo", **key) as client:
+            client.say('{"say": ["tell me a secret now"]}')
+            assert json.loads(client.message().payload) == {"say": [f"tell me a {MASK} now"]}
+            for said in ('{"say": "forbidden"}', b'{"say": "forbidden"}'):
+                client.say(said)
+                event = json.loads(client.message().payload)
+                assert (event["type"], REASON in event["error"]["message"]) == ("error", True)
+            for kind, said in ((BINARY, b"a secret sound"), (TEXT, b"a secret text")):
+                client.say(said if kind == BINARY else said.decode())
+                assert client.message() == (kind, said, True)
+
+    def test_a_realtime_session_is_judged_as_the_gateways_own(
+        self, gateway: Gateway, mock: Mock, judge: Judge, key: dict[str, str]
+    ) -> None:
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a secret"}]}
+        with Client(gateway.connect(), "/openai_passthrough/v1/realtime?model=echo", **key) as client:
+            client.say(json.dumps({"type": "input_audio_buffer.append", "audio": "c2VjcmV0"}))
+            assert json.loads(client.message().payload)["audio"] == "c2VjcmV0"
+            client.say(json.dumps({"type": "conversation.item.create", "item": item}))
+            assert json.loads(client.message().payload)["item"]["content"][0]["text"] == f"a {MASK}"
+        assert len(judge.asked) == 1
+
+    def test_whom_nobody_watches_is_not_listened_to(self, gateway: Gateway, mock: Mock, judge: Judge) -> None:
+        with Client(gateway.connect(), "/deepgram/echo", authorization=f"Bearer {MASTER_KEY}") as client:
+            client.say('{"say": "forbidden"}')
+            assert client.message().payload == b'{"say": "forbidden"}'
+        assert judge.asked == []

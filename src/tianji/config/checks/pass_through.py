@@ -50,8 +50,8 @@ def fault_of(target: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is no address"
-    if parts.scheme not in ("http", "https") or not host:
-        return "is no http:// or https:// address"
+    if parts.scheme not in ("http", "https", "ws", "wss") or not host:
+        return "is no http://, https://, ws:// or wss:// address"
     if "@" in parts.netloc or parts.fragment or "\\" in target or not all("!" <= char <= "~" for char in target):
         return "holds credentials, a fragment, or characters that an address may not"
     return None

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF012 - msgspec copies an empty default for every struct
 
+import re
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -46,6 +47,11 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     id: str | None = None
     # derived
     stored: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where it leads as an address of HTTP, by which sockets are asked for, too; "" for nowhere."""
+        return re.sub("^ws", "http", self.target or "")
 
 
 class GeneralSettings(Section, frozen=True, kw_only=True):
@@ -198,7 +204,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     pass_through_request_timeout: float = 600
     passthrough_managed_object_ids: object = None
     disable_bedrock_agent_runtime_passthrough: bool = False
-    enable_openai_websocket_passthrough: bool = False
+    enable_openai_websocket_passthrough: bool = True
     transcribe_media_buckets: object = None
     responses_websocket_session_limit_seconds: float = 3600
     realtime_session_limit_seconds: float = 3600

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tianji._core.asked import Asked
 from tianji._core.carry import Carry
 from tianji._core.spans import ObjectSpans
+from tianji._core.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding import paths
@@ -59,8 +60,8 @@ class Guards:
     def __call__(self, asked: Asked) -> Watch | None:
         """Return who watches a request; None where nobody does. Raises InvalidRequest for what it asks for."""
         exchange, body, setting = asked.exchange, asked.spans, self._setting
-        if asked.operation.name in UNWATCHED or (exchange.silent and not exchange.path):
-            return None  # the latter is a question of the gateway's own
+        if asked.operation.name in UNWATCHED or isinstance(asked, Tunnel) or (exchange.silent and not exchange.path):
+            return None  # the last is a question of the gateway's own
         path, wanted = None, NO_WISHES
         if isinstance(asked, Carry):
             path = path_of(asked, setting.paths)
@@ -78,11 +79,16 @@ class Guards:
 
     def talk(self, asked: Asked) -> Talk | None:
         """Return who judges what is said in a conversation; None where nobody does."""
-        asking = self._asking(asked, NO_WISHES, None)
+        path = None
+        if isinstance(asked, Tunnel):
+            path = path_of(asked, self._setting.paths)
+            if path is None:
+                return None
+        asking = self._asking(asked, NO_WISHES, path)
         plan = self._setting.selection.plan(asking)
         if not plan.meets(Hook.PRE_CALL) and not plan.meets(Hook.DURING_CALL):
             return None
-        return Talk(self._request(asked, NO_WISHES, None, asking, plan), self._rules)
+        return Talk(self._request(asked, NO_WISHES, path, asking, plan), self._rules)
 
     async def apply(self, caller: Identity, trial: Trial) -> str:
         """Have one guardrail look at a text, and return what it leaves of it.

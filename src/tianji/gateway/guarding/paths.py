@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tianji._core.carry import Carry
 from tianji._core.spans import ObjectSpans
+from tianji._core.tunnel import Tunnel
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.errors import MalformedJSON
 from tianji.guardrails.selection import texts
@@ -50,7 +51,7 @@ def paths_of(endpoints: Iterable[PassThroughEndpoint]) -> Paths:
     return found
 
 
-def path_of(carry: Carry, paths: Paths) -> Path | None:
+def path_of(carry: Carry | Tunnel, paths: Paths) -> Path | None:
     """Return how a request that leads through is guarded; None where it is not."""
     entry = carry.way.entry
     if entry is not None:
