@@ -276,6 +276,7 @@ class Gateway:
             talk=self._guarding.talk,
             authorize=self.authorize,
             holder=functools.partial(self._people.holder, self.authorize),
+            respond=lambda: self.core.match("POST", b"/v1/responses"),
             revision=lambda: (self._store.revisions.head, id(self.snapshot)),
         )
 

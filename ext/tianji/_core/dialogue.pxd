@@ -9,6 +9,7 @@ cdef class Dialogue(Relay):
     cdef object first                # Callable[[bytes], None]: is told what the client says first; None once it was
     cdef object interpret            # Callable[[bool, bytes], list[(bool, bytes)]], or None
     cdef public object overhears     # Callable[[bytes], Farewell | None], or None
+    cdef object flows                # Callable[[bool], None], or None
     cdef bytes opening               # what the upstream is told first; None: nothing
     cdef list waiting                # frames of the client that came before the upstream's socket was open; or None
     cdef list heard                  # pieces of a message of the client that is not whole

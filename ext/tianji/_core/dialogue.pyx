@@ -26,17 +26,19 @@ cdef class Dialogue(Relay):
         is said before anybody has spoken
     overhears: called with each whole message of the client before it goes on; a Farewell that it returns ends the
         conversation in its place. It may be set to None at any time
+    flows: where there is no upstream, told that the client does not keep up (False), and that it does again (True)
     """
 
     def __init__(
         self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
-        tuple signs not None=USAGE, first=None, interpret=None, overhears=None,
+        tuple signs not None=USAGE, first=None, interpret=None, overhears=None, flows=None,
     ):
         Relay.__init__(
             self, loop, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client, signs=signs)
         self.first = first
         self.interpret = interpret
         self.overhears = overhears
+        self.flows = flows
         self.heard, self.told = [], []
         self.waiting = [] if first is not None else None
 
@@ -67,6 +69,16 @@ cdef class Dialogue(Relay):
         if self.interpret is not None and self.last is None:
             self.tell(self.interpret.begin())
         return 0
+
+    cdef int full(self, Leg leg) except -1:
+        if self.flows is not None:
+            self.flows(False)
+        return Relay.full(self, leg)
+
+    cdef int ready(self, Leg leg) except -1:
+        if self.flows is not None:
+            self.flows(True)
+        return Relay.ready(self, leg)
 
     cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
         cdef bytes whole
@@ -152,6 +164,6 @@ cdef class Dialogue(Relay):
 
     cdef int settle(self) except -1:
         Relay.settle(self)
-        self.first = self.interpret = self.overhears = self.waiting = None
+        self.first = self.interpret = self.overhears = self.flows = self.waiting = None
         self.heard = self.told = []
         return 0

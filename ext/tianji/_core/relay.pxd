@@ -44,6 +44,8 @@ cdef class Relay:
 
     cdef int met(self) except -1
     cdef int join(self) except -1
+    cdef int full(self, Leg leg) except -1
+    cdef int ready(self, Leg leg) except -1
     cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1
     cdef object look(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin)
     cdef bint signed(self, char* data, Py_ssize_t size) noexcept

@@ -117,14 +117,14 @@ cdef class Leg(WSListener):
     cpdef pause_writing(self):
         """The peer does not keep up: read no more from the other one."""
         self.full_since = monotonic()
-        if self.other is not None:
-            self.other.hold()
+        if self.relay is not None:
+            self.relay.full(self)
 
     cpdef resume_writing(self):
         """The peer has caught up."""
         self.full_since = 0
-        if self.other is not None:
-            self.other.go_on()
+        if self.relay is not None:
+            self.relay.ready(self)
 
     cdef int put(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
         # The 14 bytes before `data` are overwritten, and `data` itself is.
@@ -251,6 +251,14 @@ cdef class Relay:
             self.farewell(Farewell(NORMAL, b"the session was silent for too long"))
         client.look_after(now)
         upstream.look_after(now)
+
+    cdef int full(self, Leg leg) except -1:
+        # A peer does not keep up.
+        return leg.other.hold()
+
+    cdef int ready(self, Leg leg) except -1:
+        # It has caught up.
+        return leg.other.go_on()
 
     cdef int pass_on(self, Leg leg, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
         cdef object last = None

@@ -306,6 +306,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.forward_client_headers_to_llm_api": EXACT,
         "general_settings.allow_client_side_credentials": EXACT,
         "general_settings.dangerously_allow_mock_testing_request_params": EXACT,
+        "general_settings.responses_websocket_session_limit_seconds": EXACT,
         **{
             f"general_settings.realtime_{name}": EXACT
             for name in ("session_limit_seconds", "idle_timeout_seconds", "allowed_origins")

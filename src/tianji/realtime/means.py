@@ -23,6 +23,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     talk: says who judges what is said in a conversation, see realtime.judging.Talk; None where nobody does
     authorize: lets a request in by its headers; holder: says who has a key, as identities name it
+    respond: where a response is asked for over HTTP
     revision: another one whenever something may have changed of whom these let in
     """
 
@@ -36,6 +37,7 @@ class Means(Struct, frozen=True, kw_only=True):
     talk: Callable[[Asked], Any]
     authorize: Callable[[Exchange, Match], object]
     holder: Callable[[str], object]
+    respond: Callable[[], Match]
     revision: Callable[[], object]
 
 

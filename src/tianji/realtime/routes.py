@@ -12,6 +12,7 @@ from tianji.realtime.means import Means
 
 _VERSIONS: Final = ("v1beta", "v1alpha")
 PATHS: Final = ("/v1/realtime", "/realtime", "/openai/v1/realtime", "/openai/realtime")
+RESPONSES: Final = ("/v1/responses", "/responses", "/openai/v1/responses")
 LIVE: Final = (
     *(f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in _VERSIONS),
     *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1", "v1beta1")),
@@ -49,6 +50,17 @@ class Realtime:
                 query=_QUERY,
             )
             yield from self._secrets(path)
+        for path in RESPONSES:
+            yield Route(
+                ("GET",),
+                path,
+                self._respond,
+                Access.KEY,
+                Tenant.CALLER,
+                "Have responses made over a WebSocket, one event `response.create` each.",
+                ("models",),
+                query={"model": "of events that name none"},
+            )
         for path in LIVE:
             yield Route(
                 ("GET",),
@@ -79,6 +91,9 @@ class Realtime:
 
     def _converse(self, exchange: Exchange, match: Match) -> None:
         self._of("conversations", "Conversations").open(exchange, match)
+
+    def _respond(self, exchange: Exchange, match: Match) -> None:
+        self._of("responding", "Responding").open(exchange, match)
 
     def _live(self, exchange: Exchange, match: Match) -> None:
         self._of("live", "Live").open(exchange, match)
