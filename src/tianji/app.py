@@ -73,6 +73,7 @@ from tianji.management.models import Model, Models
 from tianji.management.prompt_trials import PromptTrials
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
+from tianji.management.search import Search
 from tianji.management.series import METRICS, samples
 from tianji.management.tokens import Tokens
 from tianji.metrics.socket import ask as ask_metrics
@@ -183,7 +184,7 @@ class Gateway:
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._endpoints = list(endpoints(self._pipeline))
         self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold, self._endpoints)
-        self._preface = Preface(path.parent)
+        self._preface = Preface(path.parent, self._admissions)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
         self.edge_settings = edge_settings(self.snapshot, environ)
@@ -209,7 +210,7 @@ class Gateway:
         self._pipeline.cache = self._caches.adopt(self.snapshot.config, self.snapshot.environ)
         self._pipeline.tracing = tracing(self.snapshot.config, self.snapshot.environ)
         self._pipeline.guards = self._guarding.guards(self.snapshot)
-        self._preface.adopt(self._pipeline, self.snapshot)
+        self._preface.adopt(self._pipeline, self.snapshot, self._books.keeper(self.snapshot))
         self._hear(None)
 
     def _hear(self, tags: Collection[int] | None) -> None:
@@ -253,12 +254,13 @@ class Gateway:
                 self._salt,
                 self._pool,
                 self._admissions,
-                self._books.journal.append if keeps_books(self.snapshot.config, self.snapshot.environ) else None,
+                self._books.keeper(self.snapshot),
             )
         ).routes()
         yield from Administration(self._office).routes()
         yield from Trials(lambda: self._guarding.found).routes()
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
+        yield from Search(lambda: self._preface.searches).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
         yield from self._talks.routes()

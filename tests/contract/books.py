@@ -15,12 +15,27 @@ def row_of(gateway: Gateway, column: str, value: str) -> dict[str, Any]:
 
 
 def _find(gateway: Gateway, column: str, value: str) -> dict[str, Any]:
+    return next(iter(_all(gateway, column, value)), {})
+
+
+def _all(gateway: Gateway, column: str, value: str) -> list[dict[str, Any]]:
     books = gateway.file.parent / "tianji-data" / "tianji.db"
     if not books.exists():
-        return {}
+        return []
     with closing(sqlite3.connect(f"file:{books}?mode=ro", uri=True, timeout=20)) as connection:
         connection.row_factory = sqlite3.Row
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'daily_spend'").fetchall():
-            return {}
-        found = connection.execute(f"SELECT * FROM ledger WHERE {column} = ?", (value,)).fetchone()
-        return {} if found is None else dict(found)
+            return []
+        return [
+            dict(row) for row in connection.execute(f"SELECT * FROM ledger WHERE {column} = ?", (value,)).fetchall()
+        ]
+
+
+def entries(gateway: Gateway, count: int, **where: str) -> list[dict[str, Any]]:
+    """Return the rows of the ledger with these values, as soon as there are so many."""
+    ((column, value),) = where.items()
+    return eventually(
+        lambda: found if len(found := _all(gateway, column, value)) >= count else [],
+        f"{count} rows of {value}",
+        PATIENCE,
+    )

@@ -47,6 +47,7 @@ cdef class Asked(Requester):
     cdef int read_request(self, dict params, bint steers) except -1
     cdef int check_members(self, bint model_in_path) except -1
     cdef int advance(self) except -1
+    cdef bint is_searched(self) except -1
     cdef bint enter(self) except -1
     cdef bint names_others(self) except -1
     cdef int go_in(self) except -1

@@ -97,11 +97,28 @@ cdef class Asked(Requester):
 
     cdef int advance(self) except -1:
         """Go on with a request whose group is known: hold it against the limits of whoever asks."""
+        if self.pipeline.searches is not None and self.spans.find(b"tools") >= 0 and self.is_searched():
+            return 0
         self.make_needs()
         identity = self.exchange.identity
         if (self.pipeline.limits_all or (identity is not None and identity.limited)) and not self.enter():
             return 0
         return self.go_in()
+
+    cdef bint is_searched(self) except -1:
+        """Have it answered by requests of the gateway's, where its model needs those; whether it is."""
+        self.pending = self.pipeline.searches(self, self.deliver)
+        if self.pending is None:
+            return False
+        self.pending.add_done_callback(self.searched)
+        return True
+
+    def searched(self, task):
+        """End a request that nobody has answered: what should have done so has failed."""
+        if self.over or task.cancelled():
+            return
+        self.pending = None
+        self.crash(task.exception() or RuntimeError("a request was not answered"))
 
     cdef bint enter(self) except -1:
         """Be let in, on terms that are known or after a look at who is asked for; whether that is done."""

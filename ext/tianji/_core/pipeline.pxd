@@ -25,6 +25,7 @@ cdef class Pipeline:
     cdef public Tracing tracing       # what is done about traces; None: nothing
     cdef public object guards         # Callable[[Asked], guard or None]: who watches a request; None: nobody any
     cdef public object prompts        # Callable[[Asked], Task[bytes or None] or None]: makes a body; None: of none
+    cdef public object searches       # Callable[[Asked, deliver], Task or None]: answers what has tools; None: nothing
     cdef readonly Pool pool
     cdef object failures              # these five: see pipeline.pyi
     cdef object steering

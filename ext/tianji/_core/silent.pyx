@@ -11,13 +11,16 @@ cdef class SilentExchange(Exchange):
 
     listener: called with the status, the headers and the whole body at the end, with 0 when the answer was cut off; or
     None
+    headers: of the client whose request it stands for; None: there is none
     """
 
-    def __init__(self, str path not None, bytes body not None, object identity, object listener=None):
+    def __init__(
+        self, str path not None, bytes body not None, object identity, object listener=None, list headers=None
+    ):
         self.method = "POST"
         self.path = path
         self.query = b""
-        self.fields = self.noted = []
+        self.fields = self.noted = [] if headers is None else headers
         self.body = body
         self.identity = identity
         self.silent = True

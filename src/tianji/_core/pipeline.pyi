@@ -14,7 +14,7 @@ from tianji._core.recall import Cache
 from tianji._core.router import Deployment, Group, Table
 from tianji._core.spans import ObjectSpans
 from tianji._core.tracing import Tracing
-from tianji.errors import TianjiError
+from tianji.errors import Header, TianjiError
 
 @final
 class Operation:
@@ -152,6 +152,7 @@ class Pipeline:
     tracing: Tracing | None
     guards: Callable[[Asked], _Guard | None] | None
     prompts: Callable[[Asked], Task[bytes | None] | None] | None
+    searches: Callable[[Asked, Callable[[int, list[Header], bytes], None]], Task[None] | None] | None
     def __init__(
         self,
         *,

@@ -12,5 +12,6 @@ class SilentExchange(Exchange):
         body: bytes,
         identity: Any,
         listener: Callable[[int, list[Header], bytes], object] | None = None,
+        headers: list[Header] | None = None,
     ) -> None: ...
     def leave(self) -> None: ...

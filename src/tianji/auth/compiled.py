@@ -78,6 +78,8 @@ def compile_record(record: Record, groups: Groups, infer: Infer) -> Identity | R
         team_metadata=(team["metadata"] if team else None) or {},
         router_settings=key["router_settings"] or {},
         permissions=key["permissions"] or {},
+        object_permission=key["object_permission"] or {},
+        team_object_permission=(team["object_permission"] if team else None) or {},
         budget_fallbacks=key["budget_fallbacks"] or {},
         allowed_cache_controls=tuple(key["allowed_cache_controls"] or ()),
         teams=record.teams,

@@ -55,6 +55,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     team_metadata: Mapping[str, Any] = {}
     router_settings: Mapping[str, Any] = {}
     permissions: Mapping[str, Any] = {}
+    object_permission: Mapping[str, Any] = {}  # what its key may use beside models, by kind: lists of names
+    team_object_permission: Mapping[str, Any] = {}  # likewise
     budget_fallbacks: Mapping[str, Any] = {}
     allowed_cache_controls: tuple[str, ...] = ()
     teams: Mapping[str, str] = {}  # teams of the user: his role there, admin or user

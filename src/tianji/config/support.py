@@ -360,6 +360,12 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         "policies": Support("partial", "changes that one step of a pipeline makes are seen by the next"),
         "policy_attachments": EXACT,
+        "search_tools": Support("partial", "of the file; brave, dataforseo, exa, firecrawl, google_pse and six more"),
+        "general_settings.search_tools": EXACT,
+        "general_settings.search_tool_deny_by_default": EXACT,
+        "litellm_settings.websearch_interception_params": Support(
+            "partial", "the model is asked even where a request has no other tools"
+        ),
         "prompts": Support("partial", "all integrations but `custom`; a template's model has to be one of the gateway"),
         **{f"litellm_settings.global_{name}": EXACT for name in ("bitbucket_config", "gitlab_config")},
         "litellm_settings.global_prompt_directory": Support("exact", "read at the start and at a reload"),

@@ -1,6 +1,6 @@
 """What a worker writes into its journal: entries of requests, and of what was said in them where that is wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ from tianji._core.spans import ObjectSpans
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
+from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.telling import Heard, Tellings
 from tianji.lazy import load
-from tianji.ledger.entry import Telling
+from tianji.ledger.entry import Entry, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
@@ -77,6 +78,10 @@ class Bookkeeping:
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self._tellings = Tellings(config)
         self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
+
+    def keeper(self, snapshot: Snapshot) -> Callable[[Entry], None] | None:
+        """Return what takes entries of what happens beside requests; None where a configuration has no ledger."""
+        return self.journal.append if keeps_books(snapshot.config, snapshot.environ) else None
 
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""

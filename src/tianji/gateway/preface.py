@@ -1,29 +1,44 @@
-"""What may change a request before it is read, where a configuration has that: a worker without loads nothing of it."""
+"""What may change a request before it is read, or answer it by several, where a configuration has that.
 
+A worker without loads nothing of it.
+"""
+
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tianji._core.pipeline import Pipeline
 from tianji.config.schema import Config
+from tianji.gateway.admissions import Admissions
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
 
+LOG: Final = logging.getLogger("tianji.gateway")
+
 
 class Preface:
-    """That of one worker. `prompts`: what is in force, see gateway.prompting; None where there are no prompts."""
+    """That of one worker. `searches`: of the web, see gateway.searches; None where no tool is configured."""
 
-    prompts: Any = None
+    searches: Any = None
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, admissions: Admissions) -> None:
         """`folder`: in which the files of the configuration lie."""
         self._folder = folder
+        self._admissions = admissions
 
-    def adopt(self, pipeline: Pipeline, snapshot: Snapshot) -> None:
-        """Have requests go by a configuration from now on."""
-        self.prompts = None
-        if has_prompts(snapshot.config):
-            self.prompts = load("tianji.gateway.prompting").prompting(snapshot, self._folder)
-        pipeline.prompts = self.prompts
+    def adopt(self, pipeline: Pipeline, snapshot: Snapshot, keep: Callable[[Any], None] | None) -> None:
+        """Have requests go by a configuration from now on. `keep`: takes entries of the ledger; None: it has none."""
+        config = snapshot.config
+        pipeline.prompts = pipeline.searches = self.searches = None
+        if has_prompts(config):
+            pipeline.prompts = load("tianji.gateway.prompting").prompting(snapshot, self._folder)
+        if config.search_tools or config.general_settings.search_tools:
+            tools = load("tianji.searching.tools").Tools(config, snapshot.environ)
+            for fault in tools.faults:
+                LOG.error("left out: %s", fault)
+            self.searches = load("tianji.gateway.searches").Searches(config, tools, self._admissions, keep)
+            pipeline.searches = load("tianji.gateway.intercepting").interception(config, self.searches)
 
 
 def has_prompts(config: Config) -> bool:

@@ -63,7 +63,8 @@ class Builder:
         """Return a source. Raises ConfigurationError for one that is not served, or lacks something."""
         if kind not in SOURCES:
             raise ConfigurationError(f"prompt {name}: {kind} is not served by this release")
-        found: Source = load(SOURCES[kind]).build(Given(name, params, self._environ, self._ask, self._folder))
+        given = Given(f"prompts of {name}", params, self._environ, self._ask, self._folder)
+        found: Source = load(SOURCES[kind]).build(given)
         return found
 
     def entry(self, prompt: Prompt) -> Entry:

@@ -1,13 +1,14 @@
 """What a source of prompts is made of, and what it raises."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
+from tianji.config.given import Given as Parameters
 from tianji.egress.errands import Answer, Errand
-from tianji.errors import ConfigurationError, ObjectNotFound, UpstreamFailure, UpstreamProtocolError
+from tianji.errors import ObjectNotFound, UpstreamFailure, UpstreamProtocolError
 from tianji.prompts.naming import Wanted
 from tianji.prompts.template import Template
 
@@ -25,36 +26,11 @@ class Source(Struct, frozen=True):
     fresh: float = FOR_EVER
 
 
-class Given(Struct, frozen=True):
-    """What a source is built of. `params`: its part of the configuration; folder: where the configuration lies."""
+class Given(Parameters, frozen=True):
+    """What a source is built of: `folder` is where the configuration lies."""
 
-    name: str
-    params: Mapping[str, Any]
-    environ: Mapping[str, str]
     ask: Errand
     folder: Path
-
-    def text(self, name: str, *variables: str, default: str = "") -> str:
-        """Return a parameter, else the first variable that is set. Raises ConfigurationError for what is no text."""
-        value = self.params.get(name)
-        if value is None:
-            return next((self.environ[variable] for variable in variables if self.environ.get(variable)), default)
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ConfigurationError(f"prompts of {self.name}: {name} must be text")
-        return str(value)
-
-    def need(self, name: str, *variables: str) -> str:
-        """Return what must be there. Raises ConfigurationError without it."""
-        found = self.text(name, *variables)
-        if not found:
-            also = f" (or {' or '.join(variables)})" if variables else ""
-            raise ConfigurationError(f"prompts of {self.name} need {name}{also}")
-        return found
-
-    def base(self, name: str, *variables: str, default: str = "") -> str:
-        """Return an address without a slash at its end."""
-        found = self.text(name, *variables, default=default) or self.need(name, *variables)
-        return (found if "://" in found else f"http://{found}").rstrip("/")
 
 
 def found(answer: Answer, wanted: Wanted, source: str) -> Answer:

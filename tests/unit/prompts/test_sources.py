@@ -38,7 +38,7 @@ class Vendor:
 
 
 def source(kind: str, vendor: Vendor, params: Mapping[str, Any], folder: Path = Path(), **environ: str) -> Any:
-    return load(SOURCES[kind]).build(Given(kind, params, environ, vendor, folder))
+    return load(SOURCES[kind]).build(Given(f"prompts of {kind}", params, environ, vendor, folder))
 
 
 def basic(pair: str) -> str:

@@ -6,7 +6,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from tianji.errors import ConfigurationError
 from tianji.prompts.naming import Wanted
 from tianji.prompts.source import MINUTE, Given, Source, found, unreadable
 from tianji.prompts.template import Spoken, Template
@@ -28,10 +27,7 @@ def build(given: Given) -> Source:
     """Return the source. Raises ConfigurationError for what is missing."""
     base = given.base("api_base", "HUMANLOOP_API_BASE", default="https://api.humanloop.com")
     key = given.text("humanloop_api_key") or given.need("api_key", "HUMANLOOP_API_KEY")
-    try:
-        fresh = float(given.environ.get("HUMANLOOP_PROMPT_CACHE_TTL_SECONDS") or MINUTE)
-    except ValueError as error:
-        raise ConfigurationError("HUMANLOOP_PROMPT_CACHE_TTL_SECONDS is no number of seconds") from error
+    fresh = given.number("cache_ttl_seconds", "HUMANLOOP_PROMPT_CACHE_TTL_SECONDS", default=MINUTE)
 
     async def fetch(wanted: Wanted) -> Template:
         query = "" if not wanted.environment else f"?{urlencode({'environment': wanted.environment})}"

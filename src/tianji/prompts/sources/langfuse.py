@@ -7,7 +7,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from tianji.errors import ConfigurationError
 from tianji.prompts.naming import Wanted
 from tianji.prompts.source import MINUTE, Given, Source, found, unreadable
 from tianji.prompts.template import Spoken, Template
@@ -26,10 +25,7 @@ def build(given: Given) -> Source:
     secret = given.text("langfuse_secret_key") or given.need("langfuse_secret", "LANGFUSE_SECRET_KEY")
     pair = f"{given.need('langfuse_public_key', 'LANGFUSE_PUBLIC_KEY')}:{secret}"
     headers = {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    try:
-        fresh = float(given.environ.get("LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS") or MINUTE)
-    except ValueError as error:
-        raise ConfigurationError("LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS is no number of seconds") from error
+    fresh = given.number("cache_ttl_seconds", "LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS", default=MINUTE)
 
     async def fetch(wanted: Wanted) -> Template:
         asked = {"version": wanted.version} if wanted.version is not None else {"label": wanted.label}
@@ -42,7 +38,7 @@ def build(given: Given) -> Source:
             raise unreadable(wanted, NAME, error) from error
         return template_of(told)
 
-    return Source(fetch, MINUTE if fresh < 0 else fresh)
+    return Source(fetch, max(0.0, fresh))
 
 
 def template_of(told: _Prompt) -> Template:

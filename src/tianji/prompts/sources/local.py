@@ -66,8 +66,8 @@ def _of_entry(given: Given) -> Template:
         if isinstance(data, Mapping) and data:
             return _of_data(data if "content" in data else data.get(given.text("prompt_id"), next(iter(data.values()))))
     except (OSError, UnicodeDecodeError, ConfigurationError) as error:
-        raise ConfigurationError(f"prompt {given.name}: {error}") from error
-    raise ConfigurationError(f"prompt {given.name}: it needs dotprompt_content, prompt_data or prompt_file")
+        raise ConfigurationError(f"{given.name}: {error}") from error
+    raise ConfigurationError(f"{given.name}: it needs dotprompt_content, prompt_data or prompt_file")
 
 
 def _of_data(data: Any) -> Template:

@@ -1,0 +1,21 @@
+"""Who searches: one module each, whose `build(given)` returns a Provider."""
+
+from collections.abc import Mapping
+from typing import Final
+
+PROVIDERS: Final[Mapping[str, str]] = {
+    name: f"tianji.searching.providers.{module}"
+    for name, module in (
+        ("brave", "brave"),
+        ("dataforseo", "dataforseo"),
+        ("exa", "exa"),
+        ("exa_ai", "exa"),
+        ("firecrawl", "firecrawl"),
+        ("google_pse", "google_pse"),
+        ("linkup", "linkup"),
+        ("perplexity", "perplexity"),
+        ("searxng", "searxng"),
+        ("serper", "serper"),
+        ("tavily", "tavily"),
+    )
+}
