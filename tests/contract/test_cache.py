@@ -393,36 +393,6 @@ def test_a_hit_costs_nothing_and_stands_in_the_ledger(gateway: Gateway) -> None:
     assert 'tianji_cache_lookups_total{result="hit"}' in gateway.client.get("/metrics").text
 
 
-def test_a_chart_shows_what_the_cache_spared(gateway: Gateway, mock: Mock) -> None:
-    mine = key(gateway, key_alias="of the chart")
-    for _ in range(3):
-        ask(gateway, mine)
-    mock.control({"status": 500}, times=1)
-    assert ask(gateway, mine, seed=1).status_code == 500
-
-    def told() -> dict[str, Any]:
-        wanted = {"key_aliases": "nobody's, of the chart", "models": "gpt-test"}
-        found: dict[str, Any] = gateway.client.get("/global/activity/cache_hits", params=wanted).json()
-        return found if found["totals"]["api_requests"] == 4 else {}
-
-    found = eventually(told, "the ledger has all four", 60)
-    counted = {
-        "api_requests": 4,
-        "cache_hits": 2,
-        "failed_requests": 1,
-        "cached_completion_tokens": 64,
-        "generated_completion_tokens": 32,
-    }
-    assert found["totals"] == {**counted, "cache_hit_ratio": 0.5}
-    assert found["groups"] == [{"call_type": "acompletion", **counted}]
-    ((failure),) = found["error_breakdown"]
-    assert (failure["call_type"], failure["error_code"], failure["count"]) == ("acompletion", "500", 1)
-    assert "of the chart" in found["filter_options"]["key_aliases"]
-    assert "gpt-test" in found["filter_options"]["models"]
-    days = {"start_date": "2020-01-01", "end_date": "2020-01-02"}
-    assert gateway.client.get("/global/activity/cache_hits", params=days).json()["totals"]["api_requests"] == 0
-
-
 def test_limits_count_hits_and_budgets_do_not(gateway: Gateway) -> None:
     limited = key(gateway, rpm_limit=3)
     assert [ask(gateway, limited).status_code for _ in range(4)] == [200, 200, 200, 429]

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
+from tianji._core.health import HealthTable
+from tianji._core.shm import SharedCounters
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.facts import Deployment, Fallbacks, deployments_of
@@ -26,7 +29,6 @@ from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
 from tianji.clock import SYSTEM, Clock
 from tianji.config.loader import Loaded
-from tianji.gateway.shared import Shared
 from tianji.ledger.entry import Entry
 from tianji.ledger.follower import Follower
 from tianji.storage import valkey
@@ -40,11 +42,19 @@ STORE_TIMEOUT: Final = 1.0  # seconds
 log = logging.getLogger(__name__)
 
 
-class Watching:
-    """Alerts as a configuration wants it; nothing is done where it names no channel.
+class Signs(Struct, frozen=True):
+    """What is looked at beside the journals and the database.
 
     fault: why the journals are not taken into the database at the moment; None while they are
     """
+
+    health: HealthTable
+    counters: SharedCounters
+    fault: Callable[[], str | None]
+
+
+class Watching:
+    """Alerts as a configuration wants it; nothing is done where it names no channel."""
 
     whole = False
 
@@ -53,8 +63,7 @@ class Watching:
         folder: Path,
         loaded: Loaded,
         store: Store,
-        shared: Shared,
-        fault: Callable[[], str | None],
+        signs: Signs,
         send: Send,
         *,
         clock: Clock = SYSTEM,
@@ -62,20 +71,20 @@ class Watching:
         """`folder`: of the journals; `send`: makes one HTTP request."""
         self._clock = clock
         self._send = send
-        self._health = health = shared.health
+        self._health = health = signs.health
         self._follower = Follower(folder, FILE, self)
         self._claims = Claims(clock.now)
         self._office: Office | None = None
         self._settings: Settings | None = None
         self._server: valkey.Server | None = None
-        self._rounds = Rounds(store, fault, clock)
+        self._rounds = Rounds(store, signs.fault, clock)
         self._hanging = Hanging(lambda name: health.health(name).in_flight)
         self._outages = (
             (Outages("outage_alerts", 1), _of_deployment),
             (Outages("outage_alerts", 2), _of_provider),
             (Outages("region_outage_alerts", 2), _of_region),
         )
-        self._reads = Reads(lambda outcome: shared.counters.value(shared.counters.slot(SERIES.format(outcome))))
+        self._reads = Reads(lambda outcome: signs.counters.value(signs.counters.slot(SERIES.format(outcome))))
         self._fallbacks = Fallbacks()
         self._rests: dict[str, float] = {}
         self._found: list[Alert] = []

@@ -70,7 +70,9 @@ class Factory:
         """Return all who hear of entries in the process of the ledger."""
         callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store)
         health, limits = self._shared.health, self._shared.limits
-        alerts = load("tianji.alerts.watching").Watching(folder, loaded, store, self._shared, fault, callbacks.send)
+        watching = load("tianji.alerts.watching")
+        signs = watching.Signs(health, self._shared.counters, fault)
+        alerts = watching.Watching(folder, loaded, store, signs, callbacks.send)
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )

@@ -13,14 +13,12 @@ import sqlalchemy as sa
 from tests.unit.alerts.conftest import NOW, entry, failure
 
 from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
 from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
-from tianji.alerts.watching import Watching
+from tianji.alerts.watching import Signs, Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
 from tianji.config.loader import Loaded, load
-from tianji.gateway.shared import Shared
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
 from tianji.ledger.posting import post
@@ -50,8 +48,7 @@ class World:
     def __init__(self, folder: Path, loaded: Loaded) -> None:
         self.folder = folder / "data" / "journals"
         self.store = Store(parse(f"sqlite:///{folder}/t.db"), Revisions())
-        self.shared = Shared(SharedCounters(), HealthTable(), LimitTable())
-        self.health = self.shared.health
+        self.health, self.counters = HealthTable(), SharedCounters()
         self.clock = ManualClock(NOW)
         self.fault: str | None = None
         self.loaded = loaded
@@ -60,7 +57,12 @@ class World:
 
     def begin(self) -> Watching:
         return Watching(
-            self.folder, self.loaded, self.store, self.shared, lambda: self.fault, self.send, clock=self.clock
+            self.folder,
+            self.loaded,
+            self.store,
+            Signs(self.health, self.counters, lambda: self.fault),
+            self.send,
+            clock=self.clock,
         )
 
     async def send(self, request: Delivery) -> int:
@@ -138,7 +140,7 @@ async def test_a_budget_is_told_of_when_its_spend_is_in_the_books(world: World) 
 
 async def test_a_secret_manager_that_fails_is_told_of_and_that_it_is_there_again(world: World) -> None:
     def read(outcome: str) -> None:
-        counters = world.shared.counters
+        counters = world.counters
         counters.add(counters.slot(f'tianji_secret_manager_reads_total{{outcome="{outcome}"}}'), 1)
 
     read("failed")
