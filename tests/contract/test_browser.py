@@ -18,6 +18,12 @@ PASSWORD = "Correct horse 1"
 
 
 @pytest.fixture(scope="module")
+def edge() -> str:
+    """The one with which browsers speak HTTP/2."""
+    return "granian"
+
+
+@pytest.fixture(scope="module")
 def provider() -> Iterator[IdentityProvider]:
     with IdentityProvider() as running:
         running.person = {"sub": "u-1", "preferred_username": "ann", "email": "ann@example.com"}
