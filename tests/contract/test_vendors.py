@@ -48,6 +48,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
     return {
         "entra": {"model": "azure/dep", "api_base": url, "tenant_id": "t", "client_id": "c", "client_secret": "s3cret"},
         "machine": {"model": "azure/machine", "api_base": url},
+        "chatgpt": {"model": "chatgpt/gpt-5.5", "api_base": f"{url}/codex", "api_key": "e30.e30.c2ln"},
         "databricks": {"model": "databricks/m", "api_base": url},
         "databricks-claude": {"model": "databricks/databricks-claude-x", "api_base": url},
         "magistral": {"model": "mistral/magistral-small", "api_base": f"{url}/mistral", "api_key": "k"},
@@ -129,6 +130,14 @@ def oci(text: str) -> Any:
     return {"index": 0, "message": {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": text}]}}
 
 
+RESPONSE = {"id": "r", "created_at": 1, "model": "theirs", "status": "completed", "output": []}
+RESPONSE_USAGE = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+RESPONSES = streamed(
+    {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "a "},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
+    {"type": "response.completed", "response": {**RESPONSE, "usage": RESPONSE_USAGE}},
+)
 FORMS = {
     "sagemaker": Form(
         "/endpoints/texts/invocations",
@@ -153,6 +162,7 @@ FORMS = {
             {"apiFormat": "COHERE", "text": "a b", "finishReason": "COMPLETE", "usage": OCI_USAGE, "chatHistory": []},
         ),
     ),
+    "chatgpt": Form("/codex/responses", RESPONSES, RESPONSES),
     "databricks": Form("/serving-endpoints/chat/completions", plain(CHAT), streamed(*CHUNKS)),
     "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
     "magistral": listed(THOUGHT)._replace(path="/mistral/chat/completions"),
@@ -310,6 +320,17 @@ class TestForms:
         *begun, last = events(answer.text) if answer.status_code == 200 else [answer.json()]
         assert "error" in last
         assert not any(choice.get("finish_reason") for chunk in begun for choice in chunk["choices"])
+
+
+def test_a_plan_of_chatgpt_is_always_asked_for_a_stream(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.say("/codex/responses", RESPONSES)
+    said(gateway, "chatgpt", max_tokens=9)
+    asked = vendors.last("/codex/responses")
+    assert (asked.json["stream"], asked.json["store"]) == (True, False)
+    assert asked.json["instructions"]
+    assert "max_output_tokens" not in asked.json
+    assert asked.headers["originator"] == "codex_cli_rs"
+    assert asked.headers["authorization"] == "Bearer e30.e30.c2ln"
 
 
 @pytest.mark.parametrize("model", ["databricks", "watsonx", "gigachat"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec import Struct
 
@@ -32,12 +33,11 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
     @property
     def sign(self) -> Callable[[str, bytes], Iterable[Header]] | None:
-        """What puts the login's token into a request."""
-        if self.login is None:
-            return None
-        shown, more = bearer(source_of(self.login)), self.of_body
-        if more is None:
-            return shown
+        """What puts the login's token into a request, and what depends on the body."""
+        shown = None if self.login is None else bearer(source_of(self.login))
+        more = self.of_body
+        if more is None or shown is None:
+            return shown if more is None else partial(_of_body, more)
 
         def signed(target: str, body: bytes) -> Iterable[Header]:
             return (*shown(target, body), *more(body))
@@ -53,3 +53,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
         """Say what there is, and nothing secret."""
         kind = "key" if self.key else "token" if self.token else "login" if self.login else "nothing"
         return f"Credentials({kind})"
+
+
+def _of_body(more: Callable[[bytes], Iterable[Header]], _target: str, body: bytes) -> Iterable[Header]:
+    return more(body)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from tianji.providers import chatgpt as plans
 from tianji.providers import copilot
 from tianji.providers.credentials import Credentials
 from tianji.providers.deployment import Deployment
@@ -74,6 +75,11 @@ def github_copilot(deployment: Deployment, key: str | None, base: str) -> Creden
     return Credentials(login=login, of_body=copilot.of_body, secrets=(key,) if key else ())
 
 
+def chatgpt(deployment: Deployment, key: str | None, base: str) -> Credentials:  # noqa: ARG001
+    """Show the login of a person: an access token as the key, or the file where Codex or LiteLLM keeps it."""
+    return plans.credentials_of(deployment.environ, key)
+
+
 def _basic(user: str, password: str) -> str:
     return base64.b64encode(f"{user}:{password}".encode()).decode()
 
@@ -83,4 +89,5 @@ LOGINS: Mapping[str, Finder] = {
     "watsonx": watsonx,
     "gigachat": gigachat,
     "github_copilot": github_copilot,
+    "chatgpt": chatgpt,
 }
