@@ -14,7 +14,7 @@ from tianji.errors import ConfigurationError
 from tianji.protocol.bedrock.models import family
 from tianji.protocol.bedrock.outbound import UNSUPPORTED
 from tianji.protocol.ranks import MODEL_ARN
-from tianji.providers import address, anthropic, aws
+from tianji.providers import address, anthropic, aws, openai_compatible, table
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
@@ -33,19 +33,11 @@ RANKING: Final = {"rerank": "/rerank"}
 """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html"""
 _PAINTERS: Final = re.compile(r"titan-image|nova-canvas|stability\.")
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
-_SAME = frozenset({"converse", "nova", "nova-2"})  # in front of a model: how it is asked anyway
-_OTHERS = frozenset(
-    {
-        "converse_like",
-        "agent",
-        "agentcore",
-        "async_invoke",
-        "openai",
-        "mantle",
-        "claude_platform",
-        "chat_completions",
-    }
-)
+_SAME = frozenset({"converse", "converse_like", "nova", "nova-2"})  # in front of a model: how it is asked anyway
+_OTHERS = frozenset({"agent", "agentcore", "async_invoke", "openai", "claude_platform"})
+_MANTLE: Final = "mantle/"
+_CHAT: Final = "chat_completions/"
+_CHAT_PATH: Final = "/openai/v1/chat/completions"
 
 
 class Place(NamedTuple):
@@ -58,6 +50,11 @@ class Place(NamedTuple):
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `bedrock`. Raises ConfigurationError for a way of asking that is not served."""
+    if deployment.model.startswith(_MANTLE):
+        return _mantle(deployment)
+    chats = deployment.model.startswith(_CHAT)
+    if chats:
+        deployment = replace(deployment, model=deployment.model.removeprefix(_CHAT))
     found = place_of(deployment)
     region = aws.region_of(deployment, found.region)
     own = deployment.api_base or deployment.text("aws_bedrock_runtime_endpoint") or deployment.variable(BASES)
@@ -65,7 +62,7 @@ def build(deployment: Deployment) -> Upstream:
     host = AGENTS if ranks else RUNTIME
     base, query = address.split_base(own or f"https://{host}.{region}.{aws.domain_of(region)}")
     embeds = "embed" in deployment.model
-    talks = not (embeds or ranks or paints)
+    talks = not (embeds or ranks or paints or chats)
     if ranks:
         told = found.model if found.model.startswith("arn:") else arn_of(found.model, region)
         deployment = replace(deployment, extra_body={**deployment.extra_body, MODEL_ARN: told})
@@ -78,11 +75,11 @@ def build(deployment: Deployment) -> Upstream:
         base_url=base,
         headers=address.encode_headers([*headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, deployment.extra_query),
-        paths=dict(RANKING) if ranks else {"image_generation": PATHS["image_generation"]} if paints else {},
+        paths=_paths(ranks=ranks, paints=paints, chats=chats),
         shaping=compile_shaping(
             deployment,
             Rules(
-                unsupported=anthropic.LACKS if found.invokes else UNSUPPORTED,
+                unsupported=frozenset() if chats else anthropic.LACKS if found.invokes else UNSUPPORTED,
                 removed=HINTS,
                 conditions=(USED_TOOL_CHOICE,),
             ),
@@ -97,6 +94,30 @@ def build(deployment: Deployment) -> Upstream:
         sign=None if source is None else aws.signer(source, urlsplit(base).netloc, region, SERVICE),
         awaits=source.task if isinstance(source, TokenSource) else None,
     )
+
+
+def _paths(*, ranks: bool, paints: bool, chats: bool) -> dict[str, str]:
+    """Return where operations are that are not said in a protocol of the model's.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html
+    """
+    if ranks:
+        return dict(RANKING)
+    if paints:
+        return {"image_generation": PATHS["image_generation"]}
+    return {"chat": _CHAT_PATH} if chats else {}
+
+
+def _mantle(deployment: Deployment) -> Upstream:
+    """Ask for OpenAI's form where it has an address of its own.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
+    """
+    row = table.rows()["bedrock_mantle"]
+    own = deployment.api_base or deployment.variable(row.base_variables)
+    base = own or f"https://bedrock-mantle.{aws.region_of(deployment, None)}.api.aws/v1"
+    model = deployment.model.removeprefix(_MANTLE)
+    return openai_compatible.build(row, replace(deployment, model=model, api_base=base))
 
 
 def arn_of(model: str, region: str) -> str:

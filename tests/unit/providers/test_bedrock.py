@@ -43,6 +43,32 @@ def test_regions_and_names(model: str, params: Any, region: str, name: str) -> N
     assert found.base_url == f"https://bedrock-runtime.{region}.amazonaws.com"
 
 
+def test_openais_form_on_bedrock() -> None:
+    found = made(KEYS, "chat_completions/openai.gpt-oss-20b-1:0", aws_region_name="us-west-2")
+    assert found.base_url + found.paths["chat"] == (
+        "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions"
+    )
+    assert (found.model, found.protocol) == ("openai.gpt-oss-20b-1:0", None)
+    assert b"Credential=AKID/" in signature(found)[b"authorization"]
+    mantle = made({"AWS_BEARER_TOKEN_BEDROCK": "b-1"}, "mantle/openai.gpt-oss-120b", aws_region_name="eu-west-1")
+    assert mantle.base_url + mantle.paths["chat"] == "https://bedrock-mantle.eu-west-1.api.aws/v1/chat/completions"
+    assert (mantle.model, dict(mantle.headers)[b"authorization"]) == ("openai.gpt-oss-120b", b"Bearer b-1")
+
+
+@pytest.mark.parametrize(
+    ("model", "host", "offered"),
+    [
+        ("amazon.rerank-v1:0", "bedrock-agent-runtime", "rerank"),
+        ("amazon.nova-canvas-v1:0", "bedrock-runtime", "image_generation"),
+        ("stability.sd3-5-large-v1:0", "bedrock-runtime", "image_generation"),
+    ],
+)
+def test_what_does_not_talk(model: str, host: str, offered: str) -> None:
+    found = made(KEYS, model, aws_region_name="us-west-2")
+    assert found.base_url == f"https://{host}.us-west-2.amazonaws.com"
+    assert (set(found.paths), found.protocol) == ({offered}, None)
+
+
 def test_regions_of_the_environment_and_of_china() -> None:
     assert "us-east-1" in made({**KEYS, "AWS_REGION": "us-east-1"}).base_url
     assert made(KEYS, aws_region_name="cn-north-1").base_url == "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"
