@@ -47,6 +47,8 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "bedrock-stability": {"model": "bedrock/stability.sd3-5-large-v1:0", "api_base": url, **KEYS},
         "openrouter": {"model": "openrouter/google/gemini-2.5-flash-image", "api_base": url, "api_key": "k"},
         "qwen-image": {"model": "dashscope/qwen-image", "api_base": f"{url}/compatible-mode/v1", "api_key": "k"},
+        "flux": {"model": "black_forest_labs/flux-pro-1.1", "api_base": url, "api_key": "k"},
+        "runway": {"model": "runwayml/gen4_image", "api_base": url, "api_key": "k"},
         "tei": {"model": "huggingface/BAAI/bge-reranker-base", "api_base": url, "api_key": "k"},
         "watsonx-ranks": {"model": "watsonx/cross-encoder/ms-marco", "api_base": url, "token": "t", "project_id": "p"},
         "vertex-ranks": {"model": "vertex_ai/semantic-ranker-default@latest", **vertex},
@@ -405,6 +407,63 @@ def test_an_edit_brings_its_picture(client: openai.OpenAI, vendors: Vendors) -> 
     assert b'name="image"; filename="a.png"' in asked.body
     assert b'name="mask"; filename="m.png"' in asked.body
     assert asked.headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("model", "begins", "told", "look", "done", "held_back"),
+    [
+        (
+            "flux",
+            "/v1/flux-pro-1.1",
+            {"prompt": "a cat", "width": 1792, "height": 1024},
+            "/v1/get_result",
+            {"id": "i", "status": "Ready", "result": {"sample": "https://delivery.bfl.ai/a.png"}},
+            {"id": "i", "status": "Request Moderated"},
+        ),
+        (
+            "runway",
+            "/v1/text_to_image",
+            {"model": "gen4_image", "promptText": "a cat", "ratio": "1792:1024"},
+            "/v1/tasks/i",
+            {"id": "i", "status": "SUCCEEDED", "output": ["https://a.runwayml.com/a.png"]},
+            {"id": "i", "status": "FAILED", "failure": "no", "failureCode": "SAFETY.INPUT.TEXT"},
+        ),
+    ],
+)
+def test_a_picture_that_is_a_task(
+    gateway: Gateway,
+    vendors: Vendors,
+    model: str,
+    begins: str,
+    told: dict[str, Any],
+    look: str,
+    done: dict[str, Any],
+    held_back: dict[str, Any],
+) -> None:
+    vendors.say(begins, plain({"id": "i", "polling_url": f"{vendors.url}{look}?id=i"}))
+    vendors.say(look, plain(done))
+    ask = {"model": model, "prompt": "a cat", "size": "1792x1024"}
+    answer = gateway.post("/v1/images/generations", ask)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"][0]["url"].endswith("/a.png")
+    assert vendors.last(begins).json == told
+    assert {"k", "Bearer k"} & set(vendors.last(look).headers.values())
+    vendors.say(look, plain(held_back))
+    answer = gateway.post("/v1/images/generations", ask)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "content_filter")
+    vendors.say(look, plain({"id": "i", "status": "FAILED" if model == "runway" else "Error"}))
+    assert gateway.post("/v1/images/generations", ask).status_code >= 500
+    for said, status in ((Answer(b"\xff"), 502), (plain({"detail": "slow down"}, 429), 429)):
+        vendors.say(begins, said)
+        answer = gateway.post("/v1/images/generations", ask)
+        assert answer.status_code == status, answer.text
+
+
+def test_no_key_goes_where_an_answer_leads(gateway: Gateway, vendors: Vendors) -> None:
+    for where in ("https://evil.example/x", "http://127.0.0.1:1/x", "//x", "http://u@127.0.0.1/", "http://[x"):
+        vendors.say("/v1/flux-pro-1.1", plain({"id": "i", "polling_url": where}))
+        answer = gateway.post("/v1/images/generations", {"model": "flux", "prompt": "a cat"})
+        assert answer.status_code in (404, 502), (where, answer.text)
 
 
 def test_a_picture_of_gemini_costs_its_tokens(gateway: Gateway, vendors: Vendors) -> None:

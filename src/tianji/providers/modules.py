@@ -14,6 +14,7 @@ from tianji.providers import (
     replicate,
     sagemaker,
     sap,
+    tasks,
     vertex_ai,
 )
 
@@ -32,4 +33,5 @@ MODULES = (
     oci,
     polly,
     replicate,
+    tasks,
 )
