@@ -1,6 +1,7 @@
 """Vendors with a login or a form of their own, through the running gateway, in forms as their references show them."""
 
 import base64
+import json
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -49,6 +50,11 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "entra": {"model": "azure/dep", "api_base": url, "tenant_id": "t", "client_id": "c", "client_secret": "s3cret"},
         "machine": {"model": "azure/machine", "api_base": url},
         "chatgpt": {"model": "chatgpt/gpt-5.5", "api_base": f"{url}/codex", "api_key": "e30.e30.c2ln"},
+        "agent": {"model": "databricks_agent/mine", "api_base": f"{url}/agents"},
+        "nlp_cloud": {"model": "nlp_cloud/dolphin", "api_base": f"{url}/v1", "api_key": "k"},
+        "aleph_alpha": {"model": "aleph_alpha/luminous", "api_base": url, "api_key": "k"},
+        "triton": {"model": "triton/llama", "api_base": f"{url}/v2/models"},
+        "langgraph": {"model": "langgraph/agent", "api_base": f"{url}/graph", "api_key": "k"},
         "databricks": {"model": "databricks/m", "api_base": url},
         "databricks-claude": {"model": "databricks/databricks-claude-x", "api_base": url},
         "magistral": {"model": "mistral/magistral-small", "api_base": f"{url}/mistral", "api_key": "k"},
@@ -131,6 +137,7 @@ def oci(text: str) -> Any:
 
 
 RESPONSE = {"id": "r", "created_at": 1, "model": "theirs", "status": "completed", "output": []}
+SPOKEN = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a b"}]}
 RESPONSE_USAGE = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
 RESPONSES = streamed(
     {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}},
@@ -138,6 +145,14 @@ RESPONSES = streamed(
     {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
     {"type": "response.completed", "response": {**RESPONSE, "usage": RESPONSE_USAGE}},
 )
+
+
+def in_one(value: Any) -> tuple[Answer, Answer]:
+    """Return an answer of a vendor that never streams, at once and in two pieces."""
+    raw = json.dumps(value).encode()
+    return Answer(raw), Answer([raw[:20], raw[20:]])
+
+
 FORMS = {
     "sagemaker": Form(
         "/endpoints/texts/invocations",
@@ -163,6 +178,21 @@ FORMS = {
         ),
     ),
     "chatgpt": Form("/codex/responses", RESPONSES, RESPONSES),
+    "agent": Form("/agents/responses", plain({**RESPONSE, "output": [SPOKEN], "usage": RESPONSE_USAGE}), RESPONSES),
+    "nlp_cloud": Form(
+        "/v1/gpu/dolphin/generation",
+        *in_one({"generated_text": "a b", "nb_input_tokens": 3, "nb_generated_tokens": 2}),
+    ),
+    "aleph_alpha": Form(
+        "/complete",
+        *in_one(
+            {
+                "completions": [{"completion": "a b", "finish_reason": "end_of_text"}],
+                "num_tokens_prompt_total": 3,
+                "num_tokens_generated": 2,
+            }
+        ),
+    ),
     "databricks": Form("/serving-endpoints/chat/completions", plain(CHAT), streamed(*CHUNKS)),
     "databricks-claude": listed(SUMMARY)._replace(path="/serving-endpoints/chat/completions"),
     "magistral": listed(THOUGHT)._replace(path="/mistral/chat/completions"),
@@ -310,6 +340,7 @@ class TestForms:
             found = refused(gateway, vendors, model, path, nonsense)
             assert found["status"] == 502
             provider = model.removesuffix("-claude").removesuffix("-cohere").replace("magistral", "mistral")
+            provider = provider.replace("agent", "databricks_agent")
             assert provider in found["message"]
 
     def test_a_stream_that_is_cut_never_ends_well(self, gateway: Gateway, vendors: Vendors, model: str) -> None:
@@ -320,6 +351,37 @@ class TestForms:
         *begun, last = events(answer.text) if answer.status_code == 200 else [answer.json()]
         assert "error" in last
         assert not any(choice.get("finish_reason") for chunk in begun for choice in chunk["choices"])
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "told", "answer"),
+    [
+        (
+            "triton",
+            "/v2/models/llama/generate",
+            {"text_input": "one two three", "parameters": {}},
+            {"model_name": "llama", "model_version": "1", "text_output": "a b"},
+        ),
+        (
+            "langgraph",
+            "/graph/runs/wait",
+            {"assistant_id": "agent", "input": {"messages": ASK}},
+            {"messages": [{"type": "human", "content": "one"}, {"type": "ai", "content": [{"text": "a b"}]}]},
+        ),
+    ],
+)
+def test_who_counts_no_tokens_and_never_streams(
+    gateway: Gateway, vendors: Vendors, model: str, path: str, told: Any, answer: Any
+) -> None:
+    whole, pieces = in_one(answer)
+    vendors.say(path, whole)
+    assert said(gateway, model)["choices"][0]["message"]["content"] == "a b"
+    assert vendors.last(path).json == told
+    vendors.say(path, pieces)
+    assert text(chunks(gateway, model)) == "a b"
+    vendors.say(path, pieces._replace(body=pieces.body[:1]))
+    assert "error" in gateway.chat({"model": model, "messages": ASK, "stream": True}).text
+    assert refused(gateway, vendors, model, path, plain({"nothing": 1}))["status"] == 502
 
 
 def test_a_plan_of_chatgpt_is_always_asked_for_a_stream(gateway: Gateway, vendors: Vendors) -> None:
@@ -357,6 +419,7 @@ def test_reasoning_is_told_from_the_answer(gateway: Gateway, vendors: Vendors, m
         ("watsonx", "/ml/v1/text/embeddings", {"results": [{"embedding": [1.0, 2.0]}], "input_token_count": 3}),
         ("titan", "/model/amazon.titan-embed-text-v2%3A0/invoke", {"embedding": [1.0, 2.0], "inputTextTokenCount": 3}),
         ("sagemaker", "/endpoints/texts/invocations", [[1.0, 2.0]]),
+        ("triton", "/v2/models/llama/infer", {"outputs": [{"shape": [1, 2], "data": [1.0, 2.0]}]}),
     ],
 )
 def test_embeddings(gateway: Gateway, vendors: Vendors, model: str, path: str, answer: Any) -> None:

@@ -28,7 +28,7 @@ from tianji.lazy import load
 from tianji.protocol.bedrock.event_stream import EventStream
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
-from tianji.protocol.framing import JsonLines
+from tianji.protocol.framing import JsonLines, Pieces
 from tianji.protocol.openai.answers import OpenAIOutbound
 from tianji.protocol.openai.requests import forget_private, read_request, write_request
 from tianji.providers.upstream import OwnForm
@@ -67,6 +67,7 @@ class Shape(Struct, frozen=True):
 FRAMINGS: Final[Mapping[Framing, Shape]] = {
     "sse": Shape((EVENTS,), None),
     "aws": Shape((b"application/vnd.amazon.eventstream",), EventStream),
+    "whole": Shape((b"application/json",), Pieces),
     "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
 }
 

@@ -20,3 +20,11 @@ class JsonLines:
         if len(self._held) > _LONGEST:
             raise UpstreamProtocolError(f"the upstream sent an event of more than {_LONGEST} bytes")
         return [("", line) for line in lines if line.strip()]
+
+
+class Pieces:
+    """A body that is one answer: each piece of it is an event without a name."""
+
+    def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]:
+        """Take the next bytes; return them."""
+        return [("", data)]

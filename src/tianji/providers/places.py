@@ -95,6 +95,14 @@ def nvidia(_: Deployment, place: Place) -> Place:
     return replace(place, base="https://ai.api.nvidia.com", paths={"rerank": path})
 
 
+def triton(_: Deployment, place: Place) -> Place:
+    """Models lie beside each other; an address may lead to a method of one already, as LiteLLM's do."""
+    base = place.base
+    for method in ("/generate_stream", "/generate", "/infer"):
+        base = base.removesuffix(method)
+    return replace(place, base=f"{base}/{quote(place.model, safe='*')}" if base.endswith("/v2/models") else base)
+
+
 def unversioned(_: Deployment, place: Place) -> Place:
     """Leave out a version that an address ends with: the paths of these vendors begin with theirs."""
     return replace(place, base=place.base.removesuffix("/v1").removesuffix("/v2beta"))
@@ -196,6 +204,7 @@ PLACES: Mapping[str, Mover] = {
     "deepinfra": deepinfra,
     "dashscope": dashscope,
     "nvidia": nvidia,
+    "triton": triton,
     "unversioned": unversioned,
     "datarobot": datarobot,
     "baseten": baseten,

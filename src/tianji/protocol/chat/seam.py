@@ -16,8 +16,11 @@ from tianji.protocol.chat.request import Request
 
 __all__ = ["EventDecoder", "EventEncoder", "Framing", "Inbound", "Outbound", "StreamFailed", "Target"]
 
-Framing = Literal["sse", "aws", "json-lines"]
-"""How an upstream cuts its stream into events: server-sent events, the AWS event stream, or a JSON value a line."""
+Framing = Literal["sse", "aws", "json-lines", "whole"]
+"""How an upstream cuts its stream into events: server-sent events, the AWS event stream, or a JSON value a line.
+
+One that has no streams answers as a whole: its decoder is given the pieces as they come, and reads them at the end.
+"""
 
 
 class Target(Struct, frozen=True, kw_only=True):

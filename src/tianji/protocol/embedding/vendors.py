@@ -224,9 +224,34 @@ def snowflake(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     return VendorOutbound(members, "/inference:embed", target, read, len(request.texts))
 
 
+class _Triton(Struct):
+    class Tensor(Struct):
+        """One of the answer's, flat."""
+
+        data: Vector
+        shape: list[int]
+
+    outputs: list[Tensor]
+
+
+def triton(request: EmbeddingRequest, target: Target) -> VendorOutbound:
+    """https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol: tensors in and out."""
+    tensor = {"name": "input_text", "shape": [len(request.texts)], "datatype": "BYTES", "data": request.texts}
+
+    def read(body: bytes, target: Target) -> Embeddings:
+        outputs = decode(body, _Triton, target).outputs
+        if not outputs or not outputs[0].shape or outputs[0].shape[-1] < 1:
+            raise unreadable(target, "it has no tensor of vectors", body)
+        flat, width = outputs[0].data, outputs[0].shape[-1]
+        return Embeddings([flat[at : at + width] for at in range(0, len(flat), width)])
+
+    return VendorOutbound({"inputs": [tensor], **request.extra}, "/infer", target, read, len(request.texts))
+
+
 _FORMS: Final[dict[str, Callable[[EmbeddingRequest, Target], VendorOutbound]]] = {
     "watsonx": watsonx,
     "snowflake": snowflake,
+    "triton": triton,
     "vertex_ai": vertex_ai,
     "vertex_ai_beta": vertex_ai,
     "bedrock": bedrock,

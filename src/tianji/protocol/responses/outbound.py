@@ -48,6 +48,8 @@ class ResponsesOutbound:
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError, and StreamFailed for a response that failed."""
         response = _object(body, self._target)
+        if not isinstance(response.get("output", []), list):
+            raise unreadable(self._target, "its output is no list", body)
         if response.get("error"):
             raise StreamFailed(body)
         return completion_of(response)
