@@ -46,6 +46,10 @@ cdef class Dialogue(Relay):
         """Say what the upstream is told first, when its socket is open."""
         self.opening = message
 
+    def interpret_by(self, interpret not None):
+        """Have somebody interpret what is said from now on."""
+        self.interpret = interpret
+
     def say(self, list said not None):
         """Say something: pairs of whether it goes upstream, and a text."""
         self.tell(said)
@@ -58,7 +62,10 @@ cdef class Dialogue(Relay):
         if self.opening is not None:
             self.upstream.transport.send(WSMsgType.TEXT, self.opening)
         for kind, data, fin in waiting:
-            self.upstream.transport.send(<WSMsgType>kind, data, fin)
+            if self.interpret is None:
+                self.upstream.transport.send(<WSMsgType>kind, data, fin)
+            elif self.client is not None:
+                self.pass_on(self.client, <WSMsgType>kind, <char*><bytes>data, len(<bytes>data), fin)
         if self.client.transport is None:
             return Relay.met(self)
         self.client.go_on()

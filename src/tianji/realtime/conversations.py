@@ -117,12 +117,12 @@ class Conversations:
 
     def _judged(self, talk: Any, inner: Any, means: dict[str, Any]) -> Relay:
         """Return a relay that guardrails listen to."""
-        judging = load("tianji.realtime.judging")
-        judged = judging.Judged(talk, inner or judging.Relaying())
-        over = means["over"]
+        judged = load("tianji.realtime.judged_events").JudgedEvents(talk, inner)
+        hear, over = means["hear"], means["over"]
 
         def ended(relay: Relay, last: Farewell) -> None:
-            judged.close()
+            for unheard in judged.close():  # it was given all the same
+                hear(unheard)
             over(relay, last)
 
         relay = Dialogue(self._loop, interpret=judged, **{**means, "over": ended})

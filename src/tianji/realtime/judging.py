@@ -4,41 +4,59 @@ Loaded with the first such conversation; all others are relayed frame by frame.
 """
 
 import asyncio
-import functools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Final, Protocol
 
 from tianji._core.dialogue import Dialogue
 from tianji._core.relay import Farewell
 from tianji.errors import TianjiError
-from tianji.realtime.watching import farewell, told
 
 LOG: Final = logging.getLogger("tianji.guardrails")
-MOST: Final = 16 * 1024 * 1024  # bytes that wait to be judged
+MOST: Final = 16 * 1024 * 1024  # bytes that wait to be judged, on each side
+UNFORESEEN: Final = "a guardrail's verdict could not be followed"
 TOO_BIG: Final = 1009  # RFC 6455 section 7.4.1
-HEARD: Final = "conversation.item.input_audio_transcription.completed"
-WORDLESS: Final = frozenset(
-    {
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "input_audio_buffer.clear",
-        "output_audio_buffer.clear",
-        "response.cancel",
-        "conversation.item.delete",
-        "conversation.item.retrieve",
-        "conversation.item.truncate",
-    }
-)
-"""Events of a client in which no word is said."""
 Said = list[tuple[bool, bytes]]
+"""What follows from a message: pairs of whether it goes upstream, and a text."""
+
+
+class Hearer(Protocol):
+    """Who hears of an answer that is judged; see gateway.guarding.turn."""
+
+    def let(self, messages: list[bytes]) -> None:
+        """Say messages that have passed."""
+
+    def refuse(self, error: TianjiError) -> None:
+        """Say no more of the answer."""
+
+    def over(self) -> None:
+        """Hear that all of it was said."""
+
+
+class Turn(Protocol):
+    """One answer on its way; see gateway.guarding.turn."""
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait."""
+
+    def take(self, message: bytes, *, last: bool, aloud: bool) -> None:
+        """Take a message."""
+
+    def close(self) -> None:
+        """Judge no more."""
 
 
 class Talk(Protocol):
     """Who judges; see gateway.guarding.talk."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether what a model says is judged."""
+
+    def turn(self, hearer: Hearer, form: str) -> Turn:
+        """Return who takes the messages of an answer that begins. `form`: which they have, see streaming.forms."""
 
     async def said(self, event: bytes) -> bytes:
         """Return an event of the client as it goes on. Raises TianjiError."""
@@ -51,12 +69,6 @@ class Talk(Protocol):
 
     def message(self, error: TianjiError) -> str:
         """Return what the client is told of it."""
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    event_id: str | None = None
-    item_id: str | None = None
 
 
 class Interpreter(Protocol):
@@ -135,39 +147,75 @@ class Line:
 
     async def _work(self) -> None:
         while self._waiting:
-            message = self._waiting.popleft()
+            message = self._waiting[0]
+            said = await self._judge(message) if self._asks(message) else self._plain(message)
+            self._waiting.popleft()
             self.size -= len(message)
-            self._say(await self._judge(message) if self._asks(message) else self._plain(message))
+            self._say(said)
         self._task = None
 
-    def close(self) -> None:
-        """Judge no more."""
+    def close(self) -> list[bytes]:
+        """Judge no more; return what waits."""
         if self._task is not None:
             self._task.cancel()
-        self._waiting.clear()
+        waiting, self._waiting = list(self._waiting), deque()
+        return waiting
+
+
+class Order:
+    """Has answers heard one after another, in the order in which they began. `say`: says something now."""
+
+    def __init__(self, say: Callable[[Said], None]) -> None:
+        self._say = say
+        self._waiting: dict[object, Said] = {}  # what was said of each that has begun, until those before it are over
+        self._over: set[object] = set()
+        self.size = 0  # bytes that wait
+
+    def begin(self, answer: object) -> None:
+        """Take an answer that begins."""
+        self._waiting[answer] = []
+
+    def say(self, answer: object, said: Said) -> None:
+        """Say something of an answer, as soon as those before it are over."""
+        if answer in self._waiting and answer is not next(iter(self._waiting)):
+            self._waiting[answer] += said
+            self.size += _size(said)
+        else:
+            self._say(said)
+
+    def over(self, answer: object) -> None:
+        """Go on with what comes after an answer of which nothing more is said in its turn."""
+        self._over.add(answer)
+        while self._waiting and (first := next(iter(self._waiting))) in self._over:
+            del self._waiting[first]
+            self._over.discard(first)
+            for following in self._waiting:
+                said, self._waiting[following] = self._waiting[following], []
+                self.size -= _size(said)
+                self._say(said)
+                break
+
+
+def _size(said: Said) -> int:
+    return sum(len(message) for _, message in said)
 
 
 class Judged:
     """Has what is said judged, and handed to who understands it: the interpreter of a Dialogue.
 
-    `closed` breaks what points in a circle; until the client's socket is open, what is said to it is kept.
-    asks, hears: whether a message of the client, or of the upstream, has to be judged
+    What its client says is judged as it comes, what is said to him as he would hear it. A form of conversations says
+    which messages hold words, and what follows where some are refused.
     """
 
-    def __init__(
-        self,
-        talk: Talk,
-        inner: Interpreter,
-        asks: Callable[[bytes], bool] | None = None,
-        hears: Callable[[bytes], bool] | None = None,
-    ) -> None:
-        self._talk = talk
-        self._inner = inner
-        self._asks = asks or speaks
-        self._hears = hears or is_heard
+    def __init__(self, talk: Talk, inner: Interpreter) -> None:
+        self.talk = talk
+        self.inner = inner
         self._relay: Dialogue | None = None
-        self._early: Said | None = []
-        self._lines: dict[bool, Line] = {}  # by whether the upstream speaks; made when it does
+        self._early: Said | None = []  # until the client's socket is open, what is said to it is kept
+        self._gathered: Said | None = None  # what is said while a message is looked at
+        self._client = Line(self.speaks, self._judge_said, self._hand_on, self.say)
+        self._upstream = Line(self.is_heard, self._judge_heard, self.answered, self.say)
+        self.order = Order(self.say)
 
     def join(self, relay: Dialogue) -> None:
         """Take the relay whose interpreter this is."""
@@ -176,97 +224,99 @@ class Judged:
     def begin(self) -> Said:
         """Return what was said before anybody could hear it."""
         early, self._early = self._early or [], None
-        return [*self._inner.begin(), *early]
+        return [*self.inner.begin(), *early]
 
     def __call__(self, upstream: bool, message: bytes) -> Said:
         """Return what follows from a message at once."""
-        line = self._lines.get(upstream) or self._line(upstream)
-        said = line.take(message)
-        if line.size > MOST:
-            self._end(Farewell(TOO_BIG, b"more was said than can wait to be judged"))
+        said: Said = []
+        self._gathered = said
+        try:
+            if upstream:
+                for back, one in self.inner(True, message):
+                    said += [(True, one)] if back else self._upstream.take(one)
+            else:
+                said += self._client.take(message)
+        finally:
+            self._gathered = None
+        if max(self._client.size, self._upstream.size + self.order.size + self.held) > MOST:
+            self.end(Farewell(TOO_BIG, b"more was said than can wait to be judged"))
         if self._early is not None:
             self._early += said
             return []
         return said
 
-    def close(self) -> None:
-        """Judge no more: it is over."""
-        lines, self._lines = self._lines, {}
-        for line in lines.values():
-            line.close()
+    def close(self) -> list[bytes]:
+        """Judge no more: it is over, and nothing points in a circle any more. Return what the client did not hear."""
+        self._client.close()
         self._relay = None
+        return self._upstream.close()
 
-    def _line(self, upstream: bool) -> Line:
-        judge, asks = (self._heard, self._hears) if upstream else (self._said, self._asks)
-        line = self._lines[upstream] = Line(asks, judge, functools.partial(self._inner, upstream), self._say)
-        return line
+    # -- what a form says ----------------------------------------------------------------------------------------------
 
-    async def _said(self, event: bytes) -> Said:
-        """Judge an event of the client; one that is refused goes nowhere, and he is told."""
+    @property
+    def held(self) -> int:
+        """Bytes of answers that wait."""
+        raise NotImplementedError
+
+    def speaks(self, message: bytes) -> bool:
+        """Whether words may be said in a message of a client."""
+        raise NotImplementedError
+
+    def is_heard(self, message: bytes) -> bool:
+        """Whether what the user was heard to say has to be judged before a message goes on."""
+        raise NotImplementedError
+
+    async def heard(self, message: bytes) -> Said:
+        """Judge what the user was heard to say; return what follows. Raises TianjiError where that is refused."""
+        raise NotImplementedError
+
+    def answered(self, message: bytes) -> Said:
+        """Return what follows at once from a message to the client."""
+        raise NotImplementedError
+
+    def refused(self, error: TianjiError, message: bytes) -> Said:
+        """Return what follows where a message of the client is refused."""
+        raise NotImplementedError
+
+    def unheard(self, error: TianjiError, message: bytes) -> Said:
+        """Return what follows where what the user was heard to say is refused."""
+        raise NotImplementedError
+
+    # -- judging -------------------------------------------------------------------------------------------------------
+
+    def _hand_on(self, message: bytes) -> Said:
+        return self.inner(False, message)
+
+    async def _judge_said(self, message: bytes) -> Said:
+        """Judge a message of the client; one that is refused goes nowhere."""
         try:
-            passed = await self._talk.said(bytes(event))
+            passed = await self.talk.said(bytes(message))
+            return self._hand_on(type(message)(passed))  # what was binary stays so
         except TianjiError as error:
-            return self._refused(error, event)
-        except Exception:
-            LOG.exception("a guardrail's verdict could not be followed")
-            return self._refused(TianjiError("Internal server error"), event)
-        return self._inner(False, type(event)(passed))  # what was binary stays so
+            return self.refused(error, message)
+        except Exception:  # boundary: a verdict that nobody foresaw
+            LOG.exception(UNFORESEEN)
+            return self.refused(TianjiError("Internal server error"), message)
 
-    async def _heard(self, event: bytes) -> Said:
-        """Judge what the user was heard to say; where it is refused nobody answers it, and it is forgotten."""
+    async def _judge_heard(self, message: bytes) -> Said:
         try:
-            await self._talk.heard(event)
+            return await self.heard(message)
         except TianjiError as error:
-            refusal = self._refused(error, b"{}")
-        except Exception:
-            LOG.exception("a guardrail's verdict could not be followed")
-            refusal = self._refused(TianjiError("Internal server error"), b"{}")
-        else:
-            return self._inner(True, event)
-        cancel = {"type": "response.cancel"}
-        forget = {"type": "conversation.item.delete", "item_id": read(event).item_id}
-        unsaid = [pair for one in (cancel, forget) for pair in self._inner(False, msgspec.json.encode(one))]
-        return [*self._inner(True, emptied(event)), *refusal, *unsaid]
+            return self.unheard(error, message)
+        except Exception:  # boundary: likewise
+            LOG.exception(UNFORESEEN)
+            return self.unheard(TianjiError("Internal server error"), message)
 
-    def _refused(self, error: TianjiError, event: bytes) -> Said:
-        if self._talk.ends(error):
-            self._end(farewell(error, self._talk.message(error)))
-            return []
-        return [(False, told(error, self._talk.message(error), read(event).event_id))]
-
-    def _say(self, said: Said) -> None:
-        if self._early is not None:
+    def say(self, said: Said) -> None:
+        """Say something now."""
+        if self._gathered is not None:
+            self._gathered += said
+        elif self._early is not None:
             self._early += said
         elif self._relay is not None:
             self._relay.say(said)
 
-    def _end(self, last: Farewell) -> None:
+    def end(self, last: Farewell) -> None:
+        """End the conversation."""
         if self._relay is not None:
             self._relay.end(last)
-
-
-def read(event: bytes) -> _Event:
-    """Return what is known of an event without its words."""
-    try:
-        return msgspec.json.decode(event, type=_Event)
-    except (msgspec.DecodeError, RecursionError):
-        return _Event()
-
-
-def speaks(event: bytes) -> bool:
-    """Whether words may be said in an event of a client.
-
-    None are in one of sound that names its type once, and whose names cannot be spelled in another way.
-    """
-    return not (read(event).type in WORDLESS and event.count(b'"type"') == 1 and b"\\" not in event)
-
-
-def is_heard(event: bytes) -> bool:
-    """Whether an event of the upstream says what the user was heard to say."""
-    return HEARD.encode() in event and read(event).type == HEARD
-
-
-def emptied(event: bytes) -> bytes:
-    """Return what was heard without its words: what it has used still counts."""
-    found: dict[str, Any] = msgspec.json.decode(event)
-    return msgspec.json.encode({**found, "transcript": "", "logprobs": None})

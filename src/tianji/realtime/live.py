@@ -1,4 +1,6 @@
-"""Conversations in the form of Google's Live API, as Google's own clients hold them: frames go through unparsed.
+"""Conversations in the form of Google's Live API, as Google's own clients hold them.
+
+Frames go through unparsed, unless guardrails watch.
 
 The client's first message names the model, so his socket is open before anybody knows who is to answer. What is wrong
 after that is said in a close frame, which is all that such clients read. https://ai.google.dev/api/live
@@ -18,6 +20,7 @@ from tianji._core.session import Session
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, TianjiError
+from tianji.lazy import load
 from tianji.protocol.gemini.live.usage import realtime_usage
 from tianji.realtime.addresses import address_of, resource_of
 from tianji.realtime.asking import check_handshake, check_origin
@@ -74,7 +77,7 @@ class Live:
             return
         model = setup["model"].rpartition("/")[2]
         exchange.body = msgspec.json.encode({"model": model})
-        session = Session(self._means.pipeline, self._operation, exchange, partial(self._converse, relay, setup))
+        session = Session(self._means.pipeline, self._operation, exchange, partial(self._converse, relay, books, setup))
         session.refuses = lambda error: relay.end(parting(error))
         books.session = session
         self._watch.over(relay)
@@ -82,8 +85,14 @@ class Live:
         self._watch.begin(relay, standing, parting)
         session.start({})
 
-    async def _converse(self, relay: Dialogue, setup: Json, session: Session) -> None:
+    async def _converse(self, relay: Dialogue, books: "Books", setup: Json, session: Session) -> None:
         session.course = self._means.courses.begin(session)
+        talk = self._means.talk(session)
+        if talk is not None:
+            books.judged = load("tianji.realtime.judged_live").JudgedLive(talk, books.count)
+            books.judged.join(relay)
+            relay.interpret_by(books.judged)
+            setup = await books.judged.setup(setup)
         await seek(session, session.course, partial(self._dial, relay, setup, session))
 
     async def _dial(self, relay: Dialogue, setup: Json, session: Session, deployment: Deployment) -> Relay:
@@ -97,6 +106,9 @@ class Live:
     def _over(self, books: "Books", relay: Relay, last: Farewell) -> None:
         self._watch.over(relay)
         books.close()
+        if books.judged is not None:
+            books.judged.close()
+            books.judged = None
         if books.session is not None:
             books.session.finish(last.error)
             books.session = None
@@ -107,9 +119,14 @@ class Books:
 
     def __init__(self) -> None:
         self.session: Session | None = None
+        self.judged: Any = None  # where guardrails watch it, see judged_live
         self._usage: Json | None = None
 
     def hear(self, message: bytes) -> Farewell | None:
+        """Take such a message as the client hears it; one that is judged has counted when it came."""
+        return None if self.judged is not None else self.count(message)
+
+    def count(self, message: bytes) -> Farewell | None:
         """Take a message that says what was used, or that a turn is over."""
         try:
             event = _decode(message)

@@ -120,13 +120,17 @@ class Tunnels:
 
     def _judged(self, talk: Any, form: Form, overhears: Any, means: dict[str, Any]) -> Relay:
         """Return one that guardrails listen to: of what is no realtime session, all that looks like JSON."""
-        judging = load("tianji.realtime.judging")
-        inner = judging.Overhearing(overhears)
-        judged = judging.Judged(talk, inner) if form.spoken else judging.Judged(talk, inner, begins_json, nothing_heard)
-        over = means["over"]
+        inner = load("tianji.realtime.judging").Overhearing(overhears)
+        if form.spoken:
+            judged = load("tianji.realtime.judged_events").JudgedEvents(talk, inner)
+        else:
+            judged = load("tianji.realtime.judged_text").JudgedText(talk, inner, begins_json)
+        hear, over = means["hear"], means["over"]
 
         def ended(relay: Relay, last: Farewell) -> None:
-            judged.close()
+            for unheard in judged.close():  # it was given all the same
+                if any(sign in unheard for sign in means["signs"]):
+                    hear(unheard)
             inner.close()
             over(relay, last)
 
@@ -215,7 +219,3 @@ def begins_json(message: bytes) -> bool:
     """Whether a message, text or binary, may be JSON."""
     return message.lstrip()[:1] in (b"{", b"[")
 
-
-def nothing_heard(_event: bytes) -> bool:
-    """Whether an event says what a user was heard to say: none is known that does."""
-    return False

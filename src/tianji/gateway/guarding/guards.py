@@ -24,7 +24,6 @@ from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
 from tianji.guardrails.slots.answers import Shape
 from tianji.guardrails.slots.forms import form_of
-from tianji.guardrails.vendor import Hook
 
 NOBODY: Final = Owned()
 NO_WISHES: Final = Wishes()
@@ -86,7 +85,7 @@ class Guards:
                 return None
         asking = self._asking(asked, NO_WISHES, path)
         plan = self._setting.selection.plan(asking)
-        if not plan.meets(Hook.PRE_CALL) and not plan.meets(Hook.DURING_CALL):
+        if not plan.judges:
             return None
         return Talk(self._request(asked, NO_WISHES, path, asking, plan), self._rules)
 

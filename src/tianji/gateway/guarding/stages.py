@@ -98,15 +98,21 @@ def stages_of(plan: Plan, turn: int, judging: Judging) -> list[Stage]:
 
 
 class Stages:
-    """One stream. `held`: bytes that came and have not gone out."""
+    """One stream.
 
-    def __init__(self, stages: list[Stage], operation: str, judging: Judging) -> None:
+    held: bytes that came and have not gone out; changed: whether anything went out that is not as it came
+    masked_by: who has changed it last
+    """
+
+    def __init__(self, stages: list[Stage], operation: str, judging: Judging, *, retells: bool = True) -> None:
+        """`retells`: what goes out is kept for `told`."""
         self._stages = stages
         self._judging = judging
         self._stream = Stream(begin(operation), [Gate(stage.policy, judging.asked) for stage in stages])
-        self._out: list[bytes] = []
-        self._changed = False
+        self._out: list[bytes] | None = [] if retells else None
         self._answered = False
+        self.changed = False
+        self.masked_by = ""
         self.held = 0
 
     @property
@@ -122,7 +128,7 @@ class Stages:
     @property
     def told(self) -> bytes | None:
         """All that went out, where that is not what came."""
-        return b"".join(self._out) if self._changed else None
+        return b"".join(self._out) if self.changed and self._out is not None else None
 
     def feed(self, chunk: bytes, *, last: bool) -> bytes:
         """Take a piece; return what may go out. Raises UpstreamProtocolError for what nobody can judge."""
@@ -147,7 +153,8 @@ class Stages:
                 out += self._stream.judged(at, verdict)
             except Mismatched as error:
                 raise GuardrailUnavailable(self._stages[at].name) from error
-            self._changed = self._changed or isinstance(verdict, Rewrite)
+            if isinstance(verdict, Rewrite):
+                self.changed, self.masked_by = True, self._stages[at].name
         return self._noted(out) + self._stopped()
 
     def _stopped(self) -> bytes:
@@ -159,12 +166,12 @@ class Stages:
         outcome = self._stages[at].outcome
         if isinstance(why, Block) and outcome is not None:
             raise self._judging.blocked(outcome, why)
-        self._answered = self._changed = True
+        self._answered = self.changed = True
         return self._noted(self._stream.refused(why.text if isinstance(why, Answer) else why.reason))
 
     def _noted(self, out: bytes) -> bytes:
         self.held = max(0, self.held - len(out))
-        if out:
+        if out and self._out is not None:
             self._out.append(out)
         return out
 

@@ -1,18 +1,24 @@
-"""A conversation that is watched: what a client says in it is judged before anybody hears it."""
+"""A conversation that is watched: what is said in it is judged before anybody hears it."""
 
 import functools
 from collections import Counter
+from typing import Final
 
 from tianji.errors import TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.request import Request
+from tianji.gateway.guarding.stages import Stages, stages_of
+from tianji.gateway.guarding.turn import ALOUD, Hearer, Turn
 from tianji.gateway.guarding.watch import Rules
+from tianji.guardrails.content import Text
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.guardrail import Guardrail
+from tianji.guardrails.running import is_empty
 from tianji.guardrails.vendor import Hook
+from tianji.guardrails.verdict import Rewrite
 
-ALOUD = "what was said aloud cannot be changed"
+SILENCE: Final[tuple[Text, ...]] = ()
 
 
 class Talk:
@@ -22,6 +28,20 @@ class Talk:
         self._request = request
         self._rules = rules
         self._refused: Counter[str] = Counter()
+        self._asked = SILENCE  # what was said last
+        self._changed_by = ""  # who has changed that
+
+    @property
+    def answers(self) -> bool:
+        """Whether what a model says is judged, too."""
+        return self._request.plan.meets(Hook.POST_CALL)
+
+    def turn(self, hearer: Hearer, form: str) -> Turn:
+        """Return who takes the messages of an answer that begins now. `form`: which they have."""
+        judging = Judging(self._rules.runner, self._request, self._rules.block_status)
+        judging.asked = self._asked
+        stages = stages_of(self._request.plan, self._request.turn, judging)
+        return Turn(Stages(stages, form, judging, retells=False), hearer)
 
     async def said(self, event: bytes) -> bytes:
         """Return an event of the client as it goes on. Raises TianjiError for one that does not."""
@@ -29,7 +49,7 @@ class Talk:
         read = functools.partial(forms.read_request, request.form)
         judging = Judging(self._rules.runner, request, self._rules.block_status)
         document = read(event)
-        if not document.content.texts:
+        if is_empty(document.content):
             return event
         found = await judging.judge(Hook.PRE_CALL, request.plan, document, read)
         if found.answer is not None:
@@ -38,12 +58,15 @@ class Talk:
         if found.advice:
             body = forms.advised(request.form, body, found.advice)
         await judging.judge(Hook.DURING_CALL, request.plan, found.document, lambda _: found.document)
+        self._asked = found.document.content.texts or self._asked
+        changes = (one.guardrail.name for one in judging.outcomes if isinstance(one.verdict, Rewrite))
+        self._changed_by = next(changes, "")
         return body
 
     async def heard(self, event: bytes) -> None:
         """Judge what the user was heard to say. Raises TianjiError where that is refused."""
         if await self.said(event) != event:
-            raise GuardrailBlocked(ALOUD, "")
+            raise GuardrailBlocked(ALOUD, self._changed_by)
 
     def ends(self, error: TianjiError) -> bool:
         """Count a refusal; whether the conversation ends with it, as the guardrail's entry says."""

@@ -26,22 +26,28 @@ NAMES: Final = OPAQUE | {"fileUri", "file_uri"}
 """Members that are no text."""
 
 
-def request(sheet: Sheet, body: Json) -> None:
-    """Read what a model is asked."""
+def request(sheet: Sheet, body: Json, path: Path = ()) -> None:
+    """Read what a model is asked, which stands at `path`."""
     for name, value in body.items():
+        at: Path = (*path, name)
         if name in _SETTINGS:
             continue
         if name in ("contents", "content"):
-            for number, content in enumerate(value if isinstance(value, list) else [value]):
-                _content(sheet, content, (name, number) if isinstance(value, list) else (name,), Voice(message=number))
+            contents(sheet, value, at)
         elif name == "requests":
             for number, inner in enumerate(listed(value)):
                 if isinstance(inner, dict):
-                    _content(sheet, inner.get("content"), (name, number, "content"), Voice(message=number))
-                    sheet.said(inner.get("title"), (name, number, "title"), Voice(message=number))
+                    _content(sheet, inner.get("content"), (*at, number, "content"), Voice(message=number))
+                    sheet.said(inner.get("title"), (*at, number, "title"), Voice(message=number))
         else:
-            sheet.said(value, (name,), _SYSTEM, NAMES)
-    _tools(sheet, body.get("tools"))
+            sheet.said(value, at, _SYSTEM, NAMES)
+    _tools(sheet, body.get("tools"), (*path, "tools"))
+
+
+def contents(sheet: Sheet, value: object, path: Path) -> None:
+    """Read one content, or a list of them."""
+    for number, content in enumerate(value if isinstance(value, list) else [value]):
+        _content(sheet, content, (*path, number) if isinstance(value, list) else path, Voice(message=number))
 
 
 def response(sheet: Sheet, body: Json | list[Any]) -> None:
@@ -122,13 +128,13 @@ def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
             sheet.said({name: value}, path, voice, NAMES)
 
 
-def _tools(sheet: Sheet, tools: object) -> None:
+def _tools(sheet: Sheet, tools: object, path: Path) -> None:
     paths: list[Path] = []
     declared: list[tuple[Mapping[str, Any], Any]] = []
     for number, tool in enumerate(listed(tools)):
         for name in _DECLARED if isinstance(tool, dict) else ():
             if found := tools_of(tool.get(name), _function):
-                paths.append(("tools", number, name))
+                paths.append((*path, number, name))
                 declared += found
     if paths:
         sheet.declared(Tools(paths[0], tuple(declared), _declaration, tuple(paths[1:])))

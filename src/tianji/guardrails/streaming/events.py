@@ -195,6 +195,30 @@ class Array:
             yield Event(rest)
 
 
+class Lines:
+    """Takes messages of a conversation, each one line: see `lined`."""
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the message. Raises Unreadable for one that is no JSON."""
+        if data:
+            payload = data.removesuffix(b"\n")
+            yield Event(data, payload, b"", b"\n", decoded(payload))
+
+    def end(self) -> Iterator[Event]:
+        """Yield nothing: no message is cut."""
+        return iter(())
+
+
+def lined(message: bytes) -> bytes:
+    """Return a message of JSON as one line: line ends are white space in it (RFC 8259 section 2)."""
+    return message.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+
+
+def unlined(lines: bytes) -> list[bytes]:
+    """Return the messages that are in lines."""
+    return lines.split(b"\n")[:-1]
+
+
 def changed(event: Event, piece: Piece, text: str) -> None:
     """Put another text in the place of a piece. Raises Unmaskable where that is the whole event."""
     if not piece.path:

@@ -12,7 +12,7 @@ from tianji.guardrails.slots.gemini import NAMES
 from tianji.guardrails.slots.sheet import listed
 from tianji.guardrails.slots.texts import Path
 from tianji.guardrails.streaming.events import Array, Event, Name, Piece, Reading, ServerSent
-from tianji.guardrails.streaming.forms.form import number, rest
+from tianji.guardrails.streaming.forms.form import Framing, number, rest
 from tianji.protocol.gemini.finish import google_reason
 
 _CALLS: Final = ("functionCall", "function_call")
@@ -24,7 +24,7 @@ class Gemini:
     """One stream of answers; `as_array`: as elements of one JSON array."""
 
     def __init__(self, *, as_array: bool = False) -> None:
-        self.framing: Array | ServerSent = Array() if as_array else ServerSent()
+        self.framing: Framing = Array() if as_array else ServerSent()
         self._as_array = as_array
         self._begun = False
         self._calls = 0

@@ -13,16 +13,22 @@ from tianji.errors import TianjiError
 from tianji.guardrails.slots.sheet import OPAQUE, listed
 from tianji.guardrails.slots.texts import Path
 from tianji.guardrails.streaming.events import Event, Name, Piece, Reading, ServerSent
-from tianji.guardrails.streaming.forms.form import number, rest
+from tianji.guardrails.streaming.forms.form import Framing, number, rest
 
 _TEXTS: Final = ("text", "refusal", "arguments", "input", "code", "transcript")
 _CALLS: Final = ("response.function_call_arguments", "response.mcp_call_arguments")
-_OPAQUE: Final = OPAQUE | {"name", "namespace", "server_label", "output_index", "sequence_number", "obfuscation"}
+OPAQUE_NAMES: Final = OPAQUE | {
+    "name", "namespace", "server_label", "output_index", "sequence_number", "obfuscation",
+}  # fmt: skip
+"""Members that are no text."""
 _PARTS: Final = {
     "output_text": ("text", "response.output_text"),
     "refusal": ("refusal", "response.refusal"),
     "summary_text": ("text", "response.reasoning_summary_text"),
     "reasoning_text": ("text", "response.reasoning_text"),
+    "text": ("text", "response.output_text"),
+    "audio": ("transcript", "response.output_audio_transcript"),
+    "output_audio": ("transcript", "response.output_audio_transcript"),
 }
 _ITEMS: Final = {
     "custom_tool_call": ("input", "response.custom_tool_call_input"),
@@ -33,6 +39,9 @@ _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response
 
 class Responses:
     """One stream of events."""
+
+    framing: Framing
+    opaque = OPAQUE_NAMES
 
     def __init__(self) -> None:
         self.framing = ServerSent()
@@ -56,13 +65,13 @@ class Responses:
             self._whole(tree["response"], reading)
         elif kind.startswith("response.output_item.") and isinstance(tree.get("item"), dict):
             channel: Path = ("item", number(tree.get("output_index")))
-            _item(tree["item"], ("item",), channel, (), reading)
+            self._item(tree["item"], ("item",), channel, (), reading)
             if kind.endswith(".done"):
                 reading.closed.append(channel)
         elif isinstance(tree.get("part"), dict):
             _part(tree["part"], ("part",), _place(tree), reading)
         elif not self._text(kind, tree, reading):
-            reading.pieces += rest(tree, (), (*_place(tree), kind), opaque=_OPAQUE, whole=True)
+            reading.pieces += rest(tree, (), (*_place(tree), kind), opaque=self.opaque, whole=True)
         return reading
 
     def _text(self, kind: str, tree: Json, reading: Reading) -> bool:
@@ -86,9 +95,12 @@ class Responses:
         for index, item in enumerate(listed(response.get("output"))):
             if isinstance(item, dict):
                 at: Path = (*path, "output", index)
-                _item(item, at, ("item", index), at, reading)
+                self._item(item, at, ("item", index), at, reading)
         for name in ("output_text", "error"):
             reading.pieces += rest(response.get(name), (*path, name), ("response", name), whole=True)
+
+    def _item(self, item: Json, path: Path, channel: Path, entry: Path, reading: Reading) -> None:
+        read_item(item, path, channel, entry, reading)
 
     def passed(self, event: Event) -> None:
         """Take what went out, as far as an early end has to fit it."""
@@ -146,7 +158,8 @@ def _place(tree: Json) -> Path:
     )
 
 
-def _item(item: Json, path: Path, channel: Path, entry: Path, reading: Reading) -> None:
+def read_item(item: Json, path: Path, channel: Path, entry: Path, reading: Reading) -> None:
+    """Read an item that stands at `path`. `channel`: how the names of its channels begin; entry: see Piece."""
     kind = item.get("type")
     own: set[str] = set()
     if kind in ("function_call", "mcp_call"):
@@ -169,7 +182,7 @@ def _item(item: Json, path: Path, channel: Path, entry: Path, reading: Reading) 
                 if isinstance(part, dict):
                     _part(part, (*path, name, index), (*channel, index), reading)
     others = {name: value for name, value in item.items() if name not in own}
-    reading.pieces += rest(others, path, (*channel, "item"), opaque=_OPAQUE, whole=True)
+    reading.pieces += rest(others, path, (*channel, "item"), opaque=OPAQUE_NAMES, whole=True)
 
 
 def _part(part: Json, path: Path, channel: Path, reading: Reading) -> None:
@@ -179,4 +192,4 @@ def _part(part: Json, path: Path, channel: Path, reading: Reading) -> None:
         echo: Path = (*path, "logprobs") if part.get("logprobs") else ()
         reading.pieces.append(Piece((*channel, base), (*path, member), text, whole=True, echo=echo))
     others = {name: value for name, value in part.items() if name not in (member, "logprobs")}
-    reading.pieces += rest(others, path, (*channel, "part"), opaque=_OPAQUE, whole=True)
+    reading.pieces += rest(others, path, (*channel, "part"), opaque=OPAQUE_NAMES, whole=True)

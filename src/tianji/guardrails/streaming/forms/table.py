@@ -6,9 +6,11 @@ from typing import Final
 from tianji.guardrails.streaming.forms.chat import Chat
 from tianji.guardrails.streaming.forms.form import Form
 from tianji.guardrails.streaming.forms.gemini import Gemini
+from tianji.guardrails.streaming.forms.live import Live
 from tianji.guardrails.streaming.forms.messages import Messages
+from tianji.guardrails.streaming.forms.realtime import Realtime
 from tianji.guardrails.streaming.forms.responses import Responses
-from tianji.guardrails.streaming.forms.unknown import Unknown
+from tianji.guardrails.streaming.forms.unknown import Message, Unknown
 
 _FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "chat": Chat,
@@ -17,6 +19,9 @@ _FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "responses": Responses,
     "transcription": Responses,
     "gemini": Gemini,
+    "realtime": Realtime,
+    "live": Live,
+    "message": Message,
 }
 
 

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from tianji.cache.replay.reading import written
 from tianji.errors import TianjiError
 from tianji.guardrails.content import Direction
+from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.slots.sheet import Sheet
-from tianji.guardrails.streaming.events import Event, Piece, Reading, ServerSent
-from tianji.guardrails.streaming.forms.form import rest
+from tianji.guardrails.streaming.events import Event, Lines, Piece, Reading, ServerSent
+from tianji.guardrails.streaming.forms.form import Framing, rest
 from tianji.protocol.openai_errors import error_event
 
 
 class Unknown:
     """One stream of server-sent events. `fields`: reads the places that are judged, every text without it."""
+
+    framing: Framing
 
     def __init__(self, fields: Callable[[Sheet, object], None] | None = None) -> None:
         self.framing = ServerSent()
@@ -38,3 +41,20 @@ class Unknown:
     def refused(self, text: str) -> bytes:
         """Return an event that says the text."""
         return written({"text": text})
+
+
+class Message(Unknown):
+    """One message of a conversation, every text of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.framing = Lines()
+
+    def failed(self, error: TianjiError) -> bytes:
+        """Return nothing: whoever holds the conversation says what is wrong."""
+        del error
+        return b""
+
+    def refused(self, text: str) -> bytes:
+        """Raise GuardrailBlocked: no text stands in the place of a message."""
+        raise GuardrailBlocked(text, "")
