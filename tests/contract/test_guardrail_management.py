@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import MASTER_KEY, Gateway, Mock, eventually, openai_model
 from tests.fakes.judge import REASON, Judge
 
 SECRET = "sk-vendor-9f8e7d6c5b4a"
@@ -155,3 +156,35 @@ def test_a_text_is_shown_to_a_guardrail(gateway: Gateway, judge: Judge) -> None:
     refused = shown("of-file", "forbidden")
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, REASON)
     assert shown("nobody", "hello").status_code == 404
+
+
+def test_a_team_may_keep_the_choice_of_guardrails_to_itself(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    def call(path: str, by: str = MASTER_KEY, **body: object) -> httpx.Response:
+        return gateway.client.post(path, json=body, headers={"authorization": f"Bearer {by}"})
+
+    for user in ("member", "head"):
+        assert call("/user/new", user_id=user, auto_create_key=False).status_code == 200
+    people = [{"role": "user", "user_id": "member"}, {"role": "admin", "user_id": "head"}]
+    fixed = {"guardrails": {"modify_guardrails": False}}
+    rights = ["/key/generate", "/key/update"]
+    made = call("/team/new", team_id="fixed", members_with_roles=people, metadata=fixed, team_member_permissions=rights)
+    assert made.status_code == 200, made.text
+    own = call("/key/generate", user_id="member").json()["key"]
+    made = call("/key/generate", team_id="fixed", user_id="member", guardrails=["of-file"]).json()
+    in_team = made["key"]
+    assert made["metadata"]["guardrails"] == ["of-file"]
+
+    changes: list[dict[str, Any]] = [{"guardrails": []}, {"metadata": {"guardrails": []}}, {"policies": ["p"]}]
+    for change in changes:
+        refused = call("/key/update", own, key=in_team, **change)
+        assert (refused.status_code, "guardrails" in refused.text) == (403, True), refused.text
+    assert call("/key/update", own, key=in_team, guardrails=["of-file"], key_alias="same").status_code == 200
+    assert call("/key/generate", own, team_id="fixed", guardrails=["shouts"]).status_code == 403
+    assert call("/key/generate", own, team_id="fixed").status_code == 200
+
+    said = {"model": "gpt-test", "messages": [{"role": "user", "content": "hello"}]}
+    assert call("/v1/chat/completions", in_team, **said).status_code == 200
+    refused = call("/v1/chat/completions", in_team, **said, guardrails=["shouts"])
+    assert (refused.status_code, "modify guardrails" in refused.text) == (403, True)
+    head = call("/key/generate", user_id="head").json()["key"]
+    assert call("/key/update", head, key=in_team, guardrails=[]).status_code == 200

@@ -365,6 +365,18 @@ def test_the_ledger_says_what_guardrails_did(gateway: Gateway, mock: Mock, judge
     assert len(rows) == 1
     assert rows[0]["status"] == "success"
     assert rows[0]["completion_tokens"] > 0
+    runs = rows[0]["metadata"]["guardrail_information"]
+    told = ("guardrail_name", "guardrail_mode", "guardrail_status", "guardrail_response")
+    assert [tuple(run[name] for name in told) for run in runs] == [
+        ("pre", "pre_call", "success", "mask"),
+        ("shouts", "post_call", "success", "mask"),
+    ]
+    assert "secret" not in json.dumps(rows[0]["metadata"])
+    assert "guardrails" not in rows[0]["metadata"]["cost_breakdown"]
     refused = ask(gateway, "forbidden", "pre")
     rows = eventually(lambda: entries(gateway, refused.headers["x-litellm-call-id"]), "an entry of the refusal")
     assert [row["status"] for row in rows] == ["failure"]
+    assert rows[0]["metadata"]["guardrail_information"][0]["guardrail_status"] == "guardrail_intervened"
+    unwatched = ask(gateway, "hello")
+    rows = eventually(lambda: entries(gateway, unwatched.headers["x-litellm-call-id"]), "an entry")
+    assert "guardrail_information" not in rows[0]["metadata"]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji.config.schema.sections import Pipeline
-from tianji.errors import InvalidRequest
+from tianji.errors import InvalidRequest, PermissionDenied
 from tianji.guardrails.guardrail import Guardrail
 from tianji.guardrails.policies import NOTHING, Applied
 from tianji.guardrails.vendor import Hook
@@ -68,13 +68,14 @@ def _settings(raw: bytes | None) -> Mapping[str, Any]:
 class Owned(Struct, frozen=True):
     """What admins have said of guardrails for a caller: his key and his team.
 
-    none: he meets none by default; left_out: nor these
+    none: he meets none by default; left_out: nor these; fixed: his requests may name none
     """
 
     names: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     none: bool = False
     left_out: frozenset[str] = frozenset()
+    fixed: bool = False
 
 
 def owned(*places: Mapping[str, Any]) -> Owned:
@@ -84,7 +85,14 @@ def owned(*places: Mapping[str, Any]) -> Owned:
         policies=tuple(dict.fromkeys(name for place in places for name in texts(place.get("policies")))),
         none=any(place.get(key) is True for place in places for key in _DISABLING),
         left_out=frozenset(name for place in places for name in texts(place.get("opted_out_global_guardrails"))),
+        fixed=any(map(is_fixed, places)),
     )
+
+
+def is_fixed(metadata: Mapping[str, Any]) -> bool:
+    """Whether a team lets none of its members say which guardrails they meet, by its metadata."""
+    written = metadata.get("guardrails")
+    return isinstance(written, Mapping) and written.get("modify_guardrails") is False
 
 
 _DISABLING: Final = ("disable_global_guardrails", "disable_global_guardrail")
@@ -163,7 +171,10 @@ class Selection:
         return self._groups.get(name, [])
 
     def plan(self, asking: Asking) -> Plan:
-        """Return what a request meets. Raises InvalidRequest for a name that it gives and nobody has."""
+        """Return what a request meets.
+
+        Raises InvalidRequest for a name that it gives and nobody has, PermissionDenied where it may give none.
+        """
         key = msgspec.msgpack.encode(asking)
         found = self._plans.get(key)
         if found is None:
@@ -174,6 +185,8 @@ class Selection:
         return found
 
     def _made(self, asking: Asking) -> Plan:
+        if asking.names and asking.owner.fixed:
+            raise PermissionDenied("your team does not have permission to modify guardrails")
         unknown = [name for name in asking.names if name not in self._groups]
         if unknown and not self._ignores_unknown:
             said = ", ".join(name[:64] for name in unknown)

@@ -28,6 +28,16 @@ from tianji.storage.tables import (
 
 Row = dict[str, Any]
 LONGEST_TEXT: Final = 2000  # characters of a message
+LONGEST_RUNS: Final = 32768  # bytes of what guardrails did
+_OF_RUNS: Final = (
+    "guardrail_name",
+    "guardrail_provider",
+    "guardrail_mode",
+    "guardrail_status",
+    "guardrail_action",
+    "duration",
+)
+"""What a row keeps of each run where all of it is too much."""
 GROUPS: Final = ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
 SUMS: Final = (
     "spend", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "requests", "successes",
@@ -50,12 +60,13 @@ _FLAGS: Final = ("stream", "cache_hit", "estimated", "suspect")
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a cost comes of, as a row of the ledger keeps it."""
+    """What a row of the ledger keeps beside its columns: what a cost comes of, and what guardrails did."""
 
     items: tuple[tuple[str, int, int], ...] = ()
     factors: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     catalogue: str = ""
     reported: bool = False
+    guardrails: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _TEXTS: Final = (*_NAMES, *_OPTIONAL)
@@ -90,8 +101,18 @@ def row(entry: Entry) -> Row:
     made["api_base"] = _long(entry.api_base)
     made["error_message"] = None if entry.error_message is None else _long(entry.error_message)
     made["tags"] = _json(tags(entry)).decode()
-    made["facts"] = _json(Facts(entry.items, entry.factors, name(entry.catalogue), entry.reported)).decode()
+    runs = runs_of(entry)
+    made["facts"] = _json(Facts(entry.items, entry.factors, name(entry.catalogue), entry.reported, runs)).decode()
     return made
+
+
+def runs_of(entry: Entry) -> msgspec.Raw | msgspec.UnsetType:
+    """Return the runs of guardrails as they are kept: without what vendors said, where that is too much."""
+    runs = entry.guardrails
+    if len(runs) > LONGEST_RUNS:
+        known: list[Row] = msgspec.json.decode(runs)
+        runs = _json([{key: one[key] for key in _OF_RUNS if key in one} for one in known])
+    return msgspec.Raw(runs) if runs not in (b"", b"[]") else msgspec.UNSET
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
@@ -107,6 +128,7 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
         factors=facts.factors,
         catalogue=facts.catalogue,
         reported=facts.reported,
+        guardrails=b"" if facts.guardrails is msgspec.UNSET else bytes(facts.guardrails),
     )
 
 

@@ -11,7 +11,7 @@
 | request_tags | tags |
 | requester_ip_address | ip |
 | litellm_call_id | call_id |
-| metadata | everything else: alias, attempt, parts of the tokens, facts of the cost, flags, the error |
+| metadata | everything else: alias, attempt, parts of the tokens, facts of the cost, flags, the error, guardrails |
 
 Everything else has the same name. What was said (`messages`, `response`, `proxy_server_request`) stands in another
 table, and only what shows one request reads it.
@@ -76,6 +76,8 @@ def moment(microseconds: int | None) -> str | None:
 
 
 def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
+    facts = json.loads(row["facts"])
+    runs = facts.pop("guardrails", None)
     made: dict[str, Any] = {
         "user_api_key": row["key"],
         "user_api_key_alias": row["key_alias"],
@@ -92,8 +94,10 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
             "written_tokens": row["written_tokens"],
             "reasoning_tokens": row["reasoning_tokens"],
         },
-        "cost_breakdown": json.loads(row["facts"]),
+        "cost_breakdown": facts,
     }
+    if runs is not None:
+        made["guardrail_information"] = runs
     if row["error_class"] is not None or row["error_code"] is not None:
         made["error_information"] = {
             "error_code": row["error_code"],

@@ -15,7 +15,15 @@ from tianji.auth.durations import length
 from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
-from tianji.management import bounds, callback_keeping, key_fields, key_generation, key_keeping, ownership
+from tianji.management import (
+    bounds,
+    callback_keeping,
+    key_fields,
+    key_generation,
+    key_guardrails,
+    key_keeping,
+    ownership,
+)
 from tianji.management.desk import Call, Row
 from tianji.management.duties import DUTIES
 from tianji.management.key_fields import KeyFields, Text
@@ -126,6 +134,7 @@ async def _judge_new(call: Call, values: Row) -> None:
     key_fields.unfold(values)
     key_fields.require_allowed(values, key_fields.OF_ADMINS, admin=call.admin)
     await _require_holders(call, values, "/key/generate")
+    await key_guardrails.require_changeable(call, values, values.get("team_id"))
     await key_generation.require_permitted(call, values)
 
 
@@ -228,6 +237,7 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
     moved = {name: values[name] for name in _HOLDERS & values.keys() if values[name] != before[name]}
     if moved:
         await _require_holders(call, {**{name: before[name] for name in _HOLDERS}, **moved}, permission)
+    await key_guardrails.require_changeable(call, values, values.get("team_id", before["team_id"]), before)
     if "duration" in values:
         values["expires"] = _expiry(call, values.pop("duration"))
     if "key_type" in values and "allowed_routes" not in values:

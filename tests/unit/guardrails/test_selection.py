@@ -5,7 +5,7 @@ import pytest
 from tests.unit.guardrails.kinds import looking
 
 from tianji.config.schema.sections import Pipeline, PipelineStep
-from tianji.errors import InvalidRequest
+from tianji.errors import InvalidRequest, PermissionDenied
 from tianji.guardrails.guardrail import Guardrail, Modes
 from tianji.guardrails.policies import Applied
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, owned, wishes
@@ -108,6 +108,15 @@ def test_what_admins_wrote_is_read_and_nothing_else() -> None:
     )
     assert found == Owned(("a", "b"), ("p",), none=True, left_out=frozenset({"u"}))
     assert owned({"disable_global_guardrails": "yes"}) == Owned()
+    assert owned({}, {"guardrails": {"modify_guardrails": False}}) == Owned(fixed=True)
+    assert owned({}, {"guardrails": {"modify_guardrails": True}}) == Owned()
+
+
+def test_a_team_may_keep_its_members_from_naming_guardrails() -> None:
+    selection, fixed = Selection(ALL), Owned(names=("named",), fixed=True)
+    assert selection.plan(Asking(owner=fixed)).names
+    with pytest.raises(PermissionDenied, match="modify"):
+        selection.plan(Asking(names=("named",), owner=fixed))
 
 
 def test_a_request_says_names_and_values() -> None:

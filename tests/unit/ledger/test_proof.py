@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -14,7 +15,7 @@ from tianji.ledger.books import DAY
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.proof import Proof
 from tianji.ledger.retention import expire
-from tianji.ledger.rows import GROUPS, SUMS, daily, entry_of, row, spent
+from tianji.ledger.rows import GROUPS, LONGEST_RUNS, SUMS, daily, entry_of, row, spent
 from tianji.storage.engine import Database
 from tianji.storage.tables import DAILY, LEDGER, PAYLOADS
 
@@ -184,3 +185,16 @@ def test_whoever_spends_spends_all_of_it(given: list[Entry]) -> None:
     truth = sum(one.cost for one in given if one.user_id)
     named = {name: cost for (name, *_), cost in found.get("users", {}).items()}
     assert sum(named.values()) == truth
+
+
+def test_a_row_says_what_guardrails_did_and_no_more_than_there_is_room_for() -> None:
+    runs = [
+        {"guardrail_name": f"g{at}", "guardrail_status": "success", "guardrail_response": "x" * at} for at in (1, 9)
+    ]
+    one = Entry(request_id="r", call_id="r", started_at=1, ended_at=2, guardrails=msgspec.json.encode(runs))
+    kept = entry_of(row(one)).guardrails
+    assert msgspec.json.decode(kept) == runs
+    runs[1]["guardrail_response"] = "x" * LONGEST_RUNS
+    kept = entry_of(row(msgspec.structs.replace(one, guardrails=msgspec.json.encode(runs)))).guardrails
+    assert msgspec.json.decode(kept) == [{"guardrail_name": f"g{at}", "guardrail_status": "success"} for at in (1, 9)]
+    assert "guardrails" not in row(msgspec.structs.replace(one, guardrails=b""))["facts"]
