@@ -43,6 +43,30 @@ static inline attempt_row *attempt_find(attempt_table *table, uint64_t name)
     return oldest;
 }
 
+/* The row that a name has, NULL where it has none. */
+static inline attempt_row *attempt_known(attempt_table *table, uint64_t name)
+{
+    attempt_row *set = &table->rows[name % (ATTEMPT_ROWS / ATTEMPT_WAYS) * ATTEMPT_WAYS];
+    for (int way = 0; way < ATTEMPT_WAYS; way++) {
+        if (__atomic_load_n(&set[way].name, __ATOMIC_ACQUIRE) == name)
+            return &set[way];
+    }
+    return 0;
+}
+
+/* Whether a row rests at `now`, in seconds. */
+static inline int attempt_resting(attempt_row *row, uint64_t now, uint64_t rest)
+{
+    uint64_t seen = __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
+    return attempt_rests(seen) && now < attempt_began(seen) + rest;
+}
+
+/* Let a row rest from `now` on, whatever was counted. */
+static inline void attempt_rest(attempt_row *row, uint64_t now)
+{
+    __atomic_store_n(&row->state, now << 16 | 1 << 15, __ATOMIC_RELEASE);
+}
+
 /* Count an attempt at `now`, in seconds: 0, or the seconds until there may be another one. */
 static inline uint64_t attempt_take(attempt_row *row, uint64_t now, uint64_t most, uint64_t window, uint64_t rest)
 {

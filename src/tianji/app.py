@@ -183,7 +183,7 @@ class Gateway:
         vectors = VectorsOf(self._embed, lambda: self.snapshot, path.parent, environ)
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._endpoints = list(endpoints(self._pipeline))
-        self._guarding = Guarding(path.parent, shared.counters, self._pool, self._books.retold, self._endpoints)
+        self._guarding = Guarding(path.parent, shared, self._pool, self._books.retold, self._endpoints)
         self._preface = Preface(path.parent, self._admissions)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)

@@ -62,6 +62,14 @@ def gateway(
             guardrail(judge, "beside", "pre_call", run_in_parallel=True),
             guardrail(judge, "leads", "pre_call", on_sensitive_data="route", sensitive_data_route_to_model="other"),
             guardrail(
+                judge,
+                "leads-once",
+                "pre_call",
+                on_sensitive_data="route",
+                sensitive_data_route_to_model="embed",
+                sticky_session_routing=False,
+            ),
+            guardrail(
                 judge, "worded", "pre_call", violation_message_template="{guardrail_name} says {default_message}"
             ),
         ],
@@ -199,6 +207,23 @@ def test_a_refusal_may_lead_to_another_model_where_there_is_a_session(
     answer = ask(gateway, "forbidden", "leads", metadata={"session_id": "s1"})
     assert answer.status_code == 200
     assert json.loads(mock.last()["body"])["model"] == "other"
+
+
+def test_a_session_stays_where_it_was_led(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    def model(text: str, guardrail: str, session: str, **headers: str) -> str:
+        turns = [{"role": "user", "content": text}]
+        body = {"model": "gpt-test", "messages": turns, "guardrails": [guardrail], "metadata": {"session_id": session}}
+        assert gateway.post(CHAT, body, **headers).status_code == 200
+        return str(json.loads(mock.last()["body"])["model"])
+
+    assert model("hello", "leads", "stays") == "gpt-test"
+    assert model("forbidden", "leads", "stays") == "other"
+    assert model("hello", "leads", "stays") == "other"
+    assert model("hello", "leads", "another") == "gpt-test"
+    own = gateway.post("/key/generate", {}).json()["key"]
+    assert model("hello", "leads", "stays", authorization=f"Bearer {own}") == "gpt-test", "it is another caller's"
+    assert model("forbidden", "leads-once", "once") == "embed-up"
+    assert model("hello", "leads-once", "once") == "gpt-test"
 
 
 def test_a_refusal_is_said_in_the_operators_words(gateway: Gateway, judge: Judge) -> None:

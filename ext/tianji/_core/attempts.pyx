@@ -23,6 +23,9 @@ cdef extern from "attempts.h":
     attempt_row *attempt_find(attempt_table *table, uint64_t name) noexcept
     uint64_t attempt_take(attempt_row *row, uint64_t now, uint64_t most, uint64_t window, uint64_t rest) noexcept
     void attempt_give_back(attempt_row *row) noexcept
+    attempt_row *attempt_known(attempt_table *table, uint64_t name) noexcept
+    bint attempt_resting(attempt_row *row, uint64_t now, uint64_t rest) noexcept
+    void attempt_rest(attempt_row *row, uint64_t now) noexcept
 
 cdef object hashed = blake2b
 cdef object new_mapping = mmap
@@ -50,9 +53,12 @@ cdef class AttemptTable:
         if self._mapped:
             PyBuffer_Release(&self._view)
 
-    cdef attempt_row *_row(self, str name) except NULL:
+    cdef uint64_t _hashed(self, str name) except? 0:
         digest = hashed(name.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
-        return attempt_find(self._table, int.from_bytes(digest, "little"))
+        return int.from_bytes(digest, "little")
+
+    cdef attempt_row *_row(self, str name) except NULL:
+        return attempt_find(self._table, self._hashed(name))
 
     def take(self, str name not None, double now, *, int most, int window, int rest):
         """Count an attempt; return 0 where it may be made, else the seconds until another one may.
@@ -64,6 +70,15 @@ cdef class AttemptTable:
             raise ValueError(f"attempts are from 1 to {MOST}, in seconds from 1 on")
         # second 0 is what an empty row has
         return attempt_take(self._row(name), <uint64_t>now + 1, most, window, rest)
+
+    def stop(self, str name not None, double now):
+        """Have a name rest from now on, as one of which there were too many attempts does."""
+        attempt_rest(self._row(name), <uint64_t>now + 1)
+
+    def stopped(self, str name not None, double now, *, int rest):
+        """Whether a name rests, for `rest` seconds each time; a name that nobody has noted takes no place by that."""
+        cdef attempt_row *row = attempt_known(self._table, self._hashed(name))
+        return row is not NULL and attempt_resting(row, <uint64_t>now + 1, rest)
 
     def give_back(self, str name not None):
         """Take back an attempt that did not fail."""

@@ -21,4 +21,5 @@ class Shared(Struct, frozen=True):
     machine: str = ""
     answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget
     attempts: AttemptTable = field(default_factory=AttemptTable)  # to sign in with a password
+    led: AttemptTable = field(default_factory=AttemptTable)  # sessions that a guardrail has led to another model
     known: Mapping[str, str] = {}  # what the secret manager had said before the workers began

@@ -69,3 +69,16 @@ def test_children_count_together():
     for child in children:
         os.waitpid(child, 0)
     assert [table.take("ann", 1, most=1001, window=60, rest=300) for _ in range(2)] == [0, 300]
+
+
+def test_a_name_may_be_stopped_at_once_and_asking_notes_nobody():
+    table = AttemptTable()
+    assert not table.stopped("ann", 5, rest=300)
+    table.stop("ann", 5)
+    assert table.stopped("ann", 304.9, rest=300)
+    assert not table.stopped("ann", 305, rest=300)
+    for number in range(100_000):
+        assert not table.stopped(f"nobody {number}", 6, rest=300)
+    assert table.stopped("ann", 6, rest=300), "whoever is only asked about takes no place"
+    assert table.take("bob", 5, most=9, window=60, rest=300) == 0
+    assert not table.stopped("bob", 6, rest=300)

@@ -10,17 +10,18 @@ from typing import Final
 
 from tianji._core.forward import Endpoint
 from tianji._core.pool import Pool
-from tianji._core.shm import SharedCounters
 from tianji.dialects.openai import Dialect
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
 from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
+from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.paths import paths_of
 from tianji.gateway.guarding.watch import Rules
 from tianji.gateway.parties import Parties
+from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.asking import Caller
 from tianji.guardrails.building import build_all
@@ -40,7 +41,7 @@ class Building:
     def __init__(
         self,
         folder: Path,
-        counters: SharedCounters,
+        shared: Shared,
         pool: Pool,
         retold: Callable[[bytes], bytes],
         endpoints: Iterable[tuple[Dialect, Endpoint]],
@@ -49,7 +50,8 @@ class Building:
         self._pool = pool
         self._retold = retold
         self._models = Models(endpoints)
-        self._series = Series(counters)
+        self._series = Series(shared.counters)
+        self._leading = Leading(shared.led)
         self._backlog = Backlog()
         self._caller: Caller | None = None
         self._built: tuple[Guardrail, ...] = ()
@@ -77,6 +79,7 @@ class Building:
         rules = Rules(
             runner=Runner(self._caller, self._series.heard),
             after=functools.partial(plan_after, setting),
+            leading=self._leading,
             retold=self._retold,
             backlog=self._backlog,
             block_status=config.litellm_settings.guardrail_block_status,

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from tianji._core.asked import Asked
 from tianji._core.forward import Endpoint
 from tianji._core.pool import Pool
-from tianji._core.shm import SharedCounters
 from tianji.config.loader import Loaded
 from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
+from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
 from tianji.hooks.naming import has_hooks
@@ -49,7 +49,7 @@ class Guarding:
     def __init__(
         self,
         folder: Path,
-        counters: SharedCounters,
+        shared: Shared,
         pool: Pool,
         retold: Callable[[bytes], bytes],
         endpoints: Iterable[tuple[Dialect, Endpoint]],
@@ -58,7 +58,7 @@ class Guarding:
 
         endpoints: through which models are asked
         """
-        self._means = (folder, counters, pool, retold, endpoints)
+        self._means = (folder, shared, pool, retold, endpoints)
         self._building: Any = None
 
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:

@@ -18,6 +18,7 @@ from tianji.errors import Header, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.doors import Closed, Door, Flowing, Open
 from tianji.gateway.guarding.judging import Document, Found, Judging
+from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.notes import Keep, Notes, Retold
 from tianji.gateway.guarding.outlet import Outlet
@@ -40,6 +41,7 @@ class Rules(Struct, frozen=True):
 
     runner: Runner
     after: Callable[[Request, str | None], Plan]
+    leading: Leading
     retold: Retold
     backlog: Backlog
     block_status: int = 400
@@ -103,8 +105,12 @@ class Watch:
             return
         if body is not None:
             self._asked.replace(body)
-        if found.route is not None:
-            self._asked.reroute(found.route.model)
+        route = found.route
+        if route is not None:
+            self._rules.leading.lead(self._request, route)
+        route = route or self._rules.leading.led(self._request)
+        if route is not None:
+            self._asked.reroute(route.model)
 
     async def _look_beside(self, document: Document) -> None:
         await self._judging.judge(Hook.DURING_CALL, self._request.plan, document, lambda _: document)
