@@ -76,6 +76,7 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         reach=kind.reach if look is None else reach_of(kind, look),
         parallel=common_keys.is_true(values.get("run_in_parallel", False)),
         raw=common_keys.is_true(values.get("scan_raw_request", False)),
+        only_new=common_keys.only_new(values),
         streams=of_key("stream_scope", common_keys.streams, values),
         streaming={key: value for key, value in values.items() if key.startswith("streaming_")},
         logs=of_key("logging_only_scope", common_keys.logs, values),

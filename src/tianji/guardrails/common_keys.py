@@ -150,6 +150,13 @@ def scope(params: Mapping[str, Any], defaults: Mapping[str, bool], kind: Type[An
     )
 
 
+def only_new(params: Mapping[str, Any]) -> bool:
+    """Whether it looks no more at what it has let pass; one that masks has to, since clients send all again."""
+    return is_true(params.get("only_scan_new_messages", False)) and not is_true(
+        params.get("mask_request_content", False)
+    )
+
+
 def streams(params: Mapping[str, Any]) -> dict[Hook, Streams]:
     """Return for which requests it runs, by hook. Raises ConfigurationError for another word."""
     written = params.get("stream_scope")

@@ -59,6 +59,7 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     timeout: seconds of one check; reach: see Type
     parallel: it sees the request as those before it left it, beside others, and changes nothing
     raw: it sees the request as the client sent it
+    only_new: of a conversation it sees what it has not let pass before
     streams: "streaming", "non_streaming" or "both", by hook; streaming: how it waits in a stream, as its entry says it
     logs: which directions the `logging_only` hook looks at
     """
@@ -81,6 +82,7 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     reach: int | None = None
     parallel: bool = False
     raw: bool = False
+    only_new: bool = False
     streams: Mapping[Hook, Literal["streaming", "non_streaming", "both"]] = {}
     streaming: Mapping[str, Any] = {}
     logs: frozenset[str] = frozenset({"input", "output"})

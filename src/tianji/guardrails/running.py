@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tianji.guardrails.asking import Caller, Line
 from tianji.guardrails.content import Content
 from tianji.guardrails.guardrail import Action, Guardrail
+from tianji.guardrails.novelty import Novelty
 from tianji.guardrails.scoping import Piece, pieces
 from tianji.guardrails.slots.scope import View
 from tianji.guardrails.slots.texts import Mismatched
@@ -74,6 +75,7 @@ class Runner:
         self._caller = caller
         self._heard = heard
         self._now = now
+        self._novelty = Novelty(time.monotonic)
 
     async def run(self, guardrail: Guardrail, content: Content, occasion: Occasion) -> Outcome:
         """Run a guardrail on a content. Raises nothing but CancelledError."""
@@ -82,6 +84,9 @@ class Runner:
         error = ""
         permanent = False
         view = guardrail.scope.view(content)
+        remembers = guardrail.only_new and not content.answers
+        if remembers:
+            view = self._novelty.fresh(view, guardrail.id, occasion)
         empty = is_empty(view.content)
         if not empty:
             try:
@@ -95,6 +100,8 @@ class Runner:
             except Exception as fault:  # boundary: code of a type, which may be anybody's
                 LOG.error("guardrail %s failed", guardrail.name, exc_info=fault)
                 error = f"its check failed: {type(fault).__name__}"
+        if remembers and isinstance(said, Allow) and not said.flagged:
+            self._novelty.passed(view.content, guardrail.id, occasion)
         verdict = Allow() if empty else self._followed(guardrail, said, occasion.hook, permanent=permanent)
         if error:
             passes = "passes" if verdict is not None else "is stopped"
