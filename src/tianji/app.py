@@ -183,7 +183,7 @@ class Gateway:
         vectors = VectorsOf(self._embed, lambda: self.snapshot, path.parent, environ)
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._endpoints = list(endpoints(self._pipeline))
-        self._guarding = Guarding(path.parent, shared, self._pool, self._books.retold, self._endpoints)
+        self._guarding = Guarding(path.parent, shared, self._pool, self._books, self._endpoints)
         self._preface = Preface(path.parent, self._admissions)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
@@ -284,6 +284,7 @@ class Gateway:
 
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""
+        self._books.recover()
         self._sweep()
         self._jobs.begin(self.snapshot)
         self._schedule.start()
@@ -337,7 +338,7 @@ class Gateway:
         self._guarding.close()
         self._people.close()
         self._pool.close()
-        await asyncio.to_thread(self._books.journal.close)
+        await asyncio.to_thread(self._books.close)
         self._schedule.stop()
         self._following.end()
         await self._store.close()

@@ -1,8 +1,12 @@
 """What logs hear of requests that are watched: masked texts, and what guardrails that look at logs alone leave."""
 
+import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
@@ -35,6 +39,7 @@ def gateway(
             guardrail("logs", "logging_only"),
             guardrail("answers", "logging_only", "/shouts", logging_only_scope="output"),
             guardrail("refuses", "post_call", "/refuses"),
+            guardrail("slow", "post_call", "/slow", timeout=60),
         ],
         "litellm_settings": {"callbacks": ["generic_api"]},
     }
@@ -75,3 +80,29 @@ def test_what_was_refused_is_not_told(gateway: Gateway, mock: Mock, judge: Judge
     run = told["guardrail_information"][0]
     assert (run["guardrail_name"], run["guardrail_status"]) == ("refuses", "guardrail_intervened")
     assert run["duration"] >= 0
+
+
+def test_an_answer_whose_verdict_is_awaited_is_paid_for_though_its_worker_is_killed(
+    gateway: Gateway, mock: Mock, judge: Judge, ears: Ears
+) -> None:
+    judge.reset()
+    body = {"model": "gpt-test", "messages": [{"role": "user", "content": "hello"}], "guardrails": ["slow"]}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(gateway.chat, body, **{"x-litellm-call-id": "awaited"})
+        assert judge.came.wait(10)
+        for worker in gateway.workers():
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(httpx.HTTPError):
+            waiting.result(20)
+    judge.let.set()
+
+    def row() -> dict[str, Any] | None:
+        try:
+            rows = gateway.client.get("/spend/logs").json()
+        except httpx.HTTPError:  # nobody serves yet
+            return None
+        return next((row for row in rows if row["litellm_call_id"] == "awaited"), None)
+
+    found = eventually(row, "the entry of the answer", 20)
+    assert found is not None
+    assert found["completion_tokens"] > 0

@@ -16,6 +16,7 @@ from tianji.gateway.parties import Parties
 from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.telling import Heard, Tellings
 from tianji.lazy import load
+from tianji.ledger.awaited import Awaited, Place, recover
 from tianji.ledger.entry import Entry, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
@@ -62,6 +63,8 @@ class Bookkeeping:
 
     def __init__(self, folder: Path, config: Config) -> None:
         self.journal = Journal(folder)
+        self._awaited = Awaited(folder)
+        self._folder = folder
         self.entries = Entries(
             prepare=self.journal.prepare,
             keep=self.journal.append,
@@ -70,6 +73,15 @@ class Bookkeeping:
             call_types=CALL_TYPES,
         )
         self.adopt(config)
+
+    def recover(self) -> None:
+        """Take in what a worker has left that was killed."""
+        recover(self._folder, self.journal)
+
+    def close(self) -> None:
+        """End the journal."""
+        self._awaited.close()
+        self.journal.close()
 
     def adopt(self, config: Config) -> None:
         """Go by another configuration from now on."""
@@ -82,6 +94,14 @@ class Bookkeeping:
     def keeper(self, snapshot: Snapshot) -> Callable[[Entry], None] | None:
         """Return what takes entries of what happens beside requests; None where a configuration has no ledger."""
         return self.journal.append if keeps_books(snapshot.config, snapshot.environ) else None
+
+    def hold(self, entry: list[Any]) -> Place | None:
+        """Keep an entry that waits for what guardrails do, where killing the process does not lose it."""
+        return self._awaited.hold(entry)
+
+    def release(self, place: Place | None) -> None:
+        """Take that such an entry is in the journal."""
+        self._awaited.release(place)
 
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""

@@ -37,10 +37,10 @@ REMIND: Final = 30.0  # seconds until the same fault is logged again
 log = logging.getLogger(__name__)
 
 
-class _Segment:
+class Segment:
     """A file that is written by copying into it. `at`: where the next record will stand; `end`: its size."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, suffix: str = SUFFIX) -> None:
         """Make it, and lock it under a name that nobody reads before it is locked. Raises OSError."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"
@@ -51,12 +51,12 @@ class _Segment:
             os.posix_fallocate(file, 0, size)
             held = mmap.mmap(file, size)
             held[: len(MAGIC)] = MAGIC
-            self.path = fresh.rename(folder / (name + SUFFIX))
+            self.path = fresh.rename(folder / (name + suffix))
         except OSError:
             os.close(file)
             fresh.unlink(missing_ok=True)
             raise
-        self._file, self._map = file, held
+        self._file, self.held = file, held
         self.at, self.end = len(MAGIC), size
 
     def write(self, body: bytes) -> bool:
@@ -65,14 +65,14 @@ class _Segment:
         after = start + len(body)
         if after > self.end:
             return False
-        HEAD.pack_into(self._map, self.at, len(body), zlib.crc32(body))
-        self._map[start:after] = body
+        HEAD.pack_into(self.held, self.at, len(body), zlib.crc32(body))
+        self.held[start:after] = body
         self.at = after
         return True
 
     def seal(self) -> None:
         """Give back what was not used, and the lock."""
-        self._map.close()
+        self.held.close()
         try:
             os.ftruncate(self._file, self.at)
         except OSError as error:  # the file is whole all the same, only longer
@@ -94,8 +94,8 @@ class Journal:
         self._size = segment
         self._monotonic = monotonic
         self._thread = ThreadPoolExecutor(1, "ledger")
-        self._segment: _Segment | None = None
-        self._next: Future[_Segment] | None = None
+        self._segment: Segment | None = None
+        self._next: Future[Segment] | None = None
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._retry_at = 0.0
@@ -109,9 +109,9 @@ class Journal:
         """How many entries are in memory only."""
         return len(self._waiting)
 
-    def prepare(self) -> "Future[_Segment]":
+    def prepare(self) -> "Future[Segment]":
         """Have the first file made by a thread, so that the first entry need not wait for it. To be called once."""
-        self._next = self._thread.submit(_Segment, self._folder, self._size)
+        self._next = self._thread.submit(Segment, self._folder, self._size)
         return self._next
 
     def append(self, entry: Entry | list[Any]) -> None:
@@ -158,7 +158,7 @@ class Journal:
             if segment is None or not segment.write(body):
                 return False
         if self._next is None and 2 * segment.at > segment.end:
-            self._next = self._thread.submit(_Segment, self._folder, self._size)
+            self._next = self._thread.submit(Segment, self._folder, self._size)
         return True
 
     def _turn_over(self, size: int) -> bool:
@@ -167,7 +167,7 @@ class Journal:
             return False
         coming = self._next if size == self._size else None
         if coming is None:
-            coming = self._thread.submit(_Segment, self._folder, size)
+            coming = self._thread.submit(Segment, self._folder, size)
         else:
             self._next = None
         try:

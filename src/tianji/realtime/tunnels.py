@@ -218,4 +218,3 @@ def address_of(head: bytes, offers: list[bytes]) -> Address:
 def begins_json(message: bytes) -> bool:
     """Whether a message, text or binary, may be JSON."""
     return message.lstrip()[:1] in (b"{", b"[")
-

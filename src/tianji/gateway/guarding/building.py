@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from tianji._core.pool import Pool
 from tianji.dialects.openai import Dialect
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
+from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
@@ -36,19 +37,19 @@ FAREWELL: Final = 120.0  # seconds after which nobody runs a guardrail any more 
 
 
 class Building:
-    """Keeps the guardrails that were built. `retold`: an answer as the ledger keeps it; endpoints: see Models."""
+    """Keeps the guardrails that were built. `endpoints`: see Models."""
 
     def __init__(
         self,
         folder: Path,
         shared: Shared,
         pool: Pool,
-        retold: Callable[[bytes], bytes],
+        books: Bookkeeping,
         endpoints: Iterable[tuple[Dialect, Endpoint]],
     ) -> None:
         self._folder = folder
         self._pool = pool
-        self._retold = retold
+        self._books = books
         self._models = Models(endpoints)
         self._series = Series(shared.counters)
         self._leading = Leading(shared.led)
@@ -80,7 +81,7 @@ class Building:
             runner=Runner(self._caller, self._series.heard),
             after=functools.partial(plan_after, setting),
             leading=self._leading,
-            retold=self._retold,
+            books=self._books,
             backlog=self._backlog,
             block_status=config.litellm_settings.guardrail_block_status,
             compat=snapshot.table.compat,

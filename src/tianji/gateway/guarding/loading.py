@@ -13,6 +13,7 @@ from tianji.config.loader import Loaded
 from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
+from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
@@ -51,14 +52,11 @@ class Guarding:
         folder: Path,
         shared: Shared,
         pool: Pool,
-        retold: Callable[[bytes], bytes],
+        books: Bookkeeping,
         endpoints: Iterable[tuple[Dialect, Endpoint]],
     ) -> None:
-        """`retold`: an answer as the ledger keeps it, where the client got another one than was given.
-
-        endpoints: through which models are asked
-        """
-        self._means = (folder, shared, pool, retold, endpoints)
+        """`books`: where entries of the ledger wait; endpoints: through which models are asked."""
+        self._means = (folder, shared, pool, books, endpoints)
         self._building: Any = None
 
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:

@@ -15,12 +15,13 @@ from msgspec import Struct
 from tianji._core.asked import Asked
 from tianji._core.guarded import GuardedExchange
 from tianji.errors import Header, TianjiError
+from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.doors import Closed, Door, Flowing, Open
 from tianji.gateway.guarding.judging import Document, Found, Judging
 from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
-from tianji.gateway.guarding.notes import Keep, Notes, Retold
+from tianji.gateway.guarding.notes import Keep, Notes
 from tianji.gateway.guarding.outlet import Outlet
 from tianji.gateway.guarding.request import Instead, Request
 from tianji.gateway.guarding.stages import Stages, stages_of
@@ -42,7 +43,7 @@ class Rules(Struct, frozen=True):
     runner: Runner
     after: Callable[[Request, str | None], Plan]
     leading: Leading
-    retold: Retold
+    books: Bookkeeping
     backlog: Backlog
     block_status: int = 400
     compat: bool = True
@@ -57,7 +58,7 @@ class Watch:
         self._asked: Asked | None = asked
         self._largest = asked.table.max_answer
         self._judging = Judging(rules.runner, request, rules.block_status)
-        self._notes = Notes(request, self._judging, rules.retold, rules.backlog)
+        self._notes = Notes(request, self._judging, rules.books, rules.backlog)
         self._outlet = Outlet(asked.exchange, request, self._judging.outcomes, compat=rules.compat)
         self.exchange = GuardedExchange(asked.exchange, self)
         self.deployment_id: str | None = None  # which answered
