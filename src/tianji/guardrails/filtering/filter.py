@@ -99,8 +99,15 @@ class Filter:
 
     def find(self, text: str) -> list[Finding]:
         """Return all findings in order. What follows on a text changes none that ends farther back than `reach`."""
+        return self.find_all((text,))[0]
+
+    def find_all(self, texts: Sequence[str]) -> list[list[Finding]]:
+        """Return the findings of each text, as `find` does."""
+        patterns = self._expressions.find_all(texts)
+        return [self._of(text, found) for text, found in zip(texts, patterns, strict=True)]
+
+    def _of(self, text: str, patterns: list[Found]) -> list[Finding]:
         words = self._automaton.find(text)
-        patterns = self._expressions.find(text)
         if not words and not patterns:
             return []
         hits = [(found, self._words[found.which]) for found in words]

@@ -3,15 +3,16 @@
 They are RE2's, so that none can run away. What it does not take (backreferences, look-around) is refused at the start.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from tianji.config.patterns import Pattern, compile_pattern
+from tianji.config.patterns import Pattern, compile_all, compile_pattern
 from tianji.errors import ConfigurationError
-from tianji.guardrails.matching.widths import widest
+from tianji.guardrails.matching.widths import is_free, widest
 
 _INSTALL: Final = "it needs the package google-re2, which is not installed: pip install 'tianji[guardrails]'"
 _CONTINUES: Final = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
@@ -55,17 +56,26 @@ class Expressions:
     def __init__(self, expressions: Sequence[Expression]) -> None:
         """Compile all. Raises ConfigurationError naming the expression that RE2 does not take."""
         self.reach = widest(source for each in expressions for source in each.sources)
-        numbered = list(enumerate(expressions))
+        numbered = sorted(enumerate(expressions), key=lambda pair: not _is_free(pair[1]))
         self._groups = [_Group(numbered[at : at + _TOGETHER]) for at in range(0, len(numbered), _TOGETHER)]
 
     def find(self, text: str) -> list[Found]:
         """Return all matches, those of one expression apart from each other, in the order of their beginning."""
-        data = text.encode("utf-8", "replace")  # half a surrogate pair is one character, too
-        places = sorted(chain.from_iterable(group.find(data) for group in self._groups))
-        if len(data) == len(text):
-            return places
-        where = _characters(data, {offset for start, end, _ in places for offset in (start, end)})
-        return [Found(where[start], where[end], which) for start, end, which in places]
+        return self.find_all((text,))[0]
+
+    def find_all(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Return the matches of each text, as `find` does; texts without any are passed over in one pass for all."""
+        datas = [text.encode("utf-8", "replace") for text in texts]  # half a surrogate pair is one character, too
+        found: list[list[Found]] = [[] for _ in texts]
+        whole = b"\n".join(datas)
+        begins = list(accumulate((len(data) + 1 for data in datas), initial=0))[:-1]
+        for group in self._groups:
+            for at in range(group.first(whole, begins), len(datas)):
+                found[at].extend(group.find(datas[at]))
+        return [
+            _placed(text, data, places) if places else places
+            for text, data, places in zip(texts, datas, found, strict=True)
+        ]
 
 
 class _Group:
@@ -73,7 +83,23 @@ class _Group:
 
     def __init__(self, expressions: Sequence[tuple[int, Expression]]) -> None:
         self._each = [_Each(which, expression) for which, expression in expressions]
+        sources = [
+            (each, source) for each, (_, one) in zip(self._each, expressions, strict=True) for source in one.sources
+        ]
+        self._owners = [each for each, _ in sources]
+        self._which = compile_all(source for _, source in sources) if len(expressions) > 1 else None
         self._any = _together(expression for _, expression in expressions) if len(expressions) > 1 else None
+        self._free = all(_is_free(expression) for _, expression in expressions)
+
+    def first(self, whole: bytes, begins: Sequence[int]) -> int:
+        """Return which of several texts is the first that may have a match. `whole`: all, a line end between two.
+
+        For an expression that asks for no beginning and no end, what stands in one text stands in all of them together.
+        """
+        if len(begins) < 2 or self._any is None or not self._free:
+            return 0
+        match = self._any.search(whole)
+        return len(begins) if match is None else bisect_right(begins, match.span()[0]) - 1
 
     def find(self, data: bytes) -> Iterator[Found]:
         at = 0
@@ -82,8 +108,13 @@ class _Group:
             if match is None:
                 return
             at, _ = match.span()  # nothing begins before
-        for each in self._each:
+        for each in self._occurring(data):
             yield from each.find(data, at)
+
+    def _occurring(self, data: bytes) -> Iterable["_Each"]:
+        """Return those that occur, or all where that cannot be told."""
+        which = [] if self._which is None else self._which.Match(data)
+        return dict.fromkeys(self._owners[at] for at in sorted(which)) if which else self._each
 
 
 class _Each:
@@ -130,6 +161,19 @@ def _together(expressions: Iterable[Expression]) -> Pattern | None:
         return compile_pattern("|".join(f"(?:{source})" for source in sources))
     except ConfigurationError:
         return None
+
+
+def _is_free(expression: Expression) -> bool:
+    return all(map(is_free, expression.sources))
+
+
+def _placed(text: str, data: bytes, places: list[Found]) -> list[Found]:
+    """Return matches in their order, by characters instead of bytes."""
+    places.sort()
+    if len(data) == len(text):
+        return places
+    where = _characters(data, {offset for start, end, _ in places for offset in (start, end)})
+    return [Found(where[start], where[end], which) for start, end, which in places]
 
 
 def _characters(data: bytes, offsets: Iterable[int]) -> dict[int, int]:

@@ -18,15 +18,17 @@ def longest(expression: str) -> int | None:
 
     None: there is no bound, it depends on where the text begins or ends, or it is written in a way that only RE2 reads.
     """
-    if any(sign in expression for sign in _OTHERWISE):
-        return None
-    parser: Any = load("re._parser")  # reads, and never searches
-    try:
-        tree = parser.parse(_FLAGS.sub("", expression))
-    except (parser.error, OverflowError, RecursionError, FutureWarning, DeprecationWarning):
+    tree = _tree(expression)
+    if tree is None or _anchored(tree):
         return None
     _, most = tree.getwidth()
-    return None if most > UNBOUNDED or _anchored(tree) else most + _MARGIN
+    return None if most > UNBOUNDED else most + _MARGIN
+
+
+def is_free(expression: str) -> bool:
+    """Whether a match depends on nothing but itself and the characters beside it, as far as can be told."""
+    tree = _tree(expression)
+    return tree is not None and not _anchored(tree)
 
 
 def widest(expressions: Iterable[str]) -> int | None:
@@ -34,6 +36,17 @@ def widest(expressions: Iterable[str]) -> int | None:
     widths = [longest(expression) for expression in expressions]
     known = [width for width in widths if width is not None]
     return max(known, default=0) if len(known) == len(widths) else None
+
+
+def _tree(expression: str) -> Any:
+    """Return how an expression is put together; None for one that only RE2 reads."""
+    if any(sign in expression for sign in _OTHERWISE):
+        return None
+    parser: Any = load("re._parser")  # reads, and never searches
+    try:
+        return parser.parse(_FLAGS.sub("", expression))
+    except (parser.error, OverflowError, RecursionError, FutureWarning, DeprecationWarning):
+        return None
 
 
 def _anchored(tree: Any) -> bool:

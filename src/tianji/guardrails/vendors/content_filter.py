@@ -111,7 +111,7 @@ class _ContentFilter:
 
     def __call__(self, content: Content, _: Occasion) -> Verdict:
         """Look for everything in every text; what is to be refused goes before what is to be masked."""
-        found = [self._filter.find(text.text) for text in content.texts]
+        found = self._filter.find_all([text.text for text in content.texts])
         counts: dict[str, int] = {}
         for finding in (finding for findings in found for finding in findings):
             counts[finding.rule.name] = counts.get(finding.rule.name, 0) + 1

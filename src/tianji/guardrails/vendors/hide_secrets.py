@@ -69,8 +69,8 @@ class _Hiding:
             return Allow()
         spans: list[Span] = []
         counts: dict[str, int] = {}
-        for index, text in enumerate(content.texts):
-            for start, end, which in self._expressions.find(text.text):
+        for index, found in enumerate(self._expressions.find_all([text.text for text in content.texts])):
+            for start, end, which in found:
                 spans.append(Span(index, start, end, REDACTED))
                 counts[self._names[which]] = counts.get(self._names[which], 0) + 1
         return masking(content.texts, spans, Findings(categories=tuple(counts), entities=counts))

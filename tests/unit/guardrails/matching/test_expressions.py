@@ -122,3 +122,24 @@ def test_the_widest_counts_and_one_without_a_bound_has_all_without() -> None:
     assert widest(["abc", "a+"]) is None
     assert Expressions([]).reach == 0
     assert Expressions([Expression("p", "1", near="passport")]).reach == 1 + 8 + 10 + 30 + 2
+
+
+EDGES = (r"^a", r"b$", r"(?m)^c", r"\Ad", r"\bab\b", r"\Bb", r"[^a]b", r"\s+a", r"a{,2}c", r"a+b")
+
+
+@given(st.lists(st.sampled_from(SOURCES + EDGES), min_size=1, max_size=12), st.lists(MIXED, max_size=6))
+def test_many_texts_at_once_are_found_in_as_each_alone(sources: list[str], texts: list[str]) -> None:
+    found = Expressions([Expression("x", source) for source in sources]).find_all(texts)
+
+    alone = [Expressions([Expression("x", source)]) for source in sources]
+    for text, places in zip(texts, found, strict=True):
+        each = [one._replace(which=which) for which, finder in enumerate(alone) for one in finder.find(text)]
+        assert places == sorted(each)
+
+
+def test_expressions_with_too_many_states_for_one_pass_are_looked_for_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(re2.Set, "Match", lambda _self, _text: [])
+
+    assert Expressions([Expression("a", "a+"), Expression("b", "b")]).find("xab") == [Found(1, 2, 0), Found(2, 3, 1)]
