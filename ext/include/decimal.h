@@ -1,7 +1,8 @@
-/* Decimal numbers of JSON as whole multiples of a power of ten, without a binary float in between. */
+/* Decimal numbers: of JSON, as whole multiples of a power of ten without a binary float in between, and as text. */
 #ifndef TIANJI_DECIMAL_H
 #define TIANJI_DECIMAL_H
 
+#include <Python.h>
 #include <stdbool.h>
 
 #define DECIMAL_MOST INT64_C(1000000000000000000) /* what a result may be at most: 10^18 */
@@ -41,6 +42,17 @@ static inline bool decimal_scaled(const char *p, const char *end, int scale, lon
         divisor *= 10;
     *out = shift < 0 ? 0 : mantissa / divisor + (mantissa % divisor >= divisor - mantissa % divisor);
     return true;
+}
+
+/* A whole number that is 0 or more as a bytes object, with a unit of one character, or none, behind it. */
+static inline PyObject *decimal_bytes(long long number, const char *unit)
+{
+    char digits[24];
+    int at = 24;
+    if (*unit) digits[--at] = *unit;
+    do digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    return PyBytes_FromStringAndSize(digits + at, 24 - at);
 }
 
 #endif

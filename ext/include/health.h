@@ -294,7 +294,9 @@ static inline uint64_t health_score(const health_ring *ring, const health_measur
         ends = (sample & UINT32_MAX) + lifetime;
         if (ends <= second) continue;
         if (ends < until) until = ends;
-        for (j = count++; j > 0 && values[j - 1] > value; j--) values[j] = values[j - 1];
+        j = count++;
+        if (how->percentile > 0) /* which needs them in order */
+            for (; j > 0 && values[j - 1] > value; j--) values[j] = values[j - 1];
         values[j] = value;
         sum += value;
     }

@@ -48,8 +48,10 @@ static inline const char *http_value_end(const char *at, const char *end)
     for (; end - at >= 16; at += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)at);
         __m128i fine = _mm_andnot_si128(_mm_cmpeq_epi8(v, del), _mm_cmpeq_epi8(_mm_max_epu8(v, space), v));
-        if (_mm_movemask_epi8(fine) != 0xffff)
+        if (_mm_movemask_epi8(fine) != 0xffff) {
+            at += __builtin_ctz(~(unsigned)_mm_movemask_epi8(fine));
             break; /* perhaps at a tab only */
+        }
     }
 #endif
     return http_span(at, end, HTTP_VALUE);

@@ -24,6 +24,7 @@ typedef struct {
     uint64_t sum;               /* step of the last take << WINDOW_BITS | taken ever, of which the low bits are kept */
     uint64_t base[WINDOW_RING]; /* step << WINDOW_BITS | the sum before its first take */
     uint64_t back[WINDOW_RING]; /* step << WINDOW_BITS | given back of what was taken then */
+    uint64_t gave;              /* whether anything was ever given back: while nothing was, nobody looks */
 } window;
 
 static inline uint32_t window_step(double seconds) { return (uint32_t)(uint64_t)(seconds / WINDOW_STEP_S) & 0xffffff; }
@@ -58,6 +59,7 @@ static inline int64_t window_returned(const window *w, uint32_t first)
 {
     int64_t total = 0;
     int i;
+    if (!__atomic_load_n(&w->gave, __ATOMIC_ACQUIRE)) return 0;
     for (i = 0; i < WINDOW_RING; i++) {
         uint64_t back = __atomic_load_n(&w->back[i], __ATOMIC_ACQUIRE);
         int32_t later = window_later(window_tag(back), first);
@@ -108,6 +110,7 @@ static inline int window_take(window *w, uint32_t step, int64_t n, int64_t limit
 static inline void window_give_back(window *w, uint32_t step, int64_t n)
 {
     uint64_t *back = &w->back[step % WINDOW_RING], seen = __atomic_load_n(back, __ATOMIC_ACQUIRE), amount;
+    if (!__atomic_load_n(&w->gave, __ATOMIC_RELAXED)) __atomic_store_n(&w->gave, 1, __ATOMIC_RELEASE);
     do {
         amount = (uint64_t)n;
         if (window_tag(seen) == step) amount += seen & WINDOW_MASK;
@@ -129,6 +132,16 @@ static inline int32_t window_wait(const window *w, uint32_t step, int64_t n, int
         else least = wait + 1;
     }
     return least;
+}
+
+/* How many steps after `step` all of a limit is there again, if nobody takes anything. That is when the step of the last
+ * take has left the window, unless all of that was given back. */
+static inline int32_t window_refill(const window *w, uint32_t step, int64_t limit)
+{
+    uint64_t sum = __atomic_load_n(&w->sum, __ATOMIC_ACQUIRE);
+    int32_t wait = window_later(window_tag(sum), step) + WINDOW_STEPS + 1;
+    if (wait > 0 && wait <= 2 * WINDOW_RING && window_between(w, sum, window_tag(sum)) > 0) return wait;
+    return window_wait(w, step, limit, limit);
 }
 
 /* Seconds from `now` until `steps` steps after its own. */

@@ -14,6 +14,7 @@ cdef extern from "window.h":
     bint window_take(window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
     void window_give_back(window *w, uint32_t step, int64_t n) noexcept nogil
     int32_t window_wait(const window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
+    int32_t window_refill(const window *w, uint32_t step, int64_t limit) noexcept nogil
     double window_seconds(double now, int32_t steps) noexcept nogil
 
 cdef extern from "purse.h":

@@ -14,9 +14,12 @@ from os import getpid, urandom
 
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromFormat, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.math cimport ceil
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "decimal.h":
+    bytes decimal_bytes(long long number, const char *unit)
 
 cdef extern from "limiter.h":
     size_t limiter_size(int64_t capacity) noexcept
@@ -378,7 +381,7 @@ cdef class LimitSet:
         cdef uint32_t step = self.table._step(now)
         cdef int32_t steps = WINDOW_STEPS + 1
         if lease_mode(&self.table._table.sharing) == LEASE_OFF or limit - window_used(seen, step) <= left:
-            steps = window_wait(seen, step, limit, limit)
+            steps = window_refill(seen, step, limit)
         return window_seconds(now + lease_offset(&self.table._table.sharing), steps)
 
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1:
@@ -389,7 +392,7 @@ cdef class LimitSet:
             return 0
         if left != limit:
             seconds = <long long>ceil(self._refilled(narrowest, limit, left, now))
-        found.append((names[0], PyBytes_FromFormat(b"%ld", <long>limit)))
-        found.append((names[1], PyBytes_FromFormat(b"%ld", <long>left)))
-        found.append((names[2], PyBytes_FromFormat(b"%lds", <long>seconds)))
+        found.append((names[0], decimal_bytes(limit, b"")))
+        found.append((names[1], decimal_bytes(left, b"")))
+        found.append((names[2], decimal_bytes(seconds, b"s")))
         return 0

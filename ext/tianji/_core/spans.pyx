@@ -10,6 +10,7 @@ from json.decoder import scanstring as _scanstring
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
 from libc.string cimport memchr, memcmp, memcpy
@@ -75,9 +76,58 @@ cdef str _shown(bytes name):
     return dumps(shown if len(name) <= 64 else shown + "...")
 
 
+# the members of most requests: their names are given out as shared objects, whose hash is known
+cdef tuple USUAL = (
+    b"frequency_penalty", b"input", b"instructions", b"logit_bias", b"logprobs", b"max_completion_tokens",
+    b"max_output_tokens", b"max_tokens", b"messages", b"metadata", b"model", b"n", b"parallel_tool_calls",
+    b"presence_penalty", b"prompt", b"reasoning_effort", b"response_format", b"seed", b"service_tier", b"stop",
+    b"store", b"stream", b"stream_options", b"system", b"temperature", b"tool_choice", b"tools", b"top_logprobs",
+    b"top_p", b"user",
+)
+cdef enum:
+    SLOTS = 256  # a power of two, and several times the names: a search ends soon
+cdef PyObject *KNOWN[SLOTS]
+
+
+cdef inline unsigned int slot_of(const char *name, Py_ssize_t size) noexcept:
+    return (<unsigned int>size * 37 + <unsigned int>name[0] * 5 + <unsigned int>name[size - 1] * 17) & (SLOTS - 1)
+
+
+cdef int learn_all() except -1:
+    cdef unsigned int slot
+    cdef bytes name
+    for name in USUAL:
+        slot = slot_of(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        while KNOWN[slot] is not NULL:
+            slot = (slot + 1) & (SLOTS - 1)
+        KNOWN[slot] = <PyObject *>name  # its tuple keeps it alive
+    return 0
+
+
+learn_all()
+
+
+cdef bytes shared_name(const char *name, Py_ssize_t size):
+    """The shared object of a usual name, None for any other."""
+    cdef unsigned int slot
+    cdef bytes found
+    if size == 0:
+        return None
+    slot = slot_of(name, size)
+    while KNOWN[slot] is not NULL:
+        found = <bytes>KNOWN[slot]
+        if PyBytes_GET_SIZE(found) == size and memcmp(PyBytes_AS_STRING(found), name, size) == 0:
+            return found
+        slot = (slot + 1) & (SLOTS - 1)
+    return None
+
+
 cdef bytes member_name(const char *s, const json_member *member):
     """A member's name, unescaped. A lone surrogate stays one, in the same three bytes everywhere."""
-    cdef bytes raw = PyBytes_FromStringAndSize(s + member.name, member.name_end - member.name)
+    cdef bytes raw = shared_name(s + member.name, member.name_end - member.name)
+    if raw is not None:
+        return raw
+    raw = PyBytes_FromStringAndSize(s + member.name, member.name_end - member.name)
     if not member.name_escaped:
         return raw
     return scanstring(raw.decode() + '"', 0)[0].encode("utf-8", "surrogatepass")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -188,6 +188,26 @@ def test_tokens_that_are_not_known_stand_as_they_were_reserved() -> None:
     assert admission
     admission.settle(NOW, -1, 5, 0)
     assert used(limit)[INPUT : OUTPUT + 1] == [20, 5]
+
+
+@given(st.lists(st.tuples(st.floats(0, 70), st.integers(0, 20), st.integers(0, 20)), max_size=12), st.floats(0, 70))
+def test_all_of_a_limit_is_there_again_when_it_says_so(taken: list[tuple[float, int, int]], later: float) -> None:
+    """Whatever was given back of what was reserved; and not a second earlier."""
+    limit, now = Limit(LimitTable(16), "key:a", tokens=1000), NOW
+    for wait, reserved, spent in taken:
+        now += wait
+        admission = ask(limit, now=now, tokens=(reserved, 0))
+        assert admission
+        admission.settle(now, spent, 0, 0)
+    now += later
+    asked = LimitSet((limit,))
+
+    def left(at: float) -> int:
+        return int(dict(asked.quota(TOKENS, at))[b"x-ratelimit-remaining-tokens"])
+
+    seconds = int(dict(asked.quota(TOKENS, now))[b"x-ratelimit-reset-tokens"].removesuffix(b"s"))
+    assert left(now + seconds) == 1000
+    assert seconds == 0 or left(now + seconds - 1.01) < 1000
 
 
 @pytest.mark.parametrize("last", [{"requests": 0}, {"tokens": 49}, {"parallel": 0}, {"budget": 0}])

@@ -224,6 +224,16 @@ def test_a_lone_surrogate_passes_but_is_not_read_as_text() -> None:
     assert Splice(spans).build() is text
 
 
+def test_usual_names_are_shared_objects() -> None:
+    """Which are what was written all the same, in whatever way."""
+    usual = scan(b'{"model":1,"messages":2,"top_p":3,"n":4,"":5,"modes":6}').names()
+    assert usual == [b"model", b"messages", b"top_p", b"n", b"", b"modes"]
+    again = scan(b'{"modes":1,"n":2,"mod\\u0065l":3,"model1":4,"messages":5}').names()
+    assert again == [b"modes", b"n", b"model", b"model1", b"messages"]
+    assert usual[1] is again[4]
+    assert usual[5] is not again[0]
+
+
 def test_names_are_compared_unescaped() -> None:
     assert scan(b'{"m\\u006fdel":"x"}').string(b"model") == "x"
     assert scan('{"天":1}'.encode()).integer("天".encode()) == 1
