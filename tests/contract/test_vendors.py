@@ -54,6 +54,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "nlp_cloud": {"model": "nlp_cloud/dolphin", "api_base": f"{url}/v1", "api_key": "k"},
         "aleph_alpha": {"model": "aleph_alpha/luminous", "api_base": url, "api_key": "k"},
         "triton": {"model": "triton/llama", "api_base": f"{url}/v2/models"},
+        "langflow": {"model": "langflow/flow-1", "api_base": f"{url}/api/v1", "api_key": "k"},
         "langgraph": {"model": "langgraph/agent", "api_base": f"{url}/graph", "api_key": "k"},
         "databricks": {"model": "databricks/m", "api_base": url},
         "databricks-claude": {"model": "databricks/databricks-claude-x", "api_base": url},
@@ -367,6 +368,12 @@ class TestForms:
             "/graph/runs/wait",
             {"assistant_id": "agent", "input": {"messages": ASK}},
             {"messages": [{"type": "human", "content": "one"}, {"type": "ai", "content": [{"text": "a b"}]}]},
+        ),
+        (
+            "langflow",
+            "/api/v1/run/flow-1",
+            {"input_value": "one two three", "input_type": "chat", "output_type": "chat"},
+            {"session_id": "s", "outputs": [{"outputs": [{"results": {"message": {"text": "a b"}}}]}]},
         ),
     ],
 )

@@ -103,6 +103,12 @@ def triton(_: Deployment, place: Place) -> Place:
     return replace(place, base=f"{base}/{quote(place.model, safe='*')}" if base.endswith("/v2/models") else base)
 
 
+def langflow(_: Deployment, place: Place) -> Place:
+    """Each flow has an address: https://docs.langflow.org/api-flows-run."""
+    base = place.base.removesuffix("/api/v1")
+    return replace(place, base=f"{base}/api/v1/run/{quote(place.model, safe='*')}", query={"stream": "false"})
+
+
 def unversioned(_: Deployment, place: Place) -> Place:
     """Leave out a version that an address ends with: the paths of these vendors begin with theirs."""
     return replace(place, base=place.base.removesuffix("/v1").removesuffix("/v2beta"))
@@ -205,6 +211,7 @@ PLACES: Mapping[str, Mover] = {
     "dashscope": dashscope,
     "nvidia": nvidia,
     "triton": triton,
+    "langflow": langflow,
     "unversioned": unversioned,
     "datarobot": datarobot,
     "baseten": baseten,
