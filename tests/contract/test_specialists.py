@@ -38,6 +38,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "azure-ear": {"model": "azure/whisper", "api_version": "2024-10-21", **azure},
         "minimax": {"model": "minimax/speech-02-hd", "api_base": url, "api_key": "k"},
         "gemini-voice": {"model": "gemini/gemini-2.5-flash-preview-tts", "api_base": url, "api_key": "k"},
+        "chirp": {"model": "vertex_ai/chirp", **vertex},
         "stability": {"model": "stability/sd3.5-large", "api_base": url, "api_key": "k"},
         "stability-edit": {"model": "stability/inpaint", "api_base": url, "api_key": "k"},
         "fal": {"model": "fal_ai/fal-ai/flux/dev", "api_base": url, "api_key": "k"},
@@ -134,6 +135,15 @@ VOICES = {
         },
         plain({"data": {"audio": b"ID3 sound".hex()}, "base_resp": {"status_code": 0}}),
     ),
+    "chirp": Voice(
+        "/v1/text:synthesize",
+        {
+            "input": {"text": "one & two"},
+            "voice": {"languageCode": "en-US", "name": "en-US-Chirp3-HD-Charon"},
+            "audioConfig": {"audioEncoding": "MP3", "speakingRate": 1.5},
+        },
+        plain({"audioContent": base64.b64encode(b"ID3 sound").decode()}),
+    ),
     "gemini-voice": Voice(
         "/models/gemini-2.5-flash-preview-tts:generateContent",
         {
@@ -156,7 +166,7 @@ class TestVoices:
         vendors.say(voice.path, voice.answer)
         body: dict[str, Any] = {"model": model, "input": "one & two", "voice": "alloy"}
         body |= {"response_format": "pcm"} if model == "gemini-voice" else {}
-        body |= {"speed": 1.5} if model in ("elevenlabs-voice", "azure-voice", "minimax") else {}
+        body |= {"speed": 1.5} if model in ("elevenlabs-voice", "azure-voice", "minimax", "chirp") else {}
         answer = gateway.post("/v1/audio/speech", body)
         assert (answer.status_code, answer.content) == (200, voice.sound)
         assert answer.headers["content-type"].startswith("audio/")
@@ -179,10 +189,13 @@ class TestVoices:
         assert (answer.status_code, "slow down" in answer.text) == (429, True)
 
 
+CONVERTED = ("minimax", "gemini-voice", "chirp")  # whose sound comes in JSON
 WAV = {"gemini-voice": {"response_format": "wav"}}
 
 
-@pytest.mark.parametrize(("model", "path"), [(name, VOICES[name].path) for name in ("minimax", "gemini-voice")])
+@pytest.mark.parametrize(
+    ("model", "path"), [(name, VOICES[name].path) for name in ("minimax", "gemini-voice", "chirp")]
+)
 @pytest.mark.parametrize("said", [b"{}", b"[]", b'{"data":{"audio":"zz"}}', b"\xff"])
 def test_sound_that_is_none_is_502_with_the_name(
     gateway: Gateway, vendors: Vendors, model: str, path: str, said: bytes
@@ -193,7 +206,7 @@ def test_sound_that_is_none_is_502_with_the_name(
         assert answer.content == b""  # it said that nothing went wrong
         return
     assert answer.status_code == 502, answer.text
-    assert model.partition("-")[0] in answer.json()["error"]["message"]
+    assert model.partition("-")[0].replace("chirp", "vertex_ai") in answer.json()["error"]["message"]
 
 
 def test_samples_come_in_a_file_unless_they_are_wanted_alone(gateway: Gateway, vendors: Vendors) -> None:

@@ -27,7 +27,7 @@ SHARED: Final = frozenset({"safety_settings", "safetySettings", "labels", "cache
 
 def media_of(model: str) -> Mapping[str, str]:
     """Return which pictures and sound a model makes, by its name, and the modules that ask for them."""
-    if model.startswith(PAINTERS) or "image" in model:
+    if model.startswith(PAINTERS) or "image" in model or "banana" in model:
         return {"image_generation": f"{MEDIA}.google_pictures"}
     return {"audio_speech": f"{MEDIA}.google_speech"} if "tts" in model else {}
 

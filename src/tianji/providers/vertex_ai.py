@@ -27,8 +27,6 @@ KEYS: Final = ("VERTEXAI_API_KEY", "VERTEX_API_KEY")
 LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
 PROJECTS: Final = ("VERTEXAI_PROJECT", "VERTEX_PROJECT", "GOOGLE_CLOUD_PROJECT")
 DEFAULT_LOCATION: Final = "us-central1"
-RANKING_HOST: Final = "discoveryengine.googleapis.com"
-"""https://cloud.google.com/generative-ai-app-builder/docs/ranking"""
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,80}")
 
@@ -44,7 +42,6 @@ def build(deployment: Deployment) -> Upstream:
         )
     own = deployment.api_base or deployment.variable(BASES)
     key = deployment.api_key or deployment.variable(KEYS)
-    ranks = "rerank" in form.paths
     source: TokenSource[str] | None = None
     if key:
         if form.projects:
@@ -62,10 +59,10 @@ def build(deployment: Deployment) -> Upstream:
             raise ConfigurationError(
                 f"{deployment.label()}: set vertex_project to the id of a project, not {project!r}"
             )
-        path = f"/v1/projects/{project}/locations/{'global' if ranks else location}"
+        path = form.root.format(project=project, location=location)
         source = source_of(msgspec.json.encode(credential))
         headers = []
-    host = RANKING_HOST if ranks else host_of("global" if key else location)
+    host = form.host or host_of("global" if key else location)
     base, query = address.split_base(own or f"https://{host}")
     if not own or base.removesuffix("/v1").count("/") == 2:  # an address without a path of its own gets ours
         base = base.removesuffix("/v1") + path

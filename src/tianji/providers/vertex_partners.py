@@ -16,20 +16,27 @@ from tianji.providers import anthropic, google, openai_compatible, table
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
-from tianji.providers.upstream import EMBEDDINGS, OwnForm, Shaping
+from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, OwnForm, Shaping
 
 CLAUDE: Final = "tianji.protocol.anthropic.vertex"
 RAW: Final = "tianji.protocol.vendors.vertex_raw"
 CLAUDE_RULES: Final = Rules(unsupported=anthropic.LACKS, removed=anthropic.HINTS, conditions=(USED_TOOL_CHOICE,))
 OPEN_RULES: Final = Rules(removed=frozenset({"user", "store"}), conditions=(USED_TOOL_CHOICE,))
 RANKER: Final = "semantic-ranker"
+RANKING_HOST: Final = "discoveryengine.googleapis.com"
+"""https://cloud.google.com/generative-ai-app-builder/docs/ranking"""
+SPEAKER: Final = "chirp"
+SPEECH_HOST: Final = "texttospeech.googleapis.com"
 RANKS: Final = "/rankingConfigs/default_ranking_config:rank"
 _RULES: Final[Mapping[str, str]] = {"mistral": "mistral", "codestral": "mistral", "jamba": "ai21"}
 _NOT_SERVED: Final = ("gemma/", "agent_engine/", "bge", "projects/")
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """How a model is asked. projects: it has to be asked by a project, and not with an API key."""
+    """How a model is asked. projects: it has to be asked by a project, and not with an API key.
+
+    host: of a service beside Vertex AI; root: what of a project and a location stands in its addresses
+    """
 
     paths: Mapping[str, str] = {}
     shaping: Shaping
@@ -40,6 +47,8 @@ class Form(Struct, frozen=True, kw_only=True):
     own_forms: Mapping[str, OwnForm] = {}
     ranks: Style = "vertex"
     projects: bool = True
+    host: str | None = None
+    root: str = "/v1/projects/{project}/locations/{location}"
 
 
 def form_of(deployment: Deployment) -> Form:
@@ -57,6 +66,17 @@ def form_of(deployment: Deployment) -> Form:
             paths={"rerank": RANKS},
             shaping=compile_shaping(deployment, Rules()),
             plain=plain_shaping(deployment),
+            host=RANKING_HOST,
+            root="/v1/projects/{project}/locations/global",
+        )
+    if model == SPEAKER:
+        return Form(
+            paths={"audio_speech": PATHS["audio_speech"]},
+            shaping=compile_shaping(deployment, Rules()),
+            plain=plain_shaping(deployment),
+            media={"audio_speech": f"{MEDIA}.google_synthesis"},
+            host=SPEECH_HOST,
+            root="/v1",
         )
     if "/" in model and "*" not in model:
         return _open(deployment)

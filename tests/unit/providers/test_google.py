@@ -164,6 +164,12 @@ def test_ranks_on_vertex_are_another_service() -> None:
     assert found.ranks == "vertex"
 
 
+def test_speech_of_googles_cloud_is_another_service() -> None:
+    found = vertex(model="vertex_ai/chirp")
+    assert found.base_url == "https://texttospeech.googleapis.com/v1"
+    assert set(found.paths) == set(found.media) == {"audio_speech"}
+
+
 @pytest.mark.parametrize(
     ("model", "made_of", "talks"),
     [
