@@ -271,3 +271,37 @@ async def test_a_login_signs_requests_and_is_shared(monkeypatch: pytest.MonkeyPa
 def test_half_a_login_is_refused(params: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match="tenant_id"):
         build({"model": "azure/dep", "api_base": HOST, **params}, {}, drop_params=False)
+
+
+@pytest.mark.parametrize(
+    ("params", "operation", "address"),
+    [
+        (
+            {"model": "azure/speech/azure-tts", "api_base": "https://eastus.api.cognitive.microsoft.com"},
+            "audio_speech",
+            "https://eastus.tts.speech.microsoft.com",
+        ),
+        (
+            {"model": "azure_ai/cohere-rerank-v4.0-pro", "api_base": "https://r.services.ai.azure.com"},
+            "rerank",
+            "https://r.services.ai.azure.com/providers/cohere/v2/rerank",
+        ),
+        (
+            {"model": "azure_ai/cohere-rerank-v3-english", "api_base": "https://x.eastus.models.ai.azure.com"},
+            "rerank",
+            "https://x.eastus.models.ai.azure.com/v1/rerank",
+        ),
+        (
+            {"model": "azure_ai/FLUX.1-Kontext-pro", "api_base": "https://r.services.ai.azure.com/models"},
+            "image_generation",
+            "https://r.services.ai.azure.com/openai/deployments/FLUX.1-Kontext-pro/images/generations",
+        ),
+    ],
+)
+def test_what_lies_beside_chat(params: dict[str, object], operation: str, address: str) -> None:
+    found = build({"api_key": "k", **params}, {}, drop_params=False)
+    assert operation in found.paths
+    assert found.base_url + ("" if found.media else found.paths[operation]) == address
+    header = b"ocp-apim-subscription-key" if found.media else b"api-key"
+    shown = dict(found.headers)
+    assert shown.get(header, shown.get(b"authorization")) in (b"k", b"Bearer k")

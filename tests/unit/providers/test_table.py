@@ -210,3 +210,87 @@ def test_headers_of_rows() -> None:
     snowflake = build({"model": "snowflake/m", "api_key": "pat/tok"}, ENVIRON, drop_params=False)
     assert dict(snowflake.headers)[b"authorization"] == b"Bearer tok"
     assert dict(snowflake.headers)[b"x-snowflake-authorization-token-type"] == b"PROGRAMMATIC_ACCESS_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("params", "operation", "address", "model"),
+    [
+        (
+            {"model": "nvidia_nim/nvidia/nv-rerankqa-mistral-4b-v3"},
+            "rerank",
+            "https://ai.api.nvidia.com/v1/retrieval/nvidia/nv-rerankqa-mistral-4b-v3/reranking",
+            "nvidia/nv-rerankqa-mistral-4b-v3",
+        ),
+        (
+            {"model": "nvidia_nim/ranking/nvidia/llama-rerank"},
+            "rerank",
+            "https://integrate.api.nvidia.com/v1/ranking",
+            "nvidia/llama-rerank",
+        ),
+        (
+            {"model": "nvidia_nim/meta/llama"},
+            "chat",
+            "https://integrate.api.nvidia.com/v1/chat/completions",
+            "meta/llama",
+        ),
+        (
+            {"model": "dashscope/gte-rerank-v2"},
+            "rerank",
+            "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
+            "gte-rerank-v2",
+        ),
+        (
+            {"model": "dashscope/qwen-max"},
+            "chat",
+            "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions",
+            "qwen-max",
+        ),
+        (
+            {"model": "deepinfra/Qwen/Qwen3-Reranker-8B"},
+            "rerank",
+            "https://api.deepinfra.com/v1/inference/Qwen/Qwen3-Reranker-8B",
+            "Qwen/Qwen3-Reranker-8B",
+        ),
+        ({"model": "deepinfra/m"}, "chat", "https://api.deepinfra.com/v1/openai/chat/completions", "m"),
+        (
+            {"model": "fireworks_ai/whisper-v3-turbo"},
+            "transcription",
+            "https://audio-turbo.us-virginia-1.direct.fireworks.ai/v1/audio/transcriptions",
+            "whisper-v3-turbo",
+        ),
+        (
+            {"model": "huggingface/BAAI/bge", "api_base": "https://tei.test"},
+            "rerank",
+            "https://tei.test/rerank",
+            "BAAI/bge",
+        ),
+        (
+            {"model": "huggingface/BAAI/bge", "api_base": "https://tei.test"},
+            "chat",
+            "https://tei.test/v1/chat/completions",
+            "BAAI/bge",
+        ),
+        (
+            {"model": "watsonx/m", "project_id": "p"},
+            "transcription",
+            "https://us-south.ml.cloud.ibm.com/ml/v1/audio/transcriptions",
+            "m",
+        ),
+    ],
+)
+def test_places_beside_others(params: dict[str, object], operation: str, address: str, model: str) -> None:
+    upstream = build({"api_key": "k", **params}, {}, drop_params=False)
+    assert (upstream.base_url + upstream.paths[operation], upstream.model) == (address, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "address"),
+    [
+        ("triton/llama", None, "http://localhost:8000/v2/models/llama"),
+        ("triton/llama", "http://t.test/v2/models/own/generate", "http://t.test/v2/models/own"),
+        ("langflow/flow 1", None, "http://localhost:7860/api/v1/run/flow%201"),
+        ("elevenlabs/m", "https://e.test/v1", "https://e.test"),
+    ],
+)
+def test_addresses_that_say_the_rest_themselves(model: str, base: str | None, address: str) -> None:
+    assert build({"model": model, "api_base": base}, {}, drop_params=False).base_url == address
