@@ -484,6 +484,8 @@ def open_office(
             keeps_prompts=lambda: keeps(loaded(), "prompts"),
             prompt_objection=lambda one: lazy.load("tianji.gateway.prompting").objection(one, loaded()),
             keeps_cache=lambda: keeps(loaded(), "cache_settings"),
+            keeps_coordination=lambda: keeps(loaded(), "coordination_redis"),
+            tried_coordination=lambda said: lazy.load("tianji.gateway.stored_coordination").tried(loaded(), said),
             tried_cache=lambda said: lazy.load("tianji.gateway.stored_cache").tried(loaded(), said),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),

@@ -232,6 +232,11 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         {ADMIN},
     ),
     ("DELETE", "/access_group/{access_group}/delete"): (lambda w, r, s: {"path:access_group": w.group(s)}, {ADMIN}),
+    ("GET", "/coordination_redis/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    **{
+        ("POST", f"/coordination_redis/settings{end}"): (lambda w, r, s: {"settings": {}}, {ADMIN})
+        for end in ("", "/test")
+    },
     ("GET", "/cache/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     **{("POST", f"/cache/settings{end}"): (lambda w, r, s: {"cache_settings": {}}, {ADMIN}) for end in ("", "/test")},
     ("POST", "/fallback"): (lambda w, r, s: {"model": w.model(s), "fallback_models": ["m"]}, {ADMIN}),

@@ -103,7 +103,7 @@ def test_a_cache_is_tried_before_it_is_kept(gateway: Gateway, settings: dict[str
     assert post(gateway, path, {"type": "local"}).json()["status"] == "success"
     for wrong in ({"password": "another"}, {"port": 1}):
         told = post(gateway, path, {**settings, **wrong}).json()
-        assert (told["status"], told["error"].partition(":")[0]) == ("failed", "the cache does not work")
+        assert (told["status"], told["error"].partition(":")[0]) == ("failed", "the server does not work")
     assert gateway.client.get("/cache/settings").json()["current_values"] == {}
 
 
@@ -140,6 +140,37 @@ def test_what_would_not_serve_is_not_kept(
     answer = post(gateway, "/cache/settings", {**settings, **change})
     assert (answer.status_code, said in answer.text) == (400, True), answer.text
     assert gateway.client.get("/cache/settings").json()["current_values"] == {}
+
+
+def test_the_server_of_limits_is_set_up_likewise(gateway: Gateway, valkey: ValkeyServer) -> None:
+    path, own = "/coordination_redis/settings", {"host": valkey.host, "port": valkey.port, "password": PASSWORD}
+
+    def said(method: str, end: str = "", **settings: Any) -> dict[str, Any]:
+        body = {} if method == "GET" else {"json": {"settings": settings}}
+        answer = gateway.client.request(method, path + end, **body)
+        assert PASSWORD not in answer.text
+        found: dict[str, Any] = answer.json()
+        return {**found, "http": answer.status_code}
+
+    assert said("GET")["source"] is None
+    assert said("POST", "/test", **own)["status"] == "healthy"
+    assert said("POST", "/test", **{**own, "password": "another"})["status"] == "unhealthy"
+    assert said("POST", **own)["settings"]["password"] == MARK
+    eventually(lambda: said("GET")["source"] == "coordination_redis", "it is in force")
+    assert said("GET")["values"] == {**own, "password": MARK}
+    limited = gateway.client.post("/key/generate", json={"rpm_limit": 5}).json()["key"]
+    with Redis(host=valkey.host, port=valkey.port, password=PASSWORD) as client:
+        asked = {"authorization": f"Bearer {limited}"}
+
+        def shared() -> bool:
+            assert gateway.chat(**asked).status_code in (200, 429)
+            return client.dbsize() > 0
+
+        eventually(shared, "limits are shared over it")
+    assert said("POST", host="169.254.169.254")["http"] == said("POST", ssl_ca_certs="/x")["http"] == 400
+    assert said("POST", "/test", **{**own, "password": MARK})["status"] == "healthy"
+    assert said("POST")["status"] == "success"
+    eventually(lambda: said("GET")["source"] is None, "it is gone")
 
 
 def test_nothing_of_it_lies_open_in_the_database(gateway: Gateway, settings: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from tianji.cache.plan import SEMANTIC, plan_of
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
+from tianji.storage.valkey import Server
 
 PATIENCE: Final = 5.0  # seconds
 
@@ -29,11 +30,20 @@ async def fault(config: Config, environ: Mapping[str, str]) -> str | None:
         )
     except ConfigurationError as error:
         return error.message
+    return await _silence(place)
+
+
+async def fault_of(server: Server) -> str | None:
+    """Say what is wrong with a Redis or Valkey; None where it works. It says no word of the server's either."""
+    return await _silence(load("tianji.cache.backends.valkey").ValkeyPlace(server))
+
+
+async def _silence(place: Any) -> str | None:
     try:
         async with asyncio.timeout(PATIENCE):
             await place.ping()
     except place.failures as error:
-        return f"the cache does not work: {type(error).__name__}"
+        return f"the server does not work: {type(error).__name__}"
     finally:
         await place.aclose()
     return None

@@ -53,6 +53,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     guardrails: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with an id
     prompts: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with a version and an environment
     cache: Mapping[str, object] = {}  # what a file has as cache_params
+    coordination: Mapping[str, object] = {}  # and as coordination_redis
     unreadable: tuple[str, ...] = ()
 
 

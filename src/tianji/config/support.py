@@ -262,7 +262,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.database_url": Support("exact", "PostgreSQL, or sqlite:////path/to/file.db"),
         "general_settings.store_model_in_db": EXACT,
         "general_settings.supported_db_objects": Support(
-            "partial", "`models`, `pass_through_endpoints`, `guardrails`, `prompts` and `cache_settings`"
+            "partial",
+            "`models`, `pass_through_endpoints`, `guardrails`, `prompts`, `cache_settings` and `coordination_redis`",
         ),
         "general_settings.disable_model_add_for_internal_users": EXACT,
         **{

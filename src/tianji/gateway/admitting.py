@@ -16,6 +16,7 @@ from tianji.gateway.following import kept
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.stored_cache import with_cache
+from tianji.gateway.stored_coordination import with_coordination
 from tianji.routing.auto.distant import AsyncEmbed
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -30,8 +31,10 @@ def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snaps
     for complaint in (*additions.unreadable, *extended.complaints(additions)):
         LOG.error("left out: %s", complaint)
     whole, unfit = with_cache(extended.loaded, additions.cache)
-    if unfit is not None:
-        LOG.error("left out: the cache of the database: %s", unfit)
+    whole, foreign = with_coordination(whole, additions.coordination)
+    for what, said in (("the cache", unfit), ("the server of limits", foreign)):
+        if said is not None:
+            LOG.error("left out: %s of the database: %s", what, said)
     try:
         return make(whole)
     except (TianjiError, ValueError) as error:

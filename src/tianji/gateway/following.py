@@ -21,7 +21,7 @@ PATIENCE: Final = 1.5  # seconds that the start waits for the database
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
-Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings"]
+Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings", "coordination_redis"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "models": ("models", "credentials", "fallbacks", "unreadable"),
@@ -29,6 +29,7 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "guardrails": ("guardrails",),
     "prompts": ("prompts",),
     "cache_settings": ("cache",),
+    "coordination_redis": ("coordination",),
 }
 _NOTHING: Final = Additions()
 Adopt = Callable[[Additions], Awaitable[None]]

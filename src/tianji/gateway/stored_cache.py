@@ -87,11 +87,11 @@ def _settings(loaded: Loaded, written: Mapping[str, object]) -> tuple[LitellmSet
         return None, "cache_settings holds no parameters"
     params = settings.cache_params
     servers = (cache_server_of(params, {}), semantic_server_of(params, {}))
-    strange = next(filter(None, (_foreign(loaded, server) for server in servers)), None)
+    strange = next(filter(None, (foreign(loaded, server) for server in servers)), None)
     return (settings, None) if strange is None else (None, strange)
 
 
-def _foreign(loaded: Loaded, server: Server | None) -> str | None:
+def foreign(loaded: Loaded, server: Server | None) -> str | None:
     """Say why a server that the database names may not be asked; None where it may."""
     if server is None:
         return None

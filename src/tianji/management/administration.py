@@ -20,6 +20,7 @@ from tianji.edge.routes import Match, Route
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.storage.store import Store
+from tianji.storage.valkey import Server
 
 
 def _none() -> Snapshot:
@@ -43,6 +44,9 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_cache: Callable[[], bool] = lambda: False  # whether the database configures the cache
     # the configuration with another cache, and why there is none
     tried_cache: Callable[[Mapping[str, Any]], tuple[Config | None, str | None]] = lambda _said: (None, None)
+    keeps_coordination: Callable[[], bool] = lambda: False  # whether the database names the server of limits
+    # a server that settings name, and why there is none
+    tried_coordination: Callable[[Mapping[str, Any]], tuple[Server | None, str | None]] = lambda _said: (None, None)
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -223,6 +227,16 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row(
             "DELETE", "/access_group/{access_group}/delete", "access_groups.delete", Access.ADMIN, _ALL, "Dissolve one."
         ),
+    ),
+    "coordination": tuple(
+        _Row(
+            method, f"/coordination_redis/settings{end}", f"coordination_settings.{function}", Access.ADMIN, _ALL, said
+        )
+        for method, end, function, said in (
+            ("GET", "", "shown", "Describe the server over which machines share limits, masked."),
+            ("POST", "", "update", "Keep another one."),
+            ("POST", "/test", "test", "Try one."),
+        )
     ),
     "cache settings": (
         _Row("GET", "/cache/settings", "cache_settings.shown", Access.ADMIN, _ALL, "Describe the cache, masked."),

@@ -16,7 +16,8 @@ CREDENTIAL_VALUES: Final = "credential values"
 ENDPOINTS: Final = "pass-through endpoints"
 ENTRIES: Final = "guardrails"
 TEMPLATES: Final = "prompts"
-CACHE: Final = "cache"  # the name of a row of settings
+CACHE: Final = "cache"  # names of rows of settings
+COORDINATION: Final = "coordination_redis"
 ACTIVE: Final = "active"
 
 
@@ -68,13 +69,14 @@ async def read(database: Database, salt: str | None) -> Additions:
     opened, unreadable = _endpoints(salt, endpoints)
     entries, closed = _guardrails(salt, guardrails)
     templates, sealed_ones = _prompts(salt, prompts)
-    cache, unread = _cache(salt, settings)
+    (cache, coordination), unread = _settings(salt, settings)
     return msgspec.structs.replace(
         found,
         endpoints=opened,
         guardrails=entries,
         prompts=templates,
         cache=cache,
+        coordination=coordination,
         unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *unread),
     )
 
@@ -90,12 +92,18 @@ def opened_settings(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _cache(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    row = next((row for row in rows if row["name"] == CACHE), None)
-    try:
-        return {} if row is None else opened_settings(salt or "", row), ()
-    except ValueError as error:
-        return {}, (f"the settings of the cache of the database: {error}",)
+def _settings(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Return those of the cache and of the server of limits, and what cannot be read."""
+    known = {row["name"]: row for row in rows}
+    found: list[dict[str, Any]] = []
+    unreadable: list[str] = []
+    for name in (CACHE, COORDINATION):
+        try:
+            found.append(opened_settings(salt or "", known[name]) if name in known else {})
+        except ValueError as error:
+            found.append({})
+            unreadable.append(f"the settings {name} of the database: {error}")
+    return found, tuple(unreadable)
 
 
 def sealed_endpoint(salt: str, endpoint: Mapping[str, Any]) -> str:
