@@ -145,6 +145,18 @@ class World:
         made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
         return str(made["endpoints"][0]["id"])
 
+    def prompt(self, role: str, side: str) -> str:
+        """A prompt, which is that of keys that may use it: the role's own, or nobody's."""
+        said = prompt(side)
+        self.master("POST", "/prompts", **said)
+        if side != FOREIGN:
+            self.master("POST", "/key/update", key=self.keys[role], prompts=[said["prompt_id"]])
+        return str(said["prompt_id"])
+
+    def nothing(self, *_made: object) -> dict[str, Any]:
+        """Send nothing, once things were made."""
+        return {}
+
     def guardrail(self) -> str:
         """A guardrail, which is nobody's."""
         return str(self.master("POST", "/guardrails", **guardrail("g"))["guardrail_id"])
@@ -172,6 +184,12 @@ def model(side: str) -> dict[str, Any]:
     """What a deployment of a team is made of."""
     params = {"model": "openai/x", "api_key": "sk-of-the-team-0815"}
     return {"model_name": f"x-{side}", "litellm_params": params, "model_info": {"team_id": f"team-{side}"}}
+
+
+def prompt(side: str) -> dict[str, Any]:
+    """What a prompt is made of."""
+    params = {"prompt_integration": "dotprompt", "dotprompt_content": "---\nmodel: m\n---\nUser: hello"}
+    return {"prompt_id": f"{side}-{next(numbers)}", "litellm_params": params}
 
 
 def guardrail(side: str) -> dict[str, Any]:
