@@ -31,7 +31,8 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
     }
-    with Gateway(config, tmp_path_factory.mktemp("settings"), edge=edge, workers=2) as running:
+    env = {"OF_THE_VALKEY": PASSWORD}
+    with Gateway(config, tmp_path_factory.mktemp("settings"), edge=edge, workers=2, env=env) as running:
         yield running
 
 
@@ -107,6 +108,11 @@ def test_a_cache_is_tried_before_it_is_kept(gateway: Gateway, settings: dict[str
     assert gateway.client.get("/cache/settings").json()["current_values"] == {}
 
 
+def test_a_password_may_be_a_variable(gateway: Gateway, settings: dict[str, Any]) -> None:
+    named = {**settings, "password": "os.environ/OF_THE_VALKEY"}
+    assert post(gateway, "/cache/settings/test", named).json()["status"] == "success"
+
+
 def test_a_stored_password_goes_to_no_other_server(gateway: Gateway, settings: dict[str, Any]) -> None:
     keep(gateway, settings)
     marked = {**settings, "password": MARK}
@@ -127,6 +133,9 @@ def test_a_stored_password_goes_to_no_other_server(gateway: Gateway, settings: d
         ({"redis_startup_nodes": [{"host": "10.0.0.1", "port": 1}]}, "not one that the operator names"),
         ({"sentinel_nodes": [["10.0.0.1", 1]]}, "not one that the operator names"),
         ({"ssl_ca_certs": "/etc/passwd"}, "configuration file alone"),
+        ({"namespace": "os.environ/TIANJI_MASTER_KEY"}, "for a password alone"),
+        ({"host": None, "url": "os.environ/TIANJI_MASTER_KEY"}, "for a password alone"),
+        ({"sentinel_nodes": [["os.environ/TIANJI_MASTER_KEY", 1]]}, "for a password alone"),
         ({"type": "disk"}, "type is one of"),
         ({"type": "qdrant-semantic"}, "type is one of"),
         ({"ttl": -1}, "must be 0 or more"),
@@ -167,7 +176,9 @@ def test_the_server_of_limits_is_set_up_likewise(gateway: Gateway, valkey: Valke
             return client.dbsize() > 0
 
         eventually(shared, "limits are shared over it")
-    assert said("POST", host="169.254.169.254")["http"] == said("POST", ssl_ca_certs="/x")["http"] == 400
+    for wrong in ({"host": "169.254.169.254"}, {"ssl_ca_certs": "/x"}, {"host": "os.environ/TIANJI_MASTER_KEY"}):
+        assert said("POST", **wrong)["http"] == 400
+    assert gateway.key not in str(said("POST", "/test", host="os.environ/TIANJI_MASTER_KEY"))
     assert said("POST", "/test", **{**own, "password": MARK})["status"] == "healthy"
     assert said("POST")["status"] == "success"
     eventually(lambda: said("GET")["source"] is None, "it is gone")

@@ -15,6 +15,7 @@ from tianji.config.additions import placed
 from tianji.config.checks import cache as checks
 from tianji.config.checks.subject import Subject
 from tianji.config.decode import decode
+from tianji.config.environment import REFERENCE
 from tianji.config.loader import Loaded
 from tianji.config.problems import Findings
 from tianji.config.schema import CacheParams, Config
@@ -35,6 +36,7 @@ NAMES: Final = frozenset(
     }
 )  # fmt: skip
 _SCHEMES: Final = ("redis", "rediss")
+_UNSHOWN: Final = ("password", "sentinel_password")
 
 
 def named_in_file(config: Config) -> bool:
@@ -69,6 +71,9 @@ def _settings(loaded: Loaded, written: Mapping[str, object]) -> tuple[LitellmSet
     odd = next((name for name in written if name not in NAMES), None)
     if odd is not None:
         return None, f"{odd[:64]!r} is set in the configuration file alone; here may stand: {', '.join(sorted(NAMES))}"
+    readable = reference_in(written)
+    if readable is not None:
+        return None, readable
     if written.get("type", "local") not in TYPES:
         return None, f"type is one of {', '.join(TYPES)}; others are set in the configuration file"
     findings = Findings()
@@ -89,6 +94,15 @@ def _settings(loaded: Loaded, written: Mapping[str, object]) -> tuple[LitellmSet
     servers = (cache_server_of(params, {}), semantic_server_of(params, {}))
     strange = next(filter(None, (foreign(loaded, server) for server in servers)), None)
     return (settings, None) if strange is None else (None, strange)
+
+
+def reference_in(written: Mapping[str, object]) -> str | None:
+    """Say why a variable may not be named where it is; None where none is, but in a password.
+
+    Everything else is shown, be it in a message: whoever may write settings would read any secret of the environment.
+    """
+    odd = next((name for name, value in written.items() if name not in _UNSHOWN and REFERENCE in str(value)), None)
+    return None if odd is None else f"{odd}: a variable may be named for a password alone"
 
 
 def foreign(loaded: Loaded, server: Server | None) -> str | None:
