@@ -132,6 +132,9 @@ def test_what_a_team_submits_runs_when_it_was_approved(gateway: Gateway, mock: M
     key = gateway.post("/key/generate", {"team_id": team}).json()["key"]
     own = {"authorization": f"Bearer {key}"}
     assert gateway.post("/guardrails/register", entry(judge, "ours", guardrail="lakera"), **own).status_code == 400
+    for secret in ({"api_key": "os.environ/TIANJI_MASTER_KEY"}, {"headers": {"x": "os.environ/TIANJI_MASTER_KEY"}}):
+        refused = gateway.post("/guardrails/register", entry(judge, "ours", **secret), **own)
+        assert (refused.status_code, "os.environ/" in refused.text) == (400, True)
     made = gateway.post("/guardrails/register", entry(judge, "ours"), **own)
     assert made.status_code == 200, made.text
     assert (made.json()["status"], made.json()["team_id"]) == ("pending_review", team)

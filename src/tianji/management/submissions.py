@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from tianji.auth.tags import MODELS as CHANGED
+from tianji.config.environment import REFERENCE
 from tianji.errors import ObjectNotFound, PermissionDenied, Unacceptable
 from tianji.management import key_fields
 from tianji.management.desk import Call, Row
@@ -49,6 +50,11 @@ def _require_generic(params: Mapping[str, Any]) -> None:
         raise Unacceptable(f"only a guardrail of the type {TYPE} can be submitted", param="guardrail")
     if not str(params.get("api_base", "")).startswith(("http://", "https://")):
         raise Unacceptable("api_base is missing: say where the guardrail is asked", param="api_base")
+    if REFERENCE in str(params):
+        raise Unacceptable(
+            f"a guardrail that is submitted names no {REFERENCE}: its server would be sent what is secret here",
+            param="litellm_params",
+        )
     if not params.get("mode"):
         raise Unacceptable("mode is missing: say when the guardrail runs", param="mode")
 
