@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
+from tests.fakes.vendors import Vendors, plain
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
 REQUESTS = "litellm_proxy_total_requests_metric_total"
@@ -20,10 +21,21 @@ def ears() -> Iterator[Ears]:
 
 
 @pytest.fixture(scope="module")
-def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def vendors() -> Iterator[Vendors]:
+    with Vendors() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, mock_process: Mock, ears: Ears, vendors: Vendors, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("watching")
     config = {
-        "model_list": [openai_model("m", "m-up", mock_process.url, **PRICES) | {"model_info": {"id": "d1"}}],
+        "model_list": [
+            openai_model("m", "m-up", mock_process.url, **PRICES) | {"model_info": {"id": "d1"}},
+            openai_model("limited", "limited", vendors.url) | {"model_info": {"id": "d2"}},
+        ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {"callbacks": ["prometheus"], "require_auth_for_metrics_endpoint": False},
         "general_settings": {"alerting": ["slack", "webhook"], "alerting_threshold": 2},
@@ -73,7 +85,7 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
     assert told(gateway, "litellm_request_total_latency_metric_count", "model_id") == {"d1": 12}
     assert 0 < told(gateway, "litellm_overhead_latency_metric_sum", "model_id")["d1"] < 60
     assert told(gateway, "litellm_llm_api_latency_metric_count", "model_id") == {"d1": 12}
-    assert told(gateway, "litellm_deployment_state", "model_id") == {"d1": 0}
+    assert told(gateway, "litellm_deployment_state", "model_id") == {"d1": 0, "d2": 0}
 
     used = told(gateway, "litellm_api_key_rate_limit_used_metric", "api_key_alias", "rate_limit_type")
     assert used == {"alice,requests": 8, "bob,requests": 4}
@@ -83,6 +95,18 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
 
     # the books follow the journals
     eventually(lambda: left().get("alice", 50) == pytest.approx(50 - cost["alice"]), "the budget is told", 30)
+
+
+def test_what_the_provider_says_is_left_is_told(gateway: Gateway, vendors: Vendors) -> None:
+    said = {"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": []}
+    for requests, tokens in (("59", "900"), ("58", "soon")):
+        left = (("x-ratelimit-remaining-requests", requests), ("X-RateLimit-Remaining-Tokens", tokens))
+        vendors.say("/v1/chat/completions", plain(said)._replace(headers=left))
+        assert gateway.chat({"model": "limited", "messages": []}).status_code == 200
+        family = "litellm_remaining_requests_metric"
+        eventually(lambda: told(gateway, family, "model_id") == {"d2": float(requests)}, "the latest is told", 30)  # noqa: B023
+        tokens_left = told(gateway, "litellm_remaining_tokens_metric", "model_id", "model_group")
+        assert tokens_left == ({"d2,limited": 900} if tokens.isdigit() else {})
 
 
 def test_one_family_may_be_asked_for(gateway: Gateway, mock: Mock) -> None:

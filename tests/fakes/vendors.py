@@ -14,6 +14,7 @@ class Answer(NamedTuple):
     body: bytes | list[bytes]
     status: int = 200
     content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Asked(NamedTuple):
@@ -93,6 +94,8 @@ class Vendors:
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         handler.send_response(answer.status)
         handler.send_header("content-type", answer.content_type)
+        for name, value in answer.headers:
+            handler.send_header(name, value)
         if isinstance(answer.body, bytes):
             handler.send_header("content-length", str(len(answer.body)))
             handler.end_headers()

@@ -12,6 +12,7 @@ cdef class Entries:
     cdef object said                  # Callable[[object, bytes], tuple]: what is kept of what was said
     cdef dict call_types              # dict[str, str]: operations as the ledger calls them
     cdef public bint says             # what was said is kept, too
+    cdef public bint reads_limits     # what providers say is left of their limits is kept, too
     cdef double refusals              # how many more refused requests get an entry at `refilled_at`
     cdef double refilled_at           # monotonic seconds
 

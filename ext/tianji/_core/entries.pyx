@@ -146,11 +146,33 @@ cdef class Entries:
             0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
             else microseconds(attempt.ended_at - attempt.sent_at),
         ]
+        if self.reads_limits and attempt is not None and attempt.headers is not None:
+            remaining = left_of(attempt.headers)
+            if remaining is not None:
+                entry.append(b"")  # the runs of guardrails
+                entry.append(remaining)
         if asked.guard is None:
             self.keep(entry)
         else:
             asked.guard.note(entry, self.keep)
         return 0
+
+
+cdef tuple left_of(list headers):
+    """Return (requests, tokens) that are left by the headers of an answer, -1 where one is not said; None for neither."""
+    cdef long long requests = -1, tokens = -1
+    cdef bytes name
+    for name, value in headers:
+        if len(name) >= 28 and name.startswith(b"x-ratelimit-remaining-"):
+            if name == b"x-ratelimit-remaining-requests":
+                requests = number_of(value)
+            elif name == b"x-ratelimit-remaining-tokens":
+                tokens = number_of(value)
+    return None if requests < 0 and tokens < 0 else (requests, tokens)
+
+
+cdef long long number_of(bytes value) except -2:
+    return <long long>int(value) if 0 < len(value) <= 15 and value.isdigit() else -1
 
 
 cdef str named(object error, bint gone):

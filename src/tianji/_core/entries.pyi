@@ -6,6 +6,7 @@ from tianji._core.asked import Asked
 @final
 class Entries:
     says: bool
+    reads_limits: bool
     def __init__(
         self,
         *,

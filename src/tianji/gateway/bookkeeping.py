@@ -39,6 +39,7 @@ CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "realtime": "_arealtime",
     "live": "_arealtime",
 }
+PROMETHEUS: Final = "prometheus"  # the callback whose families say what is left of providers' limits
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody
 
@@ -89,6 +90,7 @@ class Bookkeeping:
         self._longest = length_kept(config)
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self._tellings = Tellings(config)
+        self.entries.reads_limits = PROMETHEUS in named_in(config)
         self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
 
     def keeper(self, snapshot: Snapshot) -> Callable[[Entry], None] | None:
@@ -153,11 +155,16 @@ def length_kept(config: Config) -> int:
     return SHORT if config.general_settings.store_prompts_in_spend_logs else 0
 
 
+def named_in(config: Config) -> tuple[object, ...]:
+    """Return what stands in the lists of callbacks."""
+    settings = config.litellm_settings
+    own = (settings.callbacks,) if isinstance(settings.callbacks, str) else settings.callbacks
+    return (*own, *settings.success_callback, *settings.failure_callback)
+
+
 def tells(config: Config) -> bool:
     """Whether anybody is told of requests."""
-    settings = config.litellm_settings
-    named = any((settings.callbacks, settings.success_callback, settings.failure_callback))
-    return named and bool(load("tianji.callbacks.settings").tells(config))
+    return bool(named_in(config)) and bool(load("tianji.callbacks.settings").tells(config))
 
 
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:

@@ -120,6 +120,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     waited: int = 0  # microseconds from the request's arrival until this attempt began: those that earlier ones took
     upstream: int = 0  # microseconds that the upstream took; 0: it was not asked, or its answer has no end
     guardrails: bytes = b""  # JSON: a list of the runs of guardrails, as tianji.guardrails.records says them
+    remaining: tuple[int, int] | None = None  # requests and tokens that the provider says are left; -1: not said
 
     @property
     def paid(self) -> bool:
@@ -133,6 +134,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 PAYLOAD: Final = Entry.__struct_fields__.index("payload")
+GUARDRAILS: Final = Entry.__struct_fields__.index("guardrails")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
 

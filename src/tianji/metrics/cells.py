@@ -80,6 +80,7 @@ class Cells:
         self._debts: dict[Facts, int] = {}
         self._seen: dict[Facts, float] = {}
         self.fallbacks: dict[tuple[Facts, str, bool], int] = {}
+        self.left: dict[Facts, tuple[int, int]] = {}  # what the last answer said is left, the latest last
         self._lay_out(LATENCY)
 
     def adopt(
@@ -122,6 +123,9 @@ class Cells:
             facts = self._place(Facts._make((*facts_of(entry), self._marks(entry))))
             cell = self._cells[facts]
             self._seen[facts] = now
+            if entry.remaining is not None:
+                self.left.pop(facts, None)
+                self.left[facts] = entry.remaining
             self._sum_up(entry, cell)
             if entry.status == SUCCESS:
                 self._time(entry, cell)
@@ -235,6 +239,7 @@ class Cells:
         for facts in [facts for facts, at in self._seen.items() if at < before]:
             del self._seen[facts]
             self._cells.pop(facts, None)
+            self.left.pop(facts, None)
 
     # -- giving out ---------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from tianji._core.stats import escape_label
 from tianji.ledger.entry import SUCCESS
 from tianji.metrics.cells import Cell, Cells
 from tianji.metrics.facts import NONE, OTHER, Names, values
-from tianji.metrics.families import COUNTED, FALLEN_BACK, Family
+from tianji.metrics.families import COUNTED, FALLEN_BACK, LEFT, Family
 from tianji.metrics.plan import Plan
 from tianji.metrics.text import head, number
 
@@ -36,6 +36,15 @@ def render(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str]) ->
         if family.name in plan.families:
             told = plan.families[family.name]
             yield from counters(told, _grouped(told, _fallbacks(cells, plan, names, groups, well=well), plan.most))
+    for which, family in enumerate(LEFT):
+        if family.name in plan.families:
+            told = plan.families[family.name]
+            yield from gauges(told, _left(cells, plan, names, groups, which)[-plan.most :])
+
+
+def _left(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str], which: int) -> list[tuple[Values, float]]:
+    told = ((facts, left[which]) for facts, left in cells.left.items())
+    return [(values(facts, names, groups, plan.marks), figure) for facts, figure in told if figure >= 0]
 
 
 def _fallbacks(

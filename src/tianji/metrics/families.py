@@ -175,6 +175,18 @@ FALLEN_BACK: Final = (
 )
 
 
+LEFT: Final = (
+    Family(
+        "litellm_remaining_requests_metric", "gauge", (*_KEY, *DEPLOYMENT, "model_group"),
+        "Requests that the provider's last answer says are left.",
+    ),
+    Family(
+        "litellm_remaining_tokens_metric", "gauge", (*_KEY, *DEPLOYMENT, "model_group"),
+        "Tokens that the provider's last answer says are left.",
+    ),
+)  # fmt: skip
+
+
 def _budget(whose: str, labels: tuple[str, ...]) -> tuple[Family, ...]:
     words = whose.replace("_", " ")
     return (
@@ -213,6 +225,7 @@ STANDING: Final = (
         "Tokens of the minute that are left to the key for the model.",
     ),
     Family("litellm_total_users", "gauge", (), "Users."),
+    Family("litellm_active_users", "gauge", (), "Users who were not deactivated."),
     Family("litellm_teams_count", "gauge", (), "Teams."),
     Family("litellm_callback_logging_failures_metric_total", "counter", ("callback_name",), "Events not delivered."),
 )  # fmt: skip
@@ -234,4 +247,4 @@ OF_DEPLOYMENTS: Final = (
     ),
 )  # fmt: skip
 
-FAMILIES: Final = (*COUNTED, *FALLEN_BACK, *STANDING, *OF_DEPLOYMENTS)
+FAMILIES: Final = (*COUNTED, *FALLEN_BACK, *LEFT, *STANDING, *OF_DEPLOYMENTS)

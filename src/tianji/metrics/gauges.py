@@ -95,7 +95,7 @@ class Gauges:
                     ({"team": team, "team_alias": self.names.teams.get(team, "")}, count)
                     for team, count in (await reader.members(connection)).items()
                 ]
-            if rows.keys() & {"litellm_total_users", "litellm_teams_count"}:
+            if rows.keys() & {"litellm_total_users", "litellm_active_users", "litellm_teams_count"}:
                 for family, count in (await reader.counts(connection)).items():
                     rows.get(family, []).append(({}, count))
         return rows

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tianji.auth.standing import ACTIVE
 from tianji.metrics.facts import Names
 from tianji.money import to_dollars
 from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS, USERS
@@ -133,10 +134,17 @@ def _text(document: Any, way: tuple[str, ...]) -> str:
 
 async def counts(connection: AsyncConnection) -> dict[str, int]:
     """Return how many users and teams there are."""
-    return {
-        name: (await connection.execute(sa.select(sa.func.count()).select_from(table))).scalar() or 0
-        for name, table in (("litellm_total_users", USERS), ("litellm_teams_count", TEAMS))
+    away = sa.select(sa.func.count()).select_from(USERS).where(USERS.c.metadata[ACTIVE].as_boolean().is_(False))
+    found = {
+        name: (await connection.execute(query)).scalar() or 0
+        for name, query in (
+            ("litellm_total_users", sa.select(sa.func.count()).select_from(USERS)),
+            ("litellm_teams_count", sa.select(sa.func.count()).select_from(TEAMS)),
+            ("litellm_active_users", away),
+        )
     }
+    found["litellm_active_users"] = found["litellm_total_users"] - found["litellm_active_users"]
+    return found
 
 
 async def members(connection: AsyncConnection) -> dict[str, int]:

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.conftest import World, entry, failure
 
 from tianji.management.series import METRICS
-from tianji.metrics.families import FAMILIES, LATENCY, PER_TOKEN
+from tianji.metrics.families import FALLEN_BACK, FAMILIES, LATENCY, LEFT, PER_TOKEN
 
 LIST = Path(__file__).with_name("families.txt")
 ABSENT = {  # families whose facts nobody here knows
@@ -19,8 +19,7 @@ ABSENT = {  # families whose facts nobody here knows
     )),
     "litellm_mcp_tool_call_spend_metric_total", "litellm_mcp_tool_calls_total",
     "litellm_project_model_rate_limit_allowed_metric", "litellm_project_model_rate_limit_used_metric",
-    "litellm_remaining_requests_metric", "litellm_remaining_tokens_metric",
-    "litellm_spend_capture_rate", "litellm_active_users",
+    "litellm_spend_capture_rate",
 }  # fmt: skip
 
 
@@ -49,7 +48,7 @@ def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
     world.adopt(world.plan, caches=True)
     world.cells.hear([
         entry(1, items=(*items, ("output_video_milliseconds", 1500, 1)), answered_at=1_772_366_400_050_000, **used),
-        entry(2, cache_hit=True, deployment_id=""),
+        entry(2, cache_hit=True, deployment_id="", remaining=(9, 8)),
         entry(3, items=()),
         failure(4, code="400"),
         failure(5), entry(5, 1, deployment_id="e", waited=1000),
@@ -63,7 +62,7 @@ def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
             told.setdefault(name, (family.type, labels, set()))
             if "le" in sample.labels:
                 told[name][2].add(float(sample.labels["le"]))
-    expected = {family.name: family for family in FAMILIES if family.of or "fallbacks" in family.name}
+    expected = {family.name: family for family in FAMILIES if family.of or family in (*FALLEN_BACK, *LEFT)}
     assert told.keys() == expected.keys()
     for name, (kind, labels, ends) in told.items():
         assert kind == expected[name].kind

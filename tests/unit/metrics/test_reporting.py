@@ -84,7 +84,12 @@ async def fill(store: Store) -> None:
             (USERS, {"user_id": "u", "user_email": "u@example.com"}),
         ):  # fmt: skip
             if table is TEAM_MEMBERS:
-                await connection.execute(sa.insert(USERS), [{"user_id": "u", "user_email": "u@example.com", **made}])
+                users: list[dict[str, Any]] = [
+                    {"user_id": "u", "user_email": "u@example.com", "metadata": {"scim_active": True}},
+                    {"user_id": "gone", "user_email": None, "metadata": {"scim_active": False}},
+                    {"user_id": "plain", "user_email": None, "metadata": None},
+                ]
+                await connection.execute(sa.insert(USERS), [{**user, **made} for user in users])
             if table is not USERS:
                 await connection.execute(sa.insert(table), [{**row, **made}])
 
@@ -103,7 +108,8 @@ async def test_everything_is_told_over_the_socket(world: World) -> None:
     assert told["litellm_remaining_org_budget_metric"] == {("o", "O"): 5}
     assert told["litellm_org_budget_remaining_hours_metric"][("o", "O")] == pytest.approx(2, abs=0.1)
     assert told["litellm_team_members_metric"] == {("t", "T"): 1}
-    assert (told["litellm_total_users"], told["litellm_teams_count"]) == ({(): 1}, {(): 1})
+    assert (told["litellm_total_users"], told["litellm_teams_count"]) == ({(): 3}, {(): 1})
+    assert told["litellm_active_users"] == {(): 2}
     assert told["litellm_api_key_rate_limit_allowed_metric"] == {("k", "K", "requests"): 7}
     assert told["litellm_api_key_rate_limit_used_metric"] == {("k", "K", "requests"): 0}
     assert told["litellm_remaining_api_key_requests_for_model"] == {("k", "K", "gpt", "None"): 5}

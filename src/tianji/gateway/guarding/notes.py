@@ -12,7 +12,7 @@ from tianji.gateway.guarding.request import Request
 from tianji.guardrails.records import information
 from tianji.guardrails.vendor import Hook
 from tianji.ledger.awaited import Place
-from tianji.ledger.entry import PAYLOAD
+from tianji.ledger.entry import GUARDRAILS, PAYLOAD
 
 Keep = Callable[[list[Any]], object]
 
@@ -63,4 +63,5 @@ class Notes:
         self._books.release(place)
 
     def _noted(self, entry: list[Any]) -> list[Any]:
-        return [*entry, msgspec.json.encode([information(outcome) for outcome in self._judging.outcomes])]
+        runs = msgspec.json.encode([information(outcome) for outcome in self._judging.outcomes])
+        return [*entry[:GUARDRAILS], runs, *entry[GUARDRAILS + 1 :]]
