@@ -158,25 +158,13 @@ class Watching:
     # -- what the drain calls -------------------------------------------------------------------------------------
 
     async def round(self, files: Sequence[Path]) -> None:
-        """Take in what the journals hold. Whatever goes wrong, the books go on."""
-        if self._settings is None:
-            return
-        try:
-            await self._follower.round(files)
-        except Exception:  # boundary: another part of the process
-            log.exception("alerts lack what the journals hold")
+        """Take in what the journals hold."""
+        if self._settings is not None:
+            await self._follower.follow(files)
 
     async def finished(self, file: Path, position: int) -> bool:
         """Whether a journal of which `position` is the end may be removed."""
-        if self._settings is None:
-            return True
-        try:
-            return await self._follower.finished(file, position)
-        except FileNotFoundError:
-            return True
-        except Exception:  # boundary: another part of the process
-            log.exception("alerts lack the end of a journal")
-            return True
+        return self._settings is None or await self._follower.lets_go(file, position)
 
     async def close(self) -> None:
         """Tell what is left, and keep what the next process is to know."""

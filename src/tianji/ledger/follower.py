@@ -6,6 +6,7 @@ same place. That is done every few seconds, and always before a journal may go.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from tianji.ledger.leading import Lead
 
 AT_ONCE: Final = 1000  # entries of one reading
 OFTEN: Final = 10.0  # seconds between two times that it is written down
+
+log = logging.getLogger(__name__)
 
 
 class Hearer(Protocol):
@@ -46,6 +49,7 @@ class Follower:
     def __init__(
         self, folder: Path, name: str, hearer: Hearer, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
+        self._name = name
         self._file = folder.parent / f"{name}.state"
         self._folder = folder
         self._hearer = hearer
@@ -83,6 +87,25 @@ class Follower:
                 return stored.positions.get(file.name, 0) >= position
             await self._take(file)
             await self._write()
+            return True
+
+    async def follow(self, files: Sequence[Path]) -> bool:
+        """Take in what the journals hold now, and say whether that went well: whatever does not, the books go on."""
+        try:
+            await self.round(files)
+        except Exception:  # boundary: another part of the process
+            log.exception("%s: what the journals hold could not be taken in", self._name)
+            return False
+        return True
+
+    async def lets_go(self, file: Path, position: int) -> bool:
+        """Whether a journal of which `position` is the end may be removed; what goes wrong keeps none."""
+        try:
+            return await self.finished(file, position)
+        except FileNotFoundError:
+            return True
+        except Exception:  # boundary: another part of the process
+            log.exception("%s: the end of a journal could not be taken in", self._name)
             return True
 
     async def close(self) -> None:

@@ -88,28 +88,19 @@ class Reporting:
     # -- what the drain calls -------------------------------------------------------------------------------------
 
     async def round(self, files: Sequence[Path]) -> None:
-        """Take in what the journals hold. Whatever goes wrong, the books go on."""
-        if not self._wanted:
+        """Take in what the journals hold, and answer from then on."""
+        if not self._wanted or not await self._follower.follow(files):
             return
-        try:
-            await self._follower.round(files)
-            self._deployments.look(time.monotonic())
-            if self._follower.leads and self._server is None:
+        self._deployments.look(time.monotonic())
+        if self._follower.leads and self._server is None:
+            try:
                 self._server = await socket.listen(self._folder.parent, self._answer)
-        except Exception:  # boundary: another part of the process
-            log.exception("the numbers for Prometheus could not be kept")
+            except OSError:
+                log.exception("workers cannot be told the numbers for Prometheus")
 
     async def finished(self, file: Path, position: int) -> bool:
         """Whether a journal of which `position` is the end may be removed."""
-        if not self._wanted:
-            return True
-        try:
-            return await self._follower.finished(file, position)
-        except FileNotFoundError:
-            return True
-        except Exception:  # boundary: another part of the process
-            log.exception("the numbers for Prometheus lack the end of a journal")
-            return True
+        return not self._wanted or await self._follower.lets_go(file, position)
 
     async def close(self) -> None:
         """Keep what there is for the next process."""

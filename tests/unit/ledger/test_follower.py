@@ -165,3 +165,16 @@ async def test_the_mere_end_of_a_request_is_not_heard(folder: Path) -> None:
     await follower.round(await world.files())
     assert world.adder.sum == 3
     await follower.close()
+
+
+async def test_whatever_goes_wrong_keeps_no_journal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(folder)
+    journal, follower = await world.journal(), world.follower()
+    journal.append(entry(1))
+    assert await follower.follow(await world.files())
+    monkeypatch.setattr(world.adder, "hear", lambda _entries: 1 / 0)
+    journal.append(entry(2))
+    assert not await follower.follow(await world.files())
+    assert await follower.lets_go((await world.files())[0], 10**9)
+    assert await follower.lets_go(folder / "gone", 1)
+    await asyncio.to_thread(journal.close)
