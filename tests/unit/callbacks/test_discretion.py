@@ -40,9 +40,25 @@ def test_a_file_is_told_by_its_size() -> None:
     assert shortened({"b64_json": "short"}) == {"b64_json": "short"}
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"type": "base64", "media_type": "image/png", "data": DATA},
+        {"mimeType": "image/png", "data": DATA},
+        {"format": "wav", "data": DATA},
+    ],
+)
+def test_a_file_of_any_form_is_told_by_its_size(file: dict[str, str]) -> None:
+    assert shortened([{"source": file}]) == [{"source": {**file, "data": "[100 characters of base64]"}}]
+    assert shortened({"data": DATA}) == {"data": DATA}
+
+
 def test_an_event_is_discreet() -> None:
     image = [{"role": "user", "content": f"data:image/png;base64,{DATA}"}]
-    event = told(1, payload=payload(messages=image, api_key="canary", metadata={"password": "canary", "a": "b"}))
+    url = image[0]["content"]
+    kept = {"password": "canary", "a": "b"}
+    event = told(1, payload=payload(messages=image, api_key="canary", metadata=kept, prediction={"content": url}))
+    assert DATA not in str(told(3, payload=payload(metadata={"picture": url})))
     assert "canary" not in str(event)
     assert DATA not in str(event)
     assert event.said == {"a": "b"}

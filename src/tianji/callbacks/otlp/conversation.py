@@ -1,7 +1,6 @@
 """What was said, in one form for whatever form the client spoke: chat, messages, responses, prompts, embeddings.
 
-What is not understood is left out: a span is no archive. Pictures and sound that stand in a text as `data:` are named
-with their length and not carried along.
+What is not understood is left out: a span is no archive. Files are there by their size alone, as in every event.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-LONGEST_DATA: Final = 64  # characters of a `data:` address that are told
 # tuples: what a client says may be nothing that a set could look for
 _TEXTS: Final = ("text", "input_text", "output_text", "refusal")
 _CALLS: Final = ("function_call", "custom_tool_call")
@@ -45,11 +43,11 @@ class Message(Struct, frozen=True):
 def asked(messages: Any) -> list[Message]:
     """Return the messages of a request: of `messages`, `input` or `prompt`."""
     if isinstance(messages, str):
-        return [Message("user", (shortened(messages),))]
+        return [Message("user", (messages,))]
     if not isinstance(messages, list):
         return []
     if all(isinstance(one, str) for one in messages):
-        return [Message("user", (shortened(one),)) for one in messages]
+        return [Message("user", (one,)) for one in messages]
     return [made for one in messages if isinstance(one, dict) for made in _messages(one, "user")]
 
 
@@ -66,24 +64,6 @@ def answered(response: Any) -> list[Message]:
         return [msgspec.structs.replace(one, finish=_word(response.get("stop_reason"))) for one in made]
     text = response.get("text")
     return [Message("assistant", (text,))] if isinstance(text, str) else []
-
-
-def shortened(text: str) -> str:
-    """Return a text; of one that is a `data:` address only what it is and how long."""
-    if not text.startswith("data:") or len(text) <= LONGEST_DATA:
-        return text
-    return f"{text.partition(',')[0][:LONGEST_DATA]},... ({len(text)} characters)"
-
-
-def bounded(value: Any) -> Any:
-    """Return a document whose `data:` addresses are shortened."""
-    if isinstance(value, str):
-        return shortened(value)
-    if isinstance(value, list):
-        return [bounded(one) for one in value]
-    if isinstance(value, dict):
-        return {name: bounded(one) for name, one in value.items()}
-    return value
 
 
 def _choice(choice: Mapping[str, Any]) -> Message:
@@ -120,9 +100,9 @@ def _messages(item: Mapping[str, Any], role: str) -> list[Message]:
 
 def _texts(content: Any) -> tuple[str, ...]:
     if isinstance(content, str):
-        return (shortened(content),) if content else ()
+        return (content,) if content else ()
     texts = (block.get("text", block.get("refusal")) for block in _dicts(content) if block.get("type") in _TEXTS)
-    return tuple(shortened(text) for text in texts if isinstance(text, str))
+    return tuple(text for text in texts if isinstance(text, str))
 
 
 def _image(block: Mapping[str, Any]) -> str | None:
@@ -132,13 +112,13 @@ def _image(block: Mapping[str, Any]) -> str | None:
     source = block.get("source")
     if block.get("type") == "image" and isinstance(source, dict):
         found = source.get("url") or f"data:{source.get('media_type')};base64,{source.get('data')}"
-    return shortened(found) if isinstance(found, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _call(call_id: Any, function: Any) -> Call:
     named = function if isinstance(function, dict) else {}
     given = named.get("arguments", named.get("input", ""))
-    arguments = given if isinstance(given, str) else _encode(bounded(given)).decode()
+    arguments = given if isinstance(given, str) else _encode(given).decode()
     return Call(_word(call_id) or "", _word(named.get("name")) or "", arguments)
 
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.otlp.conversation import bounded
 from tianji.callbacks.otlp.facts import Facts, Value, identity
 from tianji.callbacks.otlp.span import Vocabulary
 
@@ -52,7 +51,7 @@ def langfuse(event: LogEvent, content: bool) -> Facts:
 
 
 def _said(event: LogEvent, own: dict[str, Any]) -> dict[str, Value | None]:
-    parameters = {name: str(value) for name, value in bounded(event.model_parameters).items() if name != "tools"}
+    parameters = {name: str(value) for name, value in event.model_parameters.items() if name != "tools"}
     asked = None if own.get("mask_input") else _json(event.messages)
     answered = None if own.get("mask_output") else event.error_str if event.failed else _json(event.response)
     found: dict[str, Value | None] = {
@@ -94,7 +93,7 @@ def _text(own: dict[str, Any], name: str) -> str | None:
 
 
 def _json(document: Any) -> str | None:
-    return None if document is None else _encode(bounded(document)).decode()
+    return None if document is None else _encode(document).decode()
 
 
 def _moment(at: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.otlp.conversation import Message, answered, asked, bounded
+from tianji.callbacks.otlp.conversation import Message, answered, asked
 from tianji.callbacks.otlp.facts import Facts, facts_of, identity, renamed
 from tianji.callbacks.otlp.span import Vocabulary
 
@@ -55,7 +55,7 @@ def openinference(event: LogEvent, content: bool) -> Facts:
         return found
     parameters = {name: value for name, value in event.model_parameters.items() if name not in {"tools", "functions"}}
     if parameters:
-        found["llm.invocation_parameters"] = _encode(bounded(parameters)).decode()
+        found["llm.invocation_parameters"] = _encode(parameters).decode()
     tools = event.model_parameters.get("tools")
     for i, tool in enumerate(tools if isinstance(tools, list) else ()):
         found[f"llm.tools.{i}.tool.json_schema"] = _encode(tool).decode()
@@ -78,7 +78,7 @@ def _value(side: str, document: Any, messages: Sequence[Message]) -> Facts:
     """Return one side as a whole: the text of a single message, else the document."""
     if len(messages) == 1 and messages[0].text and not messages[0].calls:
         return {f"{side}.value": messages[0].text, f"{side}.mime_type": _TEXT}
-    return {f"{side}.value": _encode(bounded(document)).decode(), f"{side}.mime_type": _JSON}
+    return {f"{side}.value": _encode(document).decode(), f"{side}.mime_type": _JSON}
 
 
 def _messages(prefix: str, messages: Sequence[Message]) -> Facts:
