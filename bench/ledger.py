@@ -35,25 +35,33 @@ from tianji.storage.store import Store
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS, KEYS, USERS, MODELS = 90, 200, 50, 8
+ACCOUNTS = KEYS * MODELS
 STEP = 100_000  # rows of one statement
 REPEAT = 5
 PAUSE = 0.001  # seconds between two looks whether the loop is late
 DAY_US = 86_400_000_000
 START_US = int((END - timedelta(days=DAYS)).timestamp()) * 1_000_000
 
-# both engines read it; `:rows` rows are spread evenly over the days
+# both engines read them; rows are spread evenly over the days. Of the last account there is one row.
+FILL_ACCOUNTS = f"""
+INSERT INTO ledger_accounts (digest, call_type, model_group, model, provider, deployment_id, api_base, key, key_alias,
+  user_id, team_id, tags, rates)
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {ACCOUNTS})
+SELECT 'account-' || i, 'acompletion', 'group-' || (i % {MODELS}), 'model-' || (i % {MODELS}), 'openai',
+  CASE WHEN i = {ACCOUNTS} THEN 'rare' ELSE 'deployment-' || (i % {MODELS}) END, 'https://api.openai.com/v1',
+  'key-' || (i / {MODELS}), CASE WHEN i = {ACCOUNTS} THEN 'rare' ELSE 'alias-' || (i / {MODELS}) END,
+  'user-' || (i / {MODELS} % {USERS}), 'team-' || (i / {MODELS} % 10), '["a"]',
+  '{{"items":[["input",1000000000000]],"factors":[[1,1,0],[1,1,0]]}}' FROM n
+"""
 FILL_ROWS = f"""
-INSERT INTO ledger (request_id, call_id, started_at, ended_at, attempt, status, call_type, model_group, model, provider,
-  deployment_id, api_base, key, user_id, team_id, end_user, tags, prompt_tokens, completion_tokens, cached_tokens,
-  written_tokens, reasoning_tokens, cost, facts, stream, cache_hit, estimated, suspect)
+INSERT INTO ledger_rows (request_id, call_id, account, started_at, ended_at, attempt, status, end_user, prompt_tokens,
+  completion_tokens, cached_tokens, written_tokens, reasoning_tokens, cost, quantities, flags)
 WITH RECURSIVE n(i) AS (SELECT CAST(:first AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < :last)
-SELECT 'request-' || i, 'call-' || i, {START_US} + i * CAST(:apart AS BIGINT),
-  {START_US} + i * CAST(:apart AS BIGINT) + 250000, 0,
-  CASE WHEN i % 50 = 0 THEN 'failure' ELSE 'success' END, 'acompletion', 'group-' || (i % {MODELS}),
-  'model-' || (i % {MODELS}), 'openai', 'deployment-' || (i % {MODELS}), 'https://api.openai.com/v1',
-  'key-' || (i % {KEYS}), 'user-' || (i % {USERS}), 'team-' || (i % 10), 'customer-' || (i % 1000),
-  '["a"]', 1000, 200, 0, 0, 0, 1000000,
-  '{{"items":[["input",1000,1000000000000]],"factors":[[1,1,0],[1,1,0]]}}', false, false, false, false FROM n
+SELECT 'request-' || i, 'call-' || i,
+  (SELECT id FROM ledger_accounts WHERE digest = 'account-' || CASE WHEN i = 1 THEN {ACCOUNTS} ELSE i % {ACCOUNTS} END),
+  {START_US} + i * CAST(:apart AS BIGINT), {START_US} + i * CAST(:apart AS BIGINT) + 250000, 0,
+  CASE WHEN i % 50 = 0 THEN 'failure' ELSE 'success' END, 'customer-' || (i % 1000), 1000, 200, 0, 0, 0,
+  CASE WHEN i = 1 THEN 99000000000 ELSE 1000000 END, '[1000]', CASE WHEN i = 1 THEN 2 ELSE 0 END FROM n
 """
 FILL_SUMS = """
 INSERT INTO daily_spend (kind, day, entity, key, model, model_group, provider, call_type, logged, spend, prompt_tokens,
@@ -156,6 +164,8 @@ def _cpu() -> float:
 
 async def fill(database: Database, rows: int) -> None:
     apart = DAYS * DAY_US // rows
+    async with database.writing() as connection:
+        await connection.execute(sa.text(FILL_ACCOUNTS))
     for first in range(0, rows, STEP):
         async with database.writing() as connection:
             values = {"first": first, "last": min(first + STEP, rows) - 1, "apart": apart}
@@ -190,6 +200,15 @@ async def asked(location: Location) -> None:
         ("search, by customer", spend_logs.search, MASTER, {**whole, "end_user": "customer-7"}),
         ("search, failures", spend_logs.search, MASTER, {**whole, "status_filter": "failure"}),
         ("search, by model", spend_logs.search, MASTER, {**whole, "model": "model-3"}),
+        ("search, by deployment", spend_logs.search, MASTER, {**whole, "model_id": "deployment-3"}),
+        ("search, a rare deployment", spend_logs.search, MASTER, {**whole, "model_id": "rare"}),
+        ("search, a rare alias", spend_logs.search, MASTER, {**whole, "key_alias": "rare"}),
+        ("search, a rare cost", spend_logs.search, MASTER, {**whole, "min_spend": 98}),
+        ("search, no cost", spend_logs.search, MASTER, {**whole, "min_spend": 100}),
+        ("search, a model's rare cost", spend_logs.search, MASTER, {**whole, "min_spend": 98, "model": "model-0"}),
+        ("search, a rare hit", spend_logs.search, MASTER, {**whole, "cache_hit_filter": "true"}),
+        ("search, the dearest", spend_logs.search, MASTER, {**whole, "sort_by": "spend"}),
+        ("search, a user's most tokens", spend_logs.search, user, {**whole, "sort_by": "total_tokens"}),
         ("search, error message", spend_logs.search, MASTER, {**whole, "error_message": "nobody"}),
         ("search, as a user", spend_logs.search, user, whole),
         ("logs, newest", spend_logs.logs, MASTER, {}),

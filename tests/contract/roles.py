@@ -107,19 +107,15 @@ class World:
         """A request in the ledger, of the role's own key or of a stranger."""
         name = f"request-{side}-{next(numbers)}"
         key = FOREIGN if side == FOREIGN else hashlib.sha256(self.keys[role].encode()).hexdigest()
-        row = {
-            "request_id": name,
-            "call_id": name,
-            "started_at": 0,
-            "ended_at": 0,
-            "cost": 1,
-            "key": key,
-            "tags": "[]",
-            "facts": "{}",
-        }
         with closing(sqlite3.connect(self.gateway.file.parent / "tianji-data" / "tianji.db")) as connection, connection:
-            names = ", ".join(row)
-            connection.execute(f"INSERT INTO ledger ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+            account = connection.execute(
+                "INSERT INTO ledger_accounts (digest, key, tags, rates) VALUES (?, ?, '[]', '{}')", (name, key)
+            ).lastrowid
+            connection.execute(
+                "INSERT INTO ledger_rows (request_id, call_id, account, started_at, ended_at, cost, quantities) "
+                "VALUES (?, ?, ?, 0, 0, 1, '[]')",
+                (name, name, account),
+            )
         return name
 
     def model(self, side: str) -> str:

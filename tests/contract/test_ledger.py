@@ -18,6 +18,8 @@ import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import BOOKS, EDGES, Gateway, Mock, eventually, openai_model
 
+from tianji.ledger import terms
+
 resource = pytest.importorskip("resource")
 
 PATIENCE = 60.0  # seconds: the process of the ledger lets everybody go first
@@ -128,8 +130,8 @@ def test_an_answer_and_a_stream_cost_the_same(gateway: Gateway, mock: Mock) -> N
     assert (whole["stream"], stream["stream"], whole["estimated"], whole["end_user"]) == (0, 1, 0, "customer")
     assert whole["call_type"] == "acompletion"
     assert whole["started_at"] <= whole["answered_at"] <= whole["ended_at"]
-    facts = json.loads(whole["facts"])
-    assert facts["items"][:2] == [["input", 1000, 10**12], ["output", 200, 2 * 10**12]]
+    facts = terms.facts(whole)
+    assert facts["items"][:2] == (("input", 1000, 10**12), ("output", 200, 2 * 10**12))
 
 
 def test_whoever_names_a_call_twice_pays_twice(gateway: Gateway, mock: Mock) -> None:

@@ -38,8 +38,8 @@ async def pages(
     connection: AsyncConnection, start: int = 0, end: int = 2**63 - 1
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield the rows of requests that began from `start` on and before `end`, the oldest first."""
-    place: tuple[Any, Any] = (start, "")
-    order = (LEDGER.c.started_at, LEDGER.c.request_id)
+    place: tuple[int, int] = (start, 0)
+    order = (LEDGER.c.started_at, LEDGER.c.id)
     while True:
         later = sa.tuple_(*order) > sa.tuple_(*place)
         wanted = sa.select(LEDGER).where(LEDGER.c.started_at < end, later).order_by(*order).limit(AT_ONCE)
@@ -47,4 +47,4 @@ async def pages(
         if not rows:
             return
         yield rows
-        place = (rows[-1]["started_at"], rows[-1]["request_id"])
+        place = (rows[-1]["started_at"], rows[-1]["id"])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from tianji._core.sheet import Sheet
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
@@ -18,7 +19,7 @@ from tianji.ledger.entry import Entry
 from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
 
-AT_ONCE: Final = 1000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
+AT_ONCE: Final = 5000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
 ROUND: Final = 0.5  # seconds between two rounds
 SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
 KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short
@@ -42,7 +43,7 @@ class Drain:
 
     database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
     (`disable_spend_logs` is the opposite); told: takes what whoever has a budget has spent, see `standing`
-    kept: returns what of an entry the database keeps; listener: hears of all of it
+    kept: returns what of an entry that has a payload the database keeps; listener: hears of all of it
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Drain:
         *,
         logged: Callable[[], bool] = lambda: True,
         told: Callable[..., None] | None = None,
-        kept: Callable[[Entry], Entry] | None = None,
+        kept: Callable[[Entry], Entry] = posting.whole,
         listener: Listener | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -121,17 +122,17 @@ class Drain:
             position = await posting.position(connection, file.name)
         total = 0
         while True:
-            batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
-            if batch.entries:
-                count = await _unbroken(self._post(database, file.name, position, batch))
-                if count is None:
+            batch = await asyncio.to_thread(reading.fill, file, position, AT_ONCE)
+            if batch.count:
+                fresh = await _unbroken(self._post(database, file.name, position, batch))
+                if fresh is None:
                     return total, False
-                total += count
+                total += len(fresh)
                 position = batch.position
-                await self._tell(database, batch)
+                await self._tell(database, fresh)
             if batch.ended:
                 return total, await self._finish(file, batch.position)
-            if len(batch.entries) < AT_ONCE:
+            if batch.count < AT_ONCE:
                 return total, False
 
     async def _finish(self, file: Path, end: int) -> bool:
@@ -142,20 +143,19 @@ class Drain:
         await asyncio.to_thread(reading.discard, file, end)
         return True
 
-    async def _post(self, database: Database, journal: str, position: int, batch: reading.Batch) -> int | None:
-        """Take a batch in, and return how many were new; None when somebody else was quicker."""
+    async def _post(self, database: Database, journal: str, position: int, batch: reading.Filled) -> Sheet | None:
+        """Take a batch in, and return what was new; None when somebody else was quicker."""
         async with database.writing() as connection:
             if not await posting.move(connection, journal, position, batch.position, self._now()):
                 return None
-            entries = batch.paid if self._kept is None else tuple(map(self._kept, batch.paid))
-            return await posting.post(connection, entries, logged=self._logged())
+            return await posting.post(connection, batch.sheet, logged=self._logged(), kept=self._kept)
 
-    async def _tell(self, database: Database, batch: reading.Batch) -> None:
+    async def _tell(self, database: Database, fresh: Sheet) -> None:
         """Let limits know what was spent, by others too. It only helps them: the books are right without it."""
         if self._told is None:
             return
         async with database.reading() as connection:
-            async for standing in standings(connection, batch.paid):
+            async for standing in standings(connection, fresh.sums):
                 self._told(*standing)
 
     async def _forget(self, database: Database, done: list[str]) -> None:

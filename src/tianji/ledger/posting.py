@@ -4,21 +4,29 @@ A batch counts once. The position moves in the same transaction, and only from w
 has a row already, out of a copy of a journal, say, adds nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji.ledger.entry import Entry
-from tianji.ledger.names import name
-from tianji.ledger.rows import GROUPS, SUMS, bounded, daily, payload, row, spent
-from tianji.storage.tables import DAILY, JOURNALS, LEDGER, PAYLOADS
+from tianji._core.sheet import Sheet
+from tianji.lazy import load
+from tianji.ledger.entry import Entry, decoded
+from tianji.ledger.rows import COLUMNS, GROUPS, SUMS, daily, payload, spent
+from tianji.storage.tables import DAILY, JOURNALS, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS
 
+_DIALECTS: Final[dict[str, sa.Dialect]] = {
+    "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
+    "sqlite": sqlite.dialect(),
+}
 _Insert = sqlite.Insert | postgresql.Insert
+_Driven = tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]
 _KEY: Final = (*GROUPS, "logged")
 
 
@@ -45,64 +53,156 @@ async def forget(connection: AsyncConnection, journals: Iterable[str], before: d
     await connection.execute(sa.delete(JOURNALS).where(gone))
 
 
-async def post(connection: AsyncConnection, entries: Sequence[Entry], *, logged: bool = True) -> int:
-    """Take entries in and let whoever they are of have spent it. Returns how many were new. See `keep`."""
-    fresh = await keep(connection, entries, logged=logged)
-    for table, columns, sums in spent(fresh):
+def whole(entry: Entry) -> Entry:
+    """Keep all of an entry."""
+    return entry
+
+
+async def post(
+    connection: AsyncConnection, sheet: Sheet, *, logged: bool = True, kept: Callable[[Entry], Entry] = whole
+) -> Sheet:
+    """Take entries in and let whoever they are of have spent it. Returns the new ones. See `keep`."""
+    fresh = await keep(connection, sheet, logged=logged, kept=kept)
+    for table, columns, sums in spent(fresh.sums):
         await _spend(connection, table, columns, sums)
-    return len(fresh)
+    return fresh
 
 
-async def keep(connection: AsyncConnection, entries: Sequence[Entry], *, logged: bool) -> list[Entry]:
+async def keep(
+    connection: AsyncConnection, sheet: Sheet, *, logged: bool, kept: Callable[[Entry], Entry] = whole
+) -> Sheet:
     """Take entries into rows and sums by day and return the new ones; `logged` False keeps their sums only.
 
+    kept: is told each entry that has a payload, and returns what of it is kept
     The connection is alone among writers (`Database.writing`): what is not there now is not there when it is written.
     """
-    unique = {name(entry.request_id): bounded(entry) for entry in entries}
-    found = sa.select(LEDGER.c.request_id).where(LEDGER.c.request_id.in_(list(unique)))
-    for known in (await connection.execute(found)).scalars():
-        del unique[known]
-    fresh = list(unique.values())
-    if not fresh:
-        return []
-    if logged:
-        await _keep(connection, LEDGER, [row(entry) for entry in fresh])
-        await _keep(connection, PAYLOADS, [made for entry in fresh if (made := payload(entry)) is not None])
-    await add(connection, daily(fresh, logged=logged))
+    said = [kept(decoded(body)) for body in sheet.said]
+    fresh = await _add_rows(connection, sheet) if logged else sheet.without(await _known(connection, sheet))
+    if not len(fresh):
+        return fresh
+    if logged and said:
+        await _keep_said(connection, said, set(fresh.names))
+    await add(connection, daily(fresh.sums, logged=logged))
     return fresh
+
+
+async def _keep_said(connection: AsyncConnection, entries: Iterable[Entry], names: set[str]) -> None:
+    rows = [made for entry in entries if (made := payload(entry)) is not None and made["request_id"] in names]
+    if rows:
+        await connection.execute(_insert(connection, PAYLOADS).on_conflict_do_nothing(), rows)
 
 
 async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows to the sums by day."""
-    fresh = _insert(connection, DAILY)
+    text, order = _adding(connection.dialect.name)
+    await connection.exec_driver_sql(text, [order(row) for row in rows])
+
+
+@cache
+def _adding(dialect: str) -> _Driven:
+    """Return the statement, and what puts a row into its order."""
+    fresh = _dialect_insert(dialect, DAILY)
     grown = {figure: DAILY.c[figure] + fresh.excluded[figure] for figure in SUMS}
-    await connection.execute(fresh.on_conflict_do_update(index_elements=list(_KEY), set_=grown), rows)
+    return _driven(dialect, fresh.on_conflict_do_update(index_elements=list(_KEY), set_=grown), (*_KEY, *SUMS))
 
 
-async def _keep(connection: AsyncConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows whose values are as drivers take them: to look at each of them takes a third of a drain's time."""
-    if not rows:
-        return
-    compiled = (
-        _insert(connection, table)
-        .on_conflict_do_nothing()
-        .compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    )
-    order = itemgetter(*(compiled.positiontup or ()))
-    await connection.exec_driver_sql(compiled.string, [order(row) for row in rows])
+def _driven(dialect: str, statement: Any, columns: Sequence[str]) -> _Driven:
+    """Return a statement for the driver itself: to look at each value takes longer than all that the driver does."""
+    compiled = statement.compile(dialect=_DIALECTS[dialect], column_keys=list(columns))
+    return compiled.string, itemgetter(*compiled.positiontup)
+
+
+async def _add_rows(connection: AsyncConnection, sheet: Sheet) -> Sheet:
+    """Insert the rows of all requests that have none yet, and return those."""
+    if len(set(sheet.names)) < len(sheet):
+        sheet = sheet.without(set())
+    if not len(sheet):
+        return sheet
+    await _number(connection, sheet)
+    if connection.dialect.name == "postgresql":
+        return await _copied(connection, sheet)
+    return await _inserted(connection, sheet)
+
+
+async def _copied(connection: AsyncConnection, sheet: Sheet) -> Sheet:
+    if await _copy(connection, sheet):
+        return sheet
+    fresh = sheet.without(await _known(connection, sheet))
+    await _number(connection, fresh)
+    await _copy(connection, fresh)
+    return fresh
+
+
+async def _copy(connection: AsyncConnection, sheet: Sheet) -> bool:
+    """Insert all rows; none of them, and False, where one of the requests has one."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    attempt = await connection.begin_nested()
+    try:
+        await driver.copy_records_to_table(LEDGER_ROWS.name, records=sheet.rows(), columns=COLUMNS)
+    except load("asyncpg").UniqueViolationError:
+        await attempt.rollback()
+        return False
+    await attempt.commit()
+    return True
+
+
+async def _inserted(connection: AsyncConnection, sheet: Sheet) -> Sheet:
+    last = (await connection.execute(sa.select(sa.func.max(LEDGER_ROWS.c.id)))).scalar() or 0
+    added = 0
+    for places, rows in sheet.parts():
+        added += (await connection.exec_driver_sql(_inserting(tuple(places)), rows)).rowcount
+    return sheet if added == len(sheet) else sheet.without(await _known(connection, sheet, LEDGER_ROWS.c.id <= last))
+
+
+@cache
+def _inserting(places: tuple[int, ...]) -> str:
+    """Return the statement for these columns; the table has them in the order of rows."""
+    names = [COLUMNS[place] for place in places]
+    return _driven("sqlite", sqlite.insert(LEDGER_ROWS).on_conflict_do_nothing(), names)[0]
+
+
+async def _known(connection: AsyncConnection, sheet: Sheet, *where: Any) -> set[str]:
+    """Return the requests that have rows."""
+    here = LEDGER_ROWS.c.request_id
+    return set((await connection.execute(sa.select(here).where(here.in_(sheet.names), *where))).scalars())
+
+
+async def _number(connection: AsyncConnection, sheet: Sheet) -> None:
+    """Give each account its number. One that is new is made; whoever drops those without rows is a writer, too."""
+    common = {account.shared.row["digest"]: account.shared.row for account in sheet.accounts}
+    known = await _numbers(connection, common)
+    if len(known) < len(common):
+        await connection.execute(sa.insert(LEDGER_ACCOUNTS), [row for name, row in common.items() if name not in known])
+        known = await _numbers(connection, common)
+    for account in sheet.accounts:
+        account.id = known[account.shared.row["digest"]]
+
+
+async def _numbers(connection: AsyncConnection, digests: Iterable[str]) -> dict[str, int]:
+    columns = (LEDGER_ACCOUNTS.c.digest, LEDGER_ACCOUNTS.c.id)
+    found = await connection.execute(sa.select(*columns).where(columns[0].in_(list(digests))))
+    return dict(found.all())
 
 
 async def _spend(
     connection: AsyncConnection, table: sa.Table, columns: tuple[str, ...], sums: dict[tuple[str, ...], int]
 ) -> None:
+    text, order = _spending(connection.dialect.name, table, columns)
+    names = tuple(f"of_{column}" for column in columns)
+    rows = [order({"more": more, **dict(zip(names, found, strict=True))}) for found, more in sums.items()]
+    await connection.exec_driver_sql(text, rows)
+
+
+@cache
+def _spending(dialect: str, table: sa.Table, columns: tuple[str, ...]) -> _Driven:
     grown = {column: table.c[column] + sa.bindparam("more") for column in ("spend", "total_spend") if column in table.c}
     here = [table.c[column] == sa.bindparam(f"of_{column}") for column in columns]
-    rows = [
-        {"more": more, **{f"of_{column}": value for column, value in zip(columns, names, strict=True)}}
-        for names, more in sums.items()
-    ]
-    await connection.execute(sa.update(table).where(*here).values(grown), rows)
+    return _driven(dialect, sa.update(table).where(*here).values(grown), ())
 
 
 def _insert(connection: AsyncConnection, table: sa.Table) -> _Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return _dialect_insert(connection.dialect.name, table)
+
+
+def _dialect_insert(dialect: str, table: sa.Table) -> _Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

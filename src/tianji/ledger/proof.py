@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji.accounting.prices.explain import explanation
 from tianji.ledger import books, posting
 from tianji.ledger.entry import Entry
-from tianji.ledger.rows import GROUPS, SUMS, daily, entry_of
+from tianji.ledger.rows import GROUPS, SUMS, daily, entry_of, sheet_of
 from tianji.storage.tables import DAILY
 
 MOST: Final = 100  # differences that are told one by one
@@ -40,7 +40,7 @@ async def verify(connection: AsyncConnection) -> Proof:
     async for entries in _entries(connection, first):
         rows += len(entries)
         cost += sum(entry.cost for entry in entries)
-        _add(kept, daily(entries, logged=True))
+        _add(kept, daily(sheet_of(entries).sums, logged=True))
         for text in _misjudged(entries):
             count += 1
             wrong += [text] if len(wrong) < MOST else []
@@ -58,7 +58,7 @@ async def rebuild(connection: AsyncConnection) -> int:
     first = await books.horizon(connection)
     kept: _Sums = {}
     async for entries in _entries(connection, first):
-        _add(kept, daily(entries, logged=True))
+        _add(kept, daily(sheet_of(entries).sums, logged=True))
     await connection.execute(sa.delete(DAILY).where(DAILY.c.logged, DAILY.c.day >= first))
     made = [_row(group, kept[group]) for group in sorted(kept)]
     for start in range(0, len(made), books.AT_ONCE):

@@ -3,16 +3,17 @@
 import fcntl
 import logging
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from tianji._core.sheet import Sheet, bodies
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.journal import FRESH, HEAD, MAGIC, SUFFIX
+from tianji.ledger.rows import sheet
 
 CHUNK: Final = 1 << 20  # bytes of one reading
 DAMAGED: Final = ".damaged"
@@ -34,6 +35,15 @@ class Batch(msgspec.Struct, frozen=True):
         return tuple(entry for entry in self.entries if entry.paid)
 
 
+class Filled(msgspec.Struct, frozen=True):
+    """A sheet with the entries of a file. `count`: all of them; otherwise as Batch."""
+
+    sheet: Sheet
+    count: int
+    position: int
+    ended: bool
+
+
 def journals(folder: Path) -> list[Path]:
     """Return the journals, the oldest first."""
     return sorted(folder.glob(f"*{SUFFIX}"))
@@ -44,23 +54,33 @@ def read(file: Path, position: int, most: int) -> Batch:
 
     What cannot be read ends a file that nobody writes any more; it is then set aside by `discard`.
     """
-    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        idle = _idle(opened)  # asked first: what is added afterwards would not be read
-        return _read(opened, max(position, len(MAGIC)), most, idle=idle)
-    finally:
-        os.close(opened)
+    entries: list[Entry] = []
+
+    def take(found: list[bytes]) -> int:
+        readable = list(_entries(found))
+        entries.extend(readable)
+        return len(readable)
+
+    _, position, ended = _read(file, position, most, take)
+    return Batch(tuple(entries), position, ended)
+
+
+def fill(file: Path, position: int, most: int) -> Filled:
+    """Return the same on a sheet."""
+    made = sheet()
+    return Filled(made, *_read(file, position, most, made.take))
 
 
 def page(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
     """Return at most `most` entries from `position` on, of one reading, each with the position behind it."""
+    position = max(position, len(MAGIC))
     opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        found = _found(opened, max(position, len(MAGIC)), most)
+        found = _found(opened, position, most)
     finally:
         os.close(opened)
-    ends = accumulate((length for _, length in found), initial=max(position, len(MAGIC)))
-    return [(entry, end) for (entry, _), end in zip(found, islice(ends, 1, None), strict=True)]
+    ends = accumulate(map(_size, found), initial=position)
+    return list(zip(_entries(found), islice(ends, 1, None), strict=False))
 
 
 def discard(file: Path, position: int) -> None:
@@ -115,22 +135,32 @@ def _idle(file: int) -> bool:
     return True
 
 
-def _read(file: int, position: int, most: int, *, idle: bool) -> Batch:
-    entries: list[Entry] = []
-    while len(entries) < most:
-        found = _found(file, position, most - len(entries))
-        for entry, length in found:
-            entries.append(entry)
-            position += length
-        if not found:
-            return Batch(tuple(entries), position, idle)
-    return Batch(tuple(entries), position, False)
+def _read(file: Path, position: int, most: int, take: Callable[[list[bytes]], int]) -> tuple[int, int, bool]:
+    """Let records be taken, which says how many could be; return their count, the place behind, whether it ended."""
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        idle = _idle(opened)  # asked first: what is added afterwards would not be read
+        position, count = max(position, len(MAGIC)), 0
+        while count < most:
+            found = _found(opened, position, most - count)
+            taken = take(found)
+            position += sum(map(_size, found[:taken]))
+            count += taken
+            if not found or taken < len(found):
+                return count, position, idle
+        return count, position, False
+    finally:
+        os.close(opened)
 
 
-def _found(file: int, position: int, most: int) -> list[tuple[Entry, int]]:
-    """Return the entries of one reading, each with its length."""
-    found = list(_records(os.pread(file, CHUNK, position), most))
-    return found or list(_records(_whole_record(file, position), 1))  # perhaps one that is longer than a chunk
+def _size(body: bytes) -> int:
+    return HEAD.size + len(body)
+
+
+def _found(file: int, position: int, most: int) -> list[bytes]:
+    """Return the records of one reading."""
+    found = bodies(os.pread(file, CHUNK, position), most)
+    return found or bodies(_whole_record(file, position), 1)  # perhaps one that is longer than a chunk
 
 
 def _whole_record(file: int, position: int) -> bytes:
@@ -141,22 +171,14 @@ def _whole_record(file: int, position: int) -> bytes:
     return os.pread(file, HEAD.size + length, position)
 
 
-def _records(data: bytes, most: int) -> Iterator[tuple[Entry, int]]:
-    """Yield entries with the bytes that they take, up to the first that is not there, not whole or not readable."""
-    at = 0
-    for _ in range(most):
-        if at + HEAD.size > len(data):
-            return
-        length, checksum = HEAD.unpack_from(data, at)
-        body = data[at + HEAD.size : at + HEAD.size + length]
-        if not length or len(body) < length or zlib.crc32(body) != checksum:
-            return
+def _entries(found: Iterable[bytes]) -> Iterator[Entry]:
+    """Yield entries up to the first that is not readable."""
+    for body in found:
         try:
             entry = decoded(body)
         except msgspec.DecodeError:
             return
-        at += HEAD.size + length
-        yield entry, HEAD.size + length
+        yield entry
 
 
 def _holds_anything(file: int, position: int) -> bool:

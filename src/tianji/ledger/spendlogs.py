@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from tianji.ledger.terms import facts
 from tianji.money import to_dollars
 
 _SAME: Final = (
@@ -76,8 +77,6 @@ def moment(microseconds: int | None) -> str | None:
 
 
 def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
-    facts = json.loads(row["facts"])
-    runs = facts.pop("guardrails", None)
     made: dict[str, Any] = {
         "user_api_key": row["key"],
         "user_api_key_alias": row["key_alias"],
@@ -94,10 +93,10 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
             "written_tokens": row["written_tokens"],
             "reasoning_tokens": row["reasoning_tokens"],
         },
-        "cost_breakdown": facts,
+        "cost_breakdown": facts(row),
     }
-    if runs is not None:
-        made["guardrail_information"] = runs
+    if row["guardrails"] is not None:
+        made["guardrail_information"] = json.loads(row["guardrails"])
     if row["error_class"] is not None or row["error_code"] is not None:
         made["error_information"] = {
             "error_code": row["error_code"],

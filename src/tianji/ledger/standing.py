@@ -1,12 +1,12 @@
 """How much those have spent now whose spend a batch has raised, where they have a budget."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji.ledger.entry import Entry
+from tianji._core.sheet import Sum
 from tianji.ledger.rows import spent
 from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, TAGS, TEAM_MEMBERS, TEAMS, USERS
 
@@ -23,13 +23,13 @@ Standing = tuple[str, str, int, float | None]
 """Kind and id, as limits name them, nano-dollars, and the end of the period they were spent in, seconds since 1970."""
 
 
-async def standings(connection: AsyncConnection, entries: Sequence[Entry]) -> AsyncIterator[Standing]:
-    """Yield what those have spent who paid for `entries`."""
+async def standings(connection: AsyncConnection, sums: Iterable[Sum]) -> AsyncIterator[Standing]:
+    """Yield what those have spent who paid for entries with these sums."""
     kinds = dict(_KINDS)
-    for table, columns, sums in spent(entries):
+    for table, columns, grown in spent(sums):
         kind = kinds.get(table)
         if kind is not None:
-            async for standing in _of(connection, kind, table, columns, list(sums)):
+            async for standing in _of(connection, kind, table, columns, list(grown)):
                 yield standing
 
 

@@ -270,30 +270,62 @@ def _counts(*names: str) -> _Columns:
     return (sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in names)
 
 
-LEDGER: Final = sa.Table(
-    "ledger",
+def _numbered() -> "sa.Column[Any]":
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
+
+
+LEDGER_ACCOUNTS: Final = sa.Table(
+    "ledger_accounts",
     METADATA,
-    sa.Column("request_id", sa.Text, primary_key=True),
+    _numbered(),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),  # of all the others
+    *_text("call_type", "model_group", "model", "provider", "deployment_id", "api_base"),
+    *(sa.Column(name, sa.Text, index=True) for name in ("key", "user_id", "team_id")),
+    *_text("key_alias", "organization_id", "agent_id"),
+    *_text("tags", "rates"),  # JSON; no query looks into them
+)
+"""What rows of the ledger have in common: whom they are for, what served them, and at what rates."""
+
+LEDGER_ROWS: Final = sa.Table(
+    "ledger_rows",
+    METADATA,
+    _numbered(),
+    sa.Column("request_id", sa.Text, nullable=False, unique=True),
     sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("account", sa.BigInteger, nullable=False),  # the id of a row of `ledger_accounts`
     sa.Column("started_at", sa.BigInteger, nullable=False),  # these are microseconds since 1970
     sa.Column("ended_at", sa.BigInteger, nullable=False),
     sa.Column("answered_at", sa.BigInteger),
     *_counts("attempt"),
-    *_text("status", "call_type", "model_group", "model", "provider", "deployment_id", "api_base"),
-    *_text("key", "key_alias", "user_id", "team_id", "organization_id", "end_user", "agent_id"),
-    sa.Column("session_id", sa.Text, index=True),
-    *_text("ip", "tags"),  # tags and facts are JSON, and no query looks into them
+    *_text("status", "end_user", "session_id", "ip"),
     *_counts("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "reasoning_tokens"),
     sa.Column("cost", nanos(), nullable=False),
-    *_text("facts"),  # what the cost comes of
-    *_flags("stream", "cache_hit", "estimated", "suspect"),
-    *_text("error_code", "error_class", "error_message"),
-    sa.Index("ix_ledger_started_at", "started_at", "request_id"),
-    *(  # what lists are filtered by; each holds their order, too
-        sa.Index(f"ix_ledger_{name}", name, "started_at", "request_id")
-        for name in ("key", "user_id", "team_id", "end_user", "model", "model_group", "status")
+    *_text("quantities"),  # JSON: of what the cost comes of, in the order of the account's rates
+    *_counts("flags"),  # their sum: 1 stream, 2 cache hit, 4 estimated, 8 suspect
+    *_text("error_code", "error_class", "error_message", "guardrails"),  # the last as JSON
+    sa.Index(  # whatever lists are ordered by, and filtered by where nothing below helps: no row is read for it
+        "ix_ledger_rows_listed",
+        *("started_at", "id", "account", "cost", "ended_at", "prompt_tokens", "completion_tokens", "flags"),
+    ),
+    sa.Index("ix_ledger_rows_account", "account", "started_at", "id"),
+    *(  # most rows are in none of these
+        sa.Index(f"ix_ledger_rows_{name}", *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+        for name, columns, where in (
+            ("end_user", ("end_user", "started_at", "id"), "end_user IS NOT NULL"),
+            ("session_id", ("session_id", "started_at", "id"), "session_id IS NOT NULL"),
+            ("failed", ("started_at", "id"), "status = 'failure'"),
+        )
     ),
 )
+
+LEDGER: Final = sa.Table(
+    "ledger",
+    sa.MetaData(),
+    *(sa.Column(column.name, column.type) for column in LEDGER_ROWS.c),
+    *_flags("stream", "cache_hit", "estimated", "suspect"),
+    *(sa.Column(column.name, column.type) for column in LEDGER_ACCOUNTS.c if column.name not in ("id", "digest")),
+)
+"""A view: rows with what they have in common. To be read only."""
 
 PAYLOADS: Final = sa.Table(
     "payloads",

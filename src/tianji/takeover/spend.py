@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji.ledger import posting
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload
 from tianji.ledger.names import name
-from tianji.ledger.rows import SUMS, day
+from tianji.ledger.rows import SUMS, day, sheet_of
 from tianji.money import NANOS, to_nanos
-from tianji.storage.tables import DAILY, LEDGER
+from tianji.storage.tables import DAILY, LEDGER_ROWS
 from tianji.takeover.report import Report
 from tianji.takeover.source import PREFIX, Row, Source, document, moment
 
@@ -68,7 +68,7 @@ async def first_day(source: Source, connection: AsyncConnection) -> str | None:
     if LOGS in source.tables:
         theirs = await source.least(LOGS, "startTime")
         days += [] if theirs is None else [theirs.strftime("%Y-%m-%d")]
-    ours = (await connection.execute(sa.select(sa.func.min(LEDGER.c.started_at)))).scalar()
+    ours = (await connection.execute(sa.select(sa.func.min(LEDGER_ROWS.c.started_at)))).scalar()
     return min([*days, *([] if ours is None else [day(ours)])], default=None)
 
 
@@ -83,7 +83,7 @@ async def take_rows(connection: AsyncConnection, rows: list[Row], report: Report
             entries.append(entry_of(row))
         except (ValueError, TypeError) as error:
             part.leave_out(f"{type(error).__name__}: {error}"[:120], row["request_id"])
-    fresh = await posting.keep(connection, entries, logged=True)
+    fresh = await posting.keep(connection, sheet_of(entries), logged=True)
     part.taken += len(fresh)
     part.known += len(entries) - len(fresh)
     report.of_rows += sum(entry.cost for entry in entries)

@@ -11,6 +11,7 @@ from tests.unit.ledger.conftest import database, location
 from tianji.alerts import reading
 from tianji.alerts.rules.budgets import Holder
 from tianji.ledger.posting import post
+from tianji.ledger.rows import sheet_of
 from tianji.metrics import standings
 from tianji.storage.engine import Database
 from tianji.storage.tables import (
@@ -85,9 +86,7 @@ async def test_spend_is_summed_up_by_team_tag_key_and_model(database: Database) 
     await put(database, TEAMS, team_id="t", team_alias="Team")
     await put(database, KEYS, token="k", key_alias="Key")
     async with database.writing() as connection:
-        await post(
-            connection, [entry(1, cost=DOLLAR), entry(2, cost=DOLLAR, key="other", status="failure")], logged=True
-        )
+        await post(connection, sheet_of([entry(1, cost=DOLLAR), entry(2, cost=DOLLAR, key="other", status="failure")]))
     async with database.reading() as connection:
         spend = await reading.spend(connection, "2026-03-01", "2026-03-02")
         nothing = await reading.spend(connection, "2026-03-02", "2026-04-01")

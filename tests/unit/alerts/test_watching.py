@@ -22,6 +22,7 @@ from tianji.config.loader import Loaded, load
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
 from tianji.ledger.posting import post
+from tianji.ledger.rows import sheet_of
 from tianji.storage.location import parse
 from tianji.storage.store import Store
 from tianji.storage.tables import KEYS
@@ -129,7 +130,7 @@ async def test_a_budget_is_told_of_when_its_spend_is_in_the_books(world: World) 
     await world.keep(spent)
     database = await world.store.open()
     async with database.writing() as connection:
-        await post(connection, [spent], logged=True)
+        await post(connection, sheet_of([spent]), logged=True)
     told = await world.told(3)
     assert len(told) == 1
     assert "key alice: less than 15% of the budget of $10.00 are left; spent are $9.00" in told[0]
@@ -207,7 +208,7 @@ async def test_weeks_are_reported_out_of_the_books(world: World) -> None:
     await world.told()
     database = await world.store.open()
     async with database.writing() as connection:
-        await post(connection, [entry(1, cost=DOLLAR)], logged=True)
+        await post(connection, sheet_of([entry(1, cost=DOLLAR)]), logged=True)
     told = await world.told(12 * 3600)
     assert [text for text in told if text.startswith("Spend from 2026-02-23 to 2026-03-02: $1.0000")]
     assert await world.told(3600) == []

@@ -14,7 +14,8 @@ from tests.unit.ledger.conftest import NOON, entry
 from tianji.cli import main
 from tianji.ledger import posting
 from tianji.ledger.books import DAY
-from tianji.ledger.entry import Payload
+from tianji.ledger.entry import Entry, Payload
+from tianji.ledger.rows import sheet_of
 from tianji.storage.engine import Database
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate
@@ -30,10 +31,10 @@ def location(tmp_path: Path) -> Location:
     return found
 
 
-async def _post(location: Location, *entries: object) -> None:
+async def _post(location: Location, *entries: Entry) -> None:
     database = Database(location)
     async with database.writing() as connection:
-        await posting.post(connection, entries)  # type: ignore[arg-type]
+        await posting.post(connection, sheet_of(entries))
     await database.close()
 
 

@@ -87,8 +87,9 @@ async def test_rows_and_sums(folder: Path, database: Database, journal: Journal)
     assert await drain(folder, database).round() == 3
     found = await rows(database, LEDGER)
     assert [row["request_id"] for row in found] == [one.request_id for one in given]
-    assert (found[0]["facts"], found[0]["tags"]) == (
-        '{"items":[["input",8,1000000000]],"factors":[[1,1,0],[1,1,0]],"catalogue":"","reported":false}',
+    assert (found[0]["quantities"], found[0]["rates"], found[0]["tags"]) == (
+        "[8]",
+        '{"items":[["input",1000000000]],"factors":[[1,1,0],[1,1,0]],"catalogue":"","reported":false}',
         '["a","b"]',
     )
     assert [row["cost"] for row in found] == [8, 9, 0]
@@ -389,9 +390,9 @@ drain.AT_ONCE = 10
 post = posting.post
 
 async def told(*arguments, **named):
-    count = await post(*arguments, **named)
-    print(count, flush=True)
-    return count
+    fresh = await post(*arguments, **named)
+    print(len(fresh), flush=True)
+    return fresh
 
 async def main():
     database = Database(parse(sys.argv[2]))
@@ -488,7 +489,9 @@ async def test_the_end_of_a_request_is_no_entry_of_the_books(
         told.append(one)
         return one
 
-    await keep(journal, entry(1, place=Place(b"t" * 16, b"s" * 8)), entry(1, cost=0, items=(), place=end))
+    said = Payload(messages=b"[]")
+    attempt = entry(1, payload=said, place=Place(b"t" * 16, b"s" * 8))
+    await keep(journal, attempt, entry(1, cost=0, items=(), payload=said, place=end))
     taking = Drain(folder, opened, kept=kept, clock=ManualClock())
     assert await taking.round() == 1
     assert (await sums(database))[:2] == (1, entry(1).cost)

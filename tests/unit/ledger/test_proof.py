@@ -15,9 +15,9 @@ from tianji.ledger.books import DAY
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.proof import Proof
 from tianji.ledger.retention import expire
-from tianji.ledger.rows import GROUPS, LONGEST_RUNS, SUMS, daily, entry_of, row, spent
+from tianji.ledger.rows import COLUMNS, GROUPS, LONGEST_RUNS, SUMS, daily, entry_of, sheet_of, spent
 from tianji.storage.engine import Database
-from tianji.storage.tables import DAILY, LEDGER, PAYLOADS
+from tianji.storage.tables import DAILY, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS
 
 
 def entries() -> list[Entry]:
@@ -35,7 +35,7 @@ def entries() -> list[Entry]:
 
 async def post(database: Database, *given: Entry, logged: bool = True) -> None:
     async with database.writing() as connection:
-        await posting.post(connection, given, logged=logged)
+        await posting.post(connection, sheet_of(given), logged=logged)
 
 
 async def verify(database: Database) -> Proof:
@@ -50,25 +50,25 @@ async def test_what_was_posted_is_right(database: Database, monkeypatch: pytest.
     assert await verify(database) == Proof(30, sum(one.cost for one in entries()), (), 0)
 
 
-@pytest.mark.parametrize("table", [LEDGER, DAILY], ids=["rows", "sums"])
+@pytest.mark.parametrize("table", [LEDGER_ROWS, DAILY], ids=["rows", "sums"])
 @pytest.mark.parametrize("figure", ["tokens", "money"])
 async def test_what_was_changed_is_found(database: Database, table: sa.Table, figure: str) -> None:
     await post(database, *entries())
-    column = "prompt_tokens" if figure == "tokens" else "cost" if table is LEDGER else "spend"
+    column = "prompt_tokens" if figure == "tokens" else "cost" if table is LEDGER_ROWS else "spend"
     async with database.writing() as connection:
-        only = table.c.request_id == entry(1).request_id if table is LEDGER else table.c.kind == "team"
+        only = table.c.request_id == entry(1).request_id if table is LEDGER_ROWS else table.c.kind == "team"
         await connection.execute(sa.update(table).where(only).values({column: table.c[column] + 1}))
     found = await verify(database)
     assert found.count > 0
     if table is DAILY:
         assert all("kind team" in text and "entity t" in text for text in found.wrong)
-    if table is LEDGER and figure == "money":
+    if table is LEDGER_ROWS and figure == "money":
         assert (
             f"request {entry(1).request_id} cost 9 nano-dollars, but input 8 * 0.000000001 = 0.000000008" in found.wrong
         )
 
 
-@pytest.mark.parametrize("change", [sa.delete(LEDGER), sa.delete(DAILY)], ids=["rows", "sums"])
+@pytest.mark.parametrize("change", [sa.delete(LEDGER_ROWS), sa.delete(DAILY)], ids=["rows", "sums"])
 async def test_what_is_gone_is_found(database: Database, change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     await post(database, *entries())
     async with database.writing() as connection:
@@ -118,6 +118,15 @@ async def test_old_rows_go_by_whole_days_and_the_books_stay_right(database: Data
         assert await books.horizon(connection) == "2026-03-02"
 
 
+async def test_what_no_row_has_any_more_goes_with_the_last_of_them(database: Database) -> None:
+    await post(database, entry(1), entry(2, key="other"), entry(3, started_at=NOON + 3 * DAY))
+    assert len(await rows(database, LEDGER_ACCOUNTS)) == 2
+    await expire(database, datetime(2026, 3, 2, tzinfo=UTC))
+    (left,) = await rows(database, LEDGER_ACCOUNTS)
+    (row,) = await rows(database, LEDGER_ROWS)
+    assert row["account"] == left["id"]
+
+
 async def test_what_was_said_goes_with_its_row(database: Database) -> None:
     await post(database, *(entry(n, payload=Payload(messages=b"[]")) for n in range(3)))
     assert len(await rows(database, PAYLOADS)) == 3
@@ -146,16 +155,35 @@ ENTRIES = st.lists(
         model=NAMES,
         key=NAMES,
         status=st.sampled_from(["success", "failure"]),
+        stream=st.booleans(),
+        suspect=st.booleans(),
         tags=st.lists(NAMES, max_size=4).map(tuple),
     ),
     max_size=12,
 )
 
 
+def summed(entries: list[Entry]) -> list[dict[str, Any]]:
+    return daily(sheet_of(entries).sums, logged=True)
+
+
+def flags(bits: int) -> dict[str, bool]:
+    return {name: bool(bits >> at & 1) for at, name in enumerate(("stream", "cache_hit", "estimated", "suspect"))}
+
+
+def viewed(entries: list[Entry]) -> list[dict[str, Any]]:
+    """The rows of entries as the view shows them."""
+    sheet = sheet_of(entries)
+    for number, account in enumerate(sheet.accounts):
+        account.id = number
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in sheet.rows()]
+    return [{**row, **flags(row["flags"]), **sheet.accounts[row["account"]].shared.row} for row in rows]
+
+
 @given(ENTRIES)
 def test_sums_are_the_sum_of_the_rows(given: list[Entry]) -> None:
     """Money is neither made nor lost, whoever it is summed for; and rows say as much as entries."""
-    sums = daily(given, logged=True)
+    sums = summed(given)
     for kind, field in (("all", None), ("user", "user_id"), ("team", "team_id"), ("customer", "end_user")):
         mine = [one for one in given if field is None or getattr(one, field)]
         kinds = [one for one in sums if one["kind"] == kind]
@@ -164,7 +192,10 @@ def test_sums_are_the_sum_of_the_rows(given: list[Entry]) -> None:
         assert sum(one["successes"] + one["failures"] for one in kinds) == len(mine)
     groups = [tuple(one[name] for name in GROUPS) for one in sums]
     assert len(set(groups)) == len(groups)
-    assert daily([entry_of(row(one)) for one in given], logged=True) == sums
+    assert summed([entry_of(one) for one in viewed(given)]) == sums
+    assert [(one.stream, one.suspect) for one in map(entry_of, viewed(given))] == [
+        (one.stream, one.suspect) for one in given
+    ]
     assert all(len(part) <= 120 and "\0" not in part for group in groups for part in group)
 
 
@@ -172,16 +203,16 @@ def test_sums_are_the_sum_of_the_rows(given: list[Entry]) -> None:
 def test_sums_of_parts_are_the_sum(given: list[Entry], cut: int) -> None:
     whole: proof._Sums = {}
     parts: proof._Sums = {}
-    proof._add(whole, daily(given, logged=True))
+    proof._add(whole, summed(given))
     for part in (given[:cut], given[cut:]):
-        proof._add(parts, daily(part, logged=True))
+        proof._add(parts, summed(part))
     assert whole == parts
     assert all(len(figures) == len(SUMS) for figures in whole.values())
 
 
 @given(ENTRIES)
 def test_whoever_spends_spends_all_of_it(given: list[Entry]) -> None:
-    found = {table.name: sums for table, _, sums in spent(given)}
+    found = {table.name: sums for table, _, sums in spent(sheet_of(given).sums)}
     truth = sum(one.cost for one in given if one.user_id)
     named = {name: cost for (name, *_), cost in found.get("users", {}).items()}
     assert sum(named.values()) == truth
@@ -192,9 +223,9 @@ def test_a_row_says_what_guardrails_did_and_no_more_than_there_is_room_for() -> 
         {"guardrail_name": f"g{at}", "guardrail_status": "success", "guardrail_response": "x" * at} for at in (1, 9)
     ]
     one = Entry(request_id="r", call_id="r", started_at=1, ended_at=2, guardrails=msgspec.json.encode(runs))
-    kept = entry_of(row(one)).guardrails
+    kept = entry_of(*viewed([one])).guardrails
     assert msgspec.json.decode(kept) == runs
     runs[1]["guardrail_response"] = "x" * LONGEST_RUNS
-    kept = entry_of(row(msgspec.structs.replace(one, guardrails=msgspec.json.encode(runs)))).guardrails
+    kept = entry_of(*viewed([msgspec.structs.replace(one, guardrails=msgspec.json.encode(runs))])).guardrails
     assert msgspec.json.decode(kept) == [{"guardrail_name": f"g{at}", "guardrail_status": "success"} for at in (1, 9)]
-    assert "guardrails" not in row(msgspec.structs.replace(one, guardrails=b""))["facts"]
+    assert viewed([msgspec.structs.replace(one, guardrails=b"")])[0]["guardrails"] is None

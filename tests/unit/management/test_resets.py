@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from tianji._core.revision import Revisions
 from tianji.auth.tags import tag
 from tianji.clock import ManualClock
+from tianji.ledger import posting
+from tianji.ledger.entry import Entry
+from tianji.ledger.rows import sheet_of
 from tianji.management import resets
 from tianji.management.administration import Office
 from tianji.management.resets import reset_due
 from tianji.storage.location import parse
 from tianji.storage.store import Store
-from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, LEDGER, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, TEAM_MEMBERS, TEAMS, USERS
 
 CLOCK = ManualClock(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp())
 NOW = datetime.fromtimestamp(CLOCK.now(), UTC)
@@ -92,9 +95,9 @@ async def test_what_was_spent_since_the_period_ended_belongs_to_the_next(office:
         ((-1, 100, {"key": "a"}), (0, 1, {"key": "a"}), (1, 2, {"key": "a"}), (0, 4, {"key": "c"}), (0, 8, of_member))
     ):
         at = int((PAST.timestamp() + seconds) * resets.MICROSECONDS)
-        row = {"request_id": str(number), "call_id": "c", "started_at": at, "ended_at": at, "cost": cost, **whose}
+        made = Entry(request_id=str(number), call_id="c", started_at=at, ended_at=at, cost=cost, **whose)
         async with (await office.store.open()).writing() as connection:
-            await connection.execute(sa.insert(LEDGER).values(**row))
+            await posting.keep(connection, sheet_of([made]), logged=True)
     assert await reset_due(office) == 2
     assert [row[0] for row in await spent(office, KEYS)] == [3, 8]
     assert [row[0] for row in await spent(office, TEAM_MEMBERS)] == [8]

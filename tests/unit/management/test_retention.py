@@ -17,6 +17,7 @@ from tianji.config.schema import Settings as LitellmSettings
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import Unacceptable
 from tianji.ledger import posting
+from tianji.ledger.rows import sheet_of
 from tianji.management import retention, schedule
 from tianji.management.administration import Office
 from tianji.management.retention import Plan
@@ -81,11 +82,11 @@ async def kept(office: Office) -> int:
 async def test_old_rows_go_once_an_interval(office: Office) -> None:
     async with (await office.store.open()).writing() as connection:
         day = 86_400_000_000
-        await posting.post(connection, [entry(n, started_at=entry(0).started_at - n * day) for n in range(4)])
+        await posting.post(connection, sheet_of(entry(n, started_at=entry(0).started_at - n * day) for n in range(4)))
     await Schedule(office)._drop_old()
     assert await kept(office) == 1  # of March 1st, since it is not yet 30 whole days over
     async with (await office.store.open()).writing() as connection:
-        await posting.post(connection, [entry(9, started_at=1)])
+        await posting.post(connection, sheet_of([entry(9, started_at=1)]))
     await Schedule(office)._drop_old()
     assert await kept(office) == 2  # the next look is a day away
 

@@ -19,8 +19,9 @@ from tianji.errors import ObjectNotFound, PermissionDenied, SchemaViolation, Tia
 from tianji.ledger import posting
 from tianji.ledger.books import DAY
 from tianji.ledger.entry import Payload
+from tianji.ledger.rows import sheet_of
 from tianji.ledger.spendlogs import COLUMNS
-from tianji.management import cache_activity, desk, spend_logs, spend_reports
+from tianji.management import cache_activity, desk, spend_finding, spend_logs, spend_reports
 from tianji.management.administration import FAMILIES, Office
 from tianji.storage.location import Location
 from tianji.storage.store import Store
@@ -73,7 +74,7 @@ async def office(location: Location) -> AsyncIterator[Office]:
             (TEAMS, {"team_id": "t", "team_alias": "first"}),
         ):
             await connection.execute(sa.insert(table).values(**MADE, **values))
-        await posting.post(connection, ENTRIES)
+        await posting.post(connection, sheet_of(ENTRIES))
     yield Office(store=store, config=lambda: config, groups=dict, salt=lambda: None, clock=CLOCK)
     await store.close()
 
@@ -175,12 +176,30 @@ async def test_raw_rows(office: Office, questions: dict[str, str], found: list[i
         ({"error_message": "100%"}, [3]),
         ({"min_spend": 1.5, "max_spend": 4}, [4, 2]),
         ({"cache_hit_filter": "true"}, []),
+        ({"cache_hit_filter": "false", "model": "gpt-4o-mini"}, [2]),
+        ({"status_filter": "success", "error_code": "429"}, []),
+        ({"error_code": "429"}, [3]),
+        ({"key_alias": "nobody's"}, []),
         ({"api_key": "k3"}, [4]),
         ({"end_date": "2026-03-01 12:00:00"}, []),
     ],
 )
 async def test_searches(office: Office, questions: dict[str, Any], found: list[int]) -> None:
     assert numbers((await ask(office, spend_logs.search, **{**WHOLE, **questions}))["data"]) == found
+
+
+@pytest.mark.parametrize(("many", "chosen"), [(0, 1000), (20_000, 0), (0, 0)], ids=["walked", "asked", "both"])
+async def test_however_rows_are_found_they_are_the_same(
+    office: Office, monkeypatch: pytest.MonkeyPatch, many: int, chosen: int
+) -> None:
+    questions = [{"user_id": "u"}, {"user_id": "u", "min_spend": 1.5}, {"api_key": "k2"}, {"user_id": "nobody"}]
+    questions += [{"sort_by": name, "sort_order": order} for name in spend_logs.SORTED for order in ("asc", "desc")]
+    for by in (ADMIN, USER, LEADER):
+        before = [await ask(office, spend_logs.search, by, **WHOLE, **one) for one in questions]
+        with monkeypatch.context() as patch:
+            patch.setattr(spend_finding, "MANY", many)
+            patch.setattr(spend_finding, "CHOSEN", chosen)
+            assert [await ask(office, spend_logs.search, by, **WHOLE, **one) for one in questions] == before
 
 
 async def test_pages(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
