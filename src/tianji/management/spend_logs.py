@@ -10,24 +10,24 @@ from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, PermissionDenied, SchemaViolation, Unacceptable
 from tianji.ledger import spendlogs
 from tianji.ledger.books import DAY, microseconds
-from tianji.ledger.entry import FAILURE
+from tianji.ledger.entry import FAILURE, SUCCESS
 from tianji.management import key_fields
+from tianji.management import spend_finding as finding
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains
+from tianji.management.spend_finding import Conditions, Wanted
 from tianji.money import to_dollars, to_nanos
-from tianji.storage.tables import DAILY, LEDGER, PAYLOADS
+from tianji.storage.tables import DAILY, LEDGER, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS
 
 NEWEST: Final = 1000  # rows of a raw answer
 COUNTED: Final = 10_000  # rows that a search counts at most; more are "that many or more"
 LARGEST: Final = 1000  # rows of a page
 SORTED: Final = {
-    "startTime": (LEDGER.c.started_at,),
-    "endTime": (LEDGER.c.ended_at,),
-    "spend": (LEDGER.c.cost,),
-    "total_tokens": (LEDGER.c.prompt_tokens + LEDGER.c.completion_tokens,),
+    "startTime": LEDGER_ROWS.c.started_at,
+    "endTime": LEDGER_ROWS.c.ended_at,
+    "spend": LEDGER_ROWS.c.cost,
+    "total_tokens": LEDGER_ROWS.c.prompt_tokens + LEDGER_ROWS.c.completion_tokens,
 }
-
-_Conditions = list["sa.ColumnElement[bool]"]
 
 
 class Asked(Struct, kw_only=True):
@@ -68,20 +68,15 @@ class Search(Struct, kw_only=True):
     sort_order: Literal["asc", "desc"] = "desc"
 
 
-_EQUAL: Final = {
+_SHARED: Final = {
     "user_id": "user_id",
     "team_id": "team_id",
-    "end_user": "end_user",
-    "request_id": "request_id",
-    "session_id": "session_id",
     "model": "model",
     "model_id": "deployment_id",
     "model_group": "model_group",
     "key_alias": "key_alias",
-    "status_filter": "status",
-    "error_code": "error_code",
-    "cache_hit_filter": "cache_hit",
-}  # a question: the column
+}  # a question: the column of accounts
+_NARROW: Final = ("request_id", "end_user", "session_id")  # questions for columns of rows that have an index
 
 
 async def logs(call: Call) -> list[Row]:
@@ -98,14 +93,14 @@ async def search(call: Call) -> Row:
     for name, value, most in (("page", asked.page, 2**31), ("page_size", asked.page_size, LARGEST)):
         if not 1 <= value <= most:
             raise SchemaViolation(f"Input should be from 1 to {most}", ("query", name))
-    wanted = sa.select(LEDGER).where(visible(call), *_searched(asked))
-    capped = wanted.with_only_columns(LEDGER.c.request_id).limit(COUNTED + 1)
-    total = await call.count(capped)
-    order = [column.desc() if asked.sort_order == "desc" else column for column in _order(asked)]
-    page = wanted.order_by(*order).limit(asked.page_size).offset((asked.page - 1) * asked.page_size)
+    start = (asked.page - 1) * asked.page_size
+    where = await finding.condition(call, _searched(call, asked))
+    page = await finding.ids(call, where, _order(asked), asked.page_size, start)
+    ends = len(page) < asked.page_size and (page or not start)  # then all before it are as many as there are
+    total = start + len(page) if ends else await finding.count(call, where, COUNTED + 1)
     counted = min(total, COUNTED)
     return {
-        "data": [spendlogs.wire(row) for row in await call.all(page)],
+        "data": [spendlogs.wire(row) for row in await finding.rows(call, page)],
         "total": counted,
         "page": asked.page,
         "page_size": asked.page_size,
@@ -122,26 +117,27 @@ async def one(call: Call) -> Row:
         raise ObjectNotFound(
             "this request is not in the ledger; GET /spend/logs lists those that are", param="request_id"
         )
-    if not await call.all(sa.select(LEDGER.c.request_id).where(LEDGER.c.request_id == name, visible(call))):
+    own = sa.select(LEDGER_ACCOUNTS.c.id).where(LEDGER_ACCOUNTS.c.id == row["account"], *visible(call))
+    if not await call.all(own):
         raise PermissionDenied("this request is somebody else's; only who made it or an administrator may see it")
     return spendlogs.wire(row, await call.one(PAYLOADS, request_id=name))
 
 
-def visible(call: Call) -> "sa.ColumnElement[bool]":
-    """Return the condition that the caller may see a request: his own, of his key, or of what he administers."""
+def visible(call: Call) -> Conditions:
+    """Return the condition that the caller may see requests: his own, of his key, or of what he administers."""
     if call.sees_all:
-        return sa.true()
-    caller = call.caller
+        return []
+    caller, held = call.caller, LEDGER_ACCOUNTS.c
     teams = [name for name, role in caller.teams.items() if role == "admin"]
     organizations = [name for name, role in caller.organizations.items() if role == Role.ORG_ADMIN]
-    found: _Conditions = [LEDGER.c.key == caller.key]
+    found: Conditions = [held.key == caller.key]
     if caller.user_id is not None:
-        found.append(LEDGER.c.user_id == caller.user_id)
+        found.append(held.user_id == caller.user_id)
     if teams:
-        found.append(LEDGER.c.team_id.in_(teams))
+        found.append(held.team_id.in_(teams))
     if organizations:
-        found.append(LEDGER.c.organization_id.in_(organizations))
-    return sa.or_(*found)
+        found.append(held.organization_id.in_(organizations))
+    return [sa.or_(*found)]
 
 
 def day(text: str, param: str) -> str:
@@ -154,20 +150,22 @@ def day(text: str, param: str) -> str:
 
 
 async def _rows(call: Call, asked: Asked) -> list[Row]:
-    where: _Conditions = [visible(call)]
+    wanted = Wanted(accounts=visible(call))
     if asked.api_key is not None:
-        where.append(LEDGER.c.key == key_fields.digest(asked.api_key))
+        wanted.accounts.append(LEDGER_ACCOUNTS.c.key == key_fields.digest(asked.api_key))
     if asked.user_id is not None:
-        where.append(LEDGER.c.user_id == asked.user_id)
+        wanted.accounts.append(LEDGER_ACCOUNTS.c.user_id == asked.user_id)
     if asked.request_id is not None:
-        where.append(LEDGER.c.request_id == asked.request_id)
+        wanted.rows.append(LEDGER_ROWS.c.request_id == asked.request_id)
+        wanted.narrow = True
+    started = LEDGER_ROWS.c.started_at
     if asked.start_date is not None:
-        where.append(LEDGER.c.started_at >= microseconds(day(asked.start_date, "start_date")))
+        wanted.span.append(started >= microseconds(day(asked.start_date, "start_date")))
     if asked.end_date is not None:
-        where.append(LEDGER.c.started_at < microseconds(day(asked.end_date, "end_date")) + DAY)
-    newest = (LEDGER.c.started_at.desc(), LEDGER.c.request_id.desc())
-    wanted = sa.select(LEDGER).where(*where).order_by(*newest).limit(NEWEST)
-    return [spendlogs.wire(row) for row in await call.all(wanted)]
+        wanted.span.append(started < microseconds(day(asked.end_date, "end_date")) + DAY)
+    where = await finding.condition(call, wanted)
+    ids = await finding.ids(call, where, (started.desc(), LEDGER_ROWS.c.id.desc()), NEWEST)
+    return [spendlogs.wire(row) for row in await finding.rows(call, ids)]
 
 
 async def _days(call: Call, asked: Asked) -> list[Row]:
@@ -177,23 +175,21 @@ async def _days(call: Call, asked: Asked) -> list[Row]:
         if user not in (None, call.caller.user_id) or call.caller.user_id is None:
             raise PermissionDenied("these sums are of somebody else; without user_id they are your own")
         user = call.caller.user_id
-    where: _Conditions = [DAILY.c.day.between(first, last)]
+    where: Conditions = [DAILY.c.day.between(first, last)]
     if asked.api_key is not None:
         where.append(DAILY.c.key == key_fields.digest(asked.api_key))
-    of_user: _Conditions = [DAILY.c.kind == "user", *([DAILY.c.entity == user] if user is not None else [])]
+    of_user: Conditions = [DAILY.c.kind == "user", *([DAILY.c.entity == user] if user is not None else [])]
     whole = of_user if user is not None else [DAILY.c.kind == "all"]
     days = {text: _empty(text) for text in _between(first, last)}
-    for row in await _summed(call, (DAILY.c.day, DAILY.c.key, DAILY.c.model), [*where, *whole]):
-        told, spend = days[row["day"]], row["spend"]
-        told["spend"] += spend
-        told["models"][row["model"]] = told["models"].get(row["model"], 0) + spend
-        told["keys"][row["key"]] = told["keys"].get(row["key"], 0) + spend
-    for row in await _summed(call, (DAILY.c.day, DAILY.c.entity), [*where, *of_user]):
-        days[row["day"]]["users"][row["entity"]] = row["spend"]
+    for row in await _summed(call, (DAILY.c.day,), [*where, *whole]):
+        days[row["day"]]["spend"] = row["spend"]
+    for part, column, rows in (("models", "model", whole), ("keys", "key", whole), ("users", "entity", of_user)):
+        for row in await _summed(call, (DAILY.c.day, DAILY.c[column]), [*where, *rows]):
+            days[row["day"]][part][row[column]] = row["spend"]
     return [_in_dollars(told) for told in days.values()]
 
 
-async def _summed(call: Call, groups: "tuple[sa.ColumnElement[Any], ...]", where: _Conditions) -> list[Row]:
+async def _summed(call: Call, groups: "tuple[sa.ColumnElement[Any], ...]", where: Conditions) -> list[Row]:
     spend = sa.cast(sa.func.sum(DAILY.c.spend), sa.BigInteger).label("spend")
     return await call.all(sa.select(*groups, spend).where(*where).group_by(*groups).order_by(*groups))
 
@@ -222,31 +218,45 @@ def _in_dollars(told: Row) -> Row:
     }
 
 
-def _searched(asked: Search) -> _Conditions:
-    where: _Conditions = [
-        LEDGER.c.started_at >= _moment(asked.start_date, "start_date"),
-        LEDGER.c.started_at <= _moment(asked.end_date, "end_date"),
-    ]
-    for name, column in _EQUAL.items():
-        value = getattr(asked, name)
-        if value is not None:
-            where.append(LEDGER.c[column] == value)
+def _searched(call: Call, asked: Search) -> Wanted:
+    started, cost = LEDGER_ROWS.c.started_at, LEDGER_ROWS.c.cost
+    span = [started >= _moment(asked.start_date, "start_date"), started <= _moment(asked.end_date, "end_date")]
+    wanted = Wanted(accounts=visible(call), span=span)
+    for name, column in _SHARED.items():
+        if (value := getattr(asked, name)) is not None:
+            wanted.accounts.append(LEDGER_ACCOUNTS.c[column] == value)
     if asked.api_key is not None:
-        where.append(LEDGER.c.key == key_fields.digest(asked.api_key))
-    if asked.error_code is not None or asked.error_message is not None:
-        where.append(LEDGER.c.status == FAILURE)  # they are few, and an index has them
+        wanted.accounts.append(LEDGER_ACCOUNTS.c.key == key_fields.digest(asked.api_key))
+    for name in _NARROW:
+        if (value := getattr(asked, name)) is not None:
+            wanted.rows.append(LEDGER_ROWS.c[name] == value)
+            wanted.narrow = True
+    if asked.status_filter == SUCCESS:
+        wanted.rows.append(LEDGER_ROWS.c.status == SUCCESS)
+    if asked.status_filter == FAILURE or asked.error_code is not None or asked.error_message is not None:
+        wanted.rows.append(finding.failed())
+        wanted.narrow = True
+    if asked.error_code is not None:
+        wanted.rows.append(LEDGER_ROWS.c.error_code == asked.error_code)
     if asked.error_message is not None:
-        where.append(contains(LEDGER.c.error_message, asked.error_message))
-    for name, dollars in (("min_spend", asked.min_spend), ("max_spend", asked.max_spend)):
-        if dollars is not None:
-            nanos = _nanos(dollars, name)
-            where.append(LEDGER.c.cost >= nanos if name == "min_spend" else LEDGER.c.cost <= nanos)
-    return where
+        wanted.rows.append(contains(LEDGER_ROWS.c.error_message, asked.error_message))
+    if asked.cache_hit_filter is not None:
+        wanted.rows.append(finding.hit(asked.cache_hit_filter))
+    wanted.rows += [cost >= _nanos(asked.min_spend, "min_spend")] if asked.min_spend is not None else []
+    wanted.rows += [cost <= _nanos(asked.max_spend, "max_spend")] if asked.max_spend is not None else []
+    return wanted
 
 
-def _order(asked: Search) -> "tuple[sa.ColumnElement[Any], ...]":
-    """Return what to order by; the id decides between equals, so that no row is on two pages."""
-    return (*SORTED[asked.sort_by], LEDGER.c.request_id)
+def _order(asked: Search) -> "list[sa.ColumnElement[Any]]":
+    """Return what to order by; the id decides between equals, so that no row is on two pages.
+
+    By time it goes with the time, as the index has it. Else the first rows stay: of many that are equal, all later ones
+    would push out what is kept of them for the page.
+    """
+    falls = asked.sort_order == "desc"
+    column, number = SORTED[asked.sort_by], LEDGER_ROWS.c.id
+    with_it = falls and asked.sort_by == "startTime"
+    return [column.desc() if falls else column.asc(), number.desc() if with_it else number.asc()]
 
 
 def _moment(text: str | None, param: str) -> int:
