@@ -14,7 +14,7 @@ from tianji._core.router cimport Field, Plan
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.splice cimport Splice
 
-from tianji.errors import UnsupportedParams
+from tianji.errors import MalformedJSON, UnsupportedParams
 
 cdef extern from "http_write.h":
     bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
@@ -25,6 +25,8 @@ cdef enum:
 cdef object DECODE = msgspec.json.Decoder().decode
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef object RAW = msgspec.Raw
+cdef object DecodeError_ = msgspec.DecodeError
+cdef object MalformedJSON_ = MalformedJSON
 cdef bytes USAGE_ON = b'{"include_usage":true}'
 
 
@@ -91,8 +93,13 @@ cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed
 
 
 cdef bytes adapted(Plan plan, bytes body, bytes model):
-    """The slow path: decode, let the provider's rules work on the members, encode."""
-    cdef dict members = plan.adapt(DECODE(body))
+    """The slow path: decode, let the provider's rules work on the members, encode. MalformedJSON for broken text."""
+    cdef dict members
+    try:
+        members = DECODE(body)
+    except DecodeError_ as error:  # it is JSON, but half a surrogate pair is no character
+        raise MalformedJSON_(f"the body cannot be read: {error}") from None
+    members = plan.adapt(members)
     for name, raw in plan.overrides:
         members[(<bytes>name).decode()] = RAW(raw)
     if model is not None:

@@ -5,13 +5,14 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
-from tianji.errors import UnsupportedParams
+from tianji.errors import MalformedJSON, UnsupportedParams
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.providers import Shaping, build
 from tianji.providers.shaping import apply
@@ -134,3 +135,11 @@ def test_usage_is_asked_for_and_hidden_from_who_did_not_ask(options, sent, hidde
     shaped = shape_body(plan_of(shaping, asks_usage=True), scan(text), b'"m"', True)
     assert json.loads(shaped.body)["stream_options"] == sent
     assert shaped.hides_usage is hidden
+
+
+def test_half_a_surrogate_pair_is_the_clients_fault_where_the_body_is_decoded() -> None:
+    shaping = build({"model": "openai/gpt-4o"}, KEYS, drop_params=False).shaping
+    plan = plan_of(replace(shaping, adapt=dict, adapt_on=frozenset({"*"})))
+    body = scan(rb'{"model":"m","messages":[{"role":"user","content":"\ud83d"}]}')
+    with pytest.raises(MalformedJSON, match="cannot be read"):
+        shape_body(plan, body, b'"m"', False)
