@@ -21,8 +21,14 @@ _DONE: Final = b"data: [DONE]\n\n"
 class Chat:
     """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read."""
 
+    plain = True
+
     def __init__(self, body: bytes) -> None:
         self.request: Request = read_request(body)
+
+    def again(self, size: int) -> "Chat":  # noqa: ARG002 - nothing here depends on it
+        """Return what answers a request that differs from this one in its texts alone."""
+        return self
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer."""

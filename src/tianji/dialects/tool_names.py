@@ -13,6 +13,11 @@ class ToolNames:
     def __init__(self) -> None:
         self._originals: dict[str, str] = {}
 
+    @property
+    def kept(self) -> bool:
+        """Whether all names are told as they are."""
+        return not self._originals
+
     def short(self, name: str) -> str:
         """Return what the upstream is told."""
         if len(name) <= _AT_MOST:

@@ -22,54 +22,21 @@ from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
-from tianji.errors import Header, UnsupportedParams
-from tianji.gateway.reshaping import reshaped
+from tianji.errors import Header
+from tianji.gateway.retelling import is_filtered, usage_in
 from tianji.lazy import load
-from tianji.protocol.bedrock.event_stream import EventStream
-from tianji.protocol.chat.answer import Completion
-from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
-from tianji.protocol.framing import JsonLines, Pieces
-from tianji.protocol.openai.answers import OpenAIOutbound
-from tianji.protocol.openai.requests import forget_private, read_request, write_request
 from tianji.providers.upstream import OwnForm
 
 GOOGLE: Final = "tianji.dialects.gemini"
 GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
-AGENTS: Final = (b"claude-cli/", b"codex_")
-"""How the user agents of Claude Code and Codex begin. They say what their vendor's models take, to whichever model they
-are pointed at, and nobody can have them leave it out; so what a model cannot take is dropped, unless somebody has said.
-"""
-MANY: Final = 256
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
 
 
 _FILTERED: Final = (b'"stop_reason":"refusal"', b'"incomplete_details":{"reason":"content_filter"}')
-
-
-class Framer(Protocol):
-    """Cuts the body of an answer into events."""
-
-    def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]:
-        """Take the next bytes; return the events that are whole, name and data. Raises UpstreamProtocolError."""
-
-
-class Shape(Struct, frozen=True):
-    """What a framing looks like: the types of content it has, and what cuts it; None where that is compiled."""
-
-    content_types: tuple[bytes, ...]
-    framer: Callable[[], Framer] | None
-
-
-FRAMINGS: Final[Mapping[Framing, Shape]] = {
-    "sse": Shape((EVENTS,), None),
-    "aws": Shape((b"application/vnd.amazon.eventstream",), EventStream),
-    "whole": Shape((b"application/json",), Pieces),
-    "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
-}
 
 
 def _google_stream(model: bytes, as_array: bool) -> AnswerStream:
@@ -130,136 +97,15 @@ class Place(Struct, frozen=True):
 
     def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
         """Return a planned head with this target and further headers, for a body of `length` bytes."""
+        return b"%b%d\r\n\r\n" % (self.begun(head, suffix, headers), length)
+
+    def begun(self, head: bytes, suffix: str, headers: Iterable[Header]) -> bytes:
+        """Return a planned head with this target and further headers, up to the length of the body."""
         _, _, rest = head.partition(b"\r\n")
         fields, end, _ = rest.rpartition(b"content-length: ")
         if headers:
             fields = merged(fields, headers)
-        target = self.target(suffix).encode("ascii")
-        return b"POST %b HTTP/1.1\r\n%b%b%d\r\n\r\n" % (target, fields, end, length)
-
-
-class Translation(Struct, frozen=True):
-    """Between a client and an upstream of different forms: `dialect` and `protocol` are the modules of their codecs.
-
-    protocol: None for an upstream that speaks OpenAI's, at `suffix`. facts: what the catalogue knows of a model.
-    targets: what was found of models, by their names as JSON and what is dropped for them.
-    """
-
-    dialect: str
-    protocol: str | None
-    provider: str
-    facts: Callable[[str], Mapping[str, object]]
-    place: Place
-    suffix: str = ""
-    modify_params: bool = False
-    targets: dict[tuple[bytes, bool | None, frozenset[str]], Target] = {}
-
-    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
-        """Write the request. Raises InvalidRequest and UnsupportedParams."""
-        try:
-            return self._begin(plan, sought, model, head)
-        except UnsupportedParams:
-            if plan.shaping.drop_params is not None or not is_agent(sought.exchange):
-                raise
-        return self._begin(reshaped(plan, drop_params=True, additional=(), allowed=()), sought, model, head)
-
-    def _begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
-        spans = given(sought)
-        inbound: Any = None
-        as_array = self.dialect == GOOGLE and wants_array(sought)
-        read = codec(self.dialect).inbound
-        if self.dialect != CHAT:
-            inbound = read(spans.source, sought.model, sought.stream)
-            if self.protocol is None:
-                forget_private(inbound.request)
-            if as_array:
-                inbound.as_array = True
-            spans = scan(write_request(inbound.request))
-        body = shape_body(plan, spans, model, sought.stream).body
-        if inbound is None:
-            inbound = read(body, sought.model, sought.stream)
-            request = inbound.request
-        else:
-            request = inbound.request if self.protocol is None else read_request(body)
-        outbound: Outbound
-        if self.protocol is None:
-            outbound = OpenAIOutbound(body, self.suffix, self._target(plan, model))
-        else:
-            outbound = codec(self.protocol).outbound(request, self._target(plan, model))
-        if sought.table.shows_usage:
-            inbound.request.stream_options = {"include_usage": True}
-        shown: str = msgspec.json.decode(sought.model_json)
-        written = self.place.request(head, outbound.suffix, outbound.headers, outbound.body)
-        kind = ARRAY if as_array else None
-        return Translated(inbound, outbound, written, shown, stream_type=kind, chat=self.dialect == CHAT)
-
-    def _target(self, plan: Plan, model: bytes) -> Target:
-        key = (model, plan.shaping.drop_params, plan.shaping.allowed)
-        found = self.targets.get(key)
-        if found is None:
-            if len(self.targets) >= MANY:  # somebody asks for names without end
-                self.targets.clear()
-            found = self.targets[key] = self._find_target(plan, model)
-        return found
-
-    def _find_target(self, plan: Plan, model: bytes) -> Target:
-        name: str = msgspec.json.decode(model)
-        facts = self.facts(name)
-        most = facts.get("max_output_tokens")
-        return Target(
-            provider=self.provider,
-            model=name,
-            drop_params=bool(plan.shaping.drop_params),
-            modify_params=self.modify_params,
-            allowed=plan.shaping.allowed,
-            max_output_tokens=most if isinstance(most, int) else None,
-            facts=facts,
-        )
-
-
-class Translated:
-    """One request under way, written for its upstream. `filtered`: a content filter cut its answer.
-
-    stream_type: the type of a streamed answer to the client, None for events. chat: he speaks OpenAI's form.
-    takes_lists: whether the upstream may answer with a JSON list.
-    """
-
-    measures = rates = None  # it costs tokens, and those what they usually do
-
-    def __init__(
-        self,
-        inbound: Inbound,
-        outbound: Outbound,
-        request: list[bytes],
-        model: str,
-        *,
-        stream_type: bytes | None,
-        chat: bool,
-    ) -> None:
-        self.request = request
-        self.filtered = False
-        self.takes_lists = getattr(outbound, "takes_lists", False)
-        self._stream_type = stream_type
-        self._inbound = inbound
-        self._outbound = outbound
-        self._model = model
-        self._chat = chat
-
-    def stream(self, content_type: bytes) -> AnswerStream | None:
-        """Return what reads a streamed answer of this type; None where the type says that it is none."""
-        shape = FRAMINGS[self._outbound.framing]
-        if not content_type.startswith(shape.content_types):
-            return None
-        framer = None if shape.framer is None else shape.framer()
-        return TranslatedStream(self._outbound.stream(), self._inbound.stream(), self._model, framer, self._stream_type)
-
-    def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
-        """Return a whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""
-        completion = self._outbound.answer(body)
-        completion.model = self._model
-        self.filtered = is_filtered(completion)
-        # in OpenAI's form it stands there as the gateway reads it
-        return self._inbound.answer(completion), None if self._chat else usage_in(completion)
+        return b"POST %b HTTP/1.1\r\n%b%b" % (self.target(suffix).encode("ascii"), fields, end)
 
 
 class Signed(Struct, frozen=True):
@@ -342,27 +188,9 @@ class Passed:
         return body, read_usage(scan(body))
 
 
-def is_agent(exchange: Exchange) -> bool:
-    """Tell whether a client is one of those that say what their vendor's models take."""
-    return (exchange.header(b"user-agent") or b"").startswith(AGENTS)
-
-
 def wants_array(sought: Sought) -> bool:
     """Tell whether a stream in Google's form is to be one JSON array, as it is without `alt=sse`."""
     return sought.stream and b"alt=sse" not in sought.exchange.query.split(b"&")
-
-
-def is_filtered(completion: Completion) -> bool:
-    """Tell whether a content filter cut the answer."""
-    return any(choice.finish_reason == "content_filter" for choice in completion.choices)
-
-
-def usage_in(completion: Completion) -> Usage | None:
-    """Return what the answer says of usage."""
-    said: dict[str, Any] = {"usage": completion.usage} if completion.usage else {}
-    if completion.service_tier:
-        said["service_tier"] = completion.service_tier
-    return read_usage(scan(msgspec.json.encode(said)))
 
 
 def given(sought: Sought) -> ObjectSpans:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tianji import __version__
+from tianji._core.frames import Frames
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji._core.router import Deployment, Plan
@@ -22,9 +23,11 @@ from tianji.egress.tls import client_context
 from tianji.errors import ConfigurationError, Header
 from tianji.gateway.embedding_passage import Embedding
 from tianji.gateway.media import Media
-from tianji.gateway.passages import CHAT, Native, Place, Signed, Translation, codec
+from tianji.gateway.passages import CHAT, Native, Place, Signed, codec
 from tianji.gateway.reshaping import shaping_arguments
+from tianji.gateway.retelling import Teller
 from tianji.gateway.shadows import silent_of
+from tianji.gateway.translating import Translation
 from tianji.providers.responses import only_responses
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -188,6 +191,7 @@ class Compiler:
         self._origins = origins
         self._router = router
         self._book = book
+        self._frames = Frames()  # of all deployments
 
     def deployment(self, entry: ModelEntry, upstream: Upstream) -> Deployment:
         """Compile one entry. Raises ConfigurationError when its address is unusable."""
@@ -291,6 +295,7 @@ class Compiler:
                     provider=upstream.provider,
                     facts=lambda model: self._book.of(entry, upstream.provider, model).facts,
                     place=place,
+                    teller=Teller(self._frames, dialect, protocol, dialect == CHAT),
                     suffix=direct.get("chat", ""),
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
                 )

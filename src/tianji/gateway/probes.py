@@ -86,5 +86,6 @@ async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool) -
         model = str(body["model"])
         name = msgspec.json.encode(model)
         question = Question(table, SilentExchange("", text, None), scan(text), model, name)
-        request = b"".join(plan.passage.begin(plan, question, name, plan.head).request)
+        written = plan.passage.begin(plan, question, name, plan.head).request
+        request = written if isinstance(written, bytes) else b"".join(written)
     return await fetch(pool, plan.origin, request, Timeouts(connect=10, total=TIMEOUT))

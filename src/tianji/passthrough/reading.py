@@ -15,7 +15,8 @@ from tianji._core.spans import scan
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
 from tianji.errors import Header, MalformedJSON, StreamFailed, UpstreamProtocolError
-from tianji.gateway.passages import NATIVE, codec, usage_in
+from tianji.gateway.passages import NATIVE, codec
+from tianji.gateway.retelling import usage_in
 from tianji.protocol.anthropic.usage import usage_of as anthropic_usage
 from tianji.protocol.bedrock.decoder import failure
 from tianji.protocol.bedrock.event_stream import EXCEPTION, EventStream

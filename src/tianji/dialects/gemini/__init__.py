@@ -15,9 +15,15 @@ class Gemini:
     asked for without `alt=sse`.
     """
 
+    plain = True
+
     def __init__(self, body: bytes, model: str, *, streamed: bool) -> None:
         self.as_array = False
         self.request = read(body, model, streamed)
+
+    def again(self, size: int) -> "Gemini":  # noqa: ARG002 - nothing here depends on it
+        """Return what answers a request that differs from this one in its texts alone."""
+        return self
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer."""

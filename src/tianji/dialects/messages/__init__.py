@@ -20,6 +20,17 @@ class Messages:
         self._size = len(body)
         self.request = read(body, self._names)
 
+    @property
+    def plain(self) -> bool:
+        """Whether no name of a tool has to be put back into an answer."""
+        return self._names.kept
+
+    def again(self, size: int) -> "Messages":
+        """Return what answers a request of `size` bytes that differs from this one in its texts alone."""
+        other = Messages.__new__(Messages)
+        other._names, other._size, other.request = self._names, size, self.request
+        return other
+
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer."""
         return answer(completion, self._names)

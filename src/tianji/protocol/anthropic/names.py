@@ -15,6 +15,11 @@ class ToolNames:
         self.customs: set[str] = set()
         """Names, as they were sent, of tools that take a text and not an object."""
 
+    @property
+    def kept(self) -> bool:
+        """Whether answers name all tools as the client does."""
+        return not self._own and not self.customs
+
     def sent(self, name: str) -> str:
         """Return the name that Anthropic gets."""
         sent = _UNFIT.sub("_", name)[:_AT_MOST]

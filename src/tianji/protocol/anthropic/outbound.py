@@ -142,29 +142,37 @@ class MessagesOutbound:
 
     def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
         message = Message(request, target)
-        self._message = message
+        self._names = message.names
+        self._json_mode = message.json_mode
+        self._betas = message.betas
         self._target = target
-        self._clock = clock
+        self.clock = clock
         try:
-            self.body = msgspec.json.encode(message.body)
+            self.body = msgspec.json.encode(self._sent(message))
         except UnicodeEncodeError as error:
             raise InvalidRequest("a text of the request holds half a surrogate pair, which is no character") from error
+
+    def _sent(self, message: Message) -> dict[str, Any]:
+        """Return what is sent of a request."""
+        return message.body
 
     @property
     def headers(self) -> Iterable[Header]:
         """The beta flags of what the request uses."""
-        betas = self._message.betas
-        return ((b"anthropic-beta", ",".join(betas).encode()),) if betas else ()
+        return ((b"anthropic-beta", ",".join(self._betas).encode()),) if self._betas else ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether an answer is read as that of any other request."""
+        return self._names.kept and not self._json_mode
 
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
-        message = self._message
-        return completion_of(body, message.names, self._target, int(self._clock.now()), json_mode=message.json_mode)
+        return completion_of(body, self._names, self._target, int(self.clock.now()), json_mode=self._json_mode)
 
     def stream(self) -> Decoder:
         """Begin to read a streamed answer."""
-        message = self._message
-        return Decoder(message.names, self._target, int(self._clock.now()), json_mode=message.json_mode)
+        return Decoder(self._names, self._target, int(self.clock.now()), json_mode=self._json_mode)
 
 
 def outbound(request: Request, target: Target) -> MessagesOutbound:

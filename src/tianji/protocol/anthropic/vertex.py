@@ -1,11 +1,9 @@
 """Claude on Vertex AI: https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude."""
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
-from tianji.protocol.anthropic.outbound import MessagesOutbound
+from tianji.protocol.anthropic.outbound import Message, MessagesOutbound
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
 
@@ -20,7 +18,9 @@ class VertexMessages(MessagesOutbound):
     def __init__(self, request: Request, target: Target) -> None:
         super().__init__(request, target)
         self.suffix = path(target.model, streamed=bool(request.stream))
-        self.body = msgspec.json.encode(hosted_body(self._message.body, self._message.betas, VERSION))
+
+    def _sent(self, message: Message) -> dict[str, Any]:
+        return hosted_body(message.body, message.betas, VERSION)
 
 
 def path(model: str, *, streamed: bool) -> str:
@@ -29,7 +29,7 @@ def path(model: str, *, streamed: bool) -> str:
     return f"/publishers/anthropic/models/{quote(model, safe='@.')}:{method}"
 
 
-def hosted_body(body: dict[str, object], betas: list[str], version: str) -> dict[str, object]:
+def hosted_body(body: dict[str, Any], betas: list[str], version: str) -> dict[str, Any]:
     """Return a body as clouds take it that host Claude: who asks says there what he would say in headers."""
     hosted = {name: value for name, value in body.items() if name != "model"}
     return {"anthropic_version": version, **({"anthropic_beta": betas} if betas else {}), **hosted}

@@ -7,14 +7,14 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelW
 import base64
 import binascii
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from tianji.protocol.anthropic.events import Decoder
-from tianji.protocol.anthropic.outbound import MessagesOutbound
+from tianji.protocol.anthropic.outbound import Message, MessagesOutbound
 from tianji.protocol.anthropic.vertex import hosted_body
 from tianji.protocol.bedrock.decoder import failure
 from tianji.protocol.bedrock.event_stream import EXCEPTION
@@ -44,9 +44,10 @@ class InvokeMessages(MessagesOutbound):
         super().__init__(request, target)
         method = "invoke-with-response-stream" if request.stream else "invoke"
         self.suffix = f"/model/{quote(target.model, safe='')}/{method}"
-        hosted = hosted_body(self._message.body, self._message.betas, VERSION)
-        hosted.pop("stream", None)
-        self.body = msgspec.json.encode(hosted)
+
+    def _sent(self, message: Message) -> dict[str, Any]:
+        hosted = hosted_body(message.body, message.betas, VERSION)
+        return {name: value for name, value in hosted.items() if name != "stream"}
 
     def stream(self) -> "Unwrapping":  # type: ignore[override]  # another decoder around that of the form
         """Begin to read a streamed answer."""

@@ -55,7 +55,11 @@ class EventEncoder(Protocol):
 
 
 class Inbound(Protocol):
-    """One request of a client, in the hub's form, and how its answer is said in the client's."""
+    """One request of a client, in the hub's form, and how its answer is said in the client's.
+
+    One whose `plain` is true says whole answers as any other of its dialect would. One that is remembered has `again`:
+    for the size of a body that differs in texts alone it returns what answers that one.
+    """
 
     @property
     def request(self) -> Request:
@@ -91,7 +95,11 @@ class EventDecoder(Protocol):
 
 
 class Outbound(Protocol):
-    """One request in the form of an upstream, and how its answer is read."""
+    """One request in the form of an upstream, and how its answer is read.
+
+    One whose `plain` is true reads whole answers as any other of its protocol would; those that say no time are dated
+    by its `clock`.
+    """
 
     @property
     def body(self) -> bytes:

@@ -27,6 +27,7 @@ class OpenAIOutbound:
 
     framing: Framing = "sse"
     headers: tuple[Header, ...] = ()
+    plain = True
 
     def __init__(self, body: bytes, suffix: str, target: Target) -> None:
         self.body = body

@@ -19,6 +19,8 @@ Usual = Callable[[Json], Json]
 class VariantOutbound(OpenAIOutbound):
     """One request whose answer is made usual."""
 
+    plain = False
+
     def __init__(self, members: Json, suffix: str, target: Target, usual: Usual) -> None:
         super().__init__(msgspec.json.encode(members), suffix, target)
         self._usual = usual

@@ -1,0 +1,116 @@
+"""How it is found out what becomes of all bodies of one shape: by making it of two that are marked.
+
+Texts and ids give way to marks, which are found again in what is made; numbers to ones whose sums show what was added
+up. Both times the same must come out, and filled with what a body says it must be what was made of that body. Whoever
+makes it must treat all texts alike but for white space at their edges, and all counts in the order of their sizes.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji._core.frames import Form, Frames, Sighting, Template
+from tianji.errors import StreamFailed, TianjiError
+
+_UNIT: Final = 1009  # what numbers of a probe are multiples of, unlike others
+_LENGTHS: Final = (5, 12)  # bytes of randomness in a mark: of another length each time
+_Terms = tuple[tuple[int, int], ...]
+_Piece = bytes | int | _Terms
+
+
+class Made(Struct, frozen=True):
+    """What was made of a body: the outputs, and whatever is to be remembered with them."""
+
+    value: Any
+    outputs: tuple[bytes, ...]
+
+
+def learn(
+    frames: Frames, form: Form, sighting: Sighting, outputs: tuple[bytes, ...], make: Callable[[bytes, int], Made],
+    now: int = 0,
+) -> None:  # fmt: skip
+    """Remember what `make` makes of bodies of this shape at a time in seconds; of this one it made `outputs` at `now`.
+
+    Where that cannot be told, this is remembered. `make` may raise a TianjiError or StreamFailed.
+    """
+    try:
+        probes = [_probe(sighting, make, _LENGTHS[0], -1), _probe(sighting, make, _LENGTHS[1], 1)]
+    except (TianjiError, StreamFailed):
+        probes = []
+    if probes and probes[0].pieces == probes[1].pieces and _tells_all(sighting, probes[0].pieces):
+        templates = tuple(map(Template, probes[0].pieces))
+        around, inside = sighting.parts()
+        plain = frames.look(form, _filled(around, map(_canonical, inside)), ())
+        if plain is not None and tuple(plain.fill(template, now) for template in templates) == outputs:
+            frames.keep(sighting, probes[0].value, templates)
+            return
+    frames.keep(sighting, None, ())
+
+
+class _Cut(Struct, frozen=True):
+    value: Any
+    pieces: tuple[tuple[_Piece, ...], ...]  # of each output
+
+
+def _probe(sighting: Sighting, make: Callable[[bytes, int], Made], length: int, direction: int) -> _Cut:
+    """Make something of a marked body. Of equal numbers the last is greatest, or, with -1 as `direction`, the first."""
+    around, inside = sighting.parts()
+    numbers = sighting.numbers()
+    order = sorted(numbers, key=lambda hole: (numbers[hole], hole * direction))
+    figures = {hole: b"%d" % (_UNIT * 10**power) for power, hole in enumerate(order)}
+    token = os.urandom(length).hex().encode()
+    marks = [figures.get(hole) or b"0%bx%dx" % (token, hole) for hole in range(len(inside))]
+    made = make(_filled(around, marks), _UNIT * 10 ** len(order))
+    holes = dict(enumerate((*order, len(inside))))
+    return _Cut(made.value, tuple(_cut(output, token, holes) for output in made.outputs))
+
+
+def _tells_all(sighting: Sighting, outputs: Iterable[tuple[_Piece, ...]]) -> bool:
+    """Tell whether all texts of a body are in what was made of it."""
+    told = {piece for pieces in outputs for piece in pieces if isinstance(piece, int)}
+    numbers = sighting.numbers()
+    return all(hole in told or hole in numbers for hole in range(len(sighting.parts()[1])))
+
+
+def _filled(around: list[bytes], inside: Iterable[bytes]) -> bytes:
+    first, *rest = around
+    return first + b"".join(piece for pair in zip(inside, rest, strict=True) for piece in pair)
+
+
+def _canonical(text: bytes) -> bytes:
+    """Return a piece of a JSON string, or a number, as it is written here."""
+    return msgspec.json.encode(msgspec.json.decode(b'"%b"' % text))[1:-1]
+
+
+def _cut(output: bytes, token: bytes, holes: Mapping[int, int]) -> tuple[_Piece, ...]:
+    """Cut an output where it has marks or sums of numbers of the probe; `holes` are told by their powers of ten."""
+    pieces: list[_Piece] = []
+    at = 0
+    for match in re.finditer(rb'0%bx(\d+)x|(?<=":)(\d+)(?=[,}])' % token, output):
+        piece = _terms(int(match[2]), holes) if match[1] is None else int(match[1])
+        if piece is not None:
+            pieces += (output[at : match.start()], piece)
+            at = match.end()
+    return (*pieces, output[at:])
+
+
+def _terms(number: int, holes: Mapping[int, int]) -> _Terms | None:
+    """Return what a number is the sum of: ((hole, times), ...); None if it is none of these."""
+    units, rest = divmod(number, _UNIT)
+    if rest or not units:
+        return None
+    terms: list[tuple[int, int]] = []
+    power = 0
+    while units:
+        times = (units + 4) % 10 - 4  # as a digit, from -4 to 5
+        units = (units - times) // 10
+        if times:
+            if power not in holes:
+                return None
+            terms.append((holes[power], times))
+        power += 1
+    return tuple(sorted(terms))

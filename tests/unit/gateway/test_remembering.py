@@ -1,0 +1,414 @@
+"""What is told from memory is what would be told if every request and every answer were read."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import cycle
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from tianji._core.dice import Dice
+from tianji._core.frames import Frames
+from tianji._core.health import HealthTable
+from tianji._core.limiter import LimitTable
+from tianji._core.shm import SharedCounters
+from tianji._core.silent import SilentExchange
+from tianji._core.spans import scan
+from tianji.config.loader import load
+from tianji.errors import StreamFailed, TianjiError
+from tianji.gateway.probes import Question
+from tianji.gateway.retelling import Teller
+from tianji.gateway.shared import Shared
+from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.translating import Translated, Translation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Json = dict[str, Any]
+CONFIG = """
+model_list:
+  - {model_name: claude, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: k}}
+  - {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: k}}
+  - {model_name: gemini, litellm_params: {model: gemini/gemini-2.5-flash, api_key: k}}
+  - {model_name: cohere, litellm_params: {model: cohere_chat/command-a-03-2025, api_key: k}}
+  - {model_name: pro, litellm_params: {model: openai/o1-pro, api_key: k}}
+  - model_name: converse
+    litellm_params: &aws
+      {model: bedrock/amazon.nova-pro-v1:0, aws_access_key_id: a, aws_secret_access_key: s, aws_region_name: us-east-1}
+  - {model_name: invoke, litellm_params: {<<: *aws, model: bedrock/invoke/anthropic.claude-3-5-sonnet-20241022-v2:0}}
+"""
+PAIRS = [
+    *(("chat", model) for model in ("claude", "gemini", "cohere", "pro", "converse", "invoke")),
+    *(("messages", model) for model in ("gpt", "gemini", "converse")),
+    *(("gemini", model) for model in ("gpt", "claude")),
+]
+
+
+class Slot:
+    """Where a text goes."""
+
+
+SLOT = Slot()
+EDGES = st.sampled_from(["", "", " ", "\n", "\t\r\n ", "\u3000", "\x85\x1c", "\u2028", "\f"])
+CORES = st.sampled_from(
+    ["\\", '"', "\\n", "é", "\ud83d", "𝄞", "null {} <think>", '{"$ref": "text"}', "https://a.b/c", ""]
+) | st.text(max_size=12)
+
+
+MARK = {"cache_control": {"type": "ephemeral"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aWk="}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look up", "arguments": '{"a": 1}'}}
+part = st.sampled_from([{"type": "text", "text": SLOT}, {"text": SLOT, "type": "text", **MARK}, IMAGE])
+chat_message = st.sampled_from(
+    [
+        {"role": "system", "content": SLOT},
+        {"content": SLOT, "role": "developer"},
+        {"role": "user", "content": SLOT, "name": "me"},
+        {"role": "assistant", "content": SLOT},
+        {"role": "assistant", "content": SLOT, "tool_calls": [CALL]},
+        {"role": "assistant", "content": None, "refusal": "no"},
+        {"role": "tool", "tool_call_id": "call_1", "content": SLOT},
+        {"role": "user", "content": SLOT, **MARK},
+        {"role": "nobody", "content": SLOT},
+        {"content": SLOT},
+    ]
+) | st.builds(lambda role, parts: {"role": role, "content": parts}, st.sampled_from(["user", "system"]), st.lists(part))
+FUNCTION = {"name": "look up", "parameters": {"type": "object", "properties": {"text": {"description": "a text"}}}}
+CHAT_EXTRAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "temperature": st.sampled_from([0, 1, 0.5]),
+        "max_tokens": st.sampled_from([1, 100]),
+        "stop": st.sampled_from(["x", ["y", "z"]]),
+        "stream": st.booleans(),
+        "tools": st.just([{"type": "function", "function": FUNCTION}]),
+        "response_format": st.just({"type": "json_object"}),
+        "user": st.just("somebody"),
+        "system": st.just(SLOT),
+        "text": st.just(SLOT),
+    },
+)
+chat_body = st.builds(
+    lambda messages, extras: {"messages": messages, **extras}, st.lists(chat_message, max_size=4), CHAT_EXTRAS
+)
+block = st.sampled_from(
+    [
+        {"type": "text", "text": SLOT},
+        {"type": "text", "text": SLOT, **MARK},
+        {"type": "tool_use", "id": "toolu_1", "name": "n", "input": {"text": "t"}},
+        {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": SLOT}]},
+        {"type": "thinking", "thinking": SLOT, "signature": "c2ln"},
+        {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": SLOT}]},
+    ]
+)
+turn = st.builds(
+    lambda role, content: {"role": role, "content": content},
+    st.sampled_from(["user", "assistant"]),
+    st.just(SLOT) | st.lists(block, max_size=3),
+)
+messages_body = st.builds(
+    lambda turns, extras: {"messages": turns, **extras},
+    st.lists(turn, min_size=1, max_size=4),
+    st.fixed_dictionaries(
+        {"max_tokens": st.just(100)},
+        optional={
+            "system": st.just(SLOT) | st.lists(st.sampled_from([{"type": "text", "text": SLOT, **MARK}]), max_size=2),
+            "stream": st.booleans(),
+            "metadata": st.just({"user_id": "u"}),
+            "tools": st.just([{"name": "n" * 70, "input_schema": {"type": "object"}}]),
+        },
+    ),
+)
+google_part = st.sampled_from(
+    [
+        {"text": SLOT},
+        {"text": SLOT, "thought": True},
+        {"functionCall": {"name": "f", "args": {"text": "t"}}},
+        {"functionResponse": {"name": "f", "response": {"text": "t"}}},
+        {"inlineData": {"mimeType": "image/png", "data": "aWk="}},
+    ]
+)
+google_content = st.builds(
+    lambda role, parts: {"parts": parts, **({"role": role} if role else {})},
+    st.sampled_from(["user", "model", ""]),
+    st.lists(google_part, min_size=1, max_size=3),
+)
+google_body = st.builds(
+    lambda contents, extras: {"contents": contents, **extras},
+    st.lists(google_content, min_size=1, max_size=3),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "systemInstruction": st.just({"parts": [{"text": SLOT}, {"text": SLOT}]}),
+            "system_instruction": st.just({"role": "system", "parts": [{"text": SLOT}]}),
+            "generationConfig": st.just({"temperature": 1, "stopSequences": ["x"]}),
+        },
+    ),
+)
+BODIES = {"chat": chat_body, "messages": messages_body, "gemini": google_body}
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    file: Path = tmp_path_factory.mktemp("remembering") / "config.yaml"
+    file.write_text(CONFIG)
+    loaded = load(file, {}, directory=file.parent)
+
+    async def never(_texts: list[str]) -> list[list[float]]:
+        raise AssertionError("nothing is embedded")
+
+    return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64), LimitTable(16)), Dice(1), lambda _: never)
+
+
+class Pair:
+    """A client's dialect and an upstream, with a memory of its own."""
+
+    def __init__(self, snapshot: Snapshot, operation: str, model: str, *, streams: bool = False) -> None:
+        [(_, deployment)] = snapshot.members[model]
+        self._plan = deployment.plans[operation]
+        self._table = snapshot.table
+        self._model = json.dumps(deployment.model).encode()
+        self._google = operation == "gemini"
+        self._streams = streams
+        self._shown = model
+        self.frames = Frames()
+        passage = self._plan.passage
+        assert isinstance(passage, Translation)
+        place = structs.replace(passage.place, sign=None, awaits=None)  # what it signs holds the time
+        self._passage = structs.replace(passage, place=place)
+
+    def begin(self, body: Json, *, ascii_only: bool, remembers: bool) -> Translated:
+        """What is sent for a body, from memory or not."""
+        named = body if self._google else {"model": self._shown, **body}
+        text = json.dumps(named, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+        question = Question(
+            self._table, SilentExchange("", text, None), scan(text), self._shown, self._shown_json, self._streams
+        )
+        teller = structs.replace(self._passage.teller, frames=self.frames if remembers else Frames())
+        passage = structs.replace(self._passage, teller=teller)
+        return passage.begin(self._plan, question, self._model, self._plan.head)
+
+    @property
+    def _shown_json(self) -> bytes:
+        return json.dumps(self._shown).encode()
+
+
+def filled(value: Any, texts: Iterator[str]) -> Any:
+    if value is SLOT:
+        return next(texts)
+    if isinstance(value, list):
+        return [filled(inner, texts) for inner in value]
+    if isinstance(value, dict):
+        return {name: filled(inner, texts) for name, inner in value.items()}
+    return value
+
+
+def outcome(work: Any) -> Any:
+    try:
+        return work()
+    except (TianjiError, StreamFailed) as error:
+        return repr(error)
+
+
+def written(pair: Pair, body: Json, *, ascii_only: bool = False, remembers: bool = True) -> tuple[bytes, bytes]:
+    """The head and the body that are sent; the length fits."""
+    request = pair.begin(body, ascii_only=ascii_only, remembers=remembers).request
+    head, _, sent = (request if isinstance(request, bytes) else b"".join(request)).partition(b"\r\n\r\n")
+    assert re.search(rb"\ncontent-length: (\d+)$", head)[1] == b"%d" % len(sent)  # type: ignore[index]
+    return head, sent
+
+
+def meaning(request: Any) -> Any:
+    """A request without the length and the way in which its characters are written."""
+    if isinstance(request, str):
+        return request
+    head, body = request
+    return re.sub(rb"content-length: \d+", b"", head), json.loads(body)
+
+
+@pytest.mark.parametrize(("operation", "model"), PAIRS, ids=map("-".join, PAIRS))
+@given(data=st.data())
+def test_requests_are_written_as_if_each_were_read(snapshot: Snapshot, operation: str, model: str, data: Any) -> None:
+    body = data.draw(BODIES[operation])
+    ascii_only = data.draw(st.booleans())
+    pair = Pair(snapshot, operation, model, streams=data.draw(st.booleans()))
+    edges = data.draw(st.lists(st.tuples(EDGES, EDGES), min_size=1, max_size=3))
+    spoken = st.lists(CORES, min_size=1, max_size=4)
+    for cores in (["one"], ["another", "text"], data.draw(spoken), data.draw(spoken)):
+        texts = [before + core + after for core, (before, after) in zip(cycle(cores), edges * 4, strict=False)]
+        if not ascii_only and any("\ud83d" in text for text in texts):
+            continue  # no UTF-8
+        said = filled(body, cycle(texts))
+        seen = outcome(partial(written, pair, said, ascii_only=ascii_only, remembers=True))
+        read = outcome(partial(written, pair, said, ascii_only=ascii_only, remembers=False))
+        assert seen == read if not ascii_only else meaning(seen) == meaning(read)
+
+
+@pytest.mark.parametrize(("operation", "model"), PAIRS, ids=map("-".join, PAIRS))
+def test_the_third_request_of_a_shape_is_not_read(
+    snapshot: Snapshot, operation: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair(snapshot, operation, model)
+    turns: Json = {"messages": [{"role": "user", "content": SLOT}], "max_tokens": 10}
+    body = {"contents": [{"parts": [{"text": SLOT}]}]} if operation == "gemini" else turns
+    for number in range(2):
+        written(pair, filled(body, cycle([f"text {number}"])))
+
+    def unread(*_: object, **__: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(Translation, "_write", unread)
+    assert b'the\\n\\"third\\"' in written(pair, filled(body, cycle(['the\n"third"'])))[1]
+    with pytest.raises(AssertionError, match="it was read"):
+        written(pair, filled(body, cycle(["a space "])))
+
+
+class Count:
+    """Where a number goes."""
+
+
+COUNT = Count()
+ID = "an id"
+CITED = {"type": "url_citation", "url_citation": {"url": "u", "start_index": COUNT}}
+said_block = st.sampled_from(
+    [
+        {"type": "text", "text": SLOT},
+        {"type": "text", "text": SLOT, "citations": [{"type": "web", "url": "https://a.b", "title": "t"}]},
+        {"type": "thinking", "thinking": SLOT, "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "eA=="},
+        {"type": "tool_use", "id": ID, "name": "look", "input": {"text": "t", "n": COUNT}},
+        {"type": "server_tool_use", "id": ID, "name": "web_search", "input": {}},
+    ]
+)
+message = st.builds(
+    lambda content, usage, reason: {"id": ID, "content": content, "stop_reason": reason, "usage": usage},
+    st.lists(said_block, max_size=3),
+    st.fixed_dictionaries(
+        {"input_tokens": st.just(COUNT), "output_tokens": st.just(COUNT)},
+        optional={
+            "cache_read_input_tokens": st.just(COUNT),
+            "cache_creation_input_tokens": st.just(COUNT),
+            "cache_creation": st.just({"ephemeral_5m_input_tokens": COUNT, "ephemeral_1h_input_tokens": COUNT}),
+            "server_tool_use": st.just({"web_search_requests": COUNT}),
+            "output_tokens_details": st.just({"thinking_tokens": COUNT}),
+            "service_tier": st.just("standard"),
+        },
+    ),
+    st.sampled_from(["end_turn", "max_tokens", "refusal", "tool_use", None]),
+)  # fmt: skip
+choice = st.builds(
+    lambda index, said, reason: {"index": index, "message": {"role": "assistant", **said}, "finish_reason": reason},
+    st.sampled_from([0, COUNT]),
+    st.fixed_dictionaries(
+        {"content": st.just(SLOT) | st.none()},
+        optional={
+            "reasoning_content": st.just(SLOT),
+            "reasoning": st.just(SLOT),
+            "refusal": st.just(SLOT) | st.none(),
+            "annotations": st.just([]) | st.just([CITED]),
+            "tool_calls": st.just([{"id": ID, "type": "function", "function": {"name": "f", "arguments": '{"a": 5}'}}]),
+        },
+    ),
+    st.sampled_from(["stop", "length", "content_filter", "tool_calls"]),
+)  # fmt: skip
+completion = st.builds(
+    lambda choices, rest: {"id": ID, "object": "chat.completion", "model": "m", "choices": choices, **rest},
+    st.lists(choice, min_size=1, max_size=2),
+    st.fixed_dictionaries(
+        {"created": st.just(COUNT)},
+        optional={
+            "usage": st.fixed_dictionaries(
+                {"prompt_tokens": st.just(COUNT), "completion_tokens": st.just(COUNT), "total_tokens": st.just(COUNT)},
+                optional={
+                    "prompt_tokens_details": st.sampled_from(
+                        [{"cached_tokens": COUNT}, {"cached_tokens": 0, "audio_tokens": COUNT}]
+                    ),
+                    "completion_tokens_details": st.just({"reasoning_tokens": COUNT}),
+                },
+            ),
+            "service_tier": st.just("default"),
+            "system_fingerprint": st.just("fp_1"),
+        },
+    ),
+)
+ANSWERS = {"claude": message, "invoke": message, "gpt": completion}
+ANSWERING = [("chat", "claude"), ("chat", "invoke"), ("gemini", "claude"), ("messages", "gpt"), ("gemini", "gpt")]
+IDS = st.sampled_from(
+    ["msg_01XFDU", "msg_01YYYY", "chatcmpl-9lM", "resp_1", "chatcmpl-resp_2", "3f-a", "x", "call_a__thought__b", ""]
+)
+QUESTIONS: dict[str, Json] = {
+    "chat": {"messages": [{"role": "user", "content": "x"}]},
+    "messages": {"messages": [{"role": "user", "content": "x"}], "max_tokens": 10},
+    "gemini": {"contents": [{"parts": [{"text": "x"}]}]},
+}
+
+
+def said(value: Any, text: Iterator[str], count: Iterator[int], name: str) -> Any:
+    """An answer with texts, counts and an id in it."""
+    if value is COUNT:
+        return next(count)
+    if value is ID:
+        return name
+    if isinstance(value, list):
+        return [said(inner, text, count, name) for inner in value]
+    if isinstance(value, dict):
+        return {key: said(inner, text, count, name) for key, inner in value.items()}
+    return filled(value, text)
+
+
+def told(pair: Pair, question: Json, answer: Json, *, remembers: bool) -> tuple[Any, ...]:
+    """What a client is told of an answer, but for when that was, and what is known of it."""
+    translated = pair.begin(question, ascii_only=False, remembers=remembers)
+    body, usage = translated.answer(json.dumps(answer, ensure_ascii=False).encode())
+    known = None if usage is None else (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+    made = re.search(rb'"created":(\d+)', body)
+    assert made is None or "created" in answer or abs(int(made[1]) - time()) < 60
+    return re.sub(rb'"created":\d+', b"", body), known, translated.filtered
+
+
+@pytest.mark.parametrize(("operation", "model"), ANSWERING, ids=map("-".join, ANSWERING))
+@given(data=st.data())
+def test_answers_are_told_as_if_each_were_read(snapshot: Snapshot, operation: str, model: str, data: Any) -> None:
+    shape = data.draw(ANSWERS[model])
+    pair = Pair(snapshot, operation, model)
+    counts = st.lists(st.integers(0, 30) | st.just(10**16), min_size=1, max_size=8)
+    edges = data.draw(st.lists(st.tuples(EDGES, EDGES), min_size=1, max_size=2))
+    name = data.draw(IDS)
+    for number in range(5):
+        cores = [core for core in data.draw(st.lists(CORES, min_size=1, max_size=3)) if core != "\ud83d"] or ["x"]
+        texts = [before + core + after for core, (before, after) in zip(cycle(cores), edges * 3, strict=False)]
+        count = data.draw(counts) if number > 1 else [9, 4, 20, 3]
+        answer = said(shape, cycle(texts), cycle(count), name if number < 3 else data.draw(IDS))
+        seen = outcome(partial(told, pair, QUESTIONS[operation], answer, remembers=True))
+        assert seen == outcome(partial(told, pair, QUESTIONS[operation], answer, remembers=False))
+
+
+@pytest.mark.parametrize(("operation", "model"), ANSWERING, ids=map("-".join, ANSWERING))
+def test_the_third_answer_of_a_shape_is_not_read(
+    snapshot: Snapshot, operation: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair(snapshot, operation, model)
+    usage = {"input_tokens": COUNT, "output_tokens": COUNT, "cache_read_input_tokens": COUNT}
+    cached = {"prompt_tokens": COUNT, "completion_tokens": COUNT, "prompt_tokens_details": {"cached_tokens": COUNT}}
+    shape: Json = {"id": ID, "content": [{"type": "text", "text": SLOT}], "stop_reason": "end_turn", "usage": usage}
+    if model == "gpt":
+        chosen = {"index": 0, "message": {"role": "assistant", "content": SLOT}, "finish_reason": "stop"}
+        shape = {"id": ID, "created": COUNT, "choices": [chosen], "usage": cached}
+
+    def answered(*counts: int) -> tuple[Any, ...]:
+        answer = said(shape, iter([f"it is {counts}"]), iter(counts), f"msg_{counts[0]}")
+        return told(pair, QUESTIONS[operation], answer, remembers=True)
+
+    for counts in ((1, 7, 5, 3), (2, 9, 4, 3)):
+        answered(*counts)
+    read = []
+    monkeypatch.setattr(Teller, "_told", lambda *args: read.append(args))
+    assert b"it is (3, 7, 6, 2)" in answered(3, 7, 6, 2)[0]
+    assert not read
