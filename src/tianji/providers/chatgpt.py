@@ -8,7 +8,6 @@ import asyncio
 import base64
 import binascii
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +27,7 @@ URL: Final = "https://auth.openai.com/oauth/token"
 CLIENT: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
 """Codex's, for which the tokens were given."""
 _CLAIMS: Final = "https://api.openai.com/auth"
+_NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 _LEFT: Final = 300.0  # seconds that a token is good for at least that is not exchanged
 Json = dict[str, Any]
 
@@ -75,10 +75,10 @@ class ChatGPT(Struct, frozen=True, kw_only=True):
 
     def _write(self, kept: Json, changed: Json) -> None:
         whole = {**kept, "tokens": {**kept["tokens"], **changed}} if "tokens" in kept else {**kept, **changed}
-        number, name = tempfile.mkstemp(dir=Path(self.file).parent)  # nobody but its owner may read it
-        with os.fdopen(number, "wb") as file:
+        fresh = Path(f"{self.file}.{os.urandom(8).hex()}")
+        with os.fdopen(os.open(fresh, _NEW, 0o600), "wb") as file:  # nobody but its owner may read it
             file.write(msgspec.json.encode(whole))
-        Path(name).replace(self.file)
+        fresh.replace(self.file)
 
     def __repr__(self) -> str:
         """Say where it is, and nothing secret."""
