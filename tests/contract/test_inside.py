@@ -43,6 +43,11 @@ class Modern:
         return {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [1.0]}],
                 "usage": {"prompt_tokens": 3, "total_tokens": 3}}
 
+    async def aimage_generation(self, model, prompt, optional_params, **kwargs):
+        if prompt == "nothing":
+            return "no picture"
+        return {"data": [{"url": f"https://x.example/{model}/{prompt}/{optional_params['size']}"}]}
+
 class Plain:
     def completion(self, **kwargs):
         return "hello"
@@ -108,6 +113,13 @@ class TestCustom:
     def test_embeddings(self, gateway: Gateway) -> None:
         found = gateway.post("/v1/embeddings", {"model": "modern", "input": "x"})
         assert found.json()["data"][0]["embedding"] == [1.0]
+
+    def test_pictures(self, gateway: Gateway) -> None:
+        ask = {"model": "modern", "prompt": "fox", "size": "512x512"}
+        found = gateway.post("/v1/images/generations", ask)
+        assert found.json()["data"] == [{"url": "https://x.example/m-1/fox/512x512"}]
+        refused = gateway.post("/v1/images/generations", {**ask, "prompt": "nothing"})
+        assert (refused.status_code, "gave a str" in refused.text) == (500, True)
 
     @pytest.mark.parametrize(
         ("seed", "status", "says"), [(1, 429, "slow down"), (2, 500, "ValueError: oops"), (3, 500, "gave a int")]

@@ -230,7 +230,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.cost_discount_config": EXACT,
         "litellm_settings.cost_margin_config": EXACT,
         "litellm_settings.enable_azure_ad_token_refresh": EXACT,
-        "litellm_settings.custom_provider_map": Support("partial", "chat and embeddings, from files beside this one"),
+        "litellm_settings.custom_provider_map": Support(
+            "partial", "chat, embeddings and pictures, from files beside this one"
+        ),
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
         "litellm_settings.cache": EXACT,
         "litellm_settings.cache_params": _CACHE,

@@ -1,8 +1,9 @@
 """Providers that are a file beside the configuration: `custom_provider_map`.
 
 A handler is any object with some of the methods of CustomLLM in LiteLLM: `acompletion`, `astreaming`, `aembedding`,
-or `completion`, `streaming`, `embedding`, which run in a thread. It is code of the operator's own: it is read from the
-configuration's folder and from nowhere else, and neither a request nor the database can name another.
+`aimage_generation`, or `completion`, `streaming`, `embedding`, `image_generation`, which run in a thread. It is code of
+the operator's own: it is read from the configuration's folder and from nowhere else, and neither a request nor the
+database can name another.
 """
 
 import importlib.util
@@ -19,11 +20,12 @@ from tianji.lazy import load
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping
+from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
 CHATS: Final = ("acompletion", "completion")
 EMBEDS: Final = ("aembedding", "embedding")
+PAINTS: Final = ("aimage_generation", "image_generation")
 
 
 class Custom(Struct, frozen=True):
@@ -46,13 +48,15 @@ def customs_of(rows: object, folder: Path) -> Mapping[str, Custom]:
 def build(deployment: Deployment, custom: Custom) -> Upstream:
     """Compile a deployment of a provider of one's own. Raises ConfigurationError when its code cannot be used."""
     handler = handler_of(custom)
-    paths = {}
-    if any(hasattr(handler, name) for name in CHATS):
-        paths["chat"] = PATHS["chat"]
-    if any(hasattr(handler, name) for name in EMBEDS):
-        paths["embeddings"] = PATHS["embeddings"]
+    does = {"chat": CHATS, "embeddings": EMBEDS, "image_generation": PAINTS}
+    paths = {
+        operation: PATHS[operation]
+        for operation, names in does.items()
+        if any(hasattr(handler, name) for name in names)
+    }
     if not paths:
-        raise ConfigurationError(f"custom_handler {custom.handler} has none of {', '.join((*CHATS, *EMBEDS))}")
+        wanted = ", ".join(name for names in does.values() for name in names)
+        raise ConfigurationError(f"custom_handler {custom.handler} has none of {wanted}")
     calling = load("tianji.providers.custom_calling")
     return Upstream(
         provider=deployment.provider,
@@ -62,6 +66,7 @@ def build(deployment: Deployment, custom: Custom) -> Upstream:
         query="",
         paths=paths,
         shaping=compile_shaping(deployment, Rules(conditions=(USED_TOOL_CHOICE,))),
+        plain_shaping=plain_shaping(deployment),
         key_missing=None,
         secrets=(deployment.api_key,) if deployment.api_key else (),
         answers=calling.inside(handler, deployment),

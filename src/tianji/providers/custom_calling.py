@@ -14,7 +14,7 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.upstream import PATHS
 
 Json = dict[str, Any]
-_NOT_OPTIONS: Final = frozenset({"model", "messages", "input", "stream"})
+_NOT_OPTIONS: Final = frozenset({"model", "messages", "input", "prompt", "stream"})
 _END: Final = object()
 _DONE: Final = b"data: [DONE]\n\n"
 
@@ -37,6 +37,8 @@ class _Calling:
         try:
             if asked.path == PATHS["embeddings"]:
                 reply.whole(_encoded(plain(await self._embedded(body))))
+            elif asked.path == PATHS["image_generation"]:
+                reply.whole(_encoded(_pictures(await self._painted(body))))
             elif body.get("stream"):
                 await self._stream(body, reply)
             else:
@@ -50,6 +52,10 @@ class _Calling:
 
     async def _embedded(self, body: Json) -> Any:
         return await self._call("aembedding", "embedding", self._given(body) | {"input": body.get("input")})
+
+    async def _painted(self, body: Json) -> Any:
+        given = self._given(body) | {"prompt": body.get("prompt")}
+        return await self._call("aimage_generation", "image_generation", given)
 
     async def _call(self, awaited: str, threaded: str, given: Json) -> Any:
         method = getattr(self._handler, awaited, None)
@@ -132,6 +138,14 @@ def _whole(value: Any, body: Json) -> Json:
     if not isinstance(found, dict) or not isinstance(found.get("choices"), list):
         raise TypeError(f"it gave a {type(value).__name__}, which is neither text nor an answer with choices")
     return found
+
+
+def _pictures(value: Any) -> Json:
+    """Return an answer with pictures."""
+    found = plain(value)
+    if not isinstance(found, dict) or not isinstance(found.get("data"), list):
+        raise TypeError(f"it gave a {type(value).__name__}, which is no answer with data")
+    return {"created": int(SYSTEM.now()), **found}
 
 
 def _chunks(piece: Any, about: Json) -> Iterator[Json]:
