@@ -6,7 +6,7 @@ anything twice.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -15,18 +15,24 @@ import msgspec
 
 from tianji.callbacks.billing.charge import Charge
 from tianji.callbacks.billing.export import Export
+from tianji.callbacks.billing.parquet import parquet
 from tianji.callbacks.sink import Delivery, Given
 from tianji.callbacks.vendors import gcs, google_account, s3
 from tianji.callbacks.vendors.aws_account import account
 from tianji.errors import ConfigurationError
 
-FORMATS: Final = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+FORMATS: Final = {
+    "csv": "text/csv", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet",
+}  # fmt: skip
 EVERY: Final = {"hourly": 3600.0, "daily": 3600.0}  # seconds; a day that is over is written again, too
 _NULL: Final = (
     "AvailabilityZone", "ChargeClass", "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory",
     "PricingCurrencyContractedUnitPrice", "PricingCurrencyListUnitPrice", "RegionId", "RegionName", "SubAccountType",
 )  # fmt: skip
 _COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "PricingCurrencyEffectiveCost")
+
+
+_QUANTITIES: Final = ("ConsumedQuantity", "PricingQuantity")
 
 
 def build(given: Given) -> Export:
@@ -44,8 +50,7 @@ def build(given: Given) -> Export:
         for day, ones in groupby(charges, key=lambda charge: charge.day):
             start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in _bounds(day))
             rows = list(map(row, ones))
-            body = csv_of(rows) if form == "csv" else b"".join(msgspec.json.encode(one) + b"\n" for one in rows)
-            yield put(f"{prefix}/date={day}/usage_{start}_{end}.{form}", body)
+            yield put(f"{prefix}/date={day}/usage_{start}_{end}.{form}", _WRITTEN[form](rows))
 
     every = EVERY.get(often) or max(1.0, given.number("interval_seconds", "FOCUS_INTERVAL_SECONDS", default=3600))
     return Export(given.name, write, every=every, today=often != "daily", complete=complete)
@@ -129,6 +134,19 @@ def csv_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writerows({name: f"{value:.9f}" if isinstance(value, float) else value for name, value in one.items()}
                      for one in rows)  # fmt: skip
     return text.getvalue().encode()
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return b"".join(msgspec.json.encode(one) + b"\n" for one in rows)
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return parquet(rows, {**dict.fromkeys(_COSTS, float), **dict.fromkeys(_QUANTITIES, int)})
+
+
+_WRITTEN: Final[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], bytes]]] = {
+    "csv": csv_of, "jsonl": _lines, "parquet": _parquet,
+}  # fmt: skip
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:

@@ -83,6 +83,13 @@ def test_focus_by_lines_and_days() -> None:
     assert "/a/date%3D2026-03-01/usage_" in second.url
 
 
+def test_focus_as_parquet() -> None:
+    (request,) = made({"FOCUS_FORMAT": "parquet"}).write([charge()])
+    assert request.body.startswith(b"PAR1")
+    assert request.url.endswith(".parquet")
+    assert request.headers["content-type"] == "application/vnd.apache.parquet"
+
+
 @pytest.mark.parametrize(
     ("environ", "days", "every"),
     [
@@ -115,7 +122,7 @@ def test_cloudzero() -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"FOCUS_FORMAT": "parquet"}, "FOCUS_FORMAT 'parquet' is none of csv, jsonl"),
+        ({"FOCUS_FORMAT": "xml"}, "FOCUS_FORMAT 'xml' is none of csv, jsonl, parquet"),
         ({"FOCUS_PROVIDER": "vantage"}, "'vantage' is not served; use s3 or gcs"),
         ({"FOCUS_FREQUENCY": "often"}, "'often' is none of hourly, daily, interval"),
         ({"FOCUS_S3_BUCKET_NAME": ""}, "set FOCUS_S3_BUCKET_NAME"),
