@@ -9,6 +9,7 @@ from tianji.callbacks.vendors.forms import encode, moment, present
 from tianji.errors import ConfigurationError
 
 FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")
+AT_ONCE: Final = 4  # batches: one that fails now and then does not fall behind for its waits
 _EVENTS: Final = {"llm_api_success": "success", "llm_api_failure": "failure"}
 
 
@@ -34,7 +35,7 @@ def build(given: Given) -> Sink:
 
     if form in ("single", "tianji_v1"):
         return Sink(given.name, write, hears=hears, batch=1, at_once=8)
-    return Sink(given.name, write, hears=hears)
+    return Sink(given.name, write, hears=hears, at_once=AT_ONCE)
 
 
 def _short(event: LogEvent) -> dict[str, Any]:
