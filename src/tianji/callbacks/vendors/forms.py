@@ -41,3 +41,17 @@ def present(members: Mapping[str, Any]) -> dict[str, Any]:
 def texts(value: Any) -> list[str]:
     """Return the texts of a list that a client may have written."""
     return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+
+
+def word(value: Any) -> str | None:
+    """Return a text that a client may have written, or a number as one; None for anything else, and for no text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value or None if isinstance(value, str) else None
+
+
+def number(value: Any) -> int | None:
+    """Return a whole number that a client may have written, as a text, too."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

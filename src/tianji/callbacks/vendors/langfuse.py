@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tianji.callbacks.event import MARKER, LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment, present, texts
+from tianji.callbacks.vendors.forms import JSON, encode, moment, number, present, texts, word
 
 BASE: Final = "https://cloud.langfuse.com"
 MOST: Final = 100  # events of a request: Langfuse takes 3.5 MB
@@ -51,8 +51,8 @@ def build(given: Given) -> Sink:
 
 def _ingested(event: LogEvent, facts: dict[str, Any]) -> Iterable[dict[str, Any]]:
     own = event.said
-    existing = own.get("existing_trace_id")
-    body = _trace(event, str(existing or own.get("trace_id") or event.trace_id), facts)
+    existing = word(own.get("existing_trace_id"))
+    body = _trace(event, existing or word(own.get("trace_id")) or event.trace_id, facts)
     if existing:
         updated = {_CAMEL.get(name, name) for name in texts(own.get("update_trace_keys"))}
         body = {name: value for name, value in body.items() if name == "id" or name in updated}
@@ -75,12 +75,12 @@ def _trace(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str, Any]
     return {
         "id": trace,
         "timestamp": moment(event.started),
-        "name": own.get("trace_name") or f"litellm-{event.call_type}",
-        "userId": own.get("trace_user_id") or event.end_user or event.metadata["user_api_key_user_id"],
-        "sessionId": own.get("session_id"),
-        "version": own.get("trace_version") or own.get("version"),
-        "release": own.get("trace_release") or facts["release"],
-        "public": own.get("trace_public"),
+        "name": word(own.get("trace_name")) or f"litellm-{event.call_type}",
+        "userId": word(own.get("trace_user_id")) or event.end_user or event.metadata["user_api_key_user_id"],
+        "sessionId": word(own.get("session_id")),
+        "version": word(own.get("trace_version")) or word(own.get("version")),
+        "release": word(own.get("trace_release")) or facts["release"],
+        "public": public if isinstance(public := own.get("trace_public"), bool) else None,
         "tags": tags,
         "input": _input(event),
         "output": _output(event, event.text or event.response),
@@ -106,10 +106,10 @@ def _generation(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str,
     cached, written = usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]
     alias = event.metadata["user_api_key_alias"]
     return {
-        "id": str(own.get("generation_id") or event.id),
+        "id": word(own.get("generation_id")) or event.id,
         "traceId": trace,
-        "parentObservationId": own.get("parent_observation_id"),
-        "name": own.get("generation_name") or (f"litellm:{alias}" if alias else f"litellm-{event.call_type}"),
+        "parentObservationId": word(own.get("parent_observation_id")),
+        "name": word(own.get("generation_name")) or (f"litellm:{alias}" if alias else f"litellm-{event.call_type}"),
         "startTime": moment(event.started),
         "endTime": moment(event.ended),
         "completionStartTime": moment(event.first_token),
@@ -117,8 +117,8 @@ def _generation(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str,
         "modelParameters": {name: str(value) for name, value in event.model_parameters.items()},
         "input": _input(event),
         "output": _output(event, event.response),
-        "promptName": linked.get("name"),
-        "promptVersion": linked.get("version"),
+        "promptName": word(linked.get("name")),
+        "promptVersion": number(linked.get("version")),
         "usageDetails": {
             "input": max(0, event.prompt_tokens - cached - written),
             "output": event.completion_tokens,
@@ -129,7 +129,7 @@ def _generation(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str,
         "costDetails": {"total": event.response_cost},
         "level": "ERROR" if event.failed else "DEFAULT",
         "statusMessage": event.error_str if event.failed else None,
-        "version": own.get("version"),
+        "version": word(own.get("version")),
         "metadata": event.metadata,
         "environment": facts["environment"],
     }
