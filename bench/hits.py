@@ -99,6 +99,7 @@ def hits(count: int) -> None:
             value = client.get(key)
         question = b"*2\r\n$4\r\nMGET\r\n$%d\r\n%b\r\n" % (len(key), key)
         rows["the Valkey alone"] = times(valkey.port, question, count, value + b"\r\n")
-    click.echo(f"{'a hit, µs':20}{'p50':>10}{'p99':>10}")
+    points = {"p10": 0.1, "p50": 0.5, "p99": 0.99}  # the first is what it takes where others use the cores, too
+    click.echo(f"{'a hit, µs':20}" + "".join(f"{name:>10}" for name in points))
     for title, taken in rows.items():
-        click.echo(f"{title:20}{1e6 * percentile(taken, 0.5):>10.0f}{1e6 * percentile(taken, 0.99):>10.0f}")
+        click.echo(f"{title:20}" + "".join(f"{1e6 * percentile(taken, share):>10.0f}" for share in points.values()))
