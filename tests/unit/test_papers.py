@@ -14,6 +14,7 @@ PAPERS = sorted(
     path for path in (*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), ROOT / "Dockerfile", *ROOT.glob("deploy/*"))
 )
 COMMAND = re.compile(r"\btianji(?:\"\]\s+CMD \[\"| )(serve|check|mock|version|[a-z]+(?= --))\b([^`\n]*)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 FLAG = re.compile(r"(?<=[\s\"])--?[a-zA-Z][\w-]*")
 TREE = re.compile(
     r"^ {4}([│ ├└─]*)(\w+) +(\d{3}|-|as the upstream said)(?:[: ]+(\w+_error|client_disconnect))?", re.MULTILINE
@@ -27,6 +28,18 @@ def test_commands_and_flags_exist(paper: Path) -> None:
         assert command is not None, f"there is no `tianji {name}`"
         known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
         assert set(FLAG.findall(rest)) <= known, f"tianji {name}{rest}"
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_links_lead_somewhere(paper: Path) -> None:
+    links = {link.partition("#")[0] for link in LINK.findall(paper.read_text())}
+    gone = [link for link in links if "://" not in link and link and not (paper.parent / link).exists()]
+    assert gone == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(LINK.findall((ROOT / "README.md").read_text()))
+    assert {f"docs/{page.name}" for page in ROOT.glob("docs/*.md")} <= linked
 
 
 def test_targets_of_make_exist() -> None:

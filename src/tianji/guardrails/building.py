@@ -125,7 +125,7 @@ def converted(values: Mapping[str, Any], kind: Type[Any]) -> Params:
         params: Params = msgspec.convert(own, kind.params, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise Unbuildable(where.rstrip("`"), what, "see the table of types in README.md") from None
+        raise Unbuildable(where.rstrip("`"), what, "see the table of types in docs/guardrails.md") from None
     return params
 
 

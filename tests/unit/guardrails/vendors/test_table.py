@@ -1,4 +1,4 @@
-"""The table of guardrail types in the README, held against the types."""
+"""The table of guardrail types in docs/guardrails.md, held against the types."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.unit.guardrails.vendors.driver import modules
 
 from tianji.guardrails.vendor import Params
 
-README = Path(__file__).parents[4] / "README.md"
+PAGE = Path(__file__).parents[4] / "docs" / "guardrails.md"
 BEGIN, END = "<!-- vendors:begin -->", "<!-- vendors:end -->"
 
 
@@ -39,6 +39,6 @@ def traits(row: Any) -> str:
 
 
 def test_the_table_says_what_there_is() -> None:
-    table = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    table = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
 
     assert table.strip().splitlines() == list(rows())
