@@ -394,7 +394,7 @@ async def test_a_ledger_without_rows(location: Location) -> None:
 
 
 def test_every_row_of_the_table_has_its_function() -> None:
-    modules = {"spend_logs": spend_logs, "spend_reports": spend_reports}
+    modules = {"cache_activity": cache_activity, "spend_logs": spend_logs, "spend_reports": spend_reports}
     for row in FAMILIES["spend"]:
         module, _, name = row.function.partition(".")
         assert callable(getattr(modules[module], name)), row.path
