@@ -33,7 +33,7 @@ class JudgedLive(Judged):
         super().__init__(talk, Relaying())
         self.begin()
         self._hear = hear
-        self.kind: type[bytes] | type[bytearray] = bytes  # of a message of the upstream
+        self.binary = False  # of a message of the upstream
         self._said = ""  # what the user was heard to say, as far as nobody has judged it
         self._turn: Turn | None = None  # which goes on
         self._turns: set[Turn] = set()  # which are judged
@@ -50,7 +50,7 @@ class JudgedLive(Judged):
     def __call__(self, upstream: bool, message: bytes) -> Said:
         """Return what follows from a message at once; what it says was used counts, whoever hears it."""
         if upstream:
-            self.kind = type(message)
+            self.binary = isinstance(message, bytearray)
         last = self._hear(message) if upstream and any(sign in message for sign in _USED) else None
         if last is not None:
             self.end(last)
@@ -106,7 +106,7 @@ class JudgedLive(Judged):
         content = _object(tree.get("serverContent"))
         if "toolCall" in tree or any(name in content for name in _ENDS):
             self._turn = None
-        turn.take(message, last=self._turn is None, aloud=any(sign in message for sign in _ALOUD))
+        turn.take(bytes(message), last=self._turn is None, aloud=any(sign in message for sign in _ALOUD))
         return []
 
     def _begun(self) -> Turn:
@@ -132,7 +132,10 @@ class _Answer:
 
     def let(self, messages: list[bytes]) -> None:
         """Say what has passed, as the upstream says it: Google's messages are binary."""
-        self._judged.order.say(self, [(False, self._judged.kind(message)) for message in messages])
+        said: Said = [(False, message) for message in messages]
+        if self._judged.binary:
+            said = [(False, bytearray(message)) for message in messages]  # type: ignore[misc]  # as a Dialogue tells it
+        self._judged.order.say(self, said)
 
     def over(self) -> None:
         """Let others go on."""

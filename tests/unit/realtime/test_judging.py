@@ -12,7 +12,8 @@ from tianji.errors import TianjiError
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.realtime.judged_events import WORDLESS, JudgedEvents
 from tianji.realtime.judged_live import JudgedLive
-from tianji.realtime.judging import MOST, TOO_BIG, Hearer, Order
+from tianji.realtime.judged_text import JudgedText
+from tianji.realtime.judging import MOST, TOO_BIG, Hearer, Order, Relaying
 
 CREATE = b'{"type":"conversation.item.create"}'
 SOUND = b'{"type":"input_audio_buffer.append","audio":"AAAA"}'
@@ -76,9 +77,11 @@ class Slow:
     def __init__(self) -> None:
         self.lets = asyncio.Event()
         self.turns: list[Any] = []
+        self.forms: list[str] = []
         self.kind: type[Passing] = Passing
 
-    def turn(self, hearer: Hearer) -> Any:
+    def turn(self, hearer: Hearer, form: str) -> Any:
+        self.forms.append(form)
         self.turns.append(self.kind(hearer))
         return self.turns[-1]
 
@@ -310,3 +313,43 @@ def test_only_sound_and_pictures_hold_no_words(sent: dict[str, str], beside: dic
 )
 def test_what_only_looks_like_sound_holds_words(hidden: bytes) -> None:
     assert live()[0].speaks(hidden)
+
+
+def test_what_google_says_stays_binary() -> None:
+    made, talk, _, _ = live()
+    (said,) = made(True, bytearray(SAYS))
+    assert (said, type(said[1]), talk.forms) == ((False, SAYS), bytearray, ["live"])
+
+
+# -- no form that is known ---------------------------------------------------------------------------------------------
+
+
+def text(kind: type[Passing] = Passing) -> tuple[JudgedText, Slow, Any]:
+    talk, relay = Slow(), Relay()
+    talk.answers, talk.kind = True, kind
+    made = JudgedText(talk, Relaying(), lambda message: message.startswith(b"{"))
+    made.join(relay)  # type: ignore[arg-type]  # it has what is asked of one
+    made.begin()
+    return made, talk, relay
+
+
+def test_every_message_of_json_is_judged_for_itself() -> None:
+    made, talk, _ = text()
+    assert made(True, b"sound") == [(False, b"sound")]
+    (said,) = made(True, bytearray(b"{}"))
+    assert (said, type(said[1]), talk.forms) == ((False, b"{}"), bytearray, ["message"])
+    ((to_upstream, told),) = loaded(made(True, b'{"a": "forbidden"}'))
+    assert (to_upstream, told["error"]["message"]) == (False, "no")
+    assert made(True, b"{}") == [(False, b"{}")]
+    assert made.held == 0
+
+
+def test_what_follows_a_message_waits_behind_it() -> None:
+    made, talk, relay = text(Holding)
+    assert made(True, b"{}") == made(True, b"sound") == made(True, b'{"b": 1}') == []
+    first, second = talk.turns
+    second.go_on()
+    assert relay.said.empty()
+    first.go_on()
+    assert [relay.said.get_nowait()[1] for _ in range(3)] == [b"{}", b"sound", b'{"b": 1}']
+    assert made(True, b"sound") == [(False, b"sound")]
