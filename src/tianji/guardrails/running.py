@@ -146,7 +146,10 @@ class Runner:
     async def _asked(self, guardrail: Guardrail, line: Line, content: Content, occasion: Occasion) -> Verdict:
         if guardrail.service is not None:
             line.breaker.admit()
-            verdict = await guardrail.service(content, occasion)
+            kind: Any = guardrail.type
+            verdict = await guardrail.service(
+                content, occasion, lambda call: self._caller.ask(call, kind, line, stored=True)
+            )
             line.breaker.heard()
             return verdict
         check: Check | None = guardrail.check

@@ -5,7 +5,7 @@ replies, so its tests need no network; everything about time, retries, failures,
 once for all, elsewhere. Only a service, which is code of the operator's own in another process, is awaited.
 """
 
-from collections.abc import Callable, Container, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Generator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -201,6 +201,10 @@ Look = Callable[[Content, Occasion], Verdict]
 P = TypeVar("P", bound=Params)
 
 
+Send = Callable[[Call], Awaitable[Reply]]
+"""Makes a call to a public address, and raises Unavailable where there is no answer."""
+
+
 class Service(Protocol):
     """What judges somewhere else without being a vendor. Nothing of it runs before the first content comes.
 
@@ -208,8 +212,8 @@ class Service(Protocol):
     A call that is cancelled, since its time is over or its client gone, leaves nothing running.
     """
 
-    async def __call__(self, content: Content, occasion: Occasion, /) -> Verdict:
-        """Judge a content. Raises Unavailable."""
+    async def __call__(self, content: Content, occasion: Occasion, send: "Send", /) -> Verdict:
+        """Judge a content. `send`: makes the calls that its code wants made. Raises Unavailable."""
 
     def close(self) -> None:
         """End everything that it has started; it is not called any more."""

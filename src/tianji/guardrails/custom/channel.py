@@ -7,6 +7,8 @@ import struct
 from typing import Any, Final
 
 Document = dict[str, Any]
+CALL: Final = "call"
+"""The action of a document by which a process asks its worker for a call to somebody else."""
 
 _LENGTH: Final = struct.Struct("!I")
 _LONGEST: Final = 256 << 20  # bytes; what claims to be longer is no document
@@ -35,6 +37,14 @@ class Channel:
             return None
         (length,) = _LENGTH.unpack(head)
         return _decoded(self._file.read(length))
+
+    def ask(self, document: Document) -> Document:
+        """Say something and return what the worker answers. Raises EOFError where it is gone."""
+        self.write(document)
+        answer = self.read()
+        if answer is None:
+            raise EOFError
+        return answer
 
     def write(self, document: Document) -> None:
         """Say something."""

@@ -30,7 +30,7 @@ def main(descriptor: int) -> None:
     _confine(job["memory"])
     loop = asyncio.new_event_loop()
     try:
-        judge = _judge_of(job)
+        judge = _judge_of(job, channel.ask)
     except BaseException as error:  # noqa: BLE001 - somebody else's code, which may raise anything
         channel.write(failure(error))
         return
@@ -49,10 +49,10 @@ def failure(error: BaseException) -> Document:
     return {"action": "failed", "reason": type(error).__name__}
 
 
-def _judge_of(job: Document) -> Judge:
+def _judge_of(job: Document, send: Callable[[Document], Document]) -> Judge:
     """Return what judges. Raises whatever the code raises."""
     if "source" in job:
-        return sandbox.judge(sandbox.compiled(job["source"]))
+        return sandbox.judge(sandbox.compiled(job["source"], send))
     standins.install()
     return Hooks(_class_of(Path(job["folder"]), job["handler"])(**job["settings"])).judge
 

@@ -9,15 +9,18 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from threading import Thread
 from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji.guardrails.custom.channel import Broken, Document, encoded, read
+from tianji.guardrails.custom.channel import CALL, Broken, Document, encoded, read
 
 _PASSED: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+Serve = Callable[[Document], Awaitable[Document]]
 
 
 class Job(Struct, frozen=True):
@@ -41,10 +44,12 @@ class Child:
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, document: Document) -> Document:
-        """Say something and return what it answers. Raises Broken."""
+    async def ask(self, document: Document, serve: Serve | None = None) -> Document:
+        """Say something and return what it answers. `serve`: does what it asks for before that. Raises Broken."""
         self._writer.write(encoded(document))
-        return await read(self._reader)
+        while (said := await read(self._reader)).get("action") == CALL and serve is not None:
+            self._writer.write(encoded(await serve(said)))
+        return said
 
     def kill(self) -> None:
         """End it; the system is told by `Pool` that nobody asks for it any more."""
@@ -65,13 +70,13 @@ class Pool:
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._closed = False
 
-    async def ask(self, document: Document) -> Document:
+    async def ask(self, document: Document, serve: Serve | None = None) -> Document:
         """Return what a process answers. Raises Broken where it ends instead, or none can be started."""
         self._forget()
         child = self._idle.pop() if self._idle else await self._next()
         whole = False
         try:
-            answer = await child.ask(document)
+            answer = await child.ask(document, serve)
             whole = True
         finally:
             if whole:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tianji.guardrails.content import Content, Kind, Text, ToolCall
+from tianji.guardrails.custom.calling import Calling
 from tianji.guardrails.custom.channel import Broken, Document
 from tianji.guardrails.custom.pool import Job, Pool
-from tianji.guardrails.vendor import Occasion, Params, Surroundings
+from tianji.guardrails.vendor import Call, Occasion, Params, Reply, Send, Surroundings
 from tianji.guardrails.verdict import Allow, Answer, Block, Rewrite, Unavailable, Verdict
 
 
@@ -19,6 +20,11 @@ class Limits(Params, frozen=True, kw_only=True):
     processes: int = 2
 
 
+async def unserved(_call: Call) -> Reply:
+    """Make no call."""
+    raise Unavailable("no calls are made here")
+
+
 class Custom:
     """A guardrail that is code, in processes of its own."""
 
@@ -27,11 +33,11 @@ class Custom:
         job = Job(what, str(surroundings.folder), limits.processes)
         self._pool = Pool(job, surroundings.environ)
 
-    async def __call__(self, content: Content, occasion: Occasion, /) -> Verdict:
+    async def __call__(self, content: Content, occasion: Occasion, send: Send = unserved, /) -> Verdict:
         """Ask the code. Raises Unavailable where it fails, or says what nobody understands."""
         exposed = [index for index, text in enumerate(content.texts) if text.kind is not Kind.TOOL_ARGUMENTS]
         try:
-            said = await self._pool.ask(_told(content, occasion, exposed))
+            said = await self._pool.ask(_told(content, occasion, exposed), Calling(send))
         except Broken as error:
             raise Unavailable(str(error)) from None
         return _verdict(said, content, occasion, exposed)

@@ -11,8 +11,9 @@ from tests.unit.guardrails.looking import OCCASION, answered, asked
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.content import Content, Direction, Kind, Text, ToolCall
+from tianji.guardrails.custom.calling import MOST, Calling
 from tianji.guardrails.custom.sandbox import check, compiled
-from tianji.guardrails.vendor import Surroundings
+from tianji.guardrails.vendor import Call, Reply, Surroundings
 from tianji.guardrails.vendors.custom_code import TYPE, CodeParams
 from tianji.guardrails.verdict import Allow, Answer, Block, Rewrite, Unavailable
 
@@ -191,7 +192,6 @@ def test_helpers_do_what_their_names_say(expression: str, value: Any) -> None:
         ("return ().__class__", "line 2: __class__"),
         ("return open('/etc/passwd')", r"line 2: open\(\)"),
         ("return eval('1')", r"eval\(\)"),
-        ("return http_get('http://a')", r"http_get\(\) is not served"),
         ("return (", "no Python, line 2"),
     ],
 )
@@ -203,3 +203,83 @@ def test_what_would_not_work_stops_the_start(body: str, says: str) -> None:
 def test_a_source_without_the_function_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="defines no function apply_guardrail"):
         check("def other(): return 1")
+
+
+CALLS = """
+async def apply_guardrail(inputs, request_data, input_type):
+    found = await http_post("https://judge.example/v1", {"text": inputs["texts"][0]}, headers={"X-Own": "a"})
+    if not found["success"]:
+        return flag(str(found["status_code"]) + " " + str(found["error"]))
+    again = await http_get("https://judge.example/v2", timeout=1)
+    return block(found["body"]["verdict"] + again["body"])
+"""
+
+
+async def test_code_may_have_calls_made(make: Make) -> None:
+    made: list[Call] = []
+
+    async def send(call: Call) -> Reply:
+        made.append(call)
+        json = {"content-type": "application/json"}
+        return Reply(200, b'{"verdict": "no"}', json) if call.method == "POST" else Reply(200, b"!", {})
+
+    service = make(CALLS)
+    assert await service(asked("hello"), OCCASION, send) == Answer("no!")
+    assert [(call.method, call.url, call.body) for call in made] == [
+        ("POST", "https://judge.example/v1", b'{"text":"hello"}'),
+        ("GET", "https://judge.example/v2", b""),
+    ]
+    assert made[0].headers == {"x-own": "a", "content-type": "application/json"}
+
+
+async def test_code_hears_of_a_call_without_an_answer(make: Make) -> None:
+    async def away(_call: Call) -> Reply:
+        raise Unavailable("it is away")
+
+    async def refusing(_call: Call) -> Reply:
+        return Reply(403, b"", {})
+
+    service = make(CALLS)
+    assert await service(asked("hello"), OCCASION, away) == Allow(flagged="None it is away")
+    assert await service(asked("hello"), OCCASION, refusing) == Allow(flagged="403 status 403")
+    assert await service(asked("hello"), OCCASION) == Allow(flagged="None no calls are made here")
+
+
+MANY_CALLS = """
+async def apply_guardrail(inputs, request_data, input_type):
+    for number in range(30):
+        found = await http_get("https://a.example")
+    return flag(found["error"])
+"""
+
+
+async def test_code_has_only_so_many_calls_made(make: Make) -> None:
+    made: list[Call] = []
+
+    async def send(call: Call) -> Reply:
+        made.append(call)
+        return Reply(200)
+
+    assert await make(MANY_CALLS)(asked("hello"), OCCASION, send) == Allow(
+        flagged=f"{MOST} calls for one content are the most"
+    )
+    assert len(made) == MOST
+
+
+NO_CALLS: list[dict[str, Any]] = [
+    {"url": "file:///etc/passwd"},
+    {"url": "https://a", "method": "TRACE"},
+    {"url": 7},
+    {},
+    {"url": "https://a", "headers": [1]},
+]
+
+
+@pytest.mark.parametrize("wanted", NO_CALLS)
+async def test_what_is_no_call_is_said(wanted: dict[str, Any]) -> None:
+    async def send(_call: Call) -> Reply:
+        raise AssertionError
+
+    said = await Calling(send)({"action": "call", **wanted})
+    assert (said["success"], said["status_code"]) == (False, None)
+    assert said["error"]
