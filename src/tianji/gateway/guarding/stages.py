@@ -5,6 +5,7 @@ from typing import Protocol
 
 from tianji.config.schema.sections import Pipeline
 from tianji.errors import TianjiError, UpstreamProtocolError
+from tianji.gateway.bookkeeping import LONGEST
 from tianji.gateway.guarding.judging import Judging
 from tianji.guardrails.content import Content
 from tianji.guardrails.failures import GuardrailUnavailable
@@ -110,6 +111,7 @@ class Stages:
         self._judging = judging
         self._stream = Stream(begin(operation), [Gate(stage.policy, judging.asked) for stage in stages])
         self._out: list[bytes] | None = [] if retells else None
+        self._told = 0  # bytes of that
         self._answered = False
         self.changed = False
         self.masked_by = ""
@@ -127,8 +129,10 @@ class Stages:
 
     @property
     def told(self) -> bytes | None:
-        """All that went out, where that is not what came."""
-        return b"".join(self._out) if self.changed and self._out is not None else None
+        """All that went out, where that is not what came; nothing where it is more than anybody keeps."""
+        if not self.changed:
+            return None
+        return b"" if self._out is None else b"".join(self._out)
 
     def feed(self, chunk: bytes, *, last: bool) -> bytes:
         """Take a piece; return what may go out. Raises UpstreamProtocolError for what nobody can judge."""
@@ -173,6 +177,9 @@ class Stages:
         self.held = max(0, self.held - len(out))
         if out and self._out is not None:
             self._out.append(out)
+            self._told += len(out)
+            if self._told > LONGEST:  # of what is longer the ledger keeps nothing
+                self._out = None
         return out
 
     def ending(self, error: TianjiError) -> bytes:
