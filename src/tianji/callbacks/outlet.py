@@ -17,7 +17,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Sink, UnwritableError
 from tianji.errors import TianjiError
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between two tries, doubled each time
+FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds between two tries, doubled each time
 REMIND: Final = 60.0  # seconds until it is logged again that a destination fails
 # what may pass, and what is no fault of the events: a key that is wrong now, an address that is not there yet
 _AGAIN: Final = frozenset({401, 403, 404, 408, 425, 429})

@@ -3,6 +3,7 @@
 import gzip
 from typing import Any
 
+import httpx  # noqa: F401 - what it imports looks for its folder, which nothing may do while a loop runs
 import msgspec
 from tests.unit.callbacks.test_event import payload, told
 
