@@ -151,9 +151,8 @@ class Gateway:
         self._path, self._environ, self._shared, self._control = path, environ, shared, control
         self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
         self._tokens = TokenCounter(vocabularies)
-        loop = asyncio.get_event_loop()
         # what the edge asks of each request; it keeps both, so a reload changes them in place
-        self.closed = None if access_log is None else AccessLog(access_log, write_log, loop)
+        self.closed = None if access_log is None else AccessLog(access_log, write_log, asyncio.get_event_loop())
         self._loaded = read(path, environ, shared.known)
         self.snapshot = self._compile(self._loaded)
         self._destinations, self._swapping = Destinations(), asyncio.Lock()
@@ -162,7 +161,7 @@ class Gateway:
         self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
-        self._connector, self._pool = ways_out(loop, self._destinations.check)
+        self._connector, self._pool = ways_out(asyncio.get_event_loop(), self._destinations.check)
         self._jobs = Jobs(shared, self._pool)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)

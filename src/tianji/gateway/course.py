@@ -168,7 +168,7 @@ class Course:
         if continued is None:
             return False
         self._body = continued
-        self._attempts.goes_on()
+        self._attempts.trail.add(self._attempts.hop.group.name, "continued")
         return True
 
     def seam(self) -> bytes:

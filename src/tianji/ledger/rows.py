@@ -48,7 +48,8 @@ SUMS: Final = (
 KINDS: Final = ("all", "user", "team", "organization", "customer", "agent", "tag")
 _DAY: Final = 86_400  # seconds
 _FLAGS: Final = ("stream", "cache_hit", "estimated", "suspect")  # bits of `flags`, the lowest first
-_OWN: Final = (*(column for column in COLUMNS if column not in ("account", "quantities", "flags", "guardrails")), *_FLAGS)
+_TRANSLATED: Final = frozenset({"account", "quantities", "flags", "guardrails"})
+_OWN: Final = (*(column for column in COLUMNS if column not in _TRANSLATED), *_FLAGS)
 
 
 def sheet() -> Sheet:

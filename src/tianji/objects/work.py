@@ -134,7 +134,9 @@ class _Work:
             raise MalformedJSON(f"The body is not a JSON object: {error}") from None
 
     def _request(self, place: Place, members: Json) -> Request:
-        names = {name: self._at(place, name, value) for name, value in self._params.items()}
+        names = dict(self._params)
+        for name in IN_PATH.keys() & names.keys():
+            names[name] = quote(self._asking.at(place.digest, IN_PATH[name], names[name]), safe="")
         path = self._row.path.format_map(names)
         query = {name: value for name, value in self._query.items() if name not in OURS}
         if self._row.items is not None:  # a parameter that names one of a list, as its place knows it
@@ -150,9 +152,6 @@ class _Work:
             told["model"] = place.model or members["model"]
         body = msgspec.json.encode(told)
         return Request("POST", path, urlencode(query), (*headers, _JSON), (body,), len(body))
-
-    def _at(self, place: Place, name: str, value: str) -> str:
-        return quote(self._asking.at(place.digest, IN_PATH[name], value), safe="") if name in IN_PATH else value
 
     # -- uploads -------------------------------------------------------------------------------------------------------
 

@@ -117,10 +117,6 @@ class Attempts:
         """Go on with the other one of two attempts, which has the slot of `needs`."""
         self._needs = needs
 
-    def goes_on(self) -> None:
-        """Tell that whoever is asked next goes on with a stream of which the client has the beginning."""
-        self.trail.add(self.hop.group.name, "continued")
-
     def takes_filtered(self) -> bool:
         """Whether an answer that was cut for its content is to be treated as a failure."""
         return not self._request.disable_fallbacks and self._walk.takes_filtered(self._entered)

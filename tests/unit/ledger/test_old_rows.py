@@ -25,8 +25,14 @@ def entries() -> list[Entry]:
     """Of three accounts, one without anything."""
     return [
         *(entry(number, user_id=f"u{number % 2}", stream=number == 3, suspect=number == 4) for number in range(7)),
-        Entry(request_id="bare-0", call_id="bare", started_at=NOON, ended_at=NOON + 5, reported=True,
-              guardrails=b'[{"guardrail_name":"g"}]'),
+        Entry(
+            request_id="bare-0",
+            call_id="bare",
+            started_at=NOON,
+            ended_at=NOON + 5,
+            reported=True,
+            guardrails=b'[{"guardrail_name":"g"}]',
+        ),
         entry(
             8, user_id="u0", status="failure", error_code="429", cache_hit=True, session_id="s\u2028é", cost=0, items=()
         ),
