@@ -6,6 +6,7 @@ from zlib import crc32
 
 import pytest
 from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
+from tests.fakes.judge import Judge
 
 StartGateway = Callable[..., Gateway]
 
@@ -63,6 +64,19 @@ def mock(mock_process: Mock) -> Mock:
     """The mock provider, with a clean memory."""
     mock_process.reset()
     return mock_process
+
+
+@pytest.fixture(scope="session")
+def judge_process() -> Iterator[Judge]:
+    with Judge() as judge:
+        yield judge
+
+
+@pytest.fixture
+def judge(judge_process: Judge) -> Judge:
+    """The vendor of guardrails, with a clean memory."""
+    judge_process.reset()
+    return judge_process
 
 
 @pytest.fixture(scope="session")

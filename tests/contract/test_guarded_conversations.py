@@ -13,18 +13,6 @@ Connect = Callable[..., Client]
 
 
 @pytest.fixture(scope="module")
-def judge_process() -> Iterator[Judge]:
-    with Judge() as judge:
-        yield judge
-
-
-@pytest.fixture
-def judge(judge_process: Judge) -> Judge:
-    judge_process.reset()
-    return judge_process
-
-
-@pytest.fixture(scope="module")
 def gateway(
     edge: str, mock_process: Mock, judge_process: Judge, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

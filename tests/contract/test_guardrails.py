@@ -16,18 +16,6 @@ from tianji.dialects.rows import ROWS
 CHAT = "/v1/chat/completions"
 
 
-@pytest.fixture(scope="module")
-def judge_process() -> Iterator[Judge]:
-    with Judge() as judge:
-        yield judge
-
-
-@pytest.fixture
-def judge(judge_process: Judge) -> Judge:
-    judge_process.reset()
-    return judge_process
-
-
 def guardrail(judge: Judge, name: str, mode: object, path: str = "", **params: object) -> dict[str, Any]:
     params = {"guardrail": "generic_guardrail_api", "mode": mode, "api_base": judge.url + path, **params}
     return {"guardrail_name": name, "litellm_params": params}
@@ -44,6 +32,7 @@ def gateway(
             openai_model("other", "other", mock_process.url),
             openai_model("embed", "embed-up", mock_process.url),
             openai_model("owned", "owned", mock_process.url, guardrails=["pre"]),
+            openai_model("owned-embed", "embed-up", mock_process.url, guardrails=["pre"]),
         ],
         "guardrails": [
             guardrail(judge, "pre", "pre_call"),
@@ -275,6 +264,21 @@ def test_every_operation_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, 
         answer = gateway.client.post(path, data=said, files=file or {"file": ("a.wav", b"x")})
     else:
         answer = gateway.post(path, {"model": "gpt-test", "guardrails": ["pre"], **SAID})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("embedContent", {"content": {"parts": [{"text": WORD}]}}),
+        ("batchEmbedContents", {"requests": [{"content": {"parts": [{"text": WORD}]}}]}),
+    ],
+)
+def test_googles_embeddings_are_guarded(
+    gateway: Gateway, mock: Mock, judge: Judge, method: str, body: dict[str, Any]
+) -> None:
+    answer = gateway.post(f"/v1beta/models/owned-embed:{method}", body)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
     assert mock.requests() == []
 

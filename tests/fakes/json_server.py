@@ -1,5 +1,6 @@
 """A server of one process that answers JSON with JSON, for fakes of services. Not for production."""
 
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +37,7 @@ class JsonServer:
 def _handler(service: JsonServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._serve()
@@ -54,11 +56,12 @@ def _handler(service: JsonServer) -> type[BaseHTTPRequestHandler]:
             service.headers.append({name.lower(): value for name, value in self.headers.items()})
             status, answer = service.answer(self.command, path, body)
             said = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            with contextlib.suppress(ConnectionError):  # whoever asked may have had enough
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
 
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""

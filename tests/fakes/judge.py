@@ -4,58 +4,33 @@
 of models hold neither: below `/refuses` all of them are refused, below `/shouts` they are put in capitals.
 """
 
-import contextlib
-import json
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.fakes.json_server import JsonServer
 
 MASK = "[MASKED]"
 REASON = "that is forbidden"
 
 
-class Judge:
-    """The server. `asked`: the documents that came, oldest first."""
+class Judge(JsonServer):
+    """The server. `asked`: the documents that came, oldest first; `came`: one did; `let`: who is slow answers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[Mapping[str, Any]] = []
         self.let = threading.Event()
         self.came = threading.Event()
-        judge = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                document = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                judge.asked.append(document)
-                judge.came.set()
-                if self.path.startswith("/slow"):
-                    judge.let.wait(20)
-                with contextlib.suppress(ConnectionError):  # whoever asked may have had enough
-                    self._reply(document)
-
-            def _reply(self, document: Mapping[str, Any]) -> None:
-                self._answer(500 if self.path.startswith("/broken") else 200, judge.verdict(self.path, document))
-
-            def _answer(self, status: int, document: Mapping[str, Any]) -> None:
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, _format: str, *_args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Return status and verdict."""
+        self.asked.append(body)
+        self.came.set()
+        if path.startswith("/slow"):
+            self.let.wait(20)
+        return 500 if path.startswith("/broken") else 200, self.verdict(path, body)
 
     def texts(self) -> list[list[str]]:
         """Return the texts that it was asked about, oldest first."""
@@ -79,12 +54,6 @@ class Judge:
         self.came.clear()
         self.let.clear()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.let.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(kind, value, at)

@@ -82,7 +82,7 @@ class GoogleMethods:
             if not ended.done():
                 ended.set_result((status, headers, answer))
 
-        self._embeddings()(SilentExchange("", body, exchange.identity, listen), NO_MATCH)
+        self._embeddings()(SilentExchange(exchange.path, body, exchange.identity, listen), NO_MATCH)
         status, headers, answer = await ended
         told = [JSON, *(pair for pair in headers if pair[0] != b"content-type")]
         if status == 200:
