@@ -43,36 +43,6 @@ BODIES: dict[str, tuple[str, Direction, Any, list[str]]] = {
         ["be kind", "ann", "see", "cv.pdf", "hm", "Paris", "two", "city\ndays\n1", "run", "ls", "rain", "foreseen", "t",
          "retrieved"],
     ),
-    "setup of a conversation": (
-        "live",
-        ASKED,
-        {"setup": {
-            "model": "models/m", "generationConfig": {"responseModalities": ["AUDIO"]},
-            "systemInstruction": {"parts": [{"text": "be kind"}]}, "sessionResumption": {"handle": "h"},
-        }},
-        ["be kind"],
-    ),
-    "turns of a conversation": (
-        "live",
-        ASKED,
-        {"clientContent": {"turns": [
-            {"role": "user", "parts": [{"text": "see"}, {"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}]},
-            {"role": "model", "parts": [{"text": "seen"}]},
-        ], "turnComplete": True}},
-        ["see", "seen"],
-    ),
-    "sound and text of a conversation": (
-        "live",
-        ASKED,
-        {"realtimeInput": {"audio": {"mimeType": "audio/pcm", "data": "AAAA"}, "text": "hello"}},
-        ["hello"],
-    ),
-    "results of tools in a conversation": (
-        "live",
-        ASKED,
-        {"tool_response": {"functionResponses": [{"id": "c", "name": "weather", "response": {"sky": "rain"}}]}},
-        ["rain"],
-    ),
     "chat answer": (
         "chat",
         ANSWERED,
