@@ -47,7 +47,7 @@ cdef enum:
     SPARE = 16            # bytes that an account may take more than its entry
     MOST_ITEMS = 64       # of one cost
     STARTED = 3
-    RUNS = 21
+    RUNS = 22
     ADDED = 4             # members behind the payload, the last of which is what guardrails did
     NO_RUNS = 4           # bytes that those take at most where there were none
     END_USER = 8
