@@ -123,7 +123,7 @@ class Worker:
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(ways, "Connector", lambda *_, **__: self._connector):
-            self.gateway = Factory(config, environ={**os.environ, **THROUGH}, access_log=None)(control)
+            self.gateway = Factory(config, environ={**os.environ, **THROUGH}, access_log=None, known={})(control)
         self._admit_governed()
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()

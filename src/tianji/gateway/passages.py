@@ -31,6 +31,7 @@ GOOGLE: Final = "tianji.dialects.gemini"
 GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
+USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -101,11 +102,10 @@ class Place(Struct, frozen=True):
 
     def begun(self, head: bytes, suffix: str, headers: Iterable[Header]) -> bytes:
         """Return a planned head with this target and further headers, up to the length of the body."""
-        _, _, rest = head.partition(b"\r\n")
-        fields, end, _ = rest.rpartition(b"content-length: ")
-        if headers:
-            fields = merged(fields, headers)
-        return b"POST %b HTTP/1.1\r\n%b%b" % (self.target(suffix).encode("ascii"), fields, end)
+        given = tuple(headers)
+        if self.sign is None and sum([len(value) for _, value in given]) <= USUAL:
+            return _known(head, self.target(suffix), given)
+        return _written(head, self.target(suffix), given)
 
 
 class Signed(Struct, frozen=True):
@@ -186,6 +186,17 @@ class Passed:
             return body, usage_in(completion)
         self.filtered = any(sign in body for sign in _FILTERED)
         return body, read_usage(scan(body))
+
+
+def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:
+    _, _, rest = head.partition(b"\r\n")
+    fields, end, _ = rest.rpartition(b"content-length: ")
+    if headers:
+        fields = merged(fields, headers)
+    return b"POST %b HTTP/1.1\r\n%b%b" % (target.encode("ascii"), fields, end)
+
+
+_known: Final = functools.lru_cache(64)(_written)  # most requests to an upstream have the same
 
 
 def wants_array(sought: Sought) -> bool:
