@@ -33,20 +33,21 @@ class Scenario:
     status: int = 200
 
 
-def post(body: bytes, key: str = KEY, prefix: bytes = b"") -> bytes:
+def post(body: bytes, key: str = KEY, path: bytes = b"/v1/chat/completions") -> bytes:
     """A request as OpenAI's client library for Python sends it."""
     return (
-        b"POST %b/v1/chat/completions HTTP/1.1\r\nHost: gateway:4000\r\nAccept-Encoding: gzip, deflate\r\n"
+        b"POST %b HTTP/1.1\r\nHost: gateway:4000\r\nAccept-Encoding: gzip, deflate\r\n"
         b"Connection: keep-alive\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
         b"User-Agent: OpenAI/Python 3.50.0\r\nX-Stainless-Lang: python\r\nX-Stainless-Runtime: CPython\r\n"
-        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (prefix, key.encode(), len(body), body)
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (path, key.encode(), len(body), body)
     )
 
 
-def chat(size: int, *, model: str = "demo", stream: bool = False) -> bytes:
-    """A chat body of `size` bytes."""
-    front = b'{"model":"%b","stream":%b,"messages":[{"role":"user","content":"' % (
+def chat(size: int, *, model: str = "demo", stream: bool = False, more: bytes = b"") -> bytes:
+    """A chat body of `size` bytes; `more` are further members."""
+    front = b'{"model":"%b",%b"stream":%b,"messages":[{"role":"user","content":"' % (
         model.encode(),
+        more,
         b"true" if stream else b"false",
     )
     words = b"what the client said "
@@ -88,14 +89,18 @@ def streamed_message() -> tuple[bytes, ...]:
     return (head, *pieces, last + b"0\r\n\r\n")
 
 
+PASSED = b"/openai/v1/chat/completions"
+MESSAGES = b'"max_tokens":1024,'  # what a body of Anthropic's form has as well
 SCENARIOS = (
     Scenario("small", post(chat(200)), whole(ANSWER)),
     Scenario("governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER)),
     Scenario("4KB", post(chat(4000)), whole(ANSWER)),
     Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),
-    Scenario("through", post(chat(200, model="gpt-4o-mini"), prefix=b"/openai"), whole(ANSWER)),
-    Scenario("stream-through", post(chat(200, model="gpt-4o-mini", stream=True), prefix=b"/openai"), streamed()),
+    Scenario("through", post(chat(200, model="gpt-4o-mini"), path=PASSED), whole(ANSWER)),
+    Scenario("stream-through", post(chat(200, model="gpt-4o-mini", stream=True), path=PASSED), streamed()),
     Scenario("translated", post(chat(200, model="claude")), whole(SPOKEN)),
+    Scenario("messages-translated", post(chat(200, more=MESSAGES), path=b"/v1/messages"), whole(ANSWER)),
+    Scenario("messages", post(chat(200, model="claude", more=MESSAGES), path=b"/v1/messages"), whole(SPOKEN)),
     Scenario("translated-stream", post(chat(200, model="claude", stream=True)), streamed_message()),
     Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),
     Scenario("unknown-model", post(chat(200, model="nobody")), (), 404),
