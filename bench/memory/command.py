@@ -34,6 +34,8 @@ MODELS = {  # public name: the mock's
     "failing": "mock-status-400",
     "breaking": "mock-cut-at-2000",
     "echo": "echo",
+    "cutting": "mock-cut-at-1",
+    "parting": "mock-end-at-1",
 }
 
 

@@ -200,7 +200,7 @@ async def test_openais_client_talks_to_googles_model(gateway: Gateway, mock: Moc
                 break
     (result,) = answered["functionResponses"]
     assert result == {"id": "call_mock", "name": "weather", "response": {"sky": "blue"}}
-    found = rows(gateway, own, 2)
+    found = rows(gateway, own, 4)  # the conversation's own, which comes last, and three responses
     assert found[1]["cost"] == 2 * 1000 + 32 * 2000
 
 

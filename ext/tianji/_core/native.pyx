@@ -200,6 +200,7 @@ cdef class NativeExchange(EdgeExchange):
             transport.abort()
             self.close()
             raise
+        self.fields = None  # a conversation may last, and they can be read again
         done.add_done_callback(self._socket_closed)
 
     def _socket_closed(self, _):

@@ -18,6 +18,7 @@ cdef class Leg(WSListener):
     cdef bint parting                # a close frame was sent
     cdef bint held                   # nothing is read from it
 
+    cdef int forget(self) except -1
     cdef int put(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1
     cdef int part(self, int code, bytes reason) except -1
     cdef int hold(self) except -1

@@ -10,14 +10,12 @@ Of what the upstream says, only texts are looked at that hold one of a few signs
 import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memchr, memcmp
 from picows.picows cimport WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from tianji._core.clock cimport monotonic
 
 from tianji.errors import UpstreamDisconnected
-
-cdef extern from "string.h":
-    void *memmem(const void *haystack, size_t size, const void *needle, size_t needle_size) noexcept nogil
 
 cdef enum:
     NORMAL = 1000
@@ -126,6 +124,12 @@ cdef class Leg(WSListener):
         if self.relay is not None:
             self.relay.ready(self)
 
+    cdef int forget(self) except -1:
+        # How it was agreed on is of no interest any more, and some kilobytes.
+        if self.transport is not None:
+            self.transport.request = self.transport.response = None
+        return 0
+
     cdef int put(self, WSMsgType kind, char* data, Py_ssize_t size, bint fin) except -1:
         # The 14 bytes before `data` are overwritten, and `data` itself is.
         if self.transport is None or self.parting:
@@ -185,7 +189,7 @@ cdef class Relay:
         the conversation
     over: is told which conversation ended, and how, once both sockets are closed
     idle, longest: seconds that it may be silent, and last; 0: as long as it likes
-    signs: what an event holds of which `hear` is told
+    signs: what an event holds of which `hear` is told: two bytes or more, from a quotation mark on
     """
 
     def __init__(
@@ -230,6 +234,8 @@ cdef class Relay:
         for kind, data, fin in early:
             if client.transport is not None:
                 client.transport.send(<WSMsgType>kind, data, fin)
+        client.forget()
+        self.upstream.forget()
         if client.full_since == 0:
             self.upstream.go_on()
         if self.last is not None:
@@ -296,10 +302,18 @@ cdef class Relay:
 
     cdef bint signed(self, char* data, Py_ssize_t size) noexcept:
         # Whether it holds one of the signs.
+        # From quote to quote, with which each begins: of base64 that takes a third of what memmem() does.
+        cdef const char* at = <const char*>memchr(data, c'"', <size_t>size)
+        cdef const char* end = data + size
+        cdef const char* wanted
+        cdef Py_ssize_t length
         cdef bytes sign
-        for sign in self.signs:
-            if memmem(data, <size_t>size, PyBytes_AS_STRING(sign), <size_t>PyBytes_GET_SIZE(sign)) is not NULL:
-                return True
+        while at is not NULL:
+            for sign in self.signs:
+                wanted, length = PyBytes_AS_STRING(sign), PyBytes_GET_SIZE(sign)
+                if end - at >= length and at[1] == wanted[1] and memcmp(at, wanted, <size_t>length) == 0:
+                    return True
+            at = <const char*>memchr(at + 1, c'"', <size_t>(end - at - 1))
         return False
 
     cdef int closed_by(self, Leg leg, int code, bytes reason) except -1:

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import picows
@@ -279,6 +281,38 @@ async def test_a_peer_that_does_not_answer_a_goodbye_is_cut(opens: Open) -> None
     await talk.last()
     talk.relay.cut()  # the timer's doing
     await talk.upstream.gone.wait()
+
+
+async def test_no_descriptor_and_no_task_is_left_of_those_that_were_cut(opens: Open) -> None:
+    dice = random.Random(7)
+
+    def left() -> tuple[int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
+
+    async def cut() -> None:
+        talk = await Conversation().open()
+        near, far = talk.client.writer.transport, talk.upstream.transport
+        way = dice.randrange(6)
+        if way == 0:
+            near.abort()
+        elif way == 1:
+            far.underlying_transport.abort()
+        elif way == 2:
+            talk.send(close(1000))
+        elif way == 3:
+            far.send_close(picows.WSCloseCode.OK)
+        elif way == 4:
+            talk.send(frame(TEXT, b"x", mask=None))
+        else:
+            talk.relay.end(Farewell(1001, b"leaving"))
+        await talk.close()
+
+    await cut()
+    await cut()
+    before = left()
+    for _ in range(60):
+        await cut()
+    assert left() == before
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
