@@ -322,7 +322,7 @@ async def test_reports(office: Office) -> None:
 
 async def test_what_the_cache_spared(office: Office) -> None:
     async with (await office.store.open()).writing() as connection:
-        await posting.post(connection, [entry(5, cost=0, cache_hit=True, tags=())], logged=True)
+        await posting.post(connection, sheet_of((entry(5, cost=0, cache_hit=True, tags=()),)))
     told = await ask(office, cache_activity.hits, **WHOLE)
     counted = {"api_requests": 5, "cache_hits": 1, "failed_requests": 1}
     assert told["totals"].items() >= {**counted, "cache_hit_ratio": 0.2}.items()
