@@ -81,7 +81,7 @@ def _value(kind: int, value: Any) -> bytes:
     if kind in (_I32, _I64):
         return _varint(value << 1)  # zigzag: nothing here is below zero
     if kind == _BINARY:
-        text = value.encode()
+        text: bytes = value.encode()
         return _varint(len(text)) + text
     if kind == _STRUCT:
         return _struct(value)
