@@ -1,7 +1,6 @@
 """A6: conversations over WebSockets, through the running gateway to the mock."""
 
 import json
-import random
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -280,35 +279,6 @@ def test_an_upstream_that_parts_is_heard(connect: Connect) -> None:
     client.send(frame(TEXT, json.dumps({"type": "conversation.item.create", "item": SAY}).encode()))
     end = client.last()
     assert (end.code, end.payload[2:]) == (1001, b"mock fault: the end")
-
-
-def test_nothing_is_left_of_those_that_were_cut(gateway: Gateway, connect: Connect, mock: Mock) -> None:
-    dice = random.Random(7)
-
-    def cut() -> None:
-        model = dice.choice(["echo", "mock-cut-1", "mock-end-1"])
-        with connect(model) as client:
-            way = dice.randrange(4)
-            if model != "echo" and way < 3:
-                client.say(json.dumps({"type": "response.create"}))
-                client.last()  # the upstream ends it, with a word or without
-            elif way < 2:
-                client.drop(reset=bool(way))
-            else:
-                client.send(close(1000) if way == 2 else frame(TEXT, b"x", mask=None))
-                client.last()
-
-    def descriptors() -> int:
-        return sum(len(list(Path(f"/proc/{worker}/fd").iterdir())) for worker in gateway.workers())
-
-    for _ in range(30):
-        cut()
-    mock.wait(sockets=0)
-    before = descriptors()
-    for _ in range(150):
-        cut()
-    mock.wait(sockets=0)
-    eventually(lambda: descriptors() <= before, "every descriptor is closed")
 
 
 def is_native(client: Client) -> bool:
