@@ -99,7 +99,8 @@ cdef class Sheet:
     def __cinit__(self, object opened not None, object mended not None, object runs not None,
                   object text not None, object name not None, int longest):
         """`opened` opens what entries have in common, `mended` encodes an entry of an older release anew, `runs`
-        says what guardrails did, `text` shortens a message, `name` makes a name of what has more than `longest` bytes. They may raise ValueError.
+        says what guardrails did, `text` shortens a message, `name` makes a name of what has more than `longest` bytes.
+        They may raise ValueError.
         """
         self.accounts, self.sums, self.said, self.bodies, self.values, self.by_raw = [], [], [], [], [], {}
         self.opened, self.mended, self.runs = opened, mended, runs
