@@ -159,7 +159,7 @@ cdef class Entries:
 
 
 cdef tuple left_of(list headers):
-    """Return (requests, tokens) that are left, as headers of an answer say: -1 where one is not said, None for neither."""
+    """Return (requests, tokens) that are left, as an answer says: -1 where one is not said, None for neither."""
     cdef long long requests = -1, tokens = -1
     cdef bytes name
     for name, value in headers:
