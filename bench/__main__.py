@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from bench.callbacks import callbacks
 from bench.figures import CROWD, DIRECT, NATIVE, NGINX, TITLES, figures
 from bench.hits import hits
 from bench.ledger import ledger
@@ -159,6 +160,7 @@ def write(run: dict[str, Any], output: Path) -> None:
     click.echo(f"\nwritten: {path} and {path.with_suffix('.svg').name}")
 
 
+main.add_command(callbacks)
 main.add_command(ledger)
 main.add_command(memory)
 main.add_command(money)
