@@ -15,17 +15,18 @@ import msgspec
 
 from tianji._core.admission import Admission
 from tianji._core.asked import Asked
+from tianji._core.exchange import Exchange
 from tianji._core.health import HealthTable
 from tianji._core.limiter import KIND_NAMES
 from tianji._core.router import Group
-from tianji._core.spans import ObjectSpans
+from tianji._core.spans import ObjectSpans, scan
 from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
 from tianji.config.schema import Config
 from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.caller import stand_ins
 from tianji.gateway.estimates import Estimates
-from tianji.gateway.parties import MOST_TAGS, Parties
+from tianji.gateway.parties import MOST_TAGS, Parties, Source, beside
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Members, Snapshot
 from tianji.limiting.easing import Troubles, throttled
@@ -101,12 +102,33 @@ class Admissions:
         except NotReady as missing:
             return asyncio.get_running_loop().create_task(self._ask_and_admit(asked, body, found, missing))
 
-    async def hold(self, identity: Identity, group: str, requests: int, tokens: int, nano: int = -1) -> "Hold":
+    async def others(self, exchange: Exchange) -> tuple[Holder, ...]:
+        """Return whom a request beside the pipeline names beside its caller, as far as they have limits of their own.
+
+        Raises MalformedJSON, AuthenticationFailed for one that is blocked, and StoreUnavailable as `enter` does.
+        """
+        found = self._named(beside(exchange), scan(exchange.body or b"{}"))
+        named = found if isinstance(found, tuple) else await self._looked_up(found)
+        for one in named:
+            one.enter()
+        return tuple(one.holder for one in named)
+
+    async def hold(
+        self,
+        identity: Identity,
+        group: str,
+        requests: int,
+        tokens: int,
+        nano: int = -1,
+        others: tuple[Holder, ...] = (),
+    ) -> "Hold":
         """Take so many requests and tokens of prompts at once from what a caller may have, for a model group.
 
-        nano: nano-dollars; below zero no budget is asked. Raises RateLimited and BudgetExceeded where it does not fit.
+        nano: nano-dollars; below zero no budget is asked. others: whom the request names, held against their limits too
+
+        Raises RateLimited and BudgetExceeded where it does not fit.
         """
-        limits = self._limiter.limits(identity, group, group)
+        limits = self._limiter.limits(identity, group, group, others)
         for _ in range(MOST_QUESTIONS):
             admission = Admission(limits.asked, tokens, 0, nano, requests)
             if admission.admit(time.monotonic()):
@@ -141,7 +163,7 @@ class Admissions:
 
     # -- whom it is for ------------------------------------------------------------------------------------------------
 
-    def _named(self, asked: Asked, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
+    def _named(self, asked: Source, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
         customer = self._parties.customer(asked, body)
         names: list[Name] = [] if customer is None else [("customer", customer)]
         names += [("tag", tag) for tag in self._parties.tags(asked, body)[:MOST_TAGS]]
@@ -154,17 +176,20 @@ class Admissions:
     async def _enter_later(
         self, asked: Asked, body: ObjectSpans, named: Awaitable[tuple[Named, ...]]
     ) -> Admission | None:
-        try:
-            found = await named
-        except StoreUnavailable:
-            if self._closed:
-                raise
-            log.warning("customers and tags are not looked up: the database does not answer")
-            found = ()
+        found = await self._looked_up(named)
         try:
             return self._admit(asked, body, found)
         except NotReady as missing:
             return await self._ask_and_admit(asked, body, found, missing)
+
+    async def _looked_up(self, named: Awaitable[tuple[Named, ...]]) -> tuple[Named, ...]:
+        try:
+            return await named
+        except StoreUnavailable:
+            if self._closed:
+                raise
+            log.warning("customers and tags are not looked up: the database does not answer")
+            return ()
 
     # -- what it may have ----------------------------------------------------------------------------------------------
 
@@ -283,7 +308,7 @@ class Hold:
         self._admission.release(time.monotonic())
 
 
-def _caller(asked: Asked) -> Identity:
+def _caller(asked: Source) -> Identity:
     identity = asked.exchange.identity
     return identity if isinstance(identity, Identity) else ANYONE
 

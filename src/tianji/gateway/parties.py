@@ -1,12 +1,13 @@
 """Whom a request names beside its caller: the customer that it is for, its tags, and the session it belongs to."""
 
 import itertools
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
-from tianji._core.asked import Asked
+from tianji._core.exchange import Exchange
 from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
@@ -22,6 +23,36 @@ SESSION: Final = (b"session_id", b"trace_id")
 MOST_TAGS: Final = 16  # that are looked up for one request; more are kept in the ledger and hold nobody
 
 _decode: Final = msgspec.json.Decoder().decode
+
+
+class Source(Protocol):
+    """A request, as far as it names anybody: `Asked`, or one `Beside`."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What came, and from whom."""
+
+    @property
+    def steer(self) -> Any:
+        """What it steers, with `fields`: all its headers. None for one that steers nothing."""
+
+
+class Headers(Struct, frozen=True):
+    """The headers of a request; of those with one name the last."""
+
+    fields: Mapping[bytes, bytes]
+
+
+class Beside(Struct, frozen=True):
+    """A request that the pipeline does not serve."""
+
+    exchange: Exchange
+    steer: Headers
+
+
+def beside(exchange: Exchange) -> Beside:
+    """Return a request beside the pipeline; whether it steers anything nobody has looked, so its headers count."""
+    return Beside(exchange, Headers(dict(exchange.headers)))
 
 
 class Parties:
@@ -41,7 +72,7 @@ class Parties:
             name.lower().encode() for name in (*mapped, general.user_header_name) if isinstance(name, str)
         )
 
-    def customer(self, asked: Asked, body: ObjectSpans) -> str | None:
+    def customer(self, asked: Source, body: ObjectSpans) -> str | None:
         """Return the customer: a header's word goes before the body's. None for a request that names none.
 
         Whose token says for whom he calls can say nothing else.
@@ -59,13 +90,13 @@ class Parties:
             found = next((one for outer, inner in PLACES if (one := _scalar(_inner(body, outer, inner)))), None)
         return found or _scalar(body.get(b"safety_identifier"))
 
-    def tags(self, asked: Asked, body: ObjectSpans) -> tuple[str, ...]:
+    def tags(self, asked: Source, body: ObjectSpans) -> tuple[str, ...]:
         """Return the tags of the request, its key and its team, each once, in that order."""
         found: list[str] = []
         if asked.steer is not None:
             lists = (body.get(b"tags"), _inner(body, b"metadata", b"tags"), _inner(body, b"litellm_metadata", b"tags"))
             for raw in lists:
-                found.extend(_texts(_decode(raw)) if raw is not None else ())
+                found.extend(_texts(raw))
             for name in TAG_HEADERS:
                 value = asked.steer.fields.get(name, b"").decode("latin-1")
                 found.extend(tag.strip() for tag in value.split(",") if tag.strip())
@@ -74,7 +105,7 @@ class Parties:
             found.extend(identity.labels)
         return tuple(dict.fromkeys(found))
 
-    def session(self, asked: Asked, body: ObjectSpans) -> str | None:
+    def session(self, asked: Source, body: ObjectSpans) -> str | None:
         """Return the session that the request belongs to; None for one that names none."""
         if asked.steer is None:
             return None
@@ -101,5 +132,9 @@ def _inner(body: ObjectSpans, outer: bytes, inner: bytes) -> bytes | None:
     return None if nested is None else nested.get(inner)
 
 
-def _texts(value: object) -> Iterable[str]:
+def _texts(raw: bytes | None) -> Iterable[str]:
+    try:
+        value = _decode(raw) if raw is not None else None
+    except msgspec.DecodeError:  # as above
+        return ()
     return [one for one in value if isinstance(one, str) and one] if isinstance(value, list) else ()

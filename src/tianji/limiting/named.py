@@ -28,12 +28,16 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     rule: ModelRule | None = None
     tags: frozenset[int] = frozenset()  # of what this was made of, see tianji.auth.tags
 
-    def admit(self, model: str) -> None:
-        """Raise AuthenticationFailed for one that is blocked, ModelRefused for a model that is not his."""
+    def enter(self) -> None:
+        """Raise AuthenticationFailed for one that is blocked."""
         if self.blocked:
             raise AuthenticationFailed(
                 f"the {self.holder.kind} {self.holder.id[:128]!r} is blocked; an administrator may unblock it"
             )
+
+    def admit(self, model: str) -> None:
+        """Raise AuthenticationFailed for one that is blocked, ModelRefused for a model that is not his."""
+        self.enter()
         if self.rule is not None and not self.rule.allows(model):
             raise ModelRefused(
                 f"this {self.holder.kind} may not use the model {model[:128]!r}",

@@ -1,42 +1,40 @@
 """Which limits hold for longer than a minute: tokens of batches a day or under way, and uploads a day."""
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from tianji.auth.identity import Identity, Scope
 from tianji.errors import RateLimited
 from tianji.limiting.refusal import moment
-from tianji.limiting.rows import row_name
+from tianji.limiting.rows import Holder, row_name
 from tianji.storage.allowances import KEPT, Allowance, Lack
 
 DAY: Final = timedelta(days=1)
 ENQUEUED: Final = "batch_enqueued_token_limit"
 UPLOADS: Final = "max_batch_file_uploads_per_day"
 
+One = TypeVar("One", Scope, Holder)
 
-def of_batch(caller: Identity) -> tuple[Identity, list[Allowance]]:
-    """Return what a batch is held against, and its caller without the rates a minute that this stands for.
+
+def of_batch(caller: Identity, others: tuple[Holder, ...] = ()) -> tuple[Identity, tuple[Holder, ...], list[Allowance]]:
+    """Return who a batch is held against without the rates a minute that allowances stand for, and those allowances.
 
     Where a key or a team has `batch_enqueued_token_limit`, its batches under way have no more tokens than that; where
-    it has `tpd_limit` and not the other, those of a day. Its requests and tokens a minute do not hold for batches then.
+    it, or a customer and the like, `others`, has `tpd_limit` and not the other, those of a day. Its requests and tokens
+    a minute do not hold for batches then.
     """
-    found: list[Allowance] = []
-    scopes: list[Scope] = []
-    for scope in caller.scopes:
-        enqueued = _whole({"key": caller.metadata, "team": caller.team_metadata}.get(scope.kind, {}).get(ENQUEUED))
-        if enqueued:
-            found.append(Allowance(f"{row_name(scope.kind, scope.id)} enqueued", enqueued, KEPT, while_in_use=True))
-        elif scope.limits.tpd_limit is not None:
-            found.append(Allowance(f"{row_name(scope.kind, scope.id)} day", scope.limits.tpd_limit, DAY))
-        else:
-            scopes.append(scope)
-            continue
-        limits = msgspec.structs.replace(scope.limits, rpm_limit=None, tpm_limit=None)
-        scopes.append(msgspec.structs.replace(scope, limits=limits))
-    return (msgspec.structs.replace(caller, scopes=tuple(scopes)) if found else caller), found
+    metadata = {"key": caller.metadata, "team": caller.team_metadata}
+    above = [_of_one(scope, metadata.get(scope.kind, {})) for scope in caller.scopes]
+    beside = [_of_one(other, {}) for other in others]
+    allowances = [allowance for _, allowance in (*above, *beside) if allowance is not None]
+    if not allowances:
+        return caller, others, allowances
+    slowed = msgspec.structs.replace(caller, scopes=tuple(scope for scope, _ in above))
+    return slowed, tuple(other for other, _ in beside), allowances
 
 
 def of_uploads(caller: Identity, most: int | None) -> list[Allowance]:
@@ -70,6 +68,19 @@ def refusal(lack: Lack, amount: int, now: datetime, of: str) -> RateLimited:
         retry_after=seconds,
         reset_at=until,
     )
+
+
+def _of_one(one: One, metadata: Mapping[str, Any]) -> tuple[One, Allowance | None]:
+    """Return one of those whom a batch is held against as it is held against him, and his allowance."""
+    enqueued = _whole(metadata.get(ENQUEUED))
+    if enqueued:
+        allowance = Allowance(f"{row_name(one.kind, one.id)} enqueued", enqueued, KEPT, while_in_use=True)
+    elif one.limits.tpd_limit is not None:
+        allowance = Allowance(f"{row_name(one.kind, one.id)} day", one.limits.tpd_limit, DAY)
+    else:
+        return one, None
+    limits = msgspec.structs.replace(one.limits, rpm_limit=None, tpm_limit=None)
+    return msgspec.structs.replace(one, limits=limits), allowance
 
 
 def _whole(value: Any) -> int | None:

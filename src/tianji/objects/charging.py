@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime
 from typing import Final
 
+from tianji._core.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.clock import Clock
 from tianji.config.schema.general import GeneralSettings
@@ -16,6 +17,7 @@ from tianji.errors import RateLimited
 from tianji.gateway.admissions import Admissions
 from tianji.ids import CallIds
 from tianji.lazy import load
+from tianji.limiting.rows import Holder
 from tianji.objects.allotting import of_batch, of_uploads, refusal
 from tianji.objects.lines import Counted
 from tianji.storage.allowances import Allowance
@@ -43,11 +45,17 @@ class Charging:
         self._clock = clock
 
     @asynccontextmanager
-    async def batch(self, caller: Identity, provider: str, counts: Mapping[str, Counted]) -> AsyncIterator[Taken]:
-        """Have the requests of a batch count, unless what is done meanwhile fails. Raises RateLimited.
+    async def batch(
+        self, exchange: Exchange, caller: Identity, provider: str, counts: Mapping[str, Counted]
+    ) -> AsyncIterator[Taken]:
+        """Have the requests of a batch count, unless what is done meanwhile fails.
 
+        They count for the caller, and for the customer and the tags that `exchange` names for the batch as a whole.
         counts: what there is for each model group, "" where nobody knows for which
+
+        Raises RateLimited, and AuthenticationFailed for a customer who is blocked.
         """
+        others = await self._admissions.others(exchange)
         general = self._general()
         if (
             general.disable_batch_input_file_rate_limiting
@@ -55,12 +63,12 @@ class Charging:
         ):
             yield Taken()
             return
-        caller, allowances = of_batch(caller)
+        caller, others, allowances = of_batch(caller, others)
         rows, tokens = sum(one.rows for one in counts.values()), sum(one.tokens for one in counts.values())
         try:
             async with self._allotted(allowances, tokens, "tokens") as taken, AsyncExitStack() as held:
                 for group, counted in counts.items():
-                    await held.enter_async_context(self._held(caller, group, counted))
+                    await held.enter_async_context(self._held(caller, others, group, counted))
                 yield taken
         except RateLimited as refused:
             told = f"there are {rows} requests, with {tokens} tokens in their prompts"
@@ -96,8 +104,10 @@ class Charging:
             await table.rename(database, name, taken.id)
 
     @asynccontextmanager
-    async def _held(self, caller: Identity, group: str, counted: Counted) -> AsyncIterator[None]:
-        hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens)
+    async def _held(
+        self, caller: Identity, others: tuple[Holder, ...], group: str, counted: Counted
+    ) -> AsyncIterator[None]:
+        hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens, others=others)
         try:
             yield
         except BaseException:

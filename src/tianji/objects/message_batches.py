@@ -53,7 +53,7 @@ class MessageBatches:
         caller, owner = _caller(exchange), owner_of(_caller(exchange))
         lot = lot_of(exchange.body, caller, self._desk.places)
         place = lot.places[0]
-        async with self._desk.charging.batch(caller, place.provider, lot.counts) as taken:
+        async with self._desk.charging.batch(exchange, caller, place.provider, lot.counts) as taken:
             said = await self._desk.relay.ask(place, _request(exchange, place, "POST", "", lot.body))
             copies = tuple(Copy(one.digest, _id_of(said)) for one in lot.places)
             taken.id = self._desk.seal.close(MESSAGE_BATCH, Ref(owner, copies))

@@ -15,8 +15,10 @@ from tianji.objects.lines import Content, Counted, rewritten
 from tianji.objects.places import Place
 from tianji.protocol.multipart import Part, Piece, Reader, boundary_of, written
 
-OURS: Final = frozenset({"model", "target_model_names", "custom_llm_provider", "litellm_metadata"})
-"""Members and fields that say where something goes; upstreams do not get them."""
+_PLACES: Final = frozenset({"model", "target_model_names", "custom_llm_provider"})
+_PARTIES: Final = frozenset({"user", "safety_identifier", "tags", "litellm_metadata"})
+OURS: Final = _PLACES | _PARTIES
+"""Members and fields that say where something goes, and for whom it is; upstreams do not get them."""
 
 BATCH: Final = "batch"
 

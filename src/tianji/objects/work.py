@@ -99,7 +99,7 @@ class _Work:
         if self._row.creates is BATCH:
             file = _file_of(self._asking, members)
             counts = {place.group or "": Counted(file.rows, file.tokens)}
-            async with self._desk.charging.batch(self._caller, place.provider, counts) as taken:
+            async with self._desk.charging.batch(self._exchange, self._caller, place.provider, counts) as taken:
                 answer = await self._fetch(place, request)
                 taken.id = str(answer.get("id"))
         else:

@@ -1,6 +1,7 @@
 """Anthropic's Message Batches through the gateway: Anthropic's client, and nobody else's batches."""
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -152,6 +153,22 @@ def test_a_batch_is_held_against_the_limits_of_its_caller(gateway: Gateway, mock
         with pytest.raises(anthropic.RateLimitError, match="Batch rate limit exceeded: there are 3 requests") as caught:
             client.messages.batches.create(requests=requests_for("sonnet", "opus", "opus"))
         assert caught.value.body["error"]["type"] == "rate_limit_error"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("place", ["body", "header"])
+def test_a_batch_is_held_against_the_limits_of_its_customer(
+    gateway: Gateway, client: anthropic.Anthropic, stranger: anthropic.Anthropic, mock: Mock, place: str
+) -> None:
+    name = f"customer-{uuid.uuid4()}"
+    assert gateway.client.post("/customer/new", json={"user_id": name, "tpd_limit": 60}).status_code == 200
+    told: Any = (
+        {"extra_body": {"user": name}} if place == "body" else {"extra_headers": {"x-litellm-end-user-id": name}}
+    )
+    client.messages.batches.create(requests=requests_for("sonnet", "sonnet"), **told)
+    assert "user" not in mock.last()["json"]
+    with pytest.raises(anthropic.RateLimitError, match=f"tokens a day are left of customer:{name}"):
+        stranger.messages.batches.create(requests=requests_for("sonnet", "sonnet"), **told)
+    stranger.messages.batches.create(requests=requests_for("sonnet", "sonnet"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -375,6 +376,70 @@ def test_tokens_of_batches_under_way_are_there_again_when_they_are_over(gateway:
             client.batches.create(**ask)
         assert client.batches.retrieve(made.id).status == "completed"
         client.batches.create(**ask)
+
+
+def customer(gateway: Gateway, **limits: object) -> str:
+    """Make a customer of its own name."""
+    name = f"customer {uuid.uuid4()}"
+    assert gateway.client.post("/customer/new", json={"user_id": name, **limits}).status_code == 200
+    return name
+
+
+@pytest.mark.parametrize("place", ["body", "header"])
+def test_a_batch_is_held_against_the_day_of_its_customer(
+    gateway: Gateway, client: openai.OpenAI, stranger: openai.OpenAI, mock: Mock, place: str
+) -> None:
+    name = customer(gateway, rpm_limit=1, tpm_limit=1, tpd_limit=90)
+
+    def create(client: openai.OpenAI, name: str) -> Any:
+        told: Any = (
+            {"extra_body": {"user": name}} if place == "body" else {"extra_headers": {"x-litellm-end-user-id": name}}
+        )
+        file = upload(client)
+        return client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", **told
+        )
+
+    mock.control({"status": 500}, path="/v1/batches", times=1)
+    with pytest.raises(openai.InternalServerError):
+        create(client, name)
+    create(client, name)
+    assert "user" not in mock.last()["json"]
+    refused = f"only .* of 90 tokens a day are left of customer:{name}"
+    with pytest.raises(openai.RateLimitError, match=refused):
+        create(stranger, name)
+    create(client, customer(gateway, tpd_limit=90))
+
+
+def test_a_batch_is_held_against_the_minute_of_its_customer(gateway: Gateway, client: openai.OpenAI) -> None:
+    file, name = upload(client), customer(gateway, rpm_limit=8)
+    ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    client.batches.create(**ask, extra_body={"user": name})
+    with pytest.raises(openai.RateLimitError, match=f"there are 5 requests.* {name}\\. Limit type: requests"):
+        client.batches.create(**ask, extra_body={"user": name})
+    client.batches.create(**ask)
+
+
+def test_a_batch_is_held_against_the_day_of_its_tags(gateway: Gateway, client: openai.OpenAI) -> None:
+    file, name = upload(client), f"tag-{uuid.uuid4()}"
+    assert gateway.client.post("/tag/new", json={"name": name, "tpd_limit": 90}).status_code == 200
+    ask = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    client.batches.create(**ask, extra_headers={"x-litellm-tags": f"other,{name}"})
+    with pytest.raises(openai.RateLimitError, match=f"of 90 tokens a day are left of tag:{name}"):
+        client.batches.create(**ask, extra_headers={"x-litellm-tags": name})
+
+
+def test_a_blocked_customer_has_no_batches(gateway: Gateway, client: openai.OpenAI, mock: Mock) -> None:
+    file, name = upload(client), customer(gateway, blocked=True)
+    before = len(mock.requests())
+    with pytest.raises(openai.AuthenticationError, match="blocked"):
+        client.batches.create(
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            extra_headers={"x-litellm-customer-id": name},
+        )
+    assert len(mock.requests()) == before
 
 
 def test_uploads_of_batches_are_counted_by_the_day(gateway: Gateway, mock: Mock) -> None:
