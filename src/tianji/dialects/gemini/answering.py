@@ -82,14 +82,19 @@ def _image(image: Json) -> wire.Blob | None:
 def _call(call: ToolCall) -> wire.Part:
     bare, carried = tool_ids.split(call.id)
     signature = (call.provider_specific_fields or {}).get("thought_signature") or carried
-    function = call.function or FunctionCall("", "")
+    function = call.function or _of_custom(call.custom or {})
     arguments = decoded_object(function.arguments or "{}")
-    if arguments is None:  # the model wrote what is no object; better seen than lost
+    if arguments is None:  # what the model wrote is no object, as with every custom tool; better seen than lost
         arguments = {"arguments": function.arguments}
     return wire.Part(
         function_call=wire.FunctionCall(function.name, arguments, bare or None),
         thought_signature=signature if isinstance(signature, str) else None,
     )
+
+
+def _of_custom(custom: Json) -> FunctionCall:
+    """Return the call of a custom tool, or a piece of it, as if a function were called: this form knows no other."""
+    return FunctionCall(str(custom.get("name") or ""), str(custom.get("input") or ""))
 
 
 def _ground(candidate: wire.Candidate, message: AnswerMessage | Delta, content: str) -> None:
@@ -189,9 +194,10 @@ class _Candidate:
             call = self._calls.setdefault(piece.index, ToolCall(id="", type="function", function=FunctionCall("", "")))
             call.id = piece.id or call.id
             call.provider_specific_fields = piece.provider_specific_fields or call.provider_specific_fields
-            if call.function is not None and piece.function:
-                call.function.name += piece.function.name or ""
-                call.function.arguments += piece.function.arguments or ""
+            told = piece.function or _of_custom(piece.custom or {})
+            if call.function is not None:
+                call.function.name += told.name or ""
+                call.function.arguments += told.arguments or ""
         logprobs = _logprobs(choice.logprobs or None)
         if not parts and logprobs is None:
             return None

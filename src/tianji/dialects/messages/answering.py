@@ -113,6 +113,23 @@ def citations(annotations: list[dict[str, Any]], fields: dict[str, Any]) -> list
     ]
 
 
+def input_of(arguments: str) -> dict[str, Any]:
+    """Return the arguments as the object that the form wants; what is none stands under `raw`, so nothing is lost."""
+    if not arguments.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {"raw": arguments}
+
+
+def spoken(audio: dict[str, Any]) -> str:
+    """Return what sound says: of an answer that is heard, this form has room for its words alone."""
+    transcript = audio.get("transcript")
+    return transcript if isinstance(transcript, str) else ""
+
+
 def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]]:
     if message.thinking_blocks:
         yield from map(thinking_block, message.thinking_blocks)
@@ -124,6 +141,8 @@ def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]
         text: dict[str, Any] = {"type": "text", "text": message.content}
         cited = citations(message.annotations or [], fields)
         yield text | {"citations": cited} if cited else text
+    elif message.audio and (transcript := spoken(message.audio)):
+        yield {"type": "text", "text": transcript}
     if message.refusal:
         yield {"type": "text", "text": message.refusal}
     for call in message.tool_calls or ():
@@ -136,16 +155,5 @@ def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]
             "type": "tool_use",
             "id": call_id(call.id),
             "name": names.original(name),
-            "input": _input(given),
+            "input": input_of(given),
         }
-
-
-def _input(arguments: str) -> dict[str, Any]:
-    """Return the arguments as the object that the form wants; what is none stands under `raw`, so nothing is lost."""
-    if not arguments.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {"raw": arguments}

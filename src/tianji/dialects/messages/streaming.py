@@ -9,7 +9,16 @@ from typing import Any, Final
 import msgspec
 
 from tianji.dialects.arguments import is_whole
-from tianji.dialects.messages.answering import call_id, citations, ending, message_id, thinking_block, usage_of
+from tianji.dialects.messages.answering import (
+    call_id,
+    citations,
+    ending,
+    input_of,
+    message_id,
+    spoken,
+    thinking_block,
+    usage_of,
+)
 from tianji.dialects.messages.failing import failure_event
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.anthropic.turns import SERVER_BLOCKS
@@ -22,15 +31,19 @@ _STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 
 class _Block:
-    """A block of the answer. `arguments`: what was said of a call so far, None for other kinds."""
+    """A block of the answer. `arguments`: what was said of a call so far, None for other kinds.
 
-    __slots__ = ("arguments", "deltas", "key", "start")
+    `free`: the same of a call of a custom tool, which is any text; it becomes an object where the block ends.
+    """
+
+    __slots__ = ("arguments", "deltas", "free", "key", "start")
 
     def __init__(self, key: object, start: dict[str, Any], arguments: list[str] | None = None) -> None:
         self.key = key
         self.start = start
         self.deltas: list[bytes] = []  # those that wait, encoded
         self.arguments = arguments
+        self.free = ""
 
     @property
     def may_end(self) -> bool:
@@ -111,6 +124,8 @@ class MessagesEncoder:
             self._add("thinking", _thinking(), _text_delta(b"thinking", delta.reasoning_content), out)
         if delta.content:
             self._add("text", _text(), _text_delta(b"text", delta.content), out)
+        elif delta.audio and (transcript := spoken(delta.audio)):
+            self._add("text", _text(), _text_delta(b"text", transcript), out)
         if delta.refusal:
             self._refused = True
             self._add("text", _text(), _text_delta(b"text", delta.refusal), out)
@@ -139,16 +154,19 @@ class MessagesEncoder:
 
     def _call(self, call: ToolCallDelta, out: list[bytes]) -> None:
         known = self._calls.get(call.index)
+        custom = call.custom or None
         if known is None:
-            name = (call.function.name if call.function else None) or ""
+            named = custom.get("name") if custom else call.function.name if call.function else None
             made = call_id(call.id or f"call_{call.index}")
-            start = {"type": "tool_use", "id": made, "name": self._names.original(name), "input": {}}
-            known = self._calls[call.index] = _Block(call.index, start, [])
+            start = {"type": "tool_use", "id": made, "name": self._names.original(str(named or "")), "input": {}}
+            known = self._calls[call.index] = _Block(call.index, start, None if custom else [])
             self._append(known, out)
+        if custom:
+            known.free += str(custom.get("input") or "")
         given = call.function.arguments if call.function else None
         if given and known.arguments is not None and known in self._blocks:
             known.arguments.append(given)
-            self._put(known, b'{"type":"input_json_delta","partial_json":%b}' % _encode(given), out)
+            self._put(known, _input_delta(given), out)
 
     def _add(self, key: object, start: dict[str, Any], delta: bytes, out: list[bytes]) -> None:
         """Add to the last block where that is of the same kind, else to a new one."""
@@ -186,6 +204,8 @@ class MessagesEncoder:
 
     def _close(self, out: list[bytes]) -> None:
         """End the block that is open and begin the next one, if one waits."""
+        if free := self._blocks[0].free:
+            out.append(self._delta(_input_delta(_encode(input_of(free)).decode())))
         out.append(
             b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index,
         )
@@ -208,6 +228,10 @@ def _event(name: bytes, payload: dict[str, Any]) -> bytes:
 def _text_delta(kind: bytes, text: str) -> bytes:
     """Encode a piece of text: `thinking` in a thinking_delta, and so on."""
     return b'{"type":"%b_delta","%b":%b}' % (kind, kind, _encode(text))
+
+
+def _input_delta(arguments: str) -> bytes:
+    return b'{"type":"input_json_delta","partial_json":%b}' % _encode(arguments)
 
 
 def _text() -> dict[str, Any]:

@@ -158,6 +158,17 @@ def test_calls_come_whole_and_as_soon_as_they_are() -> None:
     assert parts_of(frames(encoder.end())[0]) == [{"functionCall": {"name": "g", "args": {}, "id": "b"}}]
 
 
+def test_a_call_of_a_custom_tool_is_one_of_a_function() -> None:
+    call = {"functionCall": {"name": "run", "args": {"arguments": "say one"}, "id": "a"}}
+    custom = {"id": "a", "type": "custom", "custom": {"name": "run", "input": "say one"}}
+    assert parts_of(whole("tool_calls", tool_calls=[custom])) == [call]
+    encoder = gemini(streamed=True).stream()
+    begun = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "run", "input": "say"}}
+    encoder.chunk(chunk(tool_calls=[begun]))
+    encoder.chunk(chunk(tool_calls=[{"index": 0, "custom": {"input": " one"}}], finish="tool_calls"))
+    assert parts_of(frames(encoder.end())[0]) == [call]
+
+
 def test_an_array_is_one_json_text() -> None:
     encoder = gemini(streamed=True, as_array=True).stream()
     raw = encoder.chunk(chunk(content="a")) + encoder.chunk(chunk(content="b")) + encoder.end()

@@ -135,6 +135,31 @@ def test_calls_side_by_side_become_blocks_one_after_another() -> None:
     ]
 
 
+def test_what_a_custom_tool_is_given_becomes_an_object_where_it_ends() -> None:
+    def custom(index: int, text: str, **more: Any) -> Delta:
+        return Delta(tool_calls=[ToolCallDelta(index=index, custom={"input": text, **more})])
+
+    begun = Delta(tool_calls=[ToolCallDelta(index=0, id="c0", function=FunctionDelta(name="f", arguments='{"a"'))])
+    ended = Delta(tool_calls=[ToolCallDelta(index=0, function=FunctionDelta(arguments=":0}"))])
+    deltas = [begun, custom(1, "", name="run"), custom(1, 'say "o'), ended, custom(1, 'ne"\n'), Delta(content="So.")]
+    events = stream(chunks_of([*deltas, custom(2, "", name="idle")], "tool_calls"))
+    check_order(events)
+    assert [block.to_dict() for block in together(events).content] == [
+        {"type": "tool_use", "id": "c0", "name": "f", "input": {"a": 0}},
+        {"type": "tool_use", "id": "call_1", "name": "run", "input": {"raw": 'say "one"\n'}},
+        {"type": "text", "text": "So."},
+        {"type": "tool_use", "id": "call_2", "name": "idle", "input": {}},
+    ]
+
+
+def test_sound_is_read_out() -> None:
+    deltas = [Delta(audio={"id": "a", "transcript": "Good "}), Delta(audio={"data": "AAEC"})]
+    events = stream(chunks_of([*deltas, Delta(audio={"transcript": "morning."})], "stop"))
+    check_order(events)
+    (text,) = together(events).content
+    assert text.to_dict() == {"type": "text", "text": "Good morning."}
+
+
 def test_signatures_end_their_block() -> None:
     deltas = [
         Delta(thinking_blocks=[ThinkingBlock(type="thinking", thinking="one")], reasoning_content="one"),
