@@ -22,7 +22,7 @@ import click
 import picows
 import uvloop
 
-from bench.macro.process import Process, start_mock
+from bench.macro.process import Process, free_port, start_mock
 from bench.macro.stats import percentile
 from bench.macro.targets import KEY
 from bench.memory.command import Gateway
@@ -44,6 +44,7 @@ class Session(picows.WSListener):
         self.times: list[float] = []
         self.lost = False
         self.gone = asyncio.Event()
+        self.ended = 0.0  # when it was gone
         self.answered = asyncio.Event()
         self._sent = 0.0
 
@@ -59,6 +60,7 @@ class Session(picows.WSListener):
 
     def on_ws_disconnected(self, _transport: picows.WSTransport) -> None:
         self.lost = True
+        self.ended = time.perf_counter()
         self.gone.set()
 
     def say(self, message: bytes) -> None:
@@ -182,6 +184,35 @@ async def cuts(port: int, count: int, workers: list[int]) -> None:
         )
 
 
+async def losses(port: int, upstream: int, count: int) -> dict[str, list[float]]:
+    """Lose one side of sessions, one after the other, by FIN or RST; `upstream` is the port of the other side.
+
+    Returns how long the other side took to be closed then, in milliseconds, sorted, by which side was lost.
+    """
+    dice = random.Random(2)
+    accepted: asyncio.Queue[Session] = asyncio.Queue()
+    taken: dict[str, list[float]] = {"client": [], "upstream": []}
+
+    def accept(_request: picows.WSUpgradeRequest) -> Session:
+        session = Session()
+        accepted.put_nowait(session)
+        return session
+
+    url = f"ws://{HOST}:{port}/v1/realtime?model=sink"
+    async with await picows.ws_create_server(accept, HOST, upstream):
+        for _ in range(count):
+            _, client = await picows.ws_connect(Session, url, extra_headers={"authorization": f"Bearer {KEY}"})
+            sides = {"client": client, "upstream": await accepted.get()}
+            side = dice.choice(tuple(sides))
+            lost = sides.pop(side)
+            (other,) = sides.values()
+            begin = time.perf_counter()
+            lost.end(dice.choice(("cut", "reset")))
+            await other.gone.wait()
+            taken[side].append(1e3 * (other.ended - begin))
+    return {side: sorted(times) for side, times in taken.items()}
+
+
 class Cpu(NamedTuple):
     """Seconds of CPU that processes have used: of their own, and in the kernel."""
 
@@ -201,9 +232,9 @@ class Cpu(NamedTuple):
         return f"{own + kernel:.1f} µs of CPU a message, {kernel:.1f} of them in the kernel"
 
 
-def row(name: str, times: list[float]) -> str:
-    """One line of the table."""
-    return f"{name:28}{len(times):>10,}{percentile(times, 0.5):>10.3f}{percentile(times, 0.99):>10.3f}"
+def row(name: str, times: list[float], far: float = 0.99) -> str:
+    """One line of the table: the median, and what a `far` share of them does not exceed."""
+    return f"{name:28}{len(times):>10,}{percentile(times, 0.5):>10.3f}{percentile(times, far):>10.3f}"
 
 
 def start_splice(cores: set[int], folder: Path, upstream: str) -> tuple[Process, int]:
@@ -231,15 +262,18 @@ def latency(
         click.echo(f"  added {added[0]:.3f} and {added[1]:.3f} ms; {used}")
 
 
-def run(edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, cut: int, folder: Path) -> None:
+def run(
+    edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, lose: int, cut: int, folder: Path
+) -> None:
     """Measure one edge and print its table."""
     cores = sorted(os.sched_getaffinity(0))
     near, far = {cores[0]}, {cores[-1]}
     os.sched_setaffinity(0, near)
     mock, upstream = start_mock(near, folder, TOKENS)
+    own = free_port()  # of the upstream whose side of a session is lost
     with (
         closing(mock),
-        closing(Gateway(edge, folder / edge, (upstream, upstream), far)) as gateway,
+        closing(Gateway(edge, folder / edge, (upstream, f"{HOST}:{own}"), far)) as gateway,
         ExitStack() as stack,
     ):
         if idle:  # first, so that nothing lies free which others have left
@@ -253,6 +287,10 @@ def run(edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, cu
                 click.echo(row(f"in turns, {name}", times))
             for cell in cells:
                 latency(edge, gateway, splice, upstream, cell, seconds)
+        if lose:
+            click.echo(f"{'until the other side, ms':28}{'count':>10}{'p50':>10}{'max':>10}")
+            for side, times in uvloop.run(losses(gateway.port, own, lose)).items():
+                click.echo(row(f"{side} lost, {edge}", times, 1.0))
         if cut:
             uvloop.run(cuts(gateway.port, cut, gateway.workers))
 
@@ -262,11 +300,12 @@ def run(edge: str, cells: list[tuple[int, float]], seconds: float, idle: int, cu
 @click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0), help="Of a cell; 0: no latency.")
 @click.option("--idle", default=8000, show_default=True, type=click.IntRange(0), help="Sessions that say nothing.")
 @click.option("--rate", default=10.0, show_default=True, help="Messages a second of each of 1,000 sessions.")
+@click.option("--lose", default=200, show_default=True, type=click.IntRange(0), help="Sessions that lose one side.")
 @click.option("--cut", default=10000, show_default=True, type=click.IntRange(0), help="Sessions that are cut off.")
-def sessions(edge: str, seconds: float, idle: int, rate: float, cut: int) -> None:
-    """Measure latency and memory of WebSocket sessions, and what is left of those that are cut off."""
+def sessions(edge: str, seconds: float, idle: int, rate: float, lose: int, cut: int) -> None:
+    """Measure latency and memory of WebSocket sessions, how fast both sides of one end, and what is left of them."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     cells = [(1000, rate)] if seconds else []
     with tempfile.TemporaryDirectory() as folder:
-        run(edge, cells, seconds, idle, cut, Path(folder))
+        run(edge, cells, seconds, idle, lose, cut, Path(folder))
