@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contract.harness import Gateway, Mock, events, eventually, openai_model
-from tests.contract.translation.recorded import ERRORS, KEY, RECORDED, answers, claude, spent
+from tests.contract.translation.recorded import ERRORS, KEY, RECORDED, answers, claude, joined, spent
 
 COST = "x-litellm-response-cost"
 QUESTION = [{"role": "user", "content": "Which town?"}]
@@ -53,26 +53,6 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
 
 def ask(gateway: Gateway, **body: object) -> httpx.Response:
     return gateway.chat({"model": "claude", "messages": QUESTION, **body})
-
-
-def joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the deltas of a stream say together."""
-    said: dict[str, Any] = {}
-    for chunk in chunks:
-        for choice in chunk["choices"]:
-            for name, value in choice["delta"].items():
-                if name == "tool_calls":
-                    for call in value:
-                        calls = said.setdefault(name, {})
-                        whole = calls.setdefault(call["index"], {"arguments": ""})
-                        whole |= {"id": call["id"]} if "id" in call else {}
-                        whole |= {"name": call["function"]["name"]} if "name" in call["function"] else {}
-                        whole["arguments"] += call["function"]["arguments"]
-                elif name in ("content", "reasoning_content"):
-                    said[name] = said.get(name, "") + (value or "")
-                else:
-                    said.setdefault(name, []).append(value)
-    return said
 
 
 def test_a_request_reaches_it_in_its_own_form(gateway: Gateway, mock: Mock) -> None:
