@@ -76,6 +76,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": [
             openai_model("chat", "gpt-4o", mock_process.url),
             openai_model("responses", "responses/gpt-5", mock_process.url),
+            openai_model("native", "gpt-5", mock_process.url, use_chat_completions_api=False),
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -280,3 +281,36 @@ def test_a_response_that_failed_is_no_answer(gateway: Gateway, mock: Mock) -> No
         *_, last = (line.removeprefix("data: ") for line in streamed.splitlines() if line.startswith("data: "))
         assert "It begins" in streamed
         assert json.loads(last)["error"] == whole.json()["error"]
+
+
+@pytest.mark.parametrize("name", CHAT)
+def test_a_client_of_chat_has_chat_as_it_is(gateway: Gateway, mock: Mock, name: str) -> None:
+    form = CHAT[name]
+    answers(mock, form)
+    body = {"model": "chat", "messages": TURNS}
+    assert gateway.chat(body).json() == form["whole"] | {"model": "chat"}
+    streamed = gateway.chat({**body, "stream": True, "stream_options": {"include_usage": True}})
+    assert events(streamed.text) == [chunk | {"model": "chat"} for chunk in form["stream"][:-1]] + ["[DONE]"]
+
+
+def unnamed(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without what the gateway names in its own way."""
+    response = event.get("response", {})
+    kept = {name: value for name, value in response.items() if name not in ("id", "model")}
+    return event | ({"response": kept} if response else {})
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_a_client_of_responses_has_every_event_as_it_is(gateway: Gateway, mock: Mock, name: str) -> None:
+    *sent, last = RESPONSES[name]["stream"]
+    answers(mock, RESPONSES[name])
+    body = {"model": "native", "input": "Which town?", "store": False, "stream": True}
+    lines = gateway.post("/v1/responses", body).text.splitlines()
+    *found, end = (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
+    assert [unnamed(event) for event in found] == [unnamed(event) for event in sent]
+    assert {event["response"]["model"] for event in found if "response" in event} == {"native"}
+    if name == "failed":  # said as every failure is, wherever it comes from
+        assert (end["type"], end["code"]) == ("error", "server_error")
+        assert end["message"] == "openai: The model failed to finish."
+    else:
+        assert unnamed(end) == unnamed(last)
