@@ -67,7 +67,6 @@ class MessagesEncoder:
         self._refused = False
         self._stop_sequence: object = None
         self._usage: Usage | None = None
-        self._tier: str | None = None
 
     def chunk(self, chunk: Chunk) -> bytes:
         """Take the next piece of the answer."""
@@ -76,8 +75,6 @@ class MessagesEncoder:
             self._begin(chunk.id, chunk.model, out)
         if chunk.usage:
             self._usage = chunk.usage
-        if chunk.service_tier:
-            self._tier = chunk.service_tier
         for choice in chunk.choices:
             if choice.index == 0:
                 self._take(choice.delta, out)
