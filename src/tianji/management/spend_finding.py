@@ -40,8 +40,9 @@ def failed() -> "sa.ColumnElement[bool]":
 
 
 def hit(yes: bool) -> "sa.ColumnElement[bool]":
-    """Return the condition that an answer came out of a cache, or that it did not."""
-    return LEDGER_ROWS.c.flags.bitwise_and(CACHE_HIT) == (CACHE_HIT if yes else 0)
+    """Return the condition that an answer came out of a cache, or that it did not, written as its index has it."""
+    bit, said = (sa.literal(value, literal_execute=True) for value in (CACHE_HIT, CACHE_HIT if yes else 0))
+    return LEDGER_ROWS.c.flags.bitwise_and(bit) == said
 
 
 async def condition(call: Call, wanted: Wanted) -> "sa.ColumnElement[bool]":

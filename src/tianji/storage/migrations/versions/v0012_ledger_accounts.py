@@ -31,6 +31,7 @@ INDEXED: Final = {
     "end_user": (("end_user", "started_at", "id"), "end_user IS NOT NULL"),
     "session_id": (("session_id", "started_at", "id"), "session_id IS NOT NULL"),
     "failed": (("started_at", "id"), "status = 'failure'"),
+    "hit": (("started_at", "id"), "flags & 2 = 2"),
 }
 
 _Row = dict[str, Any]
