@@ -254,6 +254,7 @@ class Gateway:
                 self._pool,
                 self._admissions,
                 self._books.keeper(self.snapshot),
+                lambda: self._guarding.found,
             )
         ).routes()
         yield from Administration(self._office).routes()

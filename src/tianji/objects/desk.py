@@ -7,13 +7,14 @@ import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji._core.pool import Pool
-from tianji.clock import SYSTEM, Clock
+from tianji.clock import SYSTEM
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
 from tianji.objects.billing import Bill, Billing, Payer
 from tianji.objects.charging import Charging
+from tianji.objects.guarding import Guards
 from tianji.objects.ids import Seal
 from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay
@@ -33,14 +34,16 @@ class Desk:
         pool: Pool,
         admissions: Admissions,
         keep: Callable[[Entry], None] | None,
-        clock: Clock = SYSTEM,
+        guards: Callable[[], Guards | None],
     ) -> None:
+        """`guards`: who judges requests that come many at a time; None where nobody does."""
         self.store = store
         self.seal = Seal(salt)
         self.relay = Relay(pool)
         self.billing = Billing(self.relay, admissions, keep)
-        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, clock)
-        self.clock = clock
+        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, SYSTEM)
+        self.clock = SYSTEM
+        self.guards = guards
         self._snapshot = snapshot
         self._places: Places | None = None
 

@@ -19,7 +19,7 @@ TURN: Final = 16  # reads before others have their turn
 LONGEST: Final = 16 * 1024 * 1024  # bytes of one line
 BYTES_A_TOKEN: Final = 4
 _ASKED: Final = ("messages", "input", "prompt")
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 Content = bytes | Extent
 Rename = Callable[[str], str]
 
@@ -48,8 +48,8 @@ class Count:
         if self._most is not None and self.counted.rows > self._most:
             raise InvalidRequest(f"a batch may have {self._most} requests; split the file", param="file")
         try:
-            members = _MEMBERS.decode(text)
-            body = _MEMBERS.decode(members["body"])
+            members = MEMBERS.decode(text)
+            body = MEMBERS.decode(members["body"])
             model = msgspec.json.decode(body["model"], type=str) if "model" in body else None
         except (msgspec.DecodeError, KeyError, RecursionError):
             self.counted.tokens += max(1, len(text) // BYTES_A_TOKEN)
@@ -73,12 +73,12 @@ async def rewritten(content: Content, rename: Rename, most: int | None) -> tuple
     """
     count = Count(rename, most)
     spool = Spool()
-    async for lines in _in_lines(content):
+    async for lines in in_lines(content):
         spool.write(b"".join(count.line(line) + end for line, end in lines))
     return Extent(spool, 0, spool.size), spool.size, count.counted
 
 
-async def _in_lines(content: Content) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+async def in_lines(content: Content) -> AsyncIterator[list[tuple[bytes, bytes]]]:
     """Yield the lines of a file, some at a time, each with its end."""
     size = len(content) if isinstance(content, bytes) else content.size
     rest = b""

@@ -23,6 +23,7 @@ from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolE
 from tianji.lazy import load
 from tianji.objects.billing import Bill, payer
 from tianji.objects.desk import Desk
+from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import MESSAGE_BATCH
 from tianji.objects.message_lots import lot_of
@@ -52,6 +53,10 @@ class MessageBatches:
         """Have a batch made at the upstream of its models. Raises InvalidRequest, RateLimited and its kin."""
         caller, owner = _caller(exchange), owner_of(_caller(exchange))
         lot = lot_of(exchange.body, caller, self._desk.places)
+        guards = self._desk.guards()
+        if guards is not None:
+            judge = Scrutiny(guards, exchange, caller, self._desk.places)
+            lot = lot_of(await judge.batch(exchange.body), caller, self._desk.places)
         place = lot.places[0]
         async with self._desk.charging.batch(exchange, caller, place.provider, lot.counts) as taken:
             said = await self._desk.relay.ask(place, _request(exchange, place, "POST", "", lot.body))

@@ -16,7 +16,7 @@ from tianji.objects.places import Place, Places
 from tianji.objects.uploading import OURS
 
 _ASKED: Final = ("system", "messages")
-_BODY: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+BODY: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _REQUESTS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -33,7 +33,7 @@ def lot_of(body: bytes, caller: Identity, places: Places) -> Lot:
 
     Raises InvalidRequest, MalformedJSON, UnknownModel and what the caller is refused with.
     """
-    members, requests = _read(body)
+    members, requests = read(body)
     most = places.snapshot.config.general_settings.max_batch_file_records
     if most is not None and len(requests) > most:
         raise InvalidRequest(f"a batch may have {most} requests; split it", param="requests")
@@ -54,10 +54,10 @@ def lot_of(body: bytes, caller: Identity, places: Places) -> Lot:
     return Lot(list(named.values()), counts, sent)
 
 
-def _read(body: bytes) -> tuple[dict[str, msgspec.Raw], list[dict[str, msgspec.Raw]]]:
+def read(body: bytes) -> tuple[dict[str, msgspec.Raw], list[dict[str, msgspec.Raw]]]:
     """Return the members of a body, and its requests. Raises InvalidRequest and MalformedJSON."""
     try:
-        members = _BODY.decode(body)
+        members = BODY.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedJSON(f"The body is not a JSON object: {error}") from None
     try:
@@ -73,7 +73,7 @@ def _asked(requests: Sequence[Mapping[str, msgspec.Raw]]) -> Iterator[tuple[str,
     """Yield the model of each request and its parameters. Raises InvalidRequest."""
     for number, request in enumerate(requests):
         try:
-            params = _BODY.decode(request["params"])
+            params = BODY.decode(request["params"])
             yield msgspec.json.decode(params["model"], type=str), params
         except KeyError as error:
             where = f"requests.{number}" if error.args == ("params",) else f"requests.{number}.params"

@@ -22,6 +22,7 @@ from tianji.gateway.forms import take_json
 from tianji.lazy import load
 from tianji.objects.billing import Bill, payer
 from tianji.objects.desk import Desk
+from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
 from tianji.objects.lines import Counted
@@ -166,7 +167,11 @@ class _Work:
     async def _send(self, upload: Upload) -> None:
         general = self._places.snapshot.config.general_settings
         copies, rows, tokens, first = [], -1, 0, None
-        for place in self._targets(upload):
+        targets, guards = self._targets(upload), self._desk.guards()
+        if upload.of_batch and guards is not None:
+            judge = Scrutiny(guards, self._exchange, self._caller, self._places)
+            upload.content, upload.size = await judge.file(upload.content, targets)
+        for place in targets:
             content, size = upload.content, upload.size
             if upload.of_batch:
                 content, size, counted = await upload.counted(place, self._caller, general.max_batch_file_records)

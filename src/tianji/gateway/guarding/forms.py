@@ -73,7 +73,7 @@ def with_information(body: bytes, outcomes: Iterable[Outcome]) -> bytes:
 
 def error_event(request: Request, error: TianjiError) -> bytes:
     """Return the event that ends a stream with an error, as the client's dialect says it."""
-    errors = request.operation.errors
+    errors = request.errors
     return openai_error_event(error) if errors is None else errors.event(error)
 
 

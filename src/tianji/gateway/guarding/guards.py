@@ -9,13 +9,17 @@ from msgspec.structs import replace
 
 from tianji._core.asked import Asked
 from tianji._core.carry import Carry
-from tianji._core.spans import ObjectSpans
+from tianji._core.exchange import Exchange
+from tianji._core.spans import ObjectSpans, scan
 from tianji._core.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding import paths
+from tianji.gateway.guarding.judging import Judging
+from tianji.gateway.guarding.lines import line_of
+from tianji.gateway.guarding.passing import passed
 from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path_of
-from tianji.gateway.guarding.request import Request, about
+from tianji.gateway.guarding.request import Known, Request, about
 from tianji.gateway.guarding.talk import Talk
 from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Rules, Watch
@@ -68,7 +72,7 @@ class Guards:
                 return None
         if body is not None:
             wanted = read_wishes(body) if path is None else theirs(body)
-        asking = self._asking(asked, wanted, path)
+        asking = self._asking(asked, wanted, self._named(asked, path), streamed=shape_of(asked) != "whole")
         plan = setting.selection.plan(asking)
         if not plan:
             return None
@@ -83,11 +87,27 @@ class Guards:
             path = path_of(asked, self._setting.paths)
             if path is None:
                 return None
-        asking = self._asking(asked, NO_WISHES, path)
+        names = self._named(asked, path)
+        asking = self._asking(asked, NO_WISHES, names, streamed=shape_of(asked) != "whole")
         plan = self._setting.selection.plan(asking)
         if not plan.judges:
             return None
         return Talk(self._request(asked, NO_WISHES, path, asking, plan), self._rules)
+
+    async def passed(self, exchange: Exchange, operation: str, model: str, group: str, body: bytes) -> bytes:
+        """Return a request out of many that `exchange` brought as it goes on, without what it says to the gateway.
+
+        model, group: see Line. Raises what its client would get if it had come by itself, and MalformedJSON.
+        """
+        setting = self._setting
+        line = line_of(exchange, body, operation, model, group)
+        wanted = read_wishes(line.spans)
+        asking = self._asking(line, wanted, setting.of_models.get(group, ()), streamed=line.streams)
+        plan = setting.selection.plan(asking)
+        if plan.judges:
+            request = line.request(asking, plan, wanted, setting.parties)
+            body, _ = await passed(Judging(self._rules.runner, request, self._rules.block_status), request, body)
+        return body if wanted is NO_WISHES else as_theirs(scan(body))
 
     async def apply(self, caller: Identity, trial: Trial) -> str:
         """Have one guardrail look at a text, and return what it leaves of it.
@@ -105,7 +125,7 @@ class Guards:
             plan=plan,
             turn=random.getrandbits(16),
             form=form_of(asked.operation.name) if path is None else path.form,
-            operation=asked.operation,
+            errors=asked.operation.errors,
             spoken=asked.operation.name if path is None else path.operation,
             bound=path is not None or asked.operation.name in UNWATCHED,
             shape=shape_of(asked),
@@ -116,7 +136,11 @@ class Guards:
             shows=path is None and asked.spans is not None and asked.spans.get(_SHOWS) == b"true",
         )
 
-    def _asking(self, asked: Asked, wanted: Wishes, path: Path | None) -> Asking:
+    def _named(self, asked: Asked, path: Path | None) -> tuple[str, ...]:
+        """Return the guardrails that its model or its path asks for."""
+        return self._setting.of_models.get(asked.group.name, ()) if path is None else path.names
+
+    def _asking(self, asked: Known, wanted: Wishes, names: tuple[str, ...], *, streamed: bool) -> Asking:
         setting, identity, body = self._setting, asked.exchange.identity, asked.spans
         caller = identity if isinstance(identity, Identity) else None
         owner = NOBODY if caller is None else owned(caller.metadata, caller.team_metadata)
@@ -124,13 +148,13 @@ class Guards:
         return Asking(
             names=wanted.names,
             owner=owner,
-            model_names=setting.of_models.get(asked.group.name, ()) if path is None else path.names,
+            model_names=names,
             tags=tags,
-            streamed=shape_of(asked) != "whole",
+            streamed=streamed,
             applied=self._applied(asked, caller, owner, tags) if setting.policies else NOTHING,
         )
 
-    def _applied(self, asked: Asked, caller: Identity | None, owner: Owned, tags: tuple[str, ...]) -> Applied:
+    def _applied(self, asked: Known, caller: Identity | None, owner: Owned, tags: tuple[str, ...]) -> Applied:
         subject = Subject(model=asked.model, tags=tags)
         if caller is not None:
             teams, keys = (caller.team_id, caller.team_alias), (caller.key_alias, caller.key)

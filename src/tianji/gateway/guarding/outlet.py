@@ -79,7 +79,7 @@ class Outlet:
         fields = [pair for pair in self._headers if pair[0] not in _OF_BODY]
         if not fields:
             fields = begin_answer(False, request.call_id, self._compat)[1:]
-        errors = request.operation.errors
+        errors = request.errors
         body = error_body(error) if errors is None else errors.body(error)
         client.respond(error.status, [_JSON, *fields, *error.headers, *self._own()], body)
 

@@ -1,16 +1,15 @@
 """What guardrails have to know of one request beside its body, read while the request is there."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
-from tianji._core.pipeline import Operation
+from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import TianjiError
-from tianji.gateway.parties import Parties
+from tianji.gateway.parties import Parties, Source
 from tianji.guardrails.guardrail import Guardrail
 from tianji.guardrails.selection import Asking, Plan, Wishes
 from tianji.guardrails.slots.answers import Shape
@@ -22,6 +21,28 @@ _SECRET: Final = frozenset(
     {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key", "x-tianji-api-key", "cookie"}
 )
 """Headers of clients that no vendor hears of."""
+
+
+class Known(Source, Protocol):
+    """A request, as far as a guardrail has to know it: one that came, or one of many that a file holds."""
+
+    @property
+    def spans(self) -> ObjectSpans | None:
+        """Where the members of its body are."""
+
+    @property
+    def model(self) -> str:
+        """The model that it names."""
+
+
+class Errors(Protocol):
+    """How a dialect says an error; see Operation.errors."""
+
+    def body(self, error: TianjiError) -> bytes:
+        """Return what an answer holds."""
+
+    def event(self, error: TianjiError) -> bytes:
+        """Return what ends a stream."""
 
 
 class Instead(Struct, frozen=True):
@@ -36,6 +57,7 @@ class Request(Struct, frozen=True):
     """One request.
 
     asking: what its plan was made of; turn: whose turn it is among guardrails of one name; form: how bodies are read
+    errors: how its dialect says them, None for OpenAI's way
     spoken: the operation in whose form it is answered, "" for none of ours; bound: no other model can be asked
     about: the members of an Occasion that are the same for all runs
     shows: its answer says what guardrails did (`include_guardrail_response`)
@@ -45,7 +67,7 @@ class Request(Struct, frozen=True):
     plan: Plan
     turn: int
     form: Form
-    operation: Operation
+    errors: Errors | None
     spoken: str
     bound: bool
     shape: Shape
@@ -67,7 +89,7 @@ class Request(Struct, frozen=True):
         return Occasion(name=guardrail.name, hook=hook, dynamic=dynamic, **self.about)
 
 
-def about(asked: Asked, wishes: Wishes, parties: Parties) -> dict[str, Any]:
+def about(asked: Known, wishes: Wishes, parties: Parties) -> dict[str, Any]:
     """Read what surrounds a request."""
     exchange, body = asked.exchange, asked.spans
     identity = exchange.identity
@@ -104,7 +126,7 @@ def shown(exchange: Exchange) -> dict[str, str]:
     return {name: value for name, value in fields if name not in _SECRET}
 
 
-def metadata(asked: Asked) -> Mapping[str, Any]:
+def metadata(asked: Known) -> Mapping[str, Any]:
     """Return the request's own metadata."""
     members: Mapping[str, object] = {} if asked.steer is None else getattr(asked.steer, "members", {})
     return next((one for name in _METADATA if isinstance(one := members.get(name), dict)), {})

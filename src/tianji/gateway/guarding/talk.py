@@ -1,12 +1,11 @@
 """A conversation that is watched: what is said in it is judged before anybody hears it."""
 
-import functools
 from collections import Counter
 from typing import Final
 
 from tianji.errors import TianjiError
-from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.judging import Judging
+from tianji.gateway.guarding.passing import passed
 from tianji.gateway.guarding.request import Request
 from tianji.gateway.guarding.stages import Stages, stages_of
 from tianji.gateway.guarding.turn import ALOUD, Hearer, Turn
@@ -14,7 +13,6 @@ from tianji.gateway.guarding.watch import Rules
 from tianji.guardrails.content import Text
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.guardrail import Guardrail
-from tianji.guardrails.running import is_empty
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite
 
@@ -45,20 +43,9 @@ class Talk:
 
     async def said(self, event: bytes) -> bytes:
         """Return an event of the client as it goes on. Raises TianjiError for one that does not."""
-        request = self._request
-        read = functools.partial(forms.read_request, request.form)
-        judging = Judging(self._rules.runner, request, self._rules.block_status)
-        document = read(event)
-        if is_empty(document.content):
-            return event
-        found = await judging.judge(Hook.PRE_CALL, request.plan, document, read)
-        if found.answer is not None:
-            raise GuardrailBlocked(found.answer.text, judging.outcomes[-1].guardrail.name)
-        body = event if found.body is None else found.body
-        if found.advice:
-            body = forms.advised(request.form, body, found.advice)
-        await judging.judge(Hook.DURING_CALL, request.plan, found.document, lambda _: found.document)
-        self._asked = found.document.content.texts or self._asked
+        judging = Judging(self._rules.runner, self._request, self._rules.block_status)
+        body, content = await passed(judging, self._request, event)
+        self._asked = content.texts or self._asked
         changes = (one.guardrail.name for one in judging.outcomes if isinstance(one.verdict, Rewrite))
         self._changed_by = next(changes, "")
         return body

@@ -1,0 +1,213 @@
+"""Requests that come many at a time, in files and in batches of messages, meet guardrails as those that come alone."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.fakes.judge import MASK, REASON, Judge
+
+from tianji.dialects.openai import Dialect
+from tianji.dialects.rows import ROWS
+
+WORD = "forbidden"
+BATCHES = "/v1/messages/batches"
+IN_FILES = [row for row in ROWS if not row.form and "{model}" not in row.paths[0]]
+SAID: dict[str, object] = {  # of members that hold text, by their names
+    "messages": [{"role": "user", "content": WORD}],
+    "input": WORD,
+    "prompt": WORD,
+    "query": WORD,
+    "documents": ["one"],
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, mock_process: Mock, judge_process: Judge, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    def guardrail(name: str, mode: str, path: str = "", **params: object) -> dict[str, Any]:
+        about = {"guardrail": "generic_guardrail_api", "mode": mode, "api_base": judge_process.url + path}
+        return {"guardrail_name": name, "litellm_params": {**about, **params}}
+
+    claude = {"model": "anthropic/claude-up", "api_base": mock_process.url, "api_key": UPSTREAM_KEY}
+    config = {
+        "model_list": [
+            openai_model("gpt-test", "upstream-name", mock_process.url),
+            openai_model("owned", "owned-up", mock_process.url, guardrails=["pre"]),
+            {"model_name": "sonnet", "litellm_params": claude},
+            {"model_name": "owned-sonnet", "litellm_params": {**claude, "guardrails": ["pre"]}},
+        ],
+        "files_settings": [
+            {"custom_llm_provider": "openai", "api_base": f"{mock_process.url}/v1", "api_key": UPSTREAM_KEY}
+        ],
+        "guardrails": [
+            guardrail("pre", "pre_call"),
+            guardrail("during", "during_call"),
+            guardrail("broken", "pre_call", "/broken"),
+            guardrail("instead", "pre_call", on_flagged_action="passthrough"),
+            guardrail("leads", "pre_call", on_sensitive_data="route", sensitive_data_route_to_model="owned"),
+            {
+                "guardrail_name": "always",
+                "litellm_params": {
+                    "guardrail": "generic_guardrail_api",
+                    "mode": {"tags": {"watched": "pre_call"}},
+                    "api_base": judge_process.url,
+                    "default_on": True,
+                },
+            },
+        ],
+    }
+    with Gateway(config, tmp_path_factory.mktemp("lots"), edge=edge, env=BOOKS) as running:
+        yield running
+
+
+def line(text: str, *guardrails: str, name: str = "r", **members: object) -> dict[str, Any]:
+    said = {"model": "gpt-test", "messages": [{"role": "user", "content": text}], **members}
+    body = {**said, "guardrails": list(guardrails)} if guardrails else said
+    return {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}
+
+
+def upload(gateway: Gateway, *lines: Any, model: str | None = "gpt-test", secret: str | None = None) -> httpx.Response:
+    content = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+    form = {"purpose": "batch"} if model is None else {"purpose": "batch", "target_model_names": model}
+    headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+    return gateway.client.post("/v1/files", data=form, files={"file": ("lines.jsonl", content)}, headers=headers)
+
+
+def batch(gateway: Gateway, *params: dict[str, Any], secret: str | None = None) -> httpx.Response:
+    requests = [{"custom_id": f"r{number}", "params": {"max_tokens": 9, **one}} for number, one in enumerate(params)]
+    headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+    return gateway.post(BATCHES, {"requests": requests}, **headers)
+
+
+def said(text: str, *guardrails: str, model: str = "sonnet") -> dict[str, Any]:
+    body = {"model": model, "messages": [{"role": "user", "content": text}]}
+    return {**body, "guardrails": list(guardrails)} if guardrails else body
+
+
+def sent(mock: Mock) -> list[dict[str, Any]]:
+    """Return the lines of the file that went upstream last."""
+    return [json.loads(one) for one in mock.last()["body"].splitlines() if one.startswith("{")]
+
+
+def test_the_families_that_hold_many_requests_are_these() -> None:
+    assert {row.operation for row in IN_FILES} >= {"chat", "completions", "embeddings", "responses", "messages"}
+
+
+@pytest.mark.parametrize("row", IN_FILES, ids=lambda row: row.operation)
+@pytest.mark.parametrize("name", ["pre", "during"])
+def test_every_operation_is_guarded_in_a_file(
+    gateway: Gateway, mock: Mock, judge: Judge, row: Dialect, name: str
+) -> None:
+    request = {"custom_id": "b", "url": row.paths[0], "body": {"model": "gpt-test", "guardrails": [name], **SAID}}
+    answer = upload(gateway, line("hello", name), request)
+    told = f"line 2 'b' is refused by the guardrail {name}: {REASON}"
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, told)
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize("name", ["pre", "during"])
+def test_every_request_in_a_batch_of_messages_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, name: str) -> None:
+    answer = batch(gateway, said("hello", name), said(WORD, name))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == f"the request 'r1' is refused by the guardrail {name}: {REASON}"
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize("url", ["/v1/unheard_of", None, 7])
+def test_a_request_of_an_unknown_form_is_read_whole(gateway: Gateway, mock: Mock, judge: Judge, url: object) -> None:
+    request = {"custom_id": "b", "body": {"model": "gpt-test", "guardrails": ["pre"], "said": {"deep": [WORD]}}}
+    answer = upload(gateway, request if url is None else {**request, "url": url})
+    assert (answer.status_code, mock.requests()) == (400, [])
+
+
+def test_masks_are_written_into_the_lines(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    lines = [line("a secret", "pre", name="a"), line("a secret", name="b"), line("hello", "pre", name="c")]
+    assert upload(gateway, lines[0], b"", *lines[1:]).status_code == 200
+    bodies = {one["custom_id"]: one["body"] for one in sent(mock)}
+    assert [bodies[name]["messages"][0]["content"] for name in "abc"] == [f"a {MASK}", "a secret", "hello"]
+    assert all(set(body) == {"model", "messages"} for body in bodies.values())
+    assert {body["model"] for body in bodies.values()} == {"upstream-name"}
+    assert batch(gateway, said("a secret", "pre"), said("a secret")).status_code == 200
+    requests = [one["params"] for one in mock.last()["json"]["requests"]]
+    assert [one["messages"][0]["content"] for one in requests] == [f"a {MASK}", "a secret"]
+    assert all("guardrails" not in one for one in requests)
+
+
+def test_many_lines_keep_their_order(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    names = [str(number) for number in range(70)]
+    assert upload(gateway, *(line(f"secret {name}", "pre", name=name) for name in names)).status_code == 200
+    found = sent(mock)
+    assert [one["custom_id"] for one in found] == names
+    assert [one["body"]["messages"][0]["content"] for one in found] == [f"{MASK} {name}" for name in names]
+    answer = upload(gateway, *(line(WORD if name in ("40", "41") else "x", "pre", name=name) for name in names))
+    assert answer.json()["error"]["message"].startswith("line 41 '40' ")
+
+
+@pytest.mark.parametrize("where", ["key", "team"])
+def test_a_key_and_a_team_bring_their_guardrails(gateway: Gateway, mock: Mock, judge: Judge, where: str) -> None:
+    about: dict[str, Any] = {"metadata": {"guardrails": ["pre"]}}
+    if where == "team":
+        about = {"team_id": gateway.post("/team/new", about).json()["team_id"]}
+    secret = gateway.post("/key/generate", about).json()["key"]
+    assert upload(gateway, line(WORD), secret=secret).status_code == 400
+    assert batch(gateway, said(WORD), secret=secret).status_code == 400
+    assert mock.requests() == []
+    assert upload(gateway, line(WORD)).status_code == 200
+
+
+def test_a_model_brings_its_guardrails(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    refused = [
+        upload(gateway, line(WORD), model="owned"),
+        upload(gateway, line(WORD), model="gpt-test,owned"),
+        upload(gateway, line(WORD, model="owned"), model=None),
+        batch(gateway, said("x"), said(WORD, model="owned-sonnet")),
+    ]
+    assert [answer.status_code for answer in refused] == [400] * 4
+    assert mock.requests() == []
+
+
+def test_what_is_on_by_default_is_met_by_the_tags_of_a_line(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    assert upload(gateway, line(WORD, metadata={"tags": ["watched"]})).status_code == 400
+    assert batch(gateway, {**said(WORD), "metadata": {"tags": ["watched"]}}).status_code == 400
+    assert upload(gateway, line(WORD)).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "status"), [("broken", 500), ("instead", 400), ("leads", 400), ("nobody", 400)])
+def test_what_cannot_be_followed_stops_all(gateway: Gateway, mock: Mock, judge: Judge, name: str, status: int) -> None:
+    members = {"metadata": {"session_id": "s"}}
+    answer = upload(gateway, line("hello"), line(WORD, name, **members))
+    assert (answer.status_code, answer.json()["error"]["message"][:6]) == (status, "line 2")
+    assert batch(gateway, {**said(WORD, name), **members}).status_code == status
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"no json",
+        b'{"custom_id": "x"}',
+        b'{"body": [1]}',
+        b'{"body": {"model": 1}}',
+        b'{"body": {"model": "m", "a": "\\ud800"}}',
+        b'{"body": {"model": "m", "model": "n", "messages": [], "guardrails": ["pre"]}}',
+    ],
+)
+def test_a_line_that_nobody_can_judge_is_refused(gateway: Gateway, mock: Mock, judge: Judge, bad: bytes) -> None:
+    answer = upload(gateway, line("hello"), bad)
+    assert (answer.status_code, mock.requests()) == (400, [])
+    assert answer.json()["error"]["message"].startswith("line 2")
+
+
+def test_only_one_of_two_members_of_a_name_goes_on(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    bodies = [json.dumps({"model": "gpt-test", "input": text, "guardrails": ["pre"]}) for text in (WORD, "hello")]
+    assert upload(gateway, f'{{"body": {bodies[0]}, "body": {bodies[1]}}}'.encode()).status_code == 200
+    assert WORD not in mock.last()["body"]
+
+
+def test_other_files_are_left_as_they_are(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    made = gateway.client.post("/v1/files", data={"purpose": "user_data"}, files={"file": ("a.txt", WORD.encode())})
+    assert (made.status_code, judge.asked) == (200, [])
