@@ -1,7 +1,7 @@
-"""Requests that come many at a time, in files and in batches of messages, meet guardrails as those that come alone."""
+"""What models are told in a file, in a batch of messages, or by way of assistants meets guardrails as requests do."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -11,6 +11,8 @@ from tests.fakes.judge import MASK, REASON, Judge
 
 from tianji.dialects.openai import Dialect
 from tianji.dialects.rows import ROWS
+from tianji.objects.rows import ROWS as OBJECTS
+from tianji.objects.rows import Row
 
 WORD = "forbidden"
 BATCHES = "/v1/messages/batches"
@@ -37,6 +39,7 @@ def gateway(
         "model_list": [
             openai_model("gpt-test", "upstream-name", mock_process.url),
             openai_model("owned", "owned-up", mock_process.url, guardrails=["pre"]),
+            openai_model("rt", "gpt-realtime", mock_process.url, guardrails=["pre"]),
             {"model_name": "sonnet", "litellm_params": claude},
             {"model_name": "owned-sonnet", "litellm_params": {**claude, "guardrails": ["pre"]}},
         ],
@@ -211,3 +214,77 @@ def test_only_one_of_two_members_of_a_name_goes_on(gateway: Gateway, mock: Mock,
 def test_other_files_are_left_as_they_are(gateway: Gateway, mock: Mock, judge: Judge) -> None:
     made = gateway.client.post("/v1/files", data={"purpose": "user_data"}, files={"file": ("a.txt", WORD.encode())})
     assert (made.status_code, judge.asked) == (200, [])
+
+
+# -- assistants --------------------------------------------------------------------------------------------------------
+
+TOLD = [row for row in OBJECTS if row.told]
+"""What an assistant hears of, of all that upstreams keep."""
+
+
+@pytest.fixture(scope="module")
+def kept(gateway: Gateway) -> dict[str, str]:
+    """Return the ids that stand in paths."""
+
+    def made(path: str, **members: object) -> str:
+        answer = gateway.post(path, members)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    assistant, thread = made("/v1/assistants", model="gpt-test"), made("/v1/threads", model="gpt-test")
+    message = made(f"/v1/threads/{thread}/messages", role="user", content="hello")
+    run = made(f"/v1/threads/{thread}/runs", assistant_id=assistant)
+    return {"assistant": assistant, "thread": thread, "message": message, "run": run}
+
+
+def test_nothing_else_that_is_kept_is_told_to_a_model() -> None:
+    others = {row.path.split("/")[1] for row in OBJECTS if row.method == "POST" and not row.told}
+    assert others == {"files", "batches", "fine_tuning", "vector_stores"}
+
+
+@pytest.mark.parametrize("row", TOLD, ids=lambda row: row.path)
+def test_all_that_an_assistant_is_told_is_guarded(
+    gateway: Gateway, mock: Mock, judge: Judge, kept: dict[str, str], row: Row
+) -> None:
+    body = {"model": "gpt-test", "instructions": WORD, "guardrails": ["pre"]}
+    if "{" in row.path or row.path == "/threads/runs":
+        body |= {"assistant_id": kept["assistant"]}
+    answer = gateway.post("/v1" + row.path.format_map(kept), body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
+    assert mock.requests() == []
+
+
+def test_masks_are_written_into_what_an_assistant_is_told(
+    gateway: Gateway, mock: Mock, judge: Judge, kept: dict[str, str]
+) -> None:
+    body = {"role": "user", "content": "a secret", "guardrails": ["pre", "during"]}
+    assert gateway.post(f"/v1/threads/{kept['thread']}/messages", body).status_code == 200
+    assert mock.last()["json"] == {"role": "user", "content": f"a {MASK}"}
+
+
+def test_an_assistant_meets_the_guardrails_of_its_model(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    thread = {"model": "owned", "messages": [{"role": "user", "content": WORD}]}
+    assert gateway.post("/v1/threads", thread).status_code == 400
+    assert gateway.post("/v1/threads", {**thread, "model": "gpt-test"}).status_code == 200
+
+
+# -- secrets of short life ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("end", "body"),
+    [
+        ("client_secrets", lambda text: {"session": {"type": "realtime", "model": "rt", "instructions": text}}),
+        ("client_secrets", lambda text: {"session": {"model": "rt", "tools": [{"description": text}]}}),
+        ("sessions", lambda text: {"model": "rt", "instructions": text}),
+    ],
+)
+def test_the_session_of_a_secret_is_guarded(
+    gateway: Gateway, mock: Mock, judge: Judge, end: str, body: Callable[[str], dict[str, Any]]
+) -> None:
+    path = f"/v1/realtime/{end}"
+    answer = gateway.post(path, body(WORD))
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, REASON)
+    assert mock.requests() == []
+    assert gateway.post(path, body("a secret")).status_code == 200
+    assert (MASK in mock.last()["body"], "secret" in mock.last()["body"]) == (True, False)

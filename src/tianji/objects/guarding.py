@@ -6,7 +6,7 @@ One that is refused refuses all of them, since nobody would look for its answer 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -73,6 +73,13 @@ class Scrutiny:
 
         found = await _several(requests, judged)
         return msgspec.json.encode(members | {"requests": msgspec.Raw(msgspec.json.encode(found))})
+
+    async def told(self, members: dict[str, Any], place: Place) -> dict[str, Any]:
+        """Return what an assistant that lies at a place is told as it goes on. Raises what it is refused with."""
+        model = members.get("model")
+        named = self._meant(model if isinstance(model, str) else "", place)
+        body = await self._guards.passed(self._exchange, "assistants", *named, msgspec.json.encode(members))
+        return msgspec.json.decode(body, type=dict[str, Any])
 
     async def _line(self, number: int, line: bytes, targets: Sequence[Place]) -> bytes:
         """Return a line as it goes on: what was not judged, as a member that stands twice, does not."""

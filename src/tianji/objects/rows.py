@@ -51,6 +51,11 @@ class Row(Struct, frozen=True):
     begins: bool = False
 
     @property
+    def told(self) -> bool:
+        """Whether its body holds what a model is told."""
+        return self.method == "POST" and self.path.startswith(("/assistants", "/threads"))
+
+    @property
     def templates(self) -> tuple[str, ...]:
         """The paths at which it is asked for."""
         usual = f"/v1{self.path}", self.path

@@ -86,6 +86,10 @@ class _Work:
             for name in _MARKS & self._query.keys():
                 self._asking.take(self._row.items, self._query[name])
         place = self._place(members)
+        guards = self._desk.guards() if self._row.told else None
+        if guards is not None:
+            judge = Scrutiny(guards, self._exchange, self._caller, self._places)
+            members = await judge.told(members, place)
         if self._asking.named:
             self._owner = self._asking.named[0].ref.owner
         request = self._request(place, members)

@@ -42,6 +42,9 @@ class Mint:
         Session(self._means.pipeline, self._operation, exchange, partial(self._answer, body, end)).start({})
 
     async def _answer(self, body: Body, end: str, session: Session) -> None:
+        talk = self._means.talk(session)
+        if talk is not None:
+            body = await judged(talk, body, end)
         session.course = self._means.courses.begin(session)
         session.answer(await seek(session, session.course, partial(self._ask, body, end, session)))
 
@@ -97,6 +100,16 @@ def model_of(body: Body, end: str) -> str:
             return model
     name = "session.model" if end == "client_secrets" else "model"
     raise InvalidRequest(f"name a model in `{name}`", param=name)
+
+
+async def judged(talk: Any, body: Body, end: str) -> Body:
+    """Return a request as guardrails leave it, who read it as the event that a client would say in a conversation.
+
+    talk: see realtime.judging.Talk. Raises what it is refused with.
+    """
+    event = body if end == "client_secrets" else {"session": body}
+    told: Body = msgspec.json.decode(await talk.said(msgspec.json.encode(event)))
+    return told if end == "client_secrets" else told["session"]
 
 
 def with_model(body: Body, end: str, model: str) -> Body:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji.guardrails.content import Content, Direction, Text
-from tianji.guardrails.slots import chat, fields, gemini, live, messages, plain, realtime, responses
+from tianji.guardrails.slots import assistants, chat, fields, gemini, live, messages, plain, realtime, responses
 from tianji.guardrails.slots.document import Document
 from tianji.guardrails.slots.sheet import Sheet
 from tianji.guardrails.slots.texts import Json, Mismatched, Unreadable, decoded
@@ -97,6 +97,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "transcription": Form(plain.texts("prompt"), plain.heard, text=True),
     "translation": Form(plain.texts("prompt"), plain.heard, text=True),
     "rerank": Form(plain.ranked, plain.results),
+    "assistants": Form(assistants.request, fields.everything),
     "realtime": Form(realtime.event, realtime.event),
     "live": Form(live.message, live.message),
 }

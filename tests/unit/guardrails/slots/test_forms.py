@@ -166,6 +166,19 @@ BODIES: dict[str, tuple[str, Direction, Any, list[str]]] = {
     "speech": ("audio_speech", ASKED, {"model": "m", "input": "hello", "voice": "v", "instructions": "slow"},
                ["hello", "slow"]),
     "transcript": ("transcription", ANSWERED, {"text": "ab", "segments": [{"id": 0, "text": "a"}]}, ["ab", "a"]),
+    "assistant": ("assistants", ASKED, {"model": "m", "name": "n", "instructions": "be kind", "tools": [WEATHER],
+                                        "tool_resources": {"file_search": {"vector_store_ids": ["vs"]}}},
+                  ["n", "be kind"]),
+    "run": ("assistants", ASKED, {
+        "assistant_id": "asst_1", "additional_instructions": "be brief", "stream": True,
+        "thread": {"own": "o", "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "a"}], "metadata": {"x": "y"},
+             "attachments": [{"file_id": "f", "tools": [{"type": "file_search"}]}]},
+        ]},
+        "additional_messages": [{"role": "assistant", "content": "b"}],
+        "tool_outputs": [{"tool_call_id": "c", "output": "rain"}],
+    }, ["be brief", "o", "a", "b", "rain"]),
+    "message": ("assistants", ASKED, {"role": "user", "content": "hello", "metadata": {"x": "y"}}, ["hello"]),
     "rerank": ("rerank", ASKED, {"model": "m", "query": "q", "documents": ["a", {"text": "b"}]}, ["q", "a", "b"]),
     "unknown": ("passthrough", ASKED, {"a": ["b", {"c": "d"}]}, ["b", "d"]),
 }  # fmt: skip
@@ -235,7 +248,8 @@ def test_images_of_other_forms() -> None:
 
 def test_tool_results_are_told_from_what_is_said() -> None:
     for operation, name, result in (("messages", "messages", "rain"), ("responses", "responses items", "rain"),
-                                    ("gemini", "gemini", "rain"), ("rerank", "rerank", "a")):  # fmt: skip
+                                    ("gemini", "gemini", "rain"), ("rerank", "rerank", "a"),
+                                    ("assistants", "run", "rain")):  # fmt: skip
         texts = form_of(operation).read(ASKED, written(BODIES[name][2])).content.texts
         assert next(text for text in texts if text.text == result).kind is Kind.TOOL_RESULT
 
