@@ -21,9 +21,14 @@ WORDS = {
     "hello-deaf": "the same, without reading the request",
     "relay": "bare relay on Granian, plain Python",
     "granian-bare": "Tianji on Granian, without a key",
-    "granian": "**Tianji on Granian, everything on**",
+    "granian": "Tianji on Granian, with keys",
+    "granian-governed": "**Tianji on Granian, everything on**: every limit, budgets, metrics, ledger",
     "native-bare": "Tianji, native edge, without a key",
-    "native": "**Tianji, native edge, everything on**",
+    "native": "Tianji, native edge, with keys",
+    "native-governed": "**Tianji, native edge, everything on**: every limit, budgets, metrics, ledger",
+    "native-to-claude": "with keys, OpenAI's form to Anthropic's",
+    "native-messages": "with keys, Anthropic's form to OpenAI's",
+    "native-through": "with keys, passed through",
 }
 COLUMNS = {
     "cpu": "µs a request",

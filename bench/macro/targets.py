@@ -97,12 +97,17 @@ CLAUDES = """
       api_key: sk-upstream
 """
 MESSAGES = "/v1/messages"
+KEYS = """
+general_settings:
+  master_key: {key}
+  disable_spend_updates: true
+"""
 EVERYTHING = """
 litellm_settings:
   callbacks: [prometheus]
 general_settings:
   master_key: {key}
-"""
+"""  # the ledger with it
 
 
 # A key, its team, its owner and their organization, each with every limit there is: so high that none is reached.
@@ -136,7 +141,7 @@ def builtin() -> list[Target]:
         bare = {"config.yaml": "{models}"}
         rows.append(Target(f"{edge}-bare", serve, bare, unset, headers={}, ready=READY, crowded=False))
         whole = {"config.yaml": "{models}" + EVERYTHING}
-        rows.append(Target(edge, serve, whole, ready=READY))
+        rows.append(Target(edge, serve, {"config.yaml": "{models}" + KEYS}, ready=READY))
         rows.append(
             Target(
                 f"{edge}-governed",
@@ -156,7 +161,7 @@ def builtin() -> list[Target]:
 def translating() -> list[Target]:
     """The rows of clients and upstreams that speak different forms: chat to Anthropic's, Messages to OpenAI's."""
     serve = (*TIANJI_SERVE.split(), "native")
-    files = {"config.yaml": "{models}" + CLAUDES + EVERYTHING}
+    files = {"config.yaml": "{models}" + CLAUDES + KEYS}
     return [
         Target("native-to-claude", serve, files, group=CLAUDE, ready=READY, crowded=False),
         Target("native-messages", serve, files, path=MESSAGES, stream_path=MESSAGES, ready=READY, crowded=False),
@@ -168,7 +173,7 @@ def through() -> Target:
     serve = (*TIANJI_SERVE.split(), "native")
     environ = {"OPENAI_API_BASE": "http://{upstream}", "OPENAI_API_KEY": "sk-upstream"}
     path = f"/openai{PATH}"
-    files = {"config.yaml": "{models}" + EVERYTHING}
+    files = {"config.yaml": "{models}" + KEYS}
     return Target("native-through", serve, files, environ, path=path, stream_path=path, ready=READY, crowded=False)
 
 
