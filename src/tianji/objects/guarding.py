@@ -14,7 +14,7 @@ from tianji._core.exchange import Exchange
 from tianji._core.spool import Extent, Spool
 from tianji.auth.identity import Identity
 from tianji.dialects.rows import ROWS
-from tianji.errors import InvalidRequest, TianjiError, UnknownModel
+from tianji.errors import ClientGone, InvalidRequest, TianjiError, UnknownModel
 from tianji.objects.lines import MEMBERS, Content, in_lines
 from tianji.objects.message_lots import read
 from tianji.objects.places import Place, Places
@@ -52,7 +52,7 @@ class Scrutiny:
         known = [*targets]
         async for lines in in_lines(content):
             first, number = number + 1, number + len(lines)
-            judged = await _several(
+            judged = await self._several(
                 [(at, line) for at, (line, _) in enumerate(lines, first)], lambda one: self._line(*one, known)
             )
             spool.write(b"".join(line + end for line, (_, end) in zip(judged, lines, strict=True)))
@@ -71,7 +71,7 @@ class Scrutiny:
                 raise _where(error, "the request", request) from None
             return request | {"params": msgspec.Raw(told)}
 
-        found = await _several(requests, judged)
+        found = await self._several(requests, judged)
         return msgspec.json.encode(members | {"requests": msgspec.Raw(msgspec.json.encode(found))})
 
     async def told(self, members: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -80,6 +80,22 @@ class Scrutiny:
         named = self._meant(model if isinstance(model, str) else "", place)
         body = await self._guards.passed(self._exchange, "assistants", *named, msgspec.json.encode(members))
         return msgspec.json.decode(body, type=dict[str, Any])
+
+    async def _several(self, items: Sequence[Item], judge: Callable[[Item], Awaitable[Made]]) -> list[Made]:
+        """Return what becomes of all, some at a time.
+
+        Raises what the first is refused with that is refused, and ClientGone where nobody waits any more.
+        """
+        found: list[Made] = []
+        for at in range(0, len(items), BESIDE):
+            if self._exchange.gone:
+                raise ClientGone("the client has gone before all of its requests were judged")
+            ends = await asyncio.gather(*map(judge, items[at : at + BESIDE]), return_exceptions=True)
+            for end in ends:
+                if isinstance(end, BaseException):
+                    raise end
+                found.append(end)
+        return found
 
     async def _line(self, number: int, line: bytes, targets: Sequence[Place]) -> bytes:
         """Return a line as it goes on: what was not judged, as a member that stands twice, does not."""
@@ -113,18 +129,6 @@ class Scrutiny:
             return self._places.snapshot.find(self._caller.target(model))[0].name
         except UnknownModel:  # it is a provider's own, or the upstream says that there is none
             return ""
-
-
-async def _several(items: Sequence[Item], judge: Callable[[Item], Awaitable[Made]]) -> list[Made]:
-    """Return what becomes of all, some at a time. Raises what the first is refused with that is refused."""
-    found: list[Made] = []
-    for at in range(0, len(items), BESIDE):
-        ends = await asyncio.gather(*map(judge, items[at : at + BESIDE]), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-            found.append(end)
-    return found
 
 
 def _where(error: TianjiError, place: str, members: dict[str, msgspec.Raw]) -> TianjiError:

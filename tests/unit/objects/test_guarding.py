@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tianji._core.silent import SilentExchange
 from tianji._core.spool import Extent
 from tianji.auth.identity import ANYONE
-from tianji.errors import InvalidRequest, UnknownModel
+from tianji.errors import ClientGone, InvalidRequest, UnknownModel
 from tianji.objects import lines
 from tianji.objects.guarding import BESIDE, Scrutiny
 from tianji.objects.lines import Content
@@ -49,9 +49,9 @@ def target(model: str | None = None, group: str | None = None) -> Any:
     return SimpleNamespace(model=model, group=group)
 
 
-def scrutiny(judges: Judges) -> Scrutiny:
+def scrutiny(judges: Judges, exchange: SilentExchange | None = None) -> Scrutiny:
     places: Any = SimpleNamespace(snapshot=SimpleNamespace(find=find))
-    return Scrutiny(judges, SilentExchange("", b"", ANYONE), ANYONE, places)
+    return Scrutiny(judges, exchange or SilentExchange("", b"", ANYONE), ANYONE, places)
 
 
 def line(number: int, text: str = "said", model: str = "ours") -> bytes:
@@ -109,13 +109,17 @@ async def test_a_name_that_is_none_is_left_out() -> None:
 
 
 async def test_nothing_is_judged_any_more_once_the_client_has_gone() -> None:
-    judges = Judges()
-    judges.passed = lambda *_: asyncio.Event().wait()  # type: ignore[assignment,method-assign,return-value]
-    task = asyncio.ensure_future(scrutiny(judges).file(line(1), [target()]))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    exchange = SilentExchange("", b"", ANYONE)
+
+    class Last(Judges):
+        async def passed(self, *asked: Any) -> bytes:
+            exchange.leave()
+            return await super().passed(*asked)
+
+    judges = Last()
+    with pytest.raises(ClientGone):
+        await scrutiny(judges, exchange).file(b"\n".join(map(line, range(99))), [target()])
+    assert len(judges.asked) == BESIDE
 
 
 @given(st.lists(st.sampled_from([line(1), line(2, "other"), b"", b"  "]), max_size=20), st.integers(1, 70))
