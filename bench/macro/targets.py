@@ -97,11 +97,15 @@ CLAUDES = """
       api_key: sk-upstream
 """
 MESSAGES = "/v1/messages"
-KEYS = """
+BOOKLESS = """
 general_settings:
-  master_key: {key}
   disable_spend_updates: true
 """
+KEYS = (
+    BOOKLESS
+    + """  master_key: {key}
+"""
+)
 EVERYTHING = """
 litellm_settings:
   callbacks: [prometheus]
@@ -138,7 +142,7 @@ def builtin() -> list[Target]:
     for edge in ("granian", "native"):
         serve = (*TIANJI_SERVE.split(), edge)
         unset = {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
-        bare = {"config.yaml": "{models}"}
+        bare = {"config.yaml": "{models}" + BOOKLESS}
         rows.append(Target(f"{edge}-bare", serve, bare, unset, headers={}, ready=READY, crowded=False))
         whole = {"config.yaml": "{models}" + EVERYTHING}
         rows.append(Target(edge, serve, {"config.yaml": "{models}" + KEYS}, ready=READY))
