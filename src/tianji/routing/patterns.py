@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -34,7 +35,8 @@ class Patterns:
         return None
 
 
-def substitute(template: str, captures: Sequence[str], name: str) -> str:
+@lru_cache(maxsize=1024)  # most requests ask for what others have asked for
+def substitute(template: str, captures: tuple[str, ...], name: str) -> str:
     """Return the upstream's model for `name`, whose pattern captured `captures`.
 
     A template without a star is used as it is. When the pattern captured more than the template has stars, the whole

@@ -1,6 +1,7 @@
 """From the model a client names to the model group that serves it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from tianji.routing.patterns import Patterns, substitute
 
 LONGEST_NAME = 1024  # characters; a longer one is no model's
 LONGEST_CHAIN = 5  # aliases of aliases
+REMEMBERED = 1024  # names whose search is not made again: clients ask for few, mostly
 
 
 class Resolution(Struct, frozen=True):
@@ -71,11 +73,13 @@ class Resolver:
         self._infer = infer
         self._otherwise = otherwise
         self._patterns = Patterns(name for name in self._groups if "*" in name)
+        self._found = lru_cache(maxsize=REMEMBERED)(self._search)
 
     def resolve(self, name: str) -> Resolution | None:
         """Return what serves `name`, None when nothing does."""
-        if not name or len(name) > LONGEST_NAME:
-            return None
+        return self._found(name) if name and len(name) <= LONGEST_NAME else None
+
+    def _search(self, name: str) -> Resolution | None:
         found = self._resolve_known(name)
         if found is None and self._otherwise is not None:
             found = self._resolve_known(self._otherwise)
