@@ -89,7 +89,9 @@ def notes(run: Mapping[str, Any]) -> list[str]:
         ),
     ]
     if run["objections"]:
-        lines.append(f"The harness objects to this run: {'; '.join(run['objections'][:4])}.")
+        first, rest = run["objections"][:4], len(run["objections"][4:])
+        more = f"; and {rest} more of its kind" if rest else ""
+        lines.append(f"The harness objects to this run: {'; '.join(first)}{more}.")
     return lines
 
 
