@@ -321,14 +321,16 @@ def test_openais_client_has_responses_made(gateway: Gateway, mock: Mock) -> None
         openai.OpenAI(base_url=f"{gateway.url}/openai_passthrough/v1", api_key=MASTER_KEY) as client,
         client.responses.connect() as connection,
     ):
-        previous = None
+        previous, made = None, []
         for _ in range(2):
             more = {} if previous is None else {"previous_response_id": previous}
             connection.response.create(model="gpt-4o", input="one two", **more)
             for event in connection:
                 if event.type == "response.completed":
                     previous = event.response.id
+                    made.append(previous)
                     break
+    assert len(made) == 2
 
 
 async def test_googles_client_holds_a_live_conversation(gateway: Gateway, mock: Mock) -> None:
