@@ -35,10 +35,7 @@ class Asking(Struct, frozen=True):
 
 def read(exchange: Exchange, credentials: Credentials, tickets: Tickets, allowed: Collection[str]) -> Asking:
     """Read a request. Raises PermissionDenied for a page that may not ask, InvalidRequest and ModelRefused."""
-    if not getattr(exchange, "upgrades", False):
-        raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client")
-    check_handshake(exchange)
-    check_origin(exchange.header(b"origin"), exchange.header(b"host") or b"", allowed)
+    check_opening(exchange, allowed)
     query = dict(parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True))
     credential = credentials.find(exchange)
     ticket = tickets.open(credential) if credential is not None and is_secret(credential) else None
@@ -75,6 +72,14 @@ def model_of(query: dict[str, str], ticket: Ticket | None) -> str:
     if query.get("intent") == "transcription":
         return TRANSCRIPTION
     raise InvalidRequest("name a model in the query: ?model=", param="model")
+
+
+def check_opening(exchange: Exchange, allowed: Collection[str]) -> None:
+    """Raise what refuses a client its socket: InvalidRequest, and PermissionDenied for a page that is not allowed."""
+    if not getattr(exchange, "upgrades", False):
+        raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client")
+    check_handshake(exchange)
+    check_origin(exchange.header(b"origin"), exchange.header(b"host") or b"", allowed)
 
 
 def check_handshake(exchange: Exchange) -> None:

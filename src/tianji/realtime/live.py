@@ -23,7 +23,7 @@ from tianji.errors import InvalidRequest, TianjiError
 from tianji.lazy import load
 from tianji.protocol.gemini.live.usage import realtime_usage
 from tianji.realtime.addresses import address_of, resource_of
-from tianji.realtime.asking import check_handshake, check_origin
+from tianji.realtime.asking import check_opening
 from tianji.realtime.dialling import Door
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
@@ -49,10 +49,7 @@ class Live:
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket, or refuse that with an answer of HTTP."""
         settings, identity = self._means.settings(), exchange.identity
-        if not getattr(exchange, "upgrades", False):
-            raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client")
-        check_handshake(exchange)
-        check_origin(exchange.header(b"origin"), exchange.header(b"host") or b"", settings.realtime_allowed_origins)
+        check_opening(exchange, settings.realtime_allowed_origins)
         if not isinstance(identity, Identity):
             raise TypeError("a conversation needs a caller")
         books = Books()

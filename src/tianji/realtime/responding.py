@@ -17,7 +17,7 @@ from tianji._core.relay import Farewell, Relay
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, TianjiError
-from tianji.realtime.asking import check_handshake, check_origin, offered
+from tianji.realtime.asking import check_opening, offered
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
 from tianji.realtime.turns import Lane, Making, error_event, members
@@ -42,10 +42,7 @@ class Responding:
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket. Raises what refuses that."""
         settings, identity = self._means.settings(), exchange.identity
-        if not getattr(exchange, "upgrades", False):
-            raise InvalidRequest("this path serves WebSockets: connect with a WebSocket client, or send a POST request")
-        check_handshake(exchange)
-        check_origin(exchange.header(b"origin"), exchange.header(b"host") or b"", settings.realtime_allowed_origins)
+        check_opening(exchange, settings.realtime_allowed_origins)
         if not isinstance(identity, Identity):
             raise TypeError("a conversation needs a caller")
         socket = Socket(self._means, exchange, self._watch)

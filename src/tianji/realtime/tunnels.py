@@ -22,7 +22,7 @@ from tianji.errors import Header, InvalidRequest, ModelRefused, TianjiError, Ups
 from tianji.gateway.failures import Failures
 from tianji.lazy import load
 from tianji.realtime.addresses import Address
-from tianji.realtime.asking import check_handshake, check_origin, offered
+from tianji.realtime.asking import check_opening, offered
 from tianji.realtime.dialling import Door, unreachable
 from tianji.realtime.forms import Form, Hearing, form_of
 from tianji.realtime.means import Means
@@ -46,9 +46,7 @@ class Tunnels:
 
     def open(self, carriage: Carriage, exchange: Exchange, match: Match) -> None:
         """Begin one, or refuse it with an answer of HTTP. Raises what is wrong with the handshake."""
-        check_handshake(exchange)
-        allowed = self._means.settings().realtime_allowed_origins
-        check_origin(exchange.header(b"origin"), exchange.header(b"host") or b"", allowed)
+        check_opening(exchange, self._means.settings().realtime_allowed_origins)
         form = form_of(exchange.path)
         query = dict(parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True))
         wrong = next((name for name in query if form.refused and name.lower().startswith(form.refused)), None)
