@@ -1,6 +1,6 @@
 """Reads what the database adds to the configuration, and seals what of it is secret. Loads SQLAlchemy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -66,9 +66,20 @@ async def read(database: Database, salt: str | None) -> Additions:
             for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS, SETTINGS)
         ]
     found = compiled(salt, models, credentials, fallbacks)
-    opened, unreadable = _endpoints(salt, endpoints)
-    entries, closed = _guardrails(salt, guardrails)
-    templates, sealed_ones = _prompts(salt, prompts)
+    key = salt or ""
+    opened, unreadable = _readable(
+        endpoints,
+        lambda row: endpoint_of(key, row),
+        lambda row: f"pass-through endpoint {row['path']} ({row['id']})",
+    )
+    entries, closed = _readable(
+        (row for row in guardrails if row["status"] == ACTIVE),
+        lambda row: guardrail_of(key, row),
+        lambda row: f"guardrail {row['name']} ({row['id']})",
+    )
+    templates, sealed_ones = _readable(
+        prompts, lambda row: prompt_of(key, row), lambda row: f"prompt {_prompt_name(row)}"
+    )
     (cache, coordination), unread = _settings(salt, settings)
     return msgspec.structs.replace(
         found,
@@ -143,43 +154,19 @@ def _prompt_name(of: Mapping[str, Any]) -> str:
     return f"{of['prompt_id']}/{of['environment']}/{of['version']}"
 
 
-def _prompts(
-    salt: str | None, rows: Iterable[Mapping[str, Any]]
+def _readable(
+    rows: Iterable[Mapping[str, Any]],
+    opened: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    named: Callable[[Mapping[str, Any]], str],
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """Return what could be opened of rows, and of each other one, by its name, why not."""
     found: list[Mapping[str, Any]] = []
     unreadable: list[str] = []
     for row in rows:
         try:
-            found.append(prompt_of(salt or "", row))
+            found.append(opened(row))
         except ValueError as error:
-            unreadable.append(f"prompt {_prompt_name(row)} of the database: {error}")
-    return tuple(found), tuple(unreadable)
-
-
-def _guardrails(
-    salt: str | None, rows: Iterable[Mapping[str, Any]]
-) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
-    found: list[Mapping[str, Any]] = []
-    unreadable: list[str] = []
-    for row in rows:
-        try:
-            if row["status"] == ACTIVE:
-                found.append(guardrail_of(salt or "", row))
-        except ValueError as error:
-            unreadable.append(f"guardrail {row['name']} ({row['id']}) of the database: {error}")
-    return tuple(found), tuple(unreadable)
-
-
-def _endpoints(
-    salt: str | None, rows: Iterable[Mapping[str, Any]]
-) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
-    found: list[Mapping[str, Any]] = []
-    unreadable: list[str] = []
-    for row in rows:
-        try:
-            found.append(endpoint_of(salt or "", row))
-        except ValueError as error:
-            unreadable.append(f"pass-through endpoint {row['path']} ({row['id']}) of the database: {error}")
+            unreadable.append(f"{named(row)} of the database: {error}")
     return tuple(found), tuple(unreadable)
 
 
