@@ -109,6 +109,29 @@ def test_zero_denies_and_null_does_not_limit(gateway: Gateway) -> None:
     assert ask(gateway, key(gateway, rpm_limit=None, max_budget=None)).status_code == 200
 
 
+@pytest.mark.parametrize("whose", ["key", "customer"])
+def test_no_way_leads_around_a_limit(gateway: Gateway, whose: str) -> None:
+    """Neither a response in the background, nor several models at once, nor another form."""
+    name = f"nobody-{whose}"
+    if whose == "customer":
+        assert gateway.post("/customer/new", {"user_id": name, "rpm_limit": 0}).status_code == 200
+    limits = {"rpm_limit": 0} if whose == "key" else {"rpm_limit": 50}
+    headers = {"authorization": f"Bearer {key(gateway, **limits)}"}
+    headers |= {"x_litellm_customer_id": name} if whose == "customer" else {}
+    background = {"model": "plain", "input": "x", "background": True}
+    at = f"/v1/responses/{gateway.post('/v1/responses', background, **headers).json()['id']}"
+    read = {"authorization": headers["authorization"]}
+    ended = eventually(
+        lambda: (one := gateway.client.get(at, headers=read).json())["status"] not in ("queued", "in_progress") and one,
+        "the response ends",
+    )
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "429")
+    answers = gateway.chat({"model": "plain,cheap", "messages": []}, **headers).json()
+    assert [one["error"]["type"] for one in answers] == ["throttling_error"] * 2
+    content = {"content": {"parts": [{"text": "x"}]}}
+    assert gateway.post("/v1beta/models/plain:embedContent", content, **headers).status_code == 429
+
+
 def test_requests_at_a_time_whoever_asks_and_however_they_end(gateway: Gateway, mock: Mock) -> None:
     own = key(gateway, max_parallel_requests=3)
     mock.reset()

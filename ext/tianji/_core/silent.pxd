@@ -7,3 +7,4 @@ cdef class SilentExchange(Exchange):
     cdef object listener
     cdef list parts
     cdef list answered                # the headers
+    cdef readonly bint copied         # a copy of a client's request, that nobody is to be held against

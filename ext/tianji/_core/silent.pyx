@@ -12,10 +12,12 @@ cdef class SilentExchange(Exchange):
     listener: called with the status, the headers and the whole body at the end, with 0 when the answer was cut off; or
     None
     headers: of the client whose request it stands for; None: there is none
+    copied: whether a client's own request goes its way beside it; nobody's limits hold for it then
     """
 
     def __init__(
-        self, str path not None, bytes body not None, object identity, object listener=None, list headers=None
+        self, str path not None, bytes body not None, object identity, object listener=None, list headers=None,
+        bint copied=False,
     ):
         self.method = "POST"
         self.path = path
@@ -24,6 +26,7 @@ cdef class SilentExchange(Exchange):
         self.body = body
         self.identity = identity
         self.silent = True
+        self.copied = copied
         self.listener = listener
         self.parts = []
 

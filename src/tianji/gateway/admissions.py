@@ -19,6 +19,7 @@ from tianji._core.exchange import Exchange
 from tianji._core.health import HealthTable
 from tianji._core.limiter import KIND_NAMES
 from tianji._core.router import Group
+from tianji._core.silent import SilentExchange
 from tianji._core.spans import ObjectSpans, scan
 from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
@@ -91,7 +92,8 @@ class Admissions:
 
         Raises, at once or later, RateLimited, BudgetExceeded, and what a named customer or tag is refused with.
         """
-        if asked.exchange.silent or asked.spans is None:
+        exchange = asked.exchange
+        if asked.spans is None or (isinstance(exchange, SilentExchange) and exchange.copied):
             return None  # a copy is the operator's own doing
         body = asked.spans
         found = self._named(asked, body)

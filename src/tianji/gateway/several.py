@@ -36,7 +36,8 @@ class Several:
         for model in self._models:
             heard = functools.partial(self._heard, model)
             own = with_members(body, {"model": model})
-            exchange = SilentExchange(asked.exchange.path, own, asked.exchange.identity, heard)
+            client = asked.exchange
+            exchange = SilentExchange(client.path, own, client.identity, heard, client.headers)
             self._exchanges.append(exchange)
             asyncio.get_running_loop().call_soon(endpoint, exchange, NO_MATCH)
 

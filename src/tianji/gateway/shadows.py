@@ -4,12 +4,14 @@ import asyncio
 import logging
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tianji._core.dice import Dice
 from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint
 from tianji._core.silent import SilentExchange
+from tianji.auth.identity import Identity
 from tianji.config.schema import ModelEntry
 from tianji.gateway.bodies import with_members
 from tianji.gateway.own_requests import NO_MATCH
@@ -51,6 +53,12 @@ class Shadows:
             if len(self._under_way) >= MOST:
                 LOG.warning("no copy for the silent model %s: %d are under way", model, MOST)
                 return
-            copy = SilentExchange(exchange.path, with_members(exchange.body, {"model": model}), exchange.identity)
+            body = with_members(exchange.body, {"model": model})
+            copy = SilentExchange(exchange.path, body, unheld(exchange.identity), copied=True)
             self._under_way.append(copy)
             asyncio.get_running_loop().call_soon(endpoint, copy, NO_MATCH)
+
+
+def unheld(identity: object) -> object:
+    """Return a caller whose limits nothing counts for: whoever wants copies of his requests pays for them."""
+    return msgspec.structs.replace(identity, scopes=(), terms={}) if isinstance(identity, Identity) else identity

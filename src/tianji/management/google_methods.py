@@ -82,7 +82,8 @@ class GoogleMethods:
             if not ended.done():
                 ended.set_result((status, headers, answer))
 
-        self._embeddings()(SilentExchange(exchange.path, body, exchange.identity, listen), NO_MATCH)
+        asking = SilentExchange(exchange.path, body, exchange.identity, listen, exchange.headers)
+        self._embeddings()(asking, NO_MATCH)
         status, headers, answer = await ended
         told = [JSON, *(pair for pair in headers if pair[0] != b"content-type")]
         if status == 200:

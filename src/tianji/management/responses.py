@@ -128,7 +128,8 @@ class StoredResponses:
         del members["background"]
         kept = self._row(caller, exchange.body, previous, response | {"status": "in_progress"}, running=True)
         await load(_TABLE).keep(await self._store.open(), kept)
-        silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, self._background.listener(kept))
+        taker = self._background.listener(kept)
+        silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, taker, exchange.headers)
         silent.pinned = pinned
         respond_json(exchange, response)
         self._background.start(kept.id, silent)
