@@ -17,6 +17,7 @@ from tianji.protocol.responses.reading import (
     created_of,
     finish_reason,
     image_of,
+    logprobs_of,
     nested_annotation,
     usage_of,
 )
@@ -97,7 +98,11 @@ class ResponsesDecoder:
             }
             return (self._chunk(Delta(role="assistant", content="")),)
         delta = self._delta(kind, event)
-        return () if delta is None else (self._chunk(delta),)
+        if delta is None:
+            return ()
+        chunk = self._chunk(delta)
+        chunk.choices[0].logprobs = logprobs_of(event.get("logprobs"))
+        return (chunk,)
 
     def end(self) -> Iterable[Chunk]:
         """Take the end of the stream; all that belongs to an answer has been handed on before."""

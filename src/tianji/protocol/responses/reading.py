@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses/object
 
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tianji.protocol.chat.answer import (
     AnswerMessage,
@@ -25,10 +25,17 @@ _INCOMPLETE: Final = {"max_output_tokens": "length", "content_filter": "content_
 def completion_of(response: Json) -> Completion:
     """Return a whole answer."""
     message = AnswerMessage(role="assistant", content=None)
-    for item in _list(response.get("output")):
+    output = _list(response.get("output"))
+    for item in output:
         _take(message, item)
     called = bool(message.tool_calls)
-    choice = Choice(index=0, message=message, finish_reason=finish_reason(response, called=called))
+    said = [part for item in output if item.get("type") == "message" for part in _list(item.get("content"))]
+    choice = Choice(
+        index=0,
+        message=message,
+        finish_reason=finish_reason(response, called=called),
+        logprobs=logprobs_of([token for part in said for token in _list(part.get("logprobs"))]),
+    )
     tier = response.get("service_tier")
     return Completion(
         id=str(response.get("id") or ""),
@@ -79,6 +86,12 @@ def nested_annotation(annotation: Json) -> Json:
     """Return a citation as chat has it: its members one level deeper."""
     kind = str(annotation.get("type") or "url_citation")
     return {"type": kind, kind: {name: value for name, value in annotation.items() if name != "type"}}
+
+
+def logprobs_of(tokens: object) -> Json | UnsetType:
+    """Return the log probabilities of the tokens of a text as chat has them, UNSET where there are none."""
+    found = _list(tokens)
+    return {"content": found, "refusal": None} if found else UNSET
 
 
 def image_of(item: Json) -> Json | None:

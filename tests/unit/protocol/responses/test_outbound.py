@@ -7,11 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dialects.said import Said, streams
+from msgspec import UNSET
+from tests.unit.dialects.said import Said, chunk, chunks_of, streams
 
 from tianji.dialects.responses import Responses
 from tianji.errors import InvalidRequest, StreamFailed, TianjiError, UnsupportedParams, UpstreamProtocolError
-from tianji.protocol.chat.answer import Chunk
+from tianji.protocol.chat.answer import Chunk, Delta
+from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import Message, Part, Request, ThinkingBlock
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.responses.outbound import ResponsesDecoder, outbound
@@ -200,6 +202,34 @@ def test_what_the_dialect_writes_this_reads(made: tuple[Said, list[Chunk]]) -> N
     ]
     assert whole.choices[0].finish_reason == said.finish
     assert whole.usage == found[-1].usage
+
+
+def test_log_probabilities_come_through_in_both_directions() -> None:
+    tokens = [
+        {
+            "token": "é",
+            "logprob": -0.5,
+            "bytes": [195, 169],
+            "top_logprobs": [{"token": "e", "logprob": -2.0, "bytes": []}],
+        },
+        {"token": "t", "logprob": -0.25, "bytes": [116], "top_logprobs": []},
+    ]
+    inbound = Responses(
+        b'{"model":"m","input":"q","include":["message.output_text.logprobs"],"top_logprobs":1}', response_id="resp_1"
+    )
+    assert (inbound.request.logprobs, inbound.request.top_logprobs) == (True, 1)
+    spoken = [chunk(Delta(content=token["token"])) for token in tokens]
+    for one, token in zip(spoken, tokens, strict=True):
+        one.choices[0].logprobs = {"content": [token], "refusal": None}
+    encoder = inbound.stream()
+    found = decode(written(b"".join([*map(encoder.chunk, [*spoken, *chunks_of([], "stop")]), encoder.end()])))
+    told = collect(found)
+    assert told
+    assert told.choices[0].logprobs == {"content": tokens, "refusal": None}
+    assert [len((c.logprobs or {}).get("content", ())) for one in found for c in one.choices] == [0, 1, 1, 0]
+    whole = outbound(inbound.request, TARGET).answer(inbound.answer(told))
+    assert whole.choices[0].logprobs == told.choices[0].logprobs
+    assert outbound(inbound.request, TARGET).answer(inbound.answer(Said(text="q").whole())).choices[0].logprobs is UNSET
 
 
 def test_reasoning_comes_back_with_its_ciphertext() -> None:
