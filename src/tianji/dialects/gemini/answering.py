@@ -21,6 +21,7 @@ from tianji.protocol.gemini.thoughts import wrapped
 from tianji.protocol.gemini.usage import metadata_of
 
 Json = dict[str, Any]
+_SAMPLES: Final = "audio/L16;codec=pcm;rate=24000"
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -44,21 +45,25 @@ def _candidate(choice: Choice) -> wire.Candidate:
         content=wire.Content(parts, "model"),
         finish_reason=google_reason(choice.finish_reason),
         index=choice.index,
-        logprobs_result=_logprobs(choice.logprobs or None),
     )
+    _weigh(found, choice.logprobs or None)
     _ground(found, message, message.content or "")
     return found
 
 
-def _said(message: AnswerMessage | Delta) -> list[wire.Part]:
-    """Return the parts of what was thought, said and shown, in this order."""
+def _said(message: AnswerMessage | Delta, sound: str | None = None) -> list[wire.Part]:
+    """Return the parts of what was thought, said and shown, in this order.
+
+    `sound`: the type of what is heard, where a piece before has told it; samples as Gemini makes them unless its first
+    bytes say otherwise.
+    """
     parts = [_thought(block) for block in message.thinking_blocks or []]
     if not parts and message.reasoning_content:
         parts.append(wire.Part(text=message.reasoning_content, thought=True))
     parts += [wire.Part(text=text) for text in (message.content, message.refusal) if text]
     parts += [wire.Part(inline_data=shown) for image in message.images or [] if (shown := _image(image)) is not None]
     if message.audio and isinstance(data := message.audio.get("data"), str):
-        parts.append(wire.Part(inline_data=wire.Blob("audio/L16;codec=pcm;rate=24000", data)))
+        parts.append(wire.Part(inline_data=wire.Blob(sound or data_urls.sound_type(data) or _SAMPLES, data)))
     signatures = (message.provider_specific_fields or {}).get("thought_signatures")
     if isinstance(signatures, list) and signatures and isinstance(signatures[-1], str):
         if not parts or parts[-1].thought:
@@ -106,18 +111,17 @@ def _ground(candidate: wire.Candidate, message: AnswerMessage | Delta, content: 
         candidate.grounding_metadata = grounding_of(message.annotations, content)
 
 
-def _logprobs(given: Json | None) -> wire.LogprobsResult | None:
+def _weigh(candidate: wire.Candidate, given: Json | None) -> None:
+    """Say how likely its tokens were, and how likely on the average."""
     content = (given or {}).get("content")
     if not isinstance(content, list):
-        return None
+        return
     tokens = [token for token in content if isinstance(token, dict)]
-    return wire.LogprobsResult(
-        top_candidates=[
-            wire.TopCandidates([_logprob(top) for top in token.get("top_logprobs") or [] if isinstance(top, dict)])
-            for token in tokens
-        ],
-        chosen_candidates=[_logprob(token) for token in tokens],
-    )
+    chosen = [_logprob(token) for token in tokens]
+    tops = [[_logprob(top) for top in token.get("top_logprobs") or [] if isinstance(top, dict)] for token in tokens]
+    candidate.logprobs_result = wire.LogprobsResult([wire.TopCandidates(step) for step in tops], chosen)
+    known = [one.log_probability for one in chosen if one.log_probability is not None]
+    candidate.avg_logprobs = sum(known) / len(known) if known else None
 
 
 def _logprob(given: Json) -> wire.LogprobsCandidate:
@@ -176,6 +180,7 @@ class _Candidate:
         self._calls: dict[int, ToolCall] = {}  # those that were not sent yet
         self._finish: str | None = None
         self._rest = Delta()  # what belongs to the end
+        self._sound: str | None = None
 
     def take(self, choice: ChunkChoice) -> wire.Candidate | None:
         """Return what a piece adds, None for nothing yet."""
@@ -187,7 +192,9 @@ class _Candidate:
             self._rest.annotations = [*(self._rest.annotations or []), *delta.annotations]
         if delta.provider_specific_fields:
             self._rest.provider_specific_fields = delta.provider_specific_fields
-        parts = _said(delta)
+        if delta.audio and self._sound is None and isinstance(data := delta.audio.get("data"), str):
+            self._sound = data_urls.sound_type(data) or _SAMPLES  # whose head is in the first piece alone
+        parts = _said(delta, self._sound)
         for piece in delta.tool_calls or []:
             if piece.index not in self._calls:
                 parts += self._whole_calls()
@@ -198,10 +205,9 @@ class _Candidate:
             if call.function is not None:
                 call.function.name += told.name or ""
                 call.function.arguments += told.arguments or ""
-        logprobs = _logprobs(choice.logprobs or None)
-        if not parts and logprobs is None:
-            return None
-        return wire.Candidate(content=wire.Content(parts, "model"), index=self._index, logprobs_result=logprobs)
+        found = wire.Candidate(content=wire.Content(parts, "model"), index=self._index)
+        _weigh(found, choice.logprobs or None)
+        return found if parts or found.logprobs_result is not None else None
 
     def last(self) -> wire.Candidate:
         """Return the calls that are left, why it ended, and where it comes from."""

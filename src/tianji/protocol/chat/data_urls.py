@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from msgspec import Struct
@@ -51,6 +52,12 @@ TYPES: Mapping[str, str] = {
     "wmv": "video/wmv",
     "3gp": "video/3gpp",
 }
+_SOUNDS: Final[Mapping[str, str]] = {  # by how a file of it begins, in base64
+    "UklGR": "audio/wav",
+    "SUQz": "audio/mpeg",
+    "ZkxhQ": "audio/flac",
+    "T2dnU": "audio/ogg",
+}
 
 
 class Inline(Struct, frozen=True):
@@ -81,3 +88,8 @@ def media_type_of(name: str) -> str | None:
     except ValueError:
         return None
     return TYPES.get(path.rpartition(".")[2].lower()) if "." in path else None
+
+
+def sound_type(data: str) -> str | None:
+    """Return the media type of sound in base64 by its first bytes, None for what has none, such as plain samples."""
+    return next((kind for head, kind in _SOUNDS.items() if data.startswith(head)), None)

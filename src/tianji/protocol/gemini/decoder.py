@@ -147,6 +147,8 @@ class _Candidate:
         if candidate.grounding_metadata:
             self._grounding = self._said["grounding_metadata"] = candidate.grounding_metadata
             self.searches = searches_in(candidate.grounding_metadata)
+        if candidate.avg_logprobs is not None:
+            self._said["avg_logprobs"] = candidate.avg_logprobs
         for name in ("safety_ratings", "citation_metadata", "url_context_metadata", "finish_message"):
             if value := getattr(candidate, name):
                 self._said[name] = value

@@ -97,6 +97,7 @@ class Candidate(Struct, rename="camel", omit_defaults=True, kw_only=True):
     grounding_metadata: dict[str, Any] | None = None
     url_context_metadata: dict[str, Any] | None = None
     logprobs_result: LogprobsResult | None = None
+    avg_logprobs: float | None = None
 
 
 class ModalityCount(Struct, rename="camel", omit_defaults=True):

@@ -92,9 +92,26 @@ def test_finish_reasons(reason: str | None, said: str) -> None:
     assert whole(reason, content="x")["candidates"][0]["finishReason"] == said
 
 
+def test_how_likely_the_tokens_were() -> None:
+    tokens = [{"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "b", "logprob": -1.5}]}]
+    tokens.append({"token": "c", "logprob": -1.0})
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "ac"}, "logprobs": {"content": tokens}}
+    completion = msgspec.convert({"id": "x", "model": "m", "choices": [choice]}, Completion)
+    (found,) = json.loads(gemini().answer(completion))["candidates"]
+    assert found["avgLogprobs"] == -0.75
+    assert found["logprobsResult"]["chosenCandidates"][1] == {"token": "c", "logProbability": -1.0}
+    assert found["logprobsResult"]["topCandidates"][0] == {"candidates": [{"token": "b", "logProbability": -1.5}]}
+
+
 def test_images_sounds_and_sources() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     citation = {"start_index": 2, "end_index": 4, "url": "https://e.org", "title": "e"}
+    wave = whole(audio={"data": "UklGRiQAAABXQVZF"})
+    assert parts_of(wave) == [{"inlineData": {"mimeType": "audio/wav", "data": "UklGRiQAAABXQVZF"}}]
+    encoder = gemini(streamed=True).stream()
+    pieces = [chunk(audio={"id": "a"}), chunk(audio={"data": "SUQz"}), chunk(audio={"data": "AAAA"})]
+    heard = [part["inlineData"] for frame in frames(b"".join(map(encoder.chunk, pieces))) for part in parts_of(frame)]
+    assert [(one["mimeType"], one["data"]) for one in heard] == [("audio/mpeg", "SUQz"), ("audio/mpeg", "AAAA")]
     found = whole(
         content="é: ja",
         images=[image],

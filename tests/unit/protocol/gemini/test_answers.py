@@ -169,8 +169,9 @@ def test_log_probabilities() -> None:
         "chosenCandidates": [{"token": "é", "logProbability": -0.5}],
         "topCandidates": [{"candidates": [{"token": "é", "logProbability": -0.5}, {"token": "e"}]}],
     }
-    logprobs = whole(**parts({"text": "é"}, logprobsResult=result)).choices[0].logprobs
-    assert logprobs == {
+    choice = whole(**parts({"text": "é"}, logprobsResult=result, avgLogprobs=-0.5)).choices[0]
+    assert (choice.message.provider_specific_fields or {})["avg_logprobs"] == -0.5
+    assert choice.logprobs == {
         "content": [
             {
                 "token": "é",
