@@ -82,6 +82,17 @@ POSTED = [
         "serper", "https://google.serper.dev/search", {"x-api-key": "k-canary"}, {"q": SITES, "num": 3, "gl": "de"},
         {"organic": [{"title": PAGE[0], "link": PAGE[1], "snippet": PAGE[2]}]},
     ),
+    (
+        "parallel_ai", "https://api.parallel.ai/v1/search", {"x-api-key": "k-canary"},
+        {"objective": "walls", "search_queries": ["walls"], "advanced_settings": {
+            "max_results": 3, "source_policy": {"include_domains": ["a.example", "b.example"]}, "location": "de"}},
+        {"search_id": "s", "results": [{"title": PAGE[0], "url": PAGE[1], "excerpts": [PAGE[2]]}]},
+    ),
+    (
+        "nimble", "https://sdk.nimbleway.com/v2/search", BEARER,
+        {"query": "walls", "max_results": 3, "include_domains": ["a.example", "b.example"], "country": "DE"},
+        {"results": [{"title": PAGE[0], "url": PAGE[1], "description": PAGE[2], "content": "all of it"}]},
+    ),
 ]  # fmt: skip
 GOT = [
     (
@@ -97,6 +108,21 @@ GOT = [
         "google_pse", "https://www.googleapis.com/customsearch/v1", {},
         {"q": SITES, "num": "3", "gl": "de", "key": "k-canary", "cx": "cx"},
         {"items": [{"title": PAGE[0], "link": PAGE[1], "snippet": PAGE[2]}]},
+    ),
+    (
+        "searchapi", "https://www.searchapi.io/api/v1/search", BEARER,
+        {"engine": "google", "q": SITES, "num": "3", "gl": "de"},
+        {"organic_results": [{"title": PAGE[0], "link": PAGE[1], "snippet": PAGE[2]}]},
+    ),
+    (
+        "you_com", "https://ydc-index.io/v1/search", {"x-api-key": "k-canary"},
+        {"query": SITES, "count": "3", "country": "DE"},
+        {"results": {"web": [{"title": PAGE[0], "url": PAGE[1], "snippets": [PAGE[2]], "description": "less"}]}},
+    ),
+    (
+        "duckduckgo", "https://api.duckduckgo.com/", {},
+        {"q": SITES, "format": "json", "no_html": "1", "skip_disambig": "1"},
+        {"Heading": PAGE[0], "AbstractURL": PAGE[1], "AbstractText": PAGE[2], "Results": [], "RelatedTopics": []},
     ),
 ]  # fmt: skip
 
@@ -127,12 +153,27 @@ def test_all_are_tried() -> None:
     assert {row[0] for row in (*POSTED, *GOT)} | {"exa_ai"} == PROVIDERS.keys()
 
 
-@pytest.mark.parametrize("kind", PROVIDERS)
+KEYLESS = ("duckduckgo", "you_com")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROVIDERS if kind not in KEYLESS])
 def test_what_is_missing_is_said(kind: str) -> None:
     with pytest.raises(
         ConfigurationError, match=rf"search tool x needs \w+ \(or {kind.removesuffix('_ai').upper()[:4]}"
     ):
         load(PROVIDERS[kind]).build(Given("search tool x", {}, {}))
+
+
+def test_two_need_no_key() -> None:
+    for kind, host in zip(KEYLESS, ("api.duckduckgo.com", "api.you.com"), strict=True):
+        request = load(PROVIDERS[kind]).build(Given("search tool x", {}, {})).write(ASKED)
+        assert (urlsplit(request.url).netloc, "x-api-key" in request.headers) == (host, False)
+
+
+def test_topics_stand_in_groups() -> None:
+    topic = {"FirstURL": PAGE[1], "Text": "A title - what it says"}
+    said = {"RelatedTopics": [topic, {"Name": "more", "Topics": [topic]}, {"Text": "of no page"}]}
+    assert list(provider("duckduckgo").read(said)) == [Result(PAGE[0], PAGE[1], topic["Text"])] * 2
 
 
 def test_one_domain_is_a_setting_of_google() -> None:
@@ -256,6 +297,8 @@ def test_what_cannot_be_used_costs_itself_alone() -> None:
         ({"search_provider": "serper"}, Query("x"), 1_000_000),
         ({"search_provider": "serper", "input_cost_per_query": 0.25}, Query("x"), 250_000_000),
         ({"search_provider": "searxng"}, Query("x"), 0),
+        ({"search_provider": "parallel_ai"}, Query("x"), 5_000_000),
+        ({"search_provider": "parallel_ai"}, Query("x", more={"mode": "turbo"}), 1_000_000),
     ],
 )
 def test_what_a_search_costs(params: Mapping[str, Any], query: Query, nano: int) -> None:

@@ -8,14 +8,19 @@ PROVIDERS: Final[Mapping[str, str]] = {
     for name, module in (
         ("brave", "brave"),
         ("dataforseo", "dataforseo"),
+        ("duckduckgo", "duckduckgo"),
         ("exa", "exa"),
         ("exa_ai", "exa"),
         ("firecrawl", "firecrawl"),
         ("google_pse", "google_pse"),
         ("linkup", "linkup"),
+        ("nimble", "nimble"),
+        ("parallel_ai", "parallel"),
         ("perplexity", "perplexity"),
+        ("searchapi", "searchapi"),
         ("searxng", "searxng"),
         ("serper", "serper"),
         ("tavily", "tavily"),
+        ("you_com", "you_com"),
     )
 }
