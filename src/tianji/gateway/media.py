@@ -121,6 +121,9 @@ class Making:
             return MediaEvents()
         if self.outbound is not None and self.outbound.sound is not None and content_type.startswith(JSON):
             return MediaWhole(*self.outbound.sound)
+        if self.outbound is not None and self.outbound.shown is not None:
+            kind, make = self.outbound.shown
+            return MediaWhole(kind, lambda body: make(msgspec.json.decode(self.answer(body)[0])))
         return None if content_type.startswith(JSON) else MediaBytes(content_type)
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:

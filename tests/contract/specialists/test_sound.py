@@ -177,16 +177,40 @@ def test_recordings_become_text(
         assert asked.headers["xi-api-key"] == "k"
 
 
-@pytest.mark.parametrize(("model", "path"), [("deepgram-ear", "/v1/listen"), ("elevenlabs-ear", "/v1/speech-to-text")])
-def test_transcripts_are_json(gateway: Gateway, vendors: Vendors, model: str, path: str) -> None:
+EARS = [("deepgram-ear", "/v1/listen", HEARD), ("elevenlabs-ear", "/v1/speech-to-text", WRITTEN)]
+LINE = {"deepgram-ear": "00:00:00,000 --> 00:00:01,000", "elevenlabs-ear": "00:00:00,000 --> 00:00:03,500"}
+
+
+@pytest.mark.parametrize(("model", "path", "said"), EARS)
+def test_transcripts_are_written_as_they_are_wanted(
+    gateway: Gateway, vendors: Vendors, model: str, path: str, said: Any
+) -> None:
+    line = LINE[model]
+    vendors.say(path, plain(said))
+    for form, kind, text in (
+        ("text", "text/plain", "hi\n"),
+        ("srt", "application/x-subrip", f"1\n{line}\nhi\n\n"),
+        ("vtt", "text/vtt", f"WEBVTT\n\n{line.replace(',', '.')}\nhi\n"),
+    ):
+        asked = {"files": {"file": ("a.mp3", b"x")}, "data": {"model": model, "response_format": form}}
+        answer = gateway.client.post("/v1/audio/transcriptions", **asked)
+        assert (answer.status_code, answer.text) == (200, text)
+        assert answer.headers["content-type"].startswith(kind)
+
+
+@pytest.mark.parametrize(("model", "path"), [(model, path) for model, path, _ in EARS])
+@pytest.mark.parametrize("form", [{}, {"response_format": "srt"}])
+def test_a_transcript_that_is_none(
+    gateway: Gateway, vendors: Vendors, model: str, path: str, form: dict[str, str]
+) -> None:
     vendors.reset()
-    form = {"files": {"file": ("a.mp3", b"x")}, "data": {"model": model, "response_format": "srt"}}
-    answer = gateway.client.post("/v1/audio/transcriptions", **form)
+    asked: Any = {"files": {"file": ("a.mp3", b"x")}, "data": {"model": model, "response_format": "morse"}}
+    answer = gateway.client.post("/v1/audio/transcriptions", **asked)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "response_format")
     assert vendors.asked == []
     vendors.say(path, plain({"nothing": 1}))
-    form["data"] = {"model": model}
-    answer = gateway.client.post("/v1/audio/transcriptions", **form)
+    asked["data"] = {"model": model, **form}
+    answer = gateway.client.post("/v1/audio/transcriptions", **asked)
     assert answer.status_code == 502
     assert model.partition("-")[0] in answer.json()["error"]["message"]
 

@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, as_file, decoded, lacking, only_json
+from tianji.protocol.chat.support import unreadable
+from tianji.protocol.media.form import Asked, Json, Outbound, as_file, decoded, lacking
+from tianji.protocol.media.transcripts import PARAMETERS, Transcript, Word, answer_of, printed
 
 _SPEECH: Final = ("input", "voice", "model", "response_format", "speed", "instructions", "stream_format")
-_TRANSCRIPT: Final = ("model", "temperature", "response_format", "prompt", "stream", "timestamp_granularities")
 _ENCODINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "mp3": {"encoding": "mp3"},
     "opus": {"encoding": "opus", "container": "ogg"},
@@ -65,8 +65,10 @@ def _speech(asked: Asked) -> Outbound:
 
 
 def _transcript(asked: Asked) -> Outbound:
-    only_json(asked)
-    query = {"model": asked.target.model, **_flat(asked.beyond(_TRANSCRIPT))}
+    shown = printed(asked)
+    query = {"model": asked.target.model, **_flat(asked.beyond(PARAMETERS))}
+    if shown is not None:
+        query.setdefault("punctuate", "true")  # by which lines end
 
     def read(body: bytes) -> Json:
         found = decoded(body, _Heard, asked.target)
@@ -74,12 +76,15 @@ def _transcript(asked: Asked) -> Outbound:
             raise unreadable(asked.target, "it has no channel with a transcript", body)
         channel = found.results.channels[0]
         first = channel.alternatives[0]
-        told: Json = {"text": first.transcript, "task": "transcribe", "language": channel.detected_language}
-        told["duration"] = None if found.metadata is None else found.metadata.duration
-        words = [{"word": w.punctuated_word or w.word, "start": w.start, "end": w.end} for w in first.words]
-        return without_none(told | {"words": words})
+        words = [
+            Word(word.punctuated_word or word.word, word.start, word.end)
+            for word in first.words
+            if word.start is not None and word.end is not None
+        ]
+        duration = None if found.metadata is None else found.metadata.duration
+        return answer_of(Transcript(first.transcript, words, channel.detected_language, duration))
 
-    return Outbound(f"/v1/listen?{urlencode(query, doseq=True)}", as_file(asked.file("file")), read=read)
+    return Outbound(f"/v1/listen?{urlencode(query, doseq=True)}", as_file(asked.file("file")), read=read, shown=shown)
 
 
 def _flat(members: Mapping[str, Any]) -> Json:

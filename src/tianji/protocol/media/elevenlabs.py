@@ -7,7 +7,8 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, as_form, decoded, lacking, only_json
+from tianji.protocol.media.form import Asked, Json, Outbound, as_form, decoded, lacking
+from tianji.protocol.media.transcripts import PARAMETERS, Transcript, Word, answer_of, printed
 
 VOICES: Final[Mapping[str, str]] = {
     "alloy": "21m00Tcm4TlvDq8ikWAM",
@@ -24,7 +25,6 @@ VOICES: Final[Mapping[str, str]] = {
 """Voices by the names that LiteLLM gives them; any other name is the id of a voice."""
 _FORMATS: Final[Mapping[str, str]] = {"mp3": "mp3_44100_128", "pcm": "pcm_44100", "opus": "opus_48000_128"}
 _SPEECH: Final = ("input", "voice", "model", "response_format", "speed", "instructions", "stream_format")
-_TRANSCRIPT: Final = ("model", "language", "temperature", "response_format", "prompt", "stream")
 
 
 class _Word(Struct):
@@ -62,20 +62,22 @@ def _speech(asked: Asked) -> Outbound:
 
 
 def _transcript(asked: Asked) -> Outbound:
-    only_json(asked)
+    shown = printed(asked)
     fields = {
         "model_id": asked.target.model,
         "language_code": asked.text("language"),
         "temperature": asked.number("temperature"),
-        **asked.beyond(_TRANSCRIPT),
+        **asked.beyond((*PARAMETERS, "language")),
     }
 
     def read(body: bytes) -> Json:
         found = decoded(body, _Transcript, asked.target)
-        words = [word for word in found.words if word.type == "word"]
-        told: Json = {"text": found.text, "task": "transcribe", "language": found.language_code}
-        told["words"] = [{"word": word.text, "start": word.start, "end": word.end} for word in words]
+        words = [
+            Word(word.text, word.start, word.end)
+            for word in found.words
+            if word.type == "word" and word.start is not None and word.end is not None
+        ]
         ends = [word.end for word in found.words if word.end is not None]
-        return without_none(told | {"duration": max(ends) if ends else None})
+        return answer_of(Transcript(found.text, words, found.language_code, max(ends) if ends else None))
 
-    return Outbound("/v1/speech-to-text", as_form(fields, [("file", asked.file("file"))]), read=read)
+    return Outbound("/v1/speech-to-text", as_form(fields, [("file", asked.file("file"))]), read=read, shown=shown)

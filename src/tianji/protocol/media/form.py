@@ -20,7 +20,6 @@ Json = dict[str, Any]
 T = TypeVar("T")
 File = Piece[Any]
 JSON: Final = b"application/json"
-_PLAIN_FORMS: Final = frozenset({None, "json", "verbose_json"})
 
 
 class Asked(Struct, frozen=True):
@@ -71,8 +70,9 @@ class Asked(Struct, frozen=True):
 class Outbound:
     """One request in the form of a vendor.
 
-    body: bytes of JSON, or pieces of a form with `length`. read: makes an answer OpenAI's. sound: the type of what
-    `convert` makes of an answer in JSON, where that holds sound; None where the sound comes as it is.
+    body: bytes of JSON, or pieces of a form with `length`. read: makes an answer OpenAI's. shown: the type of what the
+    client gets of that and what makes it, where either side has no JSON. sound: the type of what `convert` makes of an
+    answer in JSON, where that holds sound; None where the sound comes as it is.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Outbound:
         body: Json | bytes | tuple[bytes, list[Any], int],
         *,
         read: Callable[[bytes], Json] | None = None,
+        shown: tuple[bytes, Callable[[Json], bytes]] | None = None,
         sound: tuple[bytes, Callable[[bytes], bytes]] | None = None,
         content_type: bytes = JSON,
         headers: tuple[Header, ...] = (),
@@ -93,6 +94,7 @@ class Outbound:
             whole = body if isinstance(body, bytes) else msgspec.json.encode(body)
             self.content_type, self.parts, self.length = content_type, [whole], len(whole)
         self.sound = sound
+        self.shown = shown
         self._read = read
 
     def answer(self, body: bytes) -> bytes:
@@ -118,13 +120,6 @@ def as_form(fields: Mapping[str, Any], files: Iterable[tuple[str, File]] = ()) -
     pieces = [Piece[Any](name, _said(value)) for name, value in fields.items() if value is not None]
     renamed = [Piece[Any](name, f.content, f.size, f.filename or name, f.content_type) for name, f in files]
     return written([*pieces, *renamed])
-
-
-def only_json(asked: Asked) -> None:
-    """Refuse a transcript in another form than JSON, unless what a vendor lacks is dropped."""
-    wanted = asked.text("response_format")
-    if wanted not in _PLAIN_FORMS:
-        lacking(asked, "response_format", "its transcripts are json or verbose_json")
 
 
 def lacking(asked: Asked, name: str, why: str) -> None:
