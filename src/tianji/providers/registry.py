@@ -53,8 +53,5 @@ def build(
         return builder(deployment)
     row = table.rows().get(name[0])
     if row is None:
-        raise ConfigurationError(
-            f"{deployment.label()}: {name[0]} ({table.unserved()[name[0]]}) is not served yet by this release; "
-            "remove the entry, or reach the model through an OpenAI-compatible provider"
-        )
+        raise ConfigurationError(f"{deployment.label()}: {name[0]} is not served: {table.unserved()[name[0]]}")
     return openai_compatible.build(row, deployment)

@@ -96,6 +96,13 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
     x_shared: object = None
 
 
+class _Unserved(Struct, frozen=True, forbid_unknown_fields=True):
+    """A reason, and all who have it."""
+
+    names: list[str]
+    why: str
+
+
 @cache
 def rows() -> Mapping[str, Row]:
     """Return every row by its provider's name; the files are read once in a process."""
@@ -110,8 +117,9 @@ def rows() -> Mapping[str, Row]:
 
 @cache
 def unserved() -> Mapping[str, str]:
-    """Return the names of known providers without a row and what they are."""
-    return MappingProxyType(msgspec.yaml.decode(_read("unserved.yaml"), type=dict[str, str]))
+    """Return the names of known providers that serve no model here, and why, with what to do about it."""
+    found = msgspec.yaml.decode(_read("unserved.yaml"), type=list[_Unserved])
+    return MappingProxyType({name: reason.why for reason in found for name in reason.names})
 
 
 def _read(file: str) -> bytes:

@@ -39,6 +39,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "bedrock-stability": {"model": "bedrock/stability.sd3-5-large-v1:0", "api_base": url, **KEYS},
         "openrouter": {"model": "openrouter/google/gemini-2.5-flash-image", "api_base": url, "api_key": "k"},
         "qwen-image": {"model": "dashscope/qwen-image", "api_base": f"{url}/compatible-mode/v1", "api_key": "k"},
+        "topaz": {"model": "topaz/Standard V2", "api_base": url, "api_key": "k"},
         "flux": {"model": "black_forest_labs/flux-pro-1.1", "api_base": url, "api_key": "k"},
         "runway": {"model": "runwayml/gen4_image", "api_base": url, "api_key": "k"},
         "tei": {"model": "huggingface/BAAI/bge-reranker-base", "api_base": url, "api_key": "k"},

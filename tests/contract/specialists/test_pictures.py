@@ -136,6 +136,29 @@ class TestPainters:
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "content_filter")
 
 
+def test_a_picture_that_is_the_answer_itself(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.say("/image/v1/enhance", Answer(b"\x89PNG better", content_type="image/png"))
+    asked: Any = {
+        "files": {"image": ("a.png", b"\x89PNG", "image/png")},
+        "data": {"model": "topaz", "size": "1024x1024"},
+    }
+    answer = gateway.client.post("/v1/images/variations", **asked)
+    assert answer.headers["content-type"].startswith("application/json")
+    (made,) = answer.json()["data"]
+    assert base64.b64decode(made["b64_json"]) == b"\x89PNG better"
+    told = vendors.last("/image/v1/enhance")
+    assert fields(told.body) == {
+        "model": "Standard V2",
+        "output_width": "1024",
+        "output_height": "1024",
+        "output_format": "png",
+    }
+    assert (told.headers["x-api-key"], b"\r\n\r\n\x89PNG\r\n" in told.body) == ("k", True)
+    vendors.say("/image/v1/enhance", plain({"message": "no such model"}, 400))
+    answer = gateway.client.post("/v1/images/variations", **asked)
+    assert (answer.status_code, "no such model" in answer.text) == (400, True)
+
+
 def test_an_edit_brings_its_picture(client: openai.OpenAI, vendors: Vendors) -> None:
     path = "/v2beta/stable-image/edit/inpaint"
     vendors.say(path, plain({"image": PICTURE, "finish_reason": "SUCCESS"}))

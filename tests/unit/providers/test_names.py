@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tianji.errors import ConfigurationError
 from tianji.providers import build, names
 from tianji.providers.address import same_place
+from tianji.providers.table import unserved
+from tianji.searching.providers import PROVIDERS
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,18 @@ def test_any_text_is_judged_without_failing(url: str) -> None:
     assert same_place(url, "https://api.groq.com/openai/v1") in (True, False)
 
 
-@pytest.mark.parametrize("model", ["bedrock/agent/x", "tavily/x"])
-def test_unserved_providers_say_so(model: str) -> None:
-    with pytest.raises(ConfigurationError, match="not served yet by this release"):
+@pytest.mark.parametrize(
+    ("model", "why"), [("bedrock/agent/x", "yet"), *((f"{n}/x", w) for n, w in unserved().items())]
+)
+def test_unserved_providers_say_why(model: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not served") as refused:
         build({"model": model}, {}, drop_params=False)
+    assert why in str(refused.value)
+
+
+def test_searches_are_said_to_be_what_they_are() -> None:
+    searches = {name for name, why in unserved().items() if "search_tools" in why}
+    assert searches == PROVIDERS.keys() - {"exa", "perplexity"}
 
 
 def test_proxy_variable() -> None:
