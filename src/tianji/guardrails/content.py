@@ -5,7 +5,7 @@ Whoever reads a body makes a Content of it (`slots`), and knows by the same posi
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -40,13 +40,21 @@ class Text(Struct, frozen=True):
     fixed: bool = False
 
 
+FUNCTION: Final[tuple[str, ...]] = ("function",)
+"""The type of tools that clients describe by a schema."""
+
+
 class ToolCall(Struct, frozen=True):
-    """A call of a tool that a model made. `arguments`: its JSON text as the model wrote it."""
+    """A call of a tool that a model made. `arguments`: its JSON text as the model wrote it, or a text of any form.
+
+    kinds: what requests call the type of such a tool, the newest name first
+    """
 
     name: str
     arguments: str
     id: str = ""
     message: int = 0
+    kinds: tuple[str, ...] = FUNCTION
 
 
 class Content(Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.guardrails.content import Kind
+from tianji.guardrails.slots.called import CALLED
 from tianji.guardrails.slots.document import CallPlace, Calls, Tools
 from tianji.guardrails.slots.sheet import NO_CALLS, Sheet, Voice, call_of, listed, tools_of
 from tianji.guardrails.slots.texts import Json, Path, encoded
@@ -30,6 +31,7 @@ _KINDS: Final = {
     "tool": Kind.TOOL_RESULT,
     "function": Kind.TOOL_RESULT,
 }
+CUSTOM: Final = CALLED["custom_tool_call"].kinds
 _SYSTEM: Final = Voice("system", Kind.INSTRUCTIONS)
 FRAME: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "provider"}
@@ -113,10 +115,15 @@ def _message(sheet: Sheet, message: Json, path: Path, voice: Voice, calls: Calls
 
 def _call(sheet: Sheet, call: object, path: Path, voice: Voice, calls: Calls) -> None:
     function = call.get("function") if isinstance(call, dict) else None
+    custom = call.get("custom") if isinstance(call, dict) else None
     if isinstance(function, dict) and isinstance(call, dict):
         _function(sheet, {"id": call.get("id"), **function}, path, (*path, "function"), voice, calls)
+    elif isinstance(custom, dict) and isinstance(custom.get("input"), str) and isinstance(call, dict):
+        made = call_of(custom.get("name"), custom["input"], call.get("id"), voice.message, CUSTOM)
+        at: Path = (*path, "custom")
+        sheet.call(made, CallPlace(path, (*at, "name"), (*at, "input"), string=True, calls=calls))
     else:
-        sheet.said(call, path, voice)  # a custom one, whose input is a text
+        sheet.said(call, path, voice)
 
 
 def _function(sheet: Sheet, function: Mapping[str, Any], path: Path, holder: Path, voice: Voice, calls: Calls) -> None:

@@ -46,7 +46,7 @@ class Calls(Struct, frozen=True, eq=False):
 
 
 class CallPlace(Struct, frozen=True):
-    """Where a call stands: all of it, its name, and its arguments, which are a string or the object itself."""
+    """Where a call stands: all of it, its name, () where none is said, and its arguments, a string or the object."""
 
     path: Path
     name: Path
@@ -153,6 +153,8 @@ class Document:
             if call is None:
                 continue
             if call.name != before.name:
+                if not place.name:
+                    raise Mismatched("a rewrite names a tool whose calls say no name")
                 put(changes, place.name, quoted(call.name))
             if call.arguments != before.arguments:
                 put(changes, place.arguments, quoted(call.arguments) if place.string else _object(call.arguments))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.guardrails.content import Kind
+from tianji.guardrails.slots.called import called
 from tianji.guardrails.slots.chat import beside
 from tianji.guardrails.slots.document import CallPlace, Tools
 from tianji.guardrails.slots.sheet import NO_CALLS, OPAQUE, Sheet, Voice, call_of, listed, tools_of
@@ -52,10 +53,15 @@ def item(sheet: Sheet, found: object, path: Path, voice: Voice) -> None:
     if isinstance(role, str):
         instructs = Kind.INSTRUCTIONS if role in ("system", "developer") else Kind.SAID
         voice = Voice(role, instructs, voice.message)
-    if kind in ("function_call", "mcp_call") and isinstance(found.get("arguments"), str):
-        call = call_of(found.get("name"), found["arguments"], found.get("call_id") or found.get("id"), voice.message)
-        sheet.call(call, CallPlace(path, (*path, "name"), (*path, "arguments"), string=True, calls=NO_CALLS), None)
-        result = {name: value for name, value in found.items() if name != "arguments"}
+    call = called(found)
+    if call is not None:
+        member = call.member(found)
+        given = found.get(member)
+        made = call_of(call.name(found), given, found.get("call_id") or found.get("id"), voice.message, call.kinds)
+        at: Path = (*path, "name") if call.named else ()
+        string = not isinstance(given, dict | list)
+        sheet.call(made, CallPlace(path, at, (*path, member), string=string, calls=NO_CALLS), given)
+        result = {name: value for name, value in found.items() if name != member}
         sheet.said(result, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)
     elif isinstance(kind, str) and kind.endswith("_output"):
         sheet.said(found, path, Voice("tool", Kind.TOOL_RESULT, voice.message), _NAMED)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji.guardrails.content import Content, Direction, Kind, Text, ToolCall
+from tianji.guardrails.content import FUNCTION, Content, Direction, Kind, Text, ToolCall
 from tianji.guardrails.slots.arguments import leaves_in, leaves_of
 from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
 from tianji.guardrails.slots.texts import Json, Path, encoded
@@ -141,10 +141,12 @@ def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def call_of(name: object, arguments: object, call_id: object, message: int) -> ToolCall:
+def call_of(
+    name: object, arguments: object, call_id: object, message: int, kinds: tuple[str, ...] = FUNCTION
+) -> ToolCall:
     """Return a call. Arguments that are an object become its JSON text."""
     written = arguments if isinstance(arguments, str) else encoded(arguments).decode() if arguments is not None else ""
-    return ToolCall(str(name or ""), written, call_id if isinstance(call_id, str) else "", message)
+    return ToolCall(str(name or ""), written, call_id if isinstance(call_id, str) else "", message, kinds)
 
 
 def tools_of(

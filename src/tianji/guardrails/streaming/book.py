@@ -34,7 +34,7 @@ class Book:
         calls: list[Channel] = []
         for name in reading.names:
             channel = self._channel(name.channel, call=True)
-            channel.name, channel.id = name.name or channel.name, name.id or channel.id
+            channel.named(name.name, name.id, name.kinds, bare=not name.path)
             channel.block = reading.block[0] if reading.block else channel.block
             calls.append(channel)
         marks = [self._mark(piece) for piece in reading.pieces if piece.text]
@@ -51,6 +51,8 @@ class Book:
         if piece.text.startswith(said):
             return self._added(piece, channel, piece.text[len(said) :], 0)
         other = self._channel((*piece.channel, piece.text), call=piece.call)  # it says something else: judge that too
+        other.named(channel.name, channel.id, channel.kinds, bare=channel.bare)
+        other.block = channel.block
         return self._added(piece, other, "" if other.length else piece.text, 0)
 
     def _added(self, piece: Piece, channel: Channel, text: str, start: int) -> Mark:

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from typing import Final
 
+from tianji.guardrails.content import FUNCTION
 from tianji.guardrails.slots.texts import Path
 
 _SPACE: Final = (" ", "\n", "\t", "\r")
@@ -13,7 +14,8 @@ class Channel:
 
     settled: what is before was judged, and stays as it is; judged: that is all of it, or a call was judged as a whole
     closed: nothing follows
-    name, id, block: of a call, and the number of the block that it is; removed, renamed: what becomes of it
+    name, id, kinds, block: of a call, and the number of the block that it is; removed, renamed: what becomes of it
+    bare: it says no name, which is that of its kind
     """
 
     def __init__(self, key: Path, *, call: bool = False) -> None:
@@ -26,6 +28,8 @@ class Channel:
         self.length = 0
         self.name = ""
         self.id = ""
+        self.kinds = FUNCTION
+        self.bare = False
         self.block: int | None = None
         self.removed = False
         self.renamed: str | None = None
@@ -35,6 +39,11 @@ class Channel:
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._masks: list[str] = []
+
+    def named(self, name: str, call_id: str, kinds: tuple[str, ...], *, bare: bool) -> None:
+        """Take what is said of the call."""
+        self.name, self.id = name or self.name, call_id or self.id
+        self.kinds, self.bare = kinds, bare
 
     def add(self, text: str) -> None:
         """Take what follows."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from tianji.guardrails.content import FUNCTION
 from tianji.guardrails.slots.texts import Changes, Path, Unmaskable, Unreadable, decoded, put, quoted, rewritten
 
 _BLANK: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
@@ -35,13 +36,14 @@ class Piece(Struct, frozen=True):
 
 
 class Name(Struct, frozen=True):
-    """The name of the tool that a channel of arguments is for."""
+    """The name of the tool that a channel of arguments is for. `path`: () where none is said; kinds: see ToolCall."""
 
     channel: Path
     path: Path
     name: str
     id: str = ""
     entry: Path = ()
+    kinds: tuple[str, ...] = FUNCTION
 
 
 class Reading(Struct):

@@ -190,6 +190,8 @@ class Gate:
                 channel.removed = True
                 self._removed.add(channel.block)
             else:
+                if channel.bare and call.name != channel.name:
+                    raise Mismatched("a rewrite names a tool whose calls say no name")
                 channel.renamed = call.name if call.name != channel.name else None
                 given = call.arguments
         elif leaves:

@@ -60,4 +60,4 @@ def ask(channels: Iterable[Channel], reach: int | None, asked: tuple[Text, ...],
 
 def made(channel: Channel) -> ToolCall:
     """Return the call whose arguments a channel holds."""
-    return ToolCall(channel.name, channel.text(), channel.id, channel.message)
+    return ToolCall(channel.name, channel.text(), channel.id, channel.message, channel.kinds)

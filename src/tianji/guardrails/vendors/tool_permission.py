@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tianji.config.patterns import Pattern
 from tianji.errors import ConfigurationError
-from tianji.guardrails.content import Content, ToolCall
+from tianji.guardrails.content import FUNCTION, Content, ToolCall
 from tianji.guardrails.matching.expressions import expression_of
 from tianji.guardrails.vendor import PRE_AND_POST, Occasion, Params, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Verdict
@@ -73,11 +73,10 @@ class _Compiled(Struct, frozen=True):
     allows: bool
     values: tuple[tuple[tuple[str, ...], Pattern], ...]
 
-    def fits(self, name: str, kind: str) -> bool:
-        return all(
-            pattern is None or pattern.search(text) is not None
-            for pattern, text in ((self.name, name), (self.type, kind))
-        )
+    def fits(self, name: str, kinds: tuple[str, ...]) -> bool:
+        if self.name is not None and self.name.search(name) is None:
+            return False
+        return self.type is None or any(self.type.search(kind) is not None for kind in kinds)
 
 
 class _Refusal(Struct, frozen=True):
@@ -135,18 +134,20 @@ class _Permitting:
 
     def _declared(self, tool: Mapping[str, Any]) -> _Refusal | None:
         function = tool.get("function")
-        name = function.get("name") if isinstance(function, Mapping) else tool.get("name")
         kind = tool.get("type")
-        return self._judged(name if isinstance(name, str) else "", kind if isinstance(kind, str) else "function", None)
+        held = tool.get("custom") if isinstance(tool.get("custom"), Mapping) else function
+        name = held.get("name") if isinstance(held, Mapping) else tool.get("name", kind)  # one of the vendor's has none
+        kinds = (kind,) if isinstance(kind, str) else FUNCTION
+        return self._judged(name if isinstance(name, str) else "", kinds, None)
 
     def _called(self, call: ToolCall) -> _Refusal | None:
-        return self._judged(call.name, "function", call.arguments)
+        return self._judged(call.name, call.kinds, call.arguments)
 
-    def _judged(self, name: str, kind: str, arguments: str | None) -> _Refusal | None:
+    def _judged(self, name: str, kinds: tuple[str, ...], arguments: str | None) -> _Refusal | None:
         if name in self._named:
             return None
         for rule in self._rules:
-            if not rule.fits(name, kind):
+            if not rule.fits(name, kinds):
                 continue
             if not rule.allows:
                 return self._refused(name, rule.id, f"Tool '{name}' denied by rule '{rule.id}'")

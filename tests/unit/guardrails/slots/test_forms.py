@@ -40,7 +40,7 @@ BODIES: dict[str, tuple[str, Direction, Any, list[str]]] = {
             "documents": [{"title": "t", "text": "retrieved"}],
             "user": "u1", "metadata": {"a": "b"}, "stop": ["x"],
         },
-        ["be kind", "ann", "see", "cv.pdf", "hm", "Paris", "two", "city\ndays\n1", "run", "ls", "rain", "foreseen", "t",
+        ["be kind", "ann", "see", "cv.pdf", "hm", "Paris", "two", "city\ndays\n1", "ls", "rain", "foreseen", "t",
          "retrieved"],
     ),
     "chat answer": (
@@ -232,10 +232,11 @@ def test_roles_kinds_and_messages_are_told() -> None:
     assert content.texts[0] == Text("be kind", "system", Kind.INSTRUCTIONS, 0)
     assert content.texts[2] == Text("see", "user", Kind.SAID, 1)
     assert content.texts[5] == Text("Paris", "assistant", Kind.TOOL_ARGUMENTS, 2)
-    assert content.texts[10] == Text("rain", "tool", Kind.TOOL_RESULT, 3)
+    assert content.texts[9] == Text("rain", "tool", Kind.TOOL_RESULT, 3)
     assert content.last_turn() == "ann see cv.pdf"
     assert content.images == ("https://i/1.png", "data:image/png;base64,AAAA")
-    assert content.calls == (ToolCall("weather", ARGUMENTS, "c1", 2),)
+    custom = ToolCall("run", "ls", "c2", 2, ("custom", "function"))
+    assert content.calls == (ToolCall("weather", ARGUMENTS, "c1", 2), custom)
 
 
 def test_images_of_other_forms() -> None:

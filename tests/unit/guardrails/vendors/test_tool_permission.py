@@ -8,6 +8,12 @@ from tests.unit.guardrails.looking import OCCASION, built
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.content import Content, Direction, Text, ToolCall
+from tianji.guardrails.slots.called import CALLED
+from tianji.guardrails.slots.forms import form_of
+from tianji.guardrails.streaming.forms.table import begin
+from tianji.guardrails.streaming.gate import Gate
+from tianji.guardrails.streaming.policy import Policy, Scan
+from tianji.guardrails.streaming.stream import Stream
 from tianji.guardrails.vendors.tool_permission import TYPE
 from tianji.guardrails.verdict import Allow, Answer, Block, Rewrite, Verdict
 
@@ -62,7 +68,7 @@ def test_the_first_rule_that_fits_as_a_whole_decides(name: str, denied: str | No
 
 
 def test_a_type_is_denied_whatever_its_name() -> None:
-    assert message(offered({"rules": RULES}, {"type": "web_search"})) == "Tool '' denied by rule 'no-web'"
+    assert message(offered({"rules": RULES}, {"type": "web_search"})) == "Tool 'web_search' denied by rule 'no-web'"
 
 
 def test_what_no_rule_fits_may_be_allowed() -> None:
@@ -149,3 +155,71 @@ def test_the_older_form_allows_by_name() -> None:
 def test_a_rule_that_cannot_be_held_stops_the_start(rule: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         built(TYPE, {"rules": [rule]})
+
+
+# -- calls of OpenAI's own tools, wherever they stand --------------------------------------------------------------------
+
+PATCH = {"type": "update_file", "path": "a.py", "diff": "-a"}
+ITEMS: dict[str, tuple[dict[str, Any], str, str]] = {  # item, the name it goes by, a type that it has
+    "function_call": ({"name": "ls", "arguments": '{"a": "b"}'}, "ls", "function"),
+    "custom_tool_call": ({"name": "ls", "input": "-l"}, "ls", "custom"),
+    "mcp_call": ({"name": "ls", "server_label": "s", "arguments": '{"a": "b"}'}, "ls", "mcp"),
+    "mcp_approval_request": ({"name": "ls", "server_label": "s", "arguments": '{"a": "b"}'}, "ls", "mcp"),
+    "shell_call": ({"action": {"commands": ["ls -l"], "timeout_ms": 9}}, "shell", "shell"),
+    "local_shell_call": ({"action": {"type": "exec", "command": ["ls"]}}, "local_shell", "local_shell"),
+    "apply_patch_call": ({"operation": PATCH}, "apply_patch", "apply_patch"),
+    "tool_search_call": ({"execution": "client", "arguments": {"query": "q"}}, "tool_search", "tool_search"),
+    "computer_call": ({"action": {"type": "click", "x": 1}}, "computer", "computer_use_preview"),
+}
+
+
+def test_every_call_of_the_table_is_tried_here() -> None:
+    assert ITEMS.keys() == CALLED.keys()
+
+
+def judged(item: dict[str, Any], direction: Direction, rule: dict[str, Any]) -> Verdict:
+    body = {"input" if direction is Direction.REQUEST else "output": [item]}
+    content = form_of("responses").read(direction, json.dumps(body).encode()).content
+    return built(TYPE, {"rules": [rule], "default_action": "allow"})(content, OCCASION)
+
+
+def streamed(item: dict[str, Any], rule: dict[str, Any]) -> Verdict:
+    """Return what is said of a call that comes as events do: begun, ended, and once more with all."""
+    look = built(TYPE, {"rules": [rule], "default_action": "allow"})
+    stages = Stream(begin("responses"), [Gate(Policy(Scan.END))])
+    added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    for event in (added, done, {"type": "response.completed", "response": {"output": [item]}}):
+        assert stages.feed(b"data: " + json.dumps(event).encode() + b"\n\n") == b""
+    stages.end()
+    ((_, question),) = stages.questions()
+    return look(question.content, OCCASION)
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_a_call_of_any_kind_is_denied_by_name_and_by_type(kind: str) -> None:
+    members, name, of_type = ITEMS[kind]
+    item = {"type": kind, "id": "i", "call_id": "c", "status": "completed", **members}
+    for rule in ({"tool_name": name, "decision": "deny"}, {"tool_type": of_type, "decision": "deny"}):
+        for said in (*(judged(item, direction, rule) for direction in Direction), streamed(item, rule)):
+            assert message(said) == f"Tool '{name}' denied by rule '1'"
+        other = {**rule, **{key: "other" for key in rule if key != "decision"}}
+        assert streamed(item, other) == judged(item, Direction.RESPONSE, other) == Allow()
+
+
+def test_what_a_shell_is_called_with_is_held_against_patterns() -> None:
+    rule = {"tool_type": "shell", "decision": "allow", "allowed_param_patterns": {"commands[]": "ls.*"}}
+    for command, passes in (("ls -l", True), ("rm -r", False)):
+        item = {"type": "shell_call", "call_id": "c", "action": {"commands": [command]}}
+        strict = {"rules": [rule]}
+        content = form_of("responses").read(Direction.RESPONSE, json.dumps({"output": [item]}).encode()).content
+        assert isinstance(built(TYPE, strict)(content, OCCASION), Allow) is passes
+
+
+def test_custom_tools_of_chat_are_seen() -> None:
+    call = {"id": "c", "type": "custom", "custom": {"name": "run", "input": "ls"}}
+    body = {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    content = form_of("chat").read(Direction.RESPONSE, json.dumps(body).encode()).content
+    assert message(built(TYPE, {"rules": RULES})(content, OCCASION)) == "Tool 'run' denied by default action"
+    offer = {"type": "custom", "custom": {"name": "run"}}
+    assert message(offered({"rules": RULES}, offer)) == "Tool 'run' denied by default action"

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from tianji.cache.replay.reading import DONE, Json, written
 from tianji.errors import TianjiError
-from tianji.guardrails.slots.chat import FRAME
+from tianji.guardrails.content import FUNCTION
+from tianji.guardrails.slots.chat import CUSTOM, FRAME
 from tianji.guardrails.slots.sheet import listed
 from tianji.guardrails.slots.texts import Path
 from tianji.guardrails.streaming.events import Event, Name, Piece, Reading, ServerSent
@@ -102,9 +103,12 @@ def _delta(delta: Json, path: Path, channel: Path, echo: Path, reading: Reading)
     for at, call in enumerate(listed(delta.get("tool_calls"))):
         entry: Path = (*path, "tool_calls", at)
         function = call.get("function") if isinstance(call, dict) else None
+        custom = call.get("custom") if isinstance(call, dict) else None
+        own: Path = (*channel, "call", number(call.get("index"), at) if isinstance(call, dict) else at)
         if isinstance(function, dict):
-            own: Path = (*channel, "call", number(call.get("index"), at))
             _function(function, (*entry, "function"), own, (entry, call.get("id")), reading)
+        elif isinstance(custom, dict) and isinstance(custom.get("input", ""), str):
+            _custom(custom, (*entry, "custom"), own, (entry, call.get("id")), reading)
         else:
             reading.pieces += rest(call, entry, (*channel, "custom", at))
     function = delta.get("function_call")
@@ -113,12 +117,26 @@ def _delta(delta: Json, path: Path, channel: Path, echo: Path, reading: Reading)
         _function(function, entry, (*channel, "call", -1), (entry, None), reading)
 
 
-def _function(function: Json, path: Path, channel: Path, call: tuple[Path, object], reading: Reading) -> None:
+def _custom(custom: Json, path: Path, channel: Path, call: tuple[Path, object], reading: Reading) -> None:
+    """Read a call whose arguments are a text of any form."""
+    _named(custom.get("name"), path, channel, call, CUSTOM, reading)
+    if custom.get("input"):
+        reading.pieces.append(Piece(channel, (*path, "input"), custom["input"], call=True, entry=call[0]))
+
+
+def _named(
+    name: object, path: Path, channel: Path, call: tuple[Path, object], kinds: tuple[str, ...], reading: Reading
+) -> None:
     entry, call_id = call
-    name, arguments = function.get("name"), function.get("arguments")
     if isinstance(name, str) and name:
         own_id = call_id if isinstance(call_id, str) else ""
-        reading.names.append(Name(channel, (*path, "name"), name, own_id, entry))
+        reading.names.append(Name(channel, (*path, "name"), name, own_id, entry, kinds))
+
+
+def _function(function: Json, path: Path, channel: Path, call: tuple[Path, object], reading: Reading) -> None:
+    entry, _ = call
+    arguments = function.get("arguments")
+    _named(function.get("name"), path, channel, call, FUNCTION, reading)
     if isinstance(arguments, str):
         reading.pieces.append(Piece(channel, (*path, "arguments"), arguments, call=True, entry=entry))
     elif arguments is not None:

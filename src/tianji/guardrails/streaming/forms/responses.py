@@ -10,13 +10,16 @@ from tianji.cache.replay.reading import Json, named
 from tianji.dialects.responses.failing import failure
 from tianji.dialects.responses.items import MessageItem
 from tianji.errors import TianjiError
+from tianji.guardrails.slots.called import called
 from tianji.guardrails.slots.sheet import OPAQUE, listed
-from tianji.guardrails.slots.texts import Path
+from tianji.guardrails.slots.texts import Path, encoded
 from tianji.guardrails.streaming.events import Event, Name, Piece, Reading, ServerSent
 from tianji.guardrails.streaming.forms.form import Framing, number, rest
 
 _TEXTS: Final = ("text", "refusal", "arguments", "input", "code", "transcript")
-_CALLS: Final = ("response.function_call_arguments", "response.mcp_call_arguments")
+_CALLS: Final = (
+    "response.function_call_arguments", "response.mcp_call_arguments", "response.custom_tool_call_input",
+)  # fmt: skip
 OPAQUE_NAMES: Final = OPAQUE | {
     "name", "namespace", "server_label", "output_index", "sequence_number", "obfuscation",
 }  # fmt: skip
@@ -31,7 +34,6 @@ _PARTS: Final = {
     "output_audio": ("transcript", "response.output_audio_transcript"),
 }
 _ITEMS: Final = {
-    "custom_tool_call": ("input", "response.custom_tool_call_input"),
     "code_interpreter_call": ("code", "response.code_interpreter_call_code"),
 }
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -162,14 +164,20 @@ def read_item(item: Json, path: Path, channel: Path, entry: Path, reading: Readi
     """Read an item that stands at `path`. `channel`: how the names of its channels begin; entry: see Piece."""
     kind = item.get("type")
     own: set[str] = set()
-    if kind in ("function_call", "mcp_call"):
-        own = {"arguments"}
+    found = called(item)
+    if found is not None:
+        member = found.member(item)
+        own = {member}
         call: Path = (*channel, "call")
+        at: Path = (*path, "name") if found.named else ()
         name_id = str(item.get("call_id") or item.get("id") or "")
-        reading.names.append(Name(call, (*path, "name"), str(item.get("name") or ""), name_id, entry))
-        if isinstance(item.get("arguments"), str):
-            given = item["arguments"]
-            reading.pieces.append(Piece(call, (*path, "arguments"), given, whole=True, call=True, entry=entry))
+        reading.names.append(Name(call, at, found.name(item), name_id, entry, found.kinds))
+        given, at = item.get(member), (*path, member)
+        if isinstance(given, str):
+            reading.pieces.append(Piece(call, at, given, whole=True, call=True, entry=entry))
+        elif given:
+            text = encoded(given).decode()
+            reading.pieces.append(Piece(call, at, text, whole=True, call=True, raw=True, entry=entry))
     elif kind in _ITEMS:
         member, base = _ITEMS[kind]
         own = {member}
