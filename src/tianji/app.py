@@ -252,8 +252,11 @@ class Gateway:
                 lambda: self.snapshot,
                 self._salt,
                 self._pool,
-                self._admissions,
-                self._books.keeper(self.snapshot),
+                lazy.load("tianji.objects.billing").Till(
+                    self._admissions,
+                    self._books.keeper(self.snapshot),
+                    functools.partial(self._people.holder, self.authorize),
+                ),
                 lambda: self._guarding.found,
             )
         ).routes()

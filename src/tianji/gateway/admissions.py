@@ -76,6 +76,7 @@ class Admissions:
         self.counted = KIND_NAMES.index(COUNTED[self._rules.counted])
         self._limiter = Limiter(self._table, self._rules, _troubles(snapshot, self._health))
         self._estimates = Estimates(snapshot.members)
+        self._groups = snapshot.groups
         self._parties = Parties(config)
         self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
         self._proxy = _of_proxy(config)
@@ -109,11 +110,15 @@ class Admissions:
 
         Raises MalformedJSON, AuthenticationFailed for one that is blocked, and StoreUnavailable as `enter` does.
         """
-        found = self._named(beside(exchange), scan(exchange.body or b"{}"))
-        named = found if isinstance(found, tuple) else await self._looked_up(found)
+        named = await self._found(_caller(beside(exchange)), *self.parties(exchange))
         for one in named:
             one.enter()
         return tuple(one.holder for one in named)
+
+    def parties(self, exchange: Exchange) -> tuple[str | None, tuple[str, ...]]:
+        """Return the customer and the tags that a request beside the pipeline names. Raises MalformedJSON."""
+        asked, body = beside(exchange), scan(exchange.body or b"{}")
+        return self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
 
     async def hold(
         self,
@@ -130,24 +135,27 @@ class Admissions:
 
         Raises RateLimited and BudgetExceeded where it does not fit.
         """
-        limits = self._limiter.limits(identity, group, group, others)
-        for _ in range(MOST_QUESTIONS):
-            admission = Admission(limits.asked, tokens, 0, nano, requests)
-            if admission.admit(time.monotonic()):
-                return Hold(admission)
-            refusal = self._limiter.refusal(limits, admission)
-            if not isinstance(refusal, NotReady):
-                raise refusal
-            await self._make_ready(refusal)
-        raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
+        limits = self._limiter.limits(identity, group, group, (*others, *self._proxy))
+        return Hold(await self._taken(limits, lambda: Admission(limits.asked, tokens, 0, nano, requests)))
 
-    async def spend(self, identity: Identity, group: str, nano: int) -> None:
-        """Take what was spent beside the pipeline from a caller's budgets, nano-dollars; the ledger has it, too."""
-        try:
-            hold = await self.hold(identity, group, 0, 0, 0)
-        except BudgetExceeded:
-            return  # it is used up already
-        hold.settle(nano)
+    async def spend(
+        self, identity: Identity, group: str, nano: int, customer: str | None = None, tags: tuple[str, ...] = ()
+    ) -> None:
+        """Take what was spent beside the pipeline from the budgets of a caller, a customer and tags, used up or not.
+
+        nano: nano-dollars; the ledger has them, too
+
+        Raises StoreUnavailable and Overloaded where it cannot be known which budgets those are.
+        """
+        named = await self._found(identity, customer, tags)
+        limits = self._limiter.purses(identity, group, (*(one.holder for one in named), *self._proxy))
+        admission = await self._taken(limits, lambda: Admission(limits.asked, 0, 0, 0, 0))
+        admission.settle(time.monotonic(), -1, -1, nano)
+
+    def free(self, name: str) -> bool:
+        """Whether a model group costs nothing, so that no budget is to be asked."""
+        group = self._groups.get(name)
+        return group is not None and self._estimates.free(group)
 
     def refuses(self, identity: Identity, group: Group) -> str | None:
         """Say why a caller's budgets do not allow a fallback to `group`; None when they do. Nothing is reserved."""
@@ -166,14 +174,22 @@ class Admissions:
     # -- whom it is for ------------------------------------------------------------------------------------------------
 
     def _named(self, asked: Source, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
-        customer = self._parties.customer(asked, body)
+        customer, tags = self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
+        return self._find(_caller(asked), customer, tags)
+
+    def _find(
+        self, identity: Identity, customer: str | None, tags: tuple[str, ...]
+    ) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
         names: list[Name] = [] if customer is None else [("customer", customer)]
-        names += [("tag", tag) for tag in self._parties.tags(asked, body)[:MOST_TAGS]]
+        names += [("tag", tag) for tag in tags]
         if not names:
             return ()
-        identity = _caller(asked)
         own = identity.metadata.get("end_user_budget_id")
         return self._names.find(names, own if isinstance(own, str) and own else self._usual)
+
+    async def _found(self, identity: Identity, customer: str | None, tags: tuple[str, ...]) -> tuple[Named, ...]:
+        found = self._find(identity, customer, tags)
+        return found if isinstance(found, tuple) else await self._looked_up(found)
 
     async def _enter_later(
         self, asked: Asked, body: ObjectSpans, named: Awaitable[tuple[Named, ...]]
@@ -263,6 +279,18 @@ class Admissions:
         group = asked.group.name
         pools = self._priorities.pools(group, identity, time.monotonic()) if self._priorities is not None else ()
         return self._limiter.limits(identity, group, asked.model, others, pools)
+
+    async def _taken(self, limits: Limits, make: Callable[[], Admission]) -> Admission:
+        """Return what `make` makes, once it was admitted. Raises what it is refused with, and Overloaded."""
+        for _ in range(MOST_QUESTIONS):
+            admission = make()
+            if admission.admit(time.monotonic()):
+                return admission
+            refusal = self._limiter.refusal(limits, admission)
+            if not isinstance(refusal, NotReady):
+                raise refusal
+            await self._make_ready(refusal)
+        raise Overloaded("the limits of this caller cannot be looked up at the moment: try again")
 
     async def _ask_and_admit(
         self, asked: Asked, body: ObjectSpans, named: tuple[Named, ...], missing: NotReady

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, LARGEST_SET, LimitSet, LimitTable
+from tianji._core.limiter import KIND_NAMES, LARGEST_SET, Limit, LimitSet, LimitTable
 from tianji.auth.identity import Identity
 from tianji.errors import Unacceptable
-from tianji.limiting.easing import LOOKED_AGAIN, Troubled
+from tianji.limiting.easing import LOOKED_AGAIN, NO_END, Troubled
 from tianji.limiting.holding import Held, Holding
 from tianji.limiting.refusal import refusal
 from tianji.limiting.rows import Holder
@@ -96,6 +96,16 @@ class Limiter:
         ):
             return known
         return self._remember(name, identity, model, asked, others, pools)
+
+    def purses(self, identity: Identity, model: str, others: tuple[Holder, ...]) -> Limits:
+        """Return the budgets of a caller and of others for a model, as such that no spend is too much for."""
+        limits = self.limits(identity, model, model, others)
+        held = tuple(
+            structs.replace(one, limit=Limit(self._table, one.limit.name, budget=NO_END, renew=one.limit.renew))
+            for one in limits.held
+            if one.has_budget
+        )
+        return structs.replace(limits, asked=LimitSet(tuple(one.limit for one in held)), held=held)
 
     def refusal(self, limits: Limits, admission: Admission) -> Exception:
         """Return what to raise for an admission that was refused: RateLimited, BudgetExceeded or a NotReady."""

@@ -145,6 +145,7 @@ class Shelf:
                 "status": "succeeded",
                 "result_files": [result["id"]],
                 "fine_tuned_model": f"ft:{one['model']}:mock",
+                "trained_tokens": len(self._contents[one["training_file"]]),
             }
             return
         lines = self._contents[one["input_file_id"]].splitlines()

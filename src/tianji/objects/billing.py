@@ -1,12 +1,13 @@
 """What a batch has cost, once it is over: each of its answers at the price of a batch, in one entry of the ledger.
 
-A client hears of its answers by the batch, so it is paid for before they can be read. Runs of assistants are paid for
-in the same way (`runs`).
+A client hears of its answers by the batch, so it is paid for before they can be read. Runs of assistants (`runs`) and
+models that were tuned (`tuning`) are paid for in the same way: by whoever had them made, for the customer and the tags
+that were named then.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,9 +18,10 @@ from tianji._core.meter import Rates, cost
 from tianji._core.spans import scan
 from tianji._core.usage import TIERS_BY_NUMBER, Usage, read_usage
 from tianji.auth.identity import Identity
-from tianji.errors import MalformedJSON, TianjiError
+from tianji.errors import AuthenticationFailed, MalformedJSON, TianjiError
 from tianji.gateway.admissions import Admissions
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Factor, Item
+from tianji.ledger.names import name
 from tianji.objects.places import Place
 from tianji.objects.relay import Relay, Request
 
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Payer(Struct, frozen=True):
-    """Who had a batch made."""
+    """Who had something made, and for whom."""
 
     key: str
     key_alias: str | None
@@ -37,12 +39,15 @@ class Payer(Struct, frozen=True):
     team_id: str | None
     organization_id: str | None
     agent_id: str | None
+    customer: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Bill(Struct):
     """What answers come to, at the prices of a service tier. call_type: what the ledger calls them.
 
     model: which gave the last of them, where that is known; priced: whether a price is known for one of them
+    items, factors: what the cost comes of, where that is one price; estimated: tokens or their price are a guess
     """
 
     tier: int = BATCH
@@ -53,6 +58,9 @@ class Bill(Struct):
     nano: int = 0
     model: str = ""
     priced: bool = False
+    items: tuple[Item, ...] = ()
+    factors: tuple[Factor, Factor] | None = None
+    estimated: bool = False
 
     def add(self, usage: Usage, rates: Rates | None, when: int, model: str | None = None) -> None:
         """Count one answer, of this model."""
@@ -65,18 +73,29 @@ class Bill(Struct):
             self.nano += cost(rates, usage, when, None, self.tier)
 
 
-def payer(caller: Identity) -> Payer:
-    """Return who pays for what a caller has made."""
-    return Payer(caller.key, caller.key_alias, caller.user_id, caller.team_id, caller.organization_id, caller.agent_id)
+class Till(Struct, frozen=True):
+    """Where bills are paid. keep: takes entries for the ledger; None: there is none. holder: says who has a key."""
+
+    admissions: Admissions
+    keep: Callable[[Entry], None] | None
+    holder: Callable[[str], Identity | Coroutine[None, None, Identity]]
 
 
 class Billing:
-    """Bills batches. `keep` takes entries for the ledger; None: there is none."""
+    """Bills what is paid for when it is over."""
 
-    def __init__(self, relay: Relay, admissions: Admissions, keep: Callable[[Entry], None] | None) -> None:
+    def __init__(self, relay: Relay, till: Till) -> None:
         self._relay = relay
-        self._admissions = admissions
-        self._keep = keep
+        self._till = till
+
+    def payer(self, exchange: Exchange, caller: Identity) -> str:
+        """Return who pays for what a request has made, as JSON, which `paying` reads."""
+        customer, tags = self._till.admissions.parties(exchange)
+        who = Payer(
+            caller.key, caller.key_alias, caller.user_id, caller.team_id, caller.organization_id, caller.agent_id,
+            customer or None, tags,
+        )  # fmt: skip
+        return msgspec.json.encode(who).decode()
 
     async def reckon(self, place: Place, batch: Mapping[str, Any]) -> Bill:
         """Return what a batch has cost, by its answers, else by what it says itself. `batch`: as its upstream says it.
@@ -98,16 +117,27 @@ class Billing:
                 bill.add(usage, rates_of(place, model), now, model)
         return bill
 
-    async def book(self, exchange: Exchange, place: Place, who: Payer, batch_id: str, bill: Bill) -> None:
-        """Write a bill into the ledger, count it, and take it from the budgets of the one who calls, if it is his."""
-        deployment, now = place.deployment, time.time_ns() // 1000
-        if deployment is not None:
-            deployment.stats.bill(bill.prompt, bill.completion, bill.nano)
-        if isinstance(exchange.identity, Identity) and exchange.identity.key == who.key:
-            await self._admissions.spend(exchange.identity, place.group or "", bill.nano)
-        if self._keep is None:
+    async def charge(self, exchange: Exchange, place: Place, who: Payer, bill: Bill) -> None:
+        """Count a bill that is in the ledger, and take it from the budgets of whoever pays, whoever calls."""
+        if place.deployment is not None:
+            place.deployment.stats.bill(bill.prompt, bill.completion, bill.nano)
+        caller = exchange.identity
+        try:
+            if not isinstance(caller, Identity) or caller.key != who.key:
+                found = self._till.holder(who.key)
+                caller = found if isinstance(found, Identity) else await found
+            await self._till.admissions.spend(caller, place.group or "", bill.nano, who.customer, who.tags)
+        except AuthenticationFailed:
+            log.info("the key that a batch was made with is gone; what it cost is in the books of those above it")
+        except TianjiError as error:
+            log.warning("what a batch cost counts when it is in the database: %s", error.message)
+
+    def book(self, exchange: Exchange, place: Place, who: Payer, batch_id: str, bill: Bill) -> None:
+        """Write a bill into the ledger, where there is one. What it is called is the same each time."""
+        if self._till.keep is None:
             return
-        self._keep(
+        deployment, now = place.deployment, time.time_ns() // 1000
+        self._till.keep(
             Entry(
                 request_id=f"{batch_id[-100:]}-cost",
                 call_id=str(exchange.call_id or batch_id[-100:]),
@@ -125,14 +155,23 @@ class Billing:
                 team_id=who.team_id,
                 organization_id=who.organization_id,
                 agent_id=who.agent_id,
+                end_user=None if who.customer is None else name(who.customer),
+                tags=tuple(map(name, who.tags)),
                 prompt_tokens=bill.prompt,
                 completion_tokens=bill.completion,
                 cached_tokens=bill.cached,
                 cost=bill.nano,
-                items=(("reported", bill.nano * 1000, MILLION),) if bill.priced else (),
-                reported=True,
+                items=bill.items or ((("reported", bill.nano * 1000, MILLION),) if bill.priced else ()),
+                factors=bill.factors,
+                reported=not bill.items,
+                estimated=bill.estimated,
             )
         )
+
+
+def paying(text: str) -> Payer:
+    """Read what `Billing.payer` returned."""
+    return msgspec.json.decode(text, type=Payer)
 
 
 def used(line: bytes) -> tuple[Usage | None, str | None]:

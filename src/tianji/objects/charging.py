@@ -53,7 +53,7 @@ class Charging:
         They count for the caller, and for the customer and the tags that `exchange` names for the batch as a whole.
         counts: what there is for each model group, "" where nobody knows for which
 
-        Raises RateLimited, and AuthenticationFailed for a customer who is blocked.
+        Raises RateLimited, BudgetExceeded for who has nothing left, and AuthenticationFailed for a blocked customer.
         """
         others = await self._admissions.others(exchange)
         general = self._general()
@@ -74,6 +74,16 @@ class Charging:
             told = f"there are {rows} requests, with {tokens} tokens in their prompts"
             refused.message = f"Batch rate limit exceeded: {told}. {refused.message}"
             raise
+
+    @asynccontextmanager
+    async def request(self, exchange: Exchange, caller: Identity, group: str) -> AsyncIterator[None]:
+        """Have a request count whose cost is known when what it begins is over, unless it fails.
+
+        Raises RateLimited, BudgetExceeded for who has nothing left, and AuthenticationFailed as `batch` does.
+        """
+        others = await self._admissions.others(exchange)
+        async with self._held(caller, others, group, Counted(1)):
+            yield
 
     def upload(self, caller: Identity) -> AbstractAsyncContextManager[Taken]:
         """Have the upload of a batch's file count, unless it fails. Raises RateLimited."""
@@ -107,7 +117,8 @@ class Charging:
     async def _held(
         self, caller: Identity, others: tuple[Holder, ...], group: str, counted: Counted
     ) -> AsyncIterator[None]:
-        hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens, others=others)
+        nano = -1 if self._admissions.free(group) else 0
+        hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens, nano, others)
         try:
             yield
         except BaseException:

@@ -3,16 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import msgspec
-
 from tianji._core.exchange import Exchange
 from tianji._core.pool import Pool
 from tianji.clock import SYSTEM
-from tianji.gateway.admissions import Admissions
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
-from tianji.ledger.entry import Entry
-from tianji.objects.billing import Bill, Billing, Payer
+from tianji.objects.billing import Bill, Billing, Till, paying
 from tianji.objects.charging import Charging
 from tianji.objects.guarding import Guards
 from tianji.objects.ids import Seal
@@ -32,16 +28,15 @@ class Desk:
         snapshot: Callable[[], Snapshot],
         salt: str | None,
         pool: Pool,
-        admissions: Admissions,
-        keep: Callable[[Entry], None] | None,
+        till: Till,
         guards: Callable[[], Guards | None],
     ) -> None:
         """`guards`: who judges requests that come many at a time; None where nobody does."""
         self.store = store
         self.seal = Seal(salt)
         self.relay = Relay(pool)
-        self.billing = Billing(self.relay, admissions, keep)
-        self.charging = Charging(admissions, store, lambda: self.places.snapshot.config.general_settings, SYSTEM)
+        self.billing = Billing(self.relay, till)
+        self.charging = Charging(till.admissions, store, lambda: self.places.snapshot.config.general_settings, SYSTEM)
         self.clock = SYSTEM
         self.guards = guards
         self._snapshot = snapshot
@@ -68,7 +63,12 @@ class Desk:
             return
         await self.charging.over(name)
         bills = await reckon()
-        if await table.settle(database, name):
-            who = msgspec.json.decode(known.payer, type=Payer)
+        who = paying(known.payer)
+
+        def book() -> None:
             for number, (place, bill) in enumerate(bills):
-                await self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
+                self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
+
+        if await table.settle(database, name, book):
+            for place, bill in bills:
+                await self.billing.charge(exchange, place, who, bill)

@@ -21,7 +21,7 @@ from tianji.edge.addresses import own_address
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.lazy import load
-from tianji.objects.billing import Bill, payer
+from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
@@ -68,7 +68,7 @@ class MessageBatches:
             owner=owner.hex(),
             created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
             body=msgspec.json.encode(_named(said, taken.id)).decode(),
-            payer=msgspec.json.encode(payer(caller)).decode(),
+            payer=self._desk.billing.payer(exchange, caller),
         )
         await load(_TABLE).keep(await self._desk.store.open(), kept)
         self._respond(exchange, _named(said, taken.id))

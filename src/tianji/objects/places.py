@@ -41,6 +41,7 @@ class Place(Struct, frozen=True):
     """One upstream. name: what ids are bound to; model: what a deployment serves, unless it serves several.
 
     listed: what the catalogue knows of prices, where there is no deployment that has some
+    trained: atto-dollars for a token that a model is tuned with; None where nobody knows
     """
 
     name: str
@@ -54,6 +55,7 @@ class Place(Struct, frozen=True):
     model: str | None = None
     unready: str | None = None
     listed: Callable[[str], Rates | None] | None = None
+    trained: Callable[[str], int | None] = lambda _model: None
 
     @property
     def group(self) -> str | None:
@@ -99,10 +101,11 @@ class Places:
         self._by_id: dict[str, Place] = {}
         self._batching: dict[str, Place] = {}
         for pairs in snapshot.members.values():
-            for _, deployment in pairs:
+            for entry, deployment in pairs:
                 found = _of_deployment(deployment)
                 if found is not None:
-                    self._by_id.setdefault(deployment.id, found)
+                    trained = functools.partial(book.trained, entry, deployment.provider)
+                    self._by_id.setdefault(deployment.id, replace(found, trained=trained))
                 batching = _of_messages(deployment)
                 if batching is not None:
                     self._batching.setdefault(deployment.id, batching)
@@ -224,7 +227,8 @@ def _settled(
         provider = entry.custom_llm_provider or _USUAL
         try:
             place = _place(section, provider, _params(section, provider, entry), origins, snapshot.environ)
-            yield replace(place, listed=functools.partial(book.listed, provider))
+            trained = functools.partial(book.trained, None, provider)
+            yield replace(place, listed=functools.partial(book.listed, provider), trained=trained)
         except TianjiError as error:
             raise ConfigurationError(f"{section}_settings: {provider}: {error.message}") from None
 

@@ -7,13 +7,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from tianji._core.exchange import Exchange
 from tianji._core.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
 from tianji.lazy import load
-from tianji.objects.billing import Bill, payer, rates_of, usage_of
+from tianji.objects.billing import Bill, rates_of, usage_of
 from tianji.objects.desk import Desk
 from tianji.objects.ids import owner_of
 from tianji.objects.kinds import RUN
@@ -63,7 +61,7 @@ class Runs:
             owner=owner_of(self._caller).hex(),
             created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
             body="{}",
-            payer=msgspec.json.encode(payer(self._caller)).decode(),
+            payer=self._desk.billing.payer(self._exchange, self._caller),
         )
         await load(_TABLE).keep(await self._desk.store.open(), kept)
 

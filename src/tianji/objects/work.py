@@ -20,17 +20,18 @@ from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.forms import take_json
 from tianji.lazy import load
-from tianji.objects.billing import Bill, payer
+from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
-from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, Kind
+from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
 from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place
 from tianji.objects.relay import Request
 from tianji.objects.rows import IN_PATH, ROWS, Row
 from tianji.objects.runs import Runs
+from tianji.objects.tuning import tuning_bill
 from tianji.objects.uploading import OURS, Upload, read_upload
 
 _TABLE: Final = "tianji.storage.objects"
@@ -39,6 +40,7 @@ _BETA: Final[Header] = (b"openai-beta", b"assistants=v2")  # vector stores were 
 _MOST: Final = 10_000  # objects of a list
 _SHOWN: Final = 20  # objects of a list that are asked for again because they may have changed
 _MARKS: Final = frozenset({"after", "before"})  # parameters of a list that name one of its objects
+_PAID: Final = (BATCH, JOB)  # kinds that are paid for when they are over
 _MADE_OF: Final = ("input_file_id", "training_file", "validation_file")
 _KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
 Json = dict[str, Any]
@@ -99,7 +101,9 @@ class _Work:
             )
             return
         if self._row.streams and members.get("stream") is True:
-            await self._stream(place, request)
+            held = self._desk.charging.request(self._exchange, self._caller, place.group or "")
+            async with held if self._row.begins else contextlib.nullcontext():
+                await self._stream(place, request)
             return
         if self._row.creates is BATCH:
             file = _file_of(self._asking, members)
@@ -107,6 +111,9 @@ class _Work:
             async with self._desk.charging.batch(self._exchange, self._caller, place.provider, counts) as taken:
                 answer = await self._fetch(place, request)
                 taken.id = str(answer.get("id"))
+        elif self._row.creates is JOB or self._row.begins:
+            async with self._desk.charging.request(self._exchange, self._caller, place.group or ""):
+                answer = await self._fetch(place, request)
         else:
             answer = await self._fetch(place, request)
         answer = await self._remembered(answer)
@@ -267,15 +274,24 @@ class _Work:
             answer = _renamed(
                 answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
             )
-        if said.get("object") == "batch" and said.get("status") in (BATCH.ends or ()):
+        kind = BY_OBJECT.get(str(said.get("object")))
+        if kind in _PAID and said.get("status") in (kind.ends or ()):
 
             async def reckon() -> list[tuple[Place, Bill]]:
-                return [(place, await self._desk.billing.reckon(place, said))]
+                if kind is BATCH:
+                    return [(place, await self._desk.billing.reckon(place, said))]
+                return [(place, tuning_bill(place, said, await self._size(answer.get("training_file"))))]
 
             await self._desk.settle(self._exchange, str(answer.get("id")), reckon)
         self._runs.see(answer)
         await self._runs.pay(place)
         return answer
+
+    async def _size(self, file: object) -> int:
+        """Return the bytes of a file as far as they are known."""
+        known = await load(_TABLE).find(await self._desk.store.open(), str(file))
+        size = 0 if known is None else msgspec.json.decode(known.body).get("bytes")
+        return size if isinstance(size, int) else 0
 
     def _respond(self, answer: Json, place: Place) -> None:
         about = (
@@ -321,7 +337,7 @@ class _Work:
             owner=self._owner.hex(),
             created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
             body=msgspec.json.encode(answer).decode(),
-            payer=msgspec.json.encode(payer(self._caller)).decode() if kind is BATCH else None,
+            payer=self._desk.billing.payer(self._exchange, self._caller) if kind in _PAID else None,
         )
 
     # -- lists ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What callers have had made at upstreams, so that they can list it: files, batches and their kin."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -48,11 +49,17 @@ async def renew(database: Database, object_id: str, body: str) -> None:
         await connection.execute(sa.update(OBJECTS).filter_by(id=object_id).values(body=body))
 
 
-async def settle(database: Database, object_id: str) -> bool:
-    """Note that an object is being paid for; False where somebody else has done so. Raises StoreUnavailable."""
+async def settle(database: Database, object_id: str, pay: Callable[[], None]) -> bool:
+    """Have an object paid for and note that; False where somebody else has done so. Raises StoreUnavailable.
+
+    What `pay` does is done again after a crash in between, so it must be one thing however often it is done.
+    """
     mine = sa.and_(OBJECTS.c.id == object_id, OBJECTS.c.payer.is_not(None))
     async with database.adding() as connection:
-        return bool((await connection.execute(sa.update(OBJECTS).where(mine).values(payer=None))).rowcount)
+        found = bool((await connection.execute(sa.update(OBJECTS).where(mine).values(payer=None))).rowcount)
+        if found:
+            pay()
+    return found
 
 
 async def forget(database: Database, object_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 from tests.contract.books import row_of
-from tests.contract.harness import Gateway, Mock
+from tests.contract.harness import Gateway, Mock, eventually
 from tests.contract.objects.keys import key
 
 LINES = [
@@ -106,10 +106,41 @@ def test_a_batch_that_is_over_is_paid_for_once_by_whom_it_is_for(gateway: Gatewa
         assert (row["call_type"], row["key"]) == ("abatch", hashlib.sha256(secret.encode()).hexdigest())
         read = [request["path"] for request in mock.requests() if request["path"].endswith("/content")]
         assert len(read) == 1
-        again = {"input_file_id": upload(client).id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
-        client.batches.retrieve(client.batches.create(**again).id)
+        again: Any = {
+            "input_file_id": upload(client).id, "endpoint": "/v1/chat/completions", "completion_window": "24h",
+        }  # fmt: skip
+        admin.batches.retrieve(client.batches.create(**again).id)  # whoever hears of it first
         answer = gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}")
         assert answer.json()["error"]["type"] == "budget_exceeded"
+        for more in (
+            lambda: client.batches.create(**again),
+            lambda: client.fine_tuning.jobs.create(model="gpt-test", training_file=again["input_file_id"]),
+        ):
+            with pytest.raises(openai.APIStatusError, match="Budget has been exceeded"):
+                more()
+
+
+def test_a_batch_is_paid_for_by_its_customer_and_its_tags(gateway: Gateway, client: openai.OpenAI) -> None:
+    name, tag = customer(gateway, max_budget=0.00004), f"tag-{uuid.uuid4()}"
+    assert gateway.client.post("/tag/new", json={"name": tag, "max_budget": 0.00004}).status_code == 200
+    ask: Any = {
+        "input_file_id": upload(client).id, "endpoint": "/v1/chat/completions", "completion_window": "24h",
+        "extra_headers": {"x-litellm-customer-id": name, "x-litellm-tags": tag},
+    }  # fmt: skip
+    made = client.batches.create(**ask)
+    assert client.batches.retrieve(made.id).status == "completed"
+    chat = {"model": "gpt-test", "messages": []}
+    for members in ({"user": name}, {"metadata": {"tags": [tag]}}):
+        assert gateway.chat(chat | members).json()["error"]["type"] == "budget_exceeded"
+    with pytest.raises(openai.APIStatusError, match="ExceededBudget"):
+        client.batches.create(**ask)
+    row = row_of(gateway, "request_id", f"{made.id[-100:]}-cost")
+    assert (row["cost"], row["end_user"], json.loads(row["tags"])) == (50_000, name, [tag])
+    told = eventually(
+        lambda: (one := gateway.client.get("/customer/info", params={"end_user_id": name}).json())["spend"] and one,
+        "what the customer spent",
+    )
+    assert told["spend"] == 0.00005
 
 
 def test_what_lies_at_no_deployment_costs_what_the_catalogue_says(gateway: Gateway, mock: Mock) -> None:
@@ -190,6 +221,24 @@ def test_a_model_is_tuned(client: openai.OpenAI, mock: Mock) -> None:
     assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("model", "nano", "estimated"), [("gpt-test", 3_000, True), ("tuned", 75_000, False), ("other", 0, True)]
+)
+def test_a_job_that_is_over_is_paid_for_once(
+    gateway: Gateway, client: openai.OpenAI, model: str, nano: int, estimated: bool
+) -> None:
+    name = customer(gateway)
+    file = upload(client, model, purpose="fine-tune", content=b"one")
+    ask: Any = {"model": model, "training_file": file.id, "extra_body": {"user": name}}
+    job = client.fine_tuning.jobs.create(**ask)
+    for _ in range(2):
+        assert client.fine_tuning.jobs.retrieve(job.id).trained_tokens == 3
+    row = row_of(gateway, "request_id", f"{job.id[-100:]}-cost")
+    # three tokens at the price of a prompt, at the price of training, at no price that anybody knows
+    assert (row["cost"], row["prompt_tokens"], bool(row["estimated"])) == (nano, 3, estimated)
+    assert (row["call_type"], row["end_user"]) == ("acreate_fine_tuning_job", name)
+
+
 def test_a_vector_store_is_searched(client: openai.OpenAI) -> None:
     file = upload(client, purpose="assistants", content=b"the red fox")
     store = client.vector_stores.create(name="animals", extra_body={"model": "gpt-test"})
@@ -263,10 +312,9 @@ def test_a_run_that_is_over_is_paid_for_once_by_whom_it_is_for(gateway: Gateway,
         # 10 and 5 tokens at 1 and 2 dollars a million
         assert (row["cost"], row["prompt_tokens"], row["completion_tokens"]) == (20_000, 10, 5)
         assert (row["call_type"], row["key"]) == ("arun_thread", hashlib.sha256(secret.encode()).hexdigest())
-        assert gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}").status_code == 200
         client.beta.threads.create_and_run(**ask)
-        answer = gateway.chat({"model": "gpt-test", "messages": []}, authorization=f"Bearer {secret}")
-        assert answer.json()["error"]["type"] == "budget_exceeded"
+        with pytest.raises(openai.APIStatusError, match="Budget has been exceeded"):
+            client.beta.threads.create_and_run(**ask)
 
 
 # ---- whose it is

@@ -17,6 +17,7 @@ from tianji.config.schema import ModelEntry
 from tianji.errors import ConfigurationError
 from tianji.providers.names import parse
 
+TRAINING: Final = "training_cost_per_token"  # of a job that tunes a model; requests have nothing to do with it
 _BASE: Final = ("input_cost_per_token", "output_cost_per_token")
 _CACHE: Final = ("cache_read_input_token_cost", "cache_creation_input_token_cost")
 _WHOLE: Final = ("tiered_pricing", "cost_per_second", "input_cost_per_second", "output_cost_per_second")
@@ -71,6 +72,24 @@ class PriceBook:
                 return None
             self._keep(key, found, provider, model)
         return self._made[key].rates
+
+    def trained(self, entry: ModelEntry | None, provider: str, model: str) -> int | None:
+        """Return atto-dollars for a token that a model is tuned with; None where nobody says.
+
+        Raises ConfigurationError for what is no price.
+        """
+        if entry is None:
+            found = self._catalogue.find(
+                candidates(provider, model), lambda name, listed: fits(provider, name, listed.get("litellm_provider"))
+            )
+        else:
+            found = _listed(entry, provider, model, self._catalogue)
+        listed: Entry = {} if found is None else found[1]
+        price = (entry.info.prices if entry else {}).get(TRAINING, listed.get(TRAINING))
+        try:
+            return None if price is None else atto(price)
+        except ValueError as error:
+            raise ConfigurationError(f"{TRAINING} of {model}: {error}") from error
 
     def of_picture(self, entry: ModelEntry, provider: str, model: str, quality: str, size: str) -> Rates | None:
         """Return what a picture costs that has a price of its own by its quality and size; None where it has none.
@@ -186,7 +205,7 @@ def _region(entry: ModelEntry) -> str | None:
 def _own(entry: ModelEntry) -> Entry:
     written = {**entry.params.written, **entry.info.written}
     structures = {name: written[name] for name in STRUCTURES if written.get(name)}
-    return {**entry.info.prices, **structures}
+    return {**{name: price for name, price in entry.info.prices.items() if name != TRAINING}, **structures}
 
 
 def _over(listed: Entry, own: Mapping[str, object]) -> Entry:

@@ -10,7 +10,9 @@ from tianji.config.problems import Place
 from tianji.config.schema.auto_router import MARKER, AutoRule, ComplexityConfig
 from tianji.config.schema.base import Flag, Headers, Names, Rows, Section, Switch, Table, Unknown
 
-PRICE: Final = re.compile(r"(?:input|output)_cost_per_\w+|cache_(?:read|creation)_\w*_cost(?:_\w+)?|cost_per_second")
+PRICE: Final = re.compile(
+    r"(?:input|output|training|ocr|annotation)_cost_per_\w+|cache_(?:read|creation)_\w*_cost(?:_\w+)?|cost_per_second"
+)
 """Keys that hold a price in US dollars."""
 
 PROVIDER_KEYS: Final = re.compile(
