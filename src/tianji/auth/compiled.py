@@ -17,6 +17,7 @@ from tianji.money import to_nanos
 Row = Mapping[str, Any]
 _AMOUNTS: Final = (
     "max_budget", "soft_budget", "budget_duration", "tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests",
+    "batch_enqueued_token_limit",
 )  # fmt: skip
 
 

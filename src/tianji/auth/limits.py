@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rpm_limit: int | None = None
     tpd_limit: int | None = None
     max_parallel_requests: int | None = None
+    batch_enqueued_token_limit: int | None = None  # of all batches under way
     rpm_limit_type: str | None = None  # DYNAMIC, GUARANTEED or another one, which holds always
     tpm_limit_type: str | None = None
     throttles: bool = False  # a budget that is used up slows requests down instead of ending them

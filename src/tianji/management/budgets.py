@@ -25,6 +25,7 @@ class Budget(Struct, kw_only=True):
     tpm_limit: Count = UNSET
     rpm_limit: Count = UNSET
     tpd_limit: Count = UNSET
+    batch_enqueued_token_limit: Count = UNSET
     budget_duration: Text = UNSET
     budget_limits: list[dict[str, Any]] | UnsetType | None = UNSET
     model_max_budget: Table = UNSET
@@ -161,6 +162,7 @@ _DESCRIBED: Final = {
     "tpm_limit": "Tokens a minute.",
     "rpm_limit": "Requests a minute.",
     "tpd_limit": "Tokens a day.",
+    "batch_enqueued_token_limit": "Tokens of all batches under way.",
 }
 
 

@@ -23,9 +23,9 @@ One = TypeVar("One", Scope, Holder)
 def of_batch(caller: Identity, others: tuple[Holder, ...] = ()) -> tuple[Identity, tuple[Holder, ...], list[Allowance]]:
     """Return who a batch is held against without the rates a minute that allowances stand for, and those allowances.
 
-    Where a key or a team has `batch_enqueued_token_limit`, its batches under way have no more tokens than that; where
-    it, or a customer and the like, `others`, has `tpd_limit` and not the other, those of a day. Its requests and tokens
-    a minute do not hold for batches then.
+    Where a key or a team, or a customer and the like, `others`, has `batch_enqueued_token_limit`, its batches under way
+    have no more tokens than that; where it has `tpd_limit` and not the other, those of a day. Its requests and tokens a
+    minute do not hold for batches then.
     """
     metadata = {"key": caller.metadata, "team": caller.team_metadata}
     above = [_of_one(scope, metadata.get(scope.kind, {})) for scope in caller.scopes]
@@ -72,8 +72,8 @@ def refusal(lack: Lack, amount: int, now: datetime, of: str) -> RateLimited:
 
 def _of_one(one: One, metadata: Mapping[str, Any]) -> tuple[One, Allowance | None]:
     """Return one of those whom a batch is held against as it is held against him, and his allowance."""
-    enqueued = _whole(metadata.get(ENQUEUED))
-    if enqueued:
+    enqueued = _whole(metadata.get(ENQUEUED)) or one.limits.batch_enqueued_token_limit
+    if enqueued is not None:
         allowance = Allowance(f"{row_name(one.kind, one.id)} enqueued", enqueued, KEPT, while_in_use=True)
     elif one.limits.tpd_limit is not None:
         allowance = Allowance(f"{row_name(one.kind, one.id)} day", one.limits.tpd_limit, DAY)

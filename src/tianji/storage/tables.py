@@ -60,6 +60,7 @@ BUDGETS: Final = sa.Table(
     *_documents("allowed_models"),
     sa.Column("temp_budget_increase", nanos()),
     *_moments("temp_budget_expiry"),
+    sa.Column("batch_enqueued_token_limit", sa.BigInteger),
     *_history(),
 )
 

@@ -426,6 +426,21 @@ def test_tokens_of_batches_under_way_are_there_again_when_they_are_over(gateway:
         client.batches.create(**ask)
 
 
+def test_tokens_of_a_customers_batches_are_there_again_when_they_are_over(
+    gateway: Gateway, client: openai.OpenAI
+) -> None:
+    name = customer(gateway, batch_enqueued_token_limit=90)
+    ask: Any = {
+        "input_file_id": upload(client).id, "endpoint": "/v1/chat/completions", "completion_window": "24h",
+        "extra_body": {"user": name},
+    }  # fmt: skip
+    made = client.batches.create(**ask)
+    with pytest.raises(openai.RateLimitError, match="90 tokens at a time are left of customer:"):
+        client.batches.create(**ask)
+    assert client.batches.retrieve(made.id).status == "completed"
+    client.batches.create(**ask)
+
+
 def customer(gateway: Gateway, **limits: object) -> str:
     """Make a customer of its own name."""
     name = f"customer {uuid.uuid4()}"

@@ -32,9 +32,11 @@ def test_tokens_a_day_stand_for_the_rates_of_whoever_has_them() -> None:
 
 def test_tokens_under_way_go_before_those_of_a_day() -> None:
     one = caller(SLOW, metadata={"batch_enqueued_token_limit": 7}, team_metadata={"batch_enqueued_token_limit": 8})
-    told, _, allowances = of_batch(one, (Holder("customer", "c", SLOW),))
+    none = Limits(batch_enqueued_token_limit=0, tpd_limit=5)
+    told, _, allowances = of_batch(one, (Holder("customer", "c", SLOW), Holder("tag", "t", none)))
     assert told.scopes[0].limits.rpm_limit is None
     assert allowances == [
         Allowance("key:k enqueued", 7, KEPT, while_in_use=True),
         Allowance("customer:c day", 50, DAY),
+        Allowance("tag:t enqueued", 0, KEPT, while_in_use=True),
     ]
