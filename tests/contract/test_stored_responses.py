@@ -1,15 +1,45 @@
-"""Responses that are stored: asked for again, gone on from, deleted, and nobody else's business."""
+"""Responses that are stored: asked for again, gone on from, deleted, and nobody else's business.
+
+All of it is told to two gateways that share a database, as machines behind a load balancer do: they take turns, so
+what one has answered is asked for at the other.
+"""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx
 import openai
 import pytest
-from tests.contract.harness import MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import EDGES, MASTER_KEY, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+
+
+class Balancer(httpx.BaseTransport):
+    """Sends one request to the first machine, the next one to the second, and so on."""
+
+    def __init__(self, machines: list[Gateway]) -> None:
+        self.machines = machines
+        self._transport = httpx.HTTPTransport()
+        self._turn = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        machine = self.machines[self._turn % len(self.machines)]
+        self._turn += 1
+        request.url = request.url.copy_with(port=machine.port)
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class Machines(NamedTuple):
+    """Gateways that share a database. `start` starts one more, on an edge."""
+
+    running: list[Gateway]
+    start: Callable[[str], Gateway]
 
 
 @pytest.fixture(scope="module")
-def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def machines(mock_process: Mock, postgresql: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     claude = {"model": "anthropic/claude-up", "api_base": mock_process.url, "api_key": UPSTREAM_KEY}
     config = {
         "model_list": [
@@ -22,26 +52,39 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             ),
         ],
         "router_settings": {"num_retries": 0},
+        "general_settings": {"database_url": postgresql.get_uri("stored_responses")},
     }
-    folder = tmp_path_factory.mktemp("stored")
-    with Gateway(config, folder, edge=edge, env={"TIANJI_DATA_DIR": str(folder / "data")}, workers=2) as running:
-        yield running
+    postgresql.psql("CREATE DATABASE stored_responses;")
+
+    def start(edge: str) -> Gateway:
+        folder = tmp_path_factory.mktemp("stored")
+        return Gateway(config, folder, edge=edge, env={"TIANJI_DATA_DIR": str(folder / "data")})
+
+    running = [start(edge) for edge in EDGES]
+    yield Machines(running, start)
+    for one in running:
+        one.stop()
+
+
+def talking(machines: Machines, key: str = MASTER_KEY) -> openai.OpenAI:
+    """Return a client of both machines."""
+    through = httpx.Client(transport=Balancer(machines.running), timeout=20)
+    return openai.OpenAI(base_url="http://127.0.0.1/v1", api_key=key, max_retries=0, http_client=through)
 
 
 @pytest.fixture
-def client(gateway: Gateway, mock: Mock) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER_KEY, max_retries=0) as made:
+def client(machines: Machines, mock: Mock) -> Iterator[openai.OpenAI]:
+    with talking(machines) as made:
         yield made
 
 
 @pytest.fixture
-def someone(gateway: Gateway) -> Iterator[Callable[..., openai.OpenAI]]:
+def someone(machines: Machines) -> Iterator[Callable[..., openai.OpenAI]]:
     """Return clients that have each a key of their own."""
     made: list[openai.OpenAI] = []
 
     def make(**members: Any) -> openai.OpenAI:
-        key = gateway.post("/key/generate", members).json()["key"]
-        made.append(openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0))
+        made.append(talking(machines, machines.running[0].post("/key/generate", members).json()["key"]))
         return made[-1]
 
     yield make
@@ -179,7 +222,7 @@ def test_a_conversation_is_compacted(client: openai.OpenAI, mock: Mock, someone:
         client.responses.compact(model="over-chat", input="one")
 
 
-def test_a_failed_response_is_not_kept(client: openai.OpenAI, mock: Mock, gateway: Gateway) -> None:
+def test_a_failed_response_is_not_kept(client: openai.OpenAI, mock: Mock) -> None:
     mock.control({"end_at": 4})
     stream = client.responses.create(model="over-chat", input="broken", stream=True)
     last = list(stream)[-1]
@@ -229,3 +272,44 @@ class TestBackground:
         second = ask(client, "over-chat", streamed=False, input="due", background=True, previous_response_id=first.id)
         assert ended(client, second.id).previous_response_id == first.id
         assert "uno" in mock.last()["body"]
+
+    def test_one_that_hangs_is_cancelled_and_deleted_at_the_other_machine(
+        self, client: openai.OpenAI, mock: Mock
+    ) -> None:
+        mock.control({"first_byte_ms": 60000})
+        for _ in range(2):  # each machine makes one of them, and the other one ends it
+            begun = ask(client, "over-chat", streamed=False, background=True)
+            mock.wait(in_progress=1)
+            client.responses.cancel(begun.id)
+            mock.wait(in_progress=0)
+            client.responses.delete(begun.id)
+            with pytest.raises(openai.NotFoundError):
+                client.responses.retrieve(begun.id)
+
+
+def test_all_of_it_outlives_a_machine(client: openai.OpenAI, machines: Machines, mock: Mock) -> None:
+    first = ask(client, "over-chat", streamed=True, input="uno", metadata={"a": "b"})
+    native = ask(client, "several", streamed=False, input="uno nativo")
+    home = model_asked(mock)
+    waiting = ask(client, "over-chat", streamed=False, background=True, input="due", previous_response_id=first.id)
+    ended(client, waiting.id)
+    mock.control({"first_byte_ms": 60000}, model="chat-up")
+    asked = {"model": "over-chat", "input": "lost", "background": True}
+    lost = machines.running[0].post("/v1/responses", asked).json()["id"]
+    mock.wait(in_progress=1)
+    machines.running[0].stop()
+    mock.reset()
+    machines.running[0] = machines.start(EDGES[0])
+    for _ in machines.running:
+        assert client.responses.retrieve(first.id).metadata == {"a": "b"}
+        assert [item.type for item in client.responses.input_items.list(waiting.id).data] == ["message"]
+        last = ask(client, "over-chat", streamed=False, input="tre", previous_response_id=waiting.id)
+        assert all(part in mock.last()["body"] for part in ("uno", "due", "tre"))
+        ask(client, "several", streamed=False, input="due", previous_response_id=native.id)
+        assert model_asked(mock) == home
+        assert client.responses.cancel(waiting.id).status == "completed"
+        failed = client.responses.retrieve(lost)
+        assert (failed.status, failed.error and failed.error.code) == ("failed", "server_error")
+        client.responses.delete(last.id)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(last.id)

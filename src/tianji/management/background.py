@@ -20,6 +20,7 @@ from tianji.storage.store import Store
 
 BEAT: Final = 2.0  # seconds between two words of a maker
 SILENCE: Final = timedelta(seconds=60)  # after which he is believed to be gone
+_STOPPED: Final = "The gateway that made it was stopped; ask for it again."
 _TABLE: Final = "tianji.storage.responses"
 
 log = logging.getLogger(__name__)
@@ -34,14 +35,15 @@ class Background:
         self._store = store
         self._begin = begin
         self._clock = clock
-        self._running: dict[str, SilentExchange] = {}
+        self._running: dict[str, tuple[Any, SilentExchange]] = {}
         self._beating = False
 
-    def start(self, response_id: str, exchange: SilentExchange) -> None:
-        """Note that a response is being made by `exchange`, whose listener is `listener`."""
-        self._running[response_id] = exchange
+    def start(self, kept: Any, exchange: SilentExchange) -> None:
+        """Note that the response which is `kept` is being made by `exchange`, whose listener is `listener`."""
+        self._running[kept.id] = (kept, exchange)
         if not self._beating:
             self._beating = True
+            self._store.last_words.add(self.give_up)
             self._begin(self._beat())
 
     def listener(self, kept: Any) -> Callable[[int, list[Any], bytes], None]:
@@ -57,6 +59,12 @@ class Background:
         """End a response, here or wherever it is made. Raises StoreUnavailable."""
         await load(_TABLE).end(await self._store.open(), response_id, msgspec.json.encode(response).decode())
         self._leave(response_id)
+
+    async def give_up(self) -> None:
+        """Say of all that is being made here that it has failed: this process ends. Raises StoreUnavailable."""
+        for kept, _ in list(self._running.values()):
+            response = failed(msgspec.json.decode(kept.response), "server_error", _STOPPED)
+            await self.cancel(kept.id, response)
 
     async def looked_after(self, kept: Any) -> Any:
         """Return what is kept; a response whose maker is silent has failed. Raises StoreUnavailable."""
@@ -85,11 +93,12 @@ class Background:
                 if response_id not in wanted:
                     self._leave(response_id)
         self._beating = False
+        self._store.last_words.discard(self.give_up)
 
     def _leave(self, response_id: str) -> None:
-        exchange = self._running.pop(response_id, None)
-        if exchange is not None:
-            exchange.leave()
+        found = self._running.pop(response_id, None)
+        if found is not None:
+            found[1].leave()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)

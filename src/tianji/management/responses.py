@@ -132,7 +132,7 @@ class StoredResponses:
         silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, taker, exchange.headers)
         silent.pinned = pinned
         respond_json(exchange, response)
-        self._background.start(kept.id, silent)
+        self._background.start(kept, silent)
         self._create(silent, match)
 
     def _row(

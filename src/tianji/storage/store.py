@@ -1,8 +1,9 @@
 """A worker's way to the database, opened when something is asked of it for the first time."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tianji._core.revision import Revisions
@@ -24,12 +25,14 @@ BLIND: Final = 1800.0  # seconds without a reading after which what is remembere
 class Store:
     """Opens the database at `location` and follows what other machines change there.
 
-    Nothing is loaded before: a gateway that knows its master key only never needs SQLAlchemy.
+    Nothing is loaded before: a gateway that knows its master key only never needs SQLAlchemy. `last_words`: what is to
+    be said to the database before it is closed.
     """
 
     def __init__(self, location: Location, revisions: Revisions, *, pool: int = 10) -> None:
         self.location = location
         self.revisions = revisions
+        self.last_words: set[Callable[[], Awaitable[None]]] = set()
         self._pool = pool
         self._begun = None if location.exists else revisions.head
         self._database: Database | None = None
@@ -57,6 +60,9 @@ class Store:
 
     async def close(self) -> None:
         """Close it; it may be opened again."""
+        while self.last_words:
+            with contextlib.suppress(StoreUnavailable):
+                await self.last_words.pop()()
         if self._following is not None:
             following, self._following = self._following, None
             following.cancel()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tianji._core.revision import Revisions
+from tianji._core.silent import SilentExchange
 from tianji.clock import ManualClock
 from tianji.management.background import SILENCE, Background, ended
 from tianji.storage.location import parse
@@ -35,14 +36,10 @@ def test_an_answer_gets_the_name_that_it_was_promised_by() -> None:
     assert ended(BEGUN, 200, msgspec.json.encode(answer)) == BEGUN | {"status": "completed"}
 
 
-async def test_one_whose_maker_is_silent_has_failed(tmp_path: Path) -> None:
-    clock = ManualClock()
-    location = parse(f"sqlite:///{tmp_path}/a.db")
-    store = Store(location, Revisions())
-    background = Background(store, lambda work: work.close(), clock)
+def running(clock: ManualClock, response_id: str = "resp_1") -> Kept:
     now = datetime.fromtimestamp(clock.now(), UTC)
-    kept = Kept(
-        id="resp_1",
+    return Kept(
+        id=response_id,
         created_at=now,
         key="k",
         user_id=None,
@@ -53,12 +50,43 @@ async def test_one_whose_maker_is_silent_has_failed(tmp_path: Path) -> None:
         running=True,
         seen_at=now,
     )
+
+
+async def test_one_whose_maker_is_silent_has_failed(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = Store(parse(f"sqlite:///{tmp_path}/a.db"), Revisions())
+    background = Background(store, lambda work: work.close(), clock)
+    kept = running(clock)
     await keep(await store.open(), kept)
     assert await background.looked_after(kept) == kept
     clock.advance(SILENCE.total_seconds())
     found = await background.looked_after(kept)
     assert msgspec.json.decode(found.response)["status"] == "failed"
-    assert await find(await store.open(), "resp_1") == msgspec.structs.replace(found, seen_at=now)
+    assert await find(await store.open(), "resp_1") == msgspec.structs.replace(found, seen_at=kept.seen_at)
+    await store.close()
+
+
+async def test_what_a_process_makes_has_failed_when_it_ends(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = Store(parse(f"sqlite:///{tmp_path}/a.db"), Revisions())
+    background = Background(store, lambda work: work.close(), clock)
+    heard: list[int] = []
+    database = await store.open()
+    for response_id in ("resp_1", "resp_2"):
+        kept = running(clock, response_id)
+        await keep(database, kept)
+        listener = background.listener(kept) if response_id == "resp_1" else lambda *said: heard.append(said[0])
+        background.start(kept, SilentExchange("/v1/responses", b"{}", None, listener))
+        if response_id == "resp_1":
+            listener(200, [], b"{}")  # it has ended before; how is said by what `begin` was given
+    await store.close()
+    assert (store.last_words, heard) == (set(), [])
+    database = await store.open()
+    first, second = await find(database, "resp_1"), await find(database, "resp_2")
+    assert first is not None
+    assert second is not None
+    assert (first.running, second.running) == (True, False)
+    assert msgspec.json.decode(second.response)["error"]["code"] == "server_error"
     await store.close()
 
 
