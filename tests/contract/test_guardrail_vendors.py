@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, events, eventually, openai_model
+from tests.contract.harness import BOOKS, MASTER_KEY, Gateway, Mock, events, eventually, openai_model
 from tests.fakes.guard_vendors import ADDRESS, GuardVendors
+from tests.fakes.websocket import Client
 
 SECRET = "the-secret-of-the-vendor"
 JUDGE = {"judge_model": "judge", "criteria": [{"name": "kind", "weight": 100}]}
@@ -64,6 +65,7 @@ def gateway(
             openai_model("gpt-test", "gpt-test", mock_process.url),
             openai_model("judge", "judge", mock_process.url, guardrails=["judged"]),
             openai_model("vectors", "vectors", mock_process.url),
+            openai_model("talks", "echo", mock_process.url, guardrails=["restores"]),
         ],
         "guardrails": [
             entry("restores", "presidio", "pre_call", output_parse_pii=True, **analyzer),
@@ -126,6 +128,31 @@ def test_what_is_put_back_may_come_in_pieces(gateway: Gateway, mock: Mock, vendo
     assert answer.status_code == 200, answer.text
     pieces = [event["choices"][0]["delta"].get("content") or "" for event in events(answer.text)[:-1]]
     assert "".join(pieces) == f"I wrote to {ADDRESS} and <EMAIL_ADDRESS_2>."
+
+
+def test_what_is_put_back_is_heard_in_conversations_too(gateway: Gateway, mock: Mock, vendors: GuardVendors) -> None:
+    other = ADDRESS.replace("ann", "bob")
+    vendors.personal = (ADDRESS, other)
+    with Client(gateway.connect(), "/v1/realtime?model=talks", authorization=f"Bearer {MASTER_KEY}") as client:
+
+        def echoed(event: dict[str, Any]) -> dict[str, Any]:
+            client.say(json.dumps(event))
+            heard: dict[str, Any] = json.loads(client.message().payload)
+            return heard
+
+        for address, number in ((ADDRESS, 1), (other, 2), (ADDRESS, 1)):
+            content = [{"type": "input_text", "text": f"I am {address}"}]
+            item = {"type": "message", "role": "user", "content": content}
+            said = echoed({"type": "conversation.item.create", "item": item})
+            assert said["item"]["content"][0]["text"] == f"I am <EMAIL_ADDRESS_{number}>", "as the model has it"
+        whole = {
+            "type": "response.output_text.done",
+            "response_id": "r",
+            "text": "<EMAIL_ADDRESS_2>, <EMAIL_ADDRESS_1>",
+        }
+        assert echoed(whole)["text"] == f"{other}, {ADDRESS}"
+        aloud = {"type": "response.output_audio_transcript.done", "response_id": "r", "transcript": "<EMAIL_ADDRESS_1>"}
+        assert echoed(aloud)["transcript"] == ADDRESS, "words that were put back are no mask of what is spoken"
 
 
 def test_personal_data_is_kept_from_the_client(gateway: Gateway, mock: Mock, vendors: GuardVendors) -> None:

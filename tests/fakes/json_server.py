@@ -1,4 +1,4 @@
-"""A server of one process that answers JSON with JSON, for fakes of services. Not for production."""
+"""A server of one process that answers JSON, or a form, with JSON, for fakes of services. Not for production."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 
 class JsonServer:
@@ -50,7 +50,9 @@ def _handler(service: JsonServer) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
+            sent = self.rfile.read(length)
+            coded = self.headers.get("content-type") == "application/x-www-form-urlencoded"
+            body: Any = dict(parse_qsl(sent.decode())) if coded else json.loads(sent) if sent else None
             path = urlsplit(self.path).path
             service.requests.append((self.command, path, body))
             service.headers.append({name.lower(): value for name, value in self.headers.items()})

@@ -136,6 +136,8 @@ class Runner:
                 for one in pieces(view.content, guardrail.type.longest):
                     verdict = _back(one, await self._asked(guardrail, line, one.content, occasion))
                     found = merged(found, verdict)
+                    if isinstance(verdict, Rewrite) and verdict.restore:  # no later piece gives a token again
+                        occasion = replace(occasion, tokens={**occasion.tokens, **verdict.restore})
                     if isinstance(found, Block | Answer):
                         break
         except (Unavailable, TimeoutError):

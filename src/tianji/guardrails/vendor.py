@@ -165,6 +165,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     name: of the guardrail; model: as the client asked for it; headers: the client's, lower-case names
     dynamic: what the request gave for this guardrail (`extra_body`); settings: the request's `guardrail_config`
     metadata: the request's own; key_metadata, team_metadata, permissions (the key's): what admins wrote there
+    tokens: what tokens stand for that were put into what was said before, in the same conversation
     """
 
     name: str
@@ -190,6 +191,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     key_metadata: Mapping[str, Any] = {}
     team_metadata: Mapping[str, Any] = {}
     permissions: Mapping[str, Any] = {}
+    tokens: Mapping[str, str] = {}
 
 
 Asking = Generator[Sequence[Call | Question], list[Reply], Verdict]

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Final
 from zlib import crc32
 
+from tianji.config.checks.callbacks import BUCKETS
 from tianji.errors import ConfigurationError
 from tianji.hooks.apart import apart
 from tianji.hooks.calling import place
@@ -24,7 +25,6 @@ from tianji.hooks.standins import standing_in
 _Stamp = tuple[int, int, int]  # process, and when and how long the file was written
 _LOADED: Final[dict[Path, tuple[_Stamp, ModuleType]]] = {}
 _LOADING: Final = Lock()
-BUCKETS: Final = ("s3://", "gcs://")
 
 
 class Unusable(ConfigurationError):  # noqa: N818 - named like its neighbours in the error tree

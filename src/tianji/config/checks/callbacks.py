@@ -111,7 +111,7 @@ NAMES: Final = frozenset(
         "sqs",
     ]
 )
-_BUCKETS: Final = ("s3://", "gcs://")
+BUCKETS: Final = ("s3://", "gcs://")
 _HOOKS: Final = [
     "custom_auth",
     "custom_key_generate",
@@ -161,7 +161,7 @@ def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:
 
 def _code(subject: Subject, path: Where, dotted: str) -> None:
     """Look for the module without importing anything: beside the configuration first, then among what is installed."""
-    if dotted.startswith(_BUCKETS):
+    if dotted.startswith(BUCKETS):
         return
     if not _DOTTED.fullmatch(dotted):
         subject.error(path, "is not a dotted path to code", "write `module.name`")

@@ -106,7 +106,8 @@ class Guards:
         plan = setting.selection.plan(asking)
         if plan.judges:
             request = line.request(asking, plan, wanted, setting.parties)
-            body, _ = await passed(Judging(self._rules.runner, request, self._rules.block_status), request, body)
+            judging = Judging(self._rules.runner, request, self._rules.block_status)
+            body = (await passed(judging, request, body)).body
         return body if wanted is NO_WISHES else as_theirs(scan(body))
 
     async def apply(self, caller: Identity, trial: Trial) -> str:

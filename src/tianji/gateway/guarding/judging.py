@@ -56,7 +56,7 @@ class Judging:
     """The runs of one request.
 
     body: the request as it went on; asked: its texts, for whoever judges the answer
-    restoring: puts back what was masked in them
+    restoring: puts back what was masked in them; tokens: what was masked before in the same conversation, see Occasion
     """
 
     def __init__(self, runner: Runner, request: Request, block_status: int) -> None:
@@ -67,6 +67,7 @@ class Judging:
         self.asked: tuple[Text, ...] = ()
         self.body = b""
         self.restoring = Restoring({})
+        self.tokens: Mapping[str, str] = {}
 
     async def judge(self, hook: Hook, plan: Plan, document: Document, read: Read) -> Found:
         """Have all guardrails of a hook judge. Raises GuardrailBlocked and GuardrailUnavailable."""
@@ -101,7 +102,7 @@ class Judging:
     async def run(self, guardrail: Guardrail, hook: Hook, content: Content) -> Outcome:
         """Run one guardrail and note what came of it."""
         shown = replace(content, asked=self.asked) if content.answers else content
-        outcome = await self._runner.run(guardrail, shown, self._request.occasion(guardrail, hook))
+        outcome = await self._runner.run(guardrail, shown, self._request.occasion(guardrail, hook, self.tokens))
         self.outcomes.append(outcome)
         return outcome
 

@@ -83,10 +83,10 @@ class Request(Struct, frozen=True):
         session: str = self.about["session_id"]
         return session
 
-    def occasion(self, guardrail: Guardrail, hook: Hook) -> Occasion:
-        """Return what surrounds one run."""
+    def occasion(self, guardrail: Guardrail, hook: Hook, tokens: Mapping[str, str]) -> Occasion:
+        """Return what surrounds one run. `tokens`: see Occasion."""
         dynamic = self.wishes.dynamic.get(guardrail.name, {})
-        return Occasion(name=guardrail.name, hook=hook, dynamic=dynamic, **self.about)
+        return Occasion(name=guardrail.name, hook=hook, dynamic=dynamic, tokens=tokens, **self.about)
 
 
 def about(asked: Known, wishes: Wishes, parties: Parties) -> dict[str, Any]:

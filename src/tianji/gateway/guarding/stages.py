@@ -102,7 +102,7 @@ class Stages:
     """One stream.
 
     held: bytes that came and have not gone out; changed: whether anything went out that is not as it came
-    masked_by: who has changed it last
+    masked_by: who has covered something of it last, "" where nobody did
     """
 
     def __init__(self, stages: list[Stage], operation: str, judging: Judging, *, retells: bool = True) -> None:
@@ -158,7 +158,9 @@ class Stages:
             except Mismatched as error:
                 raise GuardrailUnavailable(self._stages[at].name) from error
             if isinstance(verdict, Rewrite):
-                self.changed, self.masked_by = True, self._stages[at].name
+                self.changed = True
+                if not isinstance(self._stages[at], OfTokens):
+                    self.masked_by = self._stages[at].name
         return self._noted(out) + self._stopped()
 
     def _stopped(self) -> bytes:

@@ -13,6 +13,7 @@ from tianji.gateway.guarding.watch import Rules
 from tianji.guardrails.content import Text
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.guardrail import Guardrail
+from tianji.guardrails.slots.restoring import Restoring
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite
 
@@ -28,27 +29,30 @@ class Talk:
         self._refused: Counter[str] = Counter()
         self._asked = SILENCE  # what was said last
         self._changed_by = ""  # who has changed that
+        self._tokens: dict[str, str] = {}  # what was masked until now, to be put back where a model says it
 
     @property
     def answers(self) -> bool:
-        """Whether what a model says is judged, too."""
-        return self._request.plan.meets(Hook.POST_CALL)
+        """Whether what a model says is judged, too, or may have something put back."""
+        return self._request.plan.meets(Hook.POST_CALL) or bool(self._tokens)
 
     def turn(self, hearer: Hearer, form: str) -> Turn:
         """Return who takes the messages of an answer that begins now. `form`: which they have."""
         judging = Judging(self._rules.runner, self._request, self._rules.block_status)
-        judging.asked = self._asked
+        judging.asked, judging.restoring = self._asked, Restoring(self._tokens)
         stages = stages_of(self._request.plan, self._request.turn, judging)
         return Turn(Stages(stages, form, judging, retells=False), hearer)
 
     async def said(self, event: bytes) -> bytes:
         """Return an event of the client as it goes on. Raises TianjiError for one that does not."""
         judging = Judging(self._rules.runner, self._request, self._rules.block_status)
-        body, content = await passed(judging, self._request, event)
-        self._asked = content.texts or self._asked
+        judging.tokens = self._tokens
+        found = await passed(judging, self._request, event)
+        self._asked = found.content.texts or self._asked
+        self._tokens |= found.tokens
         changes = (one.guardrail.name for one in judging.outcomes if isinstance(one.verdict, Rewrite))
         self._changed_by = next(changes, "")
-        return body
+        return found.body
 
     async def heard(self, event: bytes) -> None:
         """Judge what the user was heard to say. Raises TianjiError where that is refused."""

@@ -58,7 +58,7 @@ class Turn:
         try:
             while self._stages.asks:
                 out = await self._stages.ask()
-                if self._aloud and self._stages.changed:
+                if self._aloud and self._stages.masked_by:
                     raise GuardrailBlocked(ALOUD, self._stages.masked_by)
                 self._let(out)
         except TianjiError as error:

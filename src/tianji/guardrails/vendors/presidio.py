@@ -106,7 +106,7 @@ def _ask(params: Presidio, fixed: Mapping[str, Any], content: Content, occasion:
         return Allow(findings=findings)
     texts = tuple(text.text for text in content.texts)
     if params.output_parse_pii and not content.answers:
-        return _tokens(texts, hits, findings)
+        return _tokens(texts, hits, findings, occasion.tokens)
     if not params.presidio_anonymizer_api_base:
         return Rewrite(masked(texts, _spans(hits)), findings=findings)
     url = under(_with_scheme(params.presidio_anonymizer_api_base), "/anonymize")
@@ -153,18 +153,21 @@ def _spans(hits: _Hits) -> Iterator[Span]:
         yield from (Span(index, hit.start, hit.end, f"<{hit.entity_type}>") for hit in found)
 
 
-def _tokens(texts: tuple[str, ...], hits: _Hits, findings: Findings) -> Verdict:
-    """Replace what was found by numbered tokens that no text holds yet, and say what each stands for."""
-    everything = "\n".join(texts)
+def _tokens(texts: tuple[str, ...], hits: _Hits, findings: Findings, known: Mapping[str, str]) -> Verdict:
+    """Replace what was found by numbered tokens that no text holds yet, and say what each stands for.
+
+    known: tokens that were given before; who was called by one is called so again
+    """
+    everything = "\n".join((*texts, *known))
     numbers: Counter[str] = Counter()
-    tokens: dict[tuple[str, str], str] = {}
+    tokens = {(f"{token.rpartition('_')[0]}>", original): token for token, original in known.items()}
     spans = []
     for span in merged(texts, _spans(hits)):
         datum = (span.replacement, texts[span.index][span.start : span.end])
         if datum not in tokens:
             tokens[datum] = _next_token(span.replacement, numbers, everything)
         spans.append(replace(span, replacement=tokens[datum]))
-    restore = {token: original for (_, original), token in tokens.items()}
+    restore = {token: original for (_, original), token in tokens.items() if token not in known}
     return Rewrite(masked(texts, spans), restore=restore, findings=findings)
 
 

@@ -157,7 +157,7 @@ def test_a_rule_that_cannot_be_held_stops_the_start(rule: dict[str, Any], says: 
         built(TYPE, {"rules": [rule]})
 
 
-# -- calls of OpenAI's own tools, wherever they stand --------------------------------------------------------------------
+# -- calls of OpenAI's own tools, wherever they stand ------------------------------------------------------------------
 
 PATCH = {"type": "update_file", "path": "a.py", "diff": "-a"}
 ITEMS: dict[str, tuple[dict[str, Any], str, str]] = {  # item, the name it goes by, a type that it has
