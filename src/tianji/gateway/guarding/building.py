@@ -15,12 +15,12 @@ from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
 from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.destinations import allowed_hosts
+from tianji.gateway.guarding.answering import Rules
 from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
 from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.paths import paths_of
-from tianji.gateway.guarding.watch import Rules
 from tianji.gateway.parties import Parties
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot

@@ -15,6 +15,7 @@ from tianji._core.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding import paths
+from tianji.gateway.guarding.answering import Rules
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.lines import line_of
 from tianji.gateway.guarding.passing import passed
@@ -22,7 +23,7 @@ from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path
 from tianji.gateway.guarding.request import Known, Request, about
 from tianji.gateway.guarding.talk import Talk
 from tianji.gateway.guarding.trial import Trial, applied
-from tianji.gateway.guarding.watch import Rules, Watch
+from tianji.gateway.guarding.watch import Watch
 from tianji.gateway.parties import Parties
 from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
