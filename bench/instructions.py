@@ -2,6 +2,7 @@
 
     python -m bench.instructions            compare with bench/instructions.json; fails above LIMIT
     python -m bench.instructions --record   write what was seen there
+    python -m bench.instructions --pairs    count each pair of forms (bench/pairs.py); says how they compare with bytes
 
 Instructions are the same in every run where seconds are not, whatever else the machine does. A worker is driven in
 memory (bench/inmemory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and
@@ -27,6 +28,7 @@ RECORD = Path(__file__).with_suffix(".json")
 LIMIT = 0.05  # more than recorded
 WARM = 50  # requests before anything is counted
 COUNT = 200  # N
+FEW = 30  # N of pairs, of which there are many
 MARK = "getppid"  # a C function that nothing else here calls: callgrind writes its counts whenever it is entered
 CALLGRIND = ("valgrind", "--tool=callgrind", f"--dump-before={MARK}")
 
@@ -35,13 +37,17 @@ def main() -> int:
     """Return the exit code: 1 where a scenario became dearer than it may."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write what was seen to bench/instructions.json")
+    parser.add_argument("--pairs", action="store_true", help="count each pair of forms instead")
     parser.add_argument("--drive", type=Path, help=argparse.SUPPRESS)  # what runs under valgrind; the folder to use
     given = parser.parse_args()
     if given.drive is not None:
-        drive(given.drive)
+        drive(given.drive, pairs=given.pairs)
         return 0
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: nothing was counted")
+        return 0
+    if given.pairs:
+        print("\n".join(shares(count("--pairs"))))
         return 0
     seen, versions = count(), versions_here()
     if given.record:
@@ -71,6 +77,15 @@ def compare(recorded: Mapping[str, int], seen: Mapping[str, int]) -> tuple[list[
     return lines, dearer
 
 
+def shares(seen: Mapping[str, int]) -> list[str]:
+    """Return a line for each pair: what it takes, and which part of that bytes in the same form take."""
+    lines = [f"{'instructions a request':32}{'seen':>12}{'share':>8}"]
+    for name, now in seen.items():
+        bytes_take = seen["chat to demo stream" if name.endswith(" stream") else "chat to demo"]
+        lines.append(f"{name:32}{now:>12}{bytes_take / now:>8.0%}")
+    return lines
+
+
 def difference(recorded: Mapping[str, str], here: Mapping[str, str]) -> str:
     """Say what is another version than when the figures were recorded."""
     names = [name for name in {**recorded, **here} if recorded.get(name) != here.get(name)]
@@ -91,24 +106,22 @@ def versions_here() -> dict[str, str]:
     }
 
 
-def count() -> dict[str, int]:
-    """Run every scenario under callgrind; return instructions a request."""
+def count(*options: str) -> dict[str, int]:
+    """Run every scenario under callgrind; return instructions a request. `options`: which, as above."""
     with tempfile.TemporaryDirectory(prefix="instructions-") as name:
         folder = Path(name)
         command = (*CALLGRIND, f"--callgrind-out-file={folder}/out", sys.executable, "-m", "bench.instructions")
         environ = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
         environ |= {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(
-            (*command, "--drive", str(folder)), env=environ, capture_output=True, text=True, check=False
+            (*command, *options, "--drive", str(folder)), env=environ, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"the scenarios failed under valgrind:\n{done.stderr[-4000:]}")
         # each mark ends a dump: what came before the first mark, then for each scenario warming up, N and 2N
-        totals = [total(folder / f"out.{number}") for number in range(1, 3 * len(done.stdout.split()) + 1)]
-        return {
-            scenario: round((totals[3 * i + 2] - totals[3 * i + 1]) / COUNT)
-            for i, scenario in enumerate(done.stdout.split())
-        }
+        names = done.stdout.splitlines()
+        totals = [total(folder / f"out.{number}") for number in range(1, 3 * len(names) + 1)]
+        return {name: round((totals[3 * i + 2] - totals[3 * i + 1]) / (FEW if options else COUNT)) for i, name in enumerate(names)}
 
 
 def total(dump: Path) -> int:
@@ -119,21 +132,23 @@ def total(dump: Path) -> int:
     return int(found[1])
 
 
-def drive(folder: Path) -> None:
+def drive(folder: Path, *, pairs: bool) -> None:
     """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
-    from bench.inmemory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
+    from bench.inmemory import CONFIG, Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
+    from bench.pairs import MODELS, PAIRS  # noqa: PLC0415
     from bench.scenarios import SCENARIOS  # noqa: PLC0415
 
-    worker = Worker(folder)
-    for scenario in SCENARIOS:
+    scenarios = PAIRS if pairs else SCENARIOS
+    worker = Worker(folder, CONFIG.replace("litellm_settings:", f"{MODELS.strip(chr(10))}\nlitellm_settings:"))
+    for scenario in scenarios:
         first = worker.answered(scenario.request, scenario.answer)
         if not first.startswith(b"HTTP/1.1 %d " % scenario.status):
             raise SystemExit(f"{scenario.name} was answered {first!r}")
     gc.collect()
     gc.disable()
-    for scenario in SCENARIOS:
+    for scenario in scenarios:
         request, answer = scenario.request, scenario.answer
-        for rounds in (WARM, COUNT, 2 * COUNT):
+        for rounds in (FEW, FEW, 2 * FEW) if pairs else (WARM, COUNT, 2 * COUNT):
             before = worker.client.writes
             for _ in range(rounds):
                 worker.ask(request, answer)

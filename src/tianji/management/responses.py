@@ -6,7 +6,7 @@ learns that it exists. It is stored before its answer ends, so that what follows
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -61,25 +61,40 @@ class StoredResponses:
                 template = f"{path}/{{response_id}}{tail}"
                 yield Route((method,), template, handler, Access.KEY, Tenant.CALLER, summary, _TAGS)
 
-    async def create(self, exchange: Exchange, match: Match) -> None:
-        """Answer a request, and store the answer unless `store` is false."""
+    def create(self, exchange: Exchange, match: Match) -> Awaitable[None] | None:
+        """Answer a request, and store the answer unless `store` is false. What has to ask the store waits for it."""
         try:
             spans = scan(exchange.body)
         except MalformedJSON:
             self._create(exchange, match)  # which says so
-            return
+            return None
         previous = spans.string(b"previous_response_id")
         wanted = spans.get(b"store") != b"false"
         if spans.get(b"background") == b"true":
-            await self._begin(exchange, match, previous)
-            return
-        if not wanted and not previous:
+            return self._begin(exchange, match, previous)
+        if previous:
+            return self._go_on(exchange, match, previous, wanted=wanted)
+        self._answer(exchange, match, exchange.body, _Keeper(self, exchange, None) if wanted else None)
+        return None
+
+    async def _go_on(self, exchange: Exchange, match: Match, previous: str, *, wanted: bool) -> None:
+        """Answer what follows another response."""
+        keeper = _Keeper(self, exchange, previous) if wanted else None
+        body, hidden, pinned = await self._continued(caller_of(exchange), previous, exchange.body)
+        self._answer(exchange, match, body, keeper, hidden, pinned)
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        match: Match,
+        body: bytes,
+        keeper: "_Keeper | None",
+        hidden: bytes | None = None,
+        pinned: str | None = None,
+    ) -> None:
+        if keeper is None and hidden is None and pinned is None:
             self._create(exchange, match)
             return
-        body, hidden, pinned = exchange.body, None, None
-        if previous:
-            body, hidden, pinned = await self._continued(caller_of(exchange), previous, body)
-        keeper = _Keeper(self, exchange, previous) if wanted else None
         kept = KeptExchange(exchange, body, keeper, hidden)
         kept.pinned = pinned
         if keeper is not None:
