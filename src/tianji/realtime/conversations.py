@@ -38,7 +38,7 @@ class Conversations:
         self._operation = operation("realtime")
         self._door = Door(means.connector)
         self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means)
+        self._watch = Watch(means, self._loop)
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Begin a conversation, or refuse it with an answer of HTTP."""
@@ -76,8 +76,9 @@ class Conversations:
         if not isinstance(identity, Identity):
             raise TypeError("a conversation needs a caller")
         if asked.ticket is None:
-            return Standing(identity, asked.model, partial(means.authorize, exchange, match))
-        return Standing(identity, asked.model, partial(means.holder, asked.ticket.key))  # it may be over by then
+            return Standing(identity, asked.model, partial(means.authorize, exchange, match), means.revision)
+        holder = partial(means.holder, asked.ticket.key)  # the ticket may be over by then
+        return Standing(identity, asked.model, holder, means.revision)
 
     async def _dial(self, asked: Asking, session: Session, deployment: Deployment) -> Relay:
         ticket = asked.ticket

@@ -44,7 +44,7 @@ class Live:
         self._operation = operation("live")
         self._door = Door(means.connector)
         self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means)
+        self._watch = Watch(means, self._loop)
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket, or refuse that with an answer of HTTP."""
@@ -53,19 +53,20 @@ class Live:
         if not isinstance(identity, Identity):
             raise TypeError("a conversation needs a caller")
         books = Books()
+        standing = Standing(identity, "", partial(self._means.authorize, exchange, match), self._means.revision)
         relay = Dialogue(
             self._loop,
             signs=SIGNS,
-            first=lambda message: self._begin(exchange, match, relay, books, message),
+            first=lambda message: self._begin(exchange, standing, relay, books, message),
             hear=books.hear,
             over=partial(self._over, books),
             idle=settings.realtime_idle_timeout_seconds,
             longest=settings.realtime_session_limit_seconds,
         )
         exchange.upgrade(relay.client, ())  # type: ignore[attr-defined]  # an edge that can upgrade has it
-        self._watch.begin(relay, Standing(identity, "", partial(self._means.authorize, exchange, match)), parting)
+        self._watch.begin(relay, standing, parting)
 
-    def _begin(self, exchange: Exchange, match: Match, relay: Dialogue, books: "Books", message: bytes) -> None:
+    def _begin(self, exchange: Exchange, standing: Standing, relay: Dialogue, books: "Books", message: bytes) -> None:
         """Go on with a conversation whose model is known."""
         try:
             setup = setup_in(message)
@@ -77,9 +78,7 @@ class Live:
         session = Session(self._means.pipeline, self._operation, exchange, partial(self._converse, relay, books, setup))
         session.refuses = lambda error: relay.end(parting(error))
         books.session = session
-        self._watch.over(relay)
-        standing = Standing(exchange.identity, model, partial(self._means.authorize, exchange, match))
-        self._watch.begin(relay, standing, parting)
+        standing.model = model
         session.start({})
 
     async def _converse(self, relay: Dialogue, books: "Books", setup: Json, session: Session) -> None:

@@ -37,7 +37,7 @@ class Responding:
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._watch = Watch(means)
+        self._watch = Watch(means, asyncio.get_running_loop())
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket. Raises what refuses that."""
@@ -50,7 +50,7 @@ class Responding:
         exchange.upgrade(  # type: ignore[attr-defined]  # an edge that can upgrade has it
             socket.relay.client, ((b"sec-websocket-protocol", offers[0]),) if offers else ()
         )
-        standing = Standing(identity, "", partial(self._means.authorize, exchange, match))
+        standing = Standing(identity, "", partial(self._means.authorize, exchange, match), self._means.revision)
         self._watch.begin(socket.relay, standing, ending)
 
 

@@ -12,22 +12,39 @@ Ask = Callable[[], object]
 
 
 class Standing:
-    """How one caller stands. `model`: with which he talks, as he calls it; empty while he has not named it."""
+    """How one caller stands, who was let in just now.
 
-    def __init__(self, identity: Identity, model: str, ask: Ask) -> None:
+    model: with which he talks, as he calls it; empty while he has not named it
+    revision: returns another one whenever somebody may have to be asked about again
+    """
+
+    def __init__(self, identity: Identity, model: str, ask: Ask, revision: Callable[[], object]) -> None:
         self._expires = identity.expires
-        self._model = model
+        self.model = model
         self._ask = ask
+        self._revision = revision
+        self._asked_at = revision()
         self._asking: asyncio.Task[None] | None = None
 
-    def expired(self, since_1970: float) -> TianjiError | None:
-        """Return the error for a key whose time is over; None for one that holds."""
+    def look(self, since_1970: float, refuse: Callable[[TianjiError], None]) -> None:
+        """Have `refuse` called, now or later, if the key's time is over, or it would not be let in any more."""
+        error = self._expired(since_1970)
+        if error is not None:
+            refuse(error)
+            return
+        revision = self._revision()
+        if revision != self._asked_at:
+            self._asked_at = revision
+            self._ask_again(refuse)
+
+    def _expired(self, since_1970: float) -> TianjiError | None:
+        # the error for a key whose time is over; None for one that holds
         if self._expires is None or since_1970 < self._expires:
             return None
         return KeyExpired("Authentication Error, the key has expired; ask for a new one")
 
-    def ask_again(self, refuse: Callable[[TianjiError], None]) -> None:
-        """Have `refuse` called, now or later, where the caller would not be let in any more."""
+    def _ask_again(self, refuse: Callable[[TianjiError], None]) -> None:
+        """Ask who the caller is; an answer that is still awaited does not count any more."""
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
@@ -58,10 +75,10 @@ class Standing:
 
     def _judge(self, found: Identity, refuse: Callable[[TianjiError], None]) -> None:
         self._expires = found.expires
-        error = self.expired(time.time())
+        error = self._expired(time.time())
         try:
-            if self._model:
-                found.require(found.target(self._model))
+            if self.model:
+                found.require(found.target(self.model))
         except TianjiError as refused:
             error = refused
         if error is not None:

@@ -41,7 +41,7 @@ class Tunnels:
         self._means = means
         self._door = Door(means.connector)
         self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means)
+        self._watch = Watch(means, self._loop)
         self._failures = Failures()
 
     def open(self, carriage: Carriage, exchange: Exchange, match: Match) -> None:
@@ -63,6 +63,7 @@ class Tunnels:
             task = lane.awaits()
             if task is not None:
                 await task
+        standing = self._standing(tunnel, match)
         relay = self._relay(tunnel, form)
         offers, own = offers_of(exchange, keeps_keys=lane.lacks is not None)
         try:
@@ -89,12 +90,15 @@ class Tunnels:
             relay.drop()
             raise
         tunnel.refuses = lambda error: relay.end(form.ending(error))
-        identity = exchange.identity if isinstance(exchange.identity, Identity) else None
-        if identity is not None:
-            standing = Standing(identity, tunnel.model, partial(self._means.authorize, exchange, match))
-            self._watch.begin(relay, standing, form.ending)
-        else:
-            self._watch.begin(relay, None, form.ending)
+        self._watch.begin(relay, standing, form.ending)
+
+    def _standing(self, tunnel: Tunnel, match: Match) -> Standing | None:
+        """Return how the caller stands; None where nobody has to be known."""
+        exchange, means = tunnel.exchange, self._means
+        if not isinstance(exchange.identity, Identity):
+            return None
+        ask = partial(means.authorize, exchange, match)
+        return Standing(exchange.identity, tunnel.model, ask, means.revision)
 
     def _relay(self, tunnel: Tunnel, form: Form) -> Relay:
         settings = self._means.settings()

@@ -15,21 +15,25 @@ from tianji.guardrails.failures import GuardrailBlocked
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
 
-CADENCE: Final = 1.0  # seconds between two looks at all conversations
+CADENCE: Final = 1.0  # seconds between two looks at a conversation
+AT_ONCE: Final = 64  # conversations that are looked at without a pause, as long as a round has not more parts than
+PARTS: Final = 100
 GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1008, 1011, 1013  # RFC 6455 section 7.4.1, IANA
 Ending = Callable[[TianjiError], Farewell]
 """How a conversation ends for an error, as its client reads it."""
 
 
 class Watch:
-    """Sees that conversations are within their limits, let in and alive; ends them when the worker is to leave."""
+    """Sees that conversations are within their limits, let in and alive; ends them when the worker is to leave.
 
-    def __init__(self, means: Means) -> None:
+    Ten thousand are looked at in a hundred parts, since messages of all wait while some are looked at.
+    """
+
+    def __init__(self, means: Means, loop: asyncio.AbstractEventLoop) -> None:
         self._means = means
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._alive: dict[Relay, tuple[Standing | None, Ending]] = {}
         self._looking = False
-        self._revision = means.revision()
 
     def over(self, relay: Relay) -> None:
         """Look after a conversation no more."""
@@ -40,31 +44,36 @@ class Watch:
     def begin(self, relay: Relay, standing: Standing | None, ending: Ending) -> None:
         """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
         self._alive[relay] = standing, ending
-        self._look_later()
-
-    def _look_later(self) -> None:
         if not self._looking:
             self._looking = True
-            self._loop.call_later(CADENCE, self._look)
+            self._loop.call_later(CADENCE, self._begin_round)
 
-    def _look(self) -> None:
+    def _begin_round(self) -> None:
+        everyone = list(self._alive)
+        if everyone:
+            count = min(PARTS, -(-len(everyone) // AT_ONCE))
+            self._look([everyone[i::count] for i in range(count)], CADENCE / count)
+        else:
+            self._looking = False
+
+    def _look(self, parts: list[list[Relay]], pause: float) -> None:
+        """Look at one part of a round, and go on after a pause of so many seconds."""
         now, since_1970 = time.monotonic(), time.time()
-        leaving = self._means.draining()
-        revision, self._revision = self._revision, self._means.revision()
-        for relay, (standing, ending) in list(self._alive.items()):
-            if leaving:
-                relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
-            relay.look_after(now)
-            if standing is None:
-                continue
-            error = standing.expired(since_1970)
-            if error is not None:
-                relay.end(ending(error))
-            elif revision != self._revision:
-                standing.ask_again(partial(_refuse, relay, ending))
-        self._looking = False
-        if self._alive:
-            self._look_later()
+        for relay in parts.pop():
+            known = self._alive.get(relay)
+            if known is not None:
+                self._look_at(relay, *known, now, since_1970)
+        if parts:
+            self._loop.call_later(pause, self._look, parts, pause)
+        else:
+            self._loop.call_later(pause, self._begin_round)
+
+    def _look_at(self, relay: Relay, standing: Standing | None, ending: Ending, now: float, since_1970: float) -> None:
+        if self._means.draining():
+            relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
+        relay.look_after(now)
+        if standing is not None:
+            standing.look(since_1970, partial(_refuse, relay, ending))
 
 
 def farewell(error: TianjiError, message: str | None = None) -> Farewell:

@@ -1,6 +1,7 @@
 """Whether a caller may go on."""
 
 import asyncio
+from itertools import count
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ def asked_again(answer: object) -> list[TianjiError]:
         return ANYONE
 
     async def story() -> None:
-        Standing(ANYONE, "m", ask).ask_again(refused.append)
+        Standing(ANYONE, "m", ask, count().__next__).look(NOW, refused.append)
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -38,12 +39,25 @@ def asked_again(answer: object) -> list[TianjiError]:
 
 
 def test_a_key_ends_at_its_time() -> None:
-    standing = Standing(CALLER, "m", lambda: ANYONE)
-    assert standing.expired(NOW - 0.1) is None
-    error = standing.expired(NOW)
-    assert error is not None
-    assert error.status == 401
-    assert Standing(ANYONE, "m", lambda: ANYONE).expired(1e12) is None
+    refused: list[TianjiError] = []
+    standing = Standing(CALLER, "m", lambda: ANYONE, int)
+    standing.look(NOW - 0.1, refused.append)
+    Standing(ANYONE, "m", lambda: ANYONE, int).look(1e12, refused.append)
+    assert not refused
+    standing.look(NOW, refused.append)
+    assert [error.status for error in refused] == [401]
+
+
+def test_nobody_is_asked_about_again_while_nothing_has_changed() -> None:
+    asked: list[float] = []
+    revision = [1]
+    standing = Standing(ANYONE, "m", lambda: asked.append(1) or ANYONE, lambda: revision[0])
+    standing.look(NOW, pytest.fail)
+    assert not asked
+    revision[0] = 2
+    standing.look(NOW, pytest.fail)
+    standing.look(NOW, pytest.fail)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("answer", [ANYONE, "later", StoreUnavailable("away")])
@@ -71,10 +85,10 @@ def test_whoever_is_asked_last_says_it() -> None:
         raise AuthenticationFailed("from before")
 
     async def story() -> None:
-        standing = Standing(ANYONE, "m", never)
-        standing.ask_again(refused.append)
+        standing = Standing(ANYONE, "m", never, count().__next__)
+        standing.look(NOW, refused.append)
         await asyncio.sleep(0)
-        standing.ask_again(refused.append)
+        standing.look(NOW, refused.append)
         await asyncio.sleep(0)
         standing.close()
         await asyncio.sleep(0)
