@@ -26,7 +26,7 @@ from bench.macro.run import Runner
 from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found, recipe, recipes
 from bench.memory.command import memory
 from bench.money import money
-from bench.sessions import sessions
+from bench.sessions.command import sessions
 
 RESULTS = Path(__file__).parent / "results"
 PLOTTED = ("rate_core", "cpu", "cpu_400k", "cpu_chunk", "load_p99")

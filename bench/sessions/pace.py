@@ -1,0 +1,142 @@
+"""How long messages take through what stands between clients and an upstream, by `load.c`; the floor is `splice.c`."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+import click
+
+from bench.macro.measure import cpu_seconds
+from bench.macro.process import Process
+from bench.macro.targets import KEY
+
+SOURCES = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is said: `sessions` say `rate` messages a second each, in one shape of `load.c`."""
+
+    sessions: int
+    rate: float
+    shape: str
+
+    @property
+    def relayed(self) -> int:
+        """Messages that what is between hands on for each that is timed."""
+        return 2 if self.shape == "echo" else 1
+
+    @property
+    def title(self) -> str:
+        return f"{self.sessions:,} x {self.rate:g}/s {self.shape}"
+
+
+CELLS = (
+    Cell(1, 500, "echo"),
+    Cell(1, 500, "up"),
+    Cell(1, 500, "down"),
+    Cell(1000, 25, "echo"),
+    Cell(1000, 50, "up"),
+    Cell(1000, 50, "down"),
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One round of a cell: milliseconds, and microseconds of CPU a message of what is between."""
+
+    p50: float
+    p99: float
+    p999: float
+    late: float
+    cpu: float = 0.0
+
+    @classmethod
+    def middle(cls, samples: Sequence["Sample"]) -> Self:
+        """Each figure's median."""
+        return cls(*(median(getattr(sample, name) for sample in samples) for name in cls.__dataclass_fields__))
+
+
+def compiled(name: str, folder: Path) -> Path:
+    """Compile one of the programs beside this file; raises ClickException where there is no compiler, or it fails."""
+    program = folder / name
+    command = (os.environ.get("CC", "cc"), "-O2", "-Wall", "-Werror", "-o", str(program), str(SOURCES / f"{name}.c"))
+    try:
+        subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise click.ClickException(f"{' '.join(command)}: {error}") from error
+    return program
+
+
+def start_splice(folder: Path, cores: set[int], upstream: int) -> tuple[Process, int]:
+    """Start the floor; return it and its port."""
+    splice = Process((str(compiled("splice", folder)), str(upstream)), cores, folder / "splice.log", {})
+    while not (line := splice.log.read_text()).endswith("\n"):
+        splice.check()
+        time.sleep(0.05)
+    return splice, int(line)
+
+
+@dataclass(frozen=True)
+class Between:
+    """What stands between the two sides: where it is asked, and whose CPU it uses."""
+
+    name: str
+    port: int
+    path: str = "/"
+    pids: Sequence[int] = ()
+
+
+class Load:
+    """The clients and their upstream, of which there is none between two measurements."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        self._program = compiled("load", folder)
+        self._upstream = upstream
+
+    def measure(self, between: Between, cell: Cell, seconds: float) -> Sample:
+        """Run a cell once. Raises ClickException when a session is lost."""
+        words = (self._upstream, between.port, between.path, KEY, cell.sessions, cell.rate, cell.shape, seconds)
+        command = (str(self._program), *map(str, words))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
+            if load.stdout is None or load.stderr is None:
+                raise TypeError("pipes were asked for")
+            marks = [cpu_seconds(list(between.pids)) for _ in _until("end", load.stdout)]
+            said, problem = load.stdout.read(), load.stderr.read()
+        if load.returncode:
+            raise click.ClickException(f"{cell.title}, {between.name}: {problem.strip()}")
+        count, *nanoseconds = map(int, said.split())
+        used = 1e6 * (marks[-1] - marks[0]) / (count * cell.relayed)
+        return Sample(*(each / 1e6 for each in nanoseconds), used)
+
+
+def _until(last: str, lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if line.strip() == last:
+            return
+
+
+def table(load: Load, targets: Sequence[Between], cells: Sequence[Cell], rounds: int, seconds: float) -> Iterator[str]:
+    """Measure all cells, target after target in each round; yield the lines of the table.
+
+    The first target is that with nothing between, the second the floor.
+    """
+    titles = "".join(f"{title:>9}" for title in ("p50", "p99", "p99.9", "+p50", "+p99", "µs CPU"))
+    yield f"{'messages of 1 KB, ms':34}{titles}{'late p99':>10}"
+    samples: dict[tuple[Cell, str], list[Sample]] = {}
+    for _ in range(rounds):
+        for cell in cells:
+            for target in targets:
+                samples.setdefault((cell, target.name), []).append(load.measure(target, cell, seconds))
+    for cell in cells:
+        direct, *others = (Sample.middle(samples[cell, target.name]) for target in targets)
+        for target, seen in zip(targets, (direct, *others), strict=True):
+            added = "" if seen is direct else f"{seen.p50 - direct.p50:9.3f}{seen.p99 - direct.p99:9.3f}{seen.cpu:9.1f}"
+            line = f"{cell.title + ', ' + target.name:34}{seen.p50:9.3f}{seen.p99:9.3f}{seen.p999:9.3f}"
+            yield f"{line}{added:27}{seen.late:10.3f}"
