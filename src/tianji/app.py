@@ -236,7 +236,8 @@ class Gateway:
         return await embed(endpoint_of(self._endpoints, "embeddings"), group, MASTER, texts)
 
     def _routes(self) -> Iterator[Route]:
-        yield from model_routes.routes(self._endpoints, self._store, self._caches, self.edge_settings.limits.max_body)
+        most, guards = self.edge_settings.limits.max_body, lambda: self._guarding.found
+        yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards)
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
         yield from Models(self._list_models).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
@@ -257,11 +258,11 @@ class Gateway:
                     self._books.keeper(self.snapshot),
                     functools.partial(self._people.holder, self.authorize),
                 ),
-                lambda: self._guarding.found,
+                guards,
             )
         ).routes()
         yield from Administration(self._office).routes()
-        yield from Trials(lambda: self._guarding.found).routes()
+        yield from Trials(guards).routes()
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
         yield from Search(lambda: self._preface.searches).routes()
         yield from Provisioning(lambda: self._office).routes()

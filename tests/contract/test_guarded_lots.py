@@ -42,6 +42,11 @@ def gateway(
             openai_model("rt", "gpt-realtime", mock_process.url, guardrails=["pre"]),
             {"model_name": "sonnet", "litellm_params": claude},
             {"model_name": "owned-sonnet", "litellm_params": {**claude, "guardrails": ["pre"]}},
+            openai_model("heard", "heard-up", mock_process.url, guardrails=["after"]),
+            *(
+                {"model_name": f"{name}-sonnet", "litellm_params": {**claude, "model": f"anthropic/{name}", **guarded}}
+                for name, guarded in (("heard", {"guardrails": ["shouts"]}), ("refused", {"guardrails": ["refuses"]}))
+            ),
         ],
         "files_settings": [
             {"custom_llm_provider": "openai", "api_base": f"{mock_process.url}/v1", "api_key": UPSTREAM_KEY}
@@ -49,6 +54,9 @@ def gateway(
         "guardrails": [
             guardrail("pre", "pre_call"),
             guardrail("during", "during_call"),
+            guardrail("after", "post_call"),
+            guardrail("shouts", "post_call", "/shouts"),
+            guardrail("refuses", "post_call", "/refuses"),
             guardrail("broken", "pre_call", "/broken"),
             guardrail("instead", "pre_call", on_flagged_action="passthrough"),
             guardrail("leads", "pre_call", on_sensitive_data="route", sensitive_data_route_to_model="owned"),
@@ -218,7 +226,7 @@ def test_other_files_are_left_as_they_are(gateway: Gateway, mock: Mock, judge: J
 
 # -- assistants --------------------------------------------------------------------------------------------------------
 
-TOLD = [row for row in OBJECTS if row.told]
+TOLD = [row for row in OBJECTS if row.told and row.spoken == "assistants"]
 """What an assistant hears of, of all that upstreams keep."""
 
 
@@ -240,6 +248,9 @@ def kept(gateway: Gateway) -> dict[str, str]:
 def test_nothing_else_that_is_kept_is_told_to_a_model() -> None:
     others = {row.path.split("/")[1] for row in OBJECTS if row.method == "POST" and not row.told}
     assert others == {"files", "batches", "fine_tuning", "vector_stores"}
+    assert [row.path for row in OBJECTS if row.told and row.path.startswith("/vector_stores")] == [
+        "/vector_stores/{store}/search"
+    ]
 
 
 @pytest.mark.parametrize("row", TOLD, ids=lambda row: row.path)
@@ -288,3 +299,181 @@ def test_the_session_of_a_secret_is_guarded(
     assert mock.requests() == []
     assert gateway.post(path, body("a secret")).status_code == 200
     assert (MASK in mock.last()["body"], "secret" in mock.last()["body"]) == (True, False)
+
+
+# -- answers that are read later ---------------------------------------------------------------------------------------
+
+
+def result(name: str, text: str, **members: object) -> dict[str, Any]:
+    """Return a line of answers as OpenAI writes it."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    body = {"object": "chat.completion", "model": "heard-up", "choices": [choice]}
+    return {"id": "b", "custom_id": name, "response": {"status_code": 200, "body": body}, "error": None, **members}
+
+
+def file_of(gateway: Gateway, content: bytes, model: str = "heard", secret: str | None = None) -> str:
+    """Have a file lie where a model does, and return its id."""
+    headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+    form = {"purpose": "user_data", "target_model_names": model}
+    made = gateway.client.post("/v1/files", data=form, files={"file": ("a.jsonl", content)}, headers=headers)
+    assert made.status_code == 200, made.text
+    return str(made.json()["id"])
+
+
+def lines_of(*lines: Any) -> bytes:
+    return b"".join(one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n" for one in lines)
+
+
+def content(gateway: Gateway, name: str, **headers: str) -> bytes:
+    answer = gateway.client.get(f"/v1/files/{name}/content", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def test_answers_of_a_batch_are_judged_line_by_line(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    failed = {"custom_id": "x", "response": None, "error": {"message": "forbidden"}}
+    lines = [result("a", "hello"), result("b", "forbidden"), b"\n", result("c", "a secret"), failed]
+    found = content(gateway, file_of(gateway, lines_of(*lines))).splitlines()
+    assert found[0] == json.dumps(lines[0]).encode(), "what nobody changed is byte for byte as it came"
+    refused = json.loads(found[1])
+    assert (refused["custom_id"], refused["response"]) == ("b", None)
+    assert (refused["error"]["message"], refused["error"]["code"]) == (REASON, "400")
+    assert refused["error"]["provider_specific_fields"]["guardrail_name"] == "after"
+    assert found[2] == b""
+    masked = json.loads(found[3])
+    assert masked["response"]["body"]["choices"][0]["message"]["content"] == f"a {MASK}"
+    assert json.loads(found[4]) == failed
+    assert all(document["input_type"] == "response" for document in judge.asked)
+
+
+def test_many_answers_keep_their_order_and_no_end_is_needed(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    lines = [result(str(at), f"secret {'long' * (at % 7) * 999} {at}") for at in range(100)]
+    found = content(gateway, file_of(gateway, lines_of(*lines).rstrip())).split(b"\n")
+    texts = [json.loads(one)["response"]["body"]["choices"][0]["message"]["content"] for one in found]
+    assert [(text.split()[0], text.split()[-1]) for text in texts] == [(MASK, str(at)) for at in range(100)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        json.dumps(result("z", "hello")).replace('"hello"', "NaN").encode(),
+        b'{"custom_id": "z", "response": {"body": {"a": 1}}, "response": {"body": {"choices": "forbidden"}}}',
+        json.dumps(result("z", "hello")).encode()[:-9],
+    ],
+)
+def test_an_answer_that_nobody_can_read_does_not_go_out(gateway: Gateway, mock: Mock, judge: Judge, bad: bytes) -> None:
+    first, second = content(gateway, file_of(gateway, lines_of(bad + b"\n", result("b", "hello")))).splitlines()
+    assert "nobody can judge this line" in json.loads(first)["error"]["message"]
+    assert json.loads(second)["custom_id"] == "b"
+
+
+@pytest.mark.parametrize("text", [b"forbidden\n", b'{"said": "forbidden"}\n', b"\x00forbidden" * 999, b""])
+def test_a_file_that_holds_no_answers_goes_out_as_it_is(
+    gateway: Gateway, mock: Mock, judge: Judge, text: bytes
+) -> None:
+    assert content(gateway, file_of(gateway, text)) == text
+    assert judge.asked == []
+
+
+def test_a_key_brings_its_guardrails_to_answers(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    secret = gateway.post("/key/generate", {"metadata": {"guardrails": ["after"]}}).json()["key"]
+    lines = lines_of(result("b", "forbidden"))
+    own = file_of(gateway, lines, "gpt-test", secret)
+    assert REASON in content(gateway, own, authorization=f"Bearer {secret}").decode()
+    assert content(gateway, file_of(gateway, lines, "gpt-test")) == lines, "nobody else's"
+
+
+def test_answers_in_another_form_are_judged_in_theirs(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    said = {"type": "message", "role": "assistant", "model": "c", "content": [{"type": "text", "text": "forbidden"}]}
+    output = [{"type": "message", "content": [{"type": "output_text", "text": "a secret"}]}]
+    google = {"key": "k", "response": {"candidates": [{"content": {"parts": [{"text": "a secret"}]}}]}}
+    lines = [
+        {"custom_id": "m", "result": {"type": "succeeded", "message": said}},
+        {"custom_id": "r", "response": {"status_code": 200, "body": {"object": "response", "output": output}}},
+        google,
+    ]
+    found = [json.loads(one) for one in content(gateway, file_of(gateway, lines_of(*lines))).splitlines()]
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": REASON}}
+    assert found[0] == {"custom_id": "m", "result": {"type": "errored", "error": refusal}}
+    assert found[1]["response"]["body"]["output"][0]["content"][0]["text"] == f"a {MASK}"
+    assert found[2]["response"]["candidates"][0]["content"]["parts"][0]["text"] == f"a {MASK}"
+
+
+def test_results_of_a_batch_of_messages_are_judged(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    made = batch(gateway, said("hello", model="heard-sonnet"), said("hello", model="refused-sonnet")).json()
+    gateway.client.get(f"{BATCHES}/{made['id']}")
+    answer = gateway.client.get(f"{BATCHES}/{made['id']}/results")
+    heard, refused = (json.loads(one)["result"] for one in answer.text.splitlines())
+    text = heard["message"]["content"][0]["text"]
+    assert text == text.upper() != text.lower()
+    assert refused["error"]["error"]["message"] == REASON
+
+
+class TestAssistants:
+    """The assistant of the mock says what was said to it last."""
+
+    @pytest.fixture
+    def told(self, gateway: Gateway) -> Callable[[str], str]:
+        assistant = gateway.post("/v1/assistants", {"model": "heard"}).json()["id"]
+
+        def tell(text: str, **members: object) -> Any:
+            thread = gateway.post("/v1/threads", {"model": "heard"}).json()["id"]
+            gateway.post(f"/v1/threads/{thread}/messages", {"role": "user", "content": text})
+            run = gateway.post(f"/v1/threads/{thread}/runs", {"assistant_id": assistant, **members})
+            return (thread, run)
+
+        return tell
+
+    def test_messages_are_judged_when_they_are_read(
+        self, gateway: Gateway, mock: Mock, judge: Judge, told: Callable[..., Any]
+    ) -> None:
+        thread, _ = told("forbidden")
+        listed = gateway.client.get(f"/v1/threads/{thread}/messages")
+        assert (listed.status_code, listed.json()["error"]["message"]) == (400, REASON)
+        thread, _ = told("a secret")
+        messages = gateway.client.get(f"/v1/threads/{thread}/messages").json()["data"]
+        texts = {one["role"]: one["content"][0]["text"]["value"] for one in messages}
+        assert texts == {"assistant": f"a {MASK}", "user": "a secret"}, "what the client said itself it has said"
+        own = next(one["id"] for one in messages if one["role"] == "assistant")
+        one = gateway.client.get(f"/v1/threads/{thread}/messages/{own}").json()
+        assert one["content"][0]["text"]["value"] == f"a {MASK}"
+
+    def test_a_stream_of_a_run_is_judged(
+        self, gateway: Gateway, mock: Mock, judge: Judge, told: Callable[..., Any]
+    ) -> None:
+        _, refused = told("forbidden", stream=True)
+        assert (refused.status_code, refused.json()["error"]["message"]) == (400, REASON)
+        _, masked = told("a secret", stream=True)
+        assert masked.text.count(f"a {MASK}") == 2, "bit by bit, and as a whole"
+        assert "secret" not in masked.text
+        assert masked.text.endswith("data: [DONE]\n\n")
+
+    def test_a_request_names_who_judges_its_run(
+        self, gateway: Gateway, mock: Mock, judge: Judge, told: Callable[..., Any]
+    ) -> None:
+        _, answer = told("hello", stream=True, guardrails=["refuses"])
+        assert answer.status_code == 400
+
+
+def test_what_a_search_is_asked_and_has_found_is_judged(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    store = gateway.post("/v1/vector_stores", {"model": "heard"}).json()["id"]
+    path = f"/v1/vector_stores/{store}/search"
+    assert gateway.post(path, {"query": WORD, "guardrails": ["pre"]}).status_code == 400
+    found = {"data": [{"file_id": "f", "content": [{"type": "text", "text": "a secret"}]}]}
+    mock.control({"body": json.dumps(found)}, times=1)
+    assert gateway.post(path, {"query": "hello"}).json()["data"][0]["content"][0]["text"] == f"a {MASK}"
+
+
+def test_a_stored_response_is_judged_for_whoever_reads_it(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    team = gateway.post("/team/new", {}).json()["team_id"]
+    one, other = (
+        gateway.post("/key/generate", {"team_id": team, "metadata": about}).json()["key"]
+        for about in ({}, {"guardrails": ["refuses"]})
+    )
+    made = gateway.post("/v1/responses", {"model": "gpt-test", "input": "hello"}, authorization=f"Bearer {one}").json()
+
+    def read(secret: str) -> httpx.Response:
+        return gateway.client.get(f"/v1/responses/{made['id']}", headers={"authorization": f"Bearer {secret}"})
+
+    assert read(one).json()["output"] == made["output"]
+    assert (read(other).status_code, read(other).json()["error"]["message"]) == (400, REASON)

@@ -24,3 +24,4 @@ cdef class Conveyor(ResponseHandler):
 cdef class Belt(Producer):
     # Tells the upstream's call of the client.
     cdef Call call
+    cdef object ended

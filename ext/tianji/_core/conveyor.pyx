@@ -14,10 +14,12 @@ from tianji._core.receiver cimport ResponseHandler
 
 @cython.final
 cdef class Belt(Producer):
-    """Pauses the upstream while the client cannot keep up."""
+    """Pauses the upstream while the client cannot keep up, and ends all when nobody wants more of it."""
 
     cdef int client_gone(self) except -1:
-        self.call.cancel()
+        self.call.cancel()  # which says nothing more to whoever waits
+        if not self.ended.done():
+            self.ended.set_result((0, [], None))
         return 0
 
     cdef int client_full(self) except -1:
@@ -72,7 +74,7 @@ cdef class Conveyor(ResponseHandler):
         self.hold = 0
         self.flows = True
         self.belt = Belt.__new__(Belt)
-        self.belt.call = self.call
+        self.belt.call, self.belt.ended = self.call, self.ended
         self.exchange.start(status, shown)
         self.exchange.attach(self.belt)
         return 0

@@ -1,7 +1,8 @@
 """Rows of the route table for what models do: one for each path of each dialect."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tianji._core.forward import Endpoint
 from tianji.auth.access import Access, Tenant
@@ -15,13 +16,20 @@ from tianji.storage.store import Store
 
 
 def routes(
-    endpoints: Iterable[tuple[Dialect, Endpoint]], store: Store, caches: Caches, max_body: int
+    endpoints: Iterable[tuple[Dialect, Endpoint]],
+    store: Store,
+    caches: Caches,
+    max_body: int,
+    guards: Callable[[], Any],
 ) -> Iterator[Route]:
-    """Yield the rows. `endpoints`: dialects with what serves them; max_body: bytes of a form that is held."""
+    """Yield the rows. `endpoints`: dialects with what serves them; max_body: bytes of a form that is held.
+
+    guards: see StoredResponses
+    """
     for dialect, endpoint in endpoints:
         handler: Handler = endpoint
         if dialect.operation == "responses":
-            stored = StoredResponses(store, endpoint, dialect.paths)
+            stored = StoredResponses(store, endpoint, dialect.paths, guards)
             handler = stored.create
             yield from stored.routes()
         elif dialect.operation == "compact":

@@ -41,8 +41,17 @@ Create = Callable[[Exchange, Match], Any]
 class StoredResponses:
     """The routes. `create` is the handler that answers; `paths` are those at which it is asked for."""
 
-    def __init__(self, store: Store, create: Create, paths: Sequence[str], clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        store: Store,
+        create: Create,
+        paths: Sequence[str],
+        guards: Callable[[], Any] = lambda: None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        """`guards`: who judges what is read again, see gateway.guarding.guards; None where nobody does."""
         self._store = store
+        self._guards = guards
         self._create = create
         self._paths = paths
         self._clock = clock
@@ -223,7 +232,11 @@ class StoredResponses:
 
     async def _read(self, exchange: Exchange, match: Match) -> None:
         found = await self._find(caller_of(exchange), match.params["response_id"])
-        respond_json(exchange, msgspec.Raw(found.response.encode()))
+        body, guards = found.response.encode(), self._guards()
+        if guards is not None:
+            model = scan(body).string(b"model") or ""
+            body = await guards.earlier(exchange).whole("responses", model, body)
+        respond_json(exchange, msgspec.Raw(body))
 
     async def _delete(self, exchange: Exchange, match: Match) -> None:
         found = await self._find(caller_of(exchange), match.params["response_id"])

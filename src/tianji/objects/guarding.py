@@ -27,11 +27,27 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
+class Earlier(Protocol):
+    """Who judges answers that were given before. See gateway.guarding.earlier."""
+
+    async def whole(self, operation: str, group: str, body: bytes) -> bytes:
+        """Return an answer as it goes out. Raises what it is refused with."""
+
+    def lines(self, group_of: Callable[[str], str]) -> Exchange:
+        """Return the exchange into which a file of answers is written. `group_of`: of a model that has answered."""
+
+    def stream(self, operation: str, group: str) -> Exchange:
+        """Return the exchange into which a stream is written."""
+
+
 class Guards(Protocol):
     """Whoever judges. See gateway.guarding.guards."""
 
     async def passed(self, exchange: Exchange, operation: str, model: str, group: str, body: bytes) -> bytes:
         """Return the body of a request as it goes on. Raises what it is refused with."""
+
+    def earlier(self, exchange: Exchange, body: bytes = b"{}") -> Earlier:
+        """Return who judges what `exchange` reads. `body`: what it says of guardrails. Raises InvalidRequest."""
 
 
 class Scrutiny:
@@ -74,11 +90,11 @@ class Scrutiny:
         found = await self._several(requests, judged)
         return msgspec.json.encode(members | {"requests": msgspec.Raw(msgspec.json.encode(found))})
 
-    async def told(self, members: dict[str, Any], place: Place) -> dict[str, Any]:
-        """Return what an assistant that lies at a place is told as it goes on. Raises what it is refused with."""
+    async def told(self, operation: str, members: dict[str, Any], place: Place) -> dict[str, Any]:
+        """Return what is told to what lies at a place as it goes on. Raises what it is refused with."""
         model = members.get("model")
         named = self._meant(model if isinstance(model, str) else "", place)
-        body = await self._guards.passed(self._exchange, "assistants", *named, msgspec.json.encode(members))
+        body = await self._guards.passed(self._exchange, operation, *named, msgspec.json.encode(members))
         return msgspec.json.decode(body, type=dict[str, Any])
 
     async def _several(self, items: Sequence[Item], judge: Callable[[Item], Awaitable[Made]]) -> list[Made]:

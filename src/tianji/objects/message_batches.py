@@ -27,7 +27,7 @@ from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import MESSAGE_BATCH
 from tianji.objects.message_lots import lot_of
-from tianji.objects.message_results import Tally
+from tianji.objects.message_results import Tally, nearest
 from tianji.objects.places import MESSAGES, Place
 from tianji.objects.relay import Request
 from tianji.objects.work import content_head
@@ -94,9 +94,13 @@ class MessageBatches:
         """Hand on the answers of a batch, a line each; they are paid for before."""
         name = params["batch"]
         await self._paid(exchange, name)
-        place, at = self._place(exchange, name)
-        request = _request(exchange, place, "GET", f"/{at}/results")
-        await self._desk.relay.convey(exchange, place, request, functools.partial(content_head, exchange))
+        places, at = self._places(exchange, name)
+        models = [place.model for place in places]
+        request = _request(exchange, places[0], "GET", f"/{at}/results")
+        guards, client = self._desk.guards(), exchange
+        if guards is not None:
+            client = guards.earlier(exchange).lines(lambda model: places[nearest(models, model)].group or "")
+        await self._desk.relay.convey(client, places[0], request, functools.partial(content_head, exchange))
 
     async def page(self, exchange: Exchange, _params: Mapping[str, str]) -> None:
         """List the batches of the caller, the latest first. Raises InvalidRequest."""

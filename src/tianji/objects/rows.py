@@ -24,6 +24,9 @@ from tianji.objects.kinds import (
 Section = Literal["files", "finetune", "assistants"]
 
 
+_SEARCHING: Final = ("/vector_stores/{store}/search", "/vector_stores/{store}/files/{file}/content")
+
+
 class Row(Struct, frozen=True):
     """One route. In `path`, `{file}` and its like are ids of that kind.
 
@@ -51,9 +54,21 @@ class Row(Struct, frozen=True):
     begins: bool = False
 
     @property
+    def spoken(self) -> str:
+        """The operation in whose form is what is told to models, or was said by them; "" where nothing is."""
+        if self.path.startswith(("/assistants", "/threads")):
+            return "assistants"
+        return "vector_search" if self.path.endswith(_SEARCHING) else ""
+
+    @property
     def told(self) -> bool:
-        """Whether its body holds what a model is told."""
-        return self.method == "POST" and self.path.startswith(("/assistants", "/threads"))
+        """Whether its body holds what a model, or a search, is told."""
+        return self.method == "POST" and bool(self.spoken)
+
+    @property
+    def heard(self) -> bool:
+        """Whether its answer holds what a model has said, or a search has found."""
+        return self.method != "DELETE" and bool(self.spoken)
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from tianji.gateway.forms import take_json
 from tianji.lazy import load
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
-from tianji.objects.guarding import Scrutiny
+from tianji.objects.guarding import Earlier, Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
 from tianji.objects.lines import Counted
@@ -88,22 +88,19 @@ class _Work:
             for name in _MARKS & self._query.keys():
                 self._asking.take(self._row.items, self._query[name])
         place = self._place(members)
-        guards = self._desk.guards() if self._row.told else None
-        if guards is not None:
-            judge = Scrutiny(guards, self._exchange, self._caller, self._places)
-            members = await judge.told(members, place)
+        members, reader = await self._judged(members, place)
         if self._asking.named:
             self._owner = self._asking.named[0].ref.owner
         request = self._request(place, members)
         if self._row.content:
-            await self._desk.relay.convey(
-                self._exchange, place, request, functools.partial(content_head, self._exchange)
-            )
+            client = self._exchange if reader is None else reader.lines(lambda model: place.group or model)
+            await self._desk.relay.convey(client, place, request, functools.partial(content_head, self._exchange))
             return
         if self._row.streams and members.get("stream") is True:
+            client = self._exchange if reader is None else reader.stream(self._row.spoken, place.group or "")
             held = self._desk.charging.request(self._exchange, self._caller, place.group or "")
             async with held if self._row.begins else contextlib.nullcontext():
-                await self._stream(place, request)
+                await self._stream(client, place, request)
             return
         if self._row.creates is BATCH:
             file = _file_of(self._asking, members)
@@ -119,9 +116,23 @@ class _Work:
         answer = await self._remembered(answer)
         if self._row.deletes:
             await self._delete_others(place)
+        if reader is not None:
+            left = await reader.whole(self._row.spoken, place.group or "", msgspec.json.encode(answer))
+            answer = msgspec.json.decode(left)
         self._respond(answer, place)
 
-    async def _stream(self, place: Place, request: Request) -> None:
+    async def _judged(self, members: Json, place: Place) -> tuple[Json, Earlier | None]:
+        """Return the members as they go on, and who judges what is answered; None where nobody does."""
+        guards, row = self._desk.guards(), self._row
+        if guards is None or not (row.told or row.heard or row.content):
+            return members, None
+        reader = guards.earlier(self._exchange, msgspec.json.encode(members))
+        if row.told:
+            judge = Scrutiny(guards, self._exchange, self._caller, self._places)
+            members = await judge.told(row.spoken, members, place)
+        return members, reader
+
+    async def _stream(self, client: Exchange, place: Place, request: Request) -> None:
         """Hand on the events of a run."""
 
         def rename(event: Any) -> Any:
@@ -131,7 +142,7 @@ class _Work:
 
         head = functools.partial(content_head, self._exchange)
         try:
-            await self._desk.relay.convey(self._exchange, place, request, head, Events(rename))
+            await self._desk.relay.convey(client, place, request, head, Events(rename))
         finally:
             await self._runs.pay(place)
 

@@ -13,6 +13,7 @@ from tianji._core.pool import Pool
 from tianji.dialects.openai import Dialect
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
+from tianji.errors import UnknownModel
 from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.guarding.answering import Rules
@@ -75,6 +76,7 @@ class Building:
             parties=Parties(config),
             of_models=of_models,
             of_deployments=of_deployments,
+            group_of=functools.partial(group_of, snapshot),
             paths=paths_of(config.general_settings.pass_through_endpoints),
         )
         rules = Rules(
@@ -103,6 +105,17 @@ class Building:
             guardrail.close()
         if self._caller is not None:
             self._caller.close()
+
+
+def group_of(snapshot: Snapshot, model: str) -> str:
+    """Return the group of a model by the name that it was asked for, or that it gave itself; "" for none of ours.
+
+    What answers may name a version of what was asked, so the beginning of a name counts where nothing else fits.
+    """
+    try:
+        return snapshot.find(model)[0].name if model else ""
+    except UnknownModel:
+        return max((name for name in snapshot.groups if model.startswith(name)), key=len, default="")
 
 
 def of_members(snapshot: Snapshot) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:

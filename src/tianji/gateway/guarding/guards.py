@@ -1,7 +1,7 @@
 """The guardrails of one worker: says of each request whether anybody watches it, and who that is."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.guarding import paths
 from tianji.gateway.guarding.answering import Rules
+from tianji.gateway.guarding.earlier import Earlier
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.lines import line_of
 from tianji.gateway.guarding.passing import passed
@@ -43,6 +44,7 @@ class Setting(Struct, frozen=True):
     """What a configuration says of guarding.
 
     of_models: by model group, the guardrails that any of its deployments asks for; of_deployments: the same by id
+    group_of: from the name of a model, as clients or upstreams call it, to its group, "" for none
     paths: those that lead through and are guarded
     """
 
@@ -51,6 +53,7 @@ class Setting(Struct, frozen=True):
     parties: Parties
     of_models: Mapping[str, tuple[str, ...]] = {}
     of_deployments: Mapping[str, tuple[str, ...]] = {}
+    group_of: Callable[[str], str] = str
     paths: Paths = NO_PATHS
 
 
@@ -110,6 +113,23 @@ class Guards:
             judging = Judging(self._rules.runner, request, self._rules.block_status)
             body = (await passed(judging, request, body)).body
         return body if wanted is NO_WISHES else as_theirs(scan(body))
+
+    def earlier(self, exchange: Exchange, body: bytes = b"{}") -> Earlier:
+        """Return who judges answers that were given before, for `exchange`, which reads them.
+
+        body: what it says of guardrails. Raises InvalidRequest for what it asks for, and MalformedJSON.
+        """
+        setting = self._setting
+        wanted = read_wishes(scan(body))
+
+        def describe(operation: str, group: str) -> Request:
+            line = line_of(exchange, body, operation, group, group)
+            names = setting.of_models.get(setting.group_of(group), ())
+            asking = self._asking(line, wanted, names, streamed=line.streams)
+            return line.request(asking, setting.selection.plan(asking), wanted, setting.parties)
+
+        by_model = bool(setting.of_models or setting.policies)
+        return Earlier(exchange, describe, self._rules, by_model=by_model)
 
     async def apply(self, caller: Identity, trial: Trial) -> str:
         """Have one guardrail look at a text, and return what it leaves of it.

@@ -4,17 +4,23 @@ import asyncio
 import functools
 from typing import Any
 
+from msgspec.structs import replace
+
 from tianji._core.asked import Asked
 from tianji.errors import Header, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.answering import Answering, Rules
 from tianji.gateway.guarding.doors import Closed, Door, Flowing
+from tianji.gateway.guarding.earlier import left
 from tianji.gateway.guarding.judging import Document, Found, Judging
+from tianji.gateway.guarding.lined import Lined
 from tianji.gateway.guarding.notes import Keep, Notes
 from tianji.gateway.guarding.request import Instead, Request
 from tianji.gateway.guarding.stages import Stages, stages_of
 from tianji.guardrails.failures import GuardrailBlocked
+from tianji.guardrails.slots.forms import form_of
 from tianji.guardrails.slots.restoring import Restoring
+from tianji.guardrails.slots.results import Result
 from tianji.guardrails.vendor import Hook
 
 
@@ -103,14 +109,19 @@ class Watch(Answering):
             return None
         plan = self._rules.after(self._request, self.deployment_id)
         looks = plan.meets(Hook.POST_CALL) or self._judging.restoring.reach > 0
-        if self._request.form.opaque and not self._outlet.says:
-            looks = False
+        if looks and self._request.form.opaque and not self._outlet.says:
+            return Lined(self, self._line)
         if looks and self._outlet.streams:
             stages = stages_of(plan, self._request.turn, self._judging)
             return Flowing(self, Stages(stages, self._request.spoken, self._judging), self._largest)
         if looks or self.waits or (self._request.shows and not self._outlet.streams):
             return Closed(self, self._request, self._judging, plan if looks else None, self._largest)
         return None
+
+    async def _line(self, result: Result) -> bytes:
+        """Return one of many answers as it goes out."""
+        request = replace(self._request, form=form_of(result.operation))
+        return await left(self._judging, request, result.body or b"")
 
     def stop(self, error: TianjiError) -> None:
         """End the call upstream."""

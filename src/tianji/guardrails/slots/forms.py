@@ -97,7 +97,8 @@ FORMS: Final[Mapping[str, Form]] = {
     "transcription": Form(plain.texts("prompt"), plain.heard, text=True),
     "translation": Form(plain.texts("prompt"), plain.heard, text=True),
     "rerank": Form(plain.ranked, plain.results),
-    "assistants": Form(assistants.request, fields.everything),
+    "vector_search": Form(plain.texts("query"), plain.passages),
+    "assistants": Form(assistants.request, assistants.response),
     "realtime": Form(realtime.event, realtime.event),
     "live": Form(live.message, live.message),
 }

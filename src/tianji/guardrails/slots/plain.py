@@ -73,5 +73,11 @@ def results(sheet: Sheet, body: Json) -> None:
     sheet.said(body.get("results"), ("results",), Voice("assistant", Kind.TOOL_RESULT))
 
 
+def passages(sheet: Sheet, body: Json) -> None:
+    """Read what a search in a vector store has found, as what a tool has brought."""
+    for number, one in enumerate(listed(body.get("data"))):
+        sheet.said(one, ("data", number), Voice("tool", Kind.TOOL_RESULT, number))
+
+
 def nothing(_sheet: Sheet, _body: Json) -> None:
     """Read an answer of numbers."""

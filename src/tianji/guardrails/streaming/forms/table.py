@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from tianji.guardrails.streaming.forms.assistants import Assistants
 from tianji.guardrails.streaming.forms.chat import Chat
 from tianji.guardrails.streaming.forms.form import Form
 from tianji.guardrails.streaming.forms.gemini import Gemini
@@ -22,6 +23,7 @@ _FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "realtime": Realtime,
     "live": Live,
     "message": Message,
+    "assistants": Assistants,
 }
 
 
