@@ -41,7 +41,7 @@ class Lined:
         if self._judges is None:
             self._judges = self._holds_answers()
         if last or self._judges is False:  # nobody needs whole lines of what is not judged
-            self._waiting += self._pieces
+            self._waiting += [b"".join(self._pieces)] if self._pieces else []
             self._pieces = []
         if sum(map(len, self._pieces)) > LONGEST:
             self._keeper.refuse(UpstreamProtocolError(f"a line of the answer is over {LONGEST} bytes"))

@@ -98,6 +98,27 @@ FORMS: dict[str, tuple[str, Callable[[Sequence[str]], bytes]]] = {
 }
 
 
+def assistants(texts: Sequence[str]) -> bytes:
+    def part(text: str) -> dict[str, Any]:
+        return {"index": 0, "type": "text", "text": {"value": text, "annotations": []}}
+
+    run = {"id": "run_1", "object": "thread.run", "status": "in_progress", "instructions": "be kind"}
+    message = {"id": "msg_1", "object": "thread.message", "role": "assistant", "run_id": "run_1"}
+    deltas = [{"id": "msg_1", "object": "thread.message.delta", "delta": {"content": [part(text)]}} for text in texts]
+    found = [
+        run,
+        message | {"status": "in_progress", "content": []},
+        *deltas,
+        message | {"status": "completed", "content": [part("".join(texts))]},
+        run | {"status": "completed"},
+    ]
+    return b"".join(map(sse, [*found, "[DONE]"]))
+
+
+EVERY = {**FORMS, "assistants": ("assistants", assistants)}
+"""With those whose answers no text can end well."""
+
+
 def events(stream: bytes) -> list[Any]:
     """The payloads of a stream, decoded; text where they are no JSON."""
     if stream.startswith(b"["):
@@ -123,15 +144,18 @@ def _said(event: Any) -> Iterable[str]:
         yield event["delta"].get("text", "")
     if event.get("type") == "response.output_text.delta":
         yield event["delta"]
+    if event.get("object") == "thread.message.delta":
+        yield from (part["text"]["value"] for part in event["delta"]["content"])
 
 
 def repeated(stream: bytes) -> set[str]:
-    """What the Responses API says again as a whole."""
+    """What the Responses API, or the end of an assistant's message, says again as a whole."""
     found = set()
-    waiting = [event for event in events(stream) if isinstance(event, dict) and "sequence_number" in event]
+    told = [event for event in events(stream) if isinstance(event, dict)]
+    waiting = [event for event in told if "sequence_number" in event or event.get("object") == "thread.message"]
     while waiting:
         node = waiting.pop()
-        found |= {node["text"]} if isinstance(node.get("text"), str) else set()
+        found |= {node[name] for name in ("text", "value") if isinstance(node.get(name), str)}
         for value in node.values():
             waiting += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
     return found
@@ -191,7 +215,7 @@ class Run:
 
 def run(name: str, data: bytes, guards: Sequence[Guard], cuts: Iterable[int] = ()) -> Run:
     """Drive a whole stream, cut into pieces at these places."""
-    driven = Run(FORMS[name][0], [(guard.policy, guard) for guard in guards], as_array=name == "gemini array")
+    driven = Run(EVERY[name][0], [(guard.policy, guard) for guard in guards], as_array=name == "gemini array")
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for begin_at, end_at in pairwise(places):
         if driven.stream.stopped is None:

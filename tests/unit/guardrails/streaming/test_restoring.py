@@ -5,7 +5,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.guardrails.streaming.streams import FORMS, Run, heard, repeated
+from tests.unit.guardrails.streaming.streams import EVERY, Run, heard, repeated
 
 from tianji.guardrails.content import Direction
 from tianji.guardrails.slots.forms import form_of
@@ -18,11 +18,11 @@ EXPECTED = re.compile("<P>|<P_1>|<P_10>")
 WORDS = st.lists(st.sampled_from(["<P", ">", "_1", "0>", "<P_1>", " and ", "<", "é"]), max_size=25)
 
 
-@given(st.sampled_from(list(FORMS)), WORDS, st.lists(st.integers(0, 4000), max_size=8))
+@given(st.sampled_from(list(EVERY)), WORDS, st.lists(st.integers(0, 4000), max_size=8))
 def test_tokens_are_put_back_over_all_borders(name: str, words: list[str], cuts: list[int]) -> None:
     policy = Policy(Scan.WINDOW, hold=RESTORING.reach, every=1)
-    driven = Run(FORMS[name][0], [(policy, RESTORING)], as_array=name == "gemini array")
-    data = FORMS[name][1](words)
+    driven = Run(EVERY[name][0], [(policy, RESTORING)], as_array=name == "gemini array")
+    data = EVERY[name][1](words)
     for begin, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
         driven.feed(data[begin:end])
     driven.end()
