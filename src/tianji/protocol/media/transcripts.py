@@ -54,7 +54,7 @@ def printed(asked: Asked) -> tuple[bytes, Callable[[Json], bytes]] | None:
     Raises UnsupportedParams for a form that OpenAI has not, unless what is lacking is dropped.
     """
     wanted = asked.text("response_format")
-    if wanted in _PRINTED:
+    if wanted is not None and wanted in _PRINTED:
         return _PRINTED[wanted]
     if wanted not in (None, "json", "verbose_json"):
         lacking(asked, "response_format", "its transcripts are json, verbose_json, text, srt or vtt")
