@@ -278,7 +278,7 @@ def test_an_assistant_answers_in_a_thread(client: openai.OpenAI, mock: Mock) -> 
 
 
 @pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
-def test_a_run_is_streamed_without_an_id_of_the_upstream(gateway: Gateway, client: openai.OpenAI) -> None:
+def test_a_run_is_streamed_without_an_id_of_the_upstream(gateway: Gateway, client: openai.OpenAI, mock: Mock) -> None:
     helper = client.beta.assistants.create(model="gpt-test")
     thread = {"messages": [{"role": "user", "content": "red fox"}]}
     stream = client.beta.threads.create_and_run(assistant_id=helper.id, thread=thread, stream=True)  # type: ignore[arg-type]
@@ -292,8 +292,10 @@ def test_a_run_is_streamed_without_an_id_of_the_upstream(gateway: Gateway, clien
     run = events[-1].data
     assert client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).assistant_id == helper.id  # type: ignore[union-attr]
     body = {"assistant_id": helper.id, "thread": thread, "stream": True}
+    mock.reset()
     told = gateway.client.post("/v1/threads/runs", json=body, headers=bearer(client)).text
     assert "_mock" not in told
+    assert len(mock.requests()) == 1, "one run was asked for"
 
 
 @pytest.mark.filterwarnings("ignore:(deprecated|The Assistants API):DeprecationWarning")
