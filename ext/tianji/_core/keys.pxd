@@ -9,6 +9,9 @@ from tianji._core.revision cimport Revisions
 cdef class KeyRing:
     cdef dict identities      # dict[bytes, Identity], by the SHA-256 of the key
     cdef dict seen            # the same by a digest of our own, of credentials that came before
+    cdef dict strangers       # dict[Match, Identity]: whom the gate saw in requests without a key
+    cdef object anyone        # an Identity, or None
+    cdef bytes sign
     cdef bytes secret         # the key of that digest
     cdef object gate
     cdef bytes key_header     # one more header that may hold a key, or None
@@ -18,6 +21,7 @@ cdef class KeyRing:
     cdef uint64_t read        # up to where the revisions were heeded
 
     cdef object identify(self, Exchange exchange, object match)
+    cdef object stranger(self, Exchange exchange, object match)
     cdef object recognize(self, bytes value)
     cdef int catch_up(self) except -1
 

@@ -6,6 +6,7 @@ from os import urandom
 from time import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp
 
 from tianji._core.exchange cimport Exchange
 from tianji._core.fields cimport PLAIN
@@ -14,14 +15,20 @@ from tianji._core.revision cimport Revisions
 cdef extern from "siphash.h":
     void siphash128(const unsigned char* key, const void* text, size_t size, unsigned char* digest) noexcept nogil
 
+cdef extern from "Python.h":
+    bint PyCoro_CheckExact(object) noexcept
+
 cdef object now = time
 cdef int MANY = 65536  # credentials; beyond, all are forgotten and learned again
+cdef int MANY_ROUTES = 1024  # that strangers called; paths with parameters are chosen by clients
 
 # every header that may hold a key; two of them in one request are a case for the gate, which knows their order
 cdef frozenset KEY_HEADERS = frozenset((
     b"authorization", b"x-litellm-api-key", b"x-tianji-api-key", b"api-key", b"x-api-key", b"x-goog-api-key",
     b"ocp-apim-subscription-key",
 ))
+# what else a browser's key may stand in, where there is none of them: the gate looks there
+cdef frozenset PLACES = frozenset((b"cookie", b"sec-websocket-protocol"))
 
 
 cpdef bytes keyed_digest(bytes secret, bytes text):
@@ -47,14 +54,19 @@ cdef class KeyRing:
     Whose credential was found once is found by a quicker digest from then on; its key is this ring's own and random,
     and the credential itself is kept nowhere.
 
+    Who sends no key at all is judged by the gate once a route: it lets in, or refuses, all of them alike.
+
     `guarded`: the gate judges every request, since the configuration looks at more than the key.
+
+    `anyone`: who may call the routes that are for any key, whatever he sends, since there is no key to hold him against.
+    Only what begins with `sign` is then for the gate: it stands for somebody. None where keys are looked at.
 
     With `revisions`, `forget(tags)` is called before a caller is looked up whenever something changed since; it takes
     out of `identities` what depends on those tags, or all that may depend on anything when it gets None.
     """
 
     def __init__(self, dict identities not None, object gate, str key_header=None, Revisions revisions=None,
-                 object forget=None, bint guarded=False):
+                 object forget=None, bint guarded=False, object anyone=None, bytes sign not None=b""):
         if revisions is not None and forget is None:
             raise ValueError("who is told of changes has to say what to forget")
         self.identities = identities
@@ -62,6 +74,9 @@ cdef class KeyRing:
         self.forget = forget
         self.read = 0 if revisions is None else revisions._head()
         self.seen = {}
+        self.strangers = {}
+        self.anyone = anyone
+        self.sign = sign
         self.secret = urandom(16)
         self.gate = gate
         self.key_header = None if key_header is None else key_header.lower().encode()
@@ -71,6 +86,9 @@ cdef class KeyRing:
         """Know from now on what `other` knows; for a reload, since an edge keeps the ring it was given."""
         self.identities = other.identities
         self.seen = {}
+        self.strangers = {}
+        self.anyone = other.anyone
+        self.sign = other.sign
         self.gate = other.gate
         self.key_header = other.key_header
         self.guarded = other.guarded
@@ -91,6 +109,7 @@ cdef class KeyRing:
         cdef tuple pair
         cdef bytes name
         cdef bytes value = None
+        cdef bint elsewhere = False
         if self.revisions is not None and self.revisions._head() != self.read:
             self.catch_up()
         if self.guarded:
@@ -98,11 +117,15 @@ cdef class KeyRing:
         for pair in exchange.noted:
             name = pair[0]
             if name in KEY_HEADERS or name == self.key_header:
-                if value is not None or name != b"authorization":
+                if value is not None or (name != b"authorization" and self.anyone is None):
                     return self.gate(exchange, match)
                 value = pair[1]
+            elif name in PLACES:
+                elsewhere = True
         if value is None:
-            return self.gate(exchange, match)
+            return self.gate(exchange, match) if elsewhere or exchange.query else self.stranger(exchange, match)
+        if self.anyone is not None:
+            return self.anyone if match.any_key and not holds(value, self.sign) else self.gate(exchange, match)
         identity = self.recognize(value)
         if identity is None or not (identity.master or match.any_key):
             return self.gate(exchange, match)
@@ -111,9 +134,21 @@ cdef class KeyRing:
             return self.gate(exchange, match)
         return identity
 
+    cdef object stranger(self, Exchange exchange, object match):
+        # Whom the gate sees in a request without a key, where it takes nobody for him; it raises what it raises.
+        identity = self.strangers.get(match)
+        if identity is None:
+            identity = self.gate(exchange, match)
+            if match.route.key_of is None and not PyCoro_CheckExact(identity):
+                if len(self.strangers) >= MANY_ROUTES:
+                    self.strangers = {}
+                self.strangers[match] = identity
+        return identity
+
     cdef int catch_up(self) except -1:
         cdef tuple found = self.revisions.since(self.read)
         self.seen = {}
+        self.strangers = {}
         self.forget(found[1])
         self.read = found[0]
         return 0
@@ -130,3 +165,13 @@ cdef class KeyRing:
                 self.seen = {}
             self.seen[digest] = identity
         return identity
+
+
+cdef bint holds(bytes value, bytes sign) noexcept:
+    # whether a key that begins with `sign` may stand there, behind a scheme or alone
+    cdef Py_ssize_t i, size = PyBytes_GET_SIZE(sign)
+    cdef const char* at = PyBytes_AS_STRING(value)
+    for i in range(PyBytes_GET_SIZE(value) - size + 1):
+        if memcmp(at + i, PyBytes_AS_STRING(sign), <size_t>size) == 0:
+            return True
+    return False

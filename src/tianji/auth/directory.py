@@ -62,6 +62,11 @@ class Directory:
         self._made_of: defaultdict[int, set[bytes]] = defaultdict(set)  # tag: digests
         self._asking: dict[bytes, asyncio.Task[Identity | Refusal | None]] = {}
 
+    @property
+    def anyone(self) -> Identity | None:
+        """Whom everybody is let in as, whatever he sends; None where keys or tokens are looked at."""
+        return ANYONE if self._master.absent and self._tokens is None else None
+
     def authenticate(
         self, credential: bytes | None, field: Field = _no_field
     ) -> Identity | Coroutine[None, None, Identity]:

@@ -9,7 +9,7 @@ from tianji.auth.arrivals import Welcome
 from tianji.auth.compiled import Refusal, compile_record
 from tianji.auth.credentials import Credentials
 from tianji.auth.directory import Directory, Tokens
-from tianji.auth.ephemeral import Tickets
+from tianji.auth.ephemeral import SIGN, Tickets
 from tianji.auth.gate import Gate
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
@@ -114,7 +114,16 @@ class Entrance:
         rules = Rules(general)
         sessions = None if self._salt is None else Sessions(self._salt)
         gate = Gate(Credentials(key_header, sessions), people, rules, tickets=self.tickets)
-        return KeyRing(people.identities, gate, key_header, people.revisions, forget, guarded=rules.guards)
+        return KeyRing(
+            people.identities,
+            gate,
+            key_header,
+            people.revisions,
+            forget,
+            guarded=rules.guards,
+            anyone=people.anyone,
+            sign=SIGN,
+        )
 
     def holder(self, ring: KeyRing, key: str) -> Identity | Coroutine[None, None, Identity]:
         """Say who has a key now, as identities name it. Raises AuthenticationFailed, and StoreUnavailable.

@@ -15,7 +15,7 @@ from tianji.errors import AuthenticationFailed, Overloaded
 from tianji.lazy import load
 
 PREFIX: Final = "ek_tianji_"
-_SIGN: Final = PREFIX.encode()
+SIGN: Final = PREFIX.encode()
 _OF: Final = "ephemeral secret"
 _VAULT: Final = "tianji.storage.vault"
 
@@ -53,7 +53,7 @@ class Tickets:
         """Return the ticket behind a secret. Raises AuthenticationFailed for any other text, and when it is over."""
         salt = self._salt()
         if salt and is_secret(secret):
-            text = secret[len(_SIGN) :].decode("ascii", "replace")
+            text = secret[len(SIGN) :].decode("ascii", "replace")
             try:
                 opened = load(_VAULT).Vault(salt, _OF).open("tj1:" + text + "=" * (-len(text) % 4), _OF)
                 ticket = msgspec.json.decode(opened, type=Ticket)
@@ -69,7 +69,7 @@ NO_TICKETS: Final = Tickets(lambda: None)
 
 def is_secret(credential: bytes | None) -> bool:
     """Whether a credential looks like a secret of this kind."""
-    return credential is not None and credential.startswith(_SIGN)
+    return credential is not None and credential.startswith(SIGN)
 
 
 def _unknown() -> AuthenticationFailed:

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import importlib.util
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tianji._core.keys import KeyRing, keyed_digest
-from tianji.auth.identity import MASTER, Identity, Role
+from tianji._core.revision import Revisions
+from tianji.auth.access import Access, Tenant
+from tianji.auth.identity import ANYONE, MASTER, Identity, Role
+from tianji.edge.routes import Match, Route
 
 _spec = importlib.util.spec_from_file_location("edge_fakes", Path(__file__).with_name("fakes.py"))
 fakes = importlib.util.module_from_spec(_spec)
@@ -31,8 +33,9 @@ def ring(identity=MASTER, key_header=None):
     return KeyRing({hashlib.sha256(KEY).digest(): identity}, gate, key_header)
 
 
-def match(*, any_key: bool):
-    return SimpleNamespace(any_key=any_key)
+def match(*, any_key: bool, key_of=None):
+    access = Access.KEY if any_key else Access.MASTER
+    return Match(Route(("GET",), "/always", gate, access, Tenant.CALLER, "", key_of=key_of), {})
 
 
 def ask(exchange, *, identity=MASTER, key_header=None, any_key=True):
@@ -103,3 +106,81 @@ async def test_a_key_in_a_header_that_is_not_noted_is_the_gates_business(exchang
     exchange = exchange_of([(b"authorization", b"Bearer " + KEY), (b"user-agent", KEY)])
     with pytest.raises(JudgedError):
         ask(exchange, key_header="User-Agent")
+
+
+class Counting:
+    """A gate that lets in everybody, and counts."""
+
+    def __init__(self, identity=USER):
+        self.identity = identity
+        self.asked = 0
+
+    def __call__(self, _exchange, _match):
+        self.asked += 1
+        return self.identity
+
+
+async def test_who_sends_no_key_is_judged_once_a_route(exchange_of) -> None:
+    judge, one, other = Counting(), match(any_key=True), match(any_key=True)
+    known = KeyRing({}, judge)
+    assert [known(exchange_of([]), row) for row in (one, one, other, one)] == [USER] * 4
+    assert judge.asked == 2
+
+
+@pytest.mark.parametrize("headers", [[(b"cookie", b"a=b")], [(b"sec-websocket-protocol", b"realtime")]])
+async def test_a_key_may_stand_elsewhere_so_the_gate_looks_each_time(exchange_of, headers) -> None:
+    judge, row = Counting(), match(any_key=True)
+    known = KeyRing({}, judge)
+    for _ in range(2):
+        known(exchange_of(headers), row)
+    assert judge.asked == 2
+
+
+async def test_a_path_that_has_keys_of_its_own_is_judged_each_time(exchange_of) -> None:
+    judge, row = Counting(), match(any_key=True, key_of=lambda _: None)
+    known = KeyRing({}, judge)
+    for _ in range(2):
+        known(exchange_of([]), row)
+    assert judge.asked == 2
+
+
+async def test_a_verdict_that_is_not_there_yet_is_not_remembered(exchange_of) -> None:
+    async def later():
+        return USER
+
+    row = match(any_key=True)
+    known = KeyRing({}, lambda *_: later())
+    assert [await known(exchange_of([]), row) for _ in range(2)] == [USER, USER]
+
+
+async def test_strangers_are_forgotten_with_what_changes(exchange_of) -> None:
+    judge, revisions, row = Counting(), Revisions(), match(any_key=True)
+    known = KeyRing({}, judge, None, revisions, lambda _: None)
+    known(exchange_of([]), row)
+    revisions.publish(7)
+    known(exchange_of([]), row)
+    assert judge.asked == 2
+    known.adopt(KeyRing({}, gate))
+    with pytest.raises(JudgedError):
+        known(exchange_of([]), row)
+
+
+@pytest.mark.parametrize("headers", [[(b"authorization", b"Bearer sk-any")], [(b"x-api-key", b"any")]])
+async def test_where_there_is_no_key_anybody_calls_what_any_key_opens(exchange_of, headers) -> None:
+    known = KeyRing({}, gate, anyone=ANYONE, sign=b"ek_")
+    assert known(exchange_of(headers), match(any_key=True)) is ANYONE
+    with pytest.raises(JudgedError):
+        known(exchange_of(headers), match(any_key=False))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"authorization", b"Bearer ek_secret")],
+        [(b"x-api-key", b"ek_")],
+        [(b"authorization", b"Bearer sk-any"), (b"x-api-key", b"sk-other")],
+    ],
+)
+async def test_a_secret_stands_for_somebody_even_where_there_is_no_key(exchange_of, headers) -> None:
+    with pytest.raises(JudgedError):
+        KeyRing({}, gate, anyone=ANYONE, sign=b"ek_")(exchange_of(headers), match(any_key=True))
