@@ -31,6 +31,7 @@ cdef class Asked(Requester):
     cdef readonly bint bound          # it goes where its path leads, whatever else might stand in for its model
     cdef bint named                   # the client gave the call its id, so others may have the same
     cdef object party                 # whom it is for besides its caller (gateway.party.Party); None: nobody it names
+    cdef bytes heard                  # its body, where that is written down as it is; None: `party` says what is
     cdef Trace trace                  # where it belongs; None: nobody wants to know
     cdef str entry_id                 # what its entries in the ledger are called by; None before the first
     cdef object error                 # the TianjiError that it was refused with; or None

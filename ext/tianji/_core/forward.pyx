@@ -246,7 +246,7 @@ cdef class Forward(Streaming):
         self.attempts += 1
         if attempt.number == 0 and self.pipeline.entries is not None:
             (<Entries>self.pipeline.entries).meet(self)
-        if self.stream and self.party is not None and self.party.request is not None:
+        if self.stream and (self.heard is not None or (self.party is not None and self.party.request is not None)):
             attempt.said = []
         self.attempt = attempt
         return attempt

@@ -1,5 +1,6 @@
 """What a request costs, in integers."""
 
+from tianji._core.packer cimport Packer
 from tianji._core.usage cimport TIERS, Usage
 
 
@@ -74,6 +75,7 @@ cdef class Rates:
     cdef const meter_step *_step(self, int tier, long long prompt_tokens) noexcept
     cdef const meter_step *_lay_out(self, Usage usage, Measures measures, int tier, long long *amount) noexcept
     cdef int _lay_out_tokens(self, const meter_step *step, Usage usage, long long *amount) noexcept
+    cdef int _write_items(self, Packer packer, Usage usage, Measures measures, int tier) except -1
 
 
 cpdef long long cost(Rates rates, Usage usage, long long when, Measures measures=*, int tier=*) except -1

@@ -19,6 +19,7 @@ KINDS = (
     "credits", "text_messages", "web_searches_low", "web_searches", "web_searches_high",
 )
 UNITS = KINDS[METER_TOKENS:]
+cdef tuple KIND_NAMES = KINDS
 cdef dict NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -192,6 +193,25 @@ cdef class Rates:
             return [("reported", usage.reported, 1_000_000)]
         step = rates._lay_out(usage, measures, tier, amount)
         return [(KINDS[kind], amount[kind], step.price[kind]) for kind in range(METER_KINDS) if amount[kind]]
+
+    cdef int _write_items(self, Packer packer, Usage usage, Measures measures, int tier) except -1:
+        # What `itemized` says of these very rates, as msgpack.
+        cdef long long amount[METER_KINDS]
+        cdef const meter_step *step
+        cdef int kind, count = 0
+        if usage is not None and usage.reported >= 0 and self.believes:
+            return packer.value((("reported", usage.reported, 1_000_000),))
+        step = self._lay_out(usage, measures, tier, amount)
+        for kind in range(METER_KINDS):
+            count += amount[kind] != 0
+        packer.array(count)
+        for kind in range(METER_KINDS):
+            if amount[kind]:
+                packer.array(3)
+                packer.text(KIND_NAMES[kind])
+                packer.integer(amount[kind])
+                packer.natural(step.price[kind])
+        return 0
 
 
 cdef meter_factor _factor(tuple parts, long long fixed) except *:

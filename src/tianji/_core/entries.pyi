@@ -1,18 +1,32 @@
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from tianji._core.asked import Asked
+from tianji._core.page import Page
+
+class _Journal(Protocol):
+    @property
+    def page(self) -> Page | None: ...
+    def prepare(self) -> object: ...
+    def append(self, entry: list[Any]) -> None: ...
+    def keep(self, body: bytes) -> None: ...
+
+@final
+class Caller: ...
 
 @final
 class Entries:
     says: bool
+    whole: int
     reads_limits: bool
     def __init__(
         self,
         *,
-        prepare: Callable[[], object],
-        keep: Callable[[list[object]], None],
+        journal: _Journal,
         party: Callable[[Asked], object],
+        words: Callable[[Any], bool],
         said: Callable[[Any, bytes | list[bytes] | None], tuple[Any, ...]],
         call_types: dict[str, str],
+        large: int,
     ) -> None: ...
+    def forget(self) -> None: ...

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tianji.callbacks.discretion import shortened, without_secrets
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload, Place, Telling
+from tianji.ledger.payloads import opened
 from tianji.money import to_dollars
 
 _SECOND: Final = 1_000_000  # microseconds
@@ -163,7 +164,7 @@ def event_of(entry: Entry) -> LogEvent | None:
     """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
     if entry.payload is not None and entry.payload.quiet:
         return None
-    payload = entry.payload or Payload()
+    payload = Payload() if entry.payload is None else opened(entry.payload)
     request = _document(payload.request)
     said: dict[str, Any] = without_secrets(request) if isinstance(request, dict) else {}
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from tianji._core.asked import Asked
 from tianji._core.entries import Entries
 from tianji._core.spans import ObjectSpans
+from tianji.auth.identity import Identity
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.parties import Parties
@@ -17,11 +17,11 @@ from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.telling import Heard, Tellings
 from tianji.lazy import load
 from tianji.ledger.awaited import Awaited, Place, recover
-from tianji.ledger.entry import Entry, Telling
+from tianji.ledger.entry import LARGE, Entry, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
-from tianji.ledger.payloads import shortened
+from tianji.ledger.payloads import messages_of, shortened, streamed
 
 CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "chat": "acompletion",
@@ -43,7 +43,6 @@ PROMETHEUS: Final = "prometheus"  # the callback whose families say what is left
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody
 
-_decode: Final = msgspec.json.decode
 Said = tuple[bytes, bytes, bytes, bool, Telling | None]
 
 
@@ -67,11 +66,12 @@ class Bookkeeping:
         self._awaited = Awaited(folder)
         self._folder = folder
         self.entries = Entries(
-            prepare=self.journal.prepare,
-            keep=self.journal.append,
+            journal=self.journal,
             party=self._party,
+            words=self._has_words,
             said=self._said,
             call_types=CALL_TYPES,
+            large=LARGE,
         )
         self.adopt(config)
 
@@ -92,6 +92,8 @@ class Bookkeeping:
         self._tellings = Tellings(config)
         self.entries.reads_limits = PROMETHEUS in named_in(config)
         self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
+        self.entries.whole = LONGEST if self._longest == LONGEST else 0
+        self.entries.forget()
 
     def keeper(self, snapshot: Snapshot) -> Callable[[Entry], None] | None:
         """Return what takes entries of what happens beside requests; None where a configuration has no ledger."""
@@ -108,7 +110,7 @@ class Bookkeeping:
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""
         if answer.startswith((b"data:", b"event:")):
-            answer = streamed([answer])
+            answer = streamed([answer]) if len(answer) <= LONGEST else b""
         return short(answer, self._longest)
 
     def _party(self, asked: Asked) -> Party:
@@ -123,6 +125,9 @@ class Bookkeeping:
             tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
             request=self._tellings.heard(asked, body) if self._is_heard(asked, body) else None,
         )
+
+    def _has_words(self, caller: Identity) -> bool:
+        return self._tellings.has_words(caller)
 
     def _is_heard(self, asked: Asked, body: ObjectSpans | None) -> bool:
         told = self.entries.says or self._tellings.owner(asked.exchange.identity)
@@ -169,14 +174,12 @@ def tells(config: Config) -> bool:
 
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:
     """Return what was said, shortened: messages, answer, request. `answer`: whole, or the events of a stream."""
-    told = streamed(answer) if isinstance(answer, list) else answer or b""
-    if len(request) > LONGEST:
+    told = b"" if answer is None else answer
+    if isinstance(told, list):
+        told = streamed(told) if sum(map(len, told)) <= LONGEST else b""
+    messages = None if len(request) > LONGEST else messages_of(request)
+    if messages is None:
         return b"", short(told, longest), b""
-    try:
-        body = _decode(request, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
-        return b"", short(told, longest), b""
-    messages = next((bytes(body[member]) for member in ("messages", "input", "prompt") if member in body), b"")
     return short(messages, longest), short(told, longest), short(request, longest)
 
 
@@ -185,28 +188,3 @@ def short(document: bytes, longest: int) -> bytes:
     if len(document) > LONGEST:
         return b""
     return document if longest >= LONGEST else shortened(document, longest)
-
-
-def streamed(events: list[bytes]) -> bytes:
-    """Return an answer that holds the text of a stream."""
-    if sum(map(len, events)) > LONGEST:
-        return b""
-    text = "".join(piece for event in b"".join(events).splitlines() for piece in _pieces(event))
-    return msgspec.json.encode({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]})
-
-
-def _pieces(line: bytes) -> list[str]:
-    try:
-        chunk: Any = _decode(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
-    except (msgspec.DecodeError, RecursionError):  # [DONE], or nothing that is understood
-        return []
-    choices = chunk.get("choices") if isinstance(chunk, Mapping) else None
-    found = [_text(choice) for choice in choices] if isinstance(choices, list) else []
-    return [text for text in found if isinstance(text, str)]
-
-
-def _text(choice: object) -> object:
-    if not isinstance(choice, Mapping):
-        return None
-    delta = choice.get("delta")
-    return delta.get("content") if isinstance(delta, Mapping) else choice.get("text")

@@ -22,6 +22,7 @@ BARING: Final = (
 )  # fmt: skip
 OPENING: Final = (b"litellm-disable-message-redaction", b"x-litellm-disable-message-redaction")
 OPT_OUT: Final = "allow_client_message_redaction_opt_out"
+_DISABLED: Final = "litellm_disabled_callbacks"
 _BARE: Final = "turn_off_message_logging"
 _PLACES: Final = (b"metadata", b"litellm_metadata")
 
@@ -56,12 +57,17 @@ class Tellings:
             return ""
         return caller.owner or ("team" if caller.team_id in self._teams else "")
 
+    def has_words(self, caller: Identity) -> bool:
+        """Whether a caller has a word of his own on who is told of his requests, or of what."""
+        metadata = (caller.metadata, caller.team_metadata)
+        return bool(self.owner(caller)) or any(known.get(_DISABLED) or known.get(OPT_OUT) for known in metadata)
+
     def heard(self, asked: Asked, body: ObjectSpans | None) -> Heard:
         """Return what is to be told of a request, and to whom."""
         caller = asked.exchange.identity
         metadata: Mapping[str, Any] = caller.metadata if isinstance(caller, Identity) else {}
         headers = dict(asked.exchange.headers)
-        muted = (*_names(metadata.get("litellm_disabled_callbacks")), *(_muted(headers) if self._mutes else ()))
+        muted = (*_names(metadata.get(_DISABLED)), *(_muted(headers) if self._mutes else ()))
         bare = self._redacts(caller, headers, body)
         telling = Telling(self.owner(caller), tuple(dict.fromkeys(muted)), bare)
         return Heard(asked.exchange.body, None if telling == Telling() else telling, self._bare and not bare)

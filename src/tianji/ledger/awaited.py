@@ -34,13 +34,14 @@ class _File(Segment):
 
     def put(self, body: bytes) -> int | None:
         """Copy an entry in, and return where it stands; None where there is no room."""
+        page = self.page
         if not self.waiting:
-            self.at = len(MAGIC)
-        at, after = self.at, self.at + HEAD.size + len(body)
-        if after + len(_END) > self.end:
+            page.move(len(MAGIC))
+        at, after = page.at, page.at + HEAD.size + len(body)
+        if after + len(_END) > page.end:
             return None
         self.held[after : after + len(_END)] = _END  # first: what stood there before is no entry any more
-        self.write(body)
+        page.write(body)
         self.waiting += 1
         return at
 

@@ -34,6 +34,9 @@ class Telling(msgspec.Struct, frozen=True, array_like=True):
 class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list.
 
+    A worker may write request and answer down as they came: without messages, which are the request's, and of a stream
+    its events. `tianji.ledger.payloads.opened` takes them apart.
+
     quiet: nobody is to be told of the request, and nothing of it is kept (`no-log`)
     """
 
@@ -168,9 +171,9 @@ def _mended(entry: Entry | list[Any]) -> list[Any]:
 
 
 def _text(value: Any) -> Any:
-    """Return a member without anything that cannot be kept; tags are texts in a tuple."""
+    """Return a member without anything that cannot be kept; tags are texts in a row."""
     if isinstance(value, str):
         return name(value.encode("utf-8", "replace").decode())
-    if isinstance(value, tuple) and value and isinstance(value[0], str):
+    if isinstance(value, (tuple, list)) and value and isinstance(value[0], str):
         return tuple(map(_text, value))
     return value

@@ -16,13 +16,13 @@ import mmap
 import os
 import struct
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from tianji._core.page import Page
 from tianji.ledger.entry import Entry, encoded
 
 MAGIC: Final = b"tianji ledger 1\n"
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Segment:
-    """A file that is written by copying into it. `at`: where the next record will stand; `end`: its size."""
+    """A file that is written by copying into it: `page`. It has so many bytes."""
 
     def __init__(self, folder: Path, size: int, suffix: str = SUFFIX) -> None:
         """Make it, and lock it under a name that nobody reads before it is locked. Raises OSError."""
@@ -57,24 +57,14 @@ class Segment:
             fresh.unlink(missing_ok=True)
             raise
         self._file, self.held = file, held
-        self.at, self.end = len(MAGIC), size
-
-    def write(self, body: bytes) -> bool:
-        """Copy a record in; False when there is no room for it."""
-        start = self.at + HEAD.size
-        after = start + len(body)
-        if after > self.end:
-            return False
-        HEAD.pack_into(self.held, self.at, len(body), zlib.crc32(body))
-        self.held[start:after] = body
-        self.at = after
-        return True
+        self.page = Page(held, len(MAGIC))
 
     def seal(self) -> None:
         """Give back what was not used, and the lock."""
+        self.page.close()
         self.held.close()
         try:
-            os.ftruncate(self._file, self.at)
+            os.ftruncate(self._file, self.page.at)
         except OSError as error:  # the file is whole all the same, only longer
             log.warning("a journal was not shortened: %s", error.strerror)
         os.close(self._file)
@@ -105,6 +95,11 @@ class Journal:
         self._closed = False
 
     @property
+    def page(self) -> Page | None:
+        """Where entries may be copied without the journal being asked; None where it has to be."""
+        return None if self._segment is None or self._waiting else self._segment.page
+
+    @property
     def held(self) -> int:
         """How many entries are in memory only."""
         return len(self._waiting)
@@ -119,7 +114,10 @@ class Journal:
 
         Once the journal is closed, an entry is lost, and logged.
         """
-        body = encoded(entry)
+        self.keep(encoded(entry))
+
+    def keep(self, body: bytes) -> None:
+        """Keep an entry that is encoded, likewise."""
         if self._waiting or not self._write(body):
             self._hold(body)
             self.settle()
@@ -151,14 +149,16 @@ class Journal:
 
     def _write(self, body: bytes) -> bool:
         segment = self._segment
-        if segment is None or not segment.write(body):
+        if segment is None or not segment.page.write(body):
             if not self._turn_over(max(self._size, len(MAGIC) + HEAD.size + len(body))):
                 return False
             segment = self._segment
-            if segment is None or not segment.write(body):
+            if segment is None or not segment.page.write(body):
                 return False
-        if self._next is None and 2 * segment.at > segment.end:
+        page = segment.page
+        if self._next is None and 2 * page.at > page.end:
             self._next = self._thread.submit(Segment, self._folder, self._size)
+        page.mark = page.end // 2 if self._next is None else page.end
         return True
 
     def _turn_over(self, size: int) -> bool:

@@ -1,11 +1,33 @@
-"""What was said, shortened: a ledger is no archive of prompts."""
+"""What was said: taken apart for whoever reads it, and shortened, since a ledger is no archive of prompts."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from tianji.ledger.entry import Payload
+
 LONGEST: Final = 2048  # characters of a text that are kept, its beginning and its end
+_MESSAGES: Final = ("messages", "input", "prompt")  # members of requests that hold what is said
+_EVENTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")  # what a stream begins with, and no JSON
 _MARK: Final = "... ({} characters left out) ..."
+
+
+def opened(said: Payload) -> Payload:
+    """Return what was said with its parts apart, however the worker has written it down."""
+    if said.messages:
+        return said
+    response = streamed([said.response]) if said.response.startswith(_EVENTS) else said.response
+    return msgspec.structs.replace(said, messages=messages_of(said.request) or b"", response=response)
+
+
+def messages_of(request: bytes) -> bytes | None:
+    """Return the messages of a request, nothing where it has none; None for what is no JSON object."""
+    try:
+        body = msgspec.json.decode(request, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return next((bytes(body[member]) for member in _MESSAGES if member in body), b"")
 
 
 def shortened(document: bytes, longest: int = LONGEST) -> bytes:
@@ -32,3 +54,26 @@ def _cut(text: str, longest: int) -> str:
     head = longest * 35 // 100
     tail = longest - head
     return text[:head] + _MARK.format(len(text) - longest) + text[-tail:]
+
+
+def streamed(events: list[bytes]) -> bytes:
+    """Return an answer that holds the text of a stream of chat."""
+    text = "".join(piece for event in b"".join(events).splitlines() for piece in _pieces(event))
+    return msgspec.json.encode({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]})
+
+
+def _pieces(line: bytes) -> list[str]:
+    try:
+        chunk: Any = msgspec.json.decode(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
+    except (msgspec.DecodeError, RecursionError):  # [DONE], or nothing that is understood
+        return []
+    choices = chunk.get("choices") if isinstance(chunk, Mapping) else None
+    found = [_text(choice) for choice in choices] if isinstance(choices, list) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _text(choice: object) -> object:
+    if not isinstance(choice, Mapping):
+        return None
+    delta = choice.get("delta")
+    return delta.get("content") if isinstance(delta, Mapping) else choice.get("text")

@@ -18,7 +18,7 @@ from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.ledger.drain import Drain, Listener
 from tianji.ledger.entry import Entry, Payload
-from tianji.ledger.payloads import shortened
+from tianji.ledger.payloads import opened, shortened
 from tianji.secrets import open_source
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
@@ -137,13 +137,13 @@ class _Scribe:
         """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""
         if entry.payload is None or self._listener is None:
             return entry
-        said = entry.payload
+        said = opened(entry.payload)
         if said.telling is not None:
             self._listener.meet(entry)
         if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
             return msgspec.structs.replace(entry, payload=None)
         if not (self._listener.whole or said.telling is not None):
-            return entry
+            return msgspec.structs.replace(entry, payload=said)
         kept = Payload(shortened(said.messages), shortened(said.response), shortened(said.request))
         return msgspec.structs.replace(entry, payload=kept)
 

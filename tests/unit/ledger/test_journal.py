@@ -128,10 +128,11 @@ def test_a_torn_tail_is_left_out_and_goes_with_the_file(folder: Path, cut: int) 
     torn = (HEAD.pack(len(body), zlib.crc32(body)) + body)[:cut]
     segment = journal._segment
     assert segment is not None
-    segment.held[segment.at : segment.at + len(torn)] = torn
+    segment.held[segment.page.at : segment.page.at + len(torn)] = torn
     (file,) = reading.journals(folder)
     assert everything(folder) == [entry(1)]
     assert not reading.read(file, 0, 9).ended
+    segment.page.close()
     segment.held.close()
     os.close(segment._file)  # as if killed: the lock is gone
     batch = reading.read(file, 0, 9)

@@ -1,0 +1,5 @@
+from typing import final
+
+@final
+class Packer:
+    def pack(self, value: object) -> bytes: ...
