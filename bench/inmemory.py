@@ -41,8 +41,19 @@ litellm_settings:
 general_settings:
   master_key: {KEY}
 """
-THROUGH = {"OPENAI_API_BASE": "http://upstream.test", "OPENAI_API_KEY": "sk-upstream"}
-"""What leads `/openai/...` to the upstream of the models."""
+OPEN = CONFIG.partition("  master_key:")[0] + "  disable_spend_updates: true\n"
+"""The same without a key, and without books."""
+TOLD = (
+    CONFIG.replace("callbacks: [prometheus]", "callbacks: [listener]")
+    + """
+callback_settings:
+  listener: {callback_type: generic_api, endpoint: "http://listener.test/events"}
+"""
+)
+"""The same with a destination that is told of requests."""
+ENVIRON = {"OPENAI_API_BASE": "http://upstream.test", "OPENAI_API_KEY": "sk-upstream"}
+ENVIRON |= {"TIANJI_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+"""What leads `/openai/...` to the upstream of the models, and lets a worker be without a key."""
 
 
 def governed() -> Identity:
@@ -118,12 +129,13 @@ class Worker:
     def __init__(self, folder: Path, text: str = CONFIG) -> None:
         self.loop = uvloop.new_event_loop()
         asyncio.set_event_loop(self.loop)
+        folder.mkdir(exist_ok=True)
         config = folder / "config.yaml"
         config.write_text(text)
         self._connector = MemoryConnector()
         control = Control(1).for_worker(0)
         with patch.object(ways, "Connector", lambda *_, **__: self._connector):
-            self.gateway = Factory(config, environ={**os.environ, **THROUGH}, access_log=None, known={})(control)
+            self.gateway = Factory(config, environ={**os.environ, **ENVIRON}, access_log=None, known={})(control)
         self._admit_governed()
         self.client = Sink()
         self._connection = build_edge(self.gateway, self.loop, control).protocol()
@@ -152,6 +164,7 @@ class Worker:
 
     def turn(self) -> None:
         """Let the loop do what was put off."""
+        asyncio.set_event_loop(self.loop)
         self.loop.run_until_complete(asyncio.sleep(0.001))
 
     def answered(self, request: bytes, answer: tuple[bytes, ...]) -> bytes:

@@ -121,7 +121,10 @@ def count(*options: str) -> dict[str, int]:
         # each mark ends a dump: what came before the first mark, then for each scenario warming up, N and 2N
         names = done.stdout.splitlines()
         totals = [total(folder / f"out.{number}") for number in range(1, 3 * len(names) + 1)]
-        return {name: round((totals[3 * i + 2] - totals[3 * i + 1]) / (FEW if options else COUNT)) for i, name in enumerate(names)}
+        return {
+            name: round((totals[3 * i + 2] - totals[3 * i + 1]) / (FEW if options else COUNT))
+            for i, name in enumerate(names)
+        }
 
 
 def total(dump: Path) -> int:
@@ -134,20 +137,21 @@ def total(dump: Path) -> int:
 
 def drive(folder: Path, *, pairs: bool) -> None:
     """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
-    from bench.inmemory import CONFIG, Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
-    from bench.pairs import MODELS, PAIRS  # noqa: PLC0415
+    from bench.inmemory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
+    from bench.pairs import PAIRS  # noqa: PLC0415
     from bench.scenarios import SCENARIOS  # noqa: PLC0415
 
     scenarios = PAIRS if pairs else SCENARIOS
-    worker = Worker(folder, CONFIG.replace("litellm_settings:", f"{MODELS.strip(chr(10))}\nlitellm_settings:"))
+    configurations = dict.fromkeys(scenario.config for scenario in scenarios)
+    workers = {config: Worker(folder / str(number), config) for number, config in enumerate(configurations)}
     for scenario in scenarios:
-        first = worker.answered(scenario.request, scenario.answer)
+        first = workers[scenario.config].answered(scenario.request, scenario.answer)
         if not first.startswith(b"HTTP/1.1 %d " % scenario.status):
             raise SystemExit(f"{scenario.name} was answered {first!r}")
     gc.collect()
     gc.disable()
     for scenario in scenarios:
-        request, answer = scenario.request, scenario.answer
+        worker, request, answer = workers[scenario.config], scenario.request, scenario.answer
         for rounds in (FEW, FEW, 2 * FEW) if pairs else (WARM, COUNT, 2 * COUNT):
             before = worker.client.writes
             for _ in range(rounds):
@@ -157,7 +161,8 @@ def drive(folder: Path, *, pairs: bool) -> None:
                 raise SystemExit(f"{scenario.name}: requests went unanswered")
         worker.turn()
         print(scenario.name)
-    worker.close()
+    for worker in workers.values():
+        worker.close()
 
 
 if __name__ == "__main__":

@@ -7,10 +7,13 @@ beside the text is there, too, since it has to be read.
 import json
 from typing import Any
 
+from bench import inmemory
 from bench.scenarios import ANSWER, CHUNKS, SPOKEN, Scenario, chat, post, streamed, streamed_message, whole
 from tianji.mock.bedrock import event as aws_event
 
-MODELS = """
+CONFIG = inmemory.CONFIG.replace(
+    "litellm_settings:",
+    """\
   - model_name: gemini
     litellm_params: {model: gemini/gemini-2.5-flash, api_base: "http://upstream.test/v1beta", api_key: sk-upstream}
   - model_name: converse
@@ -21,7 +24,9 @@ MODELS = """
     litellm_params: {model: cohere/command-a-03-2025, api_base: "http://upstream.test", api_key: sk-upstream}
   - model_name: responses
     litellm_params: {model: openai/responses/gpt-4o, api_base: "http://upstream.test/v1", api_key: sk-upstream}
-"""
+litellm_settings:""",
+)
+"""The same with a model of each form."""
 TEXT = "The weather in Paris is mild today."
 WORDS = [f" word{number}" for number in range(CHUNKS)]
 PAD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"
@@ -202,7 +207,12 @@ def _asked(dialect: str, model: str, *, stream: bool) -> bytes:
 
 
 PAIRS = tuple(
-    Scenario(f"{dialect} to {model}{' stream' if stream else ''}", _asked(dialect, model, stream=stream), answer)
+    Scenario(
+        f"{dialect} to {model}{' stream' if stream else ''}",
+        _asked(dialect, model, stream=stream),
+        answer,
+        config=CONFIG,
+    )
     for dialect in ("chat", "messages", "gemini", "responses")
     for model, answers in UPSTREAMS.items()
     for stream, answer in zip((False, True), answers, strict=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.inmemory import CONFIG, OPEN, TOLD
 from bench.macro.targets import GOVERNED, KEY
 
 ANSWER = (
@@ -31,6 +32,7 @@ class Scenario:
     request: bytes
     answer: tuple[bytes, ...]  # the upstream's, one read each; none when it is not asked
     status: int = 200
+    config: str = CONFIG  # of the worker
 
 
 def post(body: bytes, key: str = KEY, path: bytes = b"/v1/chat/completions") -> bytes:
@@ -41,6 +43,11 @@ def post(body: bytes, key: str = KEY, path: bytes = b"/v1/chat/completions") -> 
         b"User-Agent: OpenAI/Python 3.50.0\r\nX-Stainless-Lang: python\r\nX-Stainless-Runtime: CPython\r\n"
         b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (path, key.encode(), len(body), body)
     )
+
+
+def keyless(body: bytes) -> bytes:
+    """The same of a client that sends no key."""
+    return post(body).replace(b"Authorization: Bearer %b\r\n" % KEY.encode(), b"")
 
 
 def chat(size: int, *, model: str = "demo", stream: bool = False, more: bytes = b"") -> bytes:
@@ -103,5 +110,11 @@ SCENARIOS = (
     Scenario("messages", post(chat(200, model="claude", more=MESSAGES), path=b"/v1/messages"), whole(SPOKEN)),
     Scenario("translated-stream", post(chat(200, model="claude", stream=True)), streamed_message()),
     Scenario("wrong-key", post(chat(200), key="sk-another-0123456789abcdef012345"), (), 401),
+    Scenario("open", post(chat(200)), whole(ANSWER), config=OPEN),
+    Scenario("open-keyless", keyless(chat(200)), whole(ANSWER), config=OPEN),
+    Scenario("told", post(chat(200)), whole(ANSWER), config=TOLD),
+    Scenario("told-governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER), config=TOLD),
+    Scenario("told-4KB", post(chat(4000)), whole(ANSWER), config=TOLD),
+    Scenario("told-stream-of-64", post(chat(200, stream=True)), streamed(), config=TOLD),
     Scenario("unknown-model", post(chat(200, model="nobody")), (), 404),
 )
