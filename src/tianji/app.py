@@ -42,7 +42,6 @@ from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.admitting import compose, nobody, objection
 from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
-from tianji.gateway.budgets import left_to_providers
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
 from tianji.gateway.explanation import Explanation, explained
@@ -64,6 +63,7 @@ from tianji.limiting.named import Kind, Named, Names
 from tianji.management import model_routes, telemetry
 from tianji.management.administration import Administration, Fleet, Office
 from tianji.management.cache import CacheRoutes
+from tianji.management.costs import Costs
 from tianji.management.documentation import Documentation
 from tianji.management.google_methods import GoogleMethods
 from tianji.management.guardrail_trials import Trials
@@ -261,6 +261,7 @@ class Gateway:
                 guards,
             )
         ).routes()
+        yield from Costs(self._tokens.count, lambda: self.snapshot).routes()
         yield from Administration(self._office).routes()
         yield from Trials(guards).routes()
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
@@ -396,9 +397,10 @@ class Gateway:
 
     def _metrics(self) -> Metrics:
         def counted() -> Iterator[Sample]:
-            return samples(counters, left_to_providers(self.snapshot.config, health, time.time()))
+            standings = self.snapshot.provider_budgets(time.time())
+            return samples(counters, {name: standing.left for name, standing in standings.items()})
 
-        counters, health = self._shared.counters, self._shared.health
+        counters = self._shared.counters
         more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))
         closed = self.snapshot.config.litellm_settings.require_auth_for_metrics_endpoint
         return Metrics(METRICS, counted, more, closed=closed)

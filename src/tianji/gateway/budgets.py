@@ -48,9 +48,14 @@ class Account:
         elif self._count(nano_dollars, now) >= self._limit:
             self._leave_out(monotonic + self._ends - now)
 
-    def left(self, now: float) -> int:
-        """Return the nano-dollars that are left of the period."""
-        return max(0, self._limit - self._count(0, now))
+    def spent(self, now: float) -> int:
+        """Return the nano-dollars that were spent in the period."""
+        return self._count(0, now)
+
+    @property
+    def ends(self) -> float:
+        """When the period ends that somebody asked of last, seconds since 1970."""
+        return self._ends
 
     def _count(self, nano_dollars: int, now: float) -> int:
         """Count an amount, and return what was spent in the period."""
@@ -111,10 +116,27 @@ def _of_provider(provider: str, budget: Budget, spenders: Iterable[Health], tabl
     return Account(f"provider {provider}", budget, spenders, table)
 
 
-def left_to_providers(config: Config, table: HealthTable, now: float) -> dict[str, int]:
-    """Return the nano-dollars left to providers that have a budget. `now`: seconds since 1970."""
-    budgets = provider_budgets(config)
-    return {name: _of_provider(name, budget, (), table).left(now) for name, budget in budgets.items()}
+class Standing(Struct, frozen=True):
+    """How a budget stands: what was spent of it, nano-dollars, and when it begins anew, seconds since 1970."""
+
+    budget: Budget
+    spent: int
+    ends: float
+
+    @property
+    def left(self) -> int:
+        """The nano-dollars that are left."""
+        return max(0, self.budget.limit - self.spent)
+
+
+def standings(config: Config, table: HealthTable, now: float) -> dict[str, Standing]:
+    """Return how the budgets of providers stand, by provider. `now`: seconds since 1970."""
+    found = {}
+    for name, budget in provider_budgets(config).items():
+        account = _of_provider(name, budget, (), table)
+        spent = account.spent(now)
+        found[name] = Standing(budget, spent, account.ends)
+    return found
 
 
 def provider_budgets(config: Config) -> Mapping[str, Budget]:

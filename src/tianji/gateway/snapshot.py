@@ -19,7 +19,7 @@ from tianji.config.loader import Loaded
 from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header
-from tianji.gateway.budgets import purses
+from tianji.gateway.budgets import purses, standings
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
@@ -56,6 +56,7 @@ class Snapshot:
         self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
         give_purses(config, self.members, shared.health)
+        self.provider_budgets = functools.partial(standings, config, shared.health)
         offers = {
             name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
             for name, pairs in self.members.items()

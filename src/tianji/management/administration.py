@@ -78,6 +78,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
         _Row("POST", "/key/service-account/generate", "keys.service", Access.USER, _OWN, "Make a key of a team alone."),
         _Row("POST", "/key/update", "keys.update", Access.USER, _OWN, "Change a key."),
         _Row("POST", "/key/bulk_update", "keys.update_many", Access.USER, _OWN, "Change several keys."),
+        _Row("POST", "/team/key/bulk_update", "key_lots.update", Access.USER, _OWN, "Change the keys of a team."),
         _Row("POST", "/key/delete", "keys.delete", Access.USER, _OWN, "Delete keys, by secret, hash or alias."),
         _Row("POST", "/key/block", "keys.block", Access.USER, _OWN, "Refuse a key from now on."),
         _Row("POST", "/key/unblock", "keys.unblock", Access.USER, _OWN, "Let a blocked key in again."),
@@ -355,6 +356,23 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
                 ("GET", "activity/model", "activity_by_model", "Requests and tokens of each day by model."),
             )
         ),
+        _Row("GET", "/provider/budgets", "spend_reports.provider_budgets", Access.ADMIN, _ALL, "What providers spent."),
+        _Row(
+            "GET",
+            "/global/activity/exceptions",
+            "exceptions_activity.of_model",
+            Access.ADMIN,
+            _ALL,
+            "How often 429 was said on each day.",
+        ),
+        _Row(
+            "GET",
+            "/global/activity/exceptions/deployment",
+            "exceptions_activity.by_deployment",
+            Access.ADMIN,
+            _ALL,
+            "The same by upstream.",
+        ),
         _Row("GET", "/global/activity/cache_hits", "cache_activity.hits", Access.ADMIN, _ALL, "What the cache spared."),
     ),
     "credentials": (
@@ -367,6 +385,14 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             Access.ADMIN,
             _ALL,
             "Describe a credential, masked.",
+        ),
+        _Row(
+            "GET",
+            "/credentials/by_model/{model_id}",
+            "credentials.of_model",
+            Access.ADMIN,
+            _ALL,
+            "Describe what a deployment calls its upstream with, masked.",
         ),
         _Row(
             "PATCH", "/credentials/{credential_name}", "credentials.update", Access.ADMIN, _ALL, "Change a credential."

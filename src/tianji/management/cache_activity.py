@@ -30,8 +30,8 @@ class Wanted(Struct, kw_only=True):
 async def hits(call: Call) -> Row:
     """Say for each type of call how many requests the cache answered, how many failed, and by what."""
     asked = call.questions(Wanted)
-    days = _days(asked, call.now.date())
-    where = [*days, *_named(LEDGER.c.key_alias, asked.key_aliases), *_named(LEDGER.c.model_group, asked.models)]
+    within = days(asked.start_date, asked.end_date, call.now.date())
+    where = [*within, *_named(LEDGER.c.key_alias, asked.key_aliases), *_named(LEDGER.c.model_group, asked.models)]
     failed, hit = LEDGER.c.status != "success", LEDGER.c.cache_hit
     tokens = LEDGER.c.completion_tokens
     counted = (
@@ -59,16 +59,17 @@ async def hits(call: Call) -> Row:
         "groups": groups,
         "totals": totals,
         "filter_options": {
-            "key_aliases": await _options(call, LEDGER.c.key_alias, days),
-            "models": await _options(call, LEDGER.c.model_group, days),
+            "key_aliases": await _options(call, LEDGER.c.key_alias, within),
+            "models": await _options(call, LEDGER.c.model_group, within),
         },
         "error_breakdown": errors,
     }
 
 
-def _days(asked: Wanted, today: date) -> list["sa.ColumnElement[bool]"]:
-    last = today if asked.end_date is None else date.fromisoformat(day(asked.end_date[:10], "end_date"))
-    first = last - _WEEK if asked.start_date is None else date.fromisoformat(day(asked.start_date[:10], "start_date"))
+def days(start: str | None, end: str | None, today: date) -> list["sa.ColumnElement[bool]"]:
+    """Return the condition that a request began on these days, both included; without them in the last week."""
+    last = today if end is None else date.fromisoformat(day(end[:10], "end_date"))
+    first = last - _WEEK if start is None else date.fromisoformat(day(start[:10], "start_date"))
     return [LEDGER.c.started_at >= _begins(first), LEDGER.c.started_at < _begins(last + timedelta(days=1))]
 
 

@@ -15,6 +15,7 @@ from tianji.storage.vault import Vault
 
 _SHOWN: Final = 4  # last characters of a value that are shown, of values long enough to keep the rest a secret
 _LONG: Final = 16
+_OF_DEPLOYMENTS: Final = ("api_key", "api_base", "base_url", "api_version")
 
 
 class Credential(Struct, kw_only=True):
@@ -86,6 +87,27 @@ async def info(call: Call) -> Row:
     return _told(call, await _found(call, call.params["credential_name"]))
 
 
+async def of_model(call: Call) -> Row:
+    """Describe the credential of a deployment: the one that it names, else what stands in its parameters."""
+    named = call.params["model_id"]
+    entries = [entry for pairs in call.office.fleet.snapshot().members.values() for entry, _ in pairs]
+    entry = next((entry for entry in entries if entry.id == named), None)
+    if entry is None:
+        raise ObjectNotFound("there is no deployment of this id; GET /model/info lists those that there are")
+    params = entry.params
+    kept = await call.one(CREDENTIALS, credential_name=params.litellm_credential_name)
+    if kept is not None:
+        return _told(call, kept)
+    values = {name: value for name in _OF_DEPLOYMENTS if (value := params.written.get(name)) is not None}
+    return {
+        "credential_name": params.litellm_credential_name or f"{entry.model_name}-credential-{entry.id}",
+        "display_name": None,
+        "credential_info": {},
+        "credential_values": {name: masked(str(value)) for name, value in {**values, **params.provider}.items()},
+        "source": "config",
+    }
+
+
 async def delete(call: Call) -> Row:
     """Forget a credential."""
     row = await _found(call, call.params["credential_name"])
@@ -122,7 +144,11 @@ def _told(call: Call, row: Row) -> Row:
 
 def _masked(opening: Vault, closed: str, of: str) -> str:
     try:
-        value = opening.open(closed, of)
+        return masked(opening.open(closed, of))
     except ValueError:  # another salt key: it is there, and nobody can read it
         return "****"
+
+
+def masked(value: str) -> str:
+    """Return a value as it may be shown: enough to tell two apart, and of a short one nothing."""
     return f"****{value[-_SHOWN:]}" if len(value) >= _LONG else "****"

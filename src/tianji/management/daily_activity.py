@@ -94,6 +94,7 @@ class Used(Struct):
         return {
             "spend": to_dollars(found["spend"]),
             "flat_cost": 0.0,
+            "ptu_hours": 0.0,
             "prompt_tokens": found["prompt_tokens"],
             "completion_tokens": found["completion_tokens"],
             "cache_read_input_tokens": found["cached_tokens"],

@@ -22,6 +22,11 @@ _HIDDEN: Final = frozenset({"headers", "extra_headers", "default_headers", "extr
 _SECRET: Final = re.compile(r"key|secret|password|credential|authorization|cookie|token(?!s|izer|_cost)", re.IGNORECASE)
 _OF_ADMINS: Final = frozenset({"api_base", "base_url", "litellm_credential_name"})
 _LIMITS: Final = ("max_tokens", "max_input_tokens", "max_output_tokens")
+# abilities that every model has or lacks; what else the catalogue says is told as well
+_ABILITIES: Final = (
+    "supports_parallel_function_calling", "supports_vision", "supports_web_search", "supports_url_context",
+    "supports_reasoning", "supports_function_calling", "supports_fast_mode",
+)  # fmt: skip
 _SUMS: Final = ("tpm", "rpm", "itpm", "otpm")
 _ORDERS: Final = ("model_name", "created_at", "updated_at", "model_id")
 Pair = tuple[ModelEntry, Deployment]
@@ -180,7 +185,7 @@ def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
     def most(field: str) -> Any:
         return max((fact[field] for fact in facts if isinstance(fact.get(field), int | float)), default=None)
 
-    abilities = sorted({field for fact in facts for field in fact if field.startswith("supports_")})
+    abilities = sorted({*_ABILITIES, *(field for fact in facts for field in fact if field.startswith("supports_"))})
     return {
         "model_group": name,
         "providers": list(dict.fromkeys(deployment.provider for _, deployment in pairs)),
@@ -189,6 +194,10 @@ def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
         "mode": next((fact["mode"] for fact in facts if fact.get("mode")), "chat"),
         **{field: sum(one.get(field) or 0 for one in params) or None for field in _SUMS},
         **{field: any(fact.get(field) is True for fact in facts) for field in abilities},
+        "supported_reasoning_efforts": next(
+            (found for fact in facts if (found := fact.get("supported_reasoning_efforts"))), None
+        ),
+        "description": next((found for fact in facts if (found := fact.get("description"))), None),
         "supported_openai_params": next(
             (f["supported_openai_params"] for f in facts if f.get("supported_openai_params")), []
         ),

@@ -1,7 +1,7 @@
 """What was spent, out of the sums by day: by key, user, team, model, provider, tag and customer."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -135,6 +135,21 @@ async def by_provider(call: Call) -> list[Row]:
     """Name the dearest providers."""
     rows = await _ranked(call, (DAILY.c.provider,), _all(call))
     return [{"provider": row["provider"], "spend": to_dollars(row["spend"])} for row in rows]
+
+
+async def provider_budgets(call: Call) -> Row:
+    """Say how the budgets stand that providers have in the configuration."""
+    standings = call.office.fleet.snapshot().provider_budgets(call.now.timestamp())
+    told = {
+        name: {
+            "budget_limit": to_dollars(one.budget.limit),
+            "time_period": one.budget.period,
+            "spend": to_dollars(one.spent),
+            "budget_reset_at": datetime.fromtimestamp(one.ends, UTC),
+        }
+        for name, one in standings.items()
+    }
+    return {"providers": told}
 
 
 async def by_tag(call: Call) -> Row:

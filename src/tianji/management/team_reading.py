@@ -11,7 +11,7 @@ from tianji.management import budgets, key_reading, membership, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains, ordered, paged
 from tianji.management.wire import shown
-from tianji.storage.tables import KEYS, TEAM_MEMBERS, TEAMS
+from tianji.storage.tables import KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS
 
 PERMISSIONS: Final = (
     "/key/generate", "/key/update", "/key/delete", "/key/regenerate", "/key/service-account/generate",
@@ -88,11 +88,13 @@ async def info(call: Call) -> Row:
         raise PermissionDenied("this team is somebody else's; only its members may see it")
     metadata = row["metadata"] or {}
     keys = await _keys(call, row, asked.key_limit)
+    organization = await call.one(ORGANIZATIONS, organization_id=row["organization_id"])
     return {
         "team_id": row["team_id"],
         "team_info": {
             **await told_team(call, row),
             "team_member_budget_table": await budgets.told(call, metadata.get("team_member_budget_id")),
+            "organization_models": [] if organization is None else organization["models"] or [],
             "model_max_budget_usage": {},
             "caller_edit_access": {"kind": "full" if ownership.administers_team(call, row) else "none"},
         },

@@ -12,7 +12,7 @@ from tianji.management.desk import Call, Row
 from tianji.management.key_fields import Count, Limited, Names, Number, Table, Text
 from tianji.management.periods import apply_period
 from tianji.management.team_reading import PERMISSIONS, found, told_team
-from tianji.management.wire import sent, shown, stored
+from tianji.management.wire import sent, stored
 from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS
 from tianji.storage.tables import MODELS as DEPLOYMENTS
 
@@ -243,7 +243,7 @@ async def _set_blocked(call: Call, *, blocked: bool) -> Row:
     if not ownership.administers_organization(call, row["organization_id"]):
         raise PermissionDenied("only an administrator above this team may do that")
     call.change("team", row["team_id"])
-    return shown(await call.update(TEAMS, {"team_id": row["team_id"]}, blocked=blocked))
+    return await told_team(call, await call.update(TEAMS, {"team_id": row["team_id"]}, blocked=blocked))
 
 
 async def delete(call: Call) -> Row:
@@ -298,7 +298,7 @@ async def set_models(call: Call, row: Row, models: list[str]) -> Row:
     """Say which models a team may use."""
     values = await _judged(call, {"models": list(dict.fromkeys(models))}, row)
     call.change("team", row["team_id"])
-    return shown(await call.update(TEAMS, {"team_id": row["team_id"]}, **values))
+    return await told_team(call, await call.update(TEAMS, {"team_id": row["team_id"]}, **values))
 
 
 async def grant(call: Call) -> Row:

@@ -70,7 +70,7 @@ async def info(call: Call) -> Row:
     if row is None and user_id != call.caller.user_id:
         raise ObjectNotFound("this user does not exist; GET /user/list lists those that do", param="user_id")
     teams = await _teams(call, user_id)
-    told = None if row is None else {**await _with_memberships(call, row), "model_max_budget_usage": {}}
+    told = None if row is None else {**await with_memberships(call, row), "model_max_budget_usage": {}}
     held = sa.select(KEYS).where(KEYS.c.user_id == user_id).order_by(KEYS.c.created_at, KEYS.c.token)
     aliases = {team["team_id"]: team["team_alias"] for team in teams}
     keys = [
@@ -97,7 +97,7 @@ async def flat_info(call: Call) -> Row:
     row = await call.one(USERS, user_id=user_id)
     if row is None:
         raise ObjectNotFound("this user does not exist; GET /user/list lists those that do", param="user_id")
-    told = await _with_memberships(call, row)
+    told = await with_memberships(call, row)
     return {**{name: told[name] for name in (*_FLAT, "teams")}, "model_max_budget_usage": {}}
 
 
@@ -107,7 +107,8 @@ async def _teams(call: Call, user_id: str | None) -> list[Row]:
     return [team for team in teams if ownership.may_read_team(call, team)]
 
 
-async def _with_memberships(call: Call, row: Row) -> Row:
+async def with_memberships(call: Call, row: Row) -> Row:
+    """Return a user's row as programs know it, with his teams and organizations as far as the caller may see them."""
     told = shown_user(row)
     teams = await _teams(call, row["user_id"])
     organizations = await membership.organizations_of_user(call, row["user_id"])
@@ -137,7 +138,7 @@ async def listed(call: Call) -> Row:
     wanted = sa.select(USERS).where(_visible(call), *_conditions(asked))
     order = ordered(USERS, asked.sort_by, asked.sort_order, USERS.c.user_id)
     rows, numbers = await paged(call, wanted.order_by(*order), asked.page, asked.page_size)
-    users = [{**await _with_memberships(call, row), "key_count": await _keys_of(call, row)} for row in rows]
+    users = [{**await with_memberships(call, row), "key_count": await _keys_of(call, row)} for row in rows]
     return {
         "users": users,
         "total": numbers["total_count"],

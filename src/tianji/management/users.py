@@ -85,8 +85,8 @@ async def new(call: Call) -> Row:
         "user_role": row["user_role"],
         "user_alias": row["user_alias"],
         "teams": [team if isinstance(team, str) else team["team_id"] for team in teams],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
+        "litellm_budget_table": None,
+        **{name: row[name] for name in ("created_by", "updated_by", "created_at", "updated_at")},
     }
 
 
@@ -196,7 +196,7 @@ async def _make_key(call: Call, body: UserFields, user: Row, organization: str |
 async def update(call: Call) -> Row:
     """Change what was sent of a user, who is named by id or by e-mail."""
     row = await change(call, call.body(UserFields))
-    return {"user_id": row["user_id"], "data": user_reading.shown_user(row)}
+    return {"user_id": row["user_id"], "data": await user_reading.with_memberships(call, row)}
 
 
 async def change(call: Call, body: UserFields) -> Row:

@@ -7,7 +7,7 @@ import pytest
 from tianji._core.health import HealthTable
 from tianji.config.schema import Config, RouterSettings
 from tianji.config.schema.router import ProviderBudget
-from tianji.gateway.budgets import NANO, Account, Budget, left_to_providers
+from tianji.gateway.budgets import NANO, Account, Budget, standings
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
 
@@ -65,9 +65,15 @@ def test_what_is_left_to_providers_is_known_to_every_worker() -> None:
     written = {"openai": ProviderBudget(budget_limit=5, time_period="1d"), "other": ProviderBudget()}
     config = Config(router_settings=RouterSettings(provider_budget_config=written))
     purse = account(table, 5 * NANO, name="provider openai")
-    assert left_to_providers(config, table, NOON) == {"openai": 5 * NANO}
+
+    def left(now: float) -> dict[str, int]:
+        found = standings(config, table, now)
+        assert {one.ends for one in found.values()} == {NOON + (12 if now == NOON else 36) * 3600}
+        return {name: one.left for name, one in found.items()}
+
+    assert left(NOON) == {"openai": 5 * NANO}
     purse.spend(2 * NANO, NOON, 0.0)
-    assert left_to_providers(config, table, NOON) == {"openai": 3 * NANO}
+    assert left(NOON) == {"openai": 3 * NANO}
     purse.spend(9 * NANO, NOON, 0.0)
-    assert left_to_providers(config, table, NOON) == {"openai": 0}
-    assert left_to_providers(config, table, NOON + 86_400) == {"openai": 5 * NANO}
+    assert left(NOON) == {"openai": 0}
+    assert left(NOON + 86_400) == {"openai": 5 * NANO}
