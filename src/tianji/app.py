@@ -298,6 +298,7 @@ class Gateway:
     def _sweep(self) -> None:
         """Give back what killed workers had under way, and write what the disk did not take."""
         self._shared.health.sweep()
+        self._shared.limits.shift = time.time() - time.monotonic()  # the clock on the wall may have been set
         self._shared.limits.sweep()
         self._shared.limits.take_unsaved()  # the ledger has it
         self._books.journal.settle()

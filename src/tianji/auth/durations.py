@@ -39,14 +39,15 @@ def zone(name: str | None) -> tzinfo:
 def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str = "budget_duration") -> datetime:
     """Return when a budget of this duration begins anew after `now`, in the zone of `now`.
 
-    `where` and `at`: the zone and the hour in which days begin. Raises Unacceptable.
+    `where` and `at`: the zone and the hour in which days begin. An hour that a change of clocks skips is the one after
+    it, and one that comes twice begins the day when it comes first. Raises Unacceptable.
     """
     number, unit = parse(text, param)
     local = now.astimezone(where)
     if unit in ("s", "m", "h"):
         return _multiple(local, number * SECONDS[unit]).astimezone(now.tzinfo)
     start = datetime.combine(local.date(), at, where)
-    if start > local:
+    if start.astimezone(UTC) > now:  # within one zone, times are compared by what clocks show, which may come twice
         start -= timedelta(days=1)
     if unit == "mo" or (unit, number) == ("d", 30):
         months = number if unit == "mo" else 1
@@ -60,9 +61,14 @@ def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str 
 
 
 def _multiple(local: datetime, seconds: int) -> datetime:
-    """Return the next multiple of `seconds` of its day; what is longer than a day begins now."""
+    """Return the next multiple of `seconds` since its day began, in UTC; what is longer than a day begins now.
+
+    Clocks are changed in the middle of days: what passed is counted, not read off them.
+    """
+    now = local.astimezone(UTC)
     if seconds >= SECONDS["d"]:
-        return local + timedelta(seconds=seconds)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    passed = int((local - midnight).total_seconds())
-    return min(midnight + timedelta(seconds=(passed // seconds + 1) * seconds), midnight + timedelta(days=1))
+        return now + timedelta(seconds=seconds)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    began, ends = midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC)
+    passed = int((now - began).total_seconds())
+    return min(began + timedelta(seconds=(passed // seconds + 1) * seconds), ends)

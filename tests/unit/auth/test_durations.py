@@ -61,8 +61,48 @@ def test_days_begin_where_and_when_the_settings_say():
     assert zone("Europe/Berlin") == berlin
 
 
-@given(DURATIONS, st.integers(1_577_836_800, 2_208_988_800))
-def test_a_reset_comes_and_not_too_late(text, seconds):
+@pytest.mark.parametrize(
+    ("text", "at", "now", "then"),
+    [
+        # clocks show 02:00 to 03:00 twice
+        ("1d", time(2, 30), "2026-10-25T00:10", "2026-10-25T00:30"),
+        ("1d", time(2, 30), "2026-10-25T00:40", "2026-10-26T01:30"),
+        ("1d", time(2, 30), "2026-10-25T01:10", "2026-10-26T01:30"),
+        ("1h", time(), "2026-10-25T00:10", "2026-10-25T01:00"),
+        ("1h", time(), "2026-10-25T01:10", "2026-10-25T02:00"),
+        ("15m", time(), "2026-10-25T01:10", "2026-10-25T01:15"),
+        ("5h", time(), "2026-10-25T22:10", "2026-10-25T23:00"),
+        # and 02:00 to 03:00 never
+        ("1d", time(2, 30), "2026-03-29T00:50", "2026-03-29T01:30"),
+        ("1d", time(2, 30), "2026-03-29T01:40", "2026-03-30T00:30"),
+        ("1h", time(), "2026-03-29T00:10", "2026-03-29T01:00"),
+        ("1h", time(), "2026-03-29T01:10", "2026-03-29T02:00"),
+        # months with a change in them
+        ("1mo", time(), "2026-10-24T10:00", "2026-10-31T23:00"),
+        ("7d", time(), "2026-10-24T10:00", "2026-10-25T23:00"),
+    ],
+)
+def test_a_budget_begins_anew_where_clocks_are_changed(text, at, now, then):
+    berlin = ZoneInfo("Europe/Berlin")
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert next_reset(text, moment, where=berlin, at=at) == datetime.fromisoformat(then).replace(tzinfo=UTC)
+
+
+PLACES = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"])
+CHANGES = st.integers(-7200, 7200).map(lambda seconds: 1_792_890_000 + seconds)  # 2026-10-25T01:00Z
+
+
+@given(
+    DURATIONS,
+    st.integers(1_577_836_800, 2_208_988_800) | CHANGES,
+    PLACES,
+    st.times().map(lambda at: at.replace(microsecond=0)),
+)
+def test_a_reset_comes_and_not_too_late(text, seconds, place, at):
     now = datetime.fromtimestamp(seconds, UTC)
-    reset = next_reset(text, now, where=UTC, at=time())
-    assert now < reset <= now + length(text, "d") + timedelta(days=1 + 31 * text.endswith("mo") * 40)
+    reset = next_reset(text, now, where=zone(place), at=at)
+    assert (
+        now
+        < reset
+        <= now + length(text, "d") + timedelta(days=1, hours=2) + timedelta(days=31 * text.endswith("mo") * 40)
+    )
