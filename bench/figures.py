@@ -12,7 +12,7 @@ from bench.macro.stats import middle
 
 DIRECT, NGINX, HELLO, GRANIAN, NATIVE = "direct", "nginx", "hello", "granian", "native"
 GOVERNED = f"{NATIVE}-governed"
-TO_CLAUDE, MESSAGES = f"{NATIVE}-to-claude", f"{NATIVE}-messages"
+TO_CLAUDE, MESSAGES, THROUGH = f"{NATIVE}-to-claude", f"{NATIVE}-messages", f"{NATIVE}-through"
 
 LITELLM = "litellm"
 CROWD = 4000  # streams in parallel
@@ -70,6 +70,7 @@ def figures(run: Mapping[str, Any]) -> dict[str, Figures]:
         values["rate_litellm"] = ratio(values["rate_core"], found.get(LITELLM, {}).get("rate_core"))
         own = found.get(NATIVE, {})
         values["rate_native"] = ratio(values["rate_core"], own.get("rate_core"))
+        values["cpu_native"] = ratio(values["cpu"], own.get("cpu"))
         values["chunks_native"] = ratio(own.get("cpu_chunk"), values["cpu_chunk"])
         values["rate_peers"] = ratio(values["rate_core"], best)
     return found

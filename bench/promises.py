@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.figures import GOVERNED, GRANIAN, MESSAGES, NATIVE, TO_CLAUDE, Figures
+from bench.figures import GOVERNED, GRANIAN, MESSAGES, NATIVE, THROUGH, TO_CLAUDE, Figures
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ PROMISES = (
         for pair, row in (("chat to Anthropic's form", TO_CLAUDE), ("Messages to OpenAI's form", MESSAGES))
         for what, figure in (("requests", "rate_native"), ("chunks", "chunks_native"))
     ),
+    Promise("passed through: CPU of a small request, times chat's", THROUGH, "cpu_native", most=1),
+    Promise("passed through: p99 added at 60 % load, µs", THROUGH, "load_p99", most=2000),
     Promise("Granian edge: CPU of a small request, times a bare hello's", GRANIAN, "cpu_hello", most=1.6),
     Promise("Granian edge: p99 added at 60 % load, µs", GRANIAN, "load_p99", most=1000),
     Promise("Granian edge: CPU of a 400 KB request, times a 1 KB one's", GRANIAN, "body_growth", most=3),

@@ -6,6 +6,8 @@ it comes and read on the way for what it used; a small one is held until it is w
 
 import cython
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
 from tianji._core.attempt cimport Attempt
 from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
@@ -30,6 +32,15 @@ cdef ObjectSpans NOTHING = ObjectSpans.scan(b"{}")  # what a body says that is n
 # what a request used that has a price of its own: no tokens
 cdef Usage NO_TOKENS = read_usage(ObjectSpans.scan(b'{"usage":{"prompt_tokens":0,"completion_tokens":0}}'))
 cdef bytes COST_HEADER = b"x-litellm-response-cost"
+
+
+cdef bint begins_object(bytes body) noexcept:
+    # Whether it may be a JSON object.
+    cdef const char* at = PyBytes_AS_STRING(body)
+    cdef const char* end = at + PyBytes_GET_SIZE(body)
+    while at < end and (at[0] == c" " or c"\t" <= at[0] <= c"\r"):
+        at += 1
+    return at < end and at[0] == c"{"
 
 
 @cython.final
@@ -124,7 +135,7 @@ cdef class Carry(Asked):
         if self.exchange.spool is not None and self.exchange.spool.size <= READ:
             if (self.exchange.header(b"content-type") or b"").startswith(b"application/json"):
                 body = self.exchange.read(0, READ)
-        if body.lstrip()[:1] == b"{":
+        if begins_object(body):
             try:
                 self.spans = ObjectSpans.scan(body)
             except MalformedJSON_:  # the upstream's to judge

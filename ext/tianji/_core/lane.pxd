@@ -4,6 +4,7 @@ from tianji._core.exchange cimport Exchange
 from tianji._core.http1 cimport Timeouts
 from tianji._core.meter cimport Rates
 from tianji._core.origin cimport Origin
+from tianji._core.reply cimport http_text
 from tianji._core.router cimport Deployment, Group
 
 
@@ -23,9 +24,15 @@ cdef class Filter:
     cdef readonly frozenset takes     # headers of clients that go on; None: all that are not dropped
     cdef readonly frozenset drops     # that never do
     cdef readonly object known        # Callable[[bytes], bool]: whether a value is a key of the gateway's; or None
+    cdef dict verdicts                # what is known of headers by their names
+    cdef http_text text               # a head that is being written
 
     cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query)
     cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size)
+    cdef void free(self) noexcept
+    cdef list _usual(self, Lane lane, list headers)
+    cdef object _verdict(self, bytes name)
+    cdef list _judged(self, Lane lane, list headers)
     cdef bint _goes_on(self, Lane lane, bytes name, bytes value, bytes presented) except -1
 
 

@@ -7,17 +7,25 @@ calls the gateway.
 import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_RawFree
 
 from tianji._core.exchange cimport Exchange
 from tianji._core.fields cimport length_of
 from tianji._core.parcel cimport Parcel
+from tianji._core.wire cimport JOINED
 
 from tianji.errors import AuthenticationFailed
 from tianji.protocol.headers import DROPPED as _DROPPED
 
+cdef extern from "http_write.h":
+    int http_text_add(http_text* text, const char* data, Py_ssize_t size) except -1
+    int http_text_number(http_text* text, unsigned long long number, unsigned base) except -1
+
 cdef object AuthenticationFailed_ = AuthenticationFailed
 cdef enum:
-    REMEMBERED = 1024  # paths and models of a way: clients choose them
+    REMEMBERED = 1024      # paths, models and names of headers of a way: clients choose them
+    KEPT_ROOM = 64 * 1024  # bytes; a larger head is rare, and its memory is given back
+cdef object GOES = True, STAYS = False, JUDGED = "by its value"  # of a header, by its name
 cdef frozenset NONE = frozenset()
 # written for each connection, or for each request, by the gateway itself
 cdef frozenset OWN = frozenset((
@@ -46,6 +54,10 @@ cdef frozenset BODILESS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 cdef inline bint is_special(bytes name) noexcept:
     # Whether a name is one of those that the gateway, or a vendor, made up: calling a method of bytes is dearer.
     return PyBytes_GET_SIZE(name) > 2 and PyBytes_AS_STRING(name)[0] == c"x" and PyBytes_AS_STRING(name)[1] == c"-"
+
+
+cdef inline int add(http_text* text, bytes piece) except -1:
+    return http_text_add(text, PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
 
 
 @cython.final
@@ -82,6 +94,15 @@ cdef class Filter:
         self.takes = takes
         self.drops = drops
         self.known = known
+        self.verdicts = {}
+
+    def __dealloc__(self):
+        self.free()
+
+    cdef void free(self) noexcept:
+        PyMem_RawFree(self.text.data)
+        self.text.data = NULL
+        self.text.size = self.text.room = 0
 
     cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query):
         """The request that goes on, with these headers of it, as Pool.send() takes it.
@@ -96,15 +117,78 @@ cdef class Filter:
             head += b"".join([b"%b: %b\r\n" % pair for pair in lane.sign(exchange.method, target, body, kind)])
         if exchange.spool is not None:
             return Parcel([head, b"\r\n", exchange.extent(0, exchange.size)])
-        return [head, b"\r\n", exchange.body] if exchange.body else head + b"\r\n"
+        parts = [head, b"\r\n", exchange.body]
+        return parts if PyBytes_GET_SIZE(exchange.body) > JOINED else b"".join(parts)
 
     cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size):
         """The head of a request with a body of `size` bytes, without the signature and the blank line."""
-        cdef list parts = [method.encode(), b" ", lane.target]
+        cdef list going = self._usual(lane, headers)
+        cdef http_text* text = &self.text
+        cdef tuple pair
+        cdef bytes head
+        if going is None:
+            going = self._judged(lane, headers)
+        text.size = 0
+        add(text, method.encode())
+        http_text_add(text, b" ", 1)
+        add(text, lane.target)
+        if query:
+            http_text_add(text, b"?", 1)
+            add(text, query)
+        http_text_add(text, b" HTTP/1.1\r\n", 11)
+        add(text, lane.fields)
+        for pair in going:
+            add(text, <bytes>pair[0])
+            http_text_add(text, b": ", 2)
+            add(text, <bytes>pair[1])
+            http_text_add(text, b"\r\n", 2)
+        if size or method not in BODILESS:
+            http_text_add(text, b"content-length: ", 16)
+            http_text_number(text, <unsigned long long>size, 10)
+            http_text_add(text, b"\r\n", 2)
+        head = text.data[:text.size]
+        if text.room > KEPT_ROOM:
+            self.free()
+        return head
+
+    cdef list _usual(self, Lane lane, list headers):
+        # The headers that go on; None where one of them says something of others, or its value has to be looked at.
+        cdef list going = []
+        cdef tuple pair
+        cdef bytes name
+        if lane.lacks is not None:
+            return None
+        for pair in headers:
+            name = pair[0]
+            verdict = self.verdicts.get(name)
+            if verdict is None:
+                verdict = self._verdict(name)
+            if verdict is JUDGED:
+                if name != b"connection" or pair[1] != b"keep-alive":
+                    return None
+            elif verdict is GOES and name not in lane.sets:
+                going.append(pair)
+        return going
+
+    cdef object _verdict(self, bytes name):
+        # What is known of a header by its name, whatever the path; names are the clients', so few are remembered.
+        if name == b"connection" or (name in KEYS and self.known is not None) or (
+                is_special(name) and (name.startswith(PASS) or name.startswith(AWS))):
+            verdict = JUDGED
+        else:
+            verdict = GOES if self._goes_on(None, name, b"", None) else STAYS
+        if len(self.verdicts) >= REMEMBERED:
+            self.verdicts.clear()
+        self.verdicts[name] = verdict
+        return verdict
+
+    cdef list _judged(self, Lane lane, list headers):
+        # The headers that go on, each looked at for itself. Raises AuthenticationFailed without credentials.
         cdef frozenset apart = lane.sets  # names that do not go on as they came
         cdef bytes presented = None
+        cdef list going = []
         cdef tuple pair
-        cdef bytes name, value
+        cdef bytes name
         for pair in headers:
             name = pair[0]
             if name == b"connection":
@@ -117,31 +201,22 @@ cdef class Filter:
                 apart = apart | {name[7:]}
         if lane.lacks is not None and not presented:
             raise AuthenticationFailed_(lane.lacks)
-        if query:
-            parts.append(b"?")
-            parts.append(query)
-        parts.append(b" HTTP/1.1\r\n")
-        parts.append(lane.fields)
         for pair in headers:
-            name, value = pair[0], pair[1]
+            name = pair[0]
             if is_special(name) and name.startswith(PASS):
                 name = name[7:]
                 if not name or name in KEYS or name.startswith(AWS) or name in OWN or name in GATEWAY_KEYS or (
                         name in lane.sets):
                     continue
-            elif name in apart or not self._goes_on(lane, name, value, presented):
-                continue
-            parts.append(name)
-            parts.append(b": ")
-            parts.append(value)
-            parts.append(b"\r\n")
-        if size or method not in BODILESS:
-            parts.append(b"content-length: %d\r\n" % size)
-        return b"".join(parts)
+                going.append((name, pair[1]))
+            elif name not in apart and self._goes_on(lane, name, pair[1], presented):
+                going.append(pair)
+        return going
 
     cdef bint _goes_on(self, Lane lane, bytes name, bytes value, bytes presented) except -1:
+        # `lane`: None for one that has credentials, and does not sign
         if name in KEYS:  # the client's own, for the upstream, and wanted there
-            return presented not in value if lane.lacks is not None else (
+            return presented not in value if lane is not None and lane.lacks is not None else (
                 self.known is not None and not self.known(value))
         if name in OWN or name in GATEWAY_KEYS:
             return False
@@ -153,7 +228,7 @@ cdef class Filter:
             return True
         if name.startswith(OURS):
             return False
-        return lane.sign is None or not name.startswith(AWS)
+        return lane is None or lane.sign is None or not name.startswith(AWS)
 
 
 @cython.final

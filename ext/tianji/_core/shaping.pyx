@@ -13,14 +13,12 @@ import msgspec
 from tianji._core.router cimport Field, Plan
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.splice cimport Splice
+from tianji._core.wire cimport JOINED
 
 from tianji.errors import MalformedJSON, UnsupportedParams
 
 cdef extern from "http_write.h":
     bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
-
-cdef enum:
-    JOINED = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 cdef object DECODE = msgspec.json.Decoder().decode
 cdef object ENCODE = msgspec.json.Encoder().encode
