@@ -1,5 +1,6 @@
 """Guardrails around requests: what goes to the model, what comes out, and what happens when nobody can judge."""
 
+import base64
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ def gateway(
         ],
         "guardrails": [
             guardrail(judge, "pre", "pre_call"),
+            guardrail(judge, "strict", "pre_call", unscannable_content="block"),
             guardrail(judge, "during", "during_call"),
             guardrail(judge, "post", "post_call"),
             guardrail(judge, "refuses", "post_call", "/refuses"),
@@ -235,6 +237,25 @@ def test_who_names_nobody_pays_nothing_and_a_stranger_is_refused(gateway: Gatewa
 @pytest.mark.parametrize("member", ["metadata", "litellm_metadata"])
 def test_names_may_stand_in_the_metadata(gateway: Gateway, mock: Mock, judge: Judge, member: str) -> None:
     assert ask(gateway, "forbidden", **{member: {"guardrails": ["pre"]}}).status_code == 400
+
+
+def test_a_document_is_judged_as_what_is_said(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    def attached(text: bytes, kind: str, *guardrails: str) -> httpx.Response:
+        data = f"data:{kind};base64,{base64.b64encode(text).decode()}"
+        content = [{"type": "file", "file": {"file_data": data, "filename": "a"}}]
+        messages = [{"role": "user", "content": content}]
+        return gateway.chat({"model": "gpt-test", "messages": messages, "guardrails": list(guardrails)})
+
+    assert attached(b"forbidden", "text/plain", "pre").status_code == 400
+    assert attached(b"a secret", "text/markdown", "pre").status_code == 200
+    assert base64.b64encode(f"a {MASK}".encode()).decode() in mock.last()["body"]
+    assert attached(b"%PDF", "application/pdf", "strict").status_code == 400
+    call_id = attached(b"%PDF", "application/pdf", "pre").headers["x-litellm-call-id"]
+    (row,) = eventually(lambda: entries(gateway, call_id), "an entry")
+    (run,) = row["metadata"]["guardrail_information"]
+    assert (run["guardrail_status"], run["unscanned_attachments"]) == ("success", 1)
+    seen = gateway.client.get("/metrics").text
+    assert 'tianji_guardrail_unscanned_total{guardrail_name="pre",hook_type="pre_call"} 1' in seen
 
 
 def test_a_client_cannot_opt_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:

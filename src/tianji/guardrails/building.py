@@ -84,6 +84,8 @@ def build(entry: Entry, surroundings: Surroundings, defaults: Mapping[str, bool]
         talks=of_key("end_session_after_n_fails", common_keys.talks, values),
         shown=shown(entry, kind.params),
         info=entry.info,
+        sees=params.sight(kind.sees),
+        strict=of_key("unscannable_content", common_keys.strict, values, kind),
         template_label=entry.template_label,
         stored=entry.stored,
     )

@@ -11,6 +11,7 @@ from tianji.guardrails.vendor import Hook, Type
 
 Streams = Literal["streaming", "non_streaming", "both"]
 
+_SKIPS: Final = "skip_unscannable_attachments"
 _NEVER: Final = frozenset({"false", "0", "no", "off", "none", ""})
 
 
@@ -72,6 +73,7 @@ KEYS: Final = frozenset(
         "streaming_buffer_release_on_scan",
         "streaming_transform_mode",
         "skip_unscannable_attachments",
+        "unscannable_content",
         "end_session_after_n_fails",
         "realtime_violation_message",
         "on_violation",
@@ -155,6 +157,19 @@ def only_new(params: Mapping[str, Any]) -> bool:
     return is_true(params.get("only_scan_new_messages", False)) and not is_true(
         params.get("mask_request_content", False)
     )
+
+
+def strict(params: Mapping[str, Any], kind: Type[Any]) -> bool:
+    """Return whether attachments that it cannot look at are refused. Raises ConfigurationError for another word.
+
+    Where nothing is written they pass, as with LiteLLM; not so for types that have a key of their own for it.
+    """
+    written = params.get("unscannable_content")
+    if written is None:
+        return _SKIPS in kind.params.__struct_fields__ and not is_true(params.get(_SKIPS, False))
+    if written not in ("allow", "block"):
+        raise ConfigurationError("must be allow or block")
+    return bool(written == "block")
 
 
 def streams(params: Mapping[str, Any]) -> dict[Hook, Streams]:

@@ -60,7 +60,8 @@ class ToolCall(Struct, frozen=True):
 class Content(Struct, frozen=True):
     """Everything that is in scope of one check.
 
-    images: URLs or data URIs; tools: what the request declares, in OpenAI's form; calls: what a model called
+    images: URLs or data URIs; files: other attachments that are no text, as data URIs, or by their address or id
+    tools: what the request declares, in OpenAI's form; calls: what a model called
     asked: of an answer, the texts of the request it answers
     whole: False while a stream is still going on
     """
@@ -68,6 +69,7 @@ class Content(Struct, frozen=True):
     direction: Direction
     texts: tuple[Text, ...]
     images: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     tools: tuple[Mapping[str, Any], ...] = ()
     calls: tuple[ToolCall, ...] = ()
     asked: tuple[Text, ...] = ()

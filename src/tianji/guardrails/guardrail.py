@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tianji.guardrails.slots.scope import Scope
-from tianji.guardrails.vendor import Check, Hook, Look, Service, Type
+from tianji.guardrails.vendor import Check, Hook, Look, Service, Sight, Type
 
 
 class Action(StrEnum):
@@ -56,6 +56,8 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     asks: the models of the gateway's own that its check asks
     shown: its parameters as lists show them, without secrets; info, template_label: what the operator wrote beside
     stored: it comes from the database, so it may only ask public addresses
+    sees: what it looks at beside texts
+    strict: what is attached and it cannot look at is refused
     timeout: seconds of one check; reach: see Type
     parallel: it sees the request as those before it left it, beside others, and changes nothing
     raw: it sees the request as the client sent it
@@ -92,6 +94,8 @@ class Guardrail(Struct, frozen=True, kw_only=True):
     info: Mapping[str, Any] = {}
     template_label: object = None
     stored: bool = False
+    sees: Sight = Sight.TEXT
+    strict: bool = False
 
     def applies(self, hook: Hook, tags: Collection[str], *, streamed: bool) -> bool:
         """Whether it runs at a hook for a request with these tags that asks for a stream, or not."""

@@ -63,6 +63,7 @@ def information(outcome: Outcome) -> dict[str, Any]:
         "confidence_score": findings.score,
         "policy_template": guardrail.template_label,
         "guardrail_scan_id": findings.scan_id or None,
+        "unscanned_attachments": outcome.unseen or None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -149,9 +150,11 @@ class Series:
     def heard(self, outcome: Outcome) -> None:
         """Count a run."""
         status = _PROMETHEUS.get(outcome.status)
+        name, hook = f'guardrail_name="{escape_label(outcome.guardrail.name)}"', f'hook_type="{outcome.hook}"'
+        if outcome.unseen and not outcome.guardrail.strict:
+            self._add(f"tianji_guardrail_unscanned_total{{{name},{hook}}}", outcome.unseen)
         if status is None:
             return
-        name, hook = f'guardrail_name="{escape_label(outcome.guardrail.name)}"', f'hook_type="{outcome.hook}"'
         error = f'error_type="{"unavailable" if outcome.error else ""}"'
         self._add(f'litellm_guardrail_requests_total{{{name},status="{status}",{hook}}}')
         if outcome.error:
@@ -163,5 +166,5 @@ class Series:
             self._histograms[labels] = histogram
         histogram.observe(max(0.0, outcome.ended - outcome.began))
 
-    def _add(self, series: str) -> None:
-        self._counters.add(self._counters.slot(series), 1)
+    def _add(self, series: str, number: int = 1) -> None:
+        self._counters.add(self._counters.slot(series), number)

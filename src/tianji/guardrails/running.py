@@ -17,9 +17,10 @@ from tianji.guardrails.novelty import Novelty
 from tianji.guardrails.scoping import Piece, pieces
 from tianji.guardrails.slots.scope import View
 from tianji.guardrails.slots.texts import Mismatched
-from tianji.guardrails.vendor import Asking, Call, Check, Hook, Occasion, Question, Reply
+from tianji.guardrails.vendor import Asking, Call, Check, Hook, Occasion, Question, Reply, Sight
 from tianji.guardrails.verdict import (
     NOTHING,
+    UNSEEN,
     Advise,
     Allow,
     Answer,
@@ -49,6 +50,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     verdict: what follows from it; None: it could not judge and lets nothing pass
     said: the verdict of the guardrail itself, before its entry had its word; error: why there is none
+    unseen: how many attachments it could not look at
     began, ended: seconds since 1970
     """
 
@@ -60,6 +62,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ended: float
     said: Verdict | None = None
     error: str = ""
+    unseen: int = 0
 
     @property
     def findings(self) -> Findings:
@@ -87,8 +90,13 @@ class Runner:
         remembers = guardrail.only_new and not content.answers
         if remembers:
             view = self._novelty.fresh(view, guardrail.id, occasion)
+        unseen = blind(guardrail.sees, view.content)
+        if not guardrail.sees & Sight.FILES:
+            view = replace(view, content=replace(view.content, files=()))
         empty = is_empty(view.content)
-        if not empty:
+        if unseen and guardrail.strict and occasion.hook is not Hook.LOGGING_ONLY:
+            said, empty = Block(UNSEEN), False
+        elif not empty:
             try:
                 said = await self._judged(guardrail, view, occasion)
             except Mismatched as failure:
@@ -115,6 +123,7 @@ class Runner:
             ended=self._now(),
             said=said,
             error=error,
+            unseen=unseen,
         )
         self._heard(outcome)
         return outcome
@@ -203,7 +212,13 @@ def marked(question: Question, occasion: Occasion) -> Question:
 
 def is_empty(content: Content) -> bool:
     """Whether there is nothing to look at."""
-    return not (content.texts or content.images or content.tools or content.calls)
+    return not (content.texts or content.images or content.files or content.tools or content.calls)
+
+
+def blind(sight: Sight, content: Content) -> int:
+    """Return how many attachments of a content nobody looks at who has this sight."""
+    images = 0 if sight & Sight.IMAGES else len(content.images)
+    return images + (0 if sight & Sight.FILES else len(content.files))
 
 
 def of_whole(view: View, verdict: Verdict) -> Verdict:

@@ -75,7 +75,7 @@ def _part(piece: Piece, index: int, part: Text) -> Piece:
 
 
 def _bare(piece: Piece) -> Piece:
-    return replace(piece, content=replace(piece.content, images=(), tools=(), calls=()))
+    return replace(piece, content=replace(piece.content, images=(), files=(), tools=(), calls=()))
 
 
 def _cut(text: Text, longest: int) -> Iterator[Text]:

@@ -6,7 +6,7 @@ once for all, elsewhere. Only a service, which is code of the operator's own in 
 """
 
 from collections.abc import Awaitable, Callable, Container, Generator, Mapping, Sequence
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar
@@ -34,6 +34,15 @@ PRE_AND_POST: Final = frozenset({Hook.PRE_CALL, Hook.POST_CALL})
 AROUND: Final = PRE_AND_POST | {Hook.DURING_CALL}
 
 
+class Sight(IntFlag):
+    """What is looked at beside texts."""
+
+    TEXT = 0
+    IMAGES = 1
+    FILES = 2
+    ALL = 3
+
+
 class Params(Struct, frozen=True, kw_only=True):
     """Base of a type's own parameters: the keys of its entry under `litellm_params`.
 
@@ -55,6 +64,10 @@ class Params(Struct, frozen=True, kw_only=True):
     def asks(self) -> tuple[str, ...]:
         """Return the models of the gateway's own that a guardrail with these parameters asks."""
         return ()
+
+    def sight(self, usual: Sight) -> Sight:
+        """Return what a guardrail with these parameters looks at beside texts. `usual`: what its type says."""
+        return usual
 
 
 class Auth(Struct, frozen=True, tag=True):
@@ -250,6 +263,7 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     transient: statuses after which a call is sent again
     fails_open: whether requests pass while it is away, unless its entry says otherwise
     monitors: whether what it refuses is only noted, unless its entry says otherwise
+    sees: what of attachments that are no texts it looks at
     reach: code points that one finding can span at most, what it stands beside included; None: no part of an answer is
         released before all was judged. `reach_of` asks a look first, since it may depend on the parameters. A type that
         has one says its masks as `Rewrite.spans`.
@@ -270,6 +284,7 @@ class Type(Struct, Generic[P], frozen=True, kw_only=True):
     transient: frozenset[int] = frozenset({429, 502, 503, 504})
     fails_open: bool = False
     monitors: bool = False
+    sees: Sight = Sight.TEXT
     reach: int | None = None
 
 

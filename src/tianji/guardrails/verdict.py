@@ -1,11 +1,14 @@
 """What a guardrail says of a content. That it cannot say anything is no verdict: `Unavailable` is raised then."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from tianji.guardrails.content import Content, Text, ToolCall
+
+UNSEEN: Final = "An attachment cannot be scanned by the guardrail"
+"""The reason of a refusal of what a guardrail cannot look at."""
 
 
 class Findings(Struct, frozen=True, kw_only=True):

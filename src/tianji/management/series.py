@@ -30,6 +30,9 @@ METRICS: Final = (
     Metric("litellm_admission_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("litellm_guardrail_requests_total", "counter", "Runs of guardrails, by how they ended."),
     Metric("litellm_guardrail_errors_total", "counter", "Runs of guardrails that could not judge."),
+    Metric(
+        "tianji_guardrail_unscanned_total", "counter", "Attachments that passed a guardrail which cannot look at such."
+    ),
     Metric("litellm_guardrail_latency_seconds", "histogram", "How long a run of a guardrail takes."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )

@@ -9,11 +9,12 @@ from tests.unit.guardrails.kinds import WORDS
 
 from tianji.config.schema.sections import GuardrailEntry
 from tianji.errors import ConfigurationError
-from tianji.guardrails import registry
+from tianji.guardrails import common_keys, registry
 from tianji.guardrails.building import HIDDEN, Unbuildable, build, strange_keys
 from tianji.guardrails.entries import read, stable_id
 from tianji.guardrails.guardrail import Action, Guardrail
-from tianji.guardrails.vendor import Hook, Preset, Surroundings
+from tianji.guardrails.vendor import Hook, Preset, Surroundings, Type
+from tianji.guardrails.vendors import bedrock
 
 BASE = "http://words.test"
 PRESET = Preset("quick", "words", {"api_base": "http://quick.test", "level": 7}, {"api_base": ("QUICK_BASE",)})
@@ -120,6 +121,20 @@ def test_every_vendors_word_for_the_action_counts(key: str, value: object, actio
     assert built(**{key: value}).action is action
 
 
+@pytest.mark.parametrize(
+    ("kind", "keys", "strict"),
+    [
+        (WORDS, {}, False),
+        (WORDS, {"unscannable_content": "block"}, True),
+        (bedrock.TYPE, {}, True),
+        (bedrock.TYPE, {"skip_unscannable_attachments": True}, False),
+        (bedrock.TYPE, {"unscannable_content": "allow"}, False),
+    ],
+)
+def test_what_becomes_of_attachments_that_nobody_sees(kind: Type[Any], keys: dict[str, object], strict: bool) -> None:
+    assert common_keys.strict(keys, kind) is strict
+
+
 def test_what_an_entry_lacks_the_environment_says_and_a_blank_is_lacking() -> None:
     environ = {"WORDS_BASE": "http://env.test", "WORDS_KEY": "sk-env", "OTHER": "http://other.test"}
     plan = read(entry(guardrail="words", mode="pre_call", api_base="", api_key=" "))
@@ -154,6 +169,7 @@ def test_secrets_are_hidden_where_entries_are_shown() -> None:
         ({"stream_scope": "sometimes"}, "stream_scope", "streaming"),
         ({"on_sensitive_data": "route"}, "on_sensitive_data", "sensitive_data_route_to_model"),
         ({"logging_only_scope": "both"}, "logging_only_scope", "input or output"),
+        ({"unscannable_content": "maybe"}, "unscannable_content", "allow or block"),
     ],
 )
 def test_what_cannot_be_built_names_its_key_and_a_remedy(written: dict[str, Any], key: str, said: str) -> None:

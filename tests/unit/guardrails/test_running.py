@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.guardrails.kinds import looking, request
 
 from tianji.clock import ManualClock
 from tianji.guardrails.asking import FAILURES, REST, Breaker, Line
 from tianji.guardrails.content import Content
 from tianji.guardrails.guardrail import Action, Guardrail, Modes
+from tianji.guardrails.records import information
 from tianji.guardrails.running import Outcome, Runner, Status, merged
 from tianji.guardrails.scoping import TOO_LONG, pieces
 from tianji.guardrails.slots.scope import Scope
-from tianji.guardrails.vendor import AROUND, Asking, Call, Hook, Occasion, Params, Question, Reply, Type
+from tianji.guardrails.vendor import AROUND, Asking, Call, Hook, Occasion, Params, Question, Reply, Sight, Type
 from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Findings, Rewrite, Unavailable, Verdict
 
 
@@ -98,6 +100,34 @@ def test_nothing_in_scope_is_not_judged() -> None:
     only = looking(lambda content, _: seen.append(content) or Allow(), scope=Scope(only_tool_results=True))  # type: ignore[func-returns-value]
     assert run(only).status is Status.NOT_RUN
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("sees", "strict", "unseen", "refused"),
+    [
+        (Sight.TEXT, False, 2, False),
+        (Sight.TEXT, True, 2, True),
+        (Sight.IMAGES, True, 1, True),
+        (Sight.FILES, False, 1, False),
+        (Sight.ALL, True, 0, False),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told_and_may_be_refused(
+    sees: Sight, strict: bool, unseen: int, refused: bool
+) -> None:
+    content = replace(request("hello"), images=("data:image/png;base64,AA==",), files=("file-1",))
+    outcome = run(says(Allow(), sees=sees, strict=strict), content)
+    assert outcome.unseen == unseen
+    assert isinstance(outcome.verdict, Block) is refused
+    assert information(outcome).get("unscanned_attachments") == (unseen or None)
+    assert run(says(Allow(), sees=sees, strict=strict), content, hook=Hook.LOGGING_ONLY).verdict == Allow()
+
+
+def test_a_file_alone_is_nothing_to_whoever_sees_none() -> None:
+    content = replace(request(), files=("file-1",))
+    assert run(says(BLOCK), content).status is Status.NOT_RUN
+    assert run(says(BLOCK, sees=Sight.FILES), content).status is Status.INTERVENED
+    assert run(says(Allow(), strict=True), content).status is Status.INTERVENED
 
 
 def failing(error: Exception, **about: Any) -> Guardrail:

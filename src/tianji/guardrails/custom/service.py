@@ -59,6 +59,7 @@ def _told(content: Content, occasion: Occasion, exposed: list[int]) -> Document:
         "inputs": {
             "texts": [text.text for text in texts],
             "images": list(content.images),
+            "files": list(content.files),
             "tools": [dict(tool) for tool in content.tools],
             "tool_calls": [_call(call) for call in content.calls],
             "structured_messages": messages,

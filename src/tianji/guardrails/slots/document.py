@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tianji.guardrails.content import Content, ToolCall
 from tianji.guardrails.slots.arguments import FIXED, with_leaves
+from tianji.guardrails.slots.attachments import Attached
 from tianji.guardrails.slots.texts import (
     Changes,
     Json,
@@ -29,12 +30,14 @@ class Place(Struct, frozen=True):
     inner: its place in the JSON text that stands at `path` as a string, None where `path` is its own
     fixed: it cannot be changed
     echo: what repeats the text piece by piece (token probabilities), and says nothing any more once it has changed
+    attached: it stands there as an attachment does
     """
 
     path: Path
     inner: Path | None = None
     fixed: bool = False
     echo: Path = ()
+    attached: Attached | None = None
 
 
 class Calls(Struct, frozen=True, eq=False):
@@ -136,7 +139,8 @@ class Document:
             if place.echo:
                 echoes.add(place.echo)
             if place.inner is None:
-                put(changes, place.path, quoted(text))
+                written = text if place.attached is None else place.attached.with_text(text)
+                put(changes, place.path, quoted(written))
             else:
                 inner.setdefault(place.path, {})[place.inner] = text
         tree = decoded(self.body) if inner else None

@@ -120,10 +120,9 @@ def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
             sheet.said(said, at, Voice("tool", Kind.TOOL_RESULT, voice.message), NAMES)
         elif name in ("inlineData", "inline_data") and isinstance(value, dict):
             media = value.get("mimeType") or value.get("mime_type")
-            if isinstance(media, str) and media.startswith("image/"):
-                sheet.image(f"data:{media};base64,{value.get('data')}")
-        elif name in ("fileData", "file_data"):
-            continue
+            sheet.data(media, value.get("data"), (*at, "data"), voice)
+        elif name in ("fileData", "file_data") and isinstance(value, dict):
+            sheet.file(value.get("fileUri") or value.get("file_uri"))
         else:
             sheet.said({name: value}, path, voice, NAMES)
 

@@ -1,6 +1,5 @@
 """Gathers what a form's module finds in a body."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from msgspec import Struct
 
 from tianji.guardrails.content import FUNCTION, Content, Direction, Kind, Text, ToolCall
 from tianji.guardrails.slots.arguments import leaves_in, leaves_of
+from tianji.guardrails.slots.attachments import Attached, of_data, of_uri
 from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
 from tianji.guardrails.slots.texts import Json, Path, encoded
 
@@ -20,7 +20,8 @@ OPAQUE: Final = frozenset(
     }
 )  # fmt: skip
 """Members that are no text for a model or a reader: names of things, and what is encoded."""
-_DATA_URI: Final = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]*")
+_HOLDING: Final = ("file", "input_file", "input_image", "image_file", "container_upload")
+"""Types of parts whose `file_id` is an attachment, and no citation."""
 
 
 class Voice(Struct, frozen=True):
@@ -40,6 +41,7 @@ class Sheet:
         self._texts: list[Text] = []
         self._places: list[Place] = []
         self._images: list[str] = []
+        self._files: list[str] = []
         self._calls: list[ToolCall] = []
         self._call_places: list[CallPlace] = []
         self._tools: Tools | None = None
@@ -60,12 +62,39 @@ class Sheet:
             self._texts.append(Text(text, voice.role, voice.kind, voice.message))
             self._places.append(Place(path, echo=voice.echo))
 
-    def image(self, url: object) -> None:
-        """Take the address of an image, as it stands or in an object."""
+    def image(self, url: object, path: Path, voice: Voice) -> None:
+        """Take the address of an image that stands at `path`, as it is or in an object."""
         if isinstance(url, dict):
-            url = url.get("url")
-        if isinstance(url, str) and url:
+            url, path = url.get("url"), (*path, "url")
+        if isinstance(url, str) and url and not self._attached(url, path, voice):
             self._images.append(url)
+
+    def file(self, name: object) -> None:
+        """Take the address or id of a file, whose content is elsewhere."""
+        if isinstance(name, str) and name:
+            self._files.append(name)
+
+    def data(self, media: object, data: object, path: Path, voice: Voice) -> None:
+        """Take an attachment in base64 that stands at `path`, by the type that is said of it."""
+        if isinstance(data, str):
+            kind = media if isinstance(media, str) else ""
+            self._take(of_data(kind, data), f"data:{kind};base64,{data}", path, voice)
+
+    def _attached(self, value: str, path: Path, voice: Voice) -> bool:
+        """Take an attachment, if a text is one; return whether it is."""
+        found = of_uri(value)
+        if found is not None:
+            self._take(found, value, path, voice)
+        return found is not None
+
+    def _take(self, found: Attached, uri: str, path: Path, voice: Voice) -> None:
+        if found.image:
+            self._images.append(uri)
+        elif found.text is None or self.direction is Direction.RESPONSE:
+            self._files.append(uri)
+        elif found.text:
+            self._texts.append(Text(found.text, voice.role, voice.kind, voice.message))
+            self._places.append(Place(path, attached=found))
 
     def said(self, value: object, path: Path, voice: Voice, opaque: frozenset[str] = OPAQUE) -> None:
         """Take every text of a value, whatever its form: a string, parts of a content, or what nobody foresaw."""
@@ -78,32 +107,50 @@ class Sheet:
             self._part(value, path, voice, opaque)
 
     def _part(self, part: Json, path: Path, voice: Voice, opaque: frozenset[str]) -> None:
+        if part.get("type") in _HOLDING and self.direction is Direction.REQUEST:
+            self.file(part.get("file_id"))
         for name, value in part.items():
-            if isinstance(value, str):
-                if name == "image_url":
-                    self.image(value)
-                elif name not in opaque and not (value.startswith("data:") and _DATA_URI.fullmatch(value)):
-                    self.text(value, (*path, name), voice)
-            elif name == "image_url":
-                self.image(value)
+            at: Path = (*path, name)
+            if name == "image_url":
+                self.image(value, at, voice)
+            elif isinstance(value, str):
+                if name not in opaque or name == "file_data":
+                    self._string(name, value, at, voice)
             elif name == "source":
-                self._source(value, (*path, name), voice)
+                self._source(value, at, voice, part.get("type"))
+            elif name == "input_audio" and isinstance(value, dict):
+                self.data(f"audio/{value.get('format')}", value.get("data"), (*at, "data"), voice)
+            elif name == "file" and isinstance(value, dict):
+                self.said({"type": name, **value}, at, voice, opaque)
             elif name not in opaque:
-                self.said(value, (*path, name), voice, opaque)
+                self.said(value, at, voice, opaque)
 
-    def _source(self, source: object, path: Path, voice: Voice) -> None:
-        """Take where Anthropic's images and documents come from."""
+    def _string(self, name: str, value: str, path: Path, voice: Voice) -> None:
+        if self._attached(value, path, voice):
+            return
+        if name == "file_data":  # in base64, and nobody says of what
+            self.file(value)
+        else:
+            self.text(value, path, voice)
+            if name == "file_url":
+                self.file(value)
+
+    def _source(self, source: object, path: Path, voice: Voice, block: object) -> None:
+        """Take where Anthropic's images and documents come from. `block`: which of both it is."""
         if not isinstance(source, dict):
             self.said(source, path, voice)
             return
-        kind, media, data = source.get("type"), source.get("media_type"), source.get("data")
+        kind, data = source.get("type"), source.get("data")
         if kind == "base64":
-            if isinstance(media, str) and media.startswith("image/"):
-                self.image(f"data:{media};base64,{data}")
+            self.data(source.get("media_type"), data, (*path, "data"), voice)
         elif kind == "text" and isinstance(data, str):
             self.text(data, (*path, "data"), voice)
+        elif kind == "url" and block == "document":
+            self.file(source.get("url"))
         elif kind == "url":
-            self.image(source)
+            self.image(source, path, voice)
+        elif kind == "file":
+            self.file(source.get("file_id"))
         else:
             self.said(source, path, voice)
 
@@ -130,6 +177,7 @@ class Sheet:
             self.direction,
             tuple(self._texts),
             tuple(self._images),
+            tuple(self._files),
             tuple(tool for tool, _ in self._tools.originals) if self._tools else (),
             tuple(self._calls),
         )

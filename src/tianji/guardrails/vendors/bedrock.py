@@ -23,12 +23,13 @@ from tianji.guardrails.vendor import (
     Hook,
     Occasion,
     Params,
+    Sight,
     Surroundings,
     Type,
     bearer,
     post,
 )
-from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Unavailable, Verdict, replaced
+from tianji.guardrails.verdict import UNSEEN, Allow, Answer, Block, Findings, Unavailable, Verdict, replaced
 
 _MOST_IMAGES: Final = 20
 _IMAGES: Final = {"data:image/png;base64": "png", "data:image/jpeg;base64": "jpeg"}
@@ -138,7 +139,7 @@ def _build(params: Bedrock, _surroundings: Surroundings) -> Check:
 def _apply(params: Bedrock, content: Content, occasion: Occasion) -> Asking:
     fixed = _images(content, skip=params.skip_unscannable_attachments)
     if fixed is None:
-        return Block("An attachment cannot be scanned by the guardrail")
+        return Block(UNSEEN)
     grounded = params.contextual_grounding_from_messages and content.answers
     if grounded:
         fixed += [_block(text, "grounding_source" if text.role == "system" else "query") for text in content.asked]
@@ -218,6 +219,8 @@ def _refusal(params: Bedrock, answer: _Applied, blocked: tuple[str, ...]) -> Ver
 
 
 def _invoke(params: Bedrock, content: Content, _occasion: Occasion) -> Asking:
+    if content.images and not params.skip_unscannable_attachments:  # checks are of texts alone
+        return Block(UNSEEN)
     messages = [{"role": text.role, "content": [{"text": text.text}]} for text in content.texts]
     (reply,) = yield [params.call("/guardrail-checks/invoke", {"messages": messages, "checks": params.checks})]
     results = reply.read(_Checked).results
@@ -240,6 +243,7 @@ TYPE = Type(
     check=_build,
     hooks=AROUND | {Hook.PRE_MCP_CALL, Hook.DURING_MCP_CALL},
     masks=PRE_AND_POST | {Hook.PRE_MCP_CALL},
+    sees=Sight.IMAGES,
     longest=25_000,
     attempts=4,
 )

@@ -21,7 +21,7 @@ from tianji.guardrails.filtering.filter import Filter, Finding, Rule, Use, Wante
 from tianji.guardrails.matching.checksums import CHECKS
 from tianji.guardrails.matching.expressions import Expression
 from tianji.guardrails.matching.rule_files import read_rules
-from tianji.guardrails.vendor import Asking, Check, Hook, Occasion, Params, Surroundings, Type
+from tianji.guardrails.vendor import Asking, Check, Hook, Occasion, Params, Sight, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Span, Verdict, masking
 
 _AT_ONCE: Final = 8  # images that are described at a time
@@ -81,6 +81,10 @@ class FilterParams(Params, frozen=True, kw_only=True):
     def asks(self) -> tuple[str, ...]:
         """Return the model that describes images."""
         return (self.image_model,) if self.image_model else ()
+
+    def sight(self, usual: Sight) -> Sight:
+        """Return what is looked at: images where a model describes them."""
+        return Sight.IMAGES if self.image_model else usual
 
 
 class Prebuilt(Struct, frozen=True):

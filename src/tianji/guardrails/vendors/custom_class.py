@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from tianji.errors import ConfigurationError
 from tianji.guardrails.custom.service import Custom, Limits
-from tianji.guardrails.vendor import AROUND, Hook, Surroundings, Type
+from tianji.guardrails.vendor import AROUND, Hook, Sight, Surroundings, Type
 
 
 class ClassParams(Limits, frozen=True, kw_only=True):
@@ -48,6 +48,7 @@ TYPE: Final = Type(
     service=_Class,
     hooks=AROUND | {Hook.LOGGING_ONLY, Hook.PRE_MCP_CALL, Hook.DURING_MCP_CALL, Hook.POST_MCP_CALL},
     masks=frozenset({Hook.PRE_CALL, Hook.POST_CALL, Hook.PRE_MCP_CALL, Hook.POST_MCP_CALL}),
+    sees=Sight.ALL,
     timeout=30.0,
 )
 

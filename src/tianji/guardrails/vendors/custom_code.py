@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from tianji.guardrails.content import Content
 from tianji.guardrails.custom.sandbox import check
 from tianji.guardrails.custom.service import Custom, Limits, unserved
-from tianji.guardrails.vendor import AROUND, Hook, Occasion, Send, Surroundings, Type
+from tianji.guardrails.vendor import AROUND, Hook, Occasion, Send, Sight, Surroundings, Type
 from tianji.guardrails.verdict import Answer, Block, Verdict
 
 
@@ -40,5 +40,6 @@ TYPE: Final = Type(
     service=_Code,
     hooks=AROUND | {Hook.LOGGING_ONLY, Hook.PRE_MCP_CALL, Hook.DURING_MCP_CALL, Hook.POST_MCP_CALL},
     masks=frozenset({Hook.PRE_CALL, Hook.POST_CALL, Hook.PRE_MCP_CALL, Hook.POST_MCP_CALL}),
+    sees=Sight.ALL,
     timeout=30.0,
 )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tianji import __version__
 from tianji.guardrails.content import Content, ToolCall
-from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Params, Preset, Type, asking, post
+from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Params, Preset, Sight, Type, asking, post
 from tianji.guardrails.verdict import Block, Rewrite, Unavailable, Verdict, replaced
 
 PATH: Final = "/beta/litellm_basic_guardrail_api"
@@ -176,7 +176,11 @@ def _ask(params: GenericParams, content: Content, occasion: Occasion) -> Asking:
 
 
 TYPE = Type(
-    names=("generic_guardrail_api", "unified_guardrail"), params=GenericParams, check=asking(_ask), masks=PRE_AND_POST
+    names=("generic_guardrail_api", "unified_guardrail"),
+    params=GenericParams,
+    check=asking(_ask),
+    masks=PRE_AND_POST,
+    sees=Sight.IMAGES,
 )
 PRESETS = (
     Preset(

@@ -18,11 +18,12 @@ from tianji.guardrails.vendor import (
     Hook,
     Occasion,
     Params,
+    Sight,
     Type,
     asking,
     post,
 )
-from tianji.guardrails.verdict import Block, Findings, Verdict, replaced
+from tianji.guardrails.verdict import UNSEEN, Block, Findings, Verdict, replaced
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 _DOCUMENTS: Final = {
@@ -112,9 +113,9 @@ class _Answer(Struct, rename="camel"):
 
 
 def _ask(params: ModelArmor, content: Content, _occasion: Occasion) -> Asking:
-    documents = [_document(image) for image in content.images]
+    documents = [_document(attachment) for attachment in (*content.images, *content.files)]
     if None in documents and not params.skip_unscannable_attachments:
-        return Block("An attachment cannot be scanned by the guardrail")
+        return Block(UNSEEN)
     indexes = [index for index, text in enumerate(content.texts) if text.text]
     items: list[dict[str, Any]] = [{"text": content.texts[index].text} for index in indexes]
     items += [{"byteItem": document} for document in documents if document is not None]
@@ -162,4 +163,5 @@ TYPE = Type(
     hooks=AROUND | {Hook.PRE_MCP_CALL, Hook.DURING_MCP_CALL, Hook.LOGGING_ONLY},
     masks=PRE_AND_POST | {Hook.PRE_MCP_CALL, Hook.LOGGING_ONLY},
     last_turn=True,
+    sees=Sight.ALL,
 )

@@ -13,7 +13,19 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.guardrails.content import Content, Kind
-from tianji.guardrails.vendor import PRE_AND_POST, Asking, Call, Occasion, Params, Reply, Type, asking, post, under
+from tianji.guardrails.vendor import (
+    PRE_AND_POST,
+    Asking,
+    Call,
+    Occasion,
+    Params,
+    Reply,
+    Sight,
+    Type,
+    asking,
+    post,
+    under,
+)
 from tianji.guardrails.verdict import Block, Findings, Unavailable, replaced
 
 _PAUSE: Final = 2.0  # seconds between two questions for a file
@@ -78,8 +90,8 @@ def _ask(params: PromptSecurity, content: Content, occasion: Occasion) -> Asking
     headers = {"app-id": params.api_key}
     if occasion.key_alias:
         headers["x-litellm-key-alias"] = occasion.key_alias
-    for image in content.images:
-        refused = yield from _sanitized(params, image, headers)
+    for attachment in (*content.images, *content.files):
+        refused = yield from _sanitized(params, attachment, headers)
         if refused is not None:
             return refused
     looked = [
@@ -183,4 +195,11 @@ def _upload(image: str) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
 
 
-TYPE = Type(names=("prompt_security",), params=PromptSecurity, check=asking(_ask), masks=PRE_AND_POST, timeout=40.0)
+TYPE = Type(
+    names=("prompt_security",),
+    params=PromptSecurity,
+    check=asking(_ask),
+    masks=PRE_AND_POST,
+    timeout=40.0,
+    sees=Sight.ALL,
+)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from tianji.guardrails.content import Content
-from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Params, Type, asking, post, under
+from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Params, Sight, Type, asking, post, under
 from tianji.guardrails.verdict import Allow, Block, Findings, Unavailable, replaced
 
 
@@ -52,4 +52,11 @@ def _ask(params: PromptGuard, content: Content, occasion: Occasion) -> Asking:
     return replaced(content, [message.content for message in answer.redacted_messages], findings)
 
 
-TYPE = Type(names=("promptguard",), params=PromptGuard, check=asking(_ask), hooks=PRE_AND_POST, masks=PRE_AND_POST)
+TYPE = Type(
+    names=("promptguard",),
+    params=PromptGuard,
+    check=asking(_ask),
+    hooks=PRE_AND_POST,
+    masks=PRE_AND_POST,
+    sees=Sight.IMAGES,
+)

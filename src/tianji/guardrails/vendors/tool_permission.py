@@ -16,7 +16,7 @@ from tianji.config.patterns import Pattern
 from tianji.errors import ConfigurationError
 from tianji.guardrails.content import FUNCTION, Content, ToolCall
 from tianji.guardrails.matching.expressions import expression_of
-from tianji.guardrails.vendor import PRE_AND_POST, Occasion, Params, Surroundings, Type
+from tianji.guardrails.vendor import PRE_AND_POST, Occasion, Params, Sight, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Verdict
 
 _REASON: Final = "Violated guardrail policy"
@@ -168,7 +168,12 @@ class _Permitting:
 
 
 TYPE: Final = Type(
-    names=("tool_permission",), params=PermissionParams, look=_Permitting, hooks=PRE_AND_POST, masks=PRE_AND_POST
+    names=("tool_permission",),
+    params=PermissionParams,
+    look=_Permitting,
+    hooks=PRE_AND_POST,
+    masks=PRE_AND_POST,
+    sees=Sight.ALL,
 )
 
 
