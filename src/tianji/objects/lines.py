@@ -4,8 +4,7 @@ They are read as they come: what each line asks for is counted, and the models t
 upstream. A line that nobody can read is left as it is and counted by its length; the upstream says what is wrong.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -13,14 +12,10 @@ from msgspec import Struct
 
 from tianji._core.spool import Extent, Spool
 from tianji.errors import InvalidRequest
+from tianji.gateway.request_lines import MEMBERS, Content, in_lines
 
-READ: Final = 64 * 1024  # bytes
-TURN: Final = 16  # reads before others have their turn
-LONGEST: Final = 16 * 1024 * 1024  # bytes of one line
 BYTES_A_TOKEN: Final = 4
 _ASKED: Final = ("messages", "input", "prompt")
-MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-Content = bytes | Extent
 Rename = Callable[[str], str]
 
 
@@ -76,26 +71,3 @@ async def rewritten(content: Content, rename: Rename, most: int | None) -> tuple
     async for lines in in_lines(content):
         spool.write(b"".join(count.line(line) + end for line, end in lines))
     return Extent(spool, 0, spool.size), spool.size, count.counted
-
-
-async def in_lines(content: Content) -> AsyncIterator[list[tuple[bytes, bytes]]]:
-    """Yield the lines of a file, some at a time, each with its end."""
-    size = len(content) if isinstance(content, bytes) else content.size
-    rest = b""
-    for number, at in enumerate(range(0, size, READ)):
-        data = rest + _piece(content, at)
-        *whole, rest = data.split(b"\n")
-        if len(rest) > LONGEST:
-            raise InvalidRequest(f"a line of the file is over {LONGEST} bytes", param="file")
-        if whole:
-            yield [(line, b"\n") for line in whole]
-        if number % TURN == TURN - 1:
-            await asyncio.sleep(0)
-    if rest:
-        yield [(rest, b"")]
-
-
-def _piece(content: Content, at: int) -> bytes:
-    if isinstance(content, bytes):
-        return content[at : at + READ]
-    return content.spool.read(content.at + at, min(READ, content.size - at))

@@ -10,8 +10,9 @@ from tianji.auth.identity import Identity
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import InvalidRequest, PayloadTooLarge
 from tianji.gateway.forms import READ, TURN
+from tianji.gateway.request_lines import Content
 from tianji.gateway.snapshot import MIB
-from tianji.objects.lines import Content, Counted, rewritten
+from tianji.objects.lines import Counted, rewritten
 from tianji.objects.places import Place
 from tianji.protocol.multipart import Part, Piece, Reader, boundary_of, written
 

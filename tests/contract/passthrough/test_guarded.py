@@ -223,10 +223,52 @@ def test_what_is_no_json_passes_and_what_hides_json_does_not(gateway: Gateway, m
 
 
 def test_a_large_body_that_is_no_json_passes(gateway: Gateway, mock: Mock, judge: Judge) -> None:
-    body = b"--x\r\n" + b"a" * (33 * 1024 * 1024)
-    headers = {"content-type": "multipart/form-data; boundary=x", "authorization": f"Bearer {MASTER_KEY}", **USUAL}
+    headers = {"content-type": "application/octet-stream", "authorization": f"Bearer {MASTER_KEY}", **USUAL}
+    body = b"a" * (33 * 1024 * 1024)
     assert gateway.client.post("/openai_passthrough/v1/uploads", content=body, headers=headers).status_code != 413
     assert len(mock.requests()) == 1
+
+
+def line(text: str, name: str = "r") -> bytes:
+    body = {"model": "gpt-4o", "messages": turns(text)}
+    return json.dumps({"custom_id": name, "url": "/v1/chat/completions", "body": body}).encode() + b"\n"
+
+
+def upload(gateway: Gateway, content: bytes, path: str = "/openai_passthrough/files", **fields: str) -> httpx.Response:
+    return gateway.client.post(path, data=fields, files={"file": ("a.jsonl", content)}, headers=USUAL)
+
+
+def test_requests_in_a_file_are_judged_one_by_one(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    refused = upload(gateway, line("hello") + line("forbidden", "b"), purpose="batch")
+    assert (refused.status_code, mock.requests()) == (400, [])
+    assert f"line 2 'b' is refused by the guardrail usual: {REASON}" in refused.json()["error"]["message"]
+    for size in (1, 40_000):  # in memory, and in a file
+        made = upload(gateway, line("a secret" + "!" * size) * 40 + line("hello"), purpose="batch")
+        assert made.status_code == 200, made.text
+        sent = mock.last()["body"]
+        assert (sent.count(MASK), sent.count("secret")) == (40, 0)
+
+
+def test_the_texts_of_a_form_are_judged(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    def edit(prompt: str) -> httpx.Response:
+        return upload(gateway, b"PNG secret", "/openai/v1/images/edits", prompt=prompt, model="gpt-image-1")
+
+    assert edit("forbidden").status_code == 400
+    assert edit("a secret").status_code == 200
+    assert f"a {MASK}" in mock.last()["body"]
+    assert "PNG secret" in mock.last()["body"], "what the file holds is no text"
+    assert [texts for texts in judge.texts() if "gpt-image-1" in texts] == []
+    bad = {"content-type": "multipart/form-data; boundary=x", **USUAL}
+    assert gateway.client.post("/openai/v1/images/edits", content=b"--x\r\nforbidden", headers=bad).status_code == 400
+
+
+def test_answers_of_a_batch_that_lead_through_are_judged(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    said = {"object": "chat.completion", "choices": [{"message": {"role": "assistant", "content": "a secret"}}]}
+    lines = [json.dumps({"custom_id": name, "response": {"body": said}}) for name in "ab"]
+    name = upload(gateway, "\n".join(lines).encode(), purpose="user_data").json()["id"]
+    answer = gateway.client.get(f"/openai_passthrough/files/{name}/content", headers=USUAL)
+    found = [json.loads(one) for one in answer.text.splitlines()]
+    assert [one["response"]["body"]["choices"][0]["message"]["content"] for one in found] == [f"a {MASK}"] * 2
 
 
 class TestSockets:

@@ -46,7 +46,11 @@ def judge(
 ) -> tuple[Found, Judging]:
     plan = plan or Plan({Hook.PRE_CALL: tuple((one,) for one in guardrails)})
     request: Any = SimpleNamespace(
-        plan=plan, turn=0, session=session, bound=bound, occasion=lambda one, hook: Occasion(name=one.name, hook=hook)
+        plan=plan,
+        turn=0,
+        session=session,
+        bound=bound,
+        occasion=lambda one, hook, _tokens: Occasion(name=one.name, hook=hook),
     )
     judging = Judging(Runner(SimpleNamespace(), lambda _: None), request, 400)  # type: ignore[arg-type]  # nobody calls
 

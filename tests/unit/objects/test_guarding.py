@@ -13,9 +13,10 @@ from tianji._core.silent import SilentExchange
 from tianji._core.spool import Extent
 from tianji.auth.identity import ANYONE
 from tianji.errors import ClientGone, InvalidRequest, UnknownModel
-from tianji.objects import lines
-from tianji.objects.guarding import BESIDE, Scrutiny
-from tianji.objects.lines import Content
+from tianji.gateway import request_lines as lines
+from tianji.gateway.guarding.batched import BESIDE
+from tianji.gateway.request_lines import Content
+from tianji.objects.guarding import Scrutiny
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tianji._core.spool import Extent, Spool
 from tianji.errors import InvalidRequest
-from tianji.objects import lines
-from tianji.objects.lines import Content, rewritten
+from tianji.gateway import request_lines as lines
+from tianji.gateway.request_lines import Content
+from tianji.objects.lines import rewritten
 
 pytestmark = pytest.mark.asyncio
 

@@ -27,8 +27,7 @@ def body_of(exchange: Exchange, form: Form) -> bytes:
 
     Raises PayloadTooLarge, and InvalidRequest for one that is compressed.
     """
-    if form.opaque and exchange.size and (exchange.header(b"content-encoding") or b"identity").lower() != b"identity":
-        raise InvalidRequest("the guardrails of this request cannot read a body that is encoded: send it as it is")
+    refuse_encoded(exchange, form)
     if exchange.spool is None:
         return exchange.body
     if form.opaque and not may_be_json(exchange.read(0, BEGINNING)):
@@ -36,6 +35,12 @@ def body_of(exchange: Exchange, form: Form) -> bytes:
     if exchange.size > LARGEST:
         raise PayloadTooLarge(f"guardrails look at bodies of {LARGEST} bytes at most")
     return exchange.read(0, LARGEST)
+
+
+def refuse_encoded(exchange: Exchange, form: Form) -> None:
+    """Raise InvalidRequest for a body that is compressed."""
+    if form.opaque and exchange.size and (exchange.header(b"content-encoding") or b"identity").lower() != b"identity":
+        raise InvalidRequest("the guardrails of this request cannot read a body that is encoded: send it as it is")
 
 
 def read_request(form: Form, body: bytes) -> Document | PlainText:

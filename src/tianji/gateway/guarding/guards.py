@@ -1,5 +1,6 @@
 """The guardrails of one worker: says of each request whether anybody watches it, and who that is."""
 
+import functools
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -82,7 +83,13 @@ class Guards:
             return None
         if path is not None and body is not None and wanted is not NO_WISHES:
             asked.replace(as_theirs(body))
-        return Watch(self._request(asked, wanted, path, asking, plan), asked, self._rules)
+        request = self._request(asked, wanted, path, asking, plan)
+        judge = None if path is None else functools.partial(self._led, exchange)
+        return Watch(request, asked, self._rules, judge)
+
+    async def _led(self, exchange: Exchange, operation: str, model: str, body: bytes) -> bytes:
+        """Return a request out of a file that leads through as it goes on."""
+        return await self.passed(exchange, operation, model, "", body)
 
     def talk(self, asked: Asked) -> Talk | None:
         """Return who judges what is said in a conversation; None where nobody does."""

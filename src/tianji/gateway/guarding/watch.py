@@ -7,18 +7,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from tianji._core.asked import Asked
-from tianji.errors import Header, TianjiError
+from tianji.errors import Header, InvalidRequest, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.answering import Answering, Rules
+from tianji.gateway.guarding.batched import Judge
 from tianji.gateway.guarding.doors import Closed, Door, Flowing
 from tianji.gateway.guarding.earlier import left
 from tianji.gateway.guarding.judging import Document, Found, Judging
 from tianji.gateway.guarding.lined import Lined
 from tianji.gateway.guarding.notes import Keep, Notes
+from tianji.gateway.guarding.parts import Parts, parts_of
 from tianji.gateway.guarding.request import Instead, Request
 from tianji.gateway.guarding.stages import Stages, stages_of
 from tianji.guardrails.failures import GuardrailBlocked
-from tianji.guardrails.slots.forms import form_of
+from tianji.guardrails.slots.forms import form_of, form_parted
 from tianji.guardrails.slots.restoring import Restoring
 from tianji.guardrails.slots.results import Result
 from tianji.guardrails.vendor import Hook
@@ -27,8 +29,11 @@ from tianji.guardrails.vendor import Hook
 class Watch(Answering):
     """The gate of one request: its answer waits until every guardrail that looks at the request, too, let it pass."""
 
-    def __init__(self, request: Request, asked: Asked, rules: Rules) -> None:
+    def __init__(self, request: Request, asked: Asked, rules: Rules, judge: Judge | None = None) -> None:
+        """`judge`: of requests that come in a file; None where none are looked for."""
         super().__init__(asked.exchange, request, rules)
+        self._judge = judge
+        self._parts: Parts | None = None  # of a form
         self._asked: Asked | None = asked
         self._largest = asked.table.max_answer
         self._notes = Notes(request, self._judging, rules.books, rules.backlog)
@@ -50,25 +55,43 @@ class Watch(Answering):
 
     async def _look_at_request(self) -> Instead | None:
         request, judging = self._request, self._judging
-        read = functools.partial(forms.read_request, request.form)
-        found = await judging.judge(Hook.PRE_CALL, request.plan, read(forms.body_of(self.exchange, request.form)), read)
+        if self._judge is not None:
+            forms.refuse_encoded(self.exchange, request.form)
+            self._parts = await parts_of(self.exchange)
+        form = request.form if self._parts is None else form_parted(request.form)
+        read = functools.partial(forms.read_request, form)
+        found = await judging.judge(Hook.PRE_CALL, request.plan, read(self._body()), read)
         if found.answer is not None:
             self._answered = True
-            return instead(request, forms.body_of(self.exchange, request.form), found.answer.text, judging)
-        self._change(found)
+            return instead(request, self._body(), found.answer.text, judging)
+        if self._parts is None:
+            self._change(found)
+        elif self._judge is not None:
+            await self._change_form(self._parts, found, self._judge)
         judging.asked, judging.restoring = found.document.content.texts, Restoring(found.restore)
         if request.shape == "whole" and request.plan.meets(Hook.POST_CALL):
-            judging.body = forms.body_of(self.exchange, request.form)
+            judging.body = self._body()
         if request.plan.meets(Hook.DURING_CALL):
             self._beside = self.begin(self._look_beside(found.document))
         return None
+
+    def _body(self) -> bytes:
+        return forms.body_of(self.exchange, self._request.form) if self._parts is None else self._parts.body
+
+    async def _change_form(self, parts: Parts, found: Found, judge: Judge) -> None:
+        """Let a form go on as guardrails left it, after the requests in its file were judged."""
+        if found.advice:
+            raise InvalidRequest("there is no place for instructions in a form")
+        if found.body is not None:
+            parts.replace(found.body)
+        await parts.judge_files(judge)
+        parts.write()
 
     def _change(self, found: Found) -> None:
         """Let the request go on as guardrails left it."""
         body = found.body
         if found.advice:
-            request = self._request
-            body = forms.advised(request.form, body or forms.body_of(self.exchange, request.form), found.advice)
+            body = forms.advised(self._request.form, body or self._body(), found.advice)
         if self._asked is None:
             return
         if body is not None:

@@ -115,6 +115,12 @@ def form_led(operation: str) -> Form:
     return replace(form_of(operation), opaque=True)
 
 
+@functools.cache
+def form_parted(form: Form) -> Form:
+    """Return the form of a request whose body is no JSON but a form's fields, read as JSON."""
+    return replace(form, request=plain.parted, advise=_no_advice)
+
+
 def form_at(request_fields: tuple[str, ...] | None, response_fields: tuple[str, ...] | None) -> Form:
     """Return the form of a path that leads through: the strings at these places, all of them where there are none.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tianji.guardrails.content import Kind
-from tianji.guardrails.slots.chat import beside
+from tianji.guardrails.slots.chat import SETTINGS, beside
 from tianji.guardrails.slots.sheet import OPAQUE, Sheet, Voice, listed
 from tianji.guardrails.slots.texts import Json, Path, Unreadable
 
@@ -14,9 +14,13 @@ _STEERING: Final = frozenset(
         "encoding_format", "dimensions", "size", "quality", "style", "background", "output_format", "moderation",
         "voice", "speed", "response_format", "language", "timestamp_granularities", "chunking_strategy", "file",
         "image", "mask", "input_fidelity", "partial_images", "output_compression", "top_n", "return_documents",
-        "max_chunks_per_doc", "rank_fields", "input_type", "task_type", "truncate", "embedding_types", "stream_format",
+        "purpose", "max_chunks_per_doc", "rank_fields", "input_type", "task_type", "truncate", "embedding_types",
+        "stream_format",
     }
 )  # fmt: skip
+FIELDS: Final = _STEERING | SETTINGS - {"messages", "text"}
+"""Fields of forms that say how and not what."""
+PARTS: Final = "parts"
 
 
 def texts(*members: str) -> Callable[[Sheet, Json], None]:
@@ -36,6 +40,13 @@ def texts(*members: str) -> Callable[[Sheet, Json], None]:
         beside(sheet, body, known)
 
     return request
+
+
+def parted(sheet: Sheet, body: Json) -> None:
+    """Read the texts of a form's fields."""
+    texts = body.get(PARTS)
+    for number, (name, text) in enumerate(texts.items() if isinstance(texts, dict) else ()):
+        sheet.said(text, (PARTS, name), Voice(message=number))
 
 
 def ranked(sheet: Sheet, body: Json) -> None:
