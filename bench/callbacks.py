@@ -5,6 +5,7 @@ ledger does, over HTTP, and one is the destinations. In the middle the teller is
 """
 
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from tianji.config.loader import load
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import Journal
+from tianji.ledger.process import GC_THRESHOLDS
 from tianji.storage.location import parse
 from tianji.storage.store import Store
 
@@ -117,6 +119,8 @@ def tell(folder: Path, config: Path, most: int) -> None:
         loaded = load(config, {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2"})
         listening = Listening(folder, loaded, Store(parse(f"sqlite:///{folder.parent}/t.db"), Revisions()))
         listening._teller._most_kept = most
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         ended = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         while not ended.is_set():

@@ -6,8 +6,10 @@ away costs the others nothing. Entries that several destinations read are decode
 
 import asyncio
 import sys
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,14 @@ from tianji.ledger import reading
 from tianji.ledger.journal import MAGIC
 
 AT_ONCE: Final = 500  # entries of one reading
-REMEMBERED: Final = 1 << 20  # bytes of journals whose events are remembered for other destinations
+REMEMBERED: Final = 4 << 20  # bytes of journals whose events are remembered for other destinations
+MOST: Final = 4000  # such events, and
+PAGES: Final = 64  # the pages that they stand on
 LARGEST: Final = 2 << 20  # bytes of journals that one destination takes at once
 
 Page = tuple[tuple[LogEvent | None, int], ...]
 """Events, None for an entry of which nobody is told, each with the position behind it."""
+_END: Final = itemgetter(1)
 Positions = dict[str, int]
 """How far journals were gone through, by their names."""
 
@@ -34,7 +39,7 @@ class Pages:
         self.ends: Positions = {}  # where journals end that nobody writes any more
         self._folder = folder
         self._pages: OrderedDict[tuple[str, int], Page] = OrderedDict()
-        self._size = 0
+        self._size = self._count = 0
         self._reading = asyncio.Lock()
 
     async def files(self) -> list[Path]:
@@ -43,24 +48,35 @@ class Pages:
 
     async def read(self, file: Path, position: int) -> Page:
         """Return what comes after `position`; nothing at the end, and of a file that is gone."""
-        key = file.name, position
         if position >= self.ends.get(file.name, sys.maxsize):
             return ()
         async with self._reading:  # what two want is read once
-            page = self._pages.get(key)
+            page = self._remembered(file.name, position)
             if page is None:
                 page = await asyncio.to_thread(_page, file, position)
-                self._remember(key, page)
+                self._remember((file.name, position), page)
         return page
+
+    def _remembered(self, name: str, position: int) -> Page | None:
+        """Return what comes after a position, of the page that holds it: who takes less than a page goes on in it."""
+        whole = self._pages.get((name, position))
+        if whole is not None:
+            return whole
+        for (file, start), page in self._pages.items():
+            if file == name and start < position < page[-1][1]:
+                return page[bisect_right(page, position, key=_END) :]
+        return None
 
     def _remember(self, key: tuple[str, int], page: Page) -> None:
         if not page:
             return
         self._pages[key] = page
         self._size += page[-1][1] - key[1]
-        while self._size > REMEMBERED and len(self._pages) > 1:
+        self._count += len(page)
+        while (self._size > REMEMBERED or self._count > MOST or len(self._pages) > PAGES) and len(self._pages) > 1:
             (_, start), gone = self._pages.popitem(last=False)
             self._size -= gone[-1][1] - start
+            self._count -= len(gone)
 
 
 def _page(file: Path, position: int) -> Page:

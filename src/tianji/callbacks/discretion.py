@@ -5,9 +5,10 @@ from typing import Any, Final
 
 LONGEST: Final = 64  # characters of a file that is told
 _FILE: Final = re.compile(r"(data:[^;,\s]{0,100}(?:;[^;,\s]{0,100})*;base64,)([A-Za-z0-9+/=_-]{65,})")
-_FILES: Final = frozenset({"b64_json", "file_data"})  # members that are a file and do not say so
-_FORMS: Final = ("media_type", "mime_type", "mimeType", "format")
+FILES: Final = frozenset({"b64_json", "file_data"})  # members that are a file and do not say so
+FORMS: Final = frozenset({"media_type", "mime_type", "mimeType", "format"})
 """What stands beside `data` that is a file: of Anthropic's pictures, Google's, and OpenAI's sound."""
+_ALL: Final = FILES | {"data"}
 _SECRET: Final = re.compile(
     r"(^|[_-])(api[_-]?key|secret([_-]?(access[_-]?)?key)?|private[_-]?key|password|credentials?|authorization|cookie"
     r"|service[_-]account|(access|auth|ad|session|id|bearer)[_-]token|token)$",
@@ -40,7 +41,7 @@ def shortened(value: Any) -> Any:
     if isinstance(value, list):
         return [shortened(one) for one in value]
     if isinstance(value, dict):
-        files = _FILES | {"data"} if any(form in value for form in _FORMS) else _FILES
+        files = FILES if FORMS.isdisjoint(value) else _ALL
         return {name: _measured(one) if name in files else shortened(one) for name, one in value.items()}
     return value
 

@@ -4,14 +4,16 @@ It is made of the ledger's entry, so every destination sees the tokens and the c
 seconds since 1970, amounts US dollars.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tianji.callbacks.discretion import shortened, without_secrets
-from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload, Place, Telling
+from tianji.callbacks.discretion import shortened
+from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
+from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
 from tianji.ledger.payloads import opened
 from tianji.money import to_dollars
 
@@ -27,8 +29,11 @@ _RENAMED: Final = {
     "call_id": "litellm_call_id",
     "tags": "request_tags",
     "ip": "requester_ip_address",
+    "asked": "messages",
+    "answered": "response",
+    "parameters": "model_parameters",
 }
-_decode: Final = msgspec.json.decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Trace(Struct, frozen=True):
@@ -47,11 +52,12 @@ class Trace(Struct, frozen=True):
     path: str = ""
 
 
-class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
-    """One attempt. `messages` and `response` are None where what was said is not kept.
+class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
+    """One attempt. Destinations share it, and what was made of it once: its JSON, and what it says when decoded.
 
     started, ended, first_token: `startTime`, `endTime`, `completionStartTime` outside; the last is `endTime` for an
         answer that was no stream; response_time: to the first token of a stream, else the whole
+    asked, answered, parameters: `messages`, `response`, `model_parameters`, as JSON; null where it is not kept
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
     trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
         neither tokens nor a cost.
@@ -82,15 +88,40 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
     end_user: str | None
     ip: str | None
     metadata: dict[str, Any]
-    model_parameters: dict[str, Any]
-    messages: Any = None
-    response: Any = None
+    parameters: Mapping[str, Raw] = {}
+    asked: Raw = NULL
+    answered: Raw = NULL
     error_str: str | None = None
     error_information: dict[str, Any] | None = None
     hidden_params: dict[str, Any] = {}
     guardrail_information: list[dict[str, Any]] | None = None
     trace: Trace | None = None
     telling: Telling | UnsetType = UNSET
+
+    @cached_property
+    def messages(self) -> Any:
+        """What was asked; None where that is not kept."""
+        return value(self.asked)
+
+    @cached_property
+    def response(self) -> Any:
+        """The answer; None where it is not kept."""
+        return value(self.answered)
+
+    @cached_property
+    def model_parameters(self) -> dict[str, Any]:
+        """What else the request said."""
+        return {name: value(raw) for name, raw in self.parameters.items()}
+
+    @cached_property
+    def wire(self) -> bytes:
+        """The whole as JSON."""
+        return _encode(self)
+
+    def members(self) -> dict[str, Any]:
+        """Return the whole as JSON has it, decoded: the caller's own, who may change it."""
+        found: dict[str, Any] = msgspec.json.decode(self.wire)
+        return found
 
     @property
     def failed(self) -> bool:
@@ -119,44 +150,51 @@ class LogEvent(Struct, kw_only=True, frozen=True, rename=_RENAMED):
         """The text of the answer, as far as it is kept in a known form; else empty."""
         return answer_text(self.response)
 
-    def shown(self, *, bare: bool, hidden: Collection[str] = ()) -> "LogEvent":
+    def shown(self, *, bare: bool, hidden: frozenset[str] = frozenset()) -> "LogEvent":
         """Return it as a destination is told it. bare: without what was said; hidden: members that are empty."""
-        event = self.bare() if bare else self
-        if event.telling is UNSET and not hidden:
-            return event
-        empty = {name: _EMPTY[name] for name in hidden if name in _EMPTY}
-        if ANONYMOUS in hidden:
-            empty["metadata"] = {
-                name: None if name.startswith(ANONYMOUS) else value for name, value in event.metadata.items()
-            }
-        return msgspec.structs.replace(event, telling=UNSET, **empty)
+        event = self.bare if bare else self
+        return event if event.telling is UNSET and not hidden else event._less(hidden)
 
+    @cached_property
     def bare(self) -> "LogEvent":
-        """Return it without what was said."""
+        """It without what was said."""
         return msgspec.structs.replace(
             self,
-            messages=[{"role": "user", "content": MARKER}],
-            response=None if self.failed else {"text": MARKER},
+            asked=_ASKED,
+            answered=NULL if self.failed else _ANSWERED,
             metadata=self.metadata | {"requester_metadata": {}, "prompt_management_metadata": None},
-            model_parameters={name: self.model_parameters[name] for name in _PLAIN & self.model_parameters.keys()},
+            parameters={name: self.parameters[name] for name in _PLAIN & self.parameters.keys()},
         )
+
+    def _less(self, hidden: frozenset[str]) -> "LogEvent":
+        known = self._lessened.get(hidden)
+        if known is None:
+            empty = {name: _EMPTY[name] for name in hidden if name in _EMPTY}
+            if ANONYMOUS in hidden:
+                named = self.metadata.items()
+                empty["metadata"] = {name: None if name.startswith(ANONYMOUS) else one for name, one in named}
+            known = self._lessened[hidden] = msgspec.structs.replace(self, telling=UNSET, **empty)
+        return known
+
+    @cached_property
+    def _lessened(self) -> dict[frozenset[str], "LogEvent"]:
+        return {}
 
 
 ANONYMOUS: Final = "user_api_key"
 """Begins the members of `metadata` that say who asked; among hidden ones it stands for them all."""
 _EMPTY: Final[dict[str, Any]] = {
-    "messages": None, "response": None, "model_parameters": {}, "error_str": None, "error_information": None,
+    "asked": NULL, "answered": NULL, "parameters": {}, "error_str": None, "error_information": None,
     "hidden_params": {}, "end_user": None, "api_base": "", "tags": (), "ip": None,
 }  # fmt: skip
 HIDEABLE: Final = {_RENAMED.get(name, name): name for name in _EMPTY}
 """Members that may be hidden, by their names outside."""
+_ASKED: Final = Raw(_encode([{"role": "user", "content": MARKER}]))
+_ANSWERED: Final = Raw(_encode({"text": MARKER}))
 # parameters that say nothing of the content
 _PLAIN: Final = frozenset({
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "seed", "stream", "presence_penalty",
     "frequency_penalty",
-})  # fmt: skip
-_CONTENT: Final = frozenset({
-    "model", "messages", "input", "prompt", "metadata", "litellm_metadata", "user", "contents", "instructions",
 })  # fmt: skip
 
 
@@ -164,9 +202,9 @@ def event_of(entry: Entry) -> LogEvent | None:
     """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
     if entry.payload is not None and entry.payload.quiet:
         return None
-    payload = Payload() if entry.payload is None else opened(entry.payload)
-    request = _document(payload.request)
-    said: dict[str, Any] = without_secrets(request) if isinstance(request, dict) else {}
+    said = NOTHING if entry.payload is None else said_in(opened(entry.payload))
+    telling = None if entry.payload is None else entry.payload.telling
+    usage = _usage(entry)
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at
     event = LogEvent(
         id=entry.request_id,
@@ -192,22 +230,27 @@ def event_of(entry: Entry) -> LogEvent | None:
         tags=entry.tags,
         end_user=entry.end_user,
         ip=entry.ip,
-        metadata=_metadata(entry, said),
-        model_parameters=shortened({name: value for name, value in said.items() if name not in _CONTENT}),
-        messages=shortened(_document(payload.messages)),
-        response=shortened(_document(payload.response)),
+        metadata=_metadata(entry, said, usage),
+        parameters=said.parameters,
+        asked=said.messages,
+        answered=said.response,
         error_str=shortened(entry.error_message),
         error_information=_error(entry),
-        hidden_params={"model_id": entry.deployment_id, "api_base": entry.api_base, "usage_object": _usage(entry)},
+        hidden_params={
+            "model_id": entry.deployment_id,
+            "api_base": entry.api_base,
+            "litellm_overhead_time_ms": _overhead(entry),
+            "usage_object": usage,
+        },
         guardrail_information=_runs(entry),
         trace=None if entry.place is None else _trace(entry.place),
-        telling=payload.telling or UNSET,
+        telling=telling or UNSET,
     )
-    return event.bare() if payload.telling is not None and payload.telling.bare else event
+    return event.bare if telling is not None and telling.bare else event
 
 
 def _runs(entry: Entry) -> list[dict[str, Any]] | None:
-    runs = _document(entry.guardrails)
+    runs = value(Raw(entry.guardrails)) if entry.guardrails else None
     return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else None
 
 
@@ -224,8 +267,7 @@ def _trace(place: Place) -> Trace:
     )
 
 
-def _metadata(entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
-    own = said.get("metadata")
+def _metadata(entry: Entry, said: Said, usage: dict[str, int]) -> dict[str, Any]:
     return {
         "user_api_key_hash": entry.key,
         "user_api_key_alias": entry.key_alias,
@@ -234,18 +276,12 @@ def _metadata(entry: Entry, said: dict[str, Any]) -> dict[str, Any]:
         "user_api_key_org_id": entry.organization_id,
         "user_api_key_end_user_id": entry.end_user,
         "requester_ip_address": entry.ip,
-        "requester_metadata": shortened(own) if isinstance(own, dict) else {},
-        "prompt_management_metadata": _prompt(said.get("litellm_metadata")),
-        "usage_object": _usage(entry),
+        "requester_metadata": said.metadata,
+        "prompt_management_metadata": said.prompt,
+        "usage_object": usage,
         "attempt": entry.attempt,
         "estimated": entry.estimated,
     }
-
-
-def _prompt(about: Any) -> dict[str, Any] | None:
-    """Return the prompt that a request was made with, its variables and where it came from; see tianji.prompts."""
-    found = about.get("prompt_management_metadata") if isinstance(about, dict) else None
-    return found if isinstance(found, dict) else None
 
 
 def _usage(entry: Entry) -> dict[str, int]:
@@ -259,6 +295,11 @@ def _usage(entry: Entry) -> dict[str, int]:
     }
 
 
+def _overhead(entry: Entry) -> float | None:
+    """Return the milliseconds that an attempt spent in the gateway; None where no upstream was asked."""
+    return max(0, entry.ended_at - entry.started_at - entry.upstream) / 1000 if entry.upstream else None
+
+
 def _error(entry: Entry) -> dict[str, Any] | None:
     if entry.error_class is None and entry.error_code is None:
         return None
@@ -268,13 +309,6 @@ def _error(entry: Entry) -> dict[str, Any] | None:
         "error_message": shortened(entry.error_message),
         "llm_provider": entry.provider,
     }
-
-
-def _document(text: bytes) -> Any:
-    try:
-        return _decode(text) if text else None
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 def answer_text(response: Any) -> str:

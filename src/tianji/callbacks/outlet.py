@@ -100,7 +100,7 @@ class Outlet:
             self._count(len(batch) - missed)
             return None
         try:
-            requests = list(self.sink.write(batch))
+            requests = await asyncio.to_thread(self._written, batch) if self.sink.apart else self._written(batch)
         except UnwritableError as error:
             return await self._divide(batch, str(error))
         except Exception:  # one event that cannot be written does not take others with it
@@ -116,6 +116,9 @@ class Outlet:
         self._count(len(batch))
         self._recovered()
         return None
+
+    def _written(self, batch: Sequence[LogEvent]) -> list[Delivery]:
+        return list(self.sink.write(batch))
 
     def _count(self, told: int) -> None:
         self.standing.told += told

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.settings import wanted
 from tianji.callbacks.sink import BATCH, Delivery, Sink
@@ -39,7 +37,7 @@ def _sink(name: str, target: Any, hears: frozenset[str], folder: Path) -> Sink:
     telling = Telling(name, target, folder)
 
     async def tell(events: Sequence[LogEvent]) -> int:
-        return await telling.tell((_payload(event), event.failed) for event in events)
+        return await telling.tell((event.members(), event.failed) for event in events)
 
     collects = "async_send_batch" in methods(target, LOG_HOOKS)
     return Sink(
@@ -55,8 +53,3 @@ def _sink(name: str, target: Any, hears: frozenset[str], folder: Path) -> Sink:
 
 def _nothing(_: Sequence[LogEvent]) -> Iterable[Delivery]:
     return ()
-
-
-def _payload(event: LogEvent) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.to_builtins(event)
-    return found

@@ -60,6 +60,7 @@ class Sink(Struct, frozen=True):
     owner: whose requests alone it is told of; None: everybody's
     kind: the callback that it is, as who mutes it calls it; empty: as its name says
     at_once: how many batches may be under way together
+    apart: its batches are written by a thread of their own: that takes long, since it compresses them
     patience: seconds for which a batch is sent again to a destination that fails on it
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
@@ -79,6 +80,7 @@ class Sink(Struct, frozen=True):
     interval: float = INTERVAL
     bare: bool = False
     at_once: int = 1
+    apart: bool = False
     patience: float = 3600.0
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     beside: tuple["Sink", ...] = ()
@@ -86,7 +88,9 @@ class Sink(Struct, frozen=True):
 
     def wants(self, event: LogEvent) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""
-        if event.status not in self.hears or zlib.crc32(event.trace_id.encode()) >= self.share * (1 << 32):
+        if event.status not in self.hears:
+            return False
+        if self.share < 1 and zlib.crc32(event.trace_id.encode()) >= self.share * (1 << 32):
             return False
         if event.telling is UNSET:
             return self.owner is None

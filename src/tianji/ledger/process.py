@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,8 @@ LOOK: Final = 0.25  # seconds between two looks whether the parent is there, and
 PATIENCE: Final = 5.0  # seconds for what is left at the end; the next start takes in what it does not suffice for
 PATIENT: Final = 10  # how much it lets others go first (nice(2))
 POOL: Final = 2  # connections: to write, and to read what others changed
+
+GC_THRESHOLDS: Final = (50_000, 20, 20)  # entries come and go by the thousand, and leave no cycles behind
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +117,8 @@ class _Scribe:
         drain = self._drain = Drain(
             folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener
         )
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         draining = asyncio.create_task(drain.run())
         while not self._told.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):

@@ -59,13 +59,13 @@ def test_an_event_names_the_prompt_that_a_request_was_made_with() -> None:
     prompt = {"prompt_id": "greet", "prompt_variables": {"who": "secret"}, "prompt_integration": "gitlab"}
     event = told(payload=payload(litellm_metadata={"prompt_management_metadata": prompt}))
     assert event.metadata["prompt_management_metadata"] == prompt
-    assert "secret" not in msgspec.json.encode(event.bare()).decode()
+    assert "secret" not in msgspec.json.encode(event.bare).decode()
     for other in ({}, {"litellm_metadata": "x"}, {"litellm_metadata": {"prompt_management_metadata": 3}}):
         assert told(payload=payload(**other)).metadata["prompt_management_metadata"] is None
 
 
 def test_a_bare_event_holds_nothing_that_was_said() -> None:
-    bare = told(payload=payload(tools=["secret"], user="secret")).bare()
+    bare = told(payload=payload(tools=["secret"], user="secret")).bare
     text = msgspec.json.encode(bare).decode()
     assert "hello" not in text
     assert '"hi"' not in text

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from tests.unit.callbacks.test_event import told as event
 
@@ -20,8 +19,7 @@ ANSWER = {"choices": [{"message": {"content": "said"}}]}
 
 
 def payload(**fields: Any) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.to_builtins(event(1, **fields))
-    return found | {"response": ANSWER}
+    return event(1, **fields).members() | {"response": ANSWER}
 
 
 async def tell(target: Any, *failed: bool, patience: float = 20.0) -> int:

@@ -1,6 +1,5 @@
 """A destination of OTLP: spans of requests and attempts, and beside them metrics and events where they are wanted."""
 
-import gzip
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from tianji.callbacks.otlp.span import spans_of
 from tianji.callbacks.otlp.vocabularies.genai import LATEST
 from tianji.callbacks.sink import BATCH, INTERVAL, Delivery, Given, Sink
 from tianji.callbacks.vendors import ALIASES
+from tianji.callbacks.vendors.forms import packed
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 
@@ -47,6 +47,7 @@ def build(given: Given) -> Sink:
     return Sink(
         given.name,
         write,
+        apart=aim.traces.compressed,
         batch=environment.number(given, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH),
         interval=environment.number(given, "OTEL_BSP_SCHEDULE_DELAY", round(INTERVAL * 1000)) / 1000,
         hears=EVERYTHING,
@@ -64,7 +65,7 @@ def sent(target: Target, message: Any) -> Iterable[Delivery]:
     body = load(_WIRE).as_json(message) if target.protocol == JSON else message.SerializeToString()
     headers = {"content-type": _TYPES.get(target.protocol, "application/x-protobuf")} | target.headers
     if target.compressed:
-        body = gzip.compress(body, mtime=0)
+        body = packed(body)
         headers["grpc-encoding" if target.protocol == GRPC else "content-encoding"] = "gzip"
     if target.protocol == GRPC:  # a Length-Prefixed-Message, see tianji.egress.grpc
         body = bytes([target.compressed]) + len(body).to_bytes(4, "big") + body

@@ -58,7 +58,7 @@ def build(given: Given) -> Sink:
 
 
 def _fields(event: LogEvent, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = msgspec.to_builtins(event)
+    known = event.members()
     known["response"] = event.text or event.response
     return {field: _at(known, str(path)) for field, path in wanted.items()}
 

@@ -11,7 +11,6 @@ import msgspec
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode
 from tianji.callbacks.vendors.object_names import plain, shortened
 from tianji.errors import ConfigurationError
 from tianji.providers import deployment, entra
@@ -32,7 +31,7 @@ def build(given: Given) -> Sink:
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         for event in events:
-            url, body = f"{base}/{quote(shortened(plain(event.id), '.json'), safe='')}", encode(event)
+            url, body = f"{base}/{quote(shortened(plain(event.id), '.json'), safe='')}", event.wire
             yield Delivery(f"{url}?resource=file", b"", _VERSION, method="PUT")
             yield Delivery(f"{url}?action=append&position=0", body, _VERSION, method="PATCH")
             yield Delivery(f"{url}?action=flush&position={len(body)}", b"", _VERSION, method="PATCH")

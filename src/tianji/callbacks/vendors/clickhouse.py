@@ -1,13 +1,12 @@
 """ClickHouse: rows of a table, over its HTTP interface (https://clickhouse.com/docs/interfaces/http)."""
 
-import gzip
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode
+from tianji.callbacks.vendors.forms import lines, packed
 
 _QUERY: Final = "INSERT INTO {} FORMAT JSONEachRow"
 
@@ -28,6 +27,6 @@ def build(given: Given) -> Sink:
         headers |= {"x-clickhouse-user": parts.username, "x-clickhouse-key": parts.password or ""}
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        yield Delivery(url, gzip.compress(b"\n".join(map(encode, events)), 5), headers)
+        yield Delivery(url, packed(lines(events)), headers)
 
-    return Sink(given.name, write, batch=10_000, interval=1.0)
+    return Sink(given.name, write, batch=10_000, interval=1.0, apart=True)

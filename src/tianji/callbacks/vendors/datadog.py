@@ -1,13 +1,12 @@
 """Datadog's logs (https://docs.datadoghq.com/api/latest/logs/#send-logs)."""
 
-import gzip
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.callbacks.vendors.datadog_account import ACCEPTED, account
-from tianji.callbacks.vendors.forms import encode
+from tianji.callbacks.vendors.forms import encode, packed
 
 MOST: Final = 1000  # logs of a request
 LARGEST: Final = 900_000  # bytes of one log, below Datadog's limit of 1 MB
@@ -20,9 +19,9 @@ def build(given: Given) -> Sink:
     headers = place.headers | {"content-encoding": "gzip"}
 
     def log(event: LogEvent) -> dict[str, Any]:
-        message = encode(event)
+        message = event.wire
         if len(message) > LARGEST:
-            message = encode(event.bare())
+            message = event.bare.wire
         return {
             **place.names,
             "ddtags": ",".join(place.tags_of(event)),
@@ -31,7 +30,8 @@ def build(given: Given) -> Sink:
         }
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        body = gzip.compress(encode([log(event) for event in events]), 5)
+        body = packed(encode([log(event) for event in events]))
         yield Delivery(url, body, headers, accepted=ACCEPTED)
 
-    return Sink(given.name, write, batch=int(given.number("dd_batch_size", "DD_BATCH_SIZE", default=MOST)) or 1)
+    most = int(given.number("dd_batch_size", "DD_BATCH_SIZE", default=MOST)) or 1
+    return Sink(given.name, write, batch=most, apart=True)

@@ -1,6 +1,5 @@
 """Datadog's metrics of requests (https://docs.datadoghq.com/api/latest/metrics/#submit-metrics)."""
 
-import gzip
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.callbacks.vendors.datadog_account import ACCEPTED, account, application_key
-from tianji.callbacks.vendors.forms import encode
+from tianji.callbacks.vendors.forms import encode, packed
 
 COUNT: Final = 1
 GAUGE: Final = 3
@@ -24,9 +23,8 @@ def build(given: Given) -> Sink:
         series = [one for event in events for one in _latencies(event, tags[event.id])]
         counted = Counter((int(event.ended), tags[event.id]) for event in events)
         series += [_series("litellm.llm_api.request_count", COUNT, at, n, of) for (at, of), n in counted.items()]
-        yield Delivery(
-            place.base + "/api/v2/series", gzip.compress(encode({"series": series}), 5), headers, accepted=ACCEPTED
-        )
+        body = packed(encode({"series": series}))
+        yield Delivery(place.base + "/api/v2/series", body, headers, accepted=ACCEPTED)
 
     return Sink(given.name, write, batch=200)
 
@@ -34,7 +32,10 @@ def build(given: Given) -> Sink:
 def _latencies(event: LogEvent, tags: tuple[str, ...]) -> Iterable[dict[str, Any]]:
     took, at = event.ended - event.started, int(event.ended)
     yield _series("litellm.request.total_latency", GAUGE, at, took, tags)
-    yield _series("litellm.llm_api.latency", GAUGE, at, took, tags)
+    overhead = event.hidden_params.get("litellm_overhead_time_ms")
+    if overhead is not None:  # an upstream was asked, and its answer had an end
+        yield _series("litellm.llm_api.latency", GAUGE, at, took - overhead / 1000, tags)
+        yield _series("litellm.overhead.latency", GAUGE, at, overhead / 1000, tags)
 
 
 def _series(name: str, kind: int, at: int, value: float, tags: tuple[str, ...]) -> dict[str, Any]:

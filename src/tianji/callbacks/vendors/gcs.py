@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode
+from tianji.callbacks.vendors.forms import lines
 from tianji.callbacks.vendors.google_account import bearing
 from tianji.callbacks.vendors.object_names import day, digest, plain
 
@@ -26,10 +26,10 @@ def build(given: Given) -> Sink:
         if together:
             first = events[0]
             name = f"{day(first.started)}/batch-{int(first.started * 1000)}-{digest(events, 8)}.ndjson"
-            yield insert(base, folder + name, b"\n".join(map(encode, events)) + b"\n", "application/x-ndjson")
+            yield insert(base, folder + name, lines(events), "application/x-ndjson")
             return
         for event in events:
-            yield insert(base, folder + _name(event), encode(event))
+            yield insert(base, folder + _name(event), event.wire)
 
     return Sink(
         given.name,

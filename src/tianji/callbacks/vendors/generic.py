@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import ALL, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode, moment, present
+from tianji.callbacks.vendors.forms import array, encode, lines, moment, present
 from tianji.errors import ConfigurationError
 
 FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")
@@ -25,12 +25,12 @@ def build(given: Given) -> Sink:
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         if form == "json_array":
-            yield Delivery(url, encode(events), headers)
+            yield Delivery(url, array(events), headers)
         elif form == "ndjson":
-            yield Delivery(url, b"\n".join(map(encode, events)) + b"\n", headers)
+            yield Delivery(url, lines(events), headers)
         else:
             yield from (
-                Delivery(url, encode(event if form == "single" else _short(event)), headers) for event in events
+                Delivery(url, event.wire if form == "single" else encode(_short(event)), headers) for event in events
             )
 
     if form in ("single", "tianji_v1"):

@@ -22,7 +22,7 @@ def build(given: Given) -> Sink:
     url = f"{base}/v1/projects/{project}/topics/{topic}:publish"
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        messages = [{"data": b64encode(encode(event)).decode()} for event in events]
+        messages = [{"data": b64encode(event.wire).decode()} for event in events]
         yield Delivery(url, encode({"messages": messages}), JSON)
 
     return Sink(given.name, write, hears=SUCCESSES, batch=MOST, complete=bearing(given))

@@ -12,9 +12,10 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.said import NULL
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
 from tianji.callbacks.vendors.aws_account import Account, account
-from tianji.callbacks.vendors.forms import encode
+from tianji.callbacks.vendors.forms import lines
 from tianji.callbacks.vendors.object_names import day, digest, plain, single
 from tianji.errors import ConfigurationError
 
@@ -38,16 +39,16 @@ def build(given: Given) -> Sink:
     together = given.flag("s3_batch_file_upload")
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        told = [msgspec.structs.replace(event, response=None) for event in events] if asked_only else events
+        told = [msgspec.structs.replace(event, answered=NULL) for event in events] if asked_only else events
         if together:
             first = events[0]
             name = f"batch_{_clock(first)}_{digest(events, 8)}.jsonl"
-            yield put(base, _join(folder, day(first.started), name), b"\n".join(map(encode, told)), headers)
+            yield put(base, _join(folder, day(first.started), name), lines(told), headers)
             return
         for event in told:
             hour = _clock(event)[:2] if hourly else ""
             above = (_prefix(event, prefix) for prefix in prefixes)
-            yield put(base, _join(folder, *above, day(event.started), hour, single(event)), encode(event), headers)
+            yield put(base, _join(folder, *above, day(event.started), hour, single(event)), event.wire, headers)
 
     return Sink(
         given.name,

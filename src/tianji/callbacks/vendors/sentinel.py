@@ -11,7 +11,7 @@ import msgspec
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment
+from tianji.callbacks.vendors.forms import JSON, moment
 from tianji.providers.entra import AUTHORITY, SERVICE
 from tianji.providers.oauth import client_credentials, source_of
 
@@ -41,8 +41,8 @@ def build(given: Given) -> Sink:
     tokens = source_of(client_credentials(SERVICE, login, client, secret, scope))
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        rows = [{"TimeGenerated": moment(event.ended), **msgspec.to_builtins(event)} for event in events]
-        yield Delivery(url, encode(rows), JSON)
+        rows = [b'{"TimeGenerated":"%b",%b' % (moment(event.ended).encode(), event.wire[1:]) for event in events]
+        yield Delivery(url, b"[%b]" % b",".join(rows), JSON)
 
     async def complete(request: Delivery) -> Delivery:
         headers = {**request.headers, "authorization": f"Bearer {await tokens.wait()}"}

@@ -30,9 +30,9 @@ def build(given: Given) -> Sink:
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         for event in events:
-            message = encode(event)
+            message = event.wire
             if len(message) > LARGEST:
-                message = encode(event.bare())
+                message = event.bare.wire
             form = {"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": sealed(message).decode()}
             yield Delivery(url, urlencode(form).encode(), FORM)
 

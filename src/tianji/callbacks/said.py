@@ -1,0 +1,114 @@
+"""What was said in a request, as the journal has it: JSON that stays as it is until a destination looks into it.
+
+Most destinations are told it as it stands. So it is looked through once, and decoded and written anew only where it
+holds a file, whose size is told in its place, or what not every reader of JSON takes.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tianji.callbacks.discretion import FORMS, shortened, without_secrets
+from tianji.ledger.entry import Payload
+
+NULL: Final = Raw(b"null")
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_FORMS: Final = tuple(f'"{name}"'.encode() for name in FORMS)
+_CONTENT: Final = frozenset({
+    "model", "messages", "input", "prompt", "metadata", "litellm_metadata", "user", "contents", "instructions",
+})  # fmt: skip
+_REPEATED: Final = 16_384  # bytes of a parameter; a longer one is not remembered
+_members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode: Final = msgspec.json.decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Said(Struct, frozen=True):
+    """What was said.
+
+    metadata: the client's own; prompt: the one that the request was made with, see tianji.prompts
+    """
+
+    messages: Raw = NULL
+    response: Raw = NULL
+    parameters: Mapping[str, Raw] = {}
+    metadata: dict[str, Any] = {}
+    prompt: dict[str, Any] | None = None
+
+
+NOTHING: Final = Said()
+
+
+def said_in(payload: Payload) -> Said:
+    """Read it. What is no JSON is not told."""
+    try:
+        members = _members(payload.request) if payload.request else {}
+    except UNREADABLE:
+        members = {}
+    about = _object(members, "litellm_metadata").get("prompt_management_metadata")
+    return Said(
+        messages=document(payload.messages),
+        response=document(payload.response),
+        parameters=dict(_parameters(members)) if members else {},
+        metadata=shortened(_object(members, "metadata")),
+        prompt=about if isinstance(about, dict) else None,
+    )
+
+
+def document(text: bytes) -> Raw:
+    """Return JSON as it may be told; null for what is none."""
+    if not text:
+        return NULL
+    try:
+        if _is_unusual(text):
+            return Raw(_encode(shortened(_decode(text))))
+        if not text.isascii():
+            text.decode()
+        _decode(text, type=Raw)
+    except UNREADABLE:
+        return NULL
+    return Raw(text)
+
+
+def _is_unusual(text: bytes) -> bool:
+    """Whether there is perhaps a file in it, or a line end: where an event is a line, nothing else may be one."""
+    if b"\n" in text or b"\r" in text or b";base64," in text or b'"b64_json"' in text or b'"file_data"' in text:
+        return True
+    return b'"data"' in text and any(form in text for form in _FORMS)
+
+
+def value(raw: Raw) -> Any:
+    """Return what JSON says; None for what nobody can say, such as a number without bounds."""
+    try:
+        return _decode(raw)
+    except UNREADABLE:
+        return None
+
+
+def _object(members: Mapping[str, Raw], name: str) -> dict[str, Any]:
+    found = value(members[name]) if name in members else None
+    return without_secrets(found) if isinstance(found, dict) else {}
+
+
+def _parameters(members: Mapping[str, Raw]) -> Iterator[tuple[str, Raw]]:
+    for name, raw in members.items():
+        if name not in _CONTENT:
+            text = bytes(raw)
+            told = _remembered(name, text) if len(text) < _REPEATED else _parameter(name, text)
+            if told is not None:
+                yield name, told
+
+
+def _parameter(name: str, text: bytes) -> Raw | None:
+    """Return a parameter without credentials in it; None for one that is a credential."""
+    try:
+        known = without_secrets({name: _decode(text)})
+    except UNREADABLE:
+        return None
+    return Raw(_encode(shortened({name: known[name]})[name])) if known else None
+
+
+_remembered: Final = lru_cache(256)(_parameter)  # many requests have the same tools, and the same temperature

@@ -1,0 +1,112 @@
+"""What was said stays as it is, unless it holds what nobody is to be told as it is."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.callbacks.test_event import ANSWER, payload, told
+from tests.unit.ledger.conftest import entry
+
+from tianji.callbacks import backlog
+from tianji.callbacks.backlog import Pages
+from tianji.callbacks.said import NULL, document, said_in, value
+from tianji.ledger.entry import Payload
+from tianji.ledger.journal import MAGIC, Journal
+
+DATA = "A" * 100
+
+
+def test_what_was_said_is_told_as_it_stood() -> None:
+    text = b'[{"role": "user",  "content": "\\u00e9 \xc3\xa9"}]'
+    assert bytes(document(text)) == text
+    assert text in told(1, payload=Payload(text)).wire
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        (b'{\n  "a": "b\\n"\r\n}', b'{"a":"b\\n"}'),
+        (f'"data:image/png;base64,{DATA}"'.encode(), b'"data:image/png;base64,[100 characters of base64]"'),
+        (f'{{"b64_json": "{DATA}"}}'.encode(), b'{"b64_json":"[100 characters of base64]"}'),
+        (f'{{"format":"wav","data":"{DATA}"}}'.encode(), b'{"format":"wav","data":"[100 characters of base64]"}'),
+        (b'{"data": [{"embedding": [0.1]}]}', b'{"data": [{"embedding": [0.1]}]}'),
+    ],
+)
+def test_a_line_end_and_a_file_are_not(text: bytes, then: bytes) -> None:
+    assert bytes(document(text)) == then
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"[" * 9999 + b"]" * 9999, b"{} {}"])
+def test_what_is_no_json_is_not_told(text: bytes) -> None:
+    """Not even text that is no Unicode: one entry of which nobody can be told must not hold up all others."""
+    event = told(1, payload=Payload(text, text, text))
+    assert (event.messages, event.response, event.model_parameters) == (None, None, {})
+    assert msgspec.json.decode(event.wire)["messages"] is None
+
+
+def test_a_number_without_bounds_is_told_to_who_does_not_look() -> None:
+    event = told(1, payload=Payload(b"[1e999]"))
+    assert b"[1e999]" in event.wire
+    assert event.messages is None
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
+       | st.dictionaries(st.text(), inner)))  # fmt: skip
+def test_whatever_is_json_is_told_without_loss(anything: Any) -> None:
+    text = msgspec.json.encode(anything)
+    told_as = document(msgspec.json.format(text, indent=2))
+    assert ";base64," in str(anything) or value(told_as) == msgspec.json.decode(text)
+    assert b"\n" not in bytes(told_as)
+
+
+def test_a_parameter_that_many_requests_have_is_judged_once_and_told_alike() -> None:
+    tools = [{"type": "mcp", "authorization": "canary", "about": "x"}]
+    first, second = (said_in(payload(tools=tools, api_key="canary")).parameters for _ in range(2))
+    assert first == second
+    assert first["tools"] is second["tools"]
+    assert value(first["tools"]) == [{"type": "mcp", "about": "x"}]
+    assert "api_key" not in first
+    assert said_in(Payload(request=b'{"metadata": 5}')).messages is NULL
+
+
+def test_destinations_share_what_was_made_of_an_event() -> None:
+    event = told(1, payload=payload())
+    assert event.shown(bare=False).wire is event.wire
+    assert event.shown(bare=True).wire is event.shown(bare=True).wire
+    assert event.response is event.response
+    hidden = frozenset({"answered"})
+    assert event.shown(bare=False, hidden=hidden) is event.shown(bare=False, hidden=hidden)
+    assert event.shown(bare=False, hidden=hidden).response is None
+    assert event.response == ANSWER
+
+
+async def test_who_goes_on_in_the_middle_of_a_page_has_it_read_for_him(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several destinations stop at different places: what one had read the others are told out of memory."""
+    read: list[int] = []
+    once = backlog._page
+
+    def counted(file: Path, position: int) -> backlog.Page:
+        read.append(position)
+        return once(file, position)
+
+    def write() -> Path:
+        journal = Journal(tmp_path)
+        for number in range(5):
+            journal.append(entry(number))
+        journal.close()
+        return next(tmp_path.iterdir())
+
+    monkeypatch.setattr(backlog, "_page", counted)
+    file, pages = await asyncio.to_thread(write), Pages(tmp_path)
+    whole = await pages.read(file, 0)
+    assert len(whole) == 5
+    for at, (_, end) in enumerate(whole[:-1]):
+        assert await pages.read(file, end) == whole[at + 1 :]
+    assert await pages.read(file, len(MAGIC)) == whole
+    assert read == [0]
