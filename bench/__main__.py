@@ -27,6 +27,7 @@ from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found,
 from bench.memory.command import memory
 from bench.money import money
 from bench.sessions.command import sessions
+from bench.told import told
 
 RESULTS = Path(__file__).parent / "results"
 PLOTTED = ("rate_core", "cpu", "cpu_400k", "cpu_chunk", "load_p99")
@@ -166,6 +167,7 @@ main.add_command(memory)
 main.add_command(money)
 main.add_command(sessions)
 main.add_command(hits)
+main.add_command(told)
 
 if __name__ == "__main__":
     main()

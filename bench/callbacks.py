@@ -24,7 +24,7 @@ from tianji._core.revision import Revisions
 from tianji.callbacks.listening import Listening
 from tianji.config.loader import load
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import Journal
 from tianji.ledger.process import GC_THRESHOLDS
 from tianji.storage.location import parse
@@ -40,15 +40,31 @@ USUAL: Final = Entry(
 )  # fmt: skip
 
 
-def write(folder: Path, events: int, rate: int) -> None:
+def usual(words: int) -> Entry:
+    """Return an entry whose answer has so many words, and its question twice as many; 0: it does not say them."""
+    if not words:
+        return USUAL
+    encode = msgspec.json.encode
+    messages = [
+        {"role": "system", "content": "Be brief. " * words},
+        {"role": "user", "content": "Why is that? " * words},
+    ]
+    answer = {"id": "x", "choices": [{"index": 0, "message": {"role": "assistant", "content": "because " * words}}]}
+    request = {"model": "gpt-4o", "messages": messages, "temperature": 0.5, "metadata": {"trace_id": "t"}}
+    payload = Payload(encode(messages), encode(answer), encode(request))
+    return msgspec.structs.replace(USUAL, payload=payload)
+
+
+def write(folder: Path, events: int, rate: int, words: int) -> None:
     """Write so many entries, `rate` a second."""
+    entry = usual(words)
     journal = Journal(folder)
     journal.prepare().result()
     began, done = time.monotonic(), 0
     while done < events:
         due = min(events, int((time.monotonic() - began) * rate))
         for number in range(done, due):
-            journal.append(msgspec.structs.replace(USUAL, request_id=f"{number}-0"))
+            journal.append(msgspec.structs.replace(entry, request_id=f"{number}-0"))
         done = due
         time.sleep(STEP)
     journal.close()
@@ -83,8 +99,9 @@ class Destinations:
             return 503
         seen = self.seen[name]
         for event in json.loads(body):
-            number = int(event["id"].partition("-")[0])
-            seen[number] = min(255, seen[number] + 1)
+            number = event["id"].partition("-")[0]
+            if number.isdigit() and len(number) < 9:  # else of a gateway that serves requests
+                seen[int(number)] = min(255, seen[int(number)] + 1)
         return 200
 
     def report(self) -> dict[str, dict[str, int]]:
@@ -154,8 +171,9 @@ def configuration(port: int) -> dict[str, Any]:
 @click.command()
 @click.option("--events", default=1_000_000, show_default=True)
 @click.option("--rate", default=5000, show_default=True, help="Events a second.")
+@click.option("--words", default=50, show_default=True, help="Of an answer; 0: what was said is not told.")
 @click.option("--kill/--no-kill", default=True, help="Kill the teller in the middle.")
-def callbacks(events: int, rate: int, *, kill: bool) -> None:
+def callbacks(events: int, rate: int, words: int, *, kill: bool) -> None:
     """Tell three destinations of which two are ill."""
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="callbacks-") as name:
@@ -167,7 +185,7 @@ def callbacks(events: int, rate: int, *, kill: bool) -> None:
         config = Path(name) / "config.yaml"
         config.write_text(json.dumps(configuration(here.recv())))
         teller = spawn.Process(target=tell, args=(folder, config, 1 << 40))
-        writer = spawn.Process(target=write, args=(folder, events, rate), daemon=True)
+        writer = spawn.Process(target=write, args=(folder, events, rate, words), daemon=True)
         teller.start()
         began = time.monotonic()
         writer.start()
