@@ -40,6 +40,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
             "success_callback": ["langfuse"],
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
+        "general_settings": {"allow_client_side_credentials": True},
         "callback_settings": {"quiet": quiet, "away": away, "half": half, "hanging": hanging},
     }
 
@@ -195,8 +196,12 @@ def test_a_team_and_a_key_have_callbacks_of_their_own(gateway: Gateway, mock: Mo
         return {b64decode(said.removeprefix("Basic ")).decode() for said in told_langfuse(ears, word)}
 
     usual = "pk:sk-canary-0815"
+    own = {"langfuse_public_key": "guest", "langfuse_secret_key": "sk-canary-guest", "langfuse_host": ears.url}
+    assert ask(gateway, "by a guest", metadata=own, langfuse_environment="there").status_code == 200
+    assert "langfuse" not in str(mock.requests()[-1])
     eventually(lambda: tellers("by the team") == {usual, "of-team:sk-canary-of-team"}, "the team's own is told", 30)
     eventually(lambda: tellers("by the key") == {usual, "of-key:sk-canary-of-key"}, "the key's own alone is told", 30)
+    eventually(lambda: tellers("by a guest") == {"guest:sk-canary-guest"}, "the request's own alone is told", 30)
     eventually(lambda: tellers("by nobody") == {usual}, "the usual one is told", 30)
     answer = gateway.client.post("/team/tellers/disable_logging")
     assert answer.json()["data"]["success_callbacks"] == []

@@ -15,8 +15,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji.callbacks.event import LogEvent, event_of
+from tianji.callbacks.event import Apart, LogEvent, event_of
 from tianji.ledger import reading
+from tianji.ledger.entry import Entry
 from tianji.ledger.journal import MAGIC
 
 AT_ONCE: Final = 500  # entries of one reading
@@ -33,11 +34,15 @@ Positions = dict[str, int]
 
 
 class Pages:
-    """The journals of a folder as events. The pages that were read last are remembered."""
+    """The journals of a folder as events. The pages that were read last are remembered.
+
+    apart: returns who is told of an entry instead of whom the configuration names
+    """
 
     def __init__(self, folder: Path) -> None:
         self.ends: Positions = {}  # where journals end that nobody writes any more
         self._folder = folder
+        self.apart: Callable[[Entry], Apart | None] = lambda _: None
         self._pages: OrderedDict[tuple[str, int], Page] = OrderedDict()
         self._size = self._count = 0
         self._reading = asyncio.Lock()
@@ -53,7 +58,7 @@ class Pages:
         async with self._reading:  # what two want is read once
             page = self._remembered(file.name, position)
             if page is None:
-                page = await asyncio.to_thread(_page, file, position)
+                page = await asyncio.to_thread(_page, file, position, self.apart)
                 self._remember((file.name, position), page)
         return page
 
@@ -79,9 +84,9 @@ class Pages:
             self._count -= len(gone)
 
 
-def _page(file: Path, position: int) -> Page:
+def _page(file: Path, position: int, apart: Callable[[Entry], Apart | None]) -> Page:
     try:
-        return tuple((event_of(entry), end) for entry, end in reading.page(file, position, AT_ONCE))
+        return tuple((event_of(entry, apart(entry)), end) for entry, end in reading.page(file, position, AT_ONCE))
     except FileNotFoundError:
         return ()
 

@@ -52,6 +52,24 @@ class Trace(Struct, frozen=True):
     path: str = ""
 
 
+Owner = tuple[str, str]
+"""`key` or `team`, and the hash of the one or the id of the other; or `request`, and what stands for its variables."""
+
+
+Apart = tuple[Owner, frozenset[str]]
+
+
+class Audience(Struct, frozen=True):
+    """Who is told of an event beside or instead of whom the configuration names.
+
+    owner: whose own callbacks are; muted: callbacks that are not; apart: callbacks that are told to the owner alone
+    """
+
+    owner: Owner | None = None
+    muted: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
+
+
 class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     """One attempt. Destinations share it, and what was made of it once: its JSON, and what it says when decoded.
 
@@ -61,7 +79,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
     trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
         neither tokens nor a cost.
-    telling: who is told; no destination is told that
+    audience: who is told; no destination is told that
     """
 
     id: str
@@ -96,7 +114,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     hidden_params: dict[str, Any] = {}
     guardrail_information: list[dict[str, Any]] | None = None
     trace: Trace | None = None
-    telling: Telling | UnsetType = UNSET
+    audience: Audience | UnsetType = UNSET
 
     @cached_property
     def messages(self) -> Any:
@@ -153,7 +171,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     def shown(self, *, bare: bool, hidden: frozenset[str] = frozenset()) -> "LogEvent":
         """Return it as a destination is told it. bare: without what was said; hidden: members that are empty."""
         event = self.bare if bare else self
-        return event if event.telling is UNSET and not hidden else event._less(hidden)
+        return event if event.audience is UNSET and not hidden else event._less(hidden)
 
     @cached_property
     def bare(self) -> "LogEvent":
@@ -173,7 +191,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             if ANONYMOUS in hidden:
                 named = self.metadata.items()
                 empty["metadata"] = {name: None if name.startswith(ANONYMOUS) else one for name, one in named}
-            known = self._lessened[hidden] = msgspec.structs.replace(self, telling=UNSET, **empty)
+            known = self._lessened[hidden] = msgspec.structs.replace(self, audience=UNSET, **empty)
         return known
 
     @cached_property
@@ -198,8 +216,11 @@ _PLAIN: Final = frozenset({
 })  # fmt: skip
 
 
-def event_of(entry: Entry) -> LogEvent | None:
-    """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`)."""
+def event_of(entry: Entry, apart: Apart | None = None) -> LogEvent | None:
+    """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`).
+
+    apart: who is told of it instead of whom the configuration names, and by which callbacks
+    """
     if entry.payload is not None and entry.payload.quiet:
         return None
     said = NOTHING if entry.payload is None else said_in(opened(entry.payload))
@@ -244,9 +265,19 @@ def event_of(entry: Entry) -> LogEvent | None:
         },
         guardrail_information=_runs(entry),
         trace=None if entry.place is None else _trace(entry.place),
-        telling=telling or UNSET,
+        audience=_audience(entry, telling, apart),
     )
     return event.bare if telling is not None and telling.bare else event
+
+
+def _audience(entry: Entry, telling: Telling | None, apart: Apart | None) -> Audience | UnsetType:
+    """Return who is told. Who has callbacks of his own by his key or team has them, whatever his request says."""
+    if telling is None:
+        return UNSET if apart is None else Audience(apart[0], apart=apart[1])
+    if telling.owner:
+        name = entry.key if telling.owner == "key" else entry.team_id
+        return Audience((telling.owner, str(name)), telling.muted)
+    return Audience(None, telling.muted) if apart is None else Audience(apart[0], telling.muted, apart[1])
 
 
 def _runs(entry: Entry) -> list[dict[str, Any]] | None:

@@ -5,19 +5,22 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
+from tianji.callbacks.event import Owner
+from tianji.callbacks.guests import REQUEST, Guests
 from tianji.callbacks.owners import Owners
 from tianji.callbacks.settings import all_sinks, tells_content
-from tianji.callbacks.sink import Delivery
+from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded
 from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
-from tianji.egress.resolver import Address
+from tianji.egress.resolver import Address, Resolver
 from tianji.errors import TianjiError
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
@@ -26,6 +29,7 @@ from tianji.storage.store import Store
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
 LONGEST: Final = 30.0  # seconds of a whole request
 AGAIN: Final = frozenset({1, 4, 8, 10, 11, 14, 15})  # of gRPC, by OTLP's own list; the others are final
+GRPC: Final = ("grpc://", "grpcs://")
 PATIENCE: Final = 4.0  # seconds for what is left at the end
 
 log = logging.getLogger(__name__)
@@ -43,8 +47,11 @@ class Listening:
         self._client: httpx.AsyncClient | None = None
         self._checked: httpx.AsyncClient | None = None
         self._allowed: frozenset[str] = frozenset()
+        self._resolver = Resolver()
         self._owners = Owners(store, loaded)
-        self._teller = Teller(folder, self.send, owned=self._owners.sinks, send_owned=self._send_checked)
+        self._guests = Guests(loaded)
+        self._teller = Teller(folder, self.send, owned=self._owned, send_owned=self._send_checked)
+        self._teller.invite(self._guests)
         self.adopt(loaded)
 
     def adopt(self, loaded: Loaded) -> None:
@@ -57,6 +64,7 @@ class Listening:
         hosts = (host for section in sections for host in section.provider_url_destination_allowed_hosts)
         self._allowed = frozenset(host.lower() for host in hosts)
         self._owners.adopt(loaded)
+        self._guests.adopt(loaded)
         self._teller.adopt(sinks)
 
     def meet(self, entry: Entry) -> None:
@@ -65,6 +73,9 @@ class Listening:
         if telling is not None and telling.owner:
             name = entry.key if telling.owner == "key" else entry.team_id
             self._teller.meet((telling.owner, name or ""))
+
+    async def _owned(self, owner: Owner) -> Sequence[Sink]:
+        return self._guests.sinks(owner) if owner[0] == REQUEST else await self._owners.sinks(owner)
 
     async def round(self, files: Sequence[Path]) -> None:
         """Let them know what the journals hold. Whatever goes wrong, the books go on."""
@@ -85,7 +96,8 @@ class Listening:
 
     def undelivered(self) -> dict[str, int]:
         """Return how many events each destination did not get."""
-        standings = {name: outlet.standing for name, outlet in self._teller.outlets.items()}
+        outlets = self._teller.outlets.items()
+        standings = {name: outlet.standing for name, outlet in outlets if outlet.sink.lasting}
         return {name: standing.dropped + standing.refused for name, standing in standings.items()}
 
     async def close(self) -> None:
@@ -97,7 +109,7 @@ class Listening:
 
     async def send(self, request: Delivery) -> int:
         """Make a request and return the status of its answer. Raises OSError where there is none."""
-        if request.url.startswith(("grpc://", "grpcs://")):
+        if request.url.startswith(GRPC):
             return await called(request)
         if self._client is None:
             self._client = open_client(LIMITS)
@@ -105,9 +117,18 @@ class Listening:
 
     async def _send_checked(self, request: Delivery) -> int:
         """Send to an address that not the operator has named: it has to be public, or of a host that he allows."""
+        if request.url.startswith(GRPC):
+            return await called(request, await self._address(request.url))
         if self._checked is None:
             self._checked = open_client(LIMITS, check=self._check)
         return await self._ask(self._checked, request)
+
+    async def _address(self, url: str) -> str:
+        """Return where a host lies that not the operator has named. Raises TianjiError where it may not be asked."""
+        parts = urlsplit(url)
+        origin = Origin(parts.hostname or "", parts.port or (443 if parts.scheme == "grpcs" else 80))
+        found = self._check(origin, await self._resolver.resolve(origin.host, origin.port))
+        return str(found[0].sockaddr[0])
 
     def _check(self, origin: Origin, addresses: list[Address]) -> list[Address]:
         return addresses if origin.host.lower() in self._allowed else AddressPolicy().check(origin, addresses)
@@ -123,12 +144,12 @@ class Listening:
         return answer.status_code
 
 
-async def called(request: Delivery) -> int:
-    """Make a call of gRPC and return what its status is called in HTTP."""
+async def called(request: Delivery, address: str | None = None) -> int:
+    """Make a call of gRPC and return what its status is called in HTTP. `address`: of its host, where that is known."""
     try:
         async with asyncio.timeout(LONGEST):
             outcome = await load("tianji.egress.grpc").call(
-                request.url, request.headers, request.body, connect=LIMITS.connect
+                request.url, request.headers, request.body, connect=LIMITS.connect, address=address
             )
     except TimeoutError as error:
         raise OSError("it did not answer in time") from error

@@ -141,7 +141,7 @@ class Outlet:
                 status = await self._send(await self._completed(request))
             except (OSError, TianjiError) as error:
                 self._complain(str(error) or type(error).__name__)
-                failing = 0.0
+                failing = 0.0 if self.sink.lasting else wait
             else:
                 if status < 500 and status not in _AGAIN:
                     return status
@@ -157,7 +157,7 @@ class Outlet:
         return request if self.sink.complete is None else await self.sink.complete(request)
 
     def _complain(self, reason: str) -> None:
-        if self.standing.fault is None and self._now() >= self._remind_at:
+        if self.sink.lasting and self.standing.fault is None and self._now() >= self._remind_at:
             log.warning("callback %s does not take events: %s", self.sink.name, reason)
             self._remind_at = self._now() + REMIND
             self._complained = True

@@ -8,16 +8,15 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from tianji.callbacks.event import Owner
 from tianji.callbacks.settings import hidden_in, listed, made
-from tianji.callbacks.sink import Owner, Sink
-from tianji.callbacks.variables import CLOSED, PURPOSE, Own, as_params, brings_place, changed, of_settings, owned
+from tianji.callbacks.sink import Sink
+from tianji.callbacks.variables import CLOSED, PURPOSE, Own, as_params, brings_place, changed, of_settings, owned, vault
 from tianji.callbacks.vendors import ALIASES
-from tianji.config.environment import lookup
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
 from tianji.storage.store import Store
 from tianji.storage.tables import KEYS, TEAMS
-from tianji.storage.vault import Vault
 
 REMEMBERED: Final = 10.0  # seconds for which it is not looked up again what somebody has
 
@@ -64,9 +63,8 @@ class Owners:
         """Return a variable as it is used; None for one that was closed under another salt."""
         if not isinstance(value, str) or not value.startswith(CLOSED):
             return value
-        salt = lookup(self._loaded.environment, "SALT_KEY") or self._loaded.config.general_settings.master_key
         try:
-            return Vault(salt or "", PURPOSE).open(value.removeprefix(CLOSED), name)
+            return vault(self._loaded, PURPOSE).open(value.removeprefix(CLOSED), name)
         except ValueError as error:
             log.error("a callback's %s cannot be read: %s", name, error)
             return None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
-from tianji.callbacks.event import LogEvent
+from tianji.callbacks.event import LogEvent, Owner
 from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
 from tianji.providers.fetching import Fetch, fetcher
@@ -15,18 +15,6 @@ BATCH: Final = 512  # events of a request, where a vendor takes so many
 INTERVAL: Final = 5.0  # seconds until what waits is sent
 ALL: Final = frozenset({"success", "failure"})
 SUCCESSES: Final = frozenset({"success"})
-
-
-Owner = tuple[str, str]
-"""`key` or `team`, and the hash of the one or the id of the other."""
-
-
-def owner_of(event: LogEvent) -> Owner | None:
-    """Return whose own callbacks are told of an event."""
-    if event.telling is UNSET or not event.telling.owner:
-        return None
-    kind = event.telling.owner
-    return kind, str(event.metadata["user_api_key_hash" if kind == "key" else "user_api_key_team_id"])
 
 
 class UnwritableError(ValueError):
@@ -62,6 +50,7 @@ class Sink(Struct, frozen=True):
     at_once: how many batches may be under way together
     apart: its batches are written by a thread of their own: that takes long, since it compresses them
     patience: seconds for which a batch is sent again to a destination that fails on it
+    lasting: it is not given up while it does not answer at all, whatever its patience, and what is wrong is logged
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
     beside: what else the same destination is told, and how
@@ -82,6 +71,7 @@ class Sink(Struct, frozen=True):
     at_once: int = 1
     apart: bool = False
     patience: float = 3600.0
+    lasting: bool = True
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     beside: tuple["Sink", ...] = ()
     tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
@@ -92,9 +82,12 @@ class Sink(Struct, frozen=True):
             return False
         if self.share < 1 and zlib.crc32(event.trace_id.encode()) >= self.share * (1 << 32):
             return False
-        if event.telling is UNSET:
+        audience, kind = event.audience, self.kind or self.name
+        if audience is UNSET:
             return self.owner is None
-        return (self.kind or self.name) not in event.telling.muted and self.owner in (None, owner_of(event))
+        if kind in audience.muted:
+            return False
+        return kind not in audience.apart if self.owner is None else self.owner == audience.owner
 
 
 class Given(Struct, frozen=True):

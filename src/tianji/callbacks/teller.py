@@ -18,8 +18,10 @@ import msgspec
 from msgspec import Struct, field
 
 from tianji.callbacks.backlog import Pages, Positions
+from tianji.callbacks.event import Owner
+from tianji.callbacks.guests import Guests
 from tianji.callbacks.outlet import Outlet, Send, Standing
-from tianji.callbacks.sink import Owner, Sink
+from tianji.callbacks.sink import Sink
 from tianji.errors import StoreUnavailable
 from tianji.ledger.leading import Lead
 
@@ -35,13 +37,14 @@ class State(Struct):
     """What is kept of each destination: its position in each journal, and how it stands.
 
     gone: the positions of those that are told no longer, should they come back
-    owners: the keys and teams that have destinations of their own
+    owners: the keys and teams that have destinations of their own; guests: those that requests bring, see Guests
     """
 
     told: dict[str, Positions] = field(default_factory=dict)
     gone: dict[str, Positions] = field(default_factory=dict)
     owners: list[Owner] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)
+    guests: dict[str, str] = field(default_factory=dict)
 
 
 async def nothing(_owner: Owner) -> Sequence[Sink]:
@@ -76,6 +79,7 @@ class Teller:
         self._most_kept = most_kept
         self._now = now
         self._sleep = sleep
+        self._guests: Guests | None = None
         self._pages = Pages(folder)
         self._kept: dict[str, int] = {}  # bytes of journals that are kept for destinations alone
         self._state = State()
@@ -86,6 +90,11 @@ class Teller:
         self._owners: set[Owner] = set()
         self.outlets: dict[str, Outlet] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def invite(self, guests: Guests) -> None:
+        """Tell those, too, that requests bring along. To be called before anything is told."""
+        self._guests = guests
+        self._pages.apart = guests.of
 
     def adopt(self, sinks: Sequence[Sink]) -> None:
         """Tell these from now on. What one that is told no longer had not been told yet, it never will be."""
@@ -100,6 +109,7 @@ class Teller:
         """See to it that all are being told, and keep how far that is."""
         if not (self.outlets or self._met) or not await asyncio.to_thread(self._leads):
             return
+        self._meet_guests()
         with contextlib.suppress(StoreUnavailable):  # those of before are told, and others when it is there again
             await self._look_up()
         self._begin_all()
@@ -116,6 +126,7 @@ class Teller:
             told = (await asyncio.to_thread(_read, self._file)).told.values()
             return bool(told) and all(positions.get(file.name, 0) >= end for positions in told)
         self._pages.ends[file.name] = end
+        self._meet_guests()
         if self._met:
             try:
                 await self._look_up()
@@ -147,6 +158,10 @@ class Teller:
             await self._remember()
             self._lead.release()
 
+    def _meet_guests(self) -> None:
+        if self._guests is not None:
+            self._met.update(self._guests.fresh())
+
     async def _look_up(self) -> None:
         """Tell whom keys and teams want told. Raises StoreUnavailable."""
         for owner in sorted(self._met | self._owners):
@@ -172,7 +187,8 @@ class Teller:
             if name in self._tasks:
                 self._tasks.pop(name).cancel()
                 self._state.gone[name] = outlet.backlog.positions
-                log.warning("callback %s was taken out of the configuration, whatever still waited for it", name)
+                if outlet.sink.lasting:
+                    log.warning("callback %s was taken out of the configuration, whatever still waited for it", name)
 
     def _begin_all(self) -> None:
         for name, outlet in self.outlets.items():
@@ -216,6 +232,8 @@ class Teller:
         if self._lead.take():
             self._state = _read(self._file)
             self._met.update(self._state.owners)
+            if self._guests is not None:
+                self._guests.recall(self._state.guests)
         return self._lead.held
 
     async def _remember(self) -> None:
@@ -223,6 +241,7 @@ class Teller:
             told={name: dict(self.outlets[name].backlog.positions) for name in self._tasks},
             gone=self._state.gone,
             owners=sorted(self._owners | self._met),
+            guests={} if self._guests is None else self._guests.kept(),
             standings={name: self.outlets[name].standing for name in self._tasks},
         )
         with contextlib.suppress(OSError):  # the ledger says what is wrong with the disk

@@ -11,6 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from tianji.callbacks.sink import ALL, SUCCESSES
+from tianji.config.environment import lookup
+from tianji.config.loader import Loaded
+from tianji.storage.vault import Vault
 
 PURPOSE: Final = "callback variables"  # of the vault that closes the secret ones
 CLOSED: Final = "litellm_enc::"  # begins what is closed
@@ -38,6 +41,12 @@ PLACES: Final = frozenset({
     "langfuse_host", "langsmith_base_url", "posthog_api_url", "dd_site", "dd_agent_host", "signoz_ingestion_endpoint",
 })  # fmt: skip
 """Those that say where events go: who names one has to bring the credentials, too."""
+
+
+def vault(loaded: Loaded, purpose: str) -> Vault:
+    """Return what closes variables under the salt of a gateway. Raises ValueError where it has none."""
+    salt = lookup(loaded.environment, "SALT_KEY") or loaded.config.general_settings.master_key
+    return Vault(salt or "", purpose)
 
 
 class Own(Struct, frozen=True):

@@ -54,11 +54,14 @@ class Outcome:
             raise ConnectionError(f"it ended the call with {_named(event.error_code)}")
 
 
-async def call(url: str, headers: Mapping[str, str], message: bytes, *, connect: float) -> Outcome:
+async def call(
+    url: str, headers: Mapping[str, str], message: bytes, *, connect: float, address: str | None = None
+) -> Outcome:
     """Make a call and return how it ended.
 
     url: grpc://, or grpcs:// for TLS, a host, and the method as its path; message: with gRPC's prefix of five bytes
-    connect: seconds for the connection; the whole is the caller's to limit. Raises OSError where nothing came of it.
+    connect: seconds for the connection; the whole is the caller's to limit; address: of the host, where it was checked
+    Raises OSError where nothing came of it.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "grpcs"
@@ -69,7 +72,7 @@ async def call(url: str, headers: Mapping[str, str], message: bytes, *, connect:
         context.set_alpn_protocols(["h2"])
     async with asyncio.timeout(connect):
         reader, writer = await asyncio.open_connection(
-            host, port, ssl=context, server_hostname=host if secure else None
+            address or host, port, ssl=context, server_hostname=host if secure else None
         )
     try:
         return await _Call(reader, writer).make(parts.scheme, parts.netloc, parts.path, headers, message)

@@ -40,7 +40,9 @@ def test_a_line_end_and_a_file_are_not(text: bytes, then: bytes) -> None:
     assert bytes(document(text)) == then
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"[" * 9999 + b"]" * 9999, b"{} {}"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"[" * 9999 + b"]" * 9999, b"{} {}"]
+)
 def test_what_is_no_json_is_not_told(text: bytes) -> None:
     """Not even text that is no Unicode: one entry of which nobody can be told must not hold up all others."""
     event = told(1, payload=Payload(text, text, text))
@@ -91,9 +93,9 @@ async def test_who_goes_on_in_the_middle_of_a_page_has_it_read_for_him(
     read: list[int] = []
     once = backlog._page
 
-    def counted(file: Path, position: int) -> backlog.Page:
+    def counted(file: Path, position: int, apart: Any) -> backlog.Page:
         read.append(position)
-        return once(file, position)
+        return once(file, position, apart)
 
     def write() -> Path:
         journal = Journal(tmp_path)
