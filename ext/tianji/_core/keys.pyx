@@ -58,8 +58,8 @@ cdef class KeyRing:
 
     `guarded`: the gate judges every request, since the configuration looks at more than the key.
 
-    `anyone`: who may call the routes that are for any key, whatever he sends, since there is no key to hold him against.
-    Only what begins with `sign` is then for the gate: it stands for somebody. None where keys are looked at.
+    `anyone`: who may call the routes that are for any key, whatever he sends, since there is no key to be known. Only
+    what begins with `sign` is then for the gate: it stands for somebody. None where keys are looked at.
 
     With `revisions`, `forget(tags)` is called before a caller is looked up whenever something changed since; it takes
     out of `identities` what depends on those tags, or all that may depend on anything when it gets None.
