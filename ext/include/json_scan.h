@@ -266,18 +266,27 @@ static inline json_fault json_name(const uint8_t *s, const uint8_t **at, const u
     return JSON_FINE;
 }
 
+/* What an answer says it used is the one object within it that is looked at, so that it is noted on the way. */
+static inline int json_is_usage(const uint8_t *s, const json_member *member)
+{
+    return member->kind == 'o' && member->name_end - member->name == 5 && memcmp(s + member->name, "usage", 5) == 0;
+}
+
 /* Check the object in s[from:to] and note its members in `t`: those of the outermost object, and the scalar ones of
  * inner objects down to `noted_depth`. max_depth: levels of nesting allowed, at most JSON_DEPTH_LIMIT.
+ * usage: gets whatever members the outermost object's member of this name has, in their order; of those that are no
+ * scalars the end is left out. NULL: nobody looks at it.
  * On a fault, t->fault and t->fault_at tell; what was noted by then stays. */
 __attribute__((unused)) static json_fault
-json_scan(json_tape *t, const uint8_t *s, Py_ssize_t from, Py_ssize_t to, int max_depth, int noted_depth)
+json_scan(json_tape *t, const uint8_t *s, Py_ssize_t from, Py_ssize_t to, int max_depth, int noted_depth,
+          json_tape *usage)
 {
     const uint8_t *p = json_space(s + from, s + to), *end = s + to;
     uint64_t objects[JSON_DEPTH_LIMIT / 64 + 1]; /* a bit a level: whether it is an object */
     json_fault fault = JSON_NOT_OBJECT;
     json_member next = {0}; /* the member that is being read */
     Py_ssize_t outer = -1;  /* the outermost object's member that is open */
-    int depth = 0, in_object = 0;
+    int depth = 0, in_object = 0, in_usage = 0;
     char kind, closer;
 
     if (p == end || *p != '{') {
@@ -293,6 +302,12 @@ json_scan(json_tape *t, const uint8_t *s, Py_ssize_t from, Py_ssize_t to, int ma
             next.kind = kind;
             next.depth = depth;
             if ((fault = json_note(t, &next))) goto failed;
+            if (depth == 1 && usage != NULL) in_usage = json_is_usage(s, &next);
+        } else if (in_usage && in_object) {
+            next.start = p - s;
+            next.kind = kind;
+            next.depth = depth;
+            if ((fault = json_note(usage, &next))) goto failed;
         }
         if (kind == 'o' || kind == 'a') {
             fault = JSON_DEEP;
@@ -316,6 +331,9 @@ json_scan(json_tape *t, const uint8_t *s, Py_ssize_t from, Py_ssize_t to, int ma
         if (in_object && depth <= noted_depth) {
             t->items[t->count - 1].end = p - s;
             t->items[t->count - 1].value_escaped = next.value_escaped;
+        } else if (in_usage && in_object) {
+            usage->items[usage->count - 1].end = p - s;
+            usage->items[usage->count - 1].value_escaped = next.value_escaped;
         }
         for (;;) { /* p stands behind a value */
             p = json_space(p, end);

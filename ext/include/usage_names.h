@@ -26,6 +26,7 @@ typedef enum {
     USAGE_VIDEO,
     USAGE_REASONING,
     USAGE_COST,
+    USAGE_COST_SUM,
     USAGE_TICKS,
     USAGE_TIER,
     USAGE_TOOLS,
@@ -45,6 +46,9 @@ static inline usage_member usage_name(const char *name, Py_ssize_t size)
         break;
     case 7:
         USAGE_IS("seconds", USAGE_SECONDS);
+        break;
+    case 10:
+        USAGE_IS("total_cost", USAGE_COST_SUM);
         break;
     case 12:
         USAGE_IS("total_tokens", USAGE_TOTAL);

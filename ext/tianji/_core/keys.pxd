@@ -6,9 +6,16 @@ from tianji._core.exchange cimport Exchange
 from tianji._core.revision cimport Revisions
 
 
+cdef class Known:
+    cdef object identity
+    cdef bint master          # every route is open to him
+    cdef bint confined        # to some routes
+    cdef double expires       # seconds since 1970
+
+
 cdef class KeyRing:
     cdef dict identities      # dict[bytes, Identity], by the SHA-256 of the key
-    cdef dict seen            # the same by a digest of our own, of credentials that came before
+    cdef dict seen            # dict[bytes, Known], by a digest of our own, of credentials that came before
     cdef dict strangers       # dict[Match, Identity]: whom the gate saw in requests without a key
     cdef object anyone        # an Identity, or None
     cdef bytes sign
@@ -22,7 +29,7 @@ cdef class KeyRing:
 
     cdef object identify(self, Exchange exchange, object match)
     cdef object stranger(self, Exchange exchange, object match)
-    cdef object recognize(self, bytes value)
+    cdef Known recognize(self, bytes value)
     cdef int catch_up(self) except -1
 
 

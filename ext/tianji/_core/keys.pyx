@@ -19,6 +19,7 @@ cdef extern from "Python.h":
     bint PyCoro_CheckExact(object) noexcept
 
 cdef object now = time
+cdef double NEVER = float("inf")
 cdef int MANY = 65536  # credentials; beyond, all are forgotten and learned again
 cdef int MANY_ROUTES = 1024  # that strangers called; paths with parameters are chosen by clients
 
@@ -41,6 +42,17 @@ cpdef bytes keyed_digest(bytes secret, bytes text):
         <const unsigned char*>PyBytes_AS_STRING(secret), PyBytes_AS_STRING(text), <size_t>PyBytes_GET_SIZE(text),
         <unsigned char*>PyBytes_AS_STRING(digest))
     return digest
+
+
+@cython.final
+cdef class Known:
+    """A caller, with what is asked of him at each request."""
+
+    def __cinit__(self, identity not None):
+        self.identity = identity
+        self.master = identity.master
+        self.confined = bool(identity.allowed_routes)
+        self.expires = NEVER if identity.expires is None else identity.expires
 
 
 @cython.final
@@ -110,6 +122,7 @@ cdef class KeyRing:
         cdef bytes name
         cdef bytes value = None
         cdef bint elsewhere = False
+        cdef Known known
         if self.revisions is not None and self.revisions._head() != self.read:
             self.catch_up()
         if self.guarded:
@@ -126,13 +139,12 @@ cdef class KeyRing:
             return self.gate(exchange, match) if elsewhere or exchange.query else self.stranger(exchange, match)
         if self.anyone is not None:
             return self.anyone if match.any_key and not holds(value, self.sign) else self.gate(exchange, match)
-        identity = self.recognize(value)
-        if identity is None or not (identity.master or match.any_key):
+        known = self.recognize(value)
+        if known is None or known.confined or not (match.any_key or known.master):
             return self.gate(exchange, match)
-        expires = identity.expires
-        if identity.allowed_routes or (expires is not None and expires <= now()):
+        if known.expires < NEVER and known.expires <= now():
             return self.gate(exchange, match)
-        return identity
+        return known.identity
 
     cdef object stranger(self, Exchange exchange, object match):
         # Whom the gate sees in a request without a key, where it takes nobody for him; it raises what it raises.
@@ -153,18 +165,18 @@ cdef class KeyRing:
         self.read = found[0]
         return 0
 
-    cdef object recognize(self, bytes value):
-        # The identity behind an authorization header, or None.
+    cdef Known recognize(self, bytes value):
+        # Who is behind an authorization header, or None.
         cdef bytes digest = keyed_digest(self.secret, value)
-        identity = self.seen.get(digest)
-        if identity is not None or not value.startswith(b"Bearer "):
-            return identity
+        cdef Known known = self.seen.get(digest)
+        if known is not None or not value.startswith(b"Bearer "):
+            return known
         identity = self.identities.get(sha256(value[7:].strip()).digest())
         if identity is not None:
             if len(self.seen) >= MANY:
                 self.seen = {}
-            self.seen[digest] = identity
-        return identity
+            known = self.seen[digest] = Known(identity)
+        return known
 
 
 cdef bint holds(bytes value, bytes sign) noexcept:

@@ -49,17 +49,21 @@ cdef extern from "json_scan.h":
     void json_tape_init(json_tape *tape) noexcept
     void json_tape_free(json_tape *tape) noexcept
     json_fault json_scan(
-        json_tape *tape, const uint8_t *text, Py_ssize_t start, Py_ssize_t end, int max_depth, int noted_depth
+        json_tape *tape, const uint8_t *text, Py_ssize_t start, Py_ssize_t end, int max_depth, int noted_depth,
+        json_tape *usage
     ) noexcept
 
 
 cdef bytes member_name(const char *s, const json_member *member)
+cdef bint member_whole(const char *s, const json_member *member, long long *value) noexcept
+cdef str member_text(bytes source, const json_member *member)
 
 
 cdef class ObjectSpans:
     # One JSON object, checked whole, with the places of its members. Immutable.
     cdef readonly bytes source  # the text; `child` shares its parent's
     cdef json_tape tape
+    cdef json_tape usage        # all members within `usage`, where that is an object
 
     @staticmethod
     cdef ObjectSpans scan(bytes text, int max_depth=*)

@@ -133,6 +133,43 @@ cdef bytes member_name(const char *s, const json_member *member):
     return scanstring(raw.decode() + '"', 0)[0].encode("utf-8", "surrogatepass")
 
 
+cdef str member_text(bytes source, const json_member *member):
+    """A member's decoded string. MalformedJSON if it is no string, or holds half a surrogate pair."""
+    cdef const char *s = PyBytes_AS_STRING(source)
+    cdef str found
+    if member.kind != c"s":
+        raise _malformed(source, member.start, f"member {_shown(member_name(s, member))} must be a string,")
+    found = PyUnicode_DecodeUTF8(s + member.start + 1, member.end - member.start - 2, NULL)
+    if not member.value_escaped:
+        return found
+    found = scanstring(found + '"', 0)[0]
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise _malformed(
+            source, member.start, f"member {_shown(member_name(s, member))} holds half a surrogate pair,"
+        ) from None
+    return found
+
+
+cdef bint member_whole(const char *s, const json_member *member, long long *value) noexcept:
+    """Put the integer that a member is into `value`. False unless it is one of at most 18 digits."""
+    cdef const char *p = s + member.start
+    cdef const char *end = s + member.end
+    cdef bint negative = member.kind == c"n" and p[0] == c"-"
+    cdef long long total = 0
+    p += negative
+    if member.kind != c"n" or end - p > 18:
+        return False
+    while p < end:
+        if not c"0" <= p[0] <= c"9":
+            return False
+        total = total * 10 + (p[0] - c"0")
+        p += 1
+    value[0] = -total if negative else total
+    return True
+
+
 @cython.final
 @cython.freelist(32)
 cdef class ObjectSpans:
@@ -140,12 +177,14 @@ cdef class ObjectSpans:
 
     def __cinit__(self):
         json_tape_init(&self.tape)
+        json_tape_init(&self.usage)
 
     def __init__(self):
         raise TypeError("ObjectSpans come from scan()")
 
     def __dealloc__(self):
         json_tape_free(&self.tape)
+        json_tape_free(&self.usage)
 
     @staticmethod
     cdef ObjectSpans scan(bytes text, int max_depth=128):
@@ -162,7 +201,8 @@ cdef class ObjectSpans:
 
     cdef int _check(self, Py_ssize_t start, Py_ssize_t end, int max_depth) except -1:
         cdef json_fault fault = json_scan(
-            &self.tape, <const uint8_t *>PyBytes_AS_STRING(self.source), start, end, max_depth, 1
+            &self.tape, <const uint8_t *>PyBytes_AS_STRING(self.source), start, end, max_depth, 1,
+            &self.usage
         )
         if fault == JSON_NO_MEMORY:
             raise MemoryError()
@@ -235,40 +275,11 @@ cdef class ObjectSpans:
 
     cdef str text(self, Py_ssize_t i):
         """The decoded string of member `i`. MalformedJSON if it is no string, or holds half a surrogate pair."""
-        cdef json_member *member = &self.tape.items[i]
-        cdef const char *s = PyBytes_AS_STRING(self.source)
-        cdef str found
-        if member.kind != c"s":
-            raise _malformed(self.source, member.start, f"member {_shown(self.name(i))} must be a string,")
-        found = PyUnicode_DecodeUTF8(s + member.start + 1, member.end - member.start - 2, NULL)
-        if not member.value_escaped:
-            return found
-        found = scanstring(found + '"', 0)[0]
-        try:
-            found.encode()
-        except UnicodeEncodeError:
-            raise _malformed(
-                self.source, member.start, f"member {_shown(self.name(i))} holds half a surrogate pair,"
-            ) from None
-        return found
+        return member_text(self.source, &self.tape.items[i])
 
     cdef bint whole(self, Py_ssize_t i, long long *value) noexcept:
         """Put the integer of member `i` into `value`. False unless it is one of at most 18 digits."""
-        cdef json_member *member = &self.tape.items[i]
-        cdef const char *p = PyBytes_AS_STRING(self.source) + member.start
-        cdef const char *end = PyBytes_AS_STRING(self.source) + member.end
-        cdef bint negative = member.kind == c"n" and p[0] == c"-"
-        cdef long long total = 0
-        p += negative
-        if member.kind != c"n" or end - p > 18:
-            return False
-        while p < end:
-            if not c"0" <= p[0] <= c"9":
-                return False
-            total = total * 10 + (p[0] - c"0")
-            p += 1
-        value[0] = -total if negative else total
-        return True
+        return member_whole(PyBytes_AS_STRING(self.source), &self.tape.items[i], value)
 
     cdef ObjectSpans child(self, Py_ssize_t i):
         """Member `i` as spans over the same text, None if it is no object. MalformedJSON if its names repeat."""

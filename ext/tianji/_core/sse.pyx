@@ -227,7 +227,8 @@ cdef class ChatStream(AnswerStream):
         cdef json_fault fault
         self._tape.count = 0
         fault = json_scan(
-            &self._tape, payload, start, end, MAX_DEPTH, SHAPE_DEPTH if end - start <= SHAPE_BYTES else FINISH_DEPTH
+            &self._tape, payload, start, end, MAX_DEPTH, SHAPE_DEPTH if end - start <= SHAPE_BYTES else FINISH_DEPTH,
+            NULL
         )
         if fault == JSON_NO_MEMORY:
             raise MemoryError()

@@ -1,6 +1,6 @@
 """What an answer says it used, read without decoding the answer."""
 
-from tianji._core.spans cimport ObjectSpans
+from tianji._core.spans cimport ObjectSpans, json_member, json_tape
 
 
 cdef enum Tier:  # what a provider gave a request: the price goes by it
@@ -39,16 +39,17 @@ cdef class Usage:
     cdef readonly int tier                           # one of Tier
     cdef readonly bint suspect
     cdef readonly bint estimated                     # a count is the gateway's own
-    cdef int _read(self, ObjectSpans usage, Py_ssize_t i) except -1
-    cdef int _read_input(self, ObjectSpans details) except -1
-    cdef int _read_output(self, ObjectSpans details) except -1
-    cdef int _read_cached(self, ObjectSpans details) except -1
-    cdef int _read_cost(self, ObjectSpans counts, Py_ssize_t i) except -1
+    cdef int _read(self, ObjectSpans holder) except -1
+    cdef int _read_input(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
+    cdef int _read_output(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
+    cdef int _read_cached(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
+    cdef int _read_cost(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
     cdef int _reconcile(self) except -1
-    cdef int _note_tier(self, ObjectSpans holder, Py_ssize_t i) except -1
-    cdef long long _scaled(self, ObjectSpans counts, Py_ssize_t i, int scale) except -2
-    cdef long long _tokens(self, ObjectSpans counts, Py_ssize_t i) except -2
-    cdef ObjectSpans _object(self, ObjectSpans holder, Py_ssize_t i)
+    cdef int _note_tier(self, bytes source, const json_member *member) except -1
+    cdef bint _repeats(self, bytes source, json_tape *tape, Py_ssize_t i, int depth) except -1
+    cdef Py_ssize_t _object(self, ObjectSpans holder, Py_ssize_t i) except -2
+    cdef long long _tokens(self, ObjectSpans holder, Py_ssize_t i) except -2
+    cdef long long _scaled(self, ObjectSpans holder, Py_ssize_t i, int scale) except -2
     cpdef fill(self, long long prompt_tokens, long long completion_tokens)
 
 

@@ -1,4 +1,4 @@
-"""What an answer says it used, read without decoding the answer.
+"""What an answer says it used, read without decoding the answer: its members were noted when the answer was checked.
 
 The `usage` object of OpenAI's chat completions, completions, embeddings and responses, of Anthropic's messages, and
 what others add to them. The figures become money, and they come from outside: what is not a plausible count is left out
@@ -7,8 +7,9 @@ and the whole is marked, never guessed.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcmp
 
-from tianji._core.spans cimport ObjectSpans, json_member
+from tianji._core.spans cimport ObjectSpans, json_member, json_tape, member_name, member_text, member_whole
 
 from tianji.errors import MalformedJSON
 
@@ -36,6 +37,7 @@ cdef extern from "usage_names.h":
         USAGE_VIDEO
         USAGE_REASONING
         USAGE_COST
+        USAGE_COST_SUM
         USAGE_TICKS
         USAGE_TIER
         USAGE_TOOLS
@@ -55,13 +57,35 @@ cpdef int tier_number(str name):
     return TIER_NUMBERS.get(name, STANDARD)
 
 
-cdef usage_member _member(ObjectSpans holder, Py_ssize_t i):
-    cdef json_member *member = &holder.tape.items[i]
+cdef usage_member _member(bytes source, const json_member *member) except *:
+    cdef const char *s = PyBytes_AS_STRING(source)
     cdef bytes name
     if member.name_escaped:
-        name = holder.name(i)
+        name = member_name(s, member)
         return usage_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-    return usage_name(PyBytes_AS_STRING(holder.source) + member.name, member.name_end - member.name)
+    return usage_name(s + member.name, member.name_end - member.name)
+
+
+cdef bint _same_name(bytes source, const json_member *one, const json_member *other) except -1:
+    cdef const char *s = PyBytes_AS_STRING(source)
+    if one.name_escaped or other.name_escaped:
+        return member_name(s, one) == member_name(s, other)
+    return one.name_end - one.name == other.name_end - other.name and memcmp(
+        s + one.name, s + other.name, <size_t>(one.name_end - one.name)) == 0
+
+
+cdef bint _more(json_tape *tape, Py_ssize_t i, int depth) noexcept:
+    # Whether `i` is a member of the object whose members have this depth.
+    return i < tape.count and tape.items[i].depth == depth
+
+
+cdef Py_ssize_t _behind(json_tape *tape, Py_ssize_t i) noexcept:
+    # The place behind member `i` and whatever lies within it.
+    cdef int depth = tape.items[i].depth
+    i += 1
+    while i < tape.count and tape.items[i].depth > depth:
+        i += 1
+    return i
 
 
 @cython.final
@@ -101,55 +125,50 @@ cdef class Usage:
             self.completion_tokens = max(0, completion_tokens)
             self.estimated = True
 
-    cdef int _read(self, ObjectSpans usage, Py_ssize_t i) except -1:
-        cdef ObjectSpans counts = self._object(usage, i)
-        cdef ObjectSpans details
+    cdef int _read(self, ObjectSpans holder) except -1:
+        cdef json_tape *tape = &holder.usage
+        cdef Py_ssize_t i = 0, first
+        cdef int depth = 0 if tape.count == 0 else tape.items[0].depth
         cdef usage_member member
         cdef long long input_tokens = -1, output_tokens = -1, read = -1, created = -1
-        if counts is None:
+        if self._repeats(holder.source, tape, 0, depth):
+            self.suspect = True
             return 0
-        for i in range(counts.tape.count):
-            member = _member(counts, i)
+        while _more(tape, i, depth):
+            member = _member(holder.source, &tape.items[i])
             if member == USAGE_PROMPT:
-                self.prompt_tokens = self._tokens(counts, i)
+                self.prompt_tokens = self._tokens(holder, i)
             elif member == USAGE_COMPLETION:
-                self.completion_tokens = self._tokens(counts, i)
+                self.completion_tokens = self._tokens(holder, i)
             elif member == USAGE_TOTAL:
-                self.total_tokens = self._tokens(counts, i)
-            elif member == USAGE_INPUT_DETAILS:
-                details = self._object(counts, i)
-                if details is not None:
-                    self._read_input(details)
+                self.total_tokens = self._tokens(holder, i)
+            elif member == USAGE_INPUT_DETAILS or member == USAGE_WRITE_TIMES or member == USAGE_TOOLS:
+                first = self._object(holder, i)
+                if first >= 0:
+                    self._read_input(holder, first, depth + 1)
             elif member == USAGE_OUTPUT_DETAILS:
-                details = self._object(counts, i)
-                if details is not None:
-                    self._read_output(details)
+                first = self._object(holder, i)
+                if first >= 0:
+                    self._read_output(holder, first, depth + 1)
             elif member == USAGE_INPUT:
-                input_tokens = self._tokens(counts, i)
+                input_tokens = self._tokens(holder, i)
             elif member == USAGE_OUTPUT:
-                output_tokens = self._tokens(counts, i)
+                output_tokens = self._tokens(holder, i)
             elif member == USAGE_CACHE_READ:
-                read = self._tokens(counts, i)
+                read = self._tokens(holder, i)
             elif member == USAGE_CACHE_CREATION:
-                created = self._tokens(counts, i)
+                created = self._tokens(holder, i)
             elif member == USAGE_CACHED and self.cached_tokens < 0:
-                self.cached_tokens = self._tokens(counts, i)
-            elif member == USAGE_WRITE_TIMES:
-                details = self._object(counts, i)
-                if details is not None:
-                    self._read_input(details)
+                self.cached_tokens = self._tokens(holder, i)
             elif member == USAGE_TIER:
-                self._note_tier(counts, i)
+                self._note_tier(holder.source, &tape.items[i])
             elif member == USAGE_COST:
-                self._read_cost(counts, i)
+                self._read_cost(holder, i, depth + 1)
             elif member == USAGE_TICKS:  # ten thousand million are a dollar: https://docs.x.ai/docs/key-information
-                self.reported = self._scaled(counts, i, 2)
-            elif member == USAGE_TOOLS:
-                details = self._object(counts, i)
-                if details is not None:
-                    self._read_input(details)
+                self.reported = self._scaled(holder, i, 2)
             elif member == USAGE_SECONDS:
-                self.milliseconds = self._scaled(counts, i, 3)
+                self.milliseconds = self._scaled(holder, i, 3)
+            i = _behind(tape, i)
         if self.cached_tokens < 0:
             self.cached_tokens = read
         if self.written_tokens < 0:
@@ -166,74 +185,77 @@ cdef class Usage:
             self.prompt_tokens = self.total_tokens  # embeddings: https://docs.voyageai.com/reference/embeddings-api
         return self._reconcile()
 
-    cdef int _read_input(self, ObjectSpans details) except -1:
+    cdef int _read_input(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1:
         # Parts of the prompt; also those of the parts, and tools.
-        cdef Py_ssize_t i
+        cdef json_tape *tape = &holder.usage
+        cdef Py_ssize_t first
         cdef usage_member member
-        cdef ObjectSpans nested
-        for i in range(details.tape.count):
-            member = _member(details, i)
+        while _more(tape, i, depth):
+            member = _member(holder.source, &tape.items[i])
             if member == USAGE_CACHED:
-                self.cached_tokens = self._tokens(details, i)
+                self.cached_tokens = self._tokens(holder, i)
             elif member == USAGE_AUDIO:
-                self.prompt_audio_tokens = self._tokens(details, i)
+                self.prompt_audio_tokens = self._tokens(holder, i)
             elif member == USAGE_IMAGE:
-                self.prompt_image_tokens = self._tokens(details, i)
+                self.prompt_image_tokens = self._tokens(holder, i)
             elif member == USAGE_VIDEO:
-                self.prompt_video_tokens = self._tokens(details, i)
+                self.prompt_video_tokens = self._tokens(holder, i)
             elif member == USAGE_WRITTEN:
-                self.written_tokens = self._tokens(details, i)
+                self.written_tokens = self._tokens(holder, i)
             elif member == USAGE_WRITTEN_1H:
-                self.written_1h_tokens = self._tokens(details, i)
+                self.written_1h_tokens = self._tokens(holder, i)
             elif member == USAGE_SEARCHES:
-                self.web_searches = self._tokens(details, i)
+                self.web_searches = self._tokens(holder, i)
             elif member == USAGE_WRITE_TIMES:
-                nested = self._object(details, i)
-                if nested is not None:
-                    self._read_input(nested)
+                first = self._object(holder, i)
+                if first >= 0:
+                    self._read_input(holder, first, depth + 1)
             elif member == USAGE_CACHED_DETAILS:
-                nested = self._object(details, i)
-                if nested is not None:
-                    self._read_cached(nested)
+                first = self._object(holder, i)
+                if first >= 0:
+                    self._read_cached(holder, first, depth + 1)
+            i = _behind(tape, i)
         return 0
 
-    cdef int _read_output(self, ObjectSpans details) except -1:
-        cdef Py_ssize_t i
+    cdef int _read_output(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1:
+        cdef json_tape *tape = &holder.usage
         cdef usage_member member
-        for i in range(details.tape.count):
-            member = _member(details, i)
+        while _more(tape, i, depth):
+            member = _member(holder.source, &tape.items[i])
             if member == USAGE_REASONING:
-                self.reasoning_tokens = self._tokens(details, i)
+                self.reasoning_tokens = self._tokens(holder, i)
             elif member == USAGE_AUDIO:
-                self.completion_audio_tokens = self._tokens(details, i)
+                self.completion_audio_tokens = self._tokens(holder, i)
             elif member == USAGE_IMAGE:
-                self.completion_image_tokens = self._tokens(details, i)
+                self.completion_image_tokens = self._tokens(holder, i)
             elif member == USAGE_VIDEO:
-                self.completion_video_tokens = self._tokens(details, i)
+                self.completion_video_tokens = self._tokens(holder, i)
+            i = _behind(tape, i)
         return 0
 
-    cdef int _read_cached(self, ObjectSpans details) except -1:
-        cdef Py_ssize_t i
+    cdef int _read_cached(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1:
+        cdef json_tape *tape = &holder.usage
         cdef usage_member member
-        for i in range(details.tape.count):
-            member = _member(details, i)
+        while _more(tape, i, depth):
+            member = _member(holder.source, &tape.items[i])
             if member == USAGE_AUDIO:
-                self.cached_audio_tokens = self._tokens(details, i)
+                self.cached_audio_tokens = self._tokens(holder, i)
             elif member == USAGE_IMAGE:
-                self.cached_image_tokens = self._tokens(details, i)
+                self.cached_image_tokens = self._tokens(holder, i)
+            i = _behind(tape, i)
         return 0
 
-    cdef int _read_cost(self, ObjectSpans counts, Py_ssize_t i) except -1:
+    cdef int _read_cost(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1:
         # A number of dollars (OpenRouter), or an object with the sum of several (Perplexity).
-        cdef ObjectSpans parts
-        if counts.kind(i) != c"o":
-            self.reported = self._scaled(counts, i, 12)
+        cdef json_tape *tape = &holder.usage
+        if tape.items[i].kind != c"o":
+            self.reported = self._scaled(holder, i, 12)
             return 0
-        parts = self._object(counts, i)
-        if parts is not None:
-            i = parts.find(b"total_cost")
-            if i >= 0:
-                self.reported = self._scaled(parts, i, 12)
+        i = self._object(holder, i)
+        while i >= 0 and _more(tape, i, depth):
+            if _member(holder.source, &tape.items[i]) == USAGE_COST_SUM:
+                self.reported = self._scaled(holder, i, 12)
+            i = _behind(tape, i)
         return 0
 
     cdef int _reconcile(self) except -1:
@@ -249,40 +271,54 @@ cdef class Usage:
             self.suspect = True
         return 0
 
-    cdef int _note_tier(self, ObjectSpans holder, Py_ssize_t i) except -1:
-        if holder.kind(i) == c"s":
+    cdef int _note_tier(self, bytes source, const json_member *member) except -1:
+        if member.kind == c"s":
             try:
-                self.tier = tier_number(holder.text(i))
+                self.tier = tier_number(member_text(source, member))
             except MalformedJSON_:  # half a surrogate pair
                 pass
         return 0
 
-    cdef ObjectSpans _object(self, ObjectSpans holder, Py_ssize_t i):
-        # Member `i` as an object; None if it is null, and also if it is unusable.
-        cdef ObjectSpans found = None
-        if holder.kind(i) == c"0":
-            return None
-        try:
-            found = holder.child(i)
-        except MalformedJSON_:  # its names repeat
-            pass
-        if found is None:
-            self.suspect = True
-        return found
+    cdef bint _repeats(self, bytes source, json_tape *tape, Py_ssize_t i, int depth) except -1:
+        # Whether a member that is read stands twice: nobody knows which of them counts. Some have several names.
+        cdef Py_ssize_t first = i, other
+        cdef unsigned long long seen = 0, bit
+        while _more(tape, i, depth):
+            bit = 1ULL << <int>_member(source, &tape.items[i])
+            if bit & seen:
+                other = first
+                while other < i:
+                    if _same_name(source, &tape.items[other], &tape.items[i]):
+                        return True
+                    other = _behind(tape, other)
+            seen |= bit & ~1ULL  # whatever else there is
+            i = _behind(tape, i)
+        return False
 
-    cdef long long _tokens(self, ObjectSpans counts, Py_ssize_t i) except -2:
-        cdef long long tokens = -1
-        if counts.kind(i) == c"0":
+    cdef Py_ssize_t _object(self, ObjectSpans holder, Py_ssize_t i) except -2:
+        # Where the members of the object `i` begin; -1 if it is null, and also if it is unusable.
+        cdef json_member *member = &holder.usage.items[i]
+        if member.kind == c"0":
             return -1
-        if not counts.whole(i, &tokens) or not 0 <= tokens <= MAX_TOKENS:
+        if member.kind != c"o" or self._repeats(holder.source, &holder.usage, i + 1, member.depth + 1):
+            self.suspect = True
+            return -1
+        return i + 1
+
+    cdef long long _tokens(self, ObjectSpans holder, Py_ssize_t i) except -2:
+        cdef json_member *member = &holder.usage.items[i]
+        cdef long long tokens = -1
+        if member.kind == c"0":
+            return -1
+        if not member_whole(PyBytes_AS_STRING(holder.source), member, &tokens) or not 0 <= tokens <= MAX_TOKENS:
             self.suspect = True
             return -1
         return tokens
 
-    cdef long long _scaled(self, ObjectSpans counts, Py_ssize_t i, int scale) except -2:
+    cdef long long _scaled(self, ObjectSpans holder, Py_ssize_t i, int scale) except -2:
         # A number of 0 or more, in units of 10^-scale.
-        cdef json_member *member = &counts.tape.items[i]
-        cdef const char *s = PyBytes_AS_STRING(counts.source)
+        cdef json_member *member = &holder.usage.items[i]
+        cdef const char *s = PyBytes_AS_STRING(holder.source)
         cdef long long found = -1
         if member.kind == c"0":
             return -1
@@ -318,10 +354,13 @@ cpdef Usage read_usage(ObjectSpans answer):
         if i < 0 or holder.kind(i) == c"0":
             return None
     usage = Usage.__new__(Usage)
-    usage._read(holder, i)
+    if holder.kind(i) == c"o" and not holder.tape.items[i].name_escaped:
+        usage._read(holder)
+    else:
+        usage.suspect = True
     i = answer.find(b"service_tier")
     if i >= 0 and usage.tier == UNSAID:
-        usage._note_tier(answer, i)
+        usage._note_tier(answer.source, &answer.tape.items[i])
     return usage
 
 

@@ -5,6 +5,9 @@ from tianji._core.exchange import Exchange
 from tianji._core.revision import Revisions
 
 @final
+class Known: ...
+
+@final
 class KeyRing:
     def __init__(
         self,
