@@ -48,7 +48,7 @@ ACTIVITY: dict[str, tuple[Ask, set[str]]] = {
 GLOBAL = (
     "spend", "spend/logs", "spend/keys", "spend/teams", "spend/models", "spend/provider", "spend/tags",
     "spend/all_tag_names", "spend/report", "activity", "activity/model",
-    "activity/cache_hits",
+    "activity/cache_hits", "activity/exceptions", "activity/exceptions/deployment",
 )  # fmt: skip
 # path: what to send, which roles may do it to what is theirs
 CALLBACK = "/team/{team_id}/callback"
@@ -65,6 +65,10 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("POST", "/key/bulk_update"): (
         lambda w, r, s: {"keys": [{"key": w.key(r, s), "aliases": {}}]},
         {ADMIN, HEAD, LEADER, USER},
+    ),
+    ("POST", "/team/key/bulk_update"): (
+        lambda w, r, s: {"team_id": f"team-{s}", "all_keys_in_team": True, "update_fields": {"tags": []}},
+        {ADMIN, HEAD, LEADER},
     ),
     ("POST", "/key/delete"): (lambda w, r, s: {"keys": [w.key(r, s)]}, {ADMIN, HEAD, LEADER, USER}),
     ("POST", "/key/block"): (lambda w, r, s: {"key": w.key(r, s)}, {ADMIN, HEAD, LEADER, USER}),
@@ -191,6 +195,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     **{("GET", f"/spend/{name}"): (lambda w, r, s: {}, EVERYBODY - {NOBODY}) for name in ("keys", "users", "tags")},
     **{("GET", f"/global/{path}"): (lambda w, r, s: {}, {ADMIN, VIEWER}) for path in GLOBAL},
     ("POST", "/global/spend/end_users"): (lambda w, r, s: {}, {ADMIN}),
+    ("GET", "/provider/budgets"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("POST", "/model/new"): (lambda w, r, s: model(s), {ADMIN, HEAD, LEADER}),
     ("POST", "/model/update"): (lambda w, r, s: {"model_info": {"id": w.model(s)}}, {ADMIN, HEAD, LEADER}),
     ("PATCH", "/model/{model_id}/update"): (lambda w, r, s: {"path:model_id": w.model(s)}, {ADMIN, HEAD, LEADER}),
@@ -288,6 +293,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         lambda w, r, s: {"path:credential_name": w.named("/credentials", s, credential_name=None)},
         {ADMIN, VIEWER},
     ),
+    ("GET", "/credentials/by_model/{model_id}"): (lambda w, r, s: {"path:model_id": w.model(s)}, {ADMIN, VIEWER}),
     ("PATCH", "/credentials/{credential_name}"): (
         lambda w, r, s: {"path:credential_name": w.named("/credentials", s, credential_name=None)},
         {ADMIN},

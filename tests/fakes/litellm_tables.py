@@ -30,10 +30,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-_HISTORY: Final = (
-    "created_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP, created_by TEXT, "
-    "updated_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP, updated_by TEXT"
+_TIMES: Final = (
+    "created_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+    "updated_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP"
 )
+_HISTORY: Final = f"{_TIMES}, created_by TEXT NOT NULL DEFAULT 'default_user_id', updated_by TEXT"
 _LIMITS: Final = (
     "max_budget DOUBLE PRECISION, tpm_limit BIGINT, rpm_limit BIGINT, max_parallel_requests INTEGER, "
     "budget_duration TEXT, budget_reset_at TIMESTAMP(3)"
@@ -60,7 +61,7 @@ CREATE TABLE "LiteLLM_UserTable" (user_id TEXT PRIMARY KEY, user_alias TEXT, tea
 CREATE TABLE "LiteLLM_OrganizationMembership" (user_id TEXT, organization_id TEXT, user_role TEXT,
     spend DOUBLE PRECISION DEFAULT 0, budget_id TEXT, created_at TIMESTAMP(3), updated_at TIMESTAMP(3),
     PRIMARY KEY (user_id, organization_id));
-CREATE TABLE "LiteLLM_ModelTable" (id SERIAL PRIMARY KEY, aliases JSONB, model_aliases JSONB);
+CREATE TABLE "LiteLLM_ModelTable" (id SERIAL PRIMARY KEY, aliases JSONB);
 CREATE TABLE "LiteLLM_TeamTable" (team_id TEXT PRIMARY KEY, team_alias TEXT, organization_id TEXT,
     object_permission_id TEXT, admins TEXT[], members TEXT[], members_with_roles JSONB DEFAULT '{{}}',
     metadata JSONB DEFAULT '{{}}', {_LIMITS}, spend DOUBLE PRECISION DEFAULT 0, models TEXT[],
@@ -75,6 +76,9 @@ CREATE TABLE "LiteLLM_VerificationToken" (token TEXT PRIMARY KEY, key_name TEXT,
     permissions JSONB DEFAULT '{{}}',
     metadata JSONB DEFAULT '{{}}', blocked BOOLEAN, {_LIMITS}, budget_id TEXT, organization_id TEXT,
     object_permission_id TEXT, allowed_routes TEXT[] DEFAULT '{{}}', model_max_budget JSONB DEFAULT '{{}}',
+    tpd_limit BIGINT, total_spend DOUBLE PRECISION DEFAULT 0, budget_limits JSONB,
+    budget_fallbacks JSONB DEFAULT '{{}}', key_type TEXT DEFAULT 'default', auto_rotate BOOLEAN DEFAULT false,
+    rotation_interval TEXT, rotation_count INTEGER,
     {_HISTORY});
 CREATE TABLE "LiteLLM_DeprecatedVerificationToken" (id TEXT PRIMARY KEY, token TEXT UNIQUE, active_token_id TEXT,
     revoke_at TIMESTAMP(3), created_at TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP);
@@ -120,7 +124,7 @@ INSERT INTO "LiteLLM_UserTable" (user_id, user_email, user_role, models, spend, 
            ('boss', NULL, 'proxy_admin', NULL, 0, NULL, NULL, 'o');
 INSERT INTO "LiteLLM_OrganizationMembership" VALUES ('ann', 'o', 'org_admin', 1.5, NULL), ('gone', 'o', 'org_admin',
     0, NULL);
-INSERT INTO "LiteLLM_ModelTable" (id, model_aliases) VALUES (7, '{{"fast": "m"}}');
+INSERT INTO "LiteLLM_ModelTable" (id, aliases) VALUES (7, '{{"fast": "m"}}');
 INSERT INTO "LiteLLM_TeamTable" (team_id, team_alias, organization_id, members_with_roles, models, spend, model_id,
     metadata, rpm_limit, admins, members, budget_duration, budget_reset_at)
     VALUES ('t', 'Team', 'o', '[{{"user_id": "ann", "role": "admin"}}, {{"user_id": "new", "role": "user"}},
@@ -128,10 +132,14 @@ INSERT INTO "LiteLLM_TeamTable" (team_id, team_alias, organization_id, members_w
     '2026-12-01 00:00:00');
 INSERT INTO "LiteLLM_TeamMembership" VALUES ('ann', 't', 0.75, 'b'), ('ann', 'gone', 0, NULL);
 INSERT INTO "LiteLLM_VerificationToken" (token, key_name, key_alias, spend, models, aliases, user_id, team_id, metadata,
-    expires, max_budget, object_permission_id, soft_budget_cooldown)
+    expires, max_budget, object_permission_id, tpd_limit, tpm_limit, total_spend, budget_limits, model_max_budget,
+    budget_fallbacks, rotation_interval, auto_rotate)
     VALUES ('{_KEY}', 'sk-...er-1', 'mine', 0.123456789, '{{m}}', '{{"x": "m"}}', 'ann', 't', '{{"tags": ["a"]}}',
-            '2099-01-01 00:00:00', 7, 'p', false),
-           ('{_OTHER}', 'sk-...s-22', 'mine', 0, '{{}}', '{{}}', NULL, NULL, '{{}}', NULL, NULL, NULL, true),
+            '2099-01-01 00:00:00', 7, 'p', 900, 70000, 4.5, '[{{"budget_duration": "1d", "max_budget": 2}}]',
+            '{{"m": {{"budget_limit": 3, "time_period": "1d"}}}}', '{{"m": ["n"]}}', '30d', true);
+INSERT INTO "LiteLLM_VerificationToken" (token, key_name, key_alias, spend, models, aliases, user_id, team_id, metadata,
+    expires, max_budget, object_permission_id, soft_budget_cooldown)
+    VALUES ('{_OTHER}', 'sk-...s-22', 'mine', 0, '{{}}', '{{}}', NULL, NULL, '{{}}', NULL, NULL, NULL, true),
            ('not-a-digest', 'odd', NULL, 0, '{{}}', '{{}}', NULL, NULL, '{{}}', NULL, NULL, NULL, false),
            ('{digest("sk-negative")}', 'neg', NULL, 0, '{{}}', '{{}}', NULL, NULL, '{{}}', NULL, -1, NULL, false);
 INSERT INTO "LiteLLM_DeprecatedVerificationToken" (id, token, active_token_id, revoke_at)

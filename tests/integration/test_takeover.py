@@ -69,6 +69,12 @@ def test_everybody_comes_over(taken: tuple[Location, str]) -> None:
     (key,) = rows(ours, tables.KEYS, token=digest(SECRET))
     assert (key["spend"], key["max_budget"], key["models"]) == (123_456_789, 7 * 10**9, ["m"])
     assert (key["aliases"], key["metadata"], key["user_id"]) == ({"x": "m"}, {"tags": ["a"]}, "ann")
+    assert (key["tpd_limit"], key["tpm_limit"], key["total_spend"], key["budget_limits"]) == (
+        900, 70_000, 4_500_000_000, [{"budget_duration": "1d", "max_budget": 2}],
+    )  # fmt: skip
+    assert (key["model_max_budget"], key["budget_fallbacks"], key["auto_rotate"], key["rotation_interval"]) == (
+        {"m": {"budget_limit": 3, "time_period": "1d"}}, {"m": ["n"]}, True, "30d",
+    )  # fmt: skip
     assert (key["expires"].isoformat(), key["object_permission"]["mcp_servers"]) == (
         "2099-01-01T00:00:00+00:00",
         ["files"],
@@ -228,6 +234,7 @@ def test_a_key_of_theirs_works_here(theirs: str, tmp_path: Path) -> None:
             for secret in (SECRET, "sk-replaced-of-theirs-33"):
                 by = {"authorization": f"Bearer {secret}"}
                 assert gateway.chat({**body, "model": "m"}, **by).status_code == 200
+                assert gateway.chat({**body, "model": "fast"}, **by).status_code == 200  # an alias of its team
                 assert gateway.chat({**body, "model": "n"}, **by).status_code == 403
             assert "of the other" in gateway.chat({**body, "model": "kept"}).text
             info = gateway.client.get("/key/info", headers={"authorization": f"Bearer {SECRET}"}).json()["info"]

@@ -76,7 +76,7 @@ class Takeover:
             row["object_permission_id"]: {name: value for name, value in row.items() if name != "object_permission_id"}
             for row in await self._source.all("ObjectPermissionTable")
         }
-        aliases = {row["id"]: document(row.get("model_aliases")) for row in await self._source.all("ModelTable")}
+        aliases = {row["id"]: document(row.get("aliases")) for row in await self._source.all("ModelTable")}
         for taken in TABLES:
             if taken.table not in self._source.tables:
                 self._report.absent.append(taken.table)
