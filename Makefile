@@ -26,9 +26,10 @@ build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=a
 test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its own Valkey and PostgreSQL
 	$(BIN)/python $(if $(TESTS),-m pytest $(TESTS),tests/side_by_side.py)
 
-test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name
+test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done speech/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name
 	$(CLIENTS)/current/bin/python $(CLIENT_TESTS) tests/clients/current tests/clients/node tests/clients/coding
 	$(CLIENTS)/behind/bin/python $(CLIENT_TESTS) tests/clients/behind || [ $$? -eq 5 ] # nothing of that name
+	$(CLIENTS)/speech/bin/python $(CLIENT_TESTS) tests/clients/speech || [ $$? -eq 5 ]
 
 lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ GPT, CLAUDE, GEMINI, COMMAND, RESPONSES = (
     "command-a-03-2025",
     "gpt-5",
 )
+REALTIME = "gpt-realtime"
 KNOWN = {  # models that Codex knows, so that it brings their tools; what stands behind them here
     "responses": "gpt-5.5",
     "over chat": "gpt-6-sol",
@@ -82,6 +83,7 @@ def gateway(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Ite
             openai_model(KNOWN["searching over chat"], GPT, base),
             other_form(KNOWN["searching over messages"], "anthropic", base, CLAUDE),
             openai_model("text-embedding-3-small", "text-embedding-3-small", base),
+            openai_model(REALTIME, REALTIME, base),
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -92,6 +94,11 @@ def gateway(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "AWS_REGION_NAME": "us-east-1",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": UPSTREAM_KEY,
+        **{
+            f"{vendor}_{what}": value
+            for vendor in ("ASSEMBLYAI", "DEEPGRAM", "ELEVENLABS")
+            for what, value in (("API_BASE", base), ("API_KEY", UPSTREAM_KEY))
+        },
     }
     folder = tmp_path_factory.mktemp("gateway")
     with Gateway(config, folder, edge=os.environ.get("TIANJI_EDGE", "native"), env=handed_on) as running:

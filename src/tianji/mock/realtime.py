@@ -147,6 +147,9 @@ class Session(Echo):
                 return
             told = {"type": "invalid_request_error", "code": None, "message": error.message, "param": error.param}
             self._send({"type": "error", "error": {**told, "event_id": None}})
+        if isinstance(self._dialogue, Sockets) and self._dialogue.over:
+            self._silent = True
+            self._transport.send_close(WSCloseCode.OK)
 
     def _send(self, event: Event) -> None:
         faults, count = self._faults, self._count

@@ -25,11 +25,12 @@ def members(text: bytes) -> Event:
 
 
 class Sockets:
-    """One of them. `listen` says what follows a message of the client."""
+    """One of them. `listen` says what follows a message of the client; `over`: nothing does any more."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._seconds = 0
+        self.over = False
 
     def begin(self) -> Event | None:
         """Return what is said first."""
@@ -84,6 +85,7 @@ class Deepgram(Sockets):
             start, self._seconds = self._seconds, self._seconds + 1
             yield {"type": "Results", "start": start, "duration": 1.0, "channel": {"alternatives": alternatives}}
         elif members(text).get("type") == "CloseStream":
+            self.over = True
             yield {"type": "Metadata", "request_id": "mock", "duration": float(self._seconds), "channels": 1}
 
 
@@ -98,8 +100,17 @@ class AssemblyAI(Sockets):
         """Yield a turn for each piece of sound, and at the end how long the session was."""
         if not text.startswith(b"{"):
             self._seconds += 1
-            yield {"type": "Turn", "turn_order": 0, "transcript": "what was said", "end_of_turn": True}
+            yield {
+                "type": "Turn",
+                "turn_order": self._seconds - 1,
+                "turn_is_formatted": False,
+                "end_of_turn": True,
+                "end_of_turn_confidence": 1.0,
+                "transcript": "what was said",
+                "words": [],
+            }
         elif members(text).get("type") == "Terminate":
+            self.over = True
             yield {
                 "type": "Termination",
                 "audio_duration_seconds": self._seconds,
@@ -113,6 +124,7 @@ class ElevenLabs(Sockets):
     def listen(self, text: bytes) -> Iterator[Event]:
         """Yield sound for each text."""
         said = members(text).get("text")
+        self.over = not said
         yield {"audio": "AAAA" if said else None, "isFinal": not said}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 from pydantic import BaseModel
-from tests.clients.conftest import CLAUDE, GEMINI, GPT, RESPONSES
+from tests.clients.conftest import CLAUDE, GEMINI, GPT, REALTIME, RESPONSES
 from tests.contract.harness import MASTER_KEY, Gateway, Mock
 
 ASK: Any = [{"role": "user", "content": "one two three"}]
@@ -138,3 +138,39 @@ def test_compact(client: openai.OpenAI, mock: Mock) -> None:
     found = client.responses.compact(model=RESPONSES, input=[*ASK, {"role": "assistant", "content": "four"}])
     assert found.output[-1].type == "compaction"
     assert mock.last()["path"] == "/v1/responses/compact"
+
+
+def test_realtime(client: openai.OpenAI) -> None:
+    words: list[str] = []
+    with client.realtime.connect(model=REALTIME) as session:
+        assert session.recv().type == "session.created"
+        session.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+        assert session.recv().type == "session.updated"
+        said: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "one two"}]}
+        session.conversation.item.create(item=said)
+        session.response.create()
+        for event in session:
+            if event.type == "response.output_text.delta":
+                words.append(event.delta)
+            if event.type == "response.done":
+                break
+    assert len(words) == 32
+    assert event.response.usage.output_token_details.text_tokens == 32
+
+
+@pytest.mark.parametrize("model", RESPONSE_MODELS)
+def test_responses_over_a_socket(client: openai.OpenAI, model: str) -> None:
+    previous: dict[str, Any] = {}
+    with client.responses.connect() as socket:
+        for _ in range(2):
+            socket.response.create(model=model, input="one two three", **previous)
+            *_, last = _until_completed(socket)
+            previous = {"previous_response_id": last.response.id}
+            assert last.response.output[0].content[0].text
+
+
+def _until_completed(socket: Any) -> Any:
+    for event in socket:
+        yield event
+        if event.type == "response.completed":
+            return
