@@ -87,6 +87,7 @@ from tianji.scim.routes import Provisioning
 from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
 from tianji.storage.location import data_folder, journals, locate
+from tianji.storage.services import of_database
 from tianji.storage.store import Store
 
 SWEEP: Final = 1.0  # seconds
@@ -158,7 +159,8 @@ class Gateway:
         self._destinations, self._swapping = Destinations(), asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
         where = locate(general.database_url, environment, path)
-        self._store = Store(where, shared.revisions, pool=general.database_connection_pool_limit)
+        most, counted = general.database_connection_pool_limit, of_database(shared.counters)
+        self._store = Store(where, shared.revisions, pool=most, asked=counted)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
         self._connector, self._pool = ways_out(asyncio.get_event_loop(), self._destinations.check)
@@ -257,6 +259,7 @@ class Gateway:
                     self._admissions,
                     self._books.keeper(self.snapshot),
                     functools.partial(self._people.holder, self.authorize),
+                    self._shared.counters,
                 ),
                 guards,
             )
@@ -399,7 +402,8 @@ class Gateway:
     def _metrics(self) -> Metrics:
         def counted() -> Iterator[Sample]:
             standings = self.snapshot.provider_budgets(time.time())
-            return samples(counters, {name: standing.left for name, standing in standings.items()})
+            left = {name: standing.left for name, standing in standings.items()}
+            return samples(counters, left, self.snapshot.config)
 
         counters = self._shared.counters
         more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))

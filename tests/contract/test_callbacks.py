@@ -38,6 +38,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
         "litellm_settings": {
             "callbacks": ["generic_api", "quiet", "away", "zerobus", "focus", "half", "hanging"],
             "success_callback": ["langfuse"],
+            "service_callback": ["prometheus_system"],
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
         },
         "general_settings": {"allow_client_side_credentials": True},
@@ -264,6 +265,15 @@ def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> 
     for name, reason in (("away", "ConnectError"), ("zerobus", "not served"), ("posthog", "not in the config")):
         answer = gateway.client.get("/health/services", params={"service": name})
         assert (answer.status_code, reason in answer.text) == (400, True), answer.text
+
+
+def test_the_services_that_the_gateway_leans_on_are_told_of(gateway: Gateway, mock: Mock) -> None:
+    mock.reset()
+    assert gateway.client.post("/key/generate", json={}).status_code == 200
+    ask(gateway, "counted")
+    for service in ("postgres", "batch_write_to_db"):
+        count = f'litellm_{service}_latency_count{{{service}="{service}"}} '
+        eventually(lambda count=count: count in gateway.client.get("/metrics").text, f"{service} is told of", 30)
 
 
 def test_what_was_spent_is_exported(gateway: Gateway, mock: Mock, ears: Ears) -> None:

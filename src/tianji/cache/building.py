@@ -64,7 +64,7 @@ def build(plan: Plan, around: Surroundings) -> Cache:
         apart, scope = semantic.BY_MEANING, params.semantic_cache_scope
         operations = {name: kind for name, kind in operations.items() if name in semantic.OPERATIONS}
     elif plan.type != "local":
-        kept_in = place(plan, environ, around.folder)
+        kept_in = place(plan, environ, around.folder, counters)
         patience = PATIENCE[plan.type] if params.lookup_timeout is None else params.lookup_timeout
         far = Far(kept_in, patience=patience)
     slots = {
@@ -91,7 +91,7 @@ def build(plan: Plan, around: Surroundings) -> Cache:
     )
 
 
-def place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
+def place(plan: Plan, environ: Mapping[str, str], usual: Path, counters: SharedCounters | None = None) -> Place:
     """Return where answers are kept beyond the memory of a worker; it connects when it is asked. `usual`: a folder."""
     found: Place
     if plan.type == "disk":
@@ -102,5 +102,5 @@ def place(plan: Plan, environ: Mapping[str, str], usual: Path) -> Place:
     elif plan.type == "azure-blob":
         found = load("tianji.cache.backends.azure").azure(plan.params, environ)
     else:
-        found = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ))
+        found = load("tianji.cache.backends.valkey").ValkeyPlace(cache_server_of(plan.params, environ), counters)
     return found

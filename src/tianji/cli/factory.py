@@ -68,6 +68,8 @@ class Factory:
 
     def _hearers(self, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]) -> Any:
         """Return all who hear of entries in the process of the ledger."""
+        services = load("tianji.storage.services")
+        store.asked = services.of_database(self._shared.counters, services.WRITES)
         callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store)
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")

@@ -185,6 +185,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
         "litellm_settings.allow_dynamic_callback_disabling": EXACT,
+        "litellm_settings.service_callback": Support(
+            "partial", "prometheus_system: the database, a Valkey or Redis, the ledger's writes, resets of budgets"
+        ),
         "litellm_settings.default_team_settings": Support("exact", "after what the team itself has in the database"),
         "litellm_settings.redact_user_api_key_info": Support("exact", "the members are there, and empty"),
         "litellm_settings.standard_logging_payload_excluded_fields": Support(

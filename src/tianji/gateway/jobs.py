@@ -64,11 +64,13 @@ class Jobs:
         if server is None:
             self.sharing.end()
             return
-        client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
+        client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT, counters=self._shared.counters)
         leases = load("tianji.storage.leases").LeaseStore(client, machine=self._shared.machine)
         yield _closing(self.sharing.run(leases), leases.aclose)
         if snapshot.limits:
-            client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT)
+            client = load("tianji.storage.valkey").connect(
+                server, timeout=STORE_TIMEOUT, counters=self._shared.counters
+            )
             store = load("tianji.storage.usage").UsageStore(client, machine=self._shared.machine)
             health = self._shared.health
             limits = [SharedLimits(health.health(name), figures) for name, figures in snapshot.limits.items()]

@@ -59,7 +59,8 @@ class Schedule:
         if general.disable_reset_budget or not self._turn(RESETS, interval):
             return
         try:
-            await load("tianji.management.resets").reset_due(self._office)
+            with self._office.store.asked("reset"):
+                await load("tianji.management.resets").reset_due(self._office)
         except StoreUnavailable as error:
             log.warning("budgets were not reset, and will be: %s", error)
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tianji._core.shm import SharedCounters
+from tianji.config.schema import Config
 from tianji.metrics.text import Metric, Sample, series
 from tianji.money import to_dollars
+from tianji.storage.services import NAMES as SERVICES
 
 UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
@@ -13,6 +15,8 @@ UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers
     "tianji_time_to_first_token_seconds_sum": 1e-6,
     "tianji_spend_dollars_total": 1e-9,
     "litellm_guardrail_latency_seconds_sum": 1e-6,
+    "litellm_managed_batch_duration_seconds_sum": 1e-6,
+    **{f"litellm_{service}_latency_sum": 1e-6 for service in SERVICES},
 }
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
@@ -34,19 +38,35 @@ METRICS: Final = (
         "tianji_guardrail_unscanned_total", "counter", "Attachments that passed a guardrail which cannot look at such."
     ),
     Metric("litellm_guardrail_latency_seconds", "histogram", "How long a run of a guardrail takes."),
+    Metric("litellm_managed_file_created_total", "counter", "Files that were uploaded."),
+    Metric("litellm_managed_file_deleted_total", "counter", "Files that were deleted."),
+    Metric("litellm_managed_file_size_bytes", "gauge", "Bytes of the file that was uploaded last."),
+    Metric("litellm_managed_batch_created_total", "counter", "Batches that were begun."),
+    Metric("litellm_managed_batch_duration_seconds", "histogram", "From the beginning of a batch to its end."),
+    *(Metric(f"litellm_{service}_latency", "histogram", f"How long {service} takes.") for service in SERVICES),
+    *(Metric(f"litellm_{service}_total_requests_total", "counter", f"Uses of {service}.") for service in SERVICES),
+    *(Metric(f"litellm_{service}_failed_requests_total", "counter", "Those that failed.") for service in SERVICES),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
+SYSTEM: Final = "prometheus_system"  # the callback that tells of services
+_OF_SERVICES: Final = tuple(f"litellm_{service}_" for service in SERVICES)
 _SUMS: Final[Mapping[str, str]] = {  # gauges without labels, and what they add up
     "litellm_in_flight_requests": "tianji_in_flight_requests",
     "litellm_admission_queued_requests": "tianji_queued_requests",
 }
 
 
-def samples(counters: SharedCounters, left: Mapping[str, int]) -> Iterator[Sample]:
-    """Yield what all workers have counted, and `left`: nano-dollars of the budgets of providers."""
+def samples(counters: SharedCounters, left: Mapping[str, int], config: Config) -> Iterator[Sample]:
+    """Yield what all workers have counted, and `left`: nano-dollars of the budgets of providers.
+
+    Services are told of where the configuration wants that (`service_callback: [prometheus_system]`).
+    """
     sums = dict.fromkeys(_SUMS.values(), 0)
+    hidden = () if SYSTEM in config.litellm_settings.service_callback else _OF_SERVICES
     for counter, value in counters.items():
         name = counter.partition("{")[0]
+        if name.startswith(hidden):
+            continue
         if name in sums:
             sums[name] += value
         yield counter, value * UNITS.get(name, 1.0)

@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from tianji.storage import services
+
 Kind = Literal["counter", "gauge", "histogram"]
 Status = Literal["", "success", "failure"]
 
-LATENCY: Final = (
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0
-)  # fmt: skip
+LATENCY: Final = services.LATENCY
 PER_TOKEN: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 

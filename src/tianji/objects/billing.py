@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji._core.meter import Rates, cost
+from tianji._core.shm import SharedCounters
 from tianji._core.spans import scan
 from tianji._core.usage import TIERS_BY_NUMBER, Usage, read_usage
 from tianji.auth.identity import Identity
@@ -74,11 +75,15 @@ class Bill(Struct):
 
 
 class Till(Struct, frozen=True):
-    """Where bills are paid. keep: takes entries for the ledger; None: there is none. holder: says who has a key."""
+    """Where bills are paid, and what is made is counted.
+
+    keep: takes entries for the ledger; None: there is none; holder: says who has a key; counters: of all workers
+    """
 
     admissions: Admissions
     keep: Callable[[Entry], None] | None
     holder: Callable[[str], Identity | Coroutine[None, None, Identity]]
+    counters: SharedCounters
 
 
 class Billing:

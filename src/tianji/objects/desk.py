@@ -14,6 +14,7 @@ from tianji.objects.guarding import Guards
 from tianji.objects.ids import Seal
 from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay
+from tianji.objects.tally import Tally
 from tianji.storage.store import Store
 
 _TABLE: Final = "tianji.storage.objects"
@@ -37,6 +38,7 @@ class Desk:
         self.relay = Relay(pool)
         self.billing = Billing(self.relay, till)
         self.charging = Charging(till.admissions, store, lambda: self.places.snapshot.config.general_settings, SYSTEM)
+        self.tally = Tally(till.counters)
         self.clock = SYSTEM
         self.guards = guards
         self._snapshot = snapshot

@@ -113,7 +113,7 @@ class _Work:
                 answer = await self._fetch(place, request)
         else:
             answer = await self._fetch(place, request)
-        answer = await self._remembered(answer)
+        answer = await self._remembered(answer, place)
         if self._row.deletes:
             await self._delete_others(place)
         if reader is not None:
@@ -207,7 +207,7 @@ class _Work:
             raise InvalidRequest("target_model_names: names no model", param="target_model_names")
         answer, place = first
         told = answer | {"id": self._seal.close(FILE, Ref(self._owner, tuple(copies), rows, tokens))}
-        self._respond(await self._remembered(told), place)
+        self._respond(await self._remembered(told, place), place)
 
     def _targets(self, upload: Upload) -> list[Place]:
         named = (
@@ -310,7 +310,7 @@ class _Work:
         )
         respond_json(self._exchange, answer, 200, [*call_id_headers(self._exchange, compatible=True), *about])
 
-    async def _remembered(self, answer: Json) -> Json:
+    async def _remembered(self, answer: Json, place: Place) -> Json:
         """Keep an object that was made, note what became of one, forget one that was deleted; return it.
 
         The files that it was made of are called as they were then, though an id of theirs may say less now.
@@ -322,14 +322,18 @@ class _Work:
         if answer.get("deleted") is True:
             if self._row.deletes:
                 await table.forget(database, answer["id"])
+                self._desk.tally.deleted(kind)
             return answer
         known = await table.find(database, answer["id"])
         if known is None and self._row.creates is kind:
             await table.keep(database, self._kept(kind, answer))
+            self._desk.tally.created(kind, answer, place, self._caller)
         elif known is not None:
             before = msgspec.json.decode(known.body)
             answer = answer | {name: before[name] for name in _MADE_OF if answer.get(name) and before.get(name)}
             await table.renew(database, answer["id"], msgspec.json.encode(answer).decode())
+            if kind is BATCH:
+                self._desk.tally.ended(before, answer, place)
         return answer
 
     async def _delete_others(self, place: Place) -> None:
@@ -398,7 +402,7 @@ class _Work:
         for name, value in self._params.items():
             self._asking.take(IN_PATH[name], value)
         place = self._place({})
-        return await self._remembered(await self._fetch(place, self._request(place, {})))
+        return await self._remembered(await self._fetch(place, self._request(place, {})), place)
 
 
 def content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:

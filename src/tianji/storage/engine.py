@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from tianji.errors import StoreUnavailable
 from tianji.lazy import load
 from tianji.storage.location import Location
+from tianji.storage.services import Asked, uncounted
 
 CONNECT: Final = 5.0  # seconds to get a connection
 QUEUE: Final = 10.0  # seconds to wait for one of the connections that there are
@@ -27,9 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """Connections to one database, on the loop that uses it first. `pool`: how many at most."""
+    """Connections to one database, on the loop that uses it first. pool: how many at most; asked: counts its use."""
 
-    def __init__(self, location: Location, *, pool: int = 10) -> None:
+    def __init__(self, location: Location, *, pool: int = 10, asked: Asked = uncounted) -> None:
+        self._asked = asked
         self._server = location.file is None
         arguments: dict[str, Any] = (
             {"timeout": CONNECT, "command_timeout": PATIENCE} if self._server else {"timeout": PATIENCE}
@@ -55,7 +57,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection to read by. Raises StoreUnavailable when the database does not answer, here and below."""
-        with self._translated():
+        with self._asked("read"), self._translated():
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -70,7 +72,7 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction, alone among all writers; what raises inside leaves nothing behind."""
-        with self._translated():
+        with self._asked("write"), self._translated():
             async with self._engine.connect() as connection:
                 await connection.execution_options(writing=True)
                 async with connection.begin():

@@ -11,6 +11,7 @@ from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.lazy import load
 from tianji.storage.location import Location
 from tianji.storage.migrations import HEAD
+from tianji.storage.services import Asked, uncounted
 
 if TYPE_CHECKING:
     from tianji.storage.engine import Database
@@ -26,14 +27,15 @@ class Store:
     """Opens the database at `location` and follows what other machines change there.
 
     Nothing is loaded before: a gateway that knows its master key only never needs SQLAlchemy. `last_words`: what is to
-    be said to the database before it is closed.
+    be said to the database before it is closed. `asked`: counts its use.
     """
 
-    def __init__(self, location: Location, revisions: Revisions, *, pool: int = 10) -> None:
+    def __init__(self, location: Location, revisions: Revisions, *, pool: int = 10, asked: Asked = uncounted) -> None:
         self.location = location
         self.revisions = revisions
         self.last_words: set[Callable[[], Awaitable[None]]] = set()
         self._pool = pool
+        self.asked = asked
         self._begun = None if location.exists else revisions.head
         self._database: Database | None = None
         self._opening = asyncio.Lock()
@@ -83,7 +85,7 @@ class Store:
             raise
 
     async def _open(self) -> "Database":
-        database: Database = load("tianji.storage.engine").Database(self.location, pool=self._pool)
+        database: Database = load("tianji.storage.engine").Database(self.location, pool=self._pool, asked=self.asked)
         changes = load("tianji.storage.changes")
         try:
             if not await asyncio.to_thread(lambda: self.location.exists) or await revision(database) != HEAD:

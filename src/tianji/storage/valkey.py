@@ -10,9 +10,11 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from tianji import __version__
+from tianji._core.shm import SharedCounters
 from tianji.config.schema import Config
 from tianji.config.schema.cache import CacheParams
 from tianji.lazy import load
+from tianji.storage.services import REDIS, Service, watched
 
 Kind = Literal["single", "cluster", "sentinel"]
 Address = tuple[str, int]
@@ -85,8 +87,16 @@ def semantic_server_of(
     return next((found for found in places if found is not None), None)
 
 
-def connect(server: Server, *, timeout: float) -> Any:
-    """Return a `redis.asyncio` client that gives up after `timeout` seconds. It connects when it is used."""
+def connect(server: Server, *, timeout: float, counters: SharedCounters | None = None) -> Any:
+    """Return a `redis.asyncio` client that gives up after `timeout` seconds. It connects when it is used.
+
+    counters: where its commands are counted
+    """
+    client = _client(server, timeout)
+    return client if counters is None else watched(client, Service(counters, REDIS))
+
+
+def _client(server: Server, timeout: float) -> Any:
     redis = load("redis.asyncio")
     retry = load("redis.asyncio.retry").Retry(load("redis.backoff").NoBackoff(), 0)
     # named here, because the client would look its own version up in files, on the loop that it runs on

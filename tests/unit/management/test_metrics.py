@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tianji._core.shm import SharedCounters
 from tianji.auth.access import Access
+from tianji.config.schema import Config
 from tianji.edge.routes import RouteTable
 from tianji.management.metrics import Metrics
 from tianji.management.series import METRICS, samples
@@ -39,9 +40,8 @@ async def get(more=b"", query=b"", accepts=None, source=None):
     counters.add(counters.slot('tianji_in_flight_requests{model="a"}'), 2)
     counters.add(counters.slot('tianji_in_flight_requests{model="b"}'), 3)
     counters.add(counters.slot('tianji_spend_dollars_total{model="a"}'), 5)
-    match = RouteTable(Metrics(METRICS, lambda: samples(counters, {"openai": 25 * 10**8}), ask).routes()).match(
-        "GET", b"/metrics"
-    )
+    metrics = Metrics(METRICS, lambda: samples(counters, {"openai": 25 * 10**8}, Config()), ask)
+    match = RouteTable(metrics.routes()).match("GET", b"/metrics")
     exchange = Asked(query, accepts)
     await match.handler(exchange, match)
     return exchange.answer, asked

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tianji._core.shm import SharedCounters
 from tianji.lazy import load
 from tianji.storage.valkey import Server, close, connect
 
@@ -13,11 +14,11 @@ _AT_ONCE: Final = 500
 
 
 class ValkeyPlace:
-    """Keys stand behind PREFIX. It connects when it is asked."""
+    """Keys stand behind PREFIX. It connects when it is asked. `counters`: where that is counted."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, counters: SharedCounters | None = None) -> None:
         self._spread = server.kind == "cluster"
-        self._client: Any = connect(server, timeout=TIMEOUT)
+        self._client: Any = connect(server, timeout=TIMEOUT, counters=counters)
         self.failures: tuple[type[Exception], ...] = (load("redis.exceptions").RedisError, OSError, TimeoutError)
 
     async def read(self, keys: Sequence[str]) -> Sequence[bytes | None]:
