@@ -1,6 +1,7 @@
 """The cache of answers, for administrators: `/cache/*`."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -85,17 +86,17 @@ class CacheRoutes(msgspec.Struct, frozen=True):
             keys = _KEYS.decode(exchange.body).keys
         except msgspec.DecodeError as error:
             raise InvalidRequest(f'{error}; write {{"keys": ["..."]}}', param="keys") from None
-        await self._done(exchange, self.caches.forget(keys))
+        await self._done(exchange, partial(self.caches.forget, keys))
 
     async def _clear(self, exchange: Exchange, _match: Match) -> None:
-        await self._done(exchange, self.caches.clear())
+        await self._done(exchange, self.caches.clear)
 
-    async def _done(self, exchange: Exchange, work: Awaitable[None]) -> None:
+    async def _done(self, exchange: Exchange, work: Callable[[], Awaitable[None]]) -> None:
         far = self._far()
         if far is None:
-            await work
+            await work()
         else:
-            await _working(far, work)
+            await _working(far, work())
         respond_json(exchange, {"status": "success"})
 
     async def _info(self, exchange: Exchange, _match: Match) -> None:
