@@ -257,7 +257,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         for name, (ask, roles) in ACTIVITY.items()
     },
     ("GET", "/guardrails/list"): (lambda w, r, s: {}, EVERYBODY),
-    ("GET", "/v2/guardrails/list"): (lambda w, r, s: w.approved(FOREIGN), EVERYBODY - {NOBODY}),
+    ("GET", "/v2/guardrails/list"): (lambda w, r, s: w.nothing(w.approved(FOREIGN)), EVERYBODY - {NOBODY}),
     ("POST", "/guardrails"): (lambda w, r, s: guardrail("g"), {ADMIN}),
     ("GET", "/guardrails"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("POST", "/guardrails/register"): (lambda w, r, s: guardrail(s), {ADMIN}),

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -32,6 +33,7 @@ class World:
         self.gateway = gateway
         self.stranger = httpx.Client(base_url=gateway.url, timeout=20, trust_env=False, verify=False)  # without a key
         self.keys: dict[str, str] = {}
+        self._kept: dict[tuple[str, ...], str] = {}
         for side in ("own", FOREIGN):
             self.master(
                 "POST", "/organization/new", organization_id=f"org-{side}", organization_alias=side, max_budget=9
@@ -68,6 +70,14 @@ class World:
         return answer.json()
 
     # ---- fresh objects, so that nothing depends on what was asked before
+
+    def kept(self, *what: str, make: Callable[[], str]) -> str:
+        """What was made under this name and not touched since: a new one has the gateway compile all that there are."""
+        return self._kept.get(what) or self._kept.setdefault(what, make())
+
+    def touched(self) -> None:
+        """Something was changed, so nothing of what is kept counts as fresh."""
+        self._kept.clear()
 
     def key(self, role: str, side: str) -> str:
         """A key of the role's user, or of a stranger's in the other team."""
@@ -120,34 +130,54 @@ class World:
 
     def model(self, side: str) -> str:
         """A deployment of a team."""
+        return self.kept("model", side, make=lambda: self.new_model(side))
+
+    def new_model(self, side: str) -> str:
+        """A deployment of a team that nothing else is about."""
         name = f"model-{side}-{next(numbers)}"
         self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
         return name
 
     def group(self, side: str) -> str:
         """An access group."""
-        name = f"group-{side}-{next(numbers)}"
-        self.master("POST", "/access_group/new", access_group=name, model_ids=[self.model(side)])
-        return name
+
+        def make() -> str:
+            name = f"group-{side}-{next(numbers)}"
+            self.master("POST", "/access_group/new", access_group=name, model_ids=[self.model(side)])
+            return name
+
+        return self.kept("group", side, make=make)
 
     def fallback(self, side: str) -> str:
         """A model with fallbacks."""
-        name = self.model(side)
-        self.master("POST", "/fallback", model=name, fallback_models=["m"])
-        return name
+
+        def make() -> str:
+            name = self.new_model(side)
+            self.master("POST", "/fallback", model=name, fallback_models=["m"])
+            return name
+
+        return self.kept("fallback", side, make=make)
 
     def endpoint(self, side: str) -> str:
         """A path that leads elsewhere."""
-        made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
-        return str(made["endpoints"][0]["id"])
+
+        def make() -> str:
+            made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
+            return str(made["endpoints"][0]["id"])
+
+        return self.kept("endpoint", side, make=make)
 
     def prompt(self, role: str, side: str) -> str:
         """A prompt, which is that of keys that may use it: the role's own, or nobody's."""
-        said = prompt(side)
-        self.master("POST", "/prompts", **said)
-        if side != FOREIGN:
-            self.master("POST", "/key/update", key=self.keys[role], prompts=[said["prompt_id"]])
-        return str(said["prompt_id"])
+
+        def make() -> str:
+            said = prompt(side)
+            self.master("POST", "/prompts", **said)
+            if side != FOREIGN:
+                self.master("POST", "/key/update", key=self.keys[role], prompts=[said["prompt_id"]])
+            return str(said["prompt_id"])
+
+        return self.kept("prompt", *([role] if side != FOREIGN else []), side, make=make)
 
     def nothing(self, *_made: object) -> dict[str, Any]:
         """Send nothing, once things were made."""
@@ -155,25 +185,41 @@ class World:
 
     def guardrail(self) -> str:
         """A guardrail, which is nobody's."""
-        return str(self.master("POST", "/guardrails", **guardrail("g"))["guardrail_id"])
+        return self.kept(
+            "guardrail", make=lambda: str(self.master("POST", "/guardrails", **guardrail("g"))["guardrail_id"])
+        )
 
     def submission(self, side: str) -> str:
         """A guardrail that a team has submitted."""
-        key = self.master("POST", "/key/generate", team_id=f"team-{side}")["key"]
-        made = self.send(key, "POST", "/guardrails/register", **guardrail(side))
-        assert made.status_code == 200, made.text
-        return str(made.json()["guardrail_id"])
 
-    def approved(self, side: str) -> dict[str, Any]:
-        """Have a team's guardrail run; says nothing to send."""
-        self.master("POST", f"/guardrails/submissions/{self.submission(side)}/approve")
-        return {}
+        def make() -> str:
+            key = self.master("POST", "/key/generate", team_id=f"team-{side}")["key"]
+            made = self.send(key, "POST", "/guardrails/register", **guardrail(side))
+            assert made.status_code == 200, made.text
+            return str(made.json()["guardrail_id"])
+
+        return self.kept("submission", side, make=make)
+
+    def approved(self, side: str) -> str:
+        """A team's guardrail that runs."""
+
+        def make() -> str:
+            name = self.submission(side)
+            self.master("POST", f"/guardrails/submissions/{name}/approve")
+            self.touched()
+            return name
+
+        return self.kept("approved", side, make=make)
 
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
-        name = f"{side}-{next(numbers)}"
-        self.master("POST", path, **{member: name if value is None else value for member, value in fields.items()})
-        return name
+
+        def make() -> str:
+            name = f"{side}-{next(numbers)}"
+            self.master("POST", path, **{member: name if value is None else value for member, value in fields.items()})
+            return name
+
+        return self.kept(path, side, make=make)
 
 
 def model(side: str) -> dict[str, Any]:

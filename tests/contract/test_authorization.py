@@ -48,7 +48,10 @@ def done(world: World, role: str, side: str, route: tuple[str, str]) -> httpx.Re
     fields = CASES[route][0](world, role, side)
     for name in [name for name in fields if name.startswith("path:")]:
         path = path.replace("{" + name[5:] + "}", fields.pop(name))
-    return world.send(world.keys[role], method, path, **fields)
+    answer = world.send(world.keys[role], method, path, **fields)
+    if method != "GET" and answer.status_code == 200:
+        world.touched()
+    return answer
 
 
 def allowed(answer: httpx.Response, path: str) -> bool:
