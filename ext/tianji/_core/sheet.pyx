@@ -6,71 +6,44 @@ are alike, and nothing of it is written into their rows.
 """
 
 import cython
-from zlib import crc32 as _crc32
+from operator import attrgetter
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from tianji._core.msgpack cimport flag, integer, msgpack_array, msgpack_nil, msgpack_text, pass_over, string
 
 cdef extern from "meter.h":
     const long long METER_MOST
 
-cdef extern from "msgpack_walk.h":
-    bint msgpack_nil(msgpack_walk *walk) nogil
-    bint msgpack_flag(msgpack_walk *walk, int *value) nogil
-    bint msgpack_integer(msgpack_walk *walk, long long *value) nogil
-    bint msgpack_array(msgpack_walk *walk, uint64_t *count) nogil
-    bint msgpack_text(msgpack_walk *walk, const char **text, uint64_t *length) nogil
-    bint msgpack_skip(msgpack_walk *walk) nogil
+cdef extern from "saturate.h":
+    long long saturated_sum(long long a, long long b) noexcept nogil
+    long long saturated_distance(long long before, long long after) noexcept nogil
 
-cdef extern from *:
-    """
-    static inline long long sheet_sum(long long a, long long b) {
-        long long sum;
-        return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-    }
-    """
-    long long sheet_sum(long long a, long long b) noexcept nogil
-
-cdef object crc32 = _crc32
 cdef str SUCCESS = "success"
 cdef long long DAY = 86_400_000_000  # microseconds
 
 cdef enum:
-    HEAD = 8              # bytes before a record: its length and its CRC-32, little endian
     MEMBERS = 41          # of an entry of the first release; what was added since counts as not there where it is not
     ACCOUNT = 2           # its place in a row
     DIGITS = 22           # of an integer and what follows it, at most
     SPARE = 16            # bytes that an account may take more than its entry
     MOST_ITEMS = 64       # of one cost
     STARTED = 3
-    RUNS = 22
-    ADDED = 4             # members behind the payload, the last of which is what guardrails did
-    NO_RUNS = 4           # bytes that those take at most where there were none
+    STATUS = 7
     END_USER = 8
+    IP = 10
+    ERROR_CODE = 19
+    ERROR_CLASS = 20
+    RUNS = 22
+    TIMED = 3             # members behind the payload; the last two are how long it waited and its upstream took
+    NO_RUNS = 4           # bytes at most of what guardrails did where there were none
     ENDED = 5             # of a Place: how many members stand before the status of a request that has ended
-
-
-def bodies(bytes data not None, Py_ssize_t most):
-    """Return the bodies of at most `most` records, up to the first that is not there, not whole or not right."""
-    cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t at = 0, size = PyBytes_GET_SIZE(data)
-    cdef uint32_t length, checksum
-    cdef list found = []
-    while len(found) < most and size - at >= HEAD:
-        memcpy(&length, start + at, 4)
-        memcpy(&checksum, start + at + 4, 4)
-        if not length or size - at - HEAD < length:
-            break
-        body = PyBytes_FromStringAndSize(<const char *>start + at + HEAD, length)
-        if <uint32_t>crc32(body) != checksum:
-            break
-        found.append(body)
-        at += HEAD + length
-    return found
+    FIRST_MEASURES = 64
 
 
 @cython.final
@@ -79,7 +52,12 @@ cdef class Account:
 
     def __cinit__(self, object shared):
         self.shared = shared
-        self.sums = {}
+        self.sums, self.alikes = {}, {}
+
+
+@cython.final
+cdef class Alike:
+    """What entries that series do not tell apart have in common, beyond their account."""
 
 
 @cython.final
@@ -102,12 +80,14 @@ cdef class Sheet:
         says what guardrails did, `text` shortens a message, `name` makes a name of what has more than `longest` bytes.
         They may raise ValueError.
         """
-        self.accounts, self.sums, self.said, self.bodies, self.values, self.by_raw = [], [], [], [], [], {}
+        self.accounts, self.sums, self.alikes, self.said = [], [], [], []
+        self.bodies, self.values, self.by_raw = [], [], {}
         self.opened, self.mended, self.runs = opened, mended, runs
         self.text, self.name, self.longest = text, name, longest
 
     def __dealloc__(self):
         PyMem_Free(self.raw)
+        PyMem_Free(self.measured)
 
     def __len__(self):
         return len(self.values)
@@ -116,6 +96,10 @@ cdef class Sheet:
     def names(self):
         """The names of all requests on it."""
         return [row[0] for row in self.values]
+
+    def latest(self):
+        """Return what entries are alike in, in the order in which the last of each came."""
+        return sorted(self.alikes, key=attrgetter("last"))
 
     def take(self, list encoded not None):
         """Put entries on it, as a journal has them; return how many could be read: the first that cannot ends it."""
@@ -182,22 +166,21 @@ cdef class Sheet:
             raise ValueError("an entry is an array")
         if members < MEMBERS:
             return self._add(self.mended(body))
-        if size + SPARE > self.room:
-            raw = <unsigned char *>PyMem_Realloc(self.raw, 2 * (size + SPARE))
-            if raw == NULL:
-                raise MemoryError
-            self.raw, self.room = raw, 2 * (size + SPARE)
-        row = self._read(&walk, grown)
+        self._make_room(size + SPARE)
+        measured = &self.measured[len(self.values)]
+        row = self._read(&walk, grown, measured)
         said = not msgpack_nil(&walk)
         if said:
             pass_over(&walk)
         place, paid = walk, True
         if members > MEMBERS:
             paid = belongs(&place)
-            row[RUNS] = self._runs(&walk, members - MEMBERS)
+            row[RUNS] = self._read_added(&walk, members - MEMBERS, measured)
         if paid:
             account = self._account()
             row[ACCOUNT] = account
+            alike = self._alike(account, row)
+            measured.alike = <void *>alike  # `alikes` keeps it alive
             if said:
                 self.said.append(body)
             self.bodies.append(body)
@@ -205,11 +188,26 @@ cdef class Sheet:
             self._sum_up(account, day_of(row[STARTED]), row[END_USER], grown)
         return 0
 
-    cdef list _read(self, msgpack_walk *walk, long long *grown):
+    cdef int _make_room(self, Py_ssize_t size) except -1:
+        """See to it that there is room for an account of so many bytes, and for one more row's measures."""
+        cdef Py_ssize_t measures
+        if size > self.room:
+            raw = <unsigned char *>PyMem_Realloc(self.raw, 2 * size)
+            if raw == NULL:
+                raise MemoryError
+            self.raw, self.room = raw, 2 * size
+        if len(self.values) == self.measures:
+            measures = max(<Py_ssize_t>FIRST_MEASURES, 2 * self.measures)
+            measured = <Measured *>PyMem_Realloc(self.measured, measures * sizeof(Measured))
+            if measured == NULL:
+                raise MemoryError
+            self.measured, self.measures = measured, measures
+        return 0
+
+    cdef list _read(self, msgpack_walk *walk, long long *grown, Measured *measured):
         """Read all members up to the payload: those of the account into `raw`, the others into a row."""
         cdef long long started, ended
-        cdef int flag[4]
-        cdef int i
+        cdef int flags, i
         self._begin()
         request, call = self._name(walk), self._name(walk)
         started, ended = integer(walk), integer(walk)
@@ -224,35 +222,47 @@ cdef class Sheet:
         self._copy(walk, 1)
         for i in range(1, 5):
             grown[i] = bounded(walk)
-        reasoning, grown[0] = bounded(walk), bounded(walk)
-        quantities = self._items(walk)
+        measured.reasoning, grown[0] = bounded(walk), bounded(walk)
+        quantities = self._items(walk, measured)
         self._copy(walk, 3)
-        for i in range(4):
-            if not msgpack_flag(walk, &flag[i]):
-                raise ValueError("no flag")
+        measured.stream, measured.hit = flag(walk), flag(walk)
+        flags = measured.stream | measured.hit << 1 | flag(walk) << 2 | flag(walk) << 3
         code, kind = self._maybe(walk), self._maybe(walk)
-        message = None if msgpack_nil(walk) else self.text(text(walk))
-        grown[5], grown[6], grown[8] = 1, status == SUCCESS, flag[1]
+        message = None if msgpack_nil(walk) else self.text(string(walk))
+        measured.took = saturated_distance(started, ended)
+        measured.first = UNTOLD if answered is None else saturated_distance(started, answered)
+        measured.cost, measured.prompt, measured.completion = grown[0], grown[1], grown[2]
+        measured.cached, measured.written = grown[3], grown[4]
+        measured.waited = measured.upstream = 0
+        measured.tells = False
+        grown[5], grown[6], grown[8] = 1, status == SUCCESS, measured.hit
         grown[7] = 1 - grown[6]
         grown[9] = 0 if ended < started else (<uint64_t>ended - <uint64_t>started) // 1000
         return [
-            request, call, None, started, ended, answered, attempt, status, end_user, session, ip,
-            grown[1], grown[2], grown[3], grown[4], reasoning, grown[0], quantities,
-            flag[0] | flag[1] << 1 | flag[2] << 2 | flag[3] << 3, code, kind, message, None,
+            request, call, None, started, ended, answered, attempt, status, end_user, session, ip, grown[1], grown[2],
+            grown[3], grown[4], measured.reasoning, grown[0], quantities, flags, code, kind, message, None,
         ]
 
-    cdef object _runs(self, msgpack_walk *walk, uint64_t members):
-        """Read what guardrails did, which is the last of the members that were added since."""
+    cdef object _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured):
+        """Read what was added behind the payload, and return what guardrails did."""
         cdef const unsigned char *start
-        if members < ADDED:
+        cdef uint64_t parts
+        if members < TIMED:
             return None
-        for _ in range(ADDED - 1):
-            pass_over(walk)
+        pass_over(walk)
+        measured.waited, measured.upstream = integer(walk), integer(walk)
+        if members == TIMED:
+            return None
         start = walk.at
         pass_over(walk)
-        if walk.at - start <= NO_RUNS:
-            return None
-        return self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
+        runs = None
+        if walk.at - start > NO_RUNS:
+            runs = self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
+        if members > TIMED + 1 and not msgpack_nil(walk):
+            if not msgpack_array(walk, &parts) or parts != 2:
+                raise ValueError("not what is left")
+            measured.tells, measured.left_requests, measured.left_tokens = True, integer(walk), integer(walk)
+        return runs
 
     cdef int _begin(self) except -1:
         """Begin another account: an array of 17 members."""
@@ -269,24 +279,32 @@ cdef class Sheet:
         self.used += walk.at - start
         return 0
 
-    cdef str _items(self, msgpack_walk *walk):
+    cdef str _items(self, msgpack_walk *walk, Measured *measured):
         """Read what a cost comes of: kinds and rates belong to the account, the quantities are returned as JSON."""
         cdef const unsigned char *start = walk.at
         cdef uint64_t count, parts
         cdef Py_ssize_t written = 0
+        cdef long long quantity
+        cdef int which
         cdef char line[MOST_ITEMS * DIGITS + 2]
         if not msgpack_array(walk, &count) or count > MOST_ITEMS:
             raise ValueError("no items")
         memcpy(self.raw + self.used, start, walk.at - start)
         self.used += walk.at - start
+        memset(measured.counted, 0, sizeof(measured.counted))
+        measured.priced = count > 0
         line[0] = b"["
         for _ in range(count):
             if not msgpack_array(walk, &parts) or parts != 3:
                 raise ValueError("no item")
             self.raw[self.used] = 0x92  # an array of two
             self.used += 1
+            which = counted(walk[0])
             self._copy(walk, 1)
-            written += snprintf(line + 1 + written, DIGITS, b"%lld,", integer(walk))
+            quantity = integer(walk)
+            if which >= 0:
+                measured.counted[which] = saturated_sum(measured.counted[which], quantity)
+            written += snprintf(line + 1 + written, DIGITS, b"%lld,", quantity)
             self._copy(walk, 1)
         line[max(1, written)] = b"]"  # in place of the last comma
         return PyUnicode_DecodeUTF8(line, max(1, written) + 1, NULL)
@@ -300,6 +318,21 @@ cdef class Sheet:
             self.accounts.append(found)
         return <Account>found
 
+    cdef Alike _alike(self, Account account, list row):
+        """Return what a row is alike to others in; equal ones are one."""
+        cdef Alike met = account.met
+        own = (row[END_USER], row[IP], row[STATUS], row[ERROR_CODE], row[ERROR_CLASS])
+        if met is None or own != (met.end_user, met.ip, met.status, met.error_code, met.error_class):
+            met = account.alikes.get(own)
+            if met is None:
+                met = account.alikes[own] = Alike.__new__(Alike)
+                met.account = account
+                met.end_user, met.ip, met.status, met.error_code, met.error_class = own
+                self.alikes.append(met)
+            account.met = met
+        met.last = len(self.values)
+        return met
+
     cdef int _sum_up(self, Account account, long long day, object end_user, long long *grown) except -1:
         cdef Sum sums = account.latest
         cdef int i
@@ -311,7 +344,7 @@ cdef class Sheet:
                 self.sums.append(sums)
             account.latest = sums
         for i in range(FIGURES):
-            sums.grown[i] = sheet_sum(sums.grown[i], grown[i])
+            sums.grown[i] = saturated_sum(sums.grown[i], grown[i])
         return 0
 
     cdef str _name(self, msgpack_walk *walk):
@@ -328,21 +361,6 @@ cdef class Sheet:
         return None if msgpack_nil(walk) else self._name(walk)
 
 
-cdef str text(msgpack_walk *walk):
-    cdef const char *start
-    cdef uint64_t length
-    if not msgpack_text(walk, &start, &length):
-        raise ValueError("no text")
-    return PyUnicode_DecodeUTF8(start, length, NULL)
-
-
-cdef long long integer(msgpack_walk *walk) except? -1:
-    cdef long long value
-    if not msgpack_integer(walk, &value):
-        raise ValueError("no integer")
-    return value
-
-
 cdef long long bounded(msgpack_walk *walk) except? -1:
     """A figure that can be summed: one that no request reaches must not stop all others."""
     return min(integer(walk), METER_MOST)
@@ -352,10 +370,20 @@ cdef long long day_of(long long microseconds) noexcept:
     return microseconds // DAY - (microseconds % DAY < 0)
 
 
-cdef int pass_over(msgpack_walk *walk) except -1:
-    if not msgpack_skip(walk):
-        raise ValueError("no value")
-    return 0
+cdef int counted(msgpack_walk walk) noexcept:
+    """Return which of the QUANTITIES a kind is; -1 for any other."""
+    cdef const char *kind
+    cdef uint64_t length
+    if msgpack_text(&walk, &kind, &length):
+        if length == 11 and memcmp(kind, b"input_audio", 11) == 0:
+            return 0
+        if length == 12 and memcmp(kind, b"output_audio", 12) == 0:
+            return 1
+        if length == 15 and memcmp(kind, b"output_pictures", 15) == 0:
+            return 2
+        if length == 25 and memcmp(kind, b"output_video_milliseconds", 25) == 0:
+            return 3
+    return -1
 
 
 cdef bint belongs(msgpack_walk *walk) except -1:

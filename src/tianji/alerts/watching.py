@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji._core.health import HealthTable
+from tianji._core.sheet import Sheet
 from tianji._core.shm import SharedCounters
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
@@ -29,8 +30,9 @@ from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
 from tianji.clock import SYSTEM, Clock
 from tianji.config.loader import Loaded
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.follower import Follower
+from tianji.ledger.reading import Batch
 from tianji.storage import valkey
 from tianji.storage.store import Store
 
@@ -115,11 +117,12 @@ class Watching:
 
     # -- what the follower needs ----------------------------------------------------------------------------------
 
-    def hear(self, entries: Sequence[Entry]) -> None:
+    def take(self, sheet: Sheet) -> None:
         """Take in entries."""
         settings = self._settings
         if settings is None:
             return
+        entries = [decoded(body) for body in sheet.bodies]
         self._hanging.hear(entries)
         for entry in entries:
             self._found += requests.hear(entry, settings.threshold)
@@ -157,10 +160,15 @@ class Watching:
 
     # -- what the drain calls -------------------------------------------------------------------------------------
 
+    async def hear(self, file: Path, start: int, batch: Batch) -> None:
+        """Take in what was read of a journal."""
+        if self._settings is not None:
+            await self._follower.follow(self._follower.hear(file, start, batch))
+
     async def round(self, files: Sequence[Path]) -> None:
         """Take in what the journals hold."""
         if self._settings is not None:
-            await self._follower.follow(files)
+            await self._follower.follow(self._follower.round(files))
 
     async def finished(self, file: Path, position: int) -> bool:
         """Whether a journal of which `position` is the end may be removed."""

@@ -78,7 +78,7 @@ class Factory:
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )
-        return load("tianji.ledger.hearing").Hearers((metrics, alerts, callbacks), callbacks.meet)
+        return load("tianji.ledger.hearing").Hearers((metrics, alerts), callbacks)
 
 
 def holds(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import posting, reading
 from tianji.ledger.entry import Entry
+from tianji.ledger.reading import Batch
 from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
 
@@ -31,8 +32,11 @@ log = logging.getLogger(__name__)
 class Listener(Protocol):
     """Who is told of entries beside the books; it raises nothing."""
 
+    async def hear(self, file: Path, start: int, batch: Batch) -> None:
+        """Hear what a journal holds from `start` on, as it was read for the books."""
+
     async def round(self, files: Sequence[Path]) -> None:
-        """Hear what the journals hold now."""
+        """See to what else there is to do; hear what these journals hold, which nobody reads for the books now."""
 
     async def finished(self, file: Path, position: int) -> bool:
         """Say whether a journal that ends at `position` may be removed. It is asked in each round until it may."""
@@ -65,6 +69,7 @@ class Drain:
         self._told = told
         self._clock = clock
         self._ends: dict[str, int] = {}  # of journals that are taken in, and that the listener still needs
+        self._broke_off = False  # the last round: whoever listens does not wait for the books then
         self.pending = 0
         self.fault: str | None = None
 
@@ -92,7 +97,8 @@ class Drain:
         if not files:
             return 0
         if self._listener is not None:
-            await self._listener.round(files)
+            await self._listener.round(files if self._broke_off else [])
+        self._broke_off = True
         try:
             database = await self._database()
             total, done = 0, []
@@ -105,6 +111,7 @@ class Drain:
         except StoreUnavailable:
             await asyncio.to_thread(reading.flush, self._folder)
             raise
+        self._broke_off = False
         self._recovered()
         return total
 
@@ -123,6 +130,8 @@ class Drain:
         total = 0
         while True:
             batch = await asyncio.to_thread(reading.fill, file, position, AT_ONCE)
+            if self._listener is not None:
+                await self._listener.hear(file, position, batch)
             if batch.count:
                 fresh = await _unbroken(self._post(database, file.name, position, batch))
                 if fresh is None:
@@ -143,7 +152,7 @@ class Drain:
         await asyncio.to_thread(reading.discard, file, end)
         return True
 
-    async def _post(self, database: Database, journal: str, position: int, batch: reading.Filled) -> Sheet | None:
+    async def _post(self, database: Database, journal: str, position: int, batch: Batch) -> Sheet | None:
         """Take a batch in, and return what was new; None when somebody else was quicker."""
         async with database.writing() as connection:
             if not await posting.move(connection, journal, position, batch.position, self._now()):

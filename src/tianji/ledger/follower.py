@@ -1,23 +1,27 @@
-"""Reads the journals beside the ledger for a purpose of its own: each entry once, whatever ends the process.
+"""Hears what the journals hold for a purpose of its own: each entry once, whatever ends the process.
 
-How far each journal was read is written down together with what was made of it, so after a kill both go on from the
-same place. That is done every few seconds, and always before a journal may go.
+What was read for the books is heard as it is; where that begins elsewhere, or nobody reads for the books, the follower
+reads for itself. How far each journal was read is written down together with what was made of it, so after a kill both
+go on from the same place. That is done every few seconds, and always before a journal may go.
 """
 
 import asyncio
 import contextlib
 import logging
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct, field
 
+from tianji._core.sheet import Sheet
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry
+from tianji.ledger.journal import MAGIC
 from tianji.ledger.leading import Lead
+from tianji.ledger.reading import Batch
 
 AT_ONCE: Final = 1000  # entries of one reading
 OFTEN: Final = 10.0  # seconds between two times that it is written down
@@ -28,7 +32,7 @@ log = logging.getLogger(__name__)
 class Hearer(Protocol):
     """Who makes something of entries."""
 
-    def hear(self, entries: Sequence[Entry]) -> None:
+    def take(self, sheet: Sheet) -> None:
         """Take in more of those that belong into the books."""
 
     def kept(self) -> bytes:
@@ -66,17 +70,26 @@ class Follower:
         """Whether this is the one that follows. It stays so until its end."""
         return self._lead.held
 
+    async def hear(self, file: Path, start: int, batch: Batch) -> None:
+        """Take in what was read of a journal from `start` on, as far as it is new."""
+        async with self._busy:
+            if not await self._may_follow():
+                return
+            if self._at(file) == max(start, len(MAGIC)):
+                self._hear(file, batch)
+            else:
+                await self._take(file, batch.position)
+
     async def round(self, files: Sequence[Path]) -> None:
-        """Take in what the journals hold now."""
+        """Take in what these journals hold now, and write down how far all were read, if it is time for that."""
         async with self._busy:
             if not await self._may_follow():
                 return
             for file in files:
-                with contextlib.suppress(FileNotFoundError):  # the drain of another gateway has finished it
-                    await self._take(file)
-            self._positions = await asyncio.to_thread(self._left)
-            self._ended &= self._positions.keys()
+                await self._take(file)
             if self._monotonic() - self._written_at >= OFTEN:
+                self._positions = await asyncio.to_thread(self._left)
+                self._ended &= self._positions.keys()
                 await self._write()
 
     async def finished(self, file: Path, position: int) -> bool:
@@ -89,10 +102,10 @@ class Follower:
             await self._write()
             return True
 
-    async def follow(self, files: Sequence[Path]) -> bool:
-        """Take in what the journals hold now, and say whether that went well: whatever does not, the books go on."""
+    async def follow(self, work: Awaitable[None]) -> bool:
+        """Do one of these, and say whether that went well: whatever does not, the books go on."""
         try:
-            await self.round(files)
+            await work
         except Exception:  # boundary: another part of the process
             log.exception("%s: what the journals hold could not be taken in", self._name)
             return False
@@ -102,8 +115,6 @@ class Follower:
         """Whether a journal of which `position` is the end may be removed; what goes wrong keeps none."""
         try:
             return await self.finished(file, position)
-        except FileNotFoundError:
-            return True
         except Exception:  # boundary: another part of the process
             log.exception("%s: the end of a journal could not be taken in", self._name)
             return True
@@ -115,16 +126,25 @@ class Follower:
                 await self._write()
                 self._lead.release()
 
-    async def _take(self, file: Path) -> None:
-        position = self._positions.get(file.name, 0)
-        while file.name not in self._ended:
-            batch = await asyncio.to_thread(reading.read, file, position, AT_ONCE)
-            self._hearer.hear(batch.paid)
-            position = self._positions[file.name] = batch.position
-            if batch.ended:
-                self._ended.add(file.name)
-            if len(batch.entries) < AT_ONCE:
+    def _at(self, file: Path) -> int:
+        return max(self._positions.get(file.name, 0), len(MAGIC))
+
+    async def _take(self, file: Path, until: int = sys.maxsize) -> None:
+        """Read a journal as far as it goes now, or to where an entry ends."""
+        while file.name not in self._ended and self._at(file) < until:
+            try:
+                batch = await asyncio.to_thread(reading.fill, file, self._at(file), AT_ONCE, until)
+            except FileNotFoundError:  # the drain of another gateway has finished it
                 return
+            self._hear(file, batch)
+            if batch.count < AT_ONCE:
+                return
+
+    def _hear(self, file: Path, batch: Batch) -> None:
+        self._hearer.take(batch.sheet)
+        self._positions[file.name] = batch.position
+        if batch.ended:
+            self._ended.add(file.name)
 
     async def _may_follow(self) -> bool:
         if not self._lead.held and await asyncio.to_thread(self._lead.take):

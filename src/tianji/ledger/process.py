@@ -71,18 +71,14 @@ class Listening(Listener, Protocol):
     def adopt(self, loaded: Loaded) -> None:
         """Go by another one from now on."""
 
+    def meet(self, entry: Entry) -> None:
+        """Take note of an entry of which more than the usual ones are told, before its journal may be removed."""
+
     async def close(self) -> None:
         """Pass on what was heard."""
 
 
-class Meeting(Listening, Protocol):
-    """Who wants to know, too, for whom entries are of which more than the usual ones are told."""
-
-    def meet(self, entry: Entry) -> None:
-        """Take note of such an entry, before its journal may be removed."""
-
-
-Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Meeting]
+Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
 """Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
@@ -102,7 +98,7 @@ class _Scribe:
         general = self._loaded.config.general_settings
         self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
         self._spent = told
-        self._listener: Meeting | None = None
+        self._listener: Listening | None = None
         self._drain: Drain | None = None
         self._told = asyncio.Event()
 

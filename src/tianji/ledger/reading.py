@@ -3,14 +3,16 @@
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from tianji._core.sheet import Sheet, bodies
+from tianji._core.records import bodies
+from tianji._core.sheet import Sheet
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.journal import FRESH, HEAD, MAGIC, SUFFIX
 from tianji.ledger.rows import sheet
@@ -23,20 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Entries of a file, and where the next one will stand. `ended`: nobody will add to what was read."""
+    """Entries of a file on a sheet, and where the next one will stand.
 
-    entries: tuple[Entry, ...]
-    position: int
-    ended: bool
-
-    @property
-    def paid(self) -> tuple[Entry, ...]:
-        """Those that belong into the books."""
-        return tuple(entry for entry in self.entries if entry.paid)
-
-
-class Filled(msgspec.Struct, frozen=True):
-    """A sheet with the entries of a file. `count`: all of them; otherwise as Batch."""
+    count: all of them, also those that do not belong into the books; ended: nobody will add to what was read
+    """
 
     sheet: Sheet
     count: int
@@ -49,26 +41,26 @@ def journals(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
-def read(file: Path, position: int, most: int) -> Batch:
-    """Return at most `most` entries from `position` on, 0 for the beginning.
+def fill(file: Path, position: int, most: int, until: int = sys.maxsize) -> Batch:
+    """Return at most `most` entries from `position` on, 0 for the beginning, and before `until`, where one ends.
 
     What cannot be read ends a file that nobody writes any more; it is then set aside by `discard`.
     """
-    entries: list[Entry] = []
-
-    def take(found: list[bytes]) -> int:
-        readable = list(_entries(found))
-        entries.extend(readable)
-        return len(readable)
-
-    _, position, ended = _read(file, position, most, take)
-    return Batch(tuple(entries), position, ended)
-
-
-def fill(file: Path, position: int, most: int) -> Filled:
-    """Return the same on a sheet."""
     made = sheet()
-    return Filled(made, *_read(file, position, most, made.take))
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        idle = _idle(opened)  # asked first: what is added afterwards would not be read
+        position, count = max(position, len(MAGIC)), 0
+        while count < most and position < until:
+            found = _found(opened, position, most - count, until)
+            taken = made.take(found)
+            position += sum(map(_size, found[:taken]))
+            count += taken
+            if not found or taken < len(found):
+                return Batch(made, count, position, idle)
+        return Batch(made, count, position, False)
+    finally:
+        os.close(opened)
 
 
 def page(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
@@ -135,31 +127,13 @@ def _idle(file: int) -> bool:
     return True
 
 
-def _read(file: Path, position: int, most: int, take: Callable[[list[bytes]], int]) -> tuple[int, int, bool]:
-    """Let records be taken, which says how many could be; return their count, the place behind, whether it ended."""
-    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        idle = _idle(opened)  # asked first: what is added afterwards would not be read
-        position, count = max(position, len(MAGIC)), 0
-        while count < most:
-            found = _found(opened, position, most - count)
-            taken = take(found)
-            position += sum(map(_size, found[:taken]))
-            count += taken
-            if not found or taken < len(found):
-                return count, position, idle
-        return count, position, False
-    finally:
-        os.close(opened)
-
-
 def _size(body: bytes) -> int:
     return HEAD.size + len(body)
 
 
-def _found(file: int, position: int, most: int) -> list[bytes]:
+def _found(file: int, position: int, most: int, until: int = sys.maxsize) -> list[bytes]:
     """Return the records of one reading."""
-    found = bodies(os.pread(file, CHUNK, position), most)
+    found = bodies(os.pread(file, min(CHUNK, until - position), position), most)
     return found or bodies(_whole_record(file, position), 1)  # perhaps one that is longer than a chunk
 
 

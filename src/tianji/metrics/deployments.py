@@ -1,13 +1,17 @@
 """What is known of deployments at the moment: out of the memory that all workers share, and the configuration."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from tianji._core.health import Health, HealthTable
+from tianji._core.sheet import Alike
 from tianji.config.schema import Config, ModelEntry
-from tianji.ledger.entry import SUCCESS, Entry
+from tianji.ledger.entry import SUCCESS
+
+if TYPE_CHECKING:
+    from tianji.ledger.terms import Terms
 
 WELL, AILING, OUT = 0, 1, 2
 APART: Final = 0.5  # seconds by which the end of a rest has to move for it to be another one
@@ -41,24 +45,25 @@ class Deployments:
         """Return the model groups by the ids of their deployments."""
         return {name: known.group for name, known in self._known.items()}
 
-    def hear(self, entry: Entry) -> None:
-        """Learn what an entry says of its deployment."""
-        name = entry.deployment_id
+    def hear(self, alike: Alike) -> None:
+        """Learn what entries that are alike say of their deployment."""
+        terms: Terms = alike.account.shared.terms
+        name = terms.deployment_id
         if not name:
             return
         known = self._known.get(name)
         if known is None or not known.labels["api_base"]:
             labels = {
-                "litellm_model_name": entry.model,
+                "litellm_model_name": terms.model,
                 "model_id": name,
-                "api_base": entry.api_base,
-                "api_provider": entry.provider,
+                "api_base": terms.api_base,
+                "api_provider": terms.provider,
             }
-            group = entry.model_group if known is None else known.group
+            group = terms.model_group if known is None else known.group
             limits = (None, None) if known is None else (known.requests, known.tokens)
             self._known[name] = Known(group, labels, *limits)
-        if entry.status != SUCCESS:
-            self._codes[name] = entry.error_code or ""
+        if alike.status != SUCCESS:
+            self._codes[name] = alike.error_code or ""
 
     def look(self, now: float) -> list[str]:
         """Count rests that have begun since the last time, and return whose. `now`: monotonic seconds."""

@@ -21,7 +21,10 @@ Values = Mapping[str, str]
 
 def render(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of all families that are summed up out of entries."""
-    known = [(values(facts, names, groups, plan.marks), facts.status == SUCCESS, cell) for facts, cell in cells.items()]
+    known = [
+        (values(facts, names, groups, plan.marks.labels), facts.status == SUCCESS, cell)
+        for facts, cell in cells.items()
+    ]
     for family in COUNTED:
         told = plan.families.get(family.name)
         if told is None:
@@ -44,14 +47,14 @@ def render(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str]) ->
 
 def _left(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str], which: int) -> list[tuple[Values, float]]:
     told = ((facts, left[which]) for facts, left in cells.left.items())
-    return [(values(facts, names, groups, plan.marks), figure) for facts, figure in told if figure >= 0]
+    return [(values(facts, names, groups, plan.marks.labels), figure) for facts, figure in told if figure >= 0]
 
 
 def _fallbacks(
     cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str], *, well: bool
 ) -> list[tuple[Values, Cell]]:
     return [
-        ({**values(facts, names, groups, plan.marks), "fallback_model": group}, array("q", [count]))
+        ({**values(facts, names, groups, plan.marks.labels), "fallback_model": group}, array("q", [count]))
         for (facts, group, succeeded), count in cells.fallbacks.items()
         if succeeded is well
     ]

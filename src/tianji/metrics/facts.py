@@ -1,12 +1,15 @@
 """What an entry says of itself that series are told apart by, and the values of the labels that come of it."""
 
 from collections.abc import Mapping
-from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
+from tianji._core.sheet import Alike
 from tianji.ledger.entry import SUCCESS
+
+if TYPE_CHECKING:
+    from tianji.ledger.terms import Terms
 
 NONE: Final = "None"  # stands for a value that there is not, as in LiteLLM
 OTHER: Final = "other"  # stands for all that have no series of their own
@@ -48,7 +51,28 @@ class Facts(NamedTuple):
     marks: tuple[str, ...] = ()
 
 
-facts_of: Final = attrgetter(*Facts._fields[:-1])
+def facts_of(alike: Alike, marks: tuple[str, ...]) -> Facts:
+    """Return the facts of entries that are alike."""
+    terms: Terms = alike.account.shared.terms
+    return Facts(
+        key=terms.key,
+        key_alias=terms.key_alias,
+        user_id=terms.user_id,
+        team_id=terms.team_id,
+        organization_id=terms.organization_id,
+        end_user=alike.end_user,
+        ip=alike.ip,
+        model_group=terms.model_group,
+        model=terms.model,
+        deployment_id=terms.deployment_id,
+        api_base=terms.api_base,
+        provider=terms.provider,
+        call_type=terms.call_type,
+        status=alike.status,
+        error_code=alike.error_code,
+        error_class=alike.error_class,
+        marks=marks,
+    )
 
 
 def reduced(facts: Facts) -> Facts:

@@ -1,7 +1,7 @@
 """Which families are told with which labels, as the configuration says."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Struct
 
 from tianji.config.schema import Config, Settings
-from tianji.ledger.entry import Entry
 from tianji.metrics.families import DEPLOYMENT, FAMILIES, Family
 
 MOST: Final = 5000  # series of a family, where the configuration does not say
@@ -20,17 +19,42 @@ _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
 _METADATA: Final = "metadata."
 
 
+class Marks(Struct, frozen=True):
+    """Labels that the configuration adds, made of each entry. `tags`: patterns of tags that one may have, by label."""
+
+    tags: Mapping[str, str] = {}
+    sized: bool = False
+    streams: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return their names."""
+        own = {"input_sequence_length": self.sized, "stream": self.streams}
+        return (*self.tags, *(label for label, told in own.items() if told))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the numbers of tokens from which on another size is told."""
+        return (1, *(above for above, _ in SIZES)) if self.sized else ()
+
+    def of(self, tags: Iterable[str], tokens: int, streamed: bool) -> tuple[str, ...]:
+        """Return their values. `tokens`: of the prompt."""
+        found = [str(any(fnmatchcase(tag, pattern) for tag in tags)).lower() for pattern in self.tags.values()]
+        found += [_size(tokens)] if self.sized else []
+        found += [str(streamed)] if self.streams else []
+        return tuple(found)
+
+
 class Plan(Struct, frozen=True):
     """What is told.
 
-    families: by name, those that are; marks: labels made of each entry, and `mark` what makes their values
+    families: by name, those that are; marks: labels made of each entry
     metadata: labels, and the way to their values in a key's metadata; most: series of a family
     lifetime: seconds after which what nothing came to is forgotten; None: never
     """
 
     families: Mapping[str, Family]
-    marks: tuple[str, ...]
-    mark: Callable[[Entry], tuple[str, ...]]
+    marks: Marks
     metadata: Mapping[str, tuple[str, ...]]
     most: int
     customers: int
@@ -68,20 +92,11 @@ def plan_of(config: Config) -> Plan:
     metadata = {_UNSAFE.sub("_", path): _way(path) for path in settings.custom_prometheus_metadata_labels}
     sized = settings.prometheus_emit_input_sequence_length_label
     streamed = settings.prometheus_emit_stream_label
-    own = (*tags, *(["input_sequence_length"] if sized else []), *(["stream"] if streamed else []))
-
-    def mark(entry: Entry) -> tuple[str, ...]:
-        found = [_is_tagged(entry, pattern) for pattern in tags.values()]
-        found += [_size(entry.prompt_tokens)] if sized else []
-        found += [str(entry.stream)] if streamed else []
-        return tuple(found)
-
     added = (*tags, *metadata)
     families = (_labelled(family, settings, added, sized=sized, streamed=streamed) for family in FAMILIES)
     return Plan(
         families={family.name: family for family in _filtered(families, settings)},
-        marks=own,
-        mark=mark if own else _none,
+        marks=Marks(tags, sized, streamed),
         metadata=metadata,
         most=settings.prometheus_metrics_max_series_per_metric or MOST,
         customers=settings.prometheus_end_user_metrics_max_series_per_metric,
@@ -92,16 +107,8 @@ def plan_of(config: Config) -> Plan:
     )
 
 
-def _none(_entry: Entry) -> tuple[str, ...]:
-    return ()
-
-
 def _way(path: str) -> tuple[str, ...]:
     return tuple(path.removeprefix(_METADATA).split("."))
-
-
-def _is_tagged(entry: Entry, pattern: str) -> str:
-    return str(any(fnmatchcase(tag, pattern) for tag in entry.tags)).lower()
 
 
 def _size(tokens: int) -> str:

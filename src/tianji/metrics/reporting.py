@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
+from tianji._core.sheet import Sheet
 from tianji.config.loader import Loaded
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry
 from tianji.ledger.follower import Follower
+from tianji.ledger.reading import Batch
 from tianji.metrics import socket
 from tianji.metrics.cells import Cells
 from tianji.metrics.deployments import Deployments
@@ -62,7 +63,7 @@ class Reporting:
         self._gauges.adopt(config)
         self._cells.adopt(
             latency=config.litellm_settings.prometheus_latency_buckets,
-            marks=plan.mark,
+            marks=plan.marks,
             without=plan.without(),
             groups=self._deployments.groups,
             caches=config.litellm_settings.cache is True,
@@ -71,11 +72,11 @@ class Reporting:
 
     # -- what the follower needs ----------------------------------------------------------------------------------
 
-    def hear(self, entries: Sequence[Entry]) -> None:
+    def take(self, sheet: Sheet) -> None:
         """Take in entries."""
-        self._cells.hear(entries)
-        for entry in entries:
-            self._deployments.hear(entry)
+        self._cells.hear(sheet)
+        for alike in sheet.latest():
+            self._deployments.hear(alike)
 
     def kept(self) -> bytes:
         """Return what was made of entries."""
@@ -87,9 +88,14 @@ class Reporting:
 
     # -- what the drain calls -------------------------------------------------------------------------------------
 
+    async def hear(self, file: Path, start: int, batch: Batch) -> None:
+        """Take in what was read of a journal."""
+        if self._wanted:
+            await self._follower.follow(self._follower.hear(file, start, batch))
+
     async def round(self, files: Sequence[Path]) -> None:
         """Take in what the journals hold, and answer from then on."""
-        if not self._wanted or not await self._follower.follow(files):
+        if not self._wanted or not await self._follower.follow(self._follower.round(files)):
             return
         self._deployments.look(time.monotonic())
         if self._follower.leads and self._server is None:

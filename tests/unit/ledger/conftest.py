@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.storage.conftest import location
 
-from tianji.ledger.entry import Entry
+from tianji.ledger import reading
+from tianji.ledger.entry import Entry, decoded
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.migration import migrate
@@ -42,6 +43,17 @@ def entry(number: int, **fields: Any) -> Entry:
         "factors": ((1, 1, 0), (1, 1, 0)),
     }
     return Entry(**{**usual, **fields})
+
+
+def everything(folder: Path) -> list[Entry]:
+    """All that the journals hold, in order."""
+    found: list[Entry] = []
+    for file in reading.journals(folder):
+        position = 0
+        while (batch := reading.fill(file, position, 7)).count:
+            found += map(decoded, batch.sheet.bodies)
+            position = batch.position
+    return found
 
 
 @pytest.fixture

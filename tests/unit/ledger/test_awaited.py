@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.ledger.conftest import everything
 
 from tianji.ledger import reading
 from tianji.ledger.awaited import SUFFIX, Awaited, recover
@@ -30,7 +31,7 @@ def recovered(folder: Path) -> list[Entry]:
     journal = Journal(folder)
     count = recover(folder, journal)
     journal.close()
-    found = [one for file in reading.journals(folder) for one in reading.read(file, 0, 10_000).entries]
+    found = everything(folder)
     assert len(found) == count
     assert not list(folder.glob(f"*{SUFFIX}"))
     for file in reading.journals(folder):

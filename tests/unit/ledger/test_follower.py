@@ -1,15 +1,15 @@
 """Each entry is heard once, whatever ends the process."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.unit.ledger.conftest import entry
 
+from tianji._core.sheet import Sheet
 from tianji.ledger import reading
-from tianji.ledger.entry import Entry, Place
+from tianji.ledger.entry import Place
 from tianji.ledger.follower import OFTEN, Follower
 from tianji.ledger.journal import Journal
 
@@ -20,8 +20,8 @@ class Adder:
     def __init__(self) -> None:
         self.sum = 0
 
-    def hear(self, entries: Sequence[Entry]) -> None:
-        self.sum += sum(one.cost for one in entries)
+    def take(self, sheet: Sheet) -> None:
+        self.sum += sum(one.figures[0] for one in sheet.sums)
 
     def kept(self) -> bytes:
         return msgspec.msgpack.encode(self.sum)
@@ -148,7 +148,7 @@ async def test_a_journal_that_is_kept_for_others_is_read_to_its_end_once(
     await asyncio.to_thread(journal.close)
     follower = world.follower()
     await follower.round(await world.files())
-    monkeypatch.setattr(reading, "read", None)
+    monkeypatch.setattr(reading, "fill", None)
     await follower.round(await world.files())
     assert await follower.finished((await world.files())[0], 0)
     assert world.adder.sum == 3
@@ -167,14 +167,56 @@ async def test_the_mere_end_of_a_request_is_not_heard(folder: Path) -> None:
     await follower.close()
 
 
+async def test_what_was_read_for_the_books_is_heard_once_wherever_it_begins(folder: Path) -> None:
+    world = World(folder)
+    world.now = 0  # nothing is written down meanwhile
+    journal, follower = await world.journal(), world.follower()
+    for number in range(6):
+        journal.append(entry(number, cost=10**number))
+    (file,) = await world.files()
+    first, second = reading.fill(file, 0, 2), reading.fill(file, reading.fill(file, 0, 2).position, 2)
+    await follower.hear(file, 0, first)
+    assert world.adder.sum == 11
+    await follower.hear(file, 0, first)
+    assert world.adder.sum == 11, "that was heard before"
+    await follower.hear(file, first.position, second)
+    assert world.adder.sum == 1111
+    await follower.hear(file, 0, reading.fill(file, 0, 5))
+    assert world.adder.sum == 11111, "the rest of it is read"
+    await follower.round([file])
+    assert world.adder.sum == 111111, "as it is where nobody reads for the books"
+    late = world.follower()
+    kill(follower)
+    await late.hear(file, first.position, second)
+    assert world.adder.sum == 1111, "what was missed, and no more"
+    await late.close()
+    await asyncio.to_thread(journal.close)
+
+
+async def test_a_part_of_a_batch_is_read_as_far_as_the_batch_goes(folder: Path) -> None:
+    world = World(folder)
+    journal, follower = await world.journal(), world.follower()
+    for number in range(3):
+        journal.append(entry(number, cost=10**number))
+    (file,) = await world.files()
+    batch = reading.fill(file, 0, 2)
+    await follower.hear(file, 0, reading.fill(file, 0, 1))
+    await follower.hear(file, 0, batch)
+    assert world.adder.sum == 11
+    await follower.hear(file, batch.position, reading.fill(file, batch.position, 9))
+    assert world.adder.sum == 111, "in step again"
+    await follower.close()
+    await asyncio.to_thread(journal.close)
+
+
 async def test_whatever_goes_wrong_keeps_no_journal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(folder)
     journal, follower = await world.journal(), world.follower()
     journal.append(entry(1))
-    assert await follower.follow(await world.files())
-    monkeypatch.setattr(world.adder, "hear", lambda _entries: 1 / 0)
+    assert await follower.follow(follower.round(await world.files()))
+    monkeypatch.setattr(world.adder, "take", lambda _sheet: 1 / 0)
     journal.append(entry(2))
-    assert not await follower.follow(await world.files())
+    assert not await follower.follow(follower.round(await world.files()))
     assert await follower.lets_go((await world.files())[0], 10**9)
     assert await follower.lets_go(folder / "gone", 1)
     await asyncio.to_thread(journal.close)

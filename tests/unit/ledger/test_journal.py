@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.ledger.conftest import entry
+from tests.unit.ledger.conftest import entry, everything
 
-from tianji._core.sheet import bodies
+from tianji._core.records import bodies
 from tianji.ledger import journal as journals
 from tianji.ledger import reading
 from tianji.ledger.entry import LARGE, Entry, Payload, decoded, encoded
@@ -39,17 +39,6 @@ ENTRIES = st.builds(
     stream=st.booleans(),
     payload=st.none() | st.builds(Payload, messages=st.binary(), response=st.binary()),
 )
-
-
-def everything(folder: Path) -> list[Entry]:
-    """All that the journals hold, in order."""
-    found: list[Entry] = []
-    for file in reading.journals(folder):
-        position = 0
-        while (batch := reading.read(file, position, 7)).entries:
-            found += batch.entries
-            position = batch.position
-    return found
 
 
 @given(ENTRIES)
@@ -88,9 +77,9 @@ def test_entries_are_there_at_once_and_in_order(folder: Path) -> None:
         journal.append(entry(number))
         assert everything(folder)[-1] == entry(number)
     (file,) = reading.journals(folder)
-    assert not reading.read(file, 0, 100).ended
+    assert not reading.fill(file, 0, 100).ended
     journal.close()
-    assert reading.read(file, 0, 100).ended
+    assert reading.fill(file, 0, 100).ended
     assert everything(folder) == [entry(number) for number in range(20)]
 
 
@@ -105,7 +94,7 @@ def test_files_are_turned_over_and_a_large_entry_gets_one_of_its_own(folder: Pat
     assert everything(folder) == wanted
     journal.close()
     files = reading.journals(folder)
-    assert all(reading.read(file, 0, 100).ended for file in files)
+    assert all(reading.fill(file, 0, 100).ended for file in files)
     assert everything(folder) == wanted
     assert sum(file.stat().st_size for file in files) < 3_010_000  # nothing that was reserved stays so
 
@@ -131,12 +120,12 @@ def test_a_torn_tail_is_left_out_and_goes_with_the_file(folder: Path, cut: int) 
     segment.held[segment.page.at : segment.page.at + len(torn)] = torn
     (file,) = reading.journals(folder)
     assert everything(folder) == [entry(1)]
-    assert not reading.read(file, 0, 9).ended
+    assert not reading.fill(file, 0, 9).ended
     segment.page.close()
     segment.held.close()
     os.close(segment._file)  # as if killed: the lock is gone
-    batch = reading.read(file, 0, 9)
-    assert (batch.entries, batch.ended) == ((entry(1),), True)
+    batch = reading.fill(file, 0, 9)
+    assert (batch.sheet.names, batch.ended) == ([entry(1).request_id], True)
     reading.discard(file, batch.position)
     assert list(folder.iterdir()) == []
 
@@ -151,8 +140,8 @@ def test_a_file_damaged_in_the_middle_is_kept_and_said(folder: Path, caplog: pyt
     data = bytearray(file.read_bytes())
     data[len(MAGIC) + HEAD.size + first + HEAD.size + 20] ^= 1
     file.write_bytes(data)
-    batch = reading.read(file, 0, 9)
-    assert batch.entries == (entry(0),)
+    batch = reading.fill(file, 0, 9)
+    assert batch.sheet.names == [entry(0).request_id]
     reading.discard(file, batch.position)
     assert [left.suffix for left in folder.iterdir()] == [".damaged"]
     assert "damaged" in caplog.text
@@ -246,7 +235,7 @@ def test_a_limit_of_file_sizes_is_a_full_disk(folder: Path) -> None:
     code = (
         "import pathlib, resource, sys\n"
         "from tianji.ledger.journal import Journal\n"
-        "from tests.unit.ledger.conftest import entry\n"
+        "from tests.unit.ledger.conftest import entry, everything\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "journal.append(entry(1))\n"

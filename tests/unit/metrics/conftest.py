@@ -1,5 +1,6 @@
 """Numbers as they are told, of entries that a test makes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.unit.ledger.conftest import entry as plain
 
 from tianji.config.schema import Config, Settings
 from tianji.ledger.entry import Entry
+from tianji.ledger.rows import sheet_of
 from tianji.metrics.cells import Cells
 from tianji.metrics.exposition import render
 from tianji.metrics.facts import Names
@@ -45,7 +47,10 @@ class World:
 
     def adopt(self, plan: Plan, **settings: Any) -> None:
         self.plan = plan
-        self.cells.adopt(marks=plan.mark, without=plan.without(), groups=self.groups, **settings)
+        self.cells.adopt(marks=plan.marks, without=plan.without(), groups=self.groups, **settings)
+
+    def hear(self, entries: Iterable[Entry]) -> None:
+        self.cells.hear(sheet_of(entries))
 
     def text(self, names: Names | None = None) -> str:
         return "".join(f"{line}\n" for line in render(self.cells, self.plan, names or Names(), self.groups))

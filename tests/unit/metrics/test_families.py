@@ -67,7 +67,7 @@ def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
     items = tuple((kind, 3, 1) for kind in ("input_audio", "output_audio", "output_pictures"))
     used = {"cached_tokens": 2, "written_tokens": 1, "reasoning_tokens": 1, "stream": True}
     world.adopt(world.plan, caches=True)
-    world.cells.hear([
+    world.hear([
         entry(1, items=(*items, ("output_video_milliseconds", 1500, 1)), answered_at=1_772_366_400_050_000, **used),
         entry(2, cache_hit=True, deployment_id="", remaining=(9, 8)),
         entry(3, items=()),

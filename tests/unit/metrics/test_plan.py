@@ -26,7 +26,7 @@ def test_only_what_the_configuration_lists_is_told_with_the_labels_it_lists(worl
     assert world.plan.families[LATENCY].labels == ("team", "model")
     assert world.plan.families[REQUESTS].labels == ("team",)
     assert "hashed_api_key" in world.plan.families[SPEND].labels
-    world.cells.hear([entry(1, key="a"), entry(2, key="b")])
+    world.hear([entry(1, key="a"), entry(2, key="b")])
     assert world.text().count('litellm_proxy_total_requests_metric_total{team="t"} 2') == 1
 
 
@@ -34,7 +34,7 @@ def test_what_is_excluded_is_not_told(world: World) -> None:
     world.adopt(
         plan(prometheus_exclude_metrics=("litellm_spend_metric",), prometheus_exclude_labels=("hashed_api_key",))
     )
-    world.cells.hear([entry()])
+    world.hear([entry()])
     assert SPEND not in world.text()
     assert "hashed_api_key" not in world.text()
     assert REQUESTS in world.text()
@@ -49,7 +49,7 @@ def test_labels_are_made_of_tags_metadata_length_and_stream(world: World) -> Non
             prometheus_emit_input_sequence_length_label=True,
         )
     )
-    world.cells.hear([entry(1, tags=("prod/eu",), prompt_tokens=4000, stream=True), entry(2, prompt_tokens=0)])
+    world.hear([entry(1, tags=("prod/eu",), prompt_tokens=4000, stream=True), entry(2, prompt_tokens=0)])
     names = Names(keys={"k": {"metadata_cost_center": "42"}})
     assert world.numbers(REQUESTS, "tag_prod__", "tag_a", "metadata_cost_center", "stream", names=names) == {
         "true,false,42,True": 1,
