@@ -15,6 +15,7 @@ from tianji.gateway.guarding import batched
 from tianji.gateway.request_lines import MEMBERS, Content
 from tianji.objects.message_lots import read
 from tianji.objects.places import Place, Places
+from tianji.objects.rows import Row
 
 _MESSAGES: Final = "messages"
 
@@ -100,3 +101,18 @@ class Scrutiny:
             return self._places.snapshot.find(self._caller.target(model))[0].name
         except UnknownModel:  # it is a provider's own, or the upstream says that there is none
             return ""
+
+
+async def judged(
+    guards: Guards | None, row: Row, exchange: Exchange, places: Places, members: dict[str, Any], place: Place
+) -> tuple[dict[str, Any], Earlier | None]:
+    """Return the members of a request as they go on, and who judges what is answered; None where nobody does.
+
+    Raises what the request is refused with.
+    """
+    if guards is None or not (row.told or row.heard or row.content) or not isinstance(exchange.identity, Identity):
+        return members, None
+    reader = guards.earlier(exchange, msgspec.json.encode(members))
+    if row.told:
+        members = await Scrutiny(guards, exchange, exchange.identity, places).told(row.spoken, members, place)
+    return members, reader

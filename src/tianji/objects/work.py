@@ -22,7 +22,7 @@ from tianji.gateway.forms import take_json
 from tianji.lazy import load
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
-from tianji.objects.guarding import Earlier, Scrutiny
+from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref, owner_of
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
 from tianji.objects.lines import Counted
@@ -88,7 +88,7 @@ class _Work:
             for name in _MARKS & self._query.keys():
                 self._asking.take(self._row.items, self._query[name])
         place = self._place(members)
-        members, reader = await self._judged(members, place)
+        members, reader = await judged(self._desk.guards(), self._row, self._exchange, self._places, members, place)
         if self._asking.named:
             self._owner = self._asking.named[0].ref.owner
         request = self._request(place, members)
@@ -119,18 +119,7 @@ class _Work:
         if reader is not None:
             left = await reader.whole(self._row.spoken, place.group or "", msgspec.json.encode(answer))
             answer = msgspec.json.decode(left)
-        self._respond(answer, place)
-
-    async def _judged(self, members: Json, place: Place) -> tuple[Json, Earlier | None]:
-        """Return the members as they go on, and who judges what is answered; None where nobody does."""
-        guards, row = self._desk.guards(), self._row
-        if guards is None or not (row.told or row.heard or row.content):
-            return members, None
-        reader = guards.earlier(self._exchange, msgspec.json.encode(members))
-        if row.told:
-            judge = Scrutiny(guards, self._exchange, self._caller, self._places)
-            members = await judge.told(row.spoken, members, place)
-        return members, reader
+        respond(self._exchange, answer, place)
 
     async def _stream(self, client: Exchange, place: Place, request: Request) -> None:
         """Hand on the events of a run."""
@@ -207,7 +196,7 @@ class _Work:
             raise InvalidRequest("target_model_names: names no model", param="target_model_names")
         answer, place = first
         told = answer | {"id": self._seal.close(FILE, Ref(self._owner, tuple(copies), rows, tokens))}
-        self._respond(await self._remembered(told, place), place)
+        respond(self._exchange, await self._remembered(told, place), place)
 
     def _targets(self, upload: Upload) -> list[Place]:
         named = (
@@ -304,12 +293,6 @@ class _Work:
         size = 0 if known is None else msgspec.json.decode(known.body).get("bytes")
         return size if isinstance(size, int) else 0
 
-    def _respond(self, answer: Json, place: Place) -> None:
-        about = (
-            [(b"x-litellm-model-id", place.name.rpartition(" ")[2].encode("ascii", "replace"))] if place.group else []
-        )
-        respond_json(self._exchange, answer, 200, [*call_id_headers(self._exchange, compatible=True), *about])
-
     async def _remembered(self, answer: Json, place: Place) -> Json:
         """Keep an object that was made, note what became of one, forget one that was deleted; return it.
 
@@ -403,6 +386,12 @@ class _Work:
             self._asking.take(IN_PATH[name], value)
         place = self._place({})
         return await self._remembered(await self._fetch(place, self._request(place, {})), place)
+
+
+def respond(exchange: Exchange, answer: Json, place: Place) -> None:
+    """Answer with an object, and say which deployment it lies at."""
+    about = [(b"x-litellm-model-id", place.name.rpartition(" ")[2].encode("ascii", "replace"))] if place.group else []
+    respond_json(exchange, answer, 200, [*call_id_headers(exchange, compatible=True), *about])
 
 
 def content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:
