@@ -149,6 +149,7 @@ def scope(params: Mapping[str, Any], defaults: Mapping[str, bool], kind: Type[An
         last_role=flag("experimental_use_latest_role_message_only")
         or (kind.last_turn and params.get("scan_scope") != "all"),
         only_tool_results=flag("scan_only_tool_results"),
+        descriptions=kind.look is None,  # a vendor is told of tools in its own way, if it wants to hear of them
     )
 
 

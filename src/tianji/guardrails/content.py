@@ -24,6 +24,7 @@ class Kind(StrEnum):
     INSTRUCTIONS = "instructions"  # system and developer messages, wherever the dialect puts them
     TOOL_RESULT = "tool_result"
     TOOL_ARGUMENTS = "tool_arguments"  # one leaf of the JSON that a model calls a tool with
+    DESCRIPTION = "description"  # what a declared tool, or a schema of the answer, says of itself
 
 
 class Text(Struct, frozen=True):
@@ -79,6 +80,11 @@ class Content(Struct, frozen=True):
     def answers(self) -> bool:
         """Whether this is what a model said, not what it was asked."""
         return self.direction is Direction.RESPONSE
+
+    @property
+    def spoken(self) -> tuple[Text, ...]:
+        """Return the texts without what tools say of themselves."""
+        return tuple(text for text in self.texts if text.kind is not Kind.DESCRIPTION)
 
     def joined(self, separator: str = "\n") -> str:
         """Return all texts as one."""

@@ -48,7 +48,7 @@ class Talk:
         judging = Judging(self._rules.runner, self._request, self._rules.block_status)
         judging.tokens = self._tokens
         found = await passed(judging, self._request, event)
-        self._asked = found.content.texts or self._asked
+        self._asked = found.content.spoken or self._asked
         self._tokens |= found.tokens
         changes = (one.guardrail.name for one in judging.outcomes if isinstance(one.verdict, Rewrite))
         self._changed_by = next(changes, "")

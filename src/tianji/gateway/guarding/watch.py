@@ -68,7 +68,7 @@ class Watch(Answering):
             self._change(found)
         elif self._judge is not None:
             await self._change_form(self._parts, found, self._judge)
-        judging.asked, judging.restoring = found.document.content.texts, Restoring(found.restore)
+        judging.asked, judging.restoring = found.document.content.spoken, Restoring(found.restore)
         if request.shape == "whole" and request.plan.meets(Hook.POST_CALL):
             judging.body = self._body()
         if request.plan.meets(Hook.DURING_CALL):

@@ -29,6 +29,8 @@ NAMES: Final = OPAQUE | {
 
 def request(sheet: Sheet, body: Json) -> None:
     """Read what an assistant, a thread, a message or a run is made with, or what tools have made of a run's calls."""
+    for name in ("tools", "response_format"):
+        sheet.described(body.get(name), (name,))
     beside(sheet, body, _STEERING | _READ)  # the instructions
     thread = body.get("thread")
     if isinstance(thread, dict):

@@ -43,6 +43,8 @@ _OWN: Final = frozenset({"role", "tool_call_id", "tool_calls", "function_call", 
 
 def request(sheet: Sheet, body: Json) -> None:
     """Read what a model is asked."""
+    for name in ("tools", "functions", "response_format"):
+        sheet.described(body.get(name), (name,))
     messages = body.get("messages")
     if not isinstance(messages, list):
         sheet.said(messages, ("messages",), _SYSTEM)

@@ -24,10 +24,14 @@ _SETTINGS: Final = frozenset(
 )  # fmt: skip
 NAMES: Final = OPAQUE | {"fileUri", "file_uri"}
 """Members that are no text."""
+_OF_CANDIDATES: Final = frozenset({"logprobsResult", "finishReason", "finish_reason", "index"})
+_FEEDBACK: Final = NAMES | {"blockReason", "safetyRatings"}
 
 
 def request(sheet: Sheet, body: Json, path: Path = ()) -> None:
     """Read what a model is asked, which stands at `path`."""
+    for name in ("tools", "generationConfig", "generation_config"):
+        sheet.described(body.get(name), (*path, name))
     for name, value in body.items():
         at: Path = (*path, name)
         if name in _SETTINGS:
@@ -71,8 +75,9 @@ def answer(sheet: Sheet, body: Json, path: Path) -> None:
         for name, value in candidate.items():
             if name == "content":
                 _content(sheet, value, (*at, name), voice)
-            elif name != "logprobsResult" and isinstance(value, dict | list):
+            elif name not in _OF_CANDIDATES:
                 sheet.said(value, (*at, name), voice, NAMES)
+    sheet.said(body.get("promptFeedback"), (*path, "promptFeedback"), Voice("assistant"), _FEEDBACK)
 
 
 def advise(body: Json, instructions: str) -> tuple[str, bytes]:

@@ -15,6 +15,8 @@ _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 
 def request(sheet: Sheet, body: Json) -> None:
     """Read what a model is asked."""
+    for name in ("tools", "output_config", "output_format"):
+        sheet.described(body.get(name), (name,))
     sheet.said(body.get("system"), ("system",), _SYSTEM)
     messages = body.get("messages")
     if not isinstance(messages, list):

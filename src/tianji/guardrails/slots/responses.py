@@ -16,6 +16,8 @@ _NAMED: Final = OPAQUE | {"name", "namespace", "server_label"}
 
 def request(sheet: Sheet, body: Json) -> None:
     """Read what a model is asked."""
+    for name in ("tools", "text"):
+        sheet.described(body.get(name), (name,))
     sheet.said(body.get("instructions"), ("instructions",), _SYSTEM)
     asked = body.get("input")
     if isinstance(asked, list):
@@ -32,7 +34,8 @@ def response(sheet: Sheet, body: Json) -> None:
     """Read what a model has answered."""
     for number, one in enumerate(listed(body.get("output"))):
         item(sheet, one, ("output", number), Voice("assistant", message=number))
-    sheet.said(body.get("output_text"), ("output_text",), Voice("assistant"))
+    for name in ("output_text", "error"):
+        sheet.said(body.get(name), (name,), Voice("assistant"))
 
 
 def advise(body: Json, instructions: str) -> tuple[str, bytes]:
@@ -69,6 +72,7 @@ def item(sheet: Sheet, found: object, path: Path, voice: Voice) -> None:
         own = Voice("assistant", Kind.SAID, voice.message)
         sheet.said(found, path, own, _NAMED)
     else:
+        sheet.said({"name": found.get("name")}, path, voice)
         _message(sheet, found, path, voice)
 
 

@@ -16,22 +16,29 @@ class Scope(Struct, frozen=True):
     """What is left out, as the entry of a guardrail says.
 
     skip_system: instructions; skip_tools: what tools were called with and what they brought; last_role: all but the
-    last message of the user; only_tool_results: everything else. An answer is always in scope whole.
+    last message of the user; only_tool_results: everything else; descriptions: what tools say of themselves. An answer
+    is always in scope whole.
     """
 
     skip_system: bool = False
     skip_tools: bool = False
     last_role: bool = False
     only_tool_results: bool = False
+    descriptions: bool = False
 
     def view(self, content: Content) -> "View":
         """Return what is in scope."""
-        if content.answers or not (self.skip_system or self.skip_tools or self.last_role or self.only_tool_results):
+        if content.answers or not self._leaves_out(content):
             return View(content, None)
         kept = self._kept(content)
         positions = tuple(at for at, text in enumerate(content.texts) if kept(text))
         calls = () if self.skip_tools or self.last_role or self.only_tool_results else content.calls
         return View(replace(content, texts=tuple(content.texts[at] for at in positions), calls=calls), positions)
+
+    def _leaves_out(self, content: Content) -> bool:
+        if self.skip_system or self.skip_tools or self.last_role or self.only_tool_results:
+            return True
+        return self.descriptions and any(text.kind is Kind.DESCRIPTION for text in content.texts)
 
     def _kept(self, content: Content) -> Callable[[Text], bool]:
         last = max((text.message for text in content.texts if _says(text)), default=-1) if self.last_role else -1
@@ -41,6 +48,8 @@ class Scope(Struct, frozen=True):
                 return text.kind is Kind.TOOL_RESULT
             if self.last_role:
                 return _says(text) and text.message == last
+            if text.kind is Kind.DESCRIPTION:
+                return not (self.descriptions or self.skip_tools)
             return not (
                 (self.skip_system and text.kind is Kind.INSTRUCTIONS) or (self.skip_tools and text.kind in TOOLS)
             )

@@ -9,7 +9,7 @@ from tianji.guardrails.content import FUNCTION, Content, Direction, Kind, Text, 
 from tianji.guardrails.slots.arguments import leaves_in, leaves_of
 from tianji.guardrails.slots.attachments import Attached, of_data, of_uri
 from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
-from tianji.guardrails.slots.texts import Json, Path, encoded
+from tianji.guardrails.slots.texts import Json, Path, encoded, leaves
 
 OPAQUE: Final = frozenset(
     {
@@ -31,6 +31,18 @@ class Voice(Struct, frozen=True):
     kind: Kind = Kind.SAID
     message: int = 0
     echo: Path = ()
+
+
+_TOLD: Final = Voice("system", Kind.DESCRIPTION, -1)
+_DESCRIBING: Final = frozenset(
+    {
+        "description", "title", "default", "const", "enum", "examples", "input_examples", "instructions", "definition",
+        "server_description", "$comment",
+    }
+)  # fmt: skip
+"""Members of declared tools and schemas that hold words for the model."""
+_NAMING: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+"""Members whose own members are named as whoever wrote the schema liked."""
 
 
 class Sheet:
@@ -166,6 +178,25 @@ class Sheet:
                 self._places.append(Place(place.arguments, fixed=True))
             else:
                 self._places.append(Place(place.arguments, leaf.inner) if string else Place(leaf.inner))
+
+    def described(self, declared: object, path: Path) -> None:
+        """Take what declared tools, or a schema, say of themselves: models read it. Names cannot be changed."""
+        names: list[str] = []
+        waiting: list[tuple[Path, object]] = [(path, declared)]
+        while waiting:
+            at, node = waiting.pop()
+            inner = list(node.items()) if isinstance(node, dict) else list(enumerate(listed(node)))
+            for name, value in reversed(inner):
+                if name in _NAMING and isinstance(value, dict):
+                    names += value
+                if name not in _DESCRIBING:
+                    waiting.append(((*at, name), value))
+                    continue
+                for place, text in leaves(value, (*at, name)):
+                    self.text(text, place, _TOLD)
+        if said := "\n".join(names):
+            self._texts.append(Text(said, _TOLD.role, _TOLD.kind, _TOLD.message, fixed=True))
+            self._places.append(Place(path, fixed=True))
 
     def declared(self, tools: Tools) -> None:
         """Take the tools that a request declares."""

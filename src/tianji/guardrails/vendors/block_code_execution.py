@@ -25,6 +25,7 @@ _SIGNS: Final = (  # how lines of code begin and end
     r"|private |#!/|#include\b|\$ \w|sudo \w|curl \w|rm -|echo \b|SELECT\b|INSERT\b|UPDATE\b|DELETE FROM|print\("
     r"|return\b|if \(|for \(|while \()|[;{}][ \t]{0,5}$"
 )
+_NO_ORDERS: Final = frozenset({Kind.INSTRUCTIONS, Kind.TOOL_ARGUMENTS, Kind.DESCRIPTION})
 _RUN: Final = (
     r"(?i)\b(?:run|execute|exec|eval|launch)\s{1,5}(?:this|the|that|these|my|following|it)?\s{0,5}(?:following\s{1,5})?"
     r"(?:python |shell |bash |sql )?(?:code|script|command|commands|program|snippet|query)\b"
@@ -67,11 +68,7 @@ class _Refusing:
 
     def __call__(self, content: Content, _: Occasion) -> Verdict:
         """Judge what is said; instructions of the application and arguments of tools are no code blocks."""
-        said = [
-            (index, text.text)
-            for index, text in enumerate(content.texts)
-            if text.kind is not Kind.INSTRUCTIONS and text.kind is not Kind.TOOL_ARGUMENTS
-        ]
+        said = [(index, text.text) for index, text in enumerate(content.texts) if text.kind not in _NO_ORDERS]
         wanted = not content.answers and self._intent
         if wanted and any(self._not_run.search(text) is not None for _, text in said):
             return Allow()

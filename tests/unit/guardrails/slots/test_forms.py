@@ -168,7 +168,7 @@ BODIES: dict[str, tuple[str, Direction, Any, list[str]]] = {
     "transcript": ("transcription", ANSWERED, {"text": "ab", "segments": [{"id": 0, "text": "a"}]}, ["ab", "a"]),
     "assistant": ("assistants", ASKED, {"model": "m", "name": "n", "instructions": "be kind", "tools": [WEATHER],
                                         "tool_resources": {"file_search": {"vector_store_ids": ["vs"]}}},
-                  ["n", "be kind"]),
+                  ["tells it", "n", "be kind"]),
     "run": ("assistants", ASKED, {
         "assistant_id": "asst_1", "additional_instructions": "be brief", "stream": True,
         "thread": {"own": "o", "messages": [
