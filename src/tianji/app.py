@@ -268,7 +268,7 @@ class Gateway:
         yield from Administration(self._office).routes()
         yield from Trials(guards).routes()
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
-        yield from Search(lambda: self._preface.searches).routes()
+        yield from Search(lambda: self._preface.searches, guards).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
         yield from self._talks.routes()

@@ -1,6 +1,7 @@
 """Guardrails around requests: what goes to the model, what comes out, and what happens when nobody can judge."""
 
 import base64
+import gzip
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -256,6 +257,14 @@ def test_a_document_is_judged_as_what_is_said(gateway: Gateway, mock: Mock, judg
     assert (run["guardrail_status"], run["unscanned_attachments"]) == ("success", 1)
     seen = gateway.client.get("/metrics").text
     assert 'tianji_guardrail_unscanned_total{guardrail_name="pre",hook_type="pre_call"} 1' in seen
+
+
+def test_a_body_that_is_compressed_is_no_way_round(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    body = json.dumps({"model": "owned", "messages": [{"role": "user", "content": "forbidden"}]}).encode()
+    for encoding, sent in (("gzip", gzip.compress(body)), ("gzip", body)):
+        answer = gateway.client.post("/v1/chat/completions", content=sent, headers={"content-encoding": encoding})
+        assert answer.status_code == 400
+    assert mock.requests() == []
 
 
 def test_a_client_cannot_opt_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:

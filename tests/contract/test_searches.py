@@ -43,6 +43,19 @@ def gateway(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactor
             tool("broken", "broken"),
             tool("dear", "tavily", input_cost_per_query=1),
         ],
+        "guardrails": [
+            {
+                "guardrail_name": "words",
+                "litellm_params": {
+                    "guardrail": "litellm_content_filter",
+                    "mode": ["pre_call", "post_call"],
+                    "blocked_words": [
+                        {"keyword": "forbidden", "action": "BLOCK"},
+                        {"keyword": "tall", "action": "MASK"},
+                    ],
+                },
+            }
+        ],
         "router_settings": {"num_retries": 0},
         "litellm_settings": {
             "callbacks": ["websearch_interception"],
@@ -81,6 +94,16 @@ def test_a_client_searches(gateway: Gateway, vendors: Vendors) -> None:
         ("/v1/search/broken", {"query": "x"}, 502),
     ):
         assert gateway.post(path, body).status_code == status
+
+
+def test_what_is_asked_and_found_is_judged(gateway: Gateway, vendors: Vendors) -> None:
+    def search(query: str) -> Any:
+        return gateway.post("/v1/search/web", {"query": ["x", query], "guardrails": ["words"]})
+
+    assert search("forbidden").status_code == 400
+    assert vendors.asked == []
+    assert search("a tall wall").json()["results"][0]["snippet"] == "are [KEYWORD_REDACTED]"
+    assert "tall" not in json.dumps([asked.json for asked in vendors.asked])
 
 
 def test_a_search_is_allowed_limited_and_paid_for(gateway: Gateway) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
@@ -13,12 +15,18 @@ from tianji.edge.routes import Match, Route
 from tianji.errors import InvalidRequest, ObjectNotFound
 from tianji.lazy import load
 
+_SEARCH: Final = "search"
+
 
 class Search:
-    """The routes. `searches`: those in force, see tianji.gateway.searches; None where no tool is configured."""
+    """The routes. `searches`: those in force, see tianji.gateway.searches; None where no tool is configured.
 
-    def __init__(self, searches: Callable[[], Any]) -> None:
+    guards: who judges what is asked and found, see tianji.gateway.guarding.guards; None where nobody does
+    """
+
+    def __init__(self, searches: Callable[[], Any], guards: Callable[[], Any]) -> None:
         self._searches = searches
+        self._guards = guards
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""
@@ -41,17 +49,23 @@ class Search:
         )
 
     async def _search(self, exchange: Exchange, match: Match) -> None:
-        searches = self._searches()
-        asked = load("tianji.searching.query").read(exchange.body)
+        searches, guards, body = self._searches(), self._guards(), exchange.body
+        call_id(exchange)
+        asked = load("tianji.searching.query").read(body)
         name = match.params.get("tool") or asked.tool
+        if guards is not None:
+            asked = load("tianji.searching.query").read(await guards.passed(exchange, _SEARCH, name or "", "", body))
         if not name:
             raise InvalidRequest("`search_tool_name` is missing: name a tool, in the path or in the body")
         if searches is None:
             raise ObjectNotFound("there are no search tools: write `search_tools` into the configuration")
-        call_id(exchange)
         found = await asyncio.gather(*(searches.search(exchange, name, query) for query in asked.queries))
         shown = itertools.chain(*(one.results for one in found))
-        respond_json(exchange, {"object": "search", "results": [result.shown() for result in shown]})
+        answer: Any = {"object": "search", "results": [result.shown() for result in shown]}
+        if guards is not None:
+            told = await guards.earlier(exchange, body).whole(_SEARCH, "", msgspec.json.encode(answer))
+            answer = msgspec.Raw(told)
+        respond_json(exchange, answer)
 
     async def _list(self, exchange: Exchange, _match: Match) -> None:
         caller = exchange.identity if isinstance(exchange.identity, Identity) else ANYONE

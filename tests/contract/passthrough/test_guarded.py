@@ -229,6 +229,11 @@ def test_a_large_body_that_is_no_json_passes(gateway: Gateway, mock: Mock, judge
     assert len(mock.requests()) == 1
 
 
+def test_an_answer_that_is_compressed_does_not_go_out(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    mock.control({"headers": {"content-encoding": "br"}})
+    assert post(gateway, "chat", "hello", headers=USUAL).status_code == 502
+
+
 def line(text: str, name: str = "r") -> bytes:
     body = {"model": "gpt-4o", "messages": turns(text)}
     return json.dumps({"custom_id": name, "url": "/v1/chat/completions", "body": body}).encode() + b"\n"

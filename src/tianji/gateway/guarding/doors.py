@@ -74,6 +74,26 @@ class Open:
         return forms.error_event(self._request, error)
 
 
+class Sealed:
+    """Nothing goes out at all."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def take(self, chunk: bytes, *, last: bool) -> None:
+        """Refuse it."""
+        del chunk, last
+        self._keeper.refuse(UpstreamProtocolError("the answer is compressed, so nobody can judge it"))
+
+    def passed(self) -> None:
+        """Do nothing: it stays shut."""
+
+    def ending(self, error: TianjiError) -> bytes:
+        """Return nothing: nothing has begun."""
+        del error
+        return b""
+
+
 class Closed:
     """Nothing goes out before all was judged; where only the request is, before that has passed.
 

@@ -49,6 +49,11 @@ class Outlet:
         kind = kind.partition(b";")[0].strip().lower()
         return not kind or kind in _SAYING or kind.endswith(b"+json")
 
+    @property
+    def encoded(self) -> bool:
+        """Whether what comes is compressed."""
+        return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in self._headers)
+
     def head(self, status: int, headers: list[Header]) -> None:
         """Take the head of the answer."""
         self.status, self._headers = status, headers

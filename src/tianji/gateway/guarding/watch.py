@@ -11,7 +11,7 @@ from tianji.errors import Header, InvalidRequest, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.answering import Answering, Rules
 from tianji.gateway.guarding.batched import Judge
-from tianji.gateway.guarding.doors import Closed, Door, Flowing
+from tianji.gateway.guarding.doors import Closed, Door, Flowing, Sealed
 from tianji.gateway.guarding.earlier import left
 from tianji.gateway.guarding.judging import Document, Found, Judging
 from tianji.gateway.guarding.lined import Lined
@@ -132,6 +132,8 @@ class Watch(Answering):
             return None
         plan = self._rules.after(self._request, self.deployment_id)
         looks = plan.meets(Hook.POST_CALL) or self._judging.restoring.reach > 0
+        if looks and self._outlet.encoded:
+            return Sealed(self)
         if looks and self._request.form.opaque and not self._outlet.says:
             return Lined(self, self._line)
         if looks and self._outlet.streams:

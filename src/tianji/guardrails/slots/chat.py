@@ -71,6 +71,8 @@ def beside(sheet: Sheet, body: Json, known: frozenset[str] = frozenset()) -> Non
 
 def response(sheet: Sheet, body: Json) -> None:
     """Read what a model has answered."""
+    if not isinstance(body.get("choices"), list):
+        sheet.said(body.get("choices"), ("choices",), Voice("assistant"))
     for number, choice in enumerate(listed(body.get("choices"))):
         path: Path = ("choices", number)
         message = choice.get("message") if isinstance(choice, dict) else None

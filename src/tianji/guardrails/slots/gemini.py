@@ -66,6 +66,8 @@ def response(sheet: Sheet, body: Json | list[Any]) -> None:
 
 def answer(sheet: Sheet, body: Json, path: Path) -> None:
     """Read one answer that stands at `path`."""
+    if not isinstance(body.get("candidates"), list):
+        sheet.said(body.get("candidates"), (*path, "candidates"), Voice("assistant"), NAMES)
     for number, candidate in enumerate(listed(body.get("candidates"))):
         at: Path = (*path, "candidates", number)
         if not isinstance(candidate, dict):

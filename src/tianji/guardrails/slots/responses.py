@@ -32,6 +32,8 @@ def request(sheet: Sheet, body: Json) -> None:
 
 def response(sheet: Sheet, body: Json) -> None:
     """Read what a model has answered."""
+    if not isinstance(body.get("output"), list):
+        sheet.said(body.get("output"), ("output",), Voice("assistant"))
     for number, one in enumerate(listed(body.get("output"))):
         item(sheet, one, ("output", number), Voice("assistant", message=number))
     for name in ("output_text", "error"):

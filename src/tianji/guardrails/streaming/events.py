@@ -11,6 +11,7 @@ from tianji.guardrails.slots.texts import Changes, Path, Unmaskable, Unreadable,
 
 _BLANK: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
+_MARKS_UTF8: Final = b"\xef\xbb\xbf"  # before the first event, and no part of it (WHATWG HTML, section 9.2.5)
 _MARK: Final = re.compile(rb'["{}\[\]]')
 
 
@@ -126,7 +127,7 @@ class ServerSent:
 
 
 def _server_sent(raw: bytes) -> Event:
-    lines = _LINE.split(raw)
+    lines = _LINE.split(raw.removeprefix(_MARKS_UTF8))
     data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
     if not data:
         return Event(raw, reading=Reading(idle=True))

@@ -34,6 +34,8 @@ class Chat:
             reading.pieces += rest(event.tree, (), ("frame",))
             return reading
         self._frame = self._frame or _frame(event.tree)
+        if isinstance(event.tree.get("choices"), dict):
+            reading.pieces += rest(event.tree["choices"], ("choices",), ("frame",))
         for at, choice in enumerate(listed(event.tree.get("choices"))):
             if isinstance(choice, dict):
                 self._text = "text" in choice
