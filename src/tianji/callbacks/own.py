@@ -22,6 +22,7 @@ def own_sinks(config: Config, folder: Path) -> tuple[list[Sink], list[str]]:
     sinks: list[Sink] = []
     problems: list[str] = []
     hears = wanted(config)
+    groups = {entry.id: entry.model_name for entry in config.model_list}
     for name in own_callbacks(config):
         try:
             target = callback(folder, name)
@@ -29,13 +30,11 @@ def own_sinks(config: Config, folder: Path) -> tuple[list[Sink], list[str]]:
             problems.append(f"callback {name}: {error.message}")
             continue
         if is_function(target) or methods(target, LOG_HOOKS):
-            sinks.append(_sink(name, target, hears[name], folder.resolve()))
+            sinks.append(_sink(Telling(name, target, folder.resolve(), groups), name, target, hears[name]))
     return sinks, problems
 
 
-def _sink(name: str, target: Any, hears: frozenset[str], folder: Path) -> Sink:
-    telling = Telling(name, target, folder)
-
+def _sink(telling: Telling, name: str, target: Any, hears: frozenset[str]) -> Sink:
     async def tell(events: Sequence[LogEvent]) -> int:
         return await telling.tell((event.members(), event.failed) for event in events)
 

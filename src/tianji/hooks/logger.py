@@ -35,8 +35,12 @@ class CustomLogger:
     def log_post_api_call(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
         """Hear of its answer."""
 
-    async def async_logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[Any, Any]:
+    def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[Any, Any]:
         """Return (kwargs, answer) as the events after it shall have them: the place to mask something."""
+        return kwargs, result
+
+    async def async_logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[Any, Any]:
+        """Return the same."""
         return kwargs, result
 
     def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
@@ -54,6 +58,26 @@ class CustomLogger:
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """Hear of the same."""
+
+    async def async_post_call_success_deployment_hook(
+        self, request_data: dict[str, Any], response: Any, call_type: str | None
+    ) -> None:
+        """Hear of each attempt that was answered."""
+
+    async def async_post_call_failure_deployment_hook(
+        self, request_data: dict[str, Any], exception: Exception, call_type: str | None, fallback_depth: int | None
+    ) -> None:
+        """Hear of each attempt that failed. fallback_depth: groups that failed before its own; None for the first."""
+
+    async def log_success_fallback_event(
+        self, original_model_group: str, kwargs: dict[str, Any], original_exception: Exception
+    ) -> None:
+        """Hear that another group has answered in the place of one that failed."""
+
+    async def log_failure_fallback_event(
+        self, original_model_group: str, kwargs: dict[str, Any], original_exception: Exception
+    ) -> None:
+        """Hear that the group that stood in for another one has failed, too."""
 
     # -- during a request, in the worker that serves it: it waits ------------------------------------------------------
 

@@ -21,11 +21,16 @@ LOG_HOOKS: Final = (
     "log_pre_api_call",
     "async_log_pre_api_call",
     "log_post_api_call",
+    "logging_hook",
     "async_logging_hook",
     "log_success_event",
     "async_log_success_event",
     "log_failure_event",
     "async_log_failure_event",
+    "async_post_call_success_deployment_hook",
+    "async_post_call_failure_deployment_hook",
+    "log_success_fallback_event",
+    "log_failure_fallback_event",
     "async_send_batch",
 )
 """Methods that hear of requests that have ended."""

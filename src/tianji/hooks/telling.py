@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji.hooks.apart import apart
@@ -14,6 +16,7 @@ from tianji.hooks.calling import place
 from tianji.hooks.events import Told, told
 from tianji.hooks.roles import LOG_HOOKS, is_function, methods
 
+REMEMBERED: Final = 1000  # requests of which an attempt has failed
 PATIENCE: Final = 20.0  # seconds that a logger has for one event, as LiteLLM's have
 Payloads = Iterable[tuple[Mapping[str, Any], bool]]
 """What callbacks hear of calls, as JSON has it, each with whether it failed."""
@@ -21,11 +24,26 @@ Payloads = Iterable[tuple[Mapping[str, Any], bool]]
 log = logging.getLogger("tianji.hooks")
 
 
-class Telling:
-    """Tells one logger. `folder`: of the configuration; `patience`: seconds for one event."""
+class Fallen(Struct, frozen=True):
+    """A request of which an attempt has failed: the group that did, why, and how many groups had failed before it."""
 
-    def __init__(self, dotted: str, target: Any, folder: Path, patience: float = PATIENCE) -> None:
+    group: str
+    why: Exception
+    depth: int = 0
+
+
+class Telling:
+    """Tells one logger.
+
+    folder: of the configuration; groups: model groups by the ids of their deployments; patience: seconds for one event
+    """
+
+    def __init__(
+        self, dotted: str, target: Any, folder: Path, groups: Mapping[str, str], patience: float = PATIENCE
+    ) -> None:
         self._dotted = dotted
+        self._groups = groups
+        self._fallen: OrderedDict[str, Fallen] = OrderedDict()
         self._target = target
         self._folder = folder
         self._patience = patience
@@ -58,14 +76,37 @@ class Telling:
         if is_function(self._target):
             await _spoken(self._target, kwargs, about.response_obj, about.start_time, about.end_time)
             return
+        known = dict(kwargs)  # whatever its own code does to what it is given
         await self._first(("async_log_pre_api_call", "log_pre_api_call"), kwargs["model"], kwargs["messages"], kwargs)
         await self._first(("log_post_api_call",), kwargs, about.response_obj, about.start_time, about.end_time)
-        masked = await self._first(("async_logging_hook",), kwargs, about.response_obj, kwargs["call_type"])
+        masked = await self._first(
+            ("async_logging_hook", "logging_hook"), kwargs, about.response_obj, kwargs["call_type"]
+        )
         if isinstance(masked, tuple):
             about = replace(about, kwargs=masked[0], response_obj=masked[1])
-        kind = "failure" if about.failed else "success"
+        kind = "failure" if known["exception"] is not None else "success"
         names = f"async_log_{kind}_event", f"log_{kind}_event"
         await self._first(names, about.kwargs, about.response_obj, about.start_time, about.end_time)
+        await self._attempt(known, about)
+
+    async def _attempt(self, kwargs: Mapping[str, Any], about: Told) -> None:
+        """Tell what became of a deployment, and of a group that stood in for another one. `kwargs`: as they were."""
+        call, why = kwargs["litellm_call_id"], kwargs["exception"]
+        served = kwargs["litellm_params"]["metadata"]
+        group = self._groups.get(served["model_info"]["id"], served["model_group"])
+        before = self._fallen.pop(call, None)
+        stands_in = before is not None and before.group != group
+        depth = 0 if before is None else before.depth + stands_in
+        given: tuple[Any, ...] = (about.response_obj, kwargs["call_type"])
+        if why is not None:
+            given = (why, kwargs["call_type"], depth or None)
+            self._fallen[call] = Fallen(group, why, depth)
+            if len(self._fallen) > REMEMBERED:
+                self._fallen.popitem(last=False)
+        word = "success" if why is None else "failure"
+        await self._first((f"async_post_call_{word}_deployment_hook",), about.kwargs, *given)
+        if before is not None and stands_in:
+            await self._first((f"log_{word}_fallback_event",), before.group, about.kwargs, before.why)
 
     async def _first(self, names: tuple[str, ...], *given: Any) -> Any:
         """Call the first of these methods that the logger has, and return what it returns; None where it has none."""

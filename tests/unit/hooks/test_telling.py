@@ -23,7 +23,7 @@ def payload(**fields: Any) -> dict[str, Any]:
 
 
 async def tell(target: Any, *failed: bool, patience: float = 20.0) -> int:
-    return await Telling("mine.target", target, Path(__file__).parent, patience).tell(
+    return await Telling("mine.target", target, Path(__file__).parent, {}, patience).tell(
         [(payload(), one) for one in failed]
     )
 
@@ -78,6 +78,46 @@ async def test_methods_are_called_in_their_order_and_by_position() -> None:
     logger = Named()
     assert await tell(logger, False, True) == 0
     assert logger.calls == ["before", "after", "success of masked", "before", "after", "failure of masked"]
+
+
+class Attempts(CustomLogger):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[object, ...]] = []
+
+    def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> tuple[Any, Any]:
+        return {"masked": True}, result
+
+    async def async_post_call_success_deployment_hook(self, data: dict[str, Any], answer: Any, kind: Any) -> None:
+        self.heard.append(("success", data["masked"], kind))
+
+    async def async_post_call_failure_deployment_hook(
+        self, data: dict[str, Any], error: Exception, kind: Any, depth: int | None
+    ) -> None:
+        self.heard.append(("failure", str(error), depth))
+
+    async def log_success_fallback_event(self, group: str, kwargs: dict[str, Any], error: Exception) -> None:
+        self.heard.append(("stood in", group, str(error)))
+
+    async def log_failure_fallback_event(self, group: str, kwargs: dict[str, Any], error: Exception) -> None:
+        self.heard.append(("failed, too", group, str(error)))
+
+
+async def test_each_attempt_and_each_group_that_stands_in_is_told_of() -> None:
+    logger = Attempts()
+    telling = Telling("mine.target", logger, Path(__file__).parent, {"a": "one", "b": "one", "c": "two", "d": "three"})
+
+    def attempt(call: str, deployment: str, why: str | None) -> tuple[dict[str, Any], bool]:
+        said = payload() | {"litellm_call_id": call, "model_id": deployment, "error_str": why}
+        return said, why is not None
+
+    went = [attempt("x", "a", "1st"), attempt("x", "b", "2nd"), attempt("y", "c", None), attempt("x", "c", "3rd")]
+    assert await telling.tell([*went, attempt("x", "d", None), attempt("x", "d", None)]) == 0
+    success = ("success", True, "acompletion")
+    assert logger.heard == [
+        ("failure", "1st", None), ("failure", "2nd", None), success, ("failure", "3rd", 1),
+        ("failed, too", "one", "2nd"), success, ("stood in", "two", "3rd"), success,
+    ]  # fmt: skip
 
 
 async def test_a_function_is_told_of_all_that_it_is_listed_for() -> None:
