@@ -11,7 +11,7 @@ from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.post import Box, Mailing, Send
 from tianji.alerts.settings import Settings
-from tianji.alerts.transports import chat, events
+from tianji.alerts.transports import chat, events, pager
 from tianji.alerts.transports.mail import Letter, Mailer, Smtp
 
 CHATS: Final = ("slack", "ms_teams", "discord")
@@ -77,6 +77,11 @@ class Office:
 
     def _post(self, alert: Alert, count: int) -> None:
         settings = self._settings
+        if alert.page is not None:
+            told = None if settings.pager is None else pager.delivery(settings.pager, alert, settings.base_url)
+            if told is not None and "pagerduty" in settings.channels:
+                self._box("pagerduty", "").put(told)
+            return
         text = chat.text_of(alert, count, self._now(), settings.zone, settings.base_url)
         if settings.args.log_to_console:
             log.warning("%s", text)

@@ -21,6 +21,7 @@ class Settings(Struct, frozen=True):
     """What is told.
 
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
+    webhook: an address; pager: the key of an integration of PagerDuty
     threshold: seconds from which a request is slow, or hangs; zone: of reports; report_days: of those of spend
     """
 
@@ -33,6 +34,7 @@ class Settings(Struct, frozen=True):
     zone: tzinfo
     report_days: int
     webhook: str | None
+    pager: str | None
     base_url: str
 
     def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
@@ -67,6 +69,7 @@ def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
         zone=zone(config.litellm_settings.timezone),
         report_days=max(1, length(general.spend_report_frequency, "spend_report_frequency").days),
         webhook=environ.get("WEBHOOK_URL"),
+        pager=environ.get("PAGERDUTY_API_KEY"),
         base_url=environ.get("PROXY_BASE_URL", ""),
     )
 

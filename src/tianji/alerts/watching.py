@@ -25,6 +25,7 @@ from tianji.alerts.rounds import Rounds
 from tianji.alerts.rules import requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
+from tianji.alerts.rules.paging import Paging
 from tianji.alerts.rules.secrets import SERIES, Reads
 from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
@@ -86,6 +87,7 @@ class Watching:
             (Outages("outage_alerts", 2), _of_provider),
             (Outages("region_outage_alerts", 2), _of_region),
         )
+        self._paging = Paging()
         self._reads = Reads(lambda outcome: signs.counters.value(signs.counters.slot(SERIES.format(outcome))))
         self._fallbacks = Fallbacks()
         self._rests: dict[str, float] = {}
@@ -126,6 +128,9 @@ class Watching:
         self._hanging.hear(entries)
         for entry in entries:
             self._found += requests.hear(entry, settings.threshold)
+            if "pagerduty" in settings.channels:
+                many, window = settings.args.failure_threshold, settings.args.failure_threshold_window_seconds
+                self._found += self._paging.hear(entry, self._clock.now(), many, window)
             self._hear_outages(entry, settings)
             self._rounds.hear(entry)
             fallback = self._fallbacks.hear(entry, self._deployments)

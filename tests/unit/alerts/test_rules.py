@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.alerts.conftest import NOW, entry, failure
 
+from tianji.alerts.alert import Alert
 from tianji.alerts.facts import Deployment, Fallbacks
 from tianji.alerts.rules import calendar, models, people, reports, requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
+from tianji.alerts.rules.paging import Paging
 from tianji.config.schema.alerting import AlertingArgs
 
 SECOND = 10**6
@@ -52,6 +54,20 @@ def test_tokens_without_a_price_are_told_once_for_a_model() -> None:
     assert first.kind == "failed_tracking_spend"
     assert first.key == second.key
     assert list(requests.hear(entry(items=(), cache_hit=True), 10)) == []
+
+
+def test_somebody_is_called_out_for_so_many_failures_within_so_short_a_time() -> None:
+    paging = Paging()
+
+    def fail(now: float, code: str = "500") -> list[Alert]:
+        return list(paging.hear(failure(code=code), now, 3, 60))
+
+    assert fail(0) == fail(1) == fail(62) == [] == fail(63, "400"), "the first two have been too long ago"
+    assert fail(64) == []
+    (alert,) = fail(65)
+    assert alert.page is not None
+    assert [one["status"] for one in alert.page["recent_errors"]] == ["500"] * 3  # type: ignore[attr-defined]
+    assert fail(66) == [], "they count once"
 
 
 # -- hanging ----------------------------------------------------------------------------------------------------------

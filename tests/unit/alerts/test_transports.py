@@ -270,6 +270,7 @@ async def test_of_all_machines_one_tells_and_each_does_when_the_store_is_away() 
 class World:
     def __init__(self, **general: Any) -> None:
         environ = {"SLACK_WEBHOOK_URL": SLACK, "WEBHOOK_URL": "https://events.example.com"}
+        environ["PAGERDUTY_API_KEY"] = "pager-key"
         self.now = NOW
         self.wire = Wire()
         self.claims = Claims(self.time)
@@ -308,6 +309,17 @@ async def test_an_alert_goes_over_every_channel_that_takes_it(office: Make) -> N
     world = office(alerting=("slack", "webhook", "email"))
     assert sorted(url for url, _ in await world.sent(ALERT)) == [RESEND, "https://events.example.com", SLACK]
     assert [url for url, _ in await world.sent(Alert(kind="llm_too_slow", text="x"))] == [SLACK]
+
+
+async def test_who_is_called_out_is_told_why_and_nobody_else_is(office: Make) -> None:
+    world = office(alerting=("slack", "pagerduty"))
+    call = Alert(kind="llm_exceptions", text="60 have failed", page={"recent_errors": [{"model": "m"}]})
+    ((url, body),) = await world.sent(call)
+    assert url == "https://events.pagerduty.com/v2/enqueue"
+    assert (body["routing_key"], body["event_action"]) == ("pager-key", "trigger")
+    assert body["payload"]["severity"] == "critical"
+    assert body["payload"]["custom_details"] == {"recent_errors": [{"model": "m"}]}
+    assert [url for url, _ in await world.sent(ALERT)] == [SLACK], "what is no reason to call is told as ever"
 
 
 async def test_types_have_addresses_of_their_own(office: Make) -> None:

@@ -9,6 +9,7 @@ ALERTS = [
     ("alert_to_webhook_url: {slow: no-url}", "alert_to_webhook_url.slow"),
     ("alert_type_config: {nope: {digest: true}}", "alert_type_config.nope"),
     ("alerting: [pigeon]", "alerting[0]"),
+    ("alerting: [sentry]", "alerting[0]"),
     ("alerting: [pagerduty]", "alerting[0]"),
     ("alerting: [email]", "alerting[0]"),
 ]

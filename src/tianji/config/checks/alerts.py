@@ -15,6 +15,7 @@ _VARIABLES: Final = {  # channels, and the variables of which one says where the
     "discord": ("DISCORD_WEBHOOK_URL",),
     "webhook": ("WEBHOOK_URL",),
     "email": ("SENDGRID_API_KEY", "RESEND_API_KEY", "SMTP_HOST"),
+    "pagerduty": ("PAGERDUTY_API_KEY",),
 }
 
 

@@ -56,8 +56,8 @@ ALIASES: Final = {  # of the Go gateway that this one follows
     "outage": "outage_alerts",
     "daily": "daily_reports",
 }
-CHANNELS: Final = ("slack", "ms_teams", "discord", "webhook", "email")
-UNSERVED_CHANNELS: Final = ("sentry", "pagerduty")
+CHANNELS: Final = ("slack", "ms_teams", "discord", "webhook", "email", "pagerduty")
+UNSERVED_CHANNELS: Final = ("sentry",)
 
 
 class AlertingArgs(Section, frozen=True, kw_only=True):
@@ -78,6 +78,8 @@ class AlertingArgs(Section, frozen=True, kw_only=True):
     spend_anomaly_baseline_days: int = 7
     spend_anomaly_min_spend: float = 10
     user_spend_check_interval: float = 3600
+    failure_threshold: int = 60  # failures for which PagerDuty is told, within
+    failure_threshold_window_seconds: float = 60
 
 
 class AlertTypeConfig(Section, frozen=True, kw_only=True):
