@@ -11,6 +11,8 @@ import pytest
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 
+from tianji.callbacks.event import answer_text
+
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
 SECRET = "the secret word"
 
@@ -92,6 +94,34 @@ def test_what_was_answered_is_told_with_what_it_cost(gateway: Gateway, mock: Moc
     assert event["model_parameters"]["temperature"] == 0.5
     assert event["response"]["choices"][0]["message"]["content"]
     assert event["stream"] is stream
+
+
+FORMS: dict[str, tuple[str, bool]] = {  # paths, the member that says something, and whether it may stream
+    "/v1/completions": ("prompt", True),
+    "/v1/messages": ("messages", True),
+    "/v1/responses": ("input", True),
+    "/v1/embeddings": ("input", False),
+    "/v1/images/generations": ("prompt", False),
+}
+
+
+def test_a_request_of_any_form_is_told_once_with_its_answer(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    asked: list[tuple[str, bool]] = []
+    for path, (member, streams) in FORMS.items():
+        for stream in (False, True) if streams else (False,):
+            word = f"{path} {stream}"
+            said: Any = [{"role": "user", "content": word}] if member == "messages" else word
+            more = {"stream": True} if stream else {}
+            answer = gateway.post(path, {"model": "m", "max_tokens": 9, member: said, **more})
+            assert answer.status_code == 200, answer.text
+            asked.append((word, stream))
+    for word, stream in asked:
+        event = one(ears, word)
+        assert (event["status"], event["stream"]) == ("success", stream)
+        assert event["total_tokens"] > 0 or "images" in word
+        assert "embeddings" in word or "images" in word or answer_text(event["response"]), word
+    assert all(len(heard(ears, word)) == 1 for word, _ in asked)
 
 
 def test_a_failure_is_told_to_who_hears_of_failures(gateway: Gateway, mock: Mock, ears: Ears) -> None:

@@ -64,7 +64,8 @@ def gateway(
 
 def ask(gateway: Gateway, trace: str, model: str = "m", **members: object) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": "what it is about"}], **members}
-    return gateway.chat(body, traceparent=f"00-{trace}-{CLIENT}-01", tracestate="vendor=x")
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-01", "tracestate": "vendor=x", "baggage": "who=baggage-canary"}
+    return gateway.chat(body, **headers)
 
 
 def spans(collector: Collector, trace: str, count: int, path: str = HTTP) -> list[Span]:
@@ -100,7 +101,10 @@ def test_one_trace_from_the_client_to_the_upstream(
     assert (request.kind, attempt.kind) == (SERVER_KIND, CLIENT_KIND)
     assert (request.parent_span_id.hex(), attempt.parent_span_id) == (CLIENT, request.span_id)
     assert parents(mock) == [f"00-{trace}-{attempt.span_id.hex()}-01"]
-    assert dict(mock.last()["headers"])["tracestate"] == "vendor=x"
+    headers = dict(mock.last()["headers"])
+    assert headers["tracestate"] == "vendor=x"
+    assert "baggage" not in headers, "what the client says of itself goes no further unless somebody asks for that"
+    assert "baggage-canary" not in str((attempt, request))
     assert request.start_time_unix_nano <= attempt.start_time_unix_nano
     assert attempt.end_time_unix_nano <= request.end_time_unix_nano
     told = said(attempt)

@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 LONGEST: Final = 64  # characters of a file that is told
+QUOTED: Final = 8  # characters of a text by which it is known again
 _FILE: Final = re.compile(r"(data:[^;,\s]{0,100}(?:;[^;,\s]{0,100})*;base64,)([A-Za-z0-9+/=_-]{65,})")
 FILES: Final = frozenset({"b64_json", "file_data"})  # members that are a file and do not say so
 FORMS: Final = frozenset({"media_type", "mime_type", "mimeType", "format"})
@@ -32,6 +33,15 @@ def _kept(value: Any) -> Any:
     if isinstance(value, dict):
         return without_secrets(value)
     return [_kept(one) for one in value] if isinstance(value, list) else value
+
+
+def unquoted(message: str, said: Any, instead: str) -> str:
+    """Return a message with `instead` where it repeats one of the texts that were said, but for very short ones."""
+    if isinstance(said, str):
+        return message.replace(said, instead) if len(said) >= QUOTED else message
+    for one in said.values() if isinstance(said, dict) else said if isinstance(said, list) else ():
+        message = unquoted(message, one, instead)
+    return message
 
 
 def shortened(value: Any) -> Any:

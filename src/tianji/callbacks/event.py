@@ -11,10 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tianji.callbacks.discretion import shortened
+from tianji.callbacks.discretion import shortened, unquoted
 from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
-from tianji.ledger.payloads import opened
 from tianji.money import to_dollars
 
 _SECOND: Final = 1_000_000  # microseconds
@@ -182,7 +181,16 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             answered=NULL if self.failed else _ANSWERED,
             metadata=self.metadata | {"requester_metadata": {}, "prompt_management_metadata": None},
             parameters={name: self.parameters[name] for name in _PLAIN & self.parameters.keys()},
+            **({} if self.error_str is None else self._failing(unquoted(self.error_str, self.messages, MARKER))),
         )
+
+    def _failing(self, message: str | None) -> dict[str, Any]:
+        """Return the members that say why it failed, with another message."""
+        about = self.error_information
+        return {
+            "error_str": message,
+            "error_information": None if about is None else {**about, "error_message": message},
+        }
 
     def _less(self, hidden: frozenset[str]) -> "LogEvent":
         known = self._lessened.get(hidden)
@@ -191,6 +199,8 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             if ANONYMOUS in hidden:
                 named = self.metadata.items()
                 empty["metadata"] = {name: None if name.startswith(ANONYMOUS) else one for name, one in named}
+            if EXCEPTIONS in hidden and self.error_str is not None:
+                empty = self._failing(MARKER) | empty
             known = self._lessened[hidden] = msgspec.structs.replace(self, audience=UNSET, **empty)
         return known
 
@@ -199,6 +209,8 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
         return {}
 
 
+EXCEPTIONS: Final = "messages of exceptions"
+"""Among hidden members it stands for what an upstream says of a failure, which may repeat what was said."""
 ANONYMOUS: Final = "user_api_key"
 """Begins the members of `metadata` that say who asked; among hidden ones it stands for them all."""
 _EMPTY: Final[dict[str, Any]] = {
@@ -223,7 +235,7 @@ def event_of(entry: Entry, apart: Apart | None = None) -> LogEvent | None:
     """
     if entry.payload is not None and entry.payload.quiet:
         return None
-    said = NOTHING if entry.payload is None else said_in(opened(entry.payload))
+    said = NOTHING if entry.payload is None else said_in(entry.payload)
     telling = None if entry.payload is None else entry.payload.telling
     usage = _usage(entry)
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at

@@ -21,7 +21,7 @@ from msgspec import Raw, Struct
 
 from tianji.callbacks.discretion import without_secrets
 from tianji.callbacks.event import Apart, Owner
-from tianji.callbacks.said import UNREADABLE, value
+from tianji.callbacks.said import value
 from tianji.callbacks.settings import hidden_in, listed, made, wanted
 from tianji.callbacks.sink import Sink
 from tianji.callbacks.variables import KNOWN, as_params, brings_place, vault
@@ -29,6 +29,7 @@ from tianji.callbacks.vendors import ALIASES
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
 from tianji.ledger.entry import Entry
+from tianji.ledger.payloads import UNREADABLE
 
 REQUEST: Final = "request"  # the kind of owner
 PURPOSE: Final = "callbacks of requests"  # of the vault that closes what they say

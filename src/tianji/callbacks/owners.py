@@ -1,5 +1,6 @@
 """The destinations that keys and teams have of their own, as the database says it."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +44,8 @@ class Owners:
         at, known = self._known.get(owner, (float("-inf"), ()))
         if self._monotonic() - at < REMEMBERED:
             return known
-        found = tuple(sink for own in await self._owned(owner) for sink in self._built(owner, own))
+        owned = await self._owned(owner)
+        found = await asyncio.to_thread(self._all_built, owner, owned)  # some look for files of the machine's
         self._known[owner] = self._monotonic(), found
         return found
 
@@ -68,6 +70,9 @@ class Owners:
         except ValueError as error:
             log.error("a callback's %s cannot be read: %s", name, error)
             return None
+
+    def _all_built(self, owner: Owner, owned: Sequence[Own]) -> tuple[Sink, ...]:
+        return tuple(sink for own in owned for sink in self._built(owner, own))
 
     def _built(self, owner: Owner, own: Own) -> Sequence[Sink]:
         """Return what there is of a destination. Who says where events go gets no credentials of the gateway."""

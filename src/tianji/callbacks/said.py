@@ -12,14 +12,22 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tianji.callbacks.discretion import FORMS, shortened, without_secrets
+from tianji.errors import TianjiError
+from tianji.lazy import load
 from tianji.ledger.entry import Payload
+from tianji.ledger.payloads import EVENTS, MESSAGES, UNREADABLE, streamed
 
 NULL: Final = Raw(b"null")
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FORMS: Final = tuple(f'"{name}"'.encode() for name in FORMS)
 _CONTENT: Final = frozenset({
     "model", "messages", "input", "prompt", "metadata", "litellm_metadata", "user", "contents", "instructions",
 })  # fmt: skip
+_STREAMS: Final = {  # what stands in the first events of a stream, and the form that it is of
+    b"message_start": "messages",
+    b'"response.created"': "responses",
+    b'"text_completion"': "completions",
+}
+_FRAME: Final = 512  # bytes of the first events
 _REPEATED: Final = 16_384  # bytes of a parameter; a longer one is not remembered
 _members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode: Final = msgspec.json.decode
@@ -48,14 +56,26 @@ def said_in(payload: Payload) -> Said:
         members = _members(payload.request) if payload.request else {}
     except UNREADABLE:
         members = {}
+    asked = payload.messages or next((bytes(members[name]) for name in MESSAGES if name in members), b"")
     about = _object(members, "litellm_metadata").get("prompt_management_metadata")
     return Said(
-        messages=document(payload.messages),
-        response=document(payload.response),
+        messages=document(asked),
+        response=document(_whole(payload.response) if payload.response.startswith(EVENTS) else payload.response),
         parameters=dict(_parameters(members)) if members else {},
         metadata=shortened(_object(members, "metadata")),
         prompt=about if isinstance(about, dict) else None,
     )
+
+
+def _whole(events: bytes) -> bytes:
+    """Return the answer that a stream comes to; of one that broke off the text, where it is a chat's."""
+    begin = events[:_FRAME]
+    form = next((name for mark, name in _STREAMS.items() if mark in begin), "chat")
+    try:
+        found: bytes = load(f"tianji.cache.replay.{form}").whole(events, None)
+    except (ValueError, LookupError, TypeError, AttributeError, TianjiError, *UNREADABLE):
+        return streamed([events])
+    return found
 
 
 def document(text: bytes) -> Raw:

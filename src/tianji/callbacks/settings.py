@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.callbacks.event import ANONYMOUS, ENDED, HIDEABLE
+from tianji.callbacks.event import ANONYMOUS, ENDED, EXCEPTIONS, HIDEABLE
 from tianji.callbacks.sink import INTERVAL, Given, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
 from tianji.config.loader import Loaded
@@ -66,7 +66,8 @@ def hidden_in(config: Config) -> frozenset[str]:
     """Return the members of events that no destination is told."""
     settings = config.litellm_settings
     named = frozenset(HIDEABLE[name] for name in settings.standard_logging_payload_excluded_fields if name in HIDEABLE)
-    return named | ({ANONYMOUS} if settings.redact_user_api_key_info else frozenset())
+    whole = {ANONYMOUS: settings.redact_user_api_key_info, EXCEPTIONS: settings.redact_messages_in_exceptions}
+    return named | {name for name, hides in whole.items() if hides}
 
 
 def tells(config: Config) -> bool:

@@ -127,7 +127,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
 }
 _ALERTS: Final = {
-    "alerting": Support("partial", "slack, ms_teams, discord, webhook (no spend_tracked) and email, in plain letters"),
+    "alerting": Support("partial", "not sentry; no spend_tracked; plain letters; pagerduty for failures alone"),
     "alerting_threshold": EXACT,
     "alert_types": Support("partial", "all but those of MCP; outages of regions have their own type, and end"),
     "alert_to_webhook_url": Support("exact", "for slack, ms_teams and discord alike"),
@@ -185,6 +185,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
         "litellm_settings.allow_dynamic_callback_disabling": EXACT,
+        "litellm_settings.redact_messages_in_exceptions": Support("exact", "callbacks hear class and code alone"),
         "litellm_settings.service_callback": Support(
             "partial", "prometheus_system: the database, a Valkey or Redis, the ledger's writes, resets of budgets"
         ),

@@ -8,8 +8,9 @@ import msgspec
 from tianji.ledger.entry import Payload
 
 LONGEST: Final = 2048  # characters of a text that are kept, its beginning and its end
-_MESSAGES: Final = ("messages", "input", "prompt")  # members of requests that hold what is said
-_EVENTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")  # what a stream begins with, and no JSON
+MESSAGES: Final = ("messages", "input", "prompt")  # members of requests that hold what is said
+EVENTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")  # what a stream begins with, and no JSON
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MARK: Final = "... ({} characters left out) ..."
 
 
@@ -17,7 +18,7 @@ def opened(said: Payload) -> Payload:
     """Return what was said with its parts apart, however the worker has written it down."""
     if said.messages:
         return said
-    response = streamed([said.response]) if said.response.startswith(_EVENTS) else said.response
+    response = streamed([said.response]) if said.response.startswith(EVENTS) else said.response
     return msgspec.structs.replace(said, messages=messages_of(said.request) or b"", response=response)
 
 
@@ -25,16 +26,16 @@ def messages_of(request: bytes) -> bytes | None:
     """Return the messages of a request, nothing where it has none; None for what is no JSON object."""
     try:
         body = msgspec.json.decode(request, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
-    return next((bytes(body[member]) for member in _MESSAGES if member in body), b"")
+    return next((bytes(body[member]) for member in MESSAGES if member in body), b"")
 
 
 def shortened(document: bytes, longest: int = LONGEST) -> bytes:
     """Return a JSON document whose long texts have lost their middle; nothing for what is no JSON."""
     try:
         return msgspec.json.encode(_shortened(msgspec.json.decode(document), longest))
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return b""
 
 
@@ -65,7 +66,7 @@ def streamed(events: list[bytes]) -> bytes:
 def _pieces(line: bytes) -> list[str]:
     try:
         chunk: Any = msgspec.json.decode(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
-    except (msgspec.DecodeError, RecursionError):  # [DONE], or nothing that is understood
+    except UNREADABLE:  # [DONE], or nothing that is understood
         return []
     choices = chunk.get("choices") if isinstance(chunk, Mapping) else None
     found = [_text(choice) for choice in choices] if isinstance(choices, list) else []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import NOON, entry
 
-from tianji.callbacks.event import MARKER, LogEvent, answer_text, event_of
+from tianji.callbacks.event import EXCEPTIONS, MARKER, LogEvent, answer_text, event_of
 from tianji.ledger.entry import Payload
 
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0.5, "metadata": {"a": "b"}}
@@ -48,6 +48,22 @@ def test_a_failure_says_why() -> None:
     assert event.error_information == {
         "error_code": "429", "error_class": "RateLimited", "error_message": "slow", "llm_provider": "openai",
     }  # fmt: skip
+
+
+def test_an_error_that_repeats_what_was_said_does_not_say_it_to_who_may_not_hear_it() -> None:
+    said = [{"role": "user", "content": [{"type": "text", "text": "a secret word"}]}]
+    message = "invalid value: 'a secret word' is no word"
+    event = told(
+        status="failure", error_class="E", error_code="400", error_message=message, payload=payload(messages=said)
+    )
+    assert event.error_str == message
+    bare = event.shown(bare=True)
+    assert bare.error_str == f"invalid value: '{MARKER}' is no word"
+    hushed = event.shown(bare=False, hidden=frozenset({EXCEPTIONS}))
+    assert (hushed.error_str, hushed.messages) == (MARKER, said)
+    for one in (bare, hushed):
+        assert one.error_information == {**(event.error_information or {}), "error_message": one.error_str}
+    assert told().shown(bare=False, hidden=frozenset({EXCEPTIONS})).error_str is None
 
 
 def test_who_wants_no_log_has_none() -> None:

@@ -66,6 +66,14 @@ async def test_what_a_team_has(world: World) -> None:
     assert request.headers["authorization"] == "Basic " + b64encode(b"pk:of-the-team").decode()
 
 
+async def test_what_a_team_says_of_its_bucket_is_where_its_events_go(world: World) -> None:
+    variables = {"gcs_bucket_name": "theirs/folder"}
+    await world.keep(logging=[{"callback_name": "gcs_bucket", "callback_vars": variables}])
+    (sink,) = await world.owners.sinks(("team", "t"))
+    (request,) = sink.write([told(1)])
+    assert "/b/theirs/o?uploadType=media&name=folder%2F" in request.url
+
+
 async def test_who_names_a_host_gets_no_secret_of_the_house(world: World, caplog: pytest.LogCaptureFixture) -> None:
     await world.keep(logging=[langfuse(langfuse_host="http://theirs")])
     for _ in range(2):

@@ -65,6 +65,51 @@ def test_whatever_is_json_is_told_without_loss(anything: Any) -> None:
     assert b"\n" not in bytes(told_as)
 
 
+def stream(*events: dict[str, Any], end: bytes = b"data: [DONE]\n\n") -> bytes:
+    return b"".join(b"data: %b\n\n" % msgspec.json.encode(event) for event in events) + end
+
+
+def chunk(delta: dict[str, Any], **choice: Any) -> dict[str, Any]:
+    frame = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return {**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": None, **choice}]}
+
+
+CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}
+CHAT = stream(
+    chunk({"role": "assistant", "content": "hel"}), chunk({"content": "lo"}), chunk({"tool_calls": [CALL]}),
+    chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}), chunk({}, finish_reason="tool_calls"),
+)  # fmt: skip
+MESSAGE = stream(
+    {"type": "message_start", "message": {"id": "msg", "role": "assistant", "content": [], "usage": {}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hello"}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}, end=b"",
+)  # fmt: skip
+SAID = {"id": "resp", "output": [{"type": "message", "content": [{"type": "output_text", "text": "hello"}]}]}
+RESPONSE = stream(
+    {"type": "response.created", "response": {}}, {"type": "response.completed", "response": SAID}, end=b""
+)
+COMPLETION = stream({"id": "x", "object": "text_completion", "model": "m", "choices": [{"index": 0, "text": "hello"}]})
+
+
+@pytest.mark.parametrize("events", [CHAT, MESSAGE, RESPONSE, COMPLETION], ids=["chat", "messages", "responses", "text"])
+def test_a_stream_is_told_as_the_answer_that_it_comes_to(events: bytes) -> None:
+    """In each form, and as the worker has written it down: once, as it came, without its messages apart."""
+    event = told(1, stream=True, payload=Payload(b"", events, msgspec.json.encode({"input": "hi", "n": 1})))
+    assert (event.messages, event.text, event.model_parameters) == ("hi", "hello", {"n": 1})
+    if events is CHAT:
+        (call,) = event.response["choices"][0]["message"]["tool_calls"]
+        assert call["function"] == {"name": "f", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("events", [CHAT, MESSAGE, RESPONSE])
+def test_a_stream_that_broke_off_anywhere_holds_up_nobody(events: bytes) -> None:
+    for end in range(len(b"data:"), len(events)):
+        event = told(1, stream=True, payload=Payload(b"", events[:end] + b"\xff", b"{}"))
+        assert msgspec.json.decode(event.wire)["id"] == event.id
+    assert told(1, payload=Payload(b"", CHAT[: CHAT.index(b"tool_calls")], b"{}")).text == "hello"
+
+
 def test_a_parameter_that_many_requests_have_is_judged_once_and_told_alike() -> None:
     tools = [{"type": "mcp", "authorization": "canary", "about": "x"}]
     first, second = (said_in(payload(tools=tools, api_key="canary")).parameters for _ in range(2))

@@ -206,6 +206,12 @@ def test_a_part_of_all_traces() -> None:
     assert "'many' for sampling_rate is no number" in problem
 
 
+@pytest.mark.parametrize("written", ["0.25", ".25", "2.5e-1"])
+def test_a_part_is_written_as_any_number(written: str) -> None:
+    """LiteLLM reads whole numbers alone here."""
+    assert sink("langsmith", {"LANGSMITH_SAMPLING_RATE": written}).share == 0.25
+
+
 def test_what_others_serve_is_nobody_to_tell() -> None:
     for name in ("prometheus", "dynamic_rate_limiter_v3"):
         assert sinks_of(configured(name), {}) == ([], [])
