@@ -87,7 +87,6 @@ from tianji.scim.routes import Provisioning
 from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
 from tianji.storage.location import data_folder, journals, locate
-from tianji.storage.services import of_database
 from tianji.storage.store import Store
 
 SWEEP: Final = 1.0  # seconds
@@ -159,8 +158,7 @@ class Gateway:
         self._destinations, self._swapping = Destinations(), asyncio.Lock()
         general, environment = self.snapshot.config.general_settings, self.snapshot.environ
         where = locate(general.database_url, environment, path)
-        most, counted = general.database_connection_pool_limit, of_database(shared.counters)
-        self._store = Store(where, shared.revisions, pool=most, asked=counted)
+        self._store = Store(where, shared.revisions, shared.counters, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
         self._connector, self._pool = ways_out(asyncio.get_event_loop(), self._destinations.check)
@@ -401,9 +399,7 @@ class Gateway:
 
     def _metrics(self) -> Metrics:
         def counted() -> Iterator[Sample]:
-            standings = self.snapshot.provider_budgets(time.time())
-            left = {name: standing.left for name, standing in standings.items()}
-            return samples(counters, left, self.snapshot.config)
+            return samples(counters, self.snapshot.provider_budgets(time.time()), self.snapshot.config)
 
         counters = self._shared.counters
         more = functools.partial(ask_metrics, data_folder(self.snapshot.environ, self._path))

@@ -5,6 +5,7 @@ from typing import Final
 
 from tianji._core.shm import SharedCounters
 from tianji.config.schema import Config
+from tianji.gateway.budgets import Standing
 from tianji.metrics.text import Metric, Sample, series
 from tianji.money import to_dollars
 from tianji.storage.services import NAMES as SERVICES
@@ -56,8 +57,8 @@ _SUMS: Final[Mapping[str, str]] = {  # gauges without labels, and what they add 
 }
 
 
-def samples(counters: SharedCounters, left: Mapping[str, int], config: Config) -> Iterator[Sample]:
-    """Yield what all workers have counted, and `left`: nano-dollars of the budgets of providers.
+def samples(counters: SharedCounters, budgets: Mapping[str, Standing], config: Config) -> Iterator[Sample]:
+    """Yield what all workers have counted, and what is left of the budgets of providers.
 
     Services are told of where the configuration wants that (`service_callback: [prometheus_system]`).
     """
@@ -72,5 +73,5 @@ def samples(counters: SharedCounters, left: Mapping[str, int], config: Config) -
         yield counter, value * UNITS.get(name, 1.0)
     for name, of in _SUMS.items():
         yield name, sums[of]
-    for provider, nanos in left.items():
-        yield series("litellm_provider_remaining_budget_metric", {"api_provider": provider}), to_dollars(nanos)
+    for provider, budget in budgets.items():
+        yield series("litellm_provider_remaining_budget_metric", {"api_provider": provider}), to_dollars(budget.left)

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tianji._core.revision import Revisions
+from tianji._core.shm import SharedCounters
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.lazy import load
 from tianji.storage.location import Location
 from tianji.storage.migrations import HEAD
-from tianji.storage.services import Asked, uncounted
+from tianji.storage.services import Asked, of_database, uncounted
 
 if TYPE_CHECKING:
     from tianji.storage.engine import Database
@@ -27,15 +28,17 @@ class Store:
     """Opens the database at `location` and follows what other machines change there.
 
     Nothing is loaded before: a gateway that knows its master key only never needs SQLAlchemy. `last_words`: what is to
-    be said to the database before it is closed. `asked`: counts its use.
+    be said to the database before it is closed. `counters`: where its use is counted.
     """
 
-    def __init__(self, location: Location, revisions: Revisions, *, pool: int = 10, asked: Asked = uncounted) -> None:
+    def __init__(
+        self, location: Location, revisions: Revisions, counters: SharedCounters | None = None, *, pool: int = 10
+    ) -> None:
         self.location = location
         self.revisions = revisions
         self.last_words: set[Callable[[], Awaitable[None]]] = set()
         self._pool = pool
-        self.asked = asked
+        self.asked: Asked = uncounted if counters is None else of_database(counters)
         self._begun = None if location.exists else revisions.head
         self._database: Database | None = None
         self._opening = asyncio.Lock()

@@ -8,6 +8,7 @@ from tianji._core.shm import SharedCounters
 from tianji.auth.access import Access
 from tianji.config.schema import Config
 from tianji.edge.routes import RouteTable
+from tianji.gateway.budgets import Budget, Standing
 from tianji.management.metrics import Metrics
 from tianji.management.series import METRICS, samples
 
@@ -40,7 +41,8 @@ async def get(more=b"", query=b"", accepts=None, source=None):
     counters.add(counters.slot('tianji_in_flight_requests{model="a"}'), 2)
     counters.add(counters.slot('tianji_in_flight_requests{model="b"}'), 3)
     counters.add(counters.slot('tianji_spend_dollars_total{model="a"}'), 5)
-    metrics = Metrics(METRICS, lambda: samples(counters, {"openai": 25 * 10**8}, Config()), ask)
+    standing = Standing(Budget(3 * 10**9, "1d"), spent=5 * 10**8, ends=0.0)
+    metrics = Metrics(METRICS, lambda: samples(counters, {"openai": standing}, Config()), ask)
     match = RouteTable(metrics.routes()).match("GET", b"/metrics")
     exchange = Asked(query, accepts)
     await match.handler(exchange, match)
