@@ -1,10 +1,12 @@
 """Guardrails of the database: made, changed and taken away while the gateway serves; their secrets are never shown."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.contract.guarded_routes import GUARDED, LEADING_THROUGH, MANAGING, SILENT
 from tests.contract.harness import MASTER_KEY, Gateway, Mock, eventually, openai_model
 from tests.fakes.judge import REASON, Judge
 
@@ -179,3 +181,36 @@ def test_a_team_may_keep_the_choice_of_guardrails_to_itself(gateway: Gateway, mo
     assert (refused.status_code, "modify guardrails" in refused.text) == (403, True)
     head = call("/key/generate", user_id="head").json()["key"]
     assert call("/key/update", head, key=in_team, guardrails=[]).status_code == 200
+
+
+# -- every route -------------------------------------------------------------------------------------------------------
+
+
+def test_every_route_says_how_it_is_guarded(gateway: Gateway) -> None:
+    paths = gateway.client.get("/openapi.json").json()["paths"]
+    known = SILENT.union(*GUARDED.values())
+    unknown, seen = [], set()
+    for path, methods in paths.items():
+        for method, about in methods.items():
+            tags = about.get("tags") or [""]
+            seen.add((method, path))
+            manages = tags[0] in MANAGING or (tags[0] == "guardrails" and ("post", path) not in known)
+            if not (manages or LEADING_THROUGH in tags or (method, path) in known):
+                unknown.append((method, path))
+    assert unknown == [], "say in guarded_routes.py how they are guarded, or that nothing is said on them"
+    assert known - seen == set(), "there are no such routes any more"
+    assert SILENT.isdisjoint(frozenset().union(*GUARDED.values()))
+
+
+@pytest.mark.parametrize("proof", GUARDED)
+def test_the_proof_is_there(proof: str) -> None:
+    file, _, name = proof.partition("::")
+    assert f"def {name}" in (Path(__file__).parent / file).read_text()
+
+
+def test_a_prompt_that_is_tried_is_guarded(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    secret = gateway.post("/key/generate", {"metadata": {"guardrails": ["of-file"]}}).json()["key"]
+    prompt = "---\nmodel: gpt-test\n---\nUser: forbidden"
+    body = {"dotprompt_content": prompt, "prompt_variables": {}}
+    answer = gateway.post("/prompts/test", body, authorization=f"Bearer {secret}")
+    assert (answer.status_code, answer.json()["error"]["message"], mock.requests()) == (400, REASON, [])

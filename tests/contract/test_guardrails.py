@@ -285,9 +285,9 @@ SAID: dict[str, object] = {  # of members that hold text, by their names
 }
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.operation}-{row.paths[0]}")
-def test_every_operation_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, row: Dialect) -> None:
-    path = row.paths[0].replace("{model}", "gpt-test")
+@pytest.mark.parametrize(("row", "path"), [pytest.param(row, path, id=path) for row in ROWS for path in row.paths])
+def test_every_operation_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, row: Dialect, path: str) -> None:
+    path = path.replace("{model}", "gpt-test")
     if row.form:
         said: dict[str, Any] = {"model": "gpt-test", "prompt": WORD, "guardrails": '["pre"]'}
         file = {member.name: ("a.png", b"x") for member in row.members if member.name in ("image", "file")}

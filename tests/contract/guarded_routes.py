@@ -1,0 +1,89 @@
+"""The routes of the gateway, by whether words of a user go there or words of a model come from there.
+
+Who adds a route says here how it is guarded, and which test proves it, or that nothing is said on it.
+"""
+
+from collections.abc import Iterator
+
+from tianji.dialects.rows import ROWS
+from tianji.objects.rows import ROWS as OBJECTS
+from tianji.realtime.routes import LIVE, PATHS, RESPONSES, SECRETS
+
+Route = tuple[str, str]
+
+
+def _rows() -> Iterator[Route]:
+    return (("post", path) for row in ROWS for path in row.paths)
+
+
+def _objects(*, told: bool) -> Iterator[Route]:
+    for row in OBJECTS:
+        says = row.told or row.heard or row.content or row.form
+        yield from ((row.method.lower(), path) for path in row.templates if says is told)
+
+
+def _under(method: str, *tails: str) -> Iterator[Route]:
+    """Yield a method at each of the paths of responses, with these behind it."""
+    return ((method, f"{path}{tail}") for path in RESPONSES for tail in tails)
+
+
+BATCHES = "/v1/messages/batches"
+GOOGLE = [f"{version}/models/{{model}}" for version in ("/v1beta", "/v1", "")]
+GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
+    "test_guardrails.py::test_every_operation_is_guarded": frozenset(_rows()),
+    "test_guardrails.py::test_googles_embeddings_are_guarded": frozenset(
+        ("post", f"{path}:{name}") for path in GOOGLE for name in ("embedContent", "batchEmbedContents")
+    ),
+    "test_guarded_lots.py": frozenset(_objects(told=True)),
+    "test_guarded_lots.py::test_every_request_in_a_batch_of_messages_is_guarded": frozenset({("post", BATCHES)}),
+    "test_guarded_lots.py::test_results_of_a_batch_of_messages_are_judged": frozenset(
+        {("get", f"{BATCHES}/{{batch}}/results")}
+    ),
+    "test_guarded_lots.py::test_a_stored_response_is_judged_for_whoever_reads_it": frozenset(
+        _under("get", "/{response_id}")
+    ),
+    "test_guarded_lots.py::test_the_session_of_a_secret_is_guarded": frozenset(
+        ("post", f"{path}/{end}") for path in PATHS for end in SECRETS
+    ),
+    "test_guarded_conversations.py": frozenset(("get", path) for path in (*PATHS, *LIVE)),
+    "test_response_sockets.py::test_a_guardrail_judges_each_event": frozenset(_under("get", "")),
+    "test_searches.py::test_what_is_asked_and_found_is_judged": frozenset(
+        ("post", path) for path in ("/v1/search", "/search", "/v1/search/{tool}", "/search/{tool}")
+    ),
+    "test_guardrail_management.py::test_a_text_is_shown_to_a_guardrail": frozenset(
+        {("post", "/guardrails/apply_guardrail"), ("post", "/apply_guardrail")}
+    ),
+    "test_guardrail_management.py::test_a_prompt_that_is_tried_is_guarded": frozenset({("post", "/prompts/test")}),
+}
+SILENT: frozenset[Route] = frozenset(
+    {
+        *_objects(told=False),  # lists, states, deletions; what a model is tuned with is not judged
+        *_under("delete", "/{response_id}"),
+        *_under("post", "/{response_id}/cancel"),
+        *_under("get", "/{response_id}/input_items"),  # what the client itself has said
+        *(("post", f"{path}:countTokens") for path in GOOGLE),  # counted here
+        *((method, f"{BATCHES}/{{batch}}") for method in ("get", "delete")),
+        ("get", BATCHES),
+        ("post", f"{BATCHES}/{{batch}}/cancel"),
+        *(("get", path) for path in ("/v1/models", "/models", "/v1/models/{model_id}", "/models/{model_id}")),
+        *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),
+        ("get", "/search_tools/ui/available_providers"),
+        *(
+            ("get", f"/prompts{tail}")
+            for tail in ("/list", "/{prompt_id}", "/{prompt_id}/info", "/{prompt_id}/versions")
+        ),
+        *((method, "/prompts/{prompt_id}") for method in ("put", "patch", "delete")),
+        *(("post", path) for path in ("/prompts", "/prompt/new", "/utils/dotprompt_json_converter")),
+    }
+)
+"""On which nothing is said to a model or by one."""
+MANAGING = frozenset(
+    {
+        "", "health", "utilities", "cache", "router", "keys", "users", "teams", "callbacks", "organizations",
+        "customers", "budgets", "tags", "model management", "access groups", "coordination", "cache settings",
+        "fallbacks", "pass-through endpoints", "activity", "spend", "credentials", "scim", "sign-in", "documentation",
+    }
+)  # fmt: skip
+"""Families of routes that manage the gateway, or count tokens, which is done here."""
+LEADING_THROUGH = "pass-through"
+"""The tag of what leads through: `passthrough/test_guarded.py`, for all of it at once."""
