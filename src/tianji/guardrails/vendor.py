@@ -32,6 +32,8 @@ class Hook(StrEnum):
 
 PRE_AND_POST: Final = frozenset({Hook.PRE_CALL, Hook.POST_CALL})
 AROUND: Final = PRE_AND_POST | {Hook.DURING_CALL}
+AROUND_TOOLS: Final = frozenset({Hook.PRE_MCP_CALL, Hook.DURING_MCP_CALL, Hook.POST_MCP_CALL})
+"""Around a call of a tool that the gateway makes for a model (MCP)."""
 
 
 class Sight(IntFlag):
