@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _CACHES = (".git", ".venv", ".ready", ".hypothesis", ".benchmarks", ".*_cache", "__pycache__", "*.py[co]")
+ANEW = 16  # one in so many modules of the sdist is compiled from it
 _LEFT_OUT = shutil.ignore_patterns(*_CACHES, "*.egg-info", "bdist.*", "temp.*", "results")
 
 
@@ -88,11 +90,33 @@ def sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(tree: Path, sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel of the tree as it is released; that of the sdist unoptimised: it shows that no source is missing."""
+    """Those of the tree and of the sdist, as they are released."""
     return {
         "tree": build_wheel("release", tree, tmp_path_factory.mktemp("wheel")),
-        "sdist": build_wheel("debug", sdist, tmp_path_factory.mktemp("wheel")),
+        "sdist": build_wheel("release", unpacked(sdist, tree, tmp_path_factory), tmp_path_factory.mktemp("wheel")),
     }
+
+
+def unpacked(sdist: Path, tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the sdist holds, with what the same sources were compiled to but for some, which it has to do by itself."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    assert sources(source) == sources(ROOT)
+    shutil.copytree(tree / "build", source / "build")
+    for pyx in sorted(source.glob("ext/tianji/_core/*.pyx"))[::ANEW]:
+        for made in (*source.glob(f"build/**/{pyx.stem}.c"), *source.glob(f"build/**/{pyx.stem}.*.so")):
+            made.unlink()
+    return source
+
+
+def sources(folder: Path) -> dict[str, bytes]:
+    """What modules are compiled from."""
+    files = (path for kind in ("*.pyx", "*.pxd", "*.h") for path in (folder / "ext").rglob(kind))
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in (*files, folder / "setup.py")}
+    assert found
+    return found
 
 
 @pytest.fixture(scope="session", params=["tree", "sdist"])
