@@ -10,9 +10,10 @@ CLIENTS := .ready/clients
 CLIENT_TESTS := -m pytest -c tests/clients/pytest.ini $(if $(ONLY),-k "$(ONLY)")
 SOURCES := $(shell find ext ! -name '*.c') # folders too: a file that was taken away changes its folder
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
+LINTS := $(addprefix lint-,style types cython imports sizes stubs)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test test-clients lint format bench bench-instructions clean
+.PHONY: help serve build test test-clients lint $(LINTS) format bench bench-instructions clean
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -31,13 +32,25 @@ test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done speech
 	$(CLIENTS)/behind/bin/python $(CLIENT_TESTS) tests/clients/behind || [ $$? -eq 5 ] # nothing of that name
 	$(CLIENTS)/speech/bin/python $(CLIENT_TESTS) tests/clients/speech || [ $$? -eq 5 ]
 
-lint: $(BUILT) .ready/test .ready/lint ## style, types, import directions, compiled stubs, sizes
+lint: $(LINTS) ## style, types, import directions, compiled stubs, sizes; -j2 does two at a time
+
+lint-style: .ready/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+lint-cython: .ready/lint
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
+
+lint-types: .ready/lint
 	$(BIN)/mypy
+
+lint-stubs: $(BUILT) .ready/lint
 	$(BIN)/python -m mypy.stubtest tianji._core --allowlist tests/stubtest-allowlist.txt
+
+lint-imports: .ready/lint
 	$(BIN)/lint-imports
+
+lint-sizes: .ready/venv
 	$(BIN)/python tests/sizes.py
 
 format: .ready/lint ## rewrite the sources in house style
@@ -75,7 +88,7 @@ $(BUILT): .ready/runtime setup.py $(SOURCES)
 	$(INSTALL) -e '.[test]'
 	@touch $@
 
-.ready/lint: .ready/runtime
+.ready/lint: .ready/test
 	$(INSTALL) -e '.[lint]'
 	@touch $@
 

@@ -1,5 +1,6 @@
 """Compile every ext/tianji/_core/*.pyx into src/tianji/_core. TIANJI_BUILD picks one of PROFILES, or none of them."""
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -79,6 +80,8 @@ def compiled() -> list[Extension]:
             "linetrace": PROFILE == "trace",
         },
         annotate=bool(os.environ.get("TIANJI_ANNOTATE")),
+        # elsewhere a helper process would run this file again
+        nthreads=(os.cpu_count() or 1) if multiprocessing.get_start_method() == "fork" else 0,
         emit_linenums=PROFILE != "release",
     )
     return modules

@@ -15,20 +15,21 @@ TESTS = Path(__file__).parent
 PYTEST = (sys.executable, "-m", "pytest")
 AT_ONCE = 4
 Running = dict[subprocess.Popen[bytes], IO[bytes]]
-SHARES = 6  # parts of the contract tests, which take longest; the more, the less one of them is waited for
+SHARES = {"unit": 2, "contract": 6}  # the more, the less is one waited for, but each loads what all need
 
 
 def parts() -> Iterator[list[Path]]:
     """Yield what one run takes, the longest first; a folder or file that is new is in one of them by itself."""
-    yield [TESTS / "unit"]
-    contract = sorted(path for path in (TESTS / "contract").iterdir() if holds_tests(path))
-    for share in range(SHARES):
-        yield contract[share::SHARES]
-    yield sorted(
-        path
-        for path in TESTS.iterdir()
-        if path.name not in ("unit", "contract", "clients") and path.is_dir() and holds_tests(path)
-    )
+    yield [path for path in testing(TESTS) if path.name not in (*SHARES, "clients")]
+    for folder, shares in SHARES.items():
+        inside = testing(TESTS / folder)
+        for share in range(shares):
+            yield inside[share::shares]
+
+
+def testing(folder: Path) -> list[Path]:
+    """List what in a folder has tests."""
+    return sorted(path for path in folder.iterdir() if holds_tests(path))
 
 
 def holds_tests(path: Path) -> bool:
