@@ -10,7 +10,7 @@ enum { FRAME_ROOM = 16, FRAME_MOST = 4096, FRAME_NUMBERS = 12, FRAME_DIGITS = 15
 
 typedef struct {
     Py_ssize_t start, end;
-    long long number; /* what stands there; -1: a piece of a string */
+    long long number; /* what stands there; -1: a piece of a string, -2: of an id */
 } frame_hole;
 
 typedef struct {
@@ -336,8 +336,8 @@ static inline int frame_id(frame_holes *h, const uint8_t *s, const uint8_t *p, c
         if (at == p || at == q || (*at != '-' && *at != '_')) break;
         p = at + 1;
     }
-    for (at = p; at < q && (Py_ISALNUM(*at)); at++) {}
-    return p == q || at < q || frame_add(h, p - s, q - s, -1); /* of other letters: it belongs to the shape */
+    for (at = p; at < q && (Py_ISALNUM(*at) || *at == '-'); at++) {}
+    return p == q || at < q || frame_add(h, p - s, q - s, -2); /* of other letters: it belongs to the shape */
 }
 
 /* Find the texts, ids and counts in s[:size], an answer. Texts stand in members with one of these names. 0 where it has
@@ -345,7 +345,7 @@ static inline int frame_id(frame_holes *h, const uint8_t *s, const uint8_t *p, c
 __attribute__((unused)) static int
 frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name *texts, int many)
 {
-    static const frame_name id = {"id", 2};
+    static const frame_name id = {"id", 2}, response_id = {"responseId", 10};
     const uint8_t *p = s, *end = s + size, *name, *name_end, *inner, *next;
     long long number;
     int i;
@@ -363,7 +363,8 @@ frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name
             if ((next = frame_string(p, end, &inner)) == NULL) return 0;
             for (i = 0; i < many && !frame_is(name, name_end, &texts[i]); i++) {}
             if (i < many && !frame_text(h, s, p + 1, inner)) return 0;
-            if (frame_is(name, name_end, &id) && !frame_id(h, s, p + 1, inner)) return 0;
+            if ((frame_is(name, name_end, &id) || frame_is(name, name_end, &response_id)) &&
+                !frame_id(h, s, p + 1, inner)) return 0;
             p = next;
         } else if (p < end && *p >= '1' && *p <= '9') { /* nothing is another thing than much: 0 belongs to the shape */
             next = p;

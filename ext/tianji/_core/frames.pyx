@@ -22,6 +22,7 @@ cdef enum:
     LONGEST = 96 << 10    # bytes of a shape
     ALL = 1 << 20         # bytes of all of them
     FIGURE = 20           # bytes of a number at most
+    NAMED = -2            # stands for the number of an id
     JOINED = 16 * 1024    # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 
@@ -122,6 +123,11 @@ cdef class Sighting:
         return {
             i: self.holes.items[i].number for i in range(self.holes.count) if self.holes.items[i].number >= 0
         }
+
+    def names(self):
+        """The holes that are for ids."""
+        cdef Py_ssize_t i
+        return {i for i in range(self.holes.count) if self.holes.items[i].number == NAMED}
 
     cpdef bytes fill(self, Template output, long long now):
         """An output with this body's texts in it; None where a number is not positive.

@@ -1,8 +1,10 @@
 """How it is found out what becomes of all bodies of one shape: by making it of two that are marked.
 
 Texts and ids give way to marks, which are found again in what is made; numbers to ones whose sums show what was added
-up. Both times the same must come out, and filled with what a body says it must be what was made of that body. Whoever
-makes it must treat all texts alike but for white space at their edges, and all counts in the order of their sizes.
+up. Marks of texts hold an escape, so that a text which is written otherwise than it came, as in JSON within a string,
+is none of these. Both times the same must come out, and filled with what a body says it must be what was made of that
+body. Whoever makes it must treat all texts alike but for white space at their edges, and all counts in the order of
+their sizes. An id may be left out.
 """
 
 import os
@@ -63,17 +65,21 @@ def _probe(sighting: Sighting, make: Callable[[bytes, int], Made], length: int, 
     order = sorted(numbers, key=lambda hole: (numbers[hole], hole * direction))
     figures = {hole: b"%d" % (_UNIT * 10**power) for power, hole in enumerate(order)}
     token = os.urandom(length).hex().encode()
-    marks = [figures.get(hole) or b"0%bx%dx" % (token, hole) for hole in range(len(inside))]
+    names = sighting.names()
+    marks = [
+        figures.get(hole) or (b"0%bx%dx" if hole in names else b'0%bx%dx\\"') % (token, hole)
+        for hole in range(len(inside))
+    ]
     made = make(_filled(around, marks), _UNIT * 10 ** len(order))
     holes = dict(enumerate((*order, len(inside))))
     return _Cut(made.value, tuple(_cut(output, token, holes) for output in made.outputs))
 
 
 def _tells_all(sighting: Sighting, outputs: Iterable[tuple[_Piece, ...]]) -> bool:
-    """Tell whether all texts of a body are in what was made of it."""
+    """Tell whether all texts of a body are in what was made of it; an id that no output depends on need not be."""
     told = {piece for pieces in outputs for piece in pieces if isinstance(piece, int)}
-    numbers = sighting.numbers()
-    return all(hole in told or hole in numbers for hole in range(len(sighting.parts()[1])))
+    needless = sighting.numbers().keys() | sighting.names()
+    return all(hole in told or hole in needless for hole in range(len(sighting.parts()[1])))
 
 
 def _filled(around: list[bytes], inside: Iterable[bytes]) -> bytes:
@@ -90,7 +96,7 @@ def _cut(output: bytes, token: bytes, holes: Mapping[int, int]) -> tuple[_Piece,
     """Cut an output where it has marks or sums of numbers of the probe; `holes` are told by their powers of ten."""
     pieces: list[_Piece] = []
     at = 0
-    for match in re.finditer(rb'0%bx(\d+)x|(?<=":)(\d+)(?=[,}])' % token, output):
+    for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?<=":)(\d+)(?=[,}])' % token, output):
         piece = _terms(int(match[2]), holes) if match[1] is None else int(match[1])
         if piece is not None:
             pieces += (output[at : match.start()], piece)

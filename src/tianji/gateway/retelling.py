@@ -1,6 +1,8 @@
 """Whole answers of an upstream as a client is told them: read once a shape, then told from memory."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +21,32 @@ _FORMS: Final[Mapping[str | None, AnswerForm]] = {
     "tianji.protocol.anthropic.outbound": _MESSAGES,
     "tianji.protocol.anthropic.vertex": _MESSAGES,
     "tianji.protocol.bedrock.invoke": _MESSAGES,
+    "tianji.protocol.bedrock.outbound": AnswerForm(b"text", b"signature"),
+    "tianji.protocol.cohere.outbound": AnswerForm(b"text", b"thinking", b"tool_plan"),
+    "tianji.protocol.gemini.outbound": AnswerForm(b"text", b"thoughtSignature"),
+    "tianji.protocol.responses.outbound": AnswerForm(b"text", b"refusal", b"encrypted_content"),
 }
 """Where answers have their texts, by the protocol: those that treat all texts alike and add counts up."""
+_GOOGLE_COUNTS: Final = re.compile(rb'"(total|prompt|candidates|thoughts)TokenCount"\s*:\s*(\d+)')
+
+
+def _inclusive(body: bytes) -> bool | None:
+    """Tell whether Google's count of what was said holds what was thought; None where texts are not all alike.
+
+    Citations say where in the text they belong, in bytes.
+    """
+    if b'"groundingMetadata"' in body:
+        return None
+    if b'"thoughtsTokenCount"' not in body:
+        return False
+    counts = {name: int(number) for name, number in _GOOGLE_COUNTS.findall(body)}
+    return counts.get(b"total") == counts.get(b"prompt", 0) + counts.get(b"candidates", 0)
+
+
+_BESIDE: Final[Mapping[str | None, Callable[[bytes], Hashable]]] = {"tianji.protocol.gemini.outbound": _inclusive}
+"""What of an answer beside its shape decides how it is told."""
+_NAME: Final = os.urandom(12).hex()
+"""Stands for the name of an answer that the upstream gave none: in what is remembered, and nowhere else."""
 _DIALECTS: Final = frozenset({"tianji.dialects.chat", "tianji.dialects.messages", "tianji.dialects.gemini"})
 """Those that do so, too, and make up nothing."""
 
@@ -34,6 +60,13 @@ class Told(Struct, frozen=True):
     body: bytes
     usage: bytes | None
     filtered: bool
+
+
+class _Known(Struct, frozen=True):
+    """What is remembered of an answer besides what is told. named: its name was made up here, each is to have one."""
+
+    filtered: bool
+    named: bool
 
 
 class Teller(Struct, frozen=True):
@@ -55,7 +88,10 @@ class Teller(Struct, frozen=True):
 
         Raises UpstreamProtocolError and StreamFailed.
         """
-        sighting = None if form is None else self.frames.look(form, body, (self.dialect, self.protocol, model))
+        beside = None if form is None else _BESIDE.get(self.protocol, _nothing)(body)
+        sighting = None
+        if form is not None and beside is not None:
+            sighting = self.frames.look(form, body, (self.dialect, self.protocol, model, beside))
         if form is None or sighting is None:
             return self._told(inbound, outbound.answer(body), model)
         if (frame := sighting.frame) is not None and frame.value is not None:
@@ -71,15 +107,22 @@ class Teller(Struct, frozen=True):
         completion = outbound.answer(sighting.body)
         told = self._told(inbound, completion, model)
         if sighting.again and sighting.frame is None:
+            _, _, name = completion.id.partition("chatcmpl-")
+            named = getattr(outbound, "names", False) and name.encode() not in sighting.body
 
             def make(body: bytes, now: int) -> Made:
                 found = outbound.answer(body)
                 if _dates(outbound):
                     found.created = now
+                if named:
+                    found.id = f"chatcmpl-{_NAME}"
                 again = self._told(inbound, found, model)
-                return Made(again.filtered, _outputs(again))
+                return Made(_Known(again.filtered, named), _outputs(again))
 
-            learn(self.frames, form, sighting, _outputs(told), make, completion.created)
+            outputs = _outputs(told)
+            if named:
+                outputs = tuple(output.replace(name.encode(), _NAME.encode()) for output in outputs)
+            learn(self.frames, form, sighting, outputs, make, completion.created)
         return told
 
     def _told(self, inbound: Inbound, completion: Completion, model: bytes) -> Told:
@@ -119,8 +162,17 @@ def _outputs(told: Told) -> tuple[bytes, ...]:
 def _filled(sighting: Sighting, frame: Frame, outbound: Any) -> Told | None:
     """Return what is told of an answer whose shape is known; None where a count is not as it was then."""
     now = int(outbound.clock.now()) if _dates(outbound) else 0
+    known: _Known = frame.value
     body = sighting.fill(frame.outputs[0], now)
-    if body is None or len(frame.outputs) == 1:
-        return None if body is None else Told(body, None, frame.value)
+    if body is None:
+        return None
+    if known.named:
+        body = body.replace(_NAME.encode(), os.urandom(12).hex().encode())
+    if len(frame.outputs) == 1:
+        return Told(body, None, known.filtered)
     usage = sighting.fill(frame.outputs[1], now)
-    return None if usage is None else Told(body, usage, frame.value)
+    return None if usage is None else Told(body, usage, known.filtered)
+
+
+def _nothing(_body: bytes) -> Hashable:
+    return False

@@ -36,6 +36,11 @@ class Names:
         self._back[sent] = name
         return sent
 
+    @property
+    def kept(self) -> bool:
+        """Whether every name was sent as it is."""
+        return all(sent == name for name, sent in self._there.items())
+
     def back(self, sent: str) -> str:
         """Return the client's name of a tool that the model calls."""
         return self._back.get(sent, sent)

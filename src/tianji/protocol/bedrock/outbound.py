@@ -63,10 +63,11 @@ class BedrockOutbound:
 
     framing: Framing = "aws"
     headers: tuple[Header, ...] = ()
+    names = True  # answers, which have none
 
     def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
         self._target = target
-        self._clock = clock
+        self.clock = clock
         self._streams = bool(request.stream)
         self._names = Names()
         self._json = False
@@ -77,13 +78,18 @@ class BedrockOutbound:
         """The path, which names the model."""
         return converse_path(self._target.model, streamed=self._streams)
 
+    @property
+    def plain(self) -> bool:
+        """Whether an answer is read as that of any other request."""
+        return self._names.kept and not self._json
+
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
         return self.stream().whole(body)
 
     def stream(self) -> Decoder:
         """Begin to read a streamed answer."""
-        return Decoder(self._target, self._names, self._clock, json_tool=self._json)
+        return Decoder(self._target, self._names, self.clock, json_tool=self._json)
 
     def _write(self, request: Request) -> Json:
         target = self._target

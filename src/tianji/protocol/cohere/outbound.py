@@ -50,11 +50,13 @@ class CohereOutbound:
 
     framing: Framing = "sse"
     headers: tuple[Header, ...] = ()
+    plain = True
+    names = True  # answers that have no name
     suffix: str = SUFFIX
 
     def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
         self._target = target
-        self._clock = clock
+        self.clock = clock
         self.body = msgspec.json.encode(_body(request, target))
 
     def answer(self, body: bytes) -> Completion:
@@ -63,7 +65,7 @@ class CohereOutbound:
 
     def stream(self) -> Decoder:
         """Begin to read a streamed answer."""
-        return Decoder(self._target, self._clock)
+        return Decoder(self._target, self.clock)
 
 
 def _body(request: Request, target: Target) -> Json:

@@ -39,10 +39,12 @@ class GeminiOutbound:
 
     framing: Framing = "sse"
     headers: tuple[Header, ...] = ()
+    plain = True
+    names = True  # answers that have no name
 
     def __init__(self, request: Request, target: Target, clock: Clock = SYSTEM) -> None:
         self._target = target
-        self._clock = clock
+        self.clock = clock
         self._streams = bool(request.stream)
         self.body = msgspec.json.encode(_body(request, target))
 
@@ -57,7 +59,7 @@ class GeminiOutbound:
 
     def stream(self) -> Decoder:
         """Begin to read a streamed answer."""
-        return Decoder(self._target, self._clock)
+        return Decoder(self._target, self.clock)
 
 
 def _body(request: Request, target: Target) -> dict[str, Any]:

@@ -4,8 +4,6 @@ https://ai.google.dev/api/generate-content#UsageMetadata: the prompt's count inc
 thought is outside of the candidates' count, and what tools brought in is outside of the prompt's.
 """
 
-from collections import Counter
-
 from msgspec import UNSET
 
 from tianji.protocol.chat.answer import CompletionDetails, PromptDetails, Usage
@@ -22,18 +20,17 @@ def usage_of(meta: UsageMetadata, *, searches: int = 0) -> Usage:
     thoughts, said = meta.thoughts_token_count or 0, meta.candidates_token_count or 0
     inclusive = thoughts and meta.total_token_count == (meta.prompt_token_count or 0) + said
     completion = said if inclusive else said + thoughts
-    details = _by_modality(meta.prompt_tokens_details)
-    details.subtract(_by_modality(meta.cache_tokens_details))
+    details, cached = _by_modality(meta.prompt_tokens_details), _by_modality(meta.cache_tokens_details)
     asked = PromptDetails()
-    for kind in _MODALITIES:
-        if details[kind] > 0:
-            setattr(asked, f"{kind}_tokens", details[kind])
+    for kind, count in details.items():
+        if kind in _MODALITIES and count > cached.get(kind, 0):
+            setattr(asked, f"{kind}_tokens", count - cached.get(kind, 0))
     if meta.cached_content_token_count:
         asked.cached_tokens = meta.cached_content_token_count
     made = _by_modality(meta.candidates_tokens_details)
     answered = CompletionDetails()
     for kind in ("text", "audio", "image"):
-        if made[kind]:
+        if kind in made:
             setattr(answered, f"{kind}_tokens", made[kind])
     if thoughts:
         answered.reasoning_tokens = thoughts
@@ -62,9 +59,10 @@ def metadata_of(usage: Usage) -> UsageMetadata:
     )
 
 
-def _by_modality(counts: list[ModalityCount] | None) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for count in counts or []:
+def _by_modality(counts: list[ModalityCount] | None) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for count in counts or ():
         if count.modality and count.token_count:
-            found[count.modality.lower()] += count.token_count
+            kind = count.modality.lower()
+            found[kind] = found.get(kind, 0) + count.token_count
     return found

@@ -27,6 +27,21 @@ from tianji.protocol.responses.writing import body_of
 SUFFIX: Final = "/responses"
 _FAILED: Final = frozenset({"error", "response.failed"})
 _ENDED: Final = frozenset({"response.completed", "response.incomplete"})
+_REPEATING: Final = frozenset(  # say again what was said, or will be
+    {
+        "response.in_progress",
+        "response.queued",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.output_text.done",
+        "response.refusal.done",
+        "response.function_call_arguments.done",
+        "response.custom_tool_call_input.done",
+        "response.reasoning_summary_part.done",
+        "response.reasoning_summary_text.done",
+        "response.reasoning_text.done",
+    }
+)
 _TEXTS: Final[Mapping[str, Callable[[str], Delta]]] = {
     "response.output_text.delta": lambda text: Delta(content=text),
     "response.refusal.delta": lambda text: Delta(refusal=text),
@@ -41,6 +56,7 @@ class ResponsesOutbound:
     framing: Framing = "sse"
     suffix = SUFFIX
     headers: tuple[Header, ...] = ()
+    plain = True
 
     def __init__(self, request: Request, target: Target) -> None:
         self.body = msgspec.json.encode(body_of(request, target))
@@ -60,6 +76,29 @@ class ResponsesOutbound:
         return ResponsesDecoder(self._target)
 
 
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
+_KIND: Final = msgspec.json.Decoder(_Kind)
+
+
+class _Last(msgspec.Struct):
+    """Of the response that ends a stream what was not told before."""
+
+    status: Any = None
+    incomplete_details: Any = None
+    usage: Any = None
+    service_tier: Any = None
+
+
+class _End(msgspec.Struct):
+    response: _Last = msgspec.field(default_factory=_Last)
+
+
+_END: Final = msgspec.json.Decoder(_End)
+
+
 class _Call:
     """A call that has begun. `index` is chat's, which counts calls alone; `spoke`: whether arguments came."""
 
@@ -74,6 +113,8 @@ class _Call:
 class ResponsesDecoder:
     """Reads events. `done` comes with the end, since the last event holds the usage."""
 
+    text_member = "delta"
+
     def __init__(self, target: Target) -> None:
         self.done = False
         self.finished = False
@@ -83,6 +124,11 @@ class ResponsesDecoder:
 
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
         """Take one event. Raises StreamFailed, UpstreamProtocolError."""
+        kind = _kind_of(payload, name)
+        if kind in _REPEATING:
+            return ()
+        if kind in _ENDED and (last := _last_of(payload)) is not None:
+            return self._end(last)
         event = _object(payload, self._target)
         kind = str(event.get("type") or name)
         if kind in _FAILED:
@@ -107,6 +153,9 @@ class ResponsesDecoder:
     def end(self) -> Iterable[Chunk]:
         """Take the end of the stream; all that belongs to an answer has been handed on before."""
         return ()
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread, which changes nothing here."""
 
     def _delta(self, kind: str, event: Json) -> Delta | None:
         text = event.get("delta")
@@ -157,17 +206,34 @@ class ResponsesDecoder:
     def _end(self, response: Json) -> Iterable[Chunk]:
         self.done = self.finished = True
         reason = finish_reason(response, called=bool(self._calls))
-        yield Chunk(**self._base, choices=[ChunkChoice(index=0, delta=Delta(), finish_reason=reason)])
+        chunks = [Chunk(**self._base, choices=[ChunkChoice(index=0, delta=Delta(), finish_reason=reason)])]
         usage = usage_of(response)
         if usage is not None:
             tier = response.get("service_tier")
             last = Chunk(**self._base, choices=[], usage=usage)
             if isinstance(tier, str):
                 last.service_tier = tier
-            yield last
+            chunks.append(last)
+        return chunks
 
     def _chunk(self, delta: Delta) -> Chunk:
         return Chunk(**self._base, choices=[ChunkChoice(index=0, delta=delta)])
+
+
+def _kind_of(payload: bytes, name: str) -> str:
+    """Return the type of an event, "" for one that has to be read to say what is wrong with it."""
+    try:
+        return _KIND.decode(payload).type or name
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _last_of(payload: bytes) -> Json | None:
+    """Return what counts of the response in the last event, None where it has another form."""
+    try:
+        return msgspec.structs.asdict(_END.decode(payload).response)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def outbound(request: Request, target: Target) -> ResponsesOutbound:
