@@ -2,7 +2,8 @@
 
     python -m bench.instructions            compare with bench/instructions.json; fails above LIMIT
     python -m bench.instructions --record   write what was seen there
-    python -m bench.instructions --pairs    count each pair of forms (bench/pairs.py); says how they compare with bytes
+    python -m bench.instructions --pairs    count each pair of forms (bench/pairs.py); says how they compare with bytes;
+                                            with words behind it those whose names hold all of them
 
 Instructions are the same in every run where seconds are not, whatever else the machine does. A worker is driven in
 memory (bench/inmemory.py), so none of the kernel's are counted. Each figure is the difference between 2N requests and
@@ -37,17 +38,17 @@ def main() -> int:
     """Return the exit code: 1 where a scenario became dearer than it may."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write what was seen to bench/instructions.json")
-    parser.add_argument("--pairs", action="store_true", help="count each pair of forms instead")
+    parser.add_argument("--pairs", nargs="*", metavar="WORD", help="count pairs of forms instead: these, or all")
     parser.add_argument("--drive", type=Path, help=argparse.SUPPRESS)  # what runs under valgrind; the folder to use
     given = parser.parse_args()
     if given.drive is not None:
-        drive(given.drive, pairs=given.pairs)
+        drive(given.drive, given.pairs)
         return 0
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: nothing was counted")
         return 0
-    if given.pairs:
-        print("\n".join(shares(count("--pairs"))))
+    if given.pairs is not None:
+        print("\n".join(shares(count("--pairs", *given.pairs))))
         return 0
     seen, versions = count(), versions_here()
     if given.record:
@@ -114,7 +115,7 @@ def count(*options: str) -> dict[str, int]:
         environ = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
         environ |= {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(
-            (*command, *options, "--drive", str(folder)), env=environ, capture_output=True, text=True, check=False
+            (*command, "--drive", str(folder), *options), env=environ, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"the scenarios failed under valgrind:\n{done.stderr[-4000:]}")
@@ -135,13 +136,15 @@ def total(dump: Path) -> int:
     return int(found[1])
 
 
-def drive(folder: Path, *, pairs: bool) -> None:
+def drive(folder: Path, pairs: list[str] | None) -> None:
     """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
     from bench.inmemory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
     from bench.pairs import PAIRS  # noqa: PLC0415
     from bench.scenarios import SCENARIOS  # noqa: PLC0415
 
-    scenarios = PAIRS if pairs else SCENARIOS
+    scenarios = SCENARIOS
+    if pairs is not None:
+        scenarios = tuple(one for one in PAIRS if one in PAIRS[:2] or all(word in one.name.split() for word in pairs))
     configurations = dict.fromkeys(scenario.config for scenario in scenarios)
     workers = {config: Worker(folder / str(number), config) for number, config in enumerate(configurations)}
     for scenario in scenarios:
@@ -152,7 +155,7 @@ def drive(folder: Path, *, pairs: bool) -> None:
     gc.disable()
     for scenario in scenarios:
         worker, request, answer = workers[scenario.config], scenario.request, scenario.answer
-        for rounds in (FEW, FEW, 2 * FEW) if pairs else (WARM, COUNT, 2 * COUNT):
+        for rounds in (WARM, COUNT, 2 * COUNT) if pairs is None else (FEW, FEW, 2 * FEW):
             before = worker.client.writes
             for _ in range(rounds):
                 worker.ask(request, answer)

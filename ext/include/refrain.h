@@ -43,6 +43,32 @@ static inline int refrain_alike(const uint8_t *p, const uint8_t *end, const uint
     }
 }
 
+/* What an event begins or ends with: bytes, and what stands behind them and may differ. */
+enum { REFRAIN_NOTHING, REFRAIN_NUMBER, REFRAIN_PADDING, REFRAIN_PIECES = 8 };
+
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+    int then;
+} refrain_piece;
+
+/* Behind what the pieces say, NULL where p says something else. Padding ends before its closing quote. */
+static inline const uint8_t *refrain_match(const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count)
+{
+    const uint8_t *from;
+    for (; count > 0; count--, piece++) {
+        if (end - p < piece->size || memcmp(p, piece->text, (size_t)piece->size) != 0) return NULL;
+        from = p += piece->size;
+        if (piece->then == REFRAIN_NUMBER) {
+            while (p < end && *p >= '0' && *p <= '9') p++;
+            if (p == from) return NULL;
+        } else if (piece->then == REFRAIN_PADDING) {
+            while (p < end && *p != '"' && *p != '\\' && *p >= ' ') p++;
+        }
+    }
+    return p;
+}
+
 /* How many characters the inside of a JSON string stands for; -1 where it holds a surrogate, which may lack its other. */
 static inline Py_ssize_t refrain_characters(const uint8_t *p, const uint8_t *end)
 {

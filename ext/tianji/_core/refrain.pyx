@@ -2,13 +2,14 @@
 
 Nearly all events of a stream add text and say nothing else, so they differ in one JSON string, and so does what the
 client is told of them. Once one was read, the text of those that follow it is copied from the upstream's event into the
-client's, with the escapes that it has. The first event that is not alike is read again.
+client's, with the escapes that it has. Numbers of events, counts of tokens so far and padding differ, too, and make no
+other event of it. The first event that is not alike is read again.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
 import msgspec
 
@@ -18,18 +19,94 @@ cdef extern from "json_scan.h":
     int json_string(const uint8_t **at, const uint8_t *end, char *escaped) noexcept
 
 cdef extern from "refrain.h":
+    enum:
+        REFRAIN_NOTHING
+        REFRAIN_NUMBER
+        REFRAIN_PADDING
+    const uint8_t *refrain_match(
+        const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count) noexcept
     bint refrain_alike(const uint8_t *p, const uint8_t *end, const uint8_t *q, const uint8_t *q_end) noexcept
     Py_ssize_t refrain_characters(const uint8_t *p, const uint8_t *end) noexcept
 
+cdef enum:
+    DIGITS = 20
+
 cdef object ENCODE = msgspec.json.Encoder().encode
+cdef object DECODE = msgspec.json.Decoder(str).decode
+# OpenAI numbers events and pads them, AWS pads them, and Google says in each how many tokens there were so far
+cdef tuple COUNTED = (
+    b'"sequence_number":', b'"promptTokenCount":', b'"candidatesTokenCount":', b'"totalTokenCount":',
+    b'"thoughtsTokenCount":', b'"cachedContentTokenCount":', b'"toolUsePromptTokenCount":', b'"tokenCount":')
+cdef tuple PADDED = (b'"obfuscation":', b'"p":')
+cdef bytes NUMBER = COUNTED[0]
+
+
+cdef Py_ssize_t digits_end(bytes text, Py_ssize_t at) noexcept:
+    # Behind the digits that stand there.
+    cdef const char *s = PyBytes_AS_STRING(text)
+    while c"0" <= s[at] <= c"9":
+        at += 1
+    return at
+
+
+@cython.final
+cdef class Side:
+    """One side of the text in an event."""
+
+    cdef bint cut(self, bytes whole) except -1:
+        # Cut it where it may differ; False where it could differ in too many places.
+        cdef Py_ssize_t at = 0, start, end
+        cdef const char *text = PyBytes_AS_STRING(whole)
+        cdef list places = []
+        cdef bytes name
+        for name in COUNTED + PADDED:
+            start = whole.find(name)
+            while start >= 0:
+                start += len(name)
+                while text[start] == c" ":
+                    start += 1
+                if name in PADDED:
+                    end = whole.find(b'"', start + 1)
+                    if text[start] == c'"' and end > 0 and b"\\" not in whole[start:end]:
+                        places.append((start + 1, end, REFRAIN_PADDING))
+                else:
+                    end = digits_end(whole, start)
+                    if end > start:
+                        places.append((start, end, REFRAIN_NUMBER))
+                start = whole.find(name, start)
+        if len(places) >= REFRAIN_PIECES:
+            return False
+        self.whole = whole
+        self.count = 0
+        places.sort()
+        for start, end, then in places:
+            self.pieces[self.count].text, self.pieces[self.count].size = text + at, start - at
+            self.pieces[self.count].then = then
+            self.count += 1
+            at = end
+        self.pieces[self.count].text, self.pieces[self.count].size = text + at, PyBytes_GET_SIZE(whole) - at
+        self.pieces[self.count].then = REFRAIN_NOTHING
+        self.count += 1
+        return True
+
+    cdef const uint8_t *match(self, const uint8_t *start, const uint8_t *end) noexcept:
+        # Behind it in start[:end], NULL where something else stands there.
+        return refrain_match(start, end, self.pieces, self.count)
 
 
 @cython.final
 cdef class Refrain:
-    """What is known of one stream. `member`: the name of the member in which its upstream writes a piece of text."""
+    """What is known of one stream.
 
-    def __init__(self, str member not None):
+    member: the name of the member in which its upstream writes a piece of text. keeps_texts, keeps_last: whether
+    `taken` returns the texts that were repeated, and `last` the event that was the last of them.
+    """
+
+    def __init__(self, str member not None, bint keeps_texts=False, bint keeps_last=False):
         self.member = member.encode()
+        self.before, self.after = Side(), Side()
+        self.keeps_texts, self.keeps_last = keeps_texts, keeps_last
+        self.texts = []
 
     cpdef bint learn(self, bytes payload, str text, bytes told):
         """Learn from an event and what the client was told of it, both of `text` alone; whether there was something to.
@@ -37,57 +114,104 @@ cdef class Refrain:
         payload: the event's data.
         """
         cdef bytes written = ENCODE(text), name
-        cdef Py_ssize_t at
-        self.before = None
-        if told.find(b"\n\n") != len(told) - 2 or told.count(written) != 1:
+        cdef Py_ssize_t at, end = len(told) - (4 if told.endswith(b"\r\n\r\n") else 2)
+        self.known = False
+        if max(told.find(b"\n\n"), told.find(b"\r\n\r\n")) != end or told.count(written) != 1:
             return False
         for colon in (b'":', b'": '):
             name = b'"' + self.member + colon
             if payload.count(name + written) == 1:
                 at = payload.index(name + written) + len(name)
-                self.before, self.after = payload[:at], payload[at + len(written):]
+                if not self.before.cut(payload[:at]) or not self.after.cut(payload[at + len(written):]):
+                    return False
                 self.head, _, self.tail = told.partition(written)
-                self.used = False
+                self.numbered = None
+                at = self.head.find(NUMBER) + len(NUMBER)
+                if at >= len(NUMBER):
+                    end = digits_end(self.head, at)
+                    self.number = int(self.head[at:end])
+                    self.numbered, self.head = self.head[end:], self.head[:at]
+                elif NUMBER in self.tail:
+                    return False
+                self.known, self.used = True, False
                 return True
         return False
 
+    cpdef str taken(self):
+        """Return the text that was repeated since this was asked, or since something was read."""
+        cdef str text = "" if not self.texts else DECODE(b'"%b"' % b"".join(self.texts))
+        self.texts.clear()
+        return text
+
     cdef void forget(self) noexcept:
-        if self.before is not None:
-            self.before = None
+        if self.known:
+            self.known = False
             self.fruitless += not self.used
+
+    cdef int rest(self) except -1:
+        # All that was repeated was told.
+        self.repeated = self.passed = 0
+        self.last = None
+        return 0
 
     cdef bytes repeat(self, const uint8_t *start, const uint8_t *end):
         # What the client is to be told of the event whose data is start[:end]; None if that has to be read.
         cdef const uint8_t *text
         cdef const uint8_t *after
+        cdef const uint8_t *behind
+        cdef const uint8_t *whole
         cdef char escaped = 0
-        cdef Py_ssize_t before, head, tail, size, characters
-        cdef bytes told
-        cdef char *to
-        if self.before is None:
+        cdef Py_ssize_t characters
+        if not self.known:
             return None
-        before = PyBytes_GET_SIZE(self.before)
-        if end - start <= before or memcmp(start, PyBytes_AS_STRING(self.before), before) != 0 or start[before] != c'"':
+        text = self.before.match(start, end)
+        if text is NULL or text == end or text[0] != c'"':
             return None
-        text = after = start + before + 1
+        text += 1
+        after = text
         if json_string(&after, end, &escaped) != JSON_FINE or after == text:
             return None
         characters = refrain_characters(text, after)
         if characters < 0:
             return None
-        size = after - text + 2
-        if not refrain_alike(
-            after + 1, end,
-            <const uint8_t *>PyBytes_AS_STRING(self.after),
-            <const uint8_t *>PyBytes_AS_STRING(self.after) + PyBytes_GET_SIZE(self.after),
-        ):
-            return None
-        head, tail = PyBytes_GET_SIZE(self.head), PyBytes_GET_SIZE(self.tail)
-        told = PyBytes_FromStringAndSize(NULL, head + size + tail)
+        behind = self.after.match(after + 1, end)
+        if behind != end:
+            whole = <const uint8_t *>PyBytes_AS_STRING(self.after.whole)
+            if not refrain_alike(after + 1, end, whole, whole + PyBytes_GET_SIZE(self.after.whole)):
+                return None
+        if self.keeps_texts:
+            self.texts.append(text[:after - text])
+        if self.keeps_last:
+            self.last = start[:end - start]
+        self.passed += characters
+        self.repeated += 1
+        self.used = True
+        return self.write(text - 1, after - text + 2)
+
+    cdef bytes write(self, const uint8_t *text, Py_ssize_t size):
+        # What the client is told of a text, which stands there with its quotes.
+        cdef Py_ssize_t head = PyBytes_GET_SIZE(self.head), tail = PyBytes_GET_SIZE(self.tail), between = 0, from_ = DIGITS
+        cdef char[DIGITS] digits
+        cdef long long number
+        cdef bytes told
+        cdef char *to
+        if self.numbered is not None:
+            self.number += 1
+            number = self.number
+            between = PyBytes_GET_SIZE(self.numbered)
+            while number > 0:
+                from_ -= 1
+                digits[from_] = <char>(c"0" + number % 10)
+                number //= 10
+        told = PyBytes_FromStringAndSize(NULL, head + DIGITS - from_ + between + size + tail)
         to = PyBytes_AS_STRING(told)
         memcpy(to, PyBytes_AS_STRING(self.head), head)
-        memcpy(to + head, text - 1, size)
-        memcpy(to + head + size, PyBytes_AS_STRING(self.tail), tail)
-        self.passed += characters
-        self.used = True
+        to += head
+        if self.numbered is not None:
+            memcpy(to, digits + from_, DIGITS - from_)
+            to += DIGITS - from_
+            memcpy(to, PyBytes_AS_STRING(self.numbered), between)
+            to += between
+        memcpy(to, text, size)
+        memcpy(to + size, PyBytes_AS_STRING(self.tail), tail)
         return told

@@ -4,6 +4,7 @@ The interfaces of both sides are those of tianji.protocol.chat.seam.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
 from tianji._core.refrain cimport Refrain
@@ -56,7 +57,9 @@ cdef class TranslatedStream(EventStream):
         self.framer = framer
         member = getattr(decoder, "text_member", None)
         if member is not None and getattr(encoder, "repeats", False):
-            self.refrain = Refrain(member)
+            self.decoder_hears, self.encoder_hears = hasattr(decoder, "heard"), hasattr(encoder, "heard")
+            self.refrain = Refrain(
+                member, self.decoder_hears or self.encoder_hears, getattr(decoder, "counts_along", False))
 
     cpdef bytes feed(self, bytes data):
         """Take the next bytes of the body; the bytes to hand on now, b"" if none."""
@@ -66,7 +69,8 @@ cdef class TranslatedStream(EventStream):
             return b""
         try:
             for name, payload in self.framer.feed(data):
-                self.take(name, payload)
+                if not self.repeat(name, payload):
+                    self.take(name, payload)
                 if self.done or self.failed:
                     break
         except UpstreamProtocolError_ as fault:
@@ -88,11 +92,13 @@ cdef class TranslatedStream(EventStream):
 
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here."""
+        self.tell_what_passed()
         return self.encoder.end()
 
     cpdef bytes shortened(self, str reason):
         """What ends an answer here, on purpose and for this reason."""
         cdef bytes told = b""
+        self.tell_what_passed()
         chunk = self.last
         if chunk is not None:
             choice = chunk.choices[0]
@@ -102,6 +108,7 @@ cdef class TranslatedStream(EventStream):
 
     cpdef bytes cut(self, object error):
         """What tells the client that the answer ends early. `error`: a TianjiError."""
+        self.tell_what_passed()
         return self.encoder.failed({
             "message": error.message, "type": error.wire_type, "param": error.param,
             "code": error.code or str(error.status), "status": error.status,
@@ -120,6 +127,19 @@ cdef class TranslatedStream(EventStream):
             name = s[unit.name:unit.name_end].decode("utf-8", "replace")
         return self.take(name, self.payload(s, at, unit))
 
+    cdef bint repeat(self, str name, bytes payload) except -1:
+        # Hand on an event that is like the one before it; False where it has to be read.
+        cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(payload)
+        cdef bytes told
+        if self.refrain is None or name != self.learnt:
+            return False
+        told = self.refrain.repeat(start, start + PyBytes_GET_SIZE(payload))
+        if told is None:
+            return False
+        self.events += 1
+        self.out.append(told)
+        return True
+
     cdef int take(self, str name, bytes payload) except -1:
         cdef Py_ssize_t told = len(self.out)
         self.events += 1
@@ -129,6 +149,7 @@ cdef class TranslatedStream(EventStream):
             self.write(chunks)
             if self.refrain is not None:
                 self.learn(payload, chunks, told)
+                self.learnt = name
         except StreamFailed_ as failure:
             self.failed = True
             self.error = failure.payload
@@ -138,12 +159,22 @@ cdef class TranslatedStream(EventStream):
         return 0
 
     cdef int tell_what_passed(self) except -1:
-        # Let the decoder know of text that it did not read.
-        if self.refrain is not None:
-            self.refrain.forget()
-            if self.refrain.passed:
-                self.decoder.passed(self.refrain.passed)
-                self.refrain.passed = 0
+        # Let both sides know of text that they did not read or write.
+        cdef Refrain refrain = self.refrain
+        cdef str text
+        if refrain is None:
+            return 0
+        refrain.forget()
+        if refrain.repeated:
+            self.decoder.passed(refrain.passed)
+            text = refrain.taken()
+            if refrain.last is not None:
+                self.decoder.counted(refrain.last)
+            if self.decoder_hears:
+                self.decoder.heard(text)
+            if self.encoder_hears:
+                self.encoder.heard(text, refrain.repeated)
+            refrain.rest()
         return 0
 
     cdef int learn(self, bytes payload, object chunks, Py_ssize_t told) except -1:

@@ -5,19 +5,25 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tianji._core.refrain import Refrain
 from tianji._core.translated import TranslatedStream
 from tianji.clock import ManualClock
 from tianji.dialects.chat import ChatEncoder
+from tianji.dialects.gemini.answering import GeminiEncoder
 from tianji.dialects.messages.streaming import MessagesEncoder
+from tianji.dialects.responses import Responses
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.anthropic.outbound import MessagesOutbound
+from tianji.protocol.bedrock.outbound import BedrockOutbound
 from tianji.protocol.chat.request import Message, Request
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.cohere.outbound import CohereOutbound
+from tianji.protocol.gemini.outbound import GeminiOutbound
 from tianji.protocol.openai.answers import OpenAIOutbound
+from tianji.protocol.responses.outbound import ResponsesOutbound
 
 TARGET = Target(provider="p", model="m")
 REQUEST = Request(model="m", messages=[Message(role="user", content="x")])
@@ -129,6 +135,118 @@ def test_it_does_not_matter_what_is_read(texts: list[str], writer: str, pads: li
     slow, other = said(openai(careful=True), MessagesEncoder(ToolNames(), 3), [*chunks, b"[DONE]"])
     assert told(fast) == told(slow)
     assert (stream.events, stream.done) == (other.events, True)
+
+
+def google(texts: list[str]) -> list[tuple[str, Any]]:
+    """A stream of Google's, with counts so far and citations that say where in the text they belong."""
+    web = [{"web": {"uri": "https://a", "title": "t"}}]
+    supports = [{"segment": {"endIndex": len("".join(texts).encode())}, "groundingChunkIndices": [0]}]
+    found = {"groundingMetadata": {"groundingChunks": web, "groundingSupports": supports}}
+
+    def event(text: str, made: int, **more: Any) -> dict[str, Any]:
+        candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0, **more}
+        usage = {"promptTokenCount": 9, "candidatesTokenCount": made, "totalTokenCount": 9 + made}
+        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "g", "responseId": "r"}
+
+    events = [event(text, made + 1) for made, text in enumerate(texts)]
+    return [("", one) for one in (*events, event("", len(texts), finishReason="STOP", **found))]
+
+
+def nova(texts: list[str]) -> list[tuple[str, Any]]:
+    """A stream of Converse, padded."""
+    usage = {"inputTokens": 9, "outputTokens": 5, "totalTokens": 14}
+    deltas = [{"contentBlockIndex": 0, "delta": {"text": text}, "p": "abc"[: at % 4]} for at, text in enumerate(texts)]
+    ends = [("messageStop", {"stopReason": "end_turn"}), ("metadata", {"usage": usage})]
+    return [("messageStart", {"role": "assistant"}), *(("contentBlockDelta", one) for one in deltas), *ends]
+
+
+def command(texts: list[str]) -> list[tuple[str, Any]]:
+    """A stream of Cohere's."""
+    said = [{"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": one}}}} for one in texts]
+    usage = {"tokens": {"input_tokens": 9, "output_tokens": 5}}
+    end = {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}}
+    return [("", one) for one in ({"type": "message-start", "id": "r"}, *said, end)]
+
+
+def response(texts: list[str]) -> list[tuple[str, Any]]:
+    """A stream of the Responses API, numbered and padded."""
+    place = {"content_index": 0, "item_id": "msg_1", "output_index": 0}
+    said = [
+        {"type": "response.output_text.delta", **place, "delta": text, "obfuscation": "abc"[: at % 4]}
+        for at, text in enumerate(texts)
+    ]
+    usage = {"input_tokens": 9, "output_tokens": 5, "total_tokens": 14}
+    events = [
+        {"type": "response.created", "response": {"id": "resp_1", "created_at": 7, "model": "m"}},
+        *said,
+        {"type": "response.completed", "response": {"status": "completed", "usage": usage}},
+    ]
+    return [(one["type"], {**one, "sequence_number": at}) for at, one in enumerate(events)]
+
+
+class Cut:
+    """Cuts nothing: hands events on as they are."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def feed(self, payload: bytes) -> list[tuple[str, bytes]]:
+        return [(self._name, payload)]
+
+
+UPSTREAMS: dict[str, tuple[Callable[..., Any], Callable[[list[str]], list[tuple[str, Any]]]]] = {
+    "gemini": (GeminiOutbound, google),
+    "converse": (BedrockOutbound, nova),
+    "cohere": (CohereOutbound, command),
+    "responses": (lambda request, target, _clock: ResponsesOutbound(request, target), response),
+}
+CLIENTS: dict[str, Callable[[], Any]] = {
+    "chat": lambda: ChatEncoder(True),
+    "messages": lambda: MessagesEncoder(ToolNames(), 3),
+    "gemini": lambda: GeminiEncoder(as_array=False),
+    "array": lambda: GeminiEncoder(as_array=True),
+    "responses": lambda: Responses(b'{"model":"m","input":"q"}', response_id="resp_1").stream(),
+}
+
+
+def relayed(upstream: str, client: str, texts: list[str], *, careful: bool) -> tuple[bytes, Listening]:
+    """What a client is told of a stream, and the decoder of it."""
+    make, write = UPSTREAMS[upstream]
+    inner = make(REQUEST, TARGET, ManualClock()).stream()
+    inner._id = "made up"
+    decoder = Listening(inner, careful=careful)
+    framer = Cut("") if upstream == "converse" else None
+    stream = TranslatedStream(decoder, CLIENTS[client](), "shown", framer)
+    out = b""
+    for name, event in write(texts):
+        if framer is not None:
+            framer._name = name
+            out += stream.feed(written(event))
+        else:
+            out += stream.feed(b"data: " + written(event) + b"\n\n")
+    out += stream.close()
+    assert stream.finished
+    return out + stream.ending(), decoder
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+@given(texts=_texts)
+@settings(max_examples=25)
+@example(texts=["a", "b", 'c"\\', "é", "\u2028", "f" * 40])
+def test_it_does_not_matter_between_any_two(upstream: str, client: str, texts: list[str]) -> None:
+    fast, _ = relayed(upstream, client, texts, careful=False)
+    slow, _ = relayed(upstream, client, texts, careful=True)
+    assert (fast if client == "array" else told(fast)) == (slow if client == "array" else told(slow))
+
+
+@pytest.mark.parametrize("client", [client for client in CLIENTS if client != "array"])
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_what_is_alike_is_not_read_between_any_two(upstream: str, client: str) -> None:
+    texts = [f"wörd{number} " for number in range(20)]
+    out, decoder = relayed(upstream, client, texts, careful=False)
+    assert decoder.read <= len(UPSTREAMS[upstream][1](texts)) - 18
+    assert "wörd19".encode() in out
 
 
 @pytest.mark.parametrize("writer", sorted(_writers))

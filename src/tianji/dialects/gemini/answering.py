@@ -134,11 +134,14 @@ def _logprob(given: Json) -> wire.LogprobsCandidate:
 class GeminiEncoder:
     """Writes one stream: as server-sent events, or as one JSON array, which is what clients get that ask for no SSE."""
 
+    repeats = True
+
     def __init__(self, *, as_array: bool) -> None:
         self._frames = Frames(as_array=as_array)
         self._id = ""
         self._model = ""
         self._candidates: dict[int, _Candidate] = {}
+        self._speaker: _Candidate | None = None  # the last that said something
         self._usage: Usage | None = None
 
     def chunk(self, chunk: Chunk) -> bytes:
@@ -147,10 +150,16 @@ class GeminiEncoder:
         self._usage = chunk.usage or self._usage
         pieces = []
         for choice in chunk.choices:
-            piece = self._candidates.setdefault(choice.index, _Candidate(choice.index)).take(choice)
+            self._speaker = self._candidates.setdefault(choice.index, _Candidate(choice.index))
+            piece = self._speaker.take(choice)
             if piece is not None:
                 pieces.append(piece)
         return self._frame(pieces) if pieces else b""
+
+    def heard(self, text: str, events: int) -> None:  # noqa: ARG002  their number stands nowhere
+        """Learn what was written as the piece before it was."""
+        if self._speaker is not None:
+            self._speaker.content.append(text)
 
     def end(self) -> bytes:
         """End the stream as one that is whole: with finish reasons and usage, which Google says together."""
@@ -176,7 +185,7 @@ class _Candidate:
 
     def __init__(self, index: int) -> None:
         self._index = index
-        self._content: list[str] = []
+        self.content: list[str] = []
         self._calls: dict[int, ToolCall] = {}  # those that were not sent yet
         self._finish: str | None = None
         self._rest = Delta()  # what belongs to the end
@@ -187,7 +196,7 @@ class _Candidate:
         self._finish = choice.finish_reason or self._finish
         delta = choice.delta
         if isinstance(delta.content, str):
-            self._content.append(delta.content)
+            self.content.append(delta.content)
         if delta.annotations:
             self._rest.annotations = [*(self._rest.annotations or []), *delta.annotations]
         if delta.provider_specific_fields:
@@ -215,7 +224,7 @@ class _Candidate:
         found = wire.Candidate(
             content=wire.Content(parts, "model"), finish_reason=google_reason(self._finish), index=self._index
         )
-        _ground(found, self._rest, "".join(self._content))
+        _ground(found, self._rest, "".join(self.content))
         return found
 
     def _whole_calls(self) -> list[wire.Part]:

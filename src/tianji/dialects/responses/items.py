@@ -113,6 +113,10 @@ class MessageItem(OpenItem):
         self._logprobs += logprobs
         self._emit("response.output_text.delta", self._at() | {"delta": text, "logprobs": logprobs})
 
+    def hear(self, text: str) -> None:
+        """Take a piece of text that was told."""
+        self._pieces.append(text)
+
     def refuse(self, text: str) -> None:
         """Take a piece of a refusal."""
         self._open("refusal")

@@ -52,6 +52,11 @@ class Output:
         for call in delta.tool_calls or ():
             self._call(call)
 
+    def hear(self, text: str) -> None:
+        """Take more of the text that is being said, of which the events are out."""
+        if isinstance(self._current, MessageItem):
+            self._current.hear(text)
+
     def end(self, status: str) -> list[Json]:
         """End what is open, and return all items. `status`: completed or incomplete."""
         for item in self._items:

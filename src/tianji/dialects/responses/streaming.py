@@ -17,6 +17,8 @@ _encode: Final = msgspec.json.Encoder().encode
 class ResponsesEncoder:
     """Writes one stream. Its last event holds all of the response, which `response` keeps, None until then."""
 
+    repeats = True
+
     def __init__(self, settings: Settings, suffix: str, book: ToolBook) -> None:
         self.response: Json | None = None
         self._settings = settings
@@ -42,6 +44,11 @@ class ResponsesEncoder:
                 self._output.take(choice.delta, choice.logprobs or None)
                 self._finish = choice.finish_reason or self._finish
         return self._written()
+
+    def heard(self, text: str, events: int) -> None:
+        """Learn what was written as the piece before it was, and in how many events."""
+        self._number += events
+        self._output.hear(text)
 
     def end(self) -> bytes:
         """End the stream as one that is whole."""

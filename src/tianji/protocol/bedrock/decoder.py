@@ -56,6 +56,8 @@ _STATUSES: Mapping[str, int] = {
 class Decoder:
     """Reads one answer. `json_tool`: what is given to the tool of that purpose is what the model says."""
 
+    text_member = "text"
+
     def __init__(self, target: Target, names: Names, clock: Clock, *, json_tool: bool) -> None:
         self.done = False
         self._target = target
@@ -111,6 +113,9 @@ class Decoder:
                 last.service_tier = self._tier
             chunks.append(last)
         return chunks
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread, which changes nothing here."""
 
     def whole(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""

@@ -38,7 +38,9 @@ class Target(Struct, frozen=True, kw_only=True):
 class EventEncoder(Protocol):
     """Writes the stream that a client reads: each method returns bytes to send now, b"" for none.
 
-    One whose `repeats` is true writes a piece of text that follows another as it wrote that, and keeps nothing of it.
+    One whose `repeats` is true writes a piece of text that follows another as it wrote that. It keeps nothing of it, or
+    has `heard(text, events)`, which tells it before anything else what was written so, and in how many events. An
+    event may have a `sequence_number` before its text.
     """
 
     def chunk(self, chunk: Chunk) -> bytes:
@@ -75,8 +77,11 @@ class Inbound(Protocol):
 class EventDecoder(Protocol):
     """Reads the stream of an upstream, event by event.
 
-    One that has `text_member`, the name of the member in which a piece of text stands, need not read an event that is
-    like the one before but for that text: its `passed(characters)` is told how much went by before the next is read.
+    One that has `text_member`, the name of the member in which a piece of text stands, returns lists and need not read
+    an event that is like the one before but for that text: its `passed(characters)` is told how much went by before
+    the next is read.
+    One that has `heard(text)` is told the text, too, and one whose `counts_along` is true the last event that went by,
+    by `counted(payload)`.
     """
 
     @property
@@ -98,7 +103,7 @@ class Outbound(Protocol):
     """One request in the form of an upstream, and how its answer is read.
 
     One whose `plain` is true reads whole answers as any other of its protocol would; those that say no time are dated
-    by its `clock`.
+    by its `clock`, and where `names` is true those without a name got one from here: "chatcmpl-" and 24 digits.
     """
 
     @property

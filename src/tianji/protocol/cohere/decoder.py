@@ -89,6 +89,8 @@ class _Answer(Struct):
 class Decoder:
     """Reads one answer."""
 
+    text_member = "text"
+
     def __init__(self, target: Target, clock: Clock) -> None:
         self.done = False
         self._target = target
@@ -134,6 +136,9 @@ class Decoder:
             usage = _usage_of(self._usage)
             chunks.append(Chunk(id=self._id, created=self._created, model=self._target.model, choices=[], usage=usage))
         return chunks
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread, which changes nothing here."""
 
     def whole(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""

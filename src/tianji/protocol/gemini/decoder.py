@@ -32,12 +32,16 @@ _BLOCKED = "content_filter"
 class Decoder:
     """Reads one answer."""
 
+    text_member = "text"
+    counts_along = True
+
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
         self._created = int(clock.now())
         self._id = ""
         self._model = target.model
         self._candidates: dict[int, _Candidate] = {}
+        self._speaker: _Candidate | None = None  # the last that said something
         self._usage: UsageMetadata | None = None
         self._blocked: PromptFeedback | None = None
 
@@ -68,10 +72,23 @@ class Decoder:
         choices = []
         for at, candidate in enumerate(answer.candidates or []):
             index = at if candidate.index is None else candidate.index
-            choice = self._candidates.setdefault(index, _Candidate(index)).take(candidate)
+            self._speaker = self._candidates.setdefault(index, _Candidate(index))
+            choice = self._speaker.take(candidate)
             if choice is not None:
                 choices.append(choice)
         return [self._chunk(choices)] if choices else []
+
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread."""
+
+    def heard(self, text: str) -> None:
+        """Learn what it was, since citations say where in the text they belong."""
+        if self._speaker is not None:
+            self._speaker.content.append(text)
+
+    def counted(self, payload: bytes) -> None:
+        """Take what an event that was handed on unread says of tokens so far."""
+        self._usage = _ANSWER.decode(payload).usage_metadata or self._usage
 
     def end(self) -> Iterable[Chunk]:
         """Return finish reasons and usage; of a stream that was cut nothing."""
@@ -114,7 +131,7 @@ class _Candidate:
         self._index = index
         self._begun = False
         self._calls = 0
-        self._content: list[str] = []
+        self.content: list[str] = []
         self._grounding: Json | None = None
         self._said: Json = {}  # what OpenAI's form has no place for
 
@@ -136,7 +153,7 @@ class _Candidate:
         """Return how it ended, and what was known only then."""
         delta = Delta() if self._begun else Delta(role="assistant")
         if self._grounding is not None:
-            found = annotations_of(self._grounding, "".join(self._content))
+            found = annotations_of(self._grounding, "".join(self.content))
             delta.annotations = found or UNSET
         if self._said:
             delta.provider_specific_fields = self._said
@@ -168,7 +185,7 @@ class _Candidate:
             ]
         elif part.text:
             delta.content = (delta.content or "") + part.text
-            self._content.append(part.text)
+            self.content.append(part.text)
         if part.inline_data is not None:
             _show(part.inline_data, delta)
         for name, value in (
