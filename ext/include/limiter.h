@@ -208,11 +208,11 @@ static inline int64_t limiter_vacate(void *table, int seat)
 
 static inline int limiter_sit(limiter_table *t, int32_t self) { return seat_take(&t->seats, self, limiter_vacate, t); }
 
-/* Give back what dead processes held; how many entries of rows that were. */
-static inline int64_t limiter_sweep(limiter_table *t, int32_t self)
+/* Give back what dead processes held, and mend the rows from `from` to `to`; how many entries of rows were freed. */
+static inline int64_t limiter_sweep(limiter_table *t, int32_t self, int64_t from, int64_t to)
 {
     int64_t place, freed = seat_sweep(&t->seats, self, limiter_vacate, t);
-    for (place = 0; place < t->capacity; place++)
+    for (place = from; place < to; place++)
         if (limiter_owner(t, place) > LIMITER_MOVING && purse_load(&t->rows[place].money.ends_ms) != 0)
             purse_mend(&t->rows[place].money);
     return freed;

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from tianji import lazy
 from tianji._core.dice import Dice
@@ -56,6 +55,7 @@ from tianji.gateway.renewal import Renewal
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot, acceptable
 from tianji.gateway.steering import read_steering
+from tianji.gateway.sweeping import Sweeping
 from tianji.gateway.traces import tracing
 from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
@@ -88,8 +88,6 @@ from tianji.secrets import open_source
 from tianji.sso.routes import SignIn
 from tianji.storage.location import data_folder, journals, locate
 from tianji.storage.store import Store
-
-SWEEP: Final = 1.0  # seconds
 
 
 def read(path: Path, environ: Mapping[str, str], known: Mapping[str, str] = NO_MANAGERS.known) -> Loaded:
@@ -136,7 +134,6 @@ class Gateway:
     """One worker: the pipeline, its connections, and the routes in front of them."""
 
     _additions = Additions()
-    _sweeping: asyncio.TimerHandle | None = None
     _office: Office
 
     def __init__(
@@ -168,6 +165,7 @@ class Gateway:
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._books = Bookkeeping(journals(environment, path), self.snapshot.config)
         self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
+        self._sweeping = Sweeping(shared, self._books.journal.settle, self._renewal.look)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,
@@ -291,20 +289,10 @@ class Gateway:
     async def startup(self) -> None:
         """Begin what is done every now and then. Connections are made when they are needed."""
         self._books.recover()
-        self._sweep()
+        self._sweeping.begin()
         self._jobs.begin(self.snapshot)
         self._schedule.start()
         await self._following.begin()
-
-    def _sweep(self) -> None:
-        """Give back what killed workers had under way, and write what the disk did not take."""
-        self._shared.health.sweep()
-        self._shared.limits.shift = time.time() - time.monotonic()  # the clock on the wall may have been set
-        self._shared.limits.sweep()
-        self._shared.limits.take_unsaved()  # the ledger has it
-        self._books.journal.settle()
-        self._renewal.look()
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     async def reload(self) -> None:
         """Compile the configuration again and swap it in; running requests keep what they began with.
@@ -337,8 +325,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Close idle connections, the journal and the database, and write what the log still holds."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        self._sweeping.stop()
         self._renewal.stop()
         self._jobs.end()
         await self._caches.close()

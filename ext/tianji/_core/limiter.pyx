@@ -32,7 +32,7 @@ cdef extern from "limiter.h":
         limiter_table *t, int64_t place, uint64_t hash, int64_t spent, int64_t ends_ms, int32_t self
     ) noexcept
     int limiter_sit(limiter_table *t, int32_t self) noexcept
-    int64_t limiter_sweep(limiter_table *t, int32_t self) noexcept
+    int64_t limiter_sweep(limiter_table *t, int32_t self, int64_t first, int64_t last) noexcept
 
 cdef object hashed = blake2b
 cdef object new_mapping = mmap
@@ -57,6 +57,12 @@ LARGEST_NAME = LIMITER_NAME_BYTES
 cdef inline int64_t milliseconds(double seconds) noexcept:
     # Rounded up: a period has not ended before its end.
     return NO_END if seconds >= 9e12 else <int64_t>ceil(seconds * 1e3)
+
+
+cdef int64_t first_of(LimitTable table, int part, int parts) except -1:
+    if 0 <= part <= parts and parts > 0:
+        return table._table.capacity * part // parts
+    raise ValueError(f"{part} is none of {parts} parts")
 
 
 @cython.final
@@ -116,24 +122,19 @@ cdef class LimitTable:
         """How many rows gave way to others."""
         return self._table.moved
 
-    def sweep(self):
-        """Give back what killed workers held; how many limits that freed. Something calls it now and then."""
+    def sweep(self, int part=0, int parts=1):
+        """Give back what killed workers held, of so many `parts` of all rows; how many limits that freed."""
         self._sit()
-        return limiter_sweep(self._table, self._pid)
+        return limiter_sweep(self._table, self._pid, first_of(self, part, parts), first_of(self, part + 1, parts))
 
-    def take_unsaved(self):
-        """[(name, nano-dollars)] spent since this was asked last, for whoever writes it down.
-
-        It is the whole spend, whatever period it fell into. What could not be written is handed to put_back().
-        """
+    def take_unsaved(self, int part=0, int parts=1):
+        """[(name, nano-dollars)] spent since this was asked last, in any period; what cannot be written: put_back()."""
         cdef list found = []
         cdef limiter_row *row
         cdef int64_t place, nano
-        for place in range(self._table.capacity):
-            if limiter_owner(self._table, place) <= LIMITER_MOVING:
-                continue
+        for place in range(first_of(self, part, parts), first_of(self, part + 1, parts)):
             row = &self._table.rows[place]
-            nano = purse_load(&row.money.unsaved)
+            nano = purse_load(&row.money.unsaved) if limiter_owner(self._table, place) > LIMITER_MOVING else 0
             if nano:
                 found.append((row.name[:row.name_length].decode(), nano))
                 purse_add(&row.money.unsaved, -nano)
