@@ -12,14 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import uvloop
-from granian import _granian
-from granian._granian import CallbackScheduler, WorkerSignal
-from granian.constants import HTTPModes, SSLProtocols
 
 from tianji._core.asgi import AsgiEdge
 from tianji.edge.application import Factory
 from tianji.edge.asgi import build_edge
 from tianji.edge.control import Control
+from tianji.edge.granian_modules import CallbackScheduler, HTTPModes, SSLProtocols, WorkerSignal, native
 from tianji.edge.options import ServeOptions
 from tianji.edge.processes import worker
 from tianji.edge.processes.listeners import BACKLOG
@@ -87,7 +85,6 @@ class Worker(worker.Worker[AsgiEdge]):
         options = self._options
         self._listener.listen(BACKLOG)  # the parent does so, too, but perhaps a moment later
         self._listener.setblocking(False)
-        native: Any = _granian  # its stub is older than its signatures
         return native.ASGIWorker(
             1,
             (None, native.SocketHolder(self._listener.detach(), False, BACKLOG)),

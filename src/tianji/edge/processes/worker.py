@@ -79,6 +79,7 @@ class Worker(ABC, Generic[E]):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        heap.trim()  # of what the configuration was read with
         self.loop.call_soon(self._poll)
         self.serve()
         self.loop.run_until_complete(self.stopped.wait())
