@@ -26,7 +26,7 @@ cdef extern from "Python.h":
     int PyBUF_WRITE
 
 cdef enum:
-    READ = 256 * 1024      # bytes of one read
+    READ = 64 * 1024       # bytes of one read; the rest of a larger body is read into its place
     DIRECT = 16 * 1024     # bytes; a body that lacks as much is read without a copy
     AHEAD = 64 * 1024      # bytes that a client may send ahead of the request being answered
     WASTE = 256 * 1024     # bytes of an unwanted body that are cheaper to read over than a new connection
