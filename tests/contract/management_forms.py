@@ -61,6 +61,10 @@ ORGANIZATION: Final = """
 organization_id organization_alias budget_id spend metadata models model_spend created_by updated_by
 litellm_budget_table object_permission created_at updated_at
 """
+PROJECT: Final = """
+project_id project_alias description team_id budget_id metadata models spend model_spend model_rpm_limit model_tpm_limit
+blocked object_permission_id object_permission created_at created_by updated_at updated_by litellm_budget_table
+"""
 CUSTOMER: Final = """
 user_id blocked alias spend allowed_model_region default_model models budget_id litellm_budget_table
 object_permission_id object_permission
@@ -148,6 +152,12 @@ FORMS: Final = (
     Form("POST", "/team/model/add", {"team_id": "t", "models": ["m"]}, "", TEAM),
     Form("POST", "/team/model/delete", {"team_id": "t", "models": ["m"]}, "", TEAM),
     Form("GET", "/team/available"),
+    Form("POST", "/project/new", {"project_id": "p", "team_id": "t", "max_budget": 4, "model_rpm_limit": {"m": 9}}, "",
+         PROJECT),
+    Form("POST", "/project/update", {"project_id": "p", "description": "D"}, "", PROJECT),
+    Form("GET", "/project/info", {"project_id": "p"}, "", PROJECT),
+    Form("GET", "/project/list", {}, "0", PROJECT),
+    Form("DELETE", "/project/delete", {"project_ids": ["p"]}, "0", PROJECT),
     # keys
     Form("POST", "/key/generate", {"key": SECRET, "key_alias": "k", "team_id": "t", "user_id": "u", "soft_budget": 1},
          "", GENERATED),

@@ -195,6 +195,20 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     **{("GET", f"/spend/{name}"): (lambda w, r, s: {}, EVERYBODY - {NOBODY}) for name in ("keys", "users", "tags")},
     **{("GET", f"/global/{path}"): (lambda w, r, s: {}, {ADMIN, VIEWER}) for path in GLOBAL},
     ("POST", "/global/spend/end_users"): (lambda w, r, s: {}, {ADMIN}),
+    ("POST", "/project/new"): (lambda w, r, s: {"team_id": f"team-{s}"}, {ADMIN, HEAD, LEADER}),
+    ("POST", "/project/update"): (
+        lambda w, r, s: {"project_id": w.named("/project/new", s, team_id=f"team-{s}", project_id=None)},
+        {ADMIN, HEAD, LEADER},
+    ),
+    ("DELETE", "/project/delete"): (
+        lambda w, r, s: {"project_ids": [w.named("/project/new", s, team_id=f"team-{s}", project_id=None)]},
+        {ADMIN},
+    ),
+    ("GET", "/project/info"): (
+        lambda w, r, s: {"project_id": w.named("/project/new", s, team_id=f"team-{s}", project_id=None)},
+        EVERYBODY - {NOBODY},
+    ),
+    ("GET", "/project/list"): (lambda w, r, s: {}, EVERYBODY),
     ("GET", "/provider/budgets"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("POST", "/model/new"): (lambda w, r, s: model(s), {ADMIN, HEAD, LEADER}),
     ("POST", "/model/update"): (lambda w, r, s: {"model_info": {"id": w.model(s)}}, {ADMIN, HEAD, LEADER}),
@@ -307,8 +321,8 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
 LISTS = {
     "/guardrails/list", "/v2/guardrails/list", "/prompts/list",
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
-    "/organization/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2", "/spend/logs/ui",
-    "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
+    "/organization/list", "/project/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2",
+    "/spend/logs/ui", "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
     "/model_group/info", "/tag/daily/activity", "/tag/daily/activity/aggregated",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told

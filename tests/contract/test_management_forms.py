@@ -125,3 +125,42 @@ def test_a_429_is_told_by_day_and_upstream(gateway: Gateway) -> None:
     assert one["sum_num_rate_limit_exceptions"] == 1
     none = {"model_group": "another"}
     assert gateway.client.get("/global/activity/exceptions/deployment", params=none).json() == []
+
+
+def test_a_project_stands_between_a_team_and_its_keys(gateway: Gateway) -> None:
+    team = {"team_id": "with-projects", "models": ["m"], "max_budget": 5}
+    assert gateway.post("/team/new", team).status_code == 200
+    project = {"project_id": "p1", "team_id": "with-projects", "max_budget": 0.00004, "models": ["m"]}
+    for wrong in ({"max_budget": 6}, {"models": ["another"]}, {"team_id": "nobody's"}):
+        assert gateway.post("/project/new", project | wrong).status_code in (400, 404), wrong
+    assert gateway.post("/project/new", project).status_code == 200
+    asked = {"team_id": "with-projects", "project_id": "p1"}
+    for wrong in ({"max_budget": 1}, {"team_id": None}, {"project_id": "another"}):
+        assert gateway.post("/key/generate", asked | wrong).status_code == 400, wrong
+    keys = [gateway.post("/key/generate", asked).json()["key"] for _ in range(2)]
+    by = {"authorization": f"Bearer {keys[0]}"}
+    chat = CHAT | {"model": "m"}
+    assert gateway.chat(chat, **by).status_code == 200
+    # what one key has spent is of the whole project
+    refused = gateway.chat(chat, authorization=f"Bearer {keys[1]}")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (422, "budget_exceeded")
+    query = {"project_id": "p1"}
+    spent = eventually(lambda: gateway.client.get("/project/info", params=query).json()["spend"], "it has spent", 60)
+    assert spent == gateway.client.get("/key/info", params={"key": keys[0]}).json()["info"]["spend"]
+    assert gateway.post("/project/update", query | {"max_budget": 1, "model_rpm_limit": {"m": 0}}).status_code == 200
+    assert gateway.chat(chat, **by).json()["error"]["type"] == "throttling_error"
+    other = {"model_rpm_limit": None, "model_itpm_limit": {"m": 1}}
+    assert gateway.post("/project/update", query | other).status_code == 200
+    assert gateway.chat(chat, **by).json()["error"]["type"] == "throttling_error"
+    other = {"model_itpm_limit": None, "blocked": True}
+    assert gateway.post("/project/update", query | other).status_code == 200
+    assert gateway.chat(chat, **by).status_code == 401
+    assert (
+        gateway.post("/project/update", query | {"blocked": False, "models": ["no-default-models"]}).status_code == 200
+    )
+    assert gateway.chat(chat, **by).json()["error"]["type"] == "project_model_access_denied"
+    info = gateway.client.get("/key/info", params={"key": keys[0]}).json()["info"]
+    assert info["litellm_project_table"]["project_id"] == "p1"
+    assert gateway.client.request("DELETE", "/project/delete", json={"project_ids": ["p1"]}).status_code == 400
+    gateway.post("/key/delete", {"keys": keys})
+    assert gateway.client.request("DELETE", "/project/delete", json={"project_ids": ["p1"]}).status_code == 200

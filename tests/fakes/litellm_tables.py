@@ -68,6 +68,10 @@ CREATE TABLE "LiteLLM_TeamTable" (team_id TEXT PRIMARY KEY, team_alias TEXT, org
     blocked BOOLEAN DEFAULT false,
     model_spend JSONB, model_max_budget JSONB, model_id INTEGER, team_member_permissions TEXT[] DEFAULT '{{}}',
     created_at TIMESTAMP(3), updated_at TIMESTAMP(3));
+CREATE TABLE "LiteLLM_ProjectTable" (project_id TEXT PRIMARY KEY, project_alias TEXT, team_id TEXT, budget_id TEXT,
+    metadata JSONB DEFAULT '{{}}', models TEXT[], spend DOUBLE PRECISION DEFAULT 0, model_spend JSONB DEFAULT '{{}}',
+    blocked BOOLEAN DEFAULT false, object_permission_id TEXT, {_HISTORY}, description TEXT,
+    model_rpm_limit JSONB DEFAULT '{{}}', model_tpm_limit JSONB DEFAULT '{{}}');
 CREATE TABLE "LiteLLM_TeamMembership" (user_id TEXT, team_id TEXT, spend DOUBLE PRECISION DEFAULT 0, budget_id TEXT,
     PRIMARY KEY (user_id, team_id));
 CREATE TABLE "LiteLLM_VerificationToken" (token TEXT PRIMARY KEY, key_name TEXT, key_alias TEXT,
@@ -130,6 +134,8 @@ INSERT INTO "LiteLLM_TeamTable" (team_id, team_alias, organization_id, members_w
     VALUES ('t', 'Team', 'o', '[{{"user_id": "ann", "role": "admin"}}, {{"user_id": "new", "role": "user"}},
     {{"user_email": "who@example.com", "role": "user"}}]', '{{m}}', 2, 7, '{{"a": [1, 2]}}', 60, '{{}}', '{{}}', '30d',
     '2026-12-01 00:00:00');
+INSERT INTO "LiteLLM_ProjectTable" (project_id, team_id, models, spend, model_rpm_limit, budget_id, metadata)
+    VALUES ('pr', 't', '{{m}}', 1.25, '{{"m": 50}}', 'b', '{{"a": 1}}');
 INSERT INTO "LiteLLM_TeamMembership" VALUES ('ann', 't', 0.75, 'b'), ('ann', 'gone', 0, NULL);
 INSERT INTO "LiteLLM_VerificationToken" (token, key_name, key_alias, spend, models, aliases, user_id, team_id, metadata,
     expires, max_budget, object_permission_id, tpd_limit, tpm_limit, total_spend, budget_limits, model_max_budget,

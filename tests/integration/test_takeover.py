@@ -90,6 +90,10 @@ def test_everybody_comes_over(taken: tuple[Location, str]) -> None:
         60,
         False,
     )
+    (project,) = rows(ours, tables.PROJECTS)
+    assert (project["team_id"], project["models"], project["spend"], project["budget_id"], project["metadata"]) == (
+        "t", ["m"], 1_250_000_000, "b", {"a": 1, "model_rpm_limit": {"m": 50}},
+    )  # fmt: skip
     members = {row["user_id"]: row for row in rows(ours, tables.TEAM_MEMBERS)}
     assert {name: row["role"] for name, row in members.items()} == {"ann": "admin", "new": "user"}
     assert (members["ann"]["spend"], members["ann"]["budget_id"]) == (750_000_000, "b")

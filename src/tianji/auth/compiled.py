@@ -32,6 +32,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     member_budget: Row | None = None
     organization: Row | None = None
     organization_budget: Row | None = None
+    project: Row | None = None
+    project_budget: Row | None = None
     teams: Mapping[str, str] = {}
     organizations: Mapping[str, str] = {}
     until: datetime | None = None
@@ -56,6 +58,8 @@ def compile_record(record: Record, groups: Groups, infer: Infer) -> Identity | R
         return Refusal(message="the key is blocked; an administrator may unblock it with POST /key/unblock", tags=tags)
     if team is not None and team["blocked"]:
         return Refusal(message="the team of this key is blocked; an administrator may unblock it", tags=tags)
+    if record.project is not None and record.project["blocked"]:
+        return Refusal(message="the project of this key is blocked; an administrator may unblock it", tags=tags)
     if is_deactivated(user):
         return Refusal(message="the owner of this key was deactivated; an administrator may activate him", tags=tags)
     ends = [moment.timestamp() for moment in (key["expires"], record.until) if moment is not None]
@@ -100,7 +104,9 @@ def _tags(record: Record) -> frozenset[int]:
     organization = _organization(record)
     if organization:
         found.add(tag("organization", organization))
-    holders = (key, record.member, record.organization)
+    if key["project_id"]:
+        found.add(tag("project", key["project_id"]))
+    holders = (key, record.member, record.organization, record.project)
     found |= {tag("budget", row["budget_id"]) for row in holders if row is not None and row["budget_id"]}
     return frozenset(found)
 
@@ -138,6 +144,7 @@ def _rules(record: Record, groups: Groups, infer: Infer) -> tuple[ModelRule, ...
         (member["allowed_models"] if member else None, "team_model_access_denied"),
         (personal["models"] if personal else None, "user_model_access_denied"),
         (organization["models"] if organization else None, "org_model_access_denied"),
+        (record.project["models"] if record.project else None, "project_model_access_denied"),
     )
     rules = (rule(names, denial, groups=groups, infer=infer, team=of_team) for names, denial in lists)
     return tuple(found for found in rules if found is not None)
@@ -159,6 +166,8 @@ def _scopes(record: Record) -> "list[Scope]":
         found.append(
             Scope("organization", organization["organization_id"], limits(organization, record.organization_budget))
         )
+    if record.project is not None:
+        found.append(Scope("project", record.project["project_id"], limits(record.project, record.project_budget)))
     return found
 
 
@@ -179,6 +188,8 @@ def limits(row: Row, budget: Row | None) -> Limits:
         model_max_budget=said("model_max_budget") or {},
         model_rpm_limit=metadata.get("model_rpm_limit") or {},
         model_tpm_limit=metadata.get("model_tpm_limit") or {},
+        model_itpm_limit=metadata.get("model_itpm_limit") or {},
+        model_otpm_limit=metadata.get("model_otpm_limit") or {},
         rpm_limit_type=metadata.get("rpm_limit_type"),
         tpm_limit_type=metadata.get("tpm_limit_type"),
         throttles=metadata.get("throttle_on_budget_exceeded") is True,

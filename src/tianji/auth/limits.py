@@ -33,6 +33,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     model_max_budget: Mapping[str, Any] = {}
     model_rpm_limit: Mapping[str, int] = {}
     model_tpm_limit: Mapping[str, int] = {}
+    model_itpm_limit: Mapping[str, int] = {}  # tokens of prompts, and of answers
+    model_otpm_limit: Mapping[str, int] = {}
     raised_by: int = 0  # beyond max_budget, until `raised_until`, seconds since the epoch
     raised_until: float = 0.0
 
@@ -51,7 +53,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def limits(self) -> bool:
         """Whether it holds anybody to anything."""
         figures = (self.max_budget, self.tpm_limit, self.rpm_limit, self.max_parallel_requests)
-        others = (self.budget_limits, self.model_max_budget, self.model_rpm_limit, self.model_tpm_limit)
+        rates = (self.model_rpm_limit, self.model_tpm_limit, self.model_itpm_limit, self.model_otpm_limit)
+        others = (self.budget_limits, self.model_max_budget, *rates)
         return any(figure is not None for figure in figures) or any(others)
 
 

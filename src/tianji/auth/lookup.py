@@ -14,6 +14,7 @@ from tianji.storage.tables import (
     KEYS,
     ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TEAM_MEMBERS,
     TEAMS,
     USERS,
@@ -43,6 +44,7 @@ async def record(connection: AsyncConnection, key: Row, until: datetime | None =
     member = await one(connection, TEAM_MEMBERS, team_id=team_id, user_id=user_id)
     organization_id = key["organization_id"] or (team and team["organization_id"])
     organization = await one(connection, ORGANIZATIONS, organization_id=organization_id)
+    project = await one(connection, PROJECTS, project_id=key["project_id"])
     return Record(
         key=key,
         key_budget=await one(connection, BUDGETS, budget_id=key["budget_id"]),
@@ -52,6 +54,8 @@ async def record(connection: AsyncConnection, key: Row, until: datetime | None =
         member_budget=await one(connection, BUDGETS, budget_id=member and member["budget_id"]),
         organization=organization,
         organization_budget=await one(connection, BUDGETS, budget_id=organization and organization["budget_id"]),
+        project=project,
+        project_budget=await one(connection, BUDGETS, budget_id=project and project["budget_id"]),
         teams=await _roles(connection, TEAM_MEMBERS.c.team_id, TEAM_MEMBERS.c.role, user_id),
         organizations=await _roles(
             connection, ORGANIZATION_MEMBERS.c.organization_id, ORGANIZATION_MEMBERS.c.user_role, user_id

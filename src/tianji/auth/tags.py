@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from tianji._core.revision import EVERYTHING, TAG_BITS
 
-Kind = Literal["key", "user", "team", "organization", "budget", "customer", "tag", "models", "signer"]
+Kind = Literal["key", "user", "team", "organization", "project", "budget", "customer", "tag", "models", "signer"]
 ALL: Final = EVERYTHING
 
 

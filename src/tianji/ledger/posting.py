@@ -19,7 +19,7 @@ from tianji._core.sheet import Sheet
 from tianji.lazy import load
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.rows import COLUMNS, GROUPS, SUMS, daily, payload, spent
-from tianji.storage.tables import DAILY, JOURNALS, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS
+from tianji.storage.tables import DAILY, JOURNALS, KEYS, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS, PROJECTS
 
 _DIALECTS: Final[dict[str, sa.Dialect]] = {
     "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
@@ -65,6 +65,8 @@ async def post(
     fresh = await keep(connection, sheet, logged=logged, kept=kept)
     for table, columns, sums in spent(fresh.sums):
         await _spend(connection, table, columns, sums)
+        if table is KEYS:
+            await _spend_of_projects(connection, sums)
     return fresh
 
 
@@ -191,6 +193,22 @@ async def _spend(
     names = tuple(f"of_{column}" for column in columns)
     rows = [order({"more": more, **dict(zip(names, found, strict=True))}) for found, more in sums.items()]
     await connection.exec_driver_sql(text, rows)
+
+
+async def _spend_of_projects(connection: AsyncConnection, sums: dict[tuple[str, ...], int]) -> None:
+    """Let projects have spent what their keys have; entries do not name them. `sums`: by key."""
+    if (await connection.execute(sa.select(PROJECTS.c.project_id).limit(1))).first() is None:
+        return
+    held = sa.select(KEYS.c.project_id, KEYS.c.token).where(
+        KEYS.c.project_id.is_not(None), KEYS.c.token.in_([token for (token,) in sums])
+    )
+    grown: dict[str, int] = {}
+    for project, token in await connection.execute(held):
+        grown[project] = grown.get(project, 0) + sums[token,]
+    if grown:
+        here = sa.update(PROJECTS).where(PROJECTS.c.project_id == sa.bindparam("of"))
+        more = here.values(spend=PROJECTS.c.spend + sa.bindparam("more"))
+        await connection.execute(more, [{"of": name, "more": grown[name]} for name in sorted(grown)])
 
 
 @cache

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji._core.sheet import Sum
 from tianji.ledger.rows import spent
-from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, TAGS, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, PROJECTS, TAGS, TEAM_MEMBERS, TEAMS, USERS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +30,11 @@ async def standings(connection: AsyncConnection, sums: Iterable[Sum]) -> AsyncIt
         kind = kinds.get(table)
         if kind is not None:
             async for standing in _of(connection, kind, table, columns, list(grown)):
+                yield standing
+        if table is KEYS:
+            of_keys = sa.select(KEYS.c.project_id).where(KEYS.c.token.in_([token for (token,) in grown]))
+            named = (await connection.execute(of_keys.where(KEYS.c.project_id.is_not(None)).distinct())).scalars()
+            async for standing in _of(connection, "project", PROJECTS, ("project_id",), [(name,) for name in named]):
                 yield standing
 
 

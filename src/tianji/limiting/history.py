@@ -18,6 +18,7 @@ from tianji.storage.tables import (
     KEYS,
     LEDGER,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -35,6 +36,7 @@ _WHERE: Final[dict[str, tuple[sa.Table, tuple[str, ...]]]] = {
     "team_member": (TEAM_MEMBERS, ("user_id", "team_id")),
     "user": (USERS, ("user_id",)),
     "organization": (ORGANIZATIONS, ("organization_id",)),
+    "project": (PROJECTS, ("project_id",)),
     "customer": (CUSTOMERS, ("user_id",)),
     "tag": (TAGS, ("name",)),
 }

@@ -111,10 +111,15 @@ class Holding:
         tokens = _first(limits.model_tpm_limit, names, entry.get("tpm_limit")) if own else None
         tokens = eased(tokens, limits.tpm_limit_type, model, self._troubled)
         budget, renew = (None, None) if of_key else _budget(entry)
-        if requests is None and tokens is None and budget is None:
+        prompt, answer = (_first(rates, names) for rates in (limits.model_itpm_limit, limits.model_otpm_limit))
+        if all(figure is None for figure in (requests, tokens, prompt, answer, budget)):
             return
         name = row_name(holder.kind, holder.id, "model", model)
-        counted = {COUNTED[self._rules.counted]: tokens}
+        counted = {"input_tokens": prompt, "output_tokens": answer}
+        if tokens is not None:
+            kind = COUNTED[self._rules.counted]
+            beside = counted.get(kind)
+            counted[kind] = tokens if beside is None else min(tokens, beside)
         limit = Limit(
             self._table, name, requests=requests, budget=budget, whole=self._rules.whole, renew=renew, **counted
         )

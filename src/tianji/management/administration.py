@@ -176,6 +176,13 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             "Take a member out of an organization.",
         ),
     ),
+    "projects": (
+        _Row("POST", "/project/new", "projects.new", Access.SELF, _OWN, "Make a project of a team."),
+        _Row("POST", "/project/update", "projects.update", Access.SELF, _OWN, "Change a project."),
+        _Row("DELETE", "/project/delete", "projects.delete", Access.ADMIN, _ALL, "Delete projects."),
+        _Row("GET", "/project/info", "projects.info", Access.INFO, _OWN, "Describe a project."),
+        _Row("GET", "/project/list", "projects.listed", Access.INFO, _OWN, "List projects."),
+    ),
     "customers": tuple(
         _Row(method, f"/{name}/{action}", f"customers.{function}", access, _ALL, summary)
         for name in ("customer", "end_user")

@@ -14,7 +14,7 @@ from tianji.management import duties
 from tianji.management.desk import Call, Row
 from tianji.money import to_dollars, to_nanos
 from tianji.providers.names import infer
-from tianji.storage.tables import BUDGETS, KEYS, NANOS, ORGANIZATIONS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, KEYS, NANOS, ORGANIZATIONS, PROJECTS, TEAMS, USERS
 
 CONFIGURED: Final = ("max_budget", "max_parallel_requests", "tpm_limit", "rpm_limit", "budget_duration", "expires")
 
@@ -60,6 +60,23 @@ async def require_key_within(call: Call, key: Row) -> None:
     organization = await _organization(call, organization_id)
     if organization is not None:
         require_within(call, key, organization, "its organization", team)
+    await _require_within_project(call, key, team)
+
+
+async def project(call: Call, row: Mapping[str, Any]) -> Row:
+    """Return a project with its limits, which stand in a budget."""
+    budget = await call.one(BUDGETS, budget_id=row["budget_id"])
+    return {**dict.fromkeys(BOUNDED), **(budget or {}), **{name: row[name] for name in ("models", "metadata")}}
+
+
+async def _require_within_project(call: Call, key: Row, team: Row | None) -> None:
+    """Hold a key against its project, which has to be one of its team's."""
+    if key["project_id"] is None:
+        return
+    row = await call.one(PROJECTS, project_id=key["project_id"])
+    if row is None or row["team_id"] != key["team_id"]:
+        raise Unacceptable("project_id: there is no such project of the key's team", param="project_id")
+    require_within(call, key, await project(call, row), "its project", team)
 
 
 async def require_team_within(call: Call, team: Row) -> None:

@@ -11,13 +11,12 @@ from tianji.management import key_fields, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains, ordered, paged
 from tianji.management.wire import shown
-from tianji.storage.tables import BUDGETS, DELETED_KEYS, KEYS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, DELETED_KEYS, KEYS, PROJECTS, TEAMS, USERS
 
 _CONSTANT: Final = {  # members of a key that other deployments fill
     "soft_budget_cooldown": False,
     "object_permission_id": None,
     "litellm_organization_table": None,
-    "litellm_project_table": None,
     "jwt_key_mappings": None,
 }
 
@@ -72,7 +71,13 @@ async def described(call: Call, row: Row) -> Row:
     told = shown(row)
     del told["token"]
     budget = await call.one(BUDGETS, budget_id=row["budget_id"])
-    return {**told, **_CONSTANT, "litellm_budget_table": None if budget is None else shown(budget)}
+    project = await call.one(PROJECTS, project_id=row["project_id"])
+    return {
+        **told,
+        **_CONSTANT,
+        "litellm_budget_table": None if budget is None else shown(budget),
+        "litellm_project_table": None if project is None else shown(project),
+    }
 
 
 async def found(call: Call, name: str | None, alias: str | None = None) -> Row:

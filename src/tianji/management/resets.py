@@ -23,6 +23,7 @@ from tianji.storage.tables import (
     LEDGER,
     ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -45,7 +46,7 @@ _IN_LEDGER: Final[Mapping[sa.Table, tuple[tuple[str, str], ...]]] = {  # columns
     CUSTOMERS: (("user_id", "end_user"),),
 }
 MICROSECONDS: Final = 1_000_000  # of a second: the unit of the ledger's times
-_LINKED: Final = (KEYS, TEAM_MEMBERS, ORGANIZATIONS, ORGANIZATION_MEMBERS, CUSTOMERS, TAGS)
+_LINKED: Final = (KEYS, TEAM_MEMBERS, ORGANIZATIONS, ORGANIZATION_MEMBERS, PROJECTS, CUSTOMERS, TAGS)
 
 
 async def reset_due(office: Office) -> int:

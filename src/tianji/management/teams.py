@@ -13,7 +13,7 @@ from tianji.management.key_fields import Count, Limited, Names, Number, Table, T
 from tianji.management.periods import apply_period
 from tianji.management.team_reading import PERMISSIONS, found, told_team
 from tianji.management.wire import sent, stored
-from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS
+from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, PROJECTS, TEAM_MEMBERS, TEAMS
 from tianji.storage.tables import MODELS as DEPLOYMENTS
 
 # what widens a team: for those above it, not for its own administrators
@@ -265,7 +265,7 @@ async def remove(call: Call, team: Row) -> None:
         call.change("user", member["user_id"])
     call.change("team", team["team_id"])
     await _forget_models(call, team["team_id"])
-    for table in (TEAM_MEMBERS, TEAMS):
+    for table in (PROJECTS, TEAM_MEMBERS, TEAMS):
         await call.execute(sa.delete(table).where(table.c.team_id == team["team_id"]))
 
 

@@ -126,6 +126,18 @@ TEAM_MEMBERS: Final = sa.Table(
     *_history(),
 )
 
+PROJECTS: Final = sa.Table(
+    "projects",
+    METADATA,
+    sa.Column("project_id", sa.Text, primary_key=True),
+    sa.Column("team_id", sa.Text, index=True),
+    *_text("project_alias", "description", "budget_id"),
+    *_flags("blocked"),
+    *_documents("models", "metadata", "object_permission", "model_spend"),
+    *_spent("spend"),
+    *_history(),
+)
+
 KEYS: Final = sa.Table(
     "keys",
     METADATA,
@@ -134,7 +146,8 @@ KEYS: Final = sa.Table(
     sa.Column("user_id", sa.Text, index=True),
     sa.Column("team_id", sa.Text, index=True),
     sa.Column("organization_id", sa.Text, index=True),
-    *_text("key_name", "key_type", "agent_id", "project_id", "budget_id", "rotation_interval"),
+    sa.Column("project_id", sa.Text, index=True),
+    *_text("key_name", "key_type", "agent_id", "budget_id", "rotation_interval"),
     *_flags("blocked", "auto_rotate"),
     *_documents("models", "aliases", "metadata", "permissions", "allowed_routes", "allowed_cache_controls"),
     *_documents("config", "router_settings", "object_permission", "policies", "access_group_ids"),

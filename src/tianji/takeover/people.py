@@ -23,6 +23,7 @@ from tianji.storage.tables import (
     NANOS,
     ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -34,6 +35,7 @@ from tianji.takeover.source import Row, Source, document, moment
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PERMISSION: Final = "object_permission"
+_RATES: Final = ("model_rpm_limit", "model_tpm_limit")  # of a project: ours stand in its metadata
 _MEMBER: Final = frozenset({"members_with_roles", "members", "admins", "model_id"})  # of a team: read apart
 
 
@@ -53,6 +55,7 @@ TABLES: Final = (
     Taken("UserTable", USERS, apart=frozenset({"teams"}), never=frozenset({"password", "password_reset_required"})),
     Taken("OrganizationMembership", ORGANIZATION_MEMBERS),
     Taken("TeamTable", TEAMS, apart=_MEMBER),
+    Taken("ProjectTable", PROJECTS, apart=frozenset(_RATES)),
     Taken("VerificationToken", KEYS),
     Taken("DeprecatedVerificationToken", DEPRECATED_KEYS, {"active_token": "active_token_id"}, frozenset({"id"})),
     Taken("EndUserTable", CUSTOMERS),
@@ -115,6 +118,9 @@ class Takeover:
         made = {ours: _value(table.c[ours], row.get(theirs)) for ours, theirs in columns.items()}
         if _PERMISSION in table.c:
             made[_PERMISSION] = self._permissions.get(row.get("object_permission_id") or "")
+        if table is PROJECTS:
+            rates = {name: rate for name in _RATES if (rate := document(row.get(name)))}
+            made["metadata"] = {**(made["metadata"] or {}), **rates}
         if table is USERS and made["user_email"]:
             made["user_email"] = made["user_email"].lower()  # it is looked for so
         for name in ("created_at", "updated_at"):
