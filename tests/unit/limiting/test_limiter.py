@@ -239,6 +239,37 @@ class TestBudgets:
         (held,) = desk.limiter.limits(identity, "m", "m").held
         assert held.limit.money(0) == (CENT, 0, end + 86_400)
 
+    def test_a_budget_ends_by_the_clock_on_the_wall_when_that_is_set(self) -> None:
+        desk, day = Desk(), 86_400.0
+        limits = Limits(max_budget=CENT, spend=CENT, budget_duration="1d", budget_reset_at=EPOCH + 6400.0)
+        identity = caller(key=limits)
+        desk.over(identity)
+        desk.table.shift += day  # the machine slept, say
+        desk.serve(identity, nano=CENT)
+        desk.over(identity)
+        desk.table.shift -= day
+        desk.over(identity)
+        (held,) = desk.limiter.limits(identity, "m", "m").held
+        assert held.limit.money(0) == (CENT, 0, EPOCH + 6400.0 + day)
+
+    def test_what_was_spent_beside_counts_whether_a_budget_is_used_up_or_not(self) -> None:
+        desk, tag = Desk(), Holder("tag", "t", Limits(max_budget=5 * CENT, rpm_limit=0))
+        identity = caller(key=Limits(max_budget=CENT, spend=CENT, rpm_limit=0), team=Limits(max_budget=9 * CENT))
+        purses = desk.limiter.purses(identity, "m", (tag,))
+        assert [held.limit.name for held in purses.held] == ["key:key-1", "team:team-1", "tag:t"]
+        for _ in range(2):
+            admission = Admission(purses.asked, nano=0, requests=0)
+            while not admission.admit(desk.clock.monotonic()):
+                refused = desk.limiter.refusal(purses, admission)
+                assert isinstance(refused, NotLoaded)
+                for held in refused.held:
+                    desk.limiter.load(held, held.spent, held.period_end)
+            admission.settle(desk.clock.monotonic(), -1, -1, 3 * CENT)
+        limits = desk.limiter.limits(identity, "m", "m", (tag,))
+        assert [held.limit.money(0) for held in limits.held] == [
+            (7 * CENT, 0, None), (6 * CENT, 0, None), (6 * CENT, 0, None),
+        ]  # fmt: skip
+
     def test_a_budget_whose_end_nobody_wrote_down_has_one(self) -> None:
         desk = Desk()
         identity = caller(key=Limits(max_budget=CENT, budget_duration="1d"))
