@@ -79,8 +79,9 @@ SILENT: frozenset[Route] = frozenset(
 """On which nothing is said to a model or by one."""
 MANAGING = frozenset(
     {
-        "", "health", "utilities", "cache", "router", "keys", "users", "teams", "callbacks", "organizations",
-        "customers", "budgets", "tags", "model management", "access groups", "coordination", "cache settings",
+        "", "health", "utilities", "cache", "router", "keys", "users", "teams", "projects", "callbacks",
+        "organizations", "customers", "budgets", "tags", "model management", "access groups", "coordination",
+        "cache settings",
         "fallbacks", "pass-through endpoints", "activity", "spend", "credentials", "scim", "sign-in", "documentation",
     }
 )  # fmt: skip
