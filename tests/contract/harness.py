@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -196,6 +197,22 @@ class Gateway(Process):
         new = self.file.with_suffix(".new")
         new.write_text(text)
         new.replace(self.file)
+
+    @contextmanager
+    def with_settings(self, **settings: object) -> Iterator[None]:
+        """Have other general settings, until the block is left."""
+        before = self.file.read_text()
+        config = json.loads(before)
+        told = f"reload-{time.monotonic_ns()}"  # a model that says which file is in force
+        config["model_list"].append({"model_name": told, "litellm_params": {"model": "openai/x", "api_key": "k"}})
+        config["general_settings"] = config.get("general_settings", {}) | settings
+        self.write(config)
+        try:
+            eventually(lambda: told in self.client.get("/v1/models").text, "the settings are in force")
+            yield
+        finally:
+            self.write(before)
+            eventually(lambda: told not in self.client.get("/v1/models").text, "they are as before")
 
     def chat(self, body: Mapping[str, object] | bytes | None = None, **headers: str) -> httpx.Response:
         """POST a chat request; without a body a small one. Underscores in header names become dashes."""

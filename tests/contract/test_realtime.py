@@ -409,6 +409,22 @@ def test_conversations_that_end_in_every_way_leave_nothing(gateway: Gateway, con
     eventually(lambda: descriptors(gateway) <= before, "their sockets are closed")
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"realtime_idle_timeout_seconds": 0.1}, b"silent"),
+        ({"realtime_session_limit_seconds": 0.1}, b"as long as it may"),
+    ],
+)
+def test_a_session_has_the_limits_of_the_settings(
+    gateway: Gateway, connect: Connect, mock: Mock, settings: dict[str, float], said: bytes
+) -> None:
+    with gateway.with_settings(**settings):
+        last = connect().last()
+        assert (last.code, said in last.payload) == (1000, True)
+        mock.wait(sockets=0)
+
+
 def load(gateway: Gateway) -> float:
     lines = gateway.client.get("/metrics").text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("tianji_in_flight_requests{"))

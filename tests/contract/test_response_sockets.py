@@ -203,7 +203,7 @@ def test_lanes_are_answered_beside_each_other_and_in_order(connect: Connect, moc
         ({"background": True}, 400),
         ({"stream_id": 7}, 400),
         ({"input": 7}, 400),
-        ({"type": "response.steer"}, 400),
+        ({"type": "response.stop"}, 400),
         ({"previous_response_id": "resp_tianji_nobody"}, 400),
     ],
 )
@@ -215,6 +215,80 @@ def test_what_cannot_be_done_is_an_event_and_the_socket_goes_on(
     client.say("no json")
     assert json.loads(client.message().payload)["error"]["type"] == "invalid_request_error"
     made(client)
+
+
+def test_a_connection_lasts_as_long_as_it_may(gateway: Gateway, connect: Connect) -> None:
+    with gateway.with_settings(responses_websocket_session_limit_seconds=0.1):
+        client = connect()
+        event = json.loads(client.message().payload)
+        assert event["error"]["code"] == "websocket_connection_limit_reached"
+        assert client.last().code == 1000
+
+
+# -- steering ----------------------------------------------------------------------------------------------------------
+
+SLOWLY = {"stall_at": 6, "stall_ms": 1000}  # its first words are heard, and there is time to say something
+
+
+def until(client: Client, kind: str) -> list[dict[str, Any]]:
+    heard = [json.loads(client.message().payload)]
+    while heard[-1]["type"] != kind:
+        heard.append(json.loads(client.message().payload))
+    return heard
+
+
+def steered(client: Client, **members: object) -> tuple[str, list[dict[str, Any]]]:
+    """Ask for a response, and steer it as soon as it has begun; its id, and what is heard up to its end."""
+    ask(client, model="native", **members)
+    ident: str = until(client, "response.created")[-1]["response"]["id"]
+    client.say(json.dumps({"type": "response.steer", "previous_response_id": ident, "input": "quattro"}))
+    return ident, until(client, "response.completed")
+
+
+def test_what_steers_a_response_is_asked_when_it_is_whole(connect: Connect, mock: Mock) -> None:
+    client = connect()
+    mock.control(SLOWLY, times=1)
+    ident, heard = steered(client, instructions="be brief", store=False)
+    (accepted,) = (event for event in heard if event["type"] == "response.steer.accepted")
+    assert accepted["steer"]["previous_response_id"] == ident
+    following = until(client, "response.completed")
+    assert following[0]["type"] == "response.created"
+    asked = mock.last()["json"]
+    assert asked["instructions"] == "be brief"
+    said = json.dumps([item for item in asked["input"] if item.get("role") == "user"])
+    assert said.index("one two three") < said.index("quattro")
+    client.say(json.dumps({"type": "response.steer", "previous_response_id": ident, "input": "late"}))
+    (failed,) = until(client, "response.steer.failed")
+    assert failed["error"]["code"] in ("response_not_found", "response_already_completed")
+    assert failed["steer"]["input"] == "late"
+
+
+def test_what_steers_waits_for_the_results_of_tools(connect: Connect, mock: Mock) -> None:
+    client = connect()
+    mock.control(SLOWLY | {"stall_at": 5, "call": {"name": "weather", "arguments": {}}}, times=1)
+    tools = [{"type": "function", "name": "weather", "parameters": {}}]
+    ident, heard = steered(client, tools=tools)
+    (pending,) = until(client, "response.steer.pending")
+    (stub,) = pending["required_input"]
+    assert stub["name"] == "weather"
+    assert stub["call_id"] == next(
+        item["call_id"] for item in heard[-1]["response"]["output"] if item["type"] == "function_call"
+    )
+    made(client, model="native", previous_response_id=ident, input=[{**stub, "output": "wet"}], tools=tools)
+    said = [item.get("content", item.get("output")) for item in mock.last()["json"]["input"]]
+    assert said[-2:] == ["quattro", "wet"]
+
+
+def test_a_guardrail_judges_what_steers(gateway: Gateway, connect: Connect, mock: Mock) -> None:
+    client = connect(key=key(gateway, guardrails=["pre"]))
+    mock.control(SLOWLY, times=1)
+    ask(client, model="native", input="of another caller")
+    ident = until(client, "response.created")[-1]["response"]["id"]
+    client.say(json.dumps({"type": "response.steer", "previous_response_id": ident, "input": "something forbidden"}))
+    until(client, "response.completed")
+    error, failed = until(client, "response.steer.failed")
+    assert (error["type"], REASON in error["error"]["message"]) == ("error", True)
+    assert failed["error"]["code"] == "successor_creation_failed"
 
 
 def test_who_may_not_has_no_socket(gateway: Gateway, connect: Connect) -> None:

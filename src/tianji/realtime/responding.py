@@ -2,7 +2,8 @@
 
 Each event `response.create` is a request like one over HTTP, and goes that way: authorised, limited, guarded, routed
 and entered in the ledger by itself. Only what was made with `store: false` is remembered here, for as long as the
-socket is open, since it may be continued on the same one.
+socket is open, since it may be continued on the same one. What steers a response (`response.steer`) is kept here until
+the response is over, whatever its upstream knows of that.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import logging
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from tianji._core.dialogue import Dialogue
 from tianji._core.exchange import Exchange
@@ -20,7 +23,9 @@ from tianji.errors import InvalidRequest, TianjiError
 from tianji.realtime.asking import check_opening, offered
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
-from tianji.realtime.turns import Lane, Making, error_event, members
+from tianji.realtime.steering import KIND as STEER
+from tianji.realtime.steering import Steering
+from tianji.realtime.turns import Lane, Making, error_event, laned, members
 from tianji.realtime.watching import Watch, code_of
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -58,7 +63,8 @@ class Socket:
     """One conversation: the interpreter of a Dialogue that has no upstream."""
 
     def __init__(self, means: Means, exchange: Exchange, watch: Watch) -> None:
-        self._making = Making(exchange, means.respond(), means.authorize)
+        self._steering = Steering(lambda event, lane: self._say(laned(msgspec.json.encode(event), lane)))
+        self._making = Making(exchange, means.respond(), means.authorize, self._steering)
         self._model = dict(parse_qsl(exchange.query.decode("latin-1"))).get("model")
         self._watch = watch
         self._lanes: dict[str | None, Lane] = {}
@@ -87,6 +93,9 @@ class Socket:
 
     def _take(self, event: dict[str, Any], size: int) -> None:
         stream_id = event.get("stream_id")
+        if event.get("type") == STEER:
+            self._steering.take(event, size)
+            return
         if event.get("type") != "response.create":
             raise InvalidRequest(f"the event {str(event.get('type'))[:64]!r} is not served here", param="type")
         if stream_id is not None and not isinstance(stream_id, str):
@@ -116,7 +125,9 @@ class Socket:
             async with self._places:
                 self._waiting -= size
                 try:
-                    await self._making.answer(lane, event, self._say)
+                    successor = await self._making.answer(lane, event, self._say)
+                    if successor is not None:  # goes before whatever was asked for since
+                        lane.waiting.appendleft((successor, 0))
                 except TianjiError as error:
                     self._say(error_event(error, lane.stream_id))
                 except Exception:

@@ -16,9 +16,11 @@ from tianji.clock import SYSTEM
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
+from tianji.realtime.steering import Steering
 
 _DIALECT: Final = "tianji.dialects.responses"
 _UNSENT: Final = ("type", "stream_id", "generate", "background", "stream", "response")
+_BEGIN: Final = re.compile(rb'"type"\s*:\s*"response\.created"')
 _END: Final = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete)"')
 _PREVIOUS: Final = ("response_id", "previous_response_id")
 MOST_REMEMBERED: Final = 16 * 1024 * 1024  # bytes of JSON that one lane remembers
@@ -49,21 +51,38 @@ class Lane:
 class Making:
     """Makes the responses of one conversation. `match`: the route that makes one over HTTP; authorize: lets it in."""
 
-    def __init__(self, exchange: Exchange, match: Match, authorize: Callable[[Exchange, Match], object]) -> None:
+    def __init__(
+        self, exchange: Exchange, match: Match, authorize: Callable[[Exchange, Match], object], steering: Steering
+    ) -> None:
         self._exchange = exchange
+        self._steering = steering
         self._match = match
         self._authorize = authorize
         self._turns: set[Turn] = set()
         self._memories: dict[str | None, Memory] = {}  # by lane
 
-    async def answer(self, lane: Lane, event: Json, say: Say) -> None:
-        """Have a response made, and say its events. Raises what is wrong with what is asked for."""
-        body, memory = self._asked(event)
+    async def answer(self, lane: Lane, event: Json, say: Say) -> Json | None:
+        """Have a response made, and say its events; return the event that asks for what follows by itself, or None.
+
+        Raises what is wrong with what is asked for.
+        """
+        whole = None
+        try:
+            whole = await self._answer(lane, event, say)
+        finally:
+            successor = self._steering.ended(lane.stream_id, whole)
+        return successor
+
+    async def _answer(self, lane: Lane, event: Json, say: Say) -> Json | None:
+        """Have a response made, and say its events; return the whole of it, if it came to that."""
+        nested = event.get("response")
+        asked = {**event, **nested} if isinstance(nested, dict) else event
+        body, memory = self._asked(asked, lane)
         if event.get("generate") is False:
             for text in self._warmed_up(lane, body, memory):
                 say(text)
-            return
-        telling = Telling(lane.stream_id, say)
+            return None
+        telling = Telling(lane.stream_id, say, lambda ident: self._steering.begun(ident, lane.stream_id, asked))
         turn = Turn(self._exchange, msgspec.json.encode(body), telling.hear)
         self._turns.add(turn)
         try:
@@ -78,6 +97,7 @@ class Making:
             self._turns.discard(turn)
         if telling.response is not None and event.get("store") is False:
             self._remember(lane, memory, telling.response)
+        return telling.response
 
     def flow(self, ready: bool) -> None:
         """Hear that the client keeps up, or that it does not."""
@@ -93,15 +113,16 @@ class Making:
             turn.leave()
         self._memories.clear()
 
-    def _asked(self, event: Json) -> tuple[Json, Memory]:
+    def _asked(self, asked: Json, lane: Lane) -> tuple[Json, Memory]:
         """Return the body of a request, and what is to be remembered of it, without the answer."""
-        nested = event.get("response")
-        asked = {**event, **nested} if isinstance(nested, dict) else event
         if asked.get("background"):
             raise InvalidRequest("background: this is not served over a WebSocket", param="background")
         body = {name: value for name, value in asked.items() if name not in _UNSENT} | {"stream": True}
         given = asked.get("input")
         items = load(_DIALECT).input_items(given) if isinstance(given, str | list) else []
+        steered = self._steering.with_what_waits(asked, lane.stream_id, items)
+        if steered is not items:
+            body["input"] = items = steered
         previous = asked.get("previous_response_id")
         known = next((one for one in self._memories.values() if one.id == previous), None)
         if known is not None:
@@ -135,11 +156,15 @@ class Making:
 
 
 class Telling:
-    """Says an answer's events. `told`: done when it has ended; response: the whole of it, if it came to that."""
+    """Says an answer's events. `told`: done when it has ended; response: the whole of it, if it came to that.
 
-    def __init__(self, stream_id: str | None, say: Say) -> None:
+    begun: is told the id of the response when it begins
+    """
+
+    def __init__(self, stream_id: str | None, say: Say, begun: Callable[[str], None]) -> None:
         self._stream_id = stream_id
         self._say = say
+        self._begun = begun
         self._rest = b""
         self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.response: Json | None = None
@@ -161,7 +186,11 @@ class Telling:
         data = event.partition(b"data: ")[2].partition(b"\n")[0]
         if not data.startswith(b"{"):
             return  # a comment, or [DONE]
-        if _END.search(data):
+        if _BEGIN.search(data):
+            made = members(data).get("response")
+            if isinstance(made, dict):
+                self._begun(str(made.get("id")))
+        elif _END.search(data):
             found = members(data).get("response")
             self.response = found if isinstance(found, dict) else None
         elif b'"error"' in data[:200]:
