@@ -26,6 +26,7 @@ from tianji.providers import address, aws, vertex_ai
 from tianji.providers.bedrock import KEYS
 from tianji.providers.deployment import Deployment
 from tianji.providers.google_credentials import find as find_credential
+from tianji.providers.logins import LOGINS
 from tianji.providers.oauth import bearer
 from tianji.providers.tokens import TokenSource
 
@@ -189,6 +190,28 @@ def speech(row: Row, around: Around) -> Find:
     return find
 
 
+def login(row: Row, around: Around) -> Find:
+    """Below the provider's address, with a token that is had for the key."""
+    lent = around.lent
+    base = lent.api_base or lent.variable(row.bases) or row.base
+    address.split_base(base)
+    shown = LOGINS[row.provider](lent, lent.api_key or lent.variable(row.keys), base)
+    token = shown.sign
+    site = Site(
+        base=base.rstrip("/"),
+        headers=address.encode_headers(shown.headers(row.key[0])),
+        sign=None if token is None else lambda _method, target, body, _kind: token(target.decode("latin-1"), body),
+        awaits=shown.awaits,
+        lacks=lacking(row) if shown.missing else None,
+    )
+
+    def find(raw: bytes) -> Lane:
+        path = below(raw, 1)
+        return lane(site, around, path, model=model_in(path))
+
+    return find
+
+
 # -- Google Cloud ------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +360,7 @@ GUIDES: Final[Mapping[Guide, Callable[[Row, Around], Find]]] = {
     "openai": openai,
     "speech": speech,
     "assemblyai": assemblyai,
+    "login": login,
     "vertex": vertex,
     "discovery": discovery,
     "bedrock": bedrock,

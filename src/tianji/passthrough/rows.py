@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tianji.errors import Header
 
-Guide = Literal["plain", "openai", "vertex", "discovery", "bedrock", "speech", "assemblyai"]
+Guide = Literal["plain", "openai", "vertex", "discovery", "bedrock", "speech", "assemblyai", "login"]
 """How a path finds its place: `plain` below the provider's address; the others have functions of their own."""
 
 
@@ -219,6 +219,22 @@ ROWS: Final[tuple[Row, ...]] = (
         bases=("CURSOR_API_BASE",),
         keys=("CURSOR_API_KEY",),
         key=("authorization", "Basic name"),
+    ),
+    Row(
+        prefixes=("/gigachat",),
+        provider="gigachat",
+        base="https://gigachat.devices.sberbank.ru/api/v1",
+        bases=("GIGACHAT_API_BASE",),
+        keys=("GIGACHAT_CREDENTIALS", "GIGACHAT_API_KEY"),
+        guide="login",
+    ),
+    Row(
+        prefixes=("/watsonx",),
+        provider="watsonx",
+        base="https://us-south.ml.cloud.ibm.com",
+        bases=("WATSONX_API_BASE", "WATSONX_URL", "WX_URL", "WML_URL"),
+        keys=("WATSONX_APIKEY", "WATSONX_API_KEY", "WX_API_KEY"),
+        guide="login",
     ),
     Row(
         prefixes=("/milvus",),

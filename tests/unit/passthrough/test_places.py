@@ -79,6 +79,8 @@ def headers(lane: Lane) -> dict[str, str]:
         ("/fal_ai/fal-ai/flux", "queue.fal.run:443/fal-ai/flux"),
         ("/langfuse/api/public/ingestion", "cloud.langfuse.com:443/api/public/ingestion"),
         ("/cursor/v0/agents", "api.cursor.com:443/v0/agents"),
+        ("/gigachat/models", "gigachat.devices.sberbank.ru:443/api/v1/models"),
+        ("/watsonx/ml/v1/text/chat", "us-south.ml.cloud.ibm.com:443/ml/v1/text/chat"),
     ],
 )  # fmt: skip
 def test_providers_are_where_their_documents_say(path: str, place: str) -> None:
@@ -106,6 +108,23 @@ def test_keys_go_where_each_provider_wants_them() -> None:
     azure = found("/azure/openai/x", {**environ, "AZURE_API_BASE": "https://east.openai.azure.com"})
     assert headers(azure)["api-key"] == "key-AZURE_API_KEY"
     assert "authorization" not in headers(azure)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "token"),
+    [
+        ("/gigachat/models", "GIGACHAT_CREDENTIALS", "GIGACHAT_ACCESS_TOKEN"),
+        ("/watsonx/ml/v1/x", "WATSONX_APIKEY", "WATSONX_TOKEN"),
+    ],
+)
+def test_a_key_that_is_exchanged_for_tokens(path: str, key: str, token: str) -> None:
+    exchanged = found(path, {key: "k"})
+    assert exchanged.sign is not None
+    assert exchanged.awaits is not None
+    assert "authorization" not in headers(exchanged)
+    given = found(path, {token: "t"})
+    assert (headers(given)["authorization"], given.sign) == ("Bearer t", None)
+    assert key in str(found(path).lacks)
 
 
 def test_without_credentials_the_client_has_to_bring_his() -> None:
