@@ -19,7 +19,7 @@ from bench.macro.report import aligned
 from bench.macro.targets import KEY, ROOT
 from bench.memory import load
 from bench.memory.readings import Reading, forget_peak, peak, read, slope
-from bench.memory.upload import Sink, upload
+from bench.memory.upload import PATH, Sink, upload
 
 RESULTS = Path(__file__).parent.parent / "results"
 EDGES = ("native", "granian")
@@ -52,7 +52,8 @@ class Result:
     marks: list[tuple[int, Reading]] = field(default_factory=list)  # requests of the mix so far, the worker
     after: Reading = field(default_factory=Reading)
     before_upload: float = 0.0  # of the worker's RSS before a large file comes,
-    upload_peak: float = 0.0  # and at most while it came and was sent on
+    upload_peak: float = 0.0  # and at most while it came and was sent on,
+    through_peak: float = 0.0  # and while the same was led through to a provider's own API
     per_request: float = 0.0  # bytes that the RSS grew a request, from the first mark to the last
     kinds: dict[str, int] = field(default_factory=dict)  # requests of the mix by what they were
     problems: list[str] = field(default_factory=list)
@@ -68,7 +69,12 @@ class Gateway:
         self.port = free_port()
         command = (sys.executable, "-m", "tianji", "serve", "--config", str(file), "--host", HOST)
         command += ("--port", str(self.port), "--workers", "1", "--edge", edge)
-        self._process = Process(command, cores, folder / "log", {"TIANJI_DATA_DIR": str(folder / "data")})
+        environ = {
+            "OPENAI_API_BASE": f"http://{upstreams[1]}",
+            "OPENAI_API_KEY": "sk-upstream",
+        }  # of what leads through
+        environ["TIANJI_DATA_DIR"] = str(folder / "data")
+        self._process = Process(command, cores, folder / "log", environ)
         try:
             self._await_ready()
         except BaseException:
@@ -129,8 +135,12 @@ def measure_edge(
         time.sleep(QUIET)
         result.parent, result.worker = read(gateway.parent), gateway.worker()
         click.echo(f"{edge}: idle {result.parent.rss + result.worker.rss:.1f} MiB", err=True)
-        _upload(result, gateway, sizes[0])
-        click.echo(f"{edge}: {sizes[0]} MiB uploaded, peak {result.upload_peak:.1f} MiB", err=True)
+        result.before_upload = _forgotten(gateway)
+        result.upload_peak = _upload(result, gateway, sizes[0], PATH)
+        _forgotten(gateway)
+        result.through_peak = _upload(result, gateway, sizes[0], f"/openai{PATH}")
+        peaks = f"{result.upload_peak:.1f} and {result.through_peak:.1f}"
+        click.echo(f"{edge}: {sizes[0]} MiB uploaded, and led through, peaks {peaks} MiB", err=True)
         _hold(result, gateway, mock[1], sizes[1])
         click.echo(f"{edge}: {sizes[1]} held, peak {result.peak:.1f} MiB", err=True)
         _mix(result, gateway, sizes[2])
@@ -140,15 +150,20 @@ def measure_edge(
     return result
 
 
-def _upload(result: Result, gateway: Gateway, pieces: int) -> None:
+def _forgotten(gateway: Gateway) -> float:
+    """Forget the peaks; MiB of the workers from which they begin anew."""
     for pid in gateway.workers:
         forget_peak(pid)
-    result.before_upload = sum(peak(pid) for pid in gateway.workers)
+    return sum(peak(pid) for pid in gateway.workers)
+
+
+def _upload(result: Result, gateway: Gateway, pieces: int, path: str) -> float:
+    """Send a file; MiB of the workers at most."""
     with socket.create_connection((HOST, gateway.port)) as client:
-        said = upload(client, KEY, "sink", pieces, chunked=False)
+        said = upload(client, KEY, "sink", pieces, chunked=False, path=path)
     if b" 200 " not in said:
-        result.problems.append(f"the upload was answered with {said!r}")
-    result.upload_peak = sum(peak(pid) for pid in gateway.workers)
+        result.problems.append(f"the upload to {path} was answered with {said!r}")
+    return sum(peak(pid) for pid in gateway.workers)
 
 
 def _hold(result: Result, gateway: Gateway, upstream: str, count: int) -> None:
@@ -207,6 +222,7 @@ def table(results: list[Result]) -> list[str]:
     lines.append(("idle, both", *(three(result.parent + result.worker) for result in results)))
     lines.append(("before an upload, RSS", *(f"{result.before_upload:.1f}" for result in results)))
     lines.append(("its peak, RSS", *(f"{result.upload_peak:.1f}" for result in results)))
+    lines.append(("of the same led through", *(f"{result.through_peak:.1f}" for result in results)))
     lines.append(("large requests held", *(three(result.held) for result in results)))
     lines.append(("their peak, RSS", *(f"{result.peak:.1f}" for result in results)))
     lines.append(("after them", *(three(result.after_held) for result in results)))

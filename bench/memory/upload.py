@@ -10,8 +10,9 @@ _BEFORE = (
     b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n'
 )
 _AFTER = b"\r\n--b--"
+PATH = "/v1/audio/transcriptions"
 _HEAD = (
-    "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {key}\r\n"
+    "POST {path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {key}\r\n"
     "content-type: multipart/form-data; boundary=b\r\n{framing}\r\n\r\n"
 )
 
@@ -56,9 +57,9 @@ def _answer(client: socket.socket, stream: BinaryIO) -> bool:
     return True
 
 
-def head(key: str, framing: str) -> bytes:
+def head(key: str, framing: str, path: str = PATH) -> bytes:
     """Return the head of an upload."""
-    return _HEAD.format(key=key, framing=framing).encode()
+    return _HEAD.format(key=key, framing=framing, path=path).encode()
 
 
 def form(model: str, content: bytes) -> bytes:
@@ -66,11 +67,11 @@ def form(model: str, content: bytes) -> bytes:
     return _BEFORE % model.encode() + content + _AFTER
 
 
-def upload(client: socket.socket, key: str, model: str, pieces: int, *, chunked: bool) -> bytes:
+def upload(client: socket.socket, key: str, model: str, pieces: int, *, chunked: bool, path: str = PATH) -> bytes:
     """Send a file of so many PIECEs and return the answer, first line and body."""
     before = _BEFORE % model.encode()
     length = len(before) + pieces * len(PIECE) + len(_AFTER)
-    client.sendall(head(key, "transfer-encoding: chunked" if chunked else f"content-length: {length}"))
+    client.sendall(head(key, "transfer-encoding: chunked" if chunked else f"content-length: {length}", path))
     for part in (before, *([PIECE] * pieces), _AFTER, b""):
         client.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
     return answer(client)

@@ -150,6 +150,7 @@ class Socket:
         for task in self._tasks:
             task.cancel()
         self._making.leave()
+        self._steering.leave()
         self._lanes.clear()
 
 

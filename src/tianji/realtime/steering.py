@@ -132,6 +132,12 @@ class Steering:
             return items
         return [*_items(target), *items]
 
+    def leave(self) -> None:
+        """Say nothing any more, and hold nothing: the connection is closed."""
+        self._say = _unheard
+        for held in (self._active, self._waiting, self._followed):
+            held.clear()
+
     def _give_back(self, target: Target, refused: SteerRefusedError) -> None:
         for steer in target.steers:
             self._fail({**_named(steer, target), "input": steer.given}, refused, target.stream_id)
@@ -191,6 +197,10 @@ def _check_place(target: Target, size: int) -> None:
         raise SteerRefusedError("steering_not_supported", reason)
     if len(target.steers) >= MOST or size + sum(steer.size for steer in target.steers) > MOST_BYTES:
         raise SteerRefusedError("too_many_pending_steers", f"{MOST} submissions wait for a response at the most")
+
+
+def _unheard(_event: Json, _stream_id: str | None) -> None:
+    """Nobody is there to hear it."""
 
 
 def _items(target: Target) -> list[Json]:

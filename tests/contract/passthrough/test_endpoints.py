@@ -127,10 +127,27 @@ class TestOfTheDatabase:
         assert one["headers"] == {"X-Secret": "****cdef"}
         eventually(lambda: [asked(gateway, "/made") for _ in range(8)] == [200] * 8, "every worker has it")
         assert sent_headers(mock)["x-secret"] == "secret-0123456789abcdef"
-        changed = gateway.post(f"{ROUTE}/{one['id']}", {"target": f"{mock.url}/v1", "include_subpath": True})
+        every = {
+            "target": f"{mock.url}/v1?own=1",
+            "include_subpath": True,
+            "methods": ["GET"],
+            "auth": False,
+            "forward_headers": True,
+            "merge_query_params": True,
+            "default_query_params": {"v": "2"},
+            "cost_per_request": 0.25,
+            "timeout": 20,
+        }
+        changed = gateway.post(f"{ROUTE}/{one['id']}", every)
         assert changed.json()["endpoints"][0]["path"] == "/made"
         eventually(lambda: [asked(gateway, "/made/models") for _ in range(8)] == [200] * 8, "every worker has it")
-        assert sent_headers(mock)["x-secret"] == "secret-0123456789abcdef"
+        answer = gateway.client.get("/made/models?a=b", headers={"x-odd": "1"})
+        assert answer.headers[COST] == "0.25"
+        assert mock.last()["target"] == "/v1/models?a=b&own=1&v=2"
+        assert (sent_headers(mock)["x-secret"], sent_headers(mock)["x-odd"]) == ("secret-0123456789abcdef", "1")
+        assert gateway.client.delete("/made/models").status_code == 405
+        assert (bare(gateway, "/made").status_code, mock.last()["path"]) == (404, "/v1")  # without a key, and answered
+        assert bare(gateway, "/made/models").status_code == 401
         assert gateway.client.delete(ROUTE, params={"endpoint_id": one["id"]}).status_code == 200
         eventually(lambda: [asked(gateway, "/made/models") for _ in range(8)] == [404] * 8, "nobody has it any more")
         assert gateway.client.delete(ROUTE, params={"endpoint_id": one["id"]}).status_code == 404

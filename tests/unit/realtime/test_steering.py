@@ -184,3 +184,11 @@ def test_what_clients_answer() -> None:
         {"type": "mcp_approval_response", "approval_request_id": "5"},
     ]
     assert owed_by({}) == []
+
+
+def test_nobody_is_told_once_the_connection_is_closed(told: Told) -> None:
+    told.steer("shorter")
+    told.steering.leave()
+    assert told.steering.ended("a", None) is None
+    told.steer("x")
+    assert told.kinds == ["accepted"]
