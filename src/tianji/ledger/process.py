@@ -30,7 +30,8 @@ PATIENCE: Final = 5.0  # seconds for what is left at the end; the next start tak
 PATIENT: Final = 10  # how much it lets others go first (nice(2))
 POOL: Final = 2  # connections: to write, and to read what others changed
 
-GC_THRESHOLDS: Final = (50_000, 20, 20)  # entries come and go by the thousand, and leave no cycles behind
+# entries leave no cycles behind, but requests to destinations do, and their bodies with them
+GC_THRESHOLDS: Final = (5_000, 10, 5)
 
 log = logging.getLogger(__name__)
 
