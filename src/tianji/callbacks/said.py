@@ -95,9 +95,11 @@ def document(text: bytes) -> Raw:
 
 def _is_unusual(text: bytes) -> bool:
     """Whether there is perhaps a file in it, or a line end: where an event is a line, nothing else may be one."""
-    if b"\n" in text or b"\r" in text or b";base64," in text or b'"b64_json"' in text or b'"file_data"' in text:
+    if b"\n" in text or b"\r" in text:
         return True
-    return b'"data"' in text and any(form in text for form in _FORMS)
+    if b"64" in text and (b";base64," in text or b'"b64_json"' in text):
+        return True
+    return b'data"' in text and (b'"file_data"' in text or any(form in text for form in _FORMS))
 
 
 def value(raw: Raw) -> Any:
