@@ -2,14 +2,15 @@
 
 Texts and ids give way to marks, which are found again in what is made; numbers to ones whose sums show what was added
 up. Marks of texts hold an escape, so that a text which is written otherwise than it came, as in JSON within a string,
-is none of these. Both times the same must come out, and filled with what a body says it must be what was made of that
-body. Whoever makes it must treat all texts alike but for white space at their edges, and all counts in the order of
-their sizes. An id may be left out.
+is none of these. Both times the same must come out, nothing else may be added up when another number is the greatest (a
+difference below zero is told as none), and filled with what a body says it must be what was made of that body. Whoever
+makes it must treat all texts alike but for white space at their edges, and all counts in the order of their sizes. An id
+may be left out.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,11 +40,22 @@ def learn(
 
     Where that cannot be told, this is remembered. `make` may raise a TianjiError or StreamFailed.
     """
+    numbers = sighting.numbers()
+    first, last = (sorted(numbers, key=lambda hole: (numbers[hole], hole * way)) for way in (-1, 1))  # of equal ones
     try:
-        probes = [_probe(sighting, make, _LENGTHS[0], -1), _probe(sighting, make, _LENGTHS[1], 1)]
+        probes = [_probe(sighting, make, _LENGTHS[0], first), _probe(sighting, make, _LENGTHS[1], last)]
+        greatest = [
+            _probe(sighting, make, _LENGTHS[0], [*(other for other in first if other != hole), hole])
+            for hole in first[:-1]
+        ]
     except (TianjiError, StreamFailed):
-        probes = []
-    if probes and probes[0].pieces == probes[1].pieces and _tells_all(sighting, probes[0].pieces):
+        probes = greatest = []
+    if (
+        probes
+        and probes[0].pieces == probes[1].pieces
+        and all(_sums(probe) <= _sums(probes[0]) for probe in greatest)
+        and _tells_all(sighting, probes[0].pieces)
+    ):
         templates = tuple(map(Template, probes[0].pieces))
         around, inside = sighting.parts()
         plain = frames.look(form, _filled(around, map(_canonical, inside)), ())
@@ -58,11 +70,14 @@ class _Cut(Struct, frozen=True):
     pieces: tuple[tuple[_Piece, ...], ...]  # of each output
 
 
-def _probe(sighting: Sighting, make: Callable[[bytes, int], Made], length: int, direction: int) -> _Cut:
-    """Make something of a marked body. Of equal numbers the last is greatest, or, with -1 as `direction`, the first."""
+def _sums(probe: _Cut) -> set[_Terms]:
+    """Return what numbers are the sums of. Where a difference would be below zero, none is told."""
+    return {piece for pieces in probe.pieces for piece in pieces if isinstance(piece, tuple)}
+
+
+def _probe(sighting: Sighting, make: Callable[[bytes, int], Made], length: int, order: Sequence[int]) -> _Cut:
+    """Make something of a marked body, whose numbers are the greater the later their holes come in `order`."""
     around, inside = sighting.parts()
-    numbers = sighting.numbers()
-    order = sorted(numbers, key=lambda hole: (numbers[hole], hole * direction))
     figures = {hole: b"%d" % (_UNIT * 10**power) for power, hole in enumerate(order)}
     token = os.urandom(length).hex().encode()
     names = sighting.names()

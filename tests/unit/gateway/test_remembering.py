@@ -573,3 +573,18 @@ def test_a_text_that_is_written_otherwise_is_read(snapshot: Snapshot) -> None:
         translated = pair.begin(QUESTIONS["chat"], ascii_only=False, remembers=True)
         (made,) = json.loads(translated.answer(json.dumps(answer).encode())[0])["choices"][0]["message"]["tool_calls"]
         assert json.loads(made["function"]["arguments"]) == {"text": text}
+
+
+def test_a_count_that_cannot_be_is_no_rule_for_those_that_come(snapshot: Snapshot) -> None:
+    """An upstream says twice to have cached more than it was asked, of which nothing below zero is told."""
+    pair = Pair(snapshot, "messages", "gpt")
+    chosen = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+    cached = {"prompt_tokens": COUNT, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": COUNT}}
+    shape: Json = {"id": ID, "choices": [chosen], "usage": cached}
+    told_of = []
+    for counts in ((4, 9), (3, 8), (7, 2)):
+        answer = said(shape, iter(()), iter(counts), "chatcmpl-1")
+        told_of.append(
+            json.loads(told(pair, QUESTIONS["messages"], answer, remembers=True)[0])["usage"]["input_tokens"]
+        )
+    assert told_of == [0, 0, 5]
