@@ -5,6 +5,7 @@ machine, and a server is one that the operator has named: a client of Redis conn
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -68,12 +69,9 @@ def tried(loaded: Loaded, written: Mapping[str, object]) -> tuple[Config | None,
 
 
 def _settings(loaded: Loaded, written: Mapping[str, object]) -> tuple[LitellmSettings | None, str | None]:
-    odd = next((name for name in written if name not in NAMES), None)
-    if odd is not None:
-        return None, f"{odd[:64]!r} is set in the configuration file alone; here may stand: {', '.join(sorted(NAMES))}"
-    readable = reference_in(written)
-    if readable is not None:
-        return None, readable
+    objection = out_of_place(written, NAMES)
+    if objection is not None:
+        return None, objection
     if written.get("type", "local") not in TYPES:
         return None, f"type is one of {', '.join(TYPES)}; others are set in the configuration file"
     findings = Findings()
@@ -96,11 +94,14 @@ def _settings(loaded: Loaded, written: Mapping[str, object]) -> tuple[LitellmSet
     return (settings, None) if strange is None else (None, strange)
 
 
-def reference_in(written: Mapping[str, object]) -> str | None:
-    """Say why a variable may not be named where it is; None where none is, but in a password.
+def out_of_place(written: Mapping[str, object], names: AbstractSet[str]) -> str | None:
+    """Say what may not stand in the database; None where all may. `names` may, and a variable only as a password.
 
     Everything else is shown, be it in a message: whoever may write settings would read any secret of the environment.
     """
+    odd = next((name for name in written if name not in names), None)
+    if odd is not None:
+        return f"{odd[:64]!r} is set in the configuration file alone; here may stand: {', '.join(sorted(names))}"
     odd = next((name for name, value in written.items() if name not in _UNSHOWN and REFERENCE in str(value)), None)
     return None if odd is None else f"{odd}: a variable may be named for a password alone"
 

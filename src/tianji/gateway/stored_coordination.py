@@ -12,7 +12,7 @@ from tianji.config.loader import Loaded
 from tianji.config.problems import Findings
 from tianji.config.schema import Config, GeneralSettings
 from tianji.config.tree import Map
-from tianji.gateway.stored_cache import foreign, reference_in
+from tianji.gateway.stored_cache import foreign, out_of_place
 from tianji.storage.valkey import Server, server_of
 
 NAMES: Final = frozenset(
@@ -53,12 +53,9 @@ def tried(loaded: Loaded, written: Mapping[str, object]) -> tuple[Server | None,
 
 
 def _config(loaded: Loaded, written: Mapping[str, object]) -> tuple[Config | None, str | None]:
-    odd = next((name for name in written if name not in NAMES), None)
-    if odd is not None:
-        return None, f"{odd[:64]!r} is set in the configuration file alone; here may stand: {', '.join(sorted(NAMES))}"
-    readable = reference_in(written)
-    if readable is not None:
-        return None, readable
+    objection = out_of_place(written, NAMES)
+    if objection is not None:
+        return None, objection
     findings = Findings()
     tree = placed({"general_settings": {"coordination_redis": dict(written)}})
     resolved = references.resolve("general_settings", tree["general_settings"], loaded.secrets, findings)

@@ -14,7 +14,7 @@ from tianji.protocol.bedrock.models import family_of
 from tianji.protocol.bedrock.names import Names, call_id
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.chat.support import decoded_object, function_of
 from tianji.protocol.chat.turns import add_turn, speaker_of
 
 Json = dict[str, Any]
@@ -106,12 +106,7 @@ class _Writer:
         return blocks
 
     def _call(self, call: ToolCall) -> Json:
-        function = call.function
-        if function is None:
-            raise InvalidRequest(
-                f"A tool call of type {call.type!r} is in the messages; {self._target.provider} calls functions only.",
-                param="messages",
-            )
+        function = function_of(call, self._target.provider)
         if not self._tools:
             return {"text": f"[called {function.name} with {function.arguments}]"}
         use = {"toolUseId": call_id(call.id), "name": self._names.there(function.name), "input": _input(function)}

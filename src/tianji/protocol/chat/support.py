@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from tianji.errors import UnsupportedParams, UpstreamProtocolError
-from tianji.protocol.chat.request import Request
+from tianji.errors import InvalidRequest, UnsupportedParams, UpstreamProtocolError
+from tianji.protocol.chat.request import FunctionCall, Request, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.scrub import scrub
 
@@ -63,3 +63,12 @@ def decoded_object(text: str) -> dict[str, Any] | None:
 def without_none(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that have a value."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def function_of(call: ToolCall, upstream: str) -> FunctionCall:
+    """Return what a call calls. Raises InvalidRequest where it is no function, which is all that `upstream` knows."""
+    if call.function is None:
+        raise InvalidRequest(
+            f"A tool call of type {call.type!r} is in the messages; {upstream} calls functions only.", param="messages"
+        )
+    return call.function

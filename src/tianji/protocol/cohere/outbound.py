@@ -15,7 +15,7 @@ from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Framing, Target
-from tianji.protocol.chat.support import lacking, refuse, without_none
+from tianji.protocol.chat.support import function_of, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.cohere.decoder import Decoder
 
@@ -141,12 +141,9 @@ def _part(part: Part) -> Json | None:
 
 
 def _call(call: ToolCall) -> Json:
-    if call.function is None:
-        raise InvalidRequest(
-            f"A tool call of type {call.type!r} is in the messages; Cohere calls functions only.", param="messages"
-        )
-    function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
-    return {"id": tool_ids.split(call.id)[0], "type": "function", "function": function}
+    function = function_of(call, "Cohere")
+    said = {"name": function.name, "arguments": function.arguments or "{}"}
+    return {"id": tool_ids.split(call.id)[0], "type": "function", "function": said}
 
 
 def _tool(tool: Tool, target: Target) -> Json | None:

@@ -13,7 +13,7 @@ from tianji.errors import InvalidRequest
 from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ToolCall
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import decoded_object
+from tianji.protocol.chat.support import decoded_object, function_of
 from tianji.protocol.chat.turns import add_turn, speaker_of
 from tianji.protocol.gemini.media import media_part
 from tianji.protocol.gemini.models import generation
@@ -103,12 +103,7 @@ class _Writer:
         return parts + calls
 
     def _call(self, call: ToolCall) -> Json:
-        function = call.function
-        if function is None:
-            raise InvalidRequest(
-                f"A tool call of type {call.type!r} is in the messages; {self._target.provider} calls functions only.",
-                param="messages",
-            )
+        function = function_of(call, self._target.provider)
         bare, signature = tool_ids.split(call.id)
         self._names[call.id] = function.name
         found: Json = {"functionCall": {"id": bare} | self._called(function)}

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.errors import InvalidRequest
 from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.chunks import arguments_of
 from tianji.protocol.chat.request import Message, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import decoded_object, lacking, refuse, without_none
+from tianji.protocol.chat.support import decoded_object, function_of, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.chat.words import words_of
 from tianji.protocol.openai.variant import Json, VariantOutbound, messages_in
@@ -113,16 +112,13 @@ def _messages(messages: list[Message]) -> list[Json]:
 
 
 def _called(call: ToolCall, result: str | None, text: str) -> list[Json]:
-    if call.function is None:
-        raise InvalidRequest(
-            f"A tool call of type {call.type!r} is in the messages; {NAME} calls functions only.", param="messages"
-        )
-    arguments = decoded_object(call.function.arguments) or {}
+    function = function_of(call, NAME)
+    arguments = decoded_object(function.arguments) or {}
     said: Json = {"role": "assistant", "content": text}
-    turns = [said | {"function_call": {"name": call.function.name, "arguments": arguments}}]
+    turns = [said | {"function_call": {"name": function.name, "arguments": arguments}}]
     if result is not None:
         held = result if decoded_object(result) is not None else msgspec.json.encode({"result": result}).decode()
-        turns.append({"role": "function", "name": call.function.name, "content": held})
+        turns.append({"role": "function", "name": function.name, "content": held})
     return turns
 
 

@@ -11,7 +11,7 @@ from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.chunks import arguments_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, refuse, without_none
+from tianji.protocol.chat.support import function_of, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.openai.variant import Json, VariantOutbound
 
@@ -108,12 +108,9 @@ def _part(part: Part) -> Json | None:
 
 
 def _call(call: ToolCall) -> Json:
-    if call.function is None:
-        raise InvalidRequest(
-            f"A tool call of type {call.type!r} is in the messages; OCI calls functions only.", param="messages"
-        )
-    function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
-    return {"id": tool_ids.split(call.id)[0], "type": "FUNCTION", **function}
+    function = function_of(call, "OCI")
+    said = {"name": function.name, "arguments": function.arguments or "{}"}
+    return {"id": tool_ids.split(call.id)[0], "type": "FUNCTION", **said}
 
 
 def _tool(tool: Tool, target: Target) -> Json | None:
