@@ -24,7 +24,7 @@ serve: $(BUILT) ## serve examples/quickstart.yaml on 127.0.0.1:4000
 
 build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=asan, debug, ... picks a profile
 
-test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path; it brings its own Valkey and PostgreSQL
+test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path, DEEP=1 with four times the examples; it brings its own Valkey and PostgreSQL
 	$(BIN)/python $(if $(TESTS),-m pytest $(TESTS),tests/side_by_side.py)
 
 test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done speech/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name

@@ -4,6 +4,7 @@ Fresh compiled modules; no environment that leaks in; no call beyond this machin
 event loop.
 """
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -18,10 +19,15 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 from tests import loopback
+from tests.depth import examples
 
 # a busy machine is slow, and that is no property of what is tested
-settings.register_profile("tianji", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tianji", deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tianji")
+
+gc.disable()  # what is collected stays: to look for garbage in it again and again takes a third of the time
 
 ROOT = Path(__file__).parent.parent
 collect_ignore = ["clients"]  # they have environments of their own: `make test-clients`
@@ -45,6 +51,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if bad:
         pytest.exit(f"ghost or stale compiled modules: {bad}; run `make build`", 4)
     loopback.stay()
+
+
+def pytest_collection_finish() -> None:
+    """Have garbage collected again, of what comes from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

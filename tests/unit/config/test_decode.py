@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from tianji.config import InvalidConfiguration, load
 from tianji.config.decode import number
@@ -116,7 +117,9 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(KEYS, VALUES, max_size=5) | VALUES)
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_configuration_crashes_the_loader(tmp_path: Path, tree: object) -> None:
     file = tmp_path / "c.yaml"
@@ -126,7 +129,9 @@ def test_no_configuration_crashes_the_loader(tmp_path: Path, tree: object) -> No
 
 @given(st.sampled_from(["litellm_settings", "router_settings", "general_settings"]), st.data())
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_section_crashes_the_loader(tmp_path: Path, section: str, data: st.DataObject) -> None:
     schema = {"litellm_settings": Settings, "router_settings": RouterSettings, "general_settings": GeneralSettings}

@@ -3,6 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.depth import examples
 
 from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
@@ -96,5 +97,5 @@ class Budget(RuleBasedStateMachine):
         assert self.written + sum(nano for _, nano in self.table.take_unsaved()) == self.all_spent
 
 
-Budget.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Budget.TestCase.settings = settings(max_examples=examples(200), stateful_step_count=40, deadline=None)
 TestBudget = Budget.TestCase

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 from tests.unit.core.wire import REQUEST, Heard, Wire
 
 from tianji._core.http1 import Call, Connection, Timeouts
@@ -403,7 +404,7 @@ def mutations() -> st.SearchStrategy[bytes]:
     )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.one_of(st.binary(max_size=200), mutations()), cuts=st.lists(st.integers(0, 200), max_size=6))
 def test_garbage_ends_every_call_exactly_once(data: bytes, cuts: list[int]) -> None:
     async def run() -> None:
@@ -424,7 +425,7 @@ def test_garbage_ends_every_call_exactly_once(data: bytes, cuts: list[int]) -> N
     asyncio.run(run())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(name=st.sampled_from([n for n, c in RECORDED.items() if c.kept]), cuts=st.lists(st.integers(0, 200), max_size=8))
 def test_recorded_answers_at_random_splits(name: str, cuts: list[int]) -> None:
     async def run() -> None:

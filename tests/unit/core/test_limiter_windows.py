@@ -3,6 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.depth import examples
 
 from tianji._core.admission import Admission
 from tianji._core.limiter import Limit, LimitSet, LimitTable
@@ -73,5 +74,5 @@ class Windows(RuleBasedStateMachine):
         assert self.limit.used(PARALLEL, self.now) == len(self.open)
 
 
-Windows.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Windows.TestCase.settings = settings(max_examples=examples(300), stateful_step_count=40, deadline=None)
 TestWindows = Windows.TestCase

@@ -7,6 +7,7 @@ from pathlib import Path
 import httptools
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 _spec = importlib.util.spec_from_file_location("native_bench", Path(__file__).with_name("test_native.py"))
 native = importlib.util.module_from_spec(_spec)
@@ -68,7 +69,7 @@ class Llhttp:
         self.whole = True
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(600), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(first=FIRST, fields=FIELDS, frame=FRAMES)
 async def test_what_is_accepted_means_the_same_to_llhttp(first, fields, frame) -> None:
     lines = b"".join(name + colon + value + end for name, colon, value, end in fields)

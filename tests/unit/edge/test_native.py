@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 from tests.unit.edge.native_client import Client
 
 from tianji.auth.access import Access, Tenant
@@ -99,7 +100,7 @@ async def test_requests_sent_ahead_are_answered_in_order_at_every_cut_point(benc
         assert client.answers() == [(200, b"hello"), (200, b"hello"), (200, b"x"), (200, b"hello")]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.integers(1, 40), min_size=1, max_size=30))
 async def test_requests_are_read_in_any_pieces(bench, pieces):
     client = bench.client()
@@ -112,7 +113,7 @@ async def test_requests_are_read_in_any_pieces(bench, pieces):
     assert client.answers() == [(200, b"hello")] * 8
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=st.binary(min_size=1, max_size=200))
 async def test_garbage_reaches_nobody(bench, garbage):
     client = bench.client()

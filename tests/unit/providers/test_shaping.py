@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from tianji.errors import ConfigurationError, UnsupportedParams
 from tianji.providers import Shaping, build
@@ -230,7 +231,7 @@ def _sets(name: str) -> Mapping[str, object]:
     return row.sets if row else {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(SHAPINGS)), BODIES)
 def test_adapt_never_changes_its_input_and_keeps_the_unknown(name: str, body: Body) -> None:
     rules = SHAPINGS[name]
@@ -245,7 +246,7 @@ def test_adapt_never_changes_its_input_and_keeps_the_unknown(name: str, body: Bo
     assert adapted["vendor_field"] == {"deep": [1, None]}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(SHAPINGS)), BODIES)
 def test_shaped_bodies_hold_what_the_rules_say(name: str, body: Body) -> None:
     rules = SHAPINGS[name]
@@ -259,7 +260,7 @@ def test_shaped_bodies_hold_what_the_rules_say(name: str, body: Body) -> None:
     assert again.keys() == shaped.keys()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(sorted(SHAPINGS)), BODIES)
 def test_adapting_is_needed_only_when_the_data_say_so(name: str, body: Body) -> None:
     rules = SHAPINGS[name]

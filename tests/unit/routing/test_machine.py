@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.depth import examples
 
 from tianji._core.health import HealthTable
 from tianji._core.needs import Needs
@@ -169,4 +170,4 @@ class Routing(RuleBasedStateMachine):
 
 
 TestRouting = Routing.TestCase
-TestRouting.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRouting.settings = settings(max_examples=examples(240), stateful_step_count=40, deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.depth import examples
 
 from tianji.config.schema.router import RouterSettings
 from tianji.errors import InvalidRequest
@@ -325,4 +326,4 @@ class Waiting(RuleBasedStateMachine):
 
 
 TestWaiting = Waiting.TestCase
-TestWaiting.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestWaiting.settings = settings(max_examples=examples(240), stateful_step_count=50, deadline=None)

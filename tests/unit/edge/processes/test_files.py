@@ -57,7 +57,9 @@ def test_a_pid_file_that_cannot_be_written_is_told_before_anything_is_served(tmp
         PidFile(tmp_path / "nowhere" / "run.pid")
 
 
-def test_without_a_pid_file_nothing_is_said():
+def test_without_a_pid_file_nothing_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     own = PidFile(None)
     own.claim()
+    assert not list(tmp_path.iterdir())
     own.release()
