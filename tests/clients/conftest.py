@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 from tests import loopback
 from tests.contract.harness import ROOT, Gateway, Mock, Process, openai_model
+from tests.contract.processes import mock, mock_process
 
+__all__ = ["mock", "mock_process"]
 READY = ROOT / ".ready" / "clients"  # what `make test-clients` installs
 GPT, CLAUDE, GEMINI, COMMAND, RESPONSES = (
     "gpt-4.1",
@@ -51,19 +53,6 @@ def other_form(name: str, provider: str, base: str, upstream: str | None = None)
     """Return a model entry for a deployment that speaks its vendor's form, and calls the model by its own name."""
     params = {"model": f"{provider}/{upstream or name}", "api_base": base, "api_key": UPSTREAM_KEY}
     return {"model_name": name, "litellm_params": params}
-
-
-@pytest.fixture(scope="session")
-def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
-    with Mock(tmp_path_factory.mktemp("mock")) as mock:
-        yield mock
-
-
-@pytest.fixture
-def mock(mock_process: Mock) -> Mock:
-    """The mock provider, with a clean memory."""
-    mock_process.reset()
-    return mock_process
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,10 @@ from zlib import crc32
 
 import pytest
 from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
+from tests.contract.processes import edge, mock, mock_process
 from tests.fakes.judge import Judge
+
+__all__ = ["edge", "mock", "mock_process"]
 
 StartGateway = Callable[..., Gateway]
 
@@ -44,26 +47,6 @@ def own_gateway(item: pytest.Item) -> str:
     fixtures = getattr(item, "_fixtureinfo", None)
     found = fixtures.name2fixturedefs.get("gateway") if fixtures is not None else None
     return found[-1].baseid if found and found[-1].baseid != "tests/contract" else ""
-
-
-@pytest.fixture(scope="session", params=EDGES)
-def edge(request: pytest.FixtureRequest) -> str:
-    """The edge that gateways stand on. Of the session, so that tests run edge by edge and share their gateway."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="session")
-def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
-    with Mock(tmp_path_factory.mktemp("mock")) as mock:
-        yield mock
-
-
-@pytest.fixture
-def mock(mock_process: Mock) -> Mock:
-    """The mock provider, with a clean memory."""
-    mock_process.reset()
-    return mock_process
 
 
 @pytest.fixture(scope="session")

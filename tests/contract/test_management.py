@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import httpx
 import pytest
 from tests.contract.harness import Gateway, Mock, openai_model
+from tests.contract.managing import ask, good
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -39,20 +39,6 @@ def gateway(read: Any, edge: str, mock_process: Mock, tmp_path_factory: pytest.T
     config = {"model_list": models, "general_settings": {"database_url": read.url}}
     with Gateway(config, tmp_path_factory.mktemp("people"), edge=edge) as running:
         yield running
-
-
-def ask(gateway: Gateway, method: str, path: str, by: str | None = None, **fields: Any) -> httpx.Response:
-    """Send fields as the query of a GET, else as the body."""
-    headers = {} if by is None else {"authorization": f"Bearer {by}"}
-    if method == "GET":
-        return gateway.client.get(path, params=fields, headers=headers)
-    return gateway.client.request(method, path, json=fields, headers=headers)
-
-
-def good(gateway: Gateway, method: str, path: str, by: str | None = None, **fields: Any) -> Any:
-    answer = ask(gateway, method, path, by, **fields)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def models(gateway: Gateway, key: str) -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import httpx
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import CHAT, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.managing import ask, good
 
 SECRET = "sk-kept-in-the-database-0815"
 
@@ -26,20 +26,6 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
     }
     with Gateway(config, folder, edge=edge, workers=2, env={"PRIVATE": "sk-of-the-gateway-itself"}) as running:
         yield running
-
-
-def ask(gateway: Gateway, method: str, path: str, by: str | None = None, **fields: Any) -> httpx.Response:
-    """Send fields as the query of a GET, else as the body."""
-    headers = {} if by is None else {"authorization": f"Bearer {by}"}
-    if method == "GET":
-        return gateway.client.get(path, params=fields, headers=headers)
-    return gateway.client.request(method, path, json=fields, headers=headers)
-
-
-def good(gateway: Gateway, method: str, path: str, by: str | None = None, **fields: Any) -> Any:
-    answer = ask(gateway, method, path, by, **fields)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def refused(gateway: Gateway, status: int, method: str, path: str, by: str | None = None, **fields: Any) -> str:

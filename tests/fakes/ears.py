@@ -2,11 +2,14 @@
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from types import TracebackType
+from typing import Any
+
+from tests.fakes.listening import Listening
 
 
-class Ears:
+class Ears(Listening):
     """`heard`: (path, headers, body) of all requests that were answered with a status below 300."""
 
     def __init__(self) -> None:
@@ -37,19 +40,11 @@ class Ears:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, value, at)
 
     def events(self, path: str = "/log") -> list[dict[str, Any]]:
         """All events that came to a path in arrays."""

@@ -9,15 +9,14 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from tests.fakes.listening import Listening
 
 CLIENT = "tianji-client"
 SECRET = "the-secret-of-the-client"
@@ -55,7 +54,7 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-class IdentityProvider:
+class IdentityProvider(Listening):
     """One provider on a port of its own. `person`: the claims of whoever signs in next."""
 
     def __init__(self, kind: str = "EC") -> None:
@@ -64,9 +63,7 @@ class IdentityProvider:
         self.codes: dict[str, dict[str, str]] = {}
         self.faults: dict[str, Any] = {}  # see `answer`
         self.seen: list[str] = []  # paths, in the order in which they were asked for
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        super().__init__(_handler(self))
 
     @property
     def jwks_url(self) -> str:
@@ -75,15 +72,6 @@ class IdentityProvider:
     @property
     def discovery_url(self) -> str:
         return f"{self.url}/.well-known/openid-configuration"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def token(self, key: Key | None = None, **claims: Any) -> str:
         """Return an access token for an API; a claim of None is left out."""

@@ -1,11 +1,11 @@
 """Vendors that answer as a test tells them, by path, and remember what they were asked: HTTP/1.1 on a loopback port."""
 
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
+
+from tests.fakes.listening import Listening
 
 
 class Answer(NamedTuple):
@@ -48,7 +48,7 @@ def events(*values: Any) -> Answer:
     return Answer([f"data: {text}\n\n".encode() for text in written], 200, "text/event-stream; charset=utf-8")
 
 
-class Vendors:
+class Vendors(Listening):
     """The server. Answers of a path come in order, and the last of them again and again."""
 
     def __init__(self) -> None:
@@ -68,10 +68,7 @@ class Vendors:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def say(self, path: str, *answers: Answer) -> None:
         """Answer requests for a path so from now on."""
@@ -106,12 +103,3 @@ class Vendors:
         for piece in answer.body:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         handler.wfile.write(b"0\r\n\r\n")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -3,30 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.harness import EDGES, Gateway, Mock, default_config, openai_model, refusing_address
+from tests.contract.harness import Gateway, Mock, default_config, openai_model, refusing_address
+from tests.contract.processes import edge, mock, mock_process
 from tests.security.malformed_heads import MAX_BODY
 
+__all__ = ["edge", "mock", "mock_process"]
 MANAGED_KEY = "canary+Managed/Secret=Nobody"
-
-
-@pytest.fixture(scope="session", params=EDGES)
-def edge(request: pytest.FixtureRequest) -> str:
-    """The edge that the gateway under test stands on."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="session")
-def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
-    with Mock(tmp_path_factory.mktemp("mock")) as mock:
-        yield mock
-
-
-@pytest.fixture
-def mock(mock_process: Mock) -> Mock:
-    """The mock provider, with a clean memory."""
-    mock_process.reset()
-    return mock_process
 
 
 @pytest.fixture(scope="session")
