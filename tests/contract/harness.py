@@ -45,6 +45,15 @@ def eventually(check: Callable[[], T], what: str, seconds: float = 10.0) -> T:
     return value
 
 
+def client_at(url: str | httpx.URL, **headers: str) -> httpx.Client:
+    """Return a client with a patience for busy machines; underscores in names of headers become dashes.
+
+    It believes every certificate: those of tests are their own, and to load the world's takes longer than most tests.
+    """
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Client(base_url=url, headers=named, timeout=20, trust_env=False, verify=False)
+
+
 def _named(process: int) -> str:
     """Return what the kernel calls a process; "" when it is gone."""
     try:
@@ -72,8 +81,7 @@ class Process:
             )
         self.url = self._address()
         self.port = int(self.url.rpartition(":")[2])
-        # a certificate is the test's own, and to load those of the world takes longer than most tests
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=False)
+        self.client = client_at(self.url)
 
     def _address(self) -> str:
         assert self.process.stdout is not None

@@ -8,7 +8,8 @@ from contextlib import closing
 from typing import Any
 
 import httpx
-from tests.contract.harness import Gateway
+from tests.contract.harness import Gateway, client_at
+from tests.contract.managing import ask, good
 
 FOREIGN = "foreign"
 ROLES = (
@@ -26,14 +27,29 @@ ENDPOINTS = "/config/pass_through_endpoint"
 numbers = itertools.count()
 
 
+class Kept:
+    """What was made and not touched since: a new one of its kind has the gateway compile all that there are."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, ...], str] = {}
+
+    def get(self, *what: str, make: Callable[[], str]) -> str:
+        """What is kept under this name, or else what is made now."""
+        return self._made.get(what) or self._made.setdefault(what, make())
+
+    def touched(self) -> None:
+        """Something was changed, so nothing of what is kept counts as fresh."""
+        self._made.clear()
+
+
 class World:
     """A gateway with two organizations, and a key for each role in the first."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.stranger = httpx.Client(base_url=gateway.url, timeout=20, trust_env=False, verify=False)  # without a key
+        self.stranger = client_at(gateway.url)  # without a key
         self.keys: dict[str, str] = {}
-        self._kept: dict[tuple[str, ...], str] = {}
+        self.kept = Kept()
         for side in ("own", FOREIGN):
             self.master(
                 "POST", "/organization/new", organization_id=f"org-{side}", organization_alias=side, max_budget=9
@@ -59,25 +75,12 @@ class World:
         }
 
     def send(self, by: str, method: str, path: str, /, **fields: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {by}"}
-        if method == "GET":
-            return self.gateway.client.get(path, params=fields, headers=headers)
-        return self.gateway.client.request(method, path, json=fields, headers=headers)
+        return ask(self.gateway, method, path, by, **fields)
 
     def master(self, method: str, path: str, /, **fields: Any) -> Any:
-        answer = self.send(self.gateway.key, method, path, **fields)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return good(self.gateway, method, path, **fields)
 
     # ---- fresh objects, so that nothing depends on what was asked before
-
-    def kept(self, *what: str, make: Callable[[], str]) -> str:
-        """What was made under this name and not touched since: a new one has the gateway compile all that there are."""
-        return self._kept.get(what) or self._kept.setdefault(what, make())
-
-    def touched(self) -> None:
-        """Something was changed, so nothing of what is kept counts as fresh."""
-        self._kept.clear()
 
     def key(self, role: str, side: str) -> str:
         """A key of the role's user, or of a stranger's in the other team."""
@@ -128,15 +131,15 @@ class World:
             )
         return name
 
-    def model(self, side: str) -> str:
+    def model(self, side: str, what: str = "model") -> str:
         """A deployment of a team."""
-        return self.kept("model", side, make=lambda: self.new_model(side))
 
-    def new_model(self, side: str) -> str:
-        """A deployment of a team that nothing else is about."""
-        name = f"model-{side}-{next(numbers)}"
-        self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
-        return name
+        def make() -> str:
+            name = f"model-{side}-{next(numbers)}"
+            self.master("POST", "/model/new", **{**model(side), "model_info": {"id": name, "team_id": f"team-{side}"}})
+            return name
+
+        return self.kept.get(what, side, make=make)
 
     def group(self, side: str) -> str:
         """An access group."""
@@ -146,17 +149,17 @@ class World:
             self.master("POST", "/access_group/new", access_group=name, model_ids=[self.model(side)])
             return name
 
-        return self.kept("group", side, make=make)
+        return self.kept.get("group", side, make=make)
 
     def fallback(self, side: str) -> str:
         """A model with fallbacks."""
 
         def make() -> str:
-            name = self.new_model(side)
+            name = self.model(side, "with fallbacks")
             self.master("POST", "/fallback", model=name, fallback_models=["m"])
             return name
 
-        return self.kept("fallback", side, make=make)
+        return self.kept.get("fallback", side, make=make)
 
     def endpoint(self, side: str) -> str:
         """A path that leads elsewhere."""
@@ -165,7 +168,7 @@ class World:
             made = self.master("POST", ENDPOINTS, path=f"/{side}-{next(numbers)}", target="https://example.com/v1")
             return str(made["endpoints"][0]["id"])
 
-        return self.kept("endpoint", side, make=make)
+        return self.kept.get("endpoint", side, make=make)
 
     def prompt(self, role: str, side: str) -> str:
         """A prompt, which is that of keys that may use it: the role's own, or nobody's."""
@@ -177,7 +180,7 @@ class World:
                 self.master("POST", "/key/update", key=self.keys[role], prompts=[said["prompt_id"]])
             return str(said["prompt_id"])
 
-        return self.kept("prompt", *([role] if side != FOREIGN else []), side, make=make)
+        return self.kept.get("prompt", *([role] if side != FOREIGN else []), side, make=make)
 
     def nothing(self, *_made: object) -> dict[str, Any]:
         """Send nothing, once things were made."""
@@ -185,7 +188,7 @@ class World:
 
     def guardrail(self) -> str:
         """A guardrail, which is nobody's."""
-        return self.kept(
+        return self.kept.get(
             "guardrail", make=lambda: str(self.master("POST", "/guardrails", **guardrail("g"))["guardrail_id"])
         )
 
@@ -198,7 +201,7 @@ class World:
             assert made.status_code == 200, made.text
             return str(made.json()["guardrail_id"])
 
-        return self.kept("submission", side, make=make)
+        return self.kept.get("submission", side, make=make)
 
     def approved(self, side: str) -> str:
         """A team's guardrail that runs."""
@@ -206,10 +209,10 @@ class World:
         def make() -> str:
             name = self.submission(side)
             self.master("POST", f"/guardrails/submissions/{name}/approve")
-            self.touched()
+            self.kept.touched()
             return name
 
-        return self.kept("approved", side, make=make)
+        return self.kept.get("approved", side, make=make)
 
     def named(self, path: str, side: str, **fields: Any) -> str:
         """Something of a kind that belongs to nobody."""
@@ -219,7 +222,7 @@ class World:
             self.master("POST", path, **{member: name if value is None else value for member, value in fields.items()})
             return name
 
-        return self.kept(path, side, make=make)
+        return self.kept.get(path, side, make=make)
 
 
 def model(side: str) -> dict[str, Any]:

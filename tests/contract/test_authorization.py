@@ -50,7 +50,7 @@ def done(world: World, role: str, side: str, route: tuple[str, str]) -> httpx.Re
         path = path.replace("{" + name[5:] + "}", fields.pop(name))
     answer = world.send(world.keys[role], method, path, **fields)
     if method != "GET" and answer.status_code == 200:
-        world.touched()
+        world.kept.touched()
     return answer
 
 

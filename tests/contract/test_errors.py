@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import MASTER_KEY, Gateway, Mock, openai_model
+from tests.contract.harness import MASTER_KEY, Gateway, Mock, client_at, openai_model
 
 CHAT = "/v1/chat/completions"
 BODY = b'{"model":"gpt-test","messages":[]}'
@@ -15,7 +15,7 @@ BODY = b'{"model":"gpt-test","messages":[]}'
 @pytest.fixture
 def stranger(gateway: Gateway) -> Iterator[httpx.Client]:
     """A client without a key."""
-    with httpx.Client(base_url=gateway.url, trust_env=False, verify=False) as client:
+    with client_at(gateway.url) as client:
         yield client
 
 

@@ -171,8 +171,9 @@ def test_an_old_worker_answers_what_still_comes_and_says_goodbye(start):
         kept.sendall(b"GET /slow/1 HTTP/1.1\r\nhost: t\r\n\r\n")
         assert "connection" not in read_answer(kept).headers
         stream = Stream(edge, "end")
+        kept.sendall(b"GET /state HTTP/1.1\r\n")  # a worker that retires closes what was idle for a while
         old, new = restart(edge)
-        kept.sendall(b"GET /state HTTP/1.1\r\nhost: t\r\n\r\n")
+        kept.sendall(b"host: t\r\n\r\n")
         answer = read_answer(kept)
         assert f'"parent":{old}'.encode() in answer.body
         edge.wait_for(lambda: edge.state()["parent"] == new)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import BOOKS, EDGES, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, EDGES, Gateway, Mock, client_at, eventually, openai_model
 
 from tianji.ledger import terms
 
@@ -320,9 +320,7 @@ class Load:
         self._lock = threading.Lock()
 
     def run(self, count: int, seed: str) -> None:
-        with httpx.Client(
-            base_url=self.gateway.url, headers=self.gateway.client.headers, timeout=20, verify=False
-        ) as client:
+        with client_at(self.gateway.url, **self.gateway.client.headers) as client:
             for number in range(count):
                 self._ask(client, f"{seed}-{number}")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import ROOT, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import ROOT, Gateway, Mock, client_at, eventually, openai_model
 
 SESSION = "tianji_session"
 PASSWORD, WRONG = "Correct horse 1", "Wrong horse no. 1"
@@ -54,8 +54,7 @@ def browser(gateway: Gateway) -> Iterator[httpx.Client]:
 
 
 def new_browser(url: str, place: str = "192.0.2.1") -> httpx.Client:
-    headers = {"x-forwarded-for": place}
-    return httpx.Client(base_url=url, trust_env=False, verify=False, headers=headers)
+    return client_at(url, x_forwarded_for=place)
 
 
 def sign_in(client: httpx.Client, username: str, password: str = PASSWORD, path: str = "/v2/login") -> httpx.Response:

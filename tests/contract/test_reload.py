@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import Gateway, Mock, client_at, eventually, openai_model
 
 Tell = Callable[[Gateway], None]
 
@@ -50,8 +50,7 @@ def load(gateway: Gateway) -> Iterator[list[str]]:
 
     def ask(number: int) -> None:
         body = {"model": "always", "messages": [], "stream": number % 2 == 0}
-        head = {"authorization": f"Bearer {gateway.key}"}
-        with httpx.Client(base_url=gateway.url, headers=head, trust_env=False, verify=False) as client:
+        with client_at(gateway.url, authorization=f"Bearer {gateway.key}") as client:
             while not stop.is_set():
                 try:
                     answer = client.post("/v1/chat/completions", json=body)

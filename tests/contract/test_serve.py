@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import openai
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, Process, eventually, openai_model
+from tests.contract.harness import Gateway, Mock, Process, client_at, eventually, openai_model
 
 ASK = [{"role": "user", "content": "one two three"}]
 
@@ -33,7 +33,7 @@ def test_the_demo_serves_the_official_client(edge: str, tmp_path: Path) -> None:
 
 def refused(gateway: Gateway) -> httpx.Response | None:
     """Ask over a new connection; gives the answer once it is a refusal."""
-    with httpx.Client(base_url=gateway.url, headers=gateway.client.headers, trust_env=False, verify=False) as client:
+    with client_at(gateway.url, **gateway.client.headers) as client:
         answer = client.get("/v1/models")
     return answer if answer.status_code == 503 else None
 

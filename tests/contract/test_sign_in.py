@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import Gateway, Mock, client_at, eventually, openai_model
 from tests.fakes.identity_provider import (
     CLIENT,
     SECRET,
@@ -66,8 +66,8 @@ def browser(gateway: Gateway) -> Iterator[httpx.Client]:
 
 
 def new_browser(url: str | httpx.URL = "") -> httpx.Client:
-    """Return a client with cookies of its own; nothing here speaks TLS, whose certificates take a while to read."""
-    return httpx.Client(base_url=url, trust_env=False, verify=False)
+    """Return a client with cookies of its own."""
+    return client_at(url)
 
 
 def request(method: str, url: str, **more: Any) -> httpx.Response:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, eventually
+from tests.contract.harness import Gateway, Mock, client_at, eventually
 from tests.contract.raw_http import Answer, Wire
 from tests.security.conversations import CONVERSATIONS
 from tests.security.hostile import DECLINED, LAST, REFUSED, SERVED, SILENT, SMUGGLED, Outcome, Row, table
@@ -88,9 +88,7 @@ def bystander(gateway: Gateway) -> Iterator[list[str]]:
     asked = [0]
 
     def ask() -> None:
-        with httpx.Client(
-            base_url=gateway.url, headers=gateway.client.headers, trust_env=False, verify=False
-        ) as client:
+        with client_at(gateway.url, **gateway.client.headers) as client:
             while not stop.is_set():
                 body = {"model": "gpt-test", "messages": [], "stream": asked[0] % 2 == 0}
                 try:

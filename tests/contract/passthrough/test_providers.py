@@ -9,7 +9,7 @@ import openai
 import pytest
 from google import genai
 from google.genai import types
-from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, eventually
+from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, client_at, eventually
 from tests.contract.passthrough.watching import COST, nanos, new_key, resident, rows, sent_headers, spent
 from tests.contract.raw_http import Wire
 
@@ -179,7 +179,7 @@ def test_the_key_may_stand_where_a_vendors_stands(gateway: Gateway, mock: Mock, 
 
 
 def test_googles_key_may_stand_in_the_query_and_langfuses_in_a_pair(gateway: Gateway, mock: Mock) -> None:
-    bare = httpx.Client(base_url=gateway.url, trust_env=False, verify=False)
+    bare = client_at(gateway.url)
     assert bare.get(f"/gemini/v1beta/models?a=1&key={MASTER_KEY}&b=2").status_code == 200
     assert mock.last()["target"] == "/v1beta/models?a=1&b=2"
     assert bare.get(f"/openai/v1/models?key={MASTER_KEY}").status_code == 401

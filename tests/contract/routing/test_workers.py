@@ -1,6 +1,5 @@
 """What all workers of a machine keep to together, under load: limits, rests, and deployments that fail or die."""
 
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import Gateway, Mock, client_at, eventually, openai_model
 
 from .stage import in_flight, within_a_minute
 
@@ -19,7 +18,6 @@ REQUESTS = 1000
 SLOTS = 3  # of each of two deployments
 MINUTE = 7  # requests a minute, of each of two deployments
 RUSH = 40  # requests for them at once
-UNUSED = ssl.create_default_context()  # one for all clients: each would read all certificates of the machine
 
 
 def entry(name: str, upstream: str, base: str, info: dict[str, object], **params: object) -> dict[str, object]:
@@ -54,8 +52,7 @@ def four(edge: str, mock_process: Mock, victim: Mock, tmp_path_factory: pytest.T
 
 def alone(gateway: Gateway) -> httpx.Client:
     """A client with a connection of its own, which the kernel gives to any of the workers."""
-    head = {"authorization": f"Bearer {gateway.key}"}
-    return httpx.Client(base_url=gateway.url, headers=head, timeout=20, trust_env=False, verify=UNUSED)
+    return client_at(gateway.url, authorization=f"Bearer {gateway.key}")
 
 
 def body(model: str, **more: object) -> dict[str, object]:
