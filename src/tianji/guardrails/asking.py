@@ -5,6 +5,7 @@ A vendor that failed often in a row is left alone for a while: whoever asks hear
 
 import asyncio
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -90,7 +91,7 @@ class Caller:
         self._strangers: Pool | None = None
         self._proofs = Proofs(environ)
         self._clock = clock
-        self._origins: dict[tuple[str, str, int], Origin] = {}
+        self._origins: dict[tuple[str, str, int, bool], Origin] = {}
         self._lines: dict[str, Line] = {}
 
     def line(self, guardrail: str) -> Line:
@@ -142,7 +143,7 @@ class Caller:
         stored = stored and (parts.hostname or "") not in self.allowed
         if stored:
             AddressPolicy().accept(call.url)
-        origin = self._origin(parts.scheme, parts.hostname or "", parts.port)
+        origin = self._origin(parts.scheme, parts.hostname or "", parts.port, verify=call.verify)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         fields = {"host": parts.netloc.rpartition("@")[2], "accept": "application/json", "accept-encoding": "identity"}
         fields |= {name.lower(): value for name, value in headers.items()}
@@ -157,11 +158,13 @@ class Caller:
         found = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
         return Reply(answer.status, answer.body, found)
 
-    def _origin(self, scheme: str, host: str, port: int | None) -> Origin:
-        key = (scheme, host, port or (443 if scheme == "https" else 80))
+    def _origin(self, scheme: str, host: str, port: int | None, *, verify: bool) -> Origin:
+        key = (scheme, host, port or (443 if scheme == "https" else 80), verify)
         found = self._origins.get(key)
         if found is None:
             context = load("tianji.egress.tls").client_context() if scheme == "https" else None
+            if context is not None and not verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             found = self._origins[key] = Origin(host, key[2], context)
         return found
 

@@ -114,6 +114,7 @@ class Call(Struct, frozen=True):
 
     again: whether it may be sent once more after a reply of `Type.transient`
     after: seconds to wait before it is sent, for a vendor that wants to be asked again and again
+    verify: whether the vendor's certificate has to be good
     """
 
     url: str
@@ -123,6 +124,7 @@ class Call(Struct, frozen=True):
     auth: Auth | None = None
     again: bool = True
     after: float = 0.0
+    verify: bool = True
 
     def __repr__(self) -> str:
         """Say what it is without headers and body, which hold keys and texts."""

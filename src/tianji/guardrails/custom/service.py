@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from tianji.guardrails.content import Content, Kind, Text, ToolCall
 from tianji.guardrails.custom.calling import Calling
 from tianji.guardrails.custom.channel import Broken, Document
@@ -159,7 +161,7 @@ def _changed_calls(calls: object, content: Content) -> dict[int, ToolCall]:
         function = after.get("function") if isinstance(after, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), str):
             raise Unavailable("its code gave a call without arguments")
-        call = ToolCall(str(function.get("name") or before.name), function["arguments"], before.id, before.message)
+        call = replace(before, name=str(function.get("name") or before.name), arguments=function["arguments"])
         if call != before:
             changed[index] = call
     return changed

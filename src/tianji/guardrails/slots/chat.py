@@ -6,7 +6,7 @@ from typing import Any, Final
 from tianji.guardrails.content import Kind
 from tianji.guardrails.slots.called import CALLED
 from tianji.guardrails.slots.document import CallPlace, Calls, Tools
-from tianji.guardrails.slots.sheet import NO_CALLS, Sheet, Voice, call_of, listed, tools_of
+from tianji.guardrails.slots.sheet import NO_CALLS, Sheet, Voice, call_of, choice_of, listed, tools_of
 from tianji.guardrails.slots.texts import Json, Path, encoded
 
 SETTINGS: Final = frozenset(
@@ -56,10 +56,12 @@ def request(sheet: Sheet, body: Json) -> None:
             sheet.said(message, path, Voice(message=number))
     beside(sheet, body)
     if "tools" in body:
-        sheet.declared(Tools(("tools",), tools_of(body["tools"], dict), dict))
+        choice = choice_of(body, "tool_choice", b'"none"', "parallel_tool_calls")
+        sheet.declared(Tools(("tools",), tools_of(body["tools"], dict), dict, choice=choice))
     elif "functions" in body:
         read = tools_of(body["functions"], lambda function: {"type": "function", "function": function})
-        sheet.declared(Tools(("functions",), read, lambda tool: tool.get("function")))
+        choice = choice_of(body, "function_call")
+        sheet.declared(Tools(("functions",), read, lambda tool: tool.get("function"), choice=choice))
 
 
 def beside(sheet: Sheet, body: Json, known: frozenset[str] = frozenset()) -> None:

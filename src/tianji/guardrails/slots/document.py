@@ -58,6 +58,19 @@ class CallPlace(Struct, frozen=True):
     calls: Calls
 
 
+class Choice(Struct, frozen=True):
+    """What a request says of which tool is to be called.
+
+    path: where, () for nowhere; names: of the tools that it wants called; none: what says instead that none is
+    beside: what else means nothing where no tool is left
+    """
+
+    path: Path = ()
+    names: frozenset[str] = frozenset()
+    none: bytes = b'"none"'
+    beside: tuple[Path, ...] = ()
+
+
 class Tools(Struct, frozen=True):
     """Where tools are declared.
 
@@ -69,14 +82,29 @@ class Tools(Struct, frozen=True):
     originals: tuple[tuple[Mapping[str, Any], Any], ...]
     write: Callable[[Mapping[str, Any]], Any]
     also: tuple[Path, ...] = ()
+    choice: Choice = Choice()
 
     def note(self, tools: tuple[Mapping[str, Any], ...], changes: Changes) -> None:
         """Note what is declared instead; tools that are as they were keep their form."""
         known = [original for original, _ in self.originals]
         said = [self.originals[known.index(tool)][1] if tool in known else self.write(tool) for tool in tools]
-        put(changes, self.path, encoded(said))
+        alone = not said and len(self.path) == 1  # upstreams refuse an empty list, and a choice of nothing
+        put(changes, self.path, None if alone else encoded(said))
         for path in self.also:
             put(changes, path, b"[]")
+        choice = self.choice
+        if alone:
+            for path in (choice.path, *choice.beside):
+                if path:
+                    put(changes, path, None)
+        elif choice.path and not choice.names <= {name_of(tool) for tool in tools}:
+            put(changes, choice.path, choice.none)
+
+
+def name_of(tool: Mapping[str, Any]) -> str:
+    """Return the name of a tool in OpenAI's form, "" for one that has none."""
+    held = next((tool[kind] for kind in ("function", "custom") if isinstance(tool.get(kind), Mapping)), tool)
+    return str(held.get("name") or "")
 
 
 class Document:

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.guardrails.content import Kind
-from tianji.guardrails.slots.document import CallPlace, Tools
+from tianji.guardrails.slots.document import CallPlace, Choice, Tools
 from tianji.guardrails.slots.sheet import NO_CALLS, OPAQUE, Sheet, Voice, call_of, listed, tools_of
 from tianji.guardrails.slots.texts import Json, Path, encoded
 
 _SYSTEM: Final = Voice("system", Kind.INSTRUCTIONS)
 _INSTRUCTIONS: Final = ("systemInstruction", "system_instruction")
 _DECLARED: Final = ("functionDeclarations", "function_declarations")
+_CHOOSING: Final = (
+    ("toolConfig", "functionCallingConfig", "allowedFunctionNames"),
+    ("tool_config", "function_calling_config", "allowed_function_names"),
+)
 _ROLES: Final = {"model": "assistant", "function": "tool"}
 _SETTINGS: Final = frozenset(
     {
@@ -45,7 +49,7 @@ def request(sheet: Sheet, body: Json, path: Path = ()) -> None:
                     sheet.said(inner.get("title"), (*at, number, "title"), Voice(message=number))
         else:
             sheet.said(value, at, _SYSTEM, NAMES)
-    _tools(sheet, body.get("tools"), (*path, "tools"))
+    _tools(sheet, body, path)
 
 
 def contents(sheet: Sheet, value: object, path: Path) -> None:
@@ -134,16 +138,27 @@ def _part(sheet: Sheet, part: object, path: Path, voice: Voice) -> None:
             sheet.said({name: value}, path, voice, NAMES)
 
 
-def _tools(sheet: Sheet, tools: object, path: Path) -> None:
+def _tools(sheet: Sheet, body: Json, path: Path) -> None:
     paths: list[Path] = []
     declared: list[tuple[Mapping[str, Any], Any]] = []
-    for number, tool in enumerate(listed(tools)):
+    for number, tool in enumerate(listed(body.get("tools"))):
         for name in _DECLARED if isinstance(tool, dict) else ():
             if found := tools_of(tool.get(name), _function):
-                paths.append((*path, number, name))
+                paths.append((*path, "tools", number, name))
                 declared += found
     if paths:
-        sheet.declared(Tools(paths[0], tuple(declared), _declaration, tuple(paths[1:])))
+        sheet.declared(Tools(paths[0], tuple(declared), _declaration, tuple(paths[1:]), _choice(body, path)))
+
+
+def _choice(body: Json, path: Path) -> Choice:
+    """Return which functions a request wants called."""
+    for holder, inner, names in _CHOOSING:
+        settings = body.get(holder)
+        chosen = settings.get(inner) if isinstance(settings, dict) else None
+        if isinstance(chosen, dict):
+            allowed = frozenset(name for name in listed(chosen.get(names)) if isinstance(name, str))
+            return Choice((*path, holder, inner), allowed, b'{"mode":"NONE"}')
+    return Choice()
 
 
 def _function(declaration: Mapping[str, Any]) -> Json:

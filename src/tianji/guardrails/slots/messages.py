@@ -6,7 +6,7 @@ from typing import Any, Final
 from tianji.guardrails.content import Kind
 from tianji.guardrails.slots.chat import beside
 from tianji.guardrails.slots.document import CallPlace, Calls, Tools
-from tianji.guardrails.slots.sheet import NO_CALLS, Sheet, Voice, call_of, listed, tools_of
+from tianji.guardrails.slots.sheet import NO_CALLS, Sheet, Voice, call_of, choice_of, listed, tools_of
 from tianji.guardrails.slots.texts import Json, Path, encoded
 
 _SYSTEM: Final = Voice("system", Kind.INSTRUCTIONS)
@@ -32,7 +32,8 @@ def request(sheet: Sheet, body: Json) -> None:
             sheet.said(message, path, Voice(message=number))
     beside(sheet, body, frozenset({"system"}))
     if "tools" in body:
-        sheet.declared(Tools(("tools",), tools_of(body["tools"], _function), _tool))
+        choice = choice_of(body, "tool_choice", b'{"type":"none"}')
+        sheet.declared(Tools(("tools",), tools_of(body["tools"], _function), _tool, choice=choice))
 
 
 def response(sheet: Sheet, body: Json) -> None:

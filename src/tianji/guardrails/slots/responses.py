@@ -7,7 +7,7 @@ from tianji.guardrails.content import Kind
 from tianji.guardrails.slots.called import called
 from tianji.guardrails.slots.chat import beside
 from tianji.guardrails.slots.document import CallPlace, Tools
-from tianji.guardrails.slots.sheet import NO_CALLS, OPAQUE, Sheet, Voice, call_of, listed, tools_of
+from tianji.guardrails.slots.sheet import NO_CALLS, OPAQUE, Sheet, Voice, call_of, choice_of, listed, tools_of
 from tianji.guardrails.slots.texts import Json, Path, encoded
 
 _SYSTEM: Final = Voice("system", Kind.INSTRUCTIONS)
@@ -27,7 +27,8 @@ def request(sheet: Sheet, body: Json) -> None:
         sheet.said(asked, ("input",), Voice())
     beside(sheet, body, frozenset({"instructions", "input"}))
     if "tools" in body:
-        sheet.declared(Tools(("tools",), tools_of(body["tools"], _function), _tool))
+        choice = choice_of(body, "tool_choice", b'"none"', "parallel_tool_calls")
+        sheet.declared(Tools(("tools",), tools_of(body["tools"], _function), _tool, choice=choice))
 
 
 def response(sheet: Sheet, body: Json) -> None:

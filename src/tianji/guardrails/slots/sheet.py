@@ -8,7 +8,7 @@ from msgspec import Struct
 from tianji.guardrails.content import FUNCTION, Content, Direction, Kind, Text, ToolCall
 from tianji.guardrails.slots.arguments import leaves_in, leaves_of
 from tianji.guardrails.slots.attachments import Attached, of_data, of_uri
-from tianji.guardrails.slots.document import CallPlace, Calls, Document, Place, Tools
+from tianji.guardrails.slots.document import CallPlace, Calls, Choice, Document, Place, Tools
 from tianji.guardrails.slots.texts import Json, Path, encoded, leaves
 
 OPAQUE: Final = frozenset(
@@ -213,6 +213,15 @@ class Sheet:
             tuple(self._calls),
         )
         return Document(body, content, self._places, self._call_places, self._tools, advise)
+
+
+def choice_of(body: Json, member: str, none: bytes = b'"none"', *beside: str) -> Choice:
+    """Return what a member of a body says of the tool to be called. `beside`, `none`: see Choice."""
+    chosen = body.get(member)
+    if chosen is None:
+        return Choice(beside=tuple((name,) for name in beside if name in body))
+    names = frozenset(text for path, text in leaves(chosen, ()) if path and path[-1] == "name")
+    return Choice((member,), names, none, tuple((name,) for name in beside if name in body))
 
 
 def listed(value: object) -> list[Any]:

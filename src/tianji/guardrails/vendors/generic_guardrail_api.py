@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji import __version__
 from tianji.guardrails.content import Content, ToolCall
@@ -159,7 +160,7 @@ def _changed_calls(new: list[_Called] | None, old: tuple[ToolCall, ...]) -> dict
     if len(new) != len(old):
         raise Unavailable("the answer has another number of tool calls")
     changed = [
-        ToolCall(said.function.name, said.function.arguments, call.id, call.message)
+        replace(call, name=said.function.name, arguments=said.function.arguments)
         for said, call in zip(new, old, strict=True)
     ]
     return {index: call for index, call in enumerate(changed) if call != old[index]}

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji.guardrails.content import Content
-from tianji.guardrails.vendor import Asking, Occasion, Params, Type, asking, bearer, post, under
+from tianji.guardrails.vendor import Asking, Call, Occasion, Params, Type, asking, bearer, post, under
 from tianji.guardrails.verdict import Allow, Block, Findings, Unavailable
 
 
 class IBM(Params, frozen=True, kw_only=True):
-    """`is_detector_server`: false for the orchestrator; `score_threshold`: lower-scored detections do not count."""
+    """`is_detector_server`: false for the orchestrator; `score_threshold`: lower-scored detections do not count.
+
+    verify_ssl: false for an installation of one's own with a certificate that nobody else has signed
+    """
 
     environment: ClassVar = {"auth_token": ("IBM_GUARDRAILS_AUTH_TOKEN",)}
     aliases: ClassVar = {"api_key": "auth_token", "api_base": "base_url"}
@@ -27,6 +31,7 @@ class IBM(Params, frozen=True, kw_only=True):
     detector_params: Mapping[str, Any] = {}
     extra_headers: Mapping[str, str] = {}
     score_threshold: float | None = None
+    verify_ssl: bool = True
 
 
 class _Detection(Struct):
@@ -45,14 +50,14 @@ def _ask(params: IBM, content: Content, _occasion: Occasion) -> Asking:
     if params.is_detector_server:
         body = {"contents": texts, "detector_params": params.detector_params}
         url = under(params.base_url, "/api/v1/text/contents")
-        (reply,) = yield [post(url, body, {**headers, "detector-id": params.detector_id})]
+        (reply,) = yield [_call(params, url, body, {**headers, "detector-id": params.detector_id})]
         found = reply.read(list[list[_Detection]])
         if len(found) != len(texts):
             raise Unavailable("the answer has another number of texts")
     else:
         url = under(params.base_url, "/api/v2/text/detection/content")
         detectors = {params.detector_id: params.detector_params}
-        replies = yield [post(url, {"content": text, "detectors": detectors}, headers) for text in texts]
+        replies = yield [_call(params, url, {"content": text, "detectors": detectors}, headers) for text in texts]
         found = [reply.read(_Orchestrated).detections for reply in replies]
     least = params.score_threshold
     hits = [hit for hits in found for hit in hits if least is None or hit.score is None or hit.score >= least]
@@ -62,6 +67,10 @@ def _ask(params: IBM, content: Content, _occasion: Occasion) -> Asking:
     scores = [hit.score for hit in hits if hit.score is not None]
     findings = Findings(score=max(scores, default=None), categories=types)
     return Block(f"IBM Guardrail detected: {', '.join(types)}", {"detections": types}, findings)
+
+
+def _call(params: IBM, url: str, document: object, headers: Mapping[str, str]) -> Call:
+    return replace(post(url, document, headers), verify=params.verify_ssl)
 
 
 TYPE = Type(names=("ibm_guardrails",), params=IBM, check=asking(_ask))

@@ -41,6 +41,14 @@ def test_a_detection_is_refused_by_its_type_alone(threshold: float | None, refus
         assert "sure" not in str(verdict)
 
 
+@pytest.mark.parametrize("server", [True, False])
+def test_a_certificate_of_ones_own_may_be_enough(server: bool) -> None:
+    for verify in (True, False):
+        entry = {**ENTRY, "is_detector_server": server, "verify_ssl": verify}
+        _, (call,) = ask("ibm_guardrails", entry, ANSWER, [[]] if server else {"detections": []})
+        assert call.verify is verify
+
+
 def test_texts_without_a_word_about_them_are_not_judged() -> None:
     with pytest.raises(Unavailable):
         ask("ibm_guardrails", ENTRY, REQUEST, [[], []])

@@ -223,3 +223,53 @@ def test_custom_tools_of_chat_are_seen() -> None:
     assert message(built(TYPE, {"rules": RULES})(content, OCCASION)) == "Tool 'run' denied by default action"
     offer = {"type": "custom", "custom": {"name": "run"}}
     assert message(offered({"rules": RULES}, offer)) == "Tool 'run' denied by default action"
+
+
+# -- what becomes of a request whose tools were taken out --------------------------------------------------------------
+
+CHAT_TOOLS = [{"type": "function", "function": {"name": name}} for name in ("read_x", "rm")]
+FLAT_TOOLS = [{"type": "function", "name": name} for name in ("read_x", "rm")]
+CLAUDE_TOOLS = [{"name": name, "input_schema": {}} for name in ("read_x", "rm")]
+GOOGLE_TOOLS = [{"functionDeclarations": [{"name": name} for name in ("read_x", "rm")]}]
+
+
+def google(*names: str) -> dict[str, Any]:
+    return {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": list(names)}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "tools", "member", "chosen", "left"),
+    [
+        ("chat", CHAT_TOOLS, "tool_choice", {"type": "function", "function": {"name": "rm"}}, "none"),
+        ("chat", CHAT_TOOLS, "tool_choice", "required", "required"),
+        ("responses", FLAT_TOOLS, "tool_choice", {"type": "function", "name": "rm"}, "none"),
+        ("messages", CLAUDE_TOOLS, "tool_choice", {"type": "tool", "name": "rm"}, {"type": "none"}),
+        (
+            "messages",
+            CLAUDE_TOOLS,
+            "tool_choice",
+            {"type": "tool", "name": "read_x"},
+            {"type": "tool", "name": "read_x"},
+        ),
+        ("gemini", GOOGLE_TOOLS, "toolConfig", google("rm"), {"functionCallingConfig": {"mode": "NONE"}}),
+        ("gemini", GOOGLE_TOOLS, "toolConfig", google("read_x"), google("read_x")),
+    ],
+)
+def test_a_choice_of_a_tool_that_is_gone_becomes_none(
+    operation: str, tools: list[Any], member: str, chosen: object, left: object
+) -> None:
+    body = {"tools": tools, member: chosen}
+    document = form_of(operation).read(Direction.REQUEST, json.dumps(body).encode())
+    said = built(TYPE, REWRITE)(document.content, OCCASION)
+    assert isinstance(said, Rewrite)
+    written = json.loads(document.written(said))
+    assert ("rm" in json.dumps(written["tools"]), "read_x" in json.dumps(written["tools"])) == (False, True)
+    assert written[member] == left
+
+
+def test_of_a_request_without_any_tool_left_nothing_speaks_of_tools() -> None:
+    body = {"tools": CHAT_TOOLS[1:], "tool_choice": "required", "parallel_tool_calls": False, "model": "m"}
+    document = form_of("chat").read(Direction.REQUEST, json.dumps(body).encode())
+    said = built(TYPE, REWRITE)(document.content, OCCASION)
+    assert isinstance(said, Rewrite)
+    assert json.loads(document.written(said)) == {"model": "m"}
