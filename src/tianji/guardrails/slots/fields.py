@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from tianji.errors import ConfigurationError
+from tianji.guardrails.content import Kind
+from tianji.guardrails.slots.shapes import noticed
 from tianji.guardrails.slots.sheet import Sheet, Voice
 from tianji.guardrails.slots.texts import Path, leaves
 
@@ -22,8 +24,10 @@ _STEP: Final = re.compile(
 
 def everything(sheet: Sheet, body: object) -> None:
     """Read every string."""
+    calls = noticed(sheet, body)
     for number, (path, text) in enumerate(leaves(body, ())):
-        sheet.text(text, path, Voice(sheet.role, message=number))
+        kind = Kind.TOOL_ARGUMENTS if any(path[: len(call)] == call for call in calls) else Kind.SAID
+        sheet.text(text, path, Voice(sheet.role, kind, number))
 
 
 def at(expressions: Iterable[str]) -> Callable[[Sheet, object], None]:

@@ -166,10 +166,14 @@ class Sheet:
         else:
             self.said(source, path, voice)
 
-    def call(self, call: ToolCall, place: CallPlace, arguments: object = None) -> None:
-        """Take a call, its arguments leaf by leaf. `arguments`: the object that stands there, where it is no string."""
+    def noticed(self, call: ToolCall, place: CallPlace) -> None:
+        """Take a call whose texts are read by others."""
         self._calls.append(call)
         self._call_places.append(place)
+
+    def call(self, call: ToolCall, place: CallPlace, arguments: object = None) -> None:
+        """Take a call, its arguments leaf by leaf. `arguments`: the object that stands there, where it is no string."""
+        self.noticed(call, place)
         string = place.string
         for leaf in leaves_in(call.arguments) if string else leaves_of(arguments, place.arguments):
             fixed = leaf.inner is None

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tianji.config.patterns import Pattern
 from tianji.errors import ConfigurationError
-from tianji.guardrails.content import FUNCTION, Content, ToolCall
+from tianji.guardrails.content import FUNCTION, Content, Kind, ToolCall
 from tianji.guardrails.matching.expressions import expression_of
 from tianji.guardrails.vendor import PRE_AND_POST, Occasion, Params, Sight, Surroundings, Type
 from tianji.guardrails.verdict import Allow, Answer, Block, Findings, Rewrite, Verdict
@@ -120,11 +120,11 @@ class _Permitting:
         texts: dict[int, str] = {}
         if content.answers:
             denied = "\n".join(f"Permission denied: {refusal.message}" for refusal in calls if refusal is not None)
-            if not content.texts and None not in calls:
+            said = [at for at, text in enumerate(content.texts) if text.kind is Kind.SAID]
+            if not said and None not in calls:
                 return Answer(denied, told)
-            if content.texts:
-                last = len(content.texts) - 1
-                texts[last] = f"{content.texts[last].text}\n{denied}".lstrip("\n")
+            if said and denied:
+                texts[said[-1]] = f"{content.texts[said[-1]].text}\n{denied}".lstrip("\n")
         return Rewrite(
             texts,
             tools=kept if len(kept) < len(content.tools) else None,

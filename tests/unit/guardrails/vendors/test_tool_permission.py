@@ -216,6 +216,28 @@ def test_what_a_shell_is_called_with_is_held_against_patterns() -> None:
         assert isinstance(built(TYPE, strict)(content, OCCASION), Allow) is passes
 
 
+@pytest.mark.parametrize("arguments", ["{}", '{"a": "b"}'])
+@pytest.mark.parametrize("said", ["Sure.", None])
+@pytest.mark.parametrize("names", [("rm",), ("rm", "read_x")])
+def test_a_call_is_taken_out_of_an_answer_whatever_it_is_called_with(
+    names: tuple[str, ...], said: str | None, arguments: str
+) -> None:
+    calls = [{"id": name, "type": "function", "function": {"name": name, "arguments": arguments}} for name in names]
+    choice = {"message": {"role": "assistant", "content": said, "tool_calls": calls}, "finish_reason": "tool_calls"}
+    document = form_of("chat").read(Direction.RESPONSE, json.dumps({"choices": [choice]}).encode())
+    verdict = built(TYPE, REWRITE)(document.content, OCCASION)
+    denied = "Permission denied: Tool 'rm' denied by rule 'no-rm'"
+    if said is None and len(names) == 1:
+        assert isinstance(verdict, Answer)
+        assert verdict.text == denied
+        return
+    assert isinstance(verdict, Rewrite)
+    left = json.loads(document.written(verdict))["choices"][0]
+    assert left["message"]["content"] == (None if said is None else f"Sure.\n{denied}")
+    assert [call["id"] for call in left["message"].get("tool_calls", [])] == list(names[1:])
+    assert left["finish_reason"] == ("tool_calls" if names[1:] else "stop")
+
+
 def test_custom_tools_of_chat_are_seen() -> None:
     call = {"id": "c", "type": "custom", "custom": {"name": "run", "input": "ls"}}
     body = {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}]}
@@ -223,6 +245,40 @@ def test_custom_tools_of_chat_are_seen() -> None:
     assert message(built(TYPE, {"rules": RULES})(content, OCCASION)) == "Tool 'run' denied by default action"
     offer = {"type": "custom", "custom": {"name": "run"}}
     assert message(offered({"rules": RULES}, offer)) == "Tool 'run' denied by default action"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"message": {"tool_calls": [{"id": "c", "type": "function", "function": {"name": "rm", "arguments": "{}"}}]}},
+        {"output": {"message": {"content": [{"toolUse": {"toolUseId": "t", "name": "rm", "input": {"a": "b"}}}]}}},
+        {"content": [{"type": "tool_use", "id": "t", "name": "rm", "input": {"a": "b"}}]},
+        {"candidates": [{"content": {"parts": [{"functionCall": {"name": "rm", "args": {}}}]}}]},
+    ],
+)
+def test_calls_in_a_form_that_is_not_known_are_seen_by_how_they_look(call: dict[str, Any]) -> None:
+    document = form_of("unknown").read(Direction.RESPONSE, json.dumps({"said": "x", **call}).encode())
+    assert message(built(TYPE, {"rules": RULES})(document.content, OCCASION)) == "Tool 'rm' denied by rule 'no-rm'"
+    said = built(TYPE, REWRITE)(document.content, OCCASION)
+    assert isinstance(said, Rewrite)
+    assert json.loads(document.written(said))["said"] == "x\nPermission denied: Tool 'rm' denied by rule 'no-rm'"
+    assert b'"rm"' not in document.written(said)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [tool("rm"), tool("read_x")]},
+        {"tools": [{"name": name, "input_schema": {}} for name in ("rm", "read_x")]},
+        {"toolConfig": {"tools": [{"toolSpec": {"name": name, "inputSchema": {}}} for name in ("rm", "read_x")]}},
+    ],
+)
+def test_tools_in_a_form_that_is_not_known_are_seen_too(body: dict[str, Any]) -> None:
+    document = form_of("unknown").read(Direction.REQUEST, json.dumps(body).encode())
+    assert message(built(TYPE, {"rules": RULES})(document.content, OCCASION)) == "Tool 'rm' denied by rule 'no-rm'"
+    said = built(TYPE, REWRITE)(document.content, OCCASION)
+    assert isinstance(said, Rewrite)
+    assert ("rm" in document.written(said).decode(), "read_x" in document.written(said).decode()) == (False, True)
 
 
 # -- what becomes of a request whose tools were taken out --------------------------------------------------------------
