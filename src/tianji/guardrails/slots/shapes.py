@@ -18,7 +18,7 @@ _DECLARING: Final = (("tools",), ("toolConfig", "tools"))
 
 
 def noticed(sheet: Sheet, body: object) -> list[Path]:
-    """Take the calls of a body, whose texts others read, and the tools that it declares; return where the calls stand."""
+    """Take the calls of a body, whose texts others read, and the tools that it declares; return where calls stand."""
     calls: list[Path] = []
     for path, node in _objects(body):
         for member, arguments in _HELD.items():

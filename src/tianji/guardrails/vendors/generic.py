@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from tianji.guardrails.content import Content
+from tianji.guardrails.content import Content, Kind
 from tianji.guardrails.vendor import PRE_AND_POST, Asking, Occasion, Params, Type, asking, post
 from tianji.guardrails.verdict import Allow, Block, Rewrite
 
@@ -34,8 +34,9 @@ def _ask(params: Generic, content: Content, occasion: Occasion) -> Asking:
     answer = reply.read(_Answer)
     if answer.action == "block":
         return Block(answer.message or "Blocked by guardrail")
-    if answer.modified_content and content.texts:
-        return Rewrite({len(content.texts) - 1: answer.modified_content})
+    said = [at for at, text in enumerate(content.texts) if text.kind is Kind.SAID]
+    if answer.modified_content and said:
+        return Rewrite({said[-1]: answer.modified_content})
     return Allow()
 
 
