@@ -45,7 +45,7 @@ def test_totals_of_a_dump(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_worker_in_memory_answers(tmp_path: Path, scenario) -> None:
-    worker = Worker(tmp_path)
+    worker = Worker(tmp_path, scenario.config)
     try:
         for _ in range(3):
             first = worker.answered(scenario.request, scenario.answer)
