@@ -191,8 +191,7 @@ class Gateway:
         self._office = open_office(
             self._store, self._following, lambda: self.snapshot, lambda: self._loaded, self._salt, lambda: self.core
         )
-        self._schedule = Schedule(self._office)
-        self._talks = Realtime(self._means())
+        self._schedule, self._talks = Schedule(self._office), Realtime(self._means())
         self.core = RouteTable(self._routes())
         knows, lead = self._people.knows, self._talks.lead
         self._table = functools.partial(passthrough.route_table, self._pipeline, shared, knows, lead, self.core)

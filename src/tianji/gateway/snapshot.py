@@ -49,9 +49,8 @@ class Snapshot:
 
     def __init__(self, loaded: Loaded, shared: Shared, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> None:
         """Compile. `asks` gives the way to embed texts by a model group, for auto routers."""
-        config = loaded.config
+        self.config = config = loaded.config
         general = config.general_settings
-        self.config = config
         self.environ = loaded.environment
         self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
