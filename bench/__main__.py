@@ -25,6 +25,7 @@ from bench.macro.report import crowd_table, main_table, promise_table
 from bench.macro.run import Runner
 from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found, recipe, recipes
 from bench.memory.command import memory
+from bench.migration import migration
 from bench.money import money
 from bench.sessions.command import sessions
 from bench.told import told
@@ -164,6 +165,7 @@ def write(run: dict[str, Any], output: Path) -> None:
 main.add_command(callbacks)
 main.add_command(ledger)
 main.add_command(memory)
+main.add_command(migration)
 main.add_command(money)
 main.add_command(sessions)
 main.add_command(hits)

@@ -4,6 +4,7 @@ One process for everything, so the figures of the drain hold beside nothing else
 """
 
 import asyncio
+import gc
 import importlib
 import os
 import resource
@@ -26,7 +27,8 @@ from tianji.clock import ManualClock
 from tianji.ledger.drain import Drain
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import Journal
-from tianji.management import desk, spend_logs, spend_reports
+from tianji.ledger.process import GC_THRESHOLDS
+from tianji.management import cache_activity, desk, spend_logs, spend_reports
 from tianji.management.administration import Office
 from tianji.storage.engine import Database
 from tianji.storage.location import Location, parse
@@ -218,6 +220,7 @@ async def asked(location: Location) -> None:
         ("global/spend/teams", spend_reports.by_team, MASTER, {}),
         ("global/spend/models", spend_reports.by_model, MASTER, {}),
         ("global/activity", spend_reports.activity, MASTER, {}),
+        ("global/activity/cache_hits, all days", cache_activity.hits, MASTER, whole),
     ]
     for name, function, caller, questions in cases:
         seen = []
@@ -248,7 +251,9 @@ async def measured(location: Location, folder: Path, entries: int, rows: int) ->
 @click.option("--entries", default=20_000, show_default=True, help="How many the drain takes in.")
 @click.option("--rows", default=1_000_000, show_default=True, help="How many the lists are asked of; 0: no lists.")
 def ledger(engine: tuple[str, ...], entries: int, rows: int) -> None:
-    """Measure the ledger on real engines."""
+    """Measure the ledger on real engines, under the collector's settings of its process."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     for name in engine or ("sqlite", "postgresql"):
         click.echo(f"{name}:")
         with tempfile.TemporaryDirectory() as made, located(name, Path(made)) as location:

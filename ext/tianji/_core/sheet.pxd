@@ -6,7 +6,7 @@ from tianji._core.msgpack cimport msgpack_walk
 
 
 cdef enum:
-    FIGURES = 10
+    FIGURES = 11
     QUANTITIES = 4        # sound in, sound out, pictures, milliseconds of video: the kinds that are counted apart
     UNTOLD = -1           # of a time that there was not, and of what a provider does not say
 

@@ -236,7 +236,7 @@ cdef class Sheet:
         measured.waited = measured.upstream = 0
         measured.tells = False
         grown[5], grown[6], grown[8] = 1, status == SUCCESS, measured.hit
-        grown[7] = 1 - grown[6]
+        grown[7], grown[10] = 1 - grown[6], grown[2] if measured.hit else 0
         grown[9] = 0 if ended < started else (<uint64_t>ended - <uint64_t>started) // 1000
         return [
             request, call, None, started, ended, answered, attempt, status, end_user, session, ip, grown[1], grown[2],

@@ -20,7 +20,7 @@ from tianji.ledger.reading import Batch
 from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
 
-AT_ONCE: Final = 5000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
+AT_ONCE: Final = 10_000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
 ROUND: Final = 0.5  # seconds between two rounds
 SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
 KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short

@@ -43,7 +43,7 @@ COLUMNS: Final = (  # of `ledger_rows`, in the order in which a sheet has them
 GROUPS: Final = ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
 SUMS: Final = (
     "spend", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "requests", "successes",
-    "failures", "cache_hits", "milliseconds",
+    "failures", "cache_hits", "milliseconds", "spared_tokens",
 )  # fmt: skip
 KINDS: Final = ("all", "user", "team", "organization", "customer", "agent", "tag")
 _DAY: Final = 86_400  # seconds

@@ -1,4 +1,4 @@
-"""How often the cache answered, and what that spared: out of the rows of the ledger, for a chart of some days."""
+"""How often the cache answered, and what that spared: out of the sums by day, for a chart of some days."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tianji.management.desk import Call, Row
 from tianji.management.spend_logs import day
-from tianji.storage.tables import LEDGER
+from tianji.storage.tables import DAILY, LEDGER, LEDGER_ACCOUNTS
 
 _WEEK: Final = timedelta(days=7)  # what is told of when nobody says
 _MICROSECONDS: Final = 1_000_000
@@ -28,64 +28,80 @@ class Wanted(Struct, kw_only=True):
 
 
 async def hits(call: Call) -> Row:
-    """Say for each type of call how many requests the cache answered, how many failed, and by what."""
+    """Say for each type of call how many requests the cache answered, how many failed, and by what.
+
+    A key's name leads to all that the key did, also under another name.
+    """
     asked = call.questions(Wanted)
-    within = days(asked.start_date, asked.end_date, call.now.date())
-    where = [*within, *_named(LEDGER.c.key_alias, asked.key_aliases), *_named(LEDGER.c.model_group, asked.models)]
-    failed, hit = LEDGER.c.status != "success", LEDGER.c.cache_hit
-    tokens = LEDGER.c.completion_tokens
-    counted = (
-        sa.func.count(),
-        _sum(hit, 1),
-        _sum(failed, 1),
-        _sum(hit, tokens),
-        _sum(sa.not_(hit), tokens),
+    first, last = _ends(asked.start_date, asked.end_date, call.now.date())
+    within = (DAILY.c.kind == "all", DAILY.c.day >= first.isoformat(), DAILY.c.day <= last.isoformat())
+    aliases, models = _names(asked.key_aliases), _names(asked.models)
+    named = sa.select(LEDGER_ACCOUNTS.c.key).where(LEDGER_ACCOUNTS.c.key_alias.in_(aliases))
+    where = [*within, *([DAILY.c.key.in_(named)] if aliases else []), *_any_of(DAILY.c.model_group, models)]
+    summed = (
+        DAILY.c.requests,
+        DAILY.c.cache_hits,
+        DAILY.c.failures,
+        DAILY.c.spared_tokens,
+        DAILY.c.completion_tokens - DAILY.c.spared_tokens,
     )
     groups = await call.all(
-        sa.select(LEDGER.c.call_type, *(one.label(name) for one, name in zip(counted, _COUNTS, strict=True)))
+        sa.select(
+            DAILY.c.call_type,
+            *(sa.func.sum(one).label(name) for one, name in zip(summed, _COUNTS, strict=True)),
+        )
         .where(*where)
-        .group_by(LEDGER.c.call_type)
-        .order_by(LEDGER.c.call_type)
-    )
-    kinds = (LEDGER.c.call_type, LEDGER.c.error_code, LEDGER.c.error_class)
-    count = sa.func.count().label("count")
-    errors = await call.all(
-        sa.select(*kinds, count).where(*where, failed).group_by(*kinds).order_by(count.desc(), *kinds).limit(_MOST)
+        .group_by(DAILY.c.call_type)
+        .order_by(DAILY.c.call_type)
     )
     groups = [{name: value if name == "call_type" else int(value) for name, value in row.items()} for row in groups]
     totals: Row = {name: sum(row[name] for row in groups) for name in _COUNTS}
     totals["cache_hit_ratio"] = totals["cache_hits"] / totals["api_requests"] if totals["api_requests"] else 0.0
+    keys = sa.select(DAILY.c.key).where(*within)
     return {
         "groups": groups,
         "totals": totals,
         "filter_options": {
-            "key_aliases": await _options(call, LEDGER.c.key_alias, within),
-            "models": await _options(call, LEDGER.c.model_group, within),
+            "key_aliases": await _options(call, LEDGER_ACCOUNTS.c.key_alias, LEDGER_ACCOUNTS.c.key.in_(keys)),
+            "models": await _options(call, DAILY.c.model_group, *within),
         },
-        "error_breakdown": errors,
+        "error_breakdown": await _failures(call, asked, aliases, models),
     }
+
+
+async def _failures(call: Call, asked: Wanted, aliases: list[str], models: list[str]) -> list[Row]:
+    """Return how many requests failed by what, out of the rows of those: they have an index of their own."""
+    kinds = (LEDGER.c.call_type, LEDGER.c.error_code, LEDGER.c.error_class)
+    count = sa.func.count().label("count")
+    where = [LEDGER.c.status == "failure", *days(asked.start_date, asked.end_date, call.now.date())]
+    where += [*_any_of(LEDGER.c.key_alias, aliases), *_any_of(LEDGER.c.model_group, models)]
+    found = sa.select(*kinds, count).where(*where).group_by(*kinds).order_by(count.desc(), *kinds).limit(_MOST)
+    return await call.all(found)
 
 
 def days(start: str | None, end: str | None, today: date) -> list["sa.ColumnElement[bool]"]:
     """Return the condition that a request began on these days, both included; without them in the last week."""
-    last = today if end is None else date.fromisoformat(day(end[:10], "end_date"))
-    first = last - _WEEK if start is None else date.fromisoformat(day(start[:10], "start_date"))
+    first, last = _ends(start, end, today)
     return [LEDGER.c.started_at >= _begins(first), LEDGER.c.started_at < _begins(last + timedelta(days=1))]
+
+
+def _ends(start: str | None, end: str | None, today: date) -> tuple[date, date]:
+    last = today if end is None else date.fromisoformat(day(end[:10], "end_date"))
+    return last - _WEEK if start is None else date.fromisoformat(day(start[:10], "start_date")), last
 
 
 def _begins(at: date) -> int:
     return int(datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp()) * _MICROSECONDS
 
 
-def _named(column: "sa.ColumnElement[Any]", names: str | None) -> list["sa.ColumnElement[bool]"]:
-    wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
-    return [column.in_(wanted[:_MOST])] if wanted else []
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()][:_MOST]
 
 
-def _sum(condition: "sa.ColumnElement[bool]", value: Any) -> "sa.ColumnElement[Any]":
-    return sa.func.coalesce(sa.func.sum(sa.case((condition, value), else_=0)), 0)
+def _any_of(column: "sa.ColumnElement[Any]", names: list[str]) -> list["sa.ColumnElement[bool]"]:
+    return [column.in_(names)] if names else []
 
 
-async def _options(call: Call, column: Any, where: list["sa.ColumnElement[bool]"]) -> list[str]:
+async def _options(call: Call, column: Any, *where: "sa.ColumnElement[bool]") -> list[str]:
     wanted = sa.select(column.label("name")).where(*where, column != "").distinct().order_by(column).limit(_MOST)
     return [row["name"] for row in await call.all(wanted)]

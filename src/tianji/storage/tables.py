@@ -361,6 +361,7 @@ DAILY: Final = sa.Table(
     sa.Column("spend", nanos(), nullable=False, server_default="0"),
     *_counts("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens"),
     *_counts("requests", "successes", "failures", "cache_hits", "milliseconds"),
+    *_counts("spared_tokens"),  # of completions that the cache gave
     sa.Index("ix_daily_spend_entity", "kind", "entity", "day"),
 )
 

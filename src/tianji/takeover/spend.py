@@ -198,6 +198,7 @@ def _figures(row: Row) -> list[int]:
         _count(row.get("failed_requests")),
         0,
         int(row.get("total_response_time_ms") or 0),
+        0,
     ]
 
 

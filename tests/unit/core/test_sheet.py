@@ -125,6 +125,7 @@ def test_sums_are_those_of_the_entries(given: list[Entry]) -> None:
     assert least["failures"] == sum(one.status != "success" for one in paid)
     assert least["cache_hits"] == sum(one.cache_hit for one in paid)
     assert least["milliseconds"] == sum(max(0, one.ended_at - one.started_at) // 1000 for one in paid)
+    assert least["spared_tokens"] == sum(min(one.completion_tokens, MOST) for one in paid if one.cache_hit)
     assert {one.day for one in sums} == {one.started_at // DAY for one in paid}
     assert {one.end_user for one in sums} == {maybe(one.end_user) for one in paid}
 

@@ -10,7 +10,8 @@ from tests.unit.ledger.conftest import NOON, entry, rows
 
 from tianji.ledger import books, posting
 from tianji.ledger.entry import Entry
-from tianji.ledger.rows import entry_of, sheet_of
+from tianji.ledger.proof import verify
+from tianji.ledger.rows import daily, entry_of, sheet_of
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.migration import migrate
@@ -74,6 +75,21 @@ async def test_rows_are_taken_over(location: Location) -> None:
     assert len(await rows(database, LEDGER_ACCOUNTS)) == 5
     assert len(await rows(database, LEDGER_ROWS)) == len(await rows(database, LEDGER)) == len(given) + 2
     assert {row["requests"] for row in await rows(database, DAILY, DAILY.c.kind == "all")} == {1}
+    await database.close()
+
+
+async def test_sums_by_day_are_those_of_the_rows_afterwards(location: Location) -> None:
+    given = entries()
+    database = await old(location, given)
+    sums = daily(sheet_of(given).sums, logged=True)
+    assert sum(row.pop("spared_tokens") for row in sums if row["kind"] == "all") == given[-1].completion_tokens
+    before = sa.table("daily_spend", *(sa.column(name) for name in sums[0] if name != "spared_tokens"))
+    async with database.writing() as connection:
+        kept = [{name: value for name, value in row.items() if name != "spared_tokens"} for row in sums]
+        await connection.execute(sa.insert(before), kept)
+    await asyncio.to_thread(migrate, location)
+    async with database.reading() as connection:
+        assert (await verify(connection)).wrong == ()
     await database.close()
 
 
