@@ -19,7 +19,7 @@ from tianji.storage.services import Asked, uncounted
 
 CONNECT: Final = 5.0  # seconds to get a connection
 QUEUE: Final = 10.0  # seconds to wait for one of the connections that there are
-PATIENCE: Final = 30.0  # seconds for a statement, or until it is a writer's turn
+PATIENCE: Final = 30.0  # seconds
 # classes of SQLSTATE (PostgreSQL, appendix A): connection, insufficient resources, operator intervention
 AWAY: Final = frozenset({"08", "53", "57"})
 TURN: Final = 0x7469616E6A69  # the advisory lock of writers on PostgreSQL
@@ -28,13 +28,18 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """Connections to one database, on the loop that uses it first. pool: how many at most; asked: counts its use."""
+    """Connections to one database, on the loop that uses it first.
 
-    def __init__(self, location: Location, *, pool: int = 10, asked: Asked = uncounted) -> None:
+    pool: how many at most; patience: seconds for a statement, or until it is a writer's turn; asked: counts its use
+    """
+
+    def __init__(
+        self, location: Location, *, pool: int = 10, patience: float = PATIENCE, asked: Asked = uncounted
+    ) -> None:
         self._asked = asked
         self._server = location.file is None
         arguments: dict[str, Any] = (
-            {"timeout": CONNECT, "command_timeout": PATIENCE} if self._server else {"timeout": PATIENCE}
+            {"timeout": CONNECT, "command_timeout": patience} if self._server else {"timeout": patience}
         )
         self._engine = create_async_engine(
             location.url,

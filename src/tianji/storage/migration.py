@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -15,6 +15,8 @@ from alembic.util import CommandError
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
+
+PATIENCE: Final = 3600.0  # seconds for one statement: to index many millions of rows, or until another one has done it
 
 
 def migrate(location: Location, revision: str = "head") -> None:
@@ -35,7 +37,7 @@ def revisions() -> list[str]:
 
 
 async def _migrate(location: Location, revision: str) -> None:
-    database = Database(location, pool=1)
+    database = Database(location, pool=1, patience=PATIENCE)
     try:
         async with database.writing() as connection:
             await connection.run_sync(_upgrade, revision)

@@ -13,7 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tianji.errors import ConfigurationError, StoreUnavailable
-from tianji.storage.engine import Database
+from tianji.storage import migration
+from tianji.storage.engine import PATIENCE, Database
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate, revisions
 from tianji.storage.migrations import HEAD
@@ -127,3 +128,16 @@ async def test_a_migration_leaves_the_locks_of_open_connections(tmp_path: Path) 
 async def _said(program: str, location: Location) -> str:
     command = [sys.executable, "-c", f"{program}; c.close()", str(location.file)]
     return (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)).stdout.strip()
+
+
+def test_a_step_may_take_longer_than_a_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: list[float] = []
+
+    class Watched(Database):
+        def __init__(self, location: Location, *, pool: int = 10, patience: float = PATIENCE) -> None:
+            given.append(patience)
+            super().__init__(location, pool=pool, patience=patience)
+
+    monkeypatch.setattr(migration, "Database", Watched)
+    migrate(parse(f"sqlite:///{tmp_path}/t.db"), "0001")
+    assert given[0] > 10 * PATIENCE
