@@ -90,7 +90,8 @@ class Cells:
         """
         form = _form(latency or LATENCY)
         if self._form.bounds != form.bounds:
-            self._form, self._cells = form, {}
+            self._form = form
+            self._cells, self._seen, self._debts, self.left = {}, {}, {}, {}
         self._marks, self._caches, self._most_customers = marks or Marks(), caches, customers
         self._without = dict.fromkeys(without)
         self._groups = {} if groups is None else groups
@@ -164,10 +165,10 @@ class Cells:
                 self.fallbacks[fallback] = self.fallbacks.get(fallback, 0) + 1
 
     def _fail(self, facts: Facts) -> None:
-        owed = self._debts.get(facts, 0)
-        if owed:
+        owed = self._debts.pop(facts, 0)
+        if owed > 1:
             self._debts[facts] = owed - 1
-        elif facts in self._cells:
+        elif not owed and facts in self._cells:
             self._count_one(facts)
 
     def _count_one(self, facts: Facts) -> None:
@@ -191,6 +192,7 @@ class Cells:
         for facts in [facts for facts, at in self._seen.items() if at < before]:
             del self._seen[facts]
             self._cells.pop(facts, None)
+            self._debts.pop(facts, None)
             self.left.pop(facts, None)
 
     # -- giving out ---------------------------------------------------------------------------------------------
