@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tianji.management.desk import Call, Row
 from tianji.management.spend_logs import day
-from tianji.storage.tables import DAILY, LEDGER, LEDGER_ACCOUNTS
+from tianji.storage.tables import DAILY, LEDGER, LEDGER_ACCOUNTS, LEDGER_ROWS
 
 _WEEK: Final = timedelta(days=7)  # what is told of when nobody says
 _MICROSECONDS: Final = 1_000_000
@@ -33,40 +33,55 @@ async def hits(call: Call) -> Row:
     A key's name leads to all that the key did, also under another name.
     """
     asked = call.questions(Wanted)
-    first, last = _ends(asked.start_date, asked.end_date, call.now.date())
-    within = (DAILY.c.kind == "all", DAILY.c.day >= first.isoformat(), DAILY.c.day <= last.isoformat())
     aliases, models = _names(asked.key_aliases), _names(asked.models)
+    everything = await _sums(call, asked, [])
+    sums = await _sums(call, asked, aliases) if aliases else everything
+    kinds: dict[str, Row] = {}
+    for row in sums:
+        if not models or row["model_group"] in models:
+            kind = kinds.setdefault(row["call_type"], {"call_type": row["call_type"], **dict.fromkeys(_COUNTS, 0)})
+            for name in _COUNTS:
+                kind[name] += int(row[name])
+    totals: Row = {name: sum(kind[name] for kind in kinds.values()) for name in _COUNTS}
+    totals["cache_hit_ratio"] = totals["cache_hits"] / totals["api_requests"] if totals["api_requests"] else 0.0
+    return {
+        "groups": [kinds[name] for name in sorted(kinds)],
+        "totals": totals,
+        "filter_options": {
+            "key_aliases": await _aliases(call, asked),
+            "models": sorted({row["model_group"] for row in everything if row["model_group"]})[:_MOST],
+        },
+        "error_breakdown": await _failures(call, asked, aliases, models),
+    }
+
+
+async def _sums(call: Call, asked: Wanted, aliases: list[str]) -> list[Row]:
+    """Return the counts of each type of call and each model, of all keys or of those with one of these names."""
+    first, last = _ends(asked.start_date, asked.end_date, call.now.date())
     named = sa.select(LEDGER_ACCOUNTS.c.key).where(LEDGER_ACCOUNTS.c.key_alias.in_(aliases))
-    where = [*within, *([DAILY.c.key.in_(named)] if aliases else []), *_any_of(DAILY.c.model_group, models)]
-    summed = (
+    where = [DAILY.c.kind == "all", DAILY.c.day >= first.isoformat(), DAILY.c.day <= last.isoformat()]
+    where += [DAILY.c.key.in_(named)] if aliases else []
+    counts = (
         DAILY.c.requests,
         DAILY.c.cache_hits,
         DAILY.c.failures,
         DAILY.c.spared_tokens,
         DAILY.c.completion_tokens - DAILY.c.spared_tokens,
     )
-    groups = await call.all(
-        sa.select(
-            DAILY.c.call_type,
-            *(sa.func.sum(one).label(name) for one, name in zip(summed, _COUNTS, strict=True)),
-        )
-        .where(*where)
-        .group_by(DAILY.c.call_type)
-        .order_by(DAILY.c.call_type)
-    )
-    groups = [{name: value if name == "call_type" else int(value) for name, value in row.items()} for row in groups]
-    totals: Row = {name: sum(row[name] for row in groups) for name in _COUNTS}
-    totals["cache_hit_ratio"] = totals["cache_hits"] / totals["api_requests"] if totals["api_requests"] else 0.0
-    keys = sa.select(DAILY.c.key).where(*within)
-    return {
-        "groups": groups,
-        "totals": totals,
-        "filter_options": {
-            "key_aliases": await _options(call, LEDGER_ACCOUNTS.c.key_alias, LEDGER_ACCOUNTS.c.key.in_(keys)),
-            "models": await _options(call, DAILY.c.model_group, *within),
-        },
-        "error_breakdown": await _failures(call, asked, aliases, models),
-    }
+    summed = [sa.func.sum(one).label(name) for one, name in zip(counts, _COUNTS, strict=True)]
+    kinds = (DAILY.c.call_type, DAILY.c.model_group)
+    return await call.all(sa.select(*kinds, *summed).where(*where).group_by(*kinds))
+
+
+async def _aliases(call: Call, asked: Wanted) -> list[str]:
+    """Return the names of keys that there are requests of, by which accounts have rows."""
+    first, last = _ends(asked.start_date, asked.end_date, call.now.date())
+    began = LEDGER_ROWS.c.started_at
+    within = (began >= _begins(first), began < _begins(last + timedelta(days=1)))
+    used = sa.select(LEDGER_ROWS.c.id).where(LEDGER_ROWS.c.account == LEDGER_ACCOUNTS.c.id, *within)
+    alias = LEDGER_ACCOUNTS.c.key_alias
+    found = sa.select(alias).where(alias != "", used.exists()).distinct().order_by(alias).limit(_MOST)
+    return [row["key_alias"] for row in await call.all(found)]
 
 
 async def _failures(call: Call, asked: Wanted, aliases: list[str], models: list[str]) -> list[Row]:
@@ -100,8 +115,3 @@ def _names(text: str | None) -> list[str]:
 
 def _any_of(column: "sa.ColumnElement[Any]", names: list[str]) -> list["sa.ColumnElement[bool]"]:
     return [column.in_(names)] if names else []
-
-
-async def _options(call: Call, column: Any, *where: "sa.ColumnElement[bool]") -> list[str]:
-    wanted = sa.select(column.label("name")).where(*where, column != "").distinct().order_by(column).limit(_MOST)
-    return [row["name"] for row in await call.all(wanted)]

@@ -324,7 +324,9 @@ async def test_reports(office: Office) -> None:
 
 async def test_what_the_cache_spared(office: Office) -> None:
     async with (await office.store.open()).writing() as connection:
-        await posting.post(connection, sheet_of((entry(5, cost=0, cache_hit=True, tags=()),)))
+        await posting.post(
+            connection, sheet_of((entry(5, cost=0, cache_hit=True, tags=(), key="five", key_alias="K"),))
+        )
     told = await ask(office, cache_activity.hits, **WHOLE)
     counted = {"api_requests": 5, "cache_hits": 1, "failed_requests": 1}
     assert told["totals"].items() >= {**counted, "cache_hit_ratio": 0.2}.items()
@@ -332,7 +334,9 @@ async def test_what_the_cache_spared(office: Office) -> None:
     assert told["error_breakdown"] == [
         {"call_type": entry(3).call_type, "error_code": "429", "error_class": "RateLimit", "count": 1}
     ]
-    assert told["filter_options"]["models"] == ["gpt", "small"]
+    assert told["filter_options"] == {"models": ["gpt", "small"], "key_aliases": ["K"]}
+    named = await ask(office, cache_activity.hits, **WHOLE, key_aliases="K, nobody's")
+    assert (named["totals"]["api_requests"], named["filter_options"]) == (1, told["filter_options"])
     small = await ask(office, cache_activity.hits, **WHOLE, models="small, nobody's")
     assert small["totals"]["api_requests"] == 1
     first = await ask(office, cache_activity.hits, start_date="2026-03-01", end_date="2026-03-01")
