@@ -1,11 +1,13 @@
 """The way of a request whose client and upstream speak different forms: by the hub's, or from memory."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from tianji._core.aws_events import AwsEvents
 from tianji._core.exchange import Exchange
 from tianji._core.frames import AnswerForm, RequestForm, Sighting
 from tianji._core.router import Plan
@@ -19,7 +21,7 @@ from tianji.gateway.learning import Made, learn
 from tianji.gateway.passages import ARRAY, CHAT, EVENTS, GOOGLE, Place, Sought, codec, given, wants_array
 from tianji.gateway.reshaping import reshaped
 from tianji.gateway.retelling import Teller
-from tianji.protocol.bedrock.event_stream import EventStream
+from tianji.protocol.bedrock.event_stream import event_of
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
 from tianji.protocol.framing import JsonLines, Pieces
 from tianji.protocol.openai.answers import OpenAIOutbound
@@ -67,7 +69,7 @@ class Shape(Struct, frozen=True):
 
 FRAMINGS: Final[Mapping[Framing, Shape]] = {
     "sse": Shape((EVENTS,), None),
-    "aws": Shape((b"application/vnd.amazon.eventstream",), EventStream),
+    "aws": Shape((b"application/vnd.amazon.eventstream",), partial(AwsEvents, event_of)),
     "whole": Shape((b"application/json",), Pieces),
     "json-lines": Shape((b"application/x-ndjson", b"application/jsonl", b"application/json"), JsonLines),
 }

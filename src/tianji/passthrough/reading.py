@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
+from tianji._core.aws_events import AwsEvents
 from tianji._core.spans import scan
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
@@ -19,7 +20,7 @@ from tianji.gateway.passages import NATIVE, codec
 from tianji.gateway.retelling import usage_in
 from tianji.protocol.anthropic.usage import usage_of as anthropic_usage
 from tianji.protocol.bedrock.decoder import failure
-from tianji.protocol.bedrock.event_stream import EXCEPTION, EventStream
+from tianji.protocol.bedrock.event_stream import EXCEPTION, event_of
 from tianji.protocol.bedrock.usage import usage_of as bedrock_usage
 from tianji.protocol.bedrock.wire import Metadata
 from tianji.protocol.chat.answer import Chunk
@@ -178,7 +179,7 @@ _READERS: Final[Mapping[str, type[Reader]]] = {"converse": Converse, "invoke": I
 
 def stream(name: str, *, framed: bool) -> TranslatedStream:
     """Return what reads a stream. `framed`: it is AWS's, else one of server-sent events."""
-    return TranslatedStream(_READERS[name](), _Silence(), "", EventStream() if framed else None)
+    return TranslatedStream(_READERS[name](), _Silence(), "", AwsEvents(event_of) if framed else None)
 
 
 def _counted(counts: Counts | None) -> Usage | None:

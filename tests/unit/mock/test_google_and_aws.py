@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tianji.protocol.bedrock.event_stream import EventStream
+from tianji._core.aws_events import AwsEvents
+from tianji.protocol.bedrock.event_stream import event_of
 
 from .conftest import Raw
 
@@ -40,7 +41,7 @@ async def test_google_calls_functions_and_counts(raw: Raw) -> None:
 async def test_bedrock_plain_and_streamed_say_the_same(raw: Raw) -> None:
     plain = (await raw.ask(BEDROCK, path=f"{NOVA}converse")).json
     streamed = await raw.ask(BEDROCK, path=f"{NOVA}converse-stream")
-    events = [(name, json.loads(value)) for name, value in EventStream().feed(b"".join(streamed.chunks))]
+    events = [(name, json.loads(value)) for name, value in AwsEvents(event_of).feed(b"".join(streamed.chunks))]
     said = [value["delta"]["text"] for name, value in events if name == "contentBlockDelta"]
     assert "".join(said) == plain["output"]["message"]["content"][0]["text"]
     assert [name for name, _ in events][-2:] == ["messageStop", "metadata"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tianji._core.aws_events import AwsEvents
 from tianji._core.usage import Usage
 from tianji.passthrough.forms import CHAT, form_of
-from tianji.protocol.bedrock.event_stream import EventStream
+from tianji.protocol.bedrock.event_stream import event_of
 
 AWS = b"application/vnd.amazon.eventstream"
 
@@ -123,7 +124,7 @@ def wrapped(event: dict[str, Any]) -> bytes:
 )  # fmt: skip
 def test_streams_of_awss_framing_cut_anywhere(path: str, pieces: list[bytes], expected: tuple[int, int]) -> None:
     body = b"".join(pieces)
-    assert len(list(EventStream().feed(body))) == len(pieces)
+    assert len(list(AwsEvents(event_of).feed(body))) == len(pieces)
     form = form_of(path.encode())
     assert form is not None
     for cut in range(0, len(body), 7):

@@ -50,34 +50,58 @@ def sign_with(
     keys: Keys, scope: Scope, target: str, body: bytes, *, now: float, method: str = "POST", headers: Mapping[str, str]
 ) -> list[Header]:
     """Return the headers that sign a request which has these headers, lower-case names: they are signed too."""
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     digest = hashlib.sha256(body).hexdigest()
-    added = {"x-amz-date": moment} | ({"x-amz-content-sha256": digest} if scope.service == "s3" else {})
-    signed = {**headers, "host": scope.host, **added}
-    if keys.session:
-        signed["x-amz-security-token"] = keys.session
+    own = {**headers, "x-amz-content-sha256": digest} if scope.service == "s3" else headers
+    frame = _frame(keys, scope, target, int(now), method, tuple(own.items()))
+    canonical = hashlib.sha256(frame.canonical + digest.encode()).hexdigest()
+    seal = frame.seal.copy()
+    seal.update(frame.text + canonical.encode())
+    found = [(b"authorization", frame.authorization + seal.hexdigest().encode()), *frame.added]
+    return [*found, (b"x-amz-content-sha256", digest.encode())] if scope.service == "s3" else found
+
+
+class _Frame(Struct, frozen=True):
+    """What the signatures of a second have in common: all but what the body makes of them.
+
+    canonical: the request up to its body's digest; text: what is signed up to the digest of that; seal: how the
+    signature begins; authorization: the header up to it; added: the headers beside.
+    """
+
+    canonical: bytes
+    text: bytes
+    seal: hmac.HMAC
+    authorization: bytes
+    added: tuple[Header, ...]
+
+
+@lru_cache(maxsize=64)
+def _frame(
+    keys: Keys, scope: Scope, target: str, second: int, method: str, headers: tuple[tuple[str, str], ...]
+) -> _Frame:
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+    added = {"x-amz-date": moment} | ({"x-amz-security-token": keys.session} if keys.session else {})
+    signed = {**dict(headers), "host": scope.host, **added}
     names = ";".join(sorted(signed))
     path, _, query = target.partition("?")
-    canonical = "\n".join(
-        [
-            method,
-            path if scope.service == "s3" else quote(path, safe="/~"),  # once more than it is sent, but for S3
-            _canonical_query(query),
-            *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
-            "",
-            names,
-            digest,
-        ]
-    )
+    canonical = [
+        method,
+        path if scope.service == "s3" else quote(path, safe="/~"),  # once more than it is sent, but for S3
+        _canonical_query(query),
+        *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
+        "",
+        names,
+        "",
+    ]
     place = f"{moment[:8]}/{scope.region}/{scope.service}/aws4_request"
-    text = "\n".join([_ALGORITHM, moment, place, hashlib.sha256(canonical.encode()).hexdigest()])
     key = _signing_key(keys.secret, moment[:8], scope.region, scope.service)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    authorization = f"{_ALGORITHM} Credential={keys.access}/{place}, SignedHeaders={names}, Signature={signature}"
-    found = {"authorization": authorization, **added}
-    if keys.session:
-        found["x-amz-security-token"] = keys.session
-    return _encoded(found.items())
+    authorization = f"{_ALGORITHM} Credential={keys.access}/{place}, SignedHeaders={names}, Signature="
+    return _Frame(
+        "\n".join(canonical).encode(),
+        f"{_ALGORITHM}\n{moment}\n{place}\n".encode(),
+        hmac.new(key, digestmod=hashlib.sha256),
+        authorization.encode(),
+        tuple(_encoded(added.items())),
+    )
 
 
 def _canonical_query(query: str) -> str:
