@@ -18,7 +18,7 @@ from tianji.protocol.anthropic.turns import conversation_of, has_tool_blocks
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Framing, Target
-from tianji.protocol.chat.support import refuse
+from tianji.protocol.chat.support import may_be_forced, refuse
 
 SUFFIX: Final = "/v1/messages"
 _PERSONAL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")  # an address or a number of somebody
@@ -41,7 +41,8 @@ class Message:
         tools = Tools(request, self.names, target)
         conversation = conversation_of(request.messages, self.names, target)
         self.body: dict[str, Any] = {"model": target.model}
-        thinks = set_thinking(self.body, request, target)
+        forced = tools.choice is not None and tools.choice.get("type") in ("any", "tool")
+        thinks = set_thinking(self.body, request, target, forced=forced)
         self.body["messages"] = conversation.turns
         if conversation.system:
             self.body["system"] = conversation.system
@@ -65,7 +66,7 @@ class Message:
         self.json_mode = True
         alone = not tools.defined
         tools.defined.append(structured.json_tool(schema))
-        if tools.choice is None and not thinks:
+        if tools.choice is None and not thinks and may_be_forced(target):
             tools.choice = {"type": "tool", "name": structured.JSON_TOOL} if alone else {"type": "any"}
 
     def _add_tools(self, tools: Tools) -> None:

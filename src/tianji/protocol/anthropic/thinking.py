@@ -5,18 +5,17 @@ https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking and .../a
 
 from typing import Any, Final
 
-from tianji.protocol.chat.effort import BUDGETS, OFF
+from tianji.protocol.chat.effort import BUDGETS, OFF, adaptive, forgot_thoughts
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import refuse
 
 LEAST: Final = 1024  # tokens; the smallest budget that Anthropic takes
 USUAL_MAX: Final = 4096  # tokens of an answer where nobody knows what the model can write
-_EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def set_thinking(body: dict[str, Any], request: Request, target: Target) -> bool:
-    """Set `max_tokens`, `thinking` and the effort in a body; whether the model will think."""
+def set_thinking(body: dict[str, Any], request: Request, target: Target, *, forced: bool) -> bool:
+    """Set `max_tokens`, `thinking` and the effort in a body; whether the model will think. forced: it has to call."""
     asked = request.max_completion_tokens if request.max_tokens is None else request.max_tokens
     usual = target.max_output_tokens or USUAL_MAX
     body["max_tokens"] = usual if asked is None else asked
@@ -29,6 +28,12 @@ def set_thinking(body: dict[str, Any], request: Request, target: Target) -> bool
         thinking = {name: value for name, value in thinking.items() if name != "budgetTokens"}
         thinking["budget_tokens"] = request.thinking["budgetTokens"] if request.thinking else LEAST
     if thinking is None:
+        return False
+    leaves_out = request.thinking is None or target.modify_params
+    if leaves_out and thinking.get("type") == "enabled" and forgot_thoughts(request):
+        return False
+    if thinking.get("type") != "disabled" and forced:
+        refuse(target, "tool_choice", "it cannot be forced while it thinks")
         return False
     body["thinking"] = thinking
     budget = thinking.get("budget_tokens")
@@ -47,10 +52,10 @@ def _from_effort(body: dict[str, Any], effort: str | None, asked: int | None, ta
             target, "reasoning_effort", f"{effort!r} is not what it knows" if effort not in BUDGETS else "no thought"
         )
         return None
-    if target.facts.get("supports_adaptive_thinking") is True:
-        named = effort if target.facts.get(f"supports_{effort}_reasoning_effort") is True else _EFFORTS[effort]
-        body["output_config"] = {"effort": named}
-        return {"type": "adaptive", "display": "summarized"}
+    if (said := adaptive(effort, target.facts)) is not None:
+        body["output_config"] = said["output_config"]
+        thinking: dict[str, Any] = said["thinking"]
+        return thinking
     budget = max(LEAST, BUDGETS[effort])
     if asked is not None and budget >= asked:
         if asked <= LEAST:

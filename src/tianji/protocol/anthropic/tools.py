@@ -9,7 +9,7 @@ from typing import Any, Final
 from tianji.protocol.anthropic.names import ToolNames
 from tianji.protocol.chat.request import Request, Tool
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import refuse
+from tianji.protocol.chat.support import may_be_forced, refuse
 
 _WEB_SEARCH: Final = {"type": "web_search_20250305", "name": "web_search"}
 _SEARCHES: Final = {"low": 1, "medium": 5, "high": 10}  # by search_context_size, as LiteLLM has it
@@ -123,6 +123,9 @@ class Tools:
         if not self.defined and not self.servers:
             return None
         found = self._chosen(request.tool_choice)
+        if found is not None and found["type"] in ("any", "tool") and not may_be_forced(self._target):
+            refuse(self._target, "tool_choice", "it cannot be forced to call a tool")
+            found = None
         if request.parallel_tool_calls is False and self.defined:
             found = found or {"type": "auto"}
             if found["type"] != "none":

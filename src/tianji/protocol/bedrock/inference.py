@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html
 from typing import Any
 
 from tianji.protocol.bedrock.models import family_of
-from tianji.protocol.chat.effort import Thinking, thinking_of
+from tianji.protocol.chat.effort import Thinking, adaptive, forgot_thoughts, thinking_of
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import refuse, without_none
@@ -19,8 +19,8 @@ _ROOM = 4096  # tokens for the answer beside the thoughts, where the client name
 _NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium"}
 
 
-def inference_of(request: Request, target: Target, *, forced: bool) -> tuple[Json, Json]:
-    """Return the inferenceConfig and the additionalModelRequestFields. `forced`: a tool has to be called.
+def inference_of(request: Request, target: Target, choice: Json) -> tuple[Json, Json]:
+    """Return the inferenceConfig and the additionalModelRequestFields. `choice`: the toolChoice, empty for none.
 
     Raises UnsupportedParams for what the model does not take.
     """
@@ -41,22 +41,32 @@ def inference_of(request: Request, target: Target, *, forced: bool) -> tuple[Jso
         else:
             more["top_k"] = request.top_k
     if request.parallel_tool_calls is False and request.tools:
-        _one_call_at_a_time(request, target, more)
+        _one_call_at_a_time(request, target, choice, more)
     thinking = thinking_of(request)
     if thinking is not None:
         if kind == "claude":
-            _think_as_claude(thinking, request, target, config, more, forced=forced)
+            _think_as_claude(thinking, request, target, config, more, forced=bool({"any", "tool"} & choice.keys()))
         else:
             _think(thinking, request, target, more)
     return config, more
 
 
-def _one_call_at_a_time(request: Request, target: Target, more: Json) -> None:
+def _one_call_at_a_time(request: Request, target: Target, choice: Json, more: Json) -> None:
     if family_of(target) == "claude":
-        kind = {"required": "any"}.get(str(request.tool_choice), "auto")
-        more["tool_choice"] = {"type": kind, "disable_parallel_tool_use": True}
+        ((kind, named),) = choice.items() or (("auto", {}),)
+        more["tool_choice"] = {"type": kind, **named, "disable_parallel_tool_use": True}
     elif len(request.tools or []) > 1:
         refuse(target, "parallel_tool_calls", "calls in parallel cannot be switched off")
+
+
+def thinks_as_claude(request: Request, target: Target) -> bool:
+    """Tell whether a model will think in Claude's way, which no forced call goes with."""
+    thinking = thinking_of(request)
+    if thinking is None or not thinking.on or family_of(target) != "claude":
+        return False
+    if target.facts.get("supports_adaptive_thinking") is True:
+        return True
+    return not ((request.thinking is None or target.modify_params) and forgot_thoughts(request))
 
 
 def _think_as_claude(
@@ -69,13 +79,17 @@ def _think_as_claude(
         if request.thinking is not None:
             more["thinking"] = {"type": "disabled"}
         return
+    if not thinks_as_claude(request, target):
+        return
     if forced:
         refuse(
             target, "tool_choice" if request.tool_choice else "response_format", "it cannot be forced while it thinks"
         )
         return
     budget = max(thinking.budget or _LEAST, _LEAST)
-    more["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    effort = request.reasoning_effort if request.thinking is None and thinking.budget is not None else None
+    said = None if effort is None else adaptive(effort, target.facts)
+    more |= said or {"thinking": {"type": "enabled", "budget_tokens": budget}}
     if config.get("temperature") not in (None, 1):
         refuse(target, "temperature", "it must be 1 while the model thinks")
         del config["temperature"]

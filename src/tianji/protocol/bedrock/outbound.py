@@ -13,13 +13,13 @@ from tianji.clock import SYSTEM, Clock
 from tianji.errors import Header
 from tianji.protocol.bedrock.conversation import cache_point, conversation_of
 from tianji.protocol.bedrock.decoder import JSON_TOOL, Decoder
-from tianji.protocol.bedrock.inference import inference_of
+from tianji.protocol.bedrock.inference import inference_of, thinks_as_claude
 from tianji.protocol.bedrock.models import converse_path, family_of, has_output_format
 from tianji.protocol.bedrock.names import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.request import Request, Tool
 from tianji.protocol.chat.seam import Framing, Target
-from tianji.protocol.chat.support import lacking, refuse
+from tianji.protocol.chat.support import lacking, may_be_forced, refuse
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ class BedrockOutbound:
         if conversation.system:
             body["system"] = conversation.system
         self._choose(request, tools, body)
-        inference, more = inference_of(request, target, forced=_forced(body))
+        inference, more = inference_of(request, target, body.get("toolConfig", {}).get("toolChoice", {}))
         if inference:
             body["inferenceConfig"] = inference
         additional |= more
@@ -181,7 +181,10 @@ class BedrockOutbound:
         if not tools:
             return
         choice = self._choice(request.tool_choice)
-        if self._json:
+        if choice and "auto" not in choice and not may_be_forced(self._target):
+            refuse(self._target, "tool_choice", "it cannot be forced to call a tool")
+            choice = None
+        if self._json and may_be_forced(self._target) and not thinks_as_claude(request, self._target):
             alone = len([tool for tool in tools if "toolSpec" in tool]) == 1
             choice = choice if choice and "tool" in choice else {"tool": {"name": JSON_TOOL}} if alone else {"any": {}}
         if choice:
@@ -197,11 +200,6 @@ class BedrockOutbound:
         if isinstance(kind, str) and kind not in _CHOICES and kind != "none":
             refuse(self._target, "tool_choice", f"its type {kind!r} cannot be said")
         return _CHOICES.get(kind) if isinstance(kind, str) else None
-
-
-def _forced(body: Json) -> bool:
-    """Tell whether a tool has to be called."""
-    return bool({"any", "tool"} & set(body.get("toolConfig", {}).get("toolChoice", {})))
 
 
 def _object_schema(schema: Json | None) -> Json:

@@ -19,6 +19,7 @@ BUDGETS: Mapping[str, int] = {
     "xhigh": 8192,
     "max": 16384,
 }
+_ADAPTIVE = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 OFF = frozenset({"none", "disable"})
 
 
@@ -49,6 +50,29 @@ def thinking_of(request: Request) -> Thinking | None:
     if effort in OFF:
         return Thinking(on=False)
     return Thinking(on=True, budget=BUDGETS.get(effort), effort=effort)
+
+
+def adaptive(effort: str, facts: Mapping[str, object]) -> dict[str, Any] | None:
+    """Return how Claude is told an effort, None for a model that is told a budget of tokens instead."""
+    if facts.get("supports_adaptive_thinking") is not True:
+        return None
+    named = effort if facts.get(f"supports_{effort}_reasoning_effort") is True else _ADAPTIVE[effort]
+    return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": named}}
+
+
+def forgot_thoughts(request: Request) -> bool:
+    """Tell whether a model is to go on from calls of tools whose reasoning the client did not hand back.
+
+    Claude then refuses to think (https://docs.claude.com/en/docs/build-with-claude/extended-thinking), and clients of
+    OpenAI's, who ask for an effort, have no place for what it thought.
+    """
+    for message in reversed(request.messages):
+        if message.role in ("tool", "function"):
+            continue
+        content = message.content if isinstance(message.content, list) else ()
+        thoughts = message.thinking_blocks or any(part.type.endswith("thinking") for part in content)
+        return message.role == "assistant" and bool(message.tool_calls) and not thoughts
+    return False
 
 
 def _of_block(block: Mapping[str, Any]) -> Thinking:

@@ -72,3 +72,8 @@ def function_of(call: ToolCall, upstream: str) -> FunctionCall:
             f"A tool call of type {call.type!r} is in the messages; {upstream} calls functions only.", param="messages"
         )
     return call.function
+
+
+def may_be_forced(target: Target) -> bool:
+    """Tell whether a model can be forced to call a tool, for all that the catalogue knows."""
+    return target.facts.get("supports_forced_tool_use") is not False

@@ -30,6 +30,11 @@ def speaker_of(message: Message, at: int) -> Speaker:
     return speaker
 
 
+def says_nothing(message: Message) -> bool:
+    """Tell whether an assistant neither said nor called anything, as clients write down what was cut off at once."""
+    return message.role == "assistant" and not (message.content or message.tool_calls or message.refusal)
+
+
 def add_turn(turns: list[dict[str, Any]], role: str, pieces: list[dict[str, Any]], member: str = "content") -> None:
     """Append to the last turn if it is of the same role, else begin the next; what says nothing is no turn.
 

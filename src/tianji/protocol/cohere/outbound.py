@@ -16,7 +16,7 @@ from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Framing, Target
 from tianji.protocol.chat.support import function_of, lacking, refuse, without_none
-from tianji.protocol.chat.turns import speaker_of
+from tianji.protocol.chat.turns import says_nothing, speaker_of
 from tianji.protocol.cohere.decoder import Decoder
 
 Json = dict[str, Any]
@@ -77,7 +77,9 @@ def _body(request: Request, target: Target) -> Json:
     body |= without_none(
         {
             "model": target.model,
-            "messages": [_message(message, at) for at, message in enumerate(request.messages)],
+            "messages": [
+                _message(message, at) for at, message in enumerate(request.messages) if not says_nothing(message)
+            ],
             "stream": request.stream,
             "max_tokens": limit,
             "temperature": request.temperature,
@@ -105,7 +107,10 @@ def _message(message: Message, at: int) -> Json:
     speaker = speaker_of(message, at)
     if speaker == "tool":
         bare, _ = tool_ids.split(message.tool_call_id or "")
-        return {"role": "tool", "tool_call_id": bare, "content": _content(message) or ""}
+        result = _content(message) or ""
+        if not isinstance(result, str):
+            raise InvalidRequest("A tool's result holds an image, which Cohere does not take.", param="messages")
+        return {"role": "tool", "tool_call_id": bare, "content": result}
     found: Json = {"role": speaker}
     content = _content(message)
     if message.tool_calls:
@@ -114,7 +119,7 @@ def _message(message: Message, at: int) -> Json:
         if plan:
             found["tool_plan"] = plan  # beside calls there is no other place for words
     else:
-        found["content"] = content or ""
+        found["content"] = content or message.refusal or ""
     return found
 
 

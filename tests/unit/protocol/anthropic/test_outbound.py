@@ -168,6 +168,43 @@ def test_a_short_answer_leaves_no_room_to_think() -> None:
     assert "thinking" not in body_of(reasoning_effort="low", max_tokens=500, drop_params=True)
 
 
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+CALLED: dict[str, Any] = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "r"}
+
+
+def test_thoughts_that_did_not_come_back_are_not_followed_by_others() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    explicit = {"type": "enabled", "budget_tokens": 2000}
+    loop = (USER, CALLED, RESULT)
+    assert "thinking" not in body_of(*loop, reasoning_effort="low", tools=[FUNCTION])
+    assert "thinking" in body_of(USER, CALLED | {"thinking_blocks": [thought]}, RESULT, reasoning_effort="low")
+    assert "thinking" in body_of(*loop, USER, reasoning_effort="low")  # another turn has begun
+    assert "thinking" in body_of(*loop, reasoning_effort="low", facts={"supports_adaptive_thinking": True})
+    assert body_of(*loop, thinking=explicit)["thinking"] == explicit
+    assert "thinking" not in body_of(*loop, thinking=explicit, modify_params=True)
+
+
+@pytest.mark.parametrize(
+    ("members", "facts"),
+    [({"reasoning_effort": "low"}, {}), ({}, {"supports_forced_tool_use": False})],
+)
+@pytest.mark.parametrize("choice", ["required", FUNCTION])
+def test_a_call_that_cannot_be_forced(members: dict[str, Any], facts: dict[str, object], choice: Any) -> None:
+    members = {**members, "tools": [FUNCTION], "tool_choice": choice}
+    with pytest.raises(UnsupportedParams, match="forced"):
+        body_of(facts=facts, **members)
+    dropped = body_of(facts=facts, drop_params=True, **members)
+    assert ("thinking" in dropped, dropped.get("tool_choice", {}).get("type", "auto")) in (
+        (False, "auto"),
+        (False, "any" if choice == "required" else "tool"),
+    )
+
+
 def test_tools_that_others_run() -> None:
     server = {"type": "mcp", "server_label": "s", "server_url": "https://m.test", "authorization": "Bearer t"}
     body = body_of(tools=[{"type": "web_search_preview", "search_context_size": "high"}, server])

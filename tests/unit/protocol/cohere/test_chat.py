@@ -114,6 +114,16 @@ def test_images_and_words_beside_calls() -> None:
     assert found[1]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
+def test_turns_that_say_nothing_are_none_and_refusals_are_words() -> None:
+    said = [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": None, "refusal": "no"},
+        {"role": "user", "content": "again"},
+    ]
+    assert [one["content"] for one in body(messages=said)["messages"]] == ["q", "no", "again"]
+
+
 @pytest.mark.parametrize(
     ("choice", "said"),
     [("auto", None), ("required", "REQUIRED"), ("none", "NONE"), ({"type": "required"}, "REQUIRED")],
@@ -151,6 +161,12 @@ def test_what_cohere_lacks_is_refused_or_dropped(members: dict[str, Any], param:
 def test_what_cannot_be_said(message: Any, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         outbound(messages=[message])
+
+
+def test_a_picture_is_no_result_of_a_tool() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aWk="}}
+    with pytest.raises(InvalidRequest, match="result holds an image"):
+        body(messages=[{"role": "tool", "tool_call_id": "c", "content": [image]}])
 
 
 @pytest.mark.parametrize("delta", [{"finish_reason": "ERROR"}, {"finish_reason": "COMPLETE", "error": "gone"}])
