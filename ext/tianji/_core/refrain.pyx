@@ -190,7 +190,8 @@ cdef class Refrain:
 
     cdef bytes write(self, const uint8_t *text, Py_ssize_t size):
         # What the client is told of a text, which stands there with its quotes.
-        cdef Py_ssize_t head = PyBytes_GET_SIZE(self.head), tail = PyBytes_GET_SIZE(self.tail), between = 0, from_ = DIGITS
+        cdef Py_ssize_t head = PyBytes_GET_SIZE(self.head), tail = PyBytes_GET_SIZE(self.tail)
+        cdef Py_ssize_t between = 0, from_ = DIGITS
         cdef char[DIGITS] digits
         cdef long long number
         cdef bytes told
