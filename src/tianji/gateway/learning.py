@@ -4,8 +4,8 @@ Texts and ids give way to marks, which are found again in what is made; numbers 
 up. Marks of texts hold an escape, so that a text which is written otherwise than it came, as in JSON within a string,
 is none of these. Both times the same must come out, nothing else may be added up when another number is the greatest (a
 difference below zero is told as none), and filled with what a body says it must be what was made of that body. Whoever
-makes it must treat all texts alike but for white space at their edges, and all counts in the order of their sizes. An id
-may be left out.
+makes it must treat all texts alike but for white space at their edges, and all counts in the order of their sizes. An
+id may be left out.
 """
 
 import os
