@@ -1,4 +1,4 @@
-"""What no destination is told, whatever else it is: credentials that stand in a request, and files as base64."""
+"""What no destination is told, whatever else it is: what was said in messages of errors, and files as base64."""
 
 import re
 from typing import Any, Final
@@ -10,29 +10,6 @@ FILES: Final = frozenset({"b64_json", "file_data"})  # members that are a file a
 FORMS: Final = frozenset({"media_type", "mime_type", "mimeType", "format"})
 """What stands beside `data` that is a file: of Anthropic's pictures, Google's, and OpenAI's sound."""
 _ALL: Final = FILES | {"data"}
-_SECRET: Final = re.compile(
-    r"(^|[_-])(api[_-]?key|secret([_-]?(access[_-]?)?key)?|private[_-]?key|password|credentials?|authorization|cookie"
-    r"|service[_-]account|(access|auth|ad|session|id|bearer)[_-]token|token)$",
-    re.IGNORECASE,
-)
-
-
-def without_secrets(members: dict[str, Any]) -> dict[str, Any]:
-    """Return members without texts that are called like credentials, at any depth."""
-    return {
-        name: _kept(value)
-        for name, value in members.items()
-        if not (isinstance(value, str) and _SECRET.search(name)) and name not in _WHOLE
-    }
-
-
-_WHOLE: Final = frozenset({"extra_headers", "headers"})  # maps in which anything may be a credential
-
-
-def _kept(value: Any) -> Any:
-    if isinstance(value, dict):
-        return without_secrets(value)
-    return [_kept(one) for one in value] if isinstance(value, list) else value
 
 
 def unquoted(message: str, said: Any, instead: str) -> str:

@@ -19,7 +19,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tianji.callbacks.discretion import without_secrets
 from tianji.callbacks.event import Apart, Owner
 from tianji.callbacks.said import value
 from tianji.callbacks.settings import hidden_in, listed, made, wanted
@@ -28,6 +27,7 @@ from tianji.callbacks.variables import KNOWN, as_params, brings_place, vault
 from tianji.callbacks.vendors import ALIASES
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
+from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Entry
 from tianji.ledger.payloads import UNREADABLE
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tianji.callbacks.discretion import FORMS, shortened, without_secrets
+from tianji.callbacks.discretion import FORMS, shortened
 from tianji.errors import TianjiError
 from tianji.lazy import load
+from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Payload
 from tianji.ledger.payloads import EVENTS, MESSAGES, UNREADABLE, streamed
 

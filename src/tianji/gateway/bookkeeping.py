@@ -21,7 +21,7 @@ from tianji.ledger.entry import LARGE, Entry, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
-from tianji.ledger.payloads import messages_of, shortened, streamed
+from tianji.ledger.payloads import messages_of, shortened, shortened_request, streamed
 
 CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "chat": "acompletion",
@@ -180,7 +180,8 @@ def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tu
     messages = None if len(request) > LONGEST else messages_of(request)
     if messages is None:
         return b"", short(told, longest), b""
-    return short(messages, longest), short(told, longest), short(request, longest)
+    kept = request if longest >= LONGEST else shortened_request(request, longest)
+    return short(messages, longest), short(told, longest), kept
 
 
 def short(document: bytes, longest: int) -> bytes:

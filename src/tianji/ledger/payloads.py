@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Payload
 
 LONGEST: Final = 2048  # characters of a text that are kept, its beginning and its end
@@ -35,6 +36,16 @@ def shortened(document: bytes, longest: int = LONGEST) -> bytes:
     """Return a JSON document whose long texts have lost their middle; nothing for what is no JSON."""
     try:
         return msgspec.json.encode(_shortened(msgspec.json.decode(document), longest))
+    except UNREADABLE:
+        return b""
+
+
+def shortened_request(document: bytes, longest: int = LONGEST) -> bytes:
+    """Return a request in the same way, and without the credentials in it."""
+    try:
+        request = msgspec.json.decode(document)
+        known = without_secrets(request) if isinstance(request, dict) else request
+        return msgspec.json.encode(_shortened(known, longest))
     except UNREADABLE:
         return b""
 

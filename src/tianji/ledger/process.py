@@ -19,7 +19,7 @@ from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.ledger.drain import Drain, Listener
 from tianji.ledger.entry import Entry, Payload
-from tianji.ledger.payloads import opened, shortened
+from tianji.ledger.payloads import opened, shortened, shortened_request
 from tianji.secrets import open_source
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
@@ -146,7 +146,7 @@ class _Scribe:
             return msgspec.structs.replace(entry, payload=None)
         if not (self._listener.whole or said.telling is not None):
             return msgspec.structs.replace(entry, payload=said)
-        kept = Payload(shortened(said.messages), shortened(said.response), shortened(said.request))
+        kept = Payload(shortened(said.messages), shortened(said.response), shortened_request(said.request))
         return msgspec.structs.replace(entry, payload=kept)
 
     async def _reload(self) -> None:
