@@ -82,6 +82,7 @@ def test_a_targeted_check_is_503_when_nothing_answers(query, status):
     assert ask("/health", query=query)[0] == status
 
 
-def test_an_unknown_target_is_404():
+@pytest.mark.parametrize("query", [b"model=c", b"model_id=3", b"model=a&model_id=2"])
+def test_an_unknown_target_is_404(query):
     with pytest.raises(UnknownModel):
-        ask("/health", query=b"model=c")
+        ask("/health", query=query)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 import re2
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tianji.errors import ConfigurationError
@@ -128,6 +128,7 @@ EDGES = (r"^a", r"b$", r"(?m)^c", r"\Ad", r"\bab\b", r"\Bb", r"[^a]b", r"\s+a", 
 
 
 @given(st.lists(st.sampled_from(SOURCES + EDGES), min_size=1, max_size=12), st.lists(MIXED, max_size=6))
+@example([r"(?P<x>c)d?", r"b{2,3}"], ["aac", "a"])  # the last character of a text that is not the last
 def test_many_texts_at_once_are_found_in_as_each_alone(sources: list[str], texts: list[str]) -> None:
     found = Expressions([Expression("x", source) for source in sources]).find_all(texts)
 
