@@ -353,6 +353,23 @@ class TestBudgets:
         table.put_back(limits[1], 70, NOW)
         assert table.take_unsaved() == [("team:ü", 70)]
 
+    def test_parts_of_the_rows_are_all_of_them(self) -> None:
+        table = LimitTable(64)
+        names = [f"key:{number}" for number in range(20)]
+        admission = ask(*(loaded(Limit(table, name, budget=CENT), 5) for name in names), nano=100)
+        assert admission
+        admission.settle(NOW, 0, 0, 70)
+        found = [table.take_unsaved(part, 7) for part in range(7)]
+        assert sorted(one for some in found for one in some) == sorted((name, 70) for name in names)
+        assert max(map(len, found)) < len(names)
+        assert table.take_unsaved() == []
+
+    @pytest.mark.parametrize(("part", "parts"), [(-1, 2), (2, 2), (0, 0), (0, -1)])
+    def test_there_are_no_other_parts(self, part: int, parts: int) -> None:
+        for look in (LimitTable(64).sweep, LimitTable(64).take_unsaved):
+            with pytest.raises(ValueError, match="parts"):
+                look(part, parts)
+
 
 class TestMoreThanWasReserved:
     """Answers that take longer than was thought, and spenders on other machines."""

@@ -111,6 +111,18 @@ def test_a_bad_byte_is_found_wherever_it_lies_in_a_block(offset: int, bad: bytes
     assert caught.value.position == 6 + offset
 
 
+@pytest.mark.parametrize("bad", [b"\x00", b"\x1f", b'"', b"\x80", b"\xff", b"\\x"])
+def test_a_bad_byte_is_found_wherever_it_lies_in_a_long_text(bad: bytes) -> None:
+    """Long runs of plain bytes are looked at in other steps than short ones."""
+    for at in (0, 255, 256, 271, 272, 273, 399, 400, 401, 527, 528, 700, 899):
+        text = b'{"a":"' + b"x" * at + bad + b"x" * (900 - at) + b'"}'
+        with pytest.raises(MalformedJSON) as caught:
+            scan(text)
+        assert 6 + at <= caught.value.position <= 8 + at
+    whole = scan(b'{"a":"' + b"x" * 5000 + b'","b":1}')
+    assert (whole.get(b"a"), whole.integer(b"b")) == (b'"' + b"x" * 5000 + b'"', 1)
+
+
 @pytest.mark.parametrize(
     ("text", "message", "position"),
     [
