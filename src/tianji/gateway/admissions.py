@@ -97,7 +97,8 @@ class Admissions:
         if asked.spans is None or (isinstance(exchange, SilentExchange) and exchange.copied):
             return None  # a copy is the operator's own doing
         body = asked.spans
-        found = self._named(asked, body)
+        customer, tags = self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
+        found = self._find(_caller(asked), customer, tags)
         if not isinstance(found, tuple):
             return asyncio.get_running_loop().create_task(self._enter_later(asked, body, found))
         try:
@@ -173,10 +174,6 @@ class Admissions:
 
     # -- whom it is for ------------------------------------------------------------------------------------------------
 
-    def _named(self, asked: Source, body: ObjectSpans) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
-        customer, tags = self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
-        return self._find(_caller(asked), customer, tags)
-
     def _find(
         self, identity: Identity, customer: str | None, tags: tuple[str, ...]
     ) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
@@ -220,41 +217,18 @@ class Admissions:
         try:
             return self._admit_as(caller, asked, body, named)
         except (BudgetExceeded, RateLimited) as refused:
-            slowed = self._slow(caller, refused)
+            slowed = _slow(caller, refused, self._slowed)
             if slowed is not None:
                 return self._admit_as(slowed, asked, body, named)
             if not refused.of_model:
                 raise
-            for name in self._elsewhere(asked, refused):
+            for name in _elsewhere(asked, refused, stays=self._stays):
                 asked.reroute(name)
                 try:
                     return self._admit_as(caller, asked, body, named)
                 except (BudgetExceeded, RateLimited):
                     continue
             raise
-
-    def _slow(self, caller: Identity, refused: BudgetExceeded | RateLimited) -> Identity | None:
-        """Return the caller as one that goes on more slowly, where his key is to do so without a budget."""
-        if self._slowed is None or not isinstance(refused, BudgetExceeded) or not refused.of_key:
-            return None
-        key = caller.scopes[0]
-        limits = throttled(key.limits, self._slowed) if key.limits.throttles else None
-        if limits is None:
-            return None
-        return msgspec.structs.replace(caller, scopes=(Scope("key", key.id, limits), *caller.scopes[1:]))
-
-    def _elsewhere(self, asked: Asked, refused: BudgetExceeded | RateLimited) -> list[str]:
-        """Name the models that stand in for one whose limit is used up, as far as the caller may use them."""
-        if asked.bound:
-            return []
-        identity = _caller(asked)
-        if isinstance(refused, BudgetExceeded):
-            written = identity.budget_fallbacks.get(asked.model, identity.budget_fallbacks.get(asked.routed, ()))
-            names = [name for name in written if isinstance(name, str)] if isinstance(written, list | tuple) else []
-        else:
-            names = [] if self._stays else stand_ins(asked)
-        known = asked.table.groups
-        return [name for name in names if name in known and identity.admits(name) is None]
 
     def _admit_as(
         self, identity: Identity, asked: Asked, body: ObjectSpans, named: tuple[Named, ...]
@@ -341,6 +315,31 @@ class Hold:
 def _caller(asked: Source) -> Identity:
     identity = asked.exchange.identity
     return identity if isinstance(identity, Identity) else ANYONE
+
+
+def _slow(caller: Identity, refused: BudgetExceeded | RateLimited, share: float | None) -> Identity | None:
+    """Return the caller as one that goes on more slowly, where his key is to do so without a budget."""
+    if share is None or not isinstance(refused, BudgetExceeded) or not refused.of_key:
+        return None
+    key = caller.scopes[0]
+    limits = throttled(key.limits, share) if key.limits.throttles else None
+    if limits is None:
+        return None
+    return msgspec.structs.replace(caller, scopes=(Scope("key", key.id, limits), *caller.scopes[1:]))
+
+
+def _elsewhere(asked: Asked, refused: BudgetExceeded | RateLimited, *, stays: bool) -> list[str]:
+    """Name the models that stand in for one whose limit is used up, as far as the caller may use them."""
+    if asked.bound:
+        return []
+    identity = _caller(asked)
+    if isinstance(refused, BudgetExceeded):
+        written = identity.budget_fallbacks.get(asked.model, identity.budget_fallbacks.get(asked.routed, ()))
+        names = [name for name in written if isinstance(name, str)] if isinstance(written, list | tuple) else []
+    else:
+        names = [] if stays else stand_ins(asked)
+    known = asked.table.groups
+    return [name for name in names if name in known and identity.admits(name) is None]
 
 
 def _troubles(snapshot: Snapshot, health: HealthTable) -> Troubles:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.contract.objects.asking import client_of
+from tests.contract.objects.keys import key
 
 
 def claude(name: str, model: str, base: str, **params: Any) -> dict[str, Any]:
@@ -48,3 +51,15 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def gateway(serving: Gateway, mock: Mock) -> Gateway:
     return serving
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with client_of(gateway, key(gateway)) as made:
+        yield made
+
+
+@pytest.fixture
+def stranger(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    with client_of(gateway, key(gateway)) as made:
+        yield made
