@@ -13,8 +13,8 @@ INTERVAL: Final = 5.0  # seconds
 MOST: Final = 50_000  # events that wait to be sent again
 
 
-class CustomLogger:
-    """Hears of requests, and has a say in them.
+class Listener:
+    """Hears of requests when they are over, in the process of the ledger: what it raises is logged, and nobody waits.
 
     message_logging: False, and it is not told what was said; so for turn_off_message_logging: True
     """
@@ -23,8 +23,6 @@ class CustomLogger:
         self.message_logging = message_logging
         self.turn_off_message_logging = turn_off_message_logging
         self.optional_params = kwargs
-
-    # -- after a request, in the process of the ledger: whatever is raised here is logged, and no request waits --------
 
     def log_pre_api_call(self, model: str, messages: Any, kwargs: dict[str, Any]) -> None:
         """Hear of a call to a deployment, when it has ended."""
@@ -79,7 +77,9 @@ class CustomLogger:
     ) -> None:
         """Hear that the group that stood in for another one has failed, too."""
 
-    # -- during a request, in the worker that serves it: it waits ------------------------------------------------------
+
+class CustomLogger(Listener):
+    """Has a say in requests, too: in the worker that serves one, which waits for it."""
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji.hooks.code import Unusable, find
-from tianji.hooks.logger import CustomBatchLogger, CustomLogger
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger, Listener
 
 REQUEST_HOOKS: Final = (
     "async_pre_call_hook",
@@ -36,7 +36,9 @@ LOG_HOOKS: Final = (
 """Methods that hear of requests that have ended."""
 
 
-_IDLE: Final = frozenset(filter(callable, vars(CustomLogger).values())) | {CustomBatchLogger.async_send_batch}
+_IDLE: Final = frozenset(
+    filter(callable, (*vars(Listener).values(), *vars(CustomLogger).values(), CustomBatchLogger.async_send_batch))
+)
 
 
 def methods(target: Any, names: Iterable[str]) -> dict[str, Callable[..., Any]]:
