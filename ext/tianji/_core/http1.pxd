@@ -4,6 +4,7 @@ from tianji._core.origin cimport Origin
 from tianji._core.parcel cimport Parcel
 from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
+from tianji._core.wire cimport Watch, Wire
 
 
 cdef class Timeouts:  # seconds; 0 = none
@@ -16,9 +17,7 @@ cdef class Timeouts:  # seconds; 0 = none
 cdef class Owner:
     # What holds connections and calls together; the pool is the only one.
     cdef object loop
-    cdef bytearray buffer        # every read of every connection goes through it
-    cdef char* read
-    cdef object view             # of the buffer
+    cdef Watch watch
     cdef int place(self, Call call, Origin origin) except -1  # find it a connection of HTTP/1.1
     cdef int settle(self, Connection connection) except -1   # its first answer is complete
     cdef int release(self, Connection connection) except -1  # an answer is complete and another may follow
@@ -55,12 +54,10 @@ cdef class Call:
     cdef int fail(self, object error) except -1
 
 
-cdef class Carrier:
+cdef class Carrier(Wire):
     # What a call's answer comes in by: a connection of HTTP/1.1, or one stream of HTTP/2.
     cdef Call call
     cdef int drop(self) except -1        # the call is over and its answer is not complete
-    cdef int hold(self) except -1        # read no more of it for now
-    cdef int read_on(self) except -1
     cdef bint answered(self) except -1   # its head is complete
 
 
@@ -68,13 +65,10 @@ cdef class Connection(Carrier):
     cdef readonly bint closed    # takes no more requests; its socket may still be closing
     cdef Owner owner
     cdef object shelf
-    cdef object transport
     cdef ResponseReader reader
     cdef bytes behind            # the beginning of a head, or None
     cdef Parcel parcel           # what is not wholly sent of the call's request, or None
     cdef bint direct             # the next read goes into the reader's body
-    cdef int fd                  # asked whether the upstream has closed; or -1
-    cdef int socket              # the same, where bytes may go past the transport; or -1
     cdef bint counted            # the owner counts it among its open ones
     cdef bint idle
     cdef bint settled            # has completed an answer

@@ -8,9 +8,7 @@ Nothing here waits: bytes come in by `buffer_updated`, the handler is called, by
 from libc.math cimport INFINITY
 
 cimport cython
-from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.memoryview cimport PyMemoryView_FromMemory
 
 from tianji._core.clock cimport monotonic
 
@@ -18,15 +16,11 @@ from tianji._core.origin cimport Origin
 from tianji._core.parcel cimport Parcel
 from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
-from tianji._core.wire cimport is_silent, socket_of, write_now
+from tianji._core.wire cimport Wire
 
 from tianji.errors import TianjiError, UpstreamDisconnected, UpstreamProtocolError
 
-cdef extern from "Python.h":
-    int PyBUF_WRITE
-
 cdef enum:
-    READ = 256 * 1024   # bytes of one read
     DIRECT = 16 * 1024  # bytes; a held body that lacks as much is read without a copy
 
 
@@ -50,11 +44,6 @@ cdef class Timeouts:
 
 cdef class Owner:
     """Base of what holds connections and calls together."""
-
-    def __cinit__(self):
-        self.buffer = bytearray(READ)
-        self.read = PyByteArray_AS_STRING(self.buffer)
-        self.view = memoryview(self.buffer)
 
     cdef int report(self, object error) except -1:
         # The boundary between a handler and everything else: what it raises goes to the loop and no further.
@@ -148,17 +137,11 @@ cdef class Call:
         return 0
 
 
-cdef class Carrier:
+cdef class Carrier(Wire):
     """Base of what a call's answer comes in by."""
 
     cdef int drop(self) except -1:
         raise NotImplementedError("drop")
-
-    cdef int hold(self) except -1:
-        raise NotImplementedError("hold")
-
-    cdef int read_on(self) except -1:
-        raise NotImplementedError("read_on")
 
     cdef bint answered(self) except -1:
         raise NotImplementedError("answered")
@@ -175,26 +158,24 @@ cdef class Connection(Carrier):
 
     def connection_made(self, transport):
         """Take the transport."""
-        sock = transport.get_extra_info("socket")
-        self.fd = -1 if sock is None else sock.fileno()
-        self.socket = socket_of(transport)
-        self.transport = transport
+        self.attach(transport)
 
-    def get_buffer(self, hint):
-        """Say where the next read goes: into the body where a large one is awaited, else into the pool's buffer."""
+    cdef char* room(self, Py_ssize_t* size) except NULL:
+        # Into the body where a large one is awaited, else into the buffer of all.
         cdef ResponseReader reader = self.reader
         cdef long long lacking
         if reader.body is not None and self.call is not None:
             lacking = reader.length - reader.filled
             if lacking >= DIRECT:
                 self.direct = True
-                return PyMemoryView_FromMemory(
-                    PyBytes_AS_STRING(reader.body) + reader.filled, <Py_ssize_t>lacking, PyBUF_WRITE)
+                size[0] = <Py_ssize_t>lacking
+                return PyBytes_AS_STRING(reader.body) + reader.filled
         self.direct = False
-        return self.owner.view
+        size[0] = self.watch.size
+        return self.watch.read
 
-    def buffer_updated(self, Py_ssize_t size):
-        """Read what came and hand it over. Bytes that no request asked for close the connection."""
+    cdef int take_in(self, Py_ssize_t size) except -1:
+        # Hand over what came. Bytes that no request asked for close the connection.
         cdef Call call = self.call
         cdef bytes behind = self.behind
         if call is None:
@@ -204,11 +185,12 @@ cdef class Connection(Carrier):
             self.reader.body_grew()
             self.deliver(call)
         elif behind is None:
-            self.work(call, self.owner.read, size)
+            self.work(call, self.watch.read, size)
         else:
             self.behind = None
-            behind += self.owner.read[:size]
+            behind += self.watch.read[:size]
             self.work(call, PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
+        return 0
 
     def eof_received(self):
         """End an answer that lasts until the connection closes. TLS reports only a proper close here."""
@@ -222,7 +204,7 @@ cdef class Connection(Carrier):
         """Forget the socket and fail the call that waited for it."""
         cdef Call call = self.call
         self.closed = True
-        self.fd = self.socket = -1
+        self.leave()
         self.transport = self.behind = self.parcel = None
         self.reader.rest()
         self.owner.lost(self)
@@ -247,7 +229,7 @@ cdef class Connection(Carrier):
         if parcel is None or call is None or parcel.full:
             return
         try:
-            if parcel.pour(self.transport, self.socket):
+            if parcel.pour(self):
                 self.parcel = None
             elif not parcel.full:
                 self.owner.loop.call_soon(self.pour)
@@ -268,16 +250,16 @@ cdef class Connection(Carrier):
         call.reused = self.settled
         call.sent = True
         if call.paused:
-            self.transport.pause_reading()
+            self.hold()
         call.enter(b"first_byte", call.timeouts.first_byte)
         if type(request) is list:
-            self.transport.writelines(request)
+            self.write_all(request)
         elif type(request) is Parcel:
             self.parcel = request
             self.parcel.rewind()
             self.pour()
         else:
-            write_now(self.transport, self.socket, request)
+            self.write(request)
         return 0
 
     cdef bint usable(self, double now, double trusted) except -1:
@@ -285,9 +267,7 @@ cdef class Connection(Carrier):
         # upstream has closed it, or said something, which the loop has not told yet.
         if self.closed or self.transport.is_closing():
             return False
-        if now - self.idle_since <= trusted or self.fd < 0:
-            return True
-        return is_silent(self.fd)
+        return now - self.idle_since <= trusted or self.is_silent()
 
     cdef int drop(self) except -1:
         # Close at once, unsent bytes included.
@@ -295,14 +275,6 @@ cdef class Connection(Carrier):
         self.parcel = None
         if self.transport is not None:
             self.transport.abort()
-        return 0
-
-    cdef int hold(self) except -1:
-        self.transport.pause_reading()
-        return 0
-
-    cdef int read_on(self) except -1:
-        self.transport.resume_reading()
         return 0
 
     cdef bint answered(self) except -1:
@@ -371,14 +343,14 @@ cdef class Connection(Carrier):
         cdef ResponseHandler handler = call.handler
         self.reader.rest()
         if call.paused and not self.closed:
-            self.transport.resume_reading()
+            self.read_on()
         call.over()
         if not self.settled and not self.closed:
             self.settled = True
             self.owner.settle(self)
         if self.closed:
             pass
-        elif self.reader.keep and self.parcel is None and self.transport.get_write_buffer_size() == 0:
+        elif self.reader.keep and self.parcel is None and not self.is_laden():
             self.owner.release(self)
         else:
             self.drop()

@@ -3,12 +3,11 @@
 from tianji._core.edge cimport Edge, EdgeExchange
 from tianji._core.reply cimport Reply
 from tianji._core.request cimport RequestReader
+from tianji._core.wire cimport Wire
 
 
-cdef class Line:
+cdef class Line(Wire):
     # The client's connection as an exchange sees it.
-    cdef object transport
-    cdef int socket            # its descriptor, where bytes may go past the transport; or -1
     cdef object peer           # (host, port)
     cdef RequestReader reader  # what it read of this request
     cdef bytes behind          # read, and not yet looked at to the end

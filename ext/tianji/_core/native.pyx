@@ -8,7 +8,7 @@ from tianji._core.clock cimport monotonic
 from tianji._core.edge cimport Edge, EdgeExchange
 from tianji._core.reply cimport Reply, framed
 from tianji._core.request cimport RequestReader, all_fields
-from tianji._core.wire cimport write_now
+from tianji._core.wire cimport Wire
 
 from urllib.parse import unquote
 
@@ -22,7 +22,7 @@ cdef frozenset HANDSHAKE = frozenset((b"host", b"upgrade", b"sec-websocket-key",
 cdef bytes UPGRADE = b"connection: Upgrade"  # others may stand beside it, which is no business of picows
 
 
-cdef class Line:
+cdef class Line(Wire):
     """Base of a client's connection."""
 
     cdef int want_body(self) except -1:
@@ -126,7 +126,7 @@ cdef class NativeExchange(EdgeExchange):
             elif head is not None:
                 chunk = head + chunk
             if chunk:
-                write_now(line.transport, line.socket, chunk)
+                line.write(chunk)
         if last:
             self.close()
             line.answered()
@@ -138,20 +138,20 @@ cdef class NativeExchange(EdgeExchange):
         cdef Reply reply = self.reply
         cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
         if self.status == 204 or self.status == 304:
-            write_now(line.transport, line.socket, reply.whole(-1, b""))
+            line.write(reply.whole(-1, b""))
         elif self.method == "HEAD":
-            write_now(line.transport, line.socket, reply.whole(size, b""))
+            line.write(reply.whole(size, b""))
         elif size <= JOINED:
-            write_now(line.transport, line.socket, reply.whole(size, body))
+            line.write(reply.whole(size, body))
         else:
-            line.transport.writelines([reply.whole(size, b""), body])
+            line.write_all([reply.whole(size, b""), body])
         return 0
 
     def _flush(self):
         cdef bytes head = self.head
         if head is not None and self.line is not None:
             self.head = None
-            write_now(self.line.transport, self.line.socket, head)
+            self.line.write(head)
 
     cdef int send_abort(self) except -1:
         cdef Line line = self.line

@@ -1,5 +1,7 @@
 """A request that is sent piece by piece."""
 
+from tianji._core.wire cimport Wire
+
 
 cdef class Parcel:
     cdef readonly list parts        # bytes and Extents, in order
@@ -8,5 +10,5 @@ cdef class Parcel:
     cdef long long at               # in it
 
     cdef int rewind(self) except -1
-    cdef bint pour(self, object transport, int socket) except -1
+    cdef bint pour(self, Wire wire) except -1
     cdef bytes next_piece(self)

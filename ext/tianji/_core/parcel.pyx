@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from tianji._core.spool cimport Extent
-from tianji._core.wire cimport write_now
+from tianji._core.wire cimport Wire
 
 cdef enum:
     PIECE = 128 * 1024  # bytes of one write
@@ -30,7 +30,7 @@ cdef class Parcel:
         self.full = False
         return 0
 
-    cdef bint pour(self, object transport, int socket) except -1:
+    cdef bint pour(self, Wire wire) except -1:
         """Write until the transport is full or it is somebody else's turn; whether that was all."""
         cdef bytes piece
         cdef int _
@@ -38,7 +38,7 @@ cdef class Parcel:
             piece = self.next_piece()
             if piece is None:
                 return True
-            write_now(transport, socket, piece)
+            wire.write(piece)
             if self.full:
                 break
         return self.index == len(self.parts)

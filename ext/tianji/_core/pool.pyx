@@ -23,6 +23,7 @@ from tianji._core.origin cimport Origin
 from tianji._core.parcel cimport Parcel
 from tianji._core.receiver cimport ResponseHandler
 from tianji._core.response cimport ResponseReader
+from tianji._core.wire cimport Watch
 
 from tianji.errors import UpstreamConnectFailed, UpstreamFailure, UpstreamTimeout
 
@@ -64,9 +65,9 @@ cdef class Shelf:
         """A protocol for a new connection."""
         cdef Connection connection = Connection.__new__(Connection)
         connection.owner = self.owner
+        connection.watch = self.owner.watch
         connection.reader = ResponseReader.__new__(ResponseReader)
         connection.shelf = self
-        connection.fd = -1
         return connection
 
 
@@ -81,7 +82,7 @@ cdef class Pool(Owner):
     """
 
     def __init__(self, loop not None, Limits limits not None, connector not None, multiplexer=None):
-        self.loop = loop
+        self.loop, self.watch = loop, Watch(loop, 256 * 1024)
         self.limits = limits
         self.connector = connector
         self.multiplexer = multiplexer

@@ -3,6 +3,7 @@
 from tianji._core.edge cimport Edge
 from tianji._core.native cimport Line, NativeExchange
 from tianji._core.reply cimport Reply
+from tianji._core.wire cimport Watch
 
 
 cdef enum State:
@@ -19,9 +20,7 @@ cdef enum State:
 cdef class NativeEdge(Edge):
     cdef readonly int connections
     cdef set clients           # all connections
-    cdef bytearray buffer      # every read of every connection goes through it
-    cdef char* read
-    cdef object view           # of the buffer
+    cdef Watch watch
     cdef object websocket      # (transport, head, listener, headers) -> future of the end; see tianji.edge.websocket
     cdef Reply reply
     cdef double head_timeout   # seconds for a head, from its first byte

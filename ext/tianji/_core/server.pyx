@@ -9,8 +9,6 @@ into the object that the handler gets, or into its file.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memcpy
 
 from tianji._core.clock cimport monotonic
@@ -18,12 +16,9 @@ from tianji._core.edge cimport Edge
 from tianji._core.native cimport Line, NativeExchange
 from tianji._core.reply cimport Reply
 from tianji._core.request cimport NO_BODY, SIZED, RequestReader
-from tianji._core.wire cimport socket_of
+from tianji._core.wire cimport Watch
 
 from tianji.errors import RequestTimeout
-
-cdef extern from "Python.h":
-    int PyBUF_WRITE
 
 cdef enum:
     READ = 64 * 1024       # bytes of one read; the rest of a larger body is read into its place
@@ -45,9 +40,7 @@ cdef class NativeEdge(Edge):
         super().__init__(loop, limits=limits, **shared)
         self.websocket = websocket
         self.clients = set()
-        self.buffer = bytearray(READ)
-        self.read = PyByteArray_AS_STRING(self.buffer)
-        self.view = memoryview(self.buffer)
+        self.watch = Watch(loop, READ)
         self.reply = Reply()
         self.head_timeout = limits.head_timeout
         self.idle_timeout = limits.idle_timeout
@@ -58,6 +51,7 @@ cdef class NativeEdge(Edge):
         """Make the asyncio protocol of one accepted connection."""
         cdef NativeConnection connection = NativeConnection.__new__(NativeConnection)
         connection.edge = self
+        connection.watch = self.watch
         return connection
 
     def retire(self, double linger=LINGER):
@@ -90,9 +84,8 @@ cdef class NativeConnection(Line):
     def connection_made(self, transport):
         """Take the transport."""
         cdef NativeEdge edge = self.edge
-        self.transport = transport
+        self.attach(transport)
         self.peer = transport.get_extra_info("peername")
-        self.socket = socket_of(transport)
         self.reader = RequestReader(max_head=edge.max_head, max_target=edge.max_target)
         edge.clients.add(self)
         edge.connections += 1
@@ -100,20 +93,20 @@ cdef class NativeConnection(Line):
             edge.sweeping = True
             edge.loop.call_later(edge.cadence, edge._sweep)
 
-    def get_buffer(self, hint):
-        """Say where the next read goes: into the body where one is awaited, else into the edge's buffer."""
+    cdef char* room(self, Py_ssize_t* size) except NULL:
+        # Into the body where one is awaited, else into the buffer of all.
         cdef long long lacking
         if self.state == AT_BODY and self.body is not None:
             lacking = self.reader.length - self.filled
             if lacking >= DIRECT:
                 self.direct = True
-                return PyMemoryView_FromMemory(
-                    PyBytes_AS_STRING(self.body) + self.filled, <Py_ssize_t>lacking, PyBUF_WRITE)
+                size[0] = <Py_ssize_t>lacking
+                return PyBytes_AS_STRING(self.body) + self.filled
         self.direct = False
-        return self.edge.view
+        size[0] = self.watch.size
+        return self.watch.read
 
-    def buffer_updated(self, Py_ssize_t size):
-        """Work on what came."""
+    cdef int take_in(self, Py_ssize_t size) except -1:
         cdef bytes behind
         if self.direct:
             self.direct = False
@@ -122,11 +115,12 @@ cdef class NativeConnection(Line):
                 self.body_grew()
                 self.go_on()
         elif self.behind is None:
-            self.work(self.edge.read, size)
+            self.work(self.watch.read, size)
         else:
-            behind = self.behind + self.edge.read[:size]
+            behind = self.behind + self.watch.read[:size]
             self.behind = None
             self.work(PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
+        return 0
 
     def eof_received(self):
         """End the connection: a client that stops sending has left (as nginx and hyper see it too)."""
@@ -147,7 +141,7 @@ cdef class NativeConnection(Line):
         if transport is None:
             return None
         self.state = AT_END
-        self.socket = -1
+        self.leave()
         self.transport = self.behind = self.body = self.pieces = None
         self.edge.clients.discard(self)
         self.edge.connections -= 1
@@ -259,7 +253,7 @@ cdef class NativeConnection(Line):
                 self.due = 0
         elif size > AHEAD and not self.held:
             self.held = True
-            self.transport.pause_reading()
+            self.hold()
         return 0
 
     cdef int go_on(self) except -1:
@@ -272,7 +266,7 @@ cdef class NativeConnection(Line):
             self.work(PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
         if self.held and (self.behind is None or PyBytes_GET_SIZE(self.behind) <= AHEAD) and self.state != AT_END:
             self.held = False
-            self.transport.resume_reading()
+            self.read_on()
         return 0
 
     # ---- one request
@@ -296,7 +290,7 @@ cdef class NativeConnection(Line):
         self.filled = self.due = 0
         if reader.expects:
             reader.expects = False
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
         return self.go_on()
 
     cdef int whole(self, bytes body) except -1:
@@ -361,7 +355,7 @@ cdef class NativeConnection(Line):
         transport.write_eof()
         if self.held:
             self.held = False
-            transport.resume_reading()
+            self.read_on()
         return 0
 
     # ---- time

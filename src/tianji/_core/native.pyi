@@ -3,9 +3,10 @@ from typing import Any, final
 from typing_extensions import disjoint_base
 
 from tianji._core.edge import EdgeExchange
+from tianji._core.wire import Wire
 
 @disjoint_base
-class Line: ...
+class Line(Wire): ...
 
 @final
 class NativeExchange(EdgeExchange):

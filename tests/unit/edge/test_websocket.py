@@ -95,6 +95,23 @@ async def running():
     server.close()
 
 
+async def test_a_connection_that_served_requests_before_becomes_one(running):
+    """By then the edge reads its socket itself, and has to give that up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    for _ in range(3):
+        writer.write(b"GET /other HTTP/1.1\r\nhost: t\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 404")
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+    writer.write(HANDSHAKE)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    writer.write(b"\x81\x82\0\0\0\0hi")
+    assert await reader.readexactly(4) == b"\x81\x02hi"
+    writer.close()
+    await running.listener.gone.wait()
+    await running.until_closed()
+
+
 async def test_frames_go_both_ways_and_the_exchange_is_open_as_long(running):
     connected = await picows.ws_connect(Collector, running.url, extra_headers={"authorization": "right"})
     transport, listener = connected
