@@ -22,6 +22,7 @@ from tianji.gateway.passages import ARRAY, CHAT, EVENTS, GOOGLE, Place, Sought, 
 from tianji.gateway.reshaping import reshaped
 from tianji.gateway.retelling import Teller
 from tianji.protocol.bedrock.event_stream import event_of
+from tianji.protocol.chat.documents import as_files
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
 from tianji.protocol.framing import JsonLines, Pieces
 from tianji.protocol.openai.answers import OpenAIOutbound
@@ -51,6 +52,16 @@ ALIKE: Final = frozenset(
     }
 )
 """The protocols that do so, too, and whose outbounds serve any number of attempts."""
+CITING: Final = frozenset(
+    {
+        "tianji.protocol.anthropic.outbound",
+        "tianji.protocol.anthropic.vertex",
+        "tianji.protocol.bedrock.invoke",
+        "tianji.protocol.bedrock.outbound",
+        "tianji.protocol.cohere.outbound",
+    }
+)
+"""The protocols that have documents of which an answer can say what it has from them."""
 
 
 class Framer(Protocol):
@@ -158,6 +169,8 @@ class Translation(Struct, frozen=True):
         read = codec(self.dialect).inbound
         if self.dialect != CHAT:
             inbound = read(body, sought.model, sought.stream)
+            if self.protocol not in CITING:
+                as_files(inbound.request)
             if self.protocol is None:
                 forget_private(inbound.request)
             if as_array:
@@ -167,6 +180,8 @@ class Translation(Struct, frozen=True):
         if inbound is None:
             inbound = read(body, sought.model, sought.stream)
             request = inbound.request
+            if self.protocol not in CITING:
+                as_files(request)
         else:
             request = inbound.request if self.protocol is None else read_request(body)
         outbound: Outbound

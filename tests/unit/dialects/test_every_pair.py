@@ -1,17 +1,13 @@
 """Every dialect over every form of upstreams: what is asked arrives, or is refused; what is answered arrives, too."""
 
 import json
-from importlib import import_module
 from typing import Any
 
-import msgspec
 import pytest
+from tests.unit.dialects.pairs import UPSTREAMS, Json, asked, streamed, told
 
 from tianji.errors import UnsupportedParams
-from tianji.protocol.chat.seam import Target
-from tianji.protocol.openai.requests import read_request, write_request
 
-Json = dict[str, Any]
 PNG = "aU1BR0U="
 SCHEMA = {"type": "object", "properties": {"wanted": {"type": "string"}}, "required": ["wanted"]}
 TOOL = {"name": "look_up", "description": "finds things", "parameters": SCHEMA}
@@ -100,14 +96,6 @@ def responses(feature: str) -> Json:
 
 
 CLIENTS = {"chat": chat, "messages": messages, "gemini": gemini, "responses": responses}
-UPSTREAMS = {
-    "openai": None,
-    "anthropic": "anthropic.outbound",
-    "gemini": "gemini.outbound",
-    "bedrock": "bedrock.outbound",
-    "cohere": "cohere.outbound",
-    "responses": "responses.outbound",
-}
 ARRIVES: dict[str, tuple[str, ...]] = {
     "words": ("be kind", "hello"),
     "tools": ("look_up", "finds things", "looking", "first", "second", "found one", "found two", "wanted"),
@@ -120,30 +108,17 @@ ARRIVES: dict[str, tuple[str, ...]] = {
 REFUSED = {("responses", "stop")}  # upstreams that have no notion of it
 
 
-def asked(client: str, upstream: str, feature: str) -> tuple[Any, bytes]:
-    """Return the client's request, and what is written for the upstream."""
-    body = json.dumps({"model": "m", **CLIENTS[client](feature)}).encode()
-    inbound = import_module(f"tianji.dialects.{client}").inbound(body, "m", False)
-    written = write_request(inbound.request)
-    protocol = UPSTREAMS[upstream]
-    if protocol is None:
-        return inbound, written
-    model = {"bedrock": "amazon.nova-pro-v1:0", "gemini": "gemini-2.5-flash"}.get(upstream, "claude-sonnet-4-5")
-    target = Target(provider=upstream, model=model)
-    return inbound, import_module(f"tianji.protocol.{protocol}").outbound(read_request(written), target).body
-
-
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("feature", ARRIVES)
 def test_what_is_asked_arrives(feature: str, client: str, upstream: str) -> None:
     if (upstream, feature) in REFUSED and client != "responses":  # whose clients cannot ask for it either
         with pytest.raises(UnsupportedParams):
-            asked(client, upstream, feature)
+            asked(client, upstream, CLIENTS[client](feature))
         return
     if (client, feature) == ("responses", "stop"):
         return
-    _, body = asked(client, upstream, feature)
+    body = asked(client, upstream, CLIENTS[client](feature))[1].body
     missing = [text for text in ARRIVES[feature] if text not in body.decode()]
     assert not missing, (missing, body)
     if feature == "tools":
@@ -202,18 +177,120 @@ ANSWERS: dict[str, Json] = {
 """The same answer, with thoughts, words and two calls, as each upstream says it."""
 
 
+def _chunk(delta: Json, reason: str | None = None) -> tuple[str, Json]:
+    return "", {"id": "x", "created": 1, "model": "m", "choices": [{"delta": delta, "finish_reason": reason}]}
+
+
+def _typed(kind: str, **members: Any) -> tuple[str, Json]:
+    return kind, {"type": kind, **members}
+
+
+def _openai() -> list[tuple[str, Json]]:
+    events = [_chunk({"role": "assistant", "reasoning_content": THOUGHT}), _chunk({"content": WORDS})]
+    for index, (call_id, arguments, _) in enumerate(CALLS):
+        first = {"index": index, "id": call_id, "type": "function", "function": {"name": "look_up", "arguments": ""}}
+        events.append(_chunk({"tool_calls": [first]}))
+        events += [
+            _chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+            for piece in (arguments[:7], arguments[7:])
+        ]
+    usage = ("", {"id": "x", "created": 1, "model": "m", "choices": [], "usage": ANSWERS["openai"]["usage"]})
+    return [*events, _chunk({}, "tool_calls"), usage]
+
+
+def _anthropic() -> list[tuple[str, Json]]:
+    events = [_typed("message_start", message={"id": "x", "usage": {"input_tokens": 1234}})]
+    kinds = {"thinking": ("thinking_delta", "thinking"), "text": ("text_delta", "text")}
+    for index, block in enumerate(ANSWERS["anthropic"]["content"]):
+        kind = block["type"]
+        empty = {"input": {}} if kind == "tool_use" else {kinds[kind][1]: ""}
+        events.append(_typed("content_block_start", index=index, content_block=block | empty))
+        if kind == "tool_use":
+            written = json.dumps(block["input"], separators=(",", ":"))
+            deltas = [{"type": "input_json_delta", "partial_json": part} for part in (written[:7], written[7:])]
+        else:
+            name, member = kinds[kind]
+            deltas = [{"type": name, member: block[member]}]
+        if kind == "thinking":
+            deltas.append({"type": "signature_delta", "signature": "c2ln"})
+        events += [_typed("content_block_delta", index=index, delta=delta) for delta in deltas]
+        events.append(_typed("content_block_stop", index=index))
+    last = _typed("message_delta", delta={"stop_reason": "tool_use"}, usage={"output_tokens": 4321})
+    return [*events, last, _typed("message_stop")]
+
+
+def _gemini() -> list[tuple[str, Json]]:
+    (candidate,) = ANSWERS["gemini"]["candidates"]
+    pieces: list[Json] = [{"content": {"parts": [part]}} for part in candidate["content"]["parts"]]
+    usage = ANSWERS["gemini"]["usageMetadata"]
+    return [*(("", {"candidates": [piece]}) for piece in pieces),
+            ("", {"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage})]  # fmt: skip
+
+
+def _bedrock() -> list[tuple[str, Json]]:
+    events: list[tuple[str, Json]] = []
+    for index, block in enumerate(ANSWERS["bedrock"]["output"]["message"]["content"]):
+        if (use := block.get("toolUse")) is not None:
+            start = {"toolUse": {"toolUseId": use["toolUseId"], "name": use["name"]}}
+            events.append(("contentBlockStart", {"contentBlockIndex": index, "start": start}))
+            deltas: list[Json] = [{"toolUse": {"input": json.dumps(use["input"], separators=(",", ":"))}}]
+        elif (thought := block.get("reasoningContent")) is not None:
+            deltas = [{"reasoningContent": {name: text}} for name, text in thought["reasoningText"].items()]
+        else:
+            deltas = [block]
+        events += [("contentBlockDelta", {"contentBlockIndex": index, "delta": delta}) for delta in deltas]
+        events.append(("contentBlockStop", {"contentBlockIndex": index}))
+    usage = ANSWERS["bedrock"]["usage"]
+    return [*events, ("messageStop", {"stopReason": "tool_use"}), ("metadata", {"usage": usage})]
+
+
+def _cohere() -> list[tuple[str, Json]]:
+    def said(kind: str, message: Json) -> tuple[str, Json]:
+        return _typed(kind, index=0, delta={"message": message})
+
+    message = ANSWERS["cohere"]["message"]
+    events = [said("tool-plan-delta", {"tool_plan": THOUGHT}), said("content-delta", {"content": {"text": WORDS}})]
+    for call in message["tool_calls"]:
+        function = call["function"]
+        events.append(said("tool-call-start", {"tool_calls": call | {"function": {"name": function["name"]}}}))
+        events.append(said("tool-call-delta", {"tool_calls": {"function": {"arguments": function["arguments"]}}}))
+    ended = {"finish_reason": "TOOL_CALL", "usage": ANSWERS["cohere"]["usage"]}
+    return [*events, _typed("message-end", delta=ended)]
+
+
+def _responses() -> list[tuple[str, Json]]:
+    whole = ANSWERS["responses"]
+    events = [
+        _typed("response.created", response={"id": "x", "created_at": 1, "model": "m"}),
+        _typed("response.reasoning_summary_text.delta", output_index=0, summary_index=0, delta=THOUGHT),
+        _typed("response.output_text.delta", output_index=1, delta=WORDS),
+    ]
+    for index, item in enumerate(whole["output"][2:], 2):
+        added = item | {"arguments": ""}
+        events.append(_typed("response.output_item.added", output_index=index, item=added))
+        events.append(_typed("response.function_call_arguments.delta", output_index=index, delta=item["arguments"]))
+        events.append(_typed("response.output_item.done", output_index=index, item=item))
+    return [*events, _typed("response.completed", response=whole)]
+
+
+STREAMS = {
+    "openai": _openai, "anthropic": _anthropic, "gemini": _gemini, "bedrock": _bedrock, "cohere": _cohere,
+    "responses": _responses,
+}  # fmt: skip
+"""The same answer, event by event."""
+
+
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_what_is_answered_arrives(client: str, upstream: str) -> None:
-    inbound, _ = asked(client, upstream, "tools")
-    target = Target(provider=upstream, model="m")
-    request = read_request(write_request(inbound.request))
-    if (protocol := UPSTREAMS[upstream]) is None:
-        outbound: Any = import_module("tianji.protocol.openai.answers").OpenAIOutbound(b"{}", "", target)
-    else:
-        outbound = import_module(f"tianji.protocol.{protocol}").outbound(request, target)
-    told = inbound.answer(outbound.answer(msgspec.json.encode(ANSWERS[upstream]))).decode()
-    wanted = (WORDS, THOUGHT, "look_up", "first", "second", "call_one", "call_two", "1234", "4321")
-    assert not [text for text in wanted if text not in told], told
-    assert told.index("call_one") < told.index("call_two")
-    assert told.index(THOUGHT) < told.index(WORDS) or client == "chat"
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "streamed"])
+def test_what_is_answered_arrives(client: str, upstream: str, whole: bool) -> None:
+    body = CLIENTS[client]("tools") | ({"stream_options": {"include_usage": True}} if client == "chat" else {})
+    answer: Any = told(client, upstream, ANSWERS[upstream], body)
+    if not whole:
+        answer = streamed(client, upstream, STREAMS[upstream](), body)
+    said = json.dumps(answer).replace("\\", "")
+    wanted = [WORDS, THOUGHT, "look_up", "call_one", "call_two", "1234", "4321"]
+    wanted += [] if not whole and client in ("chat", "messages") else ["first", "second"]  # arguments come in pieces
+    assert not [text for text in wanted if text not in said], said
+    assert said.index("call_one") < said.index("call_two")
+    assert said.index(THOUGHT) < said.index(WORDS) or (client == "chat" and whole)

@@ -10,8 +10,9 @@ import msgspec
 
 from tianji.dialects.gemini.failing import error_object
 from tianji.dialects.gemini.frames import Frames
-from tianji.protocol.chat import data_urls, tool_ids
+from tianji.protocol.chat import citations, data_urls, tool_ids
 from tianji.protocol.chat.answer import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta, Usage
+from tianji.protocol.chat.collect import merged
 from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
 from tianji.protocol.chat.support import decoded_object
 from tianji.protocol.gemini import wire
@@ -104,11 +105,13 @@ def _of_custom(custom: Json) -> FunctionCall:
 
 def _ground(candidate: wire.Candidate, message: AnswerMessage | Delta, content: str) -> None:
     """Say where it comes from: as Google said it, or made of the annotations."""
-    given = (message.provider_specific_fields or {}).get("grounding_metadata")
+    fields, annotations = message.provider_specific_fields or {}, message.annotations or []
+    given = fields.get("grounding_metadata")
+    documents = citations.documents_of(annotations, fields)
     if isinstance(given, dict):
         candidate.grounding_metadata = given
-    elif message.annotations:
-        candidate.grounding_metadata = grounding_of(message.annotations, content)
+    elif annotations or documents:
+        candidate.grounding_metadata = grounding_of(annotations, documents, content)
 
 
 def _weigh(candidate: wire.Candidate, given: Json | None) -> None:
@@ -200,7 +203,9 @@ class _Candidate:
         if delta.annotations:
             self._rest.annotations = [*(self._rest.annotations or []), *delta.annotations]
         if delta.provider_specific_fields:
-            self._rest.provider_specific_fields = delta.provider_specific_fields
+            self._rest.provider_specific_fields = merged(
+                self._rest.provider_specific_fields, delta.provider_specific_fields
+            )
         if delta.audio and self._sound is None and isinstance(data := delta.audio.get("data"), str):
             self._sound = data_urls.sound_type(data) or _SAMPLES  # whose head is in the first piece alone
         parts = _said(delta, self._sound)

@@ -135,6 +135,9 @@ class Turns:
             return HubPart(type="image_url", image_url=self._seen(uri) | {"format": kind})
         if kind.startswith("video/"):
             return HubPart(type="video_url", video_url={"url": uri, "format": kind})
+        known = {"media_type": kind} if kind else {}
+        if uri.startswith(("https://", "http://")):
+            return HubPart(type="document", source={"type": "url", "url": uri} | known, title=data.display_name)
         return HubPart(type="file", file={"file_id": uri} | ({"format": kind} if kind else {}))
 
     def _seen(self, url: str) -> dict[str, Any]:

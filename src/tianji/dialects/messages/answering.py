@@ -8,6 +8,7 @@ import msgspec
 
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.anthropic.turns import SERVER_BLOCKS
+from tianji.protocol.chat import citations
 from tianji.protocol.chat.answer import AnswerMessage, Completion, Usage
 from tianji.protocol.chat.request import ThinkingBlock
 
@@ -95,24 +96,6 @@ def thinking_block(block: ThinkingBlock) -> dict[str, Any]:
     return {"type": "thinking", "thinking": block.thinking or "", "signature": block.signature or ""}
 
 
-def citations(annotations: list[dict[str, Any]], fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is cited: as an upstream of this form said it, else the pages of OpenAI's annotations."""
-    own = fields.get("citations")
-    if isinstance(own, list):
-        return [one for several in own if isinstance(several, list) for one in several]
-    pages = [page for one in annotations if isinstance(page := one.get("url_citation"), dict)]
-    return [
-        {
-            "type": "web_search_result_location",
-            "url": page.get("url") or "",
-            "title": page.get("title"),
-            "cited_text": "",
-            "encrypted_index": "",
-        }
-        for page in pages
-    ]
-
-
 def input_of(arguments: str) -> dict[str, Any]:
     """Return the arguments as the object that the form wants; what is none stands under `raw`, so nothing is lost."""
     if not arguments.strip():
@@ -139,7 +122,7 @@ def _blocks(message: AnswerMessage, names: ToolNames) -> Iterator[dict[str, Any]
     yield from fields.get(SERVER_BLOCKS) or ()
     if message.content:
         text: dict[str, Any] = {"type": "text", "text": message.content}
-        cited = citations(message.annotations or [], fields)
+        cited = citations.all_of(message.annotations or [], fields)
         yield text | {"citations": cited} if cited else text
     elif message.audio and (transcript := spoken(message.audio)):
         yield {"type": "text", "text": transcript}

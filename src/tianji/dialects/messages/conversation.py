@@ -13,6 +13,7 @@ from tianji.dialects.decoding import typed
 from tianji.dialects.tool_names import ToolNames
 from tianji.errors import InvalidRequest
 from tianji.protocol.anthropic.inbound import Block, Turn
+from tianji.protocol.chat.documents import plain_of, text_in
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ThinkingBlock, ToolCall
 
 _SERVER_SIDE = ("_tool_use", "_tool_result")  # how the types of blocks end that a server's tools wrote
@@ -155,29 +156,29 @@ def _image(block: Block, place: str) -> Part:
 
 def _document(block: Block, place: str) -> list[Part]:
     kind, source = _source(block, place)
+    document = Part(
+        type="document",
+        source=source,
+        title=block.title,
+        context=block.context,
+        citations=block.citations if isinstance(block.citations, dict) else None,
+        cache_control=block.cache_control,
+    )
+    if kind == "url" or (_is_cited(block) and (kind != "content" or text_in(document) is not None)):
+        return [document]
     if kind == "content":
         inner = _blocks(source.get("content"), f"{place}.source")
         return [part for one in inner for part in _parts(one, f"{place}.source")]
-    if kind == "text":
-        text = "\n".join(filter(None, (block.title, block.context, str(source.get("data") or ""))))
-        return [Part(type="text", text=text, cache_control=block.cache_control)]
-    if kind == "base64":
-        file: dict[str, Any] = {"file_data": _data_url(source, "application/pdf")}
-        file["filename"] = block.title or "document.pdf"  # OpenAI takes no file without a name
-    elif kind == "file":
-        file = {"file_id": source.get("file_id")}
-    else:
-        return [
-            Part(
-                type="document",
-                source=source,
-                title=block.title,
-                context=block.context,
-                citations=block.citations if isinstance(block.citations, dict) else None,
-                cache_control=block.cache_control,
-            )
-        ]
-    return [Part(type="file", file=file, cache_control=block.cache_control)]
+    if kind not in ("text", "base64", "file"):
+        raise InvalidRequest(
+            f"{place}.source: expected text, base64, content, url or file, got {kind!r}", param=f"{place}.source"
+        )
+    return list(plain_of(document))
+
+
+def _is_cited(block: Block) -> bool:
+    """Tell whether the answer is to say what it has from a document."""
+    return isinstance(block.citations, dict) and block.citations.get("enabled") is True
 
 
 def _source(block: Block, place: str) -> tuple[object, dict[str, Any]]:

@@ -11,7 +11,6 @@ import msgspec
 from tianji.dialects.arguments import is_whole
 from tianji.dialects.messages.answering import (
     call_id,
-    citations,
     ending,
     input_of,
     message_id,
@@ -22,6 +21,7 @@ from tianji.dialects.messages.answering import (
 from tianji.dialects.messages.failing import failure_event
 from tianji.dialects.tool_names import ToolNames
 from tianji.protocol.anthropic.turns import SERVER_BLOCKS
+from tianji.protocol.chat import citations
 from tianji.protocol.chat.answer import Chunk, Delta, ToolCallDelta, Usage
 from tianji.protocol.chat.request import ThinkingBlock
 
@@ -134,7 +134,7 @@ class MessagesEncoder:
     def _note(self, annotations: list[dict[str, Any]], fields: dict[str, Any], out: list[bytes]) -> None:
         """Take what has no place of its own in the hub's form."""
         self._stop_sequence = fields.get("stop_sequence") or self._stop_sequence
-        for one in citations(annotations, fields):
+        for one in citations.all_of(annotations, fields):
             self._add("text", _text(), _encode({"type": "citations_delta", "citation": one}), out)
         for block in fields.get(SERVER_BLOCKS) or ():
             self._add(object(), block, b"", out)

@@ -13,6 +13,7 @@ from tianji.dialects.responses.items import (
     call_item,
 )
 from tianji.dialects.responses.tools import ToolBook
+from tianji.protocol.chat import citations
 from tianji.protocol.chat.answer import AnswerMessage, Delta, FunctionDelta, ToolCallDelta
 from tianji.protocol.chat.request import ToolCall
 
@@ -47,6 +48,9 @@ class Output:
             self._message().refuse(delta.refusal)
         for annotation in delta.annotations or ():
             self._message().annotate(_annotation(annotation))
+        if delta.provider_specific_fields:
+            for document in citations.own_documents(delta.provider_specific_fields):
+                self._message().annotate(citations.filed(document))
         for image in delta.images or ():
             self._picture(image)
         for call in delta.tool_calls or ():
@@ -128,6 +132,7 @@ def pieces_of(message: AnswerMessage) -> Delta:
         reasoning_content=message.reasoning_content,
         thinking_blocks=message.thinking_blocks,
         annotations=message.annotations,
+        provider_specific_fields=message.provider_specific_fields,
         images=message.images,
         tool_calls=[_piece(index, call) for index, call in enumerate(message.tool_calls or ())],
     )

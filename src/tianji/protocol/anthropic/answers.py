@@ -12,6 +12,7 @@ from tianji.protocol.anthropic.structured import JSON_TOOL
 from tianji.protocol.anthropic.turns import SERVER_BLOCKS
 from tianji.protocol.anthropic.usage import tier_of, usage_of
 from tianji.protocol.chat.answer import AnswerMessage, Choice, Completion
+from tianji.protocol.chat.citations import page
 from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object, unreadable
@@ -132,8 +133,7 @@ def annotation(citation: Mapping[str, Any], start: int, end: int) -> Json | None
     url = citation.get("url")
     if not isinstance(url, str):
         return None
-    page = {"url": url, "title": citation.get("title") or "", "start_index": start, "end_index": end}
-    return {"type": "url_citation", "url_citation": page}
+    return page(url, citation.get("title"), start, end)
 
 
 def custom_input(arguments: str) -> str:

@@ -1,12 +1,10 @@
 """Pieces of messages as Anthropic's content blocks (https://docs.anthropic.com/en/api/messages, `content`)."""
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any, Final
 
 from tianji.errors import InvalidRequest
-from tianji.protocol.chat.data_urls import inline, media_type_of
+from tianji.protocol.chat.data_urls import Inline, inline, media_type_of, text_of
 from tianji.protocol.chat.request import Message, Part
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import refuse
@@ -94,17 +92,10 @@ def _file(given: dict[str, Any]) -> Block:
         return {"type": "image", "source": _base64(media_type, data)}
     source = _base64(media_type, data)
     if media_type.startswith("text/"):
-        source = {"type": "text", "media_type": _TEXT, "data": _text(data)}
+        source = {"type": "text", "media_type": _TEXT, "data": text_of(Inline(media_type, data))}
     titled = {"title": name} if isinstance(name, str) and name else {}
     return {"type": "document", "source": source, **titled}
 
 
 def _base64(media_type: str, data: str) -> Block:
     return {"type": "base64", "media_type": media_type, "data": data}
-
-
-def _text(data: str) -> str:
-    try:
-        return b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise InvalidRequest("A text file must be UTF-8 in base64", param="messages") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat import data_urls
+from tianji.protocol.chat.documents import text_in
 from tianji.protocol.chat.request import Part
 
 Json = dict[str, Any]
@@ -82,8 +83,14 @@ class Blocks:
         """Turn Anthropic's document into a block, with what it says of itself."""
         source = part.source or {}
         data = _text(source, "data")
-        if source.get("type") == "text" and data is not None:
-            block = self._of("text/plain", {"text": data}, part.title)
+        if (text := text_in(part)) is not None:
+            passages = source.get("content")
+            given = (
+                {"content": [{"text": one["text"]} for one in passages]}
+                if isinstance(passages, list)
+                else {"text": text}
+            )
+            block = self._of("text/plain", given, part.title)
         elif source.get("type") == "base64" and data is not None:
             block = self._of(_text(source, "media_type") or "application/pdf", {"bytes": data}, part.title)
         else:

@@ -13,10 +13,12 @@ from msgspec import UNSET
 
 from tianji.clock import Clock
 from tianji.protocol.bedrock import wire
+from tianji.protocol.bedrock.citations import cited
 from tianji.protocol.bedrock.event_stream import EXCEPTION
 from tianji.protocol.bedrock.names import Names
 from tianji.protocol.bedrock.usage import usage_of
 from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, FunctionDelta, ToolCallDelta, Usage
+from tianji.protocol.chat.citations import page
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import ThinkingBlock
 from tianji.protocol.chat.seam import StreamFailed, Target
@@ -72,6 +74,8 @@ class Decoder:
         self._fields: Json = {}
         self._usage: Usage | None = None
         self._tier: str | None = None
+        self._so_far = 0  # characters of text
+        self._began: dict[int, int] = {}  # where in it the texts of blocks begin
 
     @property
     def finished(self) -> bool:
@@ -115,7 +119,8 @@ class Decoder:
         return chunks
 
     def passed(self, characters: int) -> None:
-        """Learn how much text was handed on unread, which changes nothing here."""
+        """Learn how much text was handed on unread."""
+        self._so_far += characters
 
     def whole(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
@@ -177,8 +182,18 @@ class Decoder:
         if piece.reasoning_content is not None:
             return _thought(piece.reasoning_content)
         if piece.citation is not None:
-            return Delta(provider_specific_fields={"citations": [piece.citation]})
+            return self._cited(index, piece.citation)
+        self._began.setdefault(index, self._so_far)
+        self._so_far += len(piece.text or "")
         return Delta(content=piece.text or UNSET)
+
+    def _cited(self, index: int, given: Json) -> Delta:
+        found = cited(given)
+        delta = Delta(provider_specific_fields={"citations": [[found]]})
+        if (url := found.get("url")) is not None:
+            start = self._began.get(index, self._so_far)
+            delta.annotations = [page(url, found["title"], start, self._so_far)]
+        return delta
 
     def _stop(self, reason: str | None, fields: Json | None) -> None:
         self._reason = reason or "end_turn"

@@ -79,7 +79,7 @@ class _Gathered:
         if isinstance(delta.audio, dict):
             self._hear(delta.audio)
         if isinstance(delta.provider_specific_fields, dict):
-            message.provider_specific_fields = _merged(message.provider_specific_fields, delta.provider_specific_fields)
+            message.provider_specific_fields = merged(message.provider_specific_fields, delta.provider_specific_fields)
 
     def _call(self, piece: ToolCallDelta) -> None:
         call = self._calls.get(piece.index)
@@ -98,7 +98,7 @@ class _Gathered:
             for name, value in piece.custom.items():
                 custom[name] = custom.get(name, "") + value if isinstance(value, str) else value
         if isinstance(piece.provider_specific_fields, dict):
-            call.provider_specific_fields = _merged(call.provider_specific_fields, piece.provider_specific_fields)
+            call.provider_specific_fields = merged(call.provider_specific_fields, piece.provider_specific_fields)
 
     def _hear(self, piece: dict[str, Any]) -> None:
         heard = self._message.audio
@@ -135,8 +135,8 @@ def _longer(
     return kept if more is UNSET else [*(kept or []), *more]
 
 
-def _merged(kept: dict[str, Any] | UnsetType | None, more: dict[str, Any]) -> dict[str, Any]:
-    """Lengthen the lists, replace everything else."""
+def merged(kept: dict[str, Any] | UnsetType | None, more: dict[str, Any]) -> dict[str, Any]:
+    """Return a provider's own fields of several pieces: lists become longer, everything else is what came last."""
     found = dict(kept or {})
     for name, value in more.items():
         old = found.get(name)

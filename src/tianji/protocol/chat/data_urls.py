@@ -81,6 +81,14 @@ def inline(url: str, media_type: str | None = None) -> Inline | None:
     return Inline(kind, data)
 
 
+def text_of(given: Inline) -> str:
+    """Return the text of a file that is one. Raises InvalidRequest where it is not UTF-8 in base64."""
+    try:
+        return binascii.a2b_base64(given.data, strict_mode=True).decode()
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidRequest("A text file must be UTF-8 in base64", param="messages") from error
+
+
 def media_type_of(name: str) -> str | None:
     """Return the media type that a URL or a file's name says by its end, None when it says none."""
     try:

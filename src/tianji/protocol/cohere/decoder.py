@@ -16,6 +16,7 @@ from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, F
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.seam import StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
+from tianji.protocol.cohere.citations import note
 
 Json = dict[str, Any]
 
@@ -72,11 +73,19 @@ class _Delta(Struct):
     error: str | None = None
 
 
+class _Logprobs(Struct):
+    """A piece of text, and the log probability of each token in it: which of it is whose is not said."""
+
+    text: str | None = None
+    logprobs: list[float] | None = None
+
+
 class _Event(Struct):
     type: str = ""
     id: str | None = None
     index: int = 0
     delta: _Delta | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Answer(Struct):
@@ -84,6 +93,7 @@ class _Answer(Struct):
     message: _Message | None = None
     finish_reason: str | None = None
     usage: _Usage | None = None
+    logprobs: list[_Logprobs] | None = None
 
 
 class Decoder:
@@ -122,7 +132,8 @@ class Decoder:
         if delta.message is None or not event.type.endswith(("-start", "-delta")):
             return []
         said = self._said(delta.message, begins=event.type == "tool-call-start")
-        return [] if said == Delta() else [self._chunk(said)]
+        likely = _likely(event.logprobs)
+        return [] if said == Delta() and not likely else [self._chunk(said, likely=likely)]
 
     def end(self) -> Iterable[Chunk]:
         """Return the finish reason and the usage."""
@@ -146,7 +157,8 @@ class Decoder:
         if answer.message is None:
             raise unreadable(self._target, "it has no message", body)
         self._id = answer.id or self._id
-        first = self._chunk(self._said(answer.message, begins=True))
+        likely = [token for piece in answer.logprobs or () for token in _likely(piece)]
+        first = self._chunk(self._said(answer.message, begins=True), likely=likely)
         self._end(answer.finish_reason, answer.usage)
         found = collect([first, *self.end()])
         if found is None:
@@ -171,8 +183,7 @@ class Decoder:
         if found:
             delta.tool_calls = found
         if message.citations:
-            cited = message.citations if isinstance(message.citations, list) else [message.citations]
-            delta.provider_specific_fields = {"citations": cited}
+            note(delta, message.citations if isinstance(message.citations, list) else [message.citations])
         return delta
 
     def _call(self, call: _Call, *, begins: bool) -> ToolCallDelta:
@@ -190,10 +201,12 @@ class Decoder:
         self._reason = reason or "COMPLETE"
         self._usage = usage
 
-    def _chunk(self, delta: Delta, reason: str | None = None) -> Chunk:
+    def _chunk(self, delta: Delta, reason: str | None = None, likely: list[Json] | None = None) -> Chunk:
         if not self._begun:
             self._begun, delta.role = True, "assistant"
         choice = ChunkChoice(index=0, delta=delta, finish_reason=reason)
+        if likely:
+            choice.logprobs = {"content": likely, "refusal": None}
         return Chunk(id=self._id, created=self._created, model=self._target.model, choices=[choice])
 
     def _read(self, payload: bytes, kind: type[Any]) -> Any:
@@ -201,6 +214,20 @@ class Decoder:
             return msgspec.json.decode(payload, type=kind)
         except (msgspec.DecodeError, RecursionError) as error:
             raise unreadable(self._target, str(error), payload) from error
+
+
+def _likely(piece: _Logprobs | None) -> list[Json]:
+    """Return the tokens of a piece as OpenAI has them.
+
+    Cohere sends a token a piece. Where it is several, the first stands for the text, and the others for no text.
+    """
+    if piece is None or not piece.logprobs:
+        return []
+    texts = [piece.text or "", *([""] * (len(piece.logprobs) - 1))]
+    return [
+        {"token": text, "logprob": logprob, "bytes": list(text.encode("utf-8", "replace")), "top_logprobs": []}
+        for text, logprob in zip(texts, piece.logprobs, strict=True)
+    ]
 
 
 def _usage_of(usage: _Usage) -> Usage:

@@ -3,15 +3,16 @@
 https://docs.cohere.com/reference/chat and https://docs.cohere.com/reference/chat-stream
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import Header, InvalidRequest
-from tianji.protocol.chat import tool_ids
+from tianji.protocol.chat import data_urls, tool_ids
 from tianji.protocol.chat.answer import Completion
+from tianji.protocol.chat.documents import plain_of, text_in
 from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Framing, Target
@@ -80,6 +81,7 @@ def _body(request: Request, target: Target) -> Json:
             "messages": [
                 _message(message, at) for at, message in enumerate(request.messages) if not says_nothing(message)
             ],
+            "documents": list(_documents(request)) or None,
             "stream": request.stream,
             "max_tokens": limit,
             "temperature": request.temperature,
@@ -101,6 +103,19 @@ def _body(request: Request, target: Target) -> Json:
         if choice is not None:
             body["tool_choice"] = choice
     return body | (request.extra or {})
+
+
+def _documents(request: Request) -> Iterator[Json]:
+    """Yield the texts of which the answer is to say what it has from them: they stand apart from the conversation."""
+    for message in request.messages:
+        for part in message.content if isinstance(message.content, list) else ():
+            if _is_cited(part):
+                said = {"title": part.title, "text": text_in(part), "context": part.context}
+                yield {"data": without_none(said)}
+
+
+def _is_cited(part: Part) -> bool:
+    return part.type == "document" and (part.citations or {}).get("enabled") is True and text_in(part) is not None
 
 
 def _message(message: Message, at: int) -> Json:
@@ -126,7 +141,8 @@ def _message(message: Message, at: int) -> Json:
 def _content(message: Message) -> str | list[Json] | None:
     if message.content is None or isinstance(message.content, str):
         return message.content
-    parts = [found for part in message.content if (found := _part(part)) is not None]
+    plain = (one for part in message.content if not _is_cited(part) for one in plain_of(part))
+    parts = [found for part in plain if (found := _part(part)) is not None]
     if all(part["type"] == "text" for part in parts):
         return "".join(part["text"] for part in parts)
     return parts
@@ -142,7 +158,16 @@ def _part(part: Part) -> Json | None:
         given = {"url": part.image_url} if isinstance(part.image_url, str) else part.image_url
         kept = {name: given[name] for name in ("url", "detail") if name in given}
         return {"type": "image_url", "image_url": kept}
+    if part.type == "file" and (text := _text_of(part.file or {})) is not None:
+        return {"type": "text", "text": text}
     raise InvalidRequest(f"A message holds a part of type {part.type!r}, which Cohere does not take.", param="messages")
+
+
+def _text_of(file: Json) -> str | None:
+    """Return the text of a file that is one; Cohere reads no other."""
+    data = file.get("file_data")
+    found = data_urls.inline(data, file.get("format")) if isinstance(data, str) else None
+    return data_urls.text_of(found) if found is not None and found.media_type.startswith("text/") else None
 
 
 def _call(call: ToolCall) -> Json:

@@ -20,7 +20,7 @@ from tianji.protocol.chat.request import ThinkingBlock
 from tianji.protocol.chat.seam import StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
 from tianji.protocol.gemini.finish import finish_reason, worth_keeping
-from tianji.protocol.gemini.grounding import annotations_of, searches_in
+from tianji.protocol.gemini.grounding import annotations_of, documents_of, searches_in
 from tianji.protocol.gemini.usage import usage_of
 from tianji.protocol.gemini.wire import Answer, Blob, Candidate, LogprobsResult, Part, PromptFeedback, UsageMetadata
 
@@ -155,6 +155,8 @@ class _Candidate:
         if self._grounding is not None:
             found = annotations_of(self._grounding, "".join(self.content))
             delta.annotations = found or UNSET
+            if documents := documents_of(self._grounding):
+                self._said["citations"] = [documents]
         if self._said:
             delta.provider_specific_fields = self._said
         reason = finish_reason(self.reason or "STOP", called=bool(self._calls))

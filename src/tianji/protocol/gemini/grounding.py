@@ -1,10 +1,13 @@
 """What Google found on the web becomes OpenAI's annotations.
 
 https://ai.google.dev/api/generate-content#GroundingMetadata counts bytes of UTF-8 within a part,
-https://platform.openai.com/docs/api-reference/chat/object counts characters of the whole content.
+https://platform.openai.com/docs/api-reference/chat/object counts characters of the whole content. What was found in a
+store of documents (`retrievedContext`) is a citation of a document, unless it has an address on the web.
 """
 
 from typing import Any
+
+from tianji.protocol.chat import citations
 
 Json = dict[str, Any]
 
@@ -21,11 +24,29 @@ def annotations_of(metadata: Json, content: str) -> list[Json]:
         if place is None or not isinstance(indices, list):
             continue
         for index in indices:
-            page = pages[index].get("web") if isinstance(index, int) and 0 <= index < len(pages) else None
-            if isinstance(page, dict) and isinstance(url := page.get("uri"), str):
-                citation = {"start_index": place[0], "end_index": place[1], "url": url, "title": page.get("title", "")}
-                found.append({"type": "url_citation", "url_citation": citation})
+            page = _page(pages[index]) if isinstance(index, int) and 0 <= index < len(pages) else None
+            if page is not None:
+                found.append(citations.page(page["uri"], page.get("title"), *place))
     return found
+
+
+def documents_of(metadata: Json) -> list[Json]:
+    """Return what was found that is no page, each as a citation of a document."""
+    chunks = _objects(metadata.get("groundingChunks"))
+    return [
+        citations.result(str(held.get("uri") or ""), held.get("title"), str(held.get("text") or ""), at)
+        for at, chunk in enumerate(chunks)
+        if _page(chunk) is None and isinstance(held := chunk.get("retrievedContext"), dict)
+    ]
+
+
+def _page(chunk: Json) -> Json | None:
+    """Return what of a chunk is a page of the web."""
+    for name in ("web", "retrievedContext", "maps"):
+        found = chunk.get(name)
+        if isinstance(found, dict) and isinstance(url := found.get("uri"), str):
+            return found if name != "retrievedContext" or url.startswith(("https://", "http://")) else None
+    return None
 
 
 def searches_in(metadata: Json) -> int:
@@ -53,8 +74,8 @@ def _objects(value: object) -> list[Json]:
     return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
 
 
-def grounding_of(annotations: list[Json], content: str) -> Json:
-    """Return Google's form of OpenAI's annotations of a content; other annotations than citations are left out."""
+def grounding_of(annotations: list[Json], documents: list[Json], content: str) -> Json:
+    """Return Google's form of OpenAI's annotations of a content, and of the `documents` that it cites."""
     pages: list[Json] = []
     supports: list[Json] = []
     for annotation in annotations:
@@ -70,4 +91,13 @@ def grounding_of(annotations: list[Json], content: str) -> Json:
             at = len(before.encode("utf-8", "replace"))
             segment = {"startIndex": at, "endIndex": at + len(passage.encode("utf-8", "replace")), "text": passage}
             supports.append({"segment": segment, "groundingChunkIndices": [pages.index(page)]})
-    return {"groundingChunks": pages, "groundingSupports": supports}
+    return {"groundingChunks": pages + list(map(_retrieved, documents)), "groundingSupports": supports}
+
+
+def _retrieved(document: Json) -> Json:
+    said = {
+        "uri": citations.source_of(document),
+        "title": citations.title_of(document),
+        "text": str(document.get("cited_text") or ""),
+    }
+    return {"retrievedContext": {name: text for name, text in said.items() if text}}

@@ -50,8 +50,17 @@ def write_request(request: Request) -> bytes:
 
 
 def forget_private(request: Request) -> None:
-    """Take out what stands beside OpenAI's form in messages and their calls, which strict upstreams refuse."""
+    """Take out what stands beside OpenAI's form in messages and their calls, which strict upstreams refuse.
+
+    Raises InvalidRequest for a file that is somewhere else, for which the form has no place.
+    """
     for message in request.messages:
+        if isinstance(message.content, list) and any(part.type == "document" for part in message.content):
+            raise InvalidRequest(
+                "A message names a file by its address, from which this model's provider fetches none: send its data, "
+                "or the id of a file that was uploaded.",
+                param="messages",
+            )
         message.provider_specific_fields = None
         for call in message.tool_calls or ():
             call.provider_specific_fields = None

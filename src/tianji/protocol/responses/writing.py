@@ -141,6 +141,8 @@ def _part(part: Part, place: str) -> dict[str, Any]:
         image = {"url": part.image_url} if isinstance(part.image_url, str) else part.image_url
         return without_none({"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail")})
     if part.type == "file" and part.file is not None:
+        if _is_address(part.file.get("file_id")):
+            return {"type": "input_file", "file_url": part.file["file_id"]}
         given = {name: part.file.get(name) for name in ("file_id", "file_data", "filename")}
         return without_none({"type": "input_file"} | given)
     if part.type == "input_audio" and part.input_audio is not None:
@@ -148,6 +150,11 @@ def _part(part: Part, place: str) -> dict[str, Any]:
     if part.type == "document" and part.source is not None and part.source.get("type") == "url":
         return {"type": "input_file", "file_url": part.source.get("url")}
     raise _unfit(part, place)
+
+
+def _is_address(file_id: object) -> bool:
+    """Tell whether a file is named by where it lies, as clients of chat may where a provider fetches files."""
+    return isinstance(file_id, str) and file_id.startswith(("https://", "http://"))
 
 
 def _reasoning(request: Request) -> dict[str, Any] | None:

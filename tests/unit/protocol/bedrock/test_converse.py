@@ -353,14 +353,6 @@ def test_finish_reasons(said: str, reason: str) -> None:
     assert kept == (None if said in ("end_turn", "max_tokens") else said)
 
 
-def test_citations() -> None:
-    content = {"citationsContent": {"content": [{"text": "cited"}], "citations": [{"title": "T"}]}}
-    answer = {"output": {"message": {"content": [content]}}, "stopReason": "end_turn"}
-    message = outbound().answer(json.dumps(answer).encode()).choices[0].message
-    assert message.content == "cited"
-    assert message.provider_specific_fields == {"citations": [{"title": "T"}]}
-
-
 def test_an_exception_in_the_stream_says_its_status() -> None:
     with pytest.raises(StreamFailed) as caught:
         list(outbound().stream().event("exception:throttlingException", b'{"message": "slow down"}'))
@@ -403,7 +395,8 @@ def test_ids_fit(given_id: str) -> None:
 WORDS = re.findall(
     r"\S+",
     """output message content text toolUse toolUseId name input reasoningContent reasoningText signature stopReason
-    usage inputTokens contentBlockIndex start delta redactedContent citation trace serviceTier type""",
+    usage inputTokens contentBlockIndex start delta redactedContent citation trace serviceTier type citationsContent
+    citations location documentChar web url sourceContent searchResultLocation""",
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=6),

@@ -70,7 +70,8 @@ def test_a_recorded_answer_says_the_same_whole_and_streamed() -> None:
 
 def test_texts_thoughts_and_citations() -> None:
     content = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "so"}]
-    citation = {"start": 0, "end": 2, "text": "so", "sources": []}
+    source = {"type": "tool", "id": "call:0", "tool_output": {"content": "because"}}
+    citation = {"start": 0, "end": 2, "text": "so", "sources": [source]}
     events = [
         {"type": "message-start", "id": "x", "delta": {"message": {"content": []}}},
         {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "thinking", "thinking": ""}}}},
@@ -85,7 +86,10 @@ def test_texts_thoughts_and_citations() -> None:
     assert found == collect(read(events))
     message = found.choices[0].message
     assert (message.content, message.reasoning_content) == ("so", "hm")
-    assert message.provider_specific_fields == {"citations": [citation]}
+    fields = message.provider_specific_fields or {}
+    assert fields["native_citations"] == [citation]
+    ((cited,),) = fields["citations"]
+    assert (cited["source"], cited["cited_text"]) == ("call:0", "because")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,8 @@ def test_a_broken_answer() -> None:
 
 WORDS = re.findall(
     r"\S+",
-    """type id index delta message content text thinking tool_plan tool_calls function name arguments citations
+    """type id index delta message content text thinking tool_plan tool_calls function name arguments citations sources
+    document tool_output url logprobs
     finish_reason usage tokens input_tokens error message-start content-delta tool-call-start message-end""",
 )
 JSON = st.recursive(
