@@ -33,13 +33,15 @@ def tool_text_content(_: Judge) -> Step:
 
 
 def no_cache_control(_: Judge) -> Step:
-    """Remove prompt-cache marks, which hosts without them refuse, from messages, parts and tools."""
+    """Remove prompt-cache marks, which hosts without them refuse, from messages, parts, calls and tools."""
 
     def run(body: Body) -> None:
         for message in messages(body):
             message.pop("cache_control", None)
-            for part in parts(message):
-                part.pop("cache_control", None)
+            calls = message.get("tool_calls")
+            for piece in (*parts(message), *(calls if isinstance(calls, list) else ())):
+                if isinstance(piece, dict):
+                    piece.pop("cache_control", None)
         tools = body.get("tools")
         for tool in tools if isinstance(tools, list) else ():
             if isinstance(tool, dict):
