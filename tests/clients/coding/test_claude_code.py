@@ -33,7 +33,7 @@ def test_a_loop_of_tools(run: Run, gateway: Gateway, mock: Mock, model: str) -> 
     assert (report["is_error"], report["num_turns"]) == (False, 2)
     assert len(report["result"].split()) == 32
     first, second = mock.requests()
-    assert first["size"] > 70_000
+    assert first["size"] > 40_000  # to a model of Claude's that it knows it says nearly twice as much
     assert WORD not in first["body"]
     assert WORD in second["body"]
 

@@ -17,7 +17,8 @@ def test_node(gateway: Gateway, mock: Mock, file: str) -> None:
     ended = subprocess.run(
         # a module is looked for beside its link, where the packages are
         [
-            "node",
+            str(HOME / "bin" / "node"),
+            "--test-reporter=tap",
             "--preserve-symlinks",
             "--preserve-symlinks-main",
             "--import",
