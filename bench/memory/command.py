@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from bench.macro.report import aligned
 from bench.macro.targets import KEY, ROOT
 from bench.memory import load
 from bench.memory.readings import Reading, forget_peak, peak, read, slope
-from bench.memory.upload import PATH, Sink, upload
+from bench.memory.upload import FILES, TRANSCRIPTS, Sink, upload
 
 RESULTS = Path(__file__).parent.parent / "results"
 EDGES = ("native", "granian")
@@ -38,6 +39,14 @@ MODELS = {  # public name: the mock's
     "parting": "mock-end-at-1",
 }
 
+UPLOADS: dict[str, tuple[str, dict[str, str]]] = {  # what is done with a large file: its path, the fields of its form
+    "a transcript": (TRANSCRIPTS, {"model": "sink"}),
+    "led through": (f"/openai{TRANSCRIPTS}", {"model": "sink"}),
+    "a file": (FILES, {"purpose": "user_data", "target_model_names": "sink"}),
+    "a file at two places": (FILES, {"purpose": "user_data", "target_model_names": "sink,other sink"}),
+    "requests of a batch, at two places": (FILES, {"purpose": "batch", "target_model_names": "sink,other sink"}),
+}
+
 
 @dataclass
 class Result:
@@ -51,9 +60,10 @@ class Result:
     after_held: Reading = field(default_factory=Reading)
     marks: list[tuple[int, Reading]] = field(default_factory=list)  # requests of the mix so far, the worker
     after: Reading = field(default_factory=Reading)
-    before_upload: float = 0.0  # of the worker's RSS before a large file comes,
-    upload_peak: float = 0.0  # and at most while it came and was sent on,
-    through_peak: float = 0.0  # and while the same was led through to a provider's own API
+    uploads: dict[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # of the worker's RSS before a large file came,
+    # and at most while it came and was sent on, by what was done with it
     per_request: float = 0.0  # bytes that the RSS grew a request, from the first mark to the last
     kinds: dict[str, int] = field(default_factory=dict)  # requests of the mix by what they were
     problems: list[str] = field(default_factory=list)
@@ -109,7 +119,11 @@ def configuration(upstream: str, sink: str) -> bytes:
             "model_name": name,
             "litellm_params": {"model": f"openai/{to}", "api_base": f"http://{upstream}/v1", "api_key": "sk-upstream"},
         }
-        for name, to, upstream in (*((name, to, upstream) for name, to in MODELS.items()), ("sink", "sink", sink))
+        for name, to, upstream in (
+            *((name, to, upstream) for name, to in MODELS.items()),
+            ("sink", "sink", sink),
+            ("other sink", "sink", sink),
+        )
     ]
     settings = {"callbacks": ["prometheus"]}
     return msgspec.json.encode(
@@ -135,12 +149,11 @@ def measure_edge(
         time.sleep(QUIET)
         result.parent, result.worker = read(gateway.parent), gateway.worker()
         click.echo(f"{edge}: idle {result.parent.rss + result.worker.rss:.1f} MiB", err=True)
-        result.before_upload = _forgotten(gateway)
-        result.upload_peak = _upload(result, gateway, sizes[0], PATH)
-        _forgotten(gateway)
-        result.through_peak = _upload(result, gateway, sizes[0], f"/openai{PATH}")
-        peaks = f"{result.upload_peak:.1f} and {result.through_peak:.1f}"
-        click.echo(f"{edge}: {sizes[0]} MiB uploaded, and led through, peaks {peaks} MiB", err=True)
+        for what, (path, fields) in UPLOADS.items():
+            _upload(result, gateway, 1, path, fields)  # the first of a kind loads what serves it, however small it is
+            result.uploads[what] = _forgotten(gateway), _upload(result, gateway, sizes[0], path, fields)
+            before, most = result.uploads[what]
+            click.echo(f"{edge}: {sizes[0]} MiB, {what}: {before:.1f} MiB before, {most:.1f} at most", err=True)
         _hold(result, gateway, mock[1], sizes[1])
         click.echo(f"{edge}: {sizes[1]} held, peak {result.peak:.1f} MiB", err=True)
         _mix(result, gateway, sizes[2])
@@ -157,11 +170,11 @@ def _forgotten(gateway: Gateway) -> float:
     return sum(peak(pid) for pid in gateway.workers)
 
 
-def _upload(result: Result, gateway: Gateway, pieces: int, path: str) -> float:
+def _upload(result: Result, gateway: Gateway, pieces: int, path: str, fields: Mapping[str, str]) -> float:
     """Send a file; MiB of the workers at most."""
     with socket.create_connection((HOST, gateway.port)) as client:
-        said = upload(client, KEY, "sink", pieces, chunked=False, path=path)
-    if b" 200 " not in said:
+        said = upload(client, KEY, fields, pieces, path=path)
+    if b" 200 " not in said or b"%d" % (pieces << 20) not in said:
         result.problems.append(f"the upload to {path} was answered with {said!r}")
     return sum(peak(pid) for pid in gateway.workers)
 
@@ -220,9 +233,9 @@ def table(results: list[Result]) -> list[str]:
     lines.append(("idle, parent", *(three(result.parent) for result in results)))
     lines.append(("idle, worker", *(three(result.worker) for result in results)))
     lines.append(("idle, both", *(three(result.parent + result.worker) for result in results)))
-    lines.append(("before an upload, RSS", *(f"{result.before_upload:.1f}" for result in results)))
-    lines.append(("its peak, RSS", *(f"{result.upload_peak:.1f}" for result in results)))
-    lines.append(("of the same led through", *(f"{result.through_peak:.1f}" for result in results)))
+    for what in UPLOADS:
+        ends = (f"{before:.1f} / {most:.1f}" for before, most in (result.uploads[what] for result in results))
+        lines.append((f"before and at most, RSS: {what}", *ends))
     lines.append(("large requests held", *(three(result.held) for result in results)))
     lines.append(("their peak, RSS", *(f"{result.peak:.1f}" for result in results)))
     lines.append(("after them", *(three(result.after_held) for result in results)))

@@ -1,24 +1,33 @@
 """One large upload: a client that sends a file, and an upstream that counts what it gets and keeps nothing."""
 
+import json
 import socket
 import threading
+from collections.abc import Mapping
 from typing import BinaryIO
 
-PIECE = b"\x01" * (1 << 20)
-_BEFORE = (
-    b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\n%b\r\n'
-    b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n'
-)
+PIECE = b"\x7f" * (1 << 20)
+"""A MiB of a file: of a character that no head, no form and no request holds, and that a JSON string may."""
+_FIELD = b'--b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+_FILE = b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n'
 _AFTER = b"\r\n--b--"
-PATH = "/v1/audio/transcriptions"
 _HEAD = (
     "POST {path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {key}\r\n"
     "content-type: multipart/form-data; boundary=b\r\n{framing}\r\n\r\n"
 )
+TRANSCRIPTS, FILES = "/v1/audio/transcriptions", "/v1/files"
+_LINE = json.dumps(
+    {
+        "custom_id": "a",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "sink", "messages": [{"role": "user", "content": "~"}]},
+    }
+).encode()
 
 
 class Sink:
-    """An upstream for transcripts; one connection after another. What it says is how many bytes of a PIECE it got."""
+    """An upstream for forms; one connection after another. What it says is how many bytes of a PIECE it got."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -47,32 +56,44 @@ def _answer(client: socket.socket, stream: BinaryIO) -> bool:
     if not head:
         return False
     left = int(head.lower().partition(b"content-length: ")[2].split()[0])
-    ones = 0
+    came = 0
     while left:
         piece = stream.read(min(left, len(PIECE)))
         left -= len(piece)
-        ones += piece.count(PIECE[:1])
-    body = b'{"text":"%d"}' % ones
+        came += piece.count(PIECE[:1])
+    body = b'{"object":"file","id":"file-a","created_at":1,"filename":"f","purpose":"p","bytes":%d,"text":"%d"}'
+    body %= (came, came)
     client.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
     return True
 
 
-def head(key: str, framing: str, path: str = PATH) -> bytes:
+def head(key: str, framing: str, path: str = TRANSCRIPTS) -> bytes:
     """Return the head of an upload."""
     return _HEAD.format(key=key, framing=framing, path=path).encode()
 
 
-def form(model: str, content: bytes) -> bytes:
+def form(fields: Mapping[str, str], content: bytes) -> bytes:
     """Return the form of an upload, whole."""
-    return _BEFORE % model.encode() + content + _AFTER
+    return _before(fields) + content + _AFTER
 
 
-def upload(client: socket.socket, key: str, model: str, pieces: int, *, chunked: bool, path: str = PATH) -> bytes:
-    """Send a file of so many PIECEs and return the answer, first line and body."""
-    before = _BEFORE % model.encode()
-    length = len(before) + pieces * len(PIECE) + len(_AFTER)
+def _before(fields: Mapping[str, str]) -> bytes:
+    return b"".join(_FIELD % (name.encode(), value.encode()) for name, value in fields.items()) + _FILE
+
+
+def upload(
+    client: socket.socket, key: str, fields: Mapping[str, str], pieces: int, *, path: str, chunked: bool = False
+) -> bytes:
+    """Send a file of so many PIECEs, with the fields of a form; return the answer, first line and body.
+
+    One whose purpose is `batch` has them in as many requests, a line each.
+    """
+    before, after = _LINE.split(b"~", 1) if fields.get("purpose") == "batch" else (b"", b"")
+    line = b"%b%b%b" % (before, PIECE, after + b"\n" if after else b"")
+    begun = _before(fields)
+    length = len(begun) + pieces * len(line) + len(_AFTER)
     client.sendall(head(key, "transfer-encoding: chunked" if chunked else f"content-length: {length}", path))
-    for part in (before, *([PIECE] * pieces), _AFTER, b""):
+    for part in (begun, *([line] * pieces), _AFTER, b""):
         client.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
     return answer(client)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from bench.memory.readings import forget_peak, peak
-from bench.memory.upload import Sink, answer, form, head, upload
+from bench.memory.upload import FILES, TRANSCRIPTS, Sink, answer, form, head, upload
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
 
 MIB = 1024 * 1024
-PIECES = 48  # MiB of a file
+PIECES = 24  # MiB of a file
+TWO = "sink,other"  # places for one file
 GROWTH = 12 * MIB  # bytes that a worker may grow by while it takes the file and sends it on
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -30,12 +31,15 @@ def uploading(edge: str, mock_process: Mock, sink: Sink, tmp_path_factory: pytes
     config = {
         "model_list": [
             openai_model("sink", "sink", f"http://{sink.address}"),
+            openai_model("other", "other", f"http://{sink.address}"),
             openai_model("slow", "mock-first-byte-30000", mock_process.url),
         ],
         "router_settings": {"num_retries": 0},
         "general_settings": {"max_file_size_mb": 64},
     }
     with Gateway(config, tmp_path_factory.mktemp("uploads"), edge=edge) as running:
+        with running.connect() as client:  # whoever is the first loads the database, however small his file
+            upload(client, running.key, {"purpose": "batch", "target_model_names": TWO}, 1, path=FILES)
         yield running
 
 
@@ -55,23 +59,25 @@ def kept(process: int) -> list[str]:
     return [link for link in links if "/tianji-" in link and "(deleted)" in link]
 
 
-def most_resident(process: int) -> int:
-    """Bytes of a process that were in memory at most since it was last forgotten."""
-    return int(Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def forget_most(process: int) -> None:
-    Path(f"/proc/{process}/clear_refs").write_text("5")  # see proc_pid_clear_refs(5)
-
-
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer takes more than what it watches")
-@pytest.mark.parametrize("chunked", [False, True], ids=["sized", "chunked"])
-def test_a_large_file_is_never_held(gateway: Gateway, chunked: bool) -> None:
+@pytest.mark.parametrize(
+    ("path", "fields", "chunked"),
+    [
+        (TRANSCRIPTS, {"model": "sink"}, False),
+        (TRANSCRIPTS, {"model": "sink"}, True),
+        (FILES, {"purpose": "user_data", "target_model_names": TWO}, False),
+        (FILES, {"purpose": "batch", "target_model_names": TWO}, False),
+    ],
+    ids=["sized", "chunked", "a file at two places", "requests at two places"],
+)
+def test_a_large_file_is_never_held(gateway: Gateway, path: str, fields: dict[str, str], chunked: bool) -> None:
     (worker,) = gateway.workers()
     forget_peak(worker)
     start = peak(worker)
     with gateway.connect() as client:
-        assert b'"text":"%d"' % (PIECES * MIB) in upload(client, gateway.key, "sink", PIECES, chunked=chunked)
+        said = upload(client, gateway.key, fields, PIECES, path=path, chunked=chunked)
+    assert b" 200 " in said
+    assert b"%d" % (PIECES * MIB) in said
     assert (peak(worker) - start) * MIB < GROWTH
     eventually(lambda: not kept(worker), "the file is gone")
 
@@ -89,21 +95,23 @@ def test_a_body_over_the_limit_is_cut_off_where_its_length_was_not_said(gateway:
     (worker,) = gateway.workers()
     with gateway.connect() as client:
         with contextlib.suppress(OSError):  # it does not read on
-            upload(client, gateway.key, "sink", 66, chunked=True)
+            upload(client, gateway.key, {"model": "sink"}, 66, path=TRANSCRIPTS, chunked=True)
         eventually(lambda: not kept(worker), "the file is gone")
 
 
 def test_the_file_is_gone_with_a_client_that_left_while_it_came(gateway: Gateway) -> None:
     (worker,) = gateway.workers()
     with gateway.connect() as client:
-        client.sendall(head(gateway.key, f"content-length: {PIECES * MIB}") + form("sink", bytes(2 * MIB))[:-10])
+        client.sendall(
+            head(gateway.key, f"content-length: {PIECES * MIB}") + form({"model": "sink"}, bytes(2 * MIB))[:-10]
+        )
         eventually(lambda: kept(worker), "there is a file")
     eventually(lambda: not kept(worker), "the file is gone")
 
 
 def test_the_file_is_gone_with_a_client_that_left_the_answer(gateway: Gateway, mock: Mock) -> None:
     (worker,) = gateway.workers()
-    body = form("slow", bytes(2 * MIB))
+    body = form({"model": "slow"}, bytes(2 * MIB))
     with gateway.connect() as client:
         client.sendall(head(gateway.key, f"content-length: {len(body)}") + body)
         mock.wait(requests=1)

@@ -49,7 +49,13 @@ def run(home: Path, work: Path, outside: str) -> Run:
         ended = subprocess.run(
             [str(READY / "node" / "node_modules" / ".bin" / line[0]), *line[1:]],
             cwd=work,
-            env={"PATH": f"{READY / 'node' / 'bin'}:{os.environ['PATH']}", "HOME": str(home), **proxies, "NO_PROXY": "127.0.0.1,localhost", **env},
+            env={
+                "PATH": f"{READY / 'node' / 'bin'}:{os.environ['PATH']}",
+                "HOME": str(home),
+                **proxies,
+                "NO_PROXY": "127.0.0.1,localhost",
+                **env,
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
