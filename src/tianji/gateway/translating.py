@@ -172,7 +172,7 @@ class Translation(Struct, frozen=True):
             if self.protocol not in CITING:
                 as_files(inbound.request)
             if self.protocol is None:
-                forget_private(inbound.request)
+                forget_private(inbound.request, self._target(plan, model))
             if as_array:
                 inbound.as_array = True
             body = write_request(inbound.request)

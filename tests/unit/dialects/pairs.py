@@ -49,7 +49,7 @@ def asked(client: str, upstream: str, body: Json, **known: Any) -> tuple[Any, An
     target = Target(provider=upstream, model=known.pop("model", MODELS.get(upstream, "claude-sonnet-4-5")), **known)
     if protocol is None:
         if client != "chat":
-            forget_private(inbound.request)
+            forget_private(inbound.request, target)
         return inbound, OpenAIOutbound(write_request(inbound.request), "", target)
     return inbound, import_module(path).outbound(read_request(write_request(inbound.request)), target)
 

@@ -77,12 +77,14 @@ def _read_tools(request: Request, tools: list[dict[str, Any]], names: ToolNames)
 
 
 def _search_options(tool: dict[str, Any]) -> dict[str, Any]:
-    """Return what OpenAI's form can say of a search: where the user is."""
+    """Return what the hub can say of a search: where the user is, and in which places of the web it looks."""
+    options: dict[str, Any] = {}
     location = tool.get("user_location")
-    if not isinstance(location, dict):
-        return {}
-    place = {name: value for name, value in location.items() if name != "type" and value is not None}
-    return {"user_location": {"type": "approximate", "approximate": place}}
+    if isinstance(location, dict):
+        place = {name: value for name, value in location.items() if name != "type" and value is not None}
+        options["user_location"] = {"type": "approximate", "approximate": place}
+    filters = {name: tool[name] for name in ("allowed_domains", "blocked_domains") if tool.get(name)}
+    return options | {"filters": filters} if filters else options
 
 
 def _read_choice(request: Request, choice: ToolChoice, names: ToolNames) -> None:

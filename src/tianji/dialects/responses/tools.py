@@ -184,6 +184,8 @@ def _search_options(tool: dict[str, Any]) -> dict[str, Any]:
     if isinstance(location := tool.get("user_location"), dict):
         place = {name: value for name, value in location.items() if name != "type" and value is not None}
         options["user_location"] = {"type": "approximate", "approximate": place}
+    if isinstance(filters := tool.get("filters"), dict) and any(filters.values()):
+        options["filters"] = filters
     return options
 
 

@@ -7,6 +7,7 @@ from tianji.errors import InvalidRequest
 from tianji.protocol.chat.data_urls import Inline, inline, media_type_of, text_of
 from tianji.protocol.chat.request import Message, Part
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.signatures import is_claudes
 from tianji.protocol.chat.support import refuse
 
 Block = dict[str, Any]
@@ -46,7 +47,7 @@ def _blocks(part: Part, target: Target) -> Iterator[Block]:
         if part.refusal:
             yield {"type": "text", "text": part.refusal}
     elif part.type == "thinking":
-        if part.signature:
+        if is_claudes(part.signature):
             yield {"type": "thinking", "thinking": part.thinking or "", "signature": part.signature}
     elif part.type == "redacted_thinking":
         yield {"type": "redacted_thinking", "data": part.data or ""}

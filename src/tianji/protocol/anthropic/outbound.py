@@ -16,6 +16,7 @@ from tianji.protocol.anthropic.thinking import sampling, set_thinking
 from tianji.protocol.anthropic.tools import MCP_BETA, Tools
 from tianji.protocol.anthropic.turns import conversation_of, has_tool_blocks
 from tianji.protocol.chat.answer import Completion
+from tianji.protocol.chat.choices import narrowed
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Framing, Target
 from tianji.protocol.chat.support import may_be_forced, refuse
@@ -36,6 +37,7 @@ class Message:
     """A request as Anthropic reads it: `body` as an object, the `betas` it needs, and what its answer is read with."""
 
     def __init__(self, request: Request, target: Target) -> None:
+        request = narrowed(request)
         self.names = ToolNames()
         self.json_mode = False
         tools = Tools(request, self.names, target)
@@ -103,7 +105,7 @@ class Message:
             betas.update(_BETAS[name] for name in self.body.keys() & _BETAS.keys())
         for turn in turns:
             for block in turn["content"]:
-                if "source" in block and block["source"].get("type") == "file":
+                if isinstance(source := block.get("source"), dict) and source.get("type") == "file":
                     betas.add(_FILES_BETA)
         return sorted(betas) if betas else []
 

@@ -144,7 +144,7 @@ class Tools:
         kind = choice.get("type")
         named = choice.get(str(kind))
         name = named.get("name") if isinstance(named, Mapping) else choice.get("name")
-        if kind in {"function", "custom", "tool"} and isinstance(name, str):
+        if isinstance(kind, str) and kind in {"function", "custom", "tool"} and isinstance(name, str):
             return {"type": "tool", "name": self._names.sent(name)}
         if isinstance(kind, str) and name is None:
             return self._chosen(kind)
@@ -165,6 +165,7 @@ def _web_search(options: Mapping[str, Any]) -> dict[str, Any]:
         known = {name: place[name] for name in ("city", "region", "country", "timezone") if place.get(name)}
         found["user_location"] = {"type": "approximate", **known}
     filters = options.get("filters")
-    if isinstance(filters, Mapping) and filters.get("allowed_domains"):
-        found["allowed_domains"] = filters["allowed_domains"]
+    for name in ("allowed_domains", "blocked_domains"):
+        if isinstance(filters, Mapping) and filters.get(name):
+            found[name] = filters[name]
     return found

@@ -14,8 +14,9 @@ from tianji.protocol.anthropic.names import ToolNames
 from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.request import Message, ToolCall
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.signatures import is_claudes
 from tianji.protocol.chat.support import decoded_object
-from tianji.protocol.chat.turns import add_turn, speaker_of
+from tianji.protocol.chat.turns import add_turn, is_failure, speaker_of
 
 SERVER_BLOCKS: Final = "server_tool_blocks"
 """Where an answer keeps what a tool of the provider's own did; it goes back unchanged."""
@@ -74,11 +75,11 @@ def _said(message: Message, at: int, names: ToolNames, target: Target) -> list[B
     for block in message.thinking_blocks or ():
         if block.type == "redacted_thinking":
             blocks.append({"type": block.type, "data": block.data or ""})
-        elif block.signature:  # without one nobody can tell that it is Claude's own, and the request would be refused
+        elif is_claudes(block.signature):  # without one nobody can tell, and the request would be refused
             blocks.append({"type": "thinking", "thinking": block.thinking or "", "signature": block.signature})
     kept = (message.provider_specific_fields or {}).get(SERVER_BLOCKS)
     if isinstance(kept, list):
-        blocks.extend(dict(block) for block in kept if isinstance(block, dict))
+        blocks.extend(dict(block) for block in kept if isinstance(block, dict) and isinstance(block.get("type"), str))
     content = blocks_of(message, target)
     if not content and message.refusal:
         content = [{"type": "text", "text": message.refusal}]
@@ -134,7 +135,7 @@ def _result(message: Message, at: int, target: Target) -> Block:
         block["content"] = content
         if marks:
             block["cache_control"] = marks[-1]
-    if (message.provider_specific_fields or {}).get("is_error") is True:
+    if is_failure(message):
         block["is_error"] = True
     mark_last([block], message.cache_control)
     return block

@@ -14,8 +14,9 @@ from tianji.protocol.bedrock.models import family_of
 from tianji.protocol.bedrock.names import Names, call_id
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.signatures import is_claudes
 from tianji.protocol.chat.support import decoded_object, function_of
-from tianji.protocol.chat.turns import add_turn, speaker_of
+from tianji.protocol.chat.turns import add_turn, is_failure, speaker_of
 
 Json = dict[str, Any]
 
@@ -118,7 +119,9 @@ class _Writer:
             return [{"text": "[the call's result follows]"}, *blocks]
         points = [block for block in blocks if "cachePoint" in block]
         content = [_in_result(block) for block in blocks if "cachePoint" not in block] or [{"text": "."}]
-        result = {"toolUseId": call_id(message.tool_call_id or ""), "content": content}
+        result: Json = {"toolUseId": call_id(message.tool_call_id or ""), "content": content}
+        if is_failure(message):
+            result["status"] = "error"
         if message.cache_control is not None:
             self._cache(message.cache_control, points)
         return [{"toolResult": result}, *points[-1:]]
@@ -136,7 +139,7 @@ def _reasoning(block: ThinkingBlock) -> Json | None:
     """Return a thought; one without a signature is not taken back."""
     if block.type == "redacted_thinking" and block.data:
         return {"reasoningContent": {"redactedContent": block.data}}
-    if block.thinking and block.signature:
+    if block.thinking and is_claudes(block.signature):
         return {"reasoningContent": {"reasoningText": {"text": block.thinking, "signature": block.signature}}}
     return None
 

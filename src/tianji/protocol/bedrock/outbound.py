@@ -17,6 +17,7 @@ from tianji.protocol.bedrock.inference import inference_of, thinks_as_claude
 from tianji.protocol.bedrock.models import converse_path, family_of, has_output_format
 from tianji.protocol.bedrock.names import Names
 from tianji.protocol.chat.answer import Completion
+from tianji.protocol.chat.choices import narrowed
 from tianji.protocol.chat.request import Request, Tool
 from tianji.protocol.chat.seam import Framing, Target
 from tianji.protocol.chat.support import lacking, may_be_forced, refuse
@@ -92,7 +93,7 @@ class BedrockOutbound:
         return Decoder(self._target, self._names, self.clock, json_tool=self._json)
 
     def _write(self, request: Request) -> Json:
-        target = self._target
+        target, request = self._target, narrowed(request)
         if request.n == 1:
             request = msgspec.structs.replace(request, n=None)
         additional = lacking(request, target, UNSUPPORTED)
@@ -130,6 +131,8 @@ class BedrockOutbound:
         for tool in request.tools or []:
             tools += self._tool(tool)
         if request.web_search_options is not None:
+            if request.web_search_options.get("filters"):
+                refuse(self._target, "web_search_options", "it cannot be kept to some places of the web")
             if family_of(self._target).startswith("nova"):
                 tools.append({"systemTool": {"name": "nova_grounding"}})
             else:

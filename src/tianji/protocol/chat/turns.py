@@ -30,6 +30,11 @@ def speaker_of(message: Message, at: int) -> Speaker:
     return speaker
 
 
+def is_failure(message: Message) -> bool:
+    """Tell whether a tool failed, which clients of some dialects say beside what it told."""
+    return (message.provider_specific_fields or {}).get("is_error") is True
+
+
 def says_nothing(message: Message) -> bool:
     """Tell whether an assistant neither said nor called anything, as clients write down what was cut off at once."""
     return message.role == "assistant" and not (message.content or message.tool_calls or message.refusal)

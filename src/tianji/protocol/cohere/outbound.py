@@ -12,6 +12,7 @@ from tianji.clock import SYSTEM, Clock
 from tianji.errors import Header, InvalidRequest
 from tianji.protocol.chat import data_urls, tool_ids
 from tianji.protocol.chat.answer import Completion
+from tianji.protocol.chat.choices import narrowed
 from tianji.protocol.chat.documents import plain_of, text_in
 from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
@@ -72,7 +73,7 @@ class CohereOutbound:
 def _body(request: Request, target: Target) -> Json:
     usual = {"n": 1, "parallel_tool_calls": True}  # what is done anyway need not be said
     said = {name: None for name, value in usual.items() if getattr(request, name) == value}
-    request = msgspec.structs.replace(request, **said)
+    request = narrowed(msgspec.structs.replace(request, **said))
     body = lacking(request, target, UNSUPPORTED)
     limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
     body |= without_none(

@@ -14,7 +14,7 @@ from tianji.protocol.chat import tool_ids
 from tianji.protocol.chat.request import FunctionCall, Message, Part, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object, function_of
-from tianji.protocol.chat.turns import add_turn, speaker_of
+from tianji.protocol.chat.turns import add_turn, is_failure, speaker_of
 from tianji.protocol.gemini.media import media_part
 from tianji.protocol.gemini.models import generation
 
@@ -131,6 +131,8 @@ class _Writer:
         text = "".join(part.pop("text") for part in parts if "text" in part)
         media = [part for part in parts if part]
         value = None if any(word in text for word in _REFERS) else decoded_object(text)
+        if is_failure(message):
+            value = {"error": text if value is None else value}
         response: Json = {"name": name, "response": {"content": text} if value is None else value}
         if call_id:
             response = {"id": tool_ids.split(call_id)[0]} | response

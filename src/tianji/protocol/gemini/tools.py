@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tianji.errors import InvalidRequest
+from tianji.protocol.chat.choices import allowed_in, names_of
 from tianji.protocol.chat.request import Request, Tool
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import refuse
@@ -52,6 +53,8 @@ def write_tools(body: Json, request: Request, target: Target) -> None:
             own |= _provided(tool, target)
     if request.web_search_options is not None:
         own.setdefault("googleSearch", {})
+        if request.web_search_options.get("filters"):
+            refuse(target, "web_search_options", "it cannot be kept to some places of the web")
     if functions and own and (generation(target.model) or 3) < 3:
         refuse(target, "tools", "before Gemini 3 tools that Google runs cannot stand beside functions")
         own = {}
@@ -107,16 +110,11 @@ def _calling(choice: str | Json | None, target: Target) -> Json | None:
     function = choice.get("function")
     if kind == "function" and isinstance(function, dict) and isinstance(name := function.get("name"), str):
         return {"mode": "ANY", "allowedFunctionNames": [name]}
-    if kind == "allowed_tools" and isinstance(allowed := choice.get("allowed_tools"), dict):
-        names = [name for tool in allowed.get("tools") or [] if isinstance(name := _name_in(tool), str)]
+    if (allowed := allowed_in(choice)) is not None:
+        names = list(names_of(allowed))
         # a list of names goes with ANY and VALIDATED only; the latter leaves the choice to the model
         return {"mode": "ANY" if allowed.get("mode") == "required" else "VALIDATED", "allowedFunctionNames": names}
     if isinstance(kind, str) and kind in _MODES:
         return {"mode": _MODES[kind]}
     refuse(target, "tool_choice", f"it cannot be made to use a tool of type {kind!r}")
     return None
-
-
-def _name_in(tool: object) -> object:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    return function.get("name") if isinstance(function, dict) else None

@@ -7,6 +7,8 @@ import msgspec
 
 from tianji.errors import InvalidRequest, MalformedJSON
 from tianji.protocol.chat.request import Function, Request, Tool
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.chat.support import refuse
 
 _MEMBERS: Final = frozenset(Request.__struct_fields__) - {"extra"}
 _OWN_TOOLS: Final = frozenset({"function", "custom"})
@@ -49,11 +51,14 @@ def write_request(request: Request) -> bytes:
     return _ENCODER.encode(members)
 
 
-def forget_private(request: Request) -> None:
+def forget_private(request: Request, target: Target) -> None:
     """Take out what stands beside OpenAI's form in messages and their calls, which strict upstreams refuse.
 
-    Raises InvalidRequest for a file that is somewhere else, for which the form has no place.
+    Raises InvalidRequest for a file that is somewhere else and UnsupportedParams for a search in some places of the
+    web, for which the form has no place.
     """
+    if request.web_search_options is not None and request.web_search_options.pop("filters", None):
+        refuse(target, "web_search_options", "it cannot be kept to some places of the web")
     for message in request.messages:
         if isinstance(message.content, list) and any(part.type == "document" for part in message.content):
             raise InvalidRequest(

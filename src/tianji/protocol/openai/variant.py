@@ -57,7 +57,7 @@ def rewritten(payload: bytes, usual: Usual) -> bytes:
 
 def members_of(request: Request, target: Target) -> Json:
     """Return a request in OpenAI's form under the upstream's name of the model, without what is private to us."""
-    forget_private(request)
+    forget_private(request, target)
     members: Json = msgspec.json.decode(write_request(request))
     return members | {"model": target.model}
 

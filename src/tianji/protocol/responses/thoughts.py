@@ -4,11 +4,10 @@ https://platform.openai.com/docs/guides/reasoning: a reasoning item is handed ba
 summary and its ciphertext are needed. The first and the last stand in the signature, which every client keeps.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from tianji.protocol.chat.request import ThinkingBlock
-
-_MARK: Final = "openai:"
+from tianji.protocol.chat.signatures import OPENAI
 
 
 def block_of(item: dict[str, Any]) -> ThinkingBlock | None:
@@ -16,14 +15,14 @@ def block_of(item: dict[str, Any]) -> ThinkingBlock | None:
     sealed, item_id = item.get("encrypted_content"), item.get("id")
     if not isinstance(sealed, str) or not isinstance(item_id, str) or not sealed:
         return None
-    return ThinkingBlock(type="thinking", thinking=summary_of(item), signature=f"{_MARK}{item_id}:{sealed}")
+    return ThinkingBlock(type="thinking", thinking=summary_of(item), signature=f"{OPENAI}{item_id}:{sealed}")
 
 
 def item_of(block: ThinkingBlock) -> dict[str, Any] | None:
     """Return the reasoning item of a block, None for one that comes from elsewhere."""
-    if block.signature is None or not block.signature.startswith(_MARK):
+    if block.signature is None or not block.signature.startswith(OPENAI):
         return None
-    item_id, _, sealed = block.signature[len(_MARK) :].partition(":")
+    item_id, _, sealed = block.signature[len(OPENAI) :].partition(":")
     summary = [{"type": "summary_text", "text": block.thinking}] if block.thinking else []
     return {"type": "reasoning", "id": item_id, "summary": summary, "encrypted_content": sealed}
 

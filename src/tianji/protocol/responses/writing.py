@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat import tool_ids
+from tianji.protocol.chat.choices import allowed_in
 from tianji.protocol.chat.effort import thinking_of
 from tianji.protocol.chat.request import Message, Part, Request, Tool
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, without_none
+from tianji.protocol.chat.support import lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.responses.thoughts import item_of
 
@@ -51,7 +52,7 @@ def body_of(request: Request, target: Target) -> dict[str, Any]:
             "top_logprobs": request.top_logprobs,
             "reasoning": _reasoning(request),
             "text": _text(request) or None,
-            "tools": [*map(_tool, request.tools or ()), *_search(request)] or None,
+            "tools": [*map(_tool, request.tools or ()), *_search(request, target)] or None,
             "tool_choice": _choice(request),
             "parallel_tool_calls": request.parallel_tool_calls,
             "user": request.user[:_USER_AT_MOST] if request.user else None,
@@ -196,7 +197,7 @@ def _format(given: object) -> dict[str, Any]:
     return {"format": {"type": "grammar", **grammar}}
 
 
-def _search(request: Request) -> list[dict[str, Any]]:
+def _search(request: Request, target: Target) -> list[dict[str, Any]]:
     options = request.web_search_options
     if options is None:
         return []
@@ -206,6 +207,11 @@ def _search(request: Request) -> list[dict[str, Any]]:
     location = options.get("user_location")
     if isinstance(location, dict):
         tool["user_location"] = {"type": "approximate"} | (location.get("approximate") or {})
+    if isinstance(filters := options.get("filters"), dict):
+        if filters.get("blocked_domains"):
+            refuse(target, "web_search_options", "it cannot be kept out of some places of the web")
+        if allowed := filters.get("allowed_domains"):
+            tool["filters"] = {"allowed_domains": allowed}
     return [tool]
 
 
@@ -213,6 +219,17 @@ def _choice(request: Request) -> str | dict[str, Any] | None:
     choice = request.tool_choice
     if choice is None or isinstance(choice, str) or not request.tools:
         return choice if isinstance(choice, str) and request.tools else None
+    if (allowed := allowed_in(choice)) is not None:
+        return {
+            "type": "allowed_tools",
+            "mode": allowed.get("mode"),
+            "tools": list(map(_flat, allowed.get("tools") or ())),
+        }
+    return _flat(choice)
+
+
+def _flat(choice: dict[str, Any]) -> dict[str, Any]:
+    """Return a choice of one tool; chat has its name one level deeper."""
     kind = choice.get("type")
     inner = choice.get(kind) if isinstance(kind, str) else None
     return {"type": kind, "name": inner.get("name")} if isinstance(inner, dict) else choice
