@@ -65,10 +65,10 @@ class ResponsesOutbound:
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError, and StreamFailed for a response that failed."""
         response = _object(body, self._target)
-        if not isinstance(response.get("output", []), list):
-            raise unreadable(self._target, "its output is no list", body)
         if response.get("error"):
             raise StreamFailed(body)
+        if not isinstance(response.get("output"), list):
+            raise unreadable(self._target, "it has no list of output", body)
         return completion_of(response)
 
     def stream(self) -> "ResponsesDecoder":

@@ -314,6 +314,12 @@ def test_any_events_are_read_or_refused(events: list[tuple[str, bytes]]) -> None
         return
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"output":null}', b'{"output":{}}', b'{"id":"resp_1","status":"completed"}'])
+def test_an_answer_without_output_is_none(body: bytes) -> None:
+    with pytest.raises(UpstreamProtocolError, match="it has no list of output"):
+        outbound(Request(model="m", messages=[Message(role="user", content="q")]), TARGET).answer(body)
+
+
 @given(st.binary(max_size=30) | _json.map(msgspec.json.encode))
 def test_any_answer_is_read_or_refused(body: bytes) -> None:
     made = outbound(Request(model="m", messages=[Message(role="user", content="q")]), TARGET)
