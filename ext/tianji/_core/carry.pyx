@@ -187,6 +187,8 @@ cdef class Carry(Asked):
         attempt.rates = self.rates
         attempt.model = self.model or None
         attempt.asked_bytes = exchange.size
+        if lane.asked is not None:
+            attempt.model, attempt.measures, attempt.rates = lane.asked(exchange)
         way.deployment.stats.began()
         if self.pipeline.entries is not None:
             (<Entries>self.pipeline.entries).meet(self)
@@ -258,7 +260,7 @@ cdef class Carry(Asked):
             return self.settle(status)
         attempt.answer = body
         headers = self.answer_headers()
-        if attempt.usage is not None and attempt.rates is not None:
+        if attempt.rates is not None and (attempt.usage is not None or attempt.owes):
             headers.append((COST_HEADER, dollars(attempt.bill())))
         self.keep_books(status)
         if exchange.method == "HEAD":  # its length is that of a body which is not here

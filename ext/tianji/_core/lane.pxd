@@ -16,6 +16,7 @@ cdef class Lane:
     cdef readonly str model           # that the path names; or None
     cdef readonly object form         # Form: how the answer says what it used; None: as most do
     cdef readonly object sign         # Callable: headers of one request, by what is in it; or None
+    cdef readonly object asked        # Callable: what a request is to pay for that is no token; or None
     cdef readonly object awaits       # Callable: the task that has to end before it can sign, None for none; or None
     cdef readonly str lacks           # why there are no credentials, so that the client has to bring his own; or None
 

@@ -69,7 +69,7 @@ cdef class Lane:
 
     def __init__(
         self, *, Origin origin not None, bytes target not None, list headers not None, str model=None,
-        object form=None, object sign=None, object awaits=None, str lacks=None,
+        object form=None, object sign=None, object awaits=None, str lacks=None, object asked=None,
     ):
         self.origin = origin
         self.target = target
@@ -80,6 +80,7 @@ cdef class Lane:
         self.sign = sign
         self.awaits = awaits
         self.lacks = lacks
+        self.asked = asked
 
 
 @cython.final
@@ -112,9 +113,9 @@ cdef class Filter:
         cdef bytes head = self.head(lane, exchange.method, query, headers, exchange.size), body
         if lane.sign is not None:
             target = lane.target + b"?" + query if query else lane.target
-            kind = exchange.header(b"content-type")
             body = exchange.body if exchange.spool is None else exchange.read(0, exchange.size)
-            head += b"".join([b"%b: %b\r\n" % pair for pair in lane.sign(exchange.method, target, body, kind)])
+            signature = lane.sign(exchange.method, target, body, (<object>exchange).header)
+            head += b"".join([b"%b: %b\r\n" % pair for pair in signature])
         if exchange.spool is not None:
             return Parcel([head, b"\r\n", exchange.extent(0, exchange.size)])
         parts = [head, b"\r\n", exchange.body]

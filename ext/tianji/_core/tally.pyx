@@ -8,7 +8,7 @@ from libc.limits cimport LLONG_MAX
 
 from tianji._core.admission cimport Admission
 from tianji._core.attempt cimport Attempt
-from tianji._core.meter cimport estimate
+from tianji._core.meter cimport Measures, estimate
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.usage cimport Usage, read_usage
 
@@ -76,13 +76,17 @@ cdef class Tally:
         """Note what a whole answer says that it used; where it should and does not, what it seems to have used."""
         cdef Usage found = None
         if self.form is not None and self.form.whole is not None:
-            found = self.form.whole(body, self.attempt.headers)
+            said = self.form.whole(body, self.attempt.headers)
+            if isinstance(said, Measures):
+                self.attempt.measures = said
+            else:
+                found = <Usage?>said if said is not None else None
         elif body.lstrip()[:1] == b"{":
             try:
                 found = read_usage(ObjectSpans.scan(body))
             except MalformedJSON_:
                 pass
         self.attempt._note_usage(found)
-        if self.form is not None:
+        if self.form is not None or self.attempt.measures is not None:
             self.attempt.estimate(len(body))
         return 0

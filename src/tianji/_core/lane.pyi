@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias, final, type_check_only
 from tianji._core.carry import Carry
 from tianji._core.exchange import Exchange
 from tianji._core.http1 import Timeouts
-from tianji._core.meter import Rates
+from tianji._core.meter import Measures, Rates
 from tianji._core.origin import Origin
 from tianji._core.router import Deployment, Group
 from tianji._core.stream import AnswerStream
@@ -15,13 +15,14 @@ from tianji.errors import Header
 @type_check_only
 class _Form(Protocol):
     @property
-    def whole(self) -> Callable[[bytes, list[Header]], Usage | None] | None: ...
+    def whole(self) -> Callable[[bytes, list[Header]], Measures | Usage | None] | None: ...
     @property
     def stream(self) -> Callable[[bytes], AnswerStream | None]: ...
     @property
     def operation(self) -> str: ...
 
-_Sign: TypeAlias = Callable[[str, bytes, bytes, bytes | None], Iterable[Header]]
+_Sign: TypeAlias = Callable[[str, bytes, bytes, Callable[[bytes], bytes | None]], Iterable[Header]]
+_Asked: TypeAlias = Callable[[Exchange], tuple[str, Measures | None, Rates | None]]
 
 @final
 class Lane:
@@ -36,6 +37,7 @@ class Lane:
         sign: _Sign | None = None,
         awaits: Callable[[], Task[Any] | None] | None = None,
         lacks: str | None = None,
+        asked: _Asked | None = None,
     ) -> None: ...
     @property
     def origin(self) -> Origin: ...
@@ -55,6 +57,8 @@ class Lane:
     def awaits(self) -> Callable[[], Task[Any] | None] | None: ...
     @property
     def lacks(self) -> str | None: ...
+    @property
+    def asked(self) -> _Asked | None: ...
 
 @final
 class Filter:

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from tianji._core.messages import MessagesStream
+from tianji._core.meter import Measures
 from tianji._core.responses import ResponsesStream
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
@@ -22,7 +23,7 @@ EVENTS: Final = b"text/event-stream"
 AWS_EVENTS: Final = b"application/vnd.amazon.eventstream"
 _READING: Final = "tianji.passthrough.reading"
 
-Whole = Callable[[bytes, list[Header]], Usage | None]
+Whole = Callable[[bytes, list[Header]], Measures | Usage | None]
 
 
 class Form(Struct, frozen=True):
@@ -57,8 +58,8 @@ def _counted(name: str, *kinds: bytes) -> Callable[[bytes], AnswerStream | None]
 
 
 def _read(name: str) -> Whole:
-    def whole(body: bytes, headers: list[Header]) -> Usage | None:
-        found: Usage | None = load(_READING).WHOLE[name](body, headers)
+    def whole(body: bytes, headers: list[Header]) -> Measures | Usage | None:
+        found: Measures | Usage | None = load(_READING).WHOLE[name](body, headers)
         return found
 
     return whole
@@ -83,6 +84,7 @@ _ROWS: Final = (
     ),
     (r".*:(embedContent|batchEmbedContents)", Form(_no_stream, operation="gemini")),
     (r".*:predict", Form(_no_stream, _read("predictions"))),
+    (r"/v1/automation/run", Form(_no_stream, _read("steps"))),  # of TinyFish
     (r"/converse(-stream)?", Form(_counted("converse", AWS_EVENTS), _read("converse"))),
     (r"/invoke(-with-response-stream)?", Form(_counted("invoke", AWS_EVENTS), _read("invoke"))),
     (r"/v[12]/(chat|embed|rerank|generate|classify)", Form(_counted("cohere", EVENTS), _read("cohere"))),

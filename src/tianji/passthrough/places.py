@@ -7,21 +7,26 @@ gives them. A path that names a model group of the same provider goes where the 
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from tianji._core.exchange import Exchange
 from tianji._core.lane import Lane
+from tianji._core.meter import Measures, Rates
+from tianji.accounting.prices.tables import compile_rates
 from tianji.clock import SYSTEM
 from tianji.config.schema.sections import VertexDefaults
-from tianji.errors import Header, Overloaded
+from tianji.errors import ConfigurationError, Header, Overloaded
 from tianji.gateway.plans import Origins
 from tianji.passthrough.forms import form_of
 from tianji.passthrough.rows import Guide, Row
+from tianji.passthrough.services import CONTENT, CONTENT_TYPE, SERVICES, TARGET, HeaderOf
 from tianji.passthrough.targets import below, join, model_in, with_model
-from tianji.protocol.bedrock.signature import Keys, Scope, sign
+from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.providers import address, aws, vertex_ai
 from tianji.providers.bedrock import KEYS
 from tianji.providers.deployment import Deployment
@@ -31,7 +36,7 @@ from tianji.providers.oauth import bearer
 from tianji.providers.tokens import TokenSource
 
 Find = Callable[[bytes], Lane]
-Signed = Callable[[str, bytes, bytes, bytes | None], Iterable[Header]]
+Signed = Callable[[str, bytes, bytes, HeaderOf], Iterable[Header]]
 
 _AGENTS: Final = re.compile(
     rb"/(agents|knowledgebases|flows|retrieveAndGenerate|retrieveAndGenerateStream|rerank|generateQuery"
@@ -41,6 +46,8 @@ _IN_PROJECT: Final = re.compile(rb"(/v1(?:beta1)?)?/projects/([^/]+)/locations/(
 _SERVICES: Final = b"/ws/"  # conversations, whose first message names project and location
 _VERSION: Final = re.compile(rb"(/v1(?:beta1)?)?(/.*)", re.DOTALL)
 _DEFAULTS: Final = ("DEFAULT_VERTEXAI_PROJECT", "DEFAULT_VERTEXAI_LOCATION", "DEFAULT_GOOGLE_APPLICATION_CREDENTIALS")
+_SIGNED: Final = (CONTENT.decode(), TARGET.decode())  # headers that are signed beside AWS's own
+_STEP: Final = "TINYFISH_COST_PER_STEP"
 _DISCOVERY: Final = "https://discoveryengine.googleapis.com"
 
 
@@ -67,6 +74,7 @@ class Site(Struct, frozen=True):
     sign: Signed | None = None
     awaits: Callable[[], object] | None = None
     lacks: str | None = None
+    asked: Callable[[Exchange], tuple[str, Measures | None, Rates | None]] | None = None  # see _core.lane
 
 
 def finder(row: Row, around: Around) -> Find:
@@ -87,6 +95,7 @@ def lane(site: Site, around: Around, path: bytes, *, model: str | None = None) -
         sign=site.sign,
         awaits=site.awaits,  # type: ignore[arg-type]  # a task, whatever it results in
         lacks=site.lacks,
+        asked=site.asked,
     )
 
 
@@ -175,6 +184,23 @@ def assemblyai(row: Row, around: Around) -> Find:
     return find
 
 
+def tinyfish(row: Row, around: Around) -> Find:
+    """https://docs.tinyfish.ai/agent-api: a run that is waited for says how many steps it took, each has one price."""
+    site = site_of(row, around.lent)
+    price = around.lent.variable((_STEP,)) or "0.016"  # US dollars, of 2026-10
+    try:
+        step = compile_rates({"input_cost_per_query": price}, row.provider)
+    except ValueError:
+        raise ConfigurationError(f"{_STEP} is no price: {price!r}") from None
+    runs = msgspec.structs.replace(site, asked=lambda _exchange: ("automation-run", None, step))
+
+    def find(raw: bytes) -> Lane:
+        path = below(raw, 1)
+        return lane(runs if path == b"/v1/automation/run" else site, around, path)
+
+    return find
+
+
 def speech(row: Row, around: Around) -> Find:
     """https://learn.microsoft.com/azure/ai-services/speech-service/rest-speech-to-text: two hosts, by the path."""
     region = around.environ.get("AZURE_SPEECH_REGION")
@@ -200,7 +226,7 @@ def login(row: Row, around: Around) -> Find:
     site = Site(
         base=base.rstrip("/"),
         headers=address.encode_headers(shown.headers(row.key[0])),
-        sign=None if token is None else lambda _method, target, body, _kind: token(target.decode("latin-1"), body),
+        sign=None if token is None else lambda _method, target, body, _header: token(target.decode("latin-1"), body),
         awaits=shown.awaits,
         lacks=lacking(row) if shown.missing else None,
     )
@@ -229,7 +255,7 @@ class Cloud(Struct, frozen=True):
         shown = bearer(self.source)
         return Site(
             base=base,
-            sign=lambda _method, target, body, _kind: shown(target.decode("latin-1"), body),
+            sign=lambda _method, target, body, _header: shown(target.decode("latin-1"), body),
             awaits=self.source.task,
         )
 
@@ -315,23 +341,25 @@ def discovery(row: Row, around: Around) -> Find:
 # -- AWS ---------------------------------------------------------------------------------------------------------------
 
 
-def aws_site(lent: Deployment, base: str | None, service: str) -> Site:
-    """Return a service of Bedrock's, with what signs for it."""
+def aws_base(lent: Deployment, host: str) -> str:
+    """Return the address of a service of AWS's in the region of the credentials."""
     region = aws.region_of(lent, None)
-    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    base = base or f"https://{service}.{region}.{domain}"
-    bearer = lent.api_key or lent.variable(KEYS)
-    if bearer:
-        return Site(base=base, headers=address.encode_headers([("authorization", f"Bearer {bearer}")]))
+    return f"https://{host}.{region}.{'amazonaws.com.cn' if region.startswith('cn-') else 'amazonaws.com'}"
+
+
+def signed_site(lent: Deployment, row: Row, base: str, service: str) -> Site:
+    """Return an address with what signs for it. Raises Overloaded without keys."""
+    region = aws.region_of(lent, None)
     source = aws.keys_of(lent, region)
     if source is None:
-        raise Overloaded("/bedrock has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    scope = Scope(urlsplit(base).netloc, region, "bedrock")
+        raise Overloaded(f"{row.prefixes[0]} has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    scope = Scope(urlsplit(base).netloc, region, service)
 
-    def signed(method: str, target: bytes, body: bytes, kind: bytes | None) -> Iterable[Header]:
+    def signed(method: str, target: bytes, body: bytes, header: HeaderOf) -> Iterable[Header]:
         keys = source if isinstance(source, Keys) else source.held()
-        shown = None if kind is None else kind.decode("latin-1")
-        return sign(keys, scope, target.decode("latin-1"), body, now=SYSTEM.now(), method=method, content_type=shown)
+        said = {name: header(name.encode()) for name in _SIGNED}
+        sent = {name: value.decode("latin-1") for name, value in said.items() if value is not None}
+        return sign_with(keys, scope, target.decode("latin-1"), body, now=SYSTEM.now(), method=method, headers=sent)
 
     return Site(base=base, sign=signed, awaits=source.task if isinstance(source, TokenSource) else None)
 
@@ -347,10 +375,34 @@ def bedrock(row: Row, around: Around) -> Find:
         lent = around.lent if group is None else group
         if group is not None:
             path, model = with_model(path, group.model), group.model
-        own = lent.api_base or lent.text("aws_bedrock_runtime_endpoint")
-        own = own or lent.variable(row.bases)
-        site = aws_site(lent, own, "bedrock-agent-runtime" if agents else "bedrock-runtime")
+        own = lent.api_base or lent.text("aws_bedrock_runtime_endpoint") or lent.variable(row.bases)
+        base = own or aws_base(lent, "bedrock-agent-runtime" if agents else "bedrock-runtime")
+        bearer = lent.api_key or lent.variable(KEYS)
+        if bearer:
+            site = Site(base=base, headers=address.encode_headers([("authorization", f"Bearer {bearer}")]))
+        else:
+            site = signed_site(lent, row, base, "bedrock")
         return lane(site, around, path, model=model)
+
+    return find
+
+
+def service(row: Row, around: Around) -> Find:
+    """At a service whose operations have one path: named behind ours, or in the header that AWS's clients send."""
+    lent, known = around.lent, SERVICES[row.provider]
+    base = lent.api_base or lent.variable(row.bases) or aws_base(lent, row.provider)
+    site = signed_site(lent, row, base, row.provider)
+    seal = site.sign
+
+    def find(raw: bytes) -> Lane:
+        named = below(raw, 1)[1:].decode("latin-1")
+
+        def signed(method: str, target: bytes, body: bytes, header: HeaderOf) -> Iterable[Header]:
+            sent = {CONTENT: CONTENT_TYPE, TARGET: known.target(named, header)}
+            return (*sent.items(), *seal(method, target, body, sent.get))  # type: ignore[misc]  # it signs
+
+        at = msgspec.structs.replace(site, sign=signed, asked=partial(known.asked, named))
+        return lane(at, around, b"/")
 
     return find
 
@@ -364,4 +416,6 @@ GUIDES: Final[Mapping[Guide, Callable[[Row, Around], Find]]] = {
     "vertex": vertex,
     "discovery": discovery,
     "bedrock": bedrock,
+    "service": service,
+    "tinyfish": tinyfish,
 }

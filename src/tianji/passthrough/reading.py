@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from tianji._core.aws_events import AwsEvents
+from tianji._core.meter import Measures
 from tianji._core.spans import scan
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
@@ -93,6 +94,11 @@ class _Prediction(Struct, frozen=True):
 
 class _Predictions(Struct):
     predictions: list[_Prediction] = []
+
+
+class _Run(Struct):
+    status: str = ""
+    num_of_steps: int | None = None
 
 
 class Reader:
@@ -234,6 +240,12 @@ def _cohere(body: bytes, _headers: _Headers) -> Usage | None:
     return _of_openai(body) if counts is None else _counted(counts)
 
 
+def _steps(body: bytes, _headers: _Headers) -> Measures:
+    """https://docs.tinyfish.ai/agent-api/reference: only a run that is completed is paid for."""
+    run = _decoded(body, _Run)
+    return Measures(queries=max(0, run.num_of_steps or 0) if run is not None and run.status == "COMPLETED" else 0)
+
+
 def _of_openai(body: bytes) -> Usage | None:
     try:
         return read_usage(scan(body))
@@ -269,4 +281,5 @@ WHOLE: Final = {
     "converse": _converse,
     "invoke": _invoke,
     "cohere": _cohere,
+    "steps": _steps,
 }

@@ -76,10 +76,11 @@ class PassThrough:
         for row in ROWS:
             upgrade = self._upgrade if sockets or row.provider != "openai" else None
             handler = self._carriage(row.dialect, functools.partial(self._to_provider, row), upgrade)
-            for prefix in row.prefixes:
+            ends = (BELOW, "") if row.guide == "service" else (BELOW,)  # which have one path, and it may be left out
+            for path in (prefix + end for prefix in row.prefixes for end in ends):
                 yield Route(
                     METHODS,
-                    prefix + BELOW,
+                    path,
                     handler,
                     Access.KEY,
                     Tenant.CALLER,

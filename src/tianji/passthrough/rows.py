@@ -9,8 +9,11 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from tianji.errors import Header
+from tianji.passthrough.services import SERVICES
 
-Guide = Literal["plain", "openai", "vertex", "discovery", "bedrock", "speech", "assemblyai", "login"]
+Guide = Literal[
+    "plain", "openai", "vertex", "discovery", "bedrock", "service", "speech", "assemblyai", "tinyfish", "login"
+]
 """How a path finds its place: `plain` below the provider's address; the others have functions of their own."""
 
 
@@ -47,6 +50,7 @@ _GOOGLE_TAKES: Final = frozenset(
     {b"accept", b"anthropic-beta", b"content-type", b"user-agent", b"x-goog-api-client", b"x-goog-user-project"}
 )
 _SPEECH_TAKES: Final = frozenset({b"accept", b"content-type"})
+_SERVICE_TAKES: Final = frozenset({b"accept", b"user-agent"})
 _ASSISTANTS: Final = (b"openai-beta", b"assistants=v2")
 _CLOUD: Final[tuple[tuple[tuple[str, ...], Guide], ...]] = (
     (("/vertex_ai", "/vertex-ai"), "vertex"),
@@ -103,6 +107,16 @@ ROWS: Final[tuple[Row, ...]] = (
         also=("bedrock_converse",),
         bases=("AWS_BEDROCK_RUNTIME_ENDPOINT",),
         guide="bedrock",
+    ),
+    *(
+        Row(
+            prefixes=(f"/{service}",),
+            provider=service,
+            bases=(f"AWS_ENDPOINT_URL_{service.upper()}",),
+            takes=_SERVICE_TAKES,
+            guide="service",
+        )
+        for service in SERVICES
     ),
     Row(
         prefixes=("/azure",),
@@ -235,6 +249,32 @@ ROWS: Final[tuple[Row, ...]] = (
         bases=("WATSONX_API_BASE", "WATSONX_URL", "WX_URL", "WML_URL"),
         keys=("WATSONX_APIKEY", "WATSONX_API_KEY", "WX_API_KEY"),
         guide="login",
+    ),
+    Row(
+        prefixes=("/typesafe",),
+        provider="typesafe",
+        base="https://api.typesafe.ai",
+        bases=("TYPESAFE_API_BASE",),
+        keys=("TYPESAFE_API_KEY",),
+    ),
+    *(
+        Row(  # models that decide, on machines of one's own
+            prefixes=(f"/{name}",),
+            provider=name,
+            bases=(f"{name.upper()}_API_BASE",),
+            keys=(f"{name.upper()}_API_KEY",),
+            needs_key=False,
+        )
+        for name in ("laya", "bespoke")
+    ),
+    Row(
+        prefixes=("/tinyfish",),
+        provider="tinyfish",
+        base="https://agent.tinyfish.ai",
+        bases=("TINYFISH_AGENT_API_BASE",),
+        keys=("TINYFISH_API_KEY",),
+        key=("x-api-key", ""),
+        guide="tinyfish",
     ),
     Row(
         prefixes=("/milvus",),

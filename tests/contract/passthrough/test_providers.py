@@ -33,6 +33,9 @@ PLACES = (
     ("/cursor/v0/agents", "/v0/agents", "authorization", "Basic c2stY2FuYXJ5LTdReDJMbTladDRXYzhSdjE6"),
     ("/langfuse/api/public/traces", "/api/public/traces", "authorization", "Basic "),
     ("/vllm/pooling/", "/pooling/", "host", "127.0.0.1"),
+    ("/typesafe/v1/systemone", "/v1/systemone", "authorization", f"Bearer {UPSTREAM_KEY}"),
+    ("/tinyfish/v1/runs/r-1", "/v1/runs/r-1", "x-api-key", UPSTREAM_KEY),
+    ("/laya/v1/systemone", "/v1/systemone", "host", "127.0.0.1"),
 )
 
 
@@ -110,6 +113,44 @@ def test_responses_and_embeddings_cost_what_they_say(gateway: Gateway, mock: Moc
     eventually(lambda: spent(gateway) - before == cost, "the stream costs the same")
     body = {"model": "text-embedding-3-small", "input": "one two three"}
     assert nanos(gateway.post("/openai/v1/embeddings", body).headers[COST]) > 0
+
+
+def test_what_is_no_token_costs_what_its_vendor_says(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"status": 200, "body": json.dumps({"status": "COMPLETED", "num_of_steps": 3, "result": {}})}, times=1)
+    run = gateway.post("/tinyfish/v1/automation/run", {"url": "https://a.example", "goal": "look"})
+    assert nanos(run.headers[COST]) == 48_000_000
+    answer = {"model": "jev-1.14.0", "usage": {"input_tokens": 1000, "output_tokens": 5}}
+    mock.control({"status": 200, "body": json.dumps(answer)}, times=1)
+    decided = gateway.post("/typesafe/v1/systemone", {"model": "jev-latest", "state": "x", "questions": {}})
+    assert nanos(decided.headers[COST]) == 42_000
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/comprehendmedical/DetectPHI", {}),
+        ("/comprehendmedical/", {"x-amz-target": "ComprehendMedical_20181030.DetectPHI"}),
+    ],
+    ids=["in the path", "as AWS's clients do"],
+)
+def test_a_service_of_awss_is_signed_and_paid_for_by_what_it_reads(
+    gateway: Gateway, mock: Mock, path: str, headers: dict[str, str]
+) -> None:
+    new_key(gateway)  # so that there is a database
+    said = {"status": 200, "body": '{"Entities": []}', "headers": {"content-type": "application/x-amz-json-1.1"}}
+    mock.control(said, times=1)
+    answer = gateway.post(path, {"Text": "x" * 250}, **headers)
+    assert answer.json() == {"Entities": []}
+    assert nanos(answer.headers[COST]) == 4_200_000
+    sent = sent_headers(mock)
+    assert sent["x-amz-target"] == "ComprehendMedical_20181030.DetectPHI"
+    assert "SignedHeaders=content-type;host;x-amz-date;x-amz-target" in sent["authorization"]
+    assert (mock.last()["target"], sent["content-type"]) == ("/", "application/x-amz-json-1.1")
+    (row,) = rows(gateway, answer)
+    assert (row["provider"], row["model"], row["cost"]) == ("comprehendmedical", "DetectPHI", 4_200_000)
+    refused = gateway.post("/comprehendmedical/StartPHIDetectionJob", {})
+    assert (refused.status_code, "DetectPHI" in refused.text) == (400, True)
+    assert gateway.post("/transcribe/", {}).status_code == 400
 
 
 def test_every_request_has_a_row_in_the_ledger(gateway: Gateway, mock: Mock) -> None:

@@ -2,12 +2,16 @@
 
 import base64
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
 from tianji._core.lane import Lane
+from tianji._core.meter import Measures, cost
 from tianji.config.schema.sections import VertexDefaults
-from tianji.errors import ConfigurationError, Overloaded
+from tianji.errors import ConfigurationError, InvalidRequest, Overloaded
 from tianji.gateway.plans import Origins
 from tianji.passthrough.places import Around, finder
 from tianji.passthrough.rows import ROWS, Row
@@ -81,6 +85,8 @@ def headers(lane: Lane) -> dict[str, str]:
         ("/cursor/v0/agents", "api.cursor.com:443/v0/agents"),
         ("/gigachat/models", "gigachat.devices.sberbank.ru:443/api/v1/models"),
         ("/watsonx/ml/v1/text/chat", "us-south.ml.cloud.ibm.com:443/ml/v1/text/chat"),
+        ("/typesafe/v1/systemone", "api.typesafe.ai:443/v1/systemone"),
+        ("/tinyfish/v1/runs/r-1", "agent.tinyfish.ai:443/v1/runs/r-1"),
     ],
 )  # fmt: skip
 def test_providers_are_where_their_documents_say(path: str, place: str) -> None:
@@ -99,6 +105,8 @@ def test_keys_go_where_each_provider_wants_them() -> None:
         "/gemini/v1/x": ("x-goog-api-key", "key-GEMINI_API_KEY"),
         "/assemblyai/v2/x": ("authorization", "key-ASSEMBLYAI_API_KEY"),
         "/fal_ai/x": ("authorization", "Key key-FAL_AI_API_KEY"),
+        "/typesafe/x": ("authorization", "Bearer key-TYPESAFE_API_KEY"),
+        "/tinyfish/x": ("x-api-key", "key-TINYFISH_API_KEY"),
         "/cursor/x": ("authorization", "Basic " + base64.b64encode(b"key-CURSOR_API_KEY:").decode()),
     }
     for path, (name, value) in wanted.items():
@@ -132,9 +140,16 @@ def test_without_credentials_the_client_has_to_bring_his() -> None:
         assert wanted in str(found(path).lacks)
     assert "default_vertex_config" in str(found("/vertex_ai/v1/projects/p/locations/global/x").lacks)
     assert found("/vllm/v1/x", {"VLLM_API_BASE": "http://vllm"}).lacks is None
+    for name in ("laya", "bespoke"):
+        base = {f"{name.upper()}_API_BASE": "http://decides"}
+        assert found(f"/{name}/v1/systemone", base).lacks is None
+        lent = found(f"/{name}/v1/systemone", {**base, f"{name.upper()}_API_KEY": "k"})
+        assert (where(lent), headers(lent)["authorization"]) == ("decides:80/v1/systemone", "Bearer k")
 
 
-@pytest.mark.parametrize("path", ["/azure/x", "/vllm/x", "/milvus/x", "/azure_speech/speech/x", "/vertex_ai/models/x"])
+@pytest.mark.parametrize(
+    "path", ["/azure/x", "/vllm/x", "/milvus/x", "/laya/x", "/azure_speech/speech/x", "/vertex_ai/models/x"]
+)
 def test_without_an_address_it_says_what_to_set(path: str) -> None:
     with pytest.raises(Overloaded, match=r"set|name"):
         found(path)
@@ -243,13 +258,13 @@ class TestBedrock:
             assert lane.sign is not None
             return dict(lane.sign(*asked))[b"authorization"].decode().rpartition("Signature=")[2]  # type: ignore[arg-type]
 
-        first = ("POST", b"/model/a/converse", b"{}", b"application/json")
+        first = ("POST", b"/model/a/converse", b"{}", {b"content-type": b"application/json"}.get)
         others = (
             ("GET", *first[1:]),
             ("POST", b"/model/b/converse", *first[2:]),
             (*first[:2], b"{ }", first[3]),
-            (*first[:3], b"text/plain"),
-            (*first[:3], None),
+            (*first[:3], {b"content-type": b"text/plain"}.get),
+            (*first[:3], {}.get),
             ("POST", b"/model/a/converse?x=1", *first[2:]),
         )
         assert len({signature(*asked) for asked in (first, *others)}) == 7
@@ -261,6 +276,82 @@ class TestBedrock:
     def test_a_region_that_is_none_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="region"):
             found("/bedrock/model/a/converse", {**AWS, "AWS_REGION_NAME": "evil.example/"})
+
+
+def asking(target: bytes | None, body: bytes) -> Any:
+    """Return a request of a client's, as far as anybody asks here."""
+    return SimpleNamespace(
+        header={b"x-amz-target": target}.get, size=len(body), read=lambda at, size: body[at : at + size]
+    )
+
+
+class TestServices:
+    """Of AWS, that are asked by an operation's name."""
+
+    @pytest.mark.parametrize(
+        ("path", "header", "target"),
+        [
+            ("/comprehendmedical/DetectPHI", None, b"ComprehendMedical_20181030.DetectPHI"),
+            ("/comprehendmedical/", b"ComprehendMedical_20181030.DetectPHI", b"ComprehendMedical_20181030.DetectPHI"),
+            ("/transcribe/ListTranscriptionJobs", b"Transcribe.Other", b"Transcribe.ListTranscriptionJobs"),
+            ("/transcribe/", b"Transcribe.StartTranscriptionJob", b"Transcribe.StartTranscriptionJob"),
+        ],
+    )
+    def test_the_operation_goes_into_a_signed_header(self, path: str, header: bytes | None, target: bytes) -> None:
+        lane = found(path, AWS)
+        service = path.split("/")[1]
+        assert where(lane) == f"{service}.eu-west-1.amazonaws.com:443/"
+        assert lane.sign is not None
+        sent = dict(lane.sign("POST", b"/", b"{}", {b"x-amz-target": header, b"content-type": b"text/plain"}.get))
+        assert sent[b"x-amz-target"] == target
+        assert sent[b"content-type"] == b"application/x-amz-json-1.1"
+        seal = sent[b"authorization"].decode()
+        assert f"/eu-west-1/{service}/aws4_request" in seal
+        assert "SignedHeaders=content-type;host;x-amz-date;x-amz-target" in seal
+
+    @pytest.mark.parametrize(
+        ("path", "header"),
+        [
+            ("/transcribe/", None),
+            ("/transcribe/", b"Other.StartTranscriptionJob"),
+            ("/transcribe/", b"Transcribe."),
+            ("/transcribe/a/b", None),
+            ("/transcribe/a%0d%0ab", None),
+            ("/comprehendmedical/StartPHIDetectionJob", None),
+        ],
+    )
+    def test_what_is_no_operation_goes_nowhere(self, path: str, header: bytes | None) -> None:
+        def signed() -> object:
+            lane = found(path, AWS)
+            return lane.sign and lane.sign("POST", b"/", b"{}", {b"x-amz-target": header}.get)
+
+        with pytest.raises(InvalidRequest):
+            signed()
+
+    @pytest.mark.parametrize(("text", "dollars"), [("", 0.01), ("x" * 100, 0.01), ("é" * 101, 0.02), (None, 0.01)])
+    def test_a_hundred_characters_are_a_unit(self, text: str | None, dollars: float) -> None:
+        lane = found("/comprehendmedical/DetectEntitiesV2", AWS)
+        assert lane.asked is not None
+        body = b"no json" if text is None else msgspec.json.encode({"Text": text})
+        operation, measures, rates = lane.asked(asking(None, body))
+        assert operation == "DetectEntitiesV2"
+        assert cost(rates, None, 0, measures) == round(dollars * 1e9)
+
+    def test_what_nobody_can_tell_has_no_price(self) -> None:
+        lane = found("/transcribe/", AWS)
+        assert lane.asked is not None
+        asked = asking(b"Transcribe.StartTranscriptionJob", b"{}")
+        assert lane.asked(asked) == ("StartTranscriptionJob", None, None)
+
+
+def test_only_runs_that_are_waited_for_have_the_price_of_steps() -> None:
+    run = found("/tinyfish/v1/automation/run", {"TINYFISH_COST_PER_STEP": "0.5"})
+    assert run.asked is not None
+    model, measures, rates = run.asked(asking(None, b""))
+    assert (model, measures, cost(rates, None, 0, Measures(queries=3))) == ("automation-run", None, 1_500_000_000)
+    assert found("/tinyfish/v1/automation/run-async").asked is None
+    with pytest.raises(ConfigurationError, match="TINYFISH_COST_PER_STEP"):
+        found("/tinyfish/v1/automation/run", {"TINYFISH_COST_PER_STEP": "much"})
 
 
 def test_speech_has_two_hosts() -> None:

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from tianji._core.aws_events import AwsEvents
+from tianji._core.meter import Measures, cost
 from tianji._core.usage import Usage
+from tianji.accounting.prices.tables import compile_rates
 from tianji.passthrough.forms import CHAT, form_of
 from tianji.protocol.bedrock.event_stream import event_of
 
 AWS = b"application/vnd.amazon.eventstream"
 
 
-def whole(path: str, body: object, headers: dict[str, str] | None = None) -> Usage | None:
+def whole(path: str, body: object, headers: dict[str, str] | None = None) -> Measures | Usage | None:
     form = form_of(path.encode())
     assert form is not None
     assert form.whole is not None
@@ -22,8 +24,8 @@ def whole(path: str, body: object, headers: dict[str, str] | None = None) -> Usa
     return form.whole(text, [(name.encode(), value.encode()) for name, value in (headers or {}).items()])
 
 
-def counts(usage: Usage | None) -> tuple[int, int]:
-    assert usage is not None
+def counts(usage: object) -> tuple[int, int]:
+    assert isinstance(usage, Usage)
     return usage.prompt_tokens, usage.completion_tokens
 
 
@@ -84,6 +86,22 @@ def test_whole_answers(path: str, body: object, headers: dict[str, str], expecte
 
 
 @pytest.mark.parametrize(
+    ("body", "steps"),
+    [
+        ({"status": "COMPLETED", "num_of_steps": 7}, 7),
+        ({"status": "FAILED", "num_of_steps": 7}, 0),
+        ({"status": "COMPLETED", "num_of_steps": None}, 0),
+        ({"status": "COMPLETED", "num_of_steps": -1}, 0),
+        (b"[", 0),
+    ],
+)
+def test_steps_of_a_run_that_is_completed(body: object, steps: int) -> None:
+    found = whole("/v1/automation/run", body)
+    assert isinstance(found, Measures)
+    assert cost(compile_rates({"input_cost_per_query": "1"}, ""), None, 0, found) == steps * 10**9
+
+
+@pytest.mark.parametrize(
     "path", ["/models/g:generateContent", "/models/e:predict", "/model/m/converse", "/model/m/invoke", "/v2/chat"]
 )
 @pytest.mark.parametrize(
@@ -91,6 +109,7 @@ def test_whole_answers(path: str, body: object, headers: dict[str, str], expecte
 )
 def test_what_cannot_be_read_says_nothing(path: str, body: bytes) -> None:
     found = whole(path, body)
+    assert not isinstance(found, Measures)
     assert found is None or (found.prompt_tokens, found.completion_tokens) in ((-1, -1), (0, 0))
 
 
