@@ -1,4 +1,4 @@
-"""A2: the Responses API over WebSockets, through the running gateway to upstreams that speak HTTP."""
+"""A2: the Responses API over WebSockets, through the running gateway to upstreams that speak HTTP, or have some too."""
 
 import json
 import sqlite3
@@ -16,7 +16,8 @@ from tests.fakes.websocket import Client, RefusedError, close
 Connect = Callable[..., Client]
 PATH = "/v1/responses"
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
-MODELS = ("over-chat", "over-messages", "native")
+OWN = ("native", "lined")  # the upstream has the Responses API: over HTTP alone, or over a WebSocket
+MODELS = ("over-chat", "over-messages", *OWN)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def gateway(
         "model_list": [
             openai_model("over-chat", "chat-up", base, **PRICES),
             {"model_name": "over-messages", "litellm_params": claude},
-            openai_model("native", "native-up", base, use_chat_completions_api=False, **PRICES),
+            openai_model("native", "native-up", f"{base}/plain", use_chat_completions_api=False, **PRICES),
+            openai_model("lined", "lined-up", base, use_chat_completions_api=False, **PRICES),
             openai_model("half-dead", "never", dead_url, order=1),
             openai_model("half-dead", "chat-up", base, order=2),
             openai_model("stalling", "mock-stall-3", base),
@@ -119,11 +121,9 @@ def test_the_official_client_holds_a_conversation(gateway: Gateway, mock: Mock, 
                     break
             assert len(said) == 32
             assert event.response.output_text == "".join(said)
-            assert (
-                event.response.previous_response_id == previous or model == "native"
-            )  # then it is the upstream's word
+            assert event.response.previous_response_id == previous or model in OWN  # then it is the upstream's word
             previous = event.response.id
-    if model != "native":  # which knows what was before by itself
+    if model not in OWN:  # which knows what was before by itself
         assert "uno" in asked_upstream(mock)
 
 
@@ -153,8 +153,9 @@ def test_what_is_not_stored_goes_on_where_it_was_made(connect: Connect, mock: Mo
     first = made(client, model=model, input="four", store=False)
     second = made(client, model=model, input="five", store=False, previous_response_id=first["id"])
     made(client, model=model, input="six", store=False, previous_response_id=second["id"])
-    sent = asked_upstream(mock)
-    assert all(word in sent for word in ("four", "five", "six", first["output"][0]["content"][0]["text"]))
+    if model != "lined":
+        sent = asked_upstream(mock)
+        assert all(word in sent for word in ("four", "five", "six", first["output"][0]["content"][0]["text"]))
     status, code = refused(client, model=model, store=False, previous_response_id=first["id"])
     assert (status, code) == (400, "previous_response_not_found"), "only the last one is remembered"
     assert refused(other, model=model, previous_response_id=second["id"])[1] == "previous_response_not_found"
@@ -335,10 +336,14 @@ def test_another_upstream_is_asked(connect: Connect) -> None:
     made(connect(), model="half-dead")
 
 
-@pytest.mark.parametrize("model", ["over-chat", "native"])
-def test_a_stream_that_breaks_off_is_never_whole(connect: Connect, mock: Mock, model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "fault"), [("over-chat", {"cut_at": 3000}), ("native", {"cut_at": 3000}), ("lined", {"end_at": 7})]
+)
+def test_a_stream_that_breaks_off_is_never_whole(
+    connect: Connect, mock: Mock, model: str, fault: dict[str, int]
+) -> None:
     client = connect()
-    mock.control({"cut_at": 3000}, times=1)
+    mock.control(fault, times=1)
     ask(client, model=model)
     last = events(client)[-1]
     assert last["type"] in ("response.failed", "error"), last
@@ -352,6 +357,53 @@ def test_a_client_that_leaves_ends_the_call(connect: Connect, mock: Mock) -> Non
     mock.wait(in_progress=1)
     client.drop()
     mock.wait(in_progress=0)
+
+
+def sockets_asked_for(mock: Mock) -> list[str]:
+    return [request["method"] for request in mock.requests()]
+
+
+def test_what_goes_on_is_sent_alone_on_a_socket_of_the_upstreams(connect: Connect, mock: Mock) -> None:
+    client = connect()
+    first = made(client, model="lined", input="four", store=False)
+    second = made(client, model="lined", input="five", store=False, previous_response_id=first["id"])
+    assert first["usage"]["input_tokens"] == second["usage"]["input_tokens"], "only what is new was sent"
+    assert second["model"] == "lined"
+    other = made(client, model="lined", input="six", stream_id="b", store=False, previous_response_id=second["id"])
+    assert other["usage"]["input_tokens"] > 2 * second["usage"]["input_tokens"], "another socket knows nothing"
+    assert sockets_asked_for(mock) == ["GET", "GET"]
+    seen = mock.last()
+    assert ["authorization", f"Bearer {UPSTREAM_KEY}"] in seen["headers"]
+    assert MASTER_KEY not in json.dumps(seen)
+    client.drop()
+    mock.wait(sockets=0)
+
+
+def test_an_upstreams_socket_that_is_lost_is_replaced_and_told_all(connect: Connect, mock: Mock) -> None:
+    client = connect()
+    first = made(client, model="lined", input="four", store=False)
+    mock.control({"end_at": 7}, times=1)
+    ask(client, model="lined", stream_id="lost")
+    assert events(client)[-1]["type"] in ("response.failed", "error")
+    second = made(client, model="lined", input="five", store=False, previous_response_id=first["id"])
+    assert second["usage"]["input_tokens"] == first["usage"]["input_tokens"], "the other lane's socket is still there"
+    third = made(client, model="lined", input="six", store=False, stream_id="lost", previous_response_id=second["id"])
+    assert third["usage"]["input_tokens"] > 2 * second["usage"]["input_tokens"]
+
+
+def test_what_guardrails_watch_goes_over_http(gateway: Gateway, connect: Connect, mock: Mock) -> None:
+    client = connect(key=key(gateway, guardrails=["pre"]))
+    made(client, model="lined", input="tell me a secret now")
+    assert f"tell me a {MASK} now" in asked_upstream(mock)
+
+
+def test_a_client_that_leaves_closes_the_upstreams_socket(connect: Connect, mock: Mock) -> None:
+    client = connect()
+    mock.control({"stall_at": 3}, times=1)
+    ask(client, model="lined")
+    until(client, "response.created")
+    client.drop()
+    mock.wait(sockets=0)
 
 
 # -- the books ---------------------------------------------------------------------------------------------------------
@@ -369,13 +421,16 @@ def rows(gateway: Gateway, of_key: str, count: int) -> list[dict[str, Any]]:
     return eventually(there, f"{count} entries", 60)
 
 
-def test_each_response_has_its_entry_and_costs_what_it_does_over_http(gateway: Gateway, connect: Connect) -> None:
+@pytest.mark.parametrize("model", ["over-chat", "lined"])
+def test_each_response_has_its_entry_and_costs_what_it_does_over_http(
+    gateway: Gateway, connect: Connect, model: str
+) -> None:
     own = key(gateway)
-    body = {"model": "over-chat", "input": "one two three"}
+    body = {"model": model, "input": "one two three"}
     gateway.client.post(PATH, json=body, headers={"authorization": f"Bearer {own}"})
     client = connect(key=own)
-    made(client)
-    made(client)
+    made(client, model=model)
+    made(client, model=model)
     client.send(close(1000))
     assert client.last().code == 1000
     found = rows(gateway, own, 3)

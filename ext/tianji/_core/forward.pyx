@@ -14,9 +14,11 @@ from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
 from tianji._core.http1 cimport Timeouts
 from tianji._core.meter cimport Rates
+from tianji._core.origin cimport Origin
 from tianji._core.shaping cimport Shaped, shape_body
 from tianji._core.spans cimport replace_value
 from tianji._core.stream cimport AnswerStream
+from tianji._core.turn cimport Turn
 from tianji._core.usage cimport tier_number
 
 from functools import partial
@@ -27,6 +29,12 @@ from tianji.errors import TianjiError, UpstreamConnectFailed
 
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef bytes STREAM_TYPE = b"text/event-stream"
+
+
+cdef Origin origin_of(Exchange exchange, Plan plan, Deployment deployment):
+    # Where a request in the upstream's own form is sent: what is said over a socket may go on over one.
+    cdef object leads = (<Turn>exchange).leads if type(exchange) is Turn else None
+    return plan.origin if leads is None else <Origin?>leads(plan, deployment)
 
 
 @cython.final
@@ -206,7 +214,7 @@ cdef class Forward(Streaming):
         else:
             attempt.passing = passing
             attempt.measures = passing.measures
-            attempt.send(passing.request, plan.origin, timeouts)
+            attempt.send(passing.request, origin_of(self.exchange, plan, deployment), timeouts)
         if deployment.follow_up:
             self.follow_up(deployment)
         return 0

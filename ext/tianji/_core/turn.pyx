@@ -17,9 +17,13 @@ cdef frozenset OWN = frozenset((
 
 @cython.final
 cdef class Turn(Exchange):
-    """One of them. `heard`: called with the status, a piece of the body, and whether it is the last; 0: it was cut."""
+    """One of them.
 
-    def __init__(self, Exchange client not None, bytes body not None, heard not None):
+    heard: called with the status, a piece of the body, and whether it is the last; 0: it was cut
+    leads: says where it is sent when it has the upstream's own form, (plan, deployment) -> Origin; None: as every other
+    """
+
+    def __init__(self, Exchange client not None, bytes body not None, heard not None, leads=None):
         self.method = "POST"
         self.path = client.path
         self.query = b""
@@ -27,6 +31,7 @@ cdef class Turn(Exchange):
         self.fields = self.noted = [pair for pair in client.headers if pair[0] not in OWN]
         self.body = body
         self.heard = heard
+        self.leads = leads
         self.arrived = monotonic()
 
     def leave(self):

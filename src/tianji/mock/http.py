@@ -85,12 +85,14 @@ def parse_head(raw: bytes) -> Head:
 LIVE = "BidiGenerateContent"  # how paths of Google's Live API end
 ECHO = "/echo"  # where everything is said back
 SOCKETS = ("/realtime", LIVE, ECHO, "/responses", "/v1/listen", "/v3/ws", "/stream-input")
+PLAIN = "/plain/"  # how paths begin below which there is no WebSocket
 
 
 def asks_for_websocket(head: Head) -> bool:
     """Whether a request asks for a WebSocket where there is one."""
     upgrade = next((value for name, value in head.headers if name == b"upgrade"), b"")
-    return head.method == "GET" and upgrade.lower() == b"websocket" and head.path.endswith(SOCKETS)
+    wanted = head.method == "GET" and upgrade.lower() == b"websocket"
+    return wanted and head.path.endswith(SOCKETS) and not head.path.startswith(PLAIN)
 
 
 def _body_length(headers: list[tuple[bytes, bytes]]) -> int:

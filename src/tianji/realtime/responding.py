@@ -1,9 +1,9 @@
 """The Responses API over a WebSocket: https://developers.openai.com/api/docs/guides/websocket-mode.
 
 Each event `response.create` is a request like one over HTTP, and goes that way: authorised, limited, guarded, routed
-and entered in the ledger by itself. Only what was made with `store: false` is remembered here, for as long as the
-socket is open, since it may be continued on the same one. What steers a response (`response.steer`) is kept here until
-the response is over, whatever its upstream knows of that.
+and entered in the ledger by itself; between gateway and upstream it may be a socket, too (`lines`). Only what was made
+with `store: false` is remembered here, for as long as the socket is open, since it may be continued on the same one.
+What steers a response (`response.steer`) is kept here until the response is over, whatever its upstream knows of that.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, TianjiError
 from tianji.realtime.asking import check_opening, offered
+from tianji.realtime.dialling import Door
+from tianji.realtime.lines import Lines, Refusing
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
 from tianji.realtime.steering import KIND as STEER
@@ -43,6 +45,8 @@ class Responding:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._watch = Watch(means, asyncio.get_running_loop())
+        self._door = Door(means.connector)
+        self._refusing = Refusing()
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket. Raises what refuses that."""
@@ -50,7 +54,7 @@ class Responding:
         check_opening(exchange, settings.realtime_allowed_origins)
         if not isinstance(identity, Identity):
             raise TypeError("a conversation needs a caller")
-        socket = Socket(self._means, exchange, self._watch)
+        socket = Socket(self._means, exchange, self._watch, Lines(self._door, self._refusing))
         offers = [offer for offer in offered(exchange) if offer and b"." not in offer]  # those with a dot hold keys
         exchange.upgrade(  # type: ignore[attr-defined]  # an edge that can upgrade has it
             socket.relay.client, ((b"sec-websocket-protocol", offers[0]),) if offers else ()
@@ -62,9 +66,9 @@ class Responding:
 class Socket:
     """One conversation: the interpreter of a Dialogue that has no upstream."""
 
-    def __init__(self, means: Means, exchange: Exchange, watch: Watch) -> None:
+    def __init__(self, means: Means, exchange: Exchange, watch: Watch, lines: Lines) -> None:
         self._steering = Steering(lambda event, lane: self._say(laned(msgspec.json.encode(event), lane)))
-        self._making = Making(exchange, means.respond(), means.authorize, self._steering)
+        self._making = Making(exchange, means.respond(), means.authorize, self._steering, lines)
         self._model = dict(parse_qsl(exchange.query.decode("latin-1"))).get("model")
         self._watch = watch
         self._lanes: dict[str | None, Lane] = {}

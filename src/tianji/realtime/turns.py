@@ -5,6 +5,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from tianji.clock import SYSTEM
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
+from tianji.realtime.lines import Lines, Made, Trip
 from tianji.realtime.steering import Steering
 
 _DIALECT: Final = "tianji.dialects.responses"
@@ -32,11 +34,13 @@ class Memory(Struct, frozen=True):
     """What a response was made of that nobody has stored.
 
     previous: the stored response before all that; items: what was said since, its own output included
+    made: on which line it was made; None: over HTTP, or here
     """
 
     id: str
     previous: str | None
     items: list[Json]
+    made: Made | None = None
 
 
 class Lane:
@@ -52,9 +56,15 @@ class Making:
     """Makes the responses of one conversation. `match`: the route that makes one over HTTP; authorize: lets it in."""
 
     def __init__(
-        self, exchange: Exchange, match: Match, authorize: Callable[[Exchange, Match], object], steering: Steering
+        self,
+        exchange: Exchange,
+        match: Match,
+        authorize: Callable[[Exchange, Match], object],
+        steering: Steering,
+        lines: Lines,
     ) -> None:
         self._exchange = exchange
+        self._lines = lines
         self._steering = steering
         self._match = match
         self._authorize = authorize
@@ -77,13 +87,14 @@ class Making:
         """Have a response made, and say its events; return the whole of it, if it came to that."""
         nested = event.get("response")
         asked = {**event, **nested} if isinstance(nested, dict) else event
-        body, memory = self._asked(asked, lane)
+        body, memory, trip = self._asked(asked, lane)
         if event.get("generate") is False:
             for text in self._warmed_up(lane, body, memory):
                 say(text)
             return None
         telling = Telling(lane.stream_id, say, lambda ident: self._steering.begun(ident, lane.stream_id, asked))
-        turn = Turn(self._exchange, msgspec.json.encode(body), telling.hear)
+        lead = partial(self._lines.lead, lane.stream_id, trip)
+        turn = Turn(self._exchange, msgspec.json.encode(body), telling.hear, lead)
         self._turns.add(turn)
         try:
             identity = self._authorize(turn, self._match)
@@ -96,7 +107,7 @@ class Making:
             turn.leave()
             self._turns.discard(turn)
         if telling.response is not None and event.get("store") is False:
-            self._remember(lane, memory, telling.response)
+            self._remember(lane, memory, telling.response, trip.made)
         return telling.response
 
     def flow(self, ready: bool) -> None:
@@ -111,10 +122,11 @@ class Making:
         """Want nothing more."""
         for turn in tuple(self._turns):
             turn.leave()
+        self._lines.close()
         self._memories.clear()
 
-    def _asked(self, asked: Json, lane: Lane) -> tuple[Json, Memory]:
-        """Return the body of a request, and what is to be remembered of it, without the answer."""
+    def _asked(self, asked: Json, lane: Lane) -> tuple[Json, Memory, Trip]:
+        """Return the body of a request, what is to be remembered of it, without the answer, and how it may go."""
         if asked.get("background"):
             raise InvalidRequest("background: this is not served over a WebSocket", param="background")
         body = {name: value for name, value in asked.items() if name not in _UNSENT} | {"stream": True}
@@ -125,16 +137,18 @@ class Making:
             body["input"] = items = steered
         previous = asked.get("previous_response_id")
         known = next((one for one in self._memories.values() if one.id == previous), None)
+        new = len(items)
         if known is not None:
             body["input"] = items = [*known.items, *items]
             body["previous_response_id"] = previous = known.previous
             if previous is None:
                 del body["previous_response_id"]
-        return body, Memory("", previous, items)
+        trip = Trip(None if known is None else known.made, new, len(items))
+        return body, Memory("", previous, items), trip
 
-    def _remember(self, lane: Lane, asked: Memory, response: Json) -> None:
+    def _remember(self, lane: Lane, asked: Memory, response: Json, made: Made | None) -> None:
         output = [item for item in response.get("output") or () if not _is_lost(item)]
-        memory = Memory(str(response.get("id")), asked.previous, [*asked.items, *output])
+        memory = Memory(str(response.get("id")), asked.previous, [*asked.items, *output], made)
         if len(msgspec.json.encode(memory.items)) <= MOST_REMEMBERED:
             self._memories[lane.stream_id] = memory
         else:
@@ -147,7 +161,7 @@ class Making:
         response |= {"background": False, "status": "in_progress", "previous_response_id": asked.previous}
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         done = response | {"status": "completed", "usage": usage}
-        self._remember(lane, asked, done)
+        self._remember(lane, asked, done, None)
         events = (("response.created", response), ("response.completed", done))
         return [
             laned(msgspec.json.encode({"type": kind, "response": one, "sequence_number": number}), lane.stream_id)
