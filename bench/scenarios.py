@@ -100,6 +100,7 @@ PASSED = b"/openai/v1/chat/completions"
 MESSAGES = b'"max_tokens":1024,'  # what a body of Anthropic's form has as well
 SCENARIOS = (
     Scenario("small", post(chat(200)), whole(ANSWER)),
+    Scenario("priced", post(chat(200, model="priced")), whole(ANSWER)),
     Scenario("governed", post(chat(200, model="priced"), key=GOVERNED), whole(ANSWER)),
     Scenario("4KB", post(chat(4000)), whole(ANSWER)),
     Scenario("stream-of-64", post(chat(200, stream=True)), streamed()),

@@ -176,7 +176,7 @@ cdef class Carry(Asked):
         cdef Lane lane = self.lane
         cdef Exchange exchange = self.exchange
         cdef bytes query = exchange.query if way.query is None else way.query(exchange.query)
-        cdef list headers = exchange.headers if self.trace is None else self.trace.carried(exchange.headers)
+        cdef list headers = None if self.trace is None else self.trace.carried(exchange.headers)
         cdef object request = way.filter.request(lane, exchange, headers, query)
         cdef Attempt attempt = Attempt.__new__(Attempt)
         self.attempt = attempt

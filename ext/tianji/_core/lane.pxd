@@ -29,8 +29,10 @@ cdef class Filter:
     cdef http_text text               # a head that is being written
 
     cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query)
-    cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size)
+    cdef bytes head(self, Lane lane, Exchange exchange, list headers, bytes query, Py_ssize_t size)
     cdef void free(self) noexcept
+    cdef bint _copy(self, Lane lane, bytes lines) except -1
+    cdef int _write(self, Lane lane, list headers) except -1
     cdef list _usual(self, Lane lane, list headers)
     cdef object _verdict(self, bytes name)
     cdef list _judged(self, Lane lane, list headers)

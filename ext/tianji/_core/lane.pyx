@@ -8,9 +8,11 @@ import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree
+from libc.string cimport memcmp
 
 from tianji._core.exchange cimport Exchange
-from tianji._core.fields cimport length_of
+from tianji._core.fields cimport HTTP_FIELD, field_name, http_field, http_next_field, length_of
+from tianji._core.native cimport NativeExchange
 from tianji._core.parcel cimport Parcel
 from tianji._core.wire cimport JOINED
 
@@ -106,11 +108,11 @@ cdef class Filter:
         self.text.size = self.text.room = 0
 
     cdef object request(self, Lane lane, Exchange exchange, list headers, bytes query):
-        """The request that goes on, with these headers of it, as Pool.send() takes it.
+        """The request that goes on, with these headers in place of its own if there are any, as Pool.send() takes it.
 
         Raises AuthenticationFailed without credentials.
         """
-        cdef bytes head = self.head(lane, exchange.method, query, headers, exchange.size), body
+        cdef bytes head = self.head(lane, exchange, headers, query, exchange.size), body
         if lane.sign is not None:
             target = lane.target + b"?" + query if query else lane.target
             body = exchange.body if exchange.spool is None else exchange.read(0, exchange.size)
@@ -121,16 +123,13 @@ cdef class Filter:
         parts = [head, b"\r\n", exchange.body]
         return parts if PyBytes_GET_SIZE(exchange.body) > JOINED else b"".join(parts)
 
-    cdef bytes head(self, Lane lane, str method, bytes query, list headers, Py_ssize_t size):
+    cdef bytes head(self, Lane lane, Exchange exchange, list headers, bytes query, Py_ssize_t size):
         """The head of a request with a body of `size` bytes, without the signature and the blank line."""
-        cdef list going = self._usual(lane, headers)
         cdef http_text* text = &self.text
-        cdef tuple pair
+        cdef Py_ssize_t begin
         cdef bytes head
-        if going is None:
-            going = self._judged(lane, headers)
         text.size = 0
-        add(text, method.encode())
+        add(text, exchange.method.encode())
         http_text_add(text, b" ", 1)
         add(text, lane.target)
         if query:
@@ -138,12 +137,12 @@ cdef class Filter:
             add(text, query)
         http_text_add(text, b" HTTP/1.1\r\n", 11)
         add(text, lane.fields)
-        for pair in going:
-            add(text, <bytes>pair[0])
-            http_text_add(text, b": ", 2)
-            add(text, <bytes>pair[1])
-            http_text_add(text, b"\r\n", 2)
-        if size or method not in BODILESS:
+        begin = text.size
+        if headers is not None or type(exchange) is not NativeExchange or not self._copy(
+                lane, (<NativeExchange>exchange).lines):
+            text.size = begin
+            self._write(lane, exchange.headers if headers is None else headers)
+        if size or exchange.method not in BODILESS:
             http_text_add(text, b"content-length: ", 16)
             http_text_number(text, <unsigned long long>size, 10)
             http_text_add(text, b"\r\n", 2)
@@ -151,6 +150,45 @@ cdef class Filter:
         if text.room > KEPT_ROOM:
             self.free()
         return head
+
+    cdef bint _copy(self, Lane lane, bytes lines) except -1:
+        # Write the headers that go on, out of the lines as they came: no objects are made of their values. False where
+        # one of them has to be looked at; what was written does not count then.
+        cdef const char* at = PyBytes_AS_STRING(lines)
+        cdef const char* end = at + PyBytes_GET_SIZE(lines)
+        cdef http_text* text = &self.text
+        cdef http_field field
+        cdef bytes name
+        if lane.lacks is not None:
+            return False
+        while http_next_field(&at, end, &field) == HTTP_FIELD:
+            name = field_name(field.name, field.name_size)
+            verdict = self.verdicts.get(name)
+            if verdict is None:
+                verdict = self._verdict(name)
+            if verdict is GOES:
+                if name not in lane.sets:
+                    add(text, name)
+                    http_text_add(text, b": ", 2)
+                    http_text_add(text, field.value, field.value_size)
+                    http_text_add(text, b"\r\n", 2)
+            elif verdict is JUDGED and not (
+                    name == b"connection" and field.value_size == 10 and memcmp(field.value, b"keep-alive", 10) == 0):
+                return False
+        return True
+
+    cdef int _write(self, Lane lane, list headers) except -1:
+        cdef http_text* text = &self.text
+        cdef list going = self._usual(lane, headers)
+        cdef tuple pair
+        if going is None:
+            going = self._judged(lane, headers)
+        for pair in going:
+            add(text, <bytes>pair[0])
+            http_text_add(text, b": ", 2)
+            add(text, <bytes>pair[1])
+            http_text_add(text, b"\r\n", 2)
+        return 0
 
     cdef list _usual(self, Lane lane, list headers):
         # The headers that go on; None where one of them says something of others, or its value has to be looked at.

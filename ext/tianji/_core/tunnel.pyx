@@ -88,8 +88,8 @@ cdef class Tunnel(Session):
         """
         cdef Exchange exchange = self.exchange
         cdef bytes query = exchange.query if self.way.query is None else self.way.query(exchange.query)
-        cdef list headers = exchange.headers if self.trace is None else self.trace.carried(exchange.headers)
-        cdef bytes head = self.way.filter.head(self.lane, "GET", query, headers, 0)
+        cdef list headers = None if self.trace is None else self.trace.carried(exchange.headers)
+        cdef bytes head = self.way.filter.head(self.lane, exchange, headers, query, 0)
         if self.lane.sign is not None:
             target = self.lane.target + b"?" + query if query else self.lane.target
             head += b"".join([b"%b: %b\r\n" % pair for pair in self.lane.sign("GET", target, b"", (<object>exchange).header)])

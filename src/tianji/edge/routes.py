@@ -34,12 +34,16 @@ class Route(Struct, frozen=True):
     large: bool = False  # a body beyond a MiB is kept in a file, and has a limit of its own
     request_schema: Mapping[str, object] | None = None  # JSON Schema of the body
     response_schema: Mapping[str, object] | None = None
+    leads: bool = False  # its handler wants the path, which may have no parameters
     query: Mapping[str, str] = {}  # parameter: what it means
     key_of: Callable[[Exchange], bytes | None] | None = None  # finds a key where only this path has it
 
 
 class Match:
-    """A route that fits a request, with the values of its parameters. `raw`: the path as sent, where it has any."""
+    """A route that fits a request, with the values of its parameters.
+
+    raw: the path as sent, where it has any, or its handler wants it; else b""
+    """
 
     __slots__ = ("always", "any_key", "handler", "large", "open", "params", "raw", "route")
 
@@ -109,13 +113,14 @@ class _Template:
 class RouteTable:
     """All routes of a worker. An edge keeps it, so that other routes take their place in it, all at once.
 
-    `exact` is what the edge looks up first: raw path -> method -> match, for paths without parameters.
+    `exact` is what the edge looks up first: raw path -> method -> match, for paths without parameters, and for others
+    that were found before.
     Raises ValueError for two rows that answer the same method and path.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self.exact: dict[bytes, dict[str, Match]] = {}
+        self._literal: dict[bytes, dict[str, Match]] = {}
         templates: dict[str, _Template] = {}
         for route in self.routes:
             if not route.path.startswith("/"):
@@ -127,34 +132,36 @@ class RouteTable:
                     template = templates.setdefault(route.path, _Template(route.path))
                     _insert(template.routes, method, route, route)
                 else:
-                    matches = self.exact.setdefault(route.path.encode("ascii"), {})
-                    _insert(matches, method, Match(route, {}), route)
-        for matches in self.exact.values():
+                    path = route.path.encode("ascii")
+                    matches = self._literal.setdefault(path, {})
+                    _insert(matches, method, Match(route, {}, path if route.leads else b""), route)
+        for matches in self._literal.values():
             _answer_head(matches)
         for template in templates.values():
             _answer_head(template.routes)
         self._templates = sorted(templates.values(), key=lambda template: template.rank)
-        self._found: dict[tuple[str, bytes], Match] = {}
+        self.exact = dict(self._literal)
+        self._learnt: set[bytes] = set()
 
     def adopt(self, other: "RouteTable") -> None:
         """Have the routes of another table from now on."""
         self.routes = other.routes
         self.exact.clear()
         self.exact.update(other.exact)
-        self._templates = other._templates
-        self._found = {}
+        self._literal, self._templates = other._literal, other._templates
+        self._learnt = set(other._learnt)
 
     def match(self, method: str, raw_path: bytes) -> Match:
         """Find the row for a request. `raw_path`: as sent, without query.
 
         Raises RouteNotFound (404) and MethodNotAllowed (405, with the methods that are).
         """
-        known = self._found.get((method, raw_path))
-        if known is not None:
-            return known
+        known = self.exact.get(raw_path)
+        if known is not None and method in known:
+            return known[method]
         parts = _split(raw_path)
         allowed: set[str] = set()
-        matches = self.exact.get(b"/" + "/".join(parts).encode())
+        matches = self._literal.get(b"/" + "/".join(parts).encode())
         if matches is not None and not any("/" in part for part in parts):
             if method in matches:
                 return matches[method]
@@ -164,15 +171,24 @@ class RouteTable:
             if params is None:
                 continue
             if method in template.routes:
-                if len(self._found) >= REMEMBERED:
-                    self._found.clear()
-                found = self._found[method, raw_path] = Match(template.routes[method], params, raw_path)
-                return found
+                return self._learn(method, raw_path, Match(template.routes[method], params, raw_path))
             allowed.update(template.routes)
         if allowed:
             names = tuple(sorted(allowed))
             raise MethodNotAllowed(f"{method} is not allowed here; use {', '.join(names)}", names)
         raise _not_found()
+
+    def _learn(self, method: str, raw_path: bytes, match: Match) -> Match:
+        """Have a path be looked up as one without parameters from now on. Clients choose them, so few are kept."""
+        if raw_path not in self._learnt:
+            if len(self._learnt) >= REMEMBERED:
+                self.exact.clear()
+                self.exact.update(self._literal)
+                self._learnt.clear()
+            self._learnt.add(raw_path)
+            self.exact[raw_path] = dict(self._literal.get(raw_path, {}))
+        self.exact[raw_path][method] = match
+        return match
 
 
 def _insert(rows: dict[str, _Row], method: str, row: _Row, route: Route) -> None:

@@ -31,6 +31,8 @@ BELOW: Final = "/{endpoint:path}"
 KEY_HEADER: Final = "litellm_user_api_key"  # of an endpoint's `headers`: names the header that holds the caller's key
 FIRST: Final = "BUILTIN_PASS_THROUGH_ROUTES_FIRST"  # a variable: providers go before what the configuration names
 
+ALONE: Final = "/openai_passthrough"  # a prefix that no row of the gateway's own answers
+_ASKED_BY: Final = frozenset(prefix for row in ROWS for prefix in row.prefixes) - {ALONE}
 _USUAL: Final = frozenset({"api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key"})
 Knows = Callable[[bytes], bool]
 """Whether the value of a header is a key of the gateway's."""
@@ -62,14 +64,16 @@ class PassThrough:
         """Yield a row for each path. None answers what `core` does, and of two that say the same the first holds."""
         taken: set[tuple[str, str]] = set()
         for route in (*self._named(), *self._of_providers()):
-            free = tuple(
-                method
-                for method in route.methods
-                if (method, route.path) not in taken and answered(core, method, route.path) is None
-            )
-            taken |= {(method, route.path) for method in free}
-            if free:
-                yield msgspec.structs.replace(route, methods=free)
+            for row in (route, *before_any_name(route, core)):
+                free = tuple(
+                    method
+                    for method in row.methods
+                    if (method, row.path) not in taken
+                    and (row is not route or answered(core, method, row.path) is None)
+                )
+                taken |= {(method, row.path) for method in free}
+                if free:
+                    yield msgspec.structs.replace(row, methods=free)
 
     def _of_providers(self) -> Iterator[Route]:
         sockets = self._snapshot.config.general_settings.enable_openai_websocket_passthrough
@@ -139,6 +143,19 @@ class PassThrough:
             return make(self._maker)
         except ConfigurationError as error:
             raise ways.unusable(label, error) from error
+
+
+def before_any_name(route: Route, core: RouteTable) -> Iterator[Route]:
+    """Yield what of a row goes before rows of the gateway's that begin with any name, as `/{provider}/v1/files` does.
+
+    A row of a provider does not: its name is what these rows are asked by.
+    """
+    prefix = route.path.removesuffix(BELOW)
+    if prefix == route.path or prefix in _ASKED_BY:
+        return
+    anything = (own.path.partition("/v1/")[2] for own in core.routes if own.path.startswith("/{"))
+    for tail in sorted({tail for tail in anything if tail}):
+        yield msgspec.structs.replace(route, path=f"{prefix}/v1/{tail}", leads=True)
 
 
 def answered(core: RouteTable, method: str, path: str) -> Route | None:

@@ -103,6 +103,38 @@ def test_the_upgrade_goes_on_as_it_came_with_other_credentials(
     assert MASTER_KEY not in json.dumps(seen)
 
 
+def test_what_says_who_calls_stays_here_whichever_edge_read_it(gateway: Gateway, mock: Mock) -> None:
+    gateway.client.get(
+        "/openai/v1/models",
+        headers={
+            "x-api-key": "another",
+            "cookie": "session=1",
+            "x-forwarded-for": "10.0.0.1",
+            "x-litellm-tags": "t",
+            "x-tianji-trail": "1",
+            "connection": "keep-alive, x-hop",
+            "x-hop": "1",
+            "te": "trailers",
+            "openai-organization": "org-1",
+            "x-pass-anthropic-beta": "flag-1",
+            "x-pass-authorization": "Bearer stolen",
+            "x-pass-host": "elsewhere",
+            "x-pass-x-amz-date": "now",
+            "x-pass-": "nothing",
+            "x-odd-name": "an odd value",
+        },
+    )
+    headers = sent_headers(mock)
+    assert headers["x-odd-name"] == "an odd value"
+    assert headers["openai-organization"] == "org-1"
+    assert headers["anthropic-beta"] == "flag-1"
+    assert headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
+    assert headers["host"].startswith("127.0.0.1:")
+    assert not headers.keys() & {
+        "x-api-key", "cookie", "x-forwarded-for", "x-litellm-tags", "x-tianji-trail", "x-hop", "te", "x-amz-date", "",
+    }  # fmt: skip
+
+
 def test_frames_go_through_as_they_are(connect: Connect) -> None:
     client = connect("/sockets")
     for kind, payload in ((TEXT, "né".encode()), (BINARY, bytes(range(256)) * 300), (TEXT, b"")):

@@ -153,9 +153,10 @@ def test_another_table_takes_its_place_in_an_edge_and_what_was_found_is_forgotte
     assert table.match("GET", b"/a/x") is found  # remembered
     other = row("GET", "/a/{other:path}")
     table.adopt(RouteTable([other, row("GET", "/new")]))
-    assert table.match("GET", b"/a/x").params == {"other": "x"}
     assert table.exact is exact
     assert exact.keys() == {b"/new"}
+    assert table.match("GET", b"/a/x").params == {"other": "x"}
+    assert exact.keys() == {b"/new", b"/a/x"}
     with pytest.raises(RouteNotFound):
         table.match("GET", b"/same")
 
@@ -164,4 +165,16 @@ def test_paths_that_clients_invent_do_not_fill_the_memory():
     table = RouteTable([row("GET", "/a/{name}")])
     for number in range(3 * REMEMBERED):
         table.match("GET", b"/a/%d" % number)
-    assert len(table._found) <= REMEMBERED
+    assert len(table.exact) <= REMEMBERED
+
+
+def test_a_path_that_was_found_is_looked_up_as_it_was_sent_and_few_are_kept():
+    table = RouteTable([row("GET", "/a/{rest:path}"), row("POST", "/a/own")])
+    assert table.match("GET", b"/a/own").raw == b"/a/own"
+    assert table.match("POST", b"/a/own").route.path == "/a/own"
+    assert (table.match("GET", b"/a/b").raw, table.match("GET", b"/a/b/").raw) == (b"/a/b", b"/a/b/")
+    assert set(table.exact[b"/a/own"]) == {"GET", "POST"}
+    for number in range(REMEMBERED):
+        table.match("GET", b"/a/%d" % number)
+    assert len(table.exact) <= REMEMBERED + 1
+    assert set(table.exact[b"/a/own"]) == {"POST"}, "the first that was found gave way"
