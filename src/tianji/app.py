@@ -69,7 +69,7 @@ from tianji.management.google_methods import GoogleMethods
 from tianji.management.guardrail_trials import Trials
 from tianji.management.health import Health, Probe
 from tianji.management.metrics import Metrics
-from tianji.management.models import Model, Models
+from tianji.management.models import Model, Models, Narrow
 from tianji.management.prompt_trials import PromptTrials
 from tianji.management.routing import Routing, State
 from tianji.management.schedule import Schedule
@@ -189,8 +189,9 @@ class Gateway:
             self._store, lambda: follows(self._loaded), lambda: self._salt, functools.partial(self._swap, None)
         )
         self._office = open_office(
-            self._store, self._following, lambda: self.snapshot, lambda: self._loaded, self._salt, lambda: self.core
-        )
+            self._store, self._following, lambda: self.snapshot, lambda: self._loaded, self._salt, lambda: self.core,
+            lambda: self._guarding.narrow,
+        )  # fmt: skip
         self._schedule, self._talks = Schedule(self._office), Realtime(self._means())
         self.core = RouteTable(self._routes())
         knows, lead = self._people.knows, self._talks.lead
@@ -236,7 +237,7 @@ class Gateway:
         most, guards = self.edge_settings.limits.max_body, lambda: self._guarding.found
         yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards)
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
-        yield from Models(self._list_models).routes()
+        yield from Models(self._list_models, lambda: self._guarding.narrow).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from itertools.chain(telemetry.routes(), self._metrics().routes())
         yield from GoogleMethods(
@@ -456,6 +457,7 @@ def open_office(
     loaded: Callable[[], Loaded],
     salt: str | None,
     core: Callable[[], RouteTable],
+    narrow: Callable[[], Narrow | None],
 ) -> Office:
     """Return what management works with."""
     return Office(
@@ -471,6 +473,7 @@ def open_office(
             keeps=lambda: keeps(loaded(), "models"),
             objection=lambda additions, stored: objection(loaded(), additions, stored),
             catch_up=following.catch_up,
+            narrow=narrow,
             keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
             keeps_guardrails=lambda: keeps(loaded(), "guardrails"),
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),

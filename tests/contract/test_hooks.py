@@ -26,6 +26,7 @@ from fastapi import HTTPException
 from litellm.integrations.custom_batch_logger import CustomBatchLogger
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy.proxy_server import DualCache, UserAPIKeyAuth
+from litellm.types.router import PreRoutingHookResponse
 from neighbour import SHOUT
 
 TOLD = os.path.join(os.path.dirname(__file__), "told.jsonl")
@@ -120,6 +121,70 @@ class Broken(CustomLogger):
         raise RuntimeError("a logger that fails")
 
 
+class Ways(CustomLogger):
+    async def async_pre_routing_hook(self, model, request_kwargs, messages=None, input=None, specific_deployment=False):
+        said = word(request_kwargs)
+        if "fails at routing" in said:
+            raise KeyError("the secret word")
+        if "route to another" in said:
+            return PreRoutingHookResponse(model="other", messages=[{"role": "user", "content": f"from {model}"}])
+
+    async def async_filter_deployments(self, model, healthy_deployments, messages, request_kwargs=None, **kwargs):
+        said = word(request_kwargs)
+        if "fails at filtering" in said:
+            raise HTTPException(status_code=403, detail="nobody may")
+        if "nobody" in said:
+            return []
+        if "only the second" in said:
+            assert all("api_key" not in one["litellm_params"] for one in healthy_deployments)
+            return [one for one in healthy_deployments if one["model_info"]["id"] in ("second", "spare")]
+        return healthy_deployments
+
+    async def async_pre_call_check(self, deployment, parent_otel_span):
+        if deployment["model_info"]["id"] == "full":
+            raise litellm.RateLimitError(message="full up", llm_provider="openai", model=deployment["model_name"])
+
+    async def async_pre_call_deployment_hook(self, kwargs, call_type):
+        said = word(kwargs)
+        if "fails at sending" in said:
+            raise KeyError("the secret word")
+        if "each attempt" in said:
+            kwargs["messages"][-1]["content"] = f"each attempt of {kwargs['metadata']['model_info']['id']}"
+            kwargs["api_base"] = "http://elsewhere"
+            return {**kwargs, "stream": False, "model": "another"}
+
+    async def async_pre_request_hook(self, model, messages, kwargs):
+        if "each attempt" in word(kwargs):
+            return {**kwargs, "user": model}
+
+    async def async_post_call_streaming_deployment_hook(self, request_data, response_chunk, call_type):
+        said = word(request_data)
+        if "fails at pieces" in said:
+            raise KeyError("the secret word")
+        if "piece by piece" in said and response_chunk.choices and response_chunk.choices[0].delta.content:
+            response_chunk.choices[0].delta.content = "piece "
+            return response_chunk
+
+    def log_stream_event(self, kwargs, response_obj, start_time, end_time):
+        tell(kind="piece", said=word(kwargs), text=response_obj.choices[0].delta.content, later=end_time >= start_time)
+        raise RuntimeError("which nobody minds")
+
+    async def async_filter_listed_models(self, user_api_key_dict, model_names):
+        return [name for name in model_names if name != "hidden"]
+
+    async def async_get_chat_completion_prompt(self, model, messages, non_default_params, prompt_id, prompt_variables,
+                                               dynamic_callback_params, prompt_label=None, **kwargs):
+        if prompt_id == "fails":
+            raise KeyError("the secret word")
+        if prompt_id == "mine":
+            said = [{"role": "system", "content": f"for {prompt_variables['who']} {prompt_label}"}, *messages]
+            return "other", said, {**non_default_params, "temperature": 0.75}
+        return model, messages, non_default_params
+
+    async def log_model_group_rate_limit_error(self, exception, original_model_group, kwargs):
+        tell(kind="limited", group=original_model_group, status=exception.status_code)
+
+
 class Batches(CustomBatchLogger):
     async def async_send_batch(self):
         tell(kind="batch", costs=[event["response_cost"] for event in self.log_queue])
@@ -142,6 +207,7 @@ def may_be_said(text):
 broken = Broken()
 requests = Requests()
 logs = Logs()
+ways = Ways()
 batches = Batches(flush_interval=0.05)
 """
 
@@ -162,11 +228,27 @@ def gateway(edge: str, mock_process: Mock, folder: Path) -> Iterator[Gateway]:
             openai_model("gpt-test", "gpt-test", mock_process.url, **PRICES),
             openai_model("other", "other-up", mock_process.url),
             openai_model("embed", "embed-up", mock_process.url),
+            openai_model("hidden", "hidden-up", mock_process.url),
+            openai_model("pair", "first-up", mock_process.url) | {"model_info": {"id": "first"}},
+            openai_model("pair", "second-up", mock_process.url) | {"model_info": {"id": "second"}},
+            openai_model("spares", "spare-up", mock_process.url) | {"model_info": {"id": "spare"}},
+            openai_model("spares", "spoilt-up", mock_process.url) | {"model_info": {"id": "spoilt"}},
+            openai_model("full", "full-up", mock_process.url) | {"model_info": {"id": "full"}},
         ],
-        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "router_settings": {
+            "num_retries": 0,
+            "disable_cooldowns": True,
+            "fallbacks": [{"pair": ["spares"]}, {"full": ["spares"]}],
+        },
         "guardrails": [{"guardrail_name": "words", "litellm_params": WORDS}],
         "litellm_settings": {
-            "callbacks": ["inner.mine.broken", "inner.mine.requests", "inner.mine.logs", "inner.mine.batches"],
+            "callbacks": [
+                "inner.mine.broken",
+                "inner.mine.requests",
+                "inner.mine.logs",
+                "inner.mine.ways",
+                "inner.mine.batches",
+            ],
             "success_callback": ["inner.mine.function"],
             "pre_call_rules": ["inner.mine.may_be_asked"],
             "post_call_rules": "inner.mine.may_be_said",
@@ -295,6 +377,99 @@ def test_rules_judge_what_is_asked(gateway: Gateway, mock: Mock, path: str) -> N
     assert mock.requests() == []
 
 
+# -- where requests go -------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_names_another_model_and_other_messages(gateway: Gateway, mock: Mock) -> None:
+    answer = ask(gateway, "route to another")
+    assert answer.status_code == 200
+    assert (sent(mock)["model"], sent(mock)["messages"][-1]["content"]) == ("other-up", "from gpt-test")
+
+
+def test_a_hook_leaves_deployments_out_of_every_group_that_may_serve(gateway: Gateway, mock: Mock) -> None:
+    for _ in range(6):
+        assert ask(gateway, "only the second", model="pair").status_code == 200
+        assert sent(mock)["model"] == "second-up"
+    for _ in range(3):
+        mock.control({"status": 500}, times=1)
+        assert ask(gateway, "only the second", model="pair").status_code == 200
+        assert sent(mock)["model"] == "spare-up"
+
+
+def test_a_hook_that_leaves_nobody_or_refuses_ends_the_request(gateway: Gateway, mock: Mock) -> None:
+    assert ask(gateway, "nobody", model="pair").status_code == 403
+    answer = ask(gateway, "fails at filtering", model="pair")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (403, "nobody may")
+    answer = ask(gateway, "fails at routing")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert mock.requests() == []
+
+
+def test_a_check_that_finds_a_limit_has_somebody_else_serve(gateway: Gateway, mock: Mock) -> None:
+    answer = ask(gateway, "hello", model="full")
+    assert answer.status_code == 200
+    assert json.loads(mock.requests()[0]["body"])["model"].startswith("sp")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_hooks_change_what_each_attempt_sends(gateway: Gateway, mock: Mock, stream: bool) -> None:
+    mock.control({"status": 500}, times=1)
+    answer = ask(gateway, "each attempt", model="pair", stream=stream, metadata={"a": "b"})
+    assert answer.status_code == 200
+    bodies = [json.loads(one["body"]) for one in mock.requests()]
+    said = [body["messages"][-1]["content"].removeprefix("each attempt of ") for body in bodies]
+    assert [f"{name}-up" for name in said] == [body["model"] for body in bodies]
+    assert [body["user"] for body in bodies] == [f"openai/{name}-up" for name in said]
+    assert all("api_base" not in body and bool(body.get("stream")) is stream for body in bodies)
+    assert all(body.get("metadata", {"a": "b"}) == {"a": "b"} for body in bodies)
+
+
+def test_a_hook_that_fails_before_an_attempt_ends_the_request(gateway: Gateway, mock: Mock) -> None:
+    answer = ask(gateway, "fails at sending")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert mock.requests() == []
+
+
+def test_a_hook_sees_what_a_deployment_streams_and_loggers_hear_of_each_piece(
+    gateway: Gateway, mock: Mock, folder: Path
+) -> None:
+    say(mock, "said in words")
+    assert text_of(ask(gateway, "piece by piece", stream=True)) == "piece piece piece "
+    assert text_of(ask(gateway, "fails at pieces", stream=True)) == "said in words"
+    eventually(lambda: len(told(folder, "piece", "piece by piece")) == 4, "what was overheard", 30)
+    heard = told(folder, "piece", "piece by piece")
+    assert ([one["text"] for one in heard], {one["later"] for one in heard}) == (
+        ["said", " in", " words", None],
+        {True},
+    )
+    assert ask(gateway, "hush", stream=True, turn_off_message_logging=True).status_code == 200
+    assert text_of(ask(gateway, "piece by piece loud", stream=True)) == "piece piece piece "
+    eventually(lambda: len(told(folder, "piece", "loud")) == 4, "what was overheard after it", 30)
+    assert not told(folder, "piece", "hush")
+
+
+def test_a_hook_hides_models(gateway: Gateway, mock: Mock) -> None:
+    names = gateway.models()
+    assert ("hidden" in names, "other" in names) == (False, True)
+    assert gateway.client.get("/v1/models/hidden").status_code == 404
+    described = gateway.client.get("/model/info").json()["data"]
+    assert "hidden" not in {one["model_name"] for one in described} != set()
+    groups = gateway.client.get("/model_group/info").json()["data"]
+    assert "hidden" not in {one["model_group"] for one in groups} != set()
+    assert ask(gateway, "hello", model="hidden").status_code == 200
+
+
+def test_a_hook_has_prompts(gateway: Gateway, mock: Mock) -> None:
+    named = {"prompt_id": "mine", "prompt_variables": {"who": "you"}, "prompt_label": "now"}
+    assert ask(gateway, "hello", **named).status_code == 200
+    body = sent(mock)
+    assert (body["model"], body["temperature"]) == ("other-up", 0.75)
+    assert [one["content"] for one in body["messages"]] == ["for you now", "hello"]
+    assert "prompt_id" not in body
+    answer = ask(gateway, "hello", prompt_id="fails")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+
+
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
@@ -408,6 +583,13 @@ def test_loggers_are_told_of_what_failed(gateway: Gateway, mock: Mock, folder: P
     ask(gateway, "a failing request")
     eventually(lambda: len(told(folder, "failure", "a failing request")) == 1, "the event", 30)
     assert told(folder, "failure", "a failing request")[0]["why"]
+
+
+def test_loggers_are_told_that_a_limit_was_in_the_way_of_a_group(gateway: Gateway, mock: Mock, folder: Path) -> None:
+    mock.control({"status": 429})
+    assert ask(gateway, "hello", model="other").status_code == 429
+    eventually(lambda: told(folder, "limited", "other"), "what is said of the limit", 30)
+    assert told(folder, "limited", "other")[0]["status"] == 429
 
 
 def test_a_logger_that_fails_costs_nobody_else_anything(gateway: Gateway, mock: Mock, folder: Path) -> None:

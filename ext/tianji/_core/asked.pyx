@@ -213,6 +213,14 @@ cdef class Asked(Requester):
         self.spans = self.asked = ObjectSpans.scan(body)
         self.exchange.body, self.exchange.spool = body, None
 
+    def revise(self, bytes body not None):
+        """Send another body with the next attempt alone. Raises MalformedJSON for one that is no JSON object."""
+        self.spans = ObjectSpans.scan(body)
+
+    def narrow(self, scope):
+        """Have only deployments serve it that `scope` admits, see Needs.scope."""
+        self.needs.scope = scope
+
     def stop(self, error not None):
         """End it: the client gets another answer, from whoever asks for that. `error`: why, a TianjiError."""
         if not self.over:

@@ -167,6 +167,10 @@ cdef class Forward(Streaming):
         cdef object passing = None
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
+        if self.guard is not None and self.guard.readies:
+            readying = self.guard.ready(deployment, self.attempts)
+            if readying is not None:
+                return self.stand_by(readying, deployment)
         if plan.passage is not None and plan.passage.place.awaits is not None:
             credentials = plan.passage.place.awaits()
             if credentials is not None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from tianji.callbacks.event import ANONYMOUS, ENDED, EXCEPTIONS, HIDEABLE
-from tianji.callbacks.sink import INTERVAL, Given, Sink
+from tianji.callbacks.sink import INTERVAL, Given, Sift, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
@@ -34,9 +34,18 @@ def all_sinks(loaded: Loaded) -> tuple[list[Sink], list[str]]:
     """Return the destinations, code of the operator's own among them, and what is to be said of others."""
     sinks, problems = sinks_of(loaded.config, loaded.environment)
     if own_callbacks(loaded.config):
-        more, faults = load("tianji.callbacks.own").own_sinks(loaded.config, loaded.files[0].parent)
+        own, folder = load("tianji.callbacks.own"), loaded.files[0].parent
+        more, faults = own.own_sinks(loaded.config, folder)
+        if any(sink.sifted for sink in sinks) and (sift := own.sifting(loaded.config, folder)) is not None:
+            sinks = [_sifted(sink, sift) for sink in sinks]
         sinks, problems = [*sinks, *more], [*problems, *faults]
     return sinks, problems
+
+
+def _sifted(sink: Sink, sift: Sift) -> Sink:
+    """Return a destination whose records code of the operator's looks at: in a thread, since it waits for that."""
+    written = sink.sifted
+    return sink if written is None else replace(sink, write=lambda events: written(events, sift), apart=True)
 
 
 def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], list[str]]:
@@ -51,7 +60,7 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
         except ConfigurationError as error:
             problems.append(error.message)
     hidden = hidden_in(config)
-    return [msgspec.structs.replace(sink, hidden=hidden) for sink in sinks], problems
+    return [replace(sink, hidden=hidden) for sink in sinks], problems
 
 
 def listed(sink: Sink, name: str, hears: frozenset[str]) -> list[Sink]:
@@ -107,7 +116,7 @@ def _heard(sink: Sink, name: str, hears: frozenset[str]) -> Sink:
             f"callback {name}: it is told of {' and '.join(sorted(sink.hears))} alone; name it in "
             f"{' or '.join(f'{status}_callback' for status in sorted(sink.hears))}"
         )
-    return msgspec.structs.replace(sink, name=name, hears=both)
+    return replace(sink, name=name, hears=both)
 
 
 def _known(name: str, config: Config) -> bool:
@@ -136,7 +145,7 @@ def made(name: str, params: Mapping[str, Any], environ: Mapping[str, str]) -> Si
         raise ConfigurationError(f"callback {name}: {FLUSH}={often!r} is no number of seconds") from error
     share = sink.share * given.share("sampling_rate")
     bare = given.bare or sink.bare
-    return msgspec.structs.replace(sink, bare=bare, share=share, interval=max(0.05, interval), kind=name)
+    return replace(sink, bare=bare, share=share, interval=max(0.05, interval), kind=name)
 
 
 def _written(name: str, config: Config) -> dict[str, Any]:

@@ -17,6 +17,10 @@ ALL: Final = frozenset({"success", "failure"})
 SUCCESSES: Final = frozenset({"success"})
 
 
+Sift = Callable[[dict[str, Any], LogEvent], dict[str, Any] | None]
+"""Returns a record of an event as it shall be written; None for one that shall not. It takes its time."""
+
+
 class UnwritableError(ValueError):
     """An event lacks what its destination cannot do without; the message says what, and nothing of the content."""
 
@@ -54,6 +58,7 @@ class Sink(Struct, frozen=True):
     complete: puts into a request what belongs to the moment in which it is sent, again for each try: a signature, a
         token, or an id that had to be asked for. Raises TianjiError or OSError when that cannot be had now.
     beside: what else the same destination is told, and how
+    sifted: writes a batch as `write` does, where code of the operator's looks at each record: see `Sift`
     tell: tells a batch by itself, where that is no request, and returns how many events were not taken; `write` makes
         none then
     """
@@ -74,6 +79,7 @@ class Sink(Struct, frozen=True):
     lasting: bool = True
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     beside: tuple["Sink", ...] = ()
+    sifted: Callable[[Sequence[LogEvent], "Sift"], Iterable[Delivery]] | None = None
     tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
 
     def wants(self, event: LogEvent) -> bool:

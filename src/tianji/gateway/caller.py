@@ -9,11 +9,12 @@ from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.router import Group, Table
 from tianji.auth.identity import Identity
+from tianji.errors import UnknownModel
 from tianji.gateway.steering import Steering
 from tianji.routing.asked import read_request, read_scope
 from tianji.routing.eligibility import Scope
 from tianji.routing.failure import Kind
-from tianji.routing.router import Request, Router
+from tianji.routing.router import Hop, Request, Router
 from tianji.routing.selections import weights_of
 
 # of `router_settings` of a key or team: members that count where the request has none of its own
@@ -55,6 +56,24 @@ def stand_ins(asked: Asked) -> list[str]:
     walk = router.fallbacks.walk(names, request.wishes)
     targets = iter(lambda: walk.next(Kind.RATE_LIMIT, names, 0, 0), None)
     return [target.name for target in targets if not target.overrides]
+
+
+def groups_of(asked: Asked) -> list[Group]:
+    """Return the groups that may come to serve a request, its own first: those that some failure of it leads to."""
+    router: Router = asked.table.router
+    request = request_of(asked.table, asked.exchange, asked.steer, asked.routed)
+    first = Hop(asked.routed, asked.group, asked.resolution)
+    found = [asked.group]
+    for kind in () if request.disable_fallbacks else (Kind.INTERNAL, Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY):
+        walk, hop = router.fallbacks.walk(first.names, request.wishes), first
+        while (target := walk.next(kind, hop.names, hop.depth, 0)) is not None:
+            try:
+                hop = Hop(target.name, *router.resolve(target.name), target.depth)
+            except UnknownModel:
+                continue
+            if hop.group not in found:
+                found.append(hop.group)  # type: ignore[arg-type]  # the protocol that routing knows is a Group here
+    return found
 
 
 def scope_of(table: Table, exchange: Exchange, steer: Steering | None) -> Scope | None:

@@ -12,6 +12,7 @@ from tianji._core.pipeline import Pipeline
 from tianji.config.schema import Config
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.snapshot import Snapshot
+from tianji.hooks.naming import has_hooks
 from tianji.lazy import load
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -31,8 +32,9 @@ class Preface:
         """Have requests go by a configuration from now on. `keep`: takes entries of the ledger; None: it has none."""
         config = snapshot.config
         pipeline.prompts = pipeline.searches = self.searches = None
-        if has_prompts(config):
-            pipeline.prompts = load("tianji.gateway.prompting").prompting(snapshot, self._folder)
+        own = load("tianji.gateway.hooking.building").prompters(config, self._folder) if has_hooks(config) else None
+        if has_prompts(config) or own is not None:
+            pipeline.prompts = load("tianji.gateway.prompting").prompting(snapshot, self._folder, own)
         if config.search_tools or config.general_settings.search_tools:
             tools = load("tianji.searching.tools").Tools(config, snapshot.environ)
             for fault in tools.faults:

@@ -30,9 +30,10 @@ _NAMED: Final = b'"prompt_id"'
 class Prompting:
     """What the compiled path asks of each request; see Pipeline.prompts."""
 
-    def __init__(self, library: Library, of_models: Mapping[str, Mapping[str, Any]]) -> None:
-        """`of_models`: what deployments say of a prompt, by model group."""
+    def __init__(self, library: Library, of_models: Mapping[str, Mapping[str, Any]], own: Any = None) -> None:
+        """`of_models`: what deployments say of a prompt, by model group; own: the hooks of hooking.prompters."""
         self.library = library
+        self._own = own
         self._of_models = of_models
 
     def __call__(self, asked: Asked) -> "asyncio.Task[bytes | None] | None":
@@ -64,17 +65,21 @@ class Prompting:
         require(asked.exchange.identity, asks)
         found = await self.library.find(asks, kind)
         if found is None:
-            return None
+            put: bytes | None = None if self._own is None else await self._own.put(asked, body, asks, variables)
+            return put
         filled = found.template.fill(variables)
         return applied(asked.operation.name, body, found, filled, asks, variables)
 
 
-def prompting(snapshot: Snapshot, folder: Path) -> Prompting:
-    """Return who puts prompts into requests. What of them cannot be used is said in the log."""
+def prompting(snapshot: Snapshot, folder: Path, own: Any = None) -> Prompting:
+    """Return who puts prompts into requests, after the sources the hooks of `own`.
+
+    What of the configured prompts cannot be used is said in the log.
+    """
     library = Library(snapshot.config, snapshot.environ, folder)
     for fault in library.faults:
         log.error("left out: %s", fault)
-    return Prompting(library, carried(snapshot.config))
+    return Prompting(library, carried(snapshot.config), own)
 
 
 def objection(written: Mapping[str, Any], loaded: Loaded) -> str | None:

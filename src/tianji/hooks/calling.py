@@ -13,6 +13,12 @@ async def called(hook: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     return await said if isawaitable(said) else said
 
 
+async def spoken(hook: Callable[..., Any], *given: Any) -> Any:
+    """Call code by position, whatever it calls its arguments, and wait for what it returns. Raises what it raises."""
+    said = hook(*given)
+    return await said if isawaitable(said) else said
+
+
 def wanted(hook: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those arguments that a hook names."""
     parameters = signature(hook).parameters

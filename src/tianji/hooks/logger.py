@@ -5,7 +5,7 @@ names, so a method may leave out what it does not want. It imports nothing but t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 BATCH: Final = 512  # events
@@ -19,10 +19,17 @@ class Listener:
     message_logging: False, and it is not told what was said; so for turn_off_message_logging: True
     """
 
+    _callback_failures = 0  # so many were owned up to
+
     def __init__(self, message_logging: bool = True, turn_off_message_logging: bool = False, **kwargs: Any) -> None:
         self.message_logging = message_logging
         self.turn_off_message_logging = turn_off_message_logging
         self.optional_params = kwargs
+
+    def handle_callback_failure(self, callback_name: str) -> None:
+        """Have it counted that the logger could not do its work, which is an event that did not arrive."""
+        del callback_name  # the gateway knows which one it is
+        self._callback_failures += 1
 
     def log_pre_api_call(self, model: str, messages: Any, kwargs: dict[str, Any]) -> None:
         """Hear of a call to a deployment, when it has ended."""
@@ -77,6 +84,19 @@ class Listener:
     ) -> None:
         """Hear that the group that stood in for another one has failed, too."""
 
+    async def log_model_group_rate_limit_error(
+        self, exception: Exception, original_model_group: str | None, kwargs: dict[str, Any]
+    ) -> None:
+        """Hear that no deployment of a group was left under its limits, or the only one of it has refused for them."""
+
+    async def async_dataset_hook(
+        self, logged_item: Any, standard_logging_payload: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """Return a record of a dataset (Argilla's) as it shall be written; None for one that shall not."""
+        del standard_logging_payload
+        found: dict[str, Any] = logged_item
+        return found
+
 
 class CustomLogger(Listener):
     """Has a say in requests, too: in the worker that serves one, which waits for it."""
@@ -85,6 +105,85 @@ class CustomLogger(Listener):
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
     ) -> Any:
         """Change `data`, the body, or return another one; return a text to refuse, which is the answer; or raise."""
+
+    async def async_pre_routing_hook(
+        self,
+        model: str,
+        request_kwargs: dict[str, Any],
+        messages: Any = None,
+        input: Any = None,  # noqa: A002 - as LiteLLM calls it
+        specific_deployment: bool | None = False,
+    ) -> Any:
+        """Return what has a `model` to ask instead, and `messages` to send; None to leave both. Raise to refuse."""
+
+    async def async_filter_deployments(
+        self,
+        model: str,
+        healthy_deployments: list[dict[str, Any]],
+        messages: Any,
+        request_kwargs: dict[str, Any] | None = None,
+        parent_otel_span: Any = None,
+    ) -> list[dict[str, Any]]:
+        """Return those deployments of a group that may serve. Asked for each group that the request may come to."""
+        return healthy_deployments
+
+    async def async_pre_call_check(self, deployment: dict[str, Any], parent_otel_span: Any) -> Any:
+        """Look at the deployment that was chosen. Raise what has a status of 429 to have another one chosen."""
+
+    def pre_call_check(self, deployment: dict[str, Any]) -> Any:
+        """Look at it likewise."""
+
+    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: str | None) -> Any:
+        """Return the request as one attempt sends it, or None. It begins when that is there."""
+
+    async def async_pre_request_hook(self, model: str, messages: Any, kwargs: dict[str, Any]) -> Any:
+        """Return the same, after the method above."""
+
+    async def async_post_call_streaming_deployment_hook(
+        self, request_data: dict[str, Any], response_chunk: Any, call_type: str | None
+    ) -> Any:
+        """Return another piece in the place of one that a deployment streams, or None. What it raises is logged."""
+
+    def log_stream_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Hear of a piece of a stream, in a thread apart. What it raises is logged."""
+
+    async def async_log_stream_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Hear of the same; it goes before the method without `async_`."""
+
+    async def async_get_chat_completion_prompt(
+        self,
+        model: str,
+        messages: list[Any],
+        non_default_params: dict[str, Any],
+        prompt_id: str | None,
+        prompt_variables: dict[str, Any] | None,
+        **more: Any,
+    ) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return (model, messages, parameters) of a chat with the prompt that it names, which no source has.
+
+        Raise to refuse.
+        """
+        del prompt_id, prompt_variables, more
+        return model, messages, non_default_params
+
+    def get_chat_completion_prompt(
+        self,
+        model: str,
+        messages: list[Any],
+        non_default_params: dict[str, Any],
+        prompt_id: str | None,
+        prompt_variables: dict[str, Any] | None,
+        **more: Any,
+    ) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return the same; the other one goes before it."""
+        del prompt_id, prompt_variables, more
+        return model, messages, non_default_params
+
+    async def async_filter_listed_models(self, user_api_key_dict: Any, model_names: Sequence[str]) -> Sequence[str]:
+        """Return those models that a caller is shown. It hides names, and no model is out of reach by that."""
+        return model_names
 
     async def async_moderation_hook(self, data: dict[str, Any], user_api_key_dict: Any, call_type: str) -> Any:
         """Look at the request while a deployment answers; the answer waits for it. Raise to refuse."""
@@ -111,6 +210,10 @@ class CustomLogger(Listener):
     ) -> dict[str, str] | None:
         """Return further headers of an answer, before it begins."""
         return None
+
+
+class CustomPromptManagement(CustomLogger):
+    """Puts prompts of its own into chats, by one of the two methods for it."""
 
 
 class CustomBatchLogger(CustomLogger):

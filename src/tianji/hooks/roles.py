@@ -5,18 +5,31 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji.hooks.code import Unusable, find
-from tianji.hooks.logger import CustomBatchLogger, CustomLogger, Listener
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger, CustomPromptManagement, Listener
 
 REQUEST_HOOKS: Final = (
     "async_pre_call_hook",
+    "async_pre_routing_hook",
+    "async_filter_deployments",
+    "async_pre_call_check",
+    "pre_call_check",
+    "async_pre_call_deployment_hook",
+    "async_pre_request_hook",
     "async_moderation_hook",
     "async_post_call_success_hook",
+    "async_post_call_streaming_deployment_hook",
     "async_post_call_streaming_hook",
     "async_post_call_streaming_iterator_hook",
     "async_post_call_failure_hook",
     "async_post_call_response_headers_hook",
+    "log_stream_event",
+    "async_log_stream_event",
 )
-"""Methods that have a say in requests."""
+"""Methods that have a say in requests, or hear of them while they are under way."""
+LISTING_HOOKS: Final = ("async_filter_listed_models",)
+"""Methods that have a say in which models callers are shown."""
+PROMPT_HOOKS: Final = ("async_get_chat_completion_prompt", "get_chat_completion_prompt")
+"""Methods that put prompts into requests which name one."""
 LOG_HOOKS: Final = (
     "log_pre_api_call",
     "async_log_pre_api_call",
@@ -31,13 +44,15 @@ LOG_HOOKS: Final = (
     "async_post_call_failure_deployment_hook",
     "log_success_fallback_event",
     "log_failure_fallback_event",
+    "log_model_group_rate_limit_error",
+    "async_dataset_hook",
     "async_send_batch",
 )
 """Methods that hear of requests that have ended."""
-
-
+ALL_HOOKS: Final = (*REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS)
+_BASES: Final = (Listener, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
-    filter(callable, (*vars(Listener).values(), *vars(CustomLogger).values(), CustomBatchLogger.async_send_batch))
+    filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))
 )
 
 
@@ -49,7 +64,7 @@ def methods(target: Any, names: Iterable[str]) -> dict[str, Callable[..., Any]]:
 
 def is_function(target: Any) -> bool:
     """Whether it is called itself, since it has no methods to call."""
-    return callable(target) and not methods(target, (*REQUEST_HOOKS, *LOG_HOOKS))
+    return callable(target) and not methods(target, ALL_HOOKS)
 
 
 def callback(folder: Path, dotted: str) -> Any:
@@ -57,7 +72,7 @@ def callback(folder: Path, dotted: str) -> Any:
     found = find(folder, dotted)
     if isinstance(found, type):
         raise Unusable("it is a class", f"make an object of it in the file, `name = {found.__name__}()`, and name that")
-    if not callable(found) and not methods(found, (*REQUEST_HOOKS, *LOG_HOOKS)):
+    if not callable(found) and not methods(found, ALL_HOOKS):
         raise Unusable(
             "it has none of the methods of a logger", "derive its class from CustomLogger and override one of them"
         )

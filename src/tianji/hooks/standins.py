@@ -15,7 +15,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from tianji.hooks.logger import CustomBatchLogger, CustomLogger
+from tianji.hooks.exceptions import ERRORS
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger, CustomPromptManagement
 
 _PACKAGES: Final = frozenset({"litellm", "fastapi", "fastapi_sso"})
 
@@ -133,6 +134,8 @@ class DualCache:
 
 
 NAMES: Final[Mapping[str, Any]] = {
+    **ERRORS,
+    "CustomPromptManagement": CustomPromptManagement,
     "CustomGuardrail": CustomGuardrail,
     "CustomLogger": CustomLogger,
     "CustomBatchLogger": CustomBatchLogger,

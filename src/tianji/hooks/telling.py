@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from inspect import isawaitable
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tianji.errors import NoDeployment
 from tianji.hooks.apart import apart
-from tianji.hooks.calling import place
+from tianji.hooks.calling import place, spoken
 from tianji.hooks.events import Told, told
 from tianji.hooks.roles import LOG_HOOKS, is_function, methods
 
@@ -43,6 +43,7 @@ class Telling:
     ) -> None:
         self._dotted = dotted
         self._groups = groups
+        self._single = {group for group, count in Counter(groups.values()).items() if count == 1}
         self._fallen: OrderedDict[str, Fallen] = OrderedDict()
         self._target = target
         self._folder = folder
@@ -56,7 +57,9 @@ class Telling:
     async def _tell(self, payloads: Payloads) -> int:
         missed = 0
         for payload, failed in payloads:
-            missed += not await self._in_time(self._event(told(payload, failed=failed)))
+            owned = getattr(self._target, "_callback_failures", 0)
+            well = await self._in_time(self._event(told(payload, failed=failed)))
+            missed += not well or getattr(self._target, "_callback_failures", 0) != owned
         if "async_send_batch" in self._methods:
             await self._in_time(self._target.flush_queue())
         return missed
@@ -74,7 +77,7 @@ class Telling:
     async def _event(self, about: Told) -> None:
         kwargs = about.kwargs
         if is_function(self._target):
-            await _spoken(self._target, kwargs, about.response_obj, about.start_time, about.end_time)
+            await spoken(self._target, kwargs, about.response_obj, about.start_time, about.end_time)
             return
         known = dict(kwargs)  # whatever its own code does to what it is given
         await self._first(("async_log_pre_api_call", "log_pre_api_call"), kwargs["model"], kwargs["messages"], kwargs)
@@ -103,18 +106,20 @@ class Telling:
             self._fallen[call] = Fallen(group, why, depth)
             if len(self._fallen) > REMEMBERED:
                 self._fallen.popitem(last=False)
+            if why.status_code == 429 and self._is_nobody_left(kwargs, group):
+                await self._first(("log_model_group_rate_limit_error",), why, group, about.kwargs)
         word = "success" if why is None else "failure"
         await self._first((f"async_post_call_{word}_deployment_hook",), about.kwargs, *given)
         if before is not None and stands_in:
             await self._first((f"log_{word}_fallback_event",), before.group, about.kwargs, before.why)
 
+    def _is_nobody_left(self, kwargs: Mapping[str, Any], group: str) -> bool:
+        """Whether a limit was in the way of a whole group: of all its deployments, or of its only one."""
+        about = kwargs["standard_logging_object"].get("error_information") or {}
+        served = kwargs["litellm_params"]["metadata"]["model_info"]["id"]
+        return group in self._single if served else about.get("error_class") == NoDeployment.__name__
+
     async def _first(self, names: tuple[str, ...], *given: Any) -> Any:
         """Call the first of these methods that the logger has, and return what it returns; None where it has none."""
         hook = next((self._methods[name] for name in names if name in self._methods), None)
-        return None if hook is None else await _spoken(hook, *given)
-
-
-async def _spoken(hook: Callable[..., Any], *given: Any) -> Any:
-    """Call code by position, whatever it calls its arguments, and wait for what it returns."""
-    said = hook(*given)
-    return await said if isawaitable(said) else said
+        return None if hook is None else await spoken(hook, *given)

@@ -19,6 +19,7 @@ from tianji.config.secrets import Secrets
 from tianji.edge.routes import Match, Route
 from tianji.gateway.snapshot import Snapshot
 from tianji.lazy import load
+from tianji.management.models import Narrow
 from tianji.storage.store import Store
 from tianji.storage.valkey import Server
 
@@ -47,6 +48,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_coordination: Callable[[], bool] = lambda: False  # whether the database names the server of limits
     # a server that settings name, and why there is none
     tried_coordination: Callable[[Mapping[str, Any]], tuple[Server | None, str | None]] = lambda _said: (None, None)
+    narrow: Callable[[], Narrow | None] = lambda: None  # what hides models from lists, see management.models
 
 
 class Office(Struct, frozen=True, kw_only=True):

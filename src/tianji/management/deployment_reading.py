@@ -29,6 +29,7 @@ _ABILITIES: Final = (
 )  # fmt: skip
 _SUMS: Final = ("tpm", "rpm", "itpm", "otpm")
 _ORDERS: Final = ("model_name", "created_at", "updated_at", "model_id")
+PATH: Final = "/model/info"
 Pair = tuple[ModelEntry, Deployment]
 
 
@@ -61,7 +62,7 @@ class Named(Struct, kw_only=True):
 async def info(call: Call) -> Row:
     """Describe deployments."""
     wanted = call.questions(Wanted)
-    pairs = [pair for pair in _visible(call, wanted.teamId) if wanted.litellm_model_id in (None, pair[0].id)]
+    pairs = [pair for pair in await _shown(call, wanted.teamId) if wanted.litellm_model_id in (None, pair[0].id)]
     if wanted.litellm_model_id is not None and not pairs:
         raise Unacceptable("there is no model of this litellm_model_id that you may see", param="litellm_model_id")
     return {"data": await asyncio.to_thread(_described, call, pairs)}
@@ -77,7 +78,7 @@ async def pages(call: Call) -> Row:
         raise SchemaViolation(f"Input should be one of {', '.join(_ORDERS)}", ("query", "sortBy"))
     pairs = [
         pair
-        for pair in _visible(call, wanted.teamId)
+        for pair in await _shown(call, wanted.teamId)
         if wanted.modelId in (None, pair[0].id)
         and wanted.model in (None, _public(pair[0]))
         and (wanted.search or "").lower() in _public(pair[0]).lower()
@@ -101,10 +102,20 @@ async def groups(call: Call) -> Row:
     """Describe models by their names, each with all its deployments."""
     wanted = call.questions(Named).model_group
     found: dict[str, list[Pair]] = {}
-    for pair in _visible(call, None):
+    for pair in await _shown(call, None):
         if wanted in (None, _public(pair[0])):
             found.setdefault(_public(pair[0]), []).append(pair)
     return {"data": await asyncio.to_thread(lambda: [_group(call, name, pairs) for name, pairs in found.items()])}
+
+
+async def _shown(call: Call, team_id: str | None) -> list[Pair]:
+    """Return those that the caller may use and that nobody hides from lists."""
+    found, narrow = _visible(call, team_id), call.office.fleet.narrow()
+    if narrow is None:
+        return found
+    names = list(dict.fromkeys(_public(entry) for entry, _ in found))
+    kept = await narrow(call.caller, PATH, names)
+    return [pair for pair in found if _public(pair[0]) in kept]
 
 
 def _visible(call: Call, team_id: str | None) -> list[Pair]:

@@ -1,6 +1,6 @@
 """Which models a caller may use, in OpenAI's list form."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -32,13 +32,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Listing = Callable[[object, Mapping[str, str]], Iterable[Model]]
+Narrow = Callable[[object, str, Collection[str]], Awaitable[frozenset[str]]]
 
 
 class Models:
-    """The model routes. `listing(caller, query)` gives what the caller may see."""
+    """The model routes. `listing(caller, query)` gives what the caller may see.
 
-    def __init__(self, listing: Listing) -> None:
+    narrow: what hides some of that at the moment, given who asks, on which path, and the names; None: nothing does
+    """
+
+    def __init__(self, listing: Listing, narrow: Callable[[], Narrow | None] = lambda: None) -> None:
         self._listing = listing
+        self._narrow = narrow
 
     def routes(self) -> list[Route]:
         """Return the rows of the route table."""
@@ -69,15 +74,22 @@ class Models:
             )
         return rows
 
-    def _list(self, exchange: Exchange, _match: Match) -> None:
+    async def _list(self, exchange: Exchange, _match: Match) -> None:
         query = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
-        respond_json(exchange, {"data": list(self._listing(exchange.identity, query)), "object": "list"})
+        respond_json(exchange, {"data": await self._shown(exchange, query), "object": "list"})
 
-    def _one(self, exchange: Exchange, match: Match) -> None:
+    async def _one(self, exchange: Exchange, match: Match) -> None:
         wanted = match.params["model_id"]
-        for model in self._listing(exchange.identity, {}):
+        for model in await self._shown(exchange, {}):
             if model.id == wanted:
                 respond_json(exchange, model)
                 return
         detail = f"Model '{wanted}' does not exist or this key may not use it; GET /v1/models lists those it may"
         respond_json(exchange, {"detail": detail}, 404)
+
+    async def _shown(self, exchange: Exchange, query: Mapping[str, str]) -> list[Model]:
+        found, narrow = list(self._listing(exchange.identity, query)), self._narrow()
+        if narrow is None:
+            return found
+        kept = await narrow(exchange.identity, exchange.path, [model.id for model in found])
+        return [model for model in found if model.id in kept]

@@ -33,6 +33,7 @@ class Scope(Struct, frozen=True):
     agent: the client's user-agent, where a deployment of the group looks at it
     filters: whether tags are heeded, where the caller's key or team says so
     deployment: the id of the one that alone may serve it, in a group that has it
+    left_out: ids of those that code of the operator's does not let serve it
     """
 
     tags: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Scope(Struct, frozen=True):
     agent: str = ""
     filters: bool | None = None
     deployment: str | None = None
+    left_out: frozenset[str] = frozenset()
 
 
 class Member(Struct, frozen=True):
@@ -87,7 +89,7 @@ class Eligibility:
     def _judge(self, member: Member, scope: Scope, fits: bool) -> int:
         if member.team is not None and member.team != scope.team:
             return _ACCESS
-        if member.blocked:
+        if member.blocked or member.id in scope.left_out:
             return _BLOCKED
         if not all(in_region(member.region, region) for region in scope.regions):
             return _REGION

@@ -190,3 +190,34 @@ async def test_a_batch_logger_drops_the_oldest_of_too_much() -> None:
     with pytest.raises(OSError, match="away"):
         await logger.flush_queue()
     assert logger.log_queue == [2, 3]
+
+
+class Limited(CustomLogger):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[object] = []
+
+    async def log_model_group_rate_limit_error(self, error: Exception, group: str | None, kw: dict[str, Any]) -> None:
+        self.heard.append((group, str(error)))
+
+
+async def test_a_limit_in_the_way_of_a_whole_group_is_told_of() -> None:
+    logger = Limited()
+    telling = Telling("mine.target", logger, Path(__file__).parent, {"a": "pair", "b": "pair", "c": "single"})
+
+    def refused(deployment: str, kind: str, code: str = "429") -> tuple[dict[str, Any], bool]:
+        about = {"error_code": code, "error_class": kind}
+        return payload() | {"model_id": deployment, "error_str": deployment + kind, "error_information": about}, True
+
+    went = [refused("a", "X"), refused("c", "X"), refused("c", "X", "500"), refused("", "NoDeployment"),
+            refused("", "RateLimited")]  # fmt: skip
+    assert await telling.tell(went) == 0
+    assert logger.heard == [("single", "cX"), (payload()["model_group"], "NoDeployment")]
+
+
+async def test_a_logger_that_owns_up_to_a_failure_has_it_counted() -> None:
+    class Owns(CustomLogger):
+        def log_success_event(self, *_: Any) -> None:
+            self.handle_callback_failure("mine")
+
+    assert await tell(Owns(), False, False) == 2

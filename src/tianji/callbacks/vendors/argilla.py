@@ -1,7 +1,7 @@
 """Argilla: records of a dataset (https://docs.argilla.io/latest/reference/argilla-server/).
 
 `argilla_transformation_object` says what each field of a record holds: `messages`, `response`, or another member of an
-event. The id of the dataset is asked for once.
+event. The id of the dataset is asked for once. `async_dataset_hook` of the operator's own loggers looks at each record.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
+from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sift, Sink
 from tianji.callbacks.vendors.forms import JSON, encode, unique
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.providers.oauth import read_object
@@ -33,9 +33,12 @@ def build(given: Given) -> Sink:
         )
     found: list[str] = []
 
-    def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        items = [{"fields": _fields(event, fields), "external_id": unique(event)} for event in events]
-        yield Delivery(f"{base}{_DATASET}records/bulk", encode({"items": items}), headers, method="PUT")
+    def written(events: Sequence[LogEvent], sift: Sift | None = None) -> Iterable[Delivery]:
+        items = (({"fields": _fields(event, fields), "external_id": unique(event)}, event) for event in events)
+        kept = [item if sift is None else sift(item, event) for item, event in items]
+        records = [item for item in kept if item is not None]
+        if records:
+            yield Delivery(f"{base}{_DATASET}records/bulk", encode({"items": records}), headers, method="PUT")
 
     async def complete(request: Delivery) -> Delivery:
         if not found:
@@ -49,11 +52,12 @@ def build(given: Given) -> Sink:
 
     return Sink(
         given.name,
-        write,
+        written,
         hears=SUCCESSES,
         share=given.share("argilla_sampling_rate", "ARGILLA_SAMPLING_RATE"),
         batch=int(given.number("argilla_batch_size", "ARGILLA_BATCH_SIZE", default=100)) or 1,
         complete=complete,
+        sifted=written,
     )
 
 

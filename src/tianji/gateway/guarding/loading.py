@@ -43,9 +43,14 @@ def judged(loaded: Loaded, folder: Path) -> Loaded:
 
 
 class Guarding:
-    """The guards of one worker. `found`: the guardrails in force, None where there are none."""
+    """The guards of one worker.
+
+    found: the guardrails in force, None where there are none; narrow: what hides models from lists, None where nobody
+        does, see hooking.listing
+    """
 
     found: Any = None
+    narrow: Any = None
 
     def __init__(
         self,
@@ -62,8 +67,11 @@ class Guarding:
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
         """Return what asks of each request who watches it; None where nobody watches any."""
         found: Callable[[Asked], Any] | None = self._guardrails(snapshot)
+        self.narrow = None
         if has_hooks(snapshot.config):
-            found = load("tianji.gateway.hooking.building").around(snapshot, found, self._means[0])
+            building = load("tianji.gateway.hooking.building")
+            self.narrow = building.listing(snapshot.config, self._means[0])
+            found = building.around(snapshot, found, self._means[0])
         return found
 
     def _guardrails(self, snapshot: Snapshot) -> Any:

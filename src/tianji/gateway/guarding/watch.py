@@ -29,6 +29,8 @@ from tianji.guardrails.vendor import Hook
 class Watch(Answering):
     """The gate of one request: its answer waits until every guardrail that looks at the request, too, let it pass."""
 
+    readies = False  # nothing is asked before each attempt
+
     def __init__(self, request: Request, asked: Asked, rules: Rules, judge: Judge | None = None) -> None:
         """`judge`: of requests that come in a file; None where none are looked for."""
         super().__init__(asked.exchange, request, rules)

@@ -12,7 +12,7 @@ from tianji.errors import TianjiError
 from tianji.gateway.guarding.guards import shape_of
 from tianji.gateway.guarding.request import Instead
 from tianji.gateway.hooking.case import Case
-from tianji.gateway.hooking.registered import HookFailed, HookRefused, Method, Registered, refusal
+from tianji.gateway.hooking.registered import HookFailed, HookRefused, Registered, refusal
 from tianji.guardrails.slots.answers import answered
 from tianji.hooks.standins import HTTPException, answer
 
@@ -47,7 +47,7 @@ class Hooks:
                 return instead(asked, as_it_came, said)
             if isinstance(said, dict):
                 case.data = said
-        body = _encoded(case.body, hooks[-1])
+        body = hooks[-1].encoded(case.body)
         if body != as_it_came:
             asked.replace(body)
             if case.data.get("model", case.model) != case.model:
@@ -74,7 +74,7 @@ class Hooks:
             response = said if isinstance(said, Mapping) else response
         if response != tree:
             final = response
-            body = _encoded(lambda: msgspec.json.encode(final), self.of(AFTER)[-1])
+            body = self.of(AFTER)[-1].encoded(lambda: msgspec.json.encode(final))
         return body, response
 
     async def headers(self, response: Any) -> list[tuple[str, object]]:
@@ -109,14 +109,6 @@ class Hooks:
             if found is not None:
                 return found
         return None
-
-
-def _encoded(encode: Any, hook: Method) -> bytes:
-    try:
-        found: bytes = encode()
-    except (TypeError, ValueError) as error:
-        raise hook.ending(TypeError(f"what hooks left is no JSON: {error}")) from error
-    return found
 
 
 def instead(asked: Asked, body: bytes, text: str) -> Instead:

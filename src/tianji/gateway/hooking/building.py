@@ -10,13 +10,17 @@ from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, InvalidConfiguration, Problem
 from tianji.config.schema import Config
 from tianji.gateway.guarding.guards import UNWATCHED
+from tianji.gateway.hooking.listing import Narrow, narrowing
+from tianji.gateway.hooking.overhearing import Listeners
+from tianji.gateway.hooking.placing import Stock
+from tianji.gateway.hooking.prompters import Prompters
 from tianji.gateway.hooking.registered import Registered, registered
 from tianji.gateway.hooking.rules import PostCallRule, PreCallRule
-from tianji.gateway.hooking.watch import HookWatch
+from tianji.gateway.hooking.watch import HookWatch, Means
 from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.code import Unusable
 from tianji.hooks.naming import RULES, own_callbacks, own_rules
-from tianji.hooks.roles import callback, rule
+from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, callback, rule
 
 Guards = Callable[[Asked], Any]
 
@@ -52,21 +56,37 @@ def around(snapshot: Snapshot, guards: Guards | None, folder: Path) -> Guards | 
     hooks = registered(_targets(snapshot.config, folder), folder.resolve())
     if not hooks:
         return guards
-    compat = snapshot.table.compat
-    return lambda asked: watch(asked, hooks, guards, compat=compat)
+    means = Means(Stock(snapshot), Listeners(snapshot.config), snapshot.table.compat)
+    return lambda asked: watch(asked, hooks, guards, means)
 
 
-def watch(asked: Asked, hooks: Registered, guards: Guards | None, *, compat: bool) -> Any:
+def prompters(config: Config, folder: Path) -> Prompters | None:
+    """Return the hooks that put prompts into requests; None where there are none. Raises Unusable."""
+    found = registered(_callbacks(config, folder), folder.resolve(), PROMPT_HOOKS)
+    return Prompters(found) if found else None
+
+
+def listing(config: Config, folder: Path) -> Narrow | None:
+    """Return the hooks that hide models; None where there are none. Raises Unusable."""
+    found = registered(_callbacks(config, folder), folder.resolve(), LISTING_HOOKS)
+    return narrowing(found) if found else None
+
+
+def watch(asked: Asked, hooks: Registered, guards: Guards | None, means: Means) -> Any:
     """Return who watches one request; None where nobody does."""
     if asked.bound or asked.operation.name in UNWATCHED or (asked.exchange.silent and not asked.exchange.path):
         return None if guards is None else guards(asked)
-    return HookWatch(asked, hooks, guards, compat=compat)
+    return HookWatch(asked, hooks, guards, means)
 
 
 def _targets(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
     for _, name in own_rules(config, "pre_call_rules"):
         yield name, PreCallRule(name, rule(folder, name))
-    for name in own_callbacks(config):
-        yield name, callback(folder, name)
+    yield from _callbacks(config, folder)
     for _, name in own_rules(config, "post_call_rules"):
         yield name, PostCallRule(name, rule(folder, name))
+
+
+def _callbacks(config: Config, folder: Path) -> Iterator[tuple[str, Any]]:
+    for name in own_callbacks(config):
+        yield name, callback(folder, name)

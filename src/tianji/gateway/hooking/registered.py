@@ -58,6 +58,13 @@ class Method(Struct, frozen=True):
             return HookFailed(self.name)
         return found
 
+    def encoded(self, encode: Callable[[], bytes]) -> bytes:
+        """Return what it has left as JSON. Raises HookFailed where that is none."""
+        try:
+            return encode()
+        except (TypeError, ValueError) as error:
+            raise self.ending(TypeError(f"what hooks left is no JSON: {error}")) from error
+
     def complain(self, error: Exception) -> None:
         """Log where it failed."""
         log.error("the hook %s failed at %s", self.name, place(error, self.folder), exc_info=error)
@@ -79,11 +86,12 @@ class Registered(Struct, frozen=True):
         return self.methods.get(name, ())
 
 
-def registered(targets: Iterable[tuple[str, Any]], folder: Path) -> Registered:
-    """Return the hooks of objects, in their order."""
+def registered(targets: Iterable[tuple[str, Any]], folder: Path, names: Iterable[str] = REQUEST_HOOKS) -> Registered:
+    """Return those hooks of objects that have these names, in the order of the objects."""
+    wanted = tuple(names)
     found: dict[str, tuple[Method, ...]] = {}
     for name, target in targets:
-        for hook, call in methods(target, REQUEST_HOOKS).items():
+        for hook, call in methods(target, wanted).items():
             found[hook] = (*found.get(hook, ()), Method(name, call, folder))
     return Registered(found, DualCache())
 

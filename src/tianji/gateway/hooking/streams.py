@@ -1,12 +1,14 @@
 """A stream of events as hooks see it: JSON objects that come one after another, and events again after them."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from tianji.errors import UpstreamProtocolError
+from tianji.errors import TianjiError, UpstreamProtocolError
 from tianji.gateway.hooking.case import Case
+from tianji.gateway.hooking.overhearing import Overhearing
 from tianji.gateway.hooking.registered import Method
 from tianji.guardrails.slots.texts import Unreadable
 from tianji.guardrails.streaming.events import Event, ServerSent
@@ -14,6 +16,9 @@ from tianji.hooks.standins import piece
 
 ITERATORS = "async_post_call_streaming_iterator_hook"
 PIECES = "async_post_call_streaming_hook"
+OF_DEPLOYMENTS = "async_post_call_streaming_deployment_hook"
+
+log = logging.getLogger("tianji.hooks")
 
 
 class Source(Protocol):
@@ -26,9 +31,16 @@ class Source(Protocol):
 class Stream:
     """One stream. Comments are not handed on; `[DONE]` comes last again."""
 
-    def __init__(self, source: Source, hooks: Callable[[str], tuple[Method, ...]], case: Case) -> None:
+    def __init__(
+        self,
+        source: Source,
+        hooks: Callable[[str], tuple[Method, ...]],
+        case: Case,
+        overhearing: Overhearing | None = None,
+    ) -> None:
         """`hooks`: those of a method."""
         self._source = source
+        self._overhearing = overhearing
         self._hooks = hooks
         self._case = case
         self._named = False  # events have names, which are their types
@@ -57,9 +69,23 @@ class Stream:
             for event in events:
                 if isinstance(event.tree, dict):
                     self._named = self._named or event.before.startswith(b"event:")
-                    yield piece(event.tree)
+                    yield await self._of_deployment(event.tree)
                 else:
                     self._keep(event)
+
+    async def _of_deployment(self, tree: dict[str, Any]) -> Any:
+        """Return a piece as those leave it who look at what deployments send; one that fails leaves it as it is."""
+        one = piece(tree)
+        if self._overhearing is not None:
+            self._overhearing.hear(piece(tree))
+        for hook in self._hooks(OF_DEPLOYMENTS):
+            try:
+                said = await hook(self._case.given(response_chunk=one))
+            except TianjiError as error:
+                log.warning("the hook %s left a piece of a stream as it was: %s", hook.name, error.message)
+                continue
+            one = said if isinstance(said, Mapping) else one
+        return one
 
     def _keep(self, event: Event) -> None:
         if not event.reading.idle:

@@ -10,40 +10,57 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from tianji._core.asked import Asked
 from tianji._core.guarded import GuardedExchange
+from tianji._core.router import Deployment
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.gateway.guarding.guards import shape_of
 from tianji.gateway.guarding.request import Instead
 from tianji.gateway.hooking.asking import AFTER, BEFORE, BESIDE, FAILURES, HEADERS, Hooks
 from tianji.gateway.hooking.case import Case
+from tianji.gateway.hooking.overhearing import HEARS, Listeners
+from tianji.gateway.hooking.placing import Placing, Stock
 from tianji.gateway.hooking.registered import HookRefused, Registered
-from tianji.gateway.hooking.streams import ITERATORS, PIECES, Stream
+from tianji.gateway.hooking.streams import ITERATORS, OF_DEPLOYMENTS, PIECES, Stream
 from tianji.gateway.hooking.way import Pieces, Way
 
 HELD: Final = 256 * 1024  # bytes that may wait for hooks before the upstream has to wait, too
 
+STREAMED: Final = (ITERATORS, PIECES, OF_DEPLOYMENTS, *HEARS)  # hooks that look at streams
+
 log = logging.getLogger("tianji.hooks")
+
+
+class Means(Struct, frozen=True):
+    """What all requests of a configuration share. compat: answers have LiteLLM's headers."""
+
+    stock: Stock
+    listeners: Listeners
+    compat: bool
 
 
 class HookWatch:
     """The gate of one request. Nothing of it points in a circle any more once it is closed."""
 
     def __init__(
-        self, asked: Asked, registered: Registered, guards: Callable[[Asked], Any] | None, *, compat: bool
+        self, asked: Asked, registered: Registered, guards: Callable[[Asked], Any] | None, means: "Means"
     ) -> None:
         """`guards`: who else watches requests, see Pipeline.guards. Raises InvalidRequest."""
-        if shape_of(asked) == "array" and any(map(registered.of, (ITERATORS, PIECES, AFTER))):
+        if shape_of(asked) == "array" and any(map(registered.of, (*STREAMED, AFTER))):
             raise InvalidRequest("the hooks of this gateway read streams of events: ask with alt=sse")
         self._asked: Asked | None = asked
         self._hooks = Hooks(registered, Case(asked))
+        self._placing = Placing(registered.of, self._hooks.case, means.stock)
+        self.readies = self._placing.readies  # each attempt waits for hooks
         self._guards = guards
         self._inner: Any = None
         self._most = asked.table.max_answer
-        self._way = Way(asked.exchange, asked.operation, asked.call_id, compat=compat)
+        self._way = Way(asked.exchange, asked.operation, asked.call_id, compat=means.compat)
         self.exchange = GuardedExchange(asked.exchange, self)
         self._deployment_id: str | None = None
+        self._overhearing = means.listeners.of(asked, registered.of, self._hooks.case)
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: asyncio.Task[None] | None = None  # what looks at the request during the call
         self._pieces: Pieces | None = None  # of an answer that somebody looks at
@@ -70,7 +87,8 @@ class HookWatch:
 
     def before(self) -> "asyncio.Task[Instead | None] | None":
         """Have the request looked at; None where nobody does before it goes on."""
-        if self._asked is None or (self._guards is None and not any(map(self._hooks.of, (BEFORE, BESIDE)))):
+        looks = self._guards is not None or self._placing.places or any(map(self._hooks.of, (BEFORE, BESIDE)))
+        if self._asked is None or not looks:
             return None
         return asyncio.get_running_loop().create_task(self._look_at_request(self._asked))
 
@@ -81,6 +99,8 @@ class HookWatch:
             return found
         if self._guards is not None:
             found = await self._guarded(asked, self._guards)
+        if found is None and self._placing.places:
+            await self._placing.place(asked)
         if found is None and self._hooks.of(BESIDE):
             self._beside = self._begin(self._hooks.beside())
         return found
@@ -95,6 +115,12 @@ class HookWatch:
         found: Instead | None = None if pending is None else await pending
         return found
 
+    def ready(self, deployment: Deployment, number: int) -> "asyncio.Task[None] | None":
+        """Have hooks look at an attempt before it is made; None once they have."""
+        if self._asked is None:
+            return None
+        return self._placing.ready(self._asked, deployment, number, self.refuse)
+
     # -- the answer ---------------------------------------------------------------------------------------------------
 
     def head(self, status: int, fields: list[Header]) -> None:
@@ -105,7 +131,7 @@ class HookWatch:
             return
         lookers: tuple[str, ...] = (FAILURES, HEADERS)
         if status < 400:
-            lookers = (ITERATORS, PIECES, HEADERS) if self._way.streams else (AFTER, HEADERS)
+            lookers = (*STREAMED, HEADERS) if self._way.streams else (AFTER, HEADERS)
         if any(map(self._hooks.of, lookers)) or (self._beside is not None and not self._beside.done()):
             self._pieces = Pieces()
             self._begin(self._answer(self._pieces, status))
@@ -152,8 +178,8 @@ class HookWatch:
         hooks.complain(self._way.add(await hooks.headers(response)))
         if body is not None:
             await self._send(body, last=True)
-        elif self._way.streams and any(map(hooks.of, (ITERATORS, PIECES))):
-            async for chunk in Stream(self, hooks.of, hooks.case).out():
+        elif self._way.streams and any(map(hooks.of, STREAMED)):
+            async for chunk in Stream(self, hooks.of, hooks.case, self._overhearing).out():
                 await self._send(chunk, last=False)
             await self._send(b"", last=True)
         else:
