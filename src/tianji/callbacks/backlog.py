@@ -8,7 +8,7 @@ import asyncio
 import sys
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from tianji.callbacks.event import Apart, LogEvent, event_of
+from tianji.callbacks.people import NOBODY, People
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import MAGIC
@@ -37,12 +38,14 @@ class Pages:
     """The journals of a folder as events. The pages that were read last are remembered.
 
     apart: returns who is told of an entry instead of whom the configuration names
+    people: knows what those are called whom entries name
     """
 
     def __init__(self, folder: Path) -> None:
         self.ends: Positions = {}  # where journals end that nobody writes any more
         self._folder = folder
         self.apart: Callable[[Entry], Apart | None] = lambda _: None
+        self.people: People | None = None
         self._pages: OrderedDict[tuple[str, int], Page] = OrderedDict()
         self._size = self._count = 0
         self._reading = asyncio.Lock()
@@ -58,9 +61,22 @@ class Pages:
         async with self._reading:  # what two want is read once
             page = self._remembered(file.name, position)
             if page is None:
-                page = await asyncio.to_thread(_page, file, position, self.apart)
+                page = await self._page(file, position)
                 self._remember((file.name, position), page)
         return page
+
+    async def _page(self, file: Path, position: int) -> Page:
+        try:
+            entries = await asyncio.to_thread(reading.page, file, position, AT_ONCE)
+        except FileNotFoundError:
+            return ()
+        if self.people is not None:
+            await self.people.meet(entry for entry, _ in entries)
+        return await asyncio.to_thread(self._events, entries)
+
+    def _events(self, entries: Sequence[tuple[Entry, int]]) -> Page:
+        called = (lambda _: NOBODY) if self.people is None else self.people.called
+        return tuple((event_of(entry, self.apart(entry), called(entry)), end) for entry, end in entries)
 
     def _remembered(self, name: str, position: int) -> Page | None:
         """Return what comes after a position, of the page that holds it: who takes less than a page goes on in it."""
@@ -82,13 +98,6 @@ class Pages:
             (_, start), gone = self._pages.popitem(last=False)
             self._size -= gone[-1][1] - start
             self._count -= len(gone)
-
-
-def _page(file: Path, position: int, apart: Callable[[Entry], Apart | None]) -> Page:
-    try:
-        return tuple((event_of(entry, apart(entry)), end) for entry, end in reading.page(file, position, AT_ONCE))
-    except FileNotFoundError:
-        return ()
 
 
 class Portion(Struct, frozen=True):

@@ -4,14 +4,16 @@ It is made of the ledger's entry, so every destination sees the tokens and the c
 seconds since 1970, amounts US dollars.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from tianji.callbacks.costs import Breakdown, PriceEntry, Unpriced, breakdown, price_entry, unpriced
 from tianji.callbacks.discretion import shortened, unquoted
+from tianji.callbacks.people import NOBODY, Called
 from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
 from tianji.money import to_dollars
@@ -32,6 +34,13 @@ _RENAMED: Final = {
     "answered": "response",
     "parameters": "model_parameters",
 }
+_ENDS: Final = (
+    "guardrail_intervened", "guardrail_failed_to_respond", "guardrail_flagged", "success",
+)  # fmt: skip
+"""What runs of guardrails end in, the worst first."""
+NOT_RUN: Final = "not_run"
+_LEFT: Final = ("x_ratelimit_remaining_requests", "x_ratelimit_remaining_tokens")
+_TOOLS: Final = ("web_search_options", "file_search")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -69,6 +78,13 @@ class Audience(Struct, frozen=True):
     apart: frozenset[str] = frozenset()
 
 
+class StatusFields(Struct, frozen=True):
+    """How an attempt ended: what the upstream made of it, and the worst that guardrails did."""
+
+    llm_api_status: str
+    guardrail_status: str
+
+
 class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     """One attempt. Destinations share it, and what was made of it once: its JSON, and what it says when decoded.
 
@@ -76,6 +92,8 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
         answer that was no stream; response_time: to the first token of a stream, else the whole
     asked, answered, parameters: `messages`, `response`, `model_parameters`, as JSON; null where it is not kept
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
+    session_id: the conversation that it belongs to, where the client says so; `trace_id` is that one, or the call
+    standard_built_in_tools_params: what the request says of tools of the provider's own
     trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
         neither tokens nor a cost.
     audience: who is told; no destination is told that
@@ -112,6 +130,12 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     error_information: dict[str, Any] | None = None
     hidden_params: dict[str, Any] = {}
     guardrail_information: list[dict[str, Any]] | None = None
+    session_id: str | None = None
+    status_fields: StatusFields
+    cost_breakdown: Breakdown | None = None
+    model_map_information: PriceEntry
+    zero_cost_diagnostic: Unpriced | None = None
+    standard_built_in_tools_params: dict[str, Raw] | None = None
     trace: Trace | None = None
     audience: Audience | UnsetType = UNSET
 
@@ -179,6 +203,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             self,
             asked=_ASKED,
             answered=NULL if self.failed else _ANSWERED,
+            standard_built_in_tools_params=None,
             metadata=self.metadata | {"requester_metadata": {}, "prompt_management_metadata": None},
             parameters={name: self.parameters[name] for name in _PLAIN & self.parameters.keys()},
             **({} if self.error_str is None else self._failing(unquoted(self.error_str, self.messages, MARKER))),
@@ -219,6 +244,7 @@ _EMPTY: Final[dict[str, Any]] = {
 }  # fmt: skip
 HIDEABLE: Final = {_RENAMED.get(name, name): name for name in _EMPTY}
 """Members that may be hidden, by their names outside."""
+_CLASSES: Final = {"ClientGone": "ClientDisconnected"}  # errors that are known by another name
 _ASKED: Final = Raw(_encode([{"role": "user", "content": MARKER}]))
 _ANSWERED: Final = Raw(_encode({"text": MARKER}))
 # parameters that say nothing of the content
@@ -228,16 +254,17 @@ _PLAIN: Final = frozenset({
 })  # fmt: skip
 
 
-def event_of(entry: Entry, apart: Apart | None = None) -> LogEvent | None:
+def event_of(entry: Entry, apart: Apart | None = None, called: Called = NOBODY) -> LogEvent | None:
     """Return the event of an entry; None where the client asked that nobody be told (`no-log: true`).
 
     apart: who is told of it instead of whom the configuration names, and by which callbacks
+    called: what those are called whom it names
     """
     if entry.payload is not None and entry.payload.quiet:
         return None
     said = NOTHING if entry.payload is None else said_in(entry.payload)
     telling = None if entry.payload is None else entry.payload.telling
-    usage = _usage(entry)
+    usage, runs = _usage(entry), _runs(entry)
     first = entry.answered_at if entry.stream and entry.answered_at is not None else entry.ended_at
     event = LogEvent(
         id=entry.request_id,
@@ -263,7 +290,7 @@ def event_of(entry: Entry, apart: Apart | None = None) -> LogEvent | None:
         tags=entry.tags,
         end_user=entry.end_user,
         ip=entry.ip,
-        metadata=_metadata(entry, said, usage),
+        metadata=_metadata(entry, said, usage, called, runs),
         parameters=said.parameters,
         asked=said.messages,
         answered=said.response,
@@ -272,10 +299,19 @@ def event_of(entry: Entry, apart: Apart | None = None) -> LogEvent | None:
         hidden_params={
             "model_id": entry.deployment_id,
             "api_base": entry.api_base,
+            "litellm_model_name": entry.model,
+            "response_cost": to_dollars(entry.cost),
             "litellm_overhead_time_ms": _overhead(entry),
+            "additional_headers": _left(entry),
             "usage_object": usage,
         },
-        guardrail_information=_runs(entry),
+        guardrail_information=runs,
+        session_id=entry.session_id,
+        status_fields=StatusFields(entry.status, worst(runs) if runs else NOT_RUN),
+        cost_breakdown=breakdown(entry),
+        model_map_information=price_entry(entry),
+        zero_cost_diagnostic=unpriced(entry),
+        standard_built_in_tools_params=_tools(said.parameters) if said.parameters else None,
         trace=None if entry.place is None else _trace(entry.place),
         audience=_audience(entry, telling, apart),
     )
@@ -310,17 +346,23 @@ def _trace(place: Place) -> Trace:
     )
 
 
-def _metadata(entry: Entry, said: Said, usage: dict[str, int]) -> dict[str, Any]:
+def _metadata(
+    entry: Entry, said: Said, usage: dict[str, int], called: Called, runs: list[dict[str, Any]] | None
+) -> dict[str, Any]:
     return {
         "user_api_key_hash": entry.key,
         "user_api_key_alias": entry.key_alias,
         "user_api_key_user_id": entry.user_id,
+        "user_api_key_user_email": called.user,
         "user_api_key_team_id": entry.team_id,
+        "user_api_key_team_alias": called.team,
         "user_api_key_org_id": entry.organization_id,
+        "user_api_key_org_alias": called.organization,
         "user_api_key_end_user_id": entry.end_user,
         "requester_ip_address": entry.ip,
         "requester_metadata": said.metadata,
         "prompt_management_metadata": said.prompt,
+        "applied_guardrails": [run["guardrail_name"] for run in runs or () if run.get("guardrail_name")],
         "usage_object": usage,
         "attempt": entry.attempt,
         "estimated": entry.estimated,
@@ -338,6 +380,25 @@ def _usage(entry: Entry) -> dict[str, int]:
     }
 
 
+def worst(runs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the worst of what runs of guardrails ended in."""
+    ends = {run.get("guardrail_status") for run in runs}
+    return next((end for end in _ENDS if end in ends), NOT_RUN)
+
+
+def _left(entry: Entry) -> dict[str, int] | None:
+    """Return what the provider says is left of its limits."""
+    if entry.remaining is None:
+        return None
+    left = dict(zip(_LEFT, entry.remaining, strict=True))
+    return {name: count for name, count in left.items() if count >= 0} or None
+
+
+def _tools(parameters: Mapping[str, Raw]) -> dict[str, Raw] | None:
+    found = {name: parameters[name] for name in _TOOLS if name in parameters}
+    return found or None
+
+
 def _overhead(entry: Entry) -> float | None:
     """Return the milliseconds that an attempt spent in the gateway; None where no upstream was asked."""
     return max(0, entry.ended_at - entry.started_at - entry.upstream) / 1000 if entry.upstream else None
@@ -348,10 +409,18 @@ def _error(entry: Entry) -> dict[str, Any] | None:
         return None
     return {
         "error_code": entry.error_code,
-        "error_class": entry.error_class,
+        "error_class": _CLASSES.get(entry.error_class or "", entry.error_class),
+        "error_rate_limit_category": _limit(entry),
         "error_message": shortened(entry.error_message),
         "llm_provider": entry.provider,
     }
+
+
+def _limit(entry: Entry) -> str | None:
+    """Return whose limit it was that an attempt failed on."""
+    if entry.error_code != "429":
+        return None
+    return "vendor_rate_limit" if entry.deployment_id else "litellm_rate_limit"
 
 
 def answer_text(response: Any) -> str:

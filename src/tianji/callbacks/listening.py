@@ -14,6 +14,7 @@ from tianji._core.origin import Origin
 from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import REQUEST, Guests
 from tianji.callbacks.owners import Owners
+from tianji.callbacks.people import People
 from tianji.callbacks.settings import all_sinks, tells_content
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import Teller
@@ -52,6 +53,7 @@ class Listening:
         self._guests = Guests(loaded)
         self._teller = Teller(folder, self.send, owned=self._owned, send_owned=self._send_checked)
         self._teller.invite(self._guests)
+        self._teller.introduce(People(store))
         self.adopt(loaded)
 
     def adopt(self, loaded: Loaded) -> None:

@@ -21,6 +21,7 @@ from tianji.callbacks.backlog import Pages, Positions
 from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import Guests
 from tianji.callbacks.outlet import Outlet, Send, Standing
+from tianji.callbacks.people import People
 from tianji.callbacks.sink import Sink
 from tianji.errors import StoreUnavailable
 from tianji.ledger.leading import Lead
@@ -95,6 +96,10 @@ class Teller:
         """Tell those, too, that requests bring along. To be called before anything is told."""
         self._guests = guests
         self._pages.apart = guests.of
+
+    def introduce(self, people: People) -> None:
+        """Have events say what those are called whom they name. To be called before anything is told."""
+        self._pages.people = people
 
     def adopt(self, sinks: Sequence[Sink]) -> None:
         """Tell these from now on. What one that is told no longer had not been told yet, it never will be."""

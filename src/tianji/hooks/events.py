@@ -9,8 +9,9 @@ from msgspec import Struct
 from tianji.hooks.standins import Node, answer
 
 _LACKING: Final = (
-    "session_id", "cost_breakdown", "response_cost_failure_debug_info", "model_map_information", "cache_key",
-    "saved_cache_cost", "request_model_access_groups", "user_agent", "standard_built_in_tools_params",
+    "response_cost_failure_debug_info", "cache_key", "saved_cache_cost", "request_model_access_groups", "user_agent",
+    "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation", "classifier_input",
+    "originating_request_masked",
 )  # fmt: skip
 """Members of the standard payload that the ledger does not know: they are there, and None."""
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -43,7 +44,8 @@ class Told(Struct, frozen=True):
 def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
     """Return what a logger is told. `payload`: what callbacks hear of the call, as JSON has it."""
     standard = Node({**dict.fromkeys(_LACKING), **payload})
-    standard["status_fields"] = Node(llm_api_status=payload["status"], guardrail_status=_guarded(payload))
+    for name in ("status_fields", "cost_breakdown", "model_map_information"):
+        standard[name] = None if standard[name] is None else Node(standard[name])
     response = None if failed else _response(payload)
     start, end = _time(payload["startTime"]), _time(payload["endTime"])
     messages = payload["messages"]
@@ -89,11 +91,6 @@ def _response(payload: Mapping[str, Any]) -> Any:
     if isinstance(found, Node) and found.usage is None:
         found.usage = Node({name: payload[name] for name in _TOKENS})
     return found
-
-
-def _guarded(payload: Mapping[str, Any]) -> str:
-    ends = [one.get("guardrail_status") for one in payload.get("guardrail_information") or ()]
-    return str(ends[-1]) if ends else "not_run"
 
 
 def _exception(payload: Mapping[str, Any]) -> CallFailed:

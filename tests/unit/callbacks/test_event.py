@@ -47,6 +47,7 @@ def test_a_failure_says_why() -> None:
     assert event.failed
     assert event.error_information == {
         "error_code": "429", "error_class": "RateLimited", "error_message": "slow", "llm_provider": "openai",
+        "error_rate_limit_category": "litellm_rate_limit",
     }  # fmt: skip
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.callbacks.test_event import ANSWER, payload, told
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks import backlog
 from tianji.callbacks.backlog import Pages
 from tianji.callbacks.said import NULL, document, said_in, value
-from tianji.ledger.entry import Payload
+from tianji.ledger import reading
+from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import MAGIC, Journal
 
 DATA = "A" * 100
@@ -136,11 +136,11 @@ async def test_who_goes_on_in_the_middle_of_a_page_has_it_read_for_him(
 ) -> None:
     """Several destinations stop at different places: what one had read the others are told out of memory."""
     read: list[int] = []
-    once = backlog._page
+    once = reading.page
 
-    def counted(file: Path, position: int, apart: Any) -> backlog.Page:
+    def counted(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
         read.append(position)
-        return once(file, position, apart)
+        return once(file, position, most)
 
     def write() -> Path:
         journal = Journal(tmp_path)
@@ -149,7 +149,7 @@ async def test_who_goes_on_in_the_middle_of_a_page_has_it_read_for_him(
         journal.close()
         return next(tmp_path.iterdir())
 
-    monkeypatch.setattr(backlog, "_page", counted)
+    monkeypatch.setattr(reading, "page", counted)
     file, pages = await asyncio.to_thread(write), Pages(tmp_path)
     whole = await pages.read(file, 0)
     assert len(whole) == 5
