@@ -207,13 +207,13 @@ class Gateway(Process):
         new.replace(self.file)
 
     @contextmanager
-    def with_settings(self, **settings: object) -> Iterator[None]:
-        """Have other general settings, until the block is left."""
+    def with_settings(self, section: str = "general_settings", **settings: object) -> Iterator[None]:
+        """Have other settings of a section, until the block is left."""
         before = self.file.read_text()
         config = json.loads(before)
         told = f"reload-{time.monotonic_ns()}"  # a model that says which file is in force
         config["model_list"].append({"model_name": told, "litellm_params": {"model": "openai/x", "api_key": "k"}})
-        config["general_settings"] = config.get("general_settings", {}) | settings
+        config[section] = config.get(section, {}) | settings
         self.write(config)
         try:
             eventually(lambda: told in self.client.get("/v1/models").text, "the settings are in force")

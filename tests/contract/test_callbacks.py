@@ -2,7 +2,7 @@
 
 import csv
 import io
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,6 +238,23 @@ def test_a_team_and_a_key_have_callbacks_of_their_own(gateway: Gateway, mock: Mo
     assert answer.json()["data"]["success_callbacks"] == []
     asked(gateway, "without logging", of_team)
     eventually(lambda: tellers("without logging") == {usual}, "the usual one is told", 30)
+    assert "canary" not in gateway.log
+
+
+def test_the_account_of_a_request_is_told_too_where_nobody_is_told_what_was_said(
+    gateway: Gateway, mock: Mock, ears: Ears
+) -> None:
+    own = {"langfuse_public_key": "hushed", "langfuse_secret_key": "sk-canary-hushed", "langfuse_host": ears.url}
+    theirs = f"Basic {b64encode(b'hushed:sk-canary-hushed').decode()}"
+    with gateway.with_settings("litellm_settings", turn_off_message_logging=True):
+        ears.heard.clear()
+        assert ask(gateway, "by a hushed guest", metadata=own).status_code == 200
+        eventually(lambda: any(one[1].get("authorization") == theirs for one in ears.heard), "its account is told", 30)
+        eventually(lambda: any(one[0] == "/log" for one in ears.heard), "the others are told", 30)
+    told = str(ears.heard)
+    assert SECRET not in told
+    assert "canary" not in str([body for _, _, body in ears.heard])
+    assert "redacted-by-litellm" in told
     assert "canary" not in gateway.log
 
 

@@ -13,41 +13,27 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
+from tianji.callbacks.brought import Brought
 from tianji.callbacks.event import Apart, Owner
-from tianji.callbacks.said import value
-from tianji.callbacks.settings import hidden_in, listed, made, wanted
+from tianji.callbacks.settings import hidden_in, listed, made
 from tianji.callbacks.sink import Sink
-from tianji.callbacks.variables import KNOWN, as_params, brings_place, vault
-from tianji.callbacks.vendors import ALIASES
+from tianji.callbacks.variables import as_params, brings_place, vault
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
 from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Entry
-from tianji.ledger.payloads import UNREADABLE
 
 REQUEST: Final = "request"  # the kind of owner
 PURPOSE: Final = "callbacks of requests"  # of the vault that closes what they say
 MOST: Final = 50  # guests at a time
 FORGOTTEN: Final = 3600.0  # seconds without an event
 PATIENCE: Final = 60.0  # seconds for which a destination is asked that does not answer
-CALLBACKS: Final[Mapping[str, frozenset[str]]] = {
-    "langfuse_": frozenset({"langfuse", "langfuse_otel"}),
-    "langsmith_": frozenset({"langsmith"}),
-    "arize_": frozenset({"arize"}),
-    "posthog_": frozenset({"posthog"}),
-    "wandb_": frozenset({"wandb", "weave_otel"}),
-    "weave_": frozenset({"wandb", "weave_otel"}),
-}
-"""Which callbacks a variable is for, by what its name begins with. Those of others are the operator's to set."""
-_PLACES: Final = ("metadata", "litellm_metadata")
-_REFERENCES: Final = ("os.environ/", "oidc/")
-_members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 
 log = logging.getLogger(__name__)
 
@@ -79,47 +65,17 @@ class Guests:
     def adopt(self, loaded: Loaded) -> None:
         """Go by another configuration from now on."""
         self._loaded = loaded
-        self._hears = {ALIASES.get(name, name): hears for name, hears in wanted(loaded.config).items()}
-        allowed = loaded.config.general_settings.allow_client_side_credentials
-        told = self._hears.keys() if allowed else ()
-        known = {start: kinds.intersection(told) for start, kinds in CALLBACKS.items()}
-        self._kinds = {start: kinds for start, kinds in known.items() if kinds}
-        self._marks = tuple(f'"{start}'.encode() for start in self._kinds)
+        self._brought = Brought(loaded.config)
 
     def of(self, entry: Entry) -> Apart | None:
         """Return who is told of an entry alone, and by which callbacks; None where it names nobody."""
-        text = b"" if entry.payload is None else entry.payload.request
-        if not any(mark in text for mark in self._marks):
-            return None
-        variables = dict(self._variables(text))
-        kinds = frozenset(kind for start, kinds in self._kinds.items() for kind in kinds
-                          if any(name.startswith(start) for name in variables))  # fmt: skip
+        payload = entry.payload
+        variables = {} if payload is None else self._brought.variables(payload.guest or payload.request)
+        kinds = self._brought.kinds(variables)
         if not kinds:
             return None
         name = hashlib.sha256(msgspec.json.encode([sorted(kinds), sorted(variables.items())])).hexdigest()
         return self._met(name, Guest((REQUEST, name), kinds, variables)).apart
-
-    def _variables(self, text: bytes) -> Iterator[tuple[str, Any]]:
-        """Yield what a body says, at its top or in its metadata; what stands twice as it is said last."""
-        try:
-            body = _members(text)
-        except UNREADABLE:
-            return
-        yield from self._known(body)
-        for place in _PLACES:
-            try:
-                raw = bytes(body.get(place, b""))
-                inner = _members(msgspec.json.decode(raw) if raw[:1] == b'"' else raw) if raw else {}
-            except UNREADABLE:
-                continue
-            yield from self._known(inner)
-
-    def _known(self, members: Mapping[str, Raw]) -> Iterator[tuple[str, Any]]:
-        for name in KNOWN & members.keys():
-            if name.startswith(tuple(self._kinds)):
-                said = value(members[name])
-                if isinstance(said, int | float) or (isinstance(said, str) and not said.startswith(_REFERENCES)):
-                    yield name, said
 
     def _met(self, name: str, guest: Guest) -> Guest:
         if name not in self._there:
@@ -152,7 +108,7 @@ class Guests:
         if self._monotonic() - self._seen[owner[1]] > FORGOTTEN:
             del self._there[owner[1]], self._seen[owner[1]]
             return ()
-        return [sink for kind in sorted(guest.kinds & self._hears.keys()) for sink in self._built(guest, kind)]
+        return [sink for kind in sorted(guest.kinds & self._brought.hears.keys()) for sink in self._built(guest, kind)]
 
     def _built(self, guest: Guest, kind: str) -> Sequence[Sink]:
         """Return a destination under its own name. What a request says is no reason to log it, so problems are not."""
@@ -160,7 +116,7 @@ class Guests:
         environ = {} if brings_place(guest.variables) else without_secrets(dict(house))
         label = f"{REQUEST} {guest.owner[1][:12]} {kind}"
         try:
-            found = listed(made(kind, as_params(guest.variables), environ), label, self._hears[kind])
+            found = listed(made(kind, as_params(guest.variables), environ), label, self._brought.hears[kind])
         except (ConfigurationError, ValueError):
             return ()
         given = {"owner": guest.owner, "hidden": hidden_in(self._loaded.config), "patience": PATIENCE, "lasting": False}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from tianji._core.asked import Asked
@@ -43,7 +44,7 @@ PROMETHEUS: Final = "prometheus"  # the callback whose families say what is left
 MOST_TAGS: Final = 64  # of one request
 LONGEST: Final = 1 << 20  # bytes of what was said; what is longer is left out, so that reading it holds up nobody
 
-Said = tuple[bytes, bytes, bytes, bool, Telling | None]
+Said = tuple[bytes, bytes, bytes, bool, Telling | None, bytes]
 
 
 class Party(Struct, frozen=True):
@@ -90,6 +91,7 @@ class Bookkeeping:
         self._longest = length_kept(config)
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self._tellings = Tellings(config)
+        self._brings = brings(config)
         self.entries.reads_limits = PROMETHEUS in named_in(config)
         self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
         self.entries.whole = LONGEST if self._longest == LONGEST else 0
@@ -139,12 +141,18 @@ class Bookkeeping:
     def _said(self, heard: Heard | None, answer: bytes | list[bytes] | None) -> Said:
         """Return the members of an entry's Payload."""
         if heard is None:
-            return b"", b"", b"", True, None
+            return b"", b"", b"", True, None, b""
         owned = heard.telling is not None and heard.telling.owner and not heard.telling.bare
         longest = LONGEST if owned or heard.opened else self._longest
         if not longest:
-            return b"", b"", b"", False, heard.telling
-        return (*said(heard.body, answer, longest), False, heard.telling)
+            return b"", b"", b"", False, heard.telling, self._brought(heard.body)
+        guest = b"" if longest == LONGEST else self._brought(heard.body)
+        return (*said(heard.body, answer, longest), False, heard.telling, guest)
+
+    def _brought(self, body: bytes) -> bytes:
+        """Return what a request says of callbacks, which is not written down itself."""
+        found = {} if self._brings is None else self._brings.variables(body)
+        return msgspec.json.encode(found) if found else b""
 
 
 def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
@@ -170,6 +178,13 @@ def named_in(config: Config) -> tuple[object, ...]:
 def tells(config: Config) -> bool:
     """Whether anybody is told of requests."""
     return bool(named_in(config)) and bool(load("tianji.callbacks.settings").tells(config))
+
+
+def brings(config: Config) -> Any:
+    """Return what reads out of requests what they say of callbacks; None where that is in what is written down."""
+    if not (config.general_settings.allow_client_side_credentials and tells(config)):
+        return None
+    return load("tianji.callbacks.brought").Brought(config) if length_kept(config) < LONGEST else None
 
 
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:

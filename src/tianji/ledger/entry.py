@@ -38,6 +38,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     its events. `tianji.ledger.payloads.opened` takes them apart.
 
     quiet: nobody is to be told of the request, and nothing of it is kept (`no-log`)
+    guest: an object with what the request says of callbacks, where it is not written down itself
     """
 
     messages: bytes = b""
@@ -45,6 +46,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     request: bytes = b""
     quiet: bool = False
     telling: Telling | None = None
+    guest: bytes = b""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

@@ -60,6 +60,6 @@ def test_what_is_kept_and_that_nobody_is_to_be_told(
     books = Bookkeeping(tmp_path, Config(litellm_settings=settings, general_settings=general))
     assert books.entries.says is says
     assert books._said(Heard(request(messages=["hello"])), b"{}")[:4:3] == (kept, False)
-    assert books._said(None, b"{}") == (b"", b"", b"", True, None), (
+    assert books._said(None, b"{}") == (b"", b"", b"", True, None, b""), (
         "whoever wants no log has none, however little is kept"
     )
