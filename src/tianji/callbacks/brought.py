@@ -1,4 +1,4 @@
-"""What requests say of callbacks: credentials in a body, at its top or in its metadata, where the operator allows it."""
+"""What requests say of callbacks: credentials in a body, at its top or in its metadata, where that is allowed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -216,6 +216,7 @@ STANDING: Final = (
     *_budget("customer", ("end_user",)),
     *_limit("api_key", _KEY),
     *_limit("team", _TEAM),
+    *_limit("project_model", ("project_id", "project_alias", "requested_model")),
     Family(
         "litellm_remaining_api_key_requests_for_model", "gauge", (*_KEY, "model", "model_id"),
         "Requests of the minute that are left to the key for the model.",

@@ -30,6 +30,7 @@ _IDS: Final[Mapping[str, Callable[[Facts], str | None]]] = {
     "user": lambda facts: facts.user_id,
     "customer": lambda facts: facts.end_user,
 }
+_OF_PROJECTS: Final = "_project_model_"
 _LIMITED: Final[Mapping[str, Kind]] = {"api_key": "key", "team": "team"}
 Rows = dict[str, list[tuple[Mapping[str, str], float]]]
 
@@ -90,6 +91,10 @@ class Gauges:
                         rows.get(family.format(kind.whose), []).append((standing.labels, value))
                     for family, labels, value in self._used(kind.whose, standing, standing.id in busy):
                         rows.get(family, []).append((labels, value))
+            if any(_OF_PROJECTS in name for name in rows):
+                for standing, used in await reader.projects(connection, {one.key for one in lately}):
+                    for family, labels, value in self._of_project(standing, used):
+                        rows.get(family, []).append((labels, value))
             if "litellm_team_members_metric" in rows:
                 rows["litellm_team_members_metric"] = [
                     ({"team": team, "team_alias": self.names.teams.get(team, "")}, count)
@@ -115,6 +120,14 @@ class Gauges:
                 used = self._of_minute(row_name(kind, standing.id, "model", model), name) if busy else 0
                 labels = {**standing.labels, "model": model}
                 yield f"litellm_remaining_{whose}_{name}_for_model", labels, max(0, most - used)
+
+    def _of_project(self, standing: "Standing", busy: bool) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        for name, models in standing.models.items():
+            for model, most in models.items():
+                labels = {**standing.labels, "requested_model": model, "rate_limit_type": name}
+                used = self._of_minute(row_name("project", standing.id, "model", model), name) if busy else 0
+                yield f"litellm{_OF_PROJECTS}rate_limit_allowed_metric", labels, most
+                yield f"litellm{_OF_PROJECTS}rate_limit_used_metric", labels, used
 
     def _of_minute(self, row: str, name: str) -> int:
         """Return how many of `requests` or `tokens` a row of limits has used within the last minute."""

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji.auth.standing import ACTIVE
 from tianji.metrics.facts import Names
 from tianji.money import to_dollars
-from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, PROJECTS, TEAM_MEMBERS, TEAMS, USERS
 
 MOST: Final = 10_000  # rows of a table that are read
 _HOUR: Final = 3600.0
+_OF_MODELS: Final = {"requests": "model_rpm_limit", "tokens": "model_tpm_limit"}
 
 
 class Kind(Struct, frozen=True):
@@ -94,9 +95,35 @@ async def standings(connection: AsyncConnection, kind: Kind, ids: Iterable[str],
     ]
 
 
+async def projects(connection: AsyncConnection, keys: Iterable[str]) -> list[tuple[Standing, bool]]:
+    """Return the projects that have limits of single models, each with whether one of `keys` belongs to it."""
+    metadata = PROJECTS.c.metadata
+    limited = [metadata[name].as_string().is_not(None) for name in _OF_MODELS.values()]
+    query = sa.select(PROJECTS.c.project_id, PROJECTS.c.project_alias, metadata).where(sa.or_(*limited)).limit(MOST)
+    rows = (await connection.execute(query)).all()
+    wanted = KEYS.c.token.in_(list(keys)[:MOST]) & KEYS.c.project_id.is_not(None)
+    busy = set((await connection.execute(sa.select(KEYS.c.project_id).where(wanted).distinct())).scalars())
+    return [
+        (
+            Standing(
+                id=row[0],
+                labels={"project_id": row[0], "project_alias": row[1] or ""},
+                spend=0,
+                most=None,
+                resets=None,
+                requests=None,
+                tokens=None,
+                models=_by_model(row[2]),
+            ),
+            row[0] in busy,
+        )
+        for row in rows
+    ]
+
+
 def _by_model(metadata: Any) -> Mapping[str, Mapping[str, int]]:
     said = metadata if isinstance(metadata, Mapping) else {}
-    found = {"requests": said.get("model_rpm_limit"), "tokens": said.get("model_tpm_limit")}
+    found = {kind: said.get(name) for kind, name in _OF_MODELS.items()}
     return {
         kind: {model: limit for model, limit in limits.items() if isinstance(limit, int)}
         for kind, limits in found.items()

@@ -21,10 +21,6 @@ ABSENT = {  # why each is not told
         ("litellm_mcp_tool_call_spend_metric_total", "litellm_mcp_tool_calls_total"),
         "there is no gateway of MCP here yet",
     ),
-    **dict.fromkeys(
-        (f"litellm_project_model_rate_limit_{name}_metric" for name in ("allowed", "used")),
-        "projects have no limits here: a key carries the id of one, and that is all",
-    ),
     "litellm_spend_capture_rate": "nobody asks providers for their bills",
     **dict.fromkeys(
         (f"litellm_{service}_{name}" for service in ("self", "router", "auth", "proxy_pre_call") for name in (

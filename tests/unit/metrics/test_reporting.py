@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.conftest import entry, failure
 
+from tianji._core.admission import Admission
 from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
+from tianji._core.limiter import Limit, LimitSet, LimitTable
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
 from tianji.ledger import reading
@@ -21,7 +22,7 @@ from tianji.metrics.reporting import Reporting
 from tianji.metrics.socket import ask
 from tianji.storage.location import parse
 from tianji.storage.store import Store
-from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, KEYS, ORGANIZATIONS, PROJECTS, TEAM_MEMBERS, TEAMS, USERS
 
 CONFIG = """
 model_list:
@@ -115,6 +116,35 @@ async def test_everything_is_told_over_the_socket(world: World) -> None:
     assert told["litellm_remaining_api_key_requests_for_model"] == {("k", "K", "gpt", "None"): 5}
     assert told["litellm_callback_logging_failures_metric_total"] == {("langfuse",): 3}
     assert told["litellm_deployment_rpm_limit"] == {("gpt-4o", "d", "None", "openai", "gpt"): 60}
+
+
+async def test_the_limits_of_projects_by_model(world: World) -> None:
+    await fill(world.store)
+    now = datetime.now(UTC)
+    made = {"created_at": now, "updated_at": now}
+    database = await world.store.open()
+    async with database.writing() as connection:
+        limits = {"model_rpm_limit": {"gpt": 9}, "model_tpm_limit": {"gpt": 100}}
+        for row in (
+            {"project_id": "p", "project_alias": "P", "metadata": limits},
+            {"project_id": "idle", "project_alias": None, "metadata": {"model_rpm_limit": {"gpt": 1}}},
+            {"project_id": "free", "project_alias": None, "metadata": {}},
+        ):
+            await connection.execute(sa.insert(PROJECTS).values(**row, **made))
+        await connection.execute(sa.update(KEYS).where(KEYS.c.token == "k").values(project_id="p"))
+    clock = asyncio.get_running_loop().time
+    limit = Limit(world.limits, "project:p/model:gpt", requests=9)
+    admission = Admission(LimitSet((limit,)), requests=2)
+    assert admission.admit(clock())
+    await world.keep(entry(1))
+    told = await world.numbers()
+    family = "litellm_project_model_rate_limit_{}_metric".format
+    assert told[family("allowed")] == {
+        ("p", "P", "gpt", "requests"): 9, ("p", "P", "gpt", "tokens"): 100, ("idle", "None", "gpt", "requests"): 1,
+    }  # fmt: skip
+    assert told[family("used")] == {
+        ("p", "P", "gpt", "requests"): 2, ("p", "P", "gpt", "tokens"): 0, ("idle", "None", "gpt", "requests"): 0,
+    }  # fmt: skip
 
 
 async def test_the_socket_tells_only_what_it_is_asked_for(world: World) -> None:
