@@ -1,5 +1,7 @@
 """From events to spans: one of the request, told when that has ended, below it one of each attempt and each guardrail.
 
+An answer out of the cache is an attempt without a call; what was read of the cache is a span below it.
+
 Ids are those that the gateway gave to the request and told upstreams of, so what is told twice is the same span. An
 event that is in no trace, of a batch's result say, is the root of one of its own.
 """
@@ -79,6 +81,8 @@ def spans_of(events: Iterable[LogEvent], vocabulary: Vocabulary, *, content: boo
         if made is None:
             continue
         found.append(made)
+        if event.cache_hit and vocabulary.whole:
+            found.append(_cache(made))
         if made.kind == SERVER or not vocabulary.whole or event.trace is None:
             found += (_guardrail(made, i, run, vocabulary) for i, run in enumerate(event.guardrail_information or ()))
     return found
@@ -163,6 +167,20 @@ def _guardrail(above: Span, number: int, run: Mapping[str, Any], vocabulary: Voc
         attributes=attributes,
         status=ERROR if failed else OK,
         said=str(run.get("guardrail_response") or "") if failed else "",
+    )
+
+
+def _cache(above: Span) -> Span:
+    """Return the span of an answer that was in the cache. One that was not takes no time worth a span."""
+    return Span(
+        trace_id=above.trace_id,
+        span_id=_digest(f"{above.span_id.hex()} cache", 8),
+        parent_id=above.span_id,
+        name="cache",
+        kind=INTERNAL,
+        start=above.start,
+        end=above.end,
+        attributes={"litellm.service.name": "cache", "litellm.service.call_type": "get", "cache.hit": True},
     )
 
 

@@ -60,9 +60,14 @@ def test_a_guardrail_has_a_span_below_the_request_once() -> None:
     assert [span.parent_id for span in alone] == [b"", alone[0].span_id, alone[0].span_id]
 
 
-def test_an_answer_out_of_the_cache_is_no_call() -> None:
-    (span,) = spans_of([answered(cache_hit=True)], USUAL, content=True)
+def test_an_answer_out_of_the_cache_is_no_call_but_a_read_of_the_cache() -> None:
+    span, read, request = spans_of([answered(cache_hit=True), ended()], USUAL, content=True)
     assert (span.kind, span.attributes["litellm.cache_hit"]) == (INTERNAL, True)
+    assert (read.name, read.kind, read.parent_id, read.trace_id) == ("cache", INTERNAL, span.span_id, TRACE)
+    assert (read.start, read.end, read.attributes["cache.hit"]) == (span.start, span.end, True)
+    assert len({span.span_id, read.span_id, request.span_id}) == 3
+    assert [one.name for one in spans_of([answered()], USUAL, content=True)] == ["litellm_request"]
+    assert len(spans_of([answered(cache_hit=True)], LANGFUSE, content=True)) == 1
 
 
 def test_an_attempt_alone_hangs_below_the_client() -> None:
