@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from tianji.callbacks.billing.charge import Charge
 from tianji.callbacks.billing.export import Export
+from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import Delivery, Given
-from tianji.callbacks.vendors.forms import JSON, encode
 from tianji.errors import ConfigurationError
 
 BASE: Final = "https://api.cloudzero.com"

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji.callbacks.accounts import google
+from tianji.callbacks.accounts.aws import account
 from tianji.callbacks.billing.charge import Charge
 from tianji.callbacks.billing.export import Export
 from tianji.callbacks.billing.parquet import parquet
 from tianji.callbacks.sink import Delivery, Given
-from tianji.callbacks.vendors import gcs, google_account, s3
-from tianji.callbacks.vendors.aws_account import account
+from tianji.callbacks.vendors import gcs_bucket, s3_v2
 from tianji.errors import ConfigurationError
 
 FORMATS: Final = {
@@ -70,14 +71,14 @@ def _store(given: Given, kind: str) -> tuple[Any, Any]:
         }
         within = Given(given.name, params, given.environ)
         place = account(within, "s3_")
-        base = s3.address(within, place)
-        return lambda name, body: s3.put(base, name, body, {}, kind), place.signing("s3")
+        base = s3_v2.address(within, place)
+        return lambda name, body: s3_v2.put(base, name, body, {}, kind), place.signing("s3")
     if named == "gcs":
         bucket = given.text("bucket_name", "FOCUS_GCS_BUCKET_NAME")
-        base, folder = gcs.address(given, bucket)
+        base, folder = gcs_bucket.address(given, bucket)
         written = given.optional("path_service_account", "FOCUS_GCS_PATH_SERVICE_ACCOUNT")
         within = Given(given.name, {"gcs_path_service_account": written}, given.environ)
-        return lambda name, body: gcs.insert(base, folder + name, body, kind), google_account.bearing(within)
+        return lambda name, body: gcs_bucket.insert(base, folder + name, body, kind), google.bearing(within)
     raise ConfigurationError(f"callback {given.name}: FOCUS_PROVIDER {named!r} is not served; use s3 or gcs")
 
 

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from tianji.callbacks.event import ENDED, LogEvent
+from tianji.callbacks.forms import packed
 from tianji.callbacks.otlp import environment
 from tianji.callbacks.otlp.environment import CONSOLE, GRPC, JSON, Target
 from tianji.callbacks.otlp.instruments import Meter, chosen
@@ -16,7 +17,6 @@ from tianji.callbacks.otlp.span import spans_of
 from tianji.callbacks.otlp.vocabularies.genai import LATEST
 from tianji.callbacks.sink import BATCH, INTERVAL, Delivery, Given, Sink
 from tianji.callbacks.vendors import ALIASES
-from tianji.callbacks.vendors.forms import packed
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 

@@ -1,6 +1,10 @@
-"""The destinations: one module each, whose `build(given)` returns a Sink, and rows for those that need no module."""
+"""The destinations: one module each, whose `build(given)` returns a Sink, and rows for those that need no module.
+
+A destination is found by the name of its module alone: nothing else lists it.
+"""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 TRACED: Final = frozenset({
@@ -8,44 +12,11 @@ TRACED: Final = frozenset({
     "signoz", "traceloop", "weave_otel",
 })  # fmt: skip
 """Those that are told of traces, by OTLP: rows of `tianji.callbacks.otlp.rows`."""
-VENDORS: Final[Mapping[str, str]] = {
-    name: f"tianji.callbacks.vendors.{module}"
-    for name, module in (
-        ("argilla", "argilla"),
-        ("athina", "athina"),
-        ("aws_sqs", "sqs"),
-        ("azure_sentinel", "sentinel"),
-        ("azure_storage", "azure_storage"),
-        ("braintrust", "braintrust"),
-        ("clickhouse", "clickhouse"),
-        ("datadog", "datadog"),
-        ("datadog_cost_management", "datadog_costs"),
-        ("datadog_llm_observability", "datadog_llm"),
-        ("datadog_metrics", "datadog_metrics"),
-        ("deepeval", "deepeval"),
-        ("dynamodb", "dynamodb"),
-        ("galileo", "galileo"),
-        ("gcs_bucket", "gcs"),
-        ("gcs_pubsub", "pubsub"),
-        ("generic_api", "generic"),
-        ("greenscale", "greenscale"),
-        ("helicone", "helicone"),
-        ("lago", "lago"),
-        ("langfuse", "langfuse"),
-        ("langsmith", "langsmith"),
-        ("literalai", "literalai"),
-        ("lunary", "lunary"),
-        ("openmeter", "openmeter"),
-        ("opik", "opik"),
-        ("posthog", "posthog"),
-        ("promptlayer", "promptlayer"),
-        ("s3", "s3"),
-        ("s3_v2", "s3"),
-        ("sentry", "sentry"),
-        ("supabase", "supabase"),
-        ("wandb", "weave"),
-    )
-} | dict.fromkeys(TRACED, "tianji.callbacks.otlp.destination")
+_FILES: Final = sorted(Path(__file__).parent.glob("[!_]*.py"))
+VENDORS: Final[Mapping[str, str]] = {file.stem: f"{__name__}.{file.stem}" for file in _FILES} | dict.fromkeys(
+    TRACED, "tianji.callbacks.otlp.destination"
+)
+"""The modules of all, by their names."""
 ALIASES: Final[Mapping[str, str]] = {
     "arize_full": "arize",
     "azuresentinel": "azure_sentinel",
@@ -99,3 +70,8 @@ NAMED: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 """Destinations that take the events as they are."""
+
+
+def known() -> frozenset[str]:
+    """Return all names by which a configuration may call a destination."""
+    return frozenset({*VENDORS, *ALIASES, *NAMED})

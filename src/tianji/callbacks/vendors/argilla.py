@@ -11,8 +11,8 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sift, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, unique
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.providers.oauth import read_object
 

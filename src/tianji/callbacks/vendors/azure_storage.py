@@ -10,8 +10,8 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.object_names import plain, shortened
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.object_names import plain, shortened
 from tianji.errors import ConfigurationError
 from tianji.providers import deployment, entra
 from tianji.providers.oauth import Login, source_of

@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, present, texts, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, present, texts, unique
 from tianji.providers.oauth import read_object
 
 BASE: Final = "https://api.braintrustdata.com/v1"

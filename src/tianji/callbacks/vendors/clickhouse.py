@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import lines, packed
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import lines, packed
 
 _QUERY: Final = "INSERT INTO {} FORMAT JSONEachRow"
 

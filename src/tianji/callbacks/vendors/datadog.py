@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from tianji.callbacks.accounts.datadog import ACCEPTED, account
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, packed
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.datadog_account import ACCEPTED, account
-from tianji.callbacks.vendors.forms import encode, packed
 
 MOST: Final = 1000  # logs of a request
 LARGEST: Final = 900_000  # bytes of one log, below Datadog's limit of 1 MB

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from tianji.callbacks.accounts.datadog import ACCEPTED, account, application_key
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, packed
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.datadog_account import ACCEPTED, account, application_key
-from tianji.callbacks.vendors.forms import encode, packed
 
 COUNT: Final = 1
 GAUGE: Final = 3

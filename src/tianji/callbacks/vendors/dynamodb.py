@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tianji.callbacks.accounts.aws import account
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, moment
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.aws_account import account
-from tianji.callbacks.vendors.forms import encode, moment
 
 
 def build(given: Given) -> Sink:

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, moment, present, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment, present, unique
 from tianji.providers.fetching import Fetch
 from tianji.providers.oauth import FORM, read_token
 from tianji.providers.tokens import Token, TokenSource

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, moment, present
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment, present
 
 _OWN: Final = "greenscale_"
 _NAMED: Final = ("project", "application")

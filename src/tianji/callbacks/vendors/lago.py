@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink, UnwritableError
-from tianji.callbacks.vendors.forms import JSON, encode, unique
 from tianji.errors import ConfigurationError
 
 _CHARGED: Final = {

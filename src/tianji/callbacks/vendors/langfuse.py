@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import MARKER, LogEvent
+from tianji.callbacks.forms import JSON, encode, moment, number, present, texts, word
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment, number, present, texts, word
 
 BASE: Final = "https://cloud.langfuse.com"
 MOST: Final = 100  # events of a request: Langfuse takes 3.5 MB

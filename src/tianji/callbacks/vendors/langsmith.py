@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, present, texts, unique
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, present, texts, unique
 
 BASE: Final = "https://api.smith.langchain.com"
 _STAMP: Final = len("20260301T120000000000Z")

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, moment, texts, unique
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, moment, texts, unique
 
 BASE: Final = "https://cloud.getliteral.ai"
 _TYPES: Final = {

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, moment
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode, moment
 
 BASE: Final = "https://openmeter.cloud"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode, texts
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode, texts
 
 BASE: Final = "https://api.promptlayer.com"
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, moment, present, unique
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import encode, moment, present, unique
 from tianji.errors import ConfigurationError
 
 

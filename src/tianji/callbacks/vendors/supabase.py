@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode
 
 
 def build(given: Given) -> Sink:

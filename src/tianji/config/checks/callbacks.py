@@ -7,64 +7,31 @@ from typing import Final
 
 from tianji.config.checks.subject import Subject, Where
 from tianji.config.decode import nearest
+from tianji.lazy import load
 
 NAMES: Final = frozenset(
     [
-        "agentops",
         "anthropic_cache_control_hook",
-        "argilla",
-        "arize",
-        "arize_phoenix",
-        "aws_sqs",
-        "azure_sentinel",
-        "azure_storage",
         "bitbucket",
-        "braintrust",
-        "clickhouse",
         "cloudzero",
         "compression_interception",
-        "datadog",
-        "datadog_llm_observability",
-        "datadog_metrics",
-        "deepeval",
         "dotprompt",
         "dynamic_rate_limiter",
         "dynamic_rate_limiter_v3",
         "focus",
-        "galileo",
-        "gcs_bucket",
-        "gcs_pubsub",
-        "generic_api",
         "gitlab",
         "humanloop",
-        "lago",
-        "langfuse",
-        "langfuse_otel",
-        "langsmith",
-        "langtrace",
-        "levo",
         "litellm_agent",
-        "literalai",
-        "logfire",
         "mavvrik",
-        "mlflow",
-        "newrelic",
-        "openmeter",
-        "opik",
-        "otel",
         "pagerduty",
         "pointfive",
-        "posthog",
         "prometheus",
         "resend_email",
-        "s3_v2",
         "sendgrid_email",
-        "signoz",
         "smtp_email",
         "ternary",
         "vantage",
         "vector_store_pre_call_hook",
-        "weave_otel",
         "zerobus",
         "presidio",
         "llamaguard_moderations",
@@ -81,34 +48,7 @@ NAMES: Final = frozenset(
         "azure_content_safety",
         "websearch_interception",
         "code_interpreter_interception",
-        "datadog_cost_management",
-        "s3",
-        "sentry",
         "slack",
-        "helicone",
-        "lunary",
-        "athina",
-        "traceloop",
-        "promptlayer",
-        "wandb",
-        "dynamodb",
-        "supabase",
-        "greenscale",
-        "webhook",
-        "custom_batch_logger",
-        "rubrik",
-        "sumologic",
-        "qualifire_eval",
-        "ramp",
-        # as TianjiLLM's files have them
-        "azure_blob",
-        "azureblob",
-        "azuresentinel",
-        "datadog_llm",
-        "gcs",
-        "gcspubsub",
-        "literal_ai",
-        "sqs",
     ]
 )
 BUCKETS: Final = ("s3://", "gcs://")
@@ -134,7 +74,8 @@ def check(subject: Subject) -> None:
         else:
             subject.error(here, "must be a list, not text", f"write `callbacks: [{callbacks}]`")
         callbacks = ()
-    known = NAMES | subject.config.callback_settings.keys()  # which may name destinations of its own
+    told = load("tianji.callbacks.vendors").known()
+    known = NAMES | told | subject.config.callback_settings.keys()  # which may name destinations of its own
     for index, name in enumerate(callbacks):
         path = (*here, index)
         if not isinstance(name, str):

@@ -13,8 +13,8 @@ from tests.unit.callbacks.test_event import payload, told
 from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, body, configured, sent, sink
 from tests.unit.callbacks.vendors.test_vendors import Fetched, completed
 
+from tianji.callbacks.object_names import shortened
 from tianji.callbacks.settings import sinks_of
-from tianji.callbacks.vendors.object_names import shortened
 
 TOKEN = (200, b'{"access_token": "T", "expires_in": 3600}')
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from tianji.callbacks.accounts.google import bearing
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, encode
-from tianji.callbacks.vendors.google_account import bearing
 
 BASE: Final = "https://pubsub.googleapis.com"
 MOST: Final = 100  # messages of a request, which takes 10 MB

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import array, encode, lines, moment, present
 from tianji.callbacks.sink import ALL, Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import array, encode, lines, moment, present
 from tianji.errors import ConfigurationError
 
 FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from tianji.callbacks.accounts.datadog import ACCEPTED, account
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, present, unique
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.datadog_account import ACCEPTED, account
-from tianji.callbacks.vendors.forms import encode, present, unique
 
 _KINDS: Final = {"aembedding": "embedding", "arerank": "retrieval", "_arealtime": "task"}
 _PATH: Final = "/api/intake/llm-obs/v1/trace/spans"

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from tianji.callbacks.accounts.datadog import ACCEPTED, account, application_key
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode, texts
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.callbacks.vendors.datadog_account import ACCEPTED, account, application_key
-from tianji.callbacks.vendors.forms import encode, texts
 
 Line = tuple[str, str, str, tuple[tuple[str, str], ...]]
 

@@ -5,8 +5,8 @@ from typing import Final
 from msgspec import Struct
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON
 from tianji.callbacks.sink import Given
-from tianji.callbacks.vendors.forms import JSON
 
 ACCEPTED: Final = frozenset({202})
 

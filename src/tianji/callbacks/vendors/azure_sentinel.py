@@ -10,8 +10,8 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import JSON, moment
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import JSON, moment
 from tianji.providers.entra import AUTHORITY, SERVICE
 from tianji.providers.oauth import client_credentials, source_of
 

@@ -9,10 +9,10 @@ from os import urandom
 from typing import Final
 from urllib.parse import urlencode
 
+from tianji.callbacks.accounts.aws import account
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import encode
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.aws_account import account
-from tianji.callbacks.vendors.forms import encode
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 from tianji.providers.oauth import FORM

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from tianji.callbacks.accounts.google import bearing
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import lines
+from tianji.callbacks.object_names import day, digest, plain
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.callbacks.vendors.forms import lines
-from tianji.callbacks.vendors.google_account import bearing
-from tianji.callbacks.vendors.object_names import day, digest, plain
 
 BASE: Final = "https://storage.googleapis.com"
 INTERVAL: Final = 20.0  # seconds

@@ -1,0 +1,1 @@
+"""Accounts that several destinations are told with: who signs, and where they lie."""
