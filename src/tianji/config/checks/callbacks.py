@@ -24,7 +24,6 @@ NAMES: Final = frozenset(
         "litellm_agent",
         "mavvrik",
         "pagerduty",
-        "pointfive",
         "prometheus",
         "resend_email",
         "sendgrid_email",

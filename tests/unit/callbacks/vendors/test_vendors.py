@@ -216,6 +216,25 @@ async def test_argilla_asks_for_its_dataset_once() -> None:
     ] * 2
 
 
+async def test_pointfive_asks_for_each_file_where_it_goes() -> None:
+    where = b'{"uploadUrl": "https://bucket/%d?sig=x", "objectKey": "k"}'
+    fetch = Fetched((200, where % 1), (200, where % 2), (200, b'{"uploadUrl": "http://10.0.0.1/"}'), (403, b"{}"))
+    destination = made("pointfive", fetch)
+    for number in (1, 2):
+        request = await completed(destination, OK, FAILED)
+        assert (request.method, request.url) == ("PUT", f"https://bucket/{number}?sig=x")
+    assert request.headers == {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
+    said = [msgspec.json.decode(line) for line in gzip.decompress(request.body).splitlines()]
+    assert [one["status"] for one in said] == ["success", "failure"]
+    method, url, headers, asked = fetch.asked[0]
+    assert (method, url) == ("POST", "https://api.pointfive.co/api/v1/ingestion/upload-url")
+    assert headers["authorization"] == "Bearer k"
+    assert msgspec.json.decode(asked) == {"kind": "LITELLM", "byteCount": len(request.body)}
+    for why in ("does not say where", "status 403"):
+        with pytest.raises(UpstreamFailure, match=why):
+            await completed(destination, OK)
+
+
 async def test_braintrust_asks_for_each_project_once() -> None:
     fetch = Fetched((200, b'{"id": "7"}'))
     destination = made("braintrust", fetch)
