@@ -27,6 +27,7 @@ from bench.macro.targets import PEERS, ROOT, Target, builtin, peer, peers_found,
 from bench.memory.command import memory
 from bench.migration import migration
 from bench.money import money
+from bench.paired import pairs
 from bench.sessions.command import sessions
 from bench.told import told
 
@@ -167,6 +168,7 @@ main.add_command(ledger)
 main.add_command(memory)
 main.add_command(migration)
 main.add_command(money)
+main.add_command(pairs)
 main.add_command(sessions)
 main.add_command(hits)
 main.add_command(told)

@@ -192,7 +192,10 @@ UPSTREAMS: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {
 """What each says, whole and as a stream, by the names of their models."""
 
 
-def _asked(dialect: str, model: str, *, stream: bool) -> bytes:
+DIALECTS = ("chat", "messages", "gemini", "responses")
+
+
+def asked(dialect: str, model: str, *, stream: bool) -> bytes:
     """Return a request of a client."""
     if dialect == "chat":
         return post(chat(200, model=model, stream=stream))
@@ -200,8 +203,8 @@ def _asked(dialect: str, model: str, *, stream: bool) -> bytes:
         return post(chat(200, model=model, stream=stream, more=b'"max_tokens":1024,'), path=b"/v1/messages")
     words = ("what the client said " * 7)[:130]
     if dialect == "responses":
-        asked = {"model": model, "stream": stream, "store": False, "input": [{"role": "user", "content": words}]}
-        return post(_json(asked), path=b"/v1/responses")
+        body = {"model": model, "stream": stream, "store": False, "input": [{"role": "user", "content": words}]}
+        return post(_json(body), path=b"/v1/responses")
     path = f"/v1beta/models/{model}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
     return post(_json({"contents": [{"role": "user", "parts": [{"text": words}]}]}), path=path.encode())
 
@@ -209,11 +212,11 @@ def _asked(dialect: str, model: str, *, stream: bool) -> bytes:
 PAIRS = tuple(
     Scenario(
         f"{dialect} to {model}{' stream' if stream else ''}",
-        _asked(dialect, model, stream=stream),
+        asked(dialect, model, stream=stream),
         answer,
         config=CONFIG,
     )
-    for dialect in ("chat", "messages", "gemini", "responses")
+    for dialect in DIALECTS
     for model, answers in UPSTREAMS.items()
     for stream, answer in zip((False, True), answers, strict=True)
 )

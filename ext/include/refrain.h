@@ -52,6 +52,64 @@ typedef struct {
     int then;
 } refrain_piece;
 
+typedef struct {
+    const char *text; /* a member's name with its quotes and its colon */
+    Py_ssize_t size;
+    int then;
+} refrain_name;
+
+#define REFRAIN_NAME(name, then) {"\"" name "\":", sizeof name + 2, then}
+/* OpenAI numbers events and pads them, AWS pads them, and Google says in each how many tokens there were so far */
+static const refrain_name refrain_names[] = {
+    REFRAIN_NAME("sequence_number", REFRAIN_NUMBER),      REFRAIN_NAME("promptTokenCount", REFRAIN_NUMBER),
+    REFRAIN_NAME("candidatesTokenCount", REFRAIN_NUMBER), REFRAIN_NAME("totalTokenCount", REFRAIN_NUMBER),
+    REFRAIN_NAME("thoughtsTokenCount", REFRAIN_NUMBER),   REFRAIN_NAME("cachedContentTokenCount", REFRAIN_NUMBER),
+    REFRAIN_NAME("toolUsePromptTokenCount", REFRAIN_NUMBER), REFRAIN_NAME("tokenCount", REFRAIN_NUMBER),
+    REFRAIN_NAME("obfuscation", REFRAIN_PADDING),         REFRAIN_NAME("p", REFRAIN_PADDING)};
+
+/* The piece that ends at *at, where a value may differ that begins there behind white space; *at then is its end. NULL
+ * where no such value stands there. */
+static inline const char *refrain_value(const char **at, const char *end, int then)
+{
+    const char *p = *at, *q;
+    while (p < end && *p == ' ') p++;
+    if (then == REFRAIN_NUMBER) {
+        for (q = p; q < end && *q >= '0' && *q <= '9'; q++) {}
+        if (q == p) return NULL;
+    } else {
+        if (p == end || *p++ != '"') return NULL;
+        if ((q = memchr(p, '"', (size_t)(end - p))) == NULL || memchr(p, '\\', (size_t)(q - p)) != NULL) return NULL;
+    }
+    *at = q;
+    return p;
+}
+
+/* Cut what stands between p and end where it may differ; how many pieces that makes, 0 where they are too many. */
+static inline int refrain_cut(refrain_piece *piece, const char *p, const char *end)
+{
+    const char *from = p, *at, *value;
+    const refrain_name *name, *last = refrain_names + sizeof refrain_names / sizeof *refrain_names;
+    int count = 0;
+    while ((p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+        for (name = refrain_names; name < last; name++) {
+            if (end - p > name->size && p[1] == name->text[1] && memcmp(p, name->text, (size_t)name->size) == 0) break;
+        }
+        at = p + (name < last ? name->size : 1);
+        if (name < last && (value = refrain_value(&at, end, name->then)) != NULL) {
+            if (count == REFRAIN_PIECES - 1) return 0;
+            piece[count].text = from;
+            piece[count].size = value - from;
+            piece[count++].then = name->then;
+            from = at;
+        }
+        p = at;
+    }
+    piece[count].text = from;
+    piece[count].size = end - from;
+    piece[count].then = REFRAIN_NOTHING;
+    return count + 1;
+}
+
 /* Behind what the pieces say, NULL where p says something else. Padding ends before its closing quote. */
 static inline const uint8_t *refrain_match(const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count)
 {

@@ -17,7 +17,7 @@ cdef class Requester(Producer):
     # Who has attempts made and hears from them. An attempt says nothing more once it was closed, or after an end:
     # answer_whole, stream_whole, attempt_failed or crash.
     cdef readonly Pipeline pipeline
-    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1
+    cdef int answer_whole(self, Attempt attempt, bytes body, ObjectSpans spans) except -1
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1
     cdef int attempt_failed(self, Attempt attempt, object error) except -1   # a TianjiError

@@ -26,7 +26,8 @@ cdef enum:
 cdef class Requester(Producer):
     """Base of what has attempts made."""
 
-    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
+    cdef int answer_whole(self, Attempt attempt, bytes body, ObjectSpans spans) except -1:
+        """Answer with this body. `spans`: where it may name the model otherwise than the client does; or None."""
         raise NotImplementedError
 
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1:
@@ -180,8 +181,8 @@ cdef class Attempt(ResponseHandler):
     # -- judging ---------------------------------------------------------------------------------------------------
 
     cdef int _whole(self, Requester requester) except -1:
-        cdef bytes body = self.answer or b""
-        cdef ObjectSpans spans
+        cdef bytes body = self.answer or b"", said = body
+        cdef ObjectSpans spans = None
         cdef Py_ssize_t i
         failures = requester.pipeline.failures
         if self.status >= 300:
@@ -203,13 +204,14 @@ cdef class Attempt(ResponseHandler):
                 return requester.attempt_failed(self, failures.in_band(failure.payload, self.deployment))
             except UpstreamProtocolError_ as fault:
                 return requester.attempt_failed(self, fault)
-            spans = ObjectSpans.scan(body)
+            if said is not body or spans is None:
+                spans = None if used is not None and self.passing.names_model else ObjectSpans.scan(body)
             self._note_usage(read_usage(spans) if used is None else used)
             self.measures = self.passing.measures
             if self.passing.rates is not None:
                 self.rates = self.passing.rates
         self.estimate(len(body))
-        return requester.answer_whole(self, spans)
+        return requester.answer_whole(self, body, spans)
 
     cdef int _stream_data(self, Requester requester, bytes data) except -1:
         cdef bytes out = self.sse.feed(data)

@@ -7,6 +7,7 @@ headers and a checksum of both, headers, payload, and a checksum of all of it; n
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t
+from libc.string cimport memcmp
 
 from tianji.errors import UpstreamProtocolError
 
@@ -63,31 +64,44 @@ cdef class AwsEvents:
         return self
 
     def __next__(self):
-        found = self.next()
-        if found is None:
+        if not self.find():
             raise StopIteration
-        return found
+        return self.event()
 
-    cdef tuple next(self):
-        # The next event, None where it is not whole yet.
+    cdef bint find(self) except -1:
+        # Cut out the next message; False where it is not whole yet.
         cdef const unsigned char *s = <const unsigned char *>PyBytes_AS_STRING(self.held) + self.at
         cdef Py_ssize_t left = PyBytes_GET_SIZE(self.held) - self.at
         cdef uint32_t total, headers
-        cdef bytes head, payload
         if left < PRELUDE:
-            return None
+            return False
         total, headers = number(s), number(s + 4)
         if crc32_of(s, 8) != number(s + 8):
             raise broken("the checksum of a prelude is wrong")
         if total > LONGEST or <Py_ssize_t>headers + AROUND > total:
             raise broken(f"a message says that it has {total} bytes, {headers} of them headers")
         if left < <Py_ssize_t>total:
-            return None
+            return False
         self.at += total
         if crc32_of(s, total - 4) != number(s + total - 4):
             raise broken("the checksum of a message is wrong")
-        head = s[PRELUDE:PRELUDE + headers]
-        payload = s[PRELUDE + headers:total - 4]
+        self.head = s + PRELUDE
+        self.payload = self.head + headers
+        self.payload_end = s + total - 4
+        return True
+
+    cdef bytes headers(self):
+        # Those of the message that was found, as long as nothing else is fed.
+        return self.head[:self.payload - self.head]
+
+    cdef bint alike(self, bytes head) noexcept:
+        # Whether it has these headers.
+        cdef Py_ssize_t size = self.payload - self.head
+        return size == PyBytes_GET_SIZE(head) and memcmp(self.head, PyBytes_AS_STRING(head), size) == 0
+
+    cdef tuple event(self):
+        # Its name and payload.
+        cdef bytes head = self.headers(), payload = self.payload[:self.payload_end - self.payload]
         name = self.names.get(head)
         if name is not None:
             return name, payload

@@ -299,9 +299,8 @@ cdef class Forward(Streaming):
             self.exchange.respond(200, headers, body)
         return self.settle(200)
 
-    cdef int answer_whole(self, Attempt attempt, ObjectSpans spans) except -1:
-        cdef bytes body = spans.source
-        cdef Py_ssize_t i
+    cdef int answer_whole(self, Attempt attempt, bytes body, ObjectSpans spans) except -1:
+        cdef Py_ssize_t i = -1 if spans is None else spans.find(b"model")
         if self.table.heeds_filter and (
             b'"content_filter"' in body if attempt.passing is None else attempt.passing.filtered
         ):
@@ -313,7 +312,6 @@ cdef class Forward(Streaming):
                 return self.proceed()
         self.win(attempt)
         self.keep_books(attempt.status)
-        i = spans.find(b"model")
         if i >= 0 and spans.raw(i) != self.model_json:
             body = replace_value(spans, i, self.model_json)
         if self.lookup is not None:

@@ -19,10 +19,7 @@ cdef extern from "json_scan.h":
     int json_string(const uint8_t **at, const uint8_t *end, char *escaped) noexcept
 
 cdef extern from "refrain.h":
-    enum:
-        REFRAIN_NOTHING
-        REFRAIN_NUMBER
-        REFRAIN_PADDING
+    int refrain_cut(refrain_piece *piece, const char *p, const char *end) noexcept
     const uint8_t *refrain_match(
         const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count) noexcept
     bint refrain_alike(const uint8_t *p, const uint8_t *end, const uint8_t *q, const uint8_t *q_end) noexcept
@@ -33,12 +30,7 @@ cdef enum:
 
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef object DECODE = msgspec.json.Decoder(str).decode
-# OpenAI numbers events and pads them, AWS pads them, and Google says in each how many tokens there were so far
-cdef tuple COUNTED = (
-    b'"sequence_number":', b'"promptTokenCount":', b'"candidatesTokenCount":', b'"totalTokenCount":',
-    b'"thoughtsTokenCount":', b'"cachedContentTokenCount":', b'"toolUsePromptTokenCount":', b'"tokenCount":')
-cdef tuple PADDED = (b'"obfuscation":', b'"p":')
-cdef bytes NUMBER = COUNTED[0]
+cdef bytes NUMBER = b'"sequence_number":'
 
 
 cdef Py_ssize_t digits_end(bytes text, Py_ssize_t at) noexcept:
@@ -55,39 +47,10 @@ cdef class Side:
 
     cdef bint cut(self, bytes whole) except -1:
         # Cut it where it may differ; False where it could differ in too many places.
-        cdef Py_ssize_t at = 0, start, end
         cdef const char *text = PyBytes_AS_STRING(whole)
-        cdef list places = []
-        cdef bytes name
-        for name in COUNTED + PADDED:
-            start = whole.find(name)
-            while start >= 0:
-                start += len(name)
-                while text[start] == c" ":
-                    start += 1
-                if name in PADDED:
-                    end = whole.find(b'"', start + 1)
-                    if text[start] == c'"' and end > 0 and b"\\" not in whole[start:end]:
-                        places.append((start + 1, end, REFRAIN_PADDING))
-                else:
-                    end = digits_end(whole, start)
-                    if end > start:
-                        places.append((start, end, REFRAIN_NUMBER))
-                start = whole.find(name, start)
-        if len(places) >= REFRAIN_PIECES:
-            return False
         self.whole = whole
-        self.count = 0
-        places.sort()
-        for start, end, then in places:
-            self.pieces[self.count].text, self.pieces[self.count].size = text + at, start - at
-            self.pieces[self.count].then = then
-            self.count += 1
-            at = end
-        self.pieces[self.count].text, self.pieces[self.count].size = text + at, PyBytes_GET_SIZE(whole) - at
-        self.pieces[self.count].then = REFRAIN_NOTHING
-        self.count += 1
-        return True
+        self.count = refrain_cut(self.pieces, text, text + PyBytes_GET_SIZE(whole))
+        return self.count > 0
 
     cdef const uint8_t *match(self, const uint8_t *start, const uint8_t *end) noexcept:
         # Behind it in start[:end], NULL where something else stands there.

@@ -1,5 +1,8 @@
 """A stream in the upstream's form that the client gets in its own."""
 
+from libc.stdint cimport uint8_t
+
+from tianji._core.aws_events cimport AwsEvents
 from tianji._core.events cimport EventStream
 from tianji._core.refrain cimport Refrain
 
@@ -10,12 +13,16 @@ cdef class TranslatedStream(EventStream):
     cdef object framer               # cuts the body into events; None: they are server-sent
     cdef str model                   # the name that the client sees
     cdef Refrain refrain             # what it repeats; None where each event has to be read
+    cdef AwsEvents aws               # the framer, where it is this one; or None
     cdef str learnt                  # the name of the event that was learnt from
+    cdef bytes learnt_head           # its headers, where there are such
     cdef bint decoder_hears          # the texts that are repeated
     cdef bint encoder_hears
     cdef object last                 # the last chunk that said something, None before
 
-    cdef bint repeat(self, str name, bytes payload) except -1
+    cdef int feed_aws(self, bytes data) except -1
+    cdef int feed_framed(self, bytes data) except -1
+    cdef bint repeat(self, const uint8_t *start, const uint8_t *end) except -1
     cdef int take(self, str name, bytes payload) except -1
     cdef int tell_what_passed(self) except -1
     cdef int learn(self, bytes payload, object chunks, Py_ssize_t told) except -1

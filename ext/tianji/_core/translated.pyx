@@ -55,6 +55,7 @@ cdef class TranslatedStream(EventStream):
         self.encoder = encoder
         self.model = model
         self.framer = framer
+        self.aws = framer if isinstance(framer, AwsEvents) else None
         member = getattr(decoder, "text_member", None)
         if member is not None and getattr(encoder, "repeats", False):
             self.decoder_hears, self.encoder_hears = hasattr(decoder, "heard"), hasattr(encoder, "heard")
@@ -68,14 +69,39 @@ cdef class TranslatedStream(EventStream):
         if self.done or self.failed:
             return b""
         try:
-            for name, payload in self.framer.feed(data):
-                if not self.repeat(name, payload):
-                    self.take(name, payload)
-                if self.done or self.failed:
-                    break
+            if self.aws is not None:
+                self.feed_aws(data)
+            else:
+                self.feed_framed(data)
         except UpstreamProtocolError_ as fault:
             self.unreadable(fault)
         return self.handed_on()
+
+    cdef int feed_aws(self, bytes data) except -1:
+        # Take the next bytes of an AWS event stream.
+        cdef bytes head
+        self.aws.feed(data)
+        while not self.done and not self.failed and self.aws.find():
+            if self.learnt_head is not None and self.aws.alike(self.learnt_head) and self.repeat(
+                    self.aws.payload, self.aws.payload_end):
+                continue
+            head = self.aws.headers()
+            name, payload = self.aws.event()
+            self.take(name, payload)
+            self.learnt_head = head
+        return 0
+
+    cdef int feed_framed(self, bytes data) except -1:
+        # Take the next bytes of a body that another framer cuts.
+        cdef const uint8_t *start
+        cdef bytes payload
+        for name, payload in self.framer.feed(data):
+            start = <const uint8_t *>PyBytes_AS_STRING(payload)
+            if name != self.learnt or not self.repeat(start, start + PyBytes_GET_SIZE(payload)):
+                self.take(name, payload)
+            if self.done or self.failed:
+                break
+        return 0
 
     cpdef bytes close(self):
         """Take the end of the body; the bytes to hand on."""
@@ -116,24 +142,15 @@ cdef class TranslatedStream(EventStream):
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
         cdef str name = ""
-        cdef bytes told
-        if self.refrain is not None and unit.data_lines == 1 and not unit.error:
-            told = self.refrain.repeat(s + unit.payload, s + unit.payload_end)
-            if told is not None:
-                self.events += 1
-                self.out.append(told)
-                return 0
+        if unit.data_lines == 1 and not unit.error and self.repeat(s + unit.payload, s + unit.payload_end):
+            return 0
         if unit.name_end > unit.name:
             name = s[unit.name:unit.name_end].decode("utf-8", "replace")
         return self.take(name, self.payload(s, at, unit))
 
-    cdef bint repeat(self, str name, bytes payload) except -1:
+    cdef bint repeat(self, const uint8_t *start, const uint8_t *end) except -1:
         # Hand on an event that is like the one before it; False where it has to be read.
-        cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(payload)
-        cdef bytes told
-        if self.refrain is None or name != self.learnt:
-            return False
-        told = self.refrain.repeat(start, start + PyBytes_GET_SIZE(payload))
+        cdef bytes told = None if self.refrain is None else self.refrain.repeat(start, end)
         if told is None:
             return False
         self.events += 1

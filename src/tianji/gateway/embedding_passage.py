@@ -35,6 +35,7 @@ class Embedded:
 
     filtered = False
     takes_lists = True
+    names_model = False
     measures = rates = None  # it costs tokens, and those what they usually do
 
     def __init__(self, request: list[bytes], outbound: EmbeddingOutbound, asked: EmbeddingRequest, model: str) -> None:

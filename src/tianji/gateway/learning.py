@@ -19,8 +19,7 @@ from msgspec import Struct
 from tianji._core.frames import Form, Frames, Sighting, Template
 from tianji.errors import StreamFailed, TianjiError
 
-_UNIT: Final = 1009  # what numbers of a probe are multiples of, unlike others
-_LENGTHS: Final = (5, 12)  # bytes of randomness in a mark: of another length each time
+_MARKS: Final = ((5, 1009), (12, 1013))  # bytes of randomness in a mark, what numbers are multiples of: unlike others
 _Terms = tuple[tuple[int, int], ...]
 _Piece = bytes | int | _Terms
 
@@ -43,9 +42,9 @@ def learn(
     numbers = sighting.numbers()
     first, last = (sorted(numbers, key=lambda hole: (numbers[hole], hole * way)) for way in (-1, 1))  # of equal ones
     try:
-        probes = [_probe(sighting, make, _LENGTHS[0], first), _probe(sighting, make, _LENGTHS[1], last)]
+        probes = [_probe(sighting, make, *mark, order) for mark, order in zip(_MARKS, (first, last), strict=True)]
         greatest = [
-            _probe(sighting, make, _LENGTHS[0], [*(other for other in first if other != hole), hole])
+            _probe(sighting, make, *_MARKS[0], [*(other for other in first if other != hole), hole])
             for hole in first[:-1]
         ]
     except (TianjiError, StreamFailed):
@@ -75,19 +74,21 @@ def _sums(probe: _Cut) -> set[_Terms]:
     return {piece for pieces in probe.pieces for piece in pieces if isinstance(piece, tuple)}
 
 
-def _probe(sighting: Sighting, make: Callable[[bytes, int], Made], length: int, order: Sequence[int]) -> _Cut:
+def _probe(
+    sighting: Sighting, make: Callable[[bytes, int], Made], length: int, unit: int, order: Sequence[int]
+) -> _Cut:
     """Make something of a marked body, whose numbers are the greater the later their holes come in `order`."""
     around, inside = sighting.parts()
-    figures = {hole: b"%d" % (_UNIT * 10**power) for power, hole in enumerate(order)}
+    figures = {hole: b"%d" % (unit * 10**power) for power, hole in enumerate(order)}
     token = os.urandom(length).hex().encode()
     names = sighting.names()
     marks = [
         figures.get(hole) or (b"0%bx%dx" if hole in names else b'0%bx%dx\\"') % (token, hole)
         for hole in range(len(inside))
     ]
-    made = make(_filled(around, marks), _UNIT * 10 ** len(order))
+    made = make(_filled(around, marks), unit * 10 ** len(order))
     holes = dict(enumerate((*order, len(inside))))
-    return _Cut(made.value, tuple(_cut(output, token, holes) for output in made.outputs))
+    return _Cut(made.value, tuple(_cut(output, token, unit, holes) for output in made.outputs))
 
 
 def _tells_all(sighting: Sighting, outputs: Iterable[tuple[_Piece, ...]]) -> bool:
@@ -107,21 +108,21 @@ def _canonical(text: bytes) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(b'"%b"' % text))[1:-1]
 
 
-def _cut(output: bytes, token: bytes, holes: Mapping[int, int]) -> tuple[_Piece, ...]:
+def _cut(output: bytes, token: bytes, unit: int, holes: Mapping[int, int]) -> tuple[_Piece, ...]:
     """Cut an output where it has marks or sums of numbers of the probe; `holes` are told by their powers of ten."""
     pieces: list[_Piece] = []
     at = 0
     for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?<=":)(\d+)(?=[,}])' % token, output):
-        piece = _terms(int(match[2]), holes) if match[1] is None else int(match[1])
+        piece = _terms(int(match[2]), unit, holes) if match[1] is None else int(match[1])
         if piece is not None:
             pieces += (output[at : match.start()], piece)
             at = match.end()
     return (*pieces, output[at:])
 
 
-def _terms(number: int, holes: Mapping[int, int]) -> _Terms | None:
+def _terms(number: int, unit: int, holes: Mapping[int, int]) -> _Terms | None:
     """Return what a number is the sum of: ((hole, times), ...); None if it is none of these."""
-    units, rest = divmod(number, _UNIT)
+    units, rest = divmod(number, unit)
     if rest or not units:
         return None
     terms: list[tuple[int, int]] = []

@@ -98,7 +98,7 @@ class Media(Struct, frozen=True):
 class Making:
     """One request under way. measures, rates: what is made, and what that costs where it is not as usual."""
 
-    filtered = False
+    filtered = names_model = False
 
     def __init__(self, media: Media, measures: Measures, picture: Picture | None, rates: Rates | None) -> None:
         self.request: Parcel | list[bytes] = []

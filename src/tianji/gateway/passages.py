@@ -17,11 +17,11 @@ from tianji._core.messages import MessagesStream
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
 from tianji._core.shaping import shape_body
-from tianji._core.spans import ObjectSpans, scan
+from tianji._core.spans import ObjectSpans
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
-from tianji._core.usage import Usage, read_usage
+from tianji._core.usage import Usage
 from tianji.errors import Header
 from tianji.gateway.retelling import is_filtered, usage_in
 from tianji.lazy import load
@@ -35,8 +35,7 @@ USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
-
-
+_LENGTH: Final = b"content-length: "  # the last of a head that is begun
 _FILTERED: Final = (b'"stop_reason":"refusal"', b'"incomplete_details":{"reason":"content_filter"}')
 
 
@@ -92,18 +91,22 @@ class Place(Struct, frozen=True):
 
     def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> list[bytes]:
         """Return a request: a planned head with this target and further headers, and the body."""
+        return self.finished(self.begun(head, suffix, headers), suffix, body)
+
+    def finished(self, begun: bytes, suffix: str, body: bytes) -> list[bytes]:
+        """Return a request with this target, whose head was begun: signed where that is asked for, and the body."""
         if self.sign is not None:
-            headers = (*headers, *self.sign(self.target(suffix), body))
-        return [self.head(head, suffix, headers, len(body)), body]
+            begun = _signed(begun, tuple(self.sign(self.target(suffix), body)))
+        return [b"%b%d\r\n\r\n" % (begun, len(body)), body]
 
     def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
         """Return a planned head with this target and further headers, for a body of `length` bytes."""
-        return b"%b%d\r\n\r\n" % (self.begun(head, suffix, headers), length)
+        return b"%b%d\r\n\r\n" % (_written(head, self.target(suffix), tuple(headers)), length)
 
     def begun(self, head: bytes, suffix: str, headers: Iterable[Header]) -> bytes:
         """Return a planned head with this target and further headers, up to the length of the body."""
         given = tuple(headers)
-        if self.sign is None and sum([len(value) for _, value in given]) <= USUAL:
+        if sum([len(value) for _, value in given]) <= USUAL:
             return _known(head, self.target(suffix), given)
         return _written(head, self.target(suffix), given)
 
@@ -126,6 +129,7 @@ class SignedRequest:
 
     measures = rates = None  # it costs tokens, and those what they usually do
     takes_lists: Final = False
+    names_model: Final = False
 
     def __init__(self, request: list[bytes], model: bytes, hides_usage: bool) -> None:
         self.request = request
@@ -164,6 +168,7 @@ class Passed:
 
     measures = rates = None  # it costs tokens, and those what they usually do
     takes_lists: Final = False
+    names_model: Final = False
 
     def __init__(self, native: Native, request: list[bytes], model: bytes, as_array: bool) -> None:
         self.request = request
@@ -179,24 +184,37 @@ class Passed:
         return NATIVE[self._native.operation](self._model, self._as_array)
 
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
-        """Return a whole answer as it is, and what it says of usage."""
+        """Return a whole answer as it is, and what it says of usage where the gateway cannot read that itself."""
         if self._native.operation == "gemini":
             completion = codec(GOOGLE_PASSING).completion_in(body)
             self.filtered = is_filtered(completion)
             return body, usage_in(completion)
-        self.filtered = any(sign in body for sign in _FILTERED)
-        return body, read_usage(scan(body))
+        self.filtered = body.find(_FILTERED[0]) >= 0 or body.find(_FILTERED[1]) >= 0  # `in` is slow with bytes
+        return body, None
 
 
 def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:
     _, _, rest = head.partition(b"\r\n")
-    fields, end, _ = rest.rpartition(b"content-length: ")
+    fields, end, _ = rest.rpartition(_LENGTH)
     if headers:
         fields = merged(fields, headers)
     return b"POST %b HTTP/1.1\r\n%b%b" % (target.encode("ascii"), fields, end)
 
 
 _known: Final = functools.lru_cache(64)(_written)  # most requests to an upstream have the same
+
+
+def _signed(begun: bytes, headers: tuple[Header, ...]) -> bytes:
+    """Return the beginning of a head with the headers of one request, which are no lists."""
+    fields = _unsigned(begun, tuple([name for name, _ in headers]))
+    return b"%b%b%b" % (fields, b"".join([b"%b: %b\r\n" % pair for pair in headers]), _LENGTH)
+
+
+@functools.lru_cache(64)
+def _unsigned(begun: bytes, names: tuple[bytes, ...]) -> bytes:
+    """Return a head up to the length without the fields that a signature will be: they would be there twice."""
+    lines = begun.removesuffix(_LENGTH).split(b"\r\n")
+    return b"\r\n".join([line for line in lines if line.partition(b": ")[0] not in names])
 
 
 def wants_array(sought: Sought) -> bool:

@@ -27,7 +27,7 @@ from tianji.gateway.passages import CHAT, Native, Place, Signed, codec
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.retelling import Teller
 from tianji.gateway.shadows import silent_of
-from tianji.gateway.translating import Translation
+from tianji.gateway.translating import Translation, form_of
 from tianji.providers.responses import only_responses
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -298,6 +298,7 @@ class Compiler:
                     teller=Teller(self._frames, dialect, protocol, dialect == CHAT),
                     suffix=direct.get("chat", ""),
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
+                    form=form_of(dialect, protocol),
                 )
                 yield Way(operation, passage.suffix, shaping, passage, asks_usage)
 

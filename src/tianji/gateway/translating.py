@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tianji._core.aws_events import AwsEvents
 from tianji._core.exchange import Exchange
-from tianji._core.frames import AnswerForm, RequestForm, Sighting
+from tianji._core.frames import RequestForm, Sighting
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
@@ -20,7 +20,7 @@ from tianji.errors import UnsupportedParams
 from tianji.gateway.learning import Made, learn
 from tianji.gateway.passages import ARRAY, CHAT, EVENTS, GOOGLE, Place, Sought, codec, given, wants_array
 from tianji.gateway.reshaping import reshaped
-from tianji.gateway.retelling import Teller
+from tianji.gateway.retelling import Teller, Telling
 from tianji.protocol.bedrock.event_stream import event_of
 from tianji.protocol.chat.documents import as_files
 from tianji.protocol.chat.seam import Framing, Inbound, Outbound, Target
@@ -33,13 +33,14 @@ AGENTS: Final = (b"claude-cli/", b"codex_")
 are pointed at, and nobody can have them leave it out; so what a model cannot take is dropped, unless somebody has said.
 """
 MANY: Final = 256
-FORMS: Final[Mapping[str, RequestForm]] = {
+_FORMS: Final[Mapping[str, RequestForm]] = {
     CHAT: RequestForm(b"messages", b"content"),
     "tianji.dialects.messages": RequestForm(b"messages", b"content", (b"system",)),
     GOOGLE: RequestForm(b"contents", b"parts", (b"systemInstruction", b"system_instruction"), True),
+    "tianji.dialects.responses": RequestForm(b"input", b"content", (b"input",)),
 }
 """Where requests have their texts, by the dialects that hand all texts on alike, but for white space at their edges."""
-ALIKE: Final = frozenset(
+_ALIKE: Final = frozenset(
     {
         None,
         "tianji.protocol.anthropic.outbound",
@@ -62,6 +63,11 @@ CITING: Final = frozenset(
     }
 )
 """The protocols that have documents of which an answer can say what it has from them."""
+
+
+def form_of(dialect: str, protocol: str | None) -> RequestForm | None:
+    """Return where requests have their texts; None where each has to be read."""
+    return _FORMS.get(dialect) if protocol in _ALIKE else None
 
 
 class Framer(Protocol):
@@ -87,22 +93,24 @@ FRAMINGS: Final[Mapping[Framing, Shape]] = {
 
 
 class Written(Struct, frozen=True):
-    """A request in both forms. begun: its head, made of the plan's, but for the length of its body.
+    """A request in both forms. begun: its head, made of the plan's with `suffix` for a target, but for its length.
 
-    answers: where whole answers to it have their texts; None where each of them is to be read.
+    answers: how whole answers to it are told.
     """
 
     inbound: Any
     outbound: Outbound
+    suffix: str
     begun: bytes
-    answers: AnswerForm | None
+    answers: Telling
 
 
 class Translation(Struct, frozen=True):
     """Between a client and an upstream of different forms: `dialect` and `protocol` are the modules of their codecs.
 
     protocol: None for an upstream that speaks OpenAI's, at `suffix`. facts: what the catalogue knows of a model.
-    targets: what was found of models, by their names as JSON and what is dropped for them.
+    form: where requests have their texts; None where each has to be read. targets: what was found of models, by their
+    names as JSON and what is dropped for them.
     """
 
     dialect: str
@@ -113,34 +121,38 @@ class Translation(Struct, frozen=True):
     teller: Teller
     suffix: str = ""
     modify_params: bool = False
+    form: RequestForm | None = None
     targets: dict[tuple[bytes, bool | None, frozenset[str]], Target] = {}
 
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Translated":
         """Write the request. Raises InvalidRequest and UnsupportedParams."""
         body = given(sought).source
-        form = FORMS.get(self.dialect) if self.protocol in ALIKE else None
-        sighting = None
+        form, sighting, drops = self.form, None, False
+        as_array = self.dialect == GOOGLE and wants_array(sought)
         if form is not None:
-            key = (plan, model, sought.model, sought.stream, sought.table.shows_usage, *self._aside(plan, sought))
+            key = (plan, model, sought.model, sought.stream, sought.table.shows_usage, as_array, drops)
             sighting = self.teller.frames.look(form, body, key)
-            if sighting is not None and (frame := sighting.frame) is not None and frame.value is not None:
-                known: Written = frame.value
-                inbound = known.inbound.again(len(body))
-                if head is plan.head and self.place.sign is None:
-                    request = sighting.request(frame.outputs[0], known.begun)
-                else:
-                    request = self._request(known, head, sighting.fill(frame.outputs[0], 0) or b"")
-                return Translated(self.teller, known, inbound, request, sought.model_json)
-        written = self._write(plan, sought, model, body)
-        if form is not None and sighting is not None and sighting.again and sighting.frame is None:
-            self._learn(form, sighting, written, lambda body: self._write(plan, sought, model, body))
-        request = self._request(written, head, written.outbound.body)
-        return Translated(self.teller, written, written.inbound, request, sought.model_json)
+        if sighting is None or sighting.frame is None or sighting.frame.value is None:
+            drops = plan.shaping.drop_params is None and is_agent(sought.exchange)
+            if drops and form is not None:
+                sighting = self.teller.frames.look(form, body, (*key[:-1], drops))
+        if sighting is not None and (frame := sighting.frame) is not None and frame.value is not None:
+            known: Written = frame.value
+            inbound = known.inbound.again(len(body))
+            if head is plan.head and self.place.sign is None:
+                request = sighting.request(frame.outputs[0], known.begun)
+            else:
+                request = self._request(known, plan, head, sighting.fill(frame.outputs[0], 0) or b"")
+            return Translated(self.teller, known, inbound, request, sought.model_json)
 
-    def _aside(self, plan: Plan, sought: Sought) -> tuple[bool, bool]:
-        """Return what of a request beside its body decides how it is written: whether it drops, whether as an array."""
-        drops = plan.shaping.drop_params is None and is_agent(sought.exchange)
-        return drops, self.dialect == GOOGLE and wants_array(sought)
+        def write(body: bytes) -> Written:
+            return self._write(plan, sought, model, body, drops=drops, as_array=as_array)
+
+        written = write(body)
+        if form is not None and sighting is not None and sighting.again and sighting.frame is None:
+            self._learn(form, sighting, written, write)
+        request = self._request(written, plan, head, written.outbound.body)
+        return Translated(self.teller, written, written.inbound, request, sought.model_json)
 
     def _learn(
         self, form: RequestForm, sighting: Sighting, written: Written, write: Callable[[bytes], Written]
@@ -151,11 +163,15 @@ class Translation(Struct, frozen=True):
 
         learn(self.teller.frames, form, sighting, (written.outbound.body, written.begun), make)
 
-    def _request(self, written: Written, head: bytes, body: bytes) -> bytes | list[bytes]:
-        return self.place.request(head, written.outbound.suffix, written.outbound.headers, body)
+    def _request(self, written: Written, plan: Plan, head: bytes, body: bytes) -> list[bytes]:
+        if head is plan.head:
+            return self.place.finished(written.begun, written.suffix, body)
+        return self.place.request(head, written.suffix, written.outbound.headers, body)
 
-    def _write(self, plan: Plan, sought: Sought, model: bytes, body: bytes) -> Written:
-        drops, as_array = self._aside(plan, sought)
+    def _write(
+        self, plan: Plan, sought: Sought, model: bytes, body: bytes, *, drops: bool, as_array: bool
+    ) -> Written:  # fmt: skip
+        """Write a request. drops: leave out what cannot be said, should that be needed."""
         try:
             return self._write_as(plan, sought, model, body, as_array=as_array)
         except UnsupportedParams:
@@ -191,8 +207,9 @@ class Translation(Struct, frozen=True):
             outbound = codec(self.protocol).outbound(request, self._target(plan, model))
         if sought.table.shows_usage:
             inbound.request.stream_options = {"include_usage": True}
-        begun = self.place.begun(plan.head, outbound.suffix, outbound.headers)
-        return Written(inbound, outbound, begun, self.teller.form(inbound, outbound))
+        suffix = outbound.suffix
+        begun = self.place.begun(plan.head, suffix, outbound.headers)
+        return Written(inbound, outbound, suffix, begun, self.teller.telling(inbound, outbound))
 
     def _target(self, plan: Plan, model: bytes) -> Target:
         key = (model, plan.shaping.drop_params, plan.shaping.allowed)
@@ -226,6 +243,7 @@ class Translated:
 
     __slots__ = ("_inbound", "_model", "_teller", "_written", "filtered", "request")
     measures = rates = None  # it costs tokens, and those what they usually do
+    names_model: Final = True
 
     def __init__(
         self, teller: Teller, written: Written, inbound: Inbound, request: bytes | list[bytes], model: bytes

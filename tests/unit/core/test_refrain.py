@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tianji._core.aws_events import AwsEvents
 from tianji._core.refrain import Refrain
 from tianji._core.translated import TranslatedStream
 from tianji.clock import ManualClock
@@ -16,7 +17,9 @@ from tianji.dialects.gemini.answering import GeminiEncoder
 from tianji.dialects.messages.streaming import MessagesEncoder
 from tianji.dialects.responses import Responses
 from tianji.dialects.tool_names import ToolNames
+from tianji.mock.bedrock import event as aws_event
 from tianji.protocol.anthropic.outbound import MessagesOutbound
+from tianji.protocol.bedrock.event_stream import event_of
 from tianji.protocol.bedrock.outbound import BedrockOutbound
 from tianji.protocol.chat.request import Message, Request
 from tianji.protocol.chat.seam import Target
@@ -197,6 +200,7 @@ class Cut:
 UPSTREAMS: dict[str, tuple[Callable[..., Any], Callable[[list[str]], list[tuple[str, Any]]]]] = {
     "gemini": (GeminiOutbound, google),
     "converse": (BedrockOutbound, nova),
+    "converse, cut": (BedrockOutbound, nova),
     "cohere": (CohereOutbound, command),
     "responses": (lambda request, target, _clock: ResponsesOutbound(request, target), response),
 }
@@ -215,13 +219,17 @@ def relayed(upstream: str, client: str, texts: list[str], *, careful: bool) -> t
     inner = make(REQUEST, TARGET, ManualClock()).stream()
     inner._id = "made up"
     decoder = Listening(inner, careful=careful)
-    framer = Cut("") if upstream == "converse" else None
+    cut = Cut("")
+    framer = {"converse": AwsEvents(event_of), "converse, cut": cut}.get(upstream)
     stream = TranslatedStream(decoder, CLIENTS[client](), "shown", framer)
     out = b""
     for name, event in write(texts):
-        if framer is not None:
-            framer._name = name
+        if framer is cut:
+            cut._name = name
             out += stream.feed(written(event))
+        elif framer is not None:
+            message = aws_event(name, event)
+            out += stream.feed(message[:9]) + stream.feed(message[9:])
         else:
             out += stream.feed(b"data: " + written(event) + b"\n\n")
     out += stream.close()

@@ -206,6 +206,7 @@ ANSWERS = {
     "claude": message,
     "invoke": message,
     "gpt": completion,
+    "own": completion,
     "gemini": google_answer,
     "converse": converse,
     "cohere": command,

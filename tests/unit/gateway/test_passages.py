@@ -35,3 +35,15 @@ def test_a_signature_is_over_target_and_body() -> None:
 
     head, _ = Place("/p", "q=1", sign).request(HEAD, "/x", (), b"body")
     assert b"x-signature: /p/x?q=1|body\r\n" in head
+
+
+def test_a_signature_takes_the_place_of_what_was_planned() -> None:
+    place = Place("/p", "", lambda _target, body: [(b"x-tenant", body), (b"x-date", b"now")])
+    begun = place.begun(HEAD, "/x", ((b"x-more", b"1"),))
+    for body in (b"one", b"another"):
+        head, sent = place.finished(begun, "/x", body)
+        assert sent is body
+        assert head == (
+            b"POST /p/x HTTP/1.1\r\nhost: h\r\nanthropic-beta: a, b\r\nx-more: 1\r\nx-tenant: %b\r\nx-date: now\r\n"
+            b"content-length: %d\r\n\r\n" % (body, len(body))
+        )

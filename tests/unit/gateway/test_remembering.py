@@ -37,6 +37,7 @@ CONFIG = """
 model_list:
   - {model_name: claude, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: k}}
   - {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: k}}
+  - {model_name: own, litellm_params: {model: openai/gpt-4o-mini, api_key: k, api_base: "http://upstream.test/v1"}}
   - {model_name: gemini, litellm_params: {model: gemini/gemini-2.5-flash, api_key: k}}
   - {model_name: cohere, litellm_params: {model: cohere_chat/command-a-03-2025, api_key: k}}
   - {model_name: pro, litellm_params: {model: openai/o1-pro, api_key: k}}
@@ -49,6 +50,7 @@ PAIRS = [
     *(("chat", model) for model in ("claude", "gemini", "cohere", "pro", "converse", "invoke")),
     *(("messages", model) for model in ("gpt", "gemini", "converse")),
     *(("gemini", model) for model in ("gpt", "claude")),
+    *(("responses", model) for model in ("own", "claude", "gemini")),
 ]
 
 
@@ -148,7 +150,33 @@ google_body = st.builds(
         },
     ),
 )
-BODIES = {"chat": chat_body, "messages": messages_body, "gemini": google_body}
+item = st.sampled_from(
+    [
+        {"role": "user", "content": SLOT},
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": SLOT}]},
+        {"role": "user", "content": [{"type": "input_text", "text": SLOT}, {"type": "input_text", "text": SLOT}]},
+        {"role": "assistant", "content": [{"type": "output_text", "text": SLOT}, {"type": "refusal", "refusal": "no"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": SLOT}], "content": []},
+        {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": '{"text": "t"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": SLOT},
+        {"type": "item_reference", "id": "msg_1"},
+    ]
+)
+responses_body = st.builds(
+    lambda asked, extras: {"input": asked, **extras},
+    st.just(SLOT) | st.lists(item, min_size=1, max_size=4),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "instructions": st.just(SLOT),
+            "stream": st.booleans(),
+            "temperature": st.sampled_from([0, 1, 0.5]),
+            "tools": st.sampled_from([[{"type": "function", **FUNCTION}], [{"type": "custom", "name": "patch"}]]),
+            "metadata": st.just({"content": SLOT}),
+        },
+    ),
+)
+BODIES = {"chat": chat_body, "messages": messages_body, "gemini": google_body, "responses": responses_body}
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +199,8 @@ class Pair:
         self._plan = deployment.plans[operation]
         self._table = snapshot.table
         self._model = json.dumps(deployment.model).encode()
+        self.operation = operation
+        self.names: set[bytes] = set()
         self._google = operation == "gemini"
         self._streams = streams
         self._shown = model
@@ -253,7 +283,10 @@ def test_the_third_request_of_a_shape_is_not_read(
 ) -> None:
     pair = Pair(snapshot, operation, model)
     turns: Json = {"messages": [{"role": "user", "content": SLOT}], "max_tokens": 10}
-    body = {"contents": [{"parts": [{"text": SLOT}]}]} if operation == "gemini" else turns
+    body = {
+        "gemini": {"contents": [{"parts": [{"text": SLOT}]}]},
+        "responses": {"input": [{"role": "user", "content": SLOT}]},
+    }.get(operation, turns)
     for number in range(2):
         written(pair, filled(body, cycle([f"text {number}"])))
 
@@ -274,6 +307,7 @@ ANSWERING = [
     ("gemini", "converse"),
     ("messages", "gpt"),
     ("gemini", "gpt"),
+    *(("responses", model) for model in ("own", "claude", "converse")),
 ]
 IDS = st.sampled_from(
     ["msg_01XFDU", "msg_01YYYY", "chatcmpl-9lM", "resp_1", "chatcmpl-resp_2", "3f-a", "x", "call_a__thought__b", ""]
@@ -282,6 +316,7 @@ QUESTIONS: dict[str, Json] = {
     "chat": {"messages": [{"role": "user", "content": "x"}]},
     "messages": {"messages": [{"role": "user", "content": "x"}], "max_tokens": 10},
     "gemini": {"contents": [{"parts": [{"text": "x"}]}]},
+    "responses": {"input": "x", "instructions": "be brief"},
 }
 
 
@@ -303,9 +338,14 @@ def told(pair: Pair, question: Json, answer: Json, *, remembers: bool) -> tuple[
     translated = pair.begin(question, ascii_only=False, remembers=remembers)
     body, usage = translated.answer(json.dumps(answer, ensure_ascii=False).encode())
     known = None if usage is None else (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
-    made = re.search(rb'"created":(\d+)', body)
-    assert made is None or {"created", "created_at"} & answer.keys() or abs(int(made[1]) - time()) < 60
-    body = re.sub(rb'"created":\d+', b"", body)
+    made = re.search(rb'"created(?:_at)?":(\d+)', body)
+    given = pair.operation != "responses" and {"created", "created_at"} & answer.keys()
+    assert made is None or given or abs(int(made[1]) - time()) < 60
+    body = re.sub(rb'"created(?:_at)?":\d+', b"", body)
+    if pair.operation == "responses":  # its own name is in the ids of all that is in it
+        (name,) = re.findall(rb'"id":"resp_tianji_([0-9a-f]{48})"', body)
+        assert pair.names.add(name) is None
+        body = body.replace(name, b"made up")
     return re.sub(rb"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])", b"made up", body), known, translated.filtered
 
 
@@ -335,7 +375,7 @@ def test_the_third_answer_of_a_shape_is_not_read(
     cached = {"prompt_tokens": COUNT, "completion_tokens": COUNT, "prompt_tokens_details": {"cached_tokens": COUNT}}
     shape: Json = {"id": ID, "content": [{"type": "text", "text": SLOT}], "stop_reason": "end_turn", "usage": usage}
     shape = SMALL.get(model, shape)
-    if model == "gpt":
+    if model in ("gpt", "own"):
         chosen = {"index": 0, "message": {"role": "assistant", "content": SLOT}, "finish_reason": "stop"}
         shape = {"id": ID, "created": COUNT, "choices": [chosen], "usage": cached}
 
@@ -349,6 +389,18 @@ def test_the_third_answer_of_a_shape_is_not_read(
     monkeypatch.setattr(Teller, "_told", lambda *args: read.append(args))
     assert b"it is (3, 7, 6, 2)" in answered(3, 7, 6, 2)[0]
     assert not read
+    assert len(pair.names) == 3 * (operation == "responses")
+
+
+@pytest.mark.parametrize("bound", [1009, 1013, 10090])
+def test_a_number_of_the_request_is_none_of_its_answer(snapshot: Snapshot, bound: int) -> None:
+    pair = Pair(snapshot, "responses", "claude")
+    for number in (bound, bound, 7, 8):
+        usage = {"input_tokens": number, "output_tokens": 2 * number}
+        answer = {"id": "msg_1", "content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn", "usage": usage}
+        body, *_ = told(pair, {"input": "x", "max_output_tokens": bound}, answer, remembers=True)
+        assert b'"max_output_tokens":%d,' % bound in body
+        assert b'"input_tokens":%d,' % number in body
 
 
 def test_a_text_that_is_written_otherwise_is_read(snapshot: Snapshot) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from tianji.clock import SYSTEM, Clock
 from tianji.dialects.decoding import members, typed
-from tianji.dialects.responses.answering import Settings, outcome, usage_of
+from tianji.dialects.responses.answering import Name, Settings, outcome, usage_of
 from tianji.dialects.responses.failing import error_event
 from tianji.dialects.responses.items import Json
 from tianji.dialects.responses.output import Output, pieces_of
@@ -39,7 +39,7 @@ def input_items(asked: str | list[Json]) -> list[Json]:
 def begun(body: bytes, response_id: str, created: int) -> Json:
     """Return the response of a request whose answer is made in the background. Raises InvalidRequest, MalformedJSON."""
     asked = typed(members(body), CreateResponse)
-    return Settings(asked, response_id, created).response("queued", asked.model, []) | {"background": True}
+    return Settings(asked).response(Name(response_id, created), "queued", asked.model, []) | {"background": True}
 
 
 class Responses:
@@ -51,20 +51,55 @@ class Responses:
     def __init__(self, body: bytes, *, response_id: str | None = None, clock: Clock = SYSTEM) -> None:
         sent = members(body)
         asked = typed(sent, CreateResponse)
-        self._id = response_id or new_response_id()
+        self._clock = clock
+        self._name = Name(response_id or new_response_id(), int(clock.now()))
         self._book = ToolBook()
-        self._settings = Settings(asked, self._id, int(clock.now()))
+        self._settings = Settings(asked)
         self.request = hub_request(asked, input_items(asked.input), self._book)
         self.request.extra = unknown_members(sent) or None
+
+    @property
+    def plain(self) -> bool:
+        """Whether calls of tools are told as those of any other request."""
+        return self._book.plain
+
+    @property
+    def settled(self) -> bytes:
+        """What of the request stands in its answer, in short."""
+        return self._settings.digest
+
+    @property
+    def name(self) -> str:
+        """What was made up for the answer, and stands in all ids in it."""
+        return self._name.suffix
+
+    @property
+    def created(self) -> int:
+        """When the answer was begun, in seconds since 1970."""
+        return self._name.created
+
+    def again(self, size: int) -> "Responses":  # noqa: ARG002 - nothing here depends on it
+        """Return what answers a request that differs from this one in its texts alone."""
+        return self._named(Name(new_response_id(), int(self._clock.now())))
+
+    def called(self, name: str, created: int) -> "Responses":
+        """Return the same with an answer of another name and time."""
+        return self._named(Name(OWN_PREFIX + name, created))
+
+    def _named(self, name: Name) -> "Responses":
+        other = Responses.__new__(Responses)
+        other._clock, other._name, other._book = self._clock, name, self._book
+        other._settings, other.request = self._settings, self.request
+        return other
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer; of several choices it holds the first."""
         choice = completion.choices[0] if completion.choices else None
-        output = Output(self._suffix, self._book, _unheard)
+        output = Output(self._name.suffix, self._book, _unheard)
         if choice is not None:
             output.take(pieces_of(choice.message), choice.logprobs or None)
         status, details = outcome(choice.finish_reason if choice else None)
-        response = self._settings.response(status, completion.model, output.end(status))
+        response = self._settings.response(self._name, status, completion.model, output.end(status))
         response["incomplete_details"] = details
         if completion.usage:
             response["usage"] = usage_of(completion.usage)
@@ -74,11 +109,7 @@ class Responses:
 
     def stream(self) -> ResponsesEncoder:
         """Begin a streamed answer."""
-        return ResponsesEncoder(self._settings, self._suffix, self._book)
-
-    @property
-    def _suffix(self) -> str:
-        return self._id.rpartition("_")[2]
+        return ResponsesEncoder(self._settings, self._name, self._book)
 
 
 def _unheard(_kind: str, _members: dict[str, Any]) -> None:

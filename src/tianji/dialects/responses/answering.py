@@ -1,8 +1,11 @@
 """The response object (https://platform.openai.com/docs/api-reference/responses/object)."""
 
+import hashlib
+from functools import cached_property
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from tianji.dialects.responses.items import Json
 from tianji.protocol.chat.answer import Usage
@@ -12,48 +15,33 @@ from tianji.protocol.responses.request import CreateResponse
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
+class Name(Struct, frozen=True):
+    """What one response is called, and when it was made, in seconds since 1970."""
+
+    id: str
+    created: int
+
+    @property
+    def suffix(self) -> str:
+        """What makes ids of what is in it unique."""
+        return self.id.rpartition("_")[2]
+
+
 class Settings:
     """The members of a response that say how it was asked for."""
 
-    def __init__(self, asked: CreateResponse, response_id: str, created: int) -> None:
-        self.id = response_id
-        self._created = created  # seconds since 1970
-        self._asked = asked
+    def __init__(self, asked: CreateResponse) -> None:
+        self._members = _members_of(asked)
 
-    def response(self, status: str, model: str, output: list[Json]) -> Json:
+    @cached_property
+    def digest(self) -> bytes:
+        """What they are, in short."""
+        return hashlib.sha256(msgspec.json.encode(self._members)).digest()
+
+    def response(self, name: Name, status: str, model: str, output: list[Json]) -> Json:
         """Return a response object without usage and error."""
-        asked = self._asked
-        return {
-            "id": self.id,
-            "object": "response",
-            "created_at": self._created,
-            "status": status,
-            "background": False,
-            "error": None,
-            "incomplete_details": None,
-            "instructions": asked.instructions,
-            "max_output_tokens": asked.max_output_tokens,
-            "max_tool_calls": asked.max_tool_calls,
-            "metadata": asked.metadata or {},
-            "model": model,
-            "output": output,
-            "parallel_tool_calls": asked.parallel_tool_calls is not False,
-            "previous_response_id": None,  # who stores responses puts it in
-            "prompt_cache_key": asked.prompt_cache_key,
-            "reasoning": msgspec.to_builtins(asked.reasoning) if asked.reasoning else {"effort": None, "summary": None},
-            "safety_identifier": asked.safety_identifier,
-            "service_tier": asked.service_tier or "auto",
-            "store": asked.store is not False,
-            "temperature": 1.0 if asked.temperature is None else asked.temperature,
-            "text": _text(asked),
-            "tool_choice": asked.tool_choice or "auto",
-            "tools": [_tool(tool) for tool in asked.tools or ()],
-            "top_logprobs": asked.top_logprobs or 0,
-            "top_p": 1.0 if asked.top_p is None else asked.top_p,
-            "truncation": asked.truncation or "disabled",
-            "usage": None,
-            "user": asked.user,
-        }
+        own = {"id": name.id, "created_at": name.created, "status": status, "model": model, "output": output}
+        return self._members | own
 
 
 def outcome(finish_reason: str | None) -> tuple[str, Json | None]:
@@ -77,6 +65,41 @@ def usage_of(usage: Usage) -> Json:
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": (made.reasoning_tokens if made else 0) or 0},
         "total_tokens": usage.total_tokens,
+    }
+
+
+def _members_of(asked: CreateResponse) -> Json:
+    """Return a response object in which nothing is said yet."""
+    return {
+        "id": "",
+        "object": "response",
+        "created_at": 0,
+        "status": "",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": asked.instructions,
+        "max_output_tokens": asked.max_output_tokens,
+        "max_tool_calls": asked.max_tool_calls,
+        "metadata": asked.metadata or {},
+        "model": "",
+        "output": [],
+        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "previous_response_id": None,  # who stores responses puts it in
+        "prompt_cache_key": asked.prompt_cache_key,
+        "reasoning": msgspec.to_builtins(asked.reasoning) if asked.reasoning else {"effort": None, "summary": None},
+        "safety_identifier": asked.safety_identifier,
+        "service_tier": asked.service_tier or "auto",
+        "store": asked.store is not False,
+        "temperature": 1.0 if asked.temperature is None else asked.temperature,
+        "text": _text(asked),
+        "tool_choice": asked.tool_choice or "auto",
+        "tools": [_tool(tool) for tool in asked.tools or ()],
+        "top_logprobs": asked.top_logprobs or 0,
+        "top_p": 1.0 if asked.top_p is None else asked.top_p,
+        "truncation": asked.truncation or "disabled",
+        "usage": None,
+        "user": asked.user,
     }
 
 

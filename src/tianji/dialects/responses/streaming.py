@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.dialects.responses.answering import Settings, outcome, usage_of
+from tianji.dialects.responses.answering import Name, Settings, outcome, usage_of
 from tianji.dialects.responses.failing import failure
 from tianji.dialects.responses.items import Json
 from tianji.dialects.responses.output import Output
@@ -19,12 +19,13 @@ class ResponsesEncoder:
 
     repeats = True
 
-    def __init__(self, settings: Settings, suffix: str, book: ToolBook) -> None:
+    def __init__(self, settings: Settings, name: Name, book: ToolBook) -> None:
         self.response: Json | None = None
         self._settings = settings
+        self._name = name
         self._events: list[bytes] = []
         self._number = 0
-        self._output = Output(suffix, book, self._emit)
+        self._output = Output(name.suffix, book, self._emit)
         self._begun = False
         self._model = ""
         self._finish: str | None = None
@@ -69,10 +70,10 @@ class ResponsesEncoder:
         self._begun = True
         self._model = model
         for kind in ("response.created", "response.in_progress"):
-            self._emit(kind, {"response": self._settings.response("in_progress", model, [])})
+            self._emit(kind, {"response": self._settings.response(self._name, "in_progress", model, [])})
 
     def _said(self, status: str, output: list[Json]) -> Json:
-        response = self._settings.response(status, self._model, output)
+        response = self._settings.response(self._name, status, self._model, output)
         if self._usage is not None:
             response["usage"] = usage_of(self._usage)
         if self._tier is not None:

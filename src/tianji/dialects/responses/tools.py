@@ -49,6 +49,11 @@ class ToolBook:
         self._local: dict[str, LocalTool] = {}
         self._spaces: dict[str, tuple[str, str]] = {}
 
+    @property
+    def plain(self) -> bool:
+        """Whether all tools are functions that keep their names."""
+        return self._names.kept and not (self._custom or self._local or self._spaces)
+
     def told(self, name: str, namespace: str | None = None) -> str:
         """Return the name that the upstream is told."""
         if not namespace:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tianji.errors import Header
 
-_ALGORITHM = "AWS4-HMAC-SHA256"
+_ALGORITHM = b"AWS4-HMAC-SHA256"
 
 
 class Keys(Struct, frozen=True):
@@ -52,55 +52,61 @@ def sign_with(
     """Return the headers that sign a request which has these headers, lower-case names: they are signed too."""
     digest = hashlib.sha256(body).hexdigest()
     own = {**headers, "x-amz-content-sha256": digest} if scope.service == "s3" else headers
-    frame = _frame(keys, scope, target, int(now), method, tuple(own.items()))
-    canonical = hashlib.sha256(frame.canonical + digest.encode()).hexdigest()
-    seal = frame.seal.copy()
-    seal.update(frame.text + canonical.encode())
-    found = [(b"authorization", frame.authorization + seal.hexdigest().encode()), *frame.added]
+    moment = _moment(int(now))
+    frame = _frame(keys, scope, target, moment[:8], method, tuple(own.items()))
+    canonical = hashlib.sha256(b"%b%b%b%b" % (frame.before, moment, frame.after, digest.encode())).hexdigest()
+    inner, outer = frame.inner.copy(), frame.outer.copy()
+    inner.update(b"%b\n%b\n%b\n%b" % (_ALGORITHM, moment, frame.place, canonical.encode()))
+    outer.update(inner.digest())
+    found = [(b"authorization", frame.authorization + outer.hexdigest().encode()), (b"x-amz-date", moment), *frame.added]
     return [*found, (b"x-amz-content-sha256", digest.encode())] if scope.service == "s3" else found
 
 
 class _Frame(Struct, frozen=True):
-    """What the signatures of a second have in common: all but what the body makes of them.
+    """What the signatures of a day have in common: all but what moment and body make of them.
 
-    canonical: the request up to its body's digest; text: what is signed up to the digest of that; seal: how the
-    signature begins; authorization: the header up to it; added: the headers beside.
+    before, after: the request around its moment, up to its body's digest; place: where the key holds; inner, outer: the
+    hashes that have taken the key of an HMAC (RFC 2104); authorization: the header up to the signature; added: headers.
     """
 
-    canonical: bytes
-    text: bytes
-    seal: hmac.HMAC
+    before: bytes
+    after: bytes
+    place: bytes
+    inner: "hashlib._Hash"
+    outer: "hashlib._Hash"
     authorization: bytes
     added: tuple[Header, ...]
 
 
+@lru_cache(maxsize=4)
+def _moment(second: int) -> bytes:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)).encode()
+
+
 @lru_cache(maxsize=64)
 def _frame(
-    keys: Keys, scope: Scope, target: str, second: int, method: str, headers: tuple[tuple[str, str], ...]
+    keys: Keys, scope: Scope, target: str, day: bytes, method: str, headers: tuple[tuple[str, str], ...]
 ) -> _Frame:
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-    added = {"x-amz-date": moment} | ({"x-amz-security-token": keys.session} if keys.session else {})
-    signed = {**dict(headers), "host": scope.host, **added}
-    names = ";".join(sorted(signed))
+    added = {"x-amz-security-token": keys.session} if keys.session else {}
+    signed = {**dict(headers), "host": scope.host, "x-amz-date": "", **added}
+    names = sorted(signed)
     path, _, query = target.partition("?")
-    canonical = [
-        method,
-        path if scope.service == "s3" else quote(path, safe="/~"),  # once more than it is sent, but for S3
-        _canonical_query(query),
-        *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
-        "",
-        names,
-        "",
-    ]
-    place = f"{moment[:8]}/{scope.region}/{scope.service}/aws4_request"
-    key = _signing_key(keys.secret, moment[:8], scope.region, scope.service)
-    authorization = f"{_ALGORITHM} Credential={keys.access}/{place}, SignedHeaders={names}, Signature="
+    lines = [f"{name}:{' '.join(signed[name].split())}\n" for name in names]
+    dated = names.index("x-amz-date")
+    uri = path if scope.service == "s3" else quote(path, safe="/~")  # once more than it is sent, but for S3
+    before = [f"{method}\n{uri}\n{_canonical_query(query)}\n", *lines[:dated], "x-amz-date:"]
+    after = ["\n", *lines[dated + 1 :], f"\n{';'.join(names)}\n"]
+    place = f"{day.decode()}/{scope.region}/{scope.service}/aws4_request"
+    key = _signing_key(keys.secret, day.decode(), scope.region, scope.service).ljust(hashlib.sha256().block_size, b"\0")
+    shown = f"Credential={keys.access}/{place}, SignedHeaders={';'.join(names)}, Signature="
     return _Frame(
-        "\n".join(canonical).encode(),
-        f"{_ALGORITHM}\n{moment}\n{place}\n".encode(),
-        hmac.new(key, digestmod=hashlib.sha256),
-        authorization.encode(),
-        tuple(_encoded(added.items())),
+        "".join(before).encode(),
+        "".join(after).encode(),
+        place.encode(),
+        hashlib.sha256(bytes(byte ^ 0x36 for byte in key)),
+        hashlib.sha256(bytes(byte ^ 0x5C for byte in key)),
+        b"%b %b" % (_ALGORITHM, shown.encode()),
+        tuple((name.encode(), value.encode()) for name, value in added.items()),
     )
 
 
@@ -116,7 +122,3 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return key
-
-
-def _encoded(pairs: Iterable[tuple[str, str]]) -> list[Header]:
-    return [(name.encode(), value.encode()) for name, value in pairs]

@@ -60,7 +60,9 @@ class Inbound(Protocol):
     """One request of a client, in the hub's form, and how its answer is said in the client's.
 
     One whose `plain` is true says whole answers as any other of its dialect would. One that is remembered has `again`:
-    for the size of a body that differs in texts alone it returns what answers that one.
+    for the size of a body that differs in texts alone it returns what answers that one. Where an answer holds something
+    of its request, that is `settled`, and where it is called and dated here, that is its `name`, which stands in all ids,
+    and `created`; `called(name, created)` is the same request with an answer of that name and time.
     """
 
     @property

@@ -1,0 +1,102 @@
+"""`python -m bench pairs`: what each pair of a client's form and an upstream's takes of a core, the kernel's work included.
+
+One gateway with a model of each form, before the mock; pairs are asked in turns, so that a change of the machine's mood
+meets all alike. `bench.instructions --pairs` counts the same without the kernel.
+"""
+
+import json
+import tempfile
+from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+
+import click
+import uvloop
+
+from bench.macro import loops, measure
+from bench.macro.cells import PACED, SMALL, Row
+from bench.macro.run import Runner
+from bench.macro.targets import KEYS, PACED_MODELS, PACES, READY, TIANJI_SERVE, Target
+from bench.pairs import DIALECTS, UPSTREAMS, asked
+
+AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret", "aws_region_name": "us-east-1"}
+FORMS = {
+    "demo": ("openai/", "/v1", {}),
+    "claude": ("anthropic/", "", {}),
+    "gemini": ("gemini/", "/v1beta", {}),
+    "converse": ("bedrock/converse/", "", AWS),
+    "cohere": ("cohere/", "", {}),
+    "responses": ("openai/responses/", "/v1", {}),
+}
+"""How models of each form are called in a configuration, the path of the upstream, and what else they need."""
+PACED_NAME = "-paced"
+BYTES = ("chat", "demo")
+"""The pair that the others are compared with: bytes that go through."""
+Pair = tuple[str, str]
+
+
+def target() -> Target:
+    """Return a gateway with two models of each form: one whose streams come at once, and one whose streams are paced."""
+    models = [
+        {
+            "model_name": name + end,
+            "litellm_params": {"model": prefix + model, "api_base": "http://{upstream}" + path, "api_key": "k"} | more,
+        }
+        for name, (prefix, path, more) in FORMS.items()
+        for end, model in (("", "demo"), (PACED_NAME, PACED_MODELS[PACES[0]]))
+    ]
+    for model in models:
+        if model["model_name"].startswith("converse"):
+            del model["litellm_params"]["api_key"]  # it would stand in the place of a signature
+    lines = json.dumps(models).replace("{", "{{").replace("}", "}}").replace("{{upstream}}", "{upstream}")
+    files = {"config.yaml": f"model_list: {lines}{KEYS}"}
+    return Target("pairs", (*TIANJI_SERVE.split(), "native"), files, ready=READY)
+
+
+def ask(row: Row, pair: Pair, seconds: float, *, stream: bool) -> float:
+    """Return the CPU of one request, or of one event of a stream, in microseconds."""
+    dialect, model = pair
+    request = asked(dialect, model + PACED_NAME * stream, stream=stream)
+    pids = [] if row.process is None else row.process.pids()
+    marks: list[float] = []
+    cell = PACED if stream else SMALL
+    load = uvloop.run(
+        loops.closed_loop(
+            *row.address, request, None, cell.concurrency, seconds, lambda: marks.append(measure.cpu_seconds(pids))
+        )
+    )
+    if load.failures or not load.latencies:
+        raise click.ClickException(f"{' to '.join(pair)}: {load.failures} failures: {load.first_failure}")
+    done = cell.concurrency * cell.pace * load.seconds if stream else len(load.latencies)
+    return (marks[1] - marks[0]) / done * 1e6
+
+
+@click.command("pairs")
+@click.argument("words", nargs=-1)
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--seconds", default=0.6, show_default=True, help="Of a measurement; of streams twice as long.")
+def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
+    """Compare pairs of forms with bytes that go through: all, or those whose names hold all WORDS."""
+    chosen = [(dialect, model) for dialect in DIALECTS for model in UPSTREAMS]
+    chosen = [pair for pair in chosen if pair == BYTES or set(words) <= set(pair)]
+    seen: dict[tuple[Pair, bool], list[float]] = defaultdict(list)
+    with (
+        tempfile.TemporaryDirectory(prefix="pairs-") as folder,
+        closing(Runner([Target("direct"), target()], Path(folder), lambda text: click.echo(text, err=True))) as runner,
+    ):
+        runner.start()
+        row = runner.rows[1]
+        if row.problem:
+            raise click.ClickException(row.problem)
+        for number in range(rounds):
+            click.echo(f"round {number + 1} of {rounds}", err=True)
+            for pair in chosen:
+                for stream in (False, True):
+                    seen[pair, stream].append(ask(row, pair, seconds * (1 + stream), stream=stream))
+    click.echo(f"{'':24}{'µs':>8}{'share':>8}{'µs event':>10}{'share':>8}")
+    plain, event = (median(seen[BYTES, stream]) for stream in (False, True))
+    for pair in chosen:
+        whole, piece = (median(seen[pair, stream]) for stream in (False, True))
+        shares = f"{plain / whole:>8.0%}{piece:>10.2f}{event / piece:>8.0%}"
+        click.echo(f"{' to '.join(pair):24}{whole:>8.1f}{shares}")
