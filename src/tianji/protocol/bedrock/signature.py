@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
+from tianji._core.sealing import Seal, digest_of
 from tianji.errors import Header
-
-_ALGORITHM = b"AWS4-HMAC-SHA256"
 
 
 class Keys(Struct, frozen=True):
@@ -50,32 +49,12 @@ def sign_with(
     keys: Keys, scope: Scope, target: str, body: bytes, *, now: float, method: str = "POST", headers: Mapping[str, str]
 ) -> list[Header]:
     """Return the headers that sign a request which has these headers, lower-case names: they are signed too."""
-    digest = hashlib.sha256(body).hexdigest()
-    own = {**headers, "x-amz-content-sha256": digest} if scope.service == "s3" else headers
     moment = _moment(int(now))
-    frame = _frame(keys, scope, target, moment[:8], method, tuple(own.items()))
-    canonical = hashlib.sha256(b"%b%b%b%b" % (frame.before, moment, frame.after, digest.encode())).hexdigest()
-    inner, outer = frame.inner.copy(), frame.outer.copy()
-    inner.update(b"%b\n%b\n%b\n%b" % (_ALGORITHM, moment, frame.place, canonical.encode()))
-    outer.update(inner.digest())
-    found = [(b"authorization", frame.authorization + outer.hexdigest().encode()), (b"x-amz-date", moment), *frame.added]
-    return [*found, (b"x-amz-content-sha256", digest.encode())] if scope.service == "s3" else found
-
-
-class _Frame(Struct, frozen=True):
-    """What the signatures of a day have in common: all but what moment and body make of them.
-
-    before, after: the request around its moment, up to its body's digest; place: where the key holds; inner, outer: the
-    hashes that have taken the key of an HMAC (RFC 2104); authorization: the header up to the signature; added: headers.
-    """
-
-    before: bytes
-    after: bytes
-    place: bytes
-    inner: "hashlib._Hash"
-    outer: "hashlib._Hash"
-    authorization: bytes
-    added: tuple[Header, ...]
+    digest = digest_of(body).decode() if scope.service == "s3" else ""
+    own = {**headers, "x-amz-content-sha256": digest} if digest else headers
+    seal = _seal(keys, scope, target, moment[:8], method, tuple(own.items()))
+    found = [(b"authorization", seal.authorization(moment, body)), (b"x-amz-date", moment), *seal.added]
+    return [*found, (b"x-amz-content-sha256", digest.encode())] if digest else found
 
 
 @lru_cache(maxsize=4)
@@ -84,9 +63,9 @@ def _moment(second: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _frame(
+def _seal(
     keys: Keys, scope: Scope, target: str, day: bytes, method: str, headers: tuple[tuple[str, str], ...]
-) -> _Frame:
+) -> Seal:
     added = {"x-amz-security-token": keys.session} if keys.session else {}
     signed = {**dict(headers), "host": scope.host, "x-amz-date": "", **added}
     names = sorted(signed)
@@ -97,15 +76,12 @@ def _frame(
     before = [f"{method}\n{uri}\n{_canonical_query(query)}\n", *lines[:dated], "x-amz-date:"]
     after = ["\n", *lines[dated + 1 :], f"\n{';'.join(names)}\n"]
     place = f"{day.decode()}/{scope.region}/{scope.service}/aws4_request"
-    key = _signing_key(keys.secret, day.decode(), scope.region, scope.service).ljust(hashlib.sha256().block_size, b"\0")
-    shown = f"Credential={keys.access}/{place}, SignedHeaders={';'.join(names)}, Signature="
-    return _Frame(
+    return Seal(
         "".join(before).encode(),
         "".join(after).encode(),
         place.encode(),
-        hashlib.sha256(bytes(byte ^ 0x36 for byte in key)),
-        hashlib.sha256(bytes(byte ^ 0x5C for byte in key)),
-        b"%b %b" % (_ALGORITHM, shown.encode()),
+        _signing_key(keys.secret, day.decode(), scope.region, scope.service),
+        f"AWS4-HMAC-SHA256 Credential={keys.access}/{place}, SignedHeaders={';'.join(names)}, Signature=".encode(),
         tuple((name.encode(), value.encode()) for name, value in added.items()),
     )
 
