@@ -28,6 +28,7 @@ cdef class Refrain:
     cdef bytes head                  # the same in what the client is told, or what stands before a number of the event
     cdef bytes numbered              # what stands between that number and the text; None: events have none
     cdef bytes tail
+    cdef bint verbatim               # they stand around the event as it came
     cdef long long number            # of the last event
     cdef bint used                   # since it was learnt
     cdef bint keeps_texts

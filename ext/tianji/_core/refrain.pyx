@@ -2,8 +2,8 @@
 
 Nearly all events of a stream add text and say nothing else, so they differ in one JSON string, and so does what the
 client is told of them. Once one was read, the text of those that follow it is copied from the upstream's event into the
-client's, with the escapes that it has. Numbers of events, counts of tokens so far and padding differ, too, and make no
-other event of it. The first event that is not alike is read again.
+client's, with the escapes that it has; where clients get events as they come, it is the event. Numbers of events, counts
+of tokens so far and padding differ, too, and make no other event of it. The first event that is not alike is read again.
 """
 
 cimport cython
@@ -87,8 +87,12 @@ cdef class Refrain:
                 at = payload.index(name + written) + len(name)
                 if not self.before.cut(payload[:at]) or not self.after.cut(payload[at + len(written):]):
                     return False
-                self.head, _, self.tail = told.partition(written)
+                self.verbatim = payload in told
+                self.head, _, self.tail = told.partition(payload if self.verbatim else written)
                 self.numbered = None
+                if self.verbatim:
+                    self.known, self.used = True, False
+                    return True
                 at = self.head.find(NUMBER) + len(NUMBER)
                 if at >= len(NUMBER):
                     end = digits_end(self.head, at)
@@ -149,10 +153,10 @@ cdef class Refrain:
         self.passed += characters
         self.repeated += 1
         self.used = True
-        return self.write(text - 1, after - text + 2)
+        return self.write(start, end - start) if self.verbatim else self.write(text - 1, after - text + 2)
 
     cdef bytes write(self, const uint8_t *text, Py_ssize_t size):
-        # What the client is told of a text, which stands there with its quotes.
+        # What the client is told of a text, which stands there with its quotes, or of all that stands there.
         cdef Py_ssize_t head = PyBytes_GET_SIZE(self.head), tail = PyBytes_GET_SIZE(self.tail)
         cdef Py_ssize_t between = 0, from_ = DIGITS
         cdef char[DIGITS] digits

@@ -14,6 +14,7 @@ from tianji._core.translated import TranslatedStream
 from tianji.clock import ManualClock
 from tianji.dialects.chat import ChatEncoder
 from tianji.dialects.gemini.answering import GeminiEncoder
+from tianji.dialects.gemini.passing import Handing, Reading
 from tianji.dialects.messages.streaming import MessagesEncoder
 from tianji.dialects.responses import Responses
 from tianji.dialects.tool_names import ToolNames
@@ -185,6 +186,32 @@ def response(texts: list[str]) -> list[tuple[str, Any]]:
         {"type": "response.completed", "response": {"status": "completed", "usage": usage}},
     ]
     return [(one["type"], {**one, "sequence_number": at}) for at, one in enumerate(events)]
+
+
+@given(texts=_texts, loose=st.booleans())
+@settings(max_examples=50)
+def test_events_that_go_through_are_as_they_came(texts: list[str], loose: bool) -> None:
+    payloads = [json.dumps(event).encode() if loose else written(event) for _, event in google(texts)]
+    reading = Reading()
+    stream = TranslatedStream(reading, Handing(reading, as_array=False), "shown")
+    out = b"".join(stream.feed(b"data: " + payload + b"\n\n") for payload in payloads) + stream.close() + stream.ending()
+    assert out == b"".join(b"data: " + payload + b"\r\n\r\n" for payload in payloads)
+    assert stream.finished
+    assert stream.usage is not None
+    assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, len(texts))
+
+
+def test_events_that_go_through_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    event = Reading.event
+    monkeypatch.setattr(Reading, "event", lambda self, name, payload: read.append(payload) or event(self, name, payload))
+    reading = Reading()
+    stream = TranslatedStream(reading, Handing(reading, as_array=False), "shown")
+    payloads = [written(event) for _, event in google([f"word{number} " for number in range(20)])]
+    for payload in payloads:
+        assert stream.feed(b"data: " + payload + b"\n\n") == b"data: " + payload + b"\r\n\r\n"
+    assert read == [*payloads[:2], payloads[-1]]
+    assert stream.shortened("length") == b""
 
 
 class Cut:

@@ -16,6 +16,8 @@ class Reading:
     """Reads the events of one stream, and keeps the last one as it came."""
 
     done = False
+    text_member = "text"
+    counts_along = True
 
     def __init__(self) -> None:
         self.payload = b""
@@ -31,6 +33,17 @@ class Reading:
         self.payload = payload
         return list(self._decoder.event(name, payload)) or [Chunk(choices=[])]
 
+    def passed(self, characters: int) -> None:
+        """Learn how much text was handed on unread, which changes nothing here."""
+
+    def heard(self, text: str) -> None:
+        """Learn what it was."""
+        self._decoder.heard(text)
+
+    def counted(self, payload: bytes) -> None:
+        """Take what an event that was handed on unread says of tokens so far."""
+        self._decoder.counted(payload)
+
     def end(self) -> Iterable[Chunk]:
         """Take the end, which says what was used."""
         self.payload = b""
@@ -40,13 +53,16 @@ class Reading:
 class Handing:
     """Writes what `reading` has read, as it was."""
 
+    repeats = True
+
     def __init__(self, reading: Reading, *, as_array: bool) -> None:
         self._reading = reading
         self._frames = Frames(as_array=as_array)
 
     def chunk(self, chunk: Chunk) -> bytes:  # noqa: ARG002  what came is what goes
-        """Hand on the event; of what is known at the end the client was told before."""
-        return self._frames.next(self._reading.payload) if self._reading.payload else b""
+        """Hand on the event, once; of what is known at the end the client was told before."""
+        payload, self._reading.payload = self._reading.payload, b""
+        return self._frames.next(payload) if payload else b""
 
     def end(self) -> bytes:
         """End the stream: the last event has said why."""
