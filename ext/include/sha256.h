@@ -27,6 +27,17 @@ static const uint32_t sha256_rounds[64] = {
 
 static inline uint32_t sha256_turn(uint32_t x, int by) { return x >> by | x << (32 - by); }
 
+/* One round, of the words of `v` by their places. */
+#define SHA256_ROUND(a, b, c, d, e, f, g, h, at)                                                                      \
+    do {                                                                                                              \
+        first = v[h] + (sha256_turn(v[e], 6) ^ sha256_turn(v[e], 11) ^ sha256_turn(v[e], 25)) +                       \
+                (v[g] ^ (v[e] & (v[f] ^ v[g]))) + sha256_rounds[at] + w[at];                                          \
+        second = (sha256_turn(v[a], 2) ^ sha256_turn(v[a], 13) ^ sha256_turn(v[a], 22)) +                             \
+                 ((v[a] & v[b]) | (v[c] & (v[a] | v[b])));                                                            \
+        v[d] += first;                                                                                                \
+        v[h] = first + second;                                                                                        \
+    } while (0)
+
 static void sha256_plain(uint32_t *state, const uint8_t *at, size_t blocks)
 {
     uint32_t w[64], v[8], first, second;
@@ -40,14 +51,15 @@ static void sha256_plain(uint32_t *state, const uint8_t *at, size_t blocks)
             w[i] = w[i - 16] + first + w[i - 7] + second;
         }
         memcpy(v, state, sizeof v);
-        for (i = 0; i < 64; i++) {
-            first = v[7] + (sha256_turn(v[4], 6) ^ sha256_turn(v[4], 11) ^ sha256_turn(v[4], 25)) +
-                    ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha256_rounds[i] + w[i];
-            second = (sha256_turn(v[0], 2) ^ sha256_turn(v[0], 13) ^ sha256_turn(v[0], 22)) +
-                     ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-            memmove(v + 1, v, 7 * sizeof *v);
-            v[4] += first;
-            v[0] = first + second;
+        for (i = 0; i < 64; i += 8) { /* after eight rounds each word is back in its place */
+            SHA256_ROUND(0, 1, 2, 3, 4, 5, 6, 7, i);
+            SHA256_ROUND(7, 0, 1, 2, 3, 4, 5, 6, i + 1);
+            SHA256_ROUND(6, 7, 0, 1, 2, 3, 4, 5, i + 2);
+            SHA256_ROUND(5, 6, 7, 0, 1, 2, 3, 4, i + 3);
+            SHA256_ROUND(4, 5, 6, 7, 0, 1, 2, 3, i + 4);
+            SHA256_ROUND(3, 4, 5, 6, 7, 0, 1, 2, i + 5);
+            SHA256_ROUND(2, 3, 4, 5, 6, 7, 0, 1, i + 6);
+            SHA256_ROUND(1, 2, 3, 4, 5, 6, 7, 0, i + 7);
         }
         for (i = 0; i < 8; i++) state[i] += v[i];
     }

@@ -39,7 +39,7 @@ cdef extern from "frame_scan.h":
 cdef struct frame_piece:
     const char *text              # stands before what is put in
     Py_ssize_t size
-    Py_ssize_t hole               # whose text is put in; -1: none, but a number if there are terms
+    Py_ssize_t hole               # whose text is put in; -2: the name; -1: none, but a number if there are terms
     Py_ssize_t terms              # how many of the template's belong to this one
 
 
@@ -86,10 +86,10 @@ cdef class Sighting:
     cdef readonly bint again      # the shape was seen before
 
     cdef int digested(self, uint64_t seed) noexcept
-    cpdef bytes fill(self, Template output, long long now)
+    cpdef bytes fill(self, Template output, long long now, bytes name=*)
     cpdef object request(self, Template output, bytes begun)
-    cdef Py_ssize_t room(self, Template output) except -1
-    cdef char *write(self, Template output, long long now, char *at) noexcept
+    cdef Py_ssize_t room(self, Template output, bytes name) except -1
+    cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept
 
 
 cdef class Frames:

@@ -22,7 +22,7 @@ cdef enum:
     LONGEST = 96 << 10    # bytes of a shape
     ALL = 1 << 20         # bytes of all of them
     FIGURE = 20           # bytes of a number at most
-    NAMED = -2            # stands for the number of an id
+    NAMED = -2            # stands for the number of an id, and for the hole where a name is put in
     JOINED = 16 * 1024    # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 
@@ -129,15 +129,15 @@ cdef class Sighting:
         cdef Py_ssize_t i
         return {i for i in range(self.holes.count) if self.holes.items[i].number == NAMED}
 
-    cpdef bytes fill(self, Template output, long long now):
+    cpdef bytes fill(self, Template output, long long now, bytes name=b""):
         """An output with this body's texts in it; None where a number is not positive.
 
-        now: stands for the hole behind the last.
+        now: stands for the hole behind the last. name: of what is made.
         """
-        cdef Py_ssize_t size = self.room(output)
+        cdef Py_ssize_t size = self.room(output, name)
         cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
         cdef char *begun = PyBytes_AS_STRING(out)
-        cdef char *end = self.write(output, now, begun)
+        cdef char *end = self.write(output, now, name, begun)
         if end is NULL:
             return None
         return out if end - begun == size else out[:end - begun]
@@ -147,28 +147,32 @@ cdef class Sighting:
 
         begun: its head up to the length of the body.
         """
-        cdef Py_ssize_t size = self.room(output)
+        cdef Py_ssize_t size = self.room(output, b"")
         cdef bytes out
         if size > JOINED:
             return [
                 http_numbered(PyBytes_AS_STRING(begun), PyBytes_GET_SIZE(begun), size, 0), self.fill(output, 0)
             ]
         out = http_numbered(PyBytes_AS_STRING(begun), PyBytes_GET_SIZE(begun), size, size)
-        self.write(output, 0, PyBytes_AS_STRING(out) + PyBytes_GET_SIZE(out) - size)
+        self.write(output, 0, b"", PyBytes_AS_STRING(out) + PyBytes_GET_SIZE(out) - size)
         return out
 
-    cdef Py_ssize_t room(self, Template output) except -1:
+    cdef Py_ssize_t room(self, Template output, bytes name) except -1:
         # How many bytes an output takes at most.
         cdef Py_ssize_t size = output.fixed, i, hole
         if output.highest > self.holes.count:
             raise IndexError(output.highest)
+        if name is None:
+            raise TypeError("a name is bytes")
         for i in range(output.count):
             hole = output.parts[i].hole
             if hole >= 0:
                 size += self.holes.items[hole].end - self.holes.items[hole].start
+            elif hole == NAMED:
+                size += PyBytes_GET_SIZE(name)
         return size
 
-    cdef char *write(self, Template output, long long now, char *at) noexcept:
+    cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept:
         # Write an output; behind it, or NULL where a number is not positive.
         cdef const char *s = PyBytes_AS_STRING(self.body)
         cdef const frame_term *term = output.terms
@@ -184,6 +188,9 @@ cdef class Sighting:
                 hole = &self.holes.items[part.hole]
                 memcpy(at, s + hole.start, hole.end - hole.start)
                 at += hole.end - hole.start
+            elif part.hole == NAMED:
+                memcpy(at, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                at += PyBytes_GET_SIZE(name)
             elif part.terms:
                 number = 0
                 for _k in range(part.terms):
@@ -211,8 +218,8 @@ cdef char *write_number(char *at, long long number) noexcept:
 cdef class Template:
     """An output with holes.
 
-    pieces: bytes, the number of the hole whose text stands there, or, of a number, what it is the sum of: ((hole,
-    times), ...). The highest number of a hole may be one beyond the last, for a time.
+    pieces: bytes, the number of the hole whose text stands there, None for the name of what is made, or, of a number,
+    what it is the sum of: ((hole, times), ...). The highest number of a hole may be one beyond the last, for a time.
     """
 
     def __init__(self, tuple pieces not None):
@@ -225,13 +232,15 @@ cdef class Template:
         if self.parts is NULL or self.terms is NULL:
             raise MemoryError()
         for piece in pieces:
-            if part is NULL or isinstance(piece, bytes) or part.hole >= 0 or part.terms > 0:
+            if part is NULL or isinstance(piece, bytes) or part.hole != -1 or part.terms > 0:
                 part = &self.parts[self.count]
                 self.count += 1
                 part.text, part.size, part.hole, part.terms = b"", 0, -1, 0
             if isinstance(piece, bytes):
                 part.text, part.size = PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece)
                 self.fixed += part.size
+            elif piece is None:
+                part.hole = NAMED
             elif isinstance(piece, int):
                 part.hole = piece
                 if part.hole < 0:

@@ -21,7 +21,7 @@ from tianji.errors import StreamFailed, TianjiError
 
 _MARKS: Final = ((5, 1009), (12, 1013))  # bytes of randomness in a mark, what numbers are multiples of: unlike others
 _Terms = tuple[tuple[int, int], ...]
-_Piece = bytes | int | _Terms
+_Piece = bytes | int | _Terms | None
 
 
 class Made(Struct, frozen=True):
@@ -33,18 +33,20 @@ class Made(Struct, frozen=True):
 
 def learn(
     frames: Frames, form: Form, sighting: Sighting, outputs: tuple[bytes, ...], make: Callable[[bytes, int], Made],
-    now: int = 0,
+    now: int = 0, name: bytes = b"",
 ) -> None:  # fmt: skip
     """Remember what `make` makes of bodies of this shape at a time in seconds; of this one it made `outputs` at `now`.
 
-    Where that cannot be told, this is remembered. `make` may raise a TianjiError or StreamFailed.
+    name: what `make` and these outputs call what they tell of, where each is to have a name of its own; else b"". Where that cannot be told, this is remembered. `make` may raise a TianjiError or StreamFailed.
     """
     numbers = sighting.numbers()
     first, last = (sorted(numbers, key=lambda hole: (numbers[hole], hole * way)) for way in (-1, 1))  # of equal ones
     try:
-        probes = [_probe(sighting, make, *mark, order) for mark, order in zip(_MARKS, (first, last), strict=True)]
+        probes = [
+            _probe(sighting, make, name, mark, order) for mark, order in zip(_MARKS, (first, last), strict=True)
+        ]
         greatest = [
-            _probe(sighting, make, *_MARKS[0], [*(other for other in first if other != hole), hole])
+            _probe(sighting, make, name, _MARKS[0], [*(other for other in first if other != hole), hole])
             for hole in first[:-1]
         ]
     except (TianjiError, StreamFailed):
@@ -58,7 +60,7 @@ def learn(
         templates = tuple(map(Template, probes[0].pieces))
         around, inside = sighting.parts()
         plain = frames.look(form, _filled(around, map(_canonical, inside)), ())
-        if plain is not None and tuple(plain.fill(template, now) for template in templates) == outputs:
+        if plain is not None and tuple(plain.fill(template, now, name) for template in templates) == outputs:
             frames.keep(sighting, probes[0].value, templates)
             return
     frames.keep(sighting, None, ())
@@ -75,10 +77,11 @@ def _sums(probe: _Cut) -> set[_Terms]:
 
 
 def _probe(
-    sighting: Sighting, make: Callable[[bytes, int], Made], length: int, unit: int, order: Sequence[int]
+    sighting: Sighting, make: Callable[[bytes, int], Made], name: bytes, mark: tuple[int, int], order: Sequence[int]
 ) -> _Cut:
     """Make something of a marked body, whose numbers are the greater the later their holes come in `order`."""
     around, inside = sighting.parts()
+    length, unit = mark
     figures = {hole: b"%d" % (unit * 10**power) for power, hole in enumerate(order)}
     token = os.urandom(length).hex().encode()
     names = sighting.names()
@@ -88,7 +91,7 @@ def _probe(
     ]
     made = make(_filled(around, marks), unit * 10 ** len(order))
     holes = dict(enumerate((*order, len(inside))))
-    return _Cut(made.value, tuple(_cut(output, token, unit, holes) for output in made.outputs))
+    return _Cut(made.value, tuple(_cut(output, (token, unit, name), holes) for output in made.outputs))
 
 
 def _tells_all(sighting: Sighting, outputs: Iterable[tuple[_Piece, ...]]) -> bool:
@@ -108,15 +111,24 @@ def _canonical(text: bytes) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(b'"%b"' % text))[1:-1]
 
 
-def _cut(output: bytes, token: bytes, unit: int, holes: Mapping[int, int]) -> tuple[_Piece, ...]:
-    """Cut an output where it has marks or sums of numbers of the probe; `holes` are told by their powers of ten."""
+def _cut(output: bytes, probe: tuple[bytes, int, bytes], holes: Mapping[int, int]) -> tuple[_Piece, ...]:
+    """Cut an output where it has the name, marks or sums of numbers of a probe: told by token, unit and name.
+
+    `holes` are told by their powers of ten.
+    """
+    token, unit, name = probe
+    named = b"|" + re.escape(name) if name else b""
     pieces: list[_Piece] = []
     at = 0
-    for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?<=":)(\d+)(?=[,}])' % token, output):
-        piece = _terms(int(match[2]), unit, holes) if match[1] is None else int(match[1])
-        if piece is not None:
-            pieces += (output[at : match.start()], piece)
-            at = match.end()
+    for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?<=":)(\d+)(?=[,}])%b' % (token, named), output):
+        if match[1] is not None:
+            piece: _Piece = int(match[1])
+        elif match[2] is None:
+            piece = None
+        elif (piece := _terms(int(match[2]), unit, holes)) is None:
+            continue
+        pieces += (output[at : match.start()], piece)
+        at = match.end()
     return (*pieces, output[at:])
 
 

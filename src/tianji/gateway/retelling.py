@@ -144,7 +144,8 @@ class Teller(Struct, frozen=True):
             outputs = _outputs(told)
             if name:
                 outputs = tuple(output.replace(name.encode(), _STANDS) for output in outputs)
-            learn(self.frames, form, sighting, outputs, make, getattr(inbound, "created", completion.created))
+            now = getattr(inbound, "created", completion.created)
+            learn(self.frames, form, sighting, outputs, make, now, _STANDS if name else b"")
         return told
 
     def _told(self, inbound: Inbound, completion: Completion, model: bytes) -> Told:
@@ -198,11 +199,12 @@ def _filled(sighting: Sighting, frame: Frame, named: Any) -> Told | None:
     """
     known: _Known = frame.value
     now = int(known.clock.now()) if known.clock is not None else 0
-    body = sighting.fill(frame.outputs[0], now if named is None else named.created)
+    if named is not None:
+        body = sighting.fill(frame.outputs[0], named.created, named.name.encode())
+    else:
+        body = sighting.fill(frame.outputs[0], now, os.urandom(12).hex().encode() if known.named else b"")
     if body is None:
         return None
-    if known.named:
-        body = body.replace(_STANDS, (os.urandom(12).hex() if named is None else named.name).encode())
     if len(frame.outputs) == 1:
         return Told(body, None, known.filtered)
     usage = sighting.fill(frame.outputs[1], now)

@@ -83,7 +83,10 @@ class StoredResponses:
             return self._begin(exchange, match, previous)
         if previous:
             return self._go_on(exchange, match, previous, wanted=wanted)
-        self._answer(exchange, match, exchange.body, _Keeper(self, exchange, None) if wanted else None)
+        if wanted:
+            self._answer(exchange, match, exchange.body, _Keeper(self, exchange, None))
+        else:
+            self._create(exchange, match)
         return None
 
     async def _go_on(self, exchange: Exchange, match: Match, previous: str, *, wanted: bool) -> None:

@@ -26,7 +26,11 @@ OWN_PREFIX: Final = "resp_tianji_"
 
 def new_response_id() -> str:
     """Return an id that nobody can guess."""
-    return OWN_PREFIX + os.urandom(24).hex()
+    return OWN_PREFIX + _new_suffix()
+
+
+def _new_suffix() -> str:
+    return os.urandom(24).hex()
 
 
 def input_items(asked: str | list[Json]) -> list[Json]:
@@ -39,20 +43,23 @@ def input_items(asked: str | list[Json]) -> list[Json]:
 def begun(body: bytes, response_id: str, created: int) -> Json:
     """Return the response of a request whose answer is made in the background. Raises InvalidRequest, MalformedJSON."""
     asked = typed(members(body), CreateResponse)
-    return Settings(asked).response(Name(response_id, created), "queued", asked.model, []) | {"background": True}
+    return Settings(asked).response(Name(response_id, "", created), "queued", asked.model, []) | {"background": True}
 
 
 class Responses:
     """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read.
 
-    `response_id` is what the answer will be called.
+    `response_id` is what the answer will be called. name: the end of that, which stands in all ids in the answer too;
+    created: when it was begun, in seconds since 1970.
     """
 
     def __init__(self, body: bytes, *, response_id: str | None = None, clock: Clock = SYSTEM) -> None:
         sent = members(body)
         asked = typed(sent, CreateResponse)
         self._clock = clock
-        self._name = Name(response_id or new_response_id(), int(clock.now()))
+        self._id = response_id or new_response_id()
+        self.name = self._id.rpartition("_")[2]
+        self.created = int(clock.now())
         self._book = ToolBook()
         self._settings = Settings(asked)
         self.request = hub_request(asked, input_items(asked.input), self._book)
@@ -68,38 +75,26 @@ class Responses:
         """What of the request stands in its answer, in short."""
         return self._settings.digest
 
-    @property
-    def name(self) -> str:
-        """What was made up for the answer, and stands in all ids in it."""
-        return self._name.suffix
-
-    @property
-    def created(self) -> int:
-        """When the answer was begun, in seconds since 1970."""
-        return self._name.created
-
     def again(self, size: int) -> "Responses":  # noqa: ARG002 - nothing here depends on it
         """Return what answers a request that differs from this one in its texts alone."""
-        return self._named(Name(new_response_id(), int(self._clock.now())))
+        return self.called(_new_suffix(), int(self._clock.now()))
 
     def called(self, name: str, created: int) -> "Responses":
         """Return the same with an answer of another name and time."""
-        return self._named(Name(OWN_PREFIX + name, created))
-
-    def _named(self, name: Name) -> "Responses":
         other = Responses.__new__(Responses)
-        other._clock, other._name, other._book = self._clock, name, self._book
+        other._clock, other._book = self._clock, self._book
         other._settings, other.request = self._settings, self.request
+        other._id, other.name, other.created = OWN_PREFIX + name, name, created
         return other
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer; of several choices it holds the first."""
         choice = completion.choices[0] if completion.choices else None
-        output = Output(self._name.suffix, self._book, _unheard)
+        output = Output(self.name, self._book, _unheard)
         if choice is not None:
             output.take(pieces_of(choice.message), choice.logprobs or None)
         status, details = outcome(choice.finish_reason if choice else None)
-        response = self._settings.response(self._name, status, completion.model, output.end(status))
+        response = self._settings.response(self._named, status, completion.model, output.end(status))
         response["incomplete_details"] = details
         if completion.usage:
             response["usage"] = usage_of(completion.usage)
@@ -109,7 +104,11 @@ class Responses:
 
     def stream(self) -> ResponsesEncoder:
         """Begin a streamed answer."""
-        return ResponsesEncoder(self._settings, self._name, self._book)
+        return ResponsesEncoder(self._settings, self._named, self._book)
+
+    @property
+    def _named(self) -> Name:
+        return Name(self._id, self.name, self.created)
 
 
 def _unheard(_kind: str, _members: dict[str, Any]) -> None:

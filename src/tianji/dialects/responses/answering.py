@@ -16,15 +16,11 @@ _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_
 
 
 class Name(Struct, frozen=True):
-    """What one response is called, and when it was made, in seconds since 1970."""
+    """What one response is called, and when it was made, in seconds since 1970. suffix: makes ids in it unique."""
 
     id: str
+    suffix: str
     created: int
-
-    @property
-    def suffix(self) -> str:
-        """What makes ids of what is in it unique."""
-        return self.id.rpartition("_")[2]
 
 
 class Settings:
