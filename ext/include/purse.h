@@ -13,6 +13,7 @@ typedef struct {
     int64_t spent;
     int64_t unsaved;   /* spent since somebody wrote it down last */
     int64_t ends_ms;   /* when the period ends, since 1970; 0: nothing was loaded yet */
+    int64_t begun_ms;  /* since when what is spent counts; 0: since ever */
     int64_t shares[SEATS]; /* reserved, by seat */
 } purse;
 
@@ -55,11 +56,22 @@ static inline void purse_mend(purse *p)
 }
 
 /* Begin the period that ends at `ends_ms` after the one that ended at `ended_ms`; 1 for the one caller who did it. */
-static inline int purse_renew(purse *p, int64_t ended_ms, int64_t ends_ms)
+static inline int purse_renew(purse *p, int64_t ended_ms, int64_t begun_ms, int64_t ends_ms)
 {
     if (!__atomic_compare_exchange_n(&p->ends_ms, &ended_ms, ends_ms, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return 0;
+    __atomic_store_n(&p->begun_ms, begun_ms, __ATOMIC_RELEASE);
     purse_add(&p->committed, -__atomic_exchange_n(&p->spent, 0, __ATOMIC_ACQ_REL));
     return 1;
+}
+
+/* Let the spend be this, of what began at `begun_ms` or later, unless it counts from there on already. */
+static inline void purse_restart(purse *p, int64_t spent, int64_t begun_ms)
+{
+    int64_t seen = purse_load(&p->begun_ms);
+    do {
+        if (begun_ms <= seen) return;
+    } while (!__atomic_compare_exchange_n(&p->begun_ms, &seen, begun_ms, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    purse_add(&p->committed, spent - __atomic_exchange_n(&p->spent, spent, __ATOMIC_ACQ_REL));
 }
 
 /* Let the period's spend be at least this. */

@@ -68,7 +68,7 @@ class Machine:
 
     def limit(self, spent: int | None = None, ends: float | None = None, **limits: Any) -> LimitSet:
         """The limits of a key; `spent`: of the budget, as the database has it."""
-        own = Limit(self.table, "key:a", renew=lambda now: now + DAY, **limits)
+        own = Limit(self.table, "key:a", renew=lambda _, now: (now, now + DAY), **limits)
         if spent is not None:
             own.restore(spent, ends, self.world.now)
         return LimitSet((own,))

@@ -17,6 +17,7 @@ cdef class Admission:
     cdef int64_t _nano                 # wanted; negative: it costs nothing and no budget is asked
     cdef uint8_t _taken[<int>MOST_LIMITS]   # a bit a kind
     cdef int64_t _reserved[<int>MOST_LIMITS]
+    cdef int64_t _begun[<int>MOST_LIMITS]   # since when its budget counted, in milliseconds
     cdef limiter_row *_rows[<int>MOST_LIMITS]    # NULL: the table is full
 
     cpdef bint admit(self, double now) except -1

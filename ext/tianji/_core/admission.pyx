@@ -102,6 +102,8 @@ cdef class Admission:
             self._taken[i] = 0
             self._reserved[i] = 0
             self._held += 1
+            if limit.limits[BUDGET] >= 0 and self._rows[i] != NULL:
+                self._begun[i] = purse_load(&self._rows[i].money.begun_ms)
             if self._nano >= 0 and limit.limits[BUDGET] >= 0 and not self._reserve(i, limit, now):
                 return False
         return True
@@ -116,6 +118,7 @@ cdef class Admission:
             return self._refuse(limit, UNLOADED, -1)
         if ends != NO_END:
             limit._begin_anew(row, now)
+            self._begun[i] = purse_load(&row.money.begun_ms)
         if self._mode == LEASE_OFF or budget >= SHAREABLE_NANO:
             taken = purse_reserve(&row.money, self._share(i, limit), self._nano, budget, limit.whole)
         else:
@@ -271,6 +274,7 @@ cdef class Admission:
         cdef Limit limit
         cdef limiter_row *row
         cdef int64_t more
+        cdef bint over
         cdef int i, kind, held = self._held
         if not held:
             return 0
@@ -292,7 +296,8 @@ cdef class Admission:
                 else:
                     window_take(&row.windows[kind], step, more, -1)
             if limit.limits[BUDGET] >= 0:
-                purse_settle(&row.money, self._share(i, limit), self._reserved[i], nano)
+                over = self._begun[i] != purse_load(&row.money.begun_ms)  # it was spent in an earlier period
+                purse_settle(&row.money, self._share(i, limit), self._reserved[i], 0 if over else nano)
             if self._mode != LEASE_OFF:
                 row.changed = True
             limit._leave(row)

@@ -11,6 +11,7 @@ cdef class Caller:
     cdef object identity              # an Identity; None: nobody
     cdef bytes names                  # its members of an entry, as msgpack: from the key to the organization
     cdef bytes agent                  # and the agent
+    cdef bytes project                # and the project; None: it has none
     cdef bint noted                   # its entries say more than a key's usually do
     cdef bint owned                   # callbacks of its own are told
     cdef bint words                   # it has a word on who is told of its requests, or of what

@@ -23,6 +23,8 @@ cdef extern from "realtime.h":
 
 cdef enum:
     MEMBERS = 44      # of an entry, up to how long the upstream took
+    LEFT = 46         # up to what its provider says is left
+    ALL = 47          # with its project
     CALLERS = 1024    # that are remembered, at most: a power of two
 cdef double REFUSALS = 20   # entries of refused requests: so many a second, and at once
 cdef int LONGEST_MESSAGE = 2000  # characters
@@ -45,6 +47,7 @@ cdef class Caller:
         self.names = packer.pack((
             identity.key, identity.key_alias, identity.user_id, identity.team_id, identity.organization_id))[1:]
         self.agent = packer.pack(identity.agent_id)
+        self.project = None if identity.project_id is None else packer.pack(identity.project_id)
         self.noted = identity.noted
         self.owned = bool(identity.owner)
         self.words = words(identity)
@@ -130,7 +133,7 @@ cdef class Entries:
         if self.reads_limits and attempt is not None and attempt.headers is not None:
             left = left_of(attempt.headers)
         packer.begin()
-        packer.array(MEMBERS if left is None else MEMBERS + 2)
+        packer.array(MEMBERS if left is None and caller.project is None else LEFT if caller.project is None else ALL)
         self._write_times(asked, attempt, status, now)
         self._write_names(asked, attempt, caller)
         self._write_cost(asked, attempt, usage)
@@ -148,9 +151,11 @@ cdef class Entries:
         packer.integer(
             0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
             else microseconds(attempt.ended_at - attempt.sent_at))
-        if left is not None:
+        if left is not None or caller.project is not None:
             packer.binary(b"")  # the runs of guardrails
             packer.value(left)
+            if caller.project is not None:
+                packer.raw(caller.project)
         if asked.guard is not None:
             asked.guard.note(decoded(packer.written()), self.journal.append)
         elif not said and packer.size() > self.large:

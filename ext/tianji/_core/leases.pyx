@@ -274,7 +274,7 @@ cdef class Leases:
         if ends == 0:
             ends = NO_END
         if answer[4]:  # another period has begun
-            if purse_renew(&row.money, seen, ends):
+            if purse_renew(&row.money, seen, seen, ends):
                 lease_renew(&row.loan, &row.money)
             row.changed = True
             return 0

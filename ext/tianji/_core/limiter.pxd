@@ -23,15 +23,16 @@ cdef extern from "purse.h":
         int64_t spent
         int64_t unsaved
         int64_t ends_ms
+        int64_t begun_ms
         int64_t *shares
 
     int64_t purse_load(const int64_t *word) noexcept nogil
     void purse_add(int64_t *word, int64_t n) noexcept nogil
     int64_t purse_reserve(purse *p, int64_t *share, int64_t wanted, int64_t limit, bint whole) noexcept nogil
     void purse_settle(purse *p, int64_t *share, int64_t reserved, int64_t spent) noexcept nogil
-    bint purse_renew(purse *p, int64_t ended_ms, int64_t ends_ms) noexcept nogil
+    bint purse_renew(purse *p, int64_t ended_ms, int64_t begun_ms, int64_t ends_ms) noexcept nogil
+    void purse_restart(purse *p, int64_t spent, int64_t begun_ms) noexcept nogil
     void purse_raise(purse *p, int64_t spent) noexcept nogil
-    void purse_set(purse *p, int64_t spent, int64_t ends_ms) noexcept nogil
 
 cdef extern from "lease.h":
     enum:
@@ -143,7 +144,7 @@ cdef class LimitTable:
 
 cdef class Limit:
     cdef readonly str name
-    cdef readonly object renew    # Callable[[float], float | None]; or None
+    cdef readonly object renew    # Callable[[float, float], tuple[float, float]]; or None
     cdef readonly bint whole      # an estimate that does not fit is refused; otherwise what is left is reserved
     cdef LimitTable table
     cdef bytes _name

@@ -128,7 +128,7 @@ cdef class LimitTable:
         return limiter_sweep(self._table, self._pid, first_of(self, part, parts), first_of(self, part + 1, parts))
 
     def take_unsaved(self, int part=0, int parts=1):
-        """[(name, nano-dollars)] spent since this was asked last, in any period; what cannot be written: put_back()."""
+        """[(name, nano-dollars)] spent since this was asked last, in any period."""
         cdef list found = []
         cdef limiter_row *row
         cdef int64_t place, nano
@@ -140,25 +140,17 @@ cdef class LimitTable:
                 purse_add(&row.money.unsaved, -nano)
         return found
 
-    def put_back(self, Limit limit not None, int64_t nano, double now):
-        """Count `nano` as not written down after all."""
-        cdef bint crowded = False
-        cdef limiter_row *row = limit._enter(now, 0, &crowded)
-        if row != NULL:
-            purse_add(&row.money.unsaved, nano)
-            limit._leave(row)
-
 
 @cython.final
 cdef class Limit:
-    """What the holder of `name` may have. None is no limit, and zero lets nothing through.
+    """What the holder of `name` may have. None is no limit, and zero lets nothing through. Times are since 1970.
 
     name: such as `team:<id>` or `key:<id>/model:<m>`; everybody who uses the same name shares what was used
     requests, tokens, input_tokens, output_tokens: in any 60 seconds
     parallel: requests at a time
     budget: nano-dollars of a period; ask restore() before it is used
     whole: refuse an estimate that is more than what is left; else what is left is reserved, and the request may go on
-    renew: called with the seconds since 1970 when the period is over; gives the end of the next one, None for never
+    renew: of the end of a period that is over and the time, gives beginning and end of the one under way; None: no end
 
     Raises ValueError for a name that is empty or too long, and for a limit below zero.
     """
@@ -227,11 +219,13 @@ cdef class Limit:
     cdef int _begin_anew(self, limiter_row *row, double now) except -1:
         # One process of all that notice the end of the period begins the next.
         cdef double since_1970 = now + self.table.shift
-        cdef int64_t ended = purse_load(&row.money.ends_ms)
+        cdef int64_t ended = purse_load(&row.money.ends_ms), begins = ended, ends = NO_END
         if ended > <int64_t>(since_1970 * 1e3):
             return 0
-        following = None if self.renew is None else self.renew(since_1970)
-        if purse_renew(&row.money, ended, NO_END if following is None else milliseconds(following)):
+        if self.renew is not None:
+            edges = self.renew(ended / 1e3, since_1970)
+            begins, ends = milliseconds(edges[0]), milliseconds(edges[1])
+        if purse_renew(&row.money, ended, begins, ends):
             lease_renew(&row.loan, &row.money)
         return 0
 
@@ -265,15 +259,22 @@ cdef class Limit:
         else:
             lease_learn(&row.loan, &row.money, spent)
 
-    def amend(self, int64_t spent, period_end, double now):
-        """Let the spend of the period be this, whatever it was. False when the table is full."""
-        cdef bint crowded = False
-        cdef limiter_row *row = self._enter(now, 0, &crowded)
-        if row == NULL:
-            return False
-        purse_set(&row.money, spent, NO_END if period_end is None else max(1, milliseconds(period_end)))
-        self._leave(row)
-        return True
+    def agree(self, int64_t spent, since, period_end, double now):
+        """Go by what is stored: by the end of the period, and by a spend that counts from a later moment on than here.
+
+        since, period_end: seconds since 1970, or None. Nothing happens where nothing was loaded, the stored period is
+        over, or machines share budgets.
+        """
+        cdef int64_t ends = NO_END if period_end is None else milliseconds(period_end)
+        cdef int64_t place = limiter_seek(self.table._table, self._hash)
+        cdef limiter_row *row
+        if place < 0 or lease_mode(&self.table._table.sharing) != LEASE_OFF:
+            return
+        row = &self.table._table.rows[place]
+        if purse_load(&row.money.ends_ms) and ends > <int64_t>((now + self.table.shift) * 1e3):
+            if since is not None:
+                purse_restart(&row.money, spent, milliseconds(since))
+            row.money.ends_ms = ends
 
     def ceiling(self, int kind):
         """The limit of a kind, by its place in KIND_NAMES; None without one."""

@@ -15,17 +15,15 @@ from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from tianji._core.entry_parts cimport belongs, bounded, counted, day_of
 from tianji._core.msgpack cimport flag, integer, msgpack_array, msgpack_nil, msgpack_text, pass_over, string
-
-cdef extern from "meter.h":
-    const long long METER_MOST
 
 cdef extern from "saturate.h":
     long long saturated_sum(long long a, long long b) noexcept nogil
     long long saturated_distance(long long before, long long after) noexcept nogil
 
 cdef str SUCCESS = "success"
-cdef long long DAY = 86_400_000_000  # microseconds
+cdef long long NEVER = <long long>1 << 62  # microseconds: later than any entry
 
 cdef enum:
     MEMBERS = 41          # of an entry of the first release; what was added since counts as not there where it is not
@@ -41,8 +39,8 @@ cdef enum:
     ERROR_CLASS = 20
     RUNS = 22
     TIMED = 3             # members behind the payload; the last two are how long it waited and its upstream took
+    FIRST_SHARED = 17     # members of an account; the project is one more where there is one
     NO_RUNS = 4           # bytes at most of what guardrails did where there were none
-    ENDED = 5             # of a Place: how many members stand before the status of a request that has ended
     FIRST_MEASURES = 64
 
 
@@ -84,6 +82,7 @@ cdef class Sheet:
         self.bodies, self.values, self.by_raw = [], [], {}
         self.opened, self.mended, self.runs = opened, mended, runs
         self.text, self.name, self.longest = text, name, longest
+        self.first, self.last = NEVER, -NEVER
 
     def __dealloc__(self):
         PyMem_Free(self.raw)
@@ -158,6 +157,7 @@ cdef class Sheet:
         cdef msgpack_walk walk, place
         cdef uint64_t members
         cdef long long grown[FIGURES]
+        cdef long long started
         cdef bint said, paid
         cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
         walk.at = <const unsigned char *>PyBytes_AS_STRING(body)
@@ -185,7 +185,9 @@ cdef class Sheet:
                 self.said.append(body)
             self.bodies.append(body)
             self.values.append(row)
-            self._sum_up(account, day_of(row[STARTED]), row[END_USER], grown)
+            started = row[STARTED]
+            self.first, self.last = min(self.first, started), max(self.last, started)
+            self._sum_up(account, day_of(started), row[END_USER], grown)
         return 0
 
     cdef int _make_room(self, Py_ssize_t size) except -1:
@@ -262,12 +264,15 @@ cdef class Sheet:
             if not msgpack_array(walk, &parts) or parts != 2:
                 raise ValueError("not what is left")
             measured.tells, measured.left_requests, measured.left_tokens = True, integer(walk), integer(walk)
+        if members > TIMED + 2 and not msgpack_nil(walk):
+            self.raw[2] += 1
+            self._copy(walk, 1)
         return runs
 
     cdef int _begin(self) except -1:
-        """Begin another account: an array of 17 members."""
-        memcpy(self.raw, b"\xdc\x00\x11", 3)
-        self.used = 3
+        """Begin another account: an array, to which the project is added where there is one."""
+        memcpy(self.raw, b"\xdc\x00", 2)
+        self.raw[2], self.used = FIRST_SHARED, 3
         return 0
 
     cdef int _copy(self, msgpack_walk *walk, int count) except -1:
@@ -359,42 +364,3 @@ cdef class Sheet:
 
     cdef object _maybe(self, msgpack_walk *walk):
         return None if msgpack_nil(walk) else self._name(walk)
-
-
-cdef long long bounded(msgpack_walk *walk) except? -1:
-    """A figure that can be summed: one that no request reaches must not stop all others."""
-    return min(integer(walk), METER_MOST)
-
-
-cdef long long day_of(long long microseconds) noexcept:
-    return microseconds // DAY - (microseconds % DAY < 0)
-
-
-cdef int counted(msgpack_walk walk) noexcept:
-    """Return which of the QUANTITIES a kind is; -1 for any other."""
-    cdef const char *kind
-    cdef uint64_t length
-    if msgpack_text(&walk, &kind, &length):
-        if length == 11 and memcmp(kind, b"input_audio", 11) == 0:
-            return 0
-        if length == 12 and memcmp(kind, b"output_audio", 12) == 0:
-            return 1
-        if length == 15 and memcmp(kind, b"output_pictures", 15) == 0:
-            return 2
-        if length == 25 and memcmp(kind, b"output_video_milliseconds", 25) == 0:
-            return 3
-    return -1
-
-
-cdef bint belongs(msgpack_walk *walk) except -1:
-    """Whether an entry with this Place belongs into the books: it is not merely the end of a request."""
-    cdef uint64_t members
-    if msgpack_nil(walk):
-        return True
-    if not msgpack_array(walk, &members):
-        raise ValueError("no place")
-    if members <= ENDED:
-        return True
-    for _ in range(ENDED):
-        pass_over(walk)
-    return integer(walk) == 0

@@ -179,10 +179,11 @@ def limits(row: Row, budget: Row | None) -> Limits:
         return own if own is not None or budget is None else budget[name]
 
     metadata = row.get("metadata") or {}
-    reset = said("budget_reset_at")
+    reset, since = said("budget_reset_at"), row.get("spend_since")
     raised_by, raised_until = _raise(metadata, budget)
     return Limits(
         spend=row["spend"],
+        spend_since=None if since is None else since.timestamp(),
         budget_reset_at=None if reset is None else reset.timestamp(),
         budget_limits=tuple(said("budget_limits") or ()),
         model_max_budget=said("model_max_budget") or {},

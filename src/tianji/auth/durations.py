@@ -43,16 +43,13 @@ def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str 
     it, and one that comes twice begins the day when it comes first. Raises Unacceptable.
     """
     number, unit = parse(text, param)
-    local = now.astimezone(where)
     if unit in ("s", "m", "h"):
-        return _multiple(local, number * SECONDS[unit]).astimezone(now.tzinfo)
-    start = datetime.combine(local.date(), at, where)
-    if start.astimezone(UTC) > now:  # within one zone, times are compared by what clocks show, which may come twice
-        start -= timedelta(days=1)
-    if unit == "mo" or (unit, number) == ("d", 30):
-        months = number if unit == "mo" else 1
-        year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-        following = start.replace(year=year, month=month + 1, day=1)
+        seconds = number * SECONDS[unit]
+        whole = seconds >= SECONDS["d"]
+        return now + timedelta(seconds=seconds) if whole else _multiple(now, seconds, where)[1].astimezone(now.tzinfo)
+    start = _day(now, where, at)
+    if (months := _months(number, unit)) is not None:
+        following = _month(start, start.year * 12 + start.month - 1 + months)
     elif (unit, number) in (("d", 7), ("w", 1)):
         following = start + timedelta(days=7 - start.weekday())
     else:
@@ -60,15 +57,72 @@ def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str 
     return following.astimezone(now.tzinfo)
 
 
-def _multiple(local: datetime, seconds: int) -> datetime:
-    """Return the next multiple of `seconds` since its day began, in UTC; what is longer than a day begins now.
+def following(text: str, ended: datetime, now: datetime, *, where: tzinfo, at: time) -> tuple[datetime, datetime]:
+    """Return beginning and end of the period at `now` of a budget whose earlier one ended at `ended`, not after `now`.
+
+    One period begins where another ends, so nobody's being late moves them. Raises Unacceptable.
+    """
+    number, unit = parse(text, "budget_duration")
+    if unit in ("s", "m", "h"):
+        seconds = number * SECONDS[unit]
+        if seconds < SECONDS["d"]:
+            begins, ends = _multiple(now, seconds, where)
+            return max(begins, ended), ends
+        passed = timedelta(seconds=(now - ended).total_seconds() // seconds * seconds)
+        return ended + passed, ended + passed + timedelta(seconds=seconds)
+    begins, ends = ended, next_reset(text, ended, where=where, at=at)
+    while ends <= now:
+        begins, ends = ends, next_reset(text, ends, where=where, at=at)
+    return begins, ends
+
+
+def span(text: str, now: datetime, *, where: tzinfo, at: time, param: str) -> tuple[datetime, datetime]:
+    """Return beginning and end of the period at `now`, of a budget for which nobody keeps when its last one ended.
+
+    Several days or months are counted from the same day for everybody, a Monday, hence. Raises Unacceptable.
+    """
+    number, unit = parse(text, param)
+    if unit in ("s", "m", "h"):
+        seconds = number * SECONDS[unit]
+        if seconds < SECONDS["d"]:
+            return _multiple(now, seconds, where)
+        begins = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
+        return begins, begins + timedelta(seconds=seconds)
+    start = _day(now, where, at)
+    if (months := _months(number, unit)) is not None:
+        first = (start.year * 12 + start.month - 1) // months * months
+        edges = _month(start, first), _month(start, first + months)
+    else:
+        days = number * (7 if unit == "w" else 1)
+        first_day = start - timedelta(days=(start.toordinal() - 1) % days)  # the first of all days was a Monday
+        edges = first_day, first_day + timedelta(days=days)
+    return edges[0].astimezone(UTC), edges[1].astimezone(UTC)
+
+
+def _day(now: datetime, where: tzinfo, at: time) -> datetime:
+    """Return when the day began in which `now` is."""
+    start = datetime.combine(now.astimezone(where).date(), at, where)
+    # within one zone, times are compared by what clocks show, which may come twice
+    return start - timedelta(days=1) if start.astimezone(UTC) > now else start
+
+
+def _months(number: int, unit: str) -> int | None:
+    """Return of how many months of the calendar a duration is; None for one that is of days."""
+    return number if unit == "mo" else 1 if (unit, number) == ("d", 30) else None
+
+
+def _month(day: datetime, months: int) -> datetime:
+    """Return the first day of a month, counted from the first one of the year 0, at the hour of `day`."""
+    year, month = divmod(months, 12)
+    return day.replace(year=year, month=month + 1, day=1)
+
+
+def _multiple(now: datetime, seconds: int, where: tzinfo) -> tuple[datetime, datetime]:
+    """Return the multiples of `seconds` since the day began between which `now` is, in UTC; less than a day.
 
     Clocks are changed in the middle of days: what passed is counted, not read off them.
     """
-    now = local.astimezone(UTC)
-    if seconds >= SECONDS["d"]:
-        return now + timedelta(seconds=seconds)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    began, ends = midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC)
-    passed = int((now - began).total_seconds())
-    return min(began + timedelta(seconds=(passed // seconds + 1) * seconds), ends)
+    midnight = now.astimezone(where).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    first, last = midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC)
+    begins = first + timedelta(seconds=(now - first).total_seconds() // seconds * seconds)
+    return begins, min(begins + timedelta(seconds=seconds), last)

@@ -17,6 +17,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Budgets and rates of one object, and what it has spent. `budget_reset_at`: seconds since the epoch."""
 
     spend: int = 0
+    spend_since: float | None = None  # seconds since the epoch: what began before is not in `spend`
     max_budget: int | None = None
     soft_budget: int | None = None
     budget_duration: str | None = None

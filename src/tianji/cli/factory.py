@@ -63,6 +63,7 @@ class Factory:
             lambda: control.generation,
             FAREWELL,
             told,
+            load("tianji.limiting.resets").reset_due,
             self._hearers,
         )
 

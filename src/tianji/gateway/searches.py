@@ -100,6 +100,7 @@ class Searches:
                 team_id=caller.team_id,
                 organization_id=caller.organization_id,
                 agent_id=caller.agent_id,
+                project_id=caller.project_id,
                 cost=nano,
                 items=(("queries", 1, nano * ATTO),) if nano else (),
                 error_code=None if error is None else str(error.status),

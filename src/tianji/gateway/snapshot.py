@@ -18,7 +18,7 @@ from tianji.config.deployments import Accepts
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
-from tianji.errors import ConfigurationError, Header
+from tianji.errors import ConfigurationError, Header, UnknownModel
 from tianji.gateway.budgets import purses, standings
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
@@ -121,6 +121,13 @@ class Snapshot:
         if found.deployment is not None:
             return self._singles[found.deployment], found
         return self.groups[found.group], found
+
+    def group_of(self, name: str) -> str:
+        """Return the name of the group that serves a name; the name itself where nothing does."""
+        try:
+            return self.find(name)[0].name
+        except UnknownModel:
+            return name
 
     def serves(self, name: str) -> bool:
         """Whether a request may name it."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from tianji._core.sheet import Sheet
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
-from tianji.ledger import posting, reading
+from tianji.ledger import periods, posting, reading
 from tianji.ledger.entry import Entry
 from tianji.ledger.reading import Batch
 from tianji.ledger.standing import standings
@@ -23,6 +23,7 @@ from tianji.storage.engine import Database
 AT_ONCE: Final = 10_000  # entries of a transaction; who manages keys waits for one of them, 0.1 s, for his turn
 ROUND: Final = 0.5  # seconds between two rounds
 SLOWEST: Final = 30.0  # seconds between two rounds while the database is away
+AHEAD: Final = 5.0  # seconds that the clock of another machine may be ahead
 KEPT: Final = timedelta(days=30)  # how long the position of a journal outlives it when a removal was cut short
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Drain:
     database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
     (`disable_spend_logs` is the opposite); told: takes what whoever has a budget has spent, see `standing`
     kept: returns what of an entry that has a payload the database keeps; listener: hears of all of it
+    begin: lets budgets begin anew whose periods are over at a moment, seconds since 1970
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Drain:
         told: Callable[..., None] | None = None,
         kept: Callable[[Entry], Entry] = posting.whole,
         listener: Listener | None = None,
+        begin: Callable[[Database, float], Awaitable[object]] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._kept = kept
+        self._begin = begin
         self._listener = listener
         self._folder = folder
         self._database = database
@@ -133,6 +137,7 @@ class Drain:
             if self._listener is not None:
                 await self._listener.hear(file, position, batch)
             if batch.count:
+                await self._renew(database, batch.sheet)
                 fresh = await _unbroken(self._post(database, file.name, position, batch))
                 if fresh is None:
                     return total, False
@@ -158,6 +163,16 @@ class Drain:
             if not await posting.move(connection, journal, position, batch.position, self._now()):
                 return None
             return await posting.post(connection, batch.sheet, logged=self._logged(), kept=self._kept)
+
+    async def _renew(self, database: Database, sheet: Sheet) -> None:
+        """See to it that entries of a new period find it begun; a clock that is far ahead begins none."""
+        if self._begin is None or not len(sheet):
+            return
+        latest = min(sheet.last / periods.MICROSECONDS, self._clock.now() + AHEAD)
+        async with database.reading() as connection:
+            end = await periods.first_end(connection)
+        if end is not None and end.timestamp() <= latest:
+            await self._begin(database, latest)
 
     async def _tell(self, database: Database, fresh: Sheet) -> None:
         """Let limits know what was spent, by others too. It only helps them: the books are right without it."""

@@ -126,6 +126,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     upstream: int = 0  # microseconds that the upstream took; 0: it was not asked, or its answer has no end
     guardrails: bytes = b""  # JSON: a list of the runs of guardrails, as tianji.guardrails.records says them
     remaining: tuple[int, int] | None = None  # requests and tokens that the provider says are left; -1: not said
+    project_id: str | None = None
 
     @property
     def paid(self) -> bool:

@@ -4,7 +4,7 @@ A batch counts once. The position moves in the same transaction, and only from w
 has a row already, out of a copy of a journal, say, adds nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -17,15 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji._core.sheet import Sheet
 from tianji.lazy import load
+from tianji.ledger import periods
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.rows import COLUMNS, GROUPS, SUMS, daily, payload, spent
-from tianji.storage.tables import DAILY, JOURNALS, KEYS, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS, PROJECTS
+from tianji.storage.tables import DAILY, JOURNALS, LEDGER_ACCOUNTS, LEDGER_ROWS, PAYLOADS
 
 _DIALECTS: Final[dict[str, sa.Dialect]] = {
     "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
     "sqlite": sqlite.dialect(),
 }
 _Insert = sqlite.Insert | postgresql.Insert
+_Sums = Mapping[tuple[str, ...], int]
 _Driven = tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]
 _KEY: Final = (*GROUPS, "logged")
 
@@ -63,10 +65,9 @@ async def post(
 ) -> Sheet:
     """Take entries in and let whoever they are of have spent it. Returns the new ones. See `keep`."""
     fresh = await keep(connection, sheet, logged=logged, kept=kept)
+    over = await periods.late(connection, fresh) if len(fresh) else {}
     for table, columns, sums in spent(fresh.sums):
-        await _spend(connection, table, columns, sums)
-        if table is KEYS:
-            await _spend_of_projects(connection, sums)
+        await _spend(connection, table, columns, sums, over.get(table, {}))
     return fresh
 
 
@@ -187,33 +188,22 @@ async def _numbers(connection: AsyncConnection, digests: Iterable[str]) -> dict[
 
 
 async def _spend(
-    connection: AsyncConnection, table: sa.Table, columns: tuple[str, ...], sums: dict[tuple[str, ...], int]
+    connection: AsyncConnection, table: sa.Table, columns: tuple[str, ...], sums: _Sums, over: _Sums
 ) -> None:
+    """Let rows of a table have spent this; `over`: what of it belongs to periods that are over."""
     text, order = _spending(connection.dialect.name, table, columns)
     names = tuple(f"of_{column}" for column in columns)
-    rows = [order({"more": more, **dict(zip(names, found, strict=True))}) for found, more in sums.items()]
+    rows = [
+        order({"ever": ever, "more": ever - over.get(found, 0), **dict(zip(names, found, strict=True))})
+        for found, ever in sums.items()
+    ]
     await connection.exec_driver_sql(text, rows)
-
-
-async def _spend_of_projects(connection: AsyncConnection, sums: dict[tuple[str, ...], int]) -> None:
-    """Let projects have spent what their keys have; entries do not name them. `sums`: by key."""
-    if (await connection.execute(sa.select(PROJECTS.c.project_id).limit(1))).first() is None:
-        return
-    held = sa.select(KEYS.c.project_id, KEYS.c.token).where(
-        KEYS.c.project_id.is_not(None), KEYS.c.token.in_([token for (token,) in sums])
-    )
-    grown: dict[str, int] = {}
-    for project, token in await connection.execute(held):
-        grown[project] = grown.get(project, 0) + sums[token,]
-    if grown:
-        here = sa.update(PROJECTS).where(PROJECTS.c.project_id == sa.bindparam("of"))
-        more = here.values(spend=PROJECTS.c.spend + sa.bindparam("more"))
-        await connection.execute(more, [{"of": name, "more": grown[name]} for name in sorted(grown)])
 
 
 @cache
 def _spending(dialect: str, table: sa.Table, columns: tuple[str, ...]) -> _Driven:
-    grown = {column: table.c[column] + sa.bindparam("more") for column in ("spend", "total_spend") if column in table.c}
+    named = {"spend": "more", "total_spend": "ever"}
+    grown = {column: table.c[column] + sa.bindparam(name) for column, name in named.items() if column in table.c}
     here = [table.c[column] == sa.bindparam(f"of_{column}") for column in columns]
     return _driven(dialect, sa.update(table).where(*here).values(grown), ())
 

@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,12 +15,14 @@ from msgspec import Struct
 
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
+from tianji.config.schema import Config
 from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.ledger.drain import Drain, Listener
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.payloads import opened, shortened, shortened_request
 from tianji.secrets import open_source
+from tianji.storage.engine import Database
 from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
@@ -50,18 +52,20 @@ def work(
     generation: Callable[[], int],
     farewell: int,
     told: Callable[..., None] | None = None,
+    begin: "Begin | None" = None,
     listening: "Hears | None" = None,
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     written: the configuration; generation: counts the reloads of it.
     told: takes what whoever has a budget has spent, see tianji.ledger.standing.
+    begin: lets budgets begin anew, see Begin.
     listening: makes what hears of all entries, see Hears.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
     os.nice(PATIENT)
-    asyncio.run(_Scribe(written, revisions, generation, told).run(farewell, listening))
+    asyncio.run(_Scribe(written, revisions, generation, told, begin).run(farewell, listening))
 
 
 class Listening(Listener, Protocol):
@@ -83,6 +87,10 @@ Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
 """Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
+Begin = Callable[[Database, Revisions, Config, float], Awaitable[object]]
+"""Lets budgets begin anew whose periods are over at a moment, seconds since 1970, as a configuration says."""
+
+
 class _Scribe:
     def __init__(
         self,
@@ -90,7 +98,10 @@ class _Scribe:
         revisions: Revisions,
         generation: Callable[[], int],
         told: Callable[..., None] | None,
+        begin: Begin | None,
     ) -> None:
+        self._revisions = revisions
+        self._begin = begin
         file = self._file = written.file
         self._environ = written.environ
         self._generation = generation
@@ -112,7 +123,13 @@ class _Scribe:
             None if listening is None else listening(folder, self._loaded, self._store, self._fault)
         )
         drain = self._drain = Drain(
-            folder, self._store.open, logged=self._logs, told=self._spent, kept=self._kept, listener=listener
+            folder,
+            self._store.open,
+            logged=self._logs,
+            told=self._spent,
+            kept=self._kept,
+            listener=listener,
+            begin=self._renew,
         )
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -134,6 +151,11 @@ class _Scribe:
 
     def _logs(self) -> bool:
         return not self._loaded.config.general_settings.disable_spend_logs
+
+    async def _renew(self, database: Database, moment: float) -> None:
+        config = self._loaded.config
+        if self._begin is not None and not config.general_settings.disable_reset_budget:
+            await self._begin(database, self._revisions, config, moment)
 
     def _kept(self, entry: Entry) -> Entry:
         """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""

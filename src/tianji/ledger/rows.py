@@ -18,6 +18,7 @@ from tianji.storage.tables import (
     KEYS,
     ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -45,7 +46,7 @@ SUMS: Final = (
     "spend", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "requests", "successes",
     "failures", "cache_hits", "milliseconds", "spared_tokens",
 )  # fmt: skip
-KINDS: Final = ("all", "user", "team", "organization", "customer", "agent", "tag")
+KINDS: Final = ("all", "user", "team", "organization", "customer", "agent", "project", "tag")
 _DAY: Final = 86_400  # seconds
 _FLAGS: Final = ("stream", "cache_hit", "estimated", "suspect")  # bits of `flags`, the lowest first
 _TRANSLATED: Final = frozenset({"account", "quantities", "flags", "guardrails"})
@@ -148,6 +149,7 @@ _SPENDERS: Final[tuple[tuple[sa.Table, tuple[str, ...], _Names], ...]] = (
     (TEAM_MEMBERS, ("team_id", "user_id"), _one("team_id", "user_id")),
     (ORGANIZATIONS, ("organization_id",), _one("organization_id")),
     (ORGANIZATION_MEMBERS, ("organization_id", "user_id"), _one("organization_id", "user_id")),
+    (PROJECTS, ("project_id",), _one("project_id")),
     (CUSTOMERS, ("user_id",), lambda _, end_user: [(end_user,)] if end_user else []),
     (TAGS, ("name",), lambda held, _: [(tag,) for tag in held.tags]),
 )
@@ -155,7 +157,7 @@ _SPENDERS: Final[tuple[tuple[sa.Table, tuple[str, ...], _Names], ...]] = (
 
 def _entities(held: Terms, end_user: str | None) -> Iterator[tuple[str, str]]:
     yield "all", ""
-    fields = (held.user_id, held.team_id, held.organization_id, end_user, held.agent_id)
+    fields = (held.user_id, held.team_id, held.organization_id, end_user, held.agent_id, held.project_id)
     for kind, entity in zip(KINDS[1:], fields, strict=False):
         if entity:
             yield kind, entity

@@ -83,6 +83,7 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
         "user_api_key_user_id": row["user_id"],
         "user_api_key_team_id": row["team_id"],
         "user_api_key_org_id": row["organization_id"],
+        "user_api_key_project_id": row["project_id"],
         "status": row["status"],
         "attempt": row["attempt"],
         "stream": bool(row["stream"]),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = (
     (KEYS, "key"), (TEAMS, "team"), (TEAM_MEMBERS, "team_member"), (USERS, "user"), (ORGANIZATIONS, "organization"),
-    (CUSTOMERS, "customer"), (TAGS, "tag"),
+    (PROJECTS, "project"), (CUSTOMERS, "customer"), (TAGS, "tag"),
 )  # fmt: skip
 _IDS: Final = {"team_member": ("user_id", "team_id")}  # of those that are named by more than one column
 
@@ -30,11 +30,6 @@ async def standings(connection: AsyncConnection, sums: Iterable[Sum]) -> AsyncIt
         kind = kinds.get(table)
         if kind is not None:
             async for standing in _of(connection, kind, table, columns, list(grown)):
-                yield standing
-        if table is KEYS:
-            of_keys = sa.select(KEYS.c.project_id).where(KEYS.c.token.in_([token for (token,) in grown]))
-            named = (await connection.execute(of_keys.where(KEYS.c.project_id.is_not(None)).distinct())).scalars()
-            async for standing in _of(connection, "project", PROJECTS, ("project_id",), [(name,) for name in named]):
                 yield standing
 
 

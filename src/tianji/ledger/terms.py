@@ -20,7 +20,8 @@ COLUMNS: Final = (
     "call_type", "model_group", "model", "provider", "deployment_id", "api_base", "key", "user_id", "team_id",
     "key_alias", "organization_id", "agent_id",
 )  # fmt: skip
-_NAMES: Final = tuple(column for column in COLUMNS if column != "api_base")
+PROJECT: Final = "project_id"  # is not in the digest of an account without one, which may be older than projects are
+_NAMES: Final = (*(column for column in COLUMNS if column != "api_base"), PROJECT)
 
 _json: Final = msgspec.json.Encoder().encode
 _tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -46,6 +47,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     factors: tuple[Factor, Factor] | None
     catalogue: str
     reported: bool
+    project_id: str | None = None
 
 
 class Shared(NamedTuple):
@@ -88,7 +90,9 @@ def _row(terms: Terms) -> dict[str, Any]:
     made: dict[str, Any] = {column: getattr(terms, column) for column in COLUMNS}
     made["tags"] = _json(terms.tags).decode()
     made["rates"] = _json(Rates(terms.items, terms.factors, terms.catalogue, terms.reported)).decode()
-    made["digest"] = hashlib.sha256(_json([*made.values()])).hexdigest()[:32]
+    project = terms.project_id
+    made["digest"] = hashlib.sha256(_json([*made.values(), *(() if project is None else (project,))])).hexdigest()[:32]
+    made[PROJECT] = project
     return made
 
 
@@ -96,7 +100,7 @@ def of_row(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of an entry that a row of the view `ledger` has from its account."""
     rates = _rates(found["rates"])
     return {
-        **{column: found[column] for column in COLUMNS},
+        **{column: found[column] for column in (*COLUMNS, PROJECT)},
         "tags": _tags(found["tags"]),
         "items": _items(rates, found["quantities"]),
         "factors": rates.factors,

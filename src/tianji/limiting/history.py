@@ -3,13 +3,17 @@
 Loads SQLAlchemy. What a machine counts itself goes before; this is where its count begins.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tianji.ledger.books import DAY
+from tianji.ledger.periods import MICROSECONDS
+from tianji.ledger.rows import day
 from tianji.limiting.holding import Held
+from tianji.limiting.model_budgets import Entries
 from tianji.storage.engine import Database
 from tianji.storage.tables import (
     BUDGETS,
@@ -28,8 +32,6 @@ from tianji.storage.tables import (
 Spent = tuple[int, float | None]
 """Nano-dollars, and the end of the period, seconds since 1970 or None for one that never ends."""
 
-MICROSECONDS: Final = 1_000_000  # of a second: the unit of the ledger's times
-
 _WHERE: Final[dict[str, tuple[sa.Table, tuple[str, ...]]]] = {
     "key": (KEYS, ("token",)),
     "team": (TEAMS, ("team_id",)),
@@ -46,6 +48,7 @@ _ROWS: Final[dict[str, tuple[str, ...]]] = {  # columns of the ledger that name 
     "team_member": ("user_id", "team_id"),
     "user": ("user_id",),
     "organization": ("organization_id",),
+    "project": ("project_id",),
     "customer": ("end_user",),
 }
 
@@ -57,7 +60,7 @@ async def spent(database: Database, held: Held, now: float) -> Spent:
     """
     async with database.reading() as connection:
         if held.kind == "proxy":
-            return await _by_day(connection, held, "all", "", now)
+            return await _by_day(connection, held, now)
         if held.part:
             return await _of_part(connection, held, now)
         return await _of_holder(connection, held, now)
@@ -69,40 +72,73 @@ async def _of_holder(connection: AsyncConnection, held: Held, now: float) -> Spe
     names = dict(zip(columns, held.id.split(":", len(columns) - 1), strict=True))
     row = await _first(connection, sa.select(table).filter_by(**names))
     if row is None:
-        return await _by_day(connection, held, held.kind, held.id, now)
+        return await _by_day(connection, held, now)
     ends = row.get("budget_reset_at")
     if ends is None and row.get("budget_id") is not None:
         budget = await _first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == row["budget_id"]))
         ends = None if budget is None else budget["budget_reset_at"]
-    if ends is None:
-        return row["spend"], held.period_end
-    return (row["spend"], ends.timestamp()) if ends.timestamp() > now else (0, held.period_end)
+    if ends is None or held.span is None:
+        return row["spend"], _end(held, now)
+    return (row["spend"], ends.timestamp()) if ends.timestamp() > now else (0, _end(held, now))
 
 
 async def _of_part(connection: AsyncConnection, held: Held, now: float) -> Spent:
-    """Sum the rows of the ledger. A period that begins when it is first used began with the first of them."""
-    columns = _ROWS.get(held.kind)
-    if columns is None or held.period is None:
-        return 0, held.period_end
-    names = dict(zip(columns, held.id.split(":", len(columns) - 1), strict=True))
-    begins = (held.period_end or now) - held.period if held.part == "window" else now - held.period
-    rows = sa.select(sa.func.min(LEDGER.c.started_at), sa.func.sum(LEDGER.c.cost)).filter_by(**names)
-    rows = rows.where(LEDGER.c.started_at >= int(begins * MICROSECONDS))
-    if held.part == "model":
-        rows = rows.where(LEDGER.c.model_group == held.of)
-    first, cost = (await connection.execute(rows)).one()
-    if cost is None:
-        return 0, held.period_end
-    return int(cost), held.period_end if held.part == "window" else first / MICROSECONDS + held.period
+    if held.span is None:
+        return 0, None
+    begins, ends = held.span(now)
+    sums = await sums_since(connection, held.kind, held.id, begins)
+    if held.governs is None:
+        return sum(cost for _, _, cost in sums), ends
+    of_keys = await entries_of_keys(connection, {key for key, _, _ in sums}) if held.kind == "team" else {}
+    return held.governs.spent(sums, of_keys), ends
 
 
-async def _by_day(connection: AsyncConnection, held: Held, kind: str, entity: str, now: float) -> Spent:
-    """Sum the days of the period: those of a caller who has no row of his own, and those of all."""
-    sums = sa.select(sa.func.sum(DAILY.c.spend)).where(DAILY.c.kind == kind, DAILY.c.entity == entity)
-    if held.period is not None:
-        begins = datetime.fromtimestamp(now - held.period, UTC)
-        sums = sums.where(DAILY.c.day >= begins.date().isoformat())
-    return int((await connection.execute(sums)).scalar() or 0), held.period_end
+async def _by_day(connection: AsyncConnection, held: Held, now: float) -> Spent:
+    """Sum up what a caller spent who has no row of his own, or what all did."""
+    sums = await sums_since(connection, held.kind, held.id, 0.0 if held.span is None else held.span(now)[0])
+    return sum(cost for _, _, cost in sums), _end(held, now)
+
+
+async def sums_since(connection: AsyncConnection, kind: str, holder: str, begins: float) -> list[tuple[str, str, int]]:
+    """Return what somebody spent since a moment, seconds since 1970: by key and by what was asked for.
+
+    Whole days are in the sums by day; of the day in which the moment is, only what has rows in the ledger is known.
+    """
+    columns = _ROWS.get(kind, ())
+    names = dict(zip(columns, holder.split(":", len(columns) - 1), strict=True)) if columns else {}
+    start, parts = int(begins * MICROSECONDS), []
+    by_day = _by_days(kind, holder)
+    midnight = start if by_day is None else -(-start // DAY) * DAY
+    if by_day is not None:
+        first = day(midnight)
+        parts.append(
+            sa.select(DAILY.c.key, DAILY.c.model_group, sa.func.sum(DAILY.c.spend))
+            .where(*by_day, DAILY.c.day >= first)
+            .group_by(DAILY.c.key, DAILY.c.model_group)
+        )
+    if start < midnight and (names or kind == "proxy") or by_day is None:
+        rows = sa.select(LEDGER.c.key, LEDGER.c.model_group, sa.func.sum(LEDGER.c.cost)).filter_by(**names)
+        rows = rows.where(LEDGER.c.started_at >= start).group_by(LEDGER.c.key, LEDGER.c.model_group)
+        parts.append(rows if by_day is None else rows.where(LEDGER.c.started_at < midnight))
+    return [(key, asked, int(cost)) for part in parts for key, asked, cost in await connection.execute(part)]
+
+
+def _by_days(kind: str, holder: str) -> "list[sa.ColumnElement[bool]] | None":
+    """Return where sums by day are those of somebody; None where there are none of his."""
+    if kind in ("key", "proxy"):
+        of_all = [DAILY.c.kind == "all", DAILY.c.entity == ""]
+        return [*of_all, DAILY.c.key == holder] if kind == "key" else of_all
+    return None if kind == "team_member" else [DAILY.c.kind == kind, DAILY.c.entity == holder]
+
+
+async def entries_of_keys(connection: AsyncConnection, keys: Collection[str]) -> dict[str, Entries]:
+    """Return `model_max_budget` of those keys that have one."""
+    found = sa.select(KEYS.c.token, KEYS.c.model_max_budget).where(KEYS.c.token.in_(sorted(keys)))
+    return {token: entries for token, entries in await connection.execute(found) if entries}
+
+
+def _end(held: Held, now: float) -> float | None:
+    return None if held.span is None else held.span(now)[1]
 
 
 async def _first(connection: AsyncConnection, statement: "sa.Select[Any]") -> dict[str, Any] | None:

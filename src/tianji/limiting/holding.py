@@ -1,25 +1,21 @@
 """From those whose limits hold to the rows of the table."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
-from tianji.auth.durations import length
 from tianji.auth.limits import Limits
-from tianji.errors import Unacceptable
 from tianji.limiting.easing import NO_END, Troubled, eased
 from tianji.limiting.rows import Holder, Kind, Part, row_name
-from tianji.limiting.rules import COUNTED, Rules, rolling
-from tianji.money import to_nanos
+from tianji.limiting.model_budgets import (
+    Governed, GroupOf, budget_of, entry_of, governing, names_of, nanos,
+)  # fmt: skip
+from tianji.limiting.rules import COUNTED, Renew, Rules, Span
 
 _NONE: Final = Limits()
 _BUDGET: Final = KIND_NAMES.index("budget")
-
-log = logging.getLogger(__name__)
 
 
 class Held(Struct, frozen=True):
@@ -32,7 +28,8 @@ class Held(Struct, frozen=True):
     of: str = ""
     spent: int = 0
     period_end: float | None = None
-    period: float | None = None  # seconds of the period; None: it never ends
+    span: Span | None = None  # gives beginning and end of the period at a moment; None: it never ends
+    governs: Governed | None = None  # says what is spent of the budget of a model
     above: Limit | None = None  # the limit of the whole that this is a share of
 
     @property
@@ -44,10 +41,11 @@ class Held(Struct, frozen=True):
 class Holding:
     """Makes limits from what the database and the configuration say."""
 
-    def __init__(self, table: LimitTable, rules: Rules, troubled: Troubled) -> None:
+    def __init__(self, table: LimitTable, rules: Rules, troubled: Troubled, group_of: GroupOf) -> None:
         self._table = table
         self._rules = rules
         self._troubled = troubled
+        self._group_of = group_of
 
     def held(self, holders: Sequence[Holder], model: str, asked: str, since_1970: float) -> Iterator[Held]:
         """Yield all limits that hold for a request. Nothing is yielded for those who have none.
@@ -55,7 +53,7 @@ class Holding:
         model: the group that serves; asked: the name that the client sent, whose limits go before
         """
         of_team = any(holder.kind == "team" for holder in holders)
-        names = (asked, model, asked.rpartition("/")[2], model.rpartition("/")[2])
+        names = names_of(asked, model)
         key = next((holder.limits for holder in holders if holder.kind == "key"), _NONE)
         for holder in holders:
             pays = holder.kind != "user" or not of_team or self._rules.users_pay_for_teams
@@ -73,89 +71,73 @@ class Holding:
         }
         if budget is None and all(value is None for value in asked.values()):
             return
+        span = self._rules.spans(limits.budget_duration)
         renew = self._rules.renewal(limits.budget_duration)
         period_end = limits.budget_reset_at if renew else None
-        if period_end is None and renew:
-            period_end = renew(since_1970)
+        if period_end is None and limits.budget_duration is not None and renew:
+            period_end = self._rules.period_end(limits.budget_duration, since_1970)
         name = row_name(holder.kind, holder.id)
         limit = Limit(self._table, name, budget=budget, whole=self._rules.whole, renew=renew, **asked)
-        period = length(limits.budget_duration, "budget_duration").total_seconds() if limits.budget_duration else None
-        yield Held(limit, holder.kind, holder.id, spent=limits.spend, period_end=period_end, period=period)
+        if budget is not None and (renew is None or limits.budget_reset_at is not None):
+            limit.agree(limits.spend, limits.spend_since, period_end, since_1970 - self._table.shift)
+        yield Held(limit, holder.kind, holder.id, spent=limits.spend, period_end=period_end, span=span)
 
     def _windows(self, holder: Holder, since_1970: float) -> Iterator[Held]:
         for window in holder.limits.budget_limits:
             duration = window.get("budget_duration")
-            budget = _nanos(window.get("max_budget"))
+            budget = nanos(window.get("max_budget"))
             if budget is None or not isinstance(duration, str):
                 continue
-            renew = self._rules.renewal(duration)
+            span = self._rules.spans(duration)
+            renew = None if span is None else _renewal(span)
             name = row_name(holder.kind, holder.id, "window", duration)
             limit = Limit(self._table, name, budget=budget, whole=self._rules.whole, renew=renew)
-            moment = window.get("reset_at")
-            ends = (
-                datetime.fromisoformat(moment).timestamp() if moment else self._rules.period_end(duration, since_1970)
-            )
-            seconds = length(duration, "budget_limits").total_seconds()
-            yield Held(limit, holder.kind, holder.id, "window", duration, 0, ends, seconds)
+            ends = None if span is None else span(since_1970)[1]
+            yield Held(limit, holder.kind, holder.id, "window", duration, period_end=ends, span=span)
 
     def _model(
         self, holder: Holder, model: str, names: Sequence[str], since_1970: float, key: Limits
     ) -> Iterator[Held]:
         """Yield what holds for the model. What `key` says of it goes before what its team says."""
-        of_key, entry = _entry(key, names), _entry(holder.limits, names)
+        limits = holder.limits
+        of_key, entry = entry_of(key.model_max_budget, names), entry_of(limits.model_max_budget, names)
         rates = (_first(key.model_rpm_limit, names), _first(key.model_tpm_limit, names))
         own = all(rate is None for rate in (*rates, of_key.get("rpm_limit"), of_key.get("tpm_limit")))
-        limits = holder.limits
         requests = _first(limits.model_rpm_limit, names, entry.get("rpm_limit")) if own else None
         requests = eased(requests, limits.rpm_limit_type, model, self._troubled)
         tokens = _first(limits.model_tpm_limit, names, entry.get("tpm_limit")) if own else None
         tokens = eased(tokens, limits.tpm_limit_type, model, self._troubled)
-        budget, renew = (None, None) if of_key else _budget(entry)
         prompt, answer = (_first(rates, names) for rates in (limits.model_itpm_limit, limits.model_otpm_limit))
-        if all(figure is None for figure in (requests, tokens, prompt, answer, budget)):
+        if any(figure is not None for figure in (requests, tokens, prompt, answer)):
+            counted = {"input_tokens": prompt, "output_tokens": answer}
+            if tokens is not None:
+                kind = COUNTED[self._rules.counted]
+                beside = counted.get(kind)
+                counted[kind] = tokens if beside is None else min(tokens, beside)
+            name = row_name(holder.kind, holder.id, "model", model)
+            yield Held(Limit(self._table, name, requests=requests, **counted), holder.kind, holder.id, "model", model)
+        if not of_key:
+            yield from self._model_budget(holder, model, names, since_1970)
+
+    def _model_budget(self, holder: Holder, model: str, names: Sequence[str], since_1970: float) -> Iterator[Held]:
+        entries = holder.limits.model_max_budget
+        budget = budget_of(entries, governing(entries, names), self._rules)
+        if budget is None:
             return
-        name = row_name(holder.kind, holder.id, "model", model)
-        counted = {"input_tokens": prompt, "output_tokens": answer}
-        if tokens is not None:
-            kind = COUNTED[self._rules.counted]
-            beside = counted.get(kind)
-            counted[kind] = tokens if beside is None else min(tokens, beside)
         limit = Limit(
-            self._table, name, requests=requests, budget=budget, whole=self._rules.whole, renew=renew, **counted
-        )
-        ends = renew(since_1970) if renew else None
-        yield Held(limit, holder.kind, holder.id, "model", model, 0, ends, None if ends is None else ends - since_1970)
+            self._table, row_name(holder.kind, holder.id, "money", budget.name),
+            budget=budget.amount, whole=self._rules.whole, renew=_renewal(budget.span),
+        )  # fmt: skip
+        yield Held(
+            limit, holder.kind, holder.id, "model", model,
+            period_end=budget.span(since_1970)[1], span=budget.span,
+            governs=Governed(budget.name, entries, self._group_of),
+        )  # fmt: skip
 
 
 def _first(limits: Mapping[str, int], names: Sequence[str], otherwise: int | None = None) -> int | None:
     return next((limits[name] for name in names[:2] if name in limits), otherwise)
 
 
-def _entry(limits: Limits, names: Sequence[str]) -> Mapping[str, Any]:
-    """Return the first entry of model_max_budget that governs the model; one that is no mapping governs nothing."""
-    found = next((limits.model_max_budget[name] for name in names if name in limits.model_max_budget), None)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _budget(entry: Mapping[str, Any]) -> tuple[int | None, Callable[[float], float] | None]:
-    """Read amount and period of an entry of model_max_budget; without either there is no budget."""
-    amount = entry.get("budget_limit", entry.get("max_budget"))
-    duration = entry.get("time_period", entry.get("budget_duration"))
-    budget = _nanos(amount)
-    if budget is None:
-        return None, None
-    try:
-        return budget, rolling(str(duration), "model_max_budget")
-    except Unacceptable as error:
-        log.warning("a budget of a model holds nobody: %s", error.message)
-        return None, None
-
-
-def _nanos(dollars: object) -> int | None:
-    """Convert an amount; None for what is none, a negative one among it, which has always meant no limit."""
-    if isinstance(dollars, bool) or not isinstance(dollars, int | float):
-        return None
-    try:
-        return to_nanos(dollars)
-    except ValueError:
-        return None
+def _renewal(span: Span) -> Renew:
+    return lambda _, since_1970: span(since_1970)

@@ -12,6 +12,7 @@ from tianji.auth.identity import Identity
 from tianji.errors import Unacceptable
 from tianji.limiting.easing import LOOKED_AGAIN, NO_END, Troubled
 from tianji.limiting.holding import Held, Holding
+from tianji.limiting.model_budgets import GroupOf
 from tianji.limiting.refusal import refusal
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import Rules
@@ -57,16 +58,22 @@ class Limiter:
     """The limits of all callers, as one worker knows them."""
 
     def __init__(
-        self, table: LimitTable, rules: Rules, troubled: Troubled, monotonic: Callable[[], float] = time.monotonic
+        self,
+        table: LimitTable,
+        rules: Rules,
+        troubled: Troubled,
+        monotonic: Callable[[], float] = time.monotonic,
+        group_of: GroupOf = str,
     ) -> None:
         """Hold requests against limits in `table`.
 
         troubled: whether a model group fails, for rates that hold only then
         monotonic: the clock of the table
+        group_of: gives the model group that serves a name
         """
         self._table = table
         self._rules = rules
-        self._holding = Holding(table, rules, troubled)
+        self._holding = Holding(table, rules, troubled, group_of)
         self._monotonic = monotonic
         self._known: dict[tuple[object, ...], Limits] = {}
 

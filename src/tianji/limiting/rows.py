@@ -1,6 +1,7 @@
 """Names of rows of the table of limits: whose they are, and of which part.
 
-`key:<id>`, or `key:<id>/model:<name>` and `key:<id>/window:<duration>` for what holds for a part only. Ids come from
+`key:<id>`, or `key:<id>/model:<name>`, `key:<id>/money:<entry of model_max_budget>` and `key:<id>/window:<duration>` for
+what holds for a part only. Ids come from
 clients too, so the two characters that would make one look like another are written as %25 and %2F.
 """
 
@@ -14,7 +15,7 @@ from tianji._core.limiter import LARGEST_NAME
 from tianji.auth.limits import Limits
 
 Kind = Literal["key", "team", "team_member", "user", "organization", "project", "customer", "tag", "model", "proxy"]
-Part = Literal["", "model", "window", "priority"]
+Part = Literal["", "model", "money", "window", "priority"]
 
 
 class Holder(Struct, frozen=True):

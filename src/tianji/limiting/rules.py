@@ -6,8 +6,14 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from tianji.auth.durations import length, next_reset, zone
+from tianji.auth.durations import following, next_reset, span, zone
 from tianji.config.schema import Config
+
+Renew = Callable[[float, float], tuple[float, float]]
+"""Gives beginning and end of the period under way, of the end of an earlier one and the time: seconds since 1970."""
+
+Span = Callable[[float], tuple[float, float]]
+"""Gives beginning and end of a period by the calendar, of a moment within it; all are seconds since 1970."""
 
 COUNTED: Final = {"total": "tokens", "input": "input_tokens", "output": "output_tokens"}
 
@@ -21,15 +27,34 @@ class Rules(Struct, frozen=True, kw_only=True):
     over_budget: int = 422  # status of a refusal by a budget
     zone: tzinfo = UTC
     day_begins: time = time()
+    resets: bool = True  # whether budgets begin anew at all
 
     def period_end(self, duration: str, since_1970: float) -> float:
-        """Return the end of the period of a budget that is under way, by the calendar. Raises Unacceptable."""
-        now = datetime.fromtimestamp(since_1970, UTC)
-        return next_reset(duration, now, where=self.zone, at=self.day_begins).timestamp()
+        """Return the end of the period of a budget that begins to be counted now. Raises Unacceptable."""
+        return next_reset(duration, _moment(since_1970), where=self.zone, at=self.day_begins).timestamp()
 
-    def renewal(self, duration: str | None) -> Callable[[float], float] | None:
-        """Return what gives the end of the next period; None for a budget that never begins anew."""
-        return None if duration is None else lambda since_1970: self.period_end(duration, since_1970)
+    def following(self, duration: str, ended: float, since_1970: float) -> tuple[float, float]:
+        """Return beginning and end of the period under way, where an earlier one ended at `ended`. Raises Unacceptable.
+
+        All times are seconds since 1970, here and below.
+        """
+        edges = following(duration, _moment(ended), _moment(since_1970), where=self.zone, at=self.day_begins)
+        return edges[0].timestamp(), edges[1].timestamp()
+
+    def span(self, duration: str, since_1970: float, param: str = "budget_duration") -> tuple[float, float]:
+        """Return beginning and end of the period under way, where no earlier one is known. Raises Unacceptable."""
+        edges = span(duration, _moment(since_1970), where=self.zone, at=self.day_begins, param=param)
+        return edges[0].timestamp(), edges[1].timestamp()
+
+    def renewal(self, duration: str | None) -> Renew | None:
+        """Return what gives the period after one that ended; None for a budget that never begins anew."""
+        if duration is None or not self.resets:
+            return None
+        return lambda ended, now: self.following(duration, ended, now)
+
+    def spans(self, duration: str | None) -> Span | None:
+        """Return what gives the period at a moment; None for a budget that never begins anew."""
+        return None if duration is None or not self.resets else lambda now: self.span(duration, now)
 
 
 def rules_of(config: Config) -> Rules:
@@ -42,10 +67,9 @@ def rules_of(config: Config) -> Rules:
         over_budget=settings.budget_exceeded_status_code,
         zone=zone(settings.timezone),
         day_begins=time.fromisoformat(settings.budget_reset_time or "00:00"),
+        resets=not general.disable_reset_budget,
     )
 
 
-def rolling(duration: str, param: str) -> Callable[[float], float]:
-    """Return what gives the end of a period that begins when it is first used. Raises Unacceptable naming `param`."""
-    seconds = length(duration, param).total_seconds()
-    return lambda since_1970: since_1970 + seconds
+def _moment(since_1970: float) -> datetime:
+    return datetime.fromtimestamp(since_1970, UTC)

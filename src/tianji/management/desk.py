@@ -21,6 +21,7 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
 from tianji.gateway.own_requests import NO_MATCH
+from tianji.ledger import periods
 from tianji.management.administration import Office
 from tianji.storage import changes
 from tianji.storage.tables import NANOS
@@ -73,6 +74,11 @@ class Call:
         _refuse_nul(any("\0" in value for value in self.query.values()))
         return converted(dict(self.query), kind, "query")
 
+    @property
+    def connection(self) -> AsyncConnection:
+        """The transaction, for what reads it without knowing of requests."""
+        return self._connection
+
     def change(self, kind: Kind, name: str | None) -> None:
         """Note that an object changed, so that nobody goes on with what he remembers of it."""
         if name is not None:
@@ -101,8 +107,11 @@ class Call:
         return dict(found.mappings().one())
 
     async def update(self, table: sa.Table, where: Mapping[str, Any], **values: Any) -> Row:
-        """Update the row with these values and return it."""
+        """Update the row with these values and return it. What is said to be spent is so from now on."""
         made = {"updated_at": self.now, **values}
+        if "spend" in values:
+            made["spend_since"] = self.now
+            await periods.begin(self._connection, self.now)
         if "updated_by" in table.c:
             made.setdefault("updated_by", self.caller.user_id)
         statement = sa.update(table).filter_by(**where).values(**made).returning(table)

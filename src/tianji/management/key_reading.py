@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, PermissionDenied
-from tianji.management import key_fields, ownership
+from tianji.management import key_fields, model_usage, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains, ordered, paged
 from tianji.management.wire import shown
@@ -97,7 +97,7 @@ async def info(call: Call) -> Row:
     named = call.questions(Named).key
     row = await found(call, named or call.caller.key)
     await _require_readable(call, row)
-    return {"key": named or row["token"], "info": {**await described(call, row), "status": status(call, row)}}
+    return {"key": named or row["token"], "info": await _whole(call, row)}
 
 
 async def info_many(call: Call) -> Row:
@@ -107,8 +107,16 @@ async def info_many(call: Call) -> Row:
     for name in names:
         row = await call.one(KEYS, token=key_fields.digest(name))
         if row is not None and await ownership.may_read_key(call, row):
-            rows.append((name, {**await described(call, row), "status": status(call, row)}))
+            rows.append((name, await _whole(call, row)))
     return {"key": [name for name, _ in rows], "info": [told for _, told in rows]}
+
+
+async def _whole(call: Call, row: Row) -> Row:
+    """Return a key with all that is known of it now."""
+    told = await described(call, row)
+    budget = await call.one(BUDGETS, budget_id=row["budget_id"])
+    used = await model_usage.usage(call, "key", row["token"], row, budget)
+    return {**told, "status": status(call, row), "model_max_budget_usage": used}
 
 
 async def _require_readable(call: Call, row: Row) -> None:

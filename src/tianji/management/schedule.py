@@ -60,7 +60,10 @@ class Schedule:
             return
         try:
             with self._office.store.asked("reset"):
-                await load("tianji.management.resets").reset_due(self._office)
+                office, database = self._office, await self._office.store.open()
+                await load("tianji.limiting.resets").reset_due(
+                    database, office.store.revisions, office.config(), office.clock.now()
+                )
         except StoreUnavailable as error:
             log.warning("budgets were not reset, and will be: %s", error)
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, PermissionDenied
-from tianji.management import budgets, key_reading, membership, ownership
+from tianji.management import budgets, key_reading, membership, model_usage, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains, ordered, paged
 from tianji.management.wire import shown
@@ -95,7 +95,7 @@ async def info(call: Call) -> Row:
             **await told_team(call, row),
             "team_member_budget_table": await budgets.told(call, metadata.get("team_member_budget_id")),
             "organization_models": [] if organization is None else organization["models"] or [],
-            "model_max_budget_usage": {},
+            "model_max_budget_usage": await model_usage.usage(call, "team", row["team_id"], row),
             "caller_edit_access": {"kind": "full" if ownership.administers_team(call, row) else "none"},
         },
         "keys": keys,

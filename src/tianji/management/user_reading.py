@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tianji.auth.identity import Role
 from tianji.errors import ObjectNotFound, PermissionDenied
-from tianji.management import key_reading, membership, ownership
+from tianji.management import key_reading, membership, model_usage, ownership
 from tianji.management.desk import Call, Row
 from tianji.management.paging import contains, ordered, paged
 from tianji.management.team_reading import told_team
@@ -70,7 +70,7 @@ async def info(call: Call) -> Row:
     if row is None and user_id != call.caller.user_id:
         raise ObjectNotFound("this user does not exist; GET /user/list lists those that do", param="user_id")
     teams = await _teams(call, user_id)
-    told = None if row is None else {**await with_memberships(call, row), "model_max_budget_usage": {}}
+    told = None if row is None else await _with_usage(call, row, await with_memberships(call, row))
     held = sa.select(KEYS).where(KEYS.c.user_id == user_id).order_by(KEYS.c.created_at, KEYS.c.token)
     aliases = {team["team_id"]: team["team_alias"] for team in teams}
     keys = [
@@ -98,7 +98,11 @@ async def flat_info(call: Call) -> Row:
     if row is None:
         raise ObjectNotFound("this user does not exist; GET /user/list lists those that do", param="user_id")
     told = await with_memberships(call, row)
-    return {**{name: told[name] for name in (*_FLAT, "teams")}, "model_max_budget_usage": {}}
+    return await _with_usage(call, row, {name: told[name] for name in (*_FLAT, "teams")})
+
+
+async def _with_usage(call: Call, row: Row, told: Row) -> Row:
+    return {**told, "model_max_budget_usage": await model_usage.usage(call, "user", row["user_id"], row)}
 
 
 async def _teams(call: Call, user_id: str | None) -> list[Row]:

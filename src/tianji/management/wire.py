@@ -37,7 +37,7 @@ _OBJECTS: Final = frozenset(
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as programs know it."""
-    return {name: _shown(name, value) for name, value in row.items()}
+    return {name: _shown(name, value) for name, value in row.items() if name != "spend_since"}
 
 
 def _shown(name: str, value: Any) -> Any:

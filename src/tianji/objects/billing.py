@@ -42,6 +42,7 @@ class Payer(Struct, frozen=True):
     agent_id: str | None
     customer: str | None = None
     tags: tuple[str, ...] = ()
+    project_id: str | None = None
 
 
 class Bill(Struct):
@@ -98,7 +99,7 @@ class Billing:
         customer, tags = self._till.admissions.parties(exchange)
         who = Payer(
             caller.key, caller.key_alias, caller.user_id, caller.team_id, caller.organization_id, caller.agent_id,
-            customer or None, tags,
+            customer or None, tags, caller.project_id,
         )  # fmt: skip
         return msgspec.json.encode(who).decode()
 
@@ -160,6 +161,7 @@ class Billing:
                 team_id=who.team_id,
                 organization_id=who.organization_id,
                 agent_id=who.agent_id,
+                project_id=who.project_id,
                 end_user=None if who.customer is None else name(who.customer),
                 tags=tuple(map(name, who.tags)),
                 prompt_tokens=bill.prompt,

@@ -34,13 +34,14 @@ def _moments(*names: str) -> _Columns:
 
 
 def _spent(*names: str) -> _Columns:
-    return (sa.Column(name, nanos(), nullable=False, server_default="0") for name in names)
+    yield from (sa.Column(name, nanos(), nullable=False, server_default="0") for name in names)
+    yield from _moments("spend_since")  # what began before is not in `spend`, for it was spent in an earlier period
 
 
 def _limits() -> _Columns:
     yield from (sa.Column(name, nanos()) for name in ("max_budget", "soft_budget"))
     yield from _text("budget_duration")
-    yield from _moments("budget_reset_at")
+    yield sa.Column("budget_reset_at", Moment, index=True)
     yield from (
         sa.Column(name, sa.BigInteger) for name in ("tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests")
     )
@@ -294,7 +295,7 @@ LEDGER_ACCOUNTS: Final = sa.Table(
     _numbered(),
     sa.Column("digest", sa.Text, nullable=False, unique=True),  # of all the others
     *_text("call_type", "model_group", "model", "provider", "deployment_id", "api_base"),
-    *(sa.Column(name, sa.Text, index=True) for name in ("key", "user_id", "team_id")),
+    *(sa.Column(name, sa.Text, index=True) for name in ("key", "user_id", "team_id", "project_id")),
     *_text("key_alias", "organization_id", "agent_id"),
     *_text("tags", "rates"),  # JSON; no query looks into them
 )

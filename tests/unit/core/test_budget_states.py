@@ -22,9 +22,11 @@ class Budget(RuleBasedStateMachine):
         self.spent = 0
         self.ends = EPOCH + PERIOD
         self.renewals = 0
+        self.ended = self.ends
         self.written = 0
         self.all_spent = 0
-        self.open: list[tuple[Admission, int]] = []
+        self.began = EPOCH
+        self.open: list[tuple[Admission, int, float]] = []
 
     @initialize(spent=st.integers(0, BUDGET + 5), whole=st.booleans())
     def load(self, spent: int, whole: bool) -> None:
@@ -33,13 +35,15 @@ class Budget(RuleBasedStateMachine):
         self.limit = Limit(self.table, "key:a", budget=BUDGET, whole=whole, renew=self.renew)
         assert self.limit.restore(spent, self.ends, self.now)
 
-    def renew(self, since_1970: float) -> float:
+    def renew(self, ended: float, since_1970: float) -> tuple[float, float]:
+        assert ended == self.ended
         self.renewals += 1
-        return since_1970 - (since_1970 - EPOCH) % PERIOD + PERIOD
+        begins = since_1970 - (since_1970 - EPOCH) % PERIOD
+        return begins, begins + PERIOD
 
     @property
     def reserved(self) -> int:
-        return sum(reserved for _, reserved in self.open)
+        return sum(reserved for _, reserved, _ in self.open)
 
     @rule(seconds=st.sampled_from([0.0, 0.25, 30.0, 94.75, 100.0, 350.0]))
     def wait(self, seconds: float) -> None:
@@ -49,16 +53,18 @@ class Budget(RuleBasedStateMachine):
     def begin(self, estimate: int) -> None:
         before = self.renewals
         due = self.now + EPOCH >= self.ends
+        self.ended = self.ends
         if due:
             self.spent = 0
-            self.ends = self.now + EPOCH - self.now % PERIOD + PERIOD
+            self.began = self.now + EPOCH - self.now % PERIOD
+            self.ends = self.began + PERIOD
         room = BUDGET - self.spent - self.reserved
         fits = room > 0 and (estimate <= room or not self.whole)
         admission = Admission(LimitSet((self.limit,)), nano=estimate)
         assert admission.admit(self.now) == fits
         assert self.renewals - before == due
         if fits:
-            self.open.append((admission, min(estimate, room)))
+            self.open.append((admission, min(estimate, room), self.now + EPOCH))
         else:
             assert KIND_NAMES[admission.refused_kind] == "budget"
             assert admission.retry_after == self.ends - EPOCH - self.now
@@ -66,24 +72,21 @@ class Budget(RuleBasedStateMachine):
     @rule(data=st.data(), cost=st.integers(0, 400))
     def settle(self, data: st.DataObject, cost: int) -> None:
         if self.open:
-            admission, _ = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+            admission, _, admitted = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
             admission.settle(self.now, 0, 0, cost)
-            self.spent += cost
-            self.all_spent += cost
+            if admitted >= self.began:
+                self.spent += cost
+                self.all_spent += cost
 
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         if self.open:
-            admission, _ = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+            admission, _, _ = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
             admission.release(self.now)
 
-    @rule(again=st.booleans())
-    def write_down(self, again: bool) -> None:
-        for _, nano in self.table.take_unsaved():
-            if again:
-                self.table.put_back(self.limit, nano, self.now)
-            else:
-                self.written += nano
+    @rule()
+    def write_down(self) -> None:
+        self.written += sum(nano for _, nano in self.table.take_unsaved())
 
     @rule()
     def sweep(self) -> None:

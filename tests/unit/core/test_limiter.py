@@ -299,9 +299,9 @@ class TestBudgets:
     def test_a_period_ends_exactly_and_once(self) -> None:
         ends = []
 
-        def renew(since_1970: float) -> float:
-            ends.append(since_1970)
-            return since_1970 // 100 * 100 + 100
+        def renew(ended: float, since_1970: float) -> tuple[float, float]:
+            ends.append((ended, since_1970))
+            return since_1970 // 100 * 100, since_1970 // 100 * 100 + 100
 
         limit = loaded(Limit(LimitTable(16, shift=500.0), "key:a", budget=100, renew=renew), 100, 1600.0)
         assert refusal(limit, nano=1, now=NOW) == ("key:a", "budget", 100)
@@ -311,14 +311,17 @@ class TestBudgets:
         assert first
         second = ask(limit, nano=30, now=1199.0)
         assert second
-        assert ends == [1600.0]
+        assert ends == [(1600.0, 1600.0)]
         assert limit.money(NOW) == (0, 90, 1700.0)
         second.settle(1199.0, 0, 0, 30)
         third = ask(limit, nano=1, now=1350.0)
         assert third
         assert limit.money(NOW) == (0, 61, 1900.0), "what is under way is reserved in the new period too"
+        assert ends[1:] == [(1700.0, 1850.0)]
         first.settle(1351.0, 0, 0, 55)
-        assert limit.money(NOW) == (55, 1, 1900.0)
+        assert limit.money(NOW) == (0, 1, 1900.0), "but what it cost was spent in the old one"
+        third.settle(1352.0, 0, 0, 9)
+        assert limit.money(NOW) == (9, 0, 1900.0)
 
     def test_a_period_without_a_successor_never_ends(self) -> None:
         limit = loaded(Limit(LimitTable(16), "key:a", budget=100), 100, 900.0)
@@ -326,7 +329,7 @@ class TestBudgets:
         assert limit.money(NOW) == (0, 0, None)
 
     def test_a_renewal_that_fails_holds_nothing(self) -> None:
-        def renew(_: float) -> float:
+        def renew(*_: float) -> tuple[float, float]:
             raise ZeroDivisionError
 
         limit = loaded(Limit(LimitTable(16), "key:a", budget=100, renew=renew), 0, 900.0)
@@ -334,15 +337,28 @@ class TestBudgets:
             ask(limit, nano=1)
         assert used(limit) == [0] * 6
 
-    def test_a_spend_can_be_set(self) -> None:
-        limit = loaded(Limit(LimitTable(16), "key:a", budget=100, parallel=1), 100, 5000.0)
-        held = ask(limit)
-        assert limit.amend(20, None, NOW)
+    def test_what_is_stored_goes_before(self) -> None:
+        limit = loaded(Limit(LimitTable(16, shift=500.0), "key:a", budget=100), 0, 5000.0)
+        held = ask(limit, nano=80, now=1000.0)
         assert held
-        held.release(NOW)
-        assert limit.money(NOW) == (20, 0, None)
+        limit.agree(7, None, 5000.0, 1001.0)
+        assert limit.money(NOW) == (0, 80, 5000.0), "it counts from the same moment on, and this machine knows more"
+        limit.agree(20, 1501.0, 6000.0, 1002.0)
+        assert limit.money(NOW) == (20, 80, 6000.0)
+        held.settle(1003.0, 0, 0, 30)
+        assert limit.money(NOW) == (20, 0, 6000.0), "it began before"
+        later = ask(limit, nano=5, now=1004.0)
+        assert later
+        later.settle(1004.0, 0, 0, 5)
+        limit.agree(0, 1501.0, None, 1005.0)
+        assert limit.money(NOW) == (25, 0, None), "the same moment again changes nothing but the end"
+        limit.agree(0, 1600.0, 1500.0, 1006.0)
+        assert limit.money(NOW) == (25, 0, None), "what is stored is of a period that is over"
+        unloaded = Limit(LimitTable(16), "key:a", budget=100)
+        unloaded.agree(5, 900.0, None, NOW)
+        assert unloaded.money(NOW) is None
 
-    def test_what_was_spent_is_read_out_once_and_may_be_put_back(self) -> None:
+    def test_what_was_spent_is_read_out_once(self) -> None:
         table = LimitTable(64)
         limits = [loaded(Limit(table, name, budget=CENT), 5) for name in ("key:a", "team:ü")]
         admission = ask(*limits, nano=100)
@@ -350,8 +366,6 @@ class TestBudgets:
         admission.settle(NOW, 0, 0, 70)
         assert sorted(table.take_unsaved()) == [("key:a", 70), ("team:ü", 70)]
         assert table.take_unsaved() == []
-        table.put_back(limits[1], 70, NOW)
-        assert table.take_unsaved() == [("team:ü", 70)]
 
     def test_parts_of_the_rows_are_all_of_them(self) -> None:
         table = LimitTable(64)
@@ -435,7 +449,7 @@ class TestRows:
         assert table.refused > 0
         assert (used(another), another.money(NOW)) == ([0] * 6, None)
         assert told(LimitSet((another,)), NOW) == (1, 1, 0.0)
-        assert not another.amend(1, None, NOW)
+        another.agree(1, NOW, None, NOW)
         assert refusal(Limit(table, "key:y", requests=0))[1] == "requests", "but zero is zero"
         assert refusal(Limit(table, "key:y", budget=0), nano=0)[1] == "budget"
         assert table.take_unsaved() == []

@@ -145,11 +145,11 @@ def test_a_period_begins_anew_once_however_many_notice_its_end() -> None:
         Limit(table, "key:a", budget=CENT).restore(CENT, NOW, 0)
         noticed = FORK.Barrier(4)
 
-        def renew(_: float, noticed: Barrier = noticed) -> float:
+        def renew(_: float, __: float, noticed: Barrier = noticed) -> tuple[float, float]:
             noticed.wait()
-            return NOW + 60
+            return NOW, NOW + 60
 
-        def work(_: int, table: LimitTable = table, renew: Callable[[float], float] = renew) -> None:
+        def work(_: int, table: LimitTable = table, renew: Callable[..., tuple[float, float]] = renew) -> None:
             asked = LimitSet((Limit(table, "key:a", budget=CENT, renew=renew),))
             for _ in range(50):
                 admission = Admission(asked, nano=3)

@@ -1,11 +1,19 @@
 """What is posted counts once, and what it has in common is kept once."""
 
-from tests.unit.ledger.conftest import entry, rows
+import hashlib
+from datetime import UTC, datetime, timedelta
 
-from tianji.ledger import posting
-from tianji.ledger.rows import sheet_of
+import msgspec
+import sqlalchemy as sa
+from tests.unit.ledger.conftest import NOON, entry, rows
+
+from tianji.ledger import periods, posting
+from tianji.ledger.proof import rebuild, verify
+from tianji.ledger.rows import entry_of, sheet_of
 from tianji.storage.engine import Database
-from tianji.storage.tables import DAILY, LEDGER, LEDGER_ACCOUNTS
+from tianji.storage.tables import DAILY, KEYS, LEDGER, LEDGER_ACCOUNTS, PROJECTS, USERS
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 async def spend(database: Database) -> int:
@@ -41,3 +49,47 @@ async def test_rows_with_much_in_common_share_an_account(database: Database) -> 
     found = {row["request_id"]: row for row in await rows(database, LEDGER)}
     assert [found[one.request_id]["user_id"] for one in given] == [one.user_id for one in given]
     assert [found[one.request_id]["quantities"] for one in given] == [f"[{number}]" for number in range(30)]
+
+
+async def test_a_project_is_named_by_what_was_spent_for_it(database: Database) -> None:
+    """Whatever becomes of the key: it may be another project's by now, or gone."""
+    made = {"created_at": NOW, "updated_at": NOW}
+    async with database.writing() as connection:
+        for name in ("p", "q"):
+            await connection.execute(sa.insert(PROJECTS).values(project_id=name, team_id="t", **made))
+        await connection.execute(sa.insert(KEYS).values(token="k", project_id="q", **made))
+        given = [entry(1, project_id="p"), entry(2), entry(3, project_id="q", key="gone")]
+        await posting.post(connection, sheet_of(given))
+    assert {row["project_id"]: row["spend"] for row in await rows(database, PROJECTS)} == {"p": 8, "q": 10}
+    daily = await rows(database, DAILY, DAILY.c.kind == "project")
+    assert {row["entity"]: row["spend"] for row in daily} == {"p": 8, "q": 10}
+    found = await rows(database, LEDGER)
+    assert [entry_of(row).project_id for row in found] == ["p", None, "q"]
+    async with database.reading() as connection:
+        assert (await verify(connection)).wrong == ()
+    async with database.writing() as connection:
+        await rebuild(connection)
+    again = await rows(database, DAILY, DAILY.c.kind == "project")
+    assert {row["entity"]: row["spend"] for row in again} == {"p": 8, "q": 10}
+
+
+async def test_an_account_without_a_project_is_as_old_as_it_was(database: Database) -> None:
+    """Or rows of the same kind would have two accounts, one before an update and one after it."""
+    plain, of_project = (sheet_of([entry(1, project_id=project)]).accounts[0].shared.row for project in (None, "p"))
+    values = [value for name, value in plain.items() if name not in ("digest", "project_id")]
+    assert plain["digest"] == hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:32]
+    assert of_project["digest"] != plain["digest"]
+
+
+async def test_what_began_before_a_spend_counts_is_not_in_it(database: Database) -> None:
+    made = {"created_at": NOW, "updated_at": NOW}
+    since = datetime.fromtimestamp(NOON / 1_000_000, UTC) + timedelta(milliseconds=3)
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(KEYS).values(token="k", spend_since=since, **made))
+        await connection.execute(sa.insert(USERS).values(user_id="u", **made))
+        await periods.begin(connection, since)
+        await periods.begin(connection, since - timedelta(days=1))  # that of others, which is no later
+        fresh = await posting.post(connection, sheet_of(entry(number) for number in range(1, 6)))
+        assert await periods.late(connection, fresh) == {KEYS: {("k",): 8 + 9}}
+    (key,), (user,) = await rows(database, KEYS), await rows(database, USERS)
+    assert (key["spend"], key["total_spend"], user["spend"]) == (10 + 11 + 12, 50, 50)

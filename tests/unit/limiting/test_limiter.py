@@ -174,7 +174,7 @@ class TestModels:
         of_key = Limits(model_tpm_limit={"m": 100})
         assert desk.names(caller(key=of_key, team=team), "n") == ["team:team-1/model:n"]
         (_, held) = desk.limiter.limits(caller(key=of_key, team=team), "m", "m").held
-        assert (held.limit.name, held.limit.ceiling(0), held.limit.ceiling(5)) == ("team:team-1/model:m", None, 10**9)
+        assert (held.limit.name, held.limit.ceiling(0), held.limit.ceiling(5)) == ("team:team-1/money:m", None, 10**9)
 
     @pytest.mark.parametrize(
         "entry",
@@ -183,14 +183,16 @@ class TestModels:
             {"max_budget": 0.01, "budget_duration": "1d", "rpm_limit": 7},
         ],
     )
-    def test_a_budget_of_a_model_rolls_from_its_first_use(self, entry: dict[str, Any]) -> None:
+    def test_a_budget_of_a_model_begins_anew_by_the_calendar(self, entry: dict[str, Any]) -> None:
         desk, identity = Desk(), caller(key=Limits(model_max_budget={"gpt": entry}))
-        assert desk.names(identity, "openai/gpt") == ["key:key-1/model:openai%2Fgpt"]
+        rates, money = "key:key-1/model:openai%2Fgpt", "key:key-1/money:gpt"
+        assert desk.names(identity, "openai/gpt") == [rates, money]
+        assert money in desk.names(identity, "azure/gpt"), "what an entry governs is of one budget"
         desk.serve(identity, "openai/gpt", nano=CENT)
         assert desk.over(identity, "openai/gpt") == (
             "Budget has been exceeded! Key=key-1 over budget for model=openai/gpt. Current cost: 0.01, Max budget: 0.01"
         )
-        desk.clock.advance(86_399)
+        desk.clock.advance(6399)  # a second before midnight
         desk.over(identity, "openai/gpt")
         desk.clock.advance(1)
         desk.serve(identity, "openai/gpt", nano=CENT)
@@ -247,7 +249,7 @@ class TestBudgets:
         desk.table.shift += day  # the machine slept, say
         desk.serve(identity, nano=CENT)
         desk.over(identity)
-        desk.table.shift -= day
+        desk.table.shift -= day  # what is admitted now is spent in the period that has begun all the same
         desk.over(identity)
         (held,) = desk.limiter.limits(identity, "m", "m").held
         assert held.limit.money(0) == (CENT, 0, EPOCH + 6400.0 + day)

@@ -8,7 +8,7 @@ import pytest
 
 from tianji.config.schema import Config
 from tianji.errors import Unacceptable
-from tianji.limiting.rules import Rules, rolling, rules_of
+from tianji.limiting.rules import Rules, rules_of
 
 
 def at(text: str) -> float:
@@ -54,14 +54,24 @@ def test_settings_are_read() -> None:
 )
 def test_periods_end_by_the_calendar(duration: str, end: str) -> None:
     rules = Rules(zone=ZoneInfo("Europe/Berlin"), day_begins=time(6, 30))
+    before = at("2026-03-28T12:34:56+01:00")
+    assert rules.period_end(duration, before) == at(end)
     renew = rules.renewal(duration)
     assert renew is not None
-    assert renew(at("2026-03-28T12:34:56+01:00")) == at(end)
-    assert renew(at(end)) > at(end), "the end belongs to the next period"
+    begins, ends = renew(before, at(end))
+    assert begins == at(end) < ends, "the end belongs to the next period"
     assert Rules().renewal(None) is None
 
 
-def test_a_rolling_period_begins_when_it_is_used() -> None:
-    assert rolling("1d", "model_max_budget")(100.0) == 86_500.0
+def test_who_is_late_moves_no_period() -> None:
+    renew = Rules().renewal("36h")
+    assert renew is not None
+    assert renew(1000.0, 1000.0) == (1000.0, 1000.0 + 36 * 3600)
+    assert renew(1000.0, 1000.0 + 80 * 3600) == (1000.0 + 72 * 3600, 1000.0 + 108 * 3600)
+
+
+def test_where_nothing_is_to_begin_anew() -> None:
+    assert Rules(resets=False).renewal("1d") is None
+    assert Rules(resets=False).spans("1d") is None
     with pytest.raises(Unacceptable, match="model_max_budget"):
-        rolling("None", "model_max_budget")
+        Rules().span("None", 0.0, "model_max_budget")
