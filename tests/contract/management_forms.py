@@ -272,7 +272,7 @@ FORMS: Final = (
     Form("GET", "/global/activity/cache_hits"),
     *(
         Form("GET", f"/{kind}/daily/activity{end}", DAYS, at, members)
-        for kind in ("user", "team", "tag", "organization", "customer", "end_user", "agent")
+        for kind in ("user", "team", "tag", "organization", "project", "customer", "end_user", "agent")
         for end in ("", "/aggregated")
         for at, members in (("", "results metadata"), ("metadata", "total_spend page total_pages has_more"))
     ),

@@ -43,7 +43,7 @@ ACTIVITY: dict[str, tuple[Ask, set[str]]] = {
     "team": (lambda w, r, s: {**SPAN, "team_ids": f"team-{s}"}, EVERYBODY - {NOBODY}),
     "organization": (lambda w, r, s: {**SPAN, "organization_ids": f"org-{s}"}, {ADMIN, VIEWER, HEAD}),
     "tag": (lambda w, r, s: {**SPAN, "tags": "t"}, EVERYBODY - {NOBODY}),
-    **{name: (lambda w, r, s: SPAN, {ADMIN, VIEWER}) for name in ("customer", "end_user", "agent")},
+    **{name: (lambda w, r, s: SPAN, {ADMIN, VIEWER}) for name in ("project", "customer", "end_user", "agent")},
 }
 GLOBAL = (
     "spend", "spend/logs", "spend/keys", "spend/teams", "spend/models", "spend/provider", "spend/tags",

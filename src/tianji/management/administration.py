@@ -330,6 +330,7 @@ FAMILIES: Final[dict[str, tuple[_Row, ...]]] = {
             ("user", "user", Access.SELF, _OWN),
             ("team", "team", Access.SELF, _OWN),
             ("organization", "organization", Access.SELF, _OWN),
+            ("project", "project", Access.ADMIN, _ALL),
             ("tag", "tag", Access.USER, _OWN),
             ("customer", "customer", Access.ADMIN, _ALL),
             ("end_user", "customer", Access.ADMIN, _ALL),

@@ -1,4 +1,4 @@
-"""What users, teams, organizations, tags, customers and agents used on each day, by model, provider, route and key.
+"""What users, teams, organizations, projects, tags, customers and agents used on each day, by model, provider, route and key.
 
 Days are those of the sums, in UTC. Whoever does not see all sees what is his own or below him.
 """
@@ -18,7 +18,7 @@ from tianji.management.spend_logs import day
 from tianji.money import to_dollars
 from tianji.storage.tables import DAILY, KEYS, TEAMS
 
-Kind = Literal["user", "team", "organization", "tag", "customer", "agent"]
+Kind = Literal["user", "team", "organization", "project", "tag", "customer", "agent"]
 LARGEST: Final = 1000  # rows of a page
 MOST: Final = 100_000  # rows that are summed up in one answer
 _GROUPS: Final = (
@@ -44,6 +44,7 @@ _IDS: Final[Mapping[Kind, str]] = {  # the parameter that names entities, a list
     "user": "user_id",
     "team": "team_ids",
     "organization": "organization_ids",
+    "project": "project_ids",
     "tag": "tags",
     "customer": "end_user_ids",
     "agent": "agent_ids",
@@ -62,11 +63,13 @@ class Asked(Struct, kw_only=True):
     user_id: str | None = None
     team_ids: str | None = None
     organization_ids: str | None = None
+    project_ids: str | None = None
     tags: str | None = None
     end_user_ids: str | None = None
     agent_ids: str | None = None
     exclude_team_ids: str | None = None
     exclude_organization_ids: str | None = None
+    exclude_project_ids: str | None = None
     exclude_end_user_ids: str | None = None
     exclude_agent_ids: str | None = None
     exclude_tags: str | None = None
@@ -256,12 +259,14 @@ _Function = Callable[[Call], Awaitable[Row]]
 page_of_user: Final[_Function] = partial(_page, "user")
 page_of_team: Final[_Function] = partial(_page, "team")
 page_of_organization: Final[_Function] = partial(_page, "organization")
+page_of_project: Final[_Function] = partial(_page, "project")
 page_of_tag: Final[_Function] = partial(_page, "tag")
 page_of_customer: Final[_Function] = partial(_page, "customer")
 page_of_agent: Final[_Function] = partial(_page, "agent")
 whole_of_user: Final[_Function] = partial(_whole, "user")
 whole_of_team: Final[_Function] = partial(_whole, "team")
 whole_of_organization: Final[_Function] = partial(_whole, "organization")
+whole_of_project: Final[_Function] = partial(_whole, "project")
 whole_of_tag: Final[_Function] = partial(_whole, "tag")
 whole_of_customer: Final[_Function] = partial(_whole, "customer")
 whole_of_agent: Final[_Function] = partial(_whole, "agent")

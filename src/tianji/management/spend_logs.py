@@ -51,6 +51,7 @@ class Search(Struct, kw_only=True):
     api_key: str | None = None
     user_id: str | None = None
     team_id: str | None = None
+    project_id: str | None = None
     end_user: str | None = None
     request_id: str | None = None
     session_id: str | None = None
@@ -71,6 +72,7 @@ class Search(Struct, kw_only=True):
 _SHARED: Final = {
     "user_id": "user_id",
     "team_id": "team_id",
+    "project_id": "project_id",
     "model": "model",
     "model_id": "deployment_id",
     "model_group": "model_group",
