@@ -302,7 +302,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.max_file_size_mb": Support(
             "exact", "of the whole body that brings the file; 1024 unless said"
         ),
-        "general_settings.pass_through_endpoints": Support("partial", "all but adapters in Python"),
+        "general_settings.pass_through_endpoints": Support(
+            "partial", "all but adapters in Python; what lies below a path goes, too, unless include_subpath is false"
+        ),
         "general_settings.enable_openai_websocket_passthrough": Support("partial", "on unless it is false"),
         "general_settings.pass_through_request_timeout": EXACT,
         "general_settings.disable_bedrock_agent_runtime_passthrough": EXACT,

@@ -71,7 +71,6 @@ def endpoints(base: str, dead: str) -> list[dict[str, Any]]:
         {
             "path": "/custom/api",
             "target": f"{base}/v1",
-            "include_subpath": True,
             "headers": {"X-Partner": "key os.environ/OPENAI_API_KEY"},
             "id": "of-file",
         },
@@ -97,7 +96,7 @@ def endpoints(base: str, dead: str) -> list[dict[str, Any]]:
             },
             "custom_auth_parser": "langfuse",
         },
-        {"path": "/hasty", "target": f"{base}/v1/models", "timeout": 0.5},
+        {"path": "/hasty", "target": f"{base}/v1/models", "timeout": 0.5, "include_subpath": False},
         {"path": "/broken", "target": f"{base}/v1/models", "headers": {"Host": "elsewhere"}},
         {"path": "/named", "target": f"{base}/v1/models", "headers": {"litellm_user_api_key": "x-my-key"}},
     ]

@@ -34,6 +34,9 @@ def test_a_path_and_all_below_it_go_to_the_target(gateway: Gateway, mock: Mock) 
     assert answer.status_code == 404  # the mock's own word
     gateway.client.get("/custom/api")
     assert mock.last()["target"] == "/v1"
+    gateway.post("/custom/api/resource", {})
+    assert mock.last()["target"] == "/v1/resource"
+    assert gateway.client.get("/hasty/more").status_code == 404, "its entry says include_subpath: false"
 
 
 def test_an_open_path_is_open_and_what_lies_below_is_not(gateway: Gateway, mock: Mock) -> None:
@@ -153,7 +156,9 @@ class TestOfTheDatabase:
         assert gateway.client.delete(ROUTE, params={"endpoint_id": one["id"]}).status_code == 404
 
     def test_it_goes_before_the_files_and_both_are_listed(self, gateway: Gateway, mock: Mock) -> None:
-        gateway.post(ROUTE, {"path": "/custom/api", "target": f"{mock.url}/v1/models", "id": "mine"})
+        gateway.post(
+            ROUTE, {"path": "/custom/api", "target": f"{mock.url}/v1/models", "id": "mine", "include_subpath": False}
+        )
         found = {one["id"]: one for one in gateway.client.get(ROUTE).json()["endpoints"]}
         assert "of-file" not in found
         assert not found["mine"]["is_from_config"]

@@ -19,7 +19,7 @@ def check(subject: Subject) -> None:
         entry = (*_ENDPOINTS, index)
         _target(subject, entry, endpoint)
         if not is_path(endpoint.path):
-            remedy = "write the path as it is; include_subpath stands for all below it"
+            remedy = "write the path as it is; what lies below it is led, too, unless include_subpath is false"
             subject.error((*entry, "path"), "holds a character that means nothing in a path", remedy)
         if isinstance(subject.written(*entry, "auth"), str):
             remedy = "remove the quotes; only the boolean false makes a path public"

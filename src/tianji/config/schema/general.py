@@ -25,7 +25,8 @@ class RolePermission(Section, frozen=True, kw_only=True):
 class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     """A path of the gateway that is forwarded to `target`. `timeout` is seconds, `cost_per_request` US dollars.
 
-    `auth` says whether a gateway key is needed. Only the boolean false makes a path public; text never does.
+    `include_subpath` says whether what lies below the path goes below the target; LiteLLM leaves that out where nothing
+    is said. `auth` says whether a gateway key is needed. Only the boolean false makes a path public; text never does.
     `stored`: it is one of the database, so that its target has to be public.
     """
 
@@ -37,7 +38,7 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
     forward_headers: Flag = False
     merge_query_params: Flag = False
     default_query_params: dict[str, Text] = {}
-    include_subpath: Flag = False
+    include_subpath: Flag = True
     methods: Names = ("GET", "POST", "PUT", "DELETE", "PATCH")
     auth: bool = True
     cost_per_request: float = 0
