@@ -20,7 +20,7 @@ from bench.macro.report import aligned
 from bench.macro.targets import KEY, ROOT
 from bench.memory import load
 from bench.memory.readings import Reading, forget_peak, peak, read, slope
-from bench.memory.upload import FILES, TRANSCRIPTS, Sink, upload
+from bench.memory.upload import FILES, PIECE, TRANSCRIPTS, Sink, download, upload
 
 RESULTS = Path(__file__).parent.parent / "results"
 EDGES = ("native", "granian")
@@ -46,6 +46,7 @@ UPLOADS: dict[str, tuple[str, dict[str, str]]] = {  # what is done with a large 
     "a file at two places": (FILES, {"purpose": "user_data", "target_model_names": "sink,other sink"}),
     "requests of a batch, at two places": (FILES, {"purpose": "batch", "target_model_names": "sink,other sink"}),
 }
+DOWNLOAD = "led through to a client"
 
 
 @dataclass
@@ -154,6 +155,8 @@ def measure_edge(
             result.uploads[what] = _forgotten(gateway), _upload(result, gateway, sizes[0], path, fields)
             before, most = result.uploads[what]
             click.echo(f"{edge}: {sizes[0]} MiB, {what}: {before:.1f} MiB before, {most:.1f} at most", err=True)
+        _download(result, gateway, 1)
+        result.uploads[DOWNLOAD] = _forgotten(gateway), _download(result, gateway, sizes[0])
         _hold(result, gateway, mock[1], sizes[1])
         click.echo(f"{edge}: {sizes[1]} held, peak {result.peak:.1f} MiB", err=True)
         _mix(result, gateway, sizes[2])
@@ -176,6 +179,14 @@ def _upload(result: Result, gateway: Gateway, pieces: int, path: str, fields: Ma
         said = upload(client, KEY, fields, pieces, path=path)
     if b" 200 " not in said or b"%d" % (pieces << 20) not in said:
         result.problems.append(f"the upload to {path} was answered with {said!r}")
+    return sum(peak(pid) for pid in gateway.workers)
+
+
+def _download(result: Result, gateway: Gateway, pieces: int) -> float:
+    """Have a file led through to a client; MiB of the workers at most."""
+    got = download(HOST, gateway.port, KEY, pieces)
+    if got != pieces * len(PIECE):
+        result.problems.append(f"of a file that is led through {got} bytes came")
     return sum(peak(pid) for pid in gateway.workers)
 
 
@@ -233,7 +244,7 @@ def table(results: list[Result]) -> list[str]:
     lines.append(("idle, parent", *(three(result.parent) for result in results)))
     lines.append(("idle, worker", *(three(result.worker) for result in results)))
     lines.append(("idle, both", *(three(result.parent + result.worker) for result in results)))
-    for what in UPLOADS:
+    for what in (*UPLOADS, DOWNLOAD):
         ends = (f"{before:.1f} / {most:.1f}" for before, most in (result.uploads[what] for result in results))
         lines.append((f"before and at most, RSS: {what}", *ends))
     lines.append(("large requests held", *(three(result.held) for result in results)))

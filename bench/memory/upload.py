@@ -1,9 +1,12 @@
-"""One large upload: a client that sends a file, and an upstream that counts what it gets and keeps nothing."""
+"""One large file: a client that sends it, and an upstream that counts what it gets and keeps nothing; or back again."""
 
+import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import BinaryIO
 
 PIECE = b"\x7f" * (1 << 20)
@@ -11,6 +14,8 @@ PIECE = b"\x7f" * (1 << 20)
 _FIELD = b'--b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n%b\r\n'
 _FILE = b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n'
 _AFTER = b"\r\n--b--"
+DOWN = "/openai_passthrough/v1/files/{pieces}/content"
+PAUSE = 2.0  # seconds in which a client reads nothing
 _HEAD = (
     "POST {path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {key}\r\n"
     "content-type: multipart/form-data; boundary=b\r\n{framing}\r\n\r\n"
@@ -55,6 +60,13 @@ def _answer(client: socket.socket, stream: BinaryIO) -> bool:
     head = b"".join(iter(stream.readline, b"\r\n"))
     if not head:
         return False
+    if head.startswith(b"GET "):
+        pieces = int(head.split(b"/")[3])
+        length = pieces * len(PIECE)
+        client.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % length)
+        for _ in range(pieces):
+            client.sendall(PIECE)
+        return True
     left = int(head.lower().partition(b"content-length: ")[2].split()[0])
     came = 0
     while left:
@@ -104,3 +116,16 @@ def answer(client: socket.socket) -> bytes:
         lines = list(iter(stream.readline, b"\r\n"))
         length = next(int(line.split()[1]) for line in lines if line.lower().startswith(b"content-length"))
         return lines[0] + stream.read(length)
+
+
+def download(host: str, port: int, key: str, pieces: int) -> int:
+    """Read a file of so many PIECEs that is led through, with a PAUSE in the middle; return how many bytes it had."""
+    got = 0
+    with closing(http.client.HTTPConnection(host, port)) as client:
+        client.request("GET", DOWN.format(pieces=pieces), headers={"authorization": f"Bearer {key}"})
+        came = client.getresponse()
+        for number in range(pieces if came.status == 200 else 0):
+            if number == pieces // 2:
+                time.sleep(PAUSE)
+            got += came.read(len(PIECE)).count(PIECE[:1])
+    return got
