@@ -28,6 +28,7 @@ PATH: Final = "/responses"
 REFUSED_FOR: Final = 300.0  # seconds that an upstream without such sockets is not asked for one
 PING_AFTER: Final = 20.0  # seconds between two looks at a line; one that gives no sign between two is let go
 MOST_REFUSING: Final = 1024
+MOST_HELD: Final = 16 * 1024 * 1024  # bytes of a message
 _ENDS: Final = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "error"}
 )
@@ -144,7 +145,8 @@ class Line(WSListener):
         self._last: str | None = None  # the response that the upstream remembers
         self._whole = b""  # the event as it goes to who remembers nothing; b"" where that was sent
         self._begun = self._heard = self._served = False
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes] = []  # of a message that comes in fragments
+        self._held = 0  # bytes of them
 
     @property
     def busy(self) -> bool:
@@ -201,10 +203,15 @@ class Line(WSListener):
         if frame.msg_type == WSMsgType.CLOSE:
             self.close()
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
-            self._pieces.append(frame.get_payload_as_bytes())
-            if frame.fin:
+            piece = frame.get_payload_as_bytes()
+            self._pieces.append(piece)
+            self._held += len(piece)
+            if self._held > MOST_HELD:
+                self.close()
+            elif frame.fin:
                 message = b"".join(self._pieces)
                 self._pieces.clear()
+                self._held = 0
                 self._take(message)
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:

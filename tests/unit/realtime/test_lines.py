@@ -75,8 +75,10 @@ class Upstream:
             asyncio.get_running_loop().call_soon(self.say, self.answers.pop(0))
 
     def say(self, event: dict[str, Any]) -> None:
-        text = json.dumps(event).encode()
-        frame = SimpleNamespace(msg_type=WSMsgType.TEXT, fin=True, get_payload_as_bytes=lambda: text)
+        self.send_frame(json.dumps(event).encode())
+
+    def send_frame(self, text: bytes, *, fin: bool = True) -> None:
+        frame = SimpleNamespace(msg_type=WSMsgType.TEXT, fin=fin, get_payload_as_bytes=lambda: text)
         self.listener.on_ws_frame(self, frame)
 
     def send_ping(self) -> None:
@@ -220,6 +222,17 @@ async def test_one_response_at_a_time_and_the_other_over_http() -> None:
     assert await carried(lines, asked("b"), Trip(None, 1, 1)) == [ORIGIN]
     lines.close()
     assert isinstance(first[-1], UpstreamFailure)
+
+
+async def test_a_message_without_end_ends_the_line() -> None:
+    upstream = Upstream()
+    lines = lines_to(upstream)
+    told = await carried(lines, asked("a"), Trip(None, 1, 1))
+    for _ in range(20):
+        if not upstream.closed:
+            upstream.send_frame(b" " * 2**20, fin=False)
+    assert upstream.closed
+    assert isinstance(told[-1], UpstreamFailure)
 
 
 async def test_a_line_that_gives_no_sign_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
