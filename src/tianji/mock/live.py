@@ -17,6 +17,7 @@ Event = dict[str, Any]
 SOUND = "AAAA"  # base64 of three bytes
 AUDIO_TOKENS = 5
 _UNDERSCORE = re.compile(r"_([a-z])")
+_NO_TURNS = re.compile(r"gemini-[3-9]")  # models that take what is said as realtimeInput alone
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -51,10 +52,14 @@ class LiveDialogue:
                 raise InvalidRequest("the first message has to be a setup with a model")
             return iter([{"setupComplete": {}}])
         if "clientContent" in message:
+            if _NO_TURNS.search(str(self._setup.get("model"))):
+                raise InvalidRequest("Request contains an invalid argument.")
             return self._turns(message["clientContent"])
         if "toolResponse" in message:
             return self._answer(msgspec.json.encode(message["toolResponse"]).decode())
         heard = message.get("realtimeInput") or {}
+        if isinstance(heard.get("text"), str):
+            return self._turns({"turns": [{"parts": [{"text": heard["text"]}]}], "turnComplete": True})
         if heard.get("audioStreamEnd") or "activityEnd" in heard:
             return self._heard()
         return iter(())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.protocol.gemini.live.interpreter import MOST_WAITING, Interpreter
-from tianji.protocol.gemini.live.setup import setup_of
+from tianji.protocol.gemini.live.setup import setup_of, takes_as_it_comes
 from tianji.protocol.gemini.live.usage import realtime_usage
 
 Json = dict[str, Any]
@@ -58,6 +58,48 @@ def ready(**session: object) -> Interpreter:
 
 
 # -- the setup ---------------------------------------------------------------------------------------------------------
+
+
+def test_models_from_the_third_generation_on_take_what_is_said_as_it_comes() -> None:
+    interpreter = Interpreter("models/gemini-3.8-live", "shown")
+    from_client(interpreter, type="session.update", session={})
+    from_google(interpreter, setupComplete={})
+    content = [
+        {"type": "input_text", "text": "look"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AAAA"},
+        {"type": "input_audio", "audio": "BBBB"},
+        {"type": "input_text", "text": "here"},
+    ]
+    item = {"type": "message", "role": "user", "content": content}
+    said = heard(from_client(interpreter, type="conversation.item.create", item=item), upstream=True)
+    assert said == [
+        {"realtimeInput": {"video": {"mimeType": "image/png", "data": "AAAA"}}},
+        {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=24000", "data": "BBBB"}}},
+        {"realtimeInput": {"text": "look\nhere"}},
+    ]
+    item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "so"}]}
+    said = from_client(interpreter, type="conversation.item.create", item=item)
+    assert heard(said, upstream=True) == []
+    assert heard(said, upstream=False)[-1]["error"]["param"] == "item.role"
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"),
+    [
+        ("models/gemini-3.1-flash-live-preview", True),
+        ("projects/p/locations/l/publishers/google/models/gemini-10-live", True),
+        ("models/gemini-2.5-flash-native-audio-preview-12-2025", False),
+        ("models/gemini-live-2.5-flash", False),
+    ],
+)
+def test_which_models_take_it_so(model: str, takes: bool) -> None:
+    assert takes_as_it_comes(model) is takes
+
+
+def test_a_model_of_sound_alone_is_not_asked_for_text() -> None:
+    made = setup_of({"output_modalities": ["text"]}, "models/gemini-2.5-flash-native-audio-preview-12-2025")
+    assert made["generationConfig"]["responseModalities"] == ["AUDIO"]
+    assert made["outputAudioTranscription"] == {}
 
 
 @pytest.mark.parametrize(

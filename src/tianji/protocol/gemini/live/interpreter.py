@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.protocol.gemini.live.answer import Answer, Event
-from tianji.protocol.gemini.live.setup import detects_turns, setup_of
+from tianji.protocol.gemini.live.setup import detects_turns, setup_of, takes_as_it_comes
 from tianji.protocol.gemini.live.usage import realtime_usage
 
 Json = dict[str, Any]
@@ -38,6 +38,7 @@ class Interpreter:
         self._model = model
         self._shown = shown
         self._names_calls = names_calls
+        self._as_it_comes = takes_as_it_comes(model)
         self._named = _new("sess")
         self._session: Json = {}
         self._speaking = False  # the client, where it says itself when it does
@@ -125,8 +126,10 @@ class Interpreter:
             yield _encode({"toolResponse": {"functionResponses": [self._result(item)]}})
             return
         parts = [part for one in _list(item.get("content")) if (part := _part(_object(one))) is not None]
-        if parts:
-            role = "model" if item.get("role") == "assistant" else "user"
+        role = "model" if item.get("role") == "assistant" else "user"
+        if parts and self._as_it_comes:
+            yield from _as_it_comes(role, parts)
+        elif parts:
             turns = [{"role": role, "parts": parts}]
             yield _encode({"clientContent": {"turns": turns, "turnComplete": role == "user"}})
 
@@ -212,8 +215,24 @@ class Interpreter:
         return False, _encode({"event_id": _new("event"), **event})
 
     def _complaint(self, message: str, param: str | None) -> Said:
-        told = {"type": "invalid_request_error", "code": None, "message": message, "param": param, "event_id": None}
-        return self._to_client({"type": "error", "error": told})
+        return self._to_client({"type": "error", "error": _told(message, param)})
+
+
+def _as_it_comes(role: str, parts: list[Json]) -> Iterator[Event | bytes]:
+    """Yield a message for a model that takes no turns once a conversation has begun."""
+    if role == "model":
+        reason = "This model takes no messages of the assistant in a conversation: put them into the instructions."
+        yield {"type": "error", "error": _told(reason, "item.role")}
+        return
+    data = [part["inlineData"] for part in parts if "inlineData" in part]
+    for one in data:
+        yield _encode({"realtimeInput": {"audio" if one["mimeType"].startswith("audio/") else "video": one}})
+    if text := "\n".join(part["text"] for part in parts if "text" in part):
+        yield _encode({"realtimeInput": {"text": text}})
+
+
+def _told(message: str, param: str | None) -> Json:
+    return {"type": "invalid_request_error", "code": None, "message": message, "param": param, "event_id": None}
 
 
 def _part(content: Mapping[str, Any]) -> Json | None:

@@ -4,6 +4,7 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/session/up
 https://ai.google.dev/api/live#BidiGenerateContentSetup. What Google sets once cannot be changed later.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,13 +15,24 @@ Json = dict[str, Any]
 STOCK_VOICES: Final = frozenset({
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
 })  # fmt: skip
+_SPEAKS_ONLY: Final = "native-audio"  # in names of models that give sound alone
+_GENERATION: Final = re.compile(r"gemini-(\d+)")
+
+
+def takes_as_it_comes(model: str) -> bool:
+    """Whether a model takes what is said in a conversation as `realtimeInput` alone, as those from Gemini 3 on do.
+
+    https://ai.google.dev/gemini-api/docs/models/gemini-3.1-flash-live-preview: turns are for the history before it.
+    """
+    found = _GENERATION.search(model)
+    return found is not None and int(found[1]) >= 3
 
 
 def setup_of(session: Mapping[str, Any], model: str) -> Json:
     """Return the setup for a session, general or beta form. `model`: as the upstream calls it, a path or a name."""
     sound = _object(session.get("audio"))
     heard, spoken = _object(sound.get("input")), _object(sound.get("output"))
-    modalities = _modalities(session)
+    modalities = ["AUDIO"] if _SPEAKS_ONLY in model else _modalities(session)
     generation: Json = {"responseModalities": modalities}
     _copy(session, generation, {"temperature": "temperature"})
     most = session.get("max_output_tokens", session.get("max_response_output_tokens"))
