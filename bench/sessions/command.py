@@ -17,6 +17,7 @@ import uvloop
 from bench.macro.process import free_port, start_mock
 from bench.macro.stats import percentile
 from bench.memory.command import Gateway
+from bench.sessions import holdups
 from bench.sessions.clients import HOST, PATH, crowd, cuts, losses
 from bench.sessions.pace import CELLS, Between, Load, start_splice, table
 
@@ -56,6 +57,9 @@ def run(edge: str, rounds: int, seconds: float, idle: int, lose: int, cut: int, 
                 click.echo(f"{name:28}{len(times):>10,}{percentile(times, 0.5):>10.3f}{times[-1]:>10.3f}")
         if cut:
             uvloop.run(cuts(gateway.port, cut, gateway.workers))
+    if edge == "native" and seconds:
+        for line in holdups.measure(folder, far, own, f"{PATH}sink", seconds):
+            click.echo(line)
 
 
 @click.command("sessions")

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -62,10 +62,19 @@ class Sample:
         return cls(*(median(getattr(sample, name) for sample in samples) for name in cls.__dataclass_fields__))
 
 
-def compiled(name: str, folder: Path) -> Path:
+def compiled(name: str, folder: Path, options: Sequence[str] = ()) -> Path:
     """Compile one of the programs beside this file; raises ClickException where there is no compiler, or it fails."""
     program = folder / name
-    command = (os.environ.get("CC", "cc"), "-O2", "-Wall", "-Werror", "-o", str(program), str(SOURCES / f"{name}.c"))
+    command = (
+        os.environ.get("CC", "cc"),
+        "-O2",
+        "-Wall",
+        "-Werror",
+        "-o",
+        str(program),
+        str(SOURCES / f"{name}.c"),
+        *options,
+    )
     try:
         subprocess.run(command, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -99,14 +108,18 @@ class Load:
         self._program = compiled("load", folder)
         self._upstream = upstream
 
-    def measure(self, between: Between, cell: Cell, seconds: float) -> Sample:
-        """Run a cell once. Raises ClickException when a session is lost."""
+    def measure(self, between: Between, cell: Cell, seconds: float, began: Callable[[], None] = lambda: None) -> Sample:
+        """Run a cell once; `began` is called when all sessions are open. Raises ClickException when one is lost."""
         words = (self._upstream, between.port, between.path, KEY, cell.sessions, cell.rate, cell.shape, seconds)
         command = (str(self._program), *map(str, words))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
             if load.stdout is None or load.stderr is None:
                 raise TypeError("pipes were asked for")
-            marks = [cpu_seconds(list(between.pids)) for _ in _until("end", load.stdout)]
+            marks = []
+            for _ in _until("end", load.stdout):
+                if not marks:
+                    began()
+                marks.append(cpu_seconds(list(between.pids)))
             said, problem = load.stdout.read(), load.stderr.read()
         if load.returncode:
             raise click.ClickException(f"{cell.title}, {between.name}: {problem.strip()}")
