@@ -92,7 +92,8 @@ cdef class Tunnel(Session):
         cdef bytes head = self.way.filter.head(self.lane, exchange, headers, query, 0)
         if self.lane.sign is not None:
             target = self.lane.target + b"?" + query if query else self.lane.target
-            head += b"".join([b"%b: %b\r\n" % pair for pair in self.lane.sign("GET", target, b"", (<object>exchange).header)])
+            signature = self.lane.sign("GET", target, b"", (<object>exchange).header)
+            head += b"".join([b"%b: %b\r\n" % pair for pair in signature])
         self.attempt = self.begin_attempt(self.way.deployment, self.began)
         return head
 
