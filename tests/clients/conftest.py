@@ -80,6 +80,8 @@ def gateway(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "COHERE_API_BASE": base,
         "COHERE_API_KEY": UPSTREAM_KEY,
         "AWS_BEDROCK_RUNTIME_ENDPOINT": base,
+        "AWS_ENDPOINT_URL_COMPREHENDMEDICAL": base,
+        "AWS_ENDPOINT_URL_TRANSCRIBE": base,
         "AWS_REGION_NAME": "us-east-1",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": UPSTREAM_KEY,

@@ -1,5 +1,6 @@
-"""Clients of forms that the gateway hands on as they are: Cohere's, and Amazon's for Bedrock."""
+"""Clients of forms that the gateway hands on as they are: Cohere's, and Amazon's for Bedrock and other services."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -46,23 +47,40 @@ class TestCohere:
             client.chat(model=COMMAND, messages=ASK)
 
 
+def of_amazon(gateway: Gateway, service: str, path: str) -> Any:
+    """Return a client of a service of Amazon's that knows the gateway's key."""
+    made = boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=f"{gateway.url}/{path}",
+        aws_access_key_id="AKIDNOBODY",  # it signs with them, and the gateway signs anew
+        aws_secret_access_key="unknown",
+    )
+
+    def show_key(request: Any, **_: Any) -> None:
+        request.headers["x-litellm-api-key"] = f"Bearer {MASTER_KEY}"
+
+    made.meta.events.register(f"before-send.{service}.*", show_key)
+    return made
+
+
+def test_services_that_are_asked_by_an_operations_name(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"status": 200, "body": json.dumps({"Entities": [], "ModelVersion": "1"})}, times=1)
+    with contextlib.closing(of_amazon(gateway, "comprehendmedical", "comprehendmedical")) as medical:
+        assert medical.detect_phi(Text="nobody was there")["ModelVersion"] == "1"
+    mock.control({"status": 200, "body": json.dumps({"TranscriptionJobSummaries": []})}, times=1)
+    with contextlib.closing(of_amazon(gateway, "transcribe", "transcribe")) as transcribe:
+        assert transcribe.list_transcription_jobs(Status="COMPLETED")["TranscriptionJobSummaries"] == []
+    sent = dict(mock.last()["headers"])
+    assert sent["x-amz-target"] == "Transcribe.ListTranscriptionJobs"
+    assert "Credential=AKIDEXAMPLE/" in sent["authorization"]
+
+
 class TestBedrock:
     @pytest.fixture
     def client(self, gateway: Gateway, mock: Mock) -> Iterator[Any]:
-        made = boto3.client(
-            "bedrock-runtime",
-            region_name="us-east-1",
-            endpoint_url=f"{gateway.url}/bedrock",
-            aws_access_key_id="AKIDNOBODY",  # it signs with them, and the gateway signs anew
-            aws_secret_access_key="unknown",
-        )
-
-        def show_key(request: Any, **_: Any) -> None:
-            request.headers["x-litellm-api-key"] = f"Bearer {MASTER_KEY}"
-
-        made.meta.events.register("before-send.bedrock-runtime.*", show_key)
-        yield made
-        made.close()
+        with contextlib.closing(of_amazon(gateway, "bedrock-runtime", "bedrock")) as made:
+            yield made
 
     def test_plain_and_streamed(self, client: Any) -> None:
         ask = {"modelId": NOVA, "messages": TURNS, "inferenceConfig": {"maxTokens": 6}}
