@@ -43,10 +43,10 @@ def measure(folder: Path, cores: set[int], upstream: int, path: str, seconds: fl
 
 
 def _counted(load: Load, target: Between, cell: Cell, seconds: float, file: Path) -> list[list[int]]:
-    """Run a cell; how long the loop was held up since all sessions were open."""
-    before: list[Sequence[int]] = []
-    load.measure(target, cell, seconds, lambda: before.extend(_read(file)))
-    return [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(before, _read(file), strict=True)]
+    """Run a cell; how long the loop was held up while all sessions were open."""
+    marks: list[list[Sequence[int]]] = []
+    load.measure(target, cell, seconds, lambda: marks.append(_read(file)))
+    return [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(marks[0], marks[-1], strict=True)]
 
 
 def _lines(cell: Cell, *counted: Sequence[int]) -> Iterator[str]:

@@ -108,8 +108,11 @@ class Load:
         self._program = compiled("load", folder)
         self._upstream = upstream
 
-    def measure(self, between: Between, cell: Cell, seconds: float, began: Callable[[], None] = lambda: None) -> Sample:
-        """Run a cell once; `began` is called when all sessions are open. Raises ClickException when one is lost."""
+    def measure(self, between: Between, cell: Cell, seconds: float, mark: Callable[[], None] = lambda: None) -> Sample:
+        """Run a cell once. Raises ClickException when a session is lost.
+
+        mark: called when all sessions are open, and when all was said, before they end
+        """
         words = (self._upstream, between.port, between.path, KEY, cell.sessions, cell.rate, cell.shape, seconds)
         command = (str(self._program), *map(str, words))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
@@ -117,8 +120,7 @@ class Load:
                 raise TypeError("pipes were asked for")
             marks = []
             for _ in _until("end", load.stdout):
-                if not marks:
-                    began()
+                mark()
                 marks.append(cpu_seconds(list(between.pids)))
             said, problem = load.stdout.read(), load.stderr.read()
         if load.returncode:
