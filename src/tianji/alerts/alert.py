@@ -15,6 +15,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     key: what is told once only, for `ttl` seconds, by all machines together; empty: every time
     alike: alerts of a kind that are told together where many come at once
     facts: further lines; event: for receivers of events, members of LiteLLM's budget event
+    only: the channel that alone tells of it; empty: all do
     people: addresses of mail of those whom it concerns; page: what somebody is told who is called out for it, alone
     """
 
@@ -26,6 +27,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     alike: str = ""
     facts: Mapping[str, object] = {}
     event: Mapping[str, Any] | None = None
+    only: str = ""
     people: tuple[str, ...] = ()
     page: Mapping[str, object] | None = None
 

@@ -83,9 +83,11 @@ class Office:
                 self._box("pagerduty", "").put(told)
             return
         text = chat.text_of(alert, count, self._now(), settings.zone, settings.base_url)
-        if settings.args.log_to_console:
+        if settings.args.log_to_console and not alert.only:
             log.warning("%s", text)
         for channel in settings.channels:
+            if alert.only not in ("", channel):
+                continue
             if channel in CHATS:
                 for url in settings.addresses(channel, alert.kind):
                     self._box(channel, url).put(chat.delivery(channel, url, text))

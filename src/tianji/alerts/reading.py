@@ -22,7 +22,9 @@ from tianji.storage.tables import (
     DELETED_KEYS,
     KEYS,
     MODELS,
+    ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -38,6 +40,7 @@ class _Kind(Struct, frozen=True):
     id: str
     name: str  # the column that people know it by
     of: Mapping[str, str] = {}  # members of events, and their columns
+    within: str = ""  # the column of what somebody is a member of; ids are pairs then, that first
 
 
 _KINDS: Final = {
@@ -47,11 +50,23 @@ _KINDS: Final = {
     "organization": _Kind(ORGANIZATIONS, "organization_id", "organization_alias"),
     "customer": _Kind(CUSTOMERS, "user_id", "alias"),
     "tag": _Kind(TAGS, "name", "name"),
+    "project": _Kind(PROJECTS, "project_id", "project_alias", {"team_id": "team_id"}),
+    "team_member": _Kind(
+        TEAM_MEMBERS, "user_id", "user_id", {"team_id": "team_id", "user_id": "user_id"}, within="team_id"
+    ),
+    "organization_member": _Kind(
+        ORGANIZATION_MEMBERS,
+        "user_id",
+        "user_id",
+        {"organization_id": "organization_id", "user_id": "user_id"},
+        within="organization_id",
+    ),
 }
 KINDS: Final = tuple(_KINDS)
 _EVENTS: Final = (  # kind of alert, table, its id, when that happened
     ("new_virtual_key_created", KEYS, "token", "created_at"),
     ("virtual_key_updated", KEYS, "token", "settings_updated_at"),
+    ("virtual_key_updated", KEYS, "token", "last_rotation_at"),
     ("virtual_key_deleted", DELETED_KEYS, "token", "deleted_at"),
     ("new_team_created", TEAMS, "team_id", "created_at"),
     ("team_updated", TEAMS, "team_id", "updated_at"),
@@ -67,7 +82,11 @@ EVENTS: Final = frozenset(kind for kind, *_ in (*_EVENTS, *_GONE))
 _SECRETS: Final = frozenset({"password", "litellm_params", "row"})
 
 
-async def holders(connection: AsyncConnection, touched: Mapping[str, Iterable[str]]) -> list[Holder]:
+Id = str | tuple[str, str]
+"""Of a holder; of a member what it belongs to, and its own."""
+
+
+async def holders(connection: AsyncConnection, touched: Mapping[str, Iterable[Id]]) -> list[Holder]:
     """Return those of the ids, by kind, who have a budget of money."""
     found: list[Holder] = []
     for kind, ids in touched.items():
@@ -79,7 +98,27 @@ async def holders(connection: AsyncConnection, touched: Mapping[str, Iterable[st
     return found
 
 
-async def _with_budgets(connection: AsyncConnection, kind: _Kind, ids: list[str]) -> list[Mapping[str, Any]]:
+async def projects(connection: AsyncConnection, keys: Iterable[Id]) -> set[str]:
+    """Return the projects that keys belong to."""
+    found: set[str] = set()
+    wanted = [key for key in keys if isinstance(key, str)]
+    for start in range(0, len(wanted), AT_ONCE):
+        here = KEYS.c.token.in_(wanted[start : start + AT_ONCE]) & KEYS.c.project_id.is_not(None)
+        found.update((await connection.execute(sa.select(KEYS.c.project_id).where(here))).scalars())
+    return found
+
+
+async def proxy(connection: AsyncConnection, most: int, duration: str | None, now: float) -> Holder:
+    """Return who spends for all. `most`: nano-dollars of a period, which is counted in whole days that end now."""
+    period = _seconds(duration)
+    sums = sa.select(sa.func.sum(DAILY.c.spend)).where(DAILY.c.kind == "all", DAILY.c.entity == "")
+    if period is not None:
+        sums = sums.where(DAILY.c.day >= datetime.fromtimestamp(now - period, UTC).date().isoformat())
+    spent = int((await connection.execute(sums)).scalar() or 0)
+    return Holder(kind="proxy", id="proxy", name="of all", spend=spent, most=most)
+
+
+async def _with_budgets(connection: AsyncConnection, kind: _Kind, ids: list[Id]) -> list[Mapping[str, Any]]:
     table, source = kind.table, kind.table.outerjoin(BUDGETS, sa.false())
     if "budget_id" in table.c:
         source = table.outerjoin(BUDGETS, BUDGETS.c.budget_id == table.c.budget_id)
@@ -88,12 +127,19 @@ async def _with_budgets(connection: AsyncConnection, kind: _Kind, ids: list[str]
         for name in ("max_budget", "soft_budget", "budget_duration", "budget_reset_at")
     ]
     held = sa.or_(*(figure.element.is_not(None) for figure in figures[:2]))
-    query = sa.select(table, *figures).select_from(source).where(table.c[kind.id].in_(ids), held)
+    id: sa.ColumnElement[Any] = table.c[kind.id]  # noqa: A001 - as everywhere
+    if kind.within:
+        id = sa.tuple_(table.c[kind.within], id)  # noqa: A001
+    query = sa.select(table, *figures).select_from(source).where(id.in_(ids), held)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def _people(connection: AsyncConnection, kind: str, rows: list[Mapping[str, Any]]) -> Addresses:
     """Return the addresses of those whom the budgets of these rows concern, by the ids of the rows."""
+    if kind in ("team_member", "organization_member"):
+        users = [row["user_id"] for row in rows]
+        query = sa.select(USERS.c.user_id, USERS.c.user_email).where(USERS.c.user_id.in_(users))
+        return {user: (mail,) for user, mail in await connection.execute(query) if mail}
     if kind == "user":
         return {row["user_id"]: (row["user_email"],) for row in rows if row["user_email"]}
     if kind == "team":
@@ -124,8 +170,8 @@ def _holder(kind: str, one: _Kind, row: Mapping[str, Any], people: tuple[str, ..
     resets = row["of_budget_reset_at"]
     return Holder(
         kind=kind,
-        id=row[one.id],
-        name=row[one.name] or row[one.id],
+        id=f"{row[one.within]}:{row[one.id]}" if one.within else row[one.id],
+        name=f"{row[one.name]} of {row[one.within]}" if one.within else row[one.name] or row[one.id],
         spend=row["spend"],
         most=row["of_max_budget"],
         soft=row["of_soft_budget"],
@@ -201,7 +247,7 @@ async def events(connection: AsyncConnection, kinds: frozenset[str], since: floa
         shown = [one for one in table.c if one.name not in _SECRETS]
         query = sa.select(*shown).where(at > moment, changed).order_by(at).limit(AT_ONCE)
         found += [
-            event(kind, row[id], dict(row), row[column].isoformat())
+            event(kind, row[id], dict(row), row[column].isoformat(), rotated=column == "last_rotation_at")
             for row in (await connection.execute(query)).mappings()
         ]
     return found

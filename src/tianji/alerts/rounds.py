@@ -1,7 +1,7 @@
 """What is looked at now and then: budgets of those who spent, reports, users, events of management, the database."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.lazy import load
 from tianji.ledger.entry import Entry
+from tianji.money import to_nanos
 from tianji.storage.store import Store
 
 OFTEN: Final = 2.0  # seconds between two looks at budgets
@@ -28,6 +29,8 @@ STUCK: Final = 60.0  # seconds that journals are not taken in, until spend count
 _FIELDS: Final = {
     "key": "key", "user": "user_id", "team": "team_id", "organization": "organization_id", "customer": "end_user",
 }  # fmt: skip
+_MEMBERS: Final = {"team_member": "team_id", "organization_member": "organization_id"}
+_SELDOM: Final = 60.0  # seconds between two looks at what all have spent together
 _DAY: Final = "%Y-%m-%d"
 
 
@@ -40,7 +43,8 @@ class Rounds:
         self._clock = clock
         self.day = Day()
         self.marks = Marks()
-        self._touched: dict[str, set[str]] = {}
+        self._touched: dict[str, set[Any]] = {}
+        self._summed_at = 0.0
         self._looked_at = 0.0
         self._present: dict[str, dict[str, str]] | None = None
         self._stuck_since: float | None = None
@@ -60,6 +64,9 @@ class Rounds:
         for kind, field in _FIELDS.items():
             if name := getattr(entry, field):
                 self._touched.setdefault(kind, set()).add(name)
+        for kind, above in _MEMBERS.items():
+            if entry.user_id and (of := getattr(entry, above)):
+                self._touched.setdefault(kind, set()).add((of, entry.user_id))
         if entry.tags:
             self._touched.setdefault("tag", set()).update(entry.tags)
 
@@ -138,7 +145,7 @@ class Rounds:
         async with database.reading() as connection:
             touched, self._touched = self._touched, {}
             try:
-                for holder in await reader.holders(connection, touched):
+                for holder in await self._holders(connection, reader, touched, now):
                     found += budgets.judge(holder, now, settings.args.budget_alert_ttl)
             except StoreUnavailable:
                 for kind, names in touched.items():
@@ -150,6 +157,16 @@ class Rounds:
                 found += await self._users(connection, reader, now)
             if self._kinds:
                 found += await self._events(connection, reader, now)
+        return found
+
+    async def _holders(self, connection: Any, reader: Any, touched: Mapping[str, set[Any]], now: float) -> list[Any]:
+        """Return whoever has a budget among those who have spent something, and above them."""
+        above = await reader.projects(connection, touched.get("key", ()))
+        found: list[Any] = await reader.holders(connection, {**touched, "project": above} if above else touched)
+        whole = self._loaded.config.litellm_settings
+        if touched and whole.max_budget > 0 and now - self._summed_at >= _SELDOM:
+            self._summed_at = now
+            found.append(await reader.proxy(connection, to_nanos(whole.max_budget), whole.budget_duration, now))
         return found
 
     async def _spent(self, connection: Any, reader: Any, now: float) -> list[Alert]:

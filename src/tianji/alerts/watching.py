@@ -128,6 +128,8 @@ class Watching:
         self._hanging.hear(entries)
         for entry in entries:
             self._found += requests.hear(entry, settings.threshold)
+            if entry.end_user and entry.cost and "webhook" in settings.channels:
+                self._found.append(requests.tracked(entry))
             if "pagerduty" in settings.channels:
                 many, window = settings.args.failure_threshold, settings.args.failure_threshold_window_seconds
                 self._found += self._paging.hear(entry, self._clock.now(), many, window)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from tests.unit.alerts.conftest import NOW, entry
 from tests.unit.ledger.conftest import database, location
@@ -17,10 +18,13 @@ from tianji.storage.engine import Database
 from tianji.storage.tables import (
     BUDGETS,
     CUSTOMERS,
+    DAILY,
     DELETED_KEYS,
     KEYS,
     MODELS,
+    ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
+    PROJECTS,
     TAGS,
     TEAM_MEMBERS,
     TEAMS,
@@ -82,6 +86,47 @@ async def test_holders_of_budgets_are_found_with_those_whom_they_concern(databas
     assert found["tag"].name == "tag"
 
 
+async def test_members_and_projects_have_budgets_too(database: Database) -> None:
+    await put(database, BUDGETS, budget_id="b", max_budget=7 * DOLLAR)
+    await put(database, USERS, user_id="u", user_email="u@x.org")
+    await put(database, TEAMS, team_id="t")
+    await put(database, ORGANIZATIONS, organization_id="o")
+    await put(database, TEAM_MEMBERS, team_id="t", user_id="u", role="user", budget_id="b", spend=DOLLAR)
+    await put(database, ORGANIZATION_MEMBERS, organization_id="o", user_id="u", budget_id="b", spend=2 * DOLLAR)
+    await put(database, PROJECTS, project_id="p", project_alias="P", team_id="t", budget_id="b", spend=3 * DOLLAR)
+    await put(database, KEYS, token="k", project_id="p")
+    await put(database, KEYS, token="free")
+    async with database.reading() as connection:
+        assert await reading.projects(connection, ["k", "free", "unknown"]) == {"p"}
+        found = await reading.holders(
+            connection,
+            {
+                "team_member": {("t", "u"), ("t", "v"), ("u", "t")},
+                "organization_member": {("o", "u")},
+                "project": ["p"],
+            },
+        )
+    assert [(one.kind, one.id, one.name, one.spend // DOLLAR, one.people) for one in found] == [
+        ("team_member", "t:u", "u of t", 1, ("u@x.org",)), ("organization_member", "o:u", "u of o", 2, ("u@x.org",)),
+        ("project", "p", "P", 3, ()),
+    ]  # fmt: skip
+    assert [dict(one.of) for one in found] == [
+        {"team_id": "t", "user_id": "u"}, {"organization_id": "o", "user_id": "u"}, {"team_id": "t"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("duration", "spent"), [(None, 7), ("2d", 4)])
+async def test_what_all_have_spent_together(database: Database, duration: str | None, spent: int) -> None:
+    row = {"kind": "all", "entity": "", "key": "k", "model": "m", "model_group": "m", "provider": "p",
+           "call_type": "acompletion", "logged": True, "prompt_tokens": 0, "completion_tokens": 0}  # fmt: skip
+    for days, sum_, more in ((0, 3, {}), (1, 1, {}), (9, 3, {}), (0, 8, {"kind": "team", "entity": "t"})):
+        day = (THEN - timedelta(days=days)).date().isoformat()
+        await put(database, DAILY, **{**row, **more, "day": day, "spend": sum_ * DOLLAR, "requests": 1})
+    async with database.reading() as connection:
+        found = await reading.proxy(connection, 9 * DOLLAR, duration, NOW)
+    assert (found.kind, found.id, found.spend, found.most) == ("proxy", "proxy", spent * DOLLAR, 9 * DOLLAR)
+
+
 async def test_spend_is_summed_up_by_team_tag_key_and_model(database: Database) -> None:
     await put(database, TEAMS, team_id="t", team_alias="Team")
     await put(database, KEYS, token="k", key_alias="Key")
@@ -104,6 +149,7 @@ async def test_what_management_did_is_told_without_secrets(database: Database) -
     later = THEN + timedelta(seconds=10)
     await put(database, KEYS, token="old", key_alias="old", at=THEN - timedelta(days=1))
     await put(database, KEYS, token="k", key_alias="K", created_by="admin", at=later)
+    await put(database, KEYS, token="fresh", key_alias="F", last_rotation_at=later, at=THEN - timedelta(days=1))
     await put(database, DELETED_KEYS, token="gone", key_alias="G", deleted_by="admin", row={}, deleted_at=later)
     await put(database, TEAMS, team_id="t", team_alias="T", at=later)
     await put(database, USERS, user_id="u", user_email="u@x.org", password="argon-secret", at=later)
@@ -117,6 +163,7 @@ async def test_what_management_did_is_told_without_secrets(database: Database) -
     assert {(alert.kind, alert.text) for alert in alerts} == {
         ("new_virtual_key_created", "Key made: K"),
         ("virtual_key_updated", "Key changed: old"),
+        ("virtual_key_updated", "Key replaced: F"),
         ("virtual_key_deleted", "Key deleted: G"),
         ("new_team_created", "Team made: T"),
         ("team_updated", "Team changed: T"),
@@ -125,6 +172,8 @@ async def test_what_management_did_is_told_without_secrets(database: Database) -
     }
     assert "secret" not in str(alerts)
     assert [alert.kind for alert in some] == ["new_model_added"]
+    replaced = next(alert.event or {} for alert in alerts if alert.text == "Key replaced: F")
+    assert (replaced["event"], replaced["event_group"], replaced["token"]) == ("key_rotated", "key", "fresh")
     made = next(alert for alert in alerts if alert.kind == "new_virtual_key_created")
     assert made.event is not None
     assert (made.event["event"], made.facts["created_by"]) == ("key_created", "admin")

@@ -134,7 +134,8 @@ async def test_a_budget_is_told_of_when_its_spend_is_in_the_books(world: World) 
     told = await world.told(3)
     assert len(told) == 1
     assert "key alice: less than 15% of the budget of $10.00 are left; spent are $9.00" in told[0]
-    assert [(event["event"], event["token"]) for event in world.events] == [("threshold_crossed", "k")]
+    events = [(event["event"], event["token"]) for event in world.events]
+    assert events == [("spend_tracked", "k"), ("threshold_crossed", "k")]
     await world.keep(entry(2, cost=1))
     assert await world.told(3) == [], "once"
 
@@ -224,6 +225,17 @@ async def test_keys_that_were_made_are_told_of(world: World) -> None:
     assert "created_by: admin" in text
     assert [(event["event"], event["token"]) for event in world.events] == [("key_created", "second")]
     assert await world.told(3) == []
+
+
+async def test_each_request_of_a_customer_is_an_event_and_no_message(world: World) -> None:
+    await world.keep(
+        entry(1, end_user="c", cost=DOLLAR), entry(2, end_user="c", cost=2 * DOLLAR), entry(3, end_user=None)
+    )
+    assert await world.told() == []
+    assert [(one["event"], one["event_group"], one["customer_id"], one["spend"]) for one in world.events] == [
+        ("spend_tracked", "end_user", "c", 1.0), ("spend_tracked", "end_user", "c", 2.0),
+    ]  # fmt: skip
+    assert {one["token"] for one in world.events} == {"k"}
 
 
 async def test_what_a_maker_has_given_up_is_told_daily(world: World) -> None:

@@ -26,22 +26,25 @@ _TITLES: Final = {
 }
 _EVENTS: Final = {"new_virtual_key_created": "key_created", "new_internal_user_created": "internal_user_created"}
 
+_OF_KEYS: Final = frozenset({"key_created", "key_rotated"})
 
-def event(kind: str, id: str, row: Mapping[str, Any], at: str) -> Alert:  # noqa: A002 - as everywhere
-    """Return what there is to tell of a row: `id` is its own, `at` when that happened."""
+
+def event(kind: str, id: str, row: Mapping[str, Any], at: str, *, rotated: bool = False) -> Alert:  # noqa: A002
+    """Return what there is to tell of a row: `id` is its own, `at` when that happened; rotated: a key was replaced."""
     shown = {name: _said(name, row[name]) for name in _SHOWN if row.get(name) not in (None, "", [], {})}
     name = row.get("key_alias") or row.get("team_alias") or row.get("user_email") or row.get("model_name") or id
     mail = row.get("user_email")
+    happened, title = ("key_rotated", "Key replaced") if rotated else (_EVENTS.get(kind), _TITLES[kind])
     members = {
-        "event": _EVENTS[kind],
-        "event_group": "key" if kind == "new_virtual_key_created" else "user",
-        "event_message": f"{_TITLES[kind]}: {name}",
-        "token": id if kind == "new_virtual_key_created" else None,
+        "event": happened,
+        "event_group": "key" if happened in _OF_KEYS else "user",
+        "event_message": f"{title}: {name}",
+        "token": id if happened in _OF_KEYS else None,
         **{member: row.get(member) for member in ("user_id", "team_id", "key_alias", "user_email")},
-    } if kind in _EVENTS else None  # fmt: skip
+    } if happened else None  # fmt: skip
     return Alert(
         kind=kind,
-        text=f"{_TITLES[kind]}: {name}",
+        text=f"{title}: {name}",
         key=f"{kind}:{id}:{at}",
         facts=shown,
         event=members,

@@ -5,6 +5,7 @@ from typing import Final
 
 from tianji.alerts.alert import Alert
 from tianji.ledger.entry import SUCCESS, Entry
+from tianji.money import to_dollars
 
 DAY: Final = 86_400.0
 _SECOND: Final = 1_000_000
@@ -29,6 +30,25 @@ def hear(entry: Entry, threshold: float) -> Iterator[Alert]:
             alike=f"{entry.deployment_id}:{entry.error_class}",
             facts=facts(entry),
         )
+
+
+def tracked(entry: Entry) -> Alert:
+    """Return the event of what a customer's request has cost, for receivers of events alone."""
+    spend = to_dollars(entry.cost)
+    members = {
+        "spend": spend,
+        "event": "spend_tracked",
+        "event_group": "end_user",
+        "event_message": f"end user {entry.end_user}: a request has cost ${spend:.6f}",
+        "customer_id": entry.end_user,
+        "token": entry.key,
+        "key_alias": entry.key_alias,
+        "user_id": entry.user_id,
+        "team_id": entry.team_id,
+        "organization_id": entry.organization_id,
+    }
+    text = str(members["event_message"])
+    return Alert(kind="budget_alerts", text=text, alike=entry.request_id, event=members, only="webhook")
 
 
 def is_fault(entry: Entry) -> bool:
