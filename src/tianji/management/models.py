@@ -74,22 +74,36 @@ class Models:
             )
         return rows
 
-    async def _list(self, exchange: Exchange, _match: Match) -> None:
+    def _list(self, exchange: Exchange, _match: Match) -> Awaitable[None] | None:
         query = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
-        respond_json(exchange, {"data": await self._shown(exchange, query), "object": "list"})
+        return self._shown(exchange, query, lambda models: respond_json(exchange, {"data": models, "object": "list"}))
 
-    async def _one(self, exchange: Exchange, match: Match) -> None:
+    def _one(self, exchange: Exchange, match: Match) -> Awaitable[None] | None:
         wanted = match.params["model_id"]
-        for model in await self._shown(exchange, {}):
-            if model.id == wanted:
-                respond_json(exchange, model)
-                return
-        detail = f"Model '{wanted}' does not exist or this key may not use it; GET /v1/models lists those it may"
-        respond_json(exchange, {"detail": detail}, 404)
 
-    async def _shown(self, exchange: Exchange, query: Mapping[str, str]) -> list[Model]:
+        def answer(models: list[Model]) -> None:
+            found = next((model for model in models if model.id == wanted), None)
+            if found is not None:
+                respond_json(exchange, found)
+                return
+            detail = f"Model '{wanted}' does not exist or this key may not use it; GET /v1/models lists those it may"
+            respond_json(exchange, {"detail": detail}, 404)
+
+        return self._shown(exchange, {}, answer)
+
+    def _shown(
+        self, exchange: Exchange, query: Mapping[str, str], answer: Callable[[list[Model]], None]
+    ) -> Awaitable[None] | None:
+        """Answer with what may be seen: at once, or later where somebody hides some of it."""
         found, narrow = list(self._listing(exchange.identity, query)), self._narrow()
         if narrow is None:
-            return found
-        kept = await narrow(exchange.identity, exchange.path, [model.id for model in found])
-        return [model for model in found if model.id in kept]
+            answer(found)
+            return None
+        return _narrowed(exchange, found, narrow, answer)
+
+
+async def _narrowed(
+    exchange: Exchange, found: list[Model], narrow: Narrow, answer: Callable[[list[Model]], None]
+) -> None:
+    kept = await narrow(exchange.identity, exchange.path, [model.id for model in found])
+    answer([model for model in found if model.id in kept])
