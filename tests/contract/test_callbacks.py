@@ -113,12 +113,14 @@ def test_a_request_of_any_form_is_told_once_with_its_answer(gateway: Gateway, mo
             word = f"{path} {stream}"
             said: Any = [{"role": "user", "content": word}] if member == "messages" else word
             more = {"stream": True} if stream else {}
-            answer = gateway.post(path, {"model": "m", "max_tokens": 9, member: said, **more})
+            answer = gateway.post(path, {"model": "m", "max_tokens": 9, member: said, **more}, x_litellm_tags="of all")
             assert answer.status_code == 200, answer.text
             asked.append((word, stream))
     for word, stream in asked:
         event = one(ears, word)
         assert (event["status"], event["stream"]) == ("success", stream)
+        assert "of all" in event["request_tags"]
+        assert event["metadata"]["user_api_key_user_id"] == "default_user_id"
         assert event["total_tokens"] > 0 or "images" in word
         assert "embeddings" in word or "images" in word or answer_text(event["response"]), word
     assert all(len(heard(ears, word)) == 1 for word, _ in asked)

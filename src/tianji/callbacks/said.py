@@ -61,14 +61,14 @@ def said_in(payload: Payload) -> Said:
     about = _object(members, "litellm_metadata").get("prompt_management_metadata")
     return Said(
         messages=document(asked),
-        response=document(_whole(payload.response) if payload.response.startswith(EVENTS) else payload.response),
+        response=document(whole(payload.response) if payload.response.startswith(EVENTS) else payload.response),
         parameters=dict(_parameters(members)) if members else {},
         metadata=shortened(_object(members, "metadata")),
         prompt=about if isinstance(about, dict) else None,
     )
 
 
-def _whole(events: bytes) -> bytes:
+def whole(events: bytes) -> bytes:
     """Return the answer that a stream comes to; of one that broke off the text, where it is a chat's."""
     begin = events[:_FRAME]
     form = next((name for mark, name in _STREAMS.items() if mark in begin), "chat")

@@ -22,7 +22,7 @@ from tianji.ledger.entry import LARGE, Entry, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
-from tianji.ledger.payloads import messages_of, shortened, shortened_request, streamed
+from tianji.ledger.payloads import messages_of, shortened, shortened_request
 
 CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "chat": "acompletion",
@@ -112,7 +112,7 @@ class Bookkeeping:
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""
         if answer.startswith((b"data:", b"event:")):
-            answer = streamed([answer]) if len(answer) <= LONGEST else b""
+            answer = whole(answer) if len(answer) <= LONGEST else b""
         return short(answer, self._longest)
 
     def _party(self, asked: Asked) -> Party:
@@ -188,15 +188,25 @@ def brings(config: Config) -> Any:
 
 
 def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tuple[bytes, bytes, bytes]:
-    """Return what was said, shortened: messages, answer, request. `answer`: whole, or the events of a stream."""
+    """Return what was said, shortened: messages, answer, request. `answer`: whole, or the events of a stream.
+
+    Events stay as they came where nothing is shortened: whoever reads them knows their form.
+    """
     told = b"" if answer is None else answer
     if isinstance(told, list):
-        told = streamed(told) if sum(map(len, told)) <= LONGEST else b""
+        events = b"".join(told) if sum(map(len, told)) <= LONGEST else b""
+        told = events if longest >= LONGEST else whole(events)
     messages = None if len(request) > LONGEST else messages_of(request)
     if messages is None:
         return b"", short(told, longest), b""
     kept = request if longest >= LONGEST else shortened_request(request, longest)
     return short(messages, longest), short(told, longest), kept
+
+
+def whole(events: bytes) -> bytes:
+    """Return the answer that the events of a stream come to; nothing for none."""
+    found: bytes = load("tianji.callbacks.said").whole(events) if events else b""
+    return found
 
 
 def short(document: bytes, longest: int) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from tianji.gateway.bookkeeping import LONGEST, said
+from tianji.gateway.bookkeeping import LONGEST, said, whole
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.content import Direction
@@ -13,6 +13,7 @@ from tianji.guardrails.slots.forms import Form, form_of
 from tianji.guardrails.slots.texts import Mismatched, Unmaskable, Unreadable
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite
+from tianji.ledger.payloads import CUT, EVENTS
 
 Payload = tuple[Any, ...]
 """The members of a ledger's Payload: messages, response, request, and what is no text."""
@@ -48,7 +49,9 @@ async def censored(payload: Payload, request: Request, judging: Judging) -> Payl
     """Return what was said as guardrails leave it: nothing where one of them that has to judge cannot."""
     _, response, asked, *rest = payload
     guardrails = request.plan.at(Hook.LOGGING_ONLY, request.turn)
-    answer_form = request.form if request.shape == "whole" else form_of("chat")  # which streams are summed up as
+    if response.startswith(EVENTS):
+        response = whole(response)
+    answer_form = form_of("chat") if response.startswith(CUT) else request.form
     try:
         asked = await _left(asked, request.form, Direction.REQUEST, guardrails, judging)
         response = await _left(response, answer_form, Direction.RESPONSE, guardrails, judging)
