@@ -11,6 +11,8 @@ import httpx
 
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
+from tianji._core.shm import SharedCounters
+from tianji.callbacks.board import Board
 from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import REQUEST, Guests
 from tianji.callbacks.owners import Owners
@@ -44,7 +46,9 @@ class Listening:
 
     whole: bool
 
-    def __init__(self, folder: Path, loaded: Loaded, store: Store) -> None:
+    def __init__(self, folder: Path, loaded: Loaded, store: Store, counters: SharedCounters | None = None) -> None:
+        """`counters`: where it is shown how destinations stand; None: nowhere."""
+        self._board = None if counters is None else Board(counters)
         self._client: httpx.AsyncClient | None = None
         self._checked: httpx.AsyncClient | None = None
         self._allowed: frozenset[str] = frozenset()
@@ -83,6 +87,8 @@ class Listening:
         """Let them know what the journals hold. Whatever goes wrong, the books go on."""
         try:
             await self._teller.round(files)
+            if self._board is not None and self._teller.outlets:
+                await asyncio.to_thread(self._board.show, tuple(self._teller.outlets.values()), files)
         except Exception:  # boundary: another part of the process
             log.exception("the callbacks could not be told")
 

@@ -18,6 +18,7 @@ from tianji.callbacks.sink import Delivery, Sink, UnwritableError
 from tianji.errors import TianjiError
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds between two tries, doubled each time
+TOO_LARGE: Final = "status 413"
 REMIND: Final = 60.0  # seconds until it is logged again that a destination fails
 # what may pass, and what is no fault of the events: a key that is wrong now, an address that is not there yet
 _AGAIN: Final = frozenset({401, 403, 404, 408, 425, 429})
@@ -129,6 +130,10 @@ class Outlet:
             middle = len(batch) // 2
             await self._deliver(batch[:middle])
             await self._deliver(batch[middle:])
+            return
+        (event,) = batch
+        if reason == TOO_LARGE and event.bare.wire != event.wire:  # without what was said it may fit
+            await self._deliver([event.bare])
             return
         self.standing.refused += 1
         self._complain(f"an event was refused: {reason}")

@@ -71,7 +71,7 @@ class Factory:
         """Return all who hear of entries in the process of the ledger."""
         services = load("tianji.storage.services")
         store.asked = services.of_database(self._shared.counters, services.WRITES)
-        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store)
+        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store, self._shared.counters)
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")
         signs = watching.Signs(health, self._shared.counters, fault)

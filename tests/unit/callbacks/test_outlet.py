@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.callbacks.test_event import told
+from tests.unit.callbacks.test_event import REQUEST, payload, told
 
 from tianji.callbacks.backlog import Page, Pages
-from tianji.callbacks.event import LogEvent
+from tianji.callbacks.event import MARKER, LogEvent
 from tianji.callbacks.outlet import Outlet
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.errors import UpstreamConnectFailed
+
+MARKED = {"role": "user", "content": MARKER}
 
 
 def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
@@ -172,6 +174,27 @@ async def test_what_is_too_large_goes_in_parts() -> None:
     there.offer(1, 2, 3)
     await there.outlet.flush()
     assert (there.outlet.standing.told, there.outlet.standing.refused) == (3, 0)
+
+
+async def test_one_that_is_too_large_by_itself_goes_without_what_was_said() -> None:
+    seen: list[LogEvent] = []
+
+    def large(events: Sequence[LogEvent]) -> Iterable[Delivery]:
+        seen.extend(events)
+        yield from write(events)
+
+    takes_bare = [True]
+    there = There(lambda _: 200 if seen[-1].messages == [MARKED] and takes_bare[0] else 413)
+    there.outlet.sink = Sink("there", large)
+    there.offer(1, payload=payload())
+    await there.outlet.flush()
+    assert [one.messages for one in seen] == [REQUEST["messages"], [MARKED]]
+    assert (there.outlet.standing.told, there.outlet.standing.refused) == (1, 0)
+    takes_bare[0] = False
+    there.offer(2, payload=payload())
+    await there.outlet.flush()
+    assert (there.outlet.standing.told, there.outlet.standing.refused) == (1, 1)
+    assert len(seen) == 4
 
 
 async def test_one_that_cannot_be_written_takes_no_other_with_it() -> None:

@@ -16,8 +16,10 @@ from tianji._core.health import HealthTable
 from tianji._core.limiter import Limit, LimitSet, LimitTable
 from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded, load
+from tianji.errors import StoreUnavailable
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
+from tianji.metrics import gauges
 from tianji.metrics.reporting import Reporting
 from tianji.metrics.socket import ask
 from tianji.storage.location import parse
@@ -116,6 +118,22 @@ async def test_everything_is_told_over_the_socket(world: World) -> None:
     assert told["litellm_remaining_api_key_requests_for_model"] == {("k", "K", "gpt", "None"): 5}
     assert told["litellm_callback_logging_failures_metric_total"] == {("langfuse",): 3}
     assert told["litellm_deployment_rpm_limit"] == {("gpt-4o", "d", "None", "openai", "gpt"): 60}
+
+
+async def test_budgets_stay_what_they_were_while_the_database_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(world.store)
+    await world.keep(entry(1))
+    left = "litellm_remaining_api_key_budget_metric"
+    assert (await world.numbers(left))[left] == {("k", "K"): 3}
+
+    async def away() -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(world.store, "open", away)
+    monkeypatch.setattr(gauges, "FRESH", 0.0)
+    assert (await world.numbers(left))[left] == {("k", "K"): 3}
 
 
 async def test_the_limits_of_projects_by_model(world: World) -> None:

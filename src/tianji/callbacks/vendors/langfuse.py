@@ -20,6 +20,7 @@ from tianji.callbacks.sink import Delivery, Given, Sink
 
 BASE: Final = "https://cloud.langfuse.com"
 MOST: Final = 100  # events of a request: Langfuse takes 3.5 MB
+LARGEST: Final = 900_000  # bytes of one event, below Langfuse's limit of 1 MB
 _ACCEPTED: Final = frozenset({200, 201, 207})
 _CAMEL: Final = {"user_id": "userId", "trace_user_id": "userId", "session_id": "sessionId"}  # theirs for ours
 _SPACE: Final = uuid.UUID("0d1a3f53-9f7c-4a30-9d0e-55d3a6c1f7a2")
@@ -42,7 +43,8 @@ def build(given: Given) -> Sink:
     }
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        batch = [one for event in events for one in _ingested(event, facts)]
+        fitting = (event if len(event.wire) <= LARGEST else event.bare for event in events)
+        batch = [one for event in fitting for one in _ingested(event, facts)]
         yield Delivery(url, encode({"batch": batch}), headers, accepted=_ACCEPTED)
 
     share = given.share("langfuse_sample_rate", "LANGFUSE_SAMPLE_RATE")

@@ -216,6 +216,14 @@ async def test_argilla_asks_for_its_dataset_once() -> None:
     ] * 2
 
 
+def test_what_is_too_large_for_langfuse_goes_without_what_was_said() -> None:
+    large = told(1, payload=payload(messages=[{"role": "user", "content": "large " * 200_000}]))
+    said = sent("langfuse", large, OK).body
+    assert len(said) < 100_000
+    assert b"large large" not in said
+    assert b'"hi"' in said
+
+
 async def test_pointfive_asks_for_each_file_where_it_goes() -> None:
     where = b'{"uploadUrl": "https://bucket/%d?sig=x", "objectKey": "k"}'
     fetch = Fetched((200, where % 1), (200, where % 2), (200, b'{"uploadUrl": "http://10.0.0.1/"}'), (403, b"{}"))
