@@ -98,16 +98,6 @@ async def holders(connection: AsyncConnection, touched: Mapping[str, Iterable[Id
     return found
 
 
-async def projects(connection: AsyncConnection, keys: Iterable[Id]) -> set[str]:
-    """Return the projects that keys belong to."""
-    found: set[str] = set()
-    wanted = [key for key in keys if isinstance(key, str)]
-    for start in range(0, len(wanted), AT_ONCE):
-        here = KEYS.c.token.in_(wanted[start : start + AT_ONCE]) & KEYS.c.project_id.is_not(None)
-        found.update((await connection.execute(sa.select(KEYS.c.project_id).where(here))).scalars())
-    return found
-
-
 async def proxy(connection: AsyncConnection, most: int, duration: str | None, now: float) -> Holder:
     """Return who spends for all. `most`: nano-dollars of a period, which is counted in whole days that end now."""
     period = _seconds(duration)

@@ -28,6 +28,7 @@ MORNING: Final = 9  # the hour of the report of fallbacks
 STUCK: Final = 60.0  # seconds that journals are not taken in, until spend counts as not tracked
 _FIELDS: Final = {
     "key": "key", "user": "user_id", "team": "team_id", "organization": "organization_id", "customer": "end_user",
+    "project": "project_id",
 }  # fmt: skip
 _MEMBERS: Final = {"team_member": "team_id", "organization_member": "organization_id"}
 _SELDOM: Final = 60.0  # seconds between two looks at what all have spent together
@@ -161,8 +162,7 @@ class Rounds:
 
     async def _holders(self, connection: Any, reader: Any, touched: Mapping[str, set[Any]], now: float) -> list[Any]:
         """Return whoever has a budget among those who have spent something, and above them."""
-        above = await reader.projects(connection, touched.get("key", ()))
-        found: list[Any] = await reader.holders(connection, {**touched, "project": above} if above else touched)
+        found: list[Any] = await reader.holders(connection, touched)
         whole = self._loaded.config.litellm_settings
         if touched and whole.max_budget > 0 and now - self._summed_at >= _SELDOM:
             self._summed_at = now

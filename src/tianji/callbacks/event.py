@@ -358,6 +358,8 @@ def _metadata(
         "user_api_key_team_alias": called.team,
         "user_api_key_org_id": entry.organization_id,
         "user_api_key_org_alias": called.organization,
+        "user_api_key_project_id": entry.project_id,
+        "user_api_key_project_alias": called.project,
         "user_api_key_end_user_id": entry.end_user,
         "requester_ip_address": entry.ip,
         "requester_metadata": said.metadata,

@@ -1,4 +1,4 @@
-"""What teams, organizations and users are called whom events name by their ids alone."""
+"""What teams, organizations, users and projects are called whom events name by their ids alone."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from msgspec import Struct
 from tianji.errors import StoreUnavailable
 from tianji.ledger.entry import Entry
 from tianji.storage.store import Store
-from tianji.storage.tables import ORGANIZATIONS, TEAMS, USERS
+from tianji.storage.tables import ORGANIZATIONS, PROJECTS, TEAMS, USERS
 
 FRESH: Final = 60.0  # seconds for which a name is believed
 MOST: Final = 20_000  # that are remembered; with more all are forgotten
@@ -19,6 +19,7 @@ _COLUMNS: Final = {
     "team": (TEAMS.c.team_id, TEAMS.c.team_alias),
     "organization": (ORGANIZATIONS.c.organization_id, ORGANIZATIONS.c.organization_alias),
     "user": (USERS.c.user_id, USERS.c.user_email),
+    "project": (PROJECTS.c.project_id, PROJECTS.c.project_alias),
 }
 Id = tuple[str, str]
 """Of a kind in `_COLUMNS`, and the id."""
@@ -30,9 +31,18 @@ class Called(Struct, frozen=True):
     team: str | None = None
     organization: str | None = None
     user: str | None = None
+    project: str | None = None
 
 
 NOBODY: Final = Called()
+
+
+def _ids(entry: Entry) -> tuple[tuple[str, str | None], ...]:
+    """Return the ids that an entry has, in the order of `Called`."""
+    return (
+        ("team", entry.team_id), ("organization", entry.organization_id), ("user", entry.user_id),
+        ("project", entry.project_id),
+    )  # fmt: skip
 
 
 class People:
@@ -46,13 +56,8 @@ class People:
 
     def called(self, entry: Entry) -> Called:
         """Return what those of an entry are called, as far as that is known now."""
-        if entry.team_id is None and entry.organization_id is None and entry.user_id is None:
-            return NOBODY
-        return Called(
-            self._name("team", entry.team_id),
-            self._name("organization", entry.organization_id),
-            self._name("user", entry.user_id),
-        )
+        ids = _ids(entry)
+        return Called(*(self._name(*one) for one in ids)) if any(id for _, id in ids) else NOBODY  # noqa: A001
 
     def _name(self, kind: str, id: str | None) -> str | None:  # noqa: A002 - as everywhere
         found = None if id is None else self._names.get((kind, id))
@@ -63,9 +68,8 @@ class People:
         now = self._monotonic()
         ids: set[Id] = set()
         for entry in entries:
-            ids.update((("team", entry.team_id or ""), ("organization", entry.organization_id or ""),
-                        ("user", entry.user_id or "")))  # fmt: skip
-        lacking = {one for one in ids if one[1] and now - self._names.get(one, (None, float("-inf")))[1] > FRESH}
+            ids.update((kind, id) for kind, id in _ids(entry) if id)  # noqa: A001 - as everywhere
+        lacking = {one for one in ids if now - self._names.get(one, (None, float("-inf")))[1] > FRESH}
         if not lacking or now - self._away < 1:
             return
         try:

@@ -33,8 +33,6 @@ NULL = {
     "metadata.user_api_key_user_max_budget": _SUMS,
     "metadata.user_api_key_team_spend": _SUMS,
     "metadata.user_api_key_team_max_budget": _SUMS,
-    "metadata.user_api_key_project_id": _NOBODY,
-    "metadata.user_api_key_project_alias": _NOBODY,
     "metadata.user_api_key_request_route": "call_type says what was asked for; the end of a request says its path",
     "metadata.user_api_key_auth_metadata": "it may hold secrets; who asked is named by the other members",
     "metadata.spend_logs_metadata": "it is in requester_metadata, as the client sent it",
@@ -111,13 +109,13 @@ BODY = {
     "litellm_metadata": {"prompt_management_metadata": {"prompt_id": "p"}},
 }
 RUN = {"guardrail_name": "words", "guardrail_status": "success"}
-CALLED = Called("the team", "the organization", "u@example.com")
+CALLED = Called("the team", "the organization", "u@example.com", "the project")
 
 
 def fully(**fields: Any) -> LogEvent:
     """An event of which all is known."""
     usual = {
-        "session_id": "s", "key_alias": "alias", "ip": "10.0.0.1", "deployment_id": "d", "api_base": "https://a",
+        "session_id": "s", "project_id": "p", "key_alias": "alias", "ip": "10.0.0.1", "deployment_id": "d", "api_base": "https://a",
         "guardrails": msgspec.json.encode([RUN]), "remaining": (1, 2), "upstream": 1000,
         "payload": Payload(
             msgspec.json.encode(BODY["messages"]), b'{"choices": []}', msgspec.json.encode(BODY)),
