@@ -146,8 +146,7 @@ class Gateway:
         control: Control,
     ) -> None:
         self._path, self._environ, self._shared, self._control = path, environ, shared, control
-        self._dice = Dice(int.from_bytes(os.urandom(8), "big"))
-        self._tokens = TokenCounter(vocabularies)
+        self._dice, self._tokens = Dice(int.from_bytes(os.urandom(8), "big")), TokenCounter(vocabularies)
         # what the edge asks of each request; it keeps both, so a reload changes them in place
         self.closed = None if access_log is None else AccessLog(access_log, write_log, asyncio.get_event_loop())
         self._loaded = read(path, environ, shared.known)

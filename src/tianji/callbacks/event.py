@@ -296,15 +296,7 @@ def event_of(entry: Entry, apart: Apart | None = None, called: Called = NOBODY) 
         answered=said.response,
         error_str=shortened(entry.error_message),
         error_information=_error(entry),
-        hidden_params={
-            "model_id": entry.deployment_id,
-            "api_base": entry.api_base,
-            "litellm_model_name": entry.model,
-            "response_cost": to_dollars(entry.cost),
-            "litellm_overhead_time_ms": _overhead(entry),
-            "additional_headers": _left(entry),
-            "usage_object": usage,
-        },
+        hidden_params=_hidden(entry, usage),
         guardrail_information=runs,
         session_id=entry.session_id,
         status_fields=StatusFields(entry.status, worst(runs) if runs else NOT_RUN),
@@ -379,6 +371,18 @@ def _usage(entry: Entry) -> dict[str, int]:
         "cache_read_input_tokens": entry.cached_tokens,
         "cache_creation_input_tokens": entry.written_tokens,
         "reasoning_tokens": entry.reasoning_tokens,
+    }
+
+
+def _hidden(entry: Entry, usage: dict[str, int]) -> dict[str, Any]:
+    return {
+        "model_id": entry.deployment_id,
+        "api_base": entry.api_base,
+        "litellm_model_name": entry.model,
+        "response_cost": to_dollars(entry.cost),
+        "litellm_overhead_time_ms": _overhead(entry),
+        "additional_headers": _left(entry),
+        "usage_object": usage,
     }
 
 

@@ -183,13 +183,10 @@ class HookWatch:
                 await self._send(chunk, last=False)
             await self._send(b"", last=True)
         else:
-            await self._pass()
-
-    async def _pass(self) -> None:
-        last = False
-        while not last:
-            chunk, last = await self.take()
-            await self._send(chunk, last=last)
+            last = False
+            while not last:
+                chunk, last = await self.take()
+                await self._send(chunk, last=last)
 
     async def _send(self, chunk: bytes, *, last: bool) -> None:
         """Let a piece out when the client takes it."""
