@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,25 @@ def test_a_failure_is_told_to_who_hears_of_failures(gateway: Gateway, mock: Mock
         lambda: "afterwards" in str([b for p, _, b in ears.heard if p == "/api/public/ingestion"]), "it came", 30
     )
     assert "failed" not in str(to_langfuse)
+
+
+def test_what_broke_off_who_left_and_what_nobody_serves_is_told_once(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    chunks = [{"choices": [{"index": 0, "delta": {"content": "x"}}]}, {"choices": [], "usage": usage}]
+    mock.control({"events": [json.dumps(chunk) for chunk in chunks], "no_done": True}, model="m-up", times=1)
+    assert "error" in ask(gateway, "broke off", stream=True).text
+    mock.control({"tokens": 1000, "token_rate": 50}, model="m-up", times=1)
+    body = {"model": "m", "messages": [{"role": "user", "content": "who left"}], "stream": True}
+    with gateway.client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        next(answer.iter_lines())
+    nobody = {"model": "nobody", "messages": [{"role": "user", "content": "nobody serves"}]}
+    assert gateway.chat(nobody).status_code == 404
+    broken, left, refused = one(ears, "broke off"), one(ears, "who left"), one(ears, "nobody serves")
+    assert (broken["status"], broken["total_tokens"], broken["response_cost"] > 0) == ("failure", 10, True)
+    assert (left["status"], left["error_information"]["error_code"]) == ("failure", "499")
+    assert (left["error_information"]["error_class"], left["completion_tokens"] > 0) == ("ClientDisconnected", True)
+    assert (refused["status"], refused["error_information"]["error_code"]) == ("failure", "404")
+    assert all(len(heard(ears, word)) == 1 for word in ("broke off", "who left", "nobody serves"))
 
 
 def test_who_wants_no_log_has_none(gateway: Gateway, ears: Ears) -> None:
