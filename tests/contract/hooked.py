@@ -9,6 +9,7 @@ import litellm
 from fastapi import HTTPException
 from litellm.integrations.custom_batch_logger import CustomBatchLogger
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.integrations.custom_logger import AgenticLoopPlan, AgenticLoopRequestPatch
 from litellm.proxy.proxy_server import DualCache, UserAPIKeyAuth
 from litellm.types.router import PreRoutingHookResponse
 from neighbour import SHOUT
@@ -169,6 +170,27 @@ class Ways(CustomLogger):
         tell(kind="limited", group=original_model_group, status=exception.status_code)
 
 
+class Tools(CustomLogger):
+    async def async_should_run_agentic_loop(
+        self, response, model, messages, tools, stream, custom_llm_provider, kwargs
+    ):
+        calls = [call for choice in response.choices or () for call in choice.message.tool_calls or ()]
+        if any(call["function"]["name"] == "fails" for call in calls):
+            raise KeyError("the secret word")
+        return bool(calls), {"calls": calls, "provider": custom_llm_provider}
+
+    async def async_build_agentic_loop_plan(
+        self, tools, model, messages, response, logging_obj, stream, kwargs, **more
+    ):
+        if tools["calls"][0]["function"]["name"] == "answer":
+            return AgenticLoopPlan(response_override={**response, "id": "overridden"})
+        said = tools["provider"]
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": said} for call in tools["calls"]]
+        said = [*messages, dict(response.choices[0].message), *results]
+        patch = AgenticLoopRequestPatch(model=model, messages=said, optional_params={"temperature": 0.125})
+        return AgenticLoopPlan(run_agentic_loop=True, request_patch=patch)
+
+
 class Batches(CustomBatchLogger):
     async def async_send_batch(self):
         tell(kind="batch", costs=[event["response_cost"] for event in self.log_queue])
@@ -192,5 +214,6 @@ broken = Broken()
 requests = Requests()
 logs = Logs()
 ways = Ways()
+tools = Tools()
 batches = Batches(flush_interval=0.05)
 """

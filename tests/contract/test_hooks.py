@@ -54,6 +54,7 @@ def gateway(edge: str, mock_process: Mock, folder: Path) -> Iterator[Gateway]:
                 "inner.mine.requests",
                 "inner.mine.logs",
                 "inner.mine.ways",
+                "inner.mine.tools",
                 "inner.mine.batches",
             ],
             "success_callback": ["inner.mine.function"],
@@ -340,6 +341,56 @@ def test_a_hook_puts_another_error_in_the_place_of_one(gateway: Gateway, mock: M
     assert ask(gateway, "fails at failure").status_code == 422
     mock.reset()
     assert ask(gateway, "replace status").status_code == 409
+
+
+# -- tools -------------------------------------------------------------------------------------------------------------
+
+TOOLS = [{"type": "function", "function": {"name": "count", "parameters": {"type": "object"}}}]
+
+
+def call(mock: Mock, name: str, times: int) -> None:
+    """Have the mock call a tool, so many times."""
+    calls = [{"id": "1", "type": "function", "function": {"name": name, "arguments": "{}"}}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    whole = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    mock.control({"body": json.dumps(whole)}, times=times)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_hook_runs_the_tools_that_a_model_calls(gateway: Gateway, mock: Mock, stream: bool) -> None:
+    call(mock, "count", times=1)
+    answer = ask(gateway, "what do you count", tools=TOOLS, stream=stream)
+    assert answer.status_code == 200
+    assert text_of(answer) if stream else content(answer)
+    assert "tool_calls" not in answer.text or '"tool_calls":null' in answer.text
+    first, second = (json.loads(one["body"]) for one in mock.requests())
+    assert [one["role"] for one in second["messages"]] == ["user", "assistant", "tool"]
+    assert (second["messages"][-1]["content"], second["temperature"]) == ("openai", 0.125)
+    assert second["tools"] == first["tools"]
+    assert {first.get("stream"), second.get("stream")} <= {None, False}
+    if not stream:
+        usage = answer.json()["usage"]
+        alone = usage["prompt_tokens"] * 0.001 + usage["completion_tokens"] * 0.002
+        assert float(answer.headers["x-litellm-response-cost"]) == pytest.approx(alone + 0.12)
+
+
+def test_a_model_that_calls_the_same_over_and_over_is_asked_no_more(gateway: Gateway, mock: Mock) -> None:
+    call(mock, "count", times=9)
+    assert "tool_calls" in ask(gateway, "again and again", tools=TOOLS).text
+    assert len(mock.requests()) == 2
+
+
+def test_a_hook_answers_in_the_models_place_or_not_at_all(gateway: Gateway, mock: Mock) -> None:
+    call(mock, "answer", times=1)
+    assert ask(gateway, "what", tools=TOOLS).json()["id"] == "overridden"
+    call(mock, "fails", times=1)
+    answer = ask(gateway, "what", tools=TOOLS)
+    assert (answer.status_code, "secret" in answer.text) == (200, False)
+    assert answer.json()["choices"][0]["message"]["tool_calls"]
+    assert ask(gateway, "no tool is called", tools=TOOLS).status_code == 200
+    assert len(mock.requests()) == 3
 
 
 # -- beside guardrails -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ an entry in the ledger under the same call. What is streamed is known whole befo
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,12 +15,10 @@ import msgspec
 from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint
-from tianji._core.silent import SilentExchange
 from tianji.auth.identity import Identity
-from tianji.cache.codec import Codec
 from tianji.config.schema import Config
-from tianji.errors import BudgetExceeded, Header, RateLimited, TianjiError
-from tianji.gateway.own_requests import NO_MATCH
+from tianji.errors import BudgetExceeded, RateLimited, TianjiError
+from tianji.gateway.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
 from tianji.gateway.searches import Searches
 from tianji.searching.forms import FORMS
 from tianji.searching.interception import Answered, Form, Limits, has_search, limits
@@ -31,9 +29,6 @@ NAME: Final = "websearch_interception"
 USUAL: Final = ("bedrock",)
 MOST_LOOPS: Final = 3
 _UNREADABLE: Final = (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError)
-_EVENTS: Final[Header] = (b"content-type", b"text/event-stream")
-_SPEND: Final = b"x-litellm-response-cost"
-Deliver = Callable[[int, list[Header], bytes], None]
 log: Final = logging.getLogger("tianji.searching")
 
 
@@ -47,12 +42,12 @@ class Interception:
         self._tool = params.get("search_tool_name")
         loops = params.get("max_agentic_loops")
         self._loops = max(1, loops) if isinstance(loops, int) else MOST_LOOPS
-        self._inner: set[Exchange] = set()
+        self._again = Again()
 
     def __call__(self, asked: Asked, deliver: Deliver) -> "asyncio.Task[None] | None":
         """Return what answers a request in its place; None where the model needs no search of ours."""
         form = FORMS.get(asked.operation.name)
-        if form is None or asked.spans is None or asked.exchange in self._inner:
+        if form is None or asked.spans is None or asked.exchange in self._again:
             return None
         tools = asked.spans.get(b"tools") or b""
         if (
@@ -68,7 +63,8 @@ class Interception:
         if not has_search(body["tools"]) or name is None:
             return None
         endpoint = Endpoint(asked.pipeline, asked.operation)
-        loop = _Loop(self._searches, name, form, asked.exchange, lambda inner: self._ask(endpoint, inner))
+        client = asked.exchange
+        loop = _Loop(self._searches, name, form, client, lambda inner: self._again.ask(endpoint, client, inner))
         return asyncio.get_running_loop().create_task(loop.run(body, asked.operation.name, self._loops, deliver))
 
     def _named(self, caller: object) -> str | None:
@@ -78,34 +74,12 @@ class Interception:
         tools = self._searches.allowed(caller) if isinstance(caller, Identity) else self._searches.tools.tools
         return tools[0].name if tools else None
 
-    async def _ask(self, endpoint: Endpoint, inner: "_Inner") -> tuple[int, list[Header], bytes]:
-        ended: asyncio.Future[tuple[int, list[Header], bytes]] = asyncio.get_running_loop().create_future()
-
-        def listen(status: int, headers: list[Header], body: bytes) -> None:
-            if not ended.done():
-                ended.set_result((status, headers, body))
-
-        client = inner.client
-        exchange = SilentExchange(client.path, inner.body, client.identity, listen, client.headers)
-        self._inner.add(exchange)
-        try:
-            endpoint(exchange, NO_MATCH)
-            return await ended
-        finally:
-            self._inner.discard(exchange)
-            exchange.leave()
-
-
-class _Inner(msgspec.Struct):
-    client: Exchange
-    body: bytes
-
 
 class _Loop:
     """One request: the model and the search, in turns."""
 
     def __init__(
-        self, searches: Searches, name: str, form: Form, client: Exchange, ask: Callable[[_Inner], Any]
+        self, searches: Searches, name: str, form: Form, client: Exchange, ask: Callable[[bytes], Awaitable[Answer]]
     ) -> None:
         self._searches = searches
         self._name = name
@@ -122,8 +96,8 @@ class _Loop:
         native = form.prepare(body)
         earlier: list[Mapping[str, Any]] = []
         for left in reversed(range(loops + 1)):
-            status, headers, raw = await self._ask(_Inner(self._client, msgspec.json.encode(body)))
-            self._cost += _cost(headers)
+            status, headers, raw = await self._ask(msgspec.json.encode(body))
+            self._cost += cost_of(headers)
             try:
                 answer = msgspec.json.decode(raw)
                 calls = form.calls(answer) if status == 200 else []
@@ -140,13 +114,8 @@ class _Loop:
                 raw = self._finished(raw, earlier, native=native)
             except _UNREADABLE:
                 log.warning("an answer with searches cannot be read, and is handed on as it is")
-        headers = _with_cost(headers, self._cost) if self._found else headers
-        if stream and status == 200:
-            shows = isinstance(options, Mapping) and options.get("include_usage") is True
-            events = Codec(operation).events(raw, shows)
-            if events is not None:
-                headers, raw = [_EVENTS, *(pair for pair in headers if pair[0] != b"content-type")], events
-        deliver(status, headers, raw)
+        headers = with_cost(headers, self._cost) if self._found else headers
+        deliver(*as_asked(operation, (status, headers, raw), stream=stream, options=options))
 
     def _finished(self, raw: bytes, earlier: list[Mapping[str, Any]], *, native: bool) -> bytes:
         if not earlier:
@@ -184,16 +153,3 @@ def interception(config: Config, searches: Searches) -> Interception | None:
         return None
     params = {**config.callback_settings.get(NAME, {}), **config.litellm_settings.websearch_interception_params}
     return Interception(searches, params)
-
-
-def _cost(headers: list[Header]) -> float:
-    written = next((value for name, value in headers if name == _SPEND), b"0")
-    try:
-        return float(written)
-    except ValueError:
-        return 0.0
-
-
-def _with_cost(headers: list[Header], dollars: float) -> list[Header]:
-    """Return headers that say what all of it has cost, where they say that of the last answer."""
-    return [(name, f"{dollars:.9f}".encode() if name == _SPEND else value) for name, value in headers]

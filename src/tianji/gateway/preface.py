@@ -41,6 +41,9 @@ class Preface:
                 LOG.error("left out: %s", fault)
             self.searches = load("tianji.gateway.searches").Searches(config, tools, self._admissions, keep)
             pipeline.searches = load("tianji.gateway.intercepting").interception(config, self.searches)
+        if has_hooks(config):
+            building = load("tianji.gateway.hooking.building")
+            pipeline.searches = building.looping(config, self._folder, pipeline.searches)
 
 
 def has_prompts(config: Config) -> bool:

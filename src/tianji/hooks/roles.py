@@ -49,7 +49,16 @@ LOG_HOOKS: Final = (
     "async_send_batch",
 )
 """Methods that hear of requests that have ended."""
-ALL_HOOKS: Final = (*REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS)
+LOOP_HOOKS: Final = (
+    "async_should_run_agentic_loop",
+    "async_build_agentic_loop_plan",
+    "async_run_agentic_loop",
+    "async_should_run_chat_completion_agentic_loop",
+    "async_build_chat_completion_agentic_loop_plan",
+    "async_run_chat_completion_agentic_loop",
+)
+"""Methods that run the tools which a model calls."""
+ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS)
 _BASES: Final = (Listener, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
     filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))

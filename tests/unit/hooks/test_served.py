@@ -11,17 +11,11 @@ from tianji.hooks.roles import ALL_HOOKS, REQUEST_HOOKS, methods
 
 _NO_TOOL_SERVERS = "the gateway has no MCP servers"
 _NO_AUDIT = "management keeps no audit log; what it changes is told by alerts"
-_LOOP = "the gateway's own loop serves searches; code that runs tools answers in async_post_call_success_hook"
 ABSENT = {
     "async_post_mcp_tool_call_hook": _NO_TOOL_SERVERS,
     "async_log_audit_log_event": _NO_AUDIT,
     "async_log_batch_line_items": "a batch has one event, with the sums of its lines",
-    "async_should_run_agentic_loop": _LOOP,
-    "async_build_agentic_loop_plan": _LOOP,
-    "async_run_agentic_loop": _LOOP,
-    "async_should_run_chat_completion_agentic_loop": _LOOP,
-    "async_run_chat_completion_agentic_loop": _LOOP,
-    "async_post_agentic_loop_response_hook": _LOOP,
+    "async_post_agentic_loop_response_hook": "async_post_call_success_hook sees the answer after the loop",
     "get_proxy_server_request_from_cold_storage_with_object_key": "bodies are kept in the database of the ledger",
 }
 KNOWN = (
@@ -37,7 +31,8 @@ KNOWN = (
     "async_log_batch_line_items", "async_dataset_hook", "get_chat_completion_prompt",
     "async_get_chat_completion_prompt", "async_post_mcp_tool_call_hook", "async_should_run_agentic_loop",
     "async_build_agentic_loop_plan", "async_run_agentic_loop", "async_should_run_chat_completion_agentic_loop",
-    "async_run_chat_completion_agentic_loop", "async_post_agentic_loop_response_hook",
+    "async_run_chat_completion_agentic_loop", "async_build_chat_completion_agentic_loop_plan",
+    "async_post_agentic_loop_response_hook",
     "get_proxy_server_request_from_cold_storage_with_object_key", "handle_callback_failure", "async_send_batch",
 )  # fmt: skip
 CALLED_BY_CODE = {"handle_callback_failure"}  # of the operator's, which does not override it
@@ -71,3 +66,6 @@ async def test_what_the_usual_methods_do_changes_nothing() -> None:
     assert await usual.async_get_chat_completion_prompt("m", [], {}, "id", None) == ("m", [], {})
     assert usual.get_chat_completion_prompt("m", [], {}, "id", None) == ("m", [], {})
     assert await usual.async_dataset_hook({"a": 1}, None) == {"a": 1}
+    given = (None, "m", [], None, False, "openai", {})
+    assert await usual.async_should_run_agentic_loop(*given) == (False, {})
+    assert await usual.async_should_run_chat_completion_agentic_loop(*given) == (False, {})

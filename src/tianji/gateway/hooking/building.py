@@ -11,6 +11,7 @@ from tianji.config.problems import Findings, InvalidConfiguration, Problem
 from tianji.config.schema import Config
 from tianji.gateway.guarding.guards import UNWATCHED
 from tianji.gateway.hooking.listing import Narrow, narrowing
+from tianji.gateway.hooking.loops import Loops, Next, runners
 from tianji.gateway.hooking.overhearing import Listeners
 from tianji.gateway.hooking.placing import Stock
 from tianji.gateway.hooking.prompters import Prompters
@@ -70,6 +71,12 @@ def listing(config: Config, folder: Path) -> Narrow | None:
     """Return the hooks that hide models; None where there are none. Raises Unusable."""
     found = registered(_callbacks(config, folder), folder.resolve(), LISTING_HOOKS)
     return narrowing(found) if found else None
+
+
+def looping(config: Config, folder: Path, others: Next | None) -> Next | None:
+    """Return who answers requests with tools in turns: hooks that run these, beside `others`. Raises Unusable."""
+    found = runners(_callbacks(config, folder), folder.resolve())
+    return Loops(found, others) if found else others
 
 
 def watch(asked: Asked, hooks: Registered, guards: Guards | None, means: Means) -> Any:
