@@ -98,7 +98,62 @@ class Listener:
         return found
 
 
-class CustomLogger(Listener):
+class ToolRunner:
+    """Runs tools that a model calls, and says how it is asked again."""
+
+    async def async_should_run_agentic_loop(
+        self,
+        response: Any,
+        model: str,
+        messages: list[Any],
+        tools: list[Any] | None,
+        stream: bool,
+        custom_llm_provider: str,
+        kwargs: dict[str, Any],
+    ) -> tuple[bool, dict[str, Any]]:
+        """Say whether an answer calls tools that this logger runs, and which: (True, what the methods below are given).
+
+        It looks at the answers to requests with tools; what any of these methods raises is logged.
+        """
+        del response, model, messages, tools, stream, custom_llm_provider, kwargs
+        return False, {}
+
+    async def async_build_agentic_loop_plan(
+        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
+    ) -> Any:
+        """Run the tools, and return an AgenticLoopPlan: how the model is asked again, or an answer in its place."""
+
+    async def async_run_agentic_loop(
+        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
+    ) -> Any:
+        """Run the tools, and return the answer; not asked where there is a plan."""
+
+    async def async_should_run_chat_completion_agentic_loop(
+        self,
+        response: Any,
+        model: str,
+        messages: list[Any],
+        tools: list[Any] | None,
+        stream: bool,
+        custom_llm_provider: str,
+        kwargs: dict[str, Any],
+    ) -> tuple[bool, dict[str, Any]]:
+        """Say the same of answers to chats alone; it goes before the other one there, as those below do."""
+        del response, model, messages, tools, stream, custom_llm_provider, kwargs
+        return False, {}
+
+    async def async_build_chat_completion_agentic_loop_plan(
+        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
+    ) -> Any:
+        """Return the plan of a chat."""
+
+    async def async_run_chat_completion_agentic_loop(
+        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
+    ) -> Any:
+        """Return the answer to a chat."""
+
+
+class CustomLogger(Listener, ToolRunner):
     """Has a say in requests, too: in the worker that serves one, which waits for it."""
 
     async def async_pre_call_hook(
@@ -184,57 +239,6 @@ class CustomLogger(Listener):
     async def async_filter_listed_models(self, user_api_key_dict: Any, model_names: Sequence[str]) -> Sequence[str]:
         """Return those models that a caller is shown. It hides names, and no model is out of reach by that."""
         return model_names
-
-    async def async_should_run_agentic_loop(
-        self,
-        response: Any,
-        model: str,
-        messages: list[Any],
-        tools: list[Any] | None,
-        stream: bool,
-        custom_llm_provider: str,
-        kwargs: dict[str, Any],
-    ) -> tuple[bool, dict[str, Any]]:
-        """Say whether an answer calls tools that this logger runs, and which: (True, what the methods below are given).
-
-        It looks at the answers to requests with tools; what any of these methods raises is logged.
-        """
-        del response, model, messages, tools, stream, custom_llm_provider, kwargs
-        return False, {}
-
-    async def async_build_agentic_loop_plan(
-        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
-    ) -> Any:
-        """Run the tools, and return an AgenticLoopPlan: how the model is asked again, or an answer in its place."""
-
-    async def async_run_agentic_loop(
-        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
-    ) -> Any:
-        """Run the tools, and return the answer; not asked where there is a plan."""
-
-    async def async_should_run_chat_completion_agentic_loop(
-        self,
-        response: Any,
-        model: str,
-        messages: list[Any],
-        tools: list[Any] | None,
-        stream: bool,
-        custom_llm_provider: str,
-        kwargs: dict[str, Any],
-    ) -> tuple[bool, dict[str, Any]]:
-        """Say the same of answers to chats alone; it goes before the other one there, as those below do."""
-        del response, model, messages, tools, stream, custom_llm_provider, kwargs
-        return False, {}
-
-    async def async_build_chat_completion_agentic_loop_plan(
-        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
-    ) -> Any:
-        """Return the plan of a chat."""
-
-    async def async_run_chat_completion_agentic_loop(
-        self, tools: dict[str, Any], model: str, messages: list[Any], response: Any, **more: Any
-    ) -> Any:
-        """Return the answer to a chat."""
 
     async def async_moderation_hook(self, data: dict[str, Any], user_api_key_dict: Any, call_type: str) -> Any:
         """Look at the request while a deployment answers; the answer waits for it. Raise to refuse."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tianji.hooks.code import Unusable, find
-from tianji.hooks.logger import CustomBatchLogger, CustomLogger, CustomPromptManagement, Listener
+from tianji.hooks.logger import CustomBatchLogger, CustomLogger, CustomPromptManagement, Listener, ToolRunner
 
 REQUEST_HOOKS: Final = (
     "async_pre_call_hook",
@@ -59,7 +59,7 @@ LOOP_HOOKS: Final = (
 )
 """Methods that run the tools which a model calls."""
 ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS)
-_BASES: Final = (Listener, CustomLogger, CustomPromptManagement)
+_BASES: Final = (Listener, ToolRunner, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
     filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))
 )
