@@ -11,15 +11,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tianji.callbacks.event import Apart, LogEvent, event_of
-from tianji.callbacks.people import NOBODY, People
+from tianji.callbacks.event import NOBODY, Apart, LogEvent, event_of
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import MAGIC
+
+if TYPE_CHECKING:
+    from tianji.callbacks.people import People
 
 AT_ONCE: Final = 500  # entries of one reading
 REMEMBERED: Final = 4 << 20  # bytes of journals whose events are remembered for other destinations

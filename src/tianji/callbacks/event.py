@@ -13,7 +13,6 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tianji.callbacks.costs import Breakdown, PriceEntry, Unpriced, breakdown, price_entry, unpriced
 from tianji.callbacks.discretion import shortened, unquoted
-from tianji.callbacks.people import NOBODY, Called
 from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
 from tianji.money import to_dollars
@@ -76,6 +75,18 @@ class Audience(Struct, frozen=True):
     owner: Owner | None = None
     muted: tuple[str, ...] = ()
     apart: frozenset[str] = frozenset()
+
+
+class Called(Struct, frozen=True):
+    """What those are called whom an entry names; None for who has no name, and for nobody."""
+
+    team: str | None = None
+    organization: str | None = None
+    user: str | None = None
+    project: str | None = None
+
+
+NOBODY: Final = Called()
 
 
 class StatusFields(Struct, frozen=True):

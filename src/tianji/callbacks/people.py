@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import sqlalchemy as sa
-from msgspec import Struct
 
+from tianji.callbacks.event import NOBODY, Called
 from tianji.errors import StoreUnavailable
 from tianji.ledger.entry import Entry
 from tianji.storage.store import Store
@@ -23,18 +23,6 @@ _COLUMNS: Final = {
 }
 Id = tuple[str, str]
 """Of a kind in `_COLUMNS`, and the id."""
-
-
-class Called(Struct, frozen=True):
-    """What those are called whom an entry names; None for who has no name, and for nobody."""
-
-    team: str | None = None
-    organization: str | None = None
-    user: str | None = None
-    project: str | None = None
-
-
-NOBODY: Final = Called()
 
 
 def _ids(entry: Entry) -> tuple[tuple[str, str | None], ...]:

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks.event import LogEvent, event_of
-from tianji.callbacks.people import Called
+from tianji.callbacks.event import Called, LogEvent, event_of
 from tianji.hooks.events import told
 from tianji.ledger.entry import Payload
 

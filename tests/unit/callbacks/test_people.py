@@ -11,8 +11,8 @@ from tests.unit.ledger.conftest import entry
 
 from tianji._core.revision import Revisions
 from tianji.callbacks import people
-from tianji.callbacks.event import event_of
-from tianji.callbacks.people import FRESH, NOBODY, Called, People
+from tianji.callbacks.event import NOBODY, Called, event_of
+from tianji.callbacks.people import FRESH, People
 from tianji.storage.location import parse
 from tianji.storage.store import Store
 from tianji.storage.tables import TEAMS, USERS
