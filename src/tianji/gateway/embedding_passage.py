@@ -9,7 +9,7 @@ from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.stream import AnswerStream
 from tianji._core.usage import Usage
-from tianji.gateway.passages import Place, Sought, codec, given
+from tianji.gateway.passages import Place, Request, Sought, codec, given
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.embedding.form import EmbeddingOutbound, EmbeddingRequest, read, written
 
@@ -38,7 +38,7 @@ class Embedded:
     names_model = False
     measures = rates = None  # it costs tokens, and those what they usually do
 
-    def __init__(self, request: list[bytes], outbound: EmbeddingOutbound, asked: EmbeddingRequest, model: str) -> None:
+    def __init__(self, request: Request, outbound: EmbeddingOutbound, asked: EmbeddingRequest, model: str) -> None:
         self.request = request
         self._outbound = outbound
         self._asked = asked

@@ -20,7 +20,7 @@ from tianji._core.usage import Usage, read_usage
 from tianji.errors import Header
 from tianji.gateway.forms import form_of
 from tianji.gateway.measuring import PICTURES, SOUND, Picture, asked_for, milliseconds, picture_of, pictures
-from tianji.gateway.passages import Place, Sought, codec, given
+from tianji.gateway.passages import Place, Request, Sought, codec, given
 from tianji.protocol import ranks
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.media.form import Asked, Outbound
@@ -79,7 +79,7 @@ class Media(Struct, frozen=True):
             making.request = self._form(head, self.suffix, form_of(form, body), ())
         return making
 
-    def _said(self, head: bytes, outbound: Outbound) -> Parcel | list[bytes]:
+    def _said(self, head: bytes, outbound: Outbound) -> Parcel | Request:
         kind, parts, length = outbound.content_type, outbound.parts, outbound.length
         if len(parts) == 1 and isinstance(parts[0], bytes):
             headers = (*outbound.headers, (b"content-type", kind))
@@ -101,7 +101,7 @@ class Making:
     filtered = names_model = False
 
     def __init__(self, media: Media, measures: Measures, picture: Picture | None, rates: Rates | None) -> None:
-        self.request: Parcel | list[bytes] = []
+        self.request: Parcel | Request = []
         self.measures = measures
         self.rates: Rates | None = None
         self.ask: ranks.Ask | None = None

@@ -32,6 +32,7 @@ GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
+JOINED: Final = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -52,6 +53,10 @@ NATIVE: Final[Mapping[str, Callable[[bytes, bool], AnswerStream]]] = {
     "gemini": _google_stream,
 }
 """What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not."""
+
+
+Request = bytes | list[bytes]
+"""What goes out, in one piece or several."""
 
 
 class Sought(Protocol):
@@ -89,14 +94,16 @@ class Place(Struct, frozen=True):
         path, _, own = suffix.partition("?")
         return f"{self.prefix}{path}?{own}&{self.query}" if own else f"{self.prefix}{path}?{self.query}"
 
-    def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> list[bytes]:
+    def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> Request:
         """Return a request: a planned head with this target and further headers, and the body."""
         return self.finished(self.begun(head, suffix, headers), suffix, body)
 
-    def finished(self, begun: bytes, suffix: str, body: bytes) -> list[bytes]:
+    def finished(self, begun: bytes, suffix: str, body: bytes) -> Request:
         """Return a request with this target, whose head was begun: signed where that is asked for, and the body."""
         if self.sign is not None:
             begun = _signed(begun, tuple(self.sign(self.target(suffix), body)))
+        if len(body) <= JOINED:
+            return b"%b%d\r\n\r\n%b" % (begun, len(body), body)
         return [b"%b%d\r\n\r\n" % (begun, len(body)), body]
 
     def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
@@ -131,7 +138,7 @@ class SignedRequest:
     takes_lists: Final = False
     names_model: Final = False
 
-    def __init__(self, request: list[bytes], model: bytes, hides_usage: bool) -> None:
+    def __init__(self, request: Request, model: bytes, hides_usage: bool) -> None:
         self.request = request
         self.filtered = False
         self._model = model
@@ -170,7 +177,7 @@ class Passed:
     takes_lists: Final = False
     names_model: Final = False
 
-    def __init__(self, native: Native, request: list[bytes], model: bytes, as_array: bool) -> None:
+    def __init__(self, native: Native, request: Request, model: bytes, as_array: bool) -> None:
         self.request = request
         self.filtered = False
         self._as_array = as_array

@@ -18,7 +18,7 @@ from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
 from tianji.errors import UnsupportedParams
 from tianji.gateway.learning import Made, learn
-from tianji.gateway.passages import ARRAY, CHAT, EVENTS, GOOGLE, Place, Sought, codec, given, wants_array
+from tianji.gateway.passages import ARRAY, CHAT, EVENTS, GOOGLE, Place, Request, Sought, codec, given, wants_array
 from tianji.gateway.reshaping import reshaped
 from tianji.gateway.retelling import Teller, Telling
 from tianji.protocol.bedrock.event_stream import event_of
@@ -140,7 +140,7 @@ class Translation(Struct, frozen=True):
             known: Written = frame.value
             inbound = known.inbound.again(len(body))
             if head is plan.head and self.place.sign is None:
-                request = sighting.request(frame.outputs[0], known.begun)
+                request: Request = sighting.request(frame.outputs[0], known.begun)
             else:
                 request = self._request(known, plan, head, sighting.fill(frame.outputs[0], 0) or b"")
             return Translated(self.teller, known, inbound, request, sought.model_json)
@@ -163,7 +163,7 @@ class Translation(Struct, frozen=True):
 
         learn(self.teller.frames, form, sighting, (written.outbound.body, written.begun), make)
 
-    def _request(self, written: Written, plan: Plan, head: bytes, body: bytes) -> list[bytes]:
+    def _request(self, written: Written, plan: Plan, head: bytes, body: bytes) -> Request:
         if head is plan.head:
             return self.place.finished(written.begun, written.suffix, body)
         return self.place.request(head, written.suffix, written.outbound.headers, body)
@@ -246,7 +246,7 @@ class Translated:
     names_model: Final = True
 
     def __init__(
-        self, teller: Teller, written: Written, inbound: Inbound, request: bytes | list[bytes], model: bytes
+        self, teller: Teller, written: Written, inbound: Inbound, request: Request, model: bytes
     ) -> None:
         self.request = request
         self.filtered = False
