@@ -1,4 +1,4 @@
-"""Signatures of requests to AWS: what all requests of a day to one target have in common is kept.
+"""Requests with a signature; of those to AWS, what all requests of a day to one target have in common is kept.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -6,13 +6,18 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcmp, memcpy
+
+from tianji._core.wire cimport JOINED
 
 from hashlib import sha256 as openssl_sha256
 
 cdef enum:
     HEX = 64
     LARGE = 16 * 1024  # bytes of a body from which on OpenSSL is the quicker one, whatever the processor
+
+cdef extern from "http_write.h":
+    bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
 
 cdef bytes ALGORITHM = b"AWS4-HMAC-SHA256\n"
 sha256_begin(False)
@@ -46,6 +51,64 @@ def digest_of(bytes text not None, *, bint plain=False):
     hash_body(text, PyBytes_AS_STRING(hex))
     sha256_begin(False)
     return hex
+
+
+cdef bint stands_in(list headers, const char *line, Py_ssize_t size) except -1:
+    # Whether a line of a head is a field of one of these names.
+    cdef bytes name
+    cdef Py_ssize_t length
+    for name, _ in headers:
+        length = PyBytes_GET_SIZE(name)
+        if size > length and line[length] == c":" and memcmp(line, PyBytes_AS_STRING(name), length) == 0:
+            return True
+    return False
+
+
+cdef char *put(char *at, const char *text, Py_ssize_t size) noexcept:
+    memcpy(at, text, size)
+    return at + size
+
+
+def finished(bytes begun not None, list headers not None, bytes body not None):
+    """Return a request: one piece, or head and body where that is large.
+
+    begun: its head, up to the number of its length; headers: (lower-case name, value), which take the place of those
+    that are there by these names.
+    """
+    cdef const char *at = PyBytes_AS_STRING(begun)
+    cdef const char *end = at + PyBytes_GET_SIZE(begun)
+    cdef const char *next
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(begun), length = PyBytes_GET_SIZE(body)
+    cdef bytes name, value, head, request
+    cdef char *to
+    cdef bint joined = length <= JOINED
+    if headers:
+        for name, value in headers:
+            size += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value) + 4
+        head = PyBytes_FromStringAndSize(NULL, size)
+        to = PyBytes_AS_STRING(head)
+        while True:
+            next = <const char *>memchr(at, c"\n", end - at)
+            if next is NULL:
+                break
+            next += 1
+            if not stands_in(headers, at, next - at):
+                to = put(to, at, next - at)
+            at = next
+        for name, value in headers:
+            to = put(to, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+            to = put(to, b": ", 2)
+            to = put(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+            to = put(to, b"\r\n", 2)
+        to = put(to, at, end - at)
+        size = to - PyBytes_AS_STRING(head)
+    else:
+        head = begun
+    request = http_numbered(PyBytes_AS_STRING(head), size, length, length if joined else 0)
+    if not joined:
+        return [request, body]
+    memcpy(PyBytes_AS_STRING(request) + PyBytes_GET_SIZE(request) - length, PyBytes_AS_STRING(body), length)
+    return request
 
 
 @cython.final

@@ -1,5 +1,6 @@
 from typing import final
 
+def finished(begun: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes | list[bytes]: ...
 def digest_of(text: bytes, *, plain: bool = False) -> bytes: ...
 
 @final

@@ -17,6 +17,7 @@ from tianji._core.messages import MessagesStream
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
 from tianji._core.shaping import shape_body
+from tianji._core.sealing import finished
 from tianji._core.spans import ObjectSpans
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
@@ -32,7 +33,6 @@ GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
-JOINED: Final = 16 * 1024  # bytes; up to here copying a body behind its head is cheaper than a second buffer
 EVENTS: Final = b"text/event-stream"
 ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -96,15 +96,11 @@ class Place(Struct, frozen=True):
 
     def request(self, head: bytes, suffix: str, headers: Iterable[Header], body: bytes) -> Request:
         """Return a request: a planned head with this target and further headers, and the body."""
-        return self.finished(self.begun(head, suffix, headers), suffix, body)
+        return self.finished(self.begun(head, suffix, headers), self.target(suffix), body)
 
-    def finished(self, begun: bytes, suffix: str, body: bytes) -> Request:
-        """Return a request with this target, whose head was begun: signed where that is asked for, and the body."""
-        if self.sign is not None:
-            begun = _signed(begun, tuple(self.sign(self.target(suffix), body)))
-        if len(body) <= JOINED:
-            return b"%b%d\r\n\r\n%b" % (begun, len(body), body)
-        return [b"%b%d\r\n\r\n" % (begun, len(body)), body]
+    def finished(self, begun: bytes, target: str, body: bytes) -> Request:
+        """Return a request to this target, whose head was begun: signed where that is asked for, and the body."""
+        return finished(begun, [] if self.sign is None else list(self.sign(target, body)), body)
 
     def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
         """Return a planned head with this target and further headers, for a body of `length` bytes."""
@@ -209,19 +205,6 @@ def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:
 
 
 _known: Final = functools.lru_cache(64)(_written)  # most requests to an upstream have the same
-
-
-def _signed(begun: bytes, headers: tuple[Header, ...]) -> bytes:
-    """Return the beginning of a head with the headers of one request, which are no lists."""
-    fields = _unsigned(begun, tuple([name for name, _ in headers]))
-    return b"%b%b%b" % (fields, b"".join([b"%b: %b\r\n" % pair for pair in headers]), _LENGTH)
-
-
-@functools.lru_cache(64)
-def _unsigned(begun: bytes, names: tuple[bytes, ...]) -> bytes:
-    """Return a head up to the length without the fields that a signature will be: they would be there twice."""
-    lines = begun.removesuffix(_LENGTH).split(b"\r\n")
-    return b"\r\n".join([line for line in lines if line.partition(b": ")[0] not in names])
 
 
 def wants_array(sought: Sought) -> bool:

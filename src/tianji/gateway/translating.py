@@ -93,14 +93,14 @@ FRAMINGS: Final[Mapping[Framing, Shape]] = {
 
 
 class Written(Struct, frozen=True):
-    """A request in both forms. begun: its head, made of the plan's with `suffix` for a target, but for its length.
+    """A request in both forms. begun: its head, made of the plan's with `target` for one, but for its length.
 
     answers: how whole answers to it are told.
     """
 
     inbound: Any
     outbound: Outbound
-    suffix: str
+    target: str
     begun: bytes
     answers: Telling
 
@@ -141,6 +141,8 @@ class Translation(Struct, frozen=True):
             inbound = known.inbound.again(len(body))
             if head is plan.head and self.place.sign is None:
                 request: Request = sighting.request(frame.outputs[0], known.begun)
+            elif head is plan.head:
+                request = self.place.finished(known.begun, known.target, sighting.fill(frame.outputs[0], 0) or b"")
             else:
                 request = self._request(known, plan, head, sighting.fill(frame.outputs[0], 0) or b"")
             return Translated(self.teller, known, inbound, request, sought.model_json)
@@ -165,8 +167,8 @@ class Translation(Struct, frozen=True):
 
     def _request(self, written: Written, plan: Plan, head: bytes, body: bytes) -> Request:
         if head is plan.head:
-            return self.place.finished(written.begun, written.suffix, body)
-        return self.place.request(head, written.suffix, written.outbound.headers, body)
+            return self.place.finished(written.begun, written.target, body)
+        return self.place.request(head, written.outbound.suffix, written.outbound.headers, body)
 
     def _write(
         self, plan: Plan, sought: Sought, model: bytes, body: bytes, *, drops: bool, as_array: bool
@@ -209,7 +211,7 @@ class Translation(Struct, frozen=True):
             inbound.request.stream_options = {"include_usage": True}
         suffix = outbound.suffix
         begun = self.place.begun(plan.head, suffix, outbound.headers)
-        return Written(inbound, outbound, suffix, begun, self.teller.telling(inbound, outbound))
+        return Written(inbound, outbound, self.place.target(suffix), begun, self.teller.telling(inbound, outbound))
 
     def _target(self, plan: Plan, model: bytes) -> Target:
         key = (model, plan.shaping.drop_params, plan.shaping.allowed)

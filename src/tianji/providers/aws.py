@@ -14,7 +14,7 @@ from typing import Any, Final
 from tianji.clock import SYSTEM
 from tianji.errors import ConfigurationError, Header, UpstreamConnectFailed
 from tianji.lazy import load
-from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
+from tianji.protocol.bedrock.signature import Keys, Scope, sealed
 from tianji.providers import address, oidc
 from tianji.providers.aws_roles import SESSION, KeySource, Role, keys_for
 from tianji.providers.deployment import Deployment
@@ -23,7 +23,7 @@ from tianji.providers.tokens import Token, TokenSource
 
 REGIONS: Final = ("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")
 DEFAULT_REGION: Final = "us-west-2"
-_SIGNED: Final = {"content-type": "application/json"}
+_SIGNED: Final = (("content-type", "application/json"),)
 MISSING: Final = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install tianji[aws] for profiles and what machines give"
 )
@@ -145,7 +145,7 @@ def signer(source: KeySource, host: str, region: str, service: str) -> Callable[
 
     def signed(target: str, body: bytes) -> Iterable[Header]:
         keys = source if isinstance(source, Keys) else source.held()
-        return sign_with(keys, scope, target, body, now=SYSTEM.now(), headers=_SIGNED)
+        return sealed(keys, scope, target, body, SYSTEM.now(), "POST", _SIGNED)
 
     return signed
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tianji.errors import Header
-from tianji.gateway.passages import JOINED, Place, merged
+from tianji.gateway.passages import Place, merged
 
 HEAD = b"POST /old HTTP/1.1\r\nhost: h\r\nanthropic-beta: a, b\r\nx-tenant: t\r\ncontent-length: "
 
@@ -17,7 +17,7 @@ def test_targets() -> None:
 def test_a_request_has_its_own_target_and_length() -> None:
     begun = HEAD.replace(b"/old", b"/p/v1/x")
     assert Place("/p", "").request(HEAD, "/v1/x", (), b"12345") == begun + b"5\r\n\r\n12345"
-    large = b"x" * (JOINED + 1)
+    large = b"x" * (16 * 1024 + 1)
     assert Place("/p", "").request(HEAD, "/v1/x", (), large) == [begun + b"%d\r\n\r\n" % len(large), large]
 
 
@@ -44,7 +44,7 @@ def test_a_signature_takes_the_place_of_what_was_planned() -> None:
     place = Place("/p", "", lambda _target, body: [(b"x-tenant", body), (b"x-date", b"now")])
     begun = place.begun(HEAD, "/x", ((b"x-more", b"1"),))
     for body in (b"one", b"another"):
-        assert place.finished(begun, "/x", body) == (
+        assert place.finished(begun, "/p/x", body) == (
             b"POST /p/x HTTP/1.1\r\nhost: h\r\nanthropic-beta: a, b\r\nx-more: 1\r\nx-tenant: %b\r\nx-date: now\r\n"
             b"content-length: %d\r\n\r\n%b" % (body, len(body), body)
         )

@@ -49,12 +49,20 @@ def sign_with(
     keys: Keys, scope: Scope, target: str, body: bytes, *, now: float, method: str = "POST", headers: Mapping[str, str]
 ) -> list[Header]:
     """Return the headers that sign a request which has these headers, lower-case names: they are signed too."""
+    if scope.service != "s3":
+        return sealed(keys, scope, target, body, now, method, tuple(headers.items()))
+    digest = digest_of(body)
+    own = (*headers.items(), ("x-amz-content-sha256", digest.decode()))
+    return [*sealed(keys, scope, target, body, now, method, own), (b"x-amz-content-sha256", digest)]
+
+
+def sealed(
+    keys: Keys, scope: Scope, target: str, body: bytes, now: float, method: str, headers: tuple[tuple[str, str], ...]
+) -> list[Header]:
+    """Return what signs a request to a service that does not want the digest of its body; otherwise as `sign_with`."""
     moment = _moment(int(now))
-    digest = digest_of(body).decode() if scope.service == "s3" else ""
-    own = {**headers, "x-amz-content-sha256": digest} if digest else headers
-    seal = _seal(keys, scope, target, moment[:8], method, tuple(own.items()))
-    found = [(b"authorization", seal.authorization(moment, body)), (b"x-amz-date", moment), *seal.added]
-    return [*found, (b"x-amz-content-sha256", digest.encode())] if digest else found
+    seal = _seal(keys, scope, target, moment[:8], method, headers)
+    return [(b"authorization", seal.authorization(moment, body)), (b"x-amz-date", moment), *seal.added]
 
 
 @lru_cache(maxsize=4)
