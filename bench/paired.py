@@ -1,4 +1,4 @@
-"""`python -m bench pairs`: what each pair of a client's form and an upstream's takes of a core, the kernel's work included.
+"""`python -m bench pairs`: what each pair of a client's form and an upstream's takes of a core, with the kernel's work.
 
 One gateway with a model of each form, before the mock; pairs are asked in turns, so that a change of the machine's mood
 meets all alike. `bench.instructions --pairs` counts the same without the kernel.
@@ -37,7 +37,7 @@ Pair = tuple[str, str]
 
 
 def target() -> Target:
-    """Return a gateway with two models of each form: one whose streams come at once, and one whose streams are paced."""
+    """Return a gateway with two models of each form: streams of one come at once, those of the other are paced."""
     models = [
         {
             "model_name": name + end,

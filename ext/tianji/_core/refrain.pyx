@@ -1,9 +1,10 @@
 """What a translated stream repeats with each piece of its text.
 
 Nearly all events of a stream add text and say nothing else, so they differ in one JSON string, and so does what the
-client is told of them. Once one was read, the text of those that follow it is copied from the upstream's event into the
-client's, with the escapes that it has; where clients get events as they come, it is the event. Numbers of events, counts
-of tokens so far and padding differ, too, and make no other event of it. The first event that is not alike is read again.
+client is told of them. Once one was read, the text of those that follow it is copied from the upstream's event into
+the client's, with the escapes that it has; where clients get events as they come, it is the event. Numbers of events,
+counts of tokens so far and padding differ, too, and make no other event of it. The first event that is not alike is
+read again.
 """
 
 cimport cython

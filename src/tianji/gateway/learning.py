@@ -37,14 +37,13 @@ def learn(
 ) -> None:  # fmt: skip
     """Remember what `make` makes of bodies of this shape at a time in seconds; of this one it made `outputs` at `now`.
 
-    name: what `make` and these outputs call what they tell of, where each is to have a name of its own; else b"". Where that cannot be told, this is remembered. `make` may raise a TianjiError or StreamFailed.
+    name: what `make` and these outputs call what they tell of, where each is to have a name of its own; else b"".
+    Where it cannot be told what becomes of the shape, this is remembered. `make` may raise TianjiError or StreamFailed.
     """
     numbers = sighting.numbers()
     first, last = (sorted(numbers, key=lambda hole: (numbers[hole], hole * way)) for way in (-1, 1))  # of equal ones
     try:
-        probes = [
-            _probe(sighting, make, name, mark, order) for mark, order in zip(_MARKS, (first, last), strict=True)
-        ]
+        probes = [_probe(sighting, make, name, mark, order) for mark, order in zip(_MARKS, (first, last), strict=True)]
         greatest = [
             _probe(sighting, make, name, _MARKS[0], [*(other for other in first if other != hole), hole])
             for hole in first[:-1]

@@ -16,8 +16,8 @@ from tianji._core.exchange import Exchange
 from tianji._core.messages import MessagesStream
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
-from tianji._core.shaping import shape_body
 from tianji._core.sealing import finished
+from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream

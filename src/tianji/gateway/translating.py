@@ -247,9 +247,7 @@ class Translated:
     measures = rates = None  # it costs tokens, and those what they usually do
     names_model: Final = True
 
-    def __init__(
-        self, teller: Teller, written: Written, inbound: Inbound, request: Request, model: bytes
-    ) -> None:
+    def __init__(self, teller: Teller, written: Written, inbound: Inbound, request: Request, model: bytes) -> None:
         self.request = request
         self.filtered = False
         self._teller = teller

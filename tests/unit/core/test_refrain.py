@@ -194,7 +194,9 @@ def test_events_that_go_through_are_as_they_came(texts: list[str], loose: bool) 
     payloads = [json.dumps(event).encode() if loose else written(event) for _, event in google(texts)]
     reading = Reading()
     stream = TranslatedStream(reading, Handing(reading, as_array=False), "shown")
-    out = b"".join(stream.feed(b"data: " + payload + b"\n\n") for payload in payloads) + stream.close() + stream.ending()
+    out = (
+        b"".join(stream.feed(b"data: " + payload + b"\n\n") for payload in payloads) + stream.close() + stream.ending()
+    )
     assert out == b"".join(b"data: " + payload + b"\r\n\r\n" for payload in payloads)
     assert stream.finished
     assert stream.usage is not None
@@ -204,7 +206,9 @@ def test_events_that_go_through_are_as_they_came(texts: list[str], loose: bool) 
 def test_events_that_go_through_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bytes] = []
     event = Reading.event
-    monkeypatch.setattr(Reading, "event", lambda self, name, payload: read.append(payload) or event(self, name, payload))
+    monkeypatch.setattr(
+        Reading, "event", lambda self, name, payload: read.append(payload) or event(self, name, payload)
+    )
     reading = Reading()
     stream = TranslatedStream(reading, Handing(reading, as_array=False), "shown")
     payloads = [written(event) for _, event in google([f"word{number} " for number in range(20)])]
@@ -231,12 +235,13 @@ UPSTREAMS: dict[str, tuple[Callable[..., Any], Callable[[list[str]], list[tuple[
     "cohere": (CohereOutbound, command),
     "responses": (lambda request, target, _clock: ResponsesOutbound(request, target), response),
 }
+BODY = b'{"model":"m","input":"q"}'
 CLIENTS: dict[str, Callable[[], Any]] = {
     "chat": lambda: ChatEncoder(True),
     "messages": lambda: MessagesEncoder(ToolNames(), 3),
     "gemini": lambda: GeminiEncoder(as_array=False),
     "array": lambda: GeminiEncoder(as_array=True),
-    "responses": lambda: Responses(b'{"model":"m","input":"q"}', response_id="resp_1").stream(),
+    "responses": lambda: Responses(BODY, response_id="resp_1", clock=ManualClock()).stream(),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.sealing import Seal, digest_of
+from tianji._core.sealing import Seal, digest_of, finished
 
 SIZES = st.sampled_from([0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 4096, 16 * 1024 - 1, 16 * 1024]) | st.integers(0, 300)
 
@@ -28,6 +28,23 @@ def test_signatures(before: bytes, place: bytes, key: bytes, body: bytes) -> Non
         expected = b"Signature=" + hmac.digest(key, text, "sha256").hex().encode()
         assert seal.authorization(moment, body) == expected
     assert seal.added == ((b"x", b"y"),)
+
+
+NAMES = st.sampled_from([b"host", b"hos", b"x-amz-date", b"authorization", b"x"])
+FIELDS = st.lists(st.tuples(NAMES, st.sampled_from([b"", b"v", b"host: h"])), max_size=4)
+
+
+@given(FIELDS, FIELDS, st.sampled_from([b"", b"body", b"b" * 16 * 1024, b"b" * (16 * 1024 + 1)]))
+def test_heads(planned: list[tuple[bytes, bytes]], own: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def written(fields: list[tuple[bytes, bytes]]) -> bytes:
+        return b"".join(b"%b: %b\r\n" % field for field in fields)
+
+    front, end = b"POST /host:1 HTTP/1.1\r\n", b"content-length: "
+    names = {name for name, _ in own}
+    kept = [field for field in planned if field[0] not in names]
+    head = front + written(kept) + written(own) + end + b"%d\r\n\r\n" % len(body)
+    made = finished(front + written(planned) + end, own, body)
+    assert made == (head + body if len(body) <= 16 * 1024 else [head, body])
 
 
 def test_a_key_of_more_than_a_block() -> None:

@@ -50,7 +50,7 @@ PAIRS = [
     *(("chat", model) for model in ("claude", "gemini", "cohere", "pro", "converse", "invoke")),
     *(("messages", model) for model in ("gpt", "gemini", "converse")),
     *(("gemini", model) for model in ("gpt", "claude")),
-    *(("responses", model) for model in ("own", "claude", "gemini")),
+    *(("responses", model) for model in ("own", "gemini")),
 ]
 
 
@@ -307,7 +307,7 @@ ANSWERING = [
     ("gemini", "converse"),
     ("messages", "gpt"),
     ("gemini", "gpt"),
-    *(("responses", model) for model in ("own", "claude", "converse")),
+    *(("responses", model) for model in ("own", "converse")),
 ]
 IDS = st.sampled_from(
     ["msg_01XFDU", "msg_01YYYY", "chatcmpl-9lM", "resp_1", "chatcmpl-resp_2", "3f-a", "x", "call_a__thought__b", ""]

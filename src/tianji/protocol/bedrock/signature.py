@@ -71,9 +71,7 @@ def _moment(second: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _seal(
-    keys: Keys, scope: Scope, target: str, day: bytes, method: str, headers: tuple[tuple[str, str], ...]
-) -> Seal:
+def _seal(keys: Keys, scope: Scope, target: str, day: bytes, method: str, headers: tuple[tuple[str, str], ...]) -> Seal:
     added = {"x-amz-security-token": keys.session} if keys.session else {}
     signed = {**dict(headers), "host": scope.host, "x-amz-date": "", **added}
     names = sorted(signed)
