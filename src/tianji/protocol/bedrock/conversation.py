@@ -48,6 +48,9 @@ def conversation_of(messages: list[Message], target: Target, names: Names, *, to
         content.sort(key=lambda block: "toolResult" not in block)
         if any("document" in block for block in content) and not any("text" in block for block in content):
             content.append({"text": "."})  # a document alone is refused
+    last = found.messages[-1]
+    if last["role"] == "assistant" and "text" in last["content"][-1]:  # how an answer begins may not end in white space
+        last["content"][-1]["text"] = last["content"][-1]["text"].rstrip()
     return found
 
 

@@ -12,7 +12,16 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 
 from tianji.clock import Clock
-from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, FunctionDelta, ToolCallDelta, Usage
+from tianji.protocol.chat.answer import (
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Delta,
+    FunctionDelta,
+    PromptDetails,
+    ToolCallDelta,
+    Usage,
+)
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.seam import StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
@@ -64,6 +73,7 @@ class _Tokens(Struct):
 class _Usage(Struct):
     tokens: _Tokens | None = None
     billed_units: Json | None = None
+    cached_tokens: _Count | None = None  # of the prompt's, those that the cache had
 
 
 class _Delta(Struct):
@@ -234,4 +244,9 @@ def _usage_of(usage: _Usage) -> Usage:
     """Return the tokens that were read and made, whatever of them is billed."""
     tokens = usage.tokens or _Tokens()
     prompt, made = int(tokens.input_tokens or 0), int(tokens.output_tokens or 0)
-    return Usage(prompt_tokens=prompt, completion_tokens=made, total_tokens=prompt + made)
+    found = Usage(prompt_tokens=prompt, completion_tokens=made, total_tokens=prompt + made)
+    if usage.cached_tokens:
+        cached = int(usage.cached_tokens)
+        found.prompt_tokens_details = PromptDetails(cached_tokens=cached)
+        found.cache_read_input_tokens = cached
+    return found

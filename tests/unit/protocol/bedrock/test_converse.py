@@ -353,6 +353,11 @@ def test_finish_reasons(said: str, reason: str) -> None:
     assert kept == (None if said in ("end_turn", "max_tokens") else said)
 
 
+def test_the_beginning_of_an_answer_has_no_white_space_at_its_end() -> None:
+    turns: Any = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "It is \n"}]
+    assert body(messages=turns)["messages"][-1]["content"] == [{"text": "It is"}]
+
+
 def test_an_exception_in_the_stream_says_its_status() -> None:
     with pytest.raises(StreamFailed) as caught:
         list(outbound().stream().event("exception:throttlingException", b'{"message": "slow down"}'))
