@@ -19,6 +19,7 @@ class PromptDetails(Struct, kw_only=True):
 
     cached_tokens: int | UnsetType = UNSET
     cache_creation_tokens: int | UnsetType = UNSET  # put into the provider's cache
+    cache_write_tokens: int | UnsetType = UNSET  # OpenAI's name of the same, in answers that were not read yet
     text_tokens: int | UnsetType = UNSET
     audio_tokens: int | UnsetType = UNSET
     image_tokens: int | UnsetType = UNSET
@@ -38,16 +39,19 @@ class CompletionDetails(Struct, kw_only=True):
 
 
 class Usage(Struct, kw_only=True):
-    """Tokens of a request. The last three are names that clients know from Anthropic."""
+    """Tokens of a request. `cost` and ticks are what an upstream says that they cost, in its own way."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
     prompt_tokens_details: PromptDetails | UnsetType = UNSET
     completion_tokens_details: CompletionDetails | UnsetType = UNSET
-    cache_creation_input_tokens: int | UnsetType = UNSET
+    cache_creation_input_tokens: int | UnsetType = UNSET  # this and the next two are names known from Anthropic
     cache_read_input_tokens: int | UnsetType = UNSET
     server_tool_use: dict[str, int] | UnsetType = UNSET  # web_search_requests and the like
+    prompt_cache_hit_tokens: int | UnsetType = UNSET  # DeepSeek's name of cached_tokens, where those were not read yet
+    cost: Any = UNSET
+    cost_in_usd_ticks: Any = UNSET
 
 
 class AnswerMessage(Struct, kw_only=True):

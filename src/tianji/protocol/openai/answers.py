@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from tianji.errors import Header, UpstreamProtocolError
-from tianji.protocol.chat.answer import Chunk, Completion, Usage
+from tianji.protocol.chat.answer import Chunk, Completion, PromptDetails, Usage
 from tianji.protocol.chat.seam import Framing, StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
 
@@ -36,7 +36,10 @@ class OpenAIOutbound:
 
     def answer(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
-        return _read(body, _COMPLETION, Completion, self._target)
+        found = _read(body, _COMPLETION, Completion, self._target)
+        if found.usage is not UNSET:
+            _settle(found.usage)
+        return found
 
     def stream(self) -> "ChunkDecoder":
         """Begin to read a streamed answer."""
@@ -65,6 +68,7 @@ class ChunkDecoder:
         chunk = _read(payload, _CHUNK, Chunk, self._target)
         if chunk.usage is not UNSET and chunk.usage is not None:
             self._usage = chunk.usage
+            _settle(self._usage)
         chunk.usage = UNSET
         self._last = chunk
         self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
@@ -83,6 +87,18 @@ class ChunkDecoder:
             return ()
         last = self._last
         return (Chunk(id=last.id, created=last.created, choices=[], usage=usage, service_tier=last.service_tier),)
+
+
+def _settle(usage: Usage) -> None:
+    """Put counts that an upstream calls otherwise to their place."""
+    details = usage.prompt_tokens_details
+    if details is not UNSET and details.cache_write_tokens is not UNSET:
+        details.cache_creation_tokens = details.cache_creation_tokens or details.cache_write_tokens
+        details.cache_write_tokens = UNSET
+    if usage.prompt_cache_hit_tokens is not UNSET:
+        details = usage.prompt_tokens_details = details or PromptDetails()
+        details.cached_tokens = details.cached_tokens or usage.prompt_cache_hit_tokens
+        usage.prompt_cache_hit_tokens = UNSET
 
 
 def _read(body: bytes, decoder: "msgspec.json.Decoder[_T]", kind: type[_T], target: Target) -> _T:

@@ -1,6 +1,8 @@
 """Answers in OpenAI's form, as upstreams really write them."""
 
 import contextlib
+import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,6 +54,27 @@ def test_an_error_in_the_stream(name: str, payload: bytes) -> None:
     with pytest.raises(StreamFailed) as failure:
         list(outbound().stream().event(name, payload))
     assert failure.value.payload == payload
+
+
+OTHERWISE: Any = {
+    "prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105, "prompt_cache_hit_tokens": 60,
+    "prompt_cache_miss_tokens": 40, "prompt_tokens_details": {"cache_write_tokens": 7}, "cost": 0.25,
+    "cost_in_usd_ticks": 12,
+}  # fmt: skip
+
+
+def test_counts_by_other_names() -> None:
+    choices = [{"message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]
+    body = {"id": "x", "created": 1, "model": "m", "choices": choices, "usage": OTHERWISE}
+    decoder = outbound().stream()
+    chunk = body | {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    list(decoder.event("", msgspec.json.encode(chunk)))
+    (last,) = decoder.end()
+    for usage in (outbound().answer(msgspec.json.encode(body)).usage, last.usage):
+        assert json.loads(msgspec.json.encode(usage)) == {
+            "prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105, "cost": 0.25, "cost_in_usd_ticks": 12,
+            "prompt_tokens_details": {"cached_tokens": 60, "cache_creation_tokens": 7},
+        }  # fmt: skip
 
 
 @given(st.binary(max_size=200) | json_values.map(msgspec.json.encode))
