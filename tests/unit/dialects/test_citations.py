@@ -100,6 +100,7 @@ PAGES: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
     "responses": of_responses({"type": "url_citation", **PLACE}),
 }
 """The same answer, which cites a page of the web, as each upstream says it, whole and streamed."""
+BESIDE: Json = {"citations": [URL], "search_results": [{"title": TITLE, "url": URL, "date": "2026-01-01"}]}
 DOCUMENTS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
     "anthropic": of_anthropic(
         {"type": "char_location", "cited_text": PASSAGE, "document_index": 1, "document_title": TITLE,
@@ -179,6 +180,34 @@ def test_a_page(client: str, upstream: str) -> None:
     for found in (WHOLE[client](told(client, upstream, whole)), STREAMED[client](streamed(client, upstream, events))):
         (page,) = found
         assert (page.get("url") or page.get("uri"), page["title"]) == (URL, TITLE)
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+def test_pages_that_perplexity_says_beside_its_answer(client: str) -> None:
+    whole, events = of_openai([])
+    del whole["choices"][0]["message"]["annotations"]
+    said = [(name, event | BESIDE) for name, event in (events[0], events[2])]
+    for found in (
+        WHOLE[client](told(client, "openai", whole | BESIDE)),
+        STREAMED[client](streamed(client, "openai", said)),
+    ):
+        (page,) = found
+        assert (page.get("url") or page.get("uri"), page["title"]) == (URL, TITLE)
+
+
+def test_searches_of_an_upstream_are_counted() -> None:
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    whole, events = of_responses({"type": "url_citation", **PLACE})
+    whole |= {"usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
+    whole["output"].insert(0, search)
+    events = [events[0], ("", {"type": "response.output_item.done", "output_index": 0, "item": search}), *events[1:]]
+    events[-1] = ("", {"type": "response.completed", "response": whole})
+    usage = told("messages", "responses", whole)["usage"]
+    (last,) = [event for event in streamed("messages", "responses", events) if event["type"] == "message_delta"]
+    assert usage["server_tool_use"]["web_search_requests"] == 1
+    assert last["usage"] == usage
+    whole["tool_usage"] = {"web_search": {"num_requests": 3}}
+    assert told("messages", "responses", whole)["usage"]["server_tool_use"]["web_search_requests"] == 3
 
 
 @pytest.mark.parametrize("upstream", DOCUMENTS)

@@ -79,7 +79,7 @@ class Choice(Struct, kw_only=True):
 
 
 class Completion(Struct, kw_only=True):
-    """A whole answer. `created`: seconds since 1970."""
+    """A whole answer. `created`: seconds since 1970. The last two are the pages that Perplexity has it from."""
 
     id: str = ""
     object: str = "chat.completion"
@@ -89,6 +89,8 @@ class Completion(Struct, kw_only=True):
     usage: Usage | UnsetType = UNSET
     system_fingerprint: str | UnsetType | None = UNSET
     service_tier: str | UnsetType | None = UNSET
+    citations: Any = UNSET
+    search_results: Any = UNSET
 
 
 class FunctionDelta(Struct, kw_only=True):
@@ -138,7 +140,7 @@ class ChunkChoice(Struct, kw_only=True):
 
 
 class Chunk(Struct, kw_only=True):
-    """A piece of a streamed answer. The one with `usage` is the last and has no choices."""
+    """A piece of a streamed answer. The one with `usage` is the last and has no choices. The rest as in a whole one."""
 
     id: str = ""
     object: str = "chat.completion.chunk"
@@ -148,3 +150,5 @@ class Chunk(Struct, kw_only=True):
     usage: Usage | UnsetType | None = UNSET
     system_fingerprint: str | UnsetType | None = UNSET
     service_tier: str | UnsetType | None = UNSET
+    citations: Any = UNSET
+    search_results: Any = UNSET

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from tianji.errors import Header, UpstreamProtocolError
 from tianji.protocol.chat.answer import Chunk, Completion, PromptDetails, Usage
+from tianji.protocol.chat.citations import page
 from tianji.protocol.chat.seam import Framing, StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
 
@@ -39,6 +40,9 @@ class OpenAIOutbound:
         found = _read(body, _COMPLETION, Completion, self._target)
         if found.usage is not UNSET:
             _settle(found.usage)
+        if pages := _pages(found):
+            for choice in found.choices:
+                choice.message.annotations = choice.message.annotations or pages
         return found
 
     def stream(self) -> "ChunkDecoder":
@@ -55,6 +59,7 @@ class ChunkDecoder:
         self._target = target
         self._last = Chunk(choices=[])
         self._usage: Usage | None = None
+        self._annotated = False
         self.done = False
         self.finished = False
 
@@ -71,7 +76,12 @@ class ChunkDecoder:
             _settle(self._usage)
         chunk.usage = UNSET
         self._last = chunk
-        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
+        for choice in chunk.choices:
+            self._annotated = self._annotated or bool(choice.delta.annotations)
+            if choice.finish_reason:
+                self.finished = True
+                if not self._annotated and (pages := _pages(chunk)):
+                    choice.delta.annotations = pages
         return (chunk,) if chunk.choices else ()
 
     def end(self) -> Iterable[Chunk]:
@@ -87,6 +97,20 @@ class ChunkDecoder:
             return ()
         last = self._last
         return (Chunk(id=last.id, created=last.created, choices=[], usage=usage, service_tier=last.service_tier),)
+
+
+def _pages(said: Completion | Chunk) -> list[dict[str, Any]]:
+    """Return as annotations what Perplexity says beside an answer: the pages that it is from, by `[1]` and so on.
+
+    https://docs.perplexity.ai/api-reference/chat-completions-post
+    """
+    found: dict[str, object] = {}
+    if isinstance(said.search_results, list):
+        results = [one for one in said.search_results if isinstance(one, dict)]
+        found = {one["url"]: one.get("title") for one in results if isinstance(one.get("url"), str)}
+    if isinstance(said.citations, list):
+        found = {url: found.get(url) for url in said.citations if isinstance(url, str)} or found
+    return [page(url, title, 0, 0) for url, title in found.items()]
 
 
 def _settle(usage: Usage) -> None:

@@ -11,6 +11,7 @@ from tianji.protocol.chat.request import Request, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Framing, StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
 from tianji.protocol.responses.reading import (
+    SEARCH,
     Json,
     call_of,
     completion_of,
@@ -90,6 +91,7 @@ class _Last(msgspec.Struct):
     incomplete_details: Any = None
     usage: Any = None
     service_tier: Any = None
+    tool_usage: Any = None
 
 
 class _End(msgspec.Struct):
@@ -121,6 +123,7 @@ class ResponsesDecoder:
         self._target = target
         self._base: Json = {"id": "", "created": 0, "model": target.model}
         self._calls: dict[int, _Call] = {}  # by output_index
+        self._searches = 0
 
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
         """Take one event. Raises StreamFailed, UpstreamProtocolError."""
@@ -196,6 +199,7 @@ class ResponsesDecoder:
         """Return what only the whole item tells: ciphertext, a picture, arguments that came in one piece."""
         if item.get("type") == "image_generation_call" and (image := image_of(item)) is not None:
             return Delta(images=[image])
+        self._searches += item.get("type") == SEARCH
         if item.get("type") == "reasoning" and (block := block_of(item)) is not None:
             return Delta(thinking_blocks=[ThinkingBlock(type=block.type, thinking="", signature=block.signature)])
         call = self._calls.get(_index(event))
@@ -207,7 +211,7 @@ class ResponsesDecoder:
         self.done = self.finished = True
         reason = finish_reason(response, called=bool(self._calls))
         chunks = [Chunk(**self._base, choices=[ChunkChoice(index=0, delta=Delta(), finish_reason=reason)])]
-        usage = usage_of(response)
+        usage = usage_of(response, self._searches)
         if usage is not None:
             tier = response.get("service_tier")
             last = Chunk(**self._base, choices=[], usage=usage)

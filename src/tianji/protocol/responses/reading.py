@@ -62,8 +62,11 @@ def finish_reason(response: Json, *, called: bool) -> str:
     return "tool_calls" if called else "stop"
 
 
-def usage_of(response: Json) -> Usage | None:
-    """Return the tokens, None where nothing is said of them."""
+SEARCH: Final = "web_search_call"  # the type of an item that says that the web was searched
+
+
+def usage_of(response: Json, searches: int | None = None) -> Usage | None:
+    """Return the tokens, None where nothing is said of them. searches: how many were seen; None: its output says."""
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -79,6 +82,11 @@ def usage_of(response: Json) -> Usage | None:
             found.prompt_tokens_details.cache_creation_tokens = written
     if made:
         found.completion_tokens_details = CompletionDetails(reasoning_tokens=_int(made.get("reasoning_tokens")))
+    if searches is None:
+        searches = sum(item.get("type") == SEARCH for item in _list(response.get("output")))
+    told = _int(_dict(_dict(response.get("tool_usage")).get("web_search")).get("num_requests"))
+    if told or searches:
+        found.server_tool_use = {"web_search_requests": told or searches}
     return found
 
 
