@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from tianji.providers import address
+from tianji.providers import address, message_steps
 from tianji.providers.deployment import Deployment
 from tianji.providers.openai import USED_TOOL_CHOICE
 from tianji.providers.shaping import Rules, compile_shaping, native_shaping
@@ -77,7 +77,9 @@ def build(deployment: Deployment) -> Upstream:
         protocol=PROTOCOL,
         own_forms={
             "messages": OwnForm(
-                suffix=lambda _model, _streamed: PATH, shaping=native_shaping(deployment, SHARED), carries=CARRIED
+                suffix=lambda _model, _streamed: PATH,
+                shaping=native_shaping(deployment, SHARED, (message_steps.own_thoughts,)),
+                carries=CARRIED,
             )
         },
     )

@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+from tianji.protocol.chat.signatures import OPENAI, is_claudes
 from tianji.providers.step import Judge, Step, messages, parts
 from tianji.providers.upstream import Body
 
@@ -129,6 +130,34 @@ def no_reasoning(_: Judge) -> Step:
             message.pop("reasoning_content", None)
 
     return Step(run, needles=((b'"thinking_blocks"',), (b'"reasoning_content"',)))
+
+
+def own_thoughts(_: Judge) -> Step:
+    """Remove thoughts that another vendor's model had from a conversation that Claude goes on with.
+
+    Anthropic refuses a signature that is not its own, and a thought without one. Clients hold such where another model
+    answered them before.
+    """
+
+    def is_foreign(part: dict[str, object]) -> bool:
+        signature = part.get("signature")
+        return part.get("type") == "thinking" and not (isinstance(signature, str) and is_claudes(signature))
+
+    def run(body: Body) -> None:
+        kept: list[object] = []
+        turns = body.get("messages")
+        for message in turns if isinstance(turns, list) else ():
+            if isinstance(message, dict) and isinstance(content := message.get("content"), list):
+                own = [part for part in content if not (isinstance(part, dict) and is_foreign(part))]
+                if content and not own:
+                    continue
+                message["content"] = own
+            kept.append(message)
+        if isinstance(turns, list):
+            body["messages"] = kept
+
+    marks = (f'"signature":{space}"{begins}'.encode() for space in ("", " ") for begins in ('"', OPENAI))
+    return Step(run, needles=tuple((mark,) for mark in marks))
 
 
 def reasoning_to_magistral(judge: Judge) -> Step:

@@ -82,15 +82,16 @@ def _shared(names: frozenset[str]) -> frozenset[str]:
     return names
 
 
-def native_shaping(deployment: Deployment, shared: frozenset[str]) -> Shaping:
+def native_shaping(deployment: Deployment, shared: frozenset[str], steps: tuple[Maker, ...] = ()) -> Shaping:
     """Return the shaping of bodies in an upstream's own form, where OpenAI's names mean nothing.
 
     What is the gateway's is taken out, what the operator drops or sets is dropped or set; of the deployment's params
-    those in `shared`, whose names mean the same there, are defaults. `metadata` and `tools` are the form's own.
+    those in `shared`, whose names mean the same there, are defaults. `metadata` and `tools` are the form's own; so is
+    what `steps` change.
     """
     own = {name: value for name, value in deployment.defaults.items() if name in shared}
     there = msgspec.structs.replace(deployment, defaults=own, drop_params=True)
-    return compile_shaping(there, Rules(sends=frozenset({"metadata"})))
+    return compile_shaping(there, Rules(sends=frozenset({"metadata"}), steps=steps))
 
 
 def plain_shaping(deployment: Deployment) -> Shaping:

@@ -11,7 +11,7 @@ from tests.contract.harness import Gateway, Mock, eventually
 from tests.contract.translation.recorded import RECORDED, answers, claude, spent
 
 FLAGS = "interleaved-thinking-2025-05-14,context-1m-2025-08-07, effort-2025-11-24"
-BODY = {"model": "claude", "max_tokens": 20, "messages": [{"role": "user", "content": "Which town?"}]}
+BODY: dict[str, Any] = {"model": "claude", "max_tokens": 20, "messages": [{"role": "user", "content": "Which town?"}]}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,14 @@ def test_a_request_goes_as_it_came(gateway: Gateway, mock: Mock) -> None:
     assert headers["anthropic-beta"] == f"oauth-2025-04-20,{FLAGS}"
     assert headers["anthropic-version"] == "2023-06-01"
     assert headers["x-api-key"].startswith("sk-ant-")
+
+
+def test_what_another_model_thought_before_is_left_out(gateway: Gateway, mock: Mock) -> None:
+    thought = {"type": "thinking", "thinking": "so", "signature": ""}
+    said = {"type": "text", "text": "Oslo."}
+    turns = [*BODY["messages"], {"role": "assistant", "content": [thought, said]}, *BODY["messages"]]
+    assert ask(gateway, messages=turns).status_code == 200
+    assert mock.last()["json"]["messages"][1] == {"role": "assistant", "content": [said]}
 
 
 def test_an_answer_and_its_stream_come_as_they_are_and_cost_the_same(gateway: Gateway, mock: Mock) -> None:

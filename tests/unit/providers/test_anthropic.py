@@ -1,8 +1,11 @@
 """Deployments of Anthropic's own API: addresses, credentials, what goes with requests."""
 
+import json
+
 import pytest
 
 from tianji.providers import Upstream, build
+from tianji.providers.shaping import apply
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-api03-x"}
 
@@ -59,3 +62,24 @@ def test_params_of_a_deployment_are_defaults_where_they_mean_something() -> None
 
 def test_it_is_known_by_its_name_and_its_family() -> None:
     assert build({"model": "claude-sonnet-4-5"}, KEY, drop_params=False).provider == "anthropic"
+
+
+def test_what_another_model_thought_is_not_sent() -> None:
+    shaping = built().own_forms["messages"].shaping
+    ours = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    foreign = [
+        {"type": "thinking", "thinking": "so", "signature": ""},
+        {"type": "thinking", "thinking": "so", "signature": "openai:rs_1:c2VhbGVk"},
+    ]
+    said = {"type": "text", "text": "hello"}
+    turns = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": [*foreign, ours, said]},
+        {"role": "assistant", "content": foreign},
+        {"role": "user", "content": [said]},
+    ]
+    sent = apply(shaping, {"messages": turns}, label="anthropic")["messages"]
+    assert sent == [turns[0], {"role": "assistant", "content": [ours, said]}, turns[3]]
+    for written in (json.dumps(turns), json.dumps(turns, separators=(",", ":"))):
+        assert sum(needle.decode() in written for (needle,) in shaping.adapt_bytes) == 2
+    assert not any(needle.decode() in json.dumps([ours, said]) for (needle,) in shaping.adapt_bytes)
