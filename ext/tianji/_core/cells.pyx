@@ -11,7 +11,7 @@ import cython
 from cpython cimport array
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
-from tianji._core.sheet cimport QUANTITIES, UNTOLD, Alike, Measured, Sheet
+from tianji._core.sheet cimport COLUMNS, ENDED_AT, QUANTITIES, REQUEST_ID, UNTOLD, Alike, Measured, Sheet
 
 cdef extern from "saturate.h":
     long long saturated_sum(long long a, long long b) noexcept nogil
@@ -112,7 +112,7 @@ cdef class Form:
         cdef long long *figures
         for alike in sheet.alikes:
             alike.cells = {}
-        for i in range(len(sheet.values)):
+        for i in range(sheet.count):
             row = &sheet.measured[i]
             alike = <Alike>row.alike
             held = self._cell(alike, row, found, sizes, streams)
@@ -123,11 +123,11 @@ cdef class Form:
             self._sum_up(row, held.well, held.served, caches, figures)
             if held.well:
                 self._time(row, held.served, figures)
-            values = <list>sheet.values[i]
-            if held.well and (not failures or values[0].rpartition("-")[0] not in failures):
+            request = <str>sheet.values[i * COLUMNS + REQUEST_ID]
+            if held.well and (not failures or request.rpartition("-")[0] not in failures):
                 figures[REQUESTS] = saturated_sum(figures[REQUESTS], 1)
             else:
-                judge(values[0], values[4], held.facts)
+                judge(request, sheet.values[i * COLUMNS + ENDED_AT], held.facts)
         return latest([((<_Held>one).facts, told) for one, told in left.items()])
 
     cdef object _cell(self, Alike alike, Measured *row, object found, tuple sizes, bint streams):

@@ -9,6 +9,9 @@ cdef enum:
     FIGURES = 11
     QUANTITIES = 4        # sound in, sound out, pictures, milliseconds of video: the kinds that are counted apart
     UNTOLD = -1           # of a time that there was not, and of what a provider does not say
+    COLUMNS = 23          # of a row
+    REQUEST_ID = 0        # places in a row
+    ENDED_AT = 4
 
 
 cdef class Account:
@@ -70,7 +73,8 @@ cdef class Sheet:
     cdef readonly long long first # when the earliest of them began, microseconds since 1970; beyond any without one
     cdef readonly long long last  # and the latest
     cdef list alikes              # as they came
-    cdef list values              # rows, with their Account in place of its id
+    cdef list values              # rows, one behind the other, with their Account in place of its id
+    cdef Py_ssize_t count         # of rows
     cdef Measured *measured       # as many
     cdef Py_ssize_t measures      # for which there is room
     cdef dict by_raw
@@ -90,6 +94,8 @@ cdef class Sheet:
     cdef int _begin(self) except -1
     cdef int _copy(self, msgpack_walk *walk, int count) except -1
     cdef str _items(self, msgpack_walk *walk, Measured *measured)
+    cdef uint64_t _there(self, Py_ssize_t start)
+    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t first, Py_ssize_t end)
     cdef Account _account(self)
     cdef Alike _alike(self, Account account, list row)
     cdef int _sum_up(self, Account account, long long day, object end_user, long long *grown) except -1

@@ -9,10 +9,12 @@ import cython
 from operator import attrgetter
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
-from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from tianji._core.entry_parts cimport belongs, bounded, counted, day_of
@@ -22,7 +24,11 @@ cdef extern from "saturate.h":
     long long saturated_sum(long long a, long long b) noexcept nogil
     long long saturated_distance(long long before, long long after) noexcept nogil
 
+cdef extern from *:
+    int __builtin_popcountll(unsigned long long) noexcept nogil
+
 cdef str SUCCESS = "success"
+cdef object ZERO = 0
 cdef long long NEVER = <long long>1 << 62  # microseconds: later than any entry
 
 cdef enum:
@@ -38,6 +44,7 @@ cdef enum:
     ERROR_CODE = 19
     ERROR_CLASS = 20
     RUNS = 22
+    DEFAULTS = 1 << 6 | 0x1F << 11 | 1 << 18  # the columns that are 0 where a row has none
     TIMED = 3             # members behind the payload; the last two are how long it waited and its upstream took
     FIRST_SHARED = 17     # members of an account; the project is one more where there is one
     NO_RUNS = 4           # bytes at most of what guardrails did where there were none
@@ -89,12 +96,12 @@ cdef class Sheet:
         PyMem_Free(self.measured)
 
     def __len__(self):
-        return len(self.values)
+        return self.count
 
     @property
     def names(self):
         """The names of all requests on it."""
-        return [row[0] for row in self.values]
+        return self.values[::COLUMNS]
 
     def latest(self):
         """Return what entries are alike in, in the order in which the last of each came."""
@@ -115,42 +122,71 @@ cdef class Sheet:
         """Return a sheet without the requests that are known, and with each of the others once."""
         cdef Sheet made = Sheet(self.opened, self.mended, self.runs, self.text, self.name, self.longest)
         seen = set(known)
-        for body, row in zip(self.bodies, self.values):
-            if row[0] not in seen:
-                seen.add(row[0])
+        for body, request in zip(self.bodies, self.names):
+            if request not in seen:
+                seen.add(request)
                 made._add(body)
         return made
 
     def rows(self):
         """Return all rows, in the order of `tianji.ledger.rows.COLUMNS`. Each account has its id by now."""
-        cdef list made = []
-        cdef list row
-        for row in self.values:
-            filled = list(row)
-            filled[ACCOUNT] = (<Account>row[ACCOUNT]).id
-            made.append(tuple(filled))
-        return made
+        cdef list numbers = self.values[:]
+        cdef Py_ssize_t i
+        for i in range(ACCOUNT, len(numbers), COLUMNS):
+            numbers[i] = (<Account>numbers[i]).id
+        return [tuple(numbers[i:i + COLUMNS]) for i in range(0, len(numbers), COLUMNS)]
 
-    def parts(self):
-        """Return the same without what is None: pairs of columns, by their places, and of rows that have just these.
+    def parts(self, Py_ssize_t most):
+        """Return the same for sqlite3, which takes longer for one None than for ten integers.
 
-        sqlite3 takes longer for one None than for ten integers.
+        Triples: columns, by their places; a number of rows, `most` or 1; and tuples of so many rows, one behind the
+        other, that have these columns alone. What is not there is None, or a 0 that the column has by itself.
         """
         cdef dict found = {}
-        cdef list row, filled
+        cdef list alike, made = []
         cdef uint64_t there
-        cdef int i
-        for row in self.values:
-            there, filled = 0, []
-            for i in range(len(row)):
-                if row[i] is not None:
-                    there |= <uint64_t>1 << i
-                    filled.append((<Account>row[i]).id if i == ACCOUNT else row[i])
+        cdef Py_ssize_t row, whole
+        for row in range(self.count):
+            there = self._there(row * COLUMNS)
             alike = found.get(there)
             if alike is None:
-                alike = found[there] = ([i for i in range(len(row)) if there >> i & 1], [])
-            (<list>alike[1]).append(tuple(filled))
-        return list(found.values())
+                alike = found[there] = []
+            alike.append(row * COLUMNS)
+        for mask, alike in found.items():
+            places = [place for place in range(COLUMNS) if <uint64_t>mask >> place & 1]
+            whole = len(alike) // most * most
+            for count, first, end in ((most, 0, whole), (1, whole, len(alike))):
+                if first < end:
+                    made.append((places, count, [
+                        self._joined(alike, mask, start, start + count) for start in range(first, end, count)]))
+        return made
+
+    cdef uint64_t _there(self, Py_ssize_t start):
+        """Return which columns a row has that nobody would put there for it."""
+        cdef uint64_t there = 0
+        cdef int i
+        for i in range(COLUMNS):
+            value = <object>PyList_GET_ITEM(self.values, start + i)
+            if value is not None and not (value is ZERO and DEFAULTS >> i & 1):
+                there |= <uint64_t>1 << i
+        return there
+
+    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t first, Py_ssize_t end):
+        """Return the rows that begin at some of these places as one, of the columns that they have."""
+        cdef Py_ssize_t which, at = 0
+        cdef int i
+        cdef tuple made = PyTuple_New((end - first) * __builtin_popcountll(there))
+        for which in range(first, end):
+            start = <Py_ssize_t>starts[which]
+            for i in range(COLUMNS):
+                if there >> i & 1:
+                    value = <object>PyList_GET_ITEM(self.values, start + i)
+                    if i == ACCOUNT:
+                        value = (<Account>value).id
+                    Py_INCREF(value)
+                    PyTuple_SET_ITEM(made, at, value)
+                    at += 1
+        return made
 
     cdef int _add(self, bytes body) except -1:
         """Put an entry on it, unless it is merely the end of a request. Raises ValueError for what is none."""
@@ -167,7 +203,7 @@ cdef class Sheet:
         if members < MEMBERS:
             return self._add(self.mended(body))
         self._make_room(size + SPARE)
-        measured = &self.measured[len(self.values)]
+        measured = &self.measured[self.count]
         row = self._read(&walk, grown, measured)
         said = not msgpack_nil(&walk)
         if said:
@@ -184,7 +220,8 @@ cdef class Sheet:
             if said:
                 self.said.append(body)
             self.bodies.append(body)
-            self.values.append(row)
+            self.values += row
+            self.count += 1
             started = row[STARTED]
             self.first, self.last = min(self.first, started), max(self.last, started)
             self._sum_up(account, day_of(started), row[END_USER], grown)
@@ -198,7 +235,7 @@ cdef class Sheet:
             if raw == NULL:
                 raise MemoryError
             self.raw, self.room = raw, 2 * size
-        if len(self.values) == self.measures:
+        if self.count == self.measures:
             measures = max(<Py_ssize_t>FIRST_MEASURES, 2 * self.measures)
             measured = <Measured *>PyMem_Realloc(self.measured, measures * sizeof(Measured))
             if measured == NULL:
@@ -309,7 +346,7 @@ cdef class Sheet:
             quantity = integer(walk)
             if which >= 0:
                 measured.counted[which] = saturated_sum(measured.counted[which], quantity)
-            written += snprintf(line + 1 + written, DIGITS, b"%lld,", quantity)
+            written += listed(quantity, line + 1 + written)
             self._copy(walk, 1)
         line[max(1, written)] = b"]"  # in place of the last comma
         return PyUnicode_DecodeUTF8(line, max(1, written) + 1, NULL)
@@ -335,7 +372,7 @@ cdef class Sheet:
                 met.end_user, met.ip, met.status, met.error_code, met.error_class = own
                 self.alikes.append(met)
             account.met = met
-        met.last = len(self.values)
+        met.last = self.count
         return met
 
     cdef int _sum_up(self, Account account, long long day, object end_user, long long *grown) except -1:
@@ -364,3 +401,22 @@ cdef class Sheet:
 
     cdef object _maybe(self, msgpack_walk *walk):
         return None if msgpack_nil(walk) else self._name(walk)
+
+
+cdef Py_ssize_t listed(long long number, char *at) noexcept:
+    """Write a number and a comma there, and return how many bytes that are."""
+    cdef char digits[DIGITS]
+    cdef Py_ssize_t first = DIGITS - 1
+    cdef uint64_t rest = -<uint64_t>number if number < 0 else <uint64_t>number
+    digits[first] = c","
+    while True:
+        first -= 1
+        digits[first] = c"0" + rest % 10
+        rest //= 10
+        if not rest:
+            break
+    if number < 0:
+        first -= 1
+        digits[first] = c"-"
+    memcpy(at, digits + first, <size_t>(DIGITS - first))
+    return DIGITS - first

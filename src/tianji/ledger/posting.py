@@ -26,6 +26,7 @@ _DIALECTS: Final[dict[str, sa.Dialect]] = {
     "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
     "sqlite": sqlite.dialect(),
 }
+TOGETHER: Final = 40  # rows of a statement on SQLite, which then opens its indexes once; it takes 999 values at least
 _Insert = sqlite.Insert | postgresql.Insert
 _Sums = Mapping[tuple[str, ...], int]
 _Driven = tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]
@@ -152,16 +153,21 @@ async def _copy(connection: AsyncConnection, sheet: Sheet) -> bool:
 async def _inserted(connection: AsyncConnection, sheet: Sheet) -> Sheet:
     last = (await connection.execute(sa.select(sa.func.max(LEDGER_ROWS.c.id)))).scalar() or 0
     added = 0
-    for places, rows in sheet.parts():
-        added += (await connection.exec_driver_sql(_inserting(tuple(places)), rows)).rowcount
+    for places, count, rows in sheet.parts(TOGETHER):
+        added += (await connection.exec_driver_sql(_inserting(tuple(places), count), rows)).rowcount
     return sheet if added == len(sheet) else sheet.without(await _known(connection, sheet, LEDGER_ROWS.c.id <= last))
 
 
 @cache
-def _inserting(places: tuple[int, ...]) -> str:
-    """Return the statement for these columns; the table has them in the order of rows."""
-    names = [COLUMNS[place] for place in places]
-    return _driven("sqlite", sqlite.insert(LEDGER_ROWS).on_conflict_do_nothing(), names)[0]
+def _inserting(places: tuple[int, ...], count: int) -> str:
+    """Return the statement for so many rows of these columns; the table has them in the order of rows.
+
+    `ON CONFLICT DO NOTHING` would leave other faults to an error, for which SQLite copies each page that a statement
+    of several rows changes.
+    """
+    row = dict.fromkeys(COLUMNS[place] for place in places)
+    several = sqlite.insert(LEDGER_ROWS).prefix_with("OR IGNORE").values([row] * count)
+    return several.compile(dialect=_DIALECTS["sqlite"]).string
 
 
 async def _known(connection: AsyncConnection, sheet: Sheet, *where: Any) -> set[str]:

@@ -15,6 +15,7 @@ from tianji.ledger.entry import Entry, Payload, Place, encoded
 from tianji.ledger.journal import HEAD
 from tianji.ledger.names import name
 from tianji.ledger.rows import COLUMNS, SUMS, sheet, sheet_of
+from tianji.storage.tables import LEDGER_ROWS
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=9) | st.just("long" * 40) | st.just("\0")
 SOME = st.none() | TEXT
@@ -74,6 +75,11 @@ def told(one: Entry) -> dict[str, Any]:
     }
 
 
+def batched(values: tuple[object, ...], size: int) -> list[tuple[object, ...]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+DEFAULTS = {column.name for column in LEDGER_ROWS.c if column.server_default is not None}
 TEXTS = {"request_id", "call_id", "status", "end_user", "session_id", "ip", "error_code", "error_class"}
 
 
@@ -99,18 +105,22 @@ def test_rows_say_what_entries_say(given: list[Entry]) -> None:
 
 
 @settings(max_examples=SOME_EXAMPLES)
-@given(st.lists(ENTRIES, max_size=4))
-def test_parts_are_the_rows_without_what_is_none(given: list[Entry]) -> None:
+@given(st.lists(ENTRIES | st.just(entry(7)), max_size=8), st.integers(1, 3))
+def test_parts_are_the_rows_without_what_the_table_has_by_itself(given: list[Entry], most: int) -> None:
     made = sheet_of(given)
     for number, account in enumerate(made.accounts):
         account.id = number
     found = []
-    for places, rows in made.parts():
+    for places, count, joined in made.parts(most):
+        assert count in (1, most)
+        assert {len(rows) for rows in joined} == {count * len(places)}
+        rows = [row for several in joined for row in batched(several, len(places))]
         found += [{COLUMNS[place]: value for place, value in zip(places, row, strict=True)} for row in rows]
-    whole = [
-        {name: value for name, value in zip(COLUMNS, row, strict=True) if value is not None} for row in made.rows()
-    ]
-    assert sorted(found, key=repr) == sorted(whole, key=repr)
+    assert all(None not in row.values() for row in found)
+    assert all(row[name] for row in found for name in DEFAULTS & row.keys())
+    whole = [dict(zip(COLUMNS, row, strict=True)) for row in made.rows()]
+    filled = [{**dict.fromkeys(COLUMNS), **dict.fromkeys(DEFAULTS, 0), **row} for row in found]
+    assert sorted(filled, key=repr) == sorted(whole, key=repr)
 
 
 @settings(max_examples=SOME_EXAMPLES)
