@@ -113,7 +113,7 @@ static inline int lease_is_dry(const window_lease *l, uint32_t step, int64_t n)
 }
 
 /* What counts of a window at `step`, as far as this machine knows: what the others have had is in the last answer. */
-static inline int64_t lease_used(const window_lease *l, const window *w, uint32_t step)
+static inline int64_t lease_used(const window_lease *l, window *w, uint32_t step)
 {
     int64_t used = window_used(w, step);
     uint64_t left = __atomic_load_n(&l->left, __ATOMIC_ACQUIRE);

@@ -22,9 +22,10 @@ enum {
 
 typedef struct {
     uint64_t sum;               /* step of the last take << WINDOW_BITS | taken ever, of which the low bits are kept */
+    uint64_t floor;             /* step << WINDOW_BITS | the first base from that step on, found by who wanted it last */
+    uint64_t gave;              /* whether anything was ever given back: while nothing was, nobody looks */
     uint64_t base[WINDOW_RING]; /* step << WINDOW_BITS | the sum before its first take */
     uint64_t back[WINDOW_RING]; /* step << WINDOW_BITS | given back of what was taken then */
-    uint64_t gave;              /* whether anything was ever given back: while nothing was, nobody looks */
 } window;
 
 static inline uint32_t window_step(double seconds) { return (uint32_t)(uint64_t)(seconds / WINDOW_STEP_S) & 0xffffff; }
@@ -41,15 +42,28 @@ static inline uint32_t window_at(uint64_t sum, uint32_t step)
     return later > 0 && later < WINDOW_RING ? window_tag(sum) : step;
 }
 
-/* What was taken from the step `first` on, as `sum` has it. A step without a base had no take. */
-static inline int64_t window_taken(const window *w, uint64_t sum, uint32_t first)
+/* `sum` less a base; a sum that was read before anybody took anything from that base on is the smaller one. */
+static inline int64_t window_above(uint64_t sum, uint64_t base)
 {
-    int32_t i, steps = window_later(window_tag(sum), first);
+    uint64_t taken = (sum - base) & WINDOW_MASK;
+    return taken > WINDOW_MASK / 2 ? 0 : (int64_t)taken;
+}
+
+/* What was taken from the step `first` on, as `sum` has it. A step without a base had no take. The first base that there
+ * is stays the first one, so it is looked for once a step. */
+static inline int64_t window_taken(window *w, uint64_t sum, uint32_t first)
+{
+    uint64_t floor = __atomic_load_n(&w->floor, __ATOMIC_ACQUIRE);
+    int32_t i, steps;
+    if (window_tag(floor) == first) return window_above(sum, floor);
+    steps = window_later(window_tag(sum), first);
     if (steps >= WINDOW_RING) steps = WINDOW_RING - 1;
     for (i = 0; i <= steps; i++) {
         uint32_t step = (first + (uint32_t)i) & 0xffffff;
         uint64_t base = __atomic_load_n(&w->base[step % WINDOW_RING], __ATOMIC_ACQUIRE);
-        if (window_tag(base) == step) return (int64_t)((sum - base) & WINDOW_MASK);
+        if (window_tag(base) != step) continue;
+        __atomic_store_n(&w->floor, (uint64_t)first << WINDOW_BITS | (base & WINDOW_MASK), __ATOMIC_RELEASE);
+        return window_above(sum, base);
     }
     return 0;
 }
@@ -61,21 +75,20 @@ static inline int64_t window_returned(const window *w, uint32_t first)
     int i;
     if (!__atomic_load_n(&w->gave, __ATOMIC_ACQUIRE)) return 0;
     for (i = 0; i < WINDOW_RING; i++) {
-        uint64_t back = __atomic_load_n(&w->back[i], __ATOMIC_ACQUIRE);
-        int32_t later = window_later(window_tag(back), first);
-        if (later >= 0 && later < WINDOW_RING) total += (int64_t)(back & WINDOW_MASK);
+        uint64_t back = __atomic_load_n(&w->back[i], __ATOMIC_RELAXED);
+        total += ((window_tag(back) - first) & 0xffffff) < WINDOW_RING ? (int64_t)(back & WINDOW_MASK) : 0;
     }
     return total;
 }
 
-static inline int64_t window_between(const window *w, uint64_t sum, uint32_t first)
+static inline int64_t window_between(window *w, uint64_t sum, uint32_t first)
 {
     int64_t taken = window_taken(w, sum, first), returned = taken ? window_returned(w, first) : 0;
     return taken > returned ? taken - returned : 0;
 }
 
 /* What counts at `step`. */
-static inline int64_t window_used(const window *w, uint32_t step)
+static inline int64_t window_used(window *w, uint32_t step)
 {
     uint64_t sum = __atomic_load_n(&w->sum, __ATOMIC_ACQUIRE);
     return window_between(w, sum, (window_at(sum, step) - WINDOW_STEPS) & 0xffffff);
@@ -121,7 +134,7 @@ static inline void window_give_back(window *w, uint32_t step, int64_t n)
 }
 
 /* How many steps after `step` there is room for `n`, if nobody else takes it; -1: never. */
-static inline int32_t window_wait(const window *w, uint32_t step, int64_t n, int64_t limit)
+static inline int32_t window_wait(window *w, uint32_t step, int64_t n, int64_t limit)
 {
     uint64_t sum = __atomic_load_n(&w->sum, __ATOMIC_ACQUIRE);
     int32_t least = 0, most = 2 * WINDOW_RING;
@@ -136,7 +149,7 @@ static inline int32_t window_wait(const window *w, uint32_t step, int64_t n, int
 
 /* How many steps after `step` all of a limit is there again, if nobody takes anything. That is when the step of the last
  * take has left the window, unless all of that was given back. */
-static inline int32_t window_refill(const window *w, uint32_t step, int64_t limit)
+static inline int32_t window_refill(window *w, uint32_t step, int64_t limit)
 {
     uint64_t sum = __atomic_load_n(&w->sum, __ATOMIC_ACQUIRE);
     int32_t wait = window_later(window_tag(sum), step) + WINDOW_STEPS + 1;

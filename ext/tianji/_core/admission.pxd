@@ -20,6 +20,9 @@ cdef class Admission:
     cdef int64_t _begun[<int>MOST_LIMITS]   # since when its budget counted, in milliseconds
     cdef limiter_row *_rows[<int>MOST_LIMITS]    # NULL: the table is full
 
+    cdef int prepare(
+        self, LimitSet asked, long long input_tokens, long long output_tokens, long long nano, long long requests
+    ) except -1
     cpdef bint admit(self, double now) except -1
     cpdef long long covered(self) noexcept
     cpdef bint extend(self, long long nano) except -1
@@ -28,7 +31,7 @@ cdef class Admission:
     cdef int64_t _reserve_leased(self, int i, Limit limit, int64_t budget, double now) noexcept
     cdef bint _take_all(self, tuple limits, double now) except -1
     cdef bint _take_leased(self, int i, Limit limit, int kind, double now) except -1
-    cdef bint _wait_for(self, Limit limit, const window *seen, int kind, int64_t most, double now) noexcept
+    cdef bint _wait_for(self, Limit limit, window *seen, int kind, int64_t most, double now) noexcept
     cdef uint32_t _now(self, double now) noexcept
     cpdef list lacks(self, double now)
     cdef bint _reserves(self, int i) noexcept

@@ -46,6 +46,11 @@ cdef class Admission:
         self, LimitSet asked not None, long long input_tokens=0, long long output_tokens=0, long long nano=-1,
         long long requests=1,
     ):
+        self.prepare(asked, input_tokens, output_tokens, nano, requests)
+
+    cdef int prepare(
+        self, LimitSet asked, long long input_tokens, long long output_tokens, long long nano, long long requests
+    ) except -1:
         if self._held:
             raise RuntimeError("this admission is under way")
         self.asked = asked
@@ -55,6 +60,7 @@ cdef class Admission:
         self._amounts[TOKENS] = self._amounts[INPUT] + self._amounts[OUTPUT]
         self._nano = min(nano, MOST_NANO)
         self.refused_kind = -1
+        return 0
 
     def __dealloc__(self):
         if self._held:
@@ -189,7 +195,7 @@ cdef class Admission:
             return self._refuse(limit, kind, max(0.0, lease.room_ms / 1e3 - now))
         return self._refuse(limit, UNLEASED, 0)
 
-    cdef bint _wait_for(self, Limit limit, const window *seen, int kind, int64_t most, double now) noexcept:
+    cdef bint _wait_for(self, Limit limit, window *seen, int kind, int64_t most, double now) noexcept:
         # Refuse it until `most` has room for it.
         cdef int32_t steps = window_wait(seen, self._step, self._amounts[kind], most)
         cdef double offset = lease_offset(&limit.table._table.sharing)

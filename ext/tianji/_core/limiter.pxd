@@ -10,11 +10,11 @@ cdef extern from "window.h":
         pass
 
     uint32_t window_step(double seconds) noexcept nogil
-    int64_t window_used(const window *w, uint32_t step) noexcept nogil
+    int64_t window_used(window *w, uint32_t step) noexcept nogil
     bint window_take(window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
     void window_give_back(window *w, uint32_t step, int64_t n) noexcept nogil
-    int32_t window_wait(const window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
-    int32_t window_refill(const window *w, uint32_t step, int64_t limit) noexcept nogil
+    int32_t window_wait(window *w, uint32_t step, int64_t n, int64_t limit) noexcept nogil
+    int32_t window_refill(window *w, uint32_t step, int64_t limit) noexcept nogil
     double window_seconds(double now, int32_t steps) noexcept nogil
 
 cdef extern from "purse.h":
@@ -73,7 +73,7 @@ cdef extern from "lease.h":
     void lease_restore(window_lease *l, uint32_t step, int64_t n) noexcept nogil
     bint lease_is_dry(const window_lease *l, uint32_t step, int64_t n) noexcept nogil
     int64_t lease_of_step(const uint64_t *word, uint32_t step) noexcept nogil
-    int64_t lease_used(const window_lease *l, const window *w, uint32_t step) noexcept nogil
+    int64_t lease_used(const window_lease *l, window *w, uint32_t step) noexcept nogil
     int64_t lease_places(const lease_state *s, const place_lease *l, int64_t limit) noexcept nogil
     void lease_learn(money_lease *l, const purse *p, int64_t spent) noexcept nogil
     void lease_renew(money_lease *l, const purse *p) noexcept nogil
@@ -161,7 +161,7 @@ cdef class LimitSet:
     cdef readonly tuple limits
     cdef LimitTable table
 
-    cdef const window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL
-    cdef double _refilled(self, const window *seen, int64_t limit, int64_t left, double now) noexcept
+    cdef window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL
+    cdef double _refilled(self, window *seen, int64_t limit, int64_t left, double now) noexcept
     cpdef list quota(self, int tokens, double now)
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1

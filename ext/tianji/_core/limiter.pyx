@@ -326,12 +326,12 @@ cdef class LimitSet:
             self.table = one.table
         self.limits = limits
 
-    cdef const window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL:
+    cdef window *narrowest(self, int kind, double now, int64_t *limit, int64_t *left) except? NULL:
         # The window of the limit of a kind that has the least left, NULL where nothing of it was used; `limit` is -1
         # when nothing of this kind is limited.
         cdef Limit one
-        cdef const window *found = NULL
-        cdef const window *seen
+        cdef window *found = NULL
+        cdef window *seen
         cdef int64_t of_one
         cdef uint32_t step
         cdef int mode
@@ -378,7 +378,7 @@ cdef class LimitSet:
         self._tell(found, TOKEN_HEADERS, tokens, now)
         return found
 
-    cdef double _refilled(self, const window *seen, int64_t limit, int64_t left, double now) noexcept:
+    cdef double _refilled(self, window *seen, int64_t limit, int64_t left, double now) noexcept:
         # Seconds until all of a limit is there again; what others took counts as if it were of this moment.
         cdef uint32_t step = self.table._step(now)
         cdef int32_t steps = WINDOW_STEPS + 1
@@ -389,7 +389,7 @@ cdef class LimitSet:
     cdef int _tell(self, list found, tuple names, int kind, double now) except -1:
         cdef int64_t limit = -1, left = 0
         cdef long long seconds = 0
-        cdef const window *narrowest = self.narrowest(kind, now, &limit, &left)
+        cdef window *narrowest = self.narrowest(kind, now, &limit, &left)
         if limit < 0:
             return 0
         if left != limit:

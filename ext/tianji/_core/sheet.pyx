@@ -173,11 +173,11 @@ cdef class Sheet:
 
     cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t first, Py_ssize_t end):
         """Return the rows that begin at some of these places as one, of the columns that they have."""
-        cdef Py_ssize_t which, at = 0
+        cdef Py_ssize_t which, start, at = 0
         cdef int i
         cdef tuple made = PyTuple_New((end - first) * __builtin_popcountll(there))
         for which in range(first, end):
-            start = <Py_ssize_t>starts[which]
+            start = starts[which]
             for i in range(COLUMNS):
                 if there >> i & 1:
                     value = <object>PyList_GET_ITEM(self.values, start + i)

@@ -93,6 +93,7 @@ cdef class Terms:
         cdef long long bound = bounded(body), answer = bound, most = bound, nano = -1
         cdef Rates rates
         cdef Measures made = None
+        cdef Admission admission = Admission.__new__(Admission)
         if self.silent:
             answer = most = 0
         elif not bound:
@@ -106,4 +107,5 @@ cdef class Terms:
                     made = self.measures(body.source)
                 for rates in self.rates:
                     nano = max(nano, estimate(rates, prompt, min(most * times, MOST), made))
-        return Admission(self.limits, prompt, min(answer * min(times, MOST // max(answer, 1)), MOST), nano)
+        admission.prepare(self.limits, prompt, min(answer * min(times, MOST // max(answer, 1)), MOST), nano, 1)
+        return admission
