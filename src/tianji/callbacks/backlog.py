@@ -69,8 +69,11 @@ class Pages:
 
     async def _page(self, file: Path, position: int) -> Page:
         try:
-            entries = await asyncio.to_thread(reading.page, file, position, AT_ONCE)
+            entries, over = await asyncio.to_thread(_read, file, position)
         except FileNotFoundError:
+            entries, over = [], True
+        if over:  # nobody looks into it again, however long it is kept for others
+            self.ends[file.name] = position
             return ()
         if self.people is not None:
             await self.people.meet(entry for entry, _ in entries)
@@ -100,6 +103,13 @@ class Pages:
             (_, start), gone = self._pages.popitem(last=False)
             self._size -= gone[-1][1] - start
             self._count -= len(gone)
+
+
+def _read(file: Path, position: int) -> tuple[list[tuple[Entry, int]], bool]:
+    """Return what comes next, and whether nothing ever will."""
+    over = reading.is_over(file)  # asked first: what is added afterwards would not be read
+    entries = reading.page(file, position, AT_ONCE)
+    return entries, over and not entries
 
 
 class Portion(Struct, frozen=True):

@@ -38,7 +38,11 @@ class Batch(msgspec.Struct, frozen=True):
 
 def journals(folder: Path) -> list[Path]:
     """Return the journals, the oldest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names) if name.endswith(SUFFIX)]
 
 
 def fill(file: Path, position: int, most: int, until: int = sys.maxsize) -> Batch:
@@ -73,6 +77,15 @@ def page(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
         os.close(opened)
     ends = accumulate(map(_size, found), initial=position)
     return list(zip(_entries(found), islice(ends, 1, None), strict=False))
+
+
+def is_over(file: Path) -> bool:
+    """Whether nobody writes a journal any more."""
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _idle(opened)
+    finally:
+        os.close(opened)
 
 
 def discard(file: Path, position: int) -> None:

@@ -275,6 +275,29 @@ async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monke
     assert read.count(0) == 1
 
 
+async def test_a_journal_that_has_ended_is_not_looked_into_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.keep(1, 2)
+    read = list[Path]()
+
+    def counted(file: Path, position: int, most: int) -> list[tuple[Entry, int]]:
+        read.append(file)
+        return page(file, position, most)
+
+    page = reading.page
+    monkeypatch.setattr(reading, "page", counted)
+    teller = world.teller()
+    teller.adopt([world.sink()])
+    await teller.round([])
+    await teller.outlets["there"].flush()
+    read.clear()
+    await world.keep(3)
+    await end(teller)
+    assert world.told() == [1, 2, 3]
+    assert len(set(read)) == 1, "only what came since"
+
+
 TEAM = ("team", "t")
 
 
