@@ -16,7 +16,8 @@ cdef class ResponseReader:
     cdef long long length      # of the body; -1: not known
     cdef long long filled      # its bytes that are there
 
-    cdef list pieces           # of any other body, not handed over yet
+    cdef bytes piece           # of any other body, not handed over yet
+    cdef list pieces           # the same where there are several; else None
     cdef Py_ssize_t passed     # bytes of interim answers that need not be given again
     cdef Py_ssize_t seen       # bytes in which no end of the head was found
     cdef Py_ssize_t size       # of the interim heads of this answer

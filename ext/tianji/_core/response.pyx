@@ -30,7 +30,7 @@ cdef class ResponseReader:
         self.head_only = head_only
         self.problem = None
         self.headers = None
-        self.body = self.pieces = None
+        self.body = self.piece = self.pieces = None
         self.status = self.count = 0
         self.seen = self.size = 0
         self.length = self.filled = self.hold = 0
@@ -164,7 +164,6 @@ cdef class ResponseReader:
                 self.problem = f"its body is over {self.hold} bytes"
             else:
                 self.body = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>self.length)
-        self.pieces = []
         return 0
 
     cdef bint read_body(self, const char* data, Py_ssize_t size) except -1:
@@ -206,6 +205,7 @@ cdef class ResponseReader:
 
     cdef int take(self, const char* data, Py_ssize_t size) except -1:
         # Content of the body.
+        cdef bytes piece
         if size == 0:
             return 0
         if self.body is not None:
@@ -215,7 +215,12 @@ cdef class ResponseReader:
         self.filled += size
         if 0 < self.hold < self.filled:
             self.problem = f"its body is over {self.hold} bytes"
-        self.pieces.append(PyBytes_FromStringAndSize(data, size))
+        piece = PyBytes_FromStringAndSize(data, size)
+        if self.pieces is not None:
+            self.pieces.append(piece)
+        elif self.piece is not None:
+            self.pieces = [self.piece, piece]
+        self.piece = piece
         if self.filled == self.length:
             self.complete = True
         return 0
@@ -229,16 +234,15 @@ cdef class ResponseReader:
     cdef bytes take_body(self):
         # What is to be handed over now, in one piece, or None.
         cdef bytes body = self.body
+        cdef bytes piece = self.piece
         cdef list pieces = self.pieces
         if self.hold and not self.complete:
             return None
         if body is not None:
             self.body = None
             return body
-        if not pieces:
-            return None
-        self.pieces = []
-        return <bytes>pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.piece = self.pieces = None
+        return piece if pieces is None else b"".join(pieces)
 
     cdef bint finish_at_close(self) except -1:
         # The upstream closed properly: True if that is how this answer ends.
@@ -250,5 +254,5 @@ cdef class ResponseReader:
     cdef int rest(self) except -1:
         # The answer was taken: hold none of its bytes while the connection is idle.
         self.headers = None
-        self.body = self.pieces = None
+        self.body = self.piece = self.pieces = None
         return 0

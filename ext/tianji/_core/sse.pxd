@@ -82,6 +82,7 @@ cdef class ChatStream(AnswerStream):
     cdef bint _judge(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
     cdef int _judge_object(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit, bytes joined) except -1
     cdef int _look(self, const uint8_t *s, Finding *found) except -1
+    cdef bint _is_model(self, const uint8_t *found, Py_ssize_t width) noexcept
     cdef int _edit_both(
         self, Py_ssize_t model, Py_ssize_t width, Py_ssize_t cut, Py_ssize_t cut_width
     ) except -1

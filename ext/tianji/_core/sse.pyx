@@ -182,7 +182,7 @@ cdef class ChatStream(AnswerStream):
                     width = self._shape.model_end - self._shape.model
                     if cut != NULL:
                         self._edit_both(model - s, width, cut - s, self._shape.cut_end - self._shape.cut)
-                    elif self._model is not None and width:
+                    elif self._model is not None and width and not self._is_model(model, width):
                         self._edit(model - s, width, True)
                     at = end - s
                     continue
@@ -293,6 +293,10 @@ cdef class ChatStream(AnswerStream):
                 if member.kind == c"s" and member.end - member.start > 2:
                     self.finished = _is(s, member, b"finish_reason")
         return 0
+
+    cdef bint _is_model(self, const uint8_t *found, Py_ssize_t width) noexcept:
+        # Whether this is what would be set in its place.
+        return PyBytes_GET_SIZE(self._model) == width and memcmp(PyBytes_AS_STRING(self._model), found, width) == 0
 
     cdef int _edit_both(
         self, Py_ssize_t model, Py_ssize_t width, Py_ssize_t cut, Py_ssize_t cut_width
