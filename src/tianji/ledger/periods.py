@@ -1,7 +1,7 @@
 """Since when what is spent counts: entries of a period that is over belong to none of the sums that budgets go by.
 
-A row says so for itself (`spend_since`); the latest moment of all is kept apart, so that a batch whose entries all began
-later, which is nearly every one, is looked at no further.
+A row says so for itself (`spend_since`); the latest moment of all is kept apart, so that a batch whose entries all
+began later, which is nearly every one, is looked at no further.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,5 @@ def _began_before(sheet: Sheet, moment: int) -> Sheet:
 
 
 async def _latest(connection: AsyncConnection) -> int | None:
-    found = (
-        await connection.execute(sa.select(LEDGER_STATE.c.value).where(LEDGER_STATE.c.name == _LATEST))
-    ).scalar()
+    found = (await connection.execute(sa.select(LEDGER_STATE.c.value).where(LEDGER_STATE.c.name == _LATEST))).scalar()
     return None if found is None else int(found)

@@ -18,7 +18,7 @@ from tianji.config.loader import Loaded, load
 from tianji.config.schema import Config
 from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
-from tianji.ledger.drain import Drain, Listener
+from tianji.ledger.drain import Drain, Listener, Periods
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.payloads import opened, shortened, shortened_request
 from tianji.secrets import open_source
@@ -126,10 +126,9 @@ class _Scribe:
             folder,
             self._store.open,
             logged=self._logs,
-            told=self._spent,
+            periods=Periods(self._renew, self._spent),
             kept=self._kept,
             listener=listener,
-            begin=self._renew,
         )
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

@@ -116,7 +116,7 @@ async def sums_since(connection: AsyncConnection, kind: str, holder: str, begins
             .where(*by_day, DAILY.c.day >= first)
             .group_by(DAILY.c.key, DAILY.c.model_group)
         )
-    if start < midnight and (names or kind == "proxy") or by_day is None:
+    if (start < midnight and (names or kind == "proxy")) or by_day is None:
         rows = sa.select(LEDGER.c.key, LEDGER.c.model_group, sa.func.sum(LEDGER.c.cost)).filter_by(**names)
         rows = rows.where(LEDGER.c.started_at >= start).group_by(LEDGER.c.key, LEDGER.c.model_group)
         parts.append(rows if by_day is None else rows.where(LEDGER.c.started_at < midnight))

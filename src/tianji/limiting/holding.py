@@ -1,17 +1,23 @@
 """From those whose limits hold to the rows of the table."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.auth.limits import Limits
 from tianji.limiting.easing import NO_END, Troubled, eased
-from tianji.limiting.rows import Holder, Kind, Part, row_name
 from tianji.limiting.model_budgets import (
-    Governed, GroupOf, budget_of, entry_of, governing, names_of, nanos,
+    Governed,
+    GroupOf,
+    budget_of,
+    entry_of,
+    governing,
+    names_of,
+    nanos,
 )  # fmt: skip
+from tianji.limiting.rows import Holder, Kind, Part, row_name
 from tianji.limiting.rules import COUNTED, Renew, Rules, Span
 
 _NONE: Final = Limits()
@@ -115,7 +121,8 @@ class Holding:
                 beside = counted.get(kind)
                 counted[kind] = tokens if beside is None else min(tokens, beside)
             name = row_name(holder.kind, holder.id, "model", model)
-            yield Held(Limit(self._table, name, requests=requests, **counted), holder.kind, holder.id, "model", model)
+            limit = Limit(self._table, name, requests=requests, budget=None, whole=False, renew=None, **counted)
+            yield Held(limit, holder.kind, holder.id, "model", model)
         if not of_key:
             yield from self._model_budget(holder, model, names, since_1970)
 

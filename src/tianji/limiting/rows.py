@@ -1,8 +1,8 @@
 """Names of rows of the table of limits: whose they are, and of which part.
 
-`key:<id>`, or `key:<id>/model:<name>`, `key:<id>/money:<entry of model_max_budget>` and `key:<id>/window:<duration>` for
-what holds for a part only. Ids come from
-clients too, so the two characters that would make one look like another are written as %25 and %2F.
+`key:<id>`, or for what holds for a part only `key:<id>/model:<name>`, `key:<id>/window:<duration>`, and
+`key:<id>/money:<name>` of an entry of model_max_budget. Ids come from clients too, so the two characters that would
+make one look like another are written as %25 and %2F.
 """
 
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What users, teams, organizations, projects, tags, customers and agents used on each day, by model, provider, route and key.
+"""What users, teams, organizations, projects, tags, customers and agents used day by day, by model, provider and so on.
 
 Days are those of the sums, in UTC. Whoever does not see all sees what is his own or below him.
 """

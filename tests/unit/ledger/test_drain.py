@@ -20,7 +20,7 @@ from tianji.clock import ManualClock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import drain as drains
 from tianji.ledger import posting, reading
-from tianji.ledger.drain import Drain
+from tianji.ledger.drain import Drain, Periods
 from tianji.ledger.entry import Entry, Payload, Place
 from tianji.ledger.journal import Journal
 from tianji.storage.engine import Database
@@ -157,7 +157,8 @@ async def test_whoever_has_a_budget_is_told_of(folder: Path, database: Database,
         return database
 
     told: list[tuple[object, ...]] = []
-    await Drain(folder, opened, told=lambda *standing: told.append(standing), clock=ManualClock()).round()
+    periods = Periods(told=lambda *standing: told.append(standing))
+    await Drain(folder, opened, periods=periods, clock=ManualClock()).round()
     assert sorted(told, key=str) == [
         ("key", "k", 124, tomorrow.timestamp()),
         ("organization", "o", 24, later.timestamp()),

@@ -20,7 +20,7 @@ from tianji._core.revision import Revisions
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.config.schema import Config
-from tianji.ledger.drain import Drain
+from tianji.ledger.drain import Drain, Periods
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import Journal
 from tianji.limiting import resets
@@ -84,7 +84,7 @@ class World:
         for journal in self.journals:
             journal.prepare().result()
         self.drains = [
-            Drain(folder / name, self._opened, told=self._told, begin=self._begin, clock=self.clock)
+            Drain(folder / name, self._opened, periods=Periods(self._begin, self._told), clock=self.clock)
             for name in ("one", "two")
         ]
         self.entries: list[Entry] = []
