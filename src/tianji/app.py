@@ -164,7 +164,7 @@ class Gateway:
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)
         self._books = Bookkeeping(journals(environment, path), self.snapshot.config)
         self._renewal = Renewal(lambda: self._loaded.secrets, control.ask_reload, shared.counters)
-        self._sweeping = Sweeping(shared, self._books.journal.settle, self._renewal.look)
+        self._sweeping = Sweeping(shared, self._books.journal.settle, self._renewal.look, self._admissions.parts.look)
         self._pipeline = Pipeline(
             table=self.snapshot.table,
             pool=self._pool,

@@ -312,6 +312,18 @@ def test_what_was_spent_of_a_budget_of_a_model_is_told(gateway: Gateway) -> None
     assert told(gateway, keys[1])["model_max_budget_usage"] == {}
 
 
+def test_another_secret_brings_no_other_budget(gateway: Gateway) -> None:
+    entries = {"priced": {"budget_limit": CENT, "time_period": "1d"}}
+    own = key(gateway, model_max_budget=entries, budget_limits=[{"budget_duration": "7d", "max_budget": 1.5 * CENT}])
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+    eventually(lambda: told(gateway, own)["spend"] == CENT, "the entry is in the database")
+    for _ in range(2):
+        own = gateway.post("/key/regenerate", {"key": own}).json()["key"]
+    assert told(gateway, own)["model_max_budget_usage"]["priced"]["current_spend"] == CENT
+    assert ask(gateway, own, "priced").status_code == 422
+    assert [ask(gateway, own, "cheap").status_code for _ in range(6)] == [200] * 5 + [422], "half a cent of its week"
+
+
 def test_a_project_has_spent_what_its_keys_did_while_they_were_its(gateway: Gateway) -> None:
     assert gateway.post("/team/new", {"team_id": "of-projects"}).status_code == 200
     one, two = (

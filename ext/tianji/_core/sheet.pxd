@@ -70,7 +70,7 @@ cdef class Sheet:
     cdef readonly list sums
     cdef readonly list said       # entries that have a payload, encoded
     cdef readonly list bodies     # of all entries on it, encoded
-    cdef readonly long long first # when the earliest of them began, microseconds since 1970; beyond any without one
+    cdef readonly long long first  # when the earliest of them began, microseconds since 1970; beyond any without one
     cdef readonly long long last  # and the latest
     cdef list alikes              # as they came
     cdef list values              # rows, one behind the other, with their Account in place of its id

@@ -34,6 +34,7 @@ from tianji.limiting.easing import Troubles, throttled
 from tianji.limiting.holding import Held
 from tianji.limiting.limiter import Limiter, Limits, NotLeased, NotLoaded, NotReady
 from tianji.limiting.named import Name, Named, Names
+from tianji.limiting.parts import Parts, Spent
 from tianji.limiting.priorities import priorities_of
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import COUNTED, rules_of
@@ -46,7 +47,6 @@ _BUDGET: Final = KIND_NAMES.index("budget")
 
 MOST_QUESTIONS: Final = 50  # for one request: others may take what was granted for it
 
-Spent = Callable[[Held, float], Awaitable[tuple[int, float | None]]]
 Lend = Callable[[list[Lack]], Awaitable[None]]
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Admissions:
         self._names = names
         self._spent = spent
         self._lend = lend
+        self.parts = Parts(self._table, spent)
         self.adopt(snapshot)
 
     def adopt(self, snapshot: Snapshot) -> None:
@@ -252,7 +253,10 @@ class Admissions:
         others = (*(one.holder for one in named), *self._proxy)
         group = asked.group.name
         pools = self._priorities.pools(group, identity, time.monotonic()) if self._priorities is not None else ()
-        return self._limiter.limits(identity, group, asked.model, others, pools)
+        limits = self._limiter.limits(identity, group, asked.model, others, pools)
+        for held in limits.parts:
+            self.parts.watch(held)
+        return limits
 
     async def _taken(self, limits: Limits, make: Callable[[], Admission]) -> Admission:
         """Return what `make` makes, once it was admitted. Raises what it is refused with, and Overloaded."""

@@ -188,7 +188,7 @@ class Drain:
         if self._told is None:
             return
         async with database.reading() as connection:
-            async for standing in standings(connection, fresh.sums):
+            async for standing in standings(connection, fresh):
                 self._told(*standing)
 
     async def _forget(self, database: Database, done: list[str]) -> None:

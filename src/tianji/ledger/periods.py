@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji._core.sheet import Sheet
 from tianji.ledger.rows import spent
-from tianji.storage.tables import BUDGETS, KEYS, LEDGER_STATE, TEAMS, USERS
+from tianji.storage.tables import BUDGETS, DEPRECATED_KEYS, KEYS, LEDGER_STATE, TEAMS, USERS
 
 MICROSECONDS: Final = 1_000_000  # of a second: the unit of the ledger's times
 _LATEST: Final = "spend_since"
@@ -38,22 +38,34 @@ async def first_end(connection: AsyncConnection) -> datetime | None:
     return min((end for end in (await connection.execute(ends)).one() if end is not None), default=None)
 
 
-async def late(connection: AsyncConnection, sheet: Sheet) -> dict[sa.Table, dict[tuple[str, ...], int]]:
-    """Return what of the spend of entries belongs to periods that are over, by table and by the names of its rows."""
+async def heirs(connection: AsyncConnection, sheet: Sheet) -> dict[str, str]:
+    """Return what keys are called now that entries know by a secret which was replaced since."""
+    keys, earlier = sorted({account.shared.terms.key for account in sheet.accounts}), DEPRECATED_KEYS.c
+    found = sa.select(earlier.token, earlier.active_token).where(earlier.token.in_(keys))
+    return dict((await connection.execute(found)).all())
+
+
+async def late(
+    connection: AsyncConnection, sheet: Sheet, named: Mapping[str, str]
+) -> dict[sa.Table, dict[tuple[str, ...], int]]:
+    """Return what of the spend of entries belongs to periods that are over, by table and by the names of its rows.
+
+    named: the heirs of keys
+    """
     latest = await _latest(connection)
     if latest is None or sheet.first >= latest:
         return {}
     before = _began_before(sheet, latest)
     found: dict[sa.Table, dict[tuple[str, ...], int]] = {}
     sums: dict[datetime, dict[sa.Table, Grown]] = {}
-    for table, columns, grown in spent(before.sums):
+    for table, columns, grown in spent(before.sums, named):
         names = [table.c[column] for column in columns]
         since = datetime.fromtimestamp(before.first / MICROSECONDS, UTC)
         known = sa.select(*names, table.c.spend_since).where(sa.tuple_(*names).in_(list(grown)))
         for *name, moment in await connection.execute(known.where(table.c.spend_since > since)):
             if moment not in sums:
                 earlier = _began_before(before, microseconds(moment))
-                sums[moment] = {other: more for other, _, more in spent(earlier.sums)}
+                sums[moment] = {other: more for other, _, more in spent(earlier.sums, named)}
             cost = sums[moment].get(table, {}).get(tuple(name), 0)
             found.setdefault(table, {})[tuple(name)] = cost
     return found

@@ -66,8 +66,11 @@ async def post(
 ) -> Sheet:
     """Take entries in and let whoever they are of have spent it. Returns the new ones. See `keep`."""
     fresh = await keep(connection, sheet, logged=logged, kept=kept)
-    over = await periods.late(connection, fresh) if len(fresh) else {}
-    for table, columns, sums in spent(fresh.sums):
+    if not len(fresh):
+        return fresh
+    named = await periods.heirs(connection, fresh)
+    over = await periods.late(connection, fresh, named)
+    for table, columns, sums in spent(fresh.sums, named):
         await _spend(connection, table, columns, sums, over.get(table, {}))
     return fresh
 

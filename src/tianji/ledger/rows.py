@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from operator import add
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -119,13 +120,20 @@ def daily(sums: Iterable[Sum], *, logged: bool) -> list[Row]:
     ]
 
 
-def spent(sums: Iterable[Sum]) -> Iterator[tuple[sa.Table, tuple[str, ...], dict[tuple[str, ...], int]]]:
-    """Yield tables, the columns that name a row there, and what each row's spend grows by."""
+def spent(
+    sums: Iterable[Sum], heirs: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[sa.Table, tuple[str, ...], dict[tuple[str, ...], int]]]:
+    """Yield tables, the columns that name a row there, and what each row's spend grows by.
+
+    heirs: what keys are called now whose secret was replaced, see `periods.heirs`
+    """
     paid = [(one.account.shared.terms, one.end_user, cost) for one in sums if (cost := one.figures[0])]
     for table, columns, names in _SPENDERS:
         grown: dict[tuple[str, ...], int] = {}
         for held, end_user, cost in paid:
             for found in names(held, end_user):
+                if table is KEYS and heirs:
+                    found = tuple(heirs.get(name, name) for name in found)  # noqa: PLW2901
                 grown[found] = grown.get(found, 0) + cost
         if grown:
             yield table, columns, dict(sorted(grown.items()))

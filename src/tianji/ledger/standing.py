@@ -1,12 +1,13 @@
 """How much those have spent now whose spend a batch has raised, where they have a budget."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.sheet import Sum
+from tianji._core.sheet import Sheet
+from tianji.ledger import periods
 from tianji.ledger.rows import spent
 from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, PROJECTS, TAGS, TEAM_MEMBERS, TEAMS, USERS
 
@@ -23,10 +24,10 @@ Standing = tuple[str, str, int, float | None]
 """Kind and id, as limits name them, nano-dollars, and the end of the period they were spent in, seconds since 1970."""
 
 
-async def standings(connection: AsyncConnection, sums: Iterable[Sum]) -> AsyncIterator[Standing]:
-    """Yield what those have spent who paid for entries with these sums."""
+async def standings(connection: AsyncConnection, sheet: Sheet) -> AsyncIterator[Standing]:
+    """Yield what those have spent who paid for entries."""
     kinds = dict(_KINDS)
-    for table, columns, grown in spent(sums):
+    for table, columns, grown in spent(sheet.sums, await periods.heirs(connection, sheet)):
         kind = kinds.get(table)
         if kind is not None:
             async for standing in _of(connection, kind, table, columns, list(grown)):

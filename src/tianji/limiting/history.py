@@ -19,6 +19,7 @@ from tianji.storage.tables import (
     BUDGETS,
     CUSTOMERS,
     DAILY,
+    DEPRECATED_KEYS,
     KEYS,
     LEDGER,
     ORGANIZATIONS,
@@ -109,15 +110,17 @@ async def sums_since(connection: AsyncConnection, kind: str, holder: str, begins
     start, parts = int(begins * MICROSECONDS), []
     by_day = _by_days(kind, holder)
     midnight = start if by_day is None else -(-start // DAY) * DAY
+    keys = await _secrets(connection, holder) if kind == "key" else []
     if by_day is not None:
         first = day(midnight)
         parts.append(
             sa.select(DAILY.c.key, DAILY.c.model_group, sa.func.sum(DAILY.c.spend))
-            .where(*by_day, DAILY.c.day >= first)
+            .where(*by_day, *([DAILY.c.key.in_(keys)] if keys else []), DAILY.c.day >= first)
             .group_by(DAILY.c.key, DAILY.c.model_group)
         )
     if (start < midnight and (names or kind == "proxy")) or by_day is None:
-        rows = sa.select(LEDGER.c.key, LEDGER.c.model_group, sa.func.sum(LEDGER.c.cost)).filter_by(**names)
+        rows = sa.select(LEDGER.c.key, LEDGER.c.model_group, sa.func.sum(LEDGER.c.cost))
+        rows = rows.where(LEDGER.c.key.in_(keys)) if keys else rows.filter_by(**names)
         rows = rows.where(LEDGER.c.started_at >= start).group_by(LEDGER.c.key, LEDGER.c.model_group)
         parts.append(rows if by_day is None else rows.where(LEDGER.c.started_at < midnight))
     return [(key, asked, int(cost)) for part in parts for key, asked, cost in await connection.execute(part)]
@@ -126,15 +129,23 @@ async def sums_since(connection: AsyncConnection, kind: str, holder: str, begins
 def _by_days(kind: str, holder: str) -> "list[sa.ColumnElement[bool]] | None":
     """Return where sums by day are those of somebody; None where there are none of his."""
     if kind in ("key", "proxy"):
-        of_all = [DAILY.c.kind == "all", DAILY.c.entity == ""]
-        return [*of_all, DAILY.c.key == holder] if kind == "key" else of_all
+        return [DAILY.c.kind == "all", DAILY.c.entity == ""]
     return None if kind == "team_member" else [DAILY.c.kind == kind, DAILY.c.entity == holder]
 
 
+async def _secrets(connection: AsyncConnection, key: str) -> list[str]:
+    """Return what a key is called, and was before its secret was replaced."""
+    earlier = sa.select(DEPRECATED_KEYS.c.token).where(DEPRECATED_KEYS.c.active_token == key)
+    return [key, *(await connection.execute(earlier)).scalars()]
+
+
 async def entries_of_keys(connection: AsyncConnection, keys: Collection[str]) -> dict[str, Entries]:
-    """Return `model_max_budget` of those keys that have one."""
-    found = sa.select(KEYS.c.token, KEYS.c.model_max_budget).where(KEYS.c.token.in_(sorted(keys)))
-    return {token: entries for token, entries in await connection.execute(found) if entries}
+    """Return `model_max_budget` of those keys that have one, by what they are or were called."""
+    named, earlier = sorted(keys), DEPRECATED_KEYS.c
+    found = sa.select(KEYS.c.token, KEYS.c.model_max_budget).where(KEYS.c.token.in_(named))
+    replaced = sa.select(earlier.token, KEYS.c.model_max_budget).where(earlier.token.in_(named))
+    both = (found, replaced.join(KEYS, KEYS.c.token == earlier.active_token))
+    return {token: entries for part in both for token, entries in await connection.execute(part) if entries}
 
 
 def _end(held: Held, now: float) -> float | None:

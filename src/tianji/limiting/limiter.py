@@ -32,6 +32,7 @@ class Limits(Struct, frozen=True):
     others: tuple[Holder, ...]
     pools: tuple[Held, ...]
     until: float | None  # monotonic: when one of them changes by itself; None: never
+    parts: tuple[Held, ...] = ()  # budgets among them that no row of the database is of
 
 
 class NotReady(Exception):  # noqa: N818 - nothing is wrong: somebody has to be asked first
@@ -148,7 +149,8 @@ class Limiter:
         if any(one.limits.dynamic for one in holders.values()):
             ends.append(since_1970 + LOOKED_AGAIN)
         until = min(ends) - self._table.shift if ends else None
-        found = Limits(LimitSet(tuple(one.limit for one in held)), held, identity, others, pools, until)
+        parts = tuple(one for one in held if one.part in ("model", "window") and one.has_budget)
+        found = Limits(LimitSet(tuple(one.limit for one in held)), held, identity, others, pools, until, parts)
         while len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[name] = found

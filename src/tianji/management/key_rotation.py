@@ -68,10 +68,11 @@ async def replace(call: Call, before: Row, secret: str | None, grace: timedelta 
     )
     key_keeping.replace(call, before, row, secret)
     if grace is None:  # whatever was replaced before stops with it
-        await call.execute(sa.delete(DEPRECATED_KEYS).where(DEPRECATED_KEYS.c.active_token == token))
-    else:
-        old = {"token": before["token"], "active_token": token, "revoke_at": call.now + grace}
-        await call.execute(sa.insert(DEPRECATED_KEYS).values(**old))
+        earlier = sa.update(DEPRECATED_KEYS).where(DEPRECATED_KEYS.c.active_token == token)
+        await call.execute(earlier.where(DEPRECATED_KEYS.c.revoke_at > call.now).values(revoke_at=call.now))
+    # it is known for as long as the key is there: what was asked for with it is spend of the key
+    old = {"token": before["token"], "active_token": token, "revoke_at": call.now + (grace or timedelta())}
+    await call.execute(sa.insert(DEPRECATED_KEYS).values(**old))
     return await told(call, row, secret)
 
 
@@ -123,10 +124,9 @@ async def rotate_due(office: Office, grace: timedelta | None) -> int:
 
 
 async def _due(office: Office) -> list[str]:
-    """Return the keys that are due, after forgetting old secrets whose time is over."""
+    """Return the keys that are due."""
 
     async def ask(call: Call) -> list[str]:
-        await call.execute(sa.delete(DEPRECATED_KEYS).where(DEPRECATED_KEYS.c.revoke_at <= call.now))
         wanted = sa.select(KEYS).where(KEYS.c.auto_rotate, KEYS.c.rotation_interval.is_not(None))
         return [row["token"] for row in await call.all(wanted) if _is_due(row, call.now)]
 

@@ -150,15 +150,14 @@ async def test_whoever_has_a_budget_is_told_of(folder: Path, database: Database,
             (TAGS, {"name": "a", "budget_id": "b"}),
         ):
             await connection.execute(sa.insert(table).values(**made, **values))
-    for number in range(3):
-        journal.append(entry(number))
+    await keep(journal, *(entry(number) for number in range(3)))
 
     async def opened() -> Database:
         return database
 
     told: list[tuple[object, ...]] = []
-    periods = Periods(told=lambda *standing: told.append(standing))
-    await Drain(folder, opened, periods=periods, clock=ManualClock()).round()
+    listens = Periods(told=lambda *standing: told.append(standing))
+    await Drain(folder, opened, periods=listens, clock=ManualClock()).round()
     assert sorted(told, key=str) == [
         ("key", "k", 124, tomorrow.timestamp()),
         ("organization", "o", 24, later.timestamp()),

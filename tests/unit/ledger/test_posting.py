@@ -10,8 +10,9 @@ from tests.unit.ledger.conftest import NOON, entry, rows
 from tianji.ledger import periods, posting
 from tianji.ledger.proof import rebuild, verify
 from tianji.ledger.rows import entry_of, sheet_of
+from tianji.ledger.standing import standings
 from tianji.storage.engine import Database
-from tianji.storage.tables import DAILY, KEYS, LEDGER, LEDGER_ACCOUNTS, PROJECTS, USERS
+from tianji.storage.tables import DAILY, DEPRECATED_KEYS, KEYS, LEDGER, LEDGER_ACCOUNTS, PROJECTS, USERS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -90,6 +91,17 @@ async def test_what_began_before_a_spend_counts_is_not_in_it(database: Database)
         await periods.begin(connection, since)
         await periods.begin(connection, since - timedelta(days=1))  # that of others, which is no later
         fresh = await posting.post(connection, sheet_of(entry(number) for number in range(1, 6)))
-        assert await periods.late(connection, fresh) == {KEYS: {("k",): 8 + 9}}
+        assert await periods.late(connection, fresh, {}) == {KEYS: {("k",): 8 + 9}}
     (key,), (user,) = await rows(database, KEYS), await rows(database, USERS)
     assert (key["spend"], key["total_spend"], user["spend"]) == (10 + 11 + 12, 50, 50)
+
+
+async def test_what_was_asked_for_with_a_secret_that_was_replaced_is_spend_of_the_key(database: Database) -> None:
+    made = {"created_at": NOW, "updated_at": NOW}
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(KEYS).values(token="new", max_budget=5, **made))
+        await connection.execute(sa.insert(DEPRECATED_KEYS).values(token="k", active_token="new", revoke_at=NOW))
+        fresh = await posting.post(connection, sheet_of([entry(1), entry(2, key="new"), entry(3, key="other")]))
+        found = [standing async for standing in standings(connection, fresh)]
+    assert [row["spend"] for row in await rows(database, KEYS)] == [8 + 9]
+    assert found == [("key", "new", 17, None)]

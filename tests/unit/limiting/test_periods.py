@@ -27,6 +27,7 @@ from tianji.limiting import resets
 from tianji.limiting.history import spent
 from tianji.limiting.holding import Held, Holding
 from tianji.limiting.learning import learner
+from tianji.limiting.parts import Parts
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import rules_of
 from tianji.storage.engine import Database
@@ -95,6 +96,7 @@ class World:
         """Forget all that is in memory; what is under way comes to nothing."""
         self.open = []
         self.table = LimitTable(64, shift=self.clock.now() - self.clock.monotonic())
+        self.parts = Parts(self.table, lambda held, now: spent(self.database, held, now), self.clock.monotonic)
 
     async def _opened(self) -> Database:
         return self.database
@@ -134,6 +136,8 @@ class World:
         for one in held:
             if one.limit.money(now) is None:
                 one.limit.restore(*await spent(self.database, one, self.clock.now()), now)
+            if one.part:
+                self.parts.watch(one)
         admission = Admission(LimitSet(tuple(one.limit for one in held)), nano=1)
         assert admission.admit(now)
         self.open.append((admission, asked, self.clock.now()))
@@ -181,6 +185,7 @@ class World:
         """All is written down and every period has begun: whoever asks hears the same."""
         for drain in self.drains:
             await drain.round()
+        await self.parts.ask()
         await self._begin(self.database, self.clock.now())
         expected = self.truth(self.begun())
         async with self.database.reading() as connection:
