@@ -377,5 +377,16 @@ def test_what_a_key_is_held_to_its_children_are_held_to(gateway: Gateway) -> Non
         for key in (held, child["key"]):
             answer = ask(gateway, "POST", "/key/update", held, key=key, **fields)
             assert answer.status_code == 400, (fields, answer.text)
+    good(gateway, "POST", "/budget/new", budget_id="kays", max_budget=3, rpm_limit=4, model_max_budget={})
+    bound = good(gateway, "POST", "/key/generate", user_id="kay", budget_id="kays")["key"]
+    child = good(gateway, "POST", "/key/generate", bound)
+    assert (child["max_budget"], child["rpm_limit"]) == (3.0, 4), "its budget is no one else's"
+    assert ask(gateway, "POST", "/key/generate", bound, max_budget=4).status_code == 400
+    good(gateway, "POST", "/team/new", team_id="kays", admins=["kay"])
+    good(gateway, "POST", "/project/new", team_id="kays", project_id="kays")
+    bound = good(gateway, "POST", "/key/generate", user_id="kay", team_id="kays", project_id="kays")["key"]
+    child = good(gateway, "POST", "/key/generate", bound, team_id="kays")
+    assert child["project_id"] == "kays"
+    assert ask(gateway, "POST", "/key/update", bound, key=child["key"], project_id=None).status_code == 400
     kept = good(gateway, "POST", "/key/update", held, key=held, metadata={"free": 1})
     assert kept["metadata"] == {"free": 1, "guardrails": ["pii"], "model_rpm_limit": {"m": 5}}

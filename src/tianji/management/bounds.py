@@ -139,7 +139,7 @@ async def inherit_from_caller(call: Call, values: Row) -> None:
     for name in BOUNDED:
         if values.get(name) is None:
             values[name] = maker[name]
-    for name in ("models", "allowed_routes", "expires", "budget_duration"):
+    for name in ("models", "allowed_routes", "expires", "budget_duration", "project_id"):
         values[name] = values.get(name) or maker.get(name)
     values.update(duties.inherited(values, maker))
     await _require_no_more(call, maker, values)
@@ -153,11 +153,18 @@ async def require_change_within_caller(call: Call, changed: Row) -> None:
 
 
 async def _maker(call: Call) -> Row | None:
-    """Return the key that the caller calls with, or what stands for one; None where it is no bound."""
+    """Return the key that the caller calls with, or what stands for one; None where it is no bound.
+
+    What its budget says in its place it says itself here: another key would not have that budget.
+    """
     if call.admin:
         return None
     stored = await call.one(KEYS, token=call.caller.key)
-    return stored or (dict(call.caller.stands_for) or None)
+    if stored is None:
+        return dict(call.caller.stands_for) or None
+    budget = await call.one(BUDGETS, budget_id=stored["budget_id"])
+    said = (*BOUNDED, "budget_duration", "budget_limits", "model_max_budget") if budget is not None else ()
+    return {**stored, **{name: (budget or {})[name] for name in said if stored[name] is None}}
 
 
 async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
@@ -172,6 +179,8 @@ async def _require_no_more(call: Call, maker: Row, child: Row) -> None:
         over = over or "allowed_routes"
     if maker["expires"] is not None and (child["expires"] is None or child["expires"] > maker["expires"]):
         over = over or "duration"
+    if maker.get("project_id") is not None and child.get("project_id") != maker["project_id"]:
+        over = over or "project_id"
     over = over or duties.missing(child, maker)
     if over is not None:
         raise Unacceptable(f"{over} is more than the key has that you call with; ask for less", param=over)

@@ -35,7 +35,7 @@ from tianji.storage.tables import BUDGETS, DELETED_KEYS, DEPRECATED_KEYS, KEYS, 
 
 NEVER: Final = "-1"
 _HOLDERS: Final = frozenset({"user_id", "team_id", "organization_id"})
-_BOUND: Final = frozenset({"models", "allowed_routes", "expires", *BOUNDED, *DUTIES})
+_BOUND: Final = frozenset({"models", "allowed_routes", "expires", "project_id", *BOUNDED, *DUTIES})
 _DEFAULTS: Final = frozenset(
     {
         "max_budget",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji.auth.durations import length, next_reset, zone
+from tianji.auth.durations import following, length, next_reset, span, zone
 from tianji.errors import Unacceptable
 
 NOW = datetime(2026, 11, 25, 21, 43, 10, tzinfo=UTC)  # a Wednesday
@@ -106,3 +106,40 @@ def test_a_reset_comes_and_not_too_late(text, seconds, place, at):
         < reset
         <= now + length(text, "d") + timedelta(days=1, hours=2) + timedelta(days=31 * text.endswith("mo") * 40)
     )
+
+
+NOWS = st.integers(1_577_836_800, 2_208_988_800) | CHANGES
+HOURS = st.times().map(lambda at: at.replace(microsecond=0))
+
+
+@given(DURATIONS, NOWS, PLACES, HOURS)
+def test_a_period_of_the_calendar_is_the_same_for_whoever_asks(text, seconds, place, at):
+    now = datetime.fromtimestamp(seconds, UTC)
+    begins, ends = span(text, now, where=zone(place), at=at, param="p")
+    assert begins <= now < ends
+    for moment in (begins, ends - timedelta(microseconds=1)):
+        assert span(text, moment, where=zone(place), at=at, param="p") == (begins, ends)
+    assert span(text, ends, where=zone(place), at=at, param="p")[0] == ends, "one begins where another ends"
+    if text in ("1d", "7d", "1w", "30d", "1mo", "1h", "5h", "30s", "15m"):
+        assert ends == next_reset(text, now, where=zone(place), at=at)
+
+
+@given(DURATIONS, NOWS, PLACES, HOURS, st.lists(st.integers(0, 10**7), max_size=5))
+def test_who_resets_late_or_often_moves_no_period(text, seconds, place, at, passes):
+    begun = datetime.fromtimestamp(seconds, UTC)
+    first = ended = next_reset(text, begun, where=zone(place), at=at)
+    now = first
+    for passed in passes:
+        now += timedelta(seconds=passed)
+        if ended <= now:
+            begins, ended = following(text, ended, now, where=zone(place), at=at)
+            assert begins <= now < ended
+    assert following(text, first, now, where=zone(place), at=at)[1] == ended or not passes
+
+
+def test_a_day_that_has_23_hours_is_a_period():
+    berlin, noon = ZoneInfo("Europe/Berlin"), datetime(2026, 3, 29, 10, tzinfo=UTC)
+    edges = span("1d", noon, where=berlin, at=time(), param="p")
+    assert [edge.isoformat() for edge in edges] == ["2026-03-28T23:00:00+00:00", "2026-03-29T22:00:00+00:00"]
+    assert following("1d", edges[0], noon, where=berlin, at=time()) == edges
+    assert span("2w", noon, where=UTC, at=time(), param="p")[0].weekday() == 0
