@@ -111,6 +111,8 @@ class Ways(CustomLogger):
         said = word(request_kwargs)
         if "fails at routing" in said:
             raise KeyError("the secret word")
+        if "route to nowhere" in said:
+            return PreRoutingHookResponse(model="nowhere")
         if "route to another" in said:
             return PreRoutingHookResponse(model="other", messages=[{"role": "user", "content": f"from {model}"}])
 

@@ -210,6 +210,7 @@ def test_a_hook_that_leaves_nobody_or_refuses_ends_the_request(gateway: Gateway,
     assert (answer.status_code, answer.json()["error"]["message"]) == (403, "nobody may")
     answer = ask(gateway, "fails at routing")
     assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert ask(gateway, "route to nowhere").status_code == 404
     assert mock.requests() == []
 
 
