@@ -26,7 +26,7 @@ FORMS = {
     "claude": ("anthropic/", "", {}),
     "gemini": ("gemini/", "/v1beta", {}),
     "converse": ("bedrock/converse/", "", AWS),
-    "cohere": ("cohere/", "", {}),
+    "cohere": ("cohere_chat/", "", {}),
     "responses": ("openai/responses/", "/v1", {}),
 }
 """How models of each form are called in a configuration, the path of the upstream, and what else they need."""
