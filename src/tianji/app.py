@@ -234,17 +234,7 @@ class Gateway:
 
     def _routes(self) -> Iterator[Route]:
         most, guards = self.edge_settings.limits.max_body, lambda: self._guarding.found
-        yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards)
-        yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
-        yield from Models(self._list_models, lambda: self._guarding.narrow).routes()
-        yield from Tokens(self._tokens.count, self._upstream_model).routes()
-        yield from itertools.chain(telemetry.routes(), self._metrics().routes())
-        yield from GoogleMethods(
-            self._tokens.count, self._upstream_model, functools.partial(endpoint_of, self._endpoints, "embeddings")
-        ).routes()
-        yield from CacheRoutes(self._caches).routes()
-        yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
-        yield from Objects(
+        objects = Objects(
             lambda: lazy.load("tianji.objects.desk").Desk(
                 self._store,
                 lambda: self.snapshot,
@@ -258,7 +248,18 @@ class Gateway:
                 ),
                 guards,
             )
+        )
+        yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards, objects.given)
+        yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
+        yield from Models(self._list_models, lambda: self._guarding.narrow).routes()
+        yield from Tokens(self._tokens.count, self._upstream_model).routes()
+        yield from itertools.chain(telemetry.routes(), self._metrics().routes())
+        yield from GoogleMethods(
+            self._tokens.count, self._upstream_model, functools.partial(endpoint_of, self._endpoints, "embeddings")
         ).routes()
+        yield from CacheRoutes(self._caches).routes()
+        yield from Routing(self._explain, self._states, functools.partial(weigh, self._shared.health)).routes()
+        yield from objects.routes()
         yield from Costs(self._tokens.count, lambda: self.snapshot).routes()
         yield from Administration(self._office).routes()
         yield from Trials(guards).routes()

@@ -14,3 +14,4 @@ cdef class Shaped:
 
 
 cpdef Shaped shape_body(Plan plan, ObjectSpans spans, bytes model, bint streamed)
+cdef bint holds(bytes body, bytes needle) noexcept

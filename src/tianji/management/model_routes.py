@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tianji._core.exchange import Handler as Compiled
 from tianji._core.forward import Endpoint
 from tianji.auth.access import Access, Tenant
 from tianji.cache.caches import Caches
@@ -21,15 +22,16 @@ def routes(
     caches: Caches,
     max_body: int,
     guards: Callable[[], Any],
+    given: Callable[[Endpoint], Compiled],
 ) -> Iterator[Route]:
     """Yield the rows. `endpoints`: dialects with what serves them; max_body: bytes of a form that is held.
 
-    guards: see StoredResponses
+    guards: see StoredResponses; given: makes the handler of requests that may name files which clients were given
     """
     for dialect, endpoint in endpoints:
-        handler: Handler = endpoint
+        handler: Handler = given(endpoint) if dialect.operation == "chat" else endpoint
         if dialect.operation == "responses":
-            stored = StoredResponses(store, endpoint, dialect.paths, guards)
+            stored = StoredResponses(store, given(endpoint), dialect.paths, guards)
             handler = stored.create
             yield from stored.routes()
         elif dialect.operation == "compact":

@@ -18,10 +18,9 @@ from msgspec import Struct
 
 from tianji.auth.identity import Identity, Role
 from tianji.errors import ObjectNotFound
-from tianji.objects.kinds import Kind
+from tianji.objects.kinds import MARK, Kind
 
 DIGEST: Final = 8  # bytes by which owners and places are told apart
-_MARK: Final = "tj"
 _NONCE: Final = 12  # bytes, NIST SP 800-38D section 8.2
 _UNSET: Final = "no master key: everybody may do everything"
 
@@ -56,12 +55,12 @@ class Seal:
         of = kind.name.encode()
         nonce = hmac.digest(self._synthetic, of + b"\0" + plain, "sha256")[:_NONCE]
         sealed = urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, of)).rstrip(b"=")
-        return f"{kind.prefix}{_MARK}{sealed.decode()}"
+        return f"{kind.prefix}{MARK}{sealed.decode()}"
 
     def open(self, kind: Kind, text: str, caller: Identity) -> Ref:
         """Return what an id says that is this caller's. Raises ObjectNotFound for any other."""
         try:
-            raw = urlsafe_b64decode(text.removeprefix(kind.prefix + _MARK).encode("ascii") + b"==")
+            raw = urlsafe_b64decode(text.removeprefix(kind.prefix + MARK).encode("ascii") + b"==")
             plain = self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], kind.name.encode())
         except (ValueError, InvalidTag):
             raise unknown(kind, text) from None

@@ -23,6 +23,10 @@ class Kind(Struct, frozen=True):
 
 
 FILE: Final = Kind("file", "file-", ("file", "vector_store.file", "vector_store.file.deleted"))
+MARK: Final = "tj"
+"""What stands behind the prefix of an id that clients are given."""
+SIGN: Final = f"{FILE.prefix[-1]}{MARK}".encode()
+"""What the id of a file holds that clients are given; its first character, by which it is looked for, is rare."""
 BATCH: Final = Kind("batch", "batch_", ("batch",), frozenset({"completed", "failed", "expired", "cancelled"}))
 JOB: Final = Kind("job", "ftjob-", ("fine_tuning.job",), frozenset({"succeeded", "failed", "cancelled"}))
 STORE: Final = Kind("store", "vs_", ("vector_store", "vector_store.deleted"), frozenset({"completed", "expired"}))

@@ -19,7 +19,7 @@ from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.plans import Origins, head_bytes
 from tianji.gateway.snapshot import Snapshot, markup_of
-from tianji.objects.ids import digest
+from tianji.objects.ids import Ref, digest
 from tianji.objects.rows import Section
 from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS
@@ -128,6 +128,36 @@ class Places:
         raise InvalidRequest(
             f"no deployment of {name[:128]!r} keeps files: {', '.join(sorted(KEEPERS))} do", param="model"
         )
+
+    def holding(
+        self, name: str, caller: Identity, refs: Mapping[str, Ref], pinned: str | None
+    ) -> tuple[str, dict[str, str]]:
+        """Return the deployment of a model group at which all files lie, and what it calls them.
+
+        Raises InvalidRequest where they lie at none, UnknownModel, and what the caller is refused with.
+        """
+        routed = caller.target(name)
+        caller.require(routed)
+        group, _ = self.snapshot.find(routed)
+        for deployment in group.deployments:
+            place = self._by_id.get(deployment.id)
+            if place is None or place.unready is not None or pinned not in (None, deployment.id):
+                continue
+            ids = {file: self._called(ref, place) for file, ref in refs.items()}
+            if all(ids.values()):
+                return deployment.id, ids
+        raise InvalidRequest(
+            f"the files of this request do not lie where {name[:128]!r} is; upload them with target_model_names",
+            param="file_id",
+        )
+
+    def _called(self, ref: Ref, place: Place) -> str:
+        """Return what a place, or another of the same account, calls a file; "" where it has it not."""
+        for copy in ref.copies:
+            other = self.known(copy.place)
+            if other is not None and other.account == place.account:
+                return copy.id
+        return ""
 
     def batching(self, name: str, caller: Identity) -> list[tuple[Place, str]]:
         """Return the places of a model group at which batches of messages can be made, and what each calls the model.

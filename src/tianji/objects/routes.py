@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tianji._core.exchange import Exchange
+from tianji._core.forward import Endpoint
+from tianji._core.given import Given
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
+from tianji.objects.kinds import SIGN
 from tianji.objects.rows import ROWS, Row
 
 _TAGS: Final = ("objects",)
@@ -28,6 +31,10 @@ class Objects:
     def __init__(self, desk: Callable[[], Any]) -> None:
         self._desk = functools.cache(desk)
         self._batches = functools.cache(lambda: load("tianji.objects.message_batches").MessageBatches(self._desk()))
+
+    def given(self, endpoint: Endpoint) -> Given:
+        """Return the handler of requests that may name files of clients: the upstream gets its own ids of them."""
+        return Given(endpoint, SIGN, lambda exchange: load("tianji.objects.inside").replace(self._desk, exchange))
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""

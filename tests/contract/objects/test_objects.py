@@ -173,6 +173,29 @@ def test_a_file_may_go_to_several_models(client: openai.OpenAI, mock: Mock) -> N
     assert [request["method"] for request in mock.requests()][-2:] == ["DELETE", "DELETE"]
 
 
+def test_a_model_is_shown_a_file_where_it_lies(client: openai.OpenAI, stranger: openai.OpenAI, mock: Mock) -> None:
+    file = upload(client, "gpt-test,other", purpose="user_data", content=b"what it holds")
+    part: Any = {"type": "file", "file": {"file_id": file.id}}
+    turns: Any = [{"role": "user", "content": [{"type": "text", "text": f"not {file.id}"}, part]}]
+    client.chat.completions.create(model="other", messages=turns)
+    text, sent = mock.last()["json"]["messages"][0]["content"]
+    assert text["text"] == f"not {file.id}"
+    assert sent["file"]["file_id"].startswith("file-")
+    assert not sent["file"]["file_id"].startswith("file-tj")
+    asked: Any = [{"role": "user", "content": [{"type": "input_file", "file_id": file.id}]}]
+    made = client.responses.create(model="other", input=asked)
+    assert mock.last()["json"]["messages"][0]["content"] == [{"type": "file", "file": sent["file"]}]
+    assert client.responses.input_items.list(made.id).data[0].content[0].file_id == file.id  # type: ignore[union-attr]
+    for ask in (
+        lambda: stranger.chat.completions.create(model="other", messages=turns),
+        lambda: stranger.responses.create(model="other", input=asked),
+    ):
+        with pytest.raises(openai.NotFoundError):
+            ask()
+    with pytest.raises(openai.BadRequestError, match="do not lie where 'far' is"):
+        client.chat.completions.create(model="far", messages=turns)
+
+
 def test_a_model_is_tuned(client: openai.OpenAI, mock: Mock) -> None:
     file = upload(client, purpose="fine-tune")
     job = client.fine_tuning.jobs.create(model="gpt-test", training_file=file.id)
