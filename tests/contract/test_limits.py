@@ -317,6 +317,8 @@ def test_another_secret_brings_no_other_budget(gateway: Gateway) -> None:
     own = key(gateway, model_max_budget=entries, budget_limits=[{"budget_duration": "7d", "max_budget": 1.5 * CENT}])
     assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
     eventually(lambda: told(gateway, own)["spend"] == CENT, "the entry is in the database")
+    (window,) = told(gateway, own)["budget_limits"]
+    assert datetime.fromisoformat(window["reset_at"]).weekday() == 0
     for _ in range(2):
         own = gateway.post("/key/regenerate", {"key": own}).json()["key"]
     assert told(gateway, own)["model_max_budget_usage"]["priced"]["current_spend"] == CENT

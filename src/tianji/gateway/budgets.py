@@ -6,14 +6,13 @@ a budget is used up is paid for all the same.
 
 import time as clocks
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, time
 from typing import Final
 
 from msgspec import Struct
 
 from tianji._core.health import Health, HealthTable
-from tianji.auth.durations import next_reset
 from tianji.config.schema import Config, ModelEntry
+from tianji.limiting.rules import Rules, rules_of
 
 NANO: Final = 10**9
 LARGEST: Final = 1 << 36  # that a count can hold
@@ -23,10 +22,11 @@ USUAL: Final = "1d"  # where no period is written
 
 
 class Budget(Struct, frozen=True):
-    """So many nano-dollars for each period, which ends as `durations.next_reset` says, in UTC."""
+    """So many nano-dollars for each period of the calendar, in the time zone of the configuration."""
 
     limit: int
     period: str
+    rules: Rules = Rules()
 
 
 class Account:
@@ -35,7 +35,7 @@ class Account:
     def __init__(self, name: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> None:
         """`name` is the same in every worker. A budget whose figure was changed begins anew."""
         self._limit = budget.limit
-        self._period = budget.period
+        self._budget = budget
         self._unit = max(1, 4 * budget.limit // LARGEST)  # nano-dollars that one count stands for
         self._health = table.health(f"budget {name} {budget.period} {budget.limit}")
         self._spenders = tuple(spenders)
@@ -60,7 +60,7 @@ class Account:
     def _count(self, nano_dollars: int, now: float) -> int:
         """Count an amount, and return what was spent in the period."""
         if now >= self._ends:
-            self._ends = next_reset(self._period, datetime.fromtimestamp(now, UTC), where=UTC, at=time()).timestamp()
+            self._ends = self._budget.rules.span(self._budget.period, now)[1]
         units = min((nano_dollars + self._unit // 2) // self._unit, LARGEST - 1)
         return self._health.spend(int(self._ends) // WINDOW, units) * self._unit
 
@@ -94,11 +94,11 @@ def purses(
     Who has spent everything already is left out from the beginning.
     """
     found: dict[str, list[Account]] = {}
-    pairs = list(members)
+    pairs, rules = list(members), rules_of(config)
     for entry, _ in pairs:
         limit = entry.params.max_budget
         if limit is not None:
-            budget = Budget(_nano(limit), entry.params.budget_duration or USUAL)
+            budget = Budget(_nano(limit), entry.params.budget_duration or USUAL, rules)
             found[entry.id] = [Account(f"deployment {entry.id}", budget, [table.health(entry.id)], table)]
     for provider, budget in provider_budgets(config).items():
         ids = dict.fromkeys(entry.id for entry, named in pairs if named == provider)
@@ -141,11 +141,11 @@ def standings(config: Config, table: HealthTable, now: float) -> dict[str, Stand
 
 def provider_budgets(config: Config) -> Mapping[str, Budget]:
     """Read `provider_budget_config`; an entry without a limit is none."""
-    found = {}
+    found, rules = {}, rules_of(config)
     for provider, written in config.router_settings.provider_budget_config.items():
         limit = written.budget_limit if written.max_budget is None else written.max_budget
         if limit is not None:
-            found[provider] = Budget(_nano(limit), written.time_period or written.budget_duration or USUAL)
+            found[provider] = Budget(_nano(limit), written.time_period or written.budget_duration or USUAL, rules)
     return found
 
 

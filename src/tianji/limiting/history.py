@@ -78,8 +78,10 @@ async def _of_holder(connection: AsyncConnection, held: Held, now: float) -> Spe
     if ends is None and row.get("budget_id") is not None:
         budget = await _first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == row["budget_id"]))
         ends = None if budget is None else budget["budget_reset_at"]
-    if ends is None or held.span is None:
-        return row["spend"], _end(held, now)
+    if held.span is None:
+        return row["spend"], None
+    if ends is None:  # nobody resets the row, such as that of a customer who has the usual budget
+        return await _by_day(connection, held, now)
     return (row["spend"], ends.timestamp()) if ends.timestamp() > now else (0, _end(held, now))
 
 

@@ -164,7 +164,7 @@ async def _maker(call: Call) -> Row | None:
         return dict(call.caller.stands_for) or None
     budget = await call.one(BUDGETS, budget_id=stored["budget_id"])
     said = (*BOUNDED, "budget_duration", "budget_limits", "model_max_budget") if budget is not None else ()
-    return {**stored, **{name: (budget or {})[name] for name in said if stored[name] is None}}
+    return {**stored, **{name: (budget or {})[name] for name in said if stored.get(name) is None}}
 
 
 async def _require_no_more(call: Call, maker: Row, child: Row) -> None:

@@ -75,6 +75,7 @@ async def described(call: Call, row: Row) -> Row:
     return {
         **told,
         **_CONSTANT,
+        "budget_limits": model_usage.windows(call, told["budget_limits"]),
         "litellm_budget_table": None if budget is None else shown(budget),
         "litellm_project_table": None if project is None else shown(project),
     }

@@ -1,6 +1,7 @@
-"""How the budgets of single models stand, as programs are told."""
+"""How budgets of single models and windows stand, as programs are told."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tianji.limiting.history import entries_of_keys, sums_since
@@ -23,3 +24,16 @@ async def usage(call: Call, kind: Kind, holder: str, row: Mapping[str, Any], bud
         governed = Governed(one.name, entries, call.office.fleet.snapshot().group_of)
         made[one.name] = told(one, governed.spent(sums, of_keys), now)
     return made
+
+
+def windows(call: Call, stored: list[Row] | None) -> list[Row] | None:
+    """Return windows with the ends of their periods under way; what is stored of each is that of its first."""
+    if not stored:
+        return stored
+    rules, now = rules_of(call.config), call.office.clock.now()
+    shown = []
+    for one in stored:
+        span = rules.spans(one.get("budget_duration"))
+        ends = {} if span is None else {"reset_at": datetime.fromtimestamp(span(now)[1], UTC).isoformat()}
+        shown.append({**one, **ends})
+    return shown

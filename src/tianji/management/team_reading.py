@@ -62,6 +62,7 @@ async def told_team(call: Call, row: Row) -> Row:
     aliases = told.pop("model_aliases")
     return {
         **told,
+        "budget_limits": model_usage.windows(call, told["budget_limits"]),
         "members_with_roles": [{name: one[name] for name in ("user_id", "user_email", "role")} for one in members],
         "admins": [one["user_id"] for one in members if one["role"] == "admin"],
         "members": [one["user_id"] for one in members],

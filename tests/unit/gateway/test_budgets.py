@@ -1,6 +1,7 @@
 """Budgets of deployments on simulated time."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -8,6 +9,7 @@ from tianji._core.health import HealthTable
 from tianji.config.schema import Config, RouterSettings
 from tianji.config.schema.router import ProviderBudget
 from tianji.gateway.budgets import NANO, Account, Budget, standings
+from tianji.limiting.rules import Rules
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
 
@@ -77,3 +79,16 @@ def test_what_is_left_to_providers_is_known_to_every_worker() -> None:
     purse.spend(9 * NANO, NOON, 0.0)
     assert left(NOON) == {"openai": 0}
     assert left(NOON + 86_400) == {"openai": 5 * NANO}
+
+
+@pytest.mark.parametrize(("period", "hours"), [("1d", 10), ("2d", 10), ("36h", 12)])
+def test_periods_are_those_of_the_calendar_for_every_worker(period: str, hours: int) -> None:
+    """Nobody's first look moves them: the first of two days, and an hour and a half of days, are the same for all."""
+    table, rules = HealthTable(16), Rules(zone=ZoneInfo("Europe/Berlin"))
+    workers = [Account("x", Budget(5 * NANO, period, rules), [table.health("a")], table) for _ in range(2)]
+    begins, ends = rules.span(period, NOON)
+    workers[0].spend(3 * NANO, begins, 0.0)
+    workers[1].spend(2 * NANO, ends - 1, 0.0)
+    assert workers[0].ends == workers[1].ends == ends
+    assert round(table.health("a").broke_for(0.0)) == 1
+    assert (ends - NOON) % (24 * 3600) == hours * 3600

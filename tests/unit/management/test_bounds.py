@@ -15,7 +15,7 @@ from tianji.errors import PermissionDenied, Unacceptable
 from tianji.management import key_fields
 from tianji.management.bounds import inherit_from_caller, require_change_within_caller, require_within
 from tianji.providers.names import infer
-from tianji.storage.tables import KEYS, TEAMS
+from tianji.storage.tables import BUDGETS, KEYS, TEAMS
 
 GROUPS = {"beta": frozenset({"gpt-4o", "mine"})}
 MODELS = ("gpt-4o", "claude-3", "openai/gpt-4o", "openai/x", "mine", "other")
@@ -30,7 +30,9 @@ LISTS = {
     "models": st.lists(st.sampled_from(NAMES), max_size=3),
     "allowed_routes": st.lists(st.sampled_from(ROUTES), max_size=2),
 }
-ROWS = st.fixed_dictionaries({**LIMITS, **LISTS, "expires": MOMENTS, "team_id": st.sampled_from([None, "T", "U"])})
+NAMED = {"team_id": st.sampled_from([None, "T", "U"]), "project_id": st.sampled_from([None, "P", "Q"])}
+ROWS = st.fixed_dictionaries({**LIMITS, **LISTS, **NAMED, "expires": MOMENTS, "budget_id": st.none() | st.just("B")})
+BUDGET = {**dict.fromkeys(BOUNDED, 2), "budget_duration": None, "budget_limits": None, "model_max_budget": None}
 TEAM_MODELS = st.lists(st.sampled_from(NAMES), max_size=2)
 
 
@@ -38,7 +40,8 @@ def call(maker, team_models, role=Role.INTERNAL_USER):
     teams = {"T": {"models": team_models}}
 
     async def one(table, **where):
-        return {KEYS: maker, TEAMS: teams.get(where.get("team_id"))}[table]
+        budget = None if where.get("budget_id") is None else BUDGET
+        return {KEYS: maker, TEAMS: teams.get(where.get("team_id")), BUDGETS: budget}[table]
 
     return SimpleNamespace(
         admin=role is Role.PROXY_ADMIN,
@@ -68,6 +71,8 @@ def routes_of(row):
 
 
 def require_inside(child, maker, team_models):
+    maker = {**maker, **{name: 2 for name in BOUNDED if maker["budget_id"] and maker[name] is None}}
+    assert maker["project_id"] in (None, child["project_id"])
     for name in BOUNDED:
         assert maker[name] is None or (child[name] is not None and child[name] <= maker[name]), name
     above = rule(maker["models"], "", groups=GROUPS, infer=infer)
@@ -101,7 +106,10 @@ def test_asking_for_nothing_gives_what_the_maker_has(maker):
     if "all-team-models" in maker["models"]:
         return  # stands for another team's there
     run(inherit_from_caller(call(maker, []), child))
-    assert {name: child[name] for name in BOUNDED} == {name: maker[name] for name in BOUNDED}
+    own = BUDGET if maker["budget_id"] else maker
+    assert {name: child[name] for name in BOUNDED} == {
+        name: own[name] if maker[name] is None else maker[name] for name in BOUNDED
+    }
     assert child["expires"] == maker["expires"]
 
 
