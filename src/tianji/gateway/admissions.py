@@ -286,7 +286,8 @@ class Admissions:
         """Ask whoever knows what is not known here."""
         if isinstance(missing, NotLoaded):
             for held in missing.held:
-                self._limiter.load(held, *await self._spent_of(held))
+                asked = time.monotonic()
+                self._limiter.load(held, *await self._spent_of(held), asked)
         elif isinstance(missing, NotLeased):
             await self._lend(missing.lacking)
 

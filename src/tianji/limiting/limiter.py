@@ -125,9 +125,15 @@ class Limiter:
         held = next(held for held in limits.held if held.limit is admission.refused_by)
         return refusal(held, admission, self._rules, now, now + self._table.shift)
 
-    def load(self, held: Held, spent: int, period_end: float | None) -> None:
-        """Let the table know what was spent of a budget, unless it was told before. Nano-dollars; since 1970."""
-        held.limit.restore(spent, period_end, self._monotonic())
+    def load(self, held: Held, spent: int, period_end: float | None, asked: float | None = None) -> None:
+        """Let the table know what was spent of a budget, unless it was told before. Nano-dollars; since 1970.
+
+        asked: when that was looked up, by the clock of the table; it holds for all that was said until then
+        """
+        now = self._monotonic()
+        if held.limit.restore(spent, period_end, now):
+            since = (now if asked is None else asked) + self._table.shift
+            held.limit.agree(spent, since, period_end, now)
 
     def _remember(
         self,

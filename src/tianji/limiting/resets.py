@@ -7,6 +7,7 @@ their spend counts (`spend_since`), and no entry is posted before everything is 
 Several machines may do this at once: they take turns, and whoever comes second finds nothing due.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tianji._core.revision import Revisions
 from tianji.auth.tags import Kind, tag
 from tianji.config.schema import Config
+from tianji.errors import Unacceptable
 from tianji.ledger import periods
 from tianji.limiting.rules import rules_of
 from tianji.storage import changes
@@ -35,6 +37,7 @@ from tianji.storage.tables import (
 )
 
 AT_ONCE: Final = 500  # rows of one transaction
+log = logging.getLogger(__name__)
 _OWN: Final[tuple[tuple[sa.Table, Kind, str], ...]] = (
     (KEYS, "key", "token"),
     (USERS, "user", "user_id"),
@@ -104,7 +107,11 @@ class _Work:
         ended: datetime = row["budget_reset_at"]
         if row["budget_duration"] is None:
             return ended, None
-        begins, ends = self._rules.following(row["budget_duration"], ended.timestamp(), self._now.timestamp())
+        try:
+            begins, ends = self._rules.following(row["budget_duration"], ended.timestamp(), self._now.timestamp())
+        except Unacceptable as error:  # nobody can say when, and no entry may wait for that
+            log.error("a budget does not begin anew any more: %s", error.message)
+            return ended, None
         return datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
 
     def _left(self, table: sa.Table, most: int | None, begins: datetime) -> dict[str, Any]:

@@ -241,6 +241,19 @@ class TestBudgets:
         (held,) = desk.limiter.limits(identity, "m", "m").held
         assert held.limit.money(0) == (CENT, 0, end + 86_400)
 
+    def test_what_was_read_once_is_not_gone_back_to(self) -> None:
+        """The row says since when its spend counts; what was counted since it was read is counted for all models."""
+        desk, since = Desk(), EPOCH - 3600.0
+        known = Limits(max_budget=9 * CENT, spend=CENT, spend_since=since)
+        desk.serve(caller(key=known), "m", nano=3 * CENT)
+        (held,) = desk.limiter.limits(caller(key=known), "n", "n").held
+        assert held.limit.money(0) == (4 * CENT, 0, None)
+        desk.clock.advance(5)
+        (held,) = desk.limiter.limits(
+            caller(key=Limits(max_budget=9 * CENT, spend=0, spend_since=EPOCH + 4.0)), "n", "n"
+        ).held
+        assert held.limit.money(0) == (0, 0, None), "somebody has said meanwhile what it is"
+
     def test_a_budget_ends_by_the_clock_on_the_wall_when_that_is_set(self) -> None:
         desk, day = Desk(), 86_400.0
         limits = Limits(max_budget=CENT, spend=CENT, budget_duration="1d", budget_reset_at=EPOCH + 6400.0)

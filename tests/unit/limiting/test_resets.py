@@ -109,3 +109,12 @@ async def test_several_at_once_reset_once(world: World) -> None:
     for number in range(5):
         await put(world, KEYS, token=str(number), spend=5, budget_duration="1d", budget_reset_at=PAST)
     assert sum(await asyncio.gather(*(world.reset() for _ in range(3)))) == 5
+
+
+async def test_one_that_cannot_be_read_stops_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await put(world, KEYS, token="a", spend=5, budget_duration="a while", budget_reset_at=PAST)
+    await put(world, KEYS, token="b", spend=5, budget_duration="1d", budget_reset_at=PAST)
+    assert await world.reset() == 2
+    assert await spent(world, KEYS) == [(0, None), (0, datetime(2026, 11, 26, tzinfo=UTC))]
+    assert "does not begin anew" in caplog.text
+    assert await world.reset() == 0
