@@ -25,6 +25,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         assert running.post("/team/new", team).status_code == 200
         key = running.post("/key/generate", team).json()["key"]
         running.chat(chat | {"user": "c", "metadata": {"tags": ["t"]}}, authorization=f"Bearer {key}")
+        mock_process.reset()  # whatever others have left there
         mock_process.control({"status": 429}, times=1)
         assert running.chat(chat).status_code == 429
         eventually(lambda: len(running.client.get("/spend/logs").json()) == 2, "both are in the ledger", 60)
