@@ -1,7 +1,7 @@
 """Parts of an entry of the ledger, read where they stand."""
 
 from libc.stdint cimport uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from tianji._core.msgpack cimport integer, msgpack_array, msgpack_nil, msgpack_text, msgpack_walk, pass_over
 
@@ -9,6 +9,7 @@ cdef extern from "meter.h":
     const long long METER_MOST
 
 cdef enum:
+    DIGITS = 22  # of an integer and what follows it, at most
     ENDED = 5  # of a Place: how many members stand before the status of a request that has ended
 
 
@@ -50,3 +51,22 @@ cdef inline bint belongs(msgpack_walk *walk) except -1:
     for _ in range(ENDED):
         pass_over(walk)
     return integer(walk) == 0
+
+
+cdef inline Py_ssize_t listed(long long number, char *at) noexcept:
+    """Write a number and a comma there, and return how many bytes that are."""
+    cdef char digits[DIGITS]
+    cdef Py_ssize_t first = DIGITS - 1
+    cdef uint64_t rest = -<uint64_t>number if number < 0 else <uint64_t>number
+    digits[first] = c","
+    while True:
+        first -= 1
+        digits[first] = c"0" + rest % 10
+        rest //= 10
+        if not rest:
+            break
+    if number < 0:
+        first -= 1
+        digits[first] = c"-"
+    memcpy(at, digits + first, <size_t>(DIGITS - first))
+    return DIGITS - first

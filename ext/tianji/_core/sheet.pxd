@@ -95,7 +95,7 @@ cdef class Sheet:
     cdef int _copy(self, msgpack_walk *walk, int count) except -1
     cdef str _items(self, msgpack_walk *walk, Measured *measured)
     cdef uint64_t _there(self, Py_ssize_t start)
-    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t first, Py_ssize_t end)
+    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t size, Py_ssize_t which)
     cdef Account _account(self)
     cdef Alike _alike(self, Account account, list row)
     cdef int _sum_up(self, Account account, long long day, object end_user, long long *grown) except -1

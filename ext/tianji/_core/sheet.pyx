@@ -17,15 +17,12 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from tianji._core.entry_parts cimport belongs, bounded, counted, day_of
+from tianji._core.entry_parts cimport DIGITS, belongs, bounded, counted, day_of, listed
 from tianji._core.msgpack cimport flag, integer, msgpack_array, msgpack_nil, msgpack_text, pass_over, string
 
 cdef extern from "saturate.h":
     long long saturated_sum(long long a, long long b) noexcept nogil
     long long saturated_distance(long long before, long long after) noexcept nogil
-
-cdef extern from *:
-    int __builtin_popcountll(unsigned long long) noexcept nogil
 
 cdef str SUCCESS = "success"
 cdef object ZERO = 0
@@ -34,7 +31,6 @@ cdef long long NEVER = <long long>1 << 62  # microseconds: later than any entry
 cdef enum:
     MEMBERS = 41          # of an entry of the first release; what was added since counts as not there where it is not
     ACCOUNT = 2           # its place in a row
-    DIGITS = 22           # of an integer and what follows it, at most
     SPARE = 16            # bytes that an account may take more than its entry
     MOST_ITEMS = 64       # of one cost
     STARTED = 3
@@ -158,7 +154,7 @@ cdef class Sheet:
             for count, first, end in ((most, 0, whole), (1, whole, len(alike))):
                 if first < end:
                     made.append((places, count, [
-                        self._joined(alike, mask, start, start + count) for start in range(first, end, count)]))
+                        self._joined(alike, mask, count * len(places), start) for start in range(first, end, count)]))
         return made
 
     cdef uint64_t _there(self, Py_ssize_t start):
@@ -171,13 +167,14 @@ cdef class Sheet:
                 there |= <uint64_t>1 << i
         return there
 
-    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t first, Py_ssize_t end):
-        """Return the rows that begin at some of these places as one, of the columns that they have."""
-        cdef Py_ssize_t which, start, at = 0
+    cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t size, Py_ssize_t which):
+        """Return so many values as rows have that begin at these places, from one on, of the columns that are there."""
+        cdef Py_ssize_t start, at = 0
         cdef int i
-        cdef tuple made = PyTuple_New((end - first) * __builtin_popcountll(there))
-        for which in range(first, end):
+        cdef tuple made = PyTuple_New(size)
+        while at < size:
             start = starts[which]
+            which += 1
             for i in range(COLUMNS):
                 if there >> i & 1:
                     value = <object>PyList_GET_ITEM(self.values, start + i)
@@ -401,22 +398,3 @@ cdef class Sheet:
 
     cdef object _maybe(self, msgpack_walk *walk):
         return None if msgpack_nil(walk) else self._name(walk)
-
-
-cdef Py_ssize_t listed(long long number, char *at) noexcept:
-    """Write a number and a comma there, and return how many bytes that are."""
-    cdef char digits[DIGITS]
-    cdef Py_ssize_t first = DIGITS - 1
-    cdef uint64_t rest = -<uint64_t>number if number < 0 else <uint64_t>number
-    digits[first] = c","
-    while True:
-        first -= 1
-        digits[first] = c"0" + rest % 10
-        rest //= 10
-        if not rest:
-            break
-    if number < 0:
-        first -= 1
-        digits[first] = c"-"
-    memcpy(at, digits + first, <size_t>(DIGITS - first))
-    return DIGITS - first
