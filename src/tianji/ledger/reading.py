@@ -39,10 +39,11 @@ class Batch(msgspec.Struct, frozen=True):
 def journals(folder: Path) -> list[Path]:
     """Return the journals, the oldest first."""
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as found:
+            names = sorted(one.name for one in found if one.name.endswith(SUFFIX))
     except FileNotFoundError:
         return []
-    return [folder / name for name in sorted(names) if name.endswith(SUFFIX)]
+    return [folder / name for name in names]
 
 
 def fill(file: Path, position: int, most: int, until: int = sys.maxsize) -> Batch:

@@ -275,9 +275,7 @@ async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monke
     assert read.count(0) == 1
 
 
-async def test_a_journal_that_has_ended_is_not_looked_into_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_journal_that_has_ended_is_not_looked_into_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.keep(1, 2)
     read = list[Path]()
 
