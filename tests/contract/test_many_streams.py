@@ -71,11 +71,15 @@ def resident(process: int) -> int:
 
 
 def descriptors(process: int) -> int:
-    """Return how many it has, apart from its journal's: the next file of that is there while the last one is full."""
+    """Return how many it has, apart from its journal's: the next file of that is there while the last one is full.
+
+    Nor does an epoll count: there is one while a connection reads its own socket, and one more to upstreams.
+    """
     found = 0
     for descriptor in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was closed just now
-            found += "/journals/" not in str(descriptor.readlink())
+            target = str(descriptor.readlink())
+            found += "/journals/" not in target and target != "anon_inode:[eventpoll]"
     return found
 
 
