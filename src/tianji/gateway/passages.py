@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji._core.exchange import Exchange
+from tianji._core.frames import Frames
 from tianji._core.messages import MessagesStream
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
@@ -24,7 +25,7 @@ from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage
 from tianji.errors import Header
-from tianji.gateway.retelling import is_filtered, usage_in
+from tianji.gateway.retelling import noted
 from tianji.lazy import load
 from tianji.providers.upstream import OwnForm
 
@@ -151,17 +152,22 @@ class SignedRequest:
 
 
 class Native(Struct, frozen=True):
-    """Between a client and an upstream that speak the same form, which is not OpenAI's."""
+    """Between a client and an upstream that speak the same form, which is not OpenAI's.
+
+    frames: the shapes that are remembered of answers.
+    """
 
     operation: str
     form: OwnForm
     place: Place
+    frames: Frames
 
     def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Passed":
         """Write the request. Raises UnsupportedParams."""
         shaped = shape_body(plan, given(sought), model if self.form.names_model else None, sought.stream)
         suffix = self.form.suffix(msgspec.json.decode(model), sought.stream)
-        headers = [pair for pair in sought.exchange.headers if pair[0] in self.form.carries]
+        carries = self.form.carries  # asked first, since it takes a while to make objects of all headers
+        headers = [pair for pair in sought.exchange.headers if pair[0] in carries] if carries else ()
         as_array = self.operation == "gemini" and wants_array(sought)
         return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json, as_array)
 
@@ -189,9 +195,8 @@ class Passed:
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
         """Return a whole answer as it is, and what it says of usage where the gateway cannot read that itself."""
         if self._native.operation == "gemini":
-            completion = codec(GOOGLE_PASSING).completion_in(body)
-            self.filtered = is_filtered(completion)
-            return body, usage_in(completion)
+            self.filtered, used = noted(self._native.frames, codec(GOOGLE_PASSING).completion_in, body)
+            return body, used
         self.filtered = body.find(_FILTERED[0]) >= 0 or body.find(_FILTERED[1]) >= 0  # `in` is slow with bytes
         return body, None
 

@@ -281,9 +281,8 @@ class Compiler:
             yield Way("embeddings", "", shaping, embedding, False)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
-            yield Way(
-                operation, form.suffix(upstream.model, False), form.shaping, Native(operation, form, place), False
-            )
+            native = Native(operation, form, place, self._frames)
+            yield Way(operation, form.suffix(upstream.model, False), form.shaping, native, False)
         if protocol is not None:
             for module in (CHAT, protocol):
                 codec(module)  # now, and not when the first request waits for it

@@ -16,6 +16,7 @@ from tianji.gateway.learning import Made, learn
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.seam import Inbound, Outbound
 
+_GOOGLE: Final = "tianji.protocol.gemini.outbound"
 _MESSAGES: Final = AnswerForm(b"text", b"thinking", b"signature")
 _FORMS: Final[Mapping[str | None, AnswerForm]] = {
     None: AnswerForm(b"content", b"reasoning_content"),
@@ -24,7 +25,7 @@ _FORMS: Final[Mapping[str | None, AnswerForm]] = {
     "tianji.protocol.bedrock.invoke": _MESSAGES,
     "tianji.protocol.bedrock.outbound": AnswerForm(b"text", b"signature"),
     "tianji.protocol.cohere.outbound": AnswerForm(b"text", b"thinking", b"tool_plan"),
-    "tianji.protocol.gemini.outbound": AnswerForm(b"text", b"thoughtSignature"),
+    _GOOGLE: AnswerForm(b"text", b"thoughtSignature"),
     "tianji.protocol.responses.outbound": AnswerForm(b"text", b"refusal", b"encrypted_content"),
 }
 """Where answers have their texts, by the protocol: those that treat all texts alike and add counts up."""
@@ -44,7 +45,7 @@ def _inclusive(body: bytes) -> bool | None:
     return counts.get(b"total") == counts.get(b"prompt", 0) + counts.get(b"candidates", 0)
 
 
-_BESIDE: Final[Mapping[str | None, Callable[[bytes], Hashable]]] = {"tianji.protocol.gemini.outbound": _inclusive}
+_BESIDE: Final[Mapping[str | None, Callable[[bytes], Hashable]]] = {_GOOGLE: _inclusive}
 """What of an answer beside its shape decides how it is told."""
 _NAME: Final = os.urandom(12).hex()
 _STANDS: Final = _NAME.encode()
@@ -153,6 +154,33 @@ class Teller(Struct, frozen=True):
         # in OpenAI's form it stands there as the gateway reads it
         usage = None if self.chat else usage_json(completion)
         return Told(inbound.answer(completion), usage, is_filtered(completion))
+
+
+def noted(frames: Frames, read: Callable[[bytes], Completion], body: bytes) -> tuple[bool, Usage | None]:
+    """Return what is to be known of an answer in Google's form that goes through: whether it is filtered, its usage.
+
+    read: what such an answer says in the hub's form; raises UpstreamProtocolError and StreamFailed, which go on.
+    """
+    form, beside = _FORMS[_GOOGLE], _inclusive(body)
+    sighting = None if beside is None else frames.look(form, body, (beside,))
+    if sighting is not None and (frame := sighting.frame) is not None and frame.value is not None:
+        known = sighting.fill(frame.outputs[1], 0)
+        if known is not None:
+            return frame.value, read_usage(scan(known))
+    completion = read(body)
+    if sighting is not None and sighting.again and sighting.frame is None:
+
+        def make(body: bytes, _now: int) -> Made:
+            return _all_of(read(body), body)
+
+        learn(frames, form, sighting, _all_of(completion, body).outputs, make)
+    return is_filtered(completion), usage_in(completion)
+
+
+def _all_of(completion: Completion, body: bytes) -> Made:
+    """Return what is known of an answer that goes through; all that it says is among it, since all has to be told."""
+    everything = msgspec.json.encode(msgspec.json.decode(body))
+    return Made(is_filtered(completion), (everything, usage_json(completion)))
 
 
 def is_filtered(completion: Completion) -> bool:

@@ -1,6 +1,7 @@
 """What holds for Google's models wherever they are served."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from tianji.protocol.chat.seam import Target
@@ -45,6 +46,7 @@ def shaping_of(deployment: Deployment) -> Shaping:
 def own_form(deployment: Deployment) -> OwnForm:
     """Return how what clients ask in Google's form goes through."""
 
+    @lru_cache(64)
     def suffix(model: str, streamed: bool) -> str:
         target = Target(provider=deployment.provider, model=model)
         return stream_path(target) if streamed else whole_path(target)

@@ -1,0 +1,99 @@
+"""What is noted of an answer in Google's form that goes through is what is noted of one that is read."""
+
+import json
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.gateway.shapes import COUNT, ID, SLOT, Json, google_answer
+
+from tianji._core.frames import Frames
+from tianji.dialects.gemini.passing import completion_in
+from tianji.errors import StreamFailed, TianjiError
+from tianji.gateway.retelling import noted
+from tianji.protocol.chat.answer import Completion
+
+FIELDS = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "written_tokens", "reasoning_tokens",
+    "prompt_audio_tokens", "prompt_image_tokens", "completion_audio_tokens", "completion_image_tokens",
+    "web_searches", "tier", "suspect", "estimated",
+)  # fmt: skip
+DETAILS = [{"modality": "TEXT", "tokenCount": COUNT}, {"modality": "AUDIO", "tokenCount": COUNT}]
+more = st.fixed_dictionaries(
+    {},
+    optional={
+        "promptFeedback": st.just({"blockReason": "SAFETY"}),
+        "error": st.just({"code": 500, "message": "x"}),
+        "createTime": st.just("2026-01-01"),
+        "usageMetadata": st.just(
+            {"promptTokenCount": COUNT, "thoughtsTokenCount": COUNT, "totalTokenCount": COUNT,
+             "promptTokensDetails": DETAILS, "candidatesTokensDetails": DETAILS, "trafficType": "ON_DEMAND"}
+        ),
+    },
+)  # fmt: skip
+texts = st.sampled_from(["x", " y ", 'say "x"', "é𝄞", "<b>", "\n", ""])
+
+
+def written(value: Any, text: str, counts: Any, name: str) -> Any:
+    if value is SLOT:
+        return text
+    if value is COUNT:
+        return next(counts)
+    if value == ID:
+        return name
+    if isinstance(value, list):
+        return [written(one, text, counts, name) for one in value]
+    if isinstance(value, dict):
+        return {member: written(one, text, counts, name) for member, one in value.items()}
+    return value
+
+
+def seen(frames: Frames, body: bytes, read: Callable[[bytes], Completion] = completion_in) -> Any:
+    try:
+        filtered, usage = noted(frames, read, body)
+    except (TianjiError, StreamFailed) as error:
+        return repr(error)
+    return filtered, None if usage is None else {field: getattr(usage, field) for field in FIELDS}
+
+
+@given(data=st.data())
+def test_answers_are_noted_as_if_each_were_read(data: Any) -> None:
+    shape: Json = data.draw(google_answer) | data.draw(more)
+    indent, ascii_only = data.draw(st.sampled_from([None, 2])), data.draw(st.booleans())
+    frames = Frames()
+    for number in range(5):
+        counts = data.draw(st.lists(st.integers(0, 30) | st.just(10**16), min_size=1, max_size=8))
+        figures = cycle(counts if number > 1 else [9, 4, 20, 3])
+        answer = written(shape, data.draw(texts), figures, f"id{number}")
+        body = json.dumps(answer, indent=indent, ensure_ascii=ascii_only).encode()
+        assert seen(frames, body) == seen(Frames(), body)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(("reason", "filtered"), [("STOP", False), ("SAFETY", True)])
+def test_the_third_answer_of_a_shape_is_not_read(indent: int | None, reason: str, filtered: bool) -> None:
+    counts = dict.fromkeys(("promptTokenCount", "candidatesTokenCount", "totalTokenCount"), COUNT)
+    shape: Json = {
+        "candidates": [{"content": {"parts": [{"text": SLOT}], "role": "model"}, "finishReason": reason}],
+        "usageMetadata": counts | {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": COUNT}]},
+        "responseId": ID,
+    }
+
+    def body(number: int) -> bytes:
+        figures = iter((10 + number, number, 10 + 2 * number, 10 + number))
+        return json.dumps(written(shape, f'the "{number}"', figures, f"a{number}"), indent=indent).encode()
+
+    def unread(_body: bytes) -> Completion:
+        raise AssertionError("it was read")
+
+    frames = Frames()
+    for number in (1, 2):
+        seen(frames, body(number))
+    found, used = seen(frames, body(3), unread)
+    assert found is filtered
+    assert (used["prompt_tokens"], used["completion_tokens"]) == (13, 3)
+    with pytest.raises(AssertionError, match="it was read"):
+        seen(frames, body(3).replace(b"TEXT", b"AUDIO"), unread)
