@@ -24,6 +24,20 @@ cdef class Seal:
     cdef bytes after                 # and from there to its body's digest
     cdef bytes place                 # day, region and service, for which the key is
     cdef bytes shown                 # the header up to the signature
-    cdef readonly tuple added        # further headers
+    cdef tuple added                 # further headers
     cdef sha256 inner                # the hashes of an HMAC that have taken the key
     cdef sha256 outer
+
+    cdef list signing(self, bytes moment, bytes body)
+    cdef bytes authorization(self, bytes moment, bytes body)
+
+
+cdef class Sealer:
+    cdef object now
+    cdef object keys
+    cdef object written
+    cdef object seal
+    cdef long long second  # of the last request
+    cdef bytes moment      # the same, written
+    cdef object held       # the keys of the last request
+    cdef dict seals        # by the targets of requests

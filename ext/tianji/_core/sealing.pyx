@@ -14,6 +14,8 @@ from hashlib import sha256 as openssl_sha256
 
 cdef enum:
     HEX = 64
+    DAY = 8  # bytes of a moment that say its day
+    MANY = 64  # seals that are kept
     LARGE = 16 * 1024  # bytes of a body from which on OpenSSL is the quicker one, whatever the processor
 
 cdef extern from "http_write.h":
@@ -129,8 +131,14 @@ cdef class Seal:
         self.before, self.after, self.place, self.shown, self.added = before, after, place, shown, added
         sha256_keyed(&self.inner, &self.outer, <const uint8_t *>PyBytes_AS_STRING(block))
 
-    def authorization(self, bytes moment not None, bytes body not None):
-        """Return the header's value for a request of this body. moment: as x-amz-date says it."""
+    def headers(self, bytes moment not None, bytes body not None):
+        """Return what signs a request of this body. moment: as x-amz-date says it."""
+        return self.signing(moment, body)
+
+    cdef list signing(self, bytes moment, bytes body):
+        return [(b"authorization", self.authorization(moment, body)), (b"x-amz-date", moment), *self.added]
+
+    cdef bytes authorization(self, bytes moment, bytes body):
         cdef sha256 h, sealed = self.inner
         cdef uint8_t[SHA256_SIZE] digest
         cdef char[HEX] hex
@@ -155,3 +163,38 @@ cdef class Seal:
         memcpy(PyBytes_AS_STRING(found), PyBytes_AS_STRING(self.shown), shown)
         finish(&h, PyBytes_AS_STRING(found) + shown)
         return found
+
+
+@cython.final
+cdef class Sealer:
+    """Signs requests: called with target and body it returns what is to stand in the head.
+
+    now: returns the time in seconds since 1970; keys: those that hold now; written: a second as x-amz-date says it;
+    seal: makes the seal of (keys, target, day), which is kept as long as keys and day stay.
+    """
+
+    def __init__(self, object now, object keys, object written, object seal):
+        self.now, self.keys, self.written, self.seal = now, keys, written, seal
+        self.second = -1
+        self.moment = b""
+        self.seals = {}
+
+    def __call__(self, str target not None, bytes body not None):
+        cdef long long second = <long long><double>self.now()
+        cdef object keys = self.keys()
+        cdef bytes moment
+        cdef Seal seal
+        if second != self.second:
+            moment = self.written(second)
+            if moment[:DAY] != self.moment[:DAY]:
+                self.seals.clear()
+            self.second, self.moment = second, moment
+        if keys is not self.held:
+            self.seals.clear()
+            self.held = keys
+        seal = self.seals.get(target)
+        if seal is None:
+            if len(self.seals) >= MANY:
+                self.seals.clear()
+            seal = self.seals[target] = self.seal(keys, target, self.moment[:DAY])
+        return seal.signing(self.moment, body)

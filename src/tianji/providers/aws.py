@@ -14,7 +14,7 @@ from typing import Any, Final
 from tianji.clock import SYSTEM
 from tianji.errors import ConfigurationError, Header, UpstreamConnectFailed
 from tianji.lazy import load
-from tianji.protocol.bedrock.signature import Keys, Scope, sealed
+from tianji.protocol.bedrock.signature import Keys, Scope, sealer
 from tianji.providers import address, oidc
 from tianji.providers.aws_roles import SESSION, KeySource, Role, keys_for
 from tianji.providers.deployment import Deployment
@@ -141,13 +141,11 @@ def _tags(deployment: Deployment) -> tuple[tuple[str, str], ...]:
 
 def signer(source: KeySource, host: str, region: str, service: str) -> Callable[[str, bytes], Iterable[Header]]:
     """Return what signs requests to a service's host."""
-    scope = Scope(host, region, service)
 
-    def signed(target: str, body: bytes) -> Iterable[Header]:
-        keys = source if isinstance(source, Keys) else source.held()
-        return sealed(keys, scope, target, body, SYSTEM.now(), "POST", _SIGNED)
+    def keys() -> Keys:
+        return source if isinstance(source, Keys) else source.held()
 
-    return signed
+    return sealer(keys, Scope(host, region, service), "POST", _SIGNED, SYSTEM)
 
 
 def domain_of(region: str) -> str:

@@ -3,13 +3,14 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
-from tianji._core.sealing import Seal, digest_of
+from tianji._core.sealing import Seal, Sealer, digest_of
+from tianji.clock import Clock
 from tianji.errors import Header
 
 
@@ -61,8 +62,18 @@ def sealed(
 ) -> list[Header]:
     """Return what signs a request to a service that does not want the digest of its body; otherwise as `sign_with`."""
     moment = _moment(int(now))
-    seal = _seal(keys, scope, target, moment[:8], method, headers)
-    return [(b"authorization", seal.authorization(moment, body)), (b"x-amz-date", moment), *seal.added]
+    return _seal(keys, scope, target, moment[:8], method, headers).headers(moment, body)
+
+
+def sealer(
+    keys: Callable[[], Keys], scope: Scope, method: str, headers: tuple[tuple[str, str], ...], clock: Clock
+) -> Sealer:
+    """Return what does so with the requests of a deployment. keys: returns those that hold now."""
+
+    def seal(keys: Keys, target: str, day: bytes) -> Seal:
+        return _seal(keys, scope, target, day, method, headers)
+
+    return Sealer(clock.now, keys, _moment, seal)
 
 
 @lru_cache(maxsize=4)

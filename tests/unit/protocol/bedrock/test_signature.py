@@ -3,7 +3,11 @@
 import calendar
 import time
 
-from tianji.protocol.bedrock.signature import Keys, Scope, sign, sign_with
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tianji.clock import ManualClock
+from tianji.protocol.bedrock.signature import Keys, Scope, sealer, sign, sign_with
 
 # The keys and the moment of AWS's test suite:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
@@ -87,3 +91,29 @@ def test_whatever_is_signed_counts() -> None:
 
 def test_secrets_do_not_show() -> None:
     assert repr(Keys("AKID", "very-secret", "token")) == "Keys(AKID)"
+
+
+turns = st.tuples(
+    st.sampled_from([0.0, 0.4, 1.0, 86_000.0, -90_000.0]),
+    st.sampled_from([EXAMPLE, Keys("AKIDEXAMPLE", "another"), Keys("AKIDEXAMPLE", "another", "of a session")]),
+    st.sampled_from(["/model/m/converse", "/model/m/converse-stream", "/?b=2&a=1"]),
+    st.binary(max_size=80),
+)
+
+
+@given(st.lists(turns, max_size=12))
+def test_a_deployment_signs_as_each_request_would_be(asked: list[tuple[float, Keys, str, bytes]]) -> None:
+    clock, scope = ManualClock(MOMENT), Scope("h", "us-east-1", "bedrock")
+    held = [EXAMPLE]
+    signs = sealer(lambda: held[-1], scope, "POST", (("content-type", "application/json"),), clock)
+    for seconds, keys, target, body in asked:
+        clock.advance(seconds)
+        held.append(keys)
+        assert signs(target, body) == sign(keys, scope, target, body, now=clock.now(), content_type="application/json")
+
+
+def test_a_deployment_of_many_targets() -> None:
+    clock, scope = ManualClock(MOMENT), Scope("h", "us-east-1", "bedrock")
+    signs = sealer(lambda: EXAMPLE, scope, "POST", (), clock)
+    for target in [f"/{number}" for number in range(70)] * 2:
+        assert signs(target, b"") == sign(EXAMPLE, scope, target, b"", now=MOMENT, content_type=None)
