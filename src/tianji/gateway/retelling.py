@@ -13,6 +13,7 @@ from tianji._core.spans import scan
 from tianji._core.usage import Usage, read_usage
 from tianji.clock import Clock
 from tianji.gateway.learning import Made, learn
+from tianji.ids import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.seam import Inbound, Outbound
 
@@ -47,6 +48,7 @@ def _inclusive(body: bytes) -> bool | None:
 
 _BESIDE: Final[Mapping[str | None, Callable[[bytes], Hashable]]] = {_GOOGLE: _inclusive}
 """What of an answer beside its shape decides how it is told."""
+_NAMES: Final = Names(24)
 _NAME: Final = os.urandom(12).hex()
 _STANDS: Final = _NAME.encode()
 """Stands for the name of an answer that the upstream gave none: in what is remembered, and nowhere else."""
@@ -230,7 +232,7 @@ def _filled(sighting: Sighting, frame: Frame, named: Any) -> Told | None:
     if named is not None:
         body = sighting.fill(frame.outputs[0], named.created, named.name.encode())
     else:
-        body = sighting.fill(frame.outputs[0], now, os.urandom(12).hex().encode() if known.named else b"")
+        body = sighting.fill(frame.outputs[0], now, _NAMES.new() if known.named else b"")
     if body is None:
         return None
     if len(frame.outputs) == 1:

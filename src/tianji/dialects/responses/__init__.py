@@ -1,6 +1,5 @@
 """OpenAI's Responses API as clients speak it (https://platform.openai.com/docs/api-reference/responses)."""
 
-import os
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from tianji.dialects.responses.output import Output, pieces_of
 from tianji.dialects.responses.reading import hub_request, unknown_members
 from tianji.dialects.responses.streaming import ResponsesEncoder
 from tianji.dialects.responses.tools import ToolBook
+from tianji.ids import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
@@ -22,6 +22,7 @@ __all__ = ["OWN_PREFIX", "Responses", "begun", "error_body", "error_event", "inb
 
 OWN_PREFIX: Final = "resp_tianji_"
 """How ids begin of responses that were made here, and not by an upstream."""
+_SUFFIXES: Final = Names(48)
 
 
 def new_response_id() -> str:
@@ -30,7 +31,7 @@ def new_response_id() -> str:
 
 
 def _new_suffix() -> str:
-    return os.urandom(24).hex()
+    return _SUFFIXES.new().decode()
 
 
 def input_items(asked: str | list[Json]) -> list[Json]:
