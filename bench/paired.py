@@ -2,9 +2,15 @@
 
 One gateway with a model of each form, before the mock; pairs are asked in turns, so that a change of the machine's mood
 meets all alike. `bench.instructions --pairs` counts the same without the kernel.
+
+What a core carries is seen where a worker always has more to do. On a core of its own it waits half of the time for the
+client and the mock on the other, and is woken the more often the slower the mock's form is. So small requests are asked
+with all three on one core, where each runs until it has nothing left (SCHED_BATCH, sched(7)). Paced streams wake
+a worker in any case: for them it has its own.
 """
 
 import json
+import os
 import tempfile
 from collections import defaultdict
 from contextlib import closing
@@ -54,6 +60,13 @@ def target() -> Target:
     return Target("pairs", (*TIANJI_SERVE.split(), "native"), files, ready=READY)
 
 
+def put(pids: list[int], cores: set[int]) -> None:
+    """Let all threads of these processes run on these cores."""
+    for pid in pids:
+        for task in (measure.PROC / str(pid) / "task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
+
+
 def ask(row: Row, pair: Pair, seconds: float, *, stream: bool) -> float:
     """Return the CPU of one request, or of one event of a stream, in microseconds."""
     dialect, model = pair
@@ -80,6 +93,7 @@ def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
     """Compare pairs of forms with bytes that go through: all, or those whose names hold all WORDS."""
     chosen = [(dialect, model) for dialect in DIALECTS for model in UPSTREAMS]
     chosen = [pair for pair in chosen if pair == BYTES or set(words) <= set(pair)]
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # of all that is started from here
     seen: dict[tuple[Pair, bool], list[float]] = defaultdict(list)
     with (
         tempfile.TemporaryDirectory(prefix="pairs-") as folder,
@@ -93,6 +107,8 @@ def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
             click.echo(f"round {number + 1} of {rounds}", err=True)
             for pair in chosen:
                 for stream in (False, True):
+                    if row.process is not None:
+                        put(row.process.pids(), runner.gateway_cores if stream else runner.loader_cores)
                     seen[pair, stream].append(ask(row, pair, seconds * (1 + stream), stream=stream))
     click.echo(f"{'':24}{'µs':>8}{'share':>8}{'µs event':>10}{'share':>8}")
     plain, event = (median(seen[BYTES, stream]) for stream in (False, True))
