@@ -117,6 +117,11 @@ def test_a_request_of_any_form_is_told_once_with_its_answer(gateway: Gateway, mo
             answer = gateway.post(path, {"model": "m", "max_tokens": 9, member: said, **more}, x_litellm_tags="of all")
             assert answer.status_code == 200, answer.text
             asked.append((word, stream))
+    for method, stream in (("generateContent", False), ("streamGenerateContent", True)):
+        body = {"contents": [{"role": "user", "parts": [{"text": method}]}]}
+        answer = gateway.post(f"/v1beta/models/m:{method}", body, x_litellm_tags="of all")
+        assert answer.status_code == 200, answer.text
+        asked.append((method, stream))
     for word, stream in asked:
         event = one(ears, word)
         assert (event["status"], event["stream"]) == ("success", stream)

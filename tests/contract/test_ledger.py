@@ -18,6 +18,7 @@ import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import BOOKS, EDGES, Gateway, Mock, client_at, eventually, openai_model
 
+from tianji.callbacks.event import answer_text
 from tianji.ledger import terms
 
 resource = pytest.importorskip("resource")
@@ -275,6 +276,14 @@ def test_reports_and_keys_show_what_was_spent(gateway: Gateway, mock: Mock) -> N
     assert tags["t"] == cost
 
 
+STREAMED = (  # paths, the member that says something, and what is said
+    ("/v1/messages", "messages", "as-messages"),
+    ("/v1/responses", "input", "as-responses"),
+    ("/v1beta/models/m:streamGenerateContent?alt=sse", "contents", "as-events"),
+    ("/v1beta/models/m:streamGenerateContent", "contents", "as-array"),
+)
+
+
 def test_what_was_said_is_kept_only_where_that_is_wanted_and_rows_too(start_gateway: StartGateway, mock: Mock) -> None:
     answers(mock)
     gateway = start_gateway(config(mock), env=BOOKS)
@@ -290,6 +299,16 @@ def test_what_was_said_is_kept_only_where_that_is_wanted_and_rows_too(start_gate
     (said,) = asked(folder, "SELECT * FROM payloads p JOIN ledger l USING (request_id) WHERE call_id = 'told'")
     assert json.loads(said["messages"]) == [{"role": "user", "content": "one two"}]
     assert json.loads(said["response"])["choices"][0]["message"]["content"] == "x"
+    for path, member, text in STREAMED:
+        body = {"model": "m", "max_tokens": 9, "stream": True, member: [{"role": "user", "content": text}]}
+        if member == "contents":
+            body = {member: [{"parts": [{"text": text}]}]}
+        answer = gateway.post(path, body, x_litellm_call_id=text)
+        assert answer.status_code == 200, answer.text
+        rows(gateway, text, 1)
+        (said,) = asked(folder, "SELECT * FROM payloads p JOIN ledger l USING (request_id) WHERE call_id = ?", text)
+        assert text in said["messages"]
+        assert answer_text(json.loads(said["response"])) == "x", path
     gateway.write(config(mock, disable_spend_logs=True))
     gateway.process.send_signal(signal.SIGHUP)
 

@@ -441,7 +441,7 @@ def _limit(entry: Entry) -> str | None:
 
 
 def answer_text(response: Any) -> str:
-    """Return the text of an answer in OpenAI's, Anthropic's or the Responses API's form; empty for others."""
+    """Return the text of an answer in OpenAI's, Anthropic's, Google's or the Responses API's form; empty for others."""
     if not isinstance(response, dict):
         return ""
     choices = response.get("choices")
@@ -450,9 +450,19 @@ def answer_text(response: Any) -> str:
     blocks = response.get("content")
     if isinstance(blocks, list):
         return "".join(_texts(blocks))
+    candidates = response.get("candidates")
+    if isinstance(candidates, list):
+        said = [one.get("content") for one in candidates if isinstance(one, dict)]
+        parts = [content.get("parts") for content in said if isinstance(content, dict)]
+        return "".join(text for one in parts if isinstance(one, list) for text in _texts(_aloud(one)))
     output = response.get("output")
     items = [item.get("content") for item in output if isinstance(item, dict)] if isinstance(output, list) else []
     return "".join(text for content in items if isinstance(content, list) for text in _texts(content))
+
+
+def _aloud(parts: list[Any]) -> list[Any]:
+    """Return the parts of Google's form that are no thoughts."""
+    return [part for part in parts if isinstance(part, dict) and not part.get("thought")]
 
 
 def _choice(choice: Any) -> str:

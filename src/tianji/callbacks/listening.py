@@ -17,6 +17,7 @@ from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import REQUEST, Guests
 from tianji.callbacks.owners import Owners
 from tianji.callbacks.people import People
+from tianji.callbacks.said import opened
 from tianji.callbacks.settings import all_sinks, tells_content
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import Teller
@@ -26,7 +27,7 @@ from tianji.egress.client import open_client
 from tianji.egress.resolver import Address, Resolver
 from tianji.errors import TianjiError
 from tianji.lazy import load
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Payload
 from tianji.storage.store import Store
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
@@ -79,6 +80,10 @@ class Listening:
         if telling is not None and telling.owner:
             name = entry.key if telling.owner == "key" else entry.team_id
             self._teller.meet((telling.owner, name or ""))
+
+    def opened(self, payload: Payload) -> Payload:
+        """Return what was said with its parts apart, as the database keeps it."""
+        return opened(payload)
 
     async def _owned(self, owner: Owner) -> Sequence[Sink]:
         return self._guests.sinks(owner) if owner[0] == REQUEST else await self._owners.sinks(owner)

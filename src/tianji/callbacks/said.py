@@ -16,7 +16,7 @@ from tianji.errors import TianjiError
 from tianji.lazy import load
 from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Payload
-from tianji.ledger.payloads import EVENTS, MESSAGES, UNREADABLE, streamed
+from tianji.ledger.payloads import EVENTS, MESSAGES, UNREADABLE, messages_of, streamed
 
 NULL: Final = Raw(b"null")
 _FORMS: Final = tuple(f'"{name}"'.encode() for name in FORMS)
@@ -27,6 +27,8 @@ _STREAMS: Final = {  # what stands in the first events of a stream, and the form
     b"message_start": "messages",
     b'"response.created"': "responses",
     b'"text_completion"': "completions",
+    b'"candidates"': "gemini",
+    b'"promptFeedback"': "gemini",
 }
 _FRAME: Final = 512  # bytes of the first events
 _REPEATED: Final = 16_384  # bytes of a parameter; a longer one is not remembered
@@ -61,16 +63,27 @@ def said_in(payload: Payload) -> Said:
     about = _object(members, "litellm_metadata").get("prompt_management_metadata")
     return Said(
         messages=document(asked),
-        response=document(whole(payload.response) if payload.response.startswith(EVENTS) else payload.response),
+        response=document(whole(payload.response)),
         parameters=dict(_parameters(members)) if members else {},
         metadata=shortened(_object(members, "metadata")),
         prompt=about if isinstance(about, dict) else None,
     )
 
 
+def opened(payload: Payload) -> Payload:
+    """Return it with its parts apart, however the worker has written it down."""
+    messages = payload.messages or messages_of(payload.request) or b""
+    return msgspec.structs.replace(payload, messages=messages, response=whole(payload.response))
+
+
 def whole(events: bytes) -> bytes:
-    """Return the answer that a stream comes to; of one that broke off the text, where it is a chat's."""
+    """Return the answer that a stream comes to, and what is none as it is.
+
+    Of one that broke off it is as much as there is, of a chat at least the text.
+    """
     begin = events[:_FRAME]
+    if not begin.startswith(EVENTS) and not (begin.startswith(b"[") and b'"candidates"' in begin):
+        return events
     form = next((name for mark, name in _STREAMS.items() if mark in begin), "chat")
     try:
         found: bytes = load(f"tianji.cache.replay.{form}").whole(events, None)

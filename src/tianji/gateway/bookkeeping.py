@@ -111,9 +111,7 @@ class Bookkeeping:
 
     def retold(self, answer: bytes) -> bytes:
         """Return an answer as an entry keeps it, where the client got another one than was given."""
-        if answer.startswith((b"data:", b"event:")):
-            answer = whole(answer) if len(answer) <= LONGEST else b""
-        return short(answer, self._longest)
+        return short(whole(answer) if len(answer) <= LONGEST else b"", self._longest)
 
     def _party(self, asked: Asked) -> Party:
         body = asked.spans
@@ -203,9 +201,9 @@ def said(request: bytes, answer: bytes | list[bytes] | None, longest: int) -> tu
     return short(messages, longest), short(told, longest), kept
 
 
-def whole(events: bytes) -> bytes:
-    """Return the answer that the events of a stream come to; nothing for none."""
-    found: bytes = load("tianji.callbacks.said").whole(events) if events else b""
+def whole(answer: bytes) -> bytes:
+    """Return the answer that a stream comes to, and what is none as it is."""
+    found: bytes = load("tianji.callbacks.said").whole(answer) if answer else b""
     return found
 
 

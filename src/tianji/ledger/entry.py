@@ -35,7 +35,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What was said, as JSON; kept shortened, only where the operator wants it, and never read by a list.
 
     A worker may write request and answer down as they came: without messages, which are the request's, and of a stream
-    its events. `tianji.ledger.payloads.opened` takes them apart.
+    its events. `tianji.callbacks.said.opened` takes them apart.
 
     quiet: nobody is to be told of the request, and nothing of it is kept (`no-log`)
     guest: an object with what the request says of callbacks, where it is not written down itself

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tianji.config.loader import Loaded
-from tianji.ledger.entry import Entry
+from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.reading import Batch
 
 
@@ -40,6 +40,9 @@ class Telling(Part, Protocol):
     def meet(self, entry: Entry) -> None:
         """Take note of an entry of which more than the usual destinations are told."""
 
+    def opened(self, payload: Payload) -> Payload:
+        """Return what was said with its parts apart."""
+
 
 class Hearers:
     """All of them hear, one after another; a journal may go when all have heard its end."""
@@ -62,6 +65,10 @@ class Hearers:
     def meet(self, entry: Entry) -> None:
         """Take note of an entry of which more than the usual destinations are told."""
         self._telling.meet(entry)
+
+    def opened(self, payload: Payload) -> Payload:
+        """Return what was said with its parts apart, a stream as the answer that it comes to."""
+        return self._telling.opened(payload)
 
     async def hear(self, file: Path, start: int, batch: Batch) -> None:
         """Hear what was read of a journal."""

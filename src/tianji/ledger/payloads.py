@@ -6,21 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from tianji.ledger.credentials import without_secrets
-from tianji.ledger.entry import Payload
 
 LONGEST: Final = 2048  # characters of a text that are kept, its beginning and its end
-MESSAGES: Final = ("messages", "input", "prompt")  # members of requests that hold what is said
+MESSAGES: Final = ("messages", "input", "prompt", "contents")  # members of requests that hold what is said
 EVENTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")  # what a stream begins with, and no JSON
 CUT: Final = b'{"choices":[{"index":0,'  # what the text of a stream begins with that `streamed` has summed up
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MARK: Final = "... ({} characters left out) ..."
-
-
-def opened(said: Payload) -> Payload:
-    """Return what was said with its parts apart, however the worker has written it down."""
-    response = streamed([said.response]) if said.response.startswith(EVENTS) else said.response
-    messages = said.messages or messages_of(said.request) or b""
-    return msgspec.structs.replace(said, messages=messages, response=response)
 
 
 def messages_of(request: bytes) -> bytes | None:

@@ -20,7 +20,7 @@ from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.ledger.drain import Drain, Listener, Periods
 from tianji.ledger.entry import Entry, Payload
-from tianji.ledger.payloads import opened, shortened, shortened_request
+from tianji.ledger.payloads import shortened, shortened_request
 from tianji.secrets import open_source
 from tianji.storage.engine import Database
 from tianji.storage.location import journals, locate
@@ -78,6 +78,9 @@ class Listening(Listener, Protocol):
 
     def meet(self, entry: Entry) -> None:
         """Take note of an entry of which more than the usual ones are told, before its journal may be removed."""
+
+    def opened(self, payload: Payload) -> Payload:
+        """Return what was said with its parts apart, a stream as the answer that it comes to."""
 
     async def close(self) -> None:
         """Pass on what was heard."""
@@ -160,7 +163,7 @@ class _Scribe:
         """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""
         if entry.payload is None or self._listener is None:
             return entry
-        said = opened(entry.payload)
+        said = self._listener.opened(entry.payload)
         if said.telling is not None:
             self._listener.meet(entry)
         if not self._loaded.config.general_settings.store_prompts_in_spend_logs:

@@ -103,4 +103,6 @@ def test_the_text_of_an_answer_in_each_form() -> None:
     assert answer_text({"choices": [{"text": "hello"}]}) == "hello"
     assert answer_text({"content": [{"type": "text", "text": "hello"}, {"type": "tool_use"}]}) == "hello"
     assert answer_text({"output": [{"content": [{"type": "output_text", "text": "hello"}]}]}) == "hello"
+    parts = [{"text": "hm", "thought": True}, {"text": "hello"}, {"functionCall": {}}, 1]
+    assert answer_text({"candidates": [{"content": {"parts": parts}}, {"content": None}, None]}) == "hello"
     assert answer_text({"data": []}) == answer_text(None) == answer_text({"choices": [None]}) == ""

@@ -12,7 +12,8 @@ from tests.unit.callbacks.test_event import ANSWER, payload, told
 from tests.unit.ledger.conftest import entry
 
 from tianji.callbacks.backlog import Pages
-from tianji.callbacks.said import NULL, document, said_in, value
+from tianji.callbacks.event import answer_text
+from tianji.callbacks.said import NULL, document, opened, said_in, value
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import MAGIC, Journal
@@ -92,7 +93,22 @@ RESPONSE = stream(
 COMPLETION = stream({"id": "x", "object": "text_completion", "model": "m", "choices": [{"index": 0, "text": "hello"}]})
 
 
-@pytest.mark.parametrize("events", [CHAT, MESSAGE, RESPONSE, COMPLETION], ids=["chat", "messages", "responses", "text"])
+def piece(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, "index": 0, **more}]}
+
+
+PIECES = (
+    piece({"text": "well", "thought": True}), piece({"text": "hel"}), piece({"text": "lo"}),
+    piece({"functionCall": {"name": "f", "args": {"a": 1}}}, finishReason="STOP") | {"usageMetadata": {"x": 1}},
+)  # fmt: skip
+GEMINI = stream(*PIECES, end=b"").replace(b"\n", b"\r\n")
+ARRAY = msgspec.json.encode(PIECES)
+FORMS = {
+    "chat": CHAT, "messages": MESSAGE, "responses": RESPONSE, "text": COMPLETION, "gemini": GEMINI, "array": ARRAY,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("events", FORMS.values(), ids=FORMS)
 def test_a_stream_is_told_as_the_answer_that_it_comes_to(events: bytes) -> None:
     """In each form, and as the worker has written it down: once, as it came, without its messages apart."""
     event = told(1, stream=True, payload=Payload(b"", events, msgspec.json.encode({"input": "hi", "n": 1})))
@@ -102,9 +118,31 @@ def test_a_stream_is_told_as_the_answer_that_it_comes_to(events: bytes) -> None:
         assert call["function"] == {"name": "f", "arguments": "{}"}
 
 
-@pytest.mark.parametrize("events", [CHAT, MESSAGE, RESPONSE])
+@pytest.mark.parametrize("member", ["messages", "input", "prompt", "contents"])
+@pytest.mark.parametrize("events", FORMS.values(), ids=FORMS)
+def test_a_stream_is_kept_as_the_answer_that_it_comes_to(events: bytes, member: str) -> None:
+    """The database has no events, whatever callbacks had the worker write down."""
+    kept = opened(Payload(b"", events, msgspec.json.encode({member: ["hi"]})))
+    assert msgspec.json.decode(kept.messages) == ["hi"]
+    assert answer_text(msgspec.json.decode(kept.response)) == "hello"
+    assert opened(kept) == kept
+
+
+def test_pieces_of_google_become_one_answer() -> None:
+    """Texts are joined, thoughts apart from what is said aloud; what comes last is what holds."""
+    answer = msgspec.json.decode(opened(Payload(b"", GEMINI, b"{}")).response)
+    (candidate,) = answer["candidates"]
+    assert candidate["content"]["parts"] == [
+        {"text": "well", "thought": True}, {"text": "hello"}, {"functionCall": {"name": "f", "args": {"a": 1}}},
+    ]  # fmt: skip
+    assert (candidate["finishReason"], answer["usageMetadata"]) == ("STOP", {"x": 1})
+    blocked = stream({"promptFeedback": {"blockReason": "SAFETY"}}, end=b"")
+    assert opened(Payload(b"", blocked, b"{}")).response == b'{"promptFeedback":{"blockReason":"SAFETY"}}'
+
+
+@pytest.mark.parametrize("events", [CHAT, MESSAGE, RESPONSE, GEMINI, ARRAY])
 def test_a_stream_that_broke_off_anywhere_holds_up_nobody(events: bytes) -> None:
-    for end in range(len(b"data:"), len(events)):
+    for end in range(len(b"data:"), len(events), 1 + len(events) // 200):
         event = told(1, stream=True, payload=Payload(b"", events[:end] + b"\xff", b"{}"))
         assert msgspec.json.decode(event.wire)["id"] == event.id
     assert told(1, payload=Payload(b"", CHAT[: CHAT.index(b"tool_calls")], b"{}")).text == "hello"

@@ -15,7 +15,7 @@ def request(**members: object) -> bytes:
     return json.dumps({"model": "m", **members}).encode()
 
 
-@pytest.mark.parametrize("member", ["messages", "input", "prompt"])
+@pytest.mark.parametrize("member", ["messages", "input", "prompt", "contents"])
 def test_an_answer_and_what_was_asked(member: str) -> None:
     answer = json.dumps({"choices": [{"message": {"content": "x" * (2 * LONGEST_TEXT)}}]}).encode()
     asked, answered, whole = said(request(**{member: ["hello"]}), answer, LONGEST_TEXT)
@@ -30,6 +30,13 @@ def test_a_stream_is_kept_as_its_text(piece: object) -> None:
     others = b": comment\n\ndata: {\n\ndata: 5\n\n" + b'data: {"choices":[{"delta":null},5]}\n\ndata: [DONE]\n\n'
     _, answered, _ = said(request(messages=[]), [event + event[:9], event[9:], others], LONGEST_TEXT)
     assert json.loads(answered)["choices"][0]["message"]["content"] == "aa"
+
+
+def test_a_stream_of_another_form_is_kept_as_its_answer() -> None:
+    pieces = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in "ab"]
+    _, answered, _ = said(request(contents=[]), [b"[", *(json.dumps(pieces).encode()[1:-1], b"]")], LONGEST_TEXT)
+    assert json.loads(answered) == {"candidates": [{"content": {"parts": [{"text": "ab"}]}}]}
+    assert said(request(contents=[]), [b"\x00", b"\x01"], LONGEST_TEXT)[1] == b"", "sound is no text"
 
 
 def test_what_cannot_be_read_is_left_out() -> None:

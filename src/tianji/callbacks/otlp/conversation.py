@@ -1,4 +1,4 @@
-"""What was said, in one form for whatever form the client spoke: chat, messages, responses, prompts, embeddings.
+"""What was said, in one form for whatever form the client spoke: chat, messages, contents, responses, prompts.
 
 What is not understood is left out: a span is no archive. Files are there by their size alone, as in every event.
 """
@@ -41,7 +41,7 @@ class Message(Struct, frozen=True):
 
 
 def asked(messages: Any) -> list[Message]:
-    """Return the messages of a request: of `messages`, `input` or `prompt`."""
+    """Return the messages of a request: of `messages`, `input`, `prompt` or `contents`."""
     if isinstance(messages, str):
         return [Message("user", (messages,))]
     if not isinstance(messages, list):
@@ -52,7 +52,7 @@ def asked(messages: Any) -> list[Message]:
 
 
 def answered(response: Any) -> list[Message]:
-    """Return the messages of an answer in OpenAI's, Anthropic's or the Responses API's form."""
+    """Return the messages of an answer in OpenAI's, Anthropic's, Google's or the Responses API's form."""
     if not isinstance(response, dict):
         return []
     if "choices" in response:
@@ -62,6 +62,8 @@ def answered(response: Any) -> list[Message]:
     if "content" in response:
         made = _messages({"role": "assistant", "content": response["content"]}, "assistant")
         return [msgspec.structs.replace(one, finish=_word(response.get("stop_reason"))) for one in made]
+    if "candidates" in response:
+        return [_candidate(candidate) for candidate in _dicts(response["candidates"])]
     text = response.get("text")
     return [Message("assistant", (text,))] if isinstance(text, str) else []
 
@@ -73,8 +75,49 @@ def _choice(choice: Mapping[str, Any]) -> Message:
     return msgspec.structs.replace(first, finish=_word(choice.get("finish_reason")))
 
 
+def _candidate(candidate: Mapping[str, Any]) -> Message:
+    content = candidate.get("content")
+    made = _contents(content, "assistant") if isinstance(content, dict) else []
+    first = made[0] if made else Message("assistant")
+    return msgspec.structs.replace(first, finish=_word(candidate.get("finishReason")))
+
+
+def _contents(item: Mapping[str, Any], role: str) -> list[Message]:
+    """Return what one of Google's contents says (https://ai.google.dev/api/caching#Content)."""
+    parts = _dicts(item.get("parts"))
+    results = (part.get("functionResponse") for part in parts)
+    found = [
+        Message(
+            "tool", (_encode(one.get("response")).decode(),), answers=_word(one.get("id")) or _word(one.get("name"))
+        )
+        for one in results
+        if isinstance(one, dict)
+    ]
+    texts = tuple(part["text"] for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
+    calls = tuple(_called(part["functionCall"]) for part in parts if isinstance(part.get("functionCall"), dict))
+    images = tuple(filter(None, map(_picture, parts)))
+    if texts or images or calls or not found:
+        said = _word(item.get("role")) or role
+        found.append(Message("assistant" if said == "model" else said, texts, images, calls))
+    return found
+
+
+def _called(function: Mapping[str, Any]) -> Call:
+    name = _word(function.get("name")) or ""
+    return Call(_word(function.get("id")) or name, name, _encode(function.get("args", {})).decode())
+
+
+def _picture(part: Mapping[str, Any]) -> str | None:
+    inline, file = part.get("inlineData"), part.get("fileData")
+    if isinstance(inline, dict):
+        return f"data:{inline.get('mimeType')};base64,{inline.get('data')}"
+    return _word(file.get("fileUri")) if isinstance(file, dict) else None
+
+
 def _messages(item: Mapping[str, Any], role: str) -> list[Message]:
     """Return what an item says, the results of tools that Anthropic's form has in it as messages of their own."""
+    if "parts" in item:
+        return _contents(item, role)
     kind = item.get("type")
     if kind in _CALLS:
         return [Message("assistant", calls=(_call(item.get("call_id"), item),))]

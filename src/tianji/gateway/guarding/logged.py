@@ -13,7 +13,7 @@ from tianji.guardrails.slots.forms import Form, form_of
 from tianji.guardrails.slots.texts import Mismatched, Unmaskable, Unreadable
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite
-from tianji.ledger.payloads import CUT, EVENTS
+from tianji.ledger.payloads import CUT
 
 Payload = tuple[Any, ...]
 """The members of a ledger's Payload: messages, response, request, and what is no text."""
@@ -49,8 +49,7 @@ async def censored(payload: Payload, request: Request, judging: Judging) -> Payl
     """Return what was said as guardrails leave it: nothing where one of them that has to judge cannot."""
     _, response, asked, *rest = payload
     guardrails = request.plan.at(Hook.LOGGING_ONLY, request.turn)
-    if response.startswith(EVENTS):
-        response = whole(response)
+    response = whole(response)
     answer_form = form_of("chat") if response.startswith(CUT) else request.form
     try:
         asked = await _left(asked, request.form, Direction.REQUEST, guardrails, judging)

@@ -62,18 +62,39 @@ def test_items_of_responses() -> None:
     assert answered({"output": output}) == [Message("assistant", ("hello",))]
 
 
+def test_contents_of_google() -> None:
+    called = {"functionCall": {"name": "f", "args": {"a": 1}}}
+    answers = {"functionResponse": {"name": "f", "response": {"b": 2}}}
+    picture = {"inlineData": {"mimeType": "image/png", "data": "A" * 100}}
+    said = asked([
+        {"role": "user", "parts": [{"text": "hi"}, picture, {"fileData": {"fileUri": "gs://x"}}]},
+        {"role": "model", "parts": [{"text": "hm", "thought": True}, called]},
+        {"role": "user", "parts": [answers]},
+        {"parts": [{"text": "on"}]},
+    ])  # fmt: skip
+    assert said == [
+        Message("user", ("hi",), images=(PICTURE, "gs://x")), Message("assistant", calls=(Call("f", "f", '{"a":1}'),)),
+        Message("tool", ('{"b":2}',), answers="f"), Message("user", ("on",)),
+    ]  # fmt: skip
+    candidate = {"content": {"role": "model", "parts": [{"text": "hello"}]}, "finishReason": "STOP"}
+    assert answered({"candidates": [candidate]}) == [Message("assistant", ("hello",), finish="STOP")]
+
+
 def test_prompts_and_embeddings() -> None:
     assert asked("hi") == asked(["hi"]) == [Message("user", ("hi",))]
     assert answered({"text": "redacted"}) == [Message("assistant", ("redacted",))]
     assert answered({"data": [{"embedding": [0.1]}]}) == []
 
 
+GOOGLE = ("parts", "candidates", "functionCall", "functionResponse", "inlineData", "fileData")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "role", "content", "text", "tool_calls", "choices", "message", "output", "input"])
+            st.sampled_from(
+                ["type", "role", "content", "text", "tool_calls", "choices", "message", "output", "input", *GOOGLE]
+            )
             | st.text(max_size=3),
             inner,
             max_size=4,
@@ -88,6 +109,8 @@ def test_whatever_was_said_is_read_or_left_out(document: Any) -> None:
     assert all(isinstance(message, Message) for message in [*asked(document), *answered(document)])
 
 
-@pytest.mark.parametrize("document", [None, 1, {}, [[1]], [{"content": {"a": 1}}], {"choices": [None, 1]}])
+@pytest.mark.parametrize(
+    "document", [None, 1, {}, [[1]], [{"content": {"a": 1}}], {"choices": [None, 1]}, [{"parts": [1]}]]
+)
 def test_what_is_not_understood(document: Any) -> None:
     assert all(message.text == "" for message in [*asked(document), *answered(document)])
