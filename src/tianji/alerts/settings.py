@@ -1,14 +1,18 @@
 """What is told of, to whom and when, as the configuration says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Final
 
 from msgspec import Struct
 
+from tianji.alerts.rules.quoting import nothing, quote
 from tianji.auth.durations import length, zone
+from tianji.callbacks.event import HIDEABLE
+from tianji.callbacks.settings import hidden_in
 from tianji.config.schema import Config
 from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, AlertingArgs, AlertTypeConfig
+from tianji.ledger.entry import Entry
 
 _GLOBAL: Final = {  # channels with an address, and the variables that say it
     "slack": ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"),
@@ -21,6 +25,7 @@ class Settings(Struct, frozen=True):
     """What is told.
 
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
+    quote: says what was asked in a request, as far as people may be told
     webhook: an address; pager: the key of an integration of PagerDuty
     threshold: seconds from which a request is slow, or hangs; zone: of reports; report_days: of those of spend
     """
@@ -36,6 +41,7 @@ class Settings(Struct, frozen=True):
     webhook: str | None
     pager: str | None
     base_url: str
+    quote: Callable[[Entry], str]
 
     def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
         """Return where alerts of a type go to over a channel."""
@@ -71,7 +77,12 @@ def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
         webhook=environ.get("WEBHOOK_URL"),
         pager=environ.get("PAGERDUTY_API_KEY"),
         base_url=environ.get("PROXY_BASE_URL", ""),
+        quote=quote if _quotes(config) else nothing,
     )
+
+
+def _quotes(config: Config) -> bool:
+    return not config.litellm_settings.turn_off_message_logging and HIDEABLE["messages"] not in hidden_in(config)
 
 
 def own_name(name: str) -> str:

@@ -5,7 +5,7 @@ No request waits for any of it. Of several gateways that share a data folder one
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports.mail import SERVICES, Mailer, mailer_of
 from tianji.clock import SYSTEM, Clock
 from tianji.config.loader import Loaded
+from tianji.config.schema.alerting import AlertingArgs
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.follower import Follower
 from tianji.ledger.reading import Batch
@@ -81,7 +82,7 @@ class Watching:
         self._settings: Settings | None = None
         self._server: valkey.Server | None = None
         self._rounds = Rounds(store, signs.fault, clock)
-        self._hanging = Hanging(lambda name: health.health(name).in_flight)
+        self._hanging, self._stuck = (Hanging(lambda name: health.health(name).in_flight) for _ in range(2))
         self._outages = (
             (Outages("outage_alerts", 1), _of_deployment),
             (Outages("outage_alerts", 2), _of_provider),
@@ -126,13 +127,13 @@ class Watching:
             return
         entries = [decoded(body) for body in sheet.bodies]
         self._hanging.hear(entries)
+        self._stuck.hear(entries)
         for entry in entries:
-            self._found += requests.hear(entry, settings.threshold)
+            self._found += requests.hear(entry, settings.threshold, settings.quote)
             if entry.end_user and entry.cost and "webhook" in settings.channels:
                 self._found.append(requests.tracked(entry))
             if "pagerduty" in settings.channels:
-                many, window = settings.args.failure_threshold, settings.args.failure_threshold_window_seconds
-                self._found += self._paging.hear(entry, self._clock.now(), many, window)
+                self._found += self._paging.hear(entry, self._clock.now(), settings.args)
             self._hear_outages(entry, settings)
             self._rounds.hear(entry)
             fallback = self._fallbacks.hear(entry, self._deployments)
@@ -212,12 +213,20 @@ class Watching:
             return
         titles = {name: one.title for name, one in self._deployments.items()}
         self._found += self._hanging.look(self._clock.now(), settings.threshold, titles)
+        if "pagerduty" in settings.channels:
+            self._found += self._hung(settings.args, titles)
         self._found += self._cooled()
         if self._manager:
             self._found += self._reads.look(self._manager)
         self._found += await self._rounds.look()
         await self._tell()
         self._office.flush()
+
+    def _hung(self, args: AlertingArgs, titles: Mapping[str, str]) -> Iterator[Alert]:
+        """Yield why somebody is called out for what hangs."""
+        now = self._clock.now()
+        for name, count in self._stuck.found(now, args.hanging_threshold_seconds, titles):
+            yield from self._paging.hung(titles[name], count, now, args)
 
     async def _tell(self) -> None:
         found, self._found = self._found, []

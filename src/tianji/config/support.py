@@ -127,7 +127,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
 }
 _ALERTS: Final = {
-    "alerting": Support("partial", "not sentry; no spend_tracked; plain letters; pagerduty for failures alone"),
+    "alerting": Support("partial", "not sentry; plain letters"),
     "alerting_threshold": EXACT,
     "alert_types": Support("partial", "all but those of MCP; outages of regions have their own type, and end"),
     "alert_to_webhook_url": Support("exact", "for slack, ms_teams and discord alike"),

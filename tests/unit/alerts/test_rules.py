@@ -1,12 +1,14 @@
 """What rules say of entries and sums, on simulated time."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.alerts.conftest import NOW, entry, failure
+from tests.unit.alerts.conftest import NOW, entry, failure, settings
 
 from tianji.alerts.alert import Alert
 from tianji.alerts.facts import Deployment, Fallbacks
@@ -14,7 +16,9 @@ from tianji.alerts.rules import calendar, models, people, reports, requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.rules.paging import Paging
+from tianji.alerts.rules.quoting import nothing, quote
 from tianji.config.schema.alerting import AlertingArgs
+from tianji.ledger.entry import Entry, Payload, Telling
 
 SECOND = 10**6
 LIMITS = (5, 10, 10)
@@ -25,17 +29,17 @@ LIMITS = (5, 10, 10)
 
 def test_slow_is_what_takes_longer_than_the_threshold() -> None:
     slow = entry(ended_at=entry().started_at + 11 * SECOND)
-    (alert,) = requests.hear(slow, 10)
+    (alert,) = requests.hear(slow, 10, nothing)
     assert (alert.kind, alert.badness) == ("llm_too_slow", "Low")
     assert "took 11.0 s" in alert.text
-    assert list(requests.hear(slow, 12)) == []
+    assert list(requests.hear(slow, 12, nothing)) == []
 
 
 @pytest.mark.parametrize(
     ("code", "told"), [("500", True), ("503", True), ("408", True), ("429", True), ("401", True), ("400", False)]
 )
 def test_exceptions_are_those_of_upstreams_and_the_gateway(code: str, told: bool) -> None:
-    assert [alert.kind for alert in requests.hear(failure(code=code), 10)] == ["llm_exceptions"] * told
+    assert [alert.kind for alert in requests.hear(failure(code=code), 10, nothing)] == ["llm_exceptions"] * told
 
 
 def test_what_a_client_did_wrong_alerts_nobody() -> None:
@@ -45,22 +49,28 @@ def test_what_a_client_did_wrong_alerts_nobody() -> None:
         entry(status="failure", error_code="499", error_class="ClientGone"),
         entry(status="failure", error_code="499", error_class="GivenUp"),
     ):
-        assert list(requests.hear(one, 10)) == []
-    assert list(requests.hear(failure(code="503", deployment_id=""), 10)) != []
+        assert list(requests.hear(one, 10, nothing)) == []
+    assert list(requests.hear(failure(code="503", deployment_id=""), 10, nothing)) != []
 
 
 def test_tokens_without_a_price_are_told_once_for_a_model() -> None:
-    first, second = (next(iter(requests.hear(entry(number, items=()), 10))) for number in (1, 2))
+    first, second = (next(iter(requests.hear(entry(number, items=()), 10, nothing))) for number in (1, 2))
     assert first.kind == "failed_tracking_spend"
     assert first.key == second.key
-    assert list(requests.hear(entry(items=(), cache_hit=True), 10)) == []
+    assert list(requests.hear(entry(items=(), cache_hit=True), 10, nothing)) == []
+
+
+WITHIN = AlertingArgs(
+    failure_threshold=3, failure_threshold_window_seconds=60,
+    hanging_threshold_seconds=30, hanging_threshold_fails=3, hanging_threshold_window_seconds=600,
+)  # fmt: skip
 
 
 def test_somebody_is_called_out_for_so_many_failures_within_so_short_a_time() -> None:
     paging = Paging()
 
     def fail(now: float, code: str = "500") -> list[Alert]:
-        return list(paging.hear(failure(code=code), now, 3, 60))
+        return list(paging.hear(failure(code=code), now, WITHIN))
 
     assert fail(0) == fail(1) == fail(62) == [] == fail(63, "400"), "the first two have been too long ago"
     assert fail(64) == []
@@ -68,6 +78,61 @@ def test_somebody_is_called_out_for_so_many_failures_within_so_short_a_time() ->
     assert alert.page is not None
     assert [one["status"] for one in alert.page["recent_errors"]] == ["500"] * 3  # type: ignore[attr-defined]
     assert fail(66) == [], "they count once"
+
+
+def test_somebody_is_called_out_for_so_many_requests_that_hang() -> None:
+    paging = Paging()
+
+    def hang(now: float, count: int = 1) -> list[Alert]:
+        return list(paging.hung("the model", count, now, WITHIN))
+
+    assert hang(0, 2) == hang(601) == hang(602) == [], "the first two were found too long ago"
+    (alert,) = hang(603, 2)
+    assert (alert.kind, alert.key) == ("llm_requests_hanging", "pagerduty:hanging")
+    assert alert.text == "3 requests have been under way for more than 30 s, found within 600 s"
+    told = {"exception": "HangingRequest", "deployment": "the model", "seconds": 30}
+    assert alert.page == {"recent_errors": [told] * 3}
+    assert hang(604) == [], "those that were told of count once: one was left, and this is the second"
+    assert len(hang(605)) == 1
+    assert list(paging.hear(failure(code="500"), 605, WITHIN)) == [], "failures are counted apart"
+
+
+# -- what was asked ---------------------------------------------------------------------------------------------------
+
+
+def asking(*messages: Any, **said: Any) -> Entry:
+    body = msgspec.json.encode({"messages": messages})
+    return entry(payload=Payload(request=body, **said), ended_at=entry().started_at + 11 * SECOND)
+
+
+def test_a_slow_request_is_told_with_the_beginning_of_what_was_asked() -> None:
+    one = asking({"role": "system", "content": "be\nkind"}, {"role": "user", "content": "x" * 200})
+    (alert,) = requests.hear(one, 10, quote)
+    assert alert.facts["messages"] == "be kind " + "x" * 92 + "…"
+    (alert,) = requests.hear(one, 10, nothing)
+    assert "messages" not in alert.facts
+
+
+@pytest.mark.parametrize(
+    "said", [{"quiet": True}, {"telling": Telling(bare=True)}, {"telling": Telling(owner="team")}], ids=str
+)
+def test_what_is_kept_for_others_or_for_nobody_is_not_quoted(said: dict[str, Any]) -> None:
+    message = {"role": "user", "content": "secret"}
+    assert quote(asking(message, telling=Telling(muted=("x",)))) == "secret"
+    assert quote(asking(message, **said)) == quote(entry()) == quote(entry(payload=Payload(b"{"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, "secret"),
+        ({"turn_off_message_logging": True}, ""),
+        ({"standard_logging_payload_excluded_fields": ("messages",)}, ""),
+        ({"standard_logging_payload_excluded_fields": ("response",)}, "secret"),
+    ],
+)
+def test_nobody_is_told_what_no_callback_may_be_told(more: dict[str, Any], told: str) -> None:
+    assert settings(litellm=more).quote(asking({"role": "user", "content": "secret"})) == told
 
 
 # -- hanging ----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tianji.alerts.watching import Signs, Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
 from tianji.config.loader import Loaded, load
+from tianji.config.schema.alerting import AlertingArgs
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
 from tianji.ledger.posting import post
@@ -179,6 +180,27 @@ async def test_what_hangs_and_what_rests_is_told(world: World, monkeypatch: pyte
     assert await world.told(50) == []
     (text,) = await world.told(50)
     assert "gpt (openai/gpt-4o, deployment d): 2 requests have been under way for more than 100 s" in text
+
+
+async def test_somebody_is_called_out_for_what_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    general = world.loaded.config.general_settings
+    within = AlertingArgs(hanging_threshold_seconds=10, hanging_threshold_fails=3)
+    general = msgspec.structs.replace(general, alerting=("pagerduty",), alerting_args=within)
+    config = msgspec.structs.replace(world.loaded.config, general_settings=general)
+    environ = {**world.loaded.environment, "PAGERDUTY_API_KEY": "pager-key"}
+    world.watching.adopt(msgspec.structs.replace(world.loaded, config=config, environment=environ))
+    under_way = {"d": 2, "e": 0}
+    monkeypatch.setattr(world.watching._stuck, "_under_way", under_way.__getitem__)
+
+    async def called(after: float) -> list[str]:
+        await world.told(after)
+        return [event["payload"]["summary"] for event in world.events if "routing_key" in event]
+
+    assert await called(0) == await called(5) == await called(5) == [], "two hang"
+    under_way["e"] = 1
+    assert await called(5) == await called(5) == []
+    assert await called(5) == ["3 requests have been under way for more than 10 s, found within 600 s"]
+    assert await called(5) == await called(30) == [], "each counts once"
 
 
 async def test_books_that_are_not_kept_are_told_of_until_they_are(world: World) -> None:

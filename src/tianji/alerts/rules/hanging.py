@@ -41,24 +41,29 @@ class Hanging:
 
     def look(self, now: float, threshold: float, deployments: Mapping[str, str]) -> Iterator[Alert]:
         """Note the counts of `deployments`, ids and what they are called, and yield what has hung since long ago."""
+        for name, count in self.found(now, threshold, deployments):
+            some = "one request has" if count == 1 else f"{count} requests have"
+            yield Alert(
+                kind="llm_requests_hanging",
+                text=f"{deployments.get(name, name)}: {some} been under way for more than {threshold:g} s",
+                alike=name,
+            )
+
+    def found(self, now: float, threshold: float, deployments: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Do the same, and yield the ids of deployments and how many requests hang there that did not before."""
         if self._looks and now - self._looks[-1].at < threshold / LOOKS:
             return
         counts = {name: self._under_way(name) for name in deployments}
         for look in self._looks:  # one that is not under way any more has ended, whether its entry came or not
             look.counts = {name: min(count, counts.get(name, 0)) for name, count in look.counts.items()}
         while self._looks and now - self._looks[0].at >= threshold:
-            yield from self._judge(self._looks.popleft(), threshold, deployments)
+            yield from self._judge(self._looks.popleft())
         self._looks.append(_Look(now, {name: count for name, count in counts.items() if count}))
 
-    def _judge(self, look: _Look, threshold: float, deployments: Mapping[str, str]) -> Iterator[Alert]:
+    def _judge(self, look: _Look) -> Iterator[tuple[str, int]]:
         told = {name: min(count, look.counts.get(name, 0)) for name, count in self._before.items()}
         for name, count in look.counts.items():
             fresh = count - told.get(name, 0)
             if fresh > 0:
-                some = "one request has" if fresh == 1 else f"{fresh} requests have"
-                yield Alert(
-                    kind="llm_requests_hanging",
-                    text=f"{deployments.get(name, name)}: {some} been under way for more than {threshold:g} s",
-                    alike=name,
-                )
+                yield name, fresh
         self._before = {name: count for name, count in look.counts.items() if count}

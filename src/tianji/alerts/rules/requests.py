@@ -1,6 +1,6 @@
 """What an attempt that has ended says by itself: it was slow, it failed, nobody knows what it cost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from tianji.alerts.alert import Alert
@@ -16,10 +16,10 @@ _UPSTREAMS: Final = frozenset(
 )  # of the client's statuses: what an upstream says of the gateway
 
 
-def hear(entry: Entry, threshold: float) -> Iterator[Alert]:
-    """Yield what there is to tell. `threshold`: seconds from which an answer is slow."""
+def hear(entry: Entry, threshold: float, quote: Callable[[Entry], str]) -> Iterator[Alert]:
+    """Yield what there is to tell. `threshold`: seconds from which an answer is slow; `quote`: says what was asked."""
     if entry.status == SUCCESS:
-        yield from _slow(entry, threshold)
+        yield from _slow(entry, threshold, quote)
         yield from _unpriced(entry)
     elif is_fault(entry):
         yield Alert(
@@ -79,14 +79,15 @@ def facts(entry: Entry) -> Mapping[str, object]:
     return {name: value for name, value in found.items() if value}
 
 
-def _slow(entry: Entry, threshold: float) -> Iterator[Alert]:
+def _slow(entry: Entry, threshold: float, quote: Callable[[Entry], str]) -> Iterator[Alert]:
     seconds = (entry.ended_at - entry.started_at) / _SECOND
     if seconds > threshold and entry.deployment_id:
+        words = quote(entry)
         yield Alert(
             kind="llm_too_slow",
             text=f"{who(entry)} took {seconds:.1f} s; more than {threshold:g} s is slow",
             alike=entry.deployment_id,
-            facts=facts(entry),
+            facts={**facts(entry), **({"messages": words} if words else {})},
         )
 
 

@@ -80,6 +80,9 @@ class AlertingArgs(Section, frozen=True, kw_only=True):
     user_spend_check_interval: float = 3600
     failure_threshold: int = 60  # failures for which PagerDuty is told, within
     failure_threshold_window_seconds: float = 60
+    hanging_threshold_seconds: float = 60  # from which a request hangs for PagerDuty, which is told of so many
+    hanging_threshold_fails: int = 60
+    hanging_threshold_window_seconds: float = 600  # within that
 
 
 class AlertTypeConfig(Section, frozen=True, kw_only=True):

@@ -1,0 +1,31 @@
+"""What was asked in a request that somebody is alerted of: its beginning, for whoever is to find out why."""
+
+from typing import Any, Final
+
+import msgspec
+
+from tianji.callbacks.otlp.conversation import asked
+from tianji.ledger.entry import Entry
+from tianji.ledger.payloads import UNREADABLE, messages_of
+
+LONGEST: Final = 100  # characters
+
+
+def quote(entry: Entry) -> str:
+    """Return the beginning of what was asked; nothing where that is not kept, or is for others to know alone."""
+    said = entry.payload
+    if said is None or said.quiet:
+        return ""
+    if said.telling is not None and (said.telling.bare or said.telling.owner):
+        return ""
+    try:
+        messages: Any = msgspec.json.decode(said.messages or messages_of(said.request) or b"null")
+    except UNREADABLE:
+        return ""
+    words = " ".join(" ".join(message.text.split()) for message in asked(messages))
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+
+
+def nothing(_entry: Entry) -> str:
+    """Return nothing, where nobody is to be told what was said."""
+    return ""
