@@ -11,6 +11,7 @@ from tests.fakes.ears import Ears
 from tests.fakes.vendors import Vendors, plain
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
+ANTHROPIC = (("Anthropic-RateLimit-Input-Tokens-Limit", "100"), ("anthropic-ratelimit-input-tokens-remaining", "10"))
 REQUESTS = "litellm_proxy_total_requests_metric_total"
 
 
@@ -38,7 +39,11 @@ def gateway(
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {"callbacks": ["prometheus"], "require_auth_for_metrics_endpoint": False},
-        "general_settings": {"alerting": ["slack", "webhook"], "alerting_threshold": 2},
+        "general_settings": {
+            "alerting": ["slack", "webhook"],
+            "alerting_threshold": 2,
+            "ratelimit_alert_threshold": 0.8,
+        },
     }
     env = {
         **BOOKS,
@@ -100,13 +105,22 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
 def test_what_the_provider_says_is_left_is_told(gateway: Gateway, vendors: Vendors) -> None:
     said = {"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": []}
     for requests, tokens in (("59", "900"), ("58", "soon")):
-        left = (("x-ratelimit-remaining-requests", requests), ("X-RateLimit-Remaining-Tokens", tokens))
+        left = (("x-ratelimit-remaining-requests", requests), ("X-RateLimit-Remaining-Tokens", tokens), *ANTHROPIC)
         vendors.say("/v1/chat/completions", plain(said)._replace(headers=left))
         assert gateway.chat({"model": "limited", "messages": []}).status_code == 200
         family = "litellm_remaining_requests_metric"
         eventually(lambda: told(gateway, family, "model_id") == {"d2": float(requests)}, "the latest is told", 30)  # noqa: B023
         tokens_left = told(gateway, "litellm_remaining_tokens_metric", "model_id", "model_group")
         assert tokens_left == ({"d2,limited": 900} if tokens.isdigit() else {})
+
+
+def test_a_key_that_has_used_much_of_a_limit_is_told_of_once(gateway: Gateway, vendors: Vendors, ears: Ears) -> None:
+    said = {"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": []}
+    vendors.say("/v1/chat/completions", plain(said)._replace(headers=ANTHROPIC))
+    for _ in range(2):
+        assert gateway.chat({"model": "limited", "messages": []}).status_code == 200
+    eventually(lambda: told_slack(ears, "ratelimit_alerts", "deployment d2): 90% of a limit"), "it is told", 30)
+    assert len(told_slack(ears, "ratelimit_alerts")) == 1
 
 
 def test_one_family_may_be_asked_for(gateway: Gateway, mock: Mock) -> None:

@@ -130,8 +130,11 @@ cdef class Entries:
         cdef bint over = asked.trace is not None and asked.trace.end is not None
         cdef bint said = asked.heard is not None or (asked.party is not None and (self.says or caller.owned))
         cdef tuple left = None
-        if self.reads_limits and attempt is not None and attempt.headers is not None:
-            left = left_of(attempt.headers)
+        if attempt is not None and attempt.headers is not None:
+            if self.reads_limits:
+                left = left_of(attempt.headers)
+            if self.used is not None:
+                left = with_used(left, self.used(attempt.headers))
         packer.begin()
         packer.array(MEMBERS if left is None and caller.project is None else LEFT if caller.project is None else ALL)
         self._write_times(asked, attempt, status, now)
@@ -278,6 +281,11 @@ cdef tuple left_of(list headers):
             elif name == b"x-ratelimit-remaining-tokens":
                 tokens = number_of(value)
     return None if requests < 0 and tokens < 0 else (requests, tokens)
+
+
+cdef tuple with_used(tuple left, int used):
+    """Add how much of a limit is used, if that is said."""
+    return left if used < 0 else (-1, -1, used) if left is None else (*left, used)
 
 
 cdef long long number_of(bytes value) except -2:

@@ -295,9 +295,11 @@ cdef class Sheet:
         if walk.at - start > NO_RUNS:
             runs = self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
         if members > TIMED + 1 and not msgpack_nil(walk):
-            if not msgpack_array(walk, &parts) or parts != 2:
+            if not msgpack_array(walk, &parts) or not 2 <= parts <= 3:
                 raise ValueError("not what is left")
             measured.tells, measured.left_requests, measured.left_tokens = True, integer(walk), integer(walk)
+            if parts == 3:  # how much is used, which alerts alone want to know
+                pass_over(walk)
         if members > TIMED + 2 and not msgpack_nil(walk):
             self.raw[2] += 1
             self._copy(walk, 1)

@@ -19,6 +19,7 @@ class Entries:
     says: bool
     whole: int
     reads_limits: bool
+    used: Callable[[list[tuple[bytes, bytes]]], int] | None
     def __init__(
         self,
         *,

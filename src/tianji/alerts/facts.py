@@ -1,6 +1,7 @@
 """What is known of deployments: names, regions, groups; and which fallbacks stood in for what had failed."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
@@ -9,15 +10,17 @@ from tianji.config.schema import Config, ModelEntry
 from tianji.ledger.entry import SUCCESS, Entry
 
 REMEMBERED: Final = 10_000  # requests of which an attempt failed
+_DIGITS: Final = 12  # of the hash of a key
 _REGIONS: Final = ("aws_region_name", "vertex_location", "vertex_ai_location")
 
 
 class Deployment(Struct, frozen=True):
-    """A deployment of the configuration."""
+    """A deployment of the configuration. account: stands for the key that it asks with, and says nothing of it."""
 
     group: str
     title: str
     region: str | None
+    account: str
 
 
 def deployments_of(config: Config) -> Mapping[str, Deployment]:
@@ -29,7 +32,8 @@ def _deployment(entry: ModelEntry) -> Deployment:
     params = entry.params
     regions = (params.region_name, *(params.provider.get(name) for name in _REGIONS))
     region = next((one for one in regions if isinstance(one, str) and one), None)
-    return Deployment(entry.model_name, f"{entry.model_name} ({params.model}, deployment {entry.id})", region)
+    account = sha256(params.api_key.encode()).hexdigest()[:_DIGITS] if params.api_key else entry.id
+    return Deployment(entry.model_name, f"{entry.model_name} ({params.model}, deployment {entry.id})", region, account)
 
 
 class Fallbacks:

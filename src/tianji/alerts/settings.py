@@ -27,13 +27,16 @@ class Settings(Struct, frozen=True):
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
     quote: says what was asked in a request, as far as people may be told
     webhook: an address; pager: the key of an integration of PagerDuty
-    threshold: seconds from which a request is slow, or hangs; zone: of reports; report_days: of those of spend
+    threshold: seconds from which a request is slow, or hangs
+    share: of a provider's limit from which it is told that so much is used; None: never
+    zone: of reports; report_days: of those of spend
     """
 
     types: frozenset[str]
     channels: tuple[str, ...]
     urls: Mapping[tuple[str, str], tuple[str, ...]]
     threshold: float
+    share: float | None
     args: AlertingArgs
     digests: Mapping[str, AlertTypeConfig]
     zone: tzinfo
@@ -70,6 +73,7 @@ def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
         channels=channels,
         urls=urls,
         threshold=general.alerting_threshold,
+        share=general.ratelimit_alert_threshold,
         args=general.alerting_args,
         digests={own_name(name): one for name, one in general.alert_type_config.items() if one.digest},
         zone=zone(config.litellm_settings.timezone),

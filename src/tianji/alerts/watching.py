@@ -22,7 +22,7 @@ from tianji.alerts.keeping import Kept
 from tianji.alerts.office import Office
 from tianji.alerts.post import Send
 from tianji.alerts.rounds import Rounds
-from tianji.alerts.rules import requests
+from tianji.alerts.rules import limits, requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.rules.paging import Paging
@@ -134,6 +134,8 @@ class Watching:
                 self._found.append(requests.tracked(entry))
             if "pagerduty" in settings.channels:
                 self._found += self._paging.hear(entry, self._clock.now(), settings.args)
+            if settings.share is not None:
+                self._found += limits.hear(entry, settings.share, self._deployments.get(entry.deployment_id))
             self._hear_outages(entry, settings)
             self._rounds.hear(entry)
             fallback = self._fallbacks.hear(entry, self._deployments)
@@ -145,12 +147,12 @@ class Watching:
         if not entry.deployment_id:
             return
         args = settings.args
-        limits = (args.minor_outage_alert_threshold, args.major_outage_alert_threshold, args.max_outage_alert_list_size)
+        sizes = (args.minor_outage_alert_threshold, args.major_outage_alert_threshold, args.max_outage_alert_list_size)
         for outages, name_of in self._outages:
             name = name_of(entry, known)
             ttl = args.region_outage_alert_ttl if name_of is _of_region else args.outage_alert_ttl
             if name is not None:
-                self._found += outages.hear(entry, name, self._clock.now(), limits, ttl)
+                self._found += outages.hear(entry, name, self._clock.now(), sizes, ttl)
 
     def kept(self) -> bytes:
         """Return what the next process is to know."""

@@ -407,7 +407,7 @@ def _left(entry: Entry) -> dict[str, int] | None:
     """Return what the provider says is left of its limits."""
     if entry.remaining is None:
         return None
-    left = dict(zip(_LEFT, entry.remaining, strict=True))
+    left = dict(zip(_LEFT, entry.remaining[:2], strict=True))
     return {name: count for name, count in left.items() if count >= 0} or None
 
 

@@ -135,6 +135,7 @@ _ALERTS: Final = {
     "alert_type_config": EXACT,
     "spend_report_frequency": Support("exact", "whole days, which are those of the sums: UTC"),
     "discord_webhook_url": EXACT,
+    "ratelimit_alert_threshold": Support("exact", "for all of Anthropic's limits of tokens; an hour apart for a key"),
 }
 _FORWARDED: Final = Support(
     "partial", "for allowed_ips; the last entry counts that trusted_proxy_ranges do not hold, not the first of all"

@@ -93,6 +93,8 @@ class Bookkeeping:
         self._tellings = Tellings(config)
         self._brings = brings(config)
         self.entries.reads_limits = PROMETHEUS in named_in(config)
+        watches = config.general_settings.alerting and config.general_settings.ratelimit_alert_threshold is not None
+        self.entries.used = load("tianji.routing.quota").used if watches else None
         self.entries.says = self._longest > 0 or tells(config) or self._tellings.concerns_teams
         self.entries.whole = LONGEST if self._longest == LONGEST else 0
         self.entries.forget()

@@ -125,7 +125,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     waited: int = 0  # microseconds from the request's arrival until this attempt began: those that earlier ones took
     upstream: int = 0  # microseconds that the upstream took; 0: it was not asked, or its answer has no end
     guardrails: bytes = b""  # JSON: a list of the runs of guardrails, as tianji.guardrails.records says them
-    remaining: tuple[int, int] | None = None  # requests and tokens that the provider says are left; -1: not said
+    # requests and tokens that the provider says are left, -1: not said; then, where alerts want to know it, how much of
+    # a limit is used, in thousandths
+    remaining: tuple[int, ...] | None = None
     project_id: str | None = None
 
     @property

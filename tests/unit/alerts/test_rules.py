@@ -1,6 +1,8 @@
 """What rules say of entries and sums, on simulated time."""
 
+import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,12 +13,13 @@ from hypothesis import strategies as st
 from tests.unit.alerts.conftest import NOW, entry, failure, settings
 
 from tianji.alerts.alert import Alert
-from tianji.alerts.facts import Deployment, Fallbacks
-from tianji.alerts.rules import calendar, models, people, reports, requests
+from tianji.alerts.facts import Deployment, Fallbacks, deployments_of
+from tianji.alerts.rules import calendar, limits, models, people, reports, requests
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.rules.paging import Paging
 from tianji.alerts.rules.quoting import nothing, quote
+from tianji.config.loader import load
 from tianji.config.schema.alerting import AlertingArgs
 from tianji.ledger.entry import Entry, Payload, Telling
 
@@ -95,6 +98,34 @@ def test_somebody_is_called_out_for_so_many_requests_that_hang() -> None:
     assert hang(604) == [], "those that were told of count once: one was left, and this is the second"
     assert len(hang(605)) == 1
     assert list(paging.hear(failure(code="500"), 605, WITHIN)) == [], "failures are counted apart"
+
+
+# -- limits of providers ----------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_has_used_much_of_a_limit_is_told_of_by_what_stands_for_it(tmp_path: Path) -> None:
+    written = "  - {model_name: m, litellm_params: {model: anthropic/x, api_key: KEY}, model_info: {id: ID}}"
+    keys = {"a": "one", "b": "one", "c": "two"}
+    lines = [written.replace("KEY", key).replace("ID", name) for name, key in keys.items()]
+    file = tmp_path / "config.yaml"
+    file.write_text("\n".join(["model_list:", *lines]))
+    known = deployments_of(load(file, {}).config)
+    told = {
+        name: list(limits.hear(entry(deployment_id=name, remaining=(-1, -1, 800)), 0.8, known.get(name)))
+        for name in (*known, "gone")
+    }
+    assert [alert.text.partition(": ")[2] for (alert,) in told.values()] == [
+        "80% of a limit of the provider's are used; 80% are to be told of"
+    ] * 4
+    kept = {name: alert.key for name, (alert,) in told.items()}
+    assert kept["a"] == kept["b"] == f"ratelimit_alerts:{hashlib.sha256(b'one').hexdigest()[:12]}"
+    assert len(set(kept.values())) == 3
+    assert {alert.ttl for (alert,) in told.values()} == {3600}
+
+
+@pytest.mark.parametrize("remaining", [None, (1, 2), (0, 0, 799)])
+def test_a_key_that_has_enough_left_is_not(remaining: Any) -> None:
+    assert list(limits.hear(entry(remaining=remaining), 0.8, None)) == []
 
 
 # -- what was asked ---------------------------------------------------------------------------------------------------
@@ -262,7 +293,7 @@ def test_a_day_is_reported_by_failures_speed_and_spend() -> None:
 
 
 def test_fallbacks_are_reported_by_their_groups() -> None:
-    known = {"d": Deployment("a", "", None), "e": Deployment("b", "", None)}
+    known = {"d": Deployment("a", "", None, "a"), "e": Deployment("b", "", None, "b")}
     seen, day = Fallbacks(), reports.Day()
     for one in (
         failure(1), entry(1, 1), failure(2), entry(2, 1, deployment_id="e"),

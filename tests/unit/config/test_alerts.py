@@ -3,6 +3,8 @@
 import pytest
 from tests.unit.config.conftest import Snippet
 
+from tianji.config.problems import InvalidConfiguration
+
 ALERTS = [
     ("alert_types: [bugdet_alerts]", "alert_types[0]"),
     ("alert_types: [mcp_pinned_tools_changed]", "alert_types[0]"),
@@ -20,6 +22,14 @@ def test_what_alerts_nobody_is_a_warning(snippet: Snippet, written: str, key: st
     (problem,) = snippet(f"general_settings: {{{written}}}").problems
     assert (problem.severity, problem.key) == ("warning", f"general_settings.{key}")
     assert problem.remedy
+
+
+@pytest.mark.parametrize("share", ["0", "80", "-0.1"])
+def test_what_is_no_share_of_a_limit_is_an_error(snippet: Snippet, share: str) -> None:
+    with pytest.raises(InvalidConfiguration) as raised:
+        snippet(f"general_settings: {{ratelimit_alert_threshold: {share}}}")
+    assert "general_settings.ratelimit_alert_threshold" in "".join(raised.value.problems)
+    assert snippet("general_settings: {ratelimit_alert_threshold: 0.8}").problems == ()
 
 
 def test_channels_that_lead_somewhere_are_accepted_silently(snippet: Snippet) -> None:

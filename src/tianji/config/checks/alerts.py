@@ -35,6 +35,9 @@ def check(subject: Subject) -> None:
             if not url.startswith(("http://", "https://")):
                 path = (_HERE, "alert_to_webhook_url", name)
                 subject.warning(path, "is no address", "begin it with https://, or name a variable: os.environ/NAME")
+    share = general.ratelimit_alert_threshold
+    if share is not None and not 0 < share <= 1:
+        subject.error((_HERE, "ratelimit_alert_threshold"), f"{share:g} is no share of a limit", "say 0.8 for 80 %")
     if not is_duration(general.spend_report_frequency):
         subject.error((_HERE, "spend_report_frequency"), *NO_DURATION)
 

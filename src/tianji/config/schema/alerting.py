@@ -33,6 +33,7 @@ ALERT_TYPES: Final = {
     "model_deprecation_warnings": AlertType("Medium"),
     "db_exceptions": AlertType(),
     "secret_manager_exceptions": AlertType(),  # the gateway's own
+    "ratelimit_alerts": AlertType("Medium"),  # likewise
     "fallback_reports": AlertType("Low"),
     "user_spend_thresholds": AlertType(),
     "user_spend_anomalies": AlertType(),

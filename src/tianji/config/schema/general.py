@@ -243,6 +243,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     alert_types: Names | None = None
     alert_to_webhook_url: dict[str, str | Names] = {}
     discord_webhook_url: str | None = None
+    ratelimit_alert_threshold: float | None = None  # the share of a limit of Anthropic's that may be used
     alerting_args: AlertingArgs = AlertingArgs()
     alert_type_config: dict[str, AlertTypeConfig] = {}
     otel: object = None
