@@ -11,6 +11,7 @@ from tianji.callbacks.otlp import environment
 from tianji.callbacks.otlp.environment import CONSOLE, GRPC, JSON, Target
 from tianji.callbacks.otlp.instruments import Meter, chosen
 from tianji.callbacks.otlp.record import Records, details, usual
+from tianji.callbacks.otlp.roots import Roots
 from tianji.callbacks.otlp.rows import ROWS, Aim, Row
 from tianji.callbacks.otlp.sampling import sampler
 from tianji.callbacks.otlp.span import spans_of
@@ -38,9 +39,11 @@ def build(given: Given) -> Sink:
     content = environment.tells_content(given, environment.IN_SPANS) and aim.content
     sampled, wished = sampler(given), aim.sampled
     vocabulary = row.vocabulary(given)
+    roots = Roots(vocabulary.above)
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        spans = spans_of((one for one in events if sampled(one) and wished(one)), vocabulary, content=content)
+        told = (one for one in events if sampled(one) and wished(one))
+        spans = spans_of(told, vocabulary, content=content, roots=roots)
         if spans:
             yield from sent(aim.traces, load(_WIRE).traces(spans, resource, scope, longest))
 

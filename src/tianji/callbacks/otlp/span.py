@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp.facts import Facts, Value, identity
+from tianji.callbacks.otlp.roots import Roots
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3  # opentelemetry.proto.trace.v1.Span.SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # opentelemetry.proto.trace.v1.Status.StatusCode
@@ -61,6 +63,7 @@ class Vocabulary(Struct, frozen=True):
     attempt: names and values of an attempt, with what was said only where that is asked for
     title: the name of an attempt's span; request_title: that of a request's
     whole: requests have spans, too
+    above: names of what an attempt says and its request's span is to say, too
     guardrail: what a guardrail's span says beside its run
     lineage: the trace and the parent that the client chose by other means than a header; None: it did not
     """
@@ -69,17 +72,25 @@ class Vocabulary(Struct, frozen=True):
     title: Callable[[LogEvent], str] = lambda _: "litellm_request"
     request_title: Callable[[LogEvent], str] = lambda _: "Received Proxy Server Request"
     whole: bool = True
+    above: frozenset[str] = frozenset()
     guardrail: tuple[tuple[str, Value], ...] = (("openinference.span.kind", "GUARDRAIL"),)
     lineage: Callable[[LogEvent], tuple[bytes, bytes] | None] = lambda _: None
 
 
-def spans_of(events: Iterable[LogEvent], vocabulary: Vocabulary, *, content: bool) -> Sequence[Span]:
-    """Return the spans of events; `content`: with what was said."""
+def spans_of(
+    events: Iterable[LogEvent], vocabulary: Vocabulary, *, content: bool, roots: Roots | None = None
+) -> Sequence[Span]:
+    """Return the spans of events; `content`: with what was said; `roots`: knows what earlier ones said."""
+    known = Roots(vocabulary.above) if roots is None else roots
     found: list[Span] = []
     for event in events:
         made = span_of(event, vocabulary, content=content)
         if made is None:
             continue
+        if made.kind == SERVER:
+            made = replace(made, attributes=made.attributes | known.of(made.span_id))
+        else:
+            known.keep(made.parent_id, made.attributes)
         found.append(made)
         if event.cache_hit and vocabulary.whole:
             found.append(_cache(made))

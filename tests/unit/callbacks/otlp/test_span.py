@@ -1,11 +1,16 @@
 """From events to spans."""
 
+from typing import Any
+
 import msgspec
 from tests.unit.callbacks.otlp.events import CALLER, REQUEST, SPAN, TRACE, answered, ended, failed
 
+from tianji.callbacks.otlp.roots import MOST, Roots
 from tianji.callbacks.otlp.span import CLIENT, ERROR, INTERNAL, OK, SERVER, UNSET, spans_of
 from tianji.callbacks.otlp.vocabularies.genai import USUAL
 from tianji.callbacks.otlp.vocabularies.langfuse import LANGFUSE
+from tianji.callbacks.otlp.vocabularies.openinference import OPENINFERENCE
+from tianji.ledger.entry import Payload
 
 
 def test_a_request_and_its_attempt() -> None:
@@ -20,6 +25,47 @@ def test_a_request_and_its_attempt() -> None:
     assert request.attributes["client.address"] == "10.0.0.1"
     assert request.attributes["url.path"] == "/v1/chat/completions"
     assert request.attributes["metadata.user_api_key_team_id"] == "t"
+
+
+def test_a_request_says_what_its_attempts_said_to_who_lists_traces_by_their_roots() -> None:
+    attempt, request = spans_of([answered(), ended()], OPENINFERENCE, content=True)
+    said = {name: attempt.attributes[name] for name in OPENINFERENCE.above}
+    assert said["output.value"] == "hello"
+    assert said["input.value"]
+    assert said.items() <= request.attributes.items()
+    _, bare = spans_of([answered(), ended()], OPENINFERENCE, content=False)
+    _, plain = spans_of([answered(), ended()], USUAL, content=True)
+    assert OPENINFERENCE.above.isdisjoint(bare.attributes)
+    assert OPENINFERENCE.above.isdisjoint(plain.attributes)
+
+
+def test_what_was_answered_stays_where_another_attempt_failed() -> None:
+    events = [answered(), failed(payload=Payload(request=b'{"messages": "other"}')), ended()]
+    *_, request = spans_of(events, OPENINFERENCE, content=True)
+    assert (request.attributes["input.value"], request.attributes["output.value"]) == ("other", "hello")
+
+
+def test_the_end_of_a_request_may_come_later_and_be_told_again() -> None:
+    roots = Roots(OPENINFERENCE.above)
+    spans_of([answered()], OPENINFERENCE, content=True, roots=roots)
+    for _ in range(2):
+        (request,) = spans_of([ended()], OPENINFERENCE, content=True, roots=roots)
+        assert request.attributes["output.value"] == "hello"
+    (unknown,) = spans_of([ended()], OPENINFERENCE, content=True)
+    assert "output.value" not in unknown.attributes
+
+
+def test_only_so_much_is_remembered_the_latest_first() -> None:
+    roots = Roots(frozenset({"a"}))
+    half: dict[str, Any] = {"a": "x" * (MOST // 2), "b": "not wanted"}
+    for name in (b"1", b"2", b"3"):
+        roots.keep(name, half)
+    assert [roots.of(name).keys() for name in (b"1", b"2", b"3")] == [set(), {"a"}, {"a"}]
+    roots.keep(b"2", {"a": ""})
+    roots.keep(b"4", half)
+    assert [bool(roots.of(name)) for name in (b"2", b"3", b"4")] == [True, True, True], "what is replaced counts once"
+    roots.keep(b"5", {"a": "x" * (MOST + 1)})
+    assert not any(map(roots.of, (b"2", b"3", b"4", b"5")))
 
 
 def test_a_failure() -> None:

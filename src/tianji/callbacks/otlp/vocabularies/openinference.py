@@ -105,4 +105,6 @@ def _messages(prefix: str, messages: Sequence[Message]) -> Facts:
     return found
 
 
-OPENINFERENCE: Final = Vocabulary(openinference)
+OPENINFERENCE: Final = Vocabulary(
+    openinference, above=frozenset({"input.value", "input.mime_type", "output.value", "output.mime_type"})
+)
