@@ -158,7 +158,7 @@ class Gateway:
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
         self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
         self._connector, self._pool = ways_out(asyncio.get_event_loop(), self._destinations.check)
-        self._jobs = Jobs(shared, self._pool)
+        self._jobs = Jobs(shared, self._pool, self._store)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
         self._admissions = Admissions(shared, self._names, self._spent, self._jobs.sharing.ask, self.snapshot)
         self._courses = Courses(self._tokens.count, self._dice, self._admissions.refuses)

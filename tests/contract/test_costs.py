@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
 
 USAGE = {
     "prompt_tokens": 1000,
@@ -158,13 +158,6 @@ def spends(start_gateway: StartGateway, models: list[dict[str, Any]], workers: i
     return start_gateway({"model_list": models, "router_settings": {"num_retries": 0, **router}}, workers=workers)
 
 
-def test_a_deployment_stops_when_its_budget_is_used_up(start_gateway: StartGateway, mock: Mock) -> None:
-    a = priced("a", mock, order=1, max_budget=0.002, budget_duration="1d")
-    gateway = spends(start_gateway, [a, priced("b", mock, order=2)])
-    answers(mock, USAGE)  # 0.0014 dollars each
-    assert served_by(gateway, 5) == ["a", "a", "b", "b", "b"]
-
-
 def test_a_budget_of_nothing_is_never_spent(start_gateway: StartGateway, mock: Mock) -> None:
     gateway = spends(start_gateway, [priced("a", mock, max_budget=0), priced("b", mock)])
     assert set(served_by(gateway, 10)) == {"b"}
@@ -199,13 +192,25 @@ def test_all_budgets_used_up_is_told_with_the_time_to_wait(start_gateway: StartG
     assert 1 <= int(answer.headers["retry-after"]) <= 3600
 
 
-def test_what_was_spent_outlives_a_reload(start_gateway: StartGateway, mock: Mock) -> None:
-    a = priced("a", mock, order=1, max_budget=0.001, budget_duration="1d")
+def test_what_was_spent_outlives_a_reload_and_a_restart(start_gateway: StartGateway, mock: Mock) -> None:
+    a = priced("a", mock, order=1, max_budget=0.002, budget_duration="7d")
     models = [a, priced("b", mock, order=2)]
-    gateway = spends(start_gateway, models)
-    answers(mock, USAGE)
-    assert served_by(gateway, 2) == ["a", "b"]
-    gateway.write({"model_list": [*models, priced("new", mock, "new")], "router_settings": {"num_retries": 0}})
+    router = {"num_retries": 0, "provider_budget_config": {"openai": {"budget_limit": 1, "time_period": "7d"}}}
+    gateway = start_gateway({"model_list": models, "router_settings": router}, env=BOOKS)
+    answers(mock, USAGE)  # 0.0014 dollars each
+    assert served_by(gateway, 4) == ["a", "a", "b", "b"]
+    gateway.write({"model_list": [*models, priced("new", mock, "new")], "router_settings": router})
     gateway.process.send_signal(signal.SIGHUP)
     eventually(lambda: "new" in gateway.models(), "the configuration is read again")
     assert served_by(gateway, 2) == ["b", "b"]
+    assert of_provider(gateway) == Fraction("0.0084")
+    gateway.stop()
+    again = start_gateway(gateway.file, env=BOOKS)
+    eventually(lambda: of_provider(again) == Fraction("0.0084"), "it is read back")
+    assert served_by(again, 2) == ["b", "b"]
+    assert of_provider(again) == Fraction("0.0112")
+
+
+def of_provider(gateway: Gateway) -> Fraction:
+    found = gateway.client.get("/provider/budgets").json()["providers"]["openai"]["spend"]
+    return round(Fraction(found), 9)

@@ -1,12 +1,13 @@
 """Budgets of deployments and of providers: who has spent what it may is left out until its period ends.
 
-What is spent is counted in memory that all workers share, so it ends with the process. A request that is under way when
-a budget is used up is paid for all the same.
+What is spent is counted in memory that all workers share; what was spent before that began is in the ledger, and comes
+to it when that was read (`tianji.gateway.earlier`). A request that is under way when a budget is used up is paid for
+all the same.
 """
 
 import time as clocks
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -20,6 +21,8 @@ WINDOW: Final = 16  # seconds that a period has at least, so that two have two n
 NEVER: Final = 1e10  # seconds; a budget of nothing is never anew
 USUAL: Final = "1d"  # where no period is written
 
+Kind = Literal["deployment", "provider"]
+
 
 class Budget(Struct, frozen=True):
     """So many nano-dollars for each period of the calendar, in the time zone of the configuration."""
@@ -32,12 +35,16 @@ class Budget(Struct, frozen=True):
 class Account:
     """One budget, who spends it, and what was spent."""
 
-    def __init__(self, name: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> None:
-        """`name` is the same in every worker. A budget whose figure was changed begins anew."""
+    def __init__(self, kind: Kind, holder: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> None:
+        """`holder` is the same in every worker. A budget whose figure was changed begins with what it learns."""
+        self.kind: Final = kind
+        self.holder: Final = holder
         self._limit = budget.limit
         self._budget = budget
         self._unit = max(1, 4 * budget.limit // LARGEST)  # nano-dollars that one count stands for
-        self._health = table.health(f"budget {name} {budget.period} {budget.limit}")
+        name = f"{kind} {holder} {budget.period} {budget.limit}"
+        self._health = table.health(f"budget {name}")
+        self._learned = table.health(f"budget before {name}")  # what of it was spent before this memory was there
         self._spenders = tuple(spenders)
         self._ends = 0.0  # seconds since 1970
 
@@ -47,6 +54,23 @@ class Account:
             self._leave_out(NEVER)
         elif self._count(nano_dollars, now) >= self._limit:
             self._leave_out(monotonic + self._ends - now)
+
+    def learn(self, earlier: int, period_end: float, now: float, monotonic: float) -> None:
+        """Take what was spent before this memory was there, of the period that ends then. Times as above, and an end.
+
+        The amount is all that is known of it; what was not known when somebody learned of it last is added.
+        """
+        if self.period(now)[1] != period_end:
+            return
+        window = int(period_end) // WINDOW
+        more = self._units(earlier) - self._learned.spend(window, 0)
+        if more > 0:
+            self._learned.spend(window, more)
+            self.spend(more * self._unit, now, monotonic)
+
+    def period(self, now: float) -> tuple[float, float]:
+        """Return when the period begins that is under way, and when it ends: seconds since 1970."""
+        return self._budget.rules.span(self._budget.period, now)
 
     def spent(self, now: float) -> int:
         """Return the nano-dollars that were spent in the period."""
@@ -60,9 +84,11 @@ class Account:
     def _count(self, nano_dollars: int, now: float) -> int:
         """Count an amount, and return what was spent in the period."""
         if now >= self._ends:
-            self._ends = self._budget.rules.span(self._budget.period, now)[1]
-        units = min((nano_dollars + self._unit // 2) // self._unit, LARGEST - 1)
-        return self._health.spend(int(self._ends) // WINDOW, units) * self._unit
+            self._ends = self.period(now)[1]
+        return self._health.spend(int(self._ends) // WINDOW, self._units(nano_dollars)) * self._unit
+
+    def _units(self, nano_dollars: int) -> int:
+        return min((nano_dollars + self._unit // 2) // self._unit, LARGEST - 1)
 
     def _leave_out(self, until: float) -> None:
         for health in self._spenders:
@@ -99,7 +125,7 @@ def purses(
         limit = entry.params.max_budget
         if limit is not None:
             budget = Budget(_nano(limit), entry.params.budget_duration or USUAL, rules)
-            found[entry.id] = [Account(f"deployment {entry.id}", budget, [table.health(entry.id)], table)]
+            found[entry.id] = [Account("deployment", entry.id, budget, [table.health(entry.id)], table)]
     for provider, budget in provider_budgets(config).items():
         ids = dict.fromkeys(entry.id for entry, named in pairs if named == provider)
         account = _of_provider(provider, budget, map(table.health, ids), table)
@@ -113,7 +139,7 @@ def purses(
 
 
 def _of_provider(provider: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> Account:
-    return Account(f"provider {provider}", budget, spenders, table)
+    return Account("provider", provider, budget, spenders, table)
 
 
 class Standing(Struct, frozen=True):

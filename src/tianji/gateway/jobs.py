@@ -15,6 +15,7 @@ from tianji.lazy import load
 from tianji.limiting.sharing import LimitSharing
 from tianji.routing.sharing import Shared as SharedLimits
 from tianji.routing.sharing import UsageSharing
+from tianji.storage.store import Store
 from tianji.storage.valkey import server_of
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -24,9 +25,10 @@ STORE_TIMEOUT: Final = 0.5  # seconds
 class Jobs:
     """The tasks of one worker. `sharing`: how limits of callers are shared with other machines, where they are."""
 
-    def __init__(self, shared: Shared, pool: Pool) -> None:
+    def __init__(self, shared: Shared, pool: Pool, store: Store) -> None:
         self._shared = shared
         self._pool = pool
+        self._store = store
         self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic)
         self._tasks: list[asyncio.Task[None]] = []
         self._leftovers = Leftovers()
@@ -60,6 +62,8 @@ class Jobs:
                 return verdicts
 
             yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
+        if snapshot.accounts:
+            yield load("tianji.gateway.earlier").Earlier(self._shared.begun, self._store, snapshot.accounts).run()
         server = server_of(snapshot.config, snapshot.environ)
         if server is None:
             self.sharing.end()

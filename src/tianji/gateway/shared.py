@@ -1,5 +1,6 @@
 """What the workers of a machine share: made before they fork, and light, since their parent keeps it."""
 
+import time
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -22,4 +23,5 @@ class Shared(Struct, frozen=True):
     answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget
     attempts: AttemptTable = field(default_factory=AttemptTable)  # to sign in with a password
     led: AttemptTable = field(default_factory=AttemptTable)  # sessions that a guardrail has led to another model
+    begun: float = field(default_factory=time.time)  # when it was, seconds since 1970: nothing is counted before
     known: Mapping[str, str] = {}  # what the secret manager had said before the workers began

@@ -19,7 +19,7 @@ from tianji.config.loader import Loaded
 from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header, UnknownModel
-from tianji.gateway.budgets import purses, standings
+from tianji.gateway.budgets import Account, purses, standings
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
@@ -54,7 +54,7 @@ class Snapshot:
         self.environ = loaded.environment
         self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
-        give_purses(config, self.members, shared.health)
+        self.accounts = give_purses(config, self.members, shared.health)
         self.provider_budgets = functools.partial(standings, config, shared.health)
         offers = {
             name: [Offer(entry, frozenset(deployment.plans)) for entry, deployment in pairs]
@@ -267,12 +267,13 @@ def is_scoped(config: Config) -> bool:
     )
 
 
-def give_purses(config: Config, members: Members, table: HealthTable) -> None:
-    """Tell deployments which budgets they spend from."""
+def give_purses(config: Config, members: Members, table: HealthTable) -> tuple[Account, ...]:
+    """Tell deployments which budgets they spend from, and return all of those."""
     kept = [(entry, deployment) for pairs in members.values() for entry, deployment in pairs]
     owners = purses(config, [(entry, deployment.provider) for entry, deployment in kept], table)
     for entry, deployment in kept:
         deployment.purse = owners.get(entry.id)
+    return tuple(dict.fromkeys(account for purse in owners.values() for account in purse.accounts))
 
 
 def owned_by_teams(members: Members) -> dict[tuple[str, str], list[tuple[ModelEntry, Deployment]]]:

@@ -4,7 +4,7 @@ Loads SQLAlchemy. What a machine counts itself goes before; this is where its co
 """
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +32,9 @@ from tianji.storage.tables import (
 
 Spent = tuple[int, float | None]
 """Nano-dollars, and the end of the period, seconds since 1970 or None for one that never ends."""
+
+Server = Literal["deployment", "provider"]
+"""What serves requests and has a budget."""
 
 _WHERE: Final[dict[str, tuple[sa.Table, tuple[str, ...]]]] = {
     "key": (KEYS, ("token",)),
@@ -148,6 +151,29 @@ async def entries_of_keys(connection: AsyncConnection, keys: Collection[str]) ->
     replaced = sa.select(earlier.token, KEYS.c.model_max_budget).where(earlier.token.in_(named))
     both = (found, replaced.join(KEYS, KEYS.c.token == earlier.active_token))
     return {token: entries for part in both for token, entries in await connection.execute(part) if entries}
+
+
+async def of_server(database: Database, kind: Server, name: str, begins: float, until: float) -> int:
+    """Return what a deployment or a provider cost, nano-dollars, by requests that began within two moments.
+
+    Of a provider whole days are in the sums by day; of the rest only what has rows in the ledger is known. Moments are
+    seconds since 1970. Raises StoreUnavailable.
+    """
+    start, end = int(begins * MICROSECONDS), int(until * MICROSECONDS)
+    first, last = -(-start // DAY) * DAY, end // DAY * DAY
+    whole = kind == "provider" and first < last
+    column = LEDGER.c.provider if kind == "provider" else LEDGER.c.deployment_id
+    total = 0
+    async with database.still() as connection:
+        for since, before in ((start, first), (last, end)) if whole else ((start, end),):
+            rows = sa.select(sa.func.sum(LEDGER.c.cost)).where(column == name)
+            rows = rows.where(LEDGER.c.started_at >= since, LEDGER.c.started_at < before)
+            total += int((await connection.execute(rows)).scalar() or 0)
+        if whole:
+            days = sa.select(sa.func.sum(DAILY.c.spend)).where(DAILY.c.kind == "all", DAILY.c.entity == "")
+            days = days.where(DAILY.c.provider == name, DAILY.c.day >= day(first), DAILY.c.day < day(last))
+            total += int((await connection.execute(days)).scalar() or 0)
+    return total
 
 
 def _end(held: Held, now: float) -> float | None:

@@ -10,7 +10,7 @@ from tests.unit.storage.conftest import location
 from tianji._core.limiter import Limit, LimitTable
 from tianji.ledger import posting
 from tianji.ledger.rows import sheet_of
-from tianji.limiting.history import spent
+from tianji.limiting.history import Server, of_server, spent
 from tianji.limiting.holding import Held
 from tianji.limiting.rows import Kind
 from tianji.limiting.rules import Rules
@@ -63,3 +63,18 @@ async def test_a_row_that_nobody_resets_says_nothing_of_a_period(database: Datab
     await post(database, 2, 30)
     assert (await spent(database, held("customer", "c", "1d"), NOW))[0] == 2
     assert (await spent(database, held("key", "k", None), NOW))[0] == 1000 + 32
+
+
+@pytest.mark.parametrize(("kind", "name"), [("provider", "openai"), ("deployment", "d")])
+async def test_what_served_has_cost_what_is_in_the_books(database: Database, kind: Server, name: str) -> None:
+    """From the very moment to the very moment, over whole days and without any."""
+    hours = (1, 5, 13, 30, 37, 59, 70)
+    given = [entry(hour, started_at=NOON - hour * HOUR, cost=hour, deployment_id="d") for hour in hours]
+    given += [entry(100 + hour, started_at=NOON - hour * HOUR, provider="x", deployment_id="y") for hour in hours]
+    async with database.writing() as connection:
+        await posting.post(connection, sheet_of(given))
+    for begins in (70, 69, 60, 59, 40, 36, 20, 6, 5):
+        for until in (0, 1, 5, 12, 14):
+            moments = (NOON / 1_000_000 - ago * 3600 for ago in (begins, until))
+            expected = sum(hour for hour in hours if begins >= hour > until)
+            assert await of_server(database, kind, name, *moments) == expected, (begins, until)
