@@ -5,6 +5,10 @@ from libc.string cimport memcmp, memcpy
 
 from tianji._core.msgpack cimport integer, msgpack_array, msgpack_nil, msgpack_text, msgpack_walk, pass_over
 
+cdef extern from "saturate.h":
+    long long saturated_sum(long long a, long long b) noexcept nogil
+    long long saturated_distance(long long before, long long after) noexcept nogil
+
 cdef extern from "meter.h":
     const long long METER_MOST
 

@@ -17,12 +17,10 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from tianji._core.entry_parts cimport DIGITS, belongs, bounded, counted, day_of, listed
+from tianji._core.entry_parts cimport (
+    DIGITS, belongs, bounded, counted, day_of, listed, saturated_distance, saturated_sum
+)
 from tianji._core.msgpack cimport flag, integer, msgpack_array, msgpack_nil, msgpack_text, pass_over, string
-
-cdef extern from "saturate.h":
-    long long saturated_sum(long long a, long long b) noexcept nogil
-    long long saturated_distance(long long before, long long after) noexcept nogil
 
 cdef str SUCCESS = "success"
 cdef object ZERO = 0
