@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final
 
 from tianji.clock import SYSTEM
@@ -141,10 +142,7 @@ def _tags(deployment: Deployment) -> tuple[tuple[str, str], ...]:
 
 def signer(source: KeySource, host: str, region: str, service: str) -> Callable[[str, bytes], Iterable[Header]]:
     """Return what signs requests to a service's host."""
-
-    def keys() -> Keys:
-        return source if isinstance(source, Keys) else source.held()
-
+    keys = repeat(source).__next__ if isinstance(source, Keys) else source.held
     return sealer(keys, Scope(host, region, service), "POST", _SIGNED, SYSTEM)
 
 
