@@ -25,7 +25,7 @@ SIMULATED = {
 # what goes through the running gateway in tests of their own
 BESIDE = {
     "A30": f"{EXTRAS}::test_the_fastest_of_several_answers_and_the_others_are_given_up",
-    "I16": f"{COSTS}::test_a_deployment_stops_when_its_budget_is_used_up",
+    "I16": f"{COSTS}::test_what_was_spent_outlives_a_reload_and_a_restart",
     "I17": f"{COSTS}::test_all_budgets_used_up_is_told_with_the_time_to_wait",
     "I18": f"{COSTS}::test_a_provider_stops_and_a_fallback_goes_elsewhere",
     "I19": f"{COSTS}::test_a_budget_of_nothing_is_never_spent",
