@@ -97,3 +97,21 @@ def test_the_third_answer_of_a_shape_is_not_read(indent: int | None, reason: str
     assert (used["prompt_tokens"], used["completion_tokens"]) == (13, 3)
     with pytest.raises(AssertionError, match="it was read"):
         seen(frames, body(3).replace(b"TEXT", b"AUDIO"), unread)
+
+
+def test_whether_thoughts_are_counted_in_is_no_matter_of_the_shape() -> None:
+    members = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
+    shape: Json = {
+        "candidates": [{"content": {"parts": [{"text": SLOT}], "role": "model"}, "finishReason": "STOP"}],
+        "usageMetadata": dict.fromkeys(members, COUNT),
+    }
+
+    def body(*figures: int) -> bytes:
+        return json.dumps(written(shape, "so", iter(figures), "")).encode()
+
+    beside = [body(10, 20, 5, 35), body(11, 22, 6, 39), body(12, 24, 7, 43)]
+    among = [body(10, 20, 5, 30), body(11, 22, 6, 33), body(12, 24, 7, 36)]
+    frames = Frames()
+    for one in (*beside, *among, *beside):
+        assert seen(frames, one) == seen(Frames(), one)
+    assert [seen(frames, one[2])[1]["completion_tokens"] for one in (beside, among)] == [31, 24]
