@@ -27,8 +27,11 @@ from tianji.ledger.drain import Drain
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import Journal
 from tianji.ledger.process import GC_THRESHOLDS
-from tianji.management import cache_activity, desk, spend_logs, spend_reports
-from tianji.management.administration import Office
+from tianji.management import desk
+from tianji.management.office import Office
+from tianji.management.spend import cache_activity
+from tianji.management.spend import logs as spend_logs
+from tianji.management.spend import reports as spend_reports
 from tianji.storage.engine import Database
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate

@@ -36,6 +36,10 @@ from tianji.edge.control import Control
 from tianji.edge.routes import Route, RouteTable
 from tianji.edge.settings import edge_settings
 from tianji.egress.ways import ways_out
+from tianji.endpoints import model_routes, telemetry
+from tianji.endpoints.google_methods import GoogleMethods
+from tianji.endpoints.search import Search
+from tianji.endpoints.tokens import Tokens
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
@@ -60,22 +64,19 @@ from tianji.gateway.traces import tracing
 from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
-from tianji.management import model_routes, telemetry
-from tianji.management.administration import Administration, Fleet, Office
-from tianji.management.cache import CacheRoutes
-from tianji.management.costs import Costs
-from tianji.management.documentation import Documentation
-from tianji.management.google_methods import GoogleMethods
-from tianji.management.guardrail_trials import Trials
-from tianji.management.health import Health, Probe
-from tianji.management.metrics import Metrics
-from tianji.management.models import Model, Models, Narrow
-from tianji.management.prompt_trials import PromptTrials
-from tianji.management.routing import Routing, State
+from tianji.management.administration import Administration
+from tianji.management.models.listing import Model, Models, Narrow
+from tianji.management.models.routing import Routing, State
+from tianji.management.office import Fleet, Office
 from tianji.management.schedule import Schedule
-from tianji.management.search import Search
-from tianji.management.series import METRICS, samples
-from tianji.management.tokens import Tokens
+from tianji.management.settings.guardrail_trials import Trials
+from tianji.management.settings.prompt_trials import PromptTrials
+from tianji.management.spend.costs import Costs
+from tianji.management.status.cache import CacheRoutes
+from tianji.management.status.documentation import Documentation
+from tianji.management.status.health import Health, Probe
+from tianji.management.status.metrics import Metrics
+from tianji.management.status.series import METRICS, samples
 from tianji.metrics.socket import ask as ask_metrics
 from tianji.metrics.text import Sample
 from tianji.objects.routes import Objects
@@ -416,7 +417,7 @@ def open_entrance(store: Store, snapshot: Callable[[], Snapshot], office: Callab
     """Return who lets in; whom a token names and nobody knows is put into the database as management does it."""
 
     async def welcome(arrival: Arrival) -> str | None:
-        found: str | None = await lazy.load("tianji.management.arrivals").greet(office(), arrival)
+        found: str | None = await lazy.load("tianji.management.people.arrivals").greet(office(), arrival)
         return found
 
     general, environ = snapshot().config.general_settings, snapshot().environ

@@ -13,14 +13,14 @@ from tests.contract.harness import Gateway, Mock, openai_model
 from tests.contract.rights import CASES, EACH_FOR_ITSELF, HIDDEN, LISTS
 from tests.contract.roles import ADMIN, FOREIGN, HEAD, LEADER, NOBODY, ROLES, USER, VIEWER, WATCHER, World
 
-from tianji.management.administration import FAMILIES
+from tianji.management.administration import FOLDERS
 from tianji.objects.ids import Copy, Ref, Seal, digest
 from tianji.objects.kinds import KINDS
 from tianji.objects.rows import IN_PATH
 from tianji.objects.rows import ROWS as OBJECTS
 from tianji.passthrough.routes import TAGS as PASSED_ON
 
-ROUTES = [(row.method, row.path) for rows in FAMILIES.values() for row in rows]
+ROUTES = [(row.method, row.path) for families in FOLDERS.values() for rows in families.values() for row in rows]
 
 
 @pytest.fixture(scope="module")

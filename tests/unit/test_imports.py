@@ -26,7 +26,7 @@ RARE = {
     "tianji.egress.client",
     "tianji.egress.pool",
     "tianji.gateway.probes",
-    "tianji.management.openapi",
+    "tianji.management.status.openapi",
     "urllib.request",
 }
 RARE_PACKAGES = {"granian", "httpx", "h2", "openai", "click", "rich", "redis", "tiktoken", "picows"}

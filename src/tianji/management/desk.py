@@ -22,7 +22,7 @@ from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
 from tianji.gateway.own_requests import NO_MATCH
 from tianji.ledger import periods
-from tianji.management.administration import Office
+from tianji.management.office import Office
 from tianji.storage import changes
 from tianji.storage.tables import NANOS
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tianji.config.environment import is_true, lookup
 from tianji.errors import StoreUnavailable, Unacceptable
 from tianji.lazy import load
-from tianji.management.administration import Office
+from tianji.management.office import Office
 
 RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
@@ -71,7 +71,7 @@ class Schedule:
         general = self._office.config().general_settings
         if general.maximum_spend_logs_retention_period is None or not await asyncio.to_thread(self._is_there):
             return
-        retention = load("tianji.management.retention")
+        retention = load("tianji.management.spend.retention")
         try:
             plan = retention.plan(general)
         except Unacceptable as error:
@@ -92,7 +92,7 @@ class Schedule:
         environ = self._office.environ()
         if not is_true(lookup(environ, "KEY_ROTATION_ENABLED")):
             return
-        rotation = load("tianji.management.key_rotation")
+        rotation = load("tianji.management.keys.rotation")
         try:
             plan = rotation.rotation(environ)
         except Unacceptable as error:
@@ -110,7 +110,7 @@ class Schedule:
         if not self._turn(RESPONSES, DAY):
             return
         try:
-            await load("tianji.management.responses").forget_old(self._office.store, self._office.clock)
+            await load("tianji.endpoints.responses").forget_old(self._office.store, self._office.clock)
         except StoreUnavailable as error:
             log.warning("old responses were not dropped, and will be: %s", error)
 
@@ -125,7 +125,7 @@ class Schedule:
         for export in self._exports[1]:
             if self._turn(EXPORTS[export.name], int(export.every * 1000)):
                 try:
-                    await load("tianji.management.exports").deliver(self._office, export)
+                    await load("tianji.management.spend.exports").deliver(self._office, export)
                 except StoreUnavailable as error:
                     log.warning("export %s was not made, and will be: %s", export.name, error)
 

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from tianji.auth.identity import MASTER, Role
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
-from tianji.management import key_fields, membership, promotion, team_members, teams, users
 from tianji.management.desk import Call, Row
+from tianji.management.keys import fields as key_fields
+from tianji.management.people import membership, promotion, team_members, teams, users
 from tianji.scim import resources
 from tianji.scim.filters import Condition
 from tianji.scim.listing import Patch, Wish, found_page

@@ -8,7 +8,7 @@ from tianji.auth.access import Access, Tenant
 from tianji.edge.addresses import own_address
 from tianji.edge.routes import Handler, Match, Route
 from tianji.lazy import load
-from tianji.management.administration import Office
+from tianji.management.office import Office
 
 _PATH: Final = "/scim/v2"
 _TAGS: Final = ("scim",)

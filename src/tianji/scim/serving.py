@@ -12,8 +12,8 @@ from tianji.edge.routes import Match
 from tianji.errors import Header, SchemaViolation, TianjiError
 from tianji.lazy import load
 from tianji.management import desk
-from tianji.management.administration import Office
 from tianji.management.desk import Call
+from tianji.management.office import Office
 from tianji.scim.listing import chosen
 from tianji.scim.resources import LIST
 

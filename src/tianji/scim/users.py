@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from tianji.auth.identity import MASTER
 from tianji.errors import Conflict, ObjectNotFound, Unacceptable
-from tianji.management import membership, team_reading, users
 from tianji.management.desk import Call, Row
+from tianji.management.people import membership, team_reading, users
 from tianji.scim import groups, resources
 from tianji.scim.filters import Condition
 from tianji.scim.listing import Patch, Wish, found_page

@@ -10,7 +10,7 @@ from tianji._core.exchange import Exchange
 from tianji.auth.sessions import COOKIE, Sessions
 from tianji.edge.addresses import own_address, root
 from tianji.errors import Header, NotImplementedHere, PayloadTooLarge, PermissionDenied, Unacceptable
-from tianji.management.administration import Office
+from tianji.management.office import Office
 
 PRIVATE: Final[list[Header]] = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
 LONGEST: Final = 16 * 1024  # bytes of a body: nobody is known yet who sends it

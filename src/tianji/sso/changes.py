@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from tianji.auth.identity import MASTER, Identity
 from tianji.errors import AuthenticationFailed, InvalidRequest, PermissionDenied
-from tianji.management import desk, keys, users
-from tianji.management.administration import Office
+from tianji.management import desk
 from tianji.management.desk import Call, Row
+from tianji.management.keys import writing as keys
+from tianji.management.office import Office
+from tianji.management.people import users
 from tianji.sso.credentials import fits_password
 from tianji.sso.desk import BY_PASSWORD, MARK, note
 from tianji.storage.tables import KEYS, USERS

@@ -14,9 +14,10 @@ from tianji.auth import passwords
 from tianji.auth.identity import MASTER, Role
 from tianji.config.schema import GeneralSettings
 from tianji.errors import AuthenticationFailed, PermissionDenied
-from tianji.management import desk, promotion, users
-from tianji.management.administration import Office
+from tianji.management import desk
 from tianji.management.desk import Call, Row
+from tianji.management.office import Office
+from tianji.management.people import promotion, users
 from tianji.sso.desk import Find, open_session
 from tianji.sso.providers import missing
 from tianji.storage.tables import USERS

@@ -8,10 +8,11 @@ from tianji.auth.identity import MASTER, Identity, Role
 from tianji.auth.standing import is_deactivated
 from tianji.config.environment import lookup
 from tianji.errors import AuthenticationFailed, ObjectNotFound, PermissionDenied
-from tianji.management import desk, keys
-from tianji.management.administration import Office
+from tianji.management import desk
 from tianji.management.desk import Call, Row
-from tianji.management.key_fields import LOGIN_METHOD, KeyFields
+from tianji.management.keys import writing as keys
+from tianji.management.keys.fields import LOGIN_METHOD, KeyFields
+from tianji.management.office import Office
 from tianji.money import to_dollars
 from tianji.storage.tables import KEYS, USERS
 

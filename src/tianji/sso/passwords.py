@@ -17,7 +17,7 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import AuthenticationFailed, InvalidRequest, Overloaded, RateLimited, TianjiError, Unacceptable
 from tianji.lazy import load
-from tianji.management.administration import Office
+from tianji.management.office import Office
 from tianji.sso import browser
 
 _TAGS: Final = ("sign-in",)

@@ -13,7 +13,7 @@ from tianji.edge.addresses import own_address
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
-from tianji.management.administration import Office
+from tianji.management.office import Office
 from tianji.sso import browser
 from tianji.sso.passwords import Passwords
 from tianji.sso.terminals import Terminals
@@ -116,7 +116,7 @@ class SignIn:
         if general.custom_sso is not None:
             custom = load("tianji.sso.custom")
             arrival = await custom.judged(arrival, claims, general, self._folder, provider.shown)
-        find = functools.partial(load("tianji.management.arrivals").welcome, arrival)
+        find = functools.partial(load("tianji.management.people.arrivals").welcome, arrival)
         session = await desk.open_session(office, find, desk.BY_PROVIDER)
         lifetime = desk.seconds(environ)
         token, kept = browser.session_cookie(exchange, office, session, lifetime)

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from tianji.auth.identity import MASTER, Identity
 from tianji.config.environment import lookup
 from tianji.errors import Conflict, PermissionDenied, Unacceptable
-from tianji.management import desk, keys, membership
-from tianji.management.administration import Office
+from tianji.management import desk
 from tianji.management.desk import Call, Row
-from tianji.management.key_fields import KeyFields
+from tianji.management.keys import writing as keys
+from tianji.management.keys.fields import KeyFields
+from tianji.management.office import Office
+from tianji.management.people import membership
 from tianji.sso.browser import salt
 from tianji.sso.desk import BY_PASSWORD, BY_PROVIDER, BY_TERMINAL, MARK, note
 from tianji.storage.tables import KEYS, USERS

@@ -21,7 +21,7 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import AuthenticationFailed, InvalidRequest
 from tianji.lazy import load
-from tianji.management.administration import Office
+from tianji.management.office import Office
 from tianji.sso import browser
 
 LIFETIME: Final = 600  # seconds that somebody has to sign in

@@ -8,7 +8,7 @@ from tests.unit.callbacks.test_outlet import There
 from tianji._core.shm import SharedCounters
 from tianji.callbacks.board import Board
 from tianji.callbacks.sink import Sink
-from tianji.management.series import METRICS
+from tianji.management.status.series import METRICS
 
 
 def figures(counters: SharedCounters) -> dict[str, int]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tianji.errors import SchemaViolation, Unacceptable
 from tianji.management.desk import converted
-from tianji.management.key_fields import KeyFields, into_metadata, make_secret
+from tianji.management.keys.fields import KeyFields, into_metadata, make_secret
 from tianji.management.wire import sent, shown, stored
 from tianji.money import MAXIMUM, to_dollars, to_nanos
 

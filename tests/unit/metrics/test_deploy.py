@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.management.series import METRICS
+from tianji.management.status.series import METRICS
 from tianji.metrics.families import FAMILIES
 
 DEPLOY = Path(__file__).parents[3] / "deploy"

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.conftest import World, entry, failure
 
-from tianji.management.series import METRICS
+from tianji.management.status.series import METRICS
 from tianji.metrics.families import FALLEN_BACK, FAMILIES, LATENCY, LEFT, PER_TOKEN
 
 LIST = Path(__file__).with_name("families.txt")

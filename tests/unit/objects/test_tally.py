@@ -8,7 +8,7 @@ from tests.unit.metrics.test_families import listed
 from tianji._core.shm import SharedCounters
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
-from tianji.management.series import METRICS, samples
+from tianji.management.status.series import METRICS, samples
 from tianji.metrics.text import render
 from tianji.objects.kinds import BATCH, FILE, STORE
 from tianji.objects.tally import BOUNDS, MOST, Tally

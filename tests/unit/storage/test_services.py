@@ -7,7 +7,7 @@ import pytest
 from tianji._core.shm import SharedCounters
 from tianji.config.schema import Config, Settings
 from tianji.errors import StoreUnavailable
-from tianji.management.series import METRICS, samples
+from tianji.management.status.series import METRICS, samples
 from tianji.metrics.families import LATENCY
 from tianji.metrics.text import render
 from tianji.storage.services import POSTGRES, REDIS, WRITES, Service, of_database, watched

@@ -19,9 +19,10 @@ from tianji.config.schema.general import RolePermission
 from tianji.config.schema.jwt import Issuer, JwtAuth, RoleMapping, ScopeMapping, UserRoleMapping
 from tianji.egress.errands import Answer
 from tianji.errors import AuthenticationFailed, ModelRefused, ObjectNotFound, PermissionDenied
-from tianji.management import desk, teams, users
-from tianji.management.administration import Office
-from tianji.management.arrivals import greet
+from tianji.management import desk
+from tianji.management.office import Office
+from tianji.management.people import teams, users
+from tianji.management.people.arrivals import greet
 from tianji.storage.location import parse
 from tianji.storage.migration import migrate
 from tianji.storage.store import Store

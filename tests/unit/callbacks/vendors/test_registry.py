@@ -9,7 +9,7 @@ from tianji.callbacks.settings import tells
 from tianji.callbacks.vendors import BLOCKS, FIELDS, TRACED, VENDORS, known
 from tianji.config.loader import load
 from tianji.lazy import load as imported
-from tianji.management.callbacks import configs
+from tianji.management.settings.callbacks import configs
 
 SOURCE = Path(tianji.__file__).parent
 OTHERS = {  # who else speaks of a destination, and why
@@ -17,7 +17,7 @@ OTHERS = {  # who else speaks of a destination, and why
     "callbacks/billing": "a bill is no event",
     "callbacks/vendors/__init__.py": "other names, and keys of litellm_settings",
     "config/schema": "keys of the configuration",
-    "management/callbacks.py": "which variables keys and teams may set",
+    "management/settings/callbacks.py": "which variables keys and teams may set",
     "prompts": "it keeps prompts, too",
     "providers": "some provider is called the same",
 }

@@ -1,0 +1,1 @@
+"""Virtual keys: made, read, changed, given another secret."""

@@ -1,0 +1,1 @@
+"""Models and their deployments, as the database keeps them and as callers may see them."""

@@ -1,0 +1,1 @@
+"""What else the database adds to the configuration: callbacks, guardrails, prompts, endpoints, stores."""
