@@ -9,7 +9,7 @@ import msgspec
 
 from tianji.config.decode import decode
 from tianji.config.problems import Findings, Place
-from tianji.config.schema.auto_router import COMPLEXITY, UNSERVED, SemanticConfig
+from tianji.config.schema.auto_router import ADAPTIVE, COMPLEXITY, QUALITY, SemanticConfig
 from tianji.config.schema.model import ModelEntry, ModelParams
 from tianji.config.tree import Items, Map, kind
 
@@ -17,16 +17,37 @@ _STATIC_FILES: Final = ("model.safetensors", "tokenizer.json")
 _REMEDY: Final = 'write {"routes": [{"name": "a-model-group", "utterances": ["an example"]}]}'
 
 
+_DEFAULTS: Final = {
+    COMPLEXITY: "complexity_router_default_model",
+    QUALITY: "quality_router_default_model",
+    ADAPTIVE: "adaptive_router_default_model",
+}
+
+
+def default_key(params: ModelParams) -> str:
+    """Return the parameter that names the group for what the router does not decide."""
+    return _DEFAULTS.get(params.model, "auto_router_default_model")
+
+
 def default_model(params: ModelParams) -> str | None:
-    """Return the group that takes what an auto router sends nowhere else."""
-    if params.model in UNSERVED:
-        written: str | None = getattr(params, UNSERVED[params.model])
-        return written or params.auto_router_default_model
+    """Return the group that takes what an auto router sends nowhere else.
+
+    Where none is named, the first of the models that a quality or an adaptive router may choose from.
+    """
+    written: str | None = getattr(params, default_key(params)) or _of_config(params)
+    return written or params.auto_router_default_model
+
+
+def _of_config(params: ModelParams) -> str | None:
     if params.model == COMPLEXITY:
-        config = params.complexity_router_config
-        of_config = None if config is None else config.default_model
-        return params.complexity_router_default_model or of_config or params.auto_router_default_model
-    return params.auto_router_default_model
+        return None if params.complexity_router_config is None else params.complexity_router_config.default_model
+    if params.model == QUALITY and params.quality_router_config is not None:
+        return params.quality_router_config.default_model or next(
+            iter(params.quality_router_config.available_models), None
+        )
+    if params.model == ADAPTIVE and params.adaptive_router_config is not None:
+        return next(iter(params.adaptive_router_config.available_models), None)
+    return None
 
 
 def semantic_config(entry: ModelEntry, directory: Path, findings: Findings) -> SemanticConfig | None:

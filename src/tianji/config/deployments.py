@@ -211,7 +211,7 @@ class Builder:
         if refusal:
             written = entry["litellm_params"]
             place = written.at("model") if isinstance(written, Map) else entry.place
-            faults.error(place, f"{path}.litellm_params.model", refusal, "correct the name of the model")
+            faults.error(place, f"{path}.litellm_params.model", refusal, "until then nobody is sent there")
 
     def _here(self, info: ModelInfo) -> bool:
         wanted: tuple[str, ...] | None = info.supported_environments

@@ -55,10 +55,10 @@ def build(deployment: Deployment) -> Upstream:
         credential = find(_given(deployment), deployment.environ)
         project = deployment.text("vertex_project") or deployment.text("vertex_ai_project")
         project = project or deployment.variable(PROJECTS) or credential.project
-        if not project or not _PROJECT.fullmatch(project):
-            raise ConfigurationError(
-                f"{deployment.label()}: set vertex_project to the id of a project, not {project!r}"
-            )
+        if not project:
+            raise ConfigurationError(f"{deployment.label()} has no project: set vertex_project or VERTEXAI_PROJECT")
+        if not _PROJECT.fullmatch(project):
+            raise ConfigurationError(f"{deployment.label()}: vertex_project: {project!r} is not the id of a project")
         path = form.root.format(project=project, location=location)
         source = source_of(msgspec.json.encode(credential))
         headers = []

@@ -175,14 +175,48 @@ def test_names_that_are_taken(snippet: Snippet) -> None:
     assert [problem.key for problem in found] == ["model_list[2].model_name", "model_list[3].model_name"]
 
 
-@pytest.mark.parametrize("kind", ["quality", "adaptive"])
-def test_a_kind_that_is_not_built_sends_everything_to_its_default(snippet: Snippet, kind: str) -> None:
-    model = f"    model: auto_router/{kind}_router\n    {kind}_router_default_model: b\n"
-    loaded = snippet(f"{GROUPS}- model_name: auto\n  litellm_params:\n{model}")
-    (problem,) = loaded.problems
-    assert (problem.severity, problem.line) == ("warning", 6)
-    assert "takes every request" in problem.message
-    assert reading.default_model(loaded.config.auto_routers[0].params) == "b"
+def test_a_kind_that_is_not_built_sends_everything_to_its_default(snippet: Snippet) -> None:
+    model = "    model: auto_router/adaptive_router\n"
+    for params in (
+        "    adaptive_router_default_model: b\n",
+        "    adaptive_router_config: {available_models: [b, a]}\n",
+    ):
+        loaded = snippet(f"{GROUPS}- model_name: auto\n  litellm_params:\n{model}{params}")
+        (problem,) = loaded.problems
+        assert (problem.severity, problem.line) == ("warning", 6)
+        assert "so b takes every request" in problem.message
+        assert reading.default_model(loaded.config.auto_routers[0].params) == "b"
+
+
+@pytest.mark.parametrize(
+    ("config", "severity", "key", "message"),
+    [
+        ("", "error", "", "no model to choose from"),
+        ("{available_models: [c]}", "error", "", "no model is called 'c'"),
+        (
+            "{available_models: [a, c]}",
+            "warning",
+            "quality_router_config.available_models[1]",
+            "no model is called 'c'",
+        ),
+        ("{available_models: [a]}", "warning", "quality_router_config.available_models[0]", "does not say its quality"),
+        (
+            "{available_models: [a], complexity_to_quality: {SIMPEL: 1}}",
+            "error",
+            "quality_router_config.complexity_to_quality.SIMPEL",
+            "not a tier",
+        ),
+    ],
+)
+def test_a_quality_router_that_cannot_decide(
+    snippet: Snippet, config: str, severity: str, key: str, message: str
+) -> None:
+    written = f"    quality_router_config: {config}\n" if config else "    quality_router_default_model: a\n"
+    text = f"{GROUPS}- model_name: auto\n  litellm_params:\n    model: auto_router/quality_router\n{written}"
+    found = [problem for problem in problems(snippet, text) if message in problem.message]
+    assert found, problems(snippet, text)
+    assert found[0].severity == severity
+    assert found[0].key.endswith(key)
 
 
 def semantic(model: str, **config: Any) -> str:

@@ -9,7 +9,16 @@ from tianji.config.checks.names import Names, nearest_name
 from tianji.config.checks.subject import Subject, Where
 from tianji.config.decode import nearest
 from tianji.config.schema import ModelEntry
-from tianji.config.schema.auto_router import COMPLEXITY, UNSERVED, AutoRule, ComplexityConfig, Dimension, Tier
+from tianji.config.schema.auto_router import (
+    ADAPTIVE,
+    COMPLEXITY,
+    QUALITY,
+    AutoRule,
+    ComplexityConfig,
+    Dimension,
+    QualityConfig,
+    Tier,
+)
 from tianji.config.tree import Items, Map
 from tianji.errors import ConfigurationError
 
@@ -32,9 +41,13 @@ def check(subject: Subject) -> None:
             subject.error(here, f"several auto routers are called {entry.model_name!r}", "give each its own name")
         _default(subject, known, entry, path)
         _rules(subject, known, entry, path)
-        if entry.params.model in UNSERVED:
-            message = "this kind of router is not built, so its default model takes every request"
-            subject.warning((*path, "model"), message, f"use {COMPLEXITY}, or auto_router_rules")
+        if entry.params.model == ADAPTIVE:
+            message = (
+                f"this kind of router is not built, so {auto_router.default_model(entry.params)} takes every request"
+            )
+            subject.warning((*path, "model"), message, f"use {QUALITY}, {COMPLEXITY}, or auto_router_rules")
+        elif entry.params.model == QUALITY:
+            _quality(subject, known, entry.params.quality_router_config, path)
         elif entry.params.model == COMPLEXITY:
             _complexity(subject, known, entry.params.complexity_router_config, path)
         else:
@@ -51,8 +64,7 @@ def _path(subject: Subject, entry: ModelEntry) -> Where:
 
 
 def _default(subject: Subject, known: Names, entry: ModelEntry, path: Where) -> None:
-    kind = "complexity" if entry.params.model == COMPLEXITY else "auto"
-    key = UNSERVED.get(entry.params.model, f"{kind}_router_default_model")
+    key = auto_router.default_key(entry.params)
     name = auto_router.default_model(entry.params)
     if not name:
         remedy = f"add `{key}:`, the group for what is not decided"
@@ -160,3 +172,22 @@ def _complexity(subject: Subject, known: Names, config: ComplexityConfig | None,
     if config.classifier_type not in {None, "heuristic"}:
         message = "has no effect in this release: the classifier is `heuristic`"
         subject.warning((*here, "classifier_type"), message, "remove it")
+
+
+def _quality(subject: Subject, known: Names, config: QualityConfig | None, path: Where) -> None:
+    here = (*path, "quality_router_config")
+    if config is None or not config.available_models:
+        remedy = "add `quality_router_config:` with `available_models:`"
+        subject.error(path, "the router has no model to choose from", remedy)
+        return
+    told = {entry.model_name for entry in subject.config.model_list if entry.info.litellm_routing_preferences}
+    for index, name in enumerate(config.available_models):
+        where = (*here, "available_models", index)
+        _target(subject, known, name, where)
+        if name in known and name not in told:
+            message = f"{name!r} does not say its quality, so it is never chosen"
+            subject.warning(where, message, "add `litellm_routing_preferences: {quality_tier: 2}` to its `model_info`")
+    for tier in config.complexity_to_quality:
+        if tier not in get_args(Tier):
+            where = (*here, "complexity_to_quality", tier)
+            subject.error(where, f"{tier!r} is not a tier", nearest(tier, get_args(Tier)))

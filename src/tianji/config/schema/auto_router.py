@@ -11,13 +11,9 @@ MARKER: Final = "auto_router/"
 """What `litellm_params.model` begins with when the entry is a router and no upstream."""
 
 COMPLEXITY: Final = MARKER + "complexity_router"
-UNSERVED: Final = MappingProxyType(
-    {
-        MARKER + "quality_router": "quality_router_default_model",
-        MARKER + "adaptive_router": "adaptive_router_default_model",
-    }
-)
-"""Routers of LiteLLM that are not built, with the key of the model that takes all their requests instead."""
+QUALITY: Final = MARKER + "quality_router"
+ADAPTIVE: Final = MARKER + "adaptive_router"
+"""The router of LiteLLM that is not built: its default model takes every request."""
 
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "uk", "zh"]
 Tier = Literal["SIMPLE", "MEDIUM", "COMPLEX", "REASONING"]
@@ -119,3 +115,28 @@ class ComplexityConfig(Section, frozen=True, kw_only=True):
     custom_technical_keywords: Names = ()
     keyword_tier_rules: tuple[KeywordRule, ...] = ()
     classifier_type: str | None = None
+
+
+class QualityConfig(Section, frozen=True, kw_only=True):
+    """`quality_router_config`. Each of `available_models` says in its `model_info` which quality it has."""
+
+    available_models: Names = ()
+    default_model: str | None = None
+    complexity_to_quality: dict[str, int] = {}
+
+
+class RoutingPreferences(Section, frozen=True, kw_only=True):
+    """`model_info.litellm_routing_preferences`: what a quality router goes by; the lowest `order` comes first."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"quality_tier"})
+    remedies = MappingProxyType({"quality_tier": "write a whole number, higher for a better model"})
+    quality_tier: int
+    keywords: Names = ()
+    order: int | None = None
+
+
+class AdaptiveConfig(Section, frozen=True, kw_only=True):
+    """`adaptive_router_config`, of which the first available model is used."""
+
+    available_models: Names = ()
+    weights: dict[str, float] = {}

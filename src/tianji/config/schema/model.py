@@ -7,7 +7,14 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 from tianji.config.problems import Place
-from tianji.config.schema.auto_router import MARKER, AutoRule, ComplexityConfig
+from tianji.config.schema.auto_router import (
+    MARKER,
+    AdaptiveConfig,
+    AutoRule,
+    ComplexityConfig,
+    QualityConfig,
+    RoutingPreferences,
+)
 from tianji.config.schema.base import Flag, Headers, Names, Rows, Section, Switch, Table, Unknown
 
 PRICE: Final = re.compile(
@@ -153,9 +160,9 @@ class ModelParams(Section, frozen=True, kw_only=True):
     auto_router_model_compression: object = None
     complexity_router_config: ComplexityConfig | None = None
     complexity_router_default_model: str | None = None
-    adaptive_router_config: Table = {}
+    adaptive_router_config: AdaptiveConfig | None = None
     adaptive_router_default_model: str | None = None
-    quality_router_config: Table = {}
+    quality_router_config: QualityConfig | None = None
     quality_router_default_model: str | None = None
     # price structures
     tiered_pricing: Rows = ()
@@ -226,7 +233,7 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     ptu_shares: object = None
     internal_router_model: object = None
     member_auto_router: object = None
-    litellm_routing_preferences: object = None
+    litellm_routing_preferences: RoutingPreferences | None = None
     adaptive_router_preferences: Table = {}
     custom_tokenizer: Table = {}
     supported_openai_params: Names = ()

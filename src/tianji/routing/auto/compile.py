@@ -1,7 +1,7 @@
 """From the entries of `model_list` that are routers to the routers themselves."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,11 +12,12 @@ from tianji.config.auto_router import default_model, semantic_config, static_mod
 from tianji.config.patterns import compile_pattern
 from tianji.config.problems import Findings
 from tianji.config.schema import Config, ModelEntry
-from tianji.config.schema.auto_router import COMPLEXITY, UNSERVED, AutoRule, ComplexityConfig
+from tianji.config.schema.auto_router import ADAPTIVE, COMPLEXITY, QUALITY, AutoRule, ComplexityConfig, QualityConfig
 from tianji.errors import ConfigurationError
 from tianji.routing.auto.complexity import ComplexityRouter, Scale
 from tianji.routing.auto.decision import AutoRouter, Default
 from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
+from tianji.routing.auto.quality import Candidate, QualityRouter
 from tianji.routing.auto.rules import Rule, RuleRouter, conditions
 from tianji.routing.auto.semantic import DEFAULT_THRESHOLD, Example, SemanticRouter
 from tianji.routing.auto.static_model import load_static_model
@@ -52,7 +53,7 @@ def compile_auto_routers(config: Config, surroundings: Surroundings) -> dict[str
             LOG.error("%s: auto router %s is left out: it has no default model", entry.place, entry.model_name)
             continue
         try:
-            routers[entry.model_name] = _Compiler(entry, default, surroundings).router()
+            routers[entry.model_name] = _Compiler(entry, default, surroundings, config.model_list).router()
         except (ConfigurationError, ImportError) as error:
             LOG.error("%s: auto router %s: all goes to %s: %s", entry.place, entry.model_name, default, error)
             routers[entry.model_name] = Default(default, "this router cannot be made")
@@ -62,17 +63,21 @@ def compile_auto_routers(config: Config, surroundings: Surroundings) -> dict[str
 class _Compiler:
     """Makes the router of one entry: rules first, then meaning or complexity, then the default."""
 
-    def __init__(self, entry: ModelEntry, default: str, surroundings: Surroundings) -> None:
+    def __init__(
+        self, entry: ModelEntry, default: str, surroundings: Surroundings, deployments: Iterable[ModelEntry]
+    ) -> None:
         self._entry = entry
         self._params = entry.params
         self._default = default
         self._surroundings = surroundings
+        self._deployments = deployments
 
     def router(self) -> AutoRouter:
         """Return it. Raises ConfigurationError, or ImportError where a package is missing."""
-        if self._params.model in UNSERVED:
+        if self._params.model == ADAPTIVE:
             return Default(self._default, "this kind of router is not built")
-        last = self._complexity() if self._params.model == COMPLEXITY else self._semantic()
+        kinds = {COMPLEXITY: self._complexity, QUALITY: self._quality}
+        last = kinds.get(self._params.model, self._semantic)()
         rules = [self._rule(rule) for rule in self._params.auto_router_rules]
         return RuleRouter(rules, last) if rules else last
 
@@ -94,6 +99,14 @@ class _Compiler:
             for tier, groups in config.tiers.items()
         }
         return ComplexityRouter(Scale(config), tiers, self._default, self._surroundings.dice)
+
+    def _quality(self) -> AutoRouter:
+        config = self._params.quality_router_config or QualityConfig()
+        wanted = frozenset(config.available_models)
+        candidates = [_candidate(entry) for entry in self._deployments if entry.model_name in wanted]
+        told = [candidate for candidate in candidates if candidate is not None]
+        scale = Scale(self._params.complexity_router_config or ComplexityConfig())
+        return QualityRouter(scale, told, config.complexity_to_quality, self._default)
 
     def _semantic(self) -> AutoRouter:
         otherwise = Default(self._default)
@@ -124,3 +137,13 @@ class _Compiler:
             for route in (config.routes if config else ())
             if route.utterances
         ]
+
+
+def _candidate(entry: ModelEntry) -> Candidate | None:
+    """Return what a quality router knows of the deployment; None where it does not say its quality."""
+    said = entry.info.litellm_routing_preferences
+    if said is None:
+        return None
+    price = entry.info.prices.get("input_cost_per_token", entry.params.prices.get("input_cost_per_token"))
+    keywords = tuple(word.lower() for word in said.keywords if word)
+    return Candidate(entry.model_name, said.quality_tier, keywords, said.order, price)

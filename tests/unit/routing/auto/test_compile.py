@@ -123,9 +123,45 @@ def test_a_group_that_nothing_serves_gives_way_to_the_default(
 
 
 def test_a_kind_that_is_not_built(routers: Compile) -> None:
-    params = {"model": "auto_router/quality_router", "quality_router_default_model": "chef"}
+    params = {"model": "auto_router/adaptive_router", "adaptive_router_config": {"available_models": ["chef", "plain"]}}
     (router,) = routers(params).values()
     assert decided(router, said("hello")) == Decision("chef", "default: this kind of router is not built")
+    (router,) = routers({**params, "adaptive_router_default_model": "plain"}).values()
+    assert decided(router, said("hello")).group == "plain"
+
+
+def test_a_quality_router_goes_by_what_deployments_say(tmp_path: Path) -> None:
+    """As LiteLLM's documentation configures it: a tier and keywords in `model_info` of each model."""
+    written = [
+        {
+            "model_name": name,
+            "litellm_params": {"model": "openai/x"},
+            "model_info": {"litellm_routing_preferences": preferences, "input_cost_per_token": price},
+        }
+        for name, price, preferences in (
+            ("small", 0.1, {"quality_tier": 1}),
+            ("large", 0.4, {"quality_tier": 3, "keywords": ["Gravity"]}),
+            ("cheap", 0.2, {"quality_tier": 3}),
+            ("apart", 0.0, {"quality_tier": 2}),
+        )
+    ]
+    params = {
+        "model": "auto_router/quality_router",
+        "quality_router_config": {
+            "available_models": ["small", "large", "cheap"],
+            "complexity_to_quality": {"SIMPLE": 2},
+        },
+    }
+    written.append({"model_name": "auto", "litellm_params": params})
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({"model_list": written}))
+    loaded = load(file, {}, directory=tmp_path)
+    assert loaded.problems == ()
+    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _name: True, dice=Dice(1))
+    router = compile_auto_routers(loaded.config, around)["auto"]
+    assert decided(router, said("what is GRAVITY")).group == "large"  # by its keyword
+    assert decided(router, said("hi")).group == "cheap"  # 2 is asked for, the next higher one is 3, and it costs less
+    assert decided(router, said("")) == Decision("small", "default: no text")
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_default(
