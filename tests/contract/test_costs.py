@@ -17,6 +17,7 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 400},
 }
 LONG = {"messages": [{"role": "user", "content": "y" * 8000}]}
+HI = [{"role": "user", "content": "hi"}]
 COST = "x-litellm-response-cost"
 
 
@@ -76,6 +77,64 @@ def test_an_answer_says_what_it_cost_and_a_stream_costs_the_same(
     eventually(lambda: spent(gateway) - before == Fraction(cost), "it is counted")
     assert gateway.chat({"model": model, "messages": [], "stream": True}).text.endswith("data: [DONE]\n\n")
     eventually(lambda: spent(gateway) - before == 2 * Fraction(cost), "the stream is counted")
+
+
+@pytest.fixture(scope="module")
+def telling(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway whose streams say what they cost."""
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    config = {
+        "model_list": [
+            openai_model("own", "anything", mock_process.url, **prices),
+            {
+                "model_name": "claude",
+                "litellm_params": {"model": "anthropic/x", "api_key": "k", "api_base": mock_process.url, **prices},
+            },
+        ],
+        "litellm_settings": {"include_cost_in_streaming_usage": True},
+    }
+    with Gateway(config, tmp_path_factory.mktemp("telling"), edge=edge) as running:
+        yield running
+
+
+def used(text: str) -> list[dict[str, Any]]:
+    """Return the usage of every event, in the order of the stream."""
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    found = [event.get("response", event).get("usage") for event in events]
+    return [usage for usage in found if usage]
+
+
+def test_a_stream_says_what_it_cost(telling: Gateway, mock: Mock) -> None:
+    answers(mock, USAGE)
+    wanted = {"model": "own", "messages": [], "stream": True, "stream_options": {"include_usage": True}}
+    (usage,) = used(telling.chat(wanted).text)
+    assert usage == {**USAGE, "cost": 0.0014}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": HI, "stream_options": {"include_usage": True}}),
+        ("/v1/messages", {"messages": HI, "max_tokens": 9}),
+        ("/v1/responses", {"input": "hi"}),
+    ],
+)
+@pytest.mark.parametrize("model", ["own", "claude"])
+@pytest.mark.usefixtures("mock")
+def test_a_stream_of_any_form_says_what_a_whole_answer_says(
+    telling: Gateway, path: str, body: dict[str, Any], model: str
+) -> None:
+    whole = telling.client.post(path, json={**body, "model": model, "stream_options": None})
+    stream = telling.client.post(path, json={**body, "model": model, "stream": True})
+    assert used(stream.text)[-1]["cost"] == float(whole.headers[COST]) > 0, stream.text
+
+
+def test_a_client_may_ask_for_the_cost(gateway: Gateway, mock: Mock) -> None:
+    answers(mock, USAGE)
+    wanted = {"model": "own", "messages": [], "stream": True, "stream_options": {"include_usage": True}}
+    headers = {"x-litellm-include-cost-in-streaming-usage": "True"}
+    assert used(gateway.client.post("/v1/chat/completions", json=wanted, headers=headers).text)[0]["cost"] == 0.0014
+    assert "cost" not in used(gateway.chat(wanted).text)[0]
 
 
 def test_what_nobody_knows_the_price_of(gateway: Gateway, mock: Mock) -> None:

@@ -58,6 +58,7 @@ cdef class Attempt(ResponseHandler):
     cdef int send(self, object request, Origin origin, Timeouts timeouts) except -1
     cdef int estimate(self, Py_ssize_t answer_bytes) except -1
     cdef long long bill(self) except -1
+    cdef long long costs(self, Usage usage) except -1
     cdef Measures made(self)
     cdef int close(self, int status) except -1
     cdef double upstream_seconds(self, double now) noexcept

@@ -132,9 +132,12 @@ cdef class Attempt(ResponseHandler):
             self.nano_dollars = 0
             if self.rates is not None and (self.usage is not None or self.made() is not None):
                 self.billed_at = <long long>time(NULL)
-                self.nano_dollars = cost(
-                    self.rates, self.usage, self.billed_at, self.made(), self.tier)
+                self.nano_dollars = self.costs(self.usage)
         return self.nano_dollars
+
+    cdef long long costs(self, Usage usage) except -1:
+        """What so much use costs, nano-dollars: by the hour of the bill, or by now where there is none."""
+        return cost(self.rates, usage, self.billed_at or <long long>time(NULL), self.made(), self.tier)
 
     cdef int close(self, int status) except -1:
         """Count it, once, and let go of what it held; a call that is under way is cancelled."""

@@ -9,7 +9,7 @@ cdef frozenset STEERING = frozenset(
     for prefix in (b"x-tianji-", b"x-litellm-")
     for name in (
         b"timeout", b"stream-timeout", b"num-retries", b"tags", b"trail", b"keepalive-seconds",
-        b"end-user-id", b"customer-id", b"session-id", b"trace-id",
+        b"end-user-id", b"customer-id", b"session-id", b"trace-id", b"include-cost-in-streaming-usage",
     )
 )
 cdef frozenset CALL_ID = frozenset((b"x-tianji-call-id", b"x-litellm-call-id"))

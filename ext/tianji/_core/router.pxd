@@ -72,6 +72,7 @@ cdef class Table:
     cdef readonly object resolve      # Callable[[str], tuple[Group, captured]]: aliases, patterns; raises UnknownModel
     cdef readonly frozenset watched   # member names that steer the gateway, or that a client may not send
     cdef readonly str default_model   # takes every request whatever its model says; or None
+    cdef readonly bint tells_cost     # streams say what they cost beside their usage
     cdef readonly bint shows_usage    # every stream ends with its usage chunk, asked for or not
     cdef readonly bint compat         # x-litellm-* twins beside x-tianji-*
     cdef readonly bint trusts_clients  # they may send addresses and credentials of upstreams

@@ -98,10 +98,10 @@ cdef class Table:
 
     def __init__(
         self, *, dict groups not None, dict autos not None, dict teams not None, object resolve,
-        frozenset watched not None, str default_model, bint shows_usage, bint compat, bint trusts_clients,
-        bint forwards_client_headers, long long max_answer, object router not None, bint steers_all, bint scoped,
-        bint affine, bint recovers, bint meters, bint heeds_filter, long long window, double total_timeout,
-        tuple enforced not None,
+        frozenset watched not None, str default_model, bint shows_usage, bint tells_cost, bint compat,
+        bint trusts_clients, bint forwards_client_headers, long long max_answer, object router not None,
+        bint steers_all, bint scoped, bint affine, bint recovers, bint meters, bint heeds_filter,
+        long long window, double total_timeout, tuple enforced not None,
     ):
         self.groups = groups
         self.autos = autos
@@ -111,6 +111,7 @@ cdef class Table:
         self.watched = watched
         self.default_model = default_model
         self.shows_usage = shows_usage
+        self.tells_cost = tells_cost
         self.compat = compat
         self.trusts_clients = trusts_clients
         self.forwards_client_headers = forwards_client_headers

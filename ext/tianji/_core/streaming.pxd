@@ -6,10 +6,12 @@ from tianji._core.cached cimport Cached
 
 cdef class Streaming(Cached):
     cdef bint flowing                 # the attempt's events go to the client
+    cdef bint tells_cost              # beside the usage of its events
     cdef long long metered_at         # events of a stream from which on it is looked whether its reservation covers it
 
     cdef int proceed(self) except -1
     cdef bint shows(self, Attempt attempt, bytes events) except -1
     cdef bytes start_stream(self, Attempt attempt, bytes out)
+    cdef bytes costed(self, Attempt attempt, bytes out)
     cdef bint covers(self, Attempt attempt) except -1
     cdef int end_spent(self, Attempt attempt) except -1

@@ -6,7 +6,7 @@ Until the first content goes out another deployment can still be asked; with `st
 from libc.limits cimport LLONG_MAX
 
 from tianji._core.clock cimport monotonic
-from tianji._core.meter cimport estimate
+from tianji._core.meter cimport dollars, estimate
 
 cdef enum:
     BYTES_A_TOKEN = 4
@@ -35,7 +35,7 @@ cdef class Streaming(Cached):
             attempt.said.append(out)
         if self.lookup is not None:
             self.lookup.collect(out)
-        self.exchange.write(out)
+        self.exchange.write(self.costed(attempt, out))
         if self.admission is not None and attempt.sse.events >= self.metered_at and not self.covers(attempt):
             return self.end_spent(attempt)
         return 0
@@ -57,6 +57,7 @@ cdef class Streaming(Cached):
         """Let the client see the attempt's events, which begin with `out`; what of them he is to get."""
         self.win(attempt)
         self.flowing = True
+        self.tells_cost = self.table.tells_cost or self.steer is not None and self.steer.tells_cost
         attempt.held = None
         if self.exchange.status:
             self.exchange.write(self.course.seam())
@@ -69,6 +70,12 @@ cdef class Streaming(Cached):
             self.exchange.body, self.exchange.spool, self.exchange.form = b"", None, None
         return out
 
+    cdef bytes costed(self, Attempt attempt, bytes out):
+        """The events, with what it cost so far beside the usage in them, where the client is to know."""
+        if not self.tells_cost or attempt.sse.usage is None or attempt.rates is None:
+            return out
+        return self.pipeline.courses.costed(out, dollars(attempt.costs(attempt.sse.usage)))
+
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1:
         if not self.flowing:
             if attempt.held is not None:
@@ -77,7 +84,7 @@ cdef class Streaming(Cached):
         if attempt.said is not None:
             attempt.said.append(out)
         self.keep_books(200)
-        self.exchange.finish(out)
+        self.exchange.finish(self.costed(attempt, out))
         if self.lookup is not None:
             self.keep_stream(attempt, out)
         return self.settle(200)

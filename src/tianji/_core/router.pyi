@@ -162,6 +162,7 @@ class Table:
         watched: frozenset[bytes],
         default_model: str | None,
         shows_usage: bool,
+        tells_cost: bool,
         compat: bool,
         trusts_clients: bool,
         forwards_client_headers: bool,
@@ -189,6 +190,8 @@ class Table:
     def default_model(self) -> str | None: ...
     @property
     def shows_usage(self) -> bool: ...
+    @property
+    def tells_cost(self) -> bool: ...
     @property
     def compat(self) -> bool: ...
     @property

@@ -316,6 +316,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.completion_model": EXACT,
         "general_settings.enforced_params": EXACT,
         "general_settings.always_include_stream_usage": EXACT,
+        "litellm_settings.include_cost_in_streaming_usage": Support(
+            "exact", "of chat, completions, Responses, Messages"
+        ),
         "general_settings.forward_client_headers_to_llm_api": EXACT,
         "general_settings.allow_client_side_credentials": EXACT,
         "general_settings.dangerously_allow_mock_testing_request_params": EXACT,

@@ -23,6 +23,7 @@ from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, Upstr
 from tianji.gateway.bodies import with_members
 from tianji.gateway.caller import Refuses, request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
+from tianji.gateway.costing import with_cost
 from tianji.gateway.demands import enforce
 from tianji.gateway.opening import from_content, has_content
 from tianji.gateway.several import Deliver, Several, divide
@@ -318,6 +319,10 @@ class Courses:
     def from_content(self, events: bytes) -> bytes:
         """Return whole events from the first that has content on."""
         return from_content(events)
+
+    def costed(self, events: bytes, dollars: bytes) -> bytes:
+        """Return whole events of a stream with what it cost beside their usage."""
+        return with_cost(events, dollars)
 
     def within(self, timeouts: Timeouts, seconds: float, streamed: bool) -> Timeouts:
         """Return timeouts that leave at most so many seconds until the answer, or until a stream begins."""

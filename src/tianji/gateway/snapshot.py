@@ -72,11 +72,7 @@ class Snapshot:
         autos = compile_auto_routers(
             config,
             Surroundings(
-                directory=loaded.files[0].parent,
-                environ=loaded.environment,
-                serves=lambda name: self.resolver.resolve(name) is not None,
-                dice=dice,
-                asks=asks,
+                directory=loaded.files[0].parent, environ=self.environ, serves=self._leads, dice=dice, asks=asks
             ),
         )
         aliases = aliases_of(config)
@@ -92,6 +88,7 @@ class Snapshot:
             watched=WATCHED | tier_members(config),
             default_model=general.completion_model,
             shows_usage=general.always_include_stream_usage is True,
+            tells_cost=config.litellm_settings.include_cost_in_streaming_usage,
             compat=True,
             trusts_clients=general.allow_client_side_credentials,
             forwards_client_headers=general.forward_client_headers_to_llm_api,
@@ -131,7 +128,10 @@ class Snapshot:
 
     def serves(self, name: str) -> bool:
         """Whether a request may name it."""
-        return name in self.autos or self.resolver.resolve(name) is not None
+        return name in self.autos or self._leads(name)
+
+    def _leads(self, name: str) -> bool:
+        return self.resolver.resolve(name) is not None
 
     @property
     def max_upload(self) -> int:

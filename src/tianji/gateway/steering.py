@@ -37,6 +37,7 @@ STEERING_MEMBERS: Final = frozenset(
     }
 )
 TRAIL_HEADERS: Final = (b"x-tianji-trail", b"x-litellm-trail")
+COST_HEADERS: Final = (b"x-tianji-include-cost-in-streaming-usage", b"x-litellm-include-cost-in-streaming-usage")
 LONGEST_TIMEOUT: Final = 86_400.0
 # written by the gateway itself or meaningful on one hop only, so nobody may set them (RFC 9110 section 7.6.1)
 UNSETTABLE: Final = frozenset(
@@ -85,6 +86,11 @@ class Steering(Struct, frozen=True, kw_only=True):
     def explains(self) -> bool:
         """Whether the answer is to say what was tried and why."""
         return any(name in self.fields for name in TRAIL_HEADERS)
+
+    @property
+    def tells_cost(self) -> bool:
+        """Whether a stream is to say what it cost."""
+        return any(self.fields.get(name, b"").strip().lower() == b"true" for name in COST_HEADERS)
 
     @property
     def shows_errors(self) -> bool:
