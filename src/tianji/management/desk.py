@@ -1,4 +1,7 @@
-"""Where management requests are served: one transaction each, and whoever remembers what it changed is told."""
+"""Where management requests are served: one transaction each, and whoever remembers what it changed is told.
+
+The audit log, where it is kept, follows the transaction itself, so no function has to write into it.
+"""
 
 import asyncio
 import re
@@ -21,7 +24,9 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
 from tianji.gateway.own_requests import NO_MATCH
+from tianji.lazy import load
 from tianji.ledger import periods
+from tianji.management.audit.switch import is_on
 from tianji.management.office import Office
 from tianji.storage import changes
 from tianji.storage.tables import NANOS
@@ -51,6 +56,7 @@ class Call:
         self.query: Mapping[str, str] = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
         self.now = datetime.fromtimestamp(office.clock.now(), UTC)
         self.changed: set[int] = set()
+        self.behind: str | None = None  # who changes something without a request of his own, see `act_for`
         self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done once all of it is stored; none may fail
         self._connection = connection
         self._body = exchange.body
@@ -83,6 +89,10 @@ class Call:
         """Note that an object changed, so that nobody goes on with what he remembers of it."""
         if name is not None:
             self.changed.add(tag(kind, name))
+
+    def act_for(self, name: str) -> None:
+        """Say who is behind what is no request: whoever is signing in, or what works by itself."""
+        self.behind = name
 
     async def one(self, table: sa.Table, **where: Any) -> Row | None:
         """Return the row with these values; None without one, and where a value is None."""
@@ -160,7 +170,11 @@ async def _write(office: Office, function: Function, exchange: Exchange, match: 
     database = await office.store.open()
     async with database.writing() as connection:
         call = Call(office, exchange, match, connection)
+        audited = is_on(call.config, office.environ())
+        log = load("tianji.management.audit.keeping").Log(call, exchange) if audited else None
         answer = await function(call)
+        if log is not None:
+            await log.write()
         await changes.record(connection, call.changed, call.now)
     for changed in call.changed:  # after the commit: whoever hears of it reads what is new
         office.store.revisions.publish(changed)

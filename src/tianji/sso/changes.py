@@ -29,6 +29,7 @@ async def _claim(token: str, call: Call) -> None:
     row = await call.one(KEYS, token=token)
     if row is None or row["metadata"].get(_USED):
         raise InvalidRequest("this code was used, or its session has ended; sign in again", param="code")
+    call.act_for(row["user_id"])
     await note(call, token, {_USED: True})
 
 

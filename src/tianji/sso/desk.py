@@ -47,6 +47,7 @@ async def _admit(call: Call, user_id: str | None, method: str) -> Row:
         raise AuthenticationFailed("this user was deactivated; ask an administrator")
     if call.config.general_settings.ui_access_mode == "admin_only" and user["user_role"] not in _ADMINS:
         raise AuthenticationFailed("signing in is for proxy admins only")
+    call.act_for(user["user_id"])
     fields = KeyFields(
         user_id=user["user_id"],
         duration=duration(call.office.environ()),

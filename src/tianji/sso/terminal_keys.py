@@ -46,6 +46,7 @@ async def make(office: Office, caller: Identity, login_id: str) -> None:
 
 async def _make(login_id: str, user_id: str, call: Call) -> None:
     alias = _alias(login_id)
+    call.act_for(user_id)
     if await call.one(KEYS, key_alias=alias) is not None:
         raise Conflict("this login was completed; look at the terminal")
     fields = KeyFields(user_id=user_id, key_alias=alias, duration=duration(call.office.environ()))
@@ -78,6 +79,7 @@ async def _give(login_id: str, team_id: str | None, call: Call) -> Row:
     secret = _vault(call.office).open(row["metadata"][_SEALED], alias)
     metadata = {name: value for name, value in row["metadata"].items() if name != _SEALED}
     call.change("key", row["token"])
+    call.act_for(row["user_id"])
     await call.execute(
         sa.update(KEYS)
         .where(KEYS.c.token == row["token"])

@@ -280,6 +280,40 @@ CHANGES: Final = sa.Table(
     sqlite_autoincrement=True,  # an id is never given twice, or a poller would miss the second
 )
 
+AUDIT_LOG: Final = sa.Table(
+    "audit_log",
+    METADATA,
+    sa.Column(
+        "number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    ),  # in the order of writing
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("updated_at", Moment, nullable=False),
+    *_text("changed_by", "changed_by_api_key"),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("action", "table_name", "object_id")),
+    *_documents("before_value", "updated_values"),  # without secrets, see tianji.management.audit.values
+    *(  # what lists are filtered and sorted by, each with what it is counted by: no row is read for that
+        sa.Index(f"ix_audit_log_{names[0]}", *names)
+        for names in (
+            ("updated_at", "number", "action", "table_name"),
+            ("changed_by", "updated_at", "number", "action", "table_name"),
+            ("changed_by_api_key", "updated_at", "number", "action", "table_name"),
+            ("action", "updated_at", "number", "table_name"),
+            ("table_name", "updated_at", "number", "action"),
+            ("object_id", "updated_at", "number"),
+        )
+    ),
+    sqlite_autoincrement=True,  # a number is never given twice, or a destination would miss the second
+)
+"""What management changed, by whom, for as long as the configuration keeps it."""
+
+AUDIT_DESTINATIONS: Final = sa.Table(
+    "audit_destinations",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # the number of the last entry that it was told
+    sa.Column("due_at", Moment, nullable=False),  # nobody tells it before
+)
+
 
 def _counts(*names: str) -> _Columns:
     return (sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in names)

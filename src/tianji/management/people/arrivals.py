@@ -24,6 +24,7 @@ async def greet(office: Office, arrival: Arrival) -> str | None:
 
 async def welcome(arrival: Arrival, call: Call) -> str | None:
     """Make or change the user, and have him in his teams. Returns his id here, None where there is no such user."""
+    call.act_for(arrival.user_id or arrival.provider_id or arrival.email or "identity provider")
     user = await _user(call, arrival)
     names = [await _team(call, arrival, name) for name in arrival.teams]
     if user is None:

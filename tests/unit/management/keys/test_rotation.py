@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from tianji._core.revision import Revisions
 from tianji.auth.tags import tag
 from tianji.clock import ManualClock
+from tianji.config.schema import Config
 from tianji.errors import Unacceptable
 from tianji.management.keys.rotation import rotate_due, rotation
 from tianji.management.office import Office
@@ -27,7 +27,7 @@ MADE = {"created_at": PAST, "updated_at": PAST}
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    config: Any = SimpleNamespace()
+    config = Config()
     store = Store(parse(f"sqlite:///{tmp_path}/a.db"), Revisions())
     yield Office(store=store, config=lambda: config, groups=dict, salt=lambda: None, clock=CLOCK)
     await store.close()

@@ -1,0 +1,1 @@
+"""The audit log: what management changed, who did, and who is told of it."""
