@@ -225,6 +225,12 @@ class World:
         return self.kept.get(path, side, make=make)
 
 
+def entry(world: World, side: str) -> str:
+    """An entry of the audit log, about a team."""
+    found = world.master("GET", "/audit", object_id=f"team-{side}", page_size=1)
+    return str(found["audit_logs"][0]["id"])
+
+
 def model(side: str) -> dict[str, Any]:
     """What a deployment of a team is made of."""
     params = {"model": "openai/x", "api_key": "sk-of-the-team-0815"}

@@ -28,7 +28,7 @@ def world(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Itera
     config = {
         "model_list": [openai_model("m", "gpt-test", mock_process.url) | {"model_info": {"id": "m-1"}}],
         "general_settings": {"store_model_in_db": True},
-        "litellm_settings": {"callbacks": ["tried"]},
+        "litellm_settings": {"callbacks": ["tried"], "store_audit_logs": True},
         "callback_settings": {
             "tried": {
                 "callback_type": "generic_api",

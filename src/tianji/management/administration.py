@@ -10,6 +10,7 @@ from typing import Any, Final
 from tianji._core.exchange import Exchange
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
+from tianji.management.audit import rows as audit
 from tianji.management.keys import rows as keys
 from tianji.management.limits import rows as limits
 from tianji.management.models import rows as models
@@ -26,6 +27,7 @@ FOLDERS: Final[Mapping[str, Mapping[str, tuple[Row, ...]]]] = {
     "models": models.FAMILIES,
     "settings": settings.FAMILIES,
     "spend": spend.FAMILIES,
+    "audit": audit.FAMILIES,
 }
 
 

@@ -1,0 +1,98 @@
+"""The log, read by administrators: a page of it, or one entry."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from tianji.errors import ObjectNotFound, SchemaViolation, Unacceptable
+from tianji.management.desk import Call, Row
+from tianji.management.paging import LARGEST
+from tianji.storage.tables import AUDIT_LOG
+
+COUNTED: Final = 100_000  # entries that a total counts at most
+_EQUAL: Final = ("changed_by", "changed_by_api_key", "action", "table_name", "object_id")
+_DAY: Final = 10  # characters of a date without a time
+
+
+Sorted = Literal["updated_at", "changed_by", "changed_by_api_key", "action", "table_name", "object_id"]
+
+
+class Asked(Struct, kw_only=True):
+    """Which entries: with these values, of some time; times are UTC, and a day is meant whole."""
+
+    page: int = 1
+    page_size: int = 10
+    changed_by: str | None = None
+    changed_by_api_key: str | None = None
+    action: str | None = None
+    table_name: str | None = None
+    object_id: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    sort_by: Sorted = "updated_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+
+
+async def listed(call: Call) -> Row:
+    """List entries, the latest first unless the query says otherwise.
+
+    The page is found in an index first, so that of entries before it nothing is read.
+    """
+    asked = call.questions(Asked)
+    for name, value, most in (("page", asked.page, 2**31), ("page_size", asked.page_size, LARGEST)):
+        if not 1 <= value <= most:
+            raise SchemaViolation(f"Input should be from 1 to {most}", ("query", name))
+    where = _where(asked)
+    order = [AUDIT_LOG.c[name] for name in dict.fromkeys((asked.sort_by, "updated_at", "number"))]
+    placed = [column.desc() if asked.sort_order == "desc" else column.asc() for column in order]
+    start = (asked.page - 1) * asked.page_size
+    found = sa.select(AUDIT_LOG.c.number).where(*where).order_by(*placed).limit(asked.page_size).offset(start)
+    numbers = [row["number"] for row in await call.all(found)]
+    rows = await call.all(sa.select(AUDIT_LOG).where(AUDIT_LOG.c.number.in_(numbers)).order_by(*placed))
+    total = await call.count(sa.select(AUDIT_LOG.c.number).where(*where).limit(COUNTED + 1))
+    counted = min(total, COUNTED)
+    return {
+        "audit_logs": [_told(row) for row in rows],
+        "total": counted,
+        "page": asked.page,
+        "page_size": asked.page_size,
+        "total_pages": -(-counted // asked.page_size),
+        "total_is_capped": total > COUNTED,
+    }
+
+
+async def one(call: Call) -> Row:
+    """Describe one entry."""
+    row = await call.one(AUDIT_LOG, id=call.params["id"])
+    if row is None:
+        raise ObjectNotFound("this entry is not in the audit log; GET /audit lists those that are", param="id")
+    return _told(row)
+
+
+def _where(asked: Asked) -> "list[sa.ColumnElement[bool]]":
+    values = ((AUDIT_LOG.c[name], getattr(asked, name)) for name in _EQUAL)
+    where: list[sa.ColumnElement[bool]] = [column == value for column, value in values if value is not None]
+    if asked.start_date is not None:
+        where.append(AUDIT_LOG.c.updated_at >= _moment(asked.start_date, "start_date"))
+    if asked.end_date is not None:
+        at = _moment(asked.end_date, "end_date")
+        day = len(asked.end_date.strip()) == _DAY
+        end = AUDIT_LOG.c.updated_at < at + timedelta(days=1) if day else AUDIT_LOG.c.updated_at <= at
+        where.append(end)
+    return where
+
+
+def _moment(text: str, param: str) -> datetime:
+    """Return a time as ISO 8601 has it; without a zone it is UTC. Raises Unacceptable (400)."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        said = f"{param}: {text[:40]!r} is no time; write it as in 2026-03-01T12:00:00Z"
+        raise Unacceptable(said, param=param) from None
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "number"}
