@@ -65,6 +65,9 @@ class Vendors(Listening):
             def do_GET(self) -> None:
                 vendors._serve(self)
 
+            def do_DELETE(self) -> None:
+                vendors._serve(self)
+
             def log_message(self, *args: Any) -> None:
                 pass
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from tianji._core.exchange import Handler as Compiled
 from tianji._core.forward import Endpoint
@@ -15,6 +15,8 @@ from tianji.endpoints.responses import StoredResponses
 from tianji.gateway.forms import FormEndpoint
 from tianji.storage.store import Store
 
+_NAMING: Final = frozenset({"chat", "messages", "gemini"})  # and responses, whose endpoint is wrapped once more
+
 
 def routes(
     endpoints: Iterable[tuple[Dialect, Endpoint]],
@@ -22,16 +24,16 @@ def routes(
     caches: Caches,
     max_body: int,
     guards: Callable[[], Any],
-    given: Callable[[Endpoint], Compiled],
+    given: Callable[[Dialect, Endpoint], Compiled],
 ) -> Iterator[Route]:
     """Yield the rows. `endpoints`: dialects with what serves them; max_body: bytes of a form that is held.
 
     guards: see StoredResponses; given: makes the handler of requests that may name files which clients were given
     """
     for dialect, endpoint in endpoints:
-        handler: Handler = given(endpoint) if dialect.operation == "chat" else endpoint
+        handler: Handler = given(dialect, endpoint) if dialect.operation in _NAMING else endpoint
         if dialect.operation == "responses":
-            stored = StoredResponses(store, given(endpoint), dialect.paths, guards)
+            stored = StoredResponses(store, given(dialect, endpoint), dialect.paths, guards)
             handler = stored.create
             yield from stored.routes()
         elif dialect.operation == "compact":

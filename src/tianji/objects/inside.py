@@ -4,43 +4,56 @@ Such a request goes to a deployment at which all of them lie, or whose account t
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tianji._core.exchange import Exchange
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity
+from tianji.dialects.openai import Dialect
 from tianji.edge.answers import call_id_headers
+from tianji.edge.routes import Match
 from tianji.errors import Header, MalformedJSON, TianjiError
+from tianji.lazy import load
 from tianji.objects.desk import Desk
 from tianji.objects.kinds import FILE, MARK
-from tianji.protocol.openai_errors import error_body
+from tianji.protocol import openai_errors
 
-_NAMED: Final = re.compile(rb'("file_id"\s*:\s*")(%b[A-Za-z0-9_-]+)(?=")' % f"{FILE.prefix}{MARK}".encode())
+_ID: Final = rb'(%b[A-Za-z0-9_-]+)(?=")' % f"{FILE.prefix}{MARK}".encode()
+_USUAL: Final = re.compile(rb'("file_id"\s*:\s*")' + _ID)
+_NAMED: Final[Mapping[str, re.Pattern[bytes]]] = {
+    # https://ai.google.dev/api/caching#FileData: an address, whose last segment is the name of the file
+    "gemini": re.compile(rb'("file_?[uU]ri"\s*:\s*")(?:[^"]*/)?' + _ID),
+}
+"""What names a file, by operation, where it is not `file_id`: what stands before, and the id that we gave it."""
 _JSON: Final[Header] = (b"content-type", b"application/json")
 
 
-def replace(desk: Callable[[], Desk], exchange: Exchange) -> bool:
+def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, match: Match) -> bool:
     """Put the upstream's ids into a request; tell whether to go on: where not, it was answered with an error."""
     try:
-        _replace(desk(), exchange)
+        _replace(desk(), _NAMED.get(dialect.operation, _USUAL), exchange, match.params.get("model"))
     except TianjiError as error:
         headers = [_JSON, *call_id_headers(exchange, compatible=True), *error.headers]
-        exchange.respond(error.status, headers, error_body(error))
+        says = load(dialect.codec) if dialect.own_errors and dialect.codec is not None else openai_errors
+        exchange.respond(error.status, headers, says.error_body(error))
         return False
     return True
 
 
-def _replace(desk: Desk, exchange: Exchange) -> None:
+def _replace(desk: Desk, naming: re.Pattern[bytes], exchange: Exchange, in_path: str | None) -> None:
+    """Replace what `naming` finds. in_path: the model that the path names, which counts where the body names none."""
     caller, body = exchange.identity, exchange.body
+    named = {match[2].decode() for match in naming.finditer(body)}
+    if not named or not isinstance(caller, Identity):
+        return
     try:
-        model = scan(body).string(b"model")
+        model = scan(body).string(b"model") or in_path
     except MalformedJSON:
         return  # whoever answers says so
-    named = {match[2].decode() for match in _NAMED.finditer(body)}
-    if not named or model is None or not isinstance(caller, Identity):
+    if model is None:
         return
     refs = {name: desk.seal.open(FILE, name, caller) for name in named}
     deployment, ids = desk.places.holding(model, caller, refs, exchange.pinned)
-    exchange.body = _NAMED.sub(lambda match: match[1] + ids[match[2].decode()].encode(), body)
+    exchange.body = naming.sub(lambda match: match[1] + ids[match[2].decode()].encode(), body)
     exchange.pinned = deployment

@@ -2,8 +2,9 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -29,12 +30,19 @@ KEEPERS: Final = frozenset({
 })  # fmt: skip
 """Providers that have OpenAI's files and what goes with them."""
 
+FILING: Final[Mapping[str, "Keeps"]] = {"anthropic": "anthropic", "gemini": "google"}
+"""Providers that keep files in a way of their own, and nothing else."""
+
 BATCHING: Final = frozenset({"anthropic"})
 """Providers that have Anthropic's Message Batches; Bedrock and Vertex AI have Claude without them."""
 
 MESSAGES: Final = "/v1/messages"
 _USUAL: Final = "openai"
+_VERSION: Final = re.compile(r"/v\d+(?:alpha|beta)?$")
 _BODILESS: Final = frozenset({b"content-type", b"content-length", b"accept", b"accept-encoding"})
+
+
+Keeps = Literal["openai", "anthropic", "google"]
 
 
 class Place(Struct, frozen=True):
@@ -42,6 +50,7 @@ class Place(Struct, frozen=True):
 
     listed: what the catalogue knows of prices, where there is no deployment that has some
     trained: atto-dollars for a token that a model is tuned with; None where nobody knows
+    keeps: whose way it keeps files in; only OpenAI's keep more than files
     """
 
     name: str
@@ -56,6 +65,7 @@ class Place(Struct, frozen=True):
     unready: str | None = None
     listed: Callable[[str], Rates | None] | None = None
     trained: Callable[[str], int | None] = lambda _model: None
+    keeps: Keeps = "openai"
 
     @property
     def group(self) -> str | None:
@@ -116,17 +126,21 @@ class Places:
         """Return the place whose digest an id holds; None where the configuration has it no more."""
         return self._by_digest.get(name)
 
-    def of_model(self, name: str, caller: Identity) -> Place:
-        """Return the place of a model group. Raises UnknownModel, and what the caller is refused with."""
+    def of_model(self, name: str, caller: Identity, *, files: bool) -> Place:
+        """Return the place of a model group. files: one that keeps nothing else will do.
+
+        Raises InvalidRequest where there is none, UnknownModel, and what the caller is refused with.
+        """
         routed = caller.target(name)
         caller.require(routed)
         group, _ = self.snapshot.find(routed)
         for deployment in group.deployments:
             found = self._by_id.get(deployment.id)
-            if found is not None and found.unready is None:
+            if found is not None and found.unready is None and (files or found.keeps == "openai"):
                 return found
+        kept, keepers = ("files", KEEPERS | FILING.keys()) if files else ("this", KEEPERS)
         raise InvalidRequest(
-            f"no deployment of {name[:128]!r} keeps files: {', '.join(sorted(KEEPERS))} do", param="model"
+            f"no deployment of {name[:128]!r} keeps {kept}: {', '.join(sorted(keepers))} do", param="model"
         )
 
     def holding(
@@ -208,6 +222,8 @@ def _as_provider(provider: str | None, params: Mapping[str, object]) -> Provider
 
 def _of_deployment(deployment: Deployment) -> Place | None:
     """Return the place of a deployment, which lies beside what it serves; None where its provider keeps nothing."""
+    if deployment.provider in FILING:
+        return _of_files(deployment, FILING[deployment.provider])
     if deployment.provider not in KEEPERS:
         return None
     for operation, suffix in PATHS.items():
@@ -215,6 +231,17 @@ def _of_deployment(deployment: Deployment) -> Place | None:
         if plan is not None and plan.canned is None and plan.path.endswith(suffix):
             return _beside(deployment, plan, plan.path.removesuffix(suffix))
     return None
+
+
+def _of_files(deployment: Deployment, keeps: Keeps) -> Place | None:
+    """Return the place of a deployment whose provider keeps files in its own way, beside what it serves in its form."""
+    plan = deployment.plans.get("messages" if keeps == "anthropic" else "gemini")
+    if plan is None or plan.canned is not None:
+        return None
+    prefix, found, _ = plan.path.rpartition(MESSAGES if keeps == "anthropic" else "/models/")
+    if keeps == "google":
+        prefix = _VERSION.sub("", prefix)
+    return replace(_beside(deployment, plan, prefix), keeps=keeps) if found else None
 
 
 def _of_messages(deployment: Deployment) -> Place | None:

@@ -8,6 +8,7 @@ from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint
 from tianji._core.given import Given
 from tianji.auth.access import Access, Tenant
+from tianji.dialects.openai import Dialect
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
 from tianji.objects.kinds import SIGN
@@ -32,9 +33,14 @@ class Objects:
         self._desk = functools.cache(desk)
         self._batches = functools.cache(lambda: load("tianji.objects.message_batches").MessageBatches(self._desk()))
 
-    def given(self, endpoint: Endpoint) -> Given:
+    def given(self, dialect: Dialect, endpoint: Endpoint) -> Given:
         """Return the handler of requests that may name files of clients: the upstream gets its own ids of them."""
-        return Given(endpoint, SIGN, lambda exchange: load("tianji.objects.inside").replace(self._desk, exchange))
+
+        def replace(exchange: Exchange, match: Match) -> bool:
+            replaced: bool = load("tianji.objects.inside").replace(self._desk, dialect, exchange, match)
+            return replaced
+
+        return Given(endpoint, SIGN, replace)
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""

@@ -61,6 +61,11 @@ class Row(Struct, frozen=True):
         return "vector_search" if self.path.endswith(_SEARCHING) else ""
 
     @property
+    def of_files(self) -> bool:
+        """Whether it is about files, which more providers keep than anything else."""
+        return self.path.startswith("/files")
+
+    @property
     def told(self) -> bool:
         """Whether its body holds what a model, or a search, is told."""
         return self.method == "POST" and bool(self.spoken)

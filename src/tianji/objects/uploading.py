@@ -36,7 +36,7 @@ class Upload:
         self.filename = files[0].filename or ""
         self.size = files[0].size
         self.content: Content = exchange.extent(files[0].at, files[0].size)
-        self._type = files[0].content_type
+        self.content_type = files[0].content_type
         self.of_batch = self.field("purpose") == BATCH  # it holds requests
 
     def field(self, name: str) -> str | None:
@@ -75,7 +75,7 @@ class Upload:
     def written(self, content: Content, size: int) -> tuple[bytes, list[Content], int]:
         """Return the form as an upstream gets it, with this content: its content-type, its body, its length."""
         pieces = [Piece[Content](name, text) for name, text in self.fields if name not in OURS]
-        pieces.append(Piece[Content]("file", content, size, self.filename, self._type))
+        pieces.append(Piece[Content]("file", content, size, self.filename, self.content_type))
         return written(pieces)
 
 

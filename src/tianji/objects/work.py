@@ -24,6 +24,7 @@ from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref, owner_of
+from tianji.objects.keeping import KEEPING, bring
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
 from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
@@ -41,7 +42,7 @@ _MOST: Final = 10_000  # objects of a list
 _SHOWN: Final = 20  # objects of a list that are asked for again because they may have changed
 _MARKS: Final = frozenset({"after", "before"})  # parameters of a list that name one of its objects
 _PAID: Final = (BATCH, JOB)  # kinds that are paid for when they are over
-_MADE_OF: Final = ("input_file_id", "training_file", "validation_file")
+_AS_MADE: Final = ("input_file_id", "training_file", "validation_file", "purpose")
 _KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
 Json = dict[str, Any]
 
@@ -146,6 +147,13 @@ class _Work:
             raise MalformedJSON(f"The body is not a JSON object: {error}") from None
 
     def _request(self, place: Place, members: Json) -> Request:
+        if place.keeps in KEEPING:
+            keeping = KEEPING[place.keeps]
+            return keeping.asking(
+                self._row.method,
+                self._asking.at(place.digest, FILE, self._params[FILE.name]),
+                content=self._row.content,
+            )
         names = dict(self._params)
         for name in IN_PATH.keys() & names.keys():
             names[name] = quote(self._asking.at(place.digest, IN_PATH[name], names[name]), safe="")
@@ -187,9 +195,7 @@ class _Work:
             if upload.of_batch:
                 content, size, counted = await upload.counted(place, self._caller, general.max_batch_file_records)
                 rows, tokens = counted.rows, counted.tokens
-            kind, body, length = upload.written(content, size)
-            request = Request("POST", "/files", "", ((b"content-type", kind),), tuple(body), length)
-            answer = await self._desk.relay.ask(place, request)
+            answer = await bring(self._desk.relay, place, upload, content, size)
             copies.append(Copy(place.digest, str(answer.get("id"))))
             first = first or (answer, place)
         if first is None:
@@ -211,7 +217,10 @@ class _Work:
         if not names:
             return [self._of_provider(upload.field("custom_llm_provider"))]
         return list(
-            {place.digest: place for place in (self._places.of_model(name, self._caller) for name in names)}.values()
+            {
+                place.digest: place
+                for place in (self._places.of_model(name, self._caller, files=True) for name in names)
+            }.values()
         )
 
     # -- places --------------------------------------------------------------------------------------------------------
@@ -221,7 +230,7 @@ class _Work:
         model = members.get("model") or self._said("model")
         wanted = None
         if isinstance(model, str) and model and not self._is_of_provider(model, members):
-            wanted = self._places.of_model(model, self._caller)
+            wanted = self._places.of_model(model, self._caller, files=self._row.of_files)
         lying = self._asking.places()
         if not lying:
             return wanted or self._of_provider(members.get("custom_llm_provider"))
@@ -232,6 +241,8 @@ class _Work:
             raise InvalidRequest("the deployment that this lies at is not in the configuration any more")
         if known[0].unready is not None:
             raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
+        if not self._row.of_files and known[0].keeps in KEEPING:
+            raise InvalidRequest(f"this lies at {known[0].provider}, which has files and nothing that is made of them")
         return known[0]
 
     def _is_of_provider(self, model: str, members: Json) -> bool:
@@ -269,6 +280,9 @@ class _Work:
     async def _fetch(self, place: Place, request: Request) -> Json:
         """Return an answer as the client is to see it."""
         said = await self._desk.relay.ask(place, request)
+        if place.keeps in KEEPING:
+            gone = self._asking.at(place.digest, FILE, self._params[FILE.name]) if self._row.deletes else None
+            said = KEEPING[place.keeps].told(said, gone)
         answer: Json = shown(self._seal, place.digest, self._owner, said)
         for named in self._asking.named:  # a file of several places, or one that was counted, keeps its name
             answer = _renamed(
@@ -296,7 +310,8 @@ class _Work:
     async def _remembered(self, answer: Json, place: Place) -> Json:
         """Keep an object that was made, note what became of one, forget one that was deleted; return it.
 
-        The files that it was made of are called as they were then, though an id of theirs may say less now.
+        The files that it was made of are called as they were then, though an id of theirs may say less now; and what a
+        file is for is what was said then, which not every provider keeps.
         """
         kind = BY_OBJECT.get(str(answer.get("object")))
         if kind is None or not isinstance(answer.get("id"), str):
@@ -313,7 +328,7 @@ class _Work:
             self._desk.tally.created(kind, answer, place, self._caller)
         elif known is not None:
             before = msgspec.json.decode(known.body)
-            answer = answer | {name: before[name] for name in _MADE_OF if answer.get(name) and before.get(name)}
+            answer = answer | {name: before[name] for name in _AS_MADE if answer.get(name) and before.get(name)}
             await table.renew(database, answer["id"], msgspec.json.encode(answer).decode())
             if kind is BATCH:
                 self._desk.tally.ended(before, answer, place)

@@ -28,6 +28,7 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
                 "litellm_params": {"model": "azure/east", "api_base": base, "api_key": UPSTREAM_KEY},
             },
             {"model_name": "far", "litellm_params": {"model": "anthropic/claude", "api_base": base, "api_key": "k"}},
+            {"model_name": "nowhere", "litellm_params": {"model": "cohere/command", "api_base": base, "api_key": "k"}},
             claude("sonnet", "claude-sonnet-up", base, input_cost_per_token=1e-6, output_cost_per_token=2e-6),
             claude("opus", "claude-opus-up", base, input_cost_per_token=1e-5, output_cost_per_token=1e-5),
             claude("claude-*", "claude-*", base, extra_headers={"anthropic-beta": "own-flag"}),

@@ -383,7 +383,7 @@ def test_lines_may_only_name_models_that_the_key_may_use(gateway: Gateway, mock:
         ({"json": {"purpose": "batch"}}, 400, "form"),
         ({"data": {"purpose": "batch"}, "files": {"file": ("a.EXE", b"x")}}, 400, "not taken"),
         ({"data": {"purpose": "batch"}, "files": {"file": ("a", JSONL * 21)}}, 400, "100 requests"),
-        ({"data": {"purpose": "x", "model": "far"}, "files": {"file": ("a", b"x")}}, 400, "keeps files"),
+        ({"data": {"purpose": "x", "model": "nowhere"}, "files": {"file": ("a", b"x")}}, 400, "keeps files"),
         ({"data": {"purpose": "x", "model": "nobody"}, "files": {"file": ("a", b"x")}}, 404, "nobody"),
         ({"data": {"purpose": "x", "custom_llm_provider": "groq"}, "files": {"file": ("a", b"x")}}, 400, "groq"),
     ],

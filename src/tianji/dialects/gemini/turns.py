@@ -131,6 +131,8 @@ class Turns:
     def _elsewhere(self, data: wire.FileData) -> HubPart:
         uri = data.file_uri or ""
         kind = data.mime_type or data_urls.media_type_of(uri) or ""
+        if ":" not in uri:  # the id of a file, which no upstream takes for an address
+            return HubPart(type="file", file={"file_id": uri} | ({"format": kind} if kind else {}))
         if kind.startswith("image/"):
             return HubPart(type="image_url", image_url=self._seen(uri) | {"format": kind})
         if kind.startswith("video/"):

@@ -79,7 +79,8 @@ def _file(given: dict[str, Any]) -> Block:
     if isinstance(file_id, str) and file_id:
         if file_id.startswith(("https://", "http://")):
             return {"type": "document", "source": {"type": "url", "url": file_id}}
-        return {"type": "document", "source": {"type": "file", "file_id": file_id}}
+        kind = "image" if str(media_type).startswith("image/") else "document"
+        return {"type": kind, "source": {"type": "file", "file_id": file_id}}
     if not isinstance(data, str) or not data:
         raise InvalidRequest("A file needs `file_data`, a data URL, or `file_id`", param="messages")
     name = given.get("filename")
