@@ -39,7 +39,7 @@ def config(mock: str, ears: str) -> dict[str, Any]:
         "model_list": [openai_model("m", "m-up", mock, **PRICES)],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {
-            "callbacks": ["generic_api", "quiet", "away", "zerobus", "focus", "half", "hanging"],
+            "callbacks": ["generic_api", "quiet", "away", "compression_interception", "focus", "half", "hanging"],
             "success_callback": ["langfuse"],
             "service_callback": ["prometheus_system"],
             "provider_url_destination_allowed_hosts": ["127.0.0.1"],
@@ -190,7 +190,7 @@ def test_what_was_said_is_in_no_row_and_no_log(gateway: Gateway, ears: Ears) -> 
     assert SECRET not in gateway.client.get("/spend/logs", params=call).text
     assert SECRET not in gateway.log
     assert "canary" not in gateway.log
-    assert "callback zerobus: not served by this release" in gateway.log
+    assert "callback compression_interception: not served by this release" in gateway.log
     eventually(lambda: "callback away does not take events" in gateway.log, "who is away is said", 30)
 
 
@@ -328,7 +328,7 @@ def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> 
     listed = gateway.client.get("/callbacks/list").json()
     assert (listed["success"], listed["failure"]) == (["langfuse"], [])
     assert listed["success_and_failure"] == [
-        "generic_api", "quiet", "away", "zerobus", "focus", "half", "hanging",
+        "generic_api", "quiet", "away", "compression_interception", "focus", "half", "hanging",
     ]  # fmt: skip
     known = {row["id"]: row for row in gateway.client.get("/callbacks/configs").json()}
     assert known["langfuse"]["dynamic_params"]["langfuse_secret"]["type"] == "password"
@@ -336,7 +336,11 @@ def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> 
     answer = gateway.client.get("/health/services", params={"service": "generic_api"})
     assert answer.json()["status"] == "success", answer.text
     assert [event["model"] for event in ears.events()].count("litellm-test") == 1
-    for name, reason in (("away", "ConnectError"), ("zerobus", "not served"), ("posthog", "not in the config")):
+    for name, reason in (
+        ("away", "ConnectError"),
+        ("compression_interception", "not served"),
+        ("posthog", "not in the config"),
+    ):
         answer = gateway.client.get("/health/services", params={"service": name})
         assert (answer.status_code, reason in answer.text) == (400, True), answer.text
 

@@ -41,6 +41,7 @@ BLOCKS: Final[Mapping[str, str]] = {
     "pointfive": "pointfive_params",
     "s3": "s3_callback_params",
     "s3_v2": "s3_callback_params",
+    "zerobus": "zerobus_params",
 }
 """Keys of `litellm_settings` that hold the params of a destination."""
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -31,7 +31,6 @@ NAMES: Final = frozenset(
         "ternary",
         "vantage",
         "vector_store_pre_call_hook",
-        "zerobus",
         "presidio",
         "llamaguard_moderations",
         "hide_secrets",

@@ -47,6 +47,11 @@ KEYS = {
     "GCS_BUCKET_NAME": "bucket/folder",
     "GCS_PUBSUB_PROJECT_ID": "project",
     "GCS_PUBSUB_TOPIC_ID": "topic",
+    "ZEROBUS_WORKSPACE_URL": "https://work.databricks.com",
+    "ZEROBUS_SERVER_ENDPOINT": "https://17.zerobus.us-west-2.cloud.databricks.com",
+    "ZEROBUS_CLIENT_ID": "client",
+    "ZEROBUS_CLIENT_SECRET": "secret",
+    "ZEROBUS_TABLE_NAME": "main.llm.traces",
     "HOME": "/nowhere",
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {

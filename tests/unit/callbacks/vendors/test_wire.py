@@ -159,7 +159,7 @@ def test_openmeter() -> None:
             {"POSTHOG_API_KEY": "k", "DEFAULT_FLUSH_INTERVAL_SECONDS": "soon"},
             "'soon' is no number of seconds",
         ),
-        ("zerobus", {}, "callback zerobus: not served by this release"),
+        ("compression_interception", {}, "callback compression_interception: not served by this release"),
         ("argilla", {"ARGILLA_API_KEY": "k"}, "set litellm_settings.argilla_transformation_object"),
         ("lago", {**KEYS, "LAGO_API_CHARGE_BY": "hour"}, "'hour' is none of end_user_id, user_id, team_id"),
         ("deepeval", {**KEYS, "LITELM_ENVIRONMENT": "here"}, "environment 'here' is none of"),
