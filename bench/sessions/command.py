@@ -19,7 +19,7 @@ from bench.macro.stats import percentile
 from bench.memory.command import Gateway
 from bench.sessions import holdups
 from bench.sessions.clients import HOST, PATH, crowd, cuts, losses
-from bench.sessions.pace import CELLS, Between, Load, start_splice, table
+from bench.sessions.pace import CELLS, Between, Load, alone, start_splice, table
 
 TOKENS = 32  # of the mock's answers
 SPARE = 400  # descriptors of a worker beside those of its sessions
@@ -29,6 +29,8 @@ def latencies(edge: str, gateway: Gateway, upstream: int, rounds: int, seconds: 
     """Print how long messages take with nothing between, with the floor and with the gateway."""
     splice, port = start_splice(folder, os.sched_getaffinity(gateway.workers[0]), upstream)
     with closing(splice):
+        if not alone((*splice.pids(), gateway.workers[0])):
+            click.echo("no real-time priority (CAP_SYS_NICE): what follows is also what others do on these cores")
         targets = (
             Between("direct", upstream),
             Between("splice", port, pids=splice.pids()),

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bench.memory.command import Gateway
-from bench.sessions.pace import Between, Cell, Load, compiled
+from bench.sessions.pace import Between, Cell, Load, alone, compiled
 
 CELLS = (Cell(1000, 50, "up"), Cell(1000, 50, "down"))
 KINDS = ("a turn of the loop", "a callback")
@@ -34,6 +34,7 @@ def measure(folder: Path, cores: set[int], upstream: int, path: str, seconds: fl
         for name in own:
             del os.environ[name]
     with closing(gateway):
+        alone(gateway.workers)
         file = counts / str(gateway.workers[0])
         target = Between("native", gateway.port, path, gateway.workers)
         titles = "".join(f"{title:>9}" for title in ("p50", "p99", "p99.9", "p99.99", "max"))
