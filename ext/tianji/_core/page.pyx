@@ -7,6 +7,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
+cdef extern from "fault_in.h":
+    void fault_in(void* start, size_t size) noexcept nogil
+
 cdef extern from "crc32.h":
     void crc32_begin() noexcept
     uint32_t crc32_of(const unsigned char* at, size_t size) noexcept
@@ -43,6 +46,17 @@ cdef class Page:
         if not 0 <= at <= self.end:
             raise ValueError(f"{at} is not between 0 and {self.end}")
         self.at = at
+
+    def warm(self, Py_ssize_t start, Py_ssize_t end):
+        """Have the kernel give the memory between two places, so that copying there waits for no disk.
+
+        It may be called by a thread while another one writes: it changes nothing and lets others run. The memory must
+        stay open meanwhile. Raises ValueError for places that are not in it.
+        """
+        if not 0 <= start <= end <= self.end or self.start == NULL:
+            raise ValueError(f"{start} to {end} is not in the memory")
+        with nogil:
+            fault_in(self.start + start, <size_t>(end - start))
 
     def write(self, bytes body not None):
         """Copy a record in; False when there is no room for it."""

@@ -1,9 +1,11 @@
 """Where an entry is safe before its answer ends: a file of this worker's own, written by copying into memory.
 
 A file is mapped and its blocks are reserved before it is used, so keeping an entry is no system call and no full disk
-can interrupt it. The next file is made by a thread while the one in use is half empty. What was copied belongs to the
-kernel: killing the process loses nothing. A machine that loses its power may lose what neither the drain's last commit
-nor its last flush covered, a round of the drain at most (`tianji.ledger.drain`).
+can interrupt it. The next file is made by a thread while the one in use is half empty. That thread also touches pages
+before they are written: the first write to one waits for the file system while that commits, as it does for each
+transaction of the database. What was copied belongs to the kernel: killing the process loses nothing. A machine that
+loses its power may lose what neither the drain's last commit nor its last flush covered, a round of the drain at most
+(`tianji.ledger.drain`).
 
 The form: MAGIC, then records of length, CRC-32 and that many bytes; a length of zero ends them. The length is written
 first: a process that is killed while it copies leaves a torn record, of an answer that had not ended, and nothing
@@ -30,6 +32,7 @@ HEAD: Final = struct.Struct("<II")  # length of the record's body and its CRC-32
 SUFFIX: Final = ".journal"
 FRESH: Final = ".new"  # of a file that is being made
 SEGMENT: Final = 4 << 20  # bytes of a file
+AHEAD: Final = 1 << 20  # bytes of it that are touched before they are written
 MOST_HELD: Final = 64 << 20  # bytes that are kept in memory while the disk takes nothing
 RETRY: Final = 1.0  # seconds until the disk is asked again
 REMIND: Final = 30.0  # seconds until the same fault is logged again
@@ -49,8 +52,8 @@ class Segment:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.posix_fallocate(file, 0, size)
+            os.pwrite(file, MAGIC, 0)
             held = mmap.mmap(file, size)
-            held[: len(MAGIC)] = MAGIC
             self.path = fresh.rename(folder / (name + suffix))
         except OSError:
             os.close(file)
@@ -58,6 +61,7 @@ class Segment:
             raise
         self._file, self.held = file, held
         self.page = Page(held, len(MAGIC))
+        self.warmed = 0  # bytes that are touched, or will be
 
     def seal(self) -> None:
         """Give back what was not used, and the lock."""
@@ -68,6 +72,14 @@ class Segment:
         except OSError as error:  # the file is whole all the same, only longer
             log.warning("a journal was not shortened: %s", error.strerror)
         os.close(self._file)
+
+
+def ready(folder: Path, size: int) -> Segment:
+    """Make a file whose beginning may be written at once. It waits for the disk. Raises OSError."""
+    segment = Segment(folder, size)
+    segment.warmed = min(AHEAD, size)
+    segment.page.warm(0, segment.warmed)
+    return segment
 
 
 class Journal:
@@ -106,7 +118,7 @@ class Journal:
 
     def prepare(self) -> "Future[Segment]":
         """Have the first file made by a thread, so that the first entry need not wait for it. To be called once."""
-        self._next = self._thread.submit(Segment, self._folder, self._size)
+        self._next = self._thread.submit(ready, self._folder, self._size)
         return self._next
 
     def append(self, entry: Entry | list[Any]) -> None:
@@ -138,13 +150,13 @@ class Journal:
         self.lost += len(self._waiting)
         self._waiting.clear()
         spare, self._next = self._next, None
+        self._thread.shutdown()  # nobody touches the file any more
         if self._segment is not None:
             self._segment.seal()
             self._segment = None
         if spare is not None and spare.exception() is None:
             spare.result().seal()
             spare.result().path.unlink()
-        self._thread.shutdown()
         self._closed = True
 
     def _write(self, body: bytes) -> bool:
@@ -155,11 +167,22 @@ class Journal:
             segment = self._segment
             if segment is None or not segment.page.write(body):
                 return False
-        page = segment.page
-        if self._next is None and 2 * page.at > page.end:
-            self._next = self._thread.submit(Segment, self._folder, self._size)
-        page.mark = page.end // 2 if self._next is None else page.end
+        self._look_ahead(segment)
         return True
+
+    def _look_ahead(self, segment: Segment) -> None:
+        """Have a thread do what is soon needed, and be asked again when more is."""
+        page, half = segment.page, segment.page.end // 2
+        if self._next is None and page.at > half:
+            self._next = self._thread.submit(ready, self._folder, self._size)
+        if segment.warmed < page.end and page.at > segment.warmed - AHEAD // 2:
+            begin = max(segment.warmed, page.at)
+            segment.warmed = min(begin + AHEAD, page.end)
+            self._thread.submit(page.warm, begin, segment.warmed)
+        page.mark = min(
+            half if self._next is None else page.end,
+            segment.warmed - AHEAD // 2 if segment.warmed < page.end else page.end,
+        )
 
     def _turn_over(self, size: int) -> bool:
         """Begin another file; False while the disk takes none. It waits for a file that is being made."""
@@ -167,7 +190,7 @@ class Journal:
             return False
         coming = self._next if size == self._size else None
         if coming is None:
-            coming = self._thread.submit(Segment, self._folder, size)
+            coming = self._thread.submit(ready, self._folder, size)
         else:
             self._next = None
         try:

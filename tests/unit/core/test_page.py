@@ -1,7 +1,10 @@
 """Records are copied into memory with their length and checksum, and never behind its end."""
 
+import mmap
+import resource
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -51,3 +54,38 @@ def test_a_page_begins_within_its_memory() -> None:
             Page(bytearray(32), at)
     with pytest.raises(BufferError):
         Page(b"read only", 0)  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=4000), st.integers(0, 20_000), st.integers(0, 20_000))
+def test_what_is_warmed_is_not_changed(body: bytes, start: int, end: int) -> None:
+    memory = mmap.mmap(-1, 20_000)
+    page = Page(memory, 0)
+    page.write(body)
+    before = memory[:]
+    page.warm(min(start, end), max(start, end))
+    assert memory[:] == before
+    page.close()
+
+
+def test_what_was_warmed_is_written_without_a_fault(tmp_path: Path) -> None:
+    size = 512 * mmap.PAGESIZE
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(size)
+        page = Page(mmap.mmap(file.fileno(), size), 0)
+        body = bytes(1000)
+        page.warm(0, size)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        while page.write(body):
+            pass
+        assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before < 100  # 512 without
+        page.close()
+
+
+def test_only_what_is_there_is_warmed() -> None:
+    page = Page(bytearray(32), 0)
+    for start, end in ((-1, 5), (5, 4), (0, 33)):
+        with pytest.raises(ValueError, match="not in the memory"):
+            page.warm(start, end)
+    page.close()
+    with pytest.raises(ValueError, match="not in the memory"):
+        page.warm(0, 0)

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -262,6 +264,30 @@ def test_a_file_is_made_before_it_is_needed(folder: Path) -> None:
     journal.append(entry(1))
     assert reading.journals(folder) == [file]
     journal.close()
+
+
+def test_nobody_who_keeps_an_entry_waits_for_a_page_of_the_file(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.prepare().result()
+    body = encoded(entry(1, payload=Payload(messages=bytes(1000))))
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(2 * journals.SEGMENT // len(body)):
+        journal.keep(body)
+        journal._thread.submit(bool).result()  # what a thread does is done
+    assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before < 200  # 2,048 pages
+    journal.close()
+    assert len(everything(folder)) == 2 * journals.SEGMENT // len(body)
+
+
+@given(st.lists(st.integers(0, 3 * journals.AHEAD), max_size=6))
+def test_entries_of_any_size_are_kept_whatever_was_touched(sizes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        journal = Journal(Path(name) / "journals")
+        wanted = [entry(number, payload=Payload(messages=bytes(size))) for number, size in enumerate(sizes)]
+        for one in wanted:
+            journal.append(one)
+        journal.close()
+        assert everything(Path(name) / "journals") == wanted
 
 
 def test_an_entry_is_taken_as_its_members_too(folder: Path) -> None:
