@@ -10,8 +10,8 @@ from tianji._core.shaping cimport holds
 cdef class Given(Handler):
     """Hands requests to `handler`; before, to `replace` where the body holds `mark`, as it does with such a name.
 
-    replace: takes an exchange and its match, puts another body into it, and tells whether to go on; it has answered where
-    not. Raises nothing
+    replace: takes an exchange and its match, puts another body into it, and tells whether to go on; it has answered
+    where not. Raises nothing
     """
 
     def __init__(self, Handler handler not None, bytes mark not None, object replace not None):
