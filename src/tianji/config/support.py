@@ -98,7 +98,9 @@ _CACHE: Final = Support(
     "by meaning for requests of text alone, and none longer than the model reads; transcripts as JSON, unstreamed; no "
     "cloud IAM for Redis",
 )
-_BUDGET: Final = Support("partial", "counted by each machine, from its start; periods end by the calendar, in UTC")
+_BUDGET: Final = Support(
+    "partial", "machines with a Redis in common share it; what is under way is paid for all the same"
+)
 
 _TOLD: Final = Support(
     "partial",

@@ -1,8 +1,9 @@
 """Budgets of deployments and of providers: who has spent what it may is left out until its period ends.
 
-What is spent is counted in memory that all workers share; what was spent before that began is in the ledger, and comes
-to it when that was read (`tianji.gateway.earlier`). A request that is under way when a budget is used up is paid for
-all the same.
+What is spent is counted in memory that all workers share. What was spent before that began is in the ledger, and comes
+to it when that was read (`tianji.gateway.earlier`); what other machines spend, when they say so
+(`tianji.gateway.elsewhere`). Both may tell of the same spending, so the larger one counts. A request that is under way
+when a budget is used up is paid for all the same.
 """
 
 import time as clocks
@@ -36,15 +37,15 @@ class Account:
     """One budget, who spends it, and what was spent."""
 
     def __init__(self, kind: Kind, holder: str, budget: Budget, spenders: Iterable[Health], table: HealthTable) -> None:
-        """`holder` is the same in every worker. A budget whose figure was changed begins with what it learns."""
+        """`holder` is the same everywhere. A budget whose figure was changed begins with what it learns."""
         self.kind: Final = kind
         self.holder: Final = holder
         self._limit = budget.limit
         self._budget = budget
         self._unit = max(1, 4 * budget.limit // LARGEST)  # nano-dollars that one count stands for
-        name = f"{kind} {holder} {budget.period} {budget.limit}"
-        self._health = table.health(f"budget {name}")
-        self._learned = table.health(f"budget before {name}")  # what of it was spent before this memory was there
+        self.name: Final = f"{kind} {holder} {budget.period} {budget.limit}"
+        self._health = table.health(f"budget {self.name}")
+        self._learned = table.health(f"budget before {self.name}")  # what of it was not spent from this memory
         self._spenders = tuple(spenders)
         self._ends = 0.0  # seconds since 1970
 
@@ -56,7 +57,7 @@ class Account:
             self._leave_out(monotonic + self._ends - now)
 
     def learn(self, earlier: int, period_end: float, now: float, monotonic: float) -> None:
-        """Take what was spent before this memory was there, of the period that ends then. Times as above, and an end.
+        """Take what was spent earlier or elsewhere, of the period that ends then. Times as above, and an end.
 
         The amount is all that is known of it; what was not known when somebody learned of it last is added.
         """
@@ -75,6 +76,11 @@ class Account:
     def spent(self, now: float) -> int:
         """Return the nano-dollars that were spent in the period."""
         return self._count(0, now)
+
+    def spent_here(self, now: float) -> int:
+        """Return the nano-dollars that this machine spent in the period since its memory is there."""
+        spent = self._count(0, now)
+        return max(0, spent - self._learned.spend(int(self._ends) // WINDOW, 0) * self._unit)
 
     @property
     def ends(self) -> float:

@@ -16,7 +16,7 @@ from tianji.limiting.sharing import LimitSharing
 from tianji.routing.sharing import Shared as SharedLimits
 from tianji.routing.sharing import UsageSharing
 from tianji.storage.store import Store
-from tianji.storage.valkey import server_of
+from tianji.storage.valkey import Server, server_of
 
 LOG: Final = logging.getLogger("tianji.gateway")
 STORE_TIMEOUT: Final = 0.5  # seconds
@@ -71,6 +71,8 @@ class Jobs:
         client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT, counters=self._shared.counters)
         leases = load("tianji.storage.leases").LeaseStore(client, machine=self._shared.machine)
         yield _closing(self.sharing.run(leases), leases.aclose)
+        if snapshot.accounts:
+            yield self._spending(snapshot, server)
         if snapshot.limits:
             client = load("tianji.storage.valkey").connect(
                 server, timeout=STORE_TIMEOUT, counters=self._shared.counters
@@ -79,6 +81,12 @@ class Jobs:
             health = self._shared.health
             limits = [SharedLimits(health.health(name), figures) for name, figures in snapshot.limits.items()]
             yield _closing(UsageSharing(limits, health, store, time.monotonic).run(), store.aclose)
+
+    def _spending(self, snapshot: Snapshot, server: Server) -> Coroutine[Any, Any, None]:
+        client = load("tianji.storage.valkey").connect(server, timeout=STORE_TIMEOUT, counters=self._shared.counters)
+        store = load("tianji.storage.spending").SpendingStore(client, machine=self._shared.machine)
+        rounds = load("tianji.gateway.elsewhere").Elsewhere(snapshot.accounts, store, self._shared.health.lead)
+        return _closing(rounds.run(), store.aclose)
 
 
 async def _watched(job: Coroutine[Any, Any, None]) -> None:
