@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum { REVISION_ENTRIES = 4096, REVISION_TAG_BITS = 48, REVISION_JOBS = 8 };
+enum { REVISION_ENTRIES = 4096, REVISION_TAG_BITS = 48, REVISION_JOBS = 16 };
 
 typedef struct {
     uint64_t head; /* how many tags were ever told */

@@ -21,7 +21,7 @@ ELSEWHERE: Final = frozenset({
     "prometheus", "dynamic_rate_limiter", "dynamic_rate_limiter_v3",
     "bitbucket", "dotprompt", "gitlab", "humanloop",  # sources of prompts
     "websearch_interception",
-    "cloudzero", "focus",  # exports of bills, by the workers
+    "cloudzero", "focus", "mavvrik", "ternary", "vantage",  # exports of bills, by the workers
     "smtp_email", "resend_email", "sendgrid_email",  # say how alerts are mailed
     "detect_prompt_injection", "lakera_prompt_injection", "aporia_prompt_injection", "hide_secrets",
     "openai_moderations",  # are guardrails

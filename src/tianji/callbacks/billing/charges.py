@@ -1,7 +1,7 @@
 """What each key spent on a day with each model, with the names of whoever stands above it now."""
 
-from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,18 +10,31 @@ from tianji.callbacks.billing.charge import Charge
 from tianji.money import to_dollars
 from tianji.storage.tables import DAILY, KEYS, ORGANIZATIONS, TEAMS, USERS
 
-MOST = 50_000  # rows of one export
+MOST: Final = 500_000  # charges of a day
+_TOKENS: Final = ("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens")
+_FIGURES: Final = tuple(sa.func.sum(DAILY.c[name]).label(name) for name in ("spend", "requests", *_TOKENS))
 
 
-async def charges(connection: AsyncConnection, days: Sequence[date]) -> list[Charge]:
-    """Return the charges of some days, those with the highest cost first where there are too many."""
-    names = [day.isoformat() for day in days]
-    figures = [sa.func.sum(DAILY.c[name]).label(name) for name in ("spend", "requests")]
-    tokens = sa.func.sum(DAILY.c.prompt_tokens + DAILY.c.completion_tokens).label("tokens")
+async def sums(connection: AsyncConnection, first: date, last: date) -> dict[date, str]:
+    """Return what there is of each day on which anything was asked, the oldest first: two are the same if it is."""
+    days = (
+        sa.select(DAILY.c.day, *_FIGURES)
+        .where(DAILY.c.kind == "all", DAILY.c.day.between(first.isoformat(), last.isoformat()))
+        .group_by(DAILY.c.day)
+        .order_by(DAILY.c.day)
+    )
+    return {
+        date.fromisoformat(day): " ".join(str(int(figure)) for figure in figures)
+        for day, *figures in await connection.execute(days)
+    }
+
+
+async def charges(connection: AsyncConnection, day: date) -> list[Charge]:
+    """Return the charges of a day, those with the highest cost alone where there are too many."""
     parts = [DAILY.c[name] for name in ("day", "key", "model", "model_group", "provider")]
     summed = (
-        sa.select(*parts, *figures, tokens)
-        .where(DAILY.c.kind == "all", DAILY.c.day.in_(names))
+        sa.select(*parts, *_FIGURES)
+        .where(DAILY.c.kind == "all", DAILY.c.day == day.isoformat())
         .group_by(*parts)
         .order_by(sa.desc("spend"))
         .limit(MOST)
@@ -39,6 +52,12 @@ async def charges(connection: AsyncConnection, days: Sequence[date]) -> list[Cha
     )
     rows = (await connection.execute(sa.select(*summed.c, *above).select_from(joined))).mappings()
     found = [
-        Charge(**{**row, "day": date.fromisoformat(row["day"]), "spend": to_dollars(row["spend"])}) for row in rows
-    ]
-    return sorted(found, key=lambda one: (one.day, one.key, one.model, one.model_group, one.provider))
+        Charge(**{
+            **row,
+            **{name: int(row[name]) for name in ("requests", *_TOKENS)},
+            "day": date.fromisoformat(row["day"]),
+            "spend": to_dollars(int(row["spend"])),
+        })
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: (one.key, one.model, one.model_group, one.provider))

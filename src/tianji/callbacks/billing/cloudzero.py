@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tianji.callbacks.billing.charge import Charge
-from tianji.callbacks.billing.export import Export
+from tianji.callbacks.billing.export import Export, replacing
 from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import Delivery, Given
 from tianji.errors import ConfigurationError
@@ -34,7 +34,7 @@ def build(given: Given) -> Export:
             rows = list(map(row, ones))
             yield Delivery(url, encode({"month": month, "operation": "replace_hourly", "data": rows}), headers)
 
-    return Export(given.name, write, every=max(1.0, minutes * 60))
+    return Export(given.name, url, replacing(write), every=max(1.0, minutes * 60), today=True)
 
 
 def row(charge: Charge) -> dict[str, str]:

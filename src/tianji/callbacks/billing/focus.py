@@ -1,14 +1,11 @@
 """FOCUS 1.2, the FinOps foundation's form of bills (https://focus.finops.org/focus-specification/v1-2/).
 
-An object holds a day. It is written again with each export until the day is over, so whoever reads it never counts
-anything twice.
+An object holds a day, and is written again under the same name when the day has become more, so whoever reads it never
+counts anything twice.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +13,19 @@ import msgspec
 from tianji.callbacks.accounts import google
 from tianji.callbacks.accounts.aws import account
 from tianji.callbacks.billing.charge import Charge
-from tianji.callbacks.billing.export import Export
+from tianji.callbacks.billing.export import Export, replacing
 from tianji.callbacks.billing.parquet import parquet
+from tianji.callbacks.billing.rhythm import rhythm
+from tianji.callbacks.billing.tables import csv_of
 from tianji.callbacks.sink import Delivery, Given
 from tianji.callbacks.vendors import gcs_bucket, s3_v2
 from tianji.errors import ConfigurationError
+from tianji.lazy import load
 
 FORMATS: Final = {
     "csv": "text/csv", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
-EVERY: Final = {"hourly": 3600.0, "daily": 3600.0}  # seconds; a day that is over is written again, too
+ELSEWHERE: Final = ("vantage", "mavvrik")  # who takes files of it by an API
 _NULL: Final = (
     "AvailabilityZone", "ChargeClass", "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory",
     "PricingCurrencyContractedUnitPrice", "PricingCurrencyListUnitPrice", "RegionId", "RegionName", "SubAccountType",
@@ -37,29 +37,28 @@ _QUANTITIES: Final = ("ConsumedQuantity", "PricingQuantity")
 
 
 def build(given: Given) -> Export:
-    """Make it of FOCUS_PROVIDER (s3 or gcs), FOCUS_FORMAT, FOCUS_FREQUENCY, FOCUS_PREFIX and what the store needs."""
+    """Make it of FOCUS_PROVIDER, FOCUS_FORMAT, FOCUS_FREQUENCY, FOCUS_PREFIX and what the store needs."""
+    named = given.text("provider", "FOCUS_PROVIDER", default="s3")
+    if named in ELSEWHERE:
+        other: Export = load(f"tianji.callbacks.billing.{named}").build(given)
+        return other
     form = given.text("format", "FOCUS_FORMAT", default="csv")
     if form not in FORMATS:
         raise ConfigurationError(f"callback {given.name}: FOCUS_FORMAT {form!r} is none of {', '.join(FORMATS)}")
-    often = given.text("frequency", "FOCUS_FREQUENCY", default="daily")
-    if often not in (*EVERY, "interval"):
-        raise ConfigurationError(f"callback {given.name}: FOCUS_FREQUENCY {often!r} is none of hourly, daily, interval")
+    every, today = rhythm(given, "FOCUS", usual="daily", choices=("hourly", "daily", "interval"))
     prefix = given.text("prefix", "FOCUS_PREFIX", default="focus_exports").strip("/")
-    put, complete = _store(given, FORMATS[form])
+    put, complete, place = _store(given, named, FORMATS[form])
 
     def write(charges: Sequence[Charge]) -> Iterable[Delivery]:
-        for day, ones in groupby(charges, key=lambda charge: charge.day):
-            start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in _bounds(day))
-            rows = list(map(row, ones))
-            yield put(f"{prefix}/date={day}/usage_{start}_{end}.{form}", _WRITTEN[form](rows))
+        start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in _bounds(charges[0].day))
+        rows = list(map(row, charges))
+        yield put(f"{prefix}/date={charges[0].day}/usage_{start}_{end}.{form}", _WRITTEN[form](rows))
 
-    every = EVERY.get(often) or max(1.0, given.number("interval_seconds", "FOCUS_INTERVAL_SECONDS", default=3600))
-    return Export(given.name, write, every=every, today=often != "daily", complete=complete)
+    return Export(given.name, f"{place}/{prefix} {form}", replacing(write, complete), every=every, today=today)
 
 
-def _store(given: Given, kind: str) -> tuple[Any, Any]:
-    """Return what puts an object into the store, and what completes that request."""
-    named = given.text("provider", "FOCUS_PROVIDER", default="s3")
+def _store(given: Given, named: str, kind: str) -> tuple[Any, Any, str]:
+    """Return what puts an object into the store, what completes that request, and which store it is."""
     if named == "s3":
         params = {
             "s3_bucket_name": given.text("bucket_name", "FOCUS_S3_BUCKET_NAME"),
@@ -72,25 +71,31 @@ def _store(given: Given, kind: str) -> tuple[Any, Any]:
         within = Given(given.name, params, given.environ)
         place = account(within, "s3_")
         base = s3_v2.address(within, place)
-        return lambda name, body: s3_v2.put(base, name, body, {}, kind), place.signing("s3")
+        return lambda name, body: s3_v2.put(base, name, body, {}, kind), place.signing("s3"), base
     if named == "gcs":
         bucket = given.text("bucket_name", "FOCUS_GCS_BUCKET_NAME")
         base, folder = gcs_bucket.address(given, bucket)
         written = given.optional("path_service_account", "FOCUS_GCS_PATH_SERVICE_ACCOUNT")
         within = Given(given.name, {"gcs_path_service_account": written}, given.environ)
-        return lambda name, body: gcs_bucket.insert(base, folder + name, body, kind), google.bearing(within)
-    raise ConfigurationError(f"callback {given.name}: FOCUS_PROVIDER {named!r} is not served; use s3 or gcs")
+        return (
+            lambda name, body: gcs_bucket.insert(base, folder + name, body, kind),
+            google.bearing(within),
+            base + folder,
+        )
+    raise ConfigurationError(
+        f"callback {given.name}: FOCUS_PROVIDER {named!r} is none of s3, gcs, {', '.join(ELSEWHERE)}"
+    )
 
 
-def row(charge: Charge) -> dict[str, Any]:
-    """Return a charge with the columns of FOCUS."""
+def row(charge: Charge, more: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """Return a charge with the columns of FOCUS. more: further tags."""
     start, end = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in _bounds(charge.day))
     tags = {
         name: getattr(charge, name)
         for name in ("team_id", "team_alias", "organization_id", "organization_alias", "user_id", "user_email")
     } | {
         "api_key_alias": charge.key_alias, "model": charge.model, "model_group": charge.model_group,
-        "custom_llm_provider": charge.provider,
+        "custom_llm_provider": charge.provider, **more,
     }  # fmt: skip
     found = {
         **dict.fromkeys(_COSTS, charge.spend),
@@ -121,20 +126,10 @@ def row(charge: Charge) -> dict[str, Any]:
         "ServiceSubcategory": "Generative AI",
         "SubAccountId": charge.team_id,
         "SubAccountName": charge.team_alias,
-        "Tags": msgspec.json.encode({name: value for name, value in tags.items() if value}).decode(),
+        "Tags": msgspec.json.encode({name: value for name, value in tags.items() if value not in (None, "")}).decode(),
         **dict.fromkeys(_NULL),
     }
     return dict(sorted(found.items()))
-
-
-def csv_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV (RFC 4180), with their columns in the first line. Amounts never have an exponent."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys() if rows else ())
-    writer.writeheader()
-    writer.writerows({name: f"{value:.9f}" if isinstance(value, float) else value for name, value in one.items()}
-                     for one in rows)  # fmt: skip
-    return text.getvalue().encode()
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from tianji.callbacks.billing import cloudzero, focus
 from tianji.callbacks.billing.charge import Charge
-from tianji.callbacks.billing.charges import charges
-from tianji.callbacks.billing.export import Export, exports_of
-from tianji.callbacks.sink import Given
+from tianji.callbacks.billing.charges import charges, sums
+from tianji.callbacks.billing.export import Answer, Export, Page, RefusedError, Told, exports_of
+from tianji.callbacks.sink import Delivery, Given
 from tianji.config.schema import Config, Settings
 from tianji.storage.engine import Database
 from tianji.storage.location import Location, parse
@@ -29,12 +29,28 @@ AWS = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S", "FOCUS_S3_BUCKET_
 
 def charge(**fields: Any) -> Charge:
     usual = {"day": DAY, "key": "k", "model": "gpt-4o", "model_group": "gpt", "provider": "openai", "spend": 1e-7,
-             "requests": 3, "tokens": 45, "team_id": "t", "team_alias": "red", "key_alias": "mine"}  # fmt: skip
+             "requests": 3, "prompt_tokens": 30, "completion_tokens": 15, "team_id": "t", "team_alias": "red",
+             "key_alias": "mine"}  # fmt: skip
     return Charge(**{**usual, **fields})
 
 
 def made(environ: dict[str, str]) -> Export:
     return focus.build(Given("focus", {}, AWS | environ))
+
+
+async def told(export: Export, *found: Charge, status: int = 200) -> list[Delivery]:
+    """Return the requests that tell a day."""
+    asked: list[Delivery] = []
+
+    async def ask(request: Delivery) -> Answer:
+        asked.append(request)
+        return Answer(status, {}, b"")
+
+    async def note(_told: Told) -> None:
+        raise AssertionError("what replaces a day has nothing to note")
+
+    assert await export.tell(Page(found[0].day, found, Told(), ask, note)) == ()
+    return asked
 
 
 async def test_charges_are_the_sums_of_a_day(tmp_path: Any) -> None:
@@ -44,7 +60,8 @@ async def test_charges_are_the_sums_of_a_day(tmp_path: Any) -> None:
     times = {"created_at": NOON, "updated_at": NOON}
     row = {"kind": "all", "day": "2026-02-28", "entity": "", "key": "k", "model": "gpt-4o", "model_group": "gpt",
            "provider": "openai", "call_type": "acompletion", "logged": True, "spend": 2_000_000_000,
-           "prompt_tokens": 10, "completion_tokens": 5, "requests": 2}  # fmt: skip
+           "prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 3, "written_tokens": 1,
+           "requests": 2}  # fmt: skip
     other = {"call_type": "aembedding", "spend": 1_000_000_000, "requests": 1}
     async with database.writing() as connection:
         await connection.execute(sa.insert(TEAMS).values(team_id="t", team_alias="red", **times))
@@ -52,16 +69,21 @@ async def test_charges_are_the_sums_of_a_day(tmp_path: Any) -> None:
         for one in (row, {**row, **other}, {**row, "kind": "team"}, {**row, "day": "2026-02-27"}, {**row, "key": "-"}):
             await connection.execute(sa.insert(DAILY).values(**one))
     async with database.reading() as connection:
-        found = await charges(connection, [DAY])
+        found = await charges(connection, DAY)
+        all_days = await sums(connection, date(2026, 2, 1), DAY)
+        nothing = await sums(connection, date(2026, 3, 1), date(2026, 3, 31))
     await database.close()
+    one = {"prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 3, "written_tokens": 1}
     assert found == [
-        charge(key="-", spend=2.0, requests=2, tokens=15, team_id=None, team_alias=None, key_alias=None),
-        charge(spend=3.0, requests=3, tokens=30),
+        charge(key="-", spend=2.0, requests=2, team_id=None, team_alias=None, key_alias=None, **one),
+        charge(spend=3.0, requests=3, **{name: 2 * count for name, count in one.items()}),
     ]
+    assert all_days == {date(2026, 2, 27): "2000000000 2 10 5 3 1", DAY: "5000000000 5 30 15 9 3"}
+    assert nothing == {}
 
 
-def test_focus_has_all_columns() -> None:
-    (request,) = made({}).write([charge()])
+async def test_focus_has_all_columns() -> None:
+    (request,) = await told(made({}), charge())
     assert (
         request.url == "http://store/bills/focus_exports/date%3D2026-02-28/usage_20260228T000000Z_20260301T000000Z.csv"
     )
@@ -75,38 +97,52 @@ def test_focus_has_all_columns() -> None:
     assert row["RegionId"] == ""
 
 
-def test_focus_by_lines_and_days() -> None:
-    first, second = made({"FOCUS_FORMAT": "jsonl", "FOCUS_PREFIX": "/a/"}).write(
-        [charge(), charge(key="l"), charge(day=date(2026, 3, 1))]
-    )
-    assert [json.loads(line)["BillingAccountId"] for line in first.body.splitlines()] == ["k", "l"]
-    assert "/a/date%3D2026-03-01/usage_" in second.url
+async def test_focus_by_lines() -> None:
+    (only,) = await told(made({"FOCUS_FORMAT": "jsonl", "FOCUS_PREFIX": "/a/"}), charge(), charge(key="l"))
+    assert [json.loads(line)["BillingAccountId"] for line in only.body.splitlines()] == ["k", "l"]
+    assert "/a/date%3D2026-02-28/usage_" in only.url
+    with pytest.raises(RefusedError, match="it answered with status 403"):
+        await told(made({}), charge(), status=403)
 
 
-def test_focus_as_parquet() -> None:
-    (request,) = made({"FOCUS_FORMAT": "parquet"}).write([charge()])
+async def test_focus_as_parquet() -> None:
+    (request,) = await told(made({"FOCUS_FORMAT": "parquet"}), charge())
     assert request.body.startswith(b"PAR1")
     assert request.url.endswith(".parquet")
     assert request.headers["content-type"] == "application/vnd.apache.parquet"
 
 
 @pytest.mark.parametrize(
-    ("environ", "days", "every"),
+    ("environ", "today", "every"),
     [
-        ({}, [DAY], 3600),
-        ({"FOCUS_FREQUENCY": "hourly"}, [DAY, date(2026, 3, 1)], 3600),
-        ({"FOCUS_FREQUENCY": "interval", "FOCUS_INTERVAL_SECONDS": "60"}, [DAY, date(2026, 3, 1)], 60),
+        ({}, False, 3600),
+        ({"FOCUS_FREQUENCY": "hourly"}, True, 3600),
+        ({"FOCUS_FREQUENCY": "interval", "FOCUS_INTERVAL_SECONDS": "60"}, True, 60),
+        ({"FOCUS_FREQUENCY": "interval", "FOCUS_INTERVAL_SECONDS": "0"}, True, 1),
     ],
 )
-def test_which_days_are_told(environ: dict[str, str], days: list[date], every: float) -> None:
+def test_which_days_are_told(environ: dict[str, str], today: bool, every: float) -> None:
     export = made(environ)
-    assert (export.days(NOON.timestamp()), export.every) == (days, every)
+    assert (export.today, export.every) == (today, every)
 
 
-def test_cloudzero() -> None:
+def test_another_place_is_told_everything_anew() -> None:
+    places = [{}, {"FOCUS_S3_BUCKET_NAME": "other"}, {"FOCUS_PREFIX": "p"}, {"FOCUS_FORMAT": "jsonl"}]
+    assert len({made(environ).place for environ in places}) == len(places)
+
+
+def test_focus_by_an_api() -> None:
+    vantage = {"FOCUS_PROVIDER": "vantage", "VANTAGE_API_KEY": "k", "VANTAGE_INTEGRATION_TOKEN": "t"}
+    assert made(vantage).place == "https://api.vantage.sh/v2/integrations/t"
+    mavvrik = {"MAVVRIK_API_KEY": "k", "MAVVRIK_API_ENDPOINT": "https://m/t", "MAVVRIK_CONNECTION_ID": "c"}
+    assert (made({"FOCUS_PROVIDER": "mavvrik", **mavvrik}).name, made(vantage).every) == ("focus", 3600)
+
+
+async def test_cloudzero() -> None:
     environ = {"CLOUDZERO_API_KEY": "k", "CLOUDZERO_CONNECTION_ID": "c/1"}
     export = cloudzero.build(Given("cloudzero", {}, environ))
-    first, second = export.write([charge(), charge(day=date(2026, 3, 1), provider="")])
+    (first,) = await told(export, charge())
+    (second,) = await told(export, charge(day=date(2026, 3, 1), provider=""))
     assert first.url == "https://api.cloudzero.com/v2/connections/billing/anycost/c%2F1/billing_drops"
     assert first.headers["authorization"] == "Bearer k"
     drop = json.loads(first.body)
@@ -123,7 +159,8 @@ def test_cloudzero() -> None:
     ("environ", "said"),
     [
         ({"FOCUS_FORMAT": "xml"}, "FOCUS_FORMAT 'xml' is none of csv, jsonl, parquet"),
-        ({"FOCUS_PROVIDER": "vantage"}, "'vantage' is not served; use s3 or gcs"),
+        ({"FOCUS_PROVIDER": "vantage"}, "set VANTAGE_INTEGRATION_TOKEN"),
+        ({"FOCUS_PROVIDER": "tape"}, "'tape' is none of s3, gcs, vantage, mavvrik"),
         ({"FOCUS_FREQUENCY": "often"}, "'often' is none of hourly, daily, interval"),
         ({"FOCUS_S3_BUCKET_NAME": ""}, "set FOCUS_S3_BUCKET_NAME"),
     ],
