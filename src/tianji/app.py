@@ -247,7 +247,7 @@ class Gateway:
                     functools.partial(self._people.holder, self.authorize),
                     self._shared.counters,
                 ),
-                guards,
+                lambda: self._guarding.lots,
             )
         )
         yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards, objects.given)

@@ -47,9 +47,11 @@ class Guarding:
 
     found: the guardrails in force, None where there are none; narrow: what hides models from lists, None where nobody
         does, see hooking.listing
+    lots: who judges requests that come many at a time, None where nobody does, see hooking.lots
     """
 
     found: Any = None
+    lots: Any = None
     narrow: Any = None
 
     def __init__(
@@ -67,10 +69,11 @@ class Guarding:
     def guards(self, snapshot: Snapshot) -> Callable[[Asked], Any] | None:
         """Return what asks of each request who watches it; None where nobody watches any."""
         found: Callable[[Asked], Any] | None = self._guardrails(snapshot)
-        self.narrow = None
+        self.narrow, self.lots = None, self.found
         if has_hooks(snapshot.config):
             building = load("tianji.gateway.hooking.building")
             self.narrow = building.listing(snapshot.config, self._means[0])
+            self.lots = building.lots(snapshot.config, self._means[0], self.found)
             found = building.around(snapshot, found, self._means[0])
         return found
 

@@ -35,24 +35,31 @@ class Hooks:
 
     async def before(self, asked: Asked) -> Instead | None:
         """Let the request go on as hooks leave it, or return the text of one as the answer in the model's place."""
-        case, hooks = self.case, self.of(BEFORE)
-        if not hooks:
+        case = self.case
+        if not self.of(BEFORE):
             return None
         as_it_came = case.body()
+        said = await self.leave(as_it_came)
+        if isinstance(said, str):
+            return instead(asked, as_it_came, said)
+        if said != as_it_came:
+            asked.replace(said)
+            if case.data.get("model", case.model) != case.model:
+                asked.reroute(str(case.data["model"]))
+        return None
+
+    async def leave(self, body: bytes) -> str | bytes:
+        """Return the body as hooks leave it, or the text of one in the model's place. `body`: as it came."""
+        case, hooks = self.case, self.of(BEFORE)
         for hook in hooks:
             said = await hook(case.given(cache=self._registered.cache))
             if isinstance(said, BaseException):
                 raise refusal(said) or HookFailed(hook.name)
             if isinstance(said, str):
-                return instead(asked, as_it_came, said)
+                return said
             if isinstance(said, dict):
                 case.data = said
-        body = hooks[-1].encoded(case.body)
-        if body != as_it_came:
-            asked.replace(body)
-            if case.data.get("model", case.model) != case.model:
-                asked.reroute(str(case.data["model"]))
-        return None
+        return hooks[-1].encoded(case.body) if hooks else body
 
     async def beside(self) -> None:
         """Have those look at the request that do so during the call, all together. Raises a group of errors."""

@@ -12,6 +12,7 @@ from tianji.config.schema import Config
 from tianji.gateway.guarding.guards import UNWATCHED
 from tianji.gateway.hooking.listing import Narrow, narrowing
 from tianji.gateway.hooking.loops import Loops, Next, runners
+from tianji.gateway.hooking.lots import HOOKS, Lots
 from tianji.gateway.hooking.overhearing import Listeners
 from tianji.gateway.hooking.placing import Stock
 from tianji.gateway.hooking.prompters import Prompters
@@ -59,6 +60,12 @@ def around(snapshot: Snapshot, guards: Guards | None, folder: Path) -> Guards | 
         return guards
     means = Means(Stock(snapshot), Listeners(snapshot.config), snapshot.table.compat)
     return lambda asked: watch(asked, hooks, guards, means)
+
+
+def lots(config: Config, folder: Path, guards: Any) -> Any:
+    """Return who judges requests that come many at a time, hooks and guardrails together. Raises Unusable."""
+    hooks = registered(_targets(config, folder), folder.resolve(), HOOKS)
+    return Lots(hooks, guards) if hooks else guards
 
 
 def prompters(config: Config, folder: Path) -> Prompters | None:

@@ -1,10 +1,11 @@
 """What hooks are given of one request, in the shapes that LiteLLM gives."""
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
 from tianji._core.asked import Asked
+from tianji._core.exchange import Exchange
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import InvalidRequest
 from tianji.gateway.bookkeeping import CALL_TYPES
@@ -28,22 +29,18 @@ _CALL_TYPES: Final = {  # as LiteLLM's hooks know the oldest of them
 class Case:
     """One request. `data`: its body with what hooks expect beside; `added`: members that the client did not send."""
 
-    def __init__(self, asked: Asked) -> None:
-        """Read the request. Raises InvalidRequest for a body that is no object, and PayloadTooLarge."""
-        exchange = asked.exchange
-        body = body_of(exchange, form_of(asked.operation.name))
+    def __init__(self, exchange: Exchange, body: bytes, operation: str, model: str) -> None:
+        """Read a request that `exchange` brought. Raises InvalidRequest for a body that is no object."""
         try:
-            self.data: Any = msgspec.json.decode(body)
+            self.data: Any = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidRequest(f"the hooks of this gateway cannot read the request: {error}") from error
         self.headers = shown(exchange)
-        self.call_type = _CALL_TYPES.get(asked.operation.name) or CALL_TYPES.get(
-            asked.operation.name, asked.operation.name
-        )
-        self.operation = asked.operation
+        self.operation = operation
+        self.call_type = _CALL_TYPES.get(operation) or CALL_TYPES.get(operation, operation)
         self.caller = caller(exchange.identity, exchange.path)
         about = {
-            "model": asked.model,
+            "model": model,
             "metadata": {},
             "litellm_call_id": exchange.call_id,
             "proxy_server_request": {"url": exchange.path, "method": exchange.method, "headers": self.headers},
@@ -52,6 +49,12 @@ class Case:
         self.data |= {name: about[name] for name in self.added}
         self.model = self.data["model"]
         self._stream = self.data.get("stream")
+
+    @classmethod
+    def of(cls, asked: Asked) -> Self:
+        """Read a request that came alone. Raises InvalidRequest and PayloadTooLarge."""
+        operation = asked.operation.name
+        return cls(asked.exchange, body_of(asked.exchange, form_of(operation)), operation, asked.model)
 
     def body(self) -> bytes:
         """Return the body as hooks have left it. Raises TypeError where that is no JSON.

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.pipeline import Operation
 from tianji.gateway.guarding import forms
 from tianji.gateway.hooking.registered import HookRefused
 from tianji.guardrails.content import Content
@@ -24,9 +23,9 @@ class PreCallRule(CustomLogger):
         self._name = name
         self._rule = rule
 
-    async def async_pre_call_hook(self, data: dict[str, Any], operation: Operation) -> None:  # type: ignore[override]
+    async def async_pre_call_hook(self, data: dict[str, Any], operation: str) -> None:  # type: ignore[override]
         """Refuse the request where the rule says no. Raises HookRefused, and what the rule raises."""
-        read = forms.read_request(form_of(operation.name), msgspec.json.encode(data))
+        read = forms.read_request(form_of(operation), msgspec.json.encode(data))
         decide(self._name, self._rule, _text(read.content))
 
 
@@ -38,9 +37,9 @@ class PostCallRule(CustomLogger):
         self._name = name
         self._rule = rule
 
-    async def async_post_call_success_hook(self, response: Any, operation: Operation) -> None:  # type: ignore[override]
+    async def async_post_call_success_hook(self, response: Any, operation: str) -> None:  # type: ignore[override]
         """Refuse the answer where the rule says no. Raises HookRefused, and what the rule raises."""
-        read = forms.read_answer(form_of(operation.name), msgspec.json.encode(response))
+        read = forms.read_answer(form_of(operation), msgspec.json.encode(response))
         decide(self._name, self._rule, _text(read.content))
 
     async def async_post_call_streaming_hook(self, response: str) -> None:  # type: ignore[override]

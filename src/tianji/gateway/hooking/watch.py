@@ -51,7 +51,7 @@ class HookWatch:
         if shape_of(asked) == "array" and any(map(registered.of, (*STREAMED, AFTER))):
             raise InvalidRequest("the hooks of this gateway read streams of events: ask with alt=sse")
         self._asked: Asked | None = asked
-        self._hooks = Hooks(registered, Case(asked))
+        self._hooks = Hooks(registered, Case.of(asked))
         self._placing = Placing(registered.of, self._hooks.case, means.stock)
         self.readies = self._placing.readies  # each attempt waits for hooks
         self._guards = guards
