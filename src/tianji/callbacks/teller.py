@@ -145,6 +145,8 @@ class Teller:
             count = await outlet.backlog.skip(file, end)
             outlet.standing.dropped += count
             log.error("callback %s: %d events were given up: too much waited for it", outlet.sink.name, count)
+        if behind:
+            await self._remember()  # before the journal goes: whoever is killed then still knows how many those were
         self._kept.pop(file.name, None)
         return True
 

@@ -173,6 +173,19 @@ async def test_too_much_is_not_kept(world: World, caplog: pytest.LogCaptureFixtu
     assert (world.told(), teller.outlets["there"].standing.dropped) == ([4], 3)
 
 
+async def test_a_process_that_is_killed_has_said_how_much_it_gave_up(world: World) -> None:
+    file = await world.keep(1, 2)
+    teller = world.teller(most_kept=0)
+    await teller.round([])
+    assert await teller.finished(file, file.stat().st_size)
+    killed(teller)
+    await asyncio.to_thread(file.unlink)
+    second = world.teller()
+    await second.round([])
+    assert (second.outlets["there"].standing.dropped, world.told()) == (2, [])
+    await end(second)
+
+
 async def test_what_is_too_old_is_not_kept(world: World) -> None:
     file = await world.keep(1)
     stat = file.stat()
