@@ -163,11 +163,11 @@ class _Scribe:
         """Return what the database keeps of an entry: what was said only where that is wanted, and shortened."""
         if entry.payload is None or self._listener is None:
             return entry
-        said = self._listener.opened(entry.payload)
-        if said.telling is not None:
+        if entry.payload.telling is not None:
             self._listener.meet(entry)
         if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
             return msgspec.structs.replace(entry, payload=None)
+        said = self._listener.opened(entry.payload)
         if not (self._listener.whole or said.telling is not None):
             return msgspec.structs.replace(entry, payload=said)
         kept = Payload(shortened(said.messages), shortened(said.response), shortened_request(said.request))
