@@ -12,6 +12,7 @@ import httpx
 from tianji._core.http1 import Timeouts
 from tianji._core.origin import Origin
 from tianji._core.shm import SharedCounters
+from tianji.callbacks.backlog import Positions
 from tianji.callbacks.board import Board
 from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import REQUEST, Guests
@@ -27,7 +28,9 @@ from tianji.egress.client import open_client
 from tianji.egress.resolver import Address, Resolver
 from tianji.errors import TianjiError
 from tianji.lazy import load
+from tianji.ledger import reading
 from tianji.ledger.entry import Entry, Payload
+from tianji.ledger.reading import Batch
 from tianji.storage.store import Store
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
@@ -50,6 +53,8 @@ class Listening:
     def __init__(self, folder: Path, loaded: Loaded, store: Store, counters: SharedCounters | None = None) -> None:
         """`counters`: where it is shown how destinations stand; None: nowhere."""
         self._board = None if counters is None else Board(counters)
+        self._folder = folder
+        self._heard: Positions = {}
         self._client: httpx.AsyncClient | None = None
         self._checked: httpx.AsyncClient | None = None
         self._allowed: frozenset[str] = frozenset()
@@ -88,12 +93,18 @@ class Listening:
     async def _owned(self, owner: Owner) -> Sequence[Sink]:
         return self._guests.sinks(owner) if owner[0] == REQUEST else await self._owners.sinks(owner)
 
+    async def hear(self, file: Path, _start: int, batch: Batch) -> None:
+        """Take note of how far a journal goes."""
+        self._heard[file.name] = batch.position
+
     async def round(self, files: Sequence[Path]) -> None:
         """Let them know what the journals hold. Whatever goes wrong, the books go on."""
         try:
             await self._teller.round(files)
             if self._board is not None and self._teller.outlets:
-                await asyncio.to_thread(self._board.show, tuple(self._teller.outlets.values()), files)
+                there = {file.name for file in await asyncio.to_thread(reading.journals, self._folder)}
+                self._heard = {name: end for name, end in self._heard.items() if name in there}
+                self._board.show(self._teller.outlets.values(), self._heard)
         except Exception:  # boundary: another part of the process
             log.exception("the callbacks could not be told")
 

@@ -34,7 +34,7 @@ class Following(Part, Protocol):
         """Hear it."""
 
 
-class Telling(Part, Protocol):
+class Telling(Following, Protocol):
     """One that reads for itself, at its own pace, and wants to know of whom it has to tell."""
 
     def meet(self, entry: Entry) -> None:
@@ -72,7 +72,7 @@ class Hearers:
 
     async def hear(self, file: Path, start: int, batch: Batch) -> None:
         """Hear what was read of a journal."""
-        for hearer in self._following:
+        for hearer in (*self._following, self._telling):
             await hearer.hear(file, start, batch)
 
     async def round(self, files: Sequence[Path]) -> None:
