@@ -23,7 +23,7 @@ from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.arrivals import Arrival
 from tianji.auth.entrance import Entrance
 from tianji.auth.identity import MASTER, Identity
-from tianji.auth.models import access_groups
+from tianji.auth.models import Groups, access_groups
 from tianji.cache.caches import Caches
 from tianji.config.additions import Additions
 from tianji.config.environment import lookup
@@ -47,6 +47,7 @@ from tianji.gateway.admitting import compose, nobody, objection
 from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
+from tianji.gateway.doorkeeping import Doorkeeping
 from tianji.gateway.explanation import Explanation, explained
 from tianji.gateway.failures import Failures
 from tianji.gateway.following import Following, follows, keeps
@@ -157,7 +158,7 @@ class Gateway:
         where = locate(general.database_url, environment, path)
         self._store = Store(where, shared.revisions, shared.counters, pool=general.database_connection_pool_limit)
         self._salt = lookup(environment, "SALT_KEY") or general.master_key
-        self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office)
+        self._people = open_entrance(self._store, lambda: self.snapshot, lambda: self._office, path.parent)
         self._connector, self._pool = ways_out(asyncio.get_event_loop(), self._destinations.check)
         self._jobs = Jobs(shared, self._pool, self._store)
         self._names = Names(self._look_up, self._store.revisions, lambda: self._store.empty)
@@ -413,15 +414,20 @@ class Gateway:
         ]
 
 
-def open_entrance(store: Store, snapshot: Callable[[], Snapshot], office: Callable[[], Office]) -> Entrance:
+def open_entrance(
+    store: Store, snapshot: Callable[[], Snapshot], office: Callable[[], Office], folder: Path
+) -> Entrance:
     """Return who lets in; whom a token names and nobody knows is put into the database as management does it."""
 
     async def welcome(arrival: Arrival) -> str | None:
         found: str | None = await lazy.load("tianji.management.people.arrivals").greet(office(), arrival)
         return found
 
+    def groups() -> Groups:
+        return access_groups(snapshot().config)
+
     general, environ = snapshot().config.general_settings, snapshot().environ
-    return Entrance(general, environ, store, lambda: access_groups(snapshot().config), welcome)
+    return Entrance(general, environ, store, groups, welcome, Doorkeeping(folder, store, groups))
 
 
 def endpoint_of(known: Iterable[tuple[Dialect, Endpoint]], operation: str) -> Endpoint:

@@ -54,20 +54,21 @@ class Tiny:
         self.reloads = 0
         self.refused = 0
         self.content = self.read()
-        self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, body_timeout=0.2))
+        self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, max_upload=300_000, body_timeout=0.2))
         self.handled: list[str] = []
         self.doubt = Doubt()
         self.gone: dict[str, float] = {}  # path: monotonic time
         self.route_table = RouteTable(self.routes())
 
     def routes(self):
-        def row(methods, path, handler, access=Access.OPEN, always=False):
-            return Route(tuple(methods.split()), path, handler, access, Tenant.NONE, "", always=always)
+        def row(methods, path, handler, access=Access.OPEN, **more):
+            return Route(tuple(methods.split()), path, handler, access, Tenant.NONE, "", **more)
 
         return [
             row("GET", "/", lambda x, m: respond_json(x, {"status": "ok"}), always=True),
             row("POST", "/echo", self.echo),
             row("POST", "/locked", self.echo, Access.KEY),
+            row("POST", "/upload", measure, Access.KEY, large=True),
             row("GET", "/slow/{ms}", self.slow),
             row("GET", "/wait", self.wait),
             row("GET", "/stream/{seconds}", self.stream),
@@ -85,6 +86,8 @@ class Tiny:
     def authorize(self, exchange: Exchange, match: Match):
         if exchange.header(b"authorization") == b"later":
             return self.authorize_later()
+        if exchange.header(b"authorization") == b"by the body":
+            return self.authorize_by_body(exchange)
         if exchange.header(b"authorization") == b"in doubt":
             return self.doubt.refuse()
         if exchange.header(b"authorization") != b"Bearer sk-right":
@@ -94,6 +97,16 @@ class Tiny:
     async def authorize_later(self):
         await asyncio.sleep(0)
         return "late"
+
+    async def authorize_by_body(self, exchange: Exchange):
+        """Let in by a body that begins with `open`; with `early`, by what has come of it when it begins to come."""
+        if exchange.header(b"x-early"):
+            exchange.ahead()
+            return "early"
+        body = await exchange.ahead()
+        if not body.startswith(b"open"):
+            raise AuthenticationFailed("the body says nothing that opens")
+        return f"whoever sent {len(body)} bytes"
 
     def closed(self, exchange: Exchange) -> None:
         if exchange.gone:
@@ -176,6 +189,12 @@ class Tiny:
 
     async def close(self) -> None:
         pass
+
+
+def measure(exchange: Exchange, match: Match) -> None:
+    """Say how large the body is, and whether it is in a file."""
+    who = str(exchange.identity).encode()
+    exchange.respond(200, [(b"x-who", who)], b"%d %d" % (exchange.size, exchange.spool is not None))
 
 
 async def count(exchange: Exchange, over: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.contract.edge_client import EDGES, EdgeProcess, read_answer, read_head
+from tests.contract.harness import eventually
 
 POST = b"POST /echo HTTP/1.1\r\nhost: t\r\n"
 
@@ -56,6 +57,64 @@ def test_a_body_that_comes_before_its_sender_is_known_is_not_handled(edge):
         assert edge.get("/tell").status == 200
         assert read_answer(client).status == 401
     assert "/locked" not in json.loads(edge.get("/state").body)["handled"]
+
+
+LOCKED = b"POST /locked HTTP/1.1\r\nhost: t\r\nauthorization: by the body\r\n"
+
+
+@pytest.mark.parametrize("size", [4, 5_000, 90_000])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("more", [b"", b"x-early: yes\r\n"])
+def test_whose_body_opens_is_let_in_with_all_of_it(edge, size, chunked, more):
+    body = b"open" + b"x" * (size - 4)
+    for piece in (size, 4_000, 1):
+        with edge.connect() as client:
+            if chunked:
+                client.sendall(LOCKED + more + b"transfer-encoding: chunked\r\n\r\n")
+                for part in (body[:piece], body[piece:]):
+                    client.sendall(b"%x\r\n%b\r\n" % (len(part), part) if part else b"")
+                client.sendall(b"0\r\n\r\n")
+            else:
+                client.sendall(LOCKED + more + b"content-length: %d\r\n\r\n" % size)
+                client.sendall(body[:piece])
+                client.sendall(body[piece:])
+            answer = read_answer(client)
+        assert (answer.status, answer.body) == (200, body)
+        assert answer.headers["x-who"] == ("early" if more else f"whoever sent {size} bytes")
+
+
+def test_whose_body_does_not_open_is_refused_and_may_go_on(edge):
+    with edge.connect() as client:
+        for body, status in ((b"shut", 401), (b"open", 200), (b"", 401), (b"open", 200)):
+            client.sendall(LOCKED + b"content-length: %d\r\n\r\n%b" % (len(body), body))
+            assert read_answer(client).status == status
+
+
+def test_a_body_that_is_read_ahead_keeps_to_the_limits(edge):
+    with edge.connect() as client:
+        client.sendall(LOCKED + b"content-length: 100001\r\n\r\n")
+        assert read_answer(client).status == 413
+    with edge.connect() as client:
+        client.sendall(LOCKED + b"content-length: 5\r\n\r\nop")
+        assert read_answer(client).status == 408
+
+
+def test_a_large_body_is_shown_where_memory_has_room_for_it(edge):
+    for size, status in ((90_000, 200), (200_000, 413)):
+        with edge.connect() as client:
+            head = b"POST /upload HTTP/1.1\r\nhost: t\r\nauthorization: by the body\r\n"
+            client.sendall(head + b"content-length: %d\r\n\r\n" % size + b"open" * (size // 4))
+            answer = read_answer(client)
+            assert answer.status == status
+            if status == 200:
+                assert (answer.body, answer.headers["x-who"]) == (b"90000 0", "whoever sent 90000 bytes")
+
+
+def test_a_client_that_leaves_while_its_body_is_awaited_is_forgotten(edge):
+    alone = json.loads(edge.get("/state").body)["load"]
+    with edge.connect() as client:
+        client.sendall(LOCKED + b"content-length: 50\r\n\r\nopen")
+    eventually(lambda: json.loads(edge.get("/state").body)["load"] == alone, "nobody is left but who asks")
 
 
 def test_head_is_get_without_a_body(edge):

@@ -1,6 +1,7 @@
 """Tokens of an identity provider as keys, through the running gateway."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -135,3 +136,17 @@ def test_without_a_provider_nobody_can_sign_in_and_is_told_how(gateway: Gateway)
     answer = gateway.client.get("/sso/readiness")
     assert answer.status_code == 503
     assert "GENERIC_CLIENT_ID" in answer.json()["missing_environment_variables"]
+
+
+def test_claims_that_code_does_not_accept_let_nobody_in(
+    edge: str, mock_process: Mock, provider: IdentityProvider, tmp_path: Path
+) -> None:
+    (tmp_path / "judge.py").write_text("def claims(said):\n    return said['level'] > 3\n")
+    settings = {**SETTINGS, "litellm_jwtauth": {**SETTINGS["litellm_jwtauth"], "custom_validate": "judge.claims"}}
+    config = {"model_list": [openai_model("m", "gpt-test", mock_process.url)], "general_settings": settings}
+    env = {"JWT_PUBLIC_KEY_URL": provider.discovery_url, "JWT_AUDIENCE": "tianji", "JWT_ISSUER": provider.url}
+    with Gateway(config, tmp_path, edge=edge, env=env, workers=1) as running:
+        assert call(running, provider.token(sub="ann", level=4)).status_code == 200
+        assert call(running, provider.token(sub="ann", level=3)).status_code == 403
+        assert call(running, provider.token(sub="ann")).status_code == 401  # a KeyError
+        assert "judge.py:2" in running.log

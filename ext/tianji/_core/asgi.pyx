@@ -157,7 +157,7 @@ cdef class AsgiExchange(EdgeExchange):
             (<AsgiEdge>self.edge).early.discard(self)
             self.first_piece = future
             self.begin()
-        elif self.admitted and self.reading:
+        elif (self.admitted or self.wanted is not None) and self.reading:
             self._body_came(future)
         else:
             self.first_piece = future  # nobody knows yet who sends it

@@ -34,6 +34,8 @@ cdef class EdgeExchange(Exchange):
     cdef bint browser          # a page may be behind it: the headers that browsers heed go with the answer
     cdef bint closed
     cdef bint admitted         # it is known who sent it, or anybody may
+    cdef object wanted         # a future of the body, where that is read before it is known who sent it; or None
+    cdef bint whole            # of such a body: it is there
 
     cdef int enter(self) except -1
     cdef int meet_browser(self, bytes origin) except -1
@@ -44,6 +46,7 @@ cdef class EdgeExchange(Exchange):
     cdef bytes room(self, long long size)
     cdef int store(self, list pieces) except -1
     cdef int dispatch(self) except -1
+    cdef int show(self) except -1
     cdef int run(self, object awaitable, object callback) except -1
     cdef int fail(self, object error) except -1
     cdef int client_left(self) except -1

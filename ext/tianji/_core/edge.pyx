@@ -107,7 +107,24 @@ cdef class EdgeExchange(Exchange):
     cdef int admit(self, object identity) except -1:
         self.identity = identity
         self.admitted = True
-        return self.collect()
+        if self.wanted is None:
+            return self.collect()
+        self.wanted.cancel()  # who still waits for it does so in vain
+        self.wanted = None
+        return self.dispatch() if self.whole else 0
+
+    def ahead(self):
+        """Have the body read, see Exchange."""
+        if self.admitted:
+            return Exchange.ahead(self)
+        if self.wanted is None:
+            self.wanted = self.edge.loop.create_future()
+            try:
+                self.collect()
+            except Exception:
+                self.wanted = None
+                raise
+        return self.wanted
 
     cdef int collect(self) except -1:
         # The body is wanted: call dispatch() as soon as it is whole.
@@ -145,12 +162,26 @@ cdef class EdgeExchange(Exchange):
         cdef object handler = self.match.handler
         cdef object pending
         if not self.admitted:
-            raise RuntimeError("a request was handled before it was known who sent it")
+            return self.show()
         if isinstance(handler, Handler):
             return (<Handler>handler).handle(self, self.match)
         pending = handler(self, self.match)
         if pending is not None:
             self.run(pending, self._handled)
+        return 0
+
+    cdef int show(self) except -1:
+        # The body is whole, and nobody knows yet who sent it.
+        cdef Edge edge = self.edge
+        if self.wanted is None:
+            raise RuntimeError("a request was handled before it was known who sent it")
+        self.whole = True
+        if self.wanted.done():
+            return 0
+        if self.size > edge.max_body:
+            self.wanted.set_exception(PayloadTooLarge(f"a body over {edge.max_body} bytes is not shown to code"))
+        else:
+            self.wanted.set_result(self.read(0, <Py_ssize_t>self.size))
         return 0
 
     cdef int run(self, object awaitable, object callback) except -1:

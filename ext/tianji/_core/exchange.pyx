@@ -11,6 +11,8 @@ States: nothing sent -> started -> finished. A call that does not fit the state 
 the client has gone, or after `abort`, everything that sends is ignored: the answer has no reader.
 """
 
+from asyncio import get_running_loop
+
 from tianji._core.spool cimport Extent
 
 
@@ -57,6 +59,15 @@ cdef class Exchange:
     cpdef object extent(self, long long at, long long size):
         """Return a part of the body for a Parcel: bytes, or an Extent of the file where it is kept."""
         return self.body[at:at + size] if self.spool is None else Extent(self.spool, at, size)
+
+    def ahead(self):
+        """Have the body read, although nobody knows yet who sends it: a future of it, as bytes, of the running loop.
+
+        Raises PayloadTooLarge, at once or in the future, for a body that has no room in memory.
+        """
+        found = get_running_loop().create_future()
+        found.set_result(self.read(0, <Py_ssize_t>self.size))
+        return found
 
     cpdef int attach(self, Producer producer) except -1:
         """Let `producer` hear of the client. A client that has already gone is reported at once."""

@@ -183,6 +183,7 @@ def limits(row: Row, budget: Row | None) -> Limits:
     raised_by, raised_until = _raise(metadata, budget)
     return Limits(
         spend=row["spend"],
+        told_spend=row.get("told_spend") or 0,
         spend_since=None if since is None else since.timestamp(),
         budget_reset_at=None if reset is None else reset.timestamp(),
         budget_limits=tuple(said("budget_limits") or ()),

@@ -1,8 +1,8 @@
 """Puts together who lets requests in: the ring for keys that are known, the gate, and what asks the database."""
 
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tianji._core.keys import KeyRing
 from tianji.auth.arrivals import Welcome
@@ -10,7 +10,7 @@ from tianji.auth.compiled import Refusal, compile_record
 from tianji.auth.credentials import Credentials
 from tianji.auth.directory import Directory, Tokens
 from tianji.auth.ephemeral import SIGN, Tickets
-from tianji.auth.gate import Gate
+from tianji.auth.gate import Doorman, Gate
 from tianji.auth.identity import Identity
 from tianji.auth.master_key import MasterKey
 from tianji.auth.models import Groups
@@ -27,27 +27,39 @@ Forgotten = Collection[int] | None
 _OF_TOKENS: Final = ("JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER")
 
 
+class Strangers(Protocol):
+    """Who has a word on callers beside keys and tokens."""
+
+    def doorman(self, general: GeneralSettings) -> Doorman | None:
+        """Return who is asked before keys are; None where nobody is."""
+
+    def claims_judge(self, general: GeneralSettings) -> Callable[[Mapping[str, Any]], Awaitable[None]] | None:
+        """Return what is asked of the claims of a token, the same as before where it is; None where nothing is."""
+
+
 class TokenDesk:
     """Whom tokens let in, by the configuration in force; what it takes is loaded when the first token comes."""
 
-    def __init__(self, store: Store, groups: Callable[[], Groups], welcome: Welcome) -> None:
+    def __init__(self, store: Store, groups: Callable[[], Groups], welcome: Welcome, strangers: Strangers) -> None:
         self._store = store
         self._groups = groups
         self._welcome = welcome
+        self._strangers = strangers
         self._made_of: tuple[object, ...] = ()
         self._make: Callable[[], Any] | None = None
         self._callers: Any = None
 
     def renew(self, general: GeneralSettings, environ: Mapping[str, str]) -> Tokens | None:
         """Go by this configuration from now on; None where it lets no tokens in. The same one keeps the keys it has."""
-        made_of = (general, *map(environ.get, _OF_TOKENS))
+        judge = self._strangers.claims_judge(general)
+        made_of = (general, *map(environ.get, _OF_TOKENS), judge)
         if made_of != self._made_of:
             self.close()
             self._made_of = made_of
             self._make = lambda: load("tianji.auth.tokens.callers").Callers(
                 general,
                 load("tianji.auth.tokens.trust").trusted(general.litellm_jwtauth, environ, self._retire),
-                *(self._store, self._groups, self._welcome),
+                *(self._store, self._groups, self._welcome, judge),
             )
         return self._identify if general.enable_jwt_auth else None
 
@@ -72,6 +84,7 @@ class Entrance:
     """Who lets in under the configuration in force: the ring for known keys, the gate, and what they ask.
 
     `groups`: the access groups of that configuration. `welcome`: puts whom a token names into the database.
+    `strangers`: who else has a word on callers.
     """
 
     def __init__(
@@ -81,8 +94,11 @@ class Entrance:
         store: Store,
         groups: Callable[[], Groups],
         welcome: Welcome,
+        strangers: Strangers,
     ) -> None:
-        self._tokens = TokenDesk(store, groups, welcome)
+        self._tokens = TokenDesk(store, groups, welcome, strangers)
+        self._strangers = strangers
+        self._doorman = strangers.doorman(general)
         self._salt = lookup(environ, "SALT_KEY") or general.master_key or None
         self.tickets = Tickets(lambda: self._salt)
 
@@ -98,6 +114,7 @@ class Entrance:
 
     def renew(self, general: GeneralSettings, environ: Mapping[str, str]) -> None:
         """Ask again for everybody, since the configuration is this one now."""
+        self._doorman = self._strangers.doorman(general)
         self._people.renew(MasterKey(general.master_key or None), self._tokens.renew(general, environ))
 
     def ring(self, general: GeneralSettings, heard: Callable[[Forgotten], None]) -> KeyRing:
@@ -113,14 +130,14 @@ class Entrance:
 
         rules = Rules(general)
         sessions = None if self._salt is None else Sessions(self._salt)
-        gate = Gate(Credentials(key_header, sessions), people, rules, tickets=self.tickets)
+        gate = Gate(Credentials(key_header, sessions), people, rules, tickets=self.tickets, doorman=self._doorman)
         return KeyRing(
             people.identities,
             gate,
             key_header,
             people.revisions,
             forget,
-            guarded=rules.guards,
+            guarded=rules.guards or self._doorman is not None,
             anyone=people.anyone,
             sign=SIGN,
         )

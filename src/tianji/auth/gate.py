@@ -7,7 +7,7 @@ from tianji._core.exchange import Exchange
 from tianji.auth.access import require
 from tianji.auth.credentials import Credentials
 from tianji.auth.ephemeral import NO_TICKETS, Tickets, is_secret
-from tianji.auth.identity import Identity
+from tianji.auth.identity import ANYONE, Identity
 from tianji.auth.routes import Row, permitted
 from tianji.auth.rules import Rules
 from tianji.clock import SYSTEM, Clock
@@ -31,6 +31,16 @@ class Authenticator(Protocol):
         """Say who has the key that identities name so. Raises the same."""
 
 
+class Doorman(Protocol):
+    """Knows callers by something else than keys, or puts a key in the place of what they send."""
+
+    async def __call__(self, exchange: Exchange, credential: bytes | None, row: Row) -> Identity | bytes | None:
+        """Say who sent a request, or which key counts instead of `credential`; None: what was sent counts.
+
+        Raises AuthenticationFailed, and whatever else a client is to be refused with.
+        """
+
+
 class _Row(Row, Protocol):
     @property
     def key_of(self) -> Callable[[Exchange], bytes | None] | None: ...
@@ -52,11 +62,14 @@ class Gate:
         clock: Clock = SYSTEM,
         *,
         tickets: Tickets = NO_TICKETS,
+        doorman: Doorman | None = None,
     ) -> None:
+        """Let in whom `authenticator` knows. `doorman`: whom is asked before."""
         self._find = credentials.find
         self._authenticator = authenticator
         self._rules = rules
         self._tickets = tickets
+        self._doorman = doorman
         self._clock = clock
 
     def __call__(self, exchange: Exchange, match: _Matched) -> Identity | Coroutine[None, None, Identity]:
@@ -85,10 +98,23 @@ class Gate:
         self, credential: bytes | None, exchange: Exchange, row: Row
     ) -> Identity | Coroutine[None, None, Identity]:
         if credential is None or not is_secret(credential):
+            if self._doorman is not None:
+                return self._meet(self._doorman, credential, exchange, row)
             return self._authenticator.authenticate(credential, exchange.header)
         if not TAKES_SECRETS.intersection(row.tags):
             raise AuthenticationFailed("Authentication Error, this secret is for conversations alone; send a key")
         return self._authenticator.holder(self._tickets.open(credential).key)
+
+    async def _meet(self, doorman: Doorman, credential: bytes | None, exchange: Exchange, row: Row) -> Identity:
+        said = await doorman(exchange, credential, row)
+        if isinstance(said, Identity):
+            return said
+        found = self._authenticator.authenticate(credential if said is None else said, exchange.header)
+        if not isinstance(found, Identity):
+            return await found
+        if found is ANYONE:  # without a master key; where somebody says who may come in, not all may
+            raise AuthenticationFailed("Authentication Error, nobody knows who sends this request")
+        return found
 
     async def _admit_later(self, pending: Coroutine[None, None, Identity], exchange: Exchange, row: Row) -> Identity:
         try:

@@ -24,7 +24,7 @@ class Role(StrEnum):
 class Scope(msgspec.Struct, frozen=True):
     """One of those whose limits a request is held against."""
 
-    kind: Literal["key", "team", "team_member", "user", "organization", "project"]
+    kind: Literal["key", "team", "team_member", "user", "organization", "project", "customer"]
     id: str  # of a team member: `user:team`
     limits: Limits
 

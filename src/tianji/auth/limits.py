@@ -18,6 +18,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     spend: int = 0
     spend_since: float | None = None  # seconds since the epoch: what began before is not in `spend`
+    told_spend: int = 0  # what was spent at least, as somebody else counts; a row of the database says none
     max_budget: int | None = None
     soft_budget: int | None = None
     budget_duration: str | None = None

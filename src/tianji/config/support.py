@@ -334,7 +334,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{
             f"general_settings.{name}": GUARD
             for name in [
-                "custom_auth",
                 "enable_oauth2_auth",
                 "enable_oauth2_proxy_auth",
                 "enforce_user_param",
@@ -346,9 +345,17 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
                 "fail_closed_budget_enforcement",
             ]
         },
+        "general_settings.custom_auth": Support(
+            "exact", "from files beside this one; LiteLLM's own database is not there"
+        ),
+        "general_settings.custom_auth_run_common_checks": EXACT,
+        "general_settings.custom_auth_settings": EXACT,
+        "litellm_settings.enable_post_custom_auth_checks": Support("exact", "always"),
         **{_JWT + name: EXACT for name in JwtAuth.__struct_fields__ if name != "extra"},
         **{_JWT + name: UNSUPPORTED for name in _UNUSED_OF_TOKENS.split()},
-        _JWT + "custom_validate": GUARD,
+        _JWT + "custom_validate": Support(
+            "partial", "asked once for a token, until that ends or somebody above it changes"
+        ),
         _JWT + "unregistered_jwt_client_behavior": GUARD,
         _JWT + "team_ids_jwt_field": _TEAMS,
         _JWT + "scope_mappings": Support("partial", "their models; routes have no effect, as in LiteLLM"),

@@ -287,7 +287,8 @@ class Admissions:
         if isinstance(missing, NotLoaded):
             for held in missing.held:
                 asked = time.monotonic()
-                self._limiter.load(held, *await self._spent_of(held), asked)
+                spent, period_end = await self._spent_of(held)
+                self._limiter.load(held, max(spent, held.told), period_end, asked)
         elif isinstance(missing, NotLeased):
             await self._lend(missing.lacking)
 

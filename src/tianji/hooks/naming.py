@@ -27,6 +27,16 @@ def has_hooks(config: Config) -> bool:
     return bool(own_callbacks(config)) or any(any(own_rules(config, key)) for key in RULES)
 
 
+def own_judges(config: Config) -> dict[str, Where]:
+    """Return the dotted names of what says who may call, and where they stand."""
+    general = config.general_settings
+    named = {
+        general.custom_auth: ("general_settings", "custom_auth"),
+        general.litellm_jwtauth.custom_validate: ("general_settings", "litellm_jwtauth", "custom_validate"),
+    }
+    return {name: where for name, where in named.items() if name is not None}
+
+
 def own_rules(config: Config, key: str) -> Iterator[tuple[Where, str]]:
     """Yield the dotted names of a list of rules, and where they stand."""
     return _listed(config, key)

@@ -95,3 +95,12 @@ def rule(folder: Path, dotted: str) -> Callable[..., Any]:
         raise Unusable("it is no function", "name a function that takes a text and says whether it may pass")
     ruling: Callable[..., Any] = found
     return ruling
+
+
+def judge(folder: Path, dotted: str) -> Callable[..., Any]:
+    """Return what says who may call, or whether a token is good: a function. Raises Unusable."""
+    found = find(folder, dotted)
+    if isinstance(found, type) or not callable(found):
+        raise Unusable("it is no function", "name a function, such as `async def user_api_key_auth(request, api_key)`")
+    judging: Callable[..., Any] = found
+    return judging

@@ -1,10 +1,11 @@
-"""What files written for LiteLLM import: its names, and fastapi's HTTPException, without either package.
+"""What files written for LiteLLM import: its names, and fastapi's HTTPException and Request, without either package.
 
 A process that imported LiteLLM would take seconds to start and hundreds of megabytes; what a guardrail or a hook uses
 of it is a base class, a few types to annotate and to ask for, and a logger.
 """
 
 import contextlib
+import hashlib
 import json
 import logging
 import sys
@@ -17,8 +18,9 @@ from typing import Any, Final
 
 from tianji.hooks.exceptions import ERRORS
 from tianji.hooks.logger import CustomBatchLogger, CustomLogger, CustomPromptManagement
+from tianji.hooks.requests import Request
 
-_PACKAGES: Final = frozenset({"litellm", "fastapi", "fastapi_sso"})
+_PACKAGES: Final = frozenset({"litellm", "fastapi", "fastapi_sso", "starlette"})
 
 
 class Node(dict[str, Any]):
@@ -74,8 +76,27 @@ class LitellmUserRoles(StrEnum):
 
     PROXY_ADMIN = "proxy_admin"
     PROXY_ADMIN_VIEW_ONLY = "proxy_admin_viewer"
+    ORG_ADMIN = "org_admin"
     INTERNAL_USER = "internal_user"
     INTERNAL_USER_VIEW_ONLY = "internal_user_viewer"
+    TEAM = "team"
+    CUSTOMER = "customer"
+
+
+class ProxyErrorTypes(StrEnum):
+    """What refusals are of."""
+
+    BUDGET_EXCEEDED = budget_exceeded = "budget_exceeded"
+    KEY_MODEL_ACCESS_DENIED = key_model_access_denied = "key_model_access_denied"
+    TEAM_MODEL_ACCESS_DENIED = team_model_access_denied = "team_model_access_denied"
+    EXPIRED_KEY = expired_key = "expired_key"
+    AUTH_ERROR = auth_error = "auth_error"
+    INTERNAL_SERVER_ERROR = internal_server_error = "internal_server_error"
+    BAD_REQUEST_ERROR = bad_request_error = "bad_request_error"
+    NOT_FOUND_ERROR = not_found_error = "not_found_error"
+    VALIDATION_ERROR = validation_error = "bad_request_error"
+    NO_DB_CONNECTION = no_db_connection = "no_db_connection"
+    TOKEN_NOT_FOUND_IN_DB = token_not_found_in_db = "token_not_found_in_db"  # noqa: S105 - not a password
 
 
 class HTTPException(Exception):  # noqa: N818 - the name that files import
@@ -85,6 +106,26 @@ class HTTPException(Exception):  # noqa: N818 - the name that files import
         super().__init__(str(detail))
         self.status_code = status_code
         self.detail = detail
+        self.headers = headers
+
+
+class ProxyException(Exception):  # noqa: N818 - the name that files import
+    """A refusal as clients of OpenAI know them. `code`: the status."""
+
+    def __init__(
+        self,
+        message: object = "",
+        type: str | None = None,  # noqa: A002 - the name that files write
+        param: str | None = None,
+        code: int | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> None:
+        super().__init__(str(message))
+        self.message = str(message)
+        self.type = type
+        self.param = param
+        self.code = code
         self.headers = headers
 
 
@@ -149,6 +190,10 @@ NAMES: Final[Mapping[str, Any]] = {
     "StreamingChoices": StreamingChoices,
     "Delta": Delta,
     "HTTPException": HTTPException,
+    "ProxyErrorTypes": ProxyErrorTypes,
+    "ProxyException": ProxyException,
+    "Request": Request,
+    "hash_token": lambda token: hashlib.sha256(token.encode()).hexdigest(),
     "GuardrailRaisedException": GuardrailRaisedException,
     "verbose_proxy_logger": logging.getLogger("custom_guardrail"),
     "verbose_logger": logging.getLogger("custom_guardrail"),

@@ -33,6 +33,7 @@ class Held(Struct, frozen=True):
     part: Part = ""
     of: str = ""
     spent: int = 0
+    told: int = 0  # and at least this, whatever the database knows
     period_end: float | None = None
     span: Span | None = None  # gives beginning and end of the period at a moment; None: it never ends
     governs: Governed | None = None  # says what is spent of the budget of a model
@@ -86,7 +87,12 @@ class Holding:
         limit = Limit(self._table, name, budget=budget, whole=self._rules.whole, renew=renew, **asked)
         if budget is not None and (renew is None or limits.budget_reset_at is not None):
             limit.agree(limits.spend, limits.spend_since, period_end, since_1970 - self._table.shift)
-        yield Held(limit, holder.kind, holder.id, spent=limits.spend, period_end=period_end, span=span)
+        if budget is not None and limits.told_spend:
+            limit.learn(limits.told_spend, period_end, since_1970 - self._table.shift)
+        yield Held(
+            limit, holder.kind, holder.id,
+            spent=limits.spend, told=limits.told_spend, period_end=period_end, span=span,
+        )  # fmt: skip
 
     def _windows(self, holder: Holder, since_1970: float) -> Iterator[Held]:
         for window in holder.limits.budget_limits:

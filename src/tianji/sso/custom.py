@@ -24,6 +24,7 @@ from tianji.errors import AuthenticationFailed, NotImplementedHere, PermissionDe
 from tianji.hooks.apart import apart
 from tianji.hooks.calling import place
 from tianji.hooks.code import Unusable, find
+from tianji.hooks.requests import Headers
 from tianji.hooks.standins import HTTPException, Node
 from tianji.sso.providers import Attributes, Provider, Role
 
@@ -50,20 +51,6 @@ class Said(Struct):
     models: tuple[str, ...] | None = None
     max_budget: float | None = None
     budget_duration: str | None = None
-
-
-class Headers(dict[str, str]):
-    """Headers whose names may be written in either case."""
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return one, or a default."""
-        return super().get(name.lower(), default)
 
 
 async def claims_of(exchange: Exchange, general: GeneralSettings, folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tianji._core.revision import Revisions
 from tianji.auth.access import Access, require
 from tianji.auth.credentials import UNUSABLE, Credentials
 from tianji.auth.directory import Directory
@@ -174,3 +175,56 @@ def test_a_page_puts_its_key_into_a_sub_protocol(offered, key):
     assert Credentials().find(asked) == key
     asked.headers.append((b"api-key", b"first"))
     assert Credentials().find(asked) == b"first"
+
+
+class Doorman:
+    """Says what it is told to, and notes what it is asked."""
+
+    def __init__(self, said):
+        self.said, self.asked = said, []
+
+    async def __call__(self, exchange, credential, row):
+        self.asked.append(credential)
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+async def test_a_doorman_is_asked_before_keys_are():
+    master = b"sk-right-and-long"
+    directory = Directory(MasterKey(master.decode()), None, Revisions(), lambda: True)
+    known = Identity(role=None, user_id=None, key="k")
+    for said, sent, found in [
+        (known, b"sk-any", known),
+        (known, None, known),
+        (master, b"badge", MASTER),
+        (None, master, MASTER),
+    ]:
+        doorman = Doorman(said)
+        assert await Gate(Credentials(), directory, doorman=doorman)(request(sent), match(Access.KEY)) is found
+        assert doorman.asked == [sent]
+    for said, error in [
+        (None, AuthenticationFailed),
+        (b"sk-unknown", AuthenticationFailed),
+        (PermissionDenied("no"), PermissionDenied),
+        (ZeroDivisionError(), AuthenticationFailed),
+    ]:
+        with pytest.raises(error):
+            await Gate(Credentials(), directory, doorman=Doorman(said))(request(None), match(Access.KEY))
+
+
+async def test_not_everybody_is_let_in_where_there_is_a_doorman_and_no_master_key():
+    gate = Gate(Credentials(), Directory(MasterKey(None), None, None), doorman=Doorman(None))
+    with pytest.raises(AuthenticationFailed):
+        await gate(request(None), match(Access.KEY))
+
+
+async def test_whom_a_doorman_knows_has_the_rights_of_his_role_and_only_until_his_end():
+    for identity, access, error in [
+        (Identity(role=None, user_id=None, key="k"), Access.ADMIN, AuthenticationFailed),
+        (Identity(role=Role.PROXY_ADMIN_VIEWER, user_id="v", key="k"), Access.ADMIN, PermissionDenied),
+        (Identity(role=None, user_id=None, key="k", expires=5.0), Access.KEY, KeyExpired),
+    ]:
+        gate = Gate(Credentials(), None, None, ManualClock(), doorman=Doorman(identity))
+        with pytest.raises(error):
+            await gate(request(None), match(access))

@@ -176,7 +176,7 @@ FATAL = [
     (
         "general_settings: {litellm_jwtauth: {custom_validate: judge.claims}}",
         "general_settings.litellm_jwtauth.custom_validate",
-        "not called",
+        "does not exist",
     ),
     ("general_settings: {litellm_jwtauth: {user_allowed_roles: [a]}}", "general_settings.litellm_jwtauth", "only one"),
     (
@@ -186,6 +186,7 @@ FATAL = [
     ),
     ("general_settings: {custom_auth: nope_mod.inst}", "general_settings.custom_auth", "does not exist"),
     ("general_settings: {custom_auth: nope}", "general_settings.custom_auth", "dotted path"),
+    ("general_settings: {custom_auth_settings: {mode: both}}", "general_settings.custom_auth_settings.mode", "known"),
     ("general_settings: {database_url: 'mysql://h/d'}", "general_settings.database_url", "PostgreSQL"),
     (
         "general_settings: {spend_logs_metadata_fields: {}}",

@@ -5,7 +5,7 @@ such a key is: until the token ends, the key that signed it goes, or something a
 """
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -45,14 +45,17 @@ class Callers:
         store: Store,
         groups: Callable[[], Groups],
         welcome: Welcome,
+        judge: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        """Let in whom `trusted` vouches for. `judge`: raises for claims that it does not accept."""
         self._general = general
         self._settings = general.litellm_jwtauth
         self._trusted = trusted
         self._store = store
         self._groups = groups
         self._welcome = welcome
+        self._judge = judge
         self._clock = clock
 
     def close(self) -> None:
@@ -69,6 +72,8 @@ class Callers:
         trust = self._trusted.of(claims)
         signer = await signed_by(token, header, trust.sets)
         require_meant(claims, trust.audience, self._clock)
+        if self._judge is not None:
+            await self._judge(claims)
         bearer = read(claims, self._settings, trust.fields)
         self._require_somebody(bearer, trust.fields)
         database = await self._store.open()

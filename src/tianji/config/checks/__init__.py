@@ -5,6 +5,7 @@ from tianji.config.checks import (
     auto_router,
     cache,
     callbacks,
+    callers,
     fallbacks,
     general,
     guardrails,
@@ -29,6 +30,7 @@ def check(subject: Subject) -> None:
     cache.check(subject)
     callbacks.check(subject)
     general.check(subject)
+    callers.check(subject)
     alerts.check(subject)
     pass_through.check(subject)
     guardrails.check(subject)

@@ -92,6 +92,8 @@ def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:
         value = getattr(general, hook)
         if value is not None:
             yield ("general_settings", hook), value
+    if general.litellm_jwtauth.custom_validate is not None:
+        yield ("general_settings", "litellm_jwtauth", "custom_validate"), general.litellm_jwtauth.custom_validate
     for index, row in enumerate(settings.custom_provider_map):
         value = row.get("custom_handler")
         if isinstance(value, str):

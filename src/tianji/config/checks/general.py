@@ -72,9 +72,6 @@ def _check_tokens(subject: Subject) -> None:
     general = subject.config.general_settings
     tokens = general.litellm_jwtauth
     here = ("general_settings", "litellm_jwtauth")
-    if tokens.custom_validate is not None:
-        remedy = "say it with user_allowed_roles, scope_mappings or enforce_rbac, and remove it"
-        subject.error((*here, "custom_validate"), "names code to judge tokens by, which is not called", remedy)
     if (tokens.user_allowed_roles is None) != (tokens.user_roles_jwt_field is None):
         subject.error(here, "has only one of user_roles_jwt_field and user_allowed_roles", "set both, or none")
     if general.enable_jwt_auth and not (subject.environ.get("JWT_PUBLIC_KEY_URL") or tokens.issuers):

@@ -17,7 +17,7 @@ from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
-from tianji.hooks.naming import has_hooks
+from tianji.hooks.naming import has_hooks, own_judges
 from tianji.lazy import load
 
 
@@ -31,7 +31,7 @@ def judged(loaded: Loaded, folder: Path) -> Loaded:
 
     folder: in which the files of the configuration lie
     """
-    if has_hooks(loaded.config):
+    if has_hooks(loaded.config) or own_judges(loaded.config):
         load("tianji.gateway.hooking.building").require(loaded, folder)
     if not guarded(loaded.config):
         return loaded

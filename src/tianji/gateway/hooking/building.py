@@ -21,8 +21,8 @@ from tianji.gateway.hooking.rules import PostCallRule, PreCallRule
 from tianji.gateway.hooking.watch import HookWatch, Means
 from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.code import Unusable
-from tianji.hooks.naming import RULES, own_callbacks, own_rules
-from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, callback, rule
+from tianji.hooks.naming import RULES, own_callbacks, own_judges, own_rules
+from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, callback, judge, rule
 
 Guards = Callable[[Asked], Any]
 
@@ -34,7 +34,7 @@ def require(loaded: Loaded, folder: Path) -> None:
     """
     found = problems(loaded, folder)
     if found:
-        raise InvalidConfiguration(f"{len(found)} callback{'s' * (len(found) > 1)} cannot be loaded", found)
+        raise InvalidConfiguration(f"{len(found)} name{'s' * (len(found) > 1)} of code cannot be loaded", found)
 
 
 def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
@@ -45,6 +45,7 @@ def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
     found = [(where, name, callback) for name, where in own_callbacks(loaded.config).items()]
     for key in RULES:
         found += [(where, name, rule) for where, name in own_rules(loaded.config, key)]
+    found += [(where, name, judge) for name, where in own_judges(loaded.config).items()]
     for where, name, read in found:
         try:
             read(folder, name)

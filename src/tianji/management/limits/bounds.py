@@ -161,7 +161,8 @@ async def _maker(call: Call) -> Row | None:
         return None
     stored = await call.one(KEYS, token=call.caller.key)
     if stored is None:
-        return dict(call.caller.stands_for) or None
+        row = call.caller.stands_for
+        return {**dict.fromkeys(KEYS.c.keys()), **row} if row else None
     budget = await call.one(BUDGETS, budget_id=stored["budget_id"])
     said = (*BOUNDED, "budget_duration", "budget_limits", "model_max_budget") if budget is not None else ()
     return {**stored, **{name: (budget or {})[name] for name in said if stored.get(name) is None}}
