@@ -1,5 +1,5 @@
 /* What differs between JSON bodies of one shape: the texts of conversations, and the ids and counts of answers. Each is a
- * hole; everything around the holes is the shape. The bodies are valid JSON; even if they are not, nothing is read at or
+ * hole; everything around the holes is the shape. Requests are valid JSON; even if they are not, nothing is read at or
  * beyond the given end. */
 #ifndef TIANJI_FRAME_SCAN_H
 #define TIANJI_FRAME_SCAN_H
@@ -340,8 +340,15 @@ static inline int frame_id(frame_holes *h, const uint8_t *s, const uint8_t *p, c
     return p == q || at < q || frame_add(h, p - s, q - s, -2); /* of other letters: it belongs to the shape */
 }
 
+/* Whether the string from p to its closing quote is one that JSON allows. */
+static inline int frame_sound(const uint8_t *p, const uint8_t *quote, const uint8_t *end)
+{
+    char escaped = 0;
+    return json_string(&p, end, &escaped) == JSON_FINE && p == quote;
+}
+
 /* Find the texts, ids and counts in s[:size], an answer. Texts stand in members with one of these names. 0 where it has
- * to be read. */
+ * to be read. Nobody need have checked it: what stands in its holes is sound, and all else belongs to the shape. */
 __attribute__((unused)) static int
 frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name *texts, int many)
 {
@@ -362,7 +369,7 @@ frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name
         if (p < end && *p == '"') {
             if ((next = frame_string(p, end, &inner)) == NULL) return 0;
             for (i = 0; i < many && !frame_is(name, name_end, &texts[i]); i++) {}
-            if (i < many && !frame_text(h, s, p + 1, inner)) return 0;
+            if (i < many && !(frame_sound(p + 1, inner, end) && frame_text(h, s, p + 1, inner))) return 0;
             if ((frame_is(name, name_end, &id) || frame_is(name, name_end, &response_id)) &&
                 !frame_id(h, s, p + 1, inner)) return 0;
             p = next;

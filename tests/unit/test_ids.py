@@ -3,7 +3,7 @@
 import os
 import re
 
-from tianji.ids import Names
+from tianji._core.names import Names
 
 
 def test_names_differ() -> None:

@@ -5,6 +5,7 @@ from tianji._core.http1 cimport Call, Timeouts
 from tianji._core.meter cimport Measures, Rates
 from tianji._core.needs cimport Needs
 from tianji._core.origin cimport Origin
+from tianji._core.passing cimport Passing
 from tianji._core.pipeline cimport Pipeline
 from tianji._core.receiver cimport ResponseHandler
 from tianji._core.router cimport Deployment
@@ -31,7 +32,7 @@ cdef class Attempt(ResponseHandler):
     cdef Needs needs                  # has its slot
     cdef Call call
     cdef AnswerStream sse
-    cdef object passing               # Passing, where the upstream's form is another; or None
+    cdef Passing passing              # where the upstream's form is another; or None
     cdef bytes model_json             # the name that the client sees
     cdef bytes held                   # of a stream: events without content, which nobody has seen yet
     cdef bytes answer                 # the body of an answer that is no stream

@@ -6,6 +6,7 @@ what an upstream sends, and `Endpoint.handle` for the way in.
 
 import cython
 
+from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.time cimport time
 
 from tianji._core.clock cimport monotonic
@@ -184,12 +185,16 @@ cdef class Attempt(ResponseHandler):
     # -- judging ---------------------------------------------------------------------------------------------------
 
     cdef int _whole(self, Requester requester) except -1:
-        cdef bytes body = self.answer or b"", said = body
+        cdef bytes body = self.answer or b"", said = body, told
         cdef ObjectSpans spans = None
         cdef Py_ssize_t i
         failures = requester.pipeline.failures
         if self.status >= 300:
             return requester.attempt_failed(self, failures.refused(self.status, body, self.deployment))
+        if self.passing is not None and (told := self.passing.recall(body)) is not None:
+            self._note_usage(self.passing.used)
+            self.estimate(PyBytes_GET_SIZE(told))
+            return requester.answer_whole(self, told, None)
         try:
             spans = ObjectSpans.scan(body)
             i = spans.find(b"error")

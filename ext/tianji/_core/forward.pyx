@@ -15,6 +15,7 @@ from tianji._core.entries cimport Entries
 from tianji._core.http1 cimport Timeouts
 from tianji._core.meter cimport Rates
 from tianji._core.origin cimport Origin
+from tianji._core.passing cimport Passing
 from tianji._core.shaping cimport Shaped, shape_body
 from tianji._core.spans cimport replace_value
 from tianji._core.stream cimport AnswerStream
@@ -164,7 +165,7 @@ cdef class Forward(Streaming):
         cdef Rates rates
         cdef Py_ssize_t i
         cdef int tier = 0
-        cdef object passing = None
+        cdef Passing passing = None
         if deployment.unready is not None and plan.canned is None:
             raise self.pipeline.failures.unready(deployment)
         if self.guard is not None and self.guard.readies:
@@ -280,8 +281,10 @@ cdef class Forward(Streaming):
         cdef str call_id = self.call_id.decode()
         cdef str name = self.operation.name if plan.passage is None else "chat"
         cdef AnswerStream stream
+        cdef Passing passing = None
         canned = self.pipeline.canned
-        passing = None if plan.passage is None else plan.passage.begin(plan, self, self.model_json, plan.head)
+        if plan.passage is not None:
+            passing = plan.passage.begin(plan, self, self.model_json, plan.head)
         if self.stream:
             stream = None if passing is None else passing.stream(STREAM_TYPE)
             if not self.exchange.status:

@@ -90,6 +90,8 @@ cdef class Sighting:
     cpdef object request(self, Template output, bytes begun)
     cdef Py_ssize_t room(self, Template output, bytes name) except -1
     cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept
+    cdef long long total(self, const frame_term *term, Py_ssize_t terms, long long now) noexcept
+    cdef bint figures(self, Template output, long long now, long long *found, long long most) noexcept
 
 
 cdef class Frames:

@@ -179,7 +179,7 @@ cdef class Sighting:
         cdef frame_piece *part
         cdef frame_hole *hole
         cdef long long number
-        cdef Py_ssize_t i, _k
+        cdef Py_ssize_t i
         for i in range(output.count):
             part = &output.parts[i]
             memcpy(at, part.text, part.size)
@@ -192,15 +192,36 @@ cdef class Sighting:
                 memcpy(at, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
                 at += PyBytes_GET_SIZE(name)
             elif part.terms:
-                number = 0
-                for _k in range(part.terms):
-                    number += term.times * (
-                        now if term.hole == self.holes.count else self.holes.items[term.hole].number)
-                    term += 1
+                number = self.total(term, part.terms, now)
+                term += part.terms
                 if number <= 0:
                     return NULL
                 at = write_number(at, number)
         return at
+
+    cdef long long total(self, const frame_term *term, Py_ssize_t terms, long long now) noexcept:
+        # What a number is the sum of.
+        cdef long long number = 0
+        cdef Py_ssize_t _i
+        for _i in range(terms):
+            number += term.times * (now if term.hole == self.holes.count else self.holes.items[term.hole].number)
+            term += 1
+        return number
+
+    cdef bint figures(self, Template output, long long now, long long *found, long long most) noexcept:
+        # Put the numbers of an output into `found`; False where one is not positive, or more than `most`.
+        cdef const frame_term *term = output.terms
+        cdef Py_ssize_t i
+        if output.highest > self.holes.count:
+            return False
+        for i in range(output.count):
+            if output.parts[i].terms:
+                found[0] = self.total(term, output.parts[i].terms, now)
+                if not 0 < found[0] <= most:
+                    return False
+                term += output.parts[i].terms
+                found += 1
+        return True
 
 
 cdef char *write_number(char *at, long long number) noexcept:

@@ -41,3 +41,8 @@ cdef class Sealer:
     cdef bytes moment      # the same, written
     cdef object held       # the keys of the last request
     cdef dict seals        # by the targets of requests
+
+    cdef list signing(self, str target, bytes body)
+
+
+cpdef object finished(bytes begun, object sign, str target, bytes body)

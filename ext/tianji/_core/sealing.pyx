@@ -66,17 +66,27 @@ cdef bint stands_in(list headers, const char *line, Py_ssize_t size) except -1:
     return False
 
 
+cdef list signed(object sign, str target, bytes body):
+    # The headers that change by the request.
+    if sign is None:
+        return None
+    if type(sign) is Sealer:
+        return (<Sealer>sign).signing(target, body)
+    return list(sign(target, body))
+
+
 cdef char *put(char *at, const char *text, Py_ssize_t size) noexcept:
     memcpy(at, text, size)
     return at + size
 
 
-def finished(bytes begun not None, list headers not None, bytes body not None):
+cpdef object finished(bytes begun, object sign, str target, bytes body):
     """Return a request: one piece, or head and body where that is large.
 
-    begun: its head, up to the number of its length; headers: (lower-case name, value), which take the place of those
-    that are there by these names.
+    begun: its head, up to the number of its length; sign: gives for target and body (lower-case name, value)s, which
+    take the place of those that are there by these names; None where nothing changes.
     """
+    cdef list headers = signed(sign, target, body)
     cdef const char *at = PyBytes_AS_STRING(begun)
     cdef const char *end = at + PyBytes_GET_SIZE(begun)
     cdef const char *next
@@ -180,6 +190,10 @@ cdef class Sealer:
         self.seals = {}
 
     def __call__(self, str target not None, bytes body not None):
+        return self.signing(target, body)
+
+    cdef list signing(self, str target, bytes body):
+        # What signs a request.
         cdef long long second = <long long><double>self.now()
         cdef object keys = self.keys()
         cdef bytes moment

@@ -15,9 +15,12 @@ cdef enum Tier:  # what a provider gave a request: the price goes by it
     TIERS  # how many there are
 
 
+cdef long long MOST_TOKENS  # that one count may be
+
+
 cdef class Usage:
     # Tokens; -1 where the answer does not say. The whole includes its parts: cached ones the prompt's, reasoning ones
-    # the completion's, and so on.
+    # the completion's, and so on. `figures` counts on it that they stand in a row.
     cdef readonly long long prompt_tokens
     cdef readonly long long completion_tokens
     cdef readonly long long total_tokens
@@ -44,7 +47,7 @@ cdef class Usage:
     cdef int _read_output(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
     cdef int _read_cached(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
     cdef int _read_cost(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1
-    cdef int _reconcile(self) except -1
+    cdef int reconcile(self) noexcept
     cdef int _note_tier(self, bytes source, const json_member *member) except -1
     cdef bint _repeats(self, bytes source, json_tape *tape, Py_ssize_t i, int depth) except -1
     cdef Py_ssize_t _object(self, ObjectSpans holder, Py_ssize_t i) except -2
@@ -55,4 +58,5 @@ cdef class Usage:
 
 cpdef int tier_number(str name)
 cpdef Usage read_usage(ObjectSpans answer)
+cdef Usage read_counts(ObjectSpans answer)
 cpdef Usage estimated_usage(long long prompt_tokens, long long completion_tokens)

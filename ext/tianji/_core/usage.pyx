@@ -46,7 +46,7 @@ cdef extern from "usage_names.h":
     usage_member usage_name(const char *name, Py_ssize_t size) noexcept
 
 cdef object MalformedJSON_ = MalformedJSON
-cdef long long MAX_TOKENS = 1LL << 53  # beyond it a double, which most programs keep numbers in, is not exact
+MOST_TOKENS = 1LL << 53  # beyond it a double, which most programs keep numbers in, is not exact
 TIERS_BY_NUMBER = ("standard", "flex", "priority", "balanced", "ultrafast", "decisions", "batch")
 cdef dict TIER_NUMBERS = {name: number for number, name in enumerate(TIERS_BY_NUMBER)}
 TIER_NUMBERS["fast"] = PRIORITY
@@ -183,7 +183,7 @@ cdef class Usage:
             self.completion_tokens = output_tokens
         if self.prompt_tokens < 0 and self.completion_tokens < 0:
             self.prompt_tokens = self.total_tokens  # embeddings: https://docs.voyageai.com/reference/embeddings-api
-        return self._reconcile()
+        return 0
 
     cdef int _read_input(self, ObjectSpans holder, Py_ssize_t i, int depth) except -1:
         # Parts of the prompt; also those of the parts, and tools.
@@ -258,7 +258,8 @@ cdef class Usage:
             i = _behind(tape, i)
         return 0
 
-    cdef int _reconcile(self) except -1:
+    cdef int reconcile(self) noexcept:
+        """Put counts right that others tell more of, and mark what cannot be."""
         cdef long long parts
         # xAI counts reasoning beside the completion; the sum shows it: https://docs.x.ai/docs/guides/reasoning
         if self.reasoning_tokens > 0 and self.prompt_tokens >= 0 and self.completion_tokens >= 0:
@@ -310,7 +311,7 @@ cdef class Usage:
         cdef long long tokens = -1
         if member.kind == c"0":
             return -1
-        if not member_whole(PyBytes_AS_STRING(holder.source), member, &tokens) or not 0 <= tokens <= MAX_TOKENS:
+        if not member_whole(PyBytes_AS_STRING(holder.source), member, &tokens) or not 0 <= tokens <= MOST_TOKENS:
             self.suspect = True
             return -1
         return tokens
@@ -334,6 +335,14 @@ cpdef Usage read_usage(ObjectSpans answer):
     Looks at `usage`, and where that is absent or null at `x_groq.usage`, where Groq's streams put it
     (https://console.groq.com/docs/api-reference#chat-create). The service tier may also stand beside it.
     """
+    cdef Usage usage = read_counts(answer)
+    if usage is not None:
+        usage.reconcile()
+    return usage
+
+
+cdef Usage read_counts(ObjectSpans answer):
+    """The same as it stands there."""
     cdef Usage usage
     cdef ObjectSpans holder = answer
     cdef Py_ssize_t i

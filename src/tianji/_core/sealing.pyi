@@ -1,7 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, final
 
-def finished(begun: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes | list[bytes]: ...
+def finished(
+    begun: bytes,
+    sign: Callable[[str, bytes], Iterable[tuple[bytes, bytes]]] | None,
+    target: str,
+    body: bytes,
+) -> bytes | list[bytes]: ...
 def digest_of(text: bytes, *, plain: bool = False) -> bytes: ...
 
 @final

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tianji._core.passing import Passing
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.stream import AnswerStream
@@ -30,16 +31,12 @@ class Embedding(Struct, frozen=True):
         return Embedded(sent, outbound, request, msgspec.json.decode(sought.model_json))
 
 
-class Embedded:
+class Embedded(Passing):
     """One request under way."""
-
-    filtered = False
-    takes_lists = True
-    names_model = False
-    measures = rates = None  # it costs tokens, and those what they usually do
 
     def __init__(self, request: Request, outbound: EmbeddingOutbound, asked: EmbeddingRequest, model: str) -> None:
         self.request = request
+        self.takes_lists = True
         self._outbound = outbound
         self._asked = asked
         self._model = model

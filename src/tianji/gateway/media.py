@@ -12,6 +12,7 @@ from msgspec import Struct
 from tianji._core.media import MediaBytes, MediaEvents, MediaWhole
 from tianji._core.meter import Measures, Rates
 from tianji._core.parcel import Parcel
+from tianji._core.passing import Passing
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
@@ -73,6 +74,7 @@ class Media(Struct, frozen=True):
         elif form is None:
             if self.operation == "rerank":
                 making.ask = ranks.read(self.style, body)
+                making.takes_lists = self.style in ranks.UNWRAPPED
                 body = ranks.request(self.style, body, making.ask)
             making.request = self.place.request(head, self.suffix, (), body)
         else:
@@ -95,25 +97,17 @@ class Media(Struct, frozen=True):
         return Parcel([self.place.head(head, suffix, [(b"content-type", kind), *headers, *shown], length), *parts])
 
 
-class Making:
-    """One request under way. measures, rates: what is made, and what that costs where it is not as usual."""
-
-    filtered = names_model = False
+class Making(Passing):
+    """One request under way; `measures` and `rates` say what is made, and what that costs where it is not as usual."""
 
     def __init__(self, media: Media, measures: Measures, picture: Picture | None, rates: Rates | None) -> None:
-        self.request: Parcel | Request = []
+        self.request = []
         self.measures = measures
-        self.rates: Rates | None = None
         self.ask: ranks.Ask | None = None
         self.outbound: Outbound | None = None
         self._media = media
         self._picture = picture
         self._of_picture = rates
-
-    @property
-    def takes_lists(self) -> bool:
-        """Whether an answer may be a list."""
-        return self.ask is not None and self._media.style in ranks.UNWRAPPED
 
     def stream(self, content_type: bytes) -> AnswerStream | None:
         """Return what reads an answer of this type as it comes; None for JSON, which is read whole."""

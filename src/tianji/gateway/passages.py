@@ -15,6 +15,8 @@ from msgspec import Struct
 from tianji._core.exchange import Exchange
 from tianji._core.frames import Frames
 from tianji._core.messages import MessagesStream
+from tianji._core.passing import Passing
+from tianji._core.remembered import wants_array
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
 from tianji._core.sealing import finished
@@ -25,6 +27,7 @@ from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage
 from tianji.errors import Header
+from tianji.gateway.framings import ARRAY, EVENTS
 from tianji.gateway.retelling import noted
 from tianji.lazy import load
 from tianji.providers.upstream import OwnForm
@@ -34,8 +37,6 @@ GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
-EVENTS: Final = b"text/event-stream"
-ARRAY: Final = b"application/json"
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
 _LENGTH: Final = b"content-length: "  # the last of a head that is begun
 _FILTERED: Final = (b'"stop_reason":"refusal"', b'"incomplete_details":{"reason":"content_filter"}')
@@ -101,7 +102,7 @@ class Place(Struct, frozen=True):
 
     def finished(self, begun: bytes, target: str, body: bytes) -> Request:
         """Return a request to this target, whose head was begun: signed where that is asked for, and the body."""
-        return finished(begun, [] if self.sign is None else list(self.sign(target, body)), body)
+        return finished(begun, self.sign, target, body)
 
     def head(self, head: bytes, suffix: str, headers: Iterable[Header], length: int) -> bytes:
         """Return a planned head with this target and further headers, for a body of `length` bytes."""
@@ -128,16 +129,11 @@ class Signed(Struct, frozen=True):
         return SignedRequest(self.place.request(head, self.suffix, (), shaped.body), sought.model_json, hides)
 
 
-class SignedRequest:
-    """One request under way whose bytes are OpenAI's on both sides. `filtered`: a content filter cut its answer."""
-
-    measures = rates = None  # it costs tokens, and those what they usually do
-    takes_lists: Final = False
-    names_model: Final = False
+class SignedRequest(Passing):
+    """One request under way whose bytes are OpenAI's on both sides."""
 
     def __init__(self, request: Request, model: bytes, hides_usage: bool) -> None:
         self.request = request
-        self.filtered = False
         self._model = model
         self._hides_usage = hides_usage
 
@@ -172,16 +168,11 @@ class Native(Struct, frozen=True):
         return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json, as_array)
 
 
-class Passed:
-    """One request under way whose bytes go through. `filtered`: a content filter cut its answer."""
-
-    measures = rates = None  # it costs tokens, and those what they usually do
-    takes_lists: Final = False
-    names_model: Final = False
+class Passed(Passing):
+    """One request under way whose bytes go through."""
 
     def __init__(self, native: Native, request: Request, model: bytes, as_array: bool) -> None:
         self.request = request
-        self.filtered = False
         self._as_array = as_array
         self._native = native
         self._model = model
@@ -210,11 +201,6 @@ def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:
 
 
 _known: Final = functools.lru_cache(64)(_written)  # most requests to an upstream have the same
-
-
-def wants_array(sought: Sought) -> bool:
-    """Tell whether a stream in Google's form is to be one JSON array, as it is without `alt=sse`."""
-    return sought.stream and b"alt=sse" not in sought.exchange.query.split(b"&")
 
 
 def given(sought: Sought) -> ObjectSpans:

@@ -27,7 +27,7 @@ from tianji.gateway.passages import CHAT, Native, Place, Signed, codec
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.retelling import Teller
 from tianji.gateway.shadows import silent_of
-from tianji.gateway.translating import Translation, form_of
+from tianji.gateway.translating import Pair, Translation
 from tianji.providers.responses import only_responses
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -288,18 +288,16 @@ class Compiler:
                 codec(module)  # now, and not when the first request waits for it
         for operation, dialect in (INFILLING if upstream.infills else CODECS).items():
             if translates and operation not in {*direct, *own_forms}:
-                passage = Translation(
+                pair = Pair(
                     dialect=dialect,
                     protocol=protocol,
                     provider=upstream.provider,
                     facts=lambda model: self._book.of(entry, upstream.provider, model).facts,
-                    place=place,
-                    teller=Teller(self._frames, dialect, protocol, dialect == CHAT),
                     suffix=direct.get("chat", ""),
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
-                    form=form_of(dialect, protocol),
                 )
-                yield Way(operation, passage.suffix, shaping, passage, asks_usage)
+                passage = Translation(pair, place, Teller(self._frames, dialect, protocol))
+                yield Way(operation, pair.suffix, shaping, passage, asks_usage)
 
     def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:
         """Return the way of pictures, sound and ranks."""

@@ -8,12 +8,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.frames import AnswerForm, Frame, Frames, Sighting
+from tianji._core.frames import AnswerForm, Frames, Sighting
+from tianji._core.names import Names
+from tianji._core.remembered import Known, RememberedAnswers, Telling
 from tianji._core.spans import scan
+from tianji._core.stream import AnswerStream
+from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
-from tianji.clock import Clock
+from tianji.gateway.framings import ARRAY, FRAMINGS
 from tianji.gateway.learning import Made, learn
-from tianji.ids import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.chat.seam import Inbound, Outbound
 
@@ -46,8 +49,10 @@ def _inclusive(body: bytes) -> bool | None:
     return counts.get(b"total") == counts.get(b"prompt", 0) + counts.get(b"candidates", 0)
 
 
-_BESIDE: Final[Mapping[str | None, Callable[[bytes], Hashable]]] = {_GOOGLE: _inclusive}
-"""What of an answer beside its shape decides how it is told."""
+_DOUBTS: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Hashable]]]] = {
+    _GOOGLE: ((b'"thoughtsTokenCount"', b'"groundingMetadata"'), _inclusive)
+}
+"""What of an answer beside its shape decides how it is told, and what stands in those where it is to be asked."""
 _NAMES: Final = Names(24)
 _NAME: Final = os.urandom(12).hex()
 _STANDS: Final = _NAME.encode()
@@ -59,103 +64,80 @@ _DIALECTS: Final = frozenset(
 
 
 class Told(Struct, frozen=True):
-    """What a client is told, and what the gateway knows of it: usage where the body does not say it in OpenAI's form.
+    """What a client is told, and what the gateway knows of it. usage: as an answer in OpenAI's form says it.
 
     filtered: a content filter cut it.
     """
 
     body: bytes
-    usage: bytes | None
+    usage: bytes
     filtered: bool
 
 
-class Telling(Struct, frozen=True):
-    """How whole answers to a request are told. form: where they have their texts; None where each has to be read.
+class Teller(RememberedAnswers):
+    """Tells clients of a dialect what upstreams of a protocol say."""
 
-    settled: what of the request stands in them. named: what they are called is made up by the client's dialect.
-    """
-
-    form: AnswerForm | None
-    settled: Hashable
-    named: bool
-
-
-class _Known(Struct, frozen=True):
-    """What is remembered of an answer besides what is told.
-
-    named: its name was made up here, each is to have one. clock: what dates it, where the upstream does not.
-    """
-
-    filtered: bool
-    named: bool
-    clock: Clock | None
-
-
-class Teller(Struct, frozen=True):
-    """Tells clients of a dialect what upstreams of a protocol say. chat: the dialect is OpenAI's."""
-
-    frames: Frames
-    dialect: str
-    protocol: str | None
-    chat: bool
+    def __init__(self, frames: Frames, dialect: str, protocol: str | None) -> None:
+        doubts, beside = _DOUBTS.get(protocol, ((), None))
+        super().__init__(frames, dialect, protocol, doubts, beside)
 
     def telling(self, inbound: Inbound, outbound: Outbound) -> Telling:
         """Return how answers to a request are told."""
         plain = getattr(inbound, "plain", False) and getattr(outbound, "plain", False)
         form = _FORMS.get(self.protocol) if self.dialect in _DIALECTS and plain else None
-        return Telling(form, getattr(inbound, "settled", None), hasattr(inbound, "name"))
+        names, clock = getattr(inbound, "names", None), getattr(inbound, "clock", None)
+        return Telling(form, getattr(inbound, "settled", None), names, None if clock is None else clock.now)
 
-    def tell(self, telling: Telling, inbound: Inbound, outbound: Outbound, model: bytes, body: bytes) -> Told:
-        """Read a whole answer. model: the name that the client knows, as JSON.
+    def stream(self, inbound: Inbound, outbound: Outbound, model: bytes, content_type: bytes) -> AnswerStream | None:
+        """Return what reads a streamed answer of this type; None where the type says that it is none."""
+        shape = FRAMINGS[outbound.framing]
+        if not content_type.startswith(shape.content_types):
+            return None
+        framer = None if shape.framer is None else shape.framer()
+        kind = ARRAY if getattr(inbound, "as_array", False) else None
+        return TranslatedStream(outbound.stream(), inbound.stream(), msgspec.json.decode(model), framer, kind)
 
-        Raises UpstreamProtocolError and StreamFailed.
+    def read(
+        self, sighting: Sighting | None, inbound: Inbound, outbound: Outbound, model: bytes, body: bytes
+    ) -> tuple[bytes, bytes, bool]:
+        """Read an answer, and learn from it if one like it was there before; `model` is the client's name, as JSON.
+
+        sighting: of its shape; None where that cannot be remembered. Raises UpstreamProtocolError and StreamFailed.
         """
-        form, sighting = telling.form, None
-        if form is not None:
-            look_beside = _BESIDE.get(self.protocol)
-            beside = False if look_beside is None else look_beside(body)
-            if beside is not None:
-                key = (self.dialect, self.protocol, model, beside, telling.settled)
-                sighting = self.frames.look(form, body, key)
-        if form is None or sighting is None:
-            return self._told(inbound, outbound.answer(body), model)
-        if (frame := sighting.frame) is not None and frame.value is not None:
-            told = _filled(sighting, frame, inbound if telling.named else None)
-            if told is not None:
-                return told
-        return self._read(form, sighting, inbound, outbound, model)
+        completion = outbound.answer(body)
+        told = _told(inbound, completion, model)
+        if sighting is not None and sighting.again and sighting.frame is None:
+            self._learn(sighting, inbound, outbound, model, told, completion)
+        return told.body, told.usage, told.filtered
 
-    def _read(
-        self, form: AnswerForm, sighting: Sighting, inbound: Inbound, outbound: Outbound, model: bytes
-    ) -> Told:  # fmt: skip
-        """Read an answer, and learn from it if one like it was there before."""
-        completion = outbound.answer(sighting.body)
-        told = self._told(inbound, completion, model)
-        if sighting.again and sighting.frame is None:
-            name = _made_up(inbound, outbound, completion, sighting.body)
-            clock = getattr(outbound, "clock", None)  # since the upstream does not say when an answer was made
+    def _learn(
+        self, sighting: Sighting, inbound: Inbound, outbound: Outbound, model: bytes, told: Told, completion: Completion
+    ) -> None:  # fmt: skip
+        name = _made_up(inbound, outbound, completion, sighting.body)
+        clock = getattr(outbound, "clock", None)  # since the upstream does not say when an answer was made
 
-            def make(body: bytes, now: int) -> Made:
-                found = outbound.answer(body)
-                if clock is not None:
-                    found.created = now
-                if name:
-                    found.id = f"chatcmpl-{_NAME}"
-                again = self._told(_called(inbound, now), found, model)
-                return Made(_Known(again.filtered, bool(name), clock), _outputs(again))
-
-            outputs = _outputs(told)
+        def make(body: bytes, now: int) -> Made:
+            found = outbound.answer(body)
+            if clock is not None:
+                found.created = now
             if name:
-                outputs = tuple(output.replace(name.encode(), _STANDS) for output in outputs)
-            now = getattr(inbound, "created", completion.created)
-            learn(self.frames, form, sighting, outputs, make, now, _STANDS if name else b"")
-        return told
+                found.id = f"chatcmpl-{_NAME}"
+            again = _told(_called(inbound, now), found, model)
+            return Made(
+                Known(again.filtered, _NAMES if name else None, None if clock is None else clock.now),
+                (again.body, again.usage),
+            )
 
-    def _told(self, inbound: Inbound, completion: Completion, model: bytes) -> Told:
-        completion.model = msgspec.json.decode(model)
-        # in OpenAI's form it stands there as the gateway reads it
-        usage = None if self.chat else usage_json(completion)
-        return Told(inbound.answer(completion), usage, is_filtered(completion))
+        outputs = tuple(
+            output.replace(name.encode(), _STANDS) if name else output for output in (told.body, told.usage)
+        )
+        now = getattr(inbound, "created", completion.created)
+        learn(self.frames, _FORMS[self.protocol], sighting, outputs, make, now, _STANDS if name else b"")
+
+
+def _told(inbound: Inbound, completion: Completion, model: bytes) -> Told:
+    completion.model = msgspec.json.decode(model)
+    return Told(inbound.answer(completion), usage_json(completion), is_filtered(completion))
 
 
 def noted(frames: Frames, read: Callable[[bytes], Completion], body: bytes) -> tuple[bool, Usage | None]:
@@ -203,10 +185,6 @@ def usage_json(completion: Completion) -> bytes:
     return msgspec.json.encode(said)
 
 
-def _outputs(told: Told) -> tuple[bytes, ...]:
-    return (told.body,) if told.usage is None else (told.body, told.usage)
-
-
 def _made_up(inbound: Inbound, outbound: Outbound, completion: Completion, body: bytes) -> str:
     """Return the name that was made up here for an answer, "" where it has one of the upstream's."""
     own: str = getattr(inbound, "name", "")
@@ -220,22 +198,3 @@ def _called(inbound: Any, now: int) -> Inbound:
     """Return what tells answers as this does, under the name that stands for all and at this time."""
     found: Inbound = inbound.called(_NAME, now) if hasattr(inbound, "called") else inbound
     return found
-
-
-def _filled(sighting: Sighting, frame: Frame, named: Any) -> Told | None:
-    """Return what is told of an answer whose shape is known; None where a count is not as it was then.
-
-    named: the request, where it says what its answer is called.
-    """
-    known: _Known = frame.value
-    now = int(known.clock.now()) if known.clock is not None else 0
-    if named is not None:
-        body = sighting.fill(frame.outputs[0], named.created, named.name.encode())
-    else:
-        body = sighting.fill(frame.outputs[0], now, _NAMES.new() if known.named else b"")
-    if body is None:
-        return None
-    if len(frame.outputs) == 1:
-        return Told(body, None, known.filtered)
-    usage = sighting.fill(frame.outputs[1], now)
-    return None if usage is None else Told(body, usage, known.filtered)

@@ -116,6 +116,18 @@ def test_too_many_counts_are_read() -> None:
     assert holes(ANSWER, json.dumps(many).encode()) == [b"7"] * 12
 
 
+@given(st.binary(max_size=40) | st.sampled_from([b"a\\x", b"\xff", b"a\nb", b"\\u12", b"\xed\xa0\x80", b"\\"]))
+def test_an_answer_that_nobody_checked_has_the_shape_of_another_only_if_it_is_json(said: bytes) -> None:
+    frames = Frames()
+    for text in (b"one", b"another"):
+        sighting = frames.look(ANSWER, b'{"text":"%b","n":1}' % text, ())
+        assert sighting is not None
+    frames.keep(sighting, "value", OUTPUT)
+    found = frames.look(ANSWER, b'{"text":"%b","n":12}' % said, ())
+    if found is not None and found.frame is not None:
+        assert json.loads(found.body)["n"] == 12
+
+
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,\\ u0dtext', max_size=80).map(str.encode))
 def test_nothing_breaks_a_scan(body: bytes) -> None:
     for form in FORMS:

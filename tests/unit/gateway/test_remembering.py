@@ -18,6 +18,7 @@ from tianji._core.dice import Dice
 from tianji._core.frames import Frames
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
+from tianji._core.remembered import Translated
 from tianji._core.shm import SharedCounters
 from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
@@ -27,7 +28,7 @@ from tianji.gateway.probes import Question
 from tianji.gateway.retelling import Teller
 from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
-from tianji.gateway.translating import Translated, Translation
+from tianji.gateway.translating import Translation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,8 +208,8 @@ class Pair:
         self.frames = Frames()
         passage = self._plan.passage
         assert isinstance(passage, Translation)
-        place = structs.replace(passage.place, sign=None, awaits=None)  # what it signs holds the time
-        self._passage = structs.replace(passage, place=place)
+        self._place = structs.replace(passage.place, sign=None, awaits=None)  # what it signs holds the time
+        self._pair = passage.pair
 
     def begin(self, body: Json, *, ascii_only: bool, remembers: bool) -> Translated:
         """What is sent for a body, from memory or not."""
@@ -217,8 +218,8 @@ class Pair:
         question = Question(
             self._table, SilentExchange("", text, None), scan(text), self._shown, self._shown_json, self._streams
         )
-        teller = structs.replace(self._passage.teller, frames=self.frames if remembers else Frames())
-        passage = structs.replace(self._passage, teller=teller)
+        frames = self.frames if remembers else Frames()
+        passage = Translation(self._pair, self._place, Teller(frames, self._pair.dialect, self._pair.protocol))
         return passage.begin(self._plan, question, self._model, self._plan.head)
 
     @property
@@ -387,7 +388,7 @@ def test_the_third_answer_of_a_shape_is_not_read(
     for counts in ((1, 7, 5, 3), (2, 9, 4, 3)):
         answered(*counts)
     read = []
-    monkeypatch.setattr(Teller, "_told", lambda *args: read.append(args))
+    monkeypatch.setattr(Teller, "read", lambda *args: read.append(args))
     assert b"it is (3, 7, 6, 2)" in answered(3, 7, 6, 2)[0]
     assert not read
     assert len(pair.names) == 3 * (operation == "responses")

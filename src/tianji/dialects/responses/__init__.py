@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji._core.names import Names
 from tianji.clock import SYSTEM, Clock
 from tianji.dialects.decoding import members, typed
 from tianji.dialects.responses.answering import Name, Settings, outcome, usage_of
@@ -13,7 +14,6 @@ from tianji.dialects.responses.output import Output, pieces_of
 from tianji.dialects.responses.reading import hub_request, unknown_members
 from tianji.dialects.responses.streaming import ResponsesEncoder
 from tianji.dialects.responses.tools import ToolBook
-from tianji.ids import Names
 from tianji.protocol.chat.answer import Completion
 from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
@@ -27,11 +27,7 @@ _SUFFIXES: Final = Names(48)
 
 def new_response_id() -> str:
     """Return an id that nobody can guess."""
-    return OWN_PREFIX + _new_suffix()
-
-
-def _new_suffix() -> str:
-    return _SUFFIXES.new().decode()
+    return OWN_PREFIX + _SUFFIXES.new().decode()
 
 
 def input_items(asked: str | list[Json]) -> list[Json]:
@@ -51,13 +47,15 @@ class Responses:
     """One request: a `protocol.chat.seam.Inbound`. Raises InvalidRequest or MalformedJSON for what it cannot read.
 
     `response_id` is what the answer will be called. name: the end of that, which stands in all ids in the answer too;
-    created: when it was begun, in seconds since 1970.
+    created: when it was begun, in seconds since 1970; `names` and `clock` give these.
     """
+
+    names = _SUFFIXES
 
     def __init__(self, body: bytes, *, response_id: str | None = None, clock: Clock = SYSTEM) -> None:
         sent = members(body)
         asked = typed(sent, CreateResponse)
-        self._clock = clock
+        self.clock = clock
         self._id = response_id or new_response_id()
         self.name = self._id.rpartition("_")[2]
         self.created = int(clock.now())
@@ -76,14 +74,10 @@ class Responses:
         """What of the request stands in its answer, in short."""
         return self._settings.digest
 
-    def again(self, size: int) -> "Responses":  # noqa: ARG002 - nothing here depends on it
-        """Return what answers a request that differs from this one in its texts alone."""
-        return self.called(_new_suffix(), int(self._clock.now()))
-
     def called(self, name: str, created: int) -> "Responses":
-        """Return the same with an answer of another name and time."""
+        """Return what answers a request that differs from this one in its texts alone, by another name and time."""
         other = Responses.__new__(Responses)
-        other._clock, other._book = self._clock, self._book
+        other.clock, other._book = self.clock, self._book
         other._settings, other.request = self._settings, self.request
         other._id, other.name, other.created = OWN_PREFIX + name, name, created
         return other

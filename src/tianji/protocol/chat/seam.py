@@ -62,7 +62,8 @@ class Inbound(Protocol):
     One whose `plain` is true says whole answers as any other of its dialect would. One that is remembered has `again`:
     for the size of a body that differs in texts alone it returns what answers that one. Where an answer holds something
     of its request, that is `settled`. Where it is called and dated here, it has `name`, which stands in all ids, and
-    `created`; `called(name, created)` is the same request with an answer of that name and time.
+    `created`, from its `names` and its `clock`; instead of `again` it has `called(name, created)`: that of an answer of
+    such a name and time.
     """
 
     @property

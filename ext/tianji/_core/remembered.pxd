@@ -1,0 +1,71 @@
+"""Between two forms from memory."""
+
+from tianji._core.figures cimport Figures
+from tianji._core.frames cimport Form, Frame, Frames, Sighting
+from tianji._core.names cimport Names
+from tianji._core.passing cimport Passing
+from tianji._core.router cimport Plan
+from tianji._core.stream cimport AnswerStream
+
+
+cdef class Translated(Passing)
+
+
+cdef class Telling:
+    cdef readonly Form form           # where answers have their texts; None where each has to be read
+    cdef object settled               # what of the request stands in them, hashable
+    cdef Names names                  # call them, where the client's dialect does so; None: it does not
+    cdef object now                   # then dates them, in seconds
+
+
+cdef class Written:
+    cdef readonly object inbound      # protocol.chat.seam.Inbound
+    cdef readonly object outbound     # and Outbound
+    cdef readonly str target
+    cdef readonly bytes begun         # its head, made of the plan's with `target` for one, but for its length
+    cdef readonly Telling answers
+    cdef readonly bint takes_lists
+
+
+cdef class Known:
+    cdef readonly bint filtered       # a content filter cut it
+    cdef readonly Names names         # make its name, where the upstream does not; or None
+    cdef readonly object now          # dates it, in seconds, where the upstream does not; or None
+    cdef Figures figures              # tell its usage; None until that is asked for
+
+
+cdef class RememberedAnswers:
+    cdef readonly Frames frames
+    cdef readonly str dialect
+    cdef readonly str protocol        # None for OpenAI's form
+    cdef tuple doubts
+    cdef object beside
+
+    cdef Sighting look(self, Telling telling, bytes model, bytes body)
+    cdef bytes tell(self, Translated translated, Sighting sighting)
+
+
+cdef class RememberedRequests:
+    cdef readonly RememberedAnswers teller
+    cdef readonly Form form           # where requests have their texts; None where each has to be read
+    cdef bint arrays                  # a stream may be one JSON array
+    cdef object sign                  # signs what is sent; or None
+
+    cpdef Translated begin(self, Plan plan, object sought, bytes model, bytes head)
+    cdef object request(self, Plan plan, Written written, Sighting sighting, bytes head)
+
+
+cdef class Translated(Passing):
+    cdef RememberedAnswers teller
+    cdef Written written
+    cdef object inbound               # what answers this request; None until it is needed
+    cdef bytes model                  # the name that the client knows, as JSON
+    cdef Py_ssize_t size              # bytes of the request's body
+    cdef long long created            # when it was begun, where its answer is dated here; seconds
+    cdef bytes name                   # of the answer, likewise; None until it is needed
+    cdef Sighting sighting            # of the answer, where it was looked at
+    cdef bytes called(self)
+    cdef object asked(self)
+
+
+cpdef bint wants_array(object sought) except -1

@@ -1,0 +1,11 @@
+from typing import final
+
+from tianji._core.frames import Sighting, Template
+from tianji._core.usage import Usage
+
+@final
+class Figures:
+    def __init__(self, output: Template) -> None: ...
+    @property
+    def silent(self) -> bool: ...
+    def usage(self, sighting: Sighting, now: int) -> Usage | None: ...

@@ -1,0 +1,6 @@
+from typing import final
+
+@final
+class Names:
+    def __init__(self, digits: int) -> None: ...
+    def new(self) -> bytes: ...

@@ -1,0 +1,17 @@
+from typing_extensions import disjoint_base
+
+from tianji._core.meter import Measures, Rates
+from tianji._core.parcel import Parcel
+from tianji._core.stream import AnswerStream
+from tianji._core.usage import Usage
+
+@disjoint_base
+class Passing:
+    request: bytes | list[bytes] | Parcel
+    measures: Measures | None
+    rates: Rates | None
+    filtered: bool
+    takes_lists: bool
+    names_model: bool
+    def stream(self, content_type: bytes) -> AnswerStream | None: ...
+    def answer(self, body: bytes) -> tuple[bytes, Usage | None]: ...
