@@ -474,6 +474,7 @@ def open_office(
         salt=lambda: salt,
         environ=lambda: snapshot().environ,
         secrets=lambda: loaded().secrets,
+        folder=lambda: loaded().files[0].parent,
         fleet=Fleet(
             snapshot=snapshot,
             file=lambda: loaded().config,

@@ -21,7 +21,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds between two tries, doubled each 
 TOO_LARGE: Final = "status 413"
 REMIND: Final = 60.0  # seconds until it is logged again that a destination fails
 # what may pass, and what is no fault of the events: a key that is wrong now, an address that is not there yet
-_AGAIN: Final = frozenset({401, 403, 404, 408, 425, 429})
+AGAIN: Final = frozenset({401, 403, 404, 408, 425, 429})
 
 Send = Callable[[Delivery], Awaitable[int]]
 """Makes a request and returns the status of its answer. Raises OSError where there is none."""
@@ -148,7 +148,7 @@ class Outlet:
                 self._complain(str(error) or type(error).__name__)
                 failing = 0.0 if self.sink.lasting else wait
             else:
-                if status < 500 and status not in _AGAIN:
+                if status < 500 and status not in AGAIN:
                     return status
                 self._complain(f"status {status}")
                 failing = wait

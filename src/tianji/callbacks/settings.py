@@ -1,6 +1,7 @@
 """From the configuration to the destinations that it names."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -124,10 +125,24 @@ def _known(name: str, config: Config) -> bool:
     return own in VENDORS or own in NAMED or _is_generic(config.callback_settings.get(name, {}))
 
 
-def _made(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
-    """Return a destination. Raises ConfigurationError for one that is not served, or lacks what it needs."""
+def audit_sink(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
+    """Return a destination of the audit log, which may have a bucket of its own. Raises ConfigurationError."""
+    apart = config.litellm_settings.s3_audit_callback_params
+    sink = _made(name, config, environ, apart if ALIASES.get(name, name) == "s3_v2" else {})
+    if sink.audited is None:
+        raise ConfigurationError(f"callback {name}: it takes no entries of the audit log; see docs/audit-log.md")
+    return replace(sink, name=name)
+
+
+def _made(
+    name: str, config: Config, environ: Mapping[str, str], instead: Mapping[str, Any] = MappingProxyType({})
+) -> Sink:
+    """Return a destination. `instead`: of what `litellm_settings` says of it, where that is not empty.
+
+    Raises ConfigurationError for one that is not served, or lacks what it needs.
+    """
     own = ALIASES.get(name, name)
-    params = {**NAMED.get(own, {}), **_written(own, config), **config.callback_settings.get(name, {})}
+    params = {**NAMED.get(own, {}), **(instead or _written(own, config)), **config.callback_settings.get(name, {})}
     return made(own, _resolved(params, environ), environ)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent, Owner
 from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
@@ -61,6 +62,7 @@ class Sink(Struct, frozen=True):
     sifted: writes a batch as `write` does, where code of the operator's looks at each record: see `Sift`
     tell: tells a batch by itself, where that is no request, and returns how many events were not taken; `write` makes
         none then
+    audited: makes the requests of a batch of entries of the audit log; None where it takes none
     """
 
     name: str
@@ -81,6 +83,7 @@ class Sink(Struct, frozen=True):
     beside: tuple["Sink", ...] = ()
     sifted: Callable[[Sequence[LogEvent], "Sift"], Iterable[Delivery]] | None = None
     tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
+    audited: Callable[[Sequence[Audit]], Iterable[Delivery]] | None = None
 
     def wants(self, event: LogEvent) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""

@@ -89,6 +89,12 @@ class Listener:
     ) -> None:
         """Hear that no deployment of a group was left under its limits, or the only one of it has refused for them."""
 
+    async def async_log_audit_log_event(self, audit_log: dict[str, Any]) -> None:
+        """Hear of a row that management changed: an entry of the audit log, once the change is stored.
+
+        For a logger that `audit_log_callbacks` names; a worker tells it. What it raises is logged.
+        """
+
     async def async_dataset_hook(
         self, logged_item: Any, standard_logging_payload: dict[str, Any] | None
     ) -> dict[str, Any] | None:

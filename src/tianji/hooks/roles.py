@@ -49,6 +49,8 @@ LOG_HOOKS: Final = (
     "async_send_batch",
 )
 """Methods that hear of requests that have ended."""
+AUDIT_HOOKS: Final = ("async_log_audit_log_event",)
+"""Methods that hear of what management changed."""
 LOOP_HOOKS: Final = (
     "async_should_run_agentic_loop",
     "async_build_agentic_loop_plan",
@@ -58,7 +60,7 @@ LOOP_HOOKS: Final = (
     "async_run_chat_completion_agentic_loop",
 )
 """Methods that run the tools which a model calls."""
-ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS)
+ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS, *AUDIT_HOOKS)
 _BASES: Final = (Listener, ToolRunner, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
     filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))

@@ -20,13 +20,13 @@ from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity, Role
 from tianji.auth.tags import MODELS, Kind, tag
+from tianji.config.audit import keeps_audit_log
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
 from tianji.gateway.own_requests import NO_MATCH
 from tianji.lazy import load
 from tianji.ledger import periods
-from tianji.management.audit.switch import is_on
 from tianji.management.office import Office
 from tianji.storage import changes
 from tianji.storage.tables import NANOS
@@ -170,7 +170,7 @@ async def _write(office: Office, function: Function, exchange: Exchange, match: 
     database = await office.store.open()
     async with database.writing() as connection:
         call = Call(office, exchange, match, connection)
-        audited = is_on(call.config, office.environ())
+        audited = keeps_audit_log(call.config, office.environ())
         log = load("tianji.management.audit.keeping").Log(call, exchange) if audited else None
         answer = await function(call)
         if log is not None:

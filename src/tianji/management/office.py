@@ -1,6 +1,7 @@
 """What management works with: the database, the configuration in force, and what happens when it changes."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -54,3 +55,4 @@ class Office(Struct, frozen=True, kw_only=True):
     environ: Callable[[], Mapping[str, str]] = dict
     fleet: Fleet = Fleet()
     secrets: Callable[[], Secrets] = lambda: Secrets({})  # what the references of the configuration stand for
+    folder: Callable[[], Path] = Path.cwd  # of the configuration, beside which code of the operator's own stands

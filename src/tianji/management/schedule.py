@@ -5,6 +5,7 @@ import logging
 import time
 from typing import Any, Final
 
+from tianji.config.audit import keeps_audit_log
 from tianji.config.environment import is_true, lookup
 from tianji.errors import StoreUnavailable, Unacceptable
 from tianji.lazy import load
@@ -14,7 +15,10 @@ RESETS: Final = 1  # the job's number among those that workers take turns at
 RETENTION: Final = 2
 ROTATION: Final = 3
 RESPONSES: Final = 4
-EXPORTS: Final = {"cloudzero": 5, "focus": 6, "mavvrik": 7, "ternary": 8, "vantage": 9}
+EXPORTS: Final = {"cloudzero": 5, "focus": 6, "mavvrik": 8, "ternary": 9, "vantage": 10}  # 7 is of gateway.earlier
+AUDIT: Final = 11
+TELL: Final = 1000  # milliseconds between two looks whether somebody is to be told of the audit log
+UNASKED: Final = 10_000  # the same for a worker that has not needed the database so far
 LATEST: Final = 10.0  # seconds after its time in which a budget is reset
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
@@ -27,18 +31,23 @@ class Schedule:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._running: asyncio.Task[None] | None = None
+        self._running: tuple[asyncio.Task[None], ...] = ()
+        self._began = office.clock.now()
+        self._herald: Any = None  # once somebody is to be told of the audit log
         self._exports: tuple[object, list[Any]] = (None, [])  # and the configuration that they are of
 
     def start(self) -> None:
         """Begin, on the loop that runs."""
-        self._running = asyncio.get_running_loop().create_task(self._run())
+        begin = asyncio.get_running_loop().create_task
+        self._running = begin(self._run()), begin(self._tell())
 
     def stop(self) -> None:
         """End; what is under way is left undone, and done by whoever comes next."""
-        if self._running is not None:
-            self._running.cancel()
-            self._running = None
+        for task in self._running:
+            task.cancel()
+        self._running = ()
+        if self._herald is not None:
+            self._herald.stop()
 
     async def _run(self) -> None:
         while True:
@@ -52,6 +61,25 @@ class Schedule:
             await self._forget_responses()
         await self._export()
         await self._drop_old()  # of a database that another process fills, too
+
+    async def _tell(self) -> None:
+        """Tell of the audit log, in a loop of its own: that must not wait until old rows are dropped."""
+        while True:
+            await asyncio.sleep(LOOK)
+            config, store = self._office.config(), self._office.store
+            named = config.litellm_settings.audit_log_callbacks
+            if not named or not keeps_audit_log(config, self._office.environ()):
+                continue
+            if not self._turn(AUDIT, UNASKED if store.connected is None else TELL):
+                continue
+            if store.connected is None and not await asyncio.to_thread(self._is_there):
+                continue
+            if self._herald is None:
+                self._herald = load("tianji.management.audit.herald").Herald(self._office, self._began)
+            try:
+                await self._herald.round()
+            except StoreUnavailable as error:
+                log.warning("nobody is told of the audit log, and will be: %s", error)
 
     async def _reset_due(self) -> None:
         general = self._office.config().general_settings

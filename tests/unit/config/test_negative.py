@@ -340,6 +340,11 @@ LOADS = [
     ("general_settings: {pass_through_endpoints: [{path: /x}]}", "general_settings.pass_through_endpoints[0]"),
     ("pass_through_endpoints: [{path: /x, target: y}]", "pass_through_endpoints"),
     ("litellm_settings: {drop_params: perhaps}", "litellm_settings.drop_params"),
+    ("litellm_settings: {audit_log_callbacks: [s3_v2]}", "litellm_settings.audit_log_callbacks"),
+    (
+        "litellm_settings: {store_audit_logs: true, audit_log_callbacks: [langfuse]}",
+        "litellm_settings.audit_log_callbacks[0]",
+    ),
     ("wibble: {a: 1}", "wibble"),
     ("agents: [{agent_name: a}]", "agents[0]"),
     ("enable_jwt_auth: true", "enable_jwt_auth"),
@@ -360,6 +365,7 @@ def test_a_doubtful_fragment_is_only_a_warning(snippet: Snippet, fragment: str, 
 
 
 SILENT = [
+    "litellm_settings: {store_audit_logs: true, audit_log_callbacks: [s3_v2, webhook, sumologic, azureblob]}",
     "litellm_settings: {success_callback: [nope]}",
     "litellm_settings: {telemetry: false}",
     "litellm_settings: {fallbacks: [{m: [m]}], default_fallbacks: [m]}",

@@ -17,6 +17,10 @@ VENDORS: Final[Mapping[str, str]] = {file.stem: f"{__name__}.{file.stem}" for fi
     TRACED, "tianji.callbacks.otlp.destination"
 )
 """The modules of all, by their names."""
+AUDITED: Final = frozenset({
+    "aws_sqs", "azure_sentinel", "azure_storage", "datadog", "gcs_bucket", "gcs_pubsub", "generic_api", "s3", "s3_v2",
+})  # fmt: skip
+"""Those that take entries of the audit log, and rows of `NAMED` do."""
 ALIASES: Final[Mapping[str, str]] = {
     "arize_full": "arize",
     "azuresentinel": "azure_sentinel",

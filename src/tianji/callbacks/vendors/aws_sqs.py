@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from tianji.callbacks.accounts.aws import account
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import encode
 from tianji.callbacks.sink import Delivery, Given, Sink
@@ -28,13 +29,19 @@ def build(given: Given) -> Sink:
     url = given.address("sqs_queue_url")
     sealed = _seal(given)
 
+    def post(message: bytes) -> Delivery:
+        form = {"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": sealed(message).decode()}
+        return Delivery(url, urlencode(form).encode(), FORM)
+
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         for event in events:
             message = event.wire
             if len(message) > LARGEST:
                 message = event.bare.wire
-            form = {"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": sealed(message).decode()}
-            yield Delivery(url, urlencode(form).encode(), FORM)
+            yield post(message)
+
+    def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
+        return (post(entry.wire) for entry in entries)
 
     return Sink(
         given.name,
@@ -43,6 +50,7 @@ def build(given: Given) -> Sink:
         at_once=16,
         interval=given.number("sqs_flush_interval", "DEFAULT_SQS_FLUSH_INTERVAL_SECONDS", default=INTERVAL),
         complete=place.signing("sqs"),
+        audited=audited,
     )
 
 

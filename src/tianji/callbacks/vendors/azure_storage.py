@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.object_names import plain, shortened
 from tianji.callbacks.sink import Delivery, Given, Sink
@@ -31,16 +32,23 @@ def build(given: Given) -> Sink:
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         for event in events:
-            url, body = f"{base}/{quote(shortened(plain(event.id), '.json'), safe='')}", event.wire
-            yield Delivery(f"{url}?resource=file", b"", _VERSION, method="PUT")
-            yield Delivery(f"{url}?action=append&position=0", body, _VERSION, method="PATCH")
-            yield Delivery(f"{url}?action=flush&position={len(body)}", b"", _VERSION, method="PATCH")
+            yield from _file(f"{base}/{quote(shortened(plain(event.id), '.json'), safe='')}", event.wire)
+
+    def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
+        for entry in entries:
+            yield from _file(f"{base}/{quote(entry.object_name)}", entry.wire)
 
     async def complete(request: Delivery) -> Delivery:
         headers = {**request.headers, "authorization": f"Bearer {await tokens.wait()}"}
         return msgspec.structs.replace(request, headers=headers)
 
-    return Sink(given.name, write, batch=1, at_once=8, complete=complete)
+    return Sink(given.name, write, batch=1, at_once=8, complete=complete, audited=audited)
+
+
+def _file(url: str, body: bytes) -> Iterable[Delivery]:
+    yield Delivery(f"{url}?resource=file", b"", _VERSION, method="PUT")
+    yield Delivery(f"{url}?action=append&position=0", body, _VERSION, method="PATCH")
+    yield Delivery(f"{url}?action=flush&position={len(body)}", b"", _VERSION, method="PATCH")
 
 
 def _login(given: Given) -> Login:

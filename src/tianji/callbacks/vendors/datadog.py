@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.accounts.datadog import ACCEPTED, account
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import encode, packed
 from tianji.callbacks.sink import Delivery, Given, Sink
@@ -29,9 +30,15 @@ def build(given: Given) -> Sink:
             "status": "error" if event.failed else "info",
         }
 
+    def post(logs: list[dict[str, Any]]) -> Iterable[Delivery]:
+        yield Delivery(url, packed(encode(logs)), headers, accepted=ACCEPTED)
+
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        body = packed(encode([log(event) for event in events]))
-        yield Delivery(url, body, headers, accepted=ACCEPTED)
+        return post([log(event) for event in events])
+
+    def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
+        about = {**place.names, "ddtags": ",".join((*place.tags, "event:audit")), "status": "info"}
+        return post([{**about, "message": entry.wire.decode()} for entry in entries])
 
     most = int(given.number("dd_batch_size", "DD_BATCH_SIZE", default=MOST)) or 1
-    return Sink(given.name, write, batch=most, apart=True)
+    return Sink(given.name, write, batch=most, apart=True, audited=audited)

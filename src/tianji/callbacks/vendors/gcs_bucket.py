@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tianji.callbacks.accounts.google import bearing
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import lines
 from tianji.callbacks.object_names import day, digest, plain
@@ -31,6 +32,9 @@ def build(given: Given) -> Sink:
         for event in events:
             yield insert(base, folder + _name(event), event.wire)
 
+    def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
+        return (insert(base, folder + entry.object_name, entry.wire) for entry in entries)
+
     return Sink(
         given.name,
         write,
@@ -38,6 +42,7 @@ def build(given: Given) -> Sink:
         at_once=1 if together else 16,
         interval=given.number("gcs_flush_interval", "GCS_FLUSH_INTERVAL", default=INTERVAL),
         complete=bearing(given),
+        audited=audited,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tianji.callbacks.accounts.google import bearing
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
@@ -21,8 +22,8 @@ def build(given: Given) -> Sink:
     base = given.address("gcs_pubsub_api_base", "GCS_PUBSUB_API_BASE", default=BASE)
     url = f"{base}/v1/projects/{project}/topics/{topic}:publish"
 
-    def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
+    def write(events: Sequence[LogEvent | Audit]) -> Iterable[Delivery]:
         messages = [{"data": b64encode(event.wire).decode()} for event in events]
         yield Delivery(url, encode({"messages": messages}), JSON)
 
-    return Sink(given.name, write, hears=SUCCESSES, batch=MOST, complete=bearing(given))
+    return Sink(given.name, write, hears=SUCCESSES, batch=MOST, complete=bearing(given), audited=write)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from tianji.callbacks import audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import array, encode, lines, moment, present
 from tianji.callbacks.sink import ALL, Delivery, Given, Sink
 from tianji.errors import ConfigurationError
 
 FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")
+_SINGLE: Final = ("single", "tianji_v1")  # a request an event
 AT_ONCE: Final = 4  # batches: one that fails now and then does not fall behind for its waits
 _EVENTS: Final = {"llm_api_success": "success", "llm_api_failure": "failure"}
 
@@ -33,9 +35,14 @@ def build(given: Given) -> Sink:
                 Delivery(url, event.wire if form == "single" else encode(_short(event)), headers) for event in events
             )
 
-    if form in ("single", "tianji_v1"):
-        return Sink(given.name, write, hears=hears, batch=1, at_once=8)
-    return Sink(given.name, write, hears=hears, at_once=AT_ONCE)
+    def audited(entries: Sequence[audit.Audit]) -> Iterable[Delivery]:
+        if form in _SINGLE:
+            return (Delivery(url, entry.wire, headers) for entry in entries)
+        return (Delivery(url, audit.lines(entries) if form == "ndjson" else audit.array(entries), headers),)
+
+    if form in _SINGLE:
+        return Sink(given.name, write, hears=hears, batch=1, at_once=8, audited=audited)
+    return Sink(given.name, write, hears=hears, at_once=AT_ONCE, audited=audited)
 
 
 def _short(event: LogEvent) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.callbacks.accounts.aws import Account, account
+from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import lines
 from tianji.callbacks.object_names import day, digest, plain, single
@@ -50,6 +51,9 @@ def build(given: Given) -> Sink:
             above = (_prefix(event, prefix) for prefix in prefixes)
             yield put(base, _join(folder, *above, day(event.started), hour, single(event)), event.wire, headers)
 
+    def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
+        return (put(base, _join(folder, entry.object_name), entry.wire, headers) for entry in entries)
+
     return Sink(
         given.name,
         write,
@@ -58,6 +62,7 @@ def build(given: Given) -> Sink:
         at_once=1 if together else int(given.number("s3_max_concurrent_uploads", default=16)) or 1,
         interval=given.number("s3_flush_interval", "DEFAULT_S3_FLUSH_INTERVAL_SECONDS", default=INTERVAL),
         complete=place.signing("s3"),
+        audited=audited,
     )
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from tianji.config.audit import keeps_audit_log
 from tianji.config.checks.subject import Subject, Where
 from tianji.config.decode import nearest
 from tianji.lazy import load
@@ -82,8 +83,30 @@ def check(subject: Subject) -> None:
             _code(subject, path, name)
         elif name not in known:
             subject.error(path, f"{name!r} is not a known callback", nearest(name, known))
+    _audit(subject)
     for hook, dotted in _paths(subject):
         _code(subject, hook, dotted)
+
+
+def _audit(subject: Subject) -> None:
+    """Check that whoever is to be told of the audit log can be, and that there is one."""
+    settings = subject.config.litellm_settings
+    vendors = load("tianji.callbacks.vendors")
+    own = {name for name, params in subject.config.callback_settings.items() if params.get("callback_type")}
+    known = vendors.AUDITED | vendors.NAMED.keys() | own
+    known |= {name for name, meant in vendors.ALIASES.items() if meant in known}
+    for index, name in enumerate(settings.audit_log_callbacks):
+        path = ("litellm_settings", "audit_log_callbacks", index)
+        if "." in name:
+            _code(subject, path, name)
+        elif name not in known:
+            subject.warning(path, f"{name!r} takes no entries of the audit log", nearest(name, known))
+    if settings.audit_log_callbacks and not keeps_audit_log(subject.config, subject.environ):
+        subject.warning(
+            ("litellm_settings", "audit_log_callbacks"),
+            "nobody is told anything, since the audit log is not kept",
+            "set litellm_settings.store_audit_logs to true",
+        )
 
 
 def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:

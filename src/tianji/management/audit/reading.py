@@ -11,7 +11,7 @@ from tianji.management.desk import Call, Row
 from tianji.management.paging import LARGEST
 from tianji.storage.tables import AUDIT_LOG
 
-COUNTED: Final = 100_000  # entries that a total counts at most
+COUNTED: Final = 10_000  # entries that a total counts at most
 _EQUAL: Final = ("changed_by", "changed_by_api_key", "action", "table_name", "object_id")
 _DAY: Final = 10  # characters of a date without a time
 

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from tests.unit.management.audit.conftest import ANN, BOSS, KEPT, NOW, done, entries
 
 from tianji.auth.identity import MASTER
+from tianji.config.audit import keeps_audit_log
 from tianji.config.schema import Config, Settings
 from tianji.errors import Unacceptable
 from tianji.management import desk
 from tianji.management.audit import subjects
 from tianji.management.audit.subjects import SUBJECTS, UNTOLD
-from tianji.management.audit.switch import is_on
 from tianji.management.desk import Call
 from tianji.management.office import Office
 from tianji.storage.additions import sealed
@@ -198,9 +198,9 @@ async def test_who_did_it(office: Office) -> None:
 async def test_it_is_kept_only_where_somebody_says_so(office: Office) -> None:
     says = [Settings(store_audit_logs=said) for said in (True, False, None)]
     on, off, silent = (replace(Config(), litellm_settings=settings) for settings in says)
-    assert [is_on(config, {}) for config in (on, off, silent)] == [True, False, False]
+    assert [keeps_audit_log(config, {}) for config in (on, off, silent)] == [True, False, False]
     environ = {"LITELLM_STORE_AUDIT_LOGS": "true"}
-    assert [is_on(config, environ) for config in (on, off, silent)] == [True, False, True]
+    assert [keeps_audit_log(config, environ) for config in (on, off, silent)] == [True, False, True]
     assert KEPT.litellm_settings.store_audit_logs
 
     async def make(call: Call) -> None:
