@@ -130,7 +130,9 @@ def audit_sink(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
     apart = config.litellm_settings.s3_audit_callback_params
     sink = _made(name, config, environ, apart if ALIASES.get(name, name) == "s3_v2" else {})
     if sink.audited is None:
-        raise ConfigurationError(f"callback {name}: it takes no entries of the audit log; see docs/audit-log.md")
+        raise ConfigurationError(
+            f"callback {name}: it takes no entries of the audit log; docs/people.md names those that do"
+        )
     return replace(sink, name=name)
 
 

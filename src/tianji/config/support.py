@@ -50,6 +50,10 @@ _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
     "num_retries_per_request expose_router_debug_in_errors"
 )
+_KEPT: Final = (
+    "maximum_audit_logs_retention_period maximum_spend_logs_retention_period maximum_spend_logs_retention_interval "
+    "maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_max_batches"
+)
 _GUARDING: Final = (
     "guardrail_strict guardrail_block_status guardrail_ignore_unknown skip_system_message_in_guardrail "
     "skip_tool_message_in_guardrail"
@@ -205,6 +209,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.post_call_rules": Support("partial", "no other deployment is tried after a refusal"),
         "litellm_settings.langfuse_default_tags": Support("partial", "cache_hit alone"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
+        "litellm_settings.s3_audit_callback_params": Support("partial", "uploads do not adapt"),
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},
         **{f"general_settings.{name}": row for name, row in _ALERTS.items()},
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
@@ -364,8 +369,11 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.ui_access_mode": Support("exact", "judged when somebody signs in"),
         "litellm_settings.max_ui_session_budget": EXACT,
         "litellm_settings.scim_upsert_user": EXACT,
+        "litellm_settings.store_audit_logs": Support("partial", "off unless it is set; secrets are never in it"),
+        "litellm_settings.audit_log_callbacks": EXACT,
         "litellm_settings.scim_admin_group": Support("exact", "by the group's id, or by the name that SCIM gave it"),
         **{f"general_settings.{name}": EXACT for name in _SIGNING_IN.split()},
+        **{f"general_settings.{name}": EXACT for name in _KEPT.split()},
         "general_settings.password_policy_check_breached_passwords": GUARD,
         "general_settings.max_failed_login_attempts_per_source": Support(
             "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"

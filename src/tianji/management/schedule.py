@@ -19,6 +19,10 @@ EXPORTS: Final = {"cloudzero": 5, "focus": 6, "mavvrik": 8, "ternary": 9, "vanta
 AUDIT: Final = 11
 TELL: Final = 1000  # milliseconds between two looks whether somebody is to be told of the audit log
 UNASKED: Final = 10_000  # the same for a worker that has not needed the database so far
+KEPT: Final = {  # settings that say how long rows are kept; who drops them, and his job
+    "maximum_spend_logs_retention_period": ("tianji.management.spend.retention", RETENTION),
+    "maximum_audit_logs_retention_period": ("tianji.management.audit.retention", 9),
+}
 LATEST: Final = 10.0  # seconds after its time in which a budget is reset
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
@@ -27,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Schedule:
-    """Lets budgets begin anew, drops old rows of the ledger, replaces keys: each when its time has come."""
+    """Lets budgets begin anew, drops old rows, replaces keys, tells of the audit log: each when its time has come."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -96,22 +100,26 @@ class Schedule:
             log.warning("budgets were not reset, and will be: %s", error)
 
     async def _drop_old(self) -> None:
-        general = self._office.config().general_settings
-        if general.maximum_spend_logs_retention_period is None or not await asyncio.to_thread(self._is_there):
+        for period, (module, job) in KEPT.items():
+            if getattr(self._office.config().general_settings, period) is not None:
+                await self._drop(module, job)
+
+    async def _drop(self, module: str, job: int) -> None:
+        if not await asyncio.to_thread(self._is_there):
             return
-        retention = load("tianji.management.spend.retention")
+        retention = load(module)
         try:
-            plan = retention.plan(general)
+            plan = retention.plan(self._office.config().general_settings)
         except Unacceptable as error:
-            if self._turn(RETENTION, DAY):
-                log.error("rows of the ledger are kept for ever: %s", error)
+            if self._turn(job, DAY):
+                log.error("old rows are kept for ever: %s", error)
             return
-        if not self._turn(RETENTION, int(plan.interval.total_seconds() * 1000)):
+        if not self._turn(job, int(plan.interval.total_seconds() * 1000)):
             return
         try:
             await retention.drop_old(self._office, plan)
         except StoreUnavailable as error:
-            log.warning("rows of the ledger were not dropped, and will be: %s", error)
+            log.warning("old rows were not dropped, and will be: %s", error)
 
     def _is_there(self) -> bool:
         return self._office.store.location.exists

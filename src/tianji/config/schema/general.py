@@ -143,6 +143,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     maximum_spend_logs_cleanup_max_batches: int = 500
     maximum_spend_logs_cleanup_run_budget: Text = "5m"
     maximum_spend_logs_cleanup_batch_timeout: Text = "30s"
+    maximum_audit_logs_retention_period: Text | None = None  # looked at and dropped as the settings above say
     maximum_health_check_retention_period: Text | None = None
     maximum_daily_tag_spend_retention_period: Text | None = None
     maximum_autorouter_session_retention_period: Text | None = None

@@ -1,6 +1,7 @@
 """How long rows of the ledger are kept, as the configuration says it, and dropping those that are older."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
@@ -8,6 +9,8 @@ from tianji.auth.durations import length
 from tianji.config.schema.general import GeneralSettings
 from tianji.ledger.retention import expire
 from tianji.management.office import Office
+
+PERIOD: Final = "maximum_spend_logs_retention_period"
 
 
 class Plan(Struct, frozen=True):
@@ -21,11 +24,16 @@ class Plan(Struct, frozen=True):
 
 def plan(general: GeneralSettings) -> Plan | None:
     """Return what the configuration wants; None to keep rows for ever. Raises Unacceptable for what is no time."""
-    text = general.maximum_spend_logs_retention_period
+    return planned(general, PERIOD)
+
+
+def planned(general: GeneralSettings, period: str) -> Plan | None:
+    """Return the same of rows whose period has this name; how often and how many at once is said for all."""
+    text = getattr(general, period)
     if text is None:
         return None
     return Plan(
-        length(f"{text}d" if text.isdigit() else text, "maximum_spend_logs_retention_period"),
+        length(f"{text}d" if text.isdigit() else text, period),
         length(general.maximum_spend_logs_retention_interval, "maximum_spend_logs_retention_interval"),
         general.maximum_spend_logs_cleanup_batch_size,
         general.maximum_spend_logs_cleanup_max_batches,

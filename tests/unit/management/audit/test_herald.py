@@ -11,14 +11,18 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from tests.unit.management.audit.conftest import NOW, done, entries
 
+from tianji._core.revision import Revisions
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
 from tianji.config.schema import Config, Settings
 from tianji.errors import Unacceptable
+from tianji.management import schedule
 from tianji.management.audit.herald import RETRY, Herald
 from tianji.management.audit.positions import LEASE
 from tianji.management.desk import Call
 from tianji.management.office import Office
+from tianji.management.schedule import Schedule
+from tianji.storage.store import Store
 from tianji.storage.tables import TEAMS
 
 CODE = """
@@ -261,3 +265,48 @@ async def test_the_log_forgets_nobody_who_waits(office: Office) -> None:
     await tell(herald)
     assert ears.ids() == ["b", "c"]
     assert timedelta(0) < RETRY < LEASE
+
+
+async def test_a_worker_that_begins_tells_what_was_left(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was never asked anything, so it has not opened the database."""
+    ears, heard = Ears(), asyncio.Event()
+
+    async def post(_herald: Herald, request: Delivery) -> int:
+        status = await ears(request)
+        heard.set()
+        return status
+
+    monkeypatch.setattr(schedule, "LOOK", 0.001)
+    monkeypatch.setattr(schedule, "UNASKED", 0)
+    monkeypatch.setattr(Herald, "_post", post)
+    await team(office, "left")
+    store = Store(office.store.location, Revisions())
+    begun = Schedule(replace(heard_by(office, "hook"), store=store))
+    begun.start()
+    await asyncio.wait_for(heard.wait(), 20)
+    begun.stop()
+    await store.close()
+    assert ears.ids() == ["left"]
+
+
+@pytest.mark.parametrize("said", [{"audit_log_callbacks": ["hook"]}, {"store_audit_logs": True}])
+async def test_without_both_settings_nothing_is_opened(
+    office: Office, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LOOK", 0.001)
+    config = replace(Config(), litellm_settings=Settings(**said))
+    looked = asyncio.Event()
+
+    def look() -> Config:
+        looks.append(None)
+        if len(looks) > 20:
+            looked.set()
+        return config
+
+    looks: list[None] = []
+    idle = Schedule(replace(office, config=look))
+    idle.start()
+    await asyncio.wait_for(looked.wait(), 20)
+    idle.stop()
+    assert office.store.connected is None
+    assert idle._herald is None
