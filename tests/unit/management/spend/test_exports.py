@@ -13,6 +13,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from tests.fakes.bills import Bills, Broken, Mavvrik, Ternary, Vantage
+from tests.unit.storage.conftest import EMPTIED, ENGINES
 
 from tianji._core.revision import Revisions
 from tianji.callbacks.billing import export as exporting
@@ -23,7 +24,7 @@ from tianji.config.schema import Config, Settings
 from tianji.management.office import Office
 from tianji.management.spend import exports
 from tianji.management.spend.diary import SILENT, TakenError, taken
-from tianji.storage.location import parse
+from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate
 from tianji.storage.store import Store
 from tianji.storage.tables import DAILY, LEDGER_STATE
@@ -52,8 +53,17 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def office(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Office]:
-    location = parse(f"sqlite:///{tmp_path}/a.db")
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """An empty database: SQLite, where a test does not ask for the other one."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return parse(f"sqlite:///{tmp_path}/a.db")
+    server = request.getfixturevalue("emptied")
+    server.psql(f"\\c emptied\n{EMPTIED}")
+    return parse(server.get_uri("emptied"))
+
+
+@pytest.fixture
+async def office(location: Location, clock: ManualClock) -> AsyncIterator[Office]:
     await asyncio.to_thread(migrate, location)
     store = Store(location, Revisions())
     yield Office(store=store, config=Config, groups=dict, salt=lambda: None, clock=clock)
@@ -132,6 +142,7 @@ async def test_each_day_is_told_once_and_the_one_that_is_not_over_is_not(
 
 
 @ALL
+@pytest.mark.parametrize("location", ENGINES, indirect=True)
 async def test_a_late_entry_has_its_day_told_again_in_place_of_before(
     name: str, vendor: Bills, office: Office, spend: Add, clock: ManualClock
 ) -> None:
