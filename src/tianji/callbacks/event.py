@@ -105,6 +105,8 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     metadata: who asked, and what the client said in its own `metadata` (`requester_metadata`)
     session_id: the conversation that it belongs to, where the client says so; `trace_id` is that one, or the call
     standard_built_in_tools_params: what the request says of tools of the provider's own
+    saved_cache_cost: nothing is saved where an upstream answered; None: an answer out of the cache, which has no price
+    cache_key, response_cost_failure_debug_info: there always, as programs expect, and never known
     trace: None where no destination wants traces. The end of a request is an event, too, of a status in `ENDED`: it has
         neither tokens nor a cost.
     audience: who is told; no destination is told that
@@ -147,6 +149,9 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     model_map_information: PriceEntry
     zero_cost_diagnostic: Unpriced | None = None
     standard_built_in_tools_params: dict[str, Raw] | None = None
+    saved_cache_cost: float | None = 0.0
+    cache_key: None = None
+    response_cost_failure_debug_info: None = None
     trace: Trace | None = None
     audience: Audience | UnsetType = UNSET
 
@@ -315,6 +320,7 @@ def event_of(entry: Entry, apart: Apart | None = None, called: Called = NOBODY) 
         model_map_information=price_entry(entry),
         zero_cost_diagnostic=unpriced(entry),
         standard_built_in_tools_params=_tools(said.parameters) if said.parameters else None,
+        saved_cache_cost=None if entry.cache_hit else 0.0,
         trace=None if entry.place is None else _trace(entry.place),
         audience=_audience(entry, telling, apart),
     )
@@ -367,6 +373,8 @@ def _metadata(
         "requester_ip_address": entry.ip,
         "requester_metadata": said.metadata,
         "prompt_management_metadata": said.prompt,
+        "spend_logs_metadata": None,
+        "vector_store_request_metadata": None,
         "applied_guardrails": [run["guardrail_name"] for run in runs or () if run.get("guardrail_name")],
         "usage_object": usage,
         "attempt": entry.attempt,
@@ -390,6 +398,8 @@ def _hidden(entry: Entry, usage: dict[str, int]) -> dict[str, Any]:
         "model_id": entry.deployment_id,
         "api_base": entry.api_base,
         "litellm_model_name": entry.model,
+        "cache_key": None,
+        "batch_models": None,
         "response_cost": to_dollars(entry.cost),
         "litellm_overhead_time_ms": _overhead(entry),
         "additional_headers": _left(entry),

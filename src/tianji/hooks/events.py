@@ -9,9 +9,8 @@ from msgspec import Struct
 from tianji.hooks.standins import Node, answer
 
 _LACKING: Final = (
-    "response_cost_failure_debug_info", "cache_key", "saved_cache_cost", "request_model_access_groups", "user_agent",
-    "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation", "classifier_input",
-    "originating_request_masked",
+    "request_model_access_groups", "user_agent", "autorouter_savings", "autorouter_savings_estimate",
+    "autorouter_baseline_observation", "classifier_input", "originating_request_masked",
 )  # fmt: skip
 """Members of the standard payload that the ledger does not know: they are there, and None."""
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")

@@ -20,7 +20,6 @@ NULL = {
     "autorouter_baseline_observation": _ROUTER,
     "response_cost_failure_debug_info": "a cost is reckoned in integers and cannot fail",
     "cache_key": "keys of the cache are digests of a process and are not shown",
-    "saved_cache_cost": "what an answer out of the cache would have cost is not reckoned",
     "request_model_access_groups": _NOBODY,
     "user_agent": _NOBODY,
     "classifier_input": "the gateway's classifiers see texts, and make no calls that are logged",
