@@ -14,7 +14,6 @@ cdef class Endpoint(Handler):
 
 
 cdef class Forward(Streaming):
-    cdef int attempts                 # that were begun
 
     cdef int recover(self, object error, list headers) except -1
     cdef int stand_in_line(self) except -1

@@ -9,9 +9,12 @@ from tianji._core.router cimport Deployment
 cdef class Hedged(Asked):
     cdef Attempt attempt              # the one under way, or the last
     cdef Attempt rival                # an earlier one that may still answer first; or None
-    cdef object hedging               # the timer that begins a rival; or None
+    cdef object hedging               # the timer that begins a rival, or hooks that look at it before; or None
+    cdef int attempts                 # that were begun
     cdef object course                # Course, once the first choice was not enough; or None
 
+    cdef bint may_hedge(self) except -1
+    cdef int rise(self, Needs second, Deployment deployment) except -1
     cdef int launch(self, Deployment deployment) except -1
     cdef int set_course(self) except -1
     cdef int forget_hedge(self) except -1

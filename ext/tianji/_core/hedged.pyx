@@ -4,6 +4,8 @@ from libc.stdint cimport uint64_t
 
 from tianji._core.clock cimport monotonic
 
+from functools import partial
+
 from tianji.errors import ClientGone, TianjiError
 
 cdef uint64_t ABILITIES = 0xFFFFFFFF       # bits of Needs.bits below those of the operations
@@ -42,26 +44,58 @@ cdef class Hedged(Asked):
 
     def hedge(self):
         """Ask a second deployment: the first one takes longer than usual, and the first answer wins."""
-        cdef Needs first = self.needs, second
-        cdef Attempt attempt = self.attempt
+        cdef Needs second
+        cdef Deployment deployment
         cdef int position
         self.hedging = None
-        if self.over or self.exchange.status or self.pending is not None or first.holding is None:
+        if not self.may_hedge():
             return
         try:
-            second = first.again()
+            second = self.needs.again()
             position = self.group.selection.choose(second, monotonic())
             if position < 0:
                 return
-            self.needs, self.rival = second, attempt
-            try:
-                self.launch(self.group.deployments[position])
-            except TianjiError:  # one that cannot be asked is no help, and no harm
-                if self.attempt is not attempt:
-                    self.attempt.close(ClientGone.status)
-                self.needs, self.attempt, self.rival = first, attempt, None
+            deployment = self.group.deployments[position]
+            if self.guard is not None and self.guard.readies:
+                readying = self.guard.ready(deployment, self.attempts)
+                if readying is not None:  # the first one may answer meanwhile, and then nobody is asked
+                    self.hedging = readying
+                    readying.add_done_callback(partial(self.readied, second, deployment))
+                    return
+            self.rise(second, deployment)
         except Exception as error:  # boundary: the loop
             self.crash(error)
+
+    def readied(self, Needs second not None, Deployment deployment not None, task):
+        """Ask the second deployment, now that hooks have looked at that attempt; not where one of them refused it."""
+        cdef object refused = None if task.cancelled() else task.exception()
+        if task is not self.hedging:
+            return
+        self.hedging = None
+        try:
+            if refused is not None and not isinstance(refused, TianjiError):
+                raise refused
+            if refused is None and self.may_hedge():
+                self.rise(second, deployment)
+        except Exception as error:  # boundary: the loop
+            self.crash(error)
+
+    cdef bint may_hedge(self) except -1:
+        """Whether one attempt is under way and nothing of its answer is there."""
+        return not (self.over or self.exchange.status or self.pending is not None or self.needs.holding is None)
+
+    cdef int rise(self, Needs second, Deployment deployment) except -1:
+        """Make the second attempt. `second`: holds its slot."""
+        cdef Needs first = self.needs
+        cdef Attempt attempt = self.attempt
+        self.needs, self.rival = second, attempt
+        try:
+            self.launch(deployment)
+        except TianjiError:  # one that cannot be asked is no help, and no harm
+            if self.attempt is not attempt:
+                self.attempt.close(ClientGone.status)
+            self.needs, self.attempt, self.rival = first, attempt, None
+        return 0
 
     cdef int win(self, Attempt attempt) except -1:
         """One of two attempts answers: the other one is given up."""

@@ -1,7 +1,7 @@
 """Hooks that have a say in where a request goes: in its model, in who of a group may serve it, and in each attempt.
 
 Who may serve is asked once, for every group that the request may come to. An attempt waits for its hooks as it waits
-for credentials; of a second attempt beside the first one (`hedge_after`) there is none, since that has no time to wait.
+for credentials; so does a second one beside the first (`hedge_after`), unless that one answers first.
 """
 
 import asyncio
@@ -64,6 +64,7 @@ class Placing:
         self._case = case
         self._stock = stock
         self._readied: tuple[str, int] | None = None
+        self._plain = self._sent = b""  # the body before hooks looked at the last attempt, and after that
         self.places = bool(of(ROUTING) or of(FILTERS))
         self.readies = any(map(of, (*CHECKS, SENDING, SENT)))
 
@@ -151,7 +152,10 @@ class Placing:
         hooks = (*self._of(SENDING), *self._of(SENT))
         if asked.spans is None or not hooks:
             return
-        body: dict[str, Any] = msgspec.json.decode(asked.spans.source)
+        plain = asked.spans.source
+        if plain is self._sent:  # of an attempt that is still under way: this one begins with what the request says
+            plain = self._plain
+        body: dict[str, Any] = msgspec.json.decode(plain)
         said = body.get("metadata")
         own: Mapping[str, Any] = said if isinstance(said, dict) else {}
         about, place = _about(asked, deployment), _place(asked, deployment)
@@ -167,8 +171,11 @@ class Placing:
             changed = {name: one for name, one in metadata.items() if name not in place}
             changed |= {name: own[name] for name in place.keys() & own.keys()}
             sent |= {"metadata": changed} if changed or "metadata" in body else {}
+        self._plain = self._sent = plain
         if sent != body:
-            asked.revise(hooks[-1].encoded(lambda: msgspec.json.encode(sent)))
+            self._sent = hooks[-1].encoded(lambda: msgspec.json.encode(sent))
+        if self._sent is not asked.spans.source:
+            asked.revise(self._sent)
 
 
 def _about(asked: Asked, deployment: Deployment) -> dict[str, Any]:
