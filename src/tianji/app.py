@@ -330,6 +330,7 @@ class Gateway:
         self._sweeping.stop()
         self._renewal.stop()
         self._jobs.end()
+        self._talks.close()
         await self._caches.close()
         self._guarding.close()
         self._people.close()

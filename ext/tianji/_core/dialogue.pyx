@@ -5,8 +5,9 @@ import cython
 from picows.picows cimport WSMsgType
 
 from tianji._core.relay cimport Leg, Relay
+from tianji._core.spread cimport Spread
 
-from tianji._core.relay import Farewell
+from tianji._core.farewell import Farewell
 
 cdef enum:
     TOO_BIG = 1009
@@ -30,11 +31,11 @@ cdef class Dialogue(Relay):
     """
 
     def __init__(
-        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
+        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
         tuple signs not None=USAGE, first=None, interpret=None, overhears=None, flows=None,
     ):
         Relay.__init__(
-            self, loop, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client, signs=signs)
+            self, spread, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client, signs=signs)
         self.first = first
         self.interpret = interpret
         self.overhears = overhears

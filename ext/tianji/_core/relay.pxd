@@ -2,6 +2,8 @@
 
 from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
 
+from tianji._core.spread cimport Spread
+
 
 cdef class Leg(WSListener):
     # One of the two sockets, as picows calls it.
@@ -30,7 +32,7 @@ cdef class Leg(WSListener):
 cdef class Relay:
     cdef readonly Leg client         # None once it is over, as the next
     cdef readonly Leg upstream
-    cdef object loop
+    cdef Spread spread
     cdef object hear                 # Callable[[bytes], Farewell | None], for events that say what was used
     cdef object over                 # Callable[[Relay, Farewell], None]: both sockets are closed; or None
     cdef tuple signs                 # what such an event holds, bytes each

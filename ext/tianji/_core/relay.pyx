@@ -14,7 +14,10 @@ from libc.string cimport memchr, memcmp
 from picows.picows cimport WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from tianji._core.clock cimport monotonic
+from tianji._core.farewell cimport sendable, shortened
+from tianji._core.spread cimport Spread
 
+from tianji._core.farewell import Farewell
 from tianji.errors import UpstreamDisconnected
 
 cdef enum:
@@ -23,41 +26,12 @@ cdef enum:
     PROTOCOL_ERROR = 1002
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
-    MOST_REASON = 123               # bytes, RFC 6455 section 5.5: a control frame has 125
     MOST_FRAGMENTED = 16 << 20      # bytes of a message that is looked at although it came in fragments
 
 cdef double PING_AFTER = 20.0       # seconds without a frame; a peer that is gone is noticed twice as late
 cdef double STUCK = 60.0            # seconds that a peer may take nothing of what waits for it
 cdef double LINGER = 2.0            # seconds in which a peer has to answer a close frame
 cdef tuple USAGE = (b'"usage"',)
-
-
-class Farewell(Exception):  # noqa: N818  it is no error to part
-    """How a conversation ends.
-
-    code, reason: of the close frame, RFC 6455 section 7.4
-    event: a text message before that, or None
-    error: what went wrong, a TianjiError; or None
-    """
-
-    def __init__(self, code, reason, event=None, error=None):
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-        self.event = event
-        self.error = error
-
-
-cpdef int sendable(int code) noexcept:
-    """The code that may stand in a close frame in place of `code`, RFC 6455 section 7.4.1 and IANA's registry."""
-    if 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999:
-        return code
-    return NORMAL if code == 0 or code == 1005 else INTERNAL_ERROR
-
-
-cdef bytes shortened(bytes reason):
-    # Cut where a character begins, so that it stays UTF-8.
-    return reason if len(reason) <= MOST_REASON else reason[:MOST_REASON].decode("utf-8", "ignore").encode()
 
 
 @cython.final
@@ -107,9 +81,14 @@ cdef class Leg(WSListener):
 
     cpdef on_ws_disconnected(self, WSTransport transport):
         """Forget the socket."""
-        cdef Relay relay = self.relay
         self.transport = None
-        if relay is not None:
+        if self.relay is not None:
+            self.relay.spread.add(self.part_with)
+
+    def part_with(self):
+        """Tell the conversation that the socket is lost."""
+        cdef Relay relay = self.relay
+        if relay is not None:  # else it is over
             relay.lost(self)
 
     cpdef pause_writing(self):
@@ -185,6 +164,7 @@ cdef class Leg(WSListener):
 cdef class Relay:
     """A conversation. `upstream` is connected first, then `client`; see realtime.conversation.
 
+    spread: has the loss of sockets wait for a turn of the loop
     hear: is told each event of the upstream that says what was used, before the client gets it; what it returns ends
         the conversation
     over: is told which conversation ended, and how, once both sockets are closed
@@ -193,10 +173,10 @@ cdef class Relay:
     """
 
     def __init__(
-        self, loop not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
+        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
         tuple signs not None=USAGE,
     ):
-        self.loop = loop
+        self.spread = spread
         self.hear = hear
         self.over = over
         self.signs = signs
@@ -373,9 +353,17 @@ cdef class Relay:
         self.cut()
         self.settle()
 
+    def break_off(self):
+        """Be over now, whatever is open: the loop has no more turns for it."""
+        if self.client is not None:
+            if self.last is None:
+                self.last = Farewell(GOING_AWAY, b"the gateway is shutting down")
+            self.cut()
+            self.settle()
+
     def begin_to_linger(self):
         """Give both peers a little time to close by themselves."""
-        self.linger = self.loop.call_later(LINGER, self.cut)
+        self.linger = self.spread.loop.call_later(LINGER, self.cut)
 
     def cut(self):
         """Close whatever is open, without a word."""

@@ -93,6 +93,11 @@ cdef class Session(Asked):
         self.attempt = self.begin_attempt(deployment, monotonic())
         return deployment
 
+    def stay(self):
+        """Let go of what has found the upstream: the conversation has begun, and stays where it is."""
+        self.course.close()
+        self.course = self.opens = None
+
     def upstream_model(self):
         """Name the model as the upstream of the attempt under way calls it."""
         return self.attempt.deployment.model if self.attempt.model is None else self.attempt.model

@@ -1,8 +1,9 @@
-import asyncio
 from collections.abc import Callable
 from typing import TypeAlias, final
 
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
+from tianji._core.spread import Spread
 
 _Said: TypeAlias = list[tuple[bool, bytes]]
 
@@ -11,7 +12,7 @@ class Dialogue(Relay):
     overhears: Callable[[bytes], Farewell | None] | None
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        spread: Spread,
         *,
         hear: Callable[[bytes], Farewell | None],
         over: Callable[[Relay, Farewell], None],

@@ -1,28 +1,18 @@
-import asyncio
 from collections.abc import Callable
 from typing import Any, final
 
 from picows import WSListener
 from typing_extensions import disjoint_base
 
-from tianji.errors import TianjiError
-
-class Farewell(Exception):  # noqa: N818
-    code: int
-    reason: bytes
-    event: bytes | None
-    error: TianjiError | None
-    def __init__(
-        self, code: int, reason: bytes, event: bytes | None = None, error: TianjiError | None = None
-    ) -> None: ...
-
-def sendable(code: int) -> int: ...
+from tianji._core.farewell import Farewell
+from tianji._core.spread import Spread
 
 @final
 class Leg(WSListener):
     def on_ws_connected(self, transport: Any) -> None: ...
     def on_ws_frame(self, transport: Any, frame: Any) -> None: ...
     def on_ws_disconnected(self, transport: Any) -> None: ...
+    def part_with(self) -> None: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
 
@@ -30,7 +20,7 @@ class Leg(WSListener):
 class Relay:
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        spread: Spread,
         *,
         hear: Callable[[bytes], Farewell | None],
         over: Callable[[Relay, Farewell], None],
@@ -54,5 +44,6 @@ class Relay:
     def end(self, last: Farewell) -> None: ...
     def look_after(self, now: float) -> None: ...
     def drop(self) -> None: ...
+    def break_off(self) -> None: ...
     def begin_to_linger(self) -> None: ...
     def cut(self) -> None: ...

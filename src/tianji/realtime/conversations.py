@@ -1,6 +1,5 @@
 """Conversations of one worker: begun, looked after, and ended."""
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -8,7 +7,8 @@ import msgspec
 
 from tianji._core.dialogue import Dialogue
 from tianji._core.exchange import Exchange
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
 from tianji._core.router import Deployment, Plan
 from tianji._core.session import Session
 from tianji.auth.credentials import Credentials
@@ -33,12 +33,11 @@ class LostSecretError(Exception):
 class Conversations:
     """Begins conversations and looks after them."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, watch: Watch) -> None:
         self._means = means
         self._operation = operation("realtime")
         self._door = Door(means.connector)
-        self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means, self._loop)
+        self._watch = watch
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Begin a conversation, or refuse it with an answer of HTTP."""
@@ -68,6 +67,7 @@ class Conversations:
         except TianjiError:
             relay.drop()
             raise
+        session.stay()
         session.refuses = lambda error: relay.end(farewell(error))
         self._watch.begin(relay, standing, farewell)
 
@@ -96,9 +96,9 @@ class Conversations:
         if talk is not None:
             relay: Relay = self._judged(talk, inner, means)
         elif inner is not None:
-            relay = Dialogue(self._loop, interpret=inner, **means)
+            relay = Dialogue(self._watch.spread, interpret=inner, **means)
         else:
-            relay = Relay(self._loop, **means)
+            relay = Relay(self._watch.spread, **means)
         address = address_of(
             plan,
             deployment.provider,
@@ -126,7 +126,7 @@ class Conversations:
                 hear(unheard)
             over(relay, last)
 
-        relay = Dialogue(self._loop, interpret=judged, **{**means, "over": ended})
+        relay = Dialogue(self._watch.spread, interpret=judged, **{**means, "over": ended})
         judged.join(relay)
         return relay
 

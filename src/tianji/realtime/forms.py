@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
+from tianji._core.farewell import Farewell
 from tianji._core.meter import Measures
-from tianji._core.relay import Farewell
 from tianji._core.tunnel import Tunnel
 from tianji.errors import TianjiError
 from tianji.realtime.watching import farewell, parting

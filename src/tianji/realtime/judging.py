@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from tianji._core.dialogue import Dialogue
-from tianji._core.relay import Farewell
+from tianji._core.farewell import Farewell
 from tianji.errors import TianjiError
 
 LOG: Final = logging.getLogger("tianji.guardrails")

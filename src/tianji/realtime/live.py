@@ -6,7 +6,6 @@ The client's first message names the model, so his socket is open before anybody
 after that is said in a close frame, which is all that such clients read. https://ai.google.dev/api/live
 """
 
-import asyncio
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +13,8 @@ import msgspec
 
 from tianji._core.dialogue import Dialogue
 from tianji._core.exchange import Exchange
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
 from tianji._core.router import Deployment
 from tianji._core.session import Session
 from tianji.auth.identity import Identity
@@ -39,12 +39,11 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class Live:
     """Begins such conversations, and looks after them."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, watch: Watch) -> None:
         self._means = means
         self._operation = operation("live")
         self._door = Door(means.connector)
-        self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means, self._loop)
+        self._watch = watch
 
     def open(self, exchange: Exchange, match: Match) -> None:
         """Open the client's socket, or refuse that with an answer of HTTP."""
@@ -55,7 +54,7 @@ class Live:
         books = Books()
         standing = Standing(identity, "", partial(self._means.authorize, exchange, match), self._means.revision)
         relay = Dialogue(
-            self._loop,
+            self._watch.spread,
             signs=SIGNS,
             first=lambda message: self._begin(exchange, standing, relay, books, message),
             hear=books.hear,
@@ -90,6 +89,7 @@ class Live:
             relay.interpret_by(books.judged)
             setup = await books.judged.setup(setup)
         await seek(session, session.course, partial(self._dial, relay, setup, session))
+        session.stay()
 
     async def _dial(self, relay: Dialogue, setup: Json, session: Session, deployment: Deployment) -> Relay:
         plan, model = deployment.plans["live"], session.upstream_model()

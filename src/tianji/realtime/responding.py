@@ -16,7 +16,8 @@ import msgspec
 
 from tianji._core.dialogue import Dialogue
 from tianji._core.exchange import Exchange
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, TianjiError
@@ -42,9 +43,9 @@ Said = list[tuple[bool, bytes]]
 class Responding:
     """Begins such conversations, and looks after them."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, watch: Watch) -> None:
         self._means = means
-        self._watch = Watch(means, asyncio.get_running_loop())
+        self._watch = watch
         self._door = Door(means.connector)
         self._refusing = Refusing()
 
@@ -76,7 +77,9 @@ class Socket:
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._waiting = 0  # bytes
         loop = asyncio.get_running_loop()
-        self.relay = Dialogue(loop, hear=_unheard, over=self._over, signs=(), interpret=self, flows=self._making.flow)
+        self.relay = Dialogue(
+            watch.spread, hear=_unheard, over=self._over, signs=(), interpret=self, flows=self._making.flow
+        )
         seconds = means.settings().responses_websocket_session_limit_seconds
         self._limit = loop.call_later(seconds, self._end) if seconds > 0 else None
 

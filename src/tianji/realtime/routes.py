@@ -1,5 +1,6 @@
 """Rows of the route table for conversations. What serves them is loaded with the first of them."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ class Realtime:
 
     def __init__(self, means: Means) -> None:
         self._means = means
+        self._watch: Any = None  # of all of them
         self._serving: dict[str, Any] = {}
 
     def routes(self) -> Iterator[Route]:
@@ -85,23 +87,33 @@ class Realtime:
                 request_schema={"type": "object", "additionalProperties": True},
             )
 
+    def close(self) -> None:
+        """End what is not over. Called when nobody is served any more, and there still is a ledger."""
+        if self._watch is not None:
+            self._watch.close()
+
     def lead(self, carriage: Carriage, exchange: Exchange, match: Match) -> None:
         """Begin a conversation that goes through as it is, or refuse it; where it goes the carriage knows."""
-        self._of("tunnels", "Tunnels").open(carriage, exchange, match)
+        self._of("tunnels", "Tunnels", self._watching()).open(carriage, exchange, match)
 
     def _converse(self, exchange: Exchange, match: Match) -> None:
-        self._of("conversations", "Conversations").open(exchange, match)
+        self._of("conversations", "Conversations", self._watching()).open(exchange, match)
 
     def _respond(self, exchange: Exchange, match: Match) -> None:
-        self._of("responding", "Responding").open(exchange, match)
+        self._of("responding", "Responding", self._watching()).open(exchange, match)
 
     def _live(self, exchange: Exchange, match: Match) -> None:
-        self._of("live", "Live").open(exchange, match)
+        self._of("live", "Live", self._watching()).open(exchange, match)
 
     def _mint(self, exchange: Exchange, match: Match) -> None:
         self._of("minting", "Mint").open(exchange, match)
 
-    def _of(self, module: str, name: str) -> Any:
+    def _watching(self) -> Any:
+        if self._watch is None:
+            self._watch = load("tianji.realtime.watching").Watch(self._means, asyncio.get_running_loop())
+        return self._watch
+
+    def _of(self, module: str, name: str, *others: Any) -> Any:
         if module not in self._serving:
-            self._serving[module] = getattr(load(f"tianji.realtime.{module}"), name)(self._means)
+            self._serving[module] = getattr(load(f"tianji.realtime.{module}"), name)(self._means, *others)
         return self._serving[module]

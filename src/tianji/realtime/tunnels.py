@@ -4,7 +4,6 @@ They go the way of everything that is passed through: let in, held against limit
 upstream's socket is open before the client's is, and its frames are nobody's to change.
 """
 
-import asyncio
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -14,7 +13,8 @@ from picows import WSInvalidStatusError
 from tianji._core.carriage import Carriage
 from tianji._core.dialogue import Dialogue
 from tianji._core.exchange import Exchange
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
 from tianji._core.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
@@ -37,11 +37,10 @@ _KEY: Final = b"openai-insecure-api-key."
 class Tunnels:
     """Begins them, and looks after them."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, watch: Watch) -> None:
         self._means = means
         self._door = Door(means.connector)
-        self._loop = asyncio.get_running_loop()
-        self._watch = Watch(means, self._loop)
+        self._watch = watch
         self._failures = Failures()
 
     def open(self, carriage: Carriage, exchange: Exchange, match: Match) -> None:
@@ -117,8 +116,8 @@ class Tunnels:
         if talk is not None:
             return self._judged(talk, form, overhears, means)
         if (form.listens and not flat) or (form.later and restricted):
-            return Dialogue(self._loop, overhears=overhears, **means)
-        return Relay(self._loop, **means)
+            return Dialogue(self._watch.spread, overhears=overhears, **means)
+        return Relay(self._watch.spread, **means)
 
     def _judged(self, talk: Any, form: Form, overhears: Any, means: dict[str, Any]) -> Relay:
         """Return one that guardrails listen to: of what is no realtime session, all that looks like JSON."""
@@ -136,7 +135,7 @@ class Tunnels:
             inner.close()
             over(relay, last)
 
-        relay = Dialogue(self._loop, interpret=judged, **{**means, "over": ended})
+        relay = Dialogue(self._watch.spread, interpret=judged, **{**means, "over": ended})
         judged.join(relay)
         inner.join(relay)
         return relay

@@ -1,6 +1,7 @@
 """Who looks after the conversations of one worker, and how those end that the gateway does not go on with."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -9,12 +10,17 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.relay import Farewell, Relay
+from tianji._core.farewell import Farewell
+from tianji._core.relay import Relay
+from tianji._core.spread import Spread
 from tianji.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, TianjiError
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.realtime.means import Means
 from tianji.realtime.standing import Standing
 
+YOUNG: Final = (
+    64  # conversations that begin until the collector looks at what came with them, which takes a millisecond
+)
 CADENCE: Final = 1.0  # seconds between two looks at a conversation
 AT_ONCE: Final = 64  # conversations that are looked at without a pause, as long as a round has not more parts than
 PARTS: Final = 100
@@ -32,8 +38,15 @@ class Watch:
     def __init__(self, means: Means, loop: asyncio.AbstractEventLoop) -> None:
         self._means = means
         self._loop = loop
+        self.spread = Spread(loop)
         self._alive: dict[Relay, tuple[Standing | None, Ending]] = {}
         self._looking = False
+        self._begun = 0
+
+    def close(self) -> None:
+        """End all that are not over: a socket that was lost may not have been seen to, or the other one be open."""
+        for relay in list(self._alive):
+            relay.break_off()
 
     def over(self, relay: Relay) -> None:
         """Look after a conversation no more."""
@@ -44,6 +57,9 @@ class Watch:
     def begin(self, relay: Relay, standing: Standing | None, ending: Ending) -> None:
         """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
         self._alive[relay] = standing, ending
+        self._begun += 1
+        if self._begun % YOUNG == 0:
+            gc.collect(0)  # else some thousand are looked at together
         if not self._looking:
             self._looking = True
             self._loop.call_later(CADENCE, self._begin_round)

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, close, frame, handshake, masked
 
-from tianji._core.relay import Farewell, Leg, Relay, sendable
+from tianji._core.farewell import Farewell, sendable
+from tianji._core.relay import Leg, Relay
+from tianji._core.spread import Spread
 from tianji.edge.websocket import serve, websocket_protocol
 
 USED = b'{"type":"response.done","response":{"usage":null}}'
@@ -81,7 +83,8 @@ class Conversation:
         loop = asyncio.get_running_loop()
         self.upstream.greeting = list(greeting)
         self._far = await picows.ws_create_server(lambda _request: self.upstream, "127.0.0.1", 0)
-        self.relay = Relay(loop, hear=self.hear, over=lambda _relay, last: self.over.set_result(last), **limits)
+        over = lambda _relay, last: self.over.set_result(last)  # noqa: E731
+        self.relay = Relay(Spread(loop), hear=self.hear, over=over, **limits)
         leg = self.relay.upstream
         port = self._far.sockets[0].getsockname()[1]
         make = lambda: websocket_protocol(lambda _request, _response: leg, "far", "/", ())  # noqa: E731
@@ -281,6 +284,28 @@ async def test_a_peer_that_does_not_answer_a_goodbye_is_cut(opens: Open) -> None
     await talk.last()
     talk.relay.cut()  # the timer's doing
     await talk.upstream.gone.wait()
+
+
+async def test_many_that_are_lost_at_once_are_over_in_their_order() -> None:
+    over = list[Relay]()
+    spread = Spread(asyncio.get_running_loop())
+    relays = [Relay(spread, hear=print, over=lambda relay, _last: over.append(relay)) for _ in range(100)]
+    for relay in relays:
+        relay.upstream.on_ws_disconnected(None)
+    assert not over
+    while len(over) < 100:
+        before = len(over)
+        await asyncio.sleep(0)
+        assert 0 < len(over) - before < 50, "and not all of them in one turn of the loop"
+    assert over == relays
+
+
+async def test_what_is_broken_off_is_over_at_once(opens: Open) -> None:
+    one = await opens()
+    one.relay.break_off()
+    assert one.over.result().code == 1001
+    one.relay.break_off()  # which changes nothing
+    await one.client.until_closed()
 
 
 async def test_no_descriptor_and_no_task_is_left_of_those_that_were_cut(opens: Open) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.relay import Farewell
+from tianji._core.farewell import Farewell
 from tianji.auth.identity import ANYONE
 from tianji.errors import AuthenticationFailed
 from tianji.realtime.standing import Standing
@@ -48,6 +48,9 @@ class Conversation:
 
     def end(self, last: Farewell) -> None:
         self.last = last
+
+    def break_off(self) -> None:
+        self.last = Farewell(1001, b"")
 
 
 class Means:
@@ -105,6 +108,13 @@ def test_all_end_within_a_second_of_the_word_to_leave(clock: Clock) -> None:
     assert not any(conversation.last for conversation in conversations)
     clock.run(6.6)
     assert {conversation.last.code for conversation in conversations} == {1001}
+
+
+def test_at_the_end_those_are_broken_off_that_are_not_over(clock: Clock) -> None:
+    watch, conversations = watched(clock, Means, 3)
+    watch.over(conversations[1])
+    watch.close()
+    assert [conversation.last is not None for conversation in conversations] == [True, False, True]
 
 
 def test_who_is_not_let_in_any_more_is_told_as_its_form_has_it(clock: Clock) -> None:
