@@ -31,11 +31,10 @@ cdef class Dialogue(Relay):
     """
 
     def __init__(
-        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
-        tuple signs not None=USAGE, first=None, interpret=None, overhears=None, flows=None,
+        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, tuple signs not None=USAGE,
+        first=None, interpret=None, overhears=None, flows=None,
     ):
-        Relay.__init__(
-            self, spread, hear=hear, over=over, idle=idle, longest=longest, pings_client=pings_client, signs=signs)
+        Relay.__init__(self, spread, hear=hear, over=over, idle=idle, longest=longest, signs=signs)
         self.first = first
         self.interpret = interpret
         self.overhears = overhears

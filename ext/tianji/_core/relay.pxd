@@ -13,8 +13,7 @@ cdef class Leg(WSListener):
     cdef double heard                # when a frame came last, or it was asked for a sign; monotonic seconds
     cdef double full_since           # when its peer stopped keeping up; 0: it keeps up
     cdef bint upstream
-    cdef bint in_place               # frames are written where they were read
-    cdef bint answers_pings          # a ping of ours reaches the peer
+    cdef bint in_place               # frames are written where they were read, and pings reach the peer
     cdef bint pinged                 # it was asked for a sign of life, and gave none
     cdef bint inside                 # the next frame continues a message
     cdef bint parting                # a close frame was sent

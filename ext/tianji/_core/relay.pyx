@@ -44,7 +44,7 @@ cdef class Leg(WSListener):
     cpdef on_ws_connected(self, WSTransport transport):
         """Take the socket. Nothing is read from the upstream before the client's is open, too."""
         self.transport = transport
-        self.in_place = type(transport) is WSTransport
+        self.in_place = type(transport) is WSTransport  # else it is Granian's, which sends no pings of ours
         self.heard = monotonic()
         if self.relay is None:
             transport.disconnect(False)
@@ -151,7 +151,7 @@ cdef class Leg(WSListener):
             return 0
         if self.full_since > 0 and now - self.full_since > STUCK:
             return self.cut()
-        if self.held or not self.answers_pings or now - self.heard < PING_AFTER:
+        if self.held or not self.in_place or now - self.heard < PING_AFTER:
             return 0
         if self.pinged:
             return self.cut()
@@ -173,8 +173,7 @@ cdef class Relay:
     """
 
     def __init__(
-        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, bint pings_client=True,
-        tuple signs not None=USAGE,
+        self, Spread spread not None, *, hear, over, double idle=0, double longest=0, tuple signs not None=USAGE,
     ):
         self.spread = spread
         self.hear = hear
@@ -186,8 +185,7 @@ cdef class Relay:
         self.upstream = Leg.__new__(Leg)
         self.client.relay = self.upstream.relay = self
         self.client.other, self.upstream.other = self.upstream, self.client
-        self.upstream.upstream = self.upstream.answers_pings = True
-        self.client.answers_pings = pings_client
+        self.upstream.upstream = True
         self.early = []
         self.began = self.busy = monotonic()
 

@@ -18,7 +18,6 @@ class Dialogue(Relay):
         over: Callable[[Relay, Farewell], None],
         idle: float = 0,
         longest: float = 0,
-        pings_client: bool = True,
         signs: tuple[bytes, ...] = ...,
         first: Callable[[bytes], None] | None = None,
         interpret: Callable[[bool, bytes], _Said] | None = None,

@@ -26,7 +26,6 @@ class Relay:
         over: Callable[[Relay, Farewell], None],
         idle: float = 0,
         longest: float = 0,
-        pings_client: bool = True,
         signs: tuple[bytes, ...] = ...,
     ) -> None: ...
     @property

@@ -1,10 +1,14 @@
 """WebSockets of the Granian edge, with every step of Granian's in the test's hand."""
 
 import asyncio
+import time
 
 import picows
 import pytest
 from tests.unit.edge.fakes import Bench, Future, Immediate, Watcher
+
+from tianji._core.relay import Relay
+from tianji._core.spread import Spread
 
 TEXT, BINARY, CLOSE = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY, picows.WSMsgType.CLOSE
 
@@ -151,6 +155,24 @@ async def test_nothing_is_asked_for_while_it_is_held(opened):
     assert (len(socket.asked), listener.heard[-1][0]) == (before, TEXT)
     listener.transport.resume_reading()
     assert len(socket.asked) == before + 1
+
+
+async def test_a_client_that_only_listens_is_not_taken_for_gone():
+    """Granian sends no pings of ours: silence says nothing there, however long it lasts."""
+    loop = asyncio.get_running_loop()
+    relay = Relay(Spread(loop), hear=lambda event: None, over=lambda relay, last: None)
+    socket = Socket()
+    Bench(lambda exchange, match: exchange.upgrade(relay.client, ()), loop).edge.schedule(socket)
+    socket.took()
+    for minutes in range(1, 60):
+        relay.look_after(time.monotonic() + 60 * minutes)
+    await asyncio.sleep(0)
+    assert [message["type"] for message in socket.sent] == ["websocket.accept"]
+    assert not socket.asked[-1].cancelled
+    assert relay.open
+    relay.break_off()
+    await asyncio.sleep(0)
+    assert socket.asked[-1].cancelled
 
 
 async def test_our_goodbye_goes_out_once_nothing_is_awaited(opened):

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from tianji.edge.options import ServeOptions
 
 BACKLOG = 4096  # connections that may wait on one socket
+# Who is gone without a word is found by the kernel within 50 s: it asks after so many seconds of silence, and then so
+# many seconds apart, so often. A WebSocket on Granian's edge has no other way, nor has a request that is answered late.
+SILENCE, PAUSE, TIMES = 20, 10, 3
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -27,6 +30,14 @@ def share(family: int, address: tuple[str | int, ...]) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def keep_asking(listener: socket.socket) -> None:
+    """Have the kernel ask for a sign of life on what is accepted from here (tcp(7): it takes over these options)."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PAUSE)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, TIMES)
 
 
 def url(options: ServeOptions, port: int) -> str:
@@ -69,6 +80,7 @@ class Listeners:
         """
         for each in self._sockets:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keep_asking(each)
             each.listen(BACKLOG)
 
     def only_for(self, worker: int) -> list[socket.socket]:
