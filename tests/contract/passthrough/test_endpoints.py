@@ -153,6 +153,21 @@ class TestOfTheDatabase:
         eventually(lambda: [asked(gateway, "/made/models") for _ in range(8)] == [404] * 8, "nobody has it any more")
         assert gateway.client.delete(ROUTE, params={"endpoint_id": one["id"]}).status_code == 404
 
+    def test_what_no_answer_prices_may_have_a_price_for_each_request(self, gateway: Gateway, mock: Mock) -> None:
+        """A run of TinyFish's that nobody waits for: the answer names it, and no more."""
+        path, target = "/tinyfish/v1/automation/run-async", f"{mock.url}/v1/models"
+        answer = {"status": 200, "body": '{"run_id": "r-1"}'}
+        mock.control(answer)
+        assert gateway.post(path, {"goal": "look"}).headers.get(COST, "0.0") == "0.0"
+        made = gateway.post(ROUTE, {"path": path, "target": target, "cost_per_request": 0.16, "id": "priced"})
+        assert made.status_code == 200, made.text
+        eventually(
+            lambda: [gateway.post(path, {"goal": "look"}).headers.get(COST) for _ in range(8)] == ["0.16"] * 8,
+            "every worker has it",
+        )
+        assert gateway.post("/tinyfish/v1/automation/run-sse", {"goal": "look"}).headers.get(COST, "0.0") == "0.0"
+        gateway.client.delete(ROUTE, params={"endpoint_id": "priced"})
+
     def test_it_goes_before_the_files_and_both_are_listed(self, gateway: Gateway, mock: Mock) -> None:
         gateway.post(
             ROUTE, {"path": "/custom/api", "target": f"{mock.url}/v1/models", "id": "mine", "include_subpath": False}
