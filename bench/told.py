@@ -1,39 +1,76 @@
 """`python -m bench told`: what destinations cost a request, however ill they are.
 
-Gateways that differ in whom they tell are asked in turns at one rate, so that a change of the machine's mood meets all
-alike: one that tells nobody, one with a destination that is well, and one that has another that fails half its calls
-and one that never answers besides. Compared are the latency of the client and the CPU of the worker that serves it;
-that of the process which tells stands apart, since no request waits for it.
+Gateways that differ in whom they tell are asked at one rate, in short turns, there and back again (A B C D, D C B A),
+so that a change of the machine's mood meets all alike: one that tells nobody, one with a destination that is well, one
+with one that fails half its calls, and one with one that never answers. A request counts from when it was due. Who is
+not asked stands still (SIGSTOP), so that each tells what it has to in its own turns. Worker and the process that tells
+share a core, which is the hardest that can happen to requests; client, upstream and destinations have another.
+
+Compared are turns of the same pass. What is said is the median of their ratios, and where that lies with a probability
+of 95 % (bootstrap over the passes). A bound is kept when all of that interval is below it, and broken when all of it is
+above; else it is undecided, and more minutes or a quieter machine are needed.
 """
 
+import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import tempfile
+import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 import click
 import uvloop
 
-from bench.callbacks import NAMES, destinations
+from bench.callbacks import Destinations
 from bench.macro import loops, measure
 from bench.macro.cells import SMALL, Row, request_bytes
+from bench.macro.process import Process
 from bench.macro.run import Runner
-from bench.macro.stats import percentile, spread
+from bench.macro.stats import median_interval, percentile
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
 from tianji.ledger.process import NAME
 
-NOBODY = "nobody"
-TOLD = {NOBODY: (), "one that is well": NAMES[:1], "two that are ill, too": NAMES}
-BOUND = 0.05  # by which the p99 may move
+NOBODY, WELL = "nobody", "one that is well"
+TOLD: Final = {NOBODY: (), WELL: ("healthy",), "one that fails": ("half",), "one that hangs": ("hanging",)}
+AGAINST: Final = {WELL: NOBODY, "one that fails": WELL, "one that hangs": WELL}
+BOUND: Final = 0.05  # by which the p99 may move
+OFTEN: Final = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2"}  # so that each turn has its share of what is told
+FIGURES: Final = {"p50": "p50 µs", "p99": "p99 µs", "worker": "worker µs", "ledger": "ledger µs"}
+WORDS: Final = {True: f"within {BOUND:.0%}", False: f"beyond {BOUND:.0%}", None: "undecided"}
 Seen = dict[str, list[float]]
+"""Figures of a gateway, one a pass: latencies, and the CPU of its processes for a request, in microseconds."""
 
 
-def target(title: str, told: tuple[str, ...], port: int) -> Target:
+class Ears(Destinations):
+    """Destinations that do not listen: what they make of events would be counted in the latency of the client."""
+
+    async def _answer(self, name: str, _body: bytes) -> int:
+        self.tries[name] += 1
+        if name == "hanging":
+            await self._never.wait()
+        return 503 if name == "half" and self.tries[name] % 2 else 200
+
+
+def listen(pipe: Connection) -> None:
+    """Be the destinations, and say the port."""
+
+    async def run() -> None:
+        server = await asyncio.start_server(Ears(0).serve, "127.0.0.1", 0, limit=1 << 24)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def target(number: int, told: tuple[str, ...], port: int) -> Target:
     """Return a gateway that tells these destinations."""
     ears = {
         name: {"callback_type": "generic_api", "endpoint": f"http://127.0.0.1:{port}/{name}", "headers": {"x": "y"}}
@@ -43,7 +80,7 @@ def target(title: str, told: tuple[str, ...], port: int) -> Target:
     settings["general_settings"] = {"master_key": KEY}
     lines = (f"{name}: {json.dumps(block)}".replace("{", "{{").replace("}", "}}") for name, block in settings.items())
     files = {"config.yaml": "\n".join((MODELS, *lines))}
-    return Target(title.partition(" ")[0], (*TIANJI_SERVE.split(), "native"), files, ready=READY)
+    return Target(f"gateway-{number}", (*TIANJI_SERVE.split(), "native"), files, OFTEN, ready=READY)
 
 
 def is_ledger(process: int) -> bool:
@@ -51,67 +88,108 @@ def is_ledger(process: int) -> bool:
     return Path(f"/proc/{process}/comm").read_text().strip() == NAME
 
 
-def ask(row: Row, rate: float, seconds: float, seen: Seen) -> None:
-    """Ask one gateway at a rate, and take down what was seen."""
+def wake(gateway: Process) -> list[int]:
+    """Let the processes of a gateway go on, and return them."""
+    pids = gateway.pids()
+    for pid in reversed(pids):  # who looks after others comes last
+        os.kill(pid, signal.SIGCONT)
+    return pids
+
+
+@contextmanager
+def running(gateway: Process) -> Iterator[list[int]]:
+    """Let a gateway go on that stands still."""
+    try:
+        yield wake(gateway)
+    finally:
+        for pid in gateway.pids():
+            os.kill(pid, signal.SIGSTOP)
+
+
+def ask(row: Row, rate: float, seconds: float) -> dict[str, float]:
+    """Ask one gateway at a rate, and return its figures."""
     assert row.process is not None
-    ledger = [process for process in row.process.pids() if is_ledger(process)]
-    worker = [process for process in row.process.pids() if process not in ledger]
-    marks: list[tuple[float, float]] = []
-
-    def mark() -> None:
-        marks.append((measure.cpu_seconds(worker), measure.cpu_seconds(ledger)))
-
     request = request_bytes(row, SMALL.size)
-    load = uvloop.run(loops.open_loop(*row.address, request, None, rate, seconds, mark))
+    marks: list[tuple[float, float]] = []
+    with running(row.process) as pids:
+        ledger = [pid for pid in pids if is_ledger(pid)]
+        worker = [pid for pid in pids if pid not in ledger]
+
+        def mark() -> None:
+            marks.append((measure.cpu_seconds(worker), measure.cpu_seconds(ledger)))
+
+        load = uvloop.run(loops.open_loop(*row.address, request, None, rate, seconds, mark))
     if load.failures or not load.latencies:
         raise click.ClickException(f"{row.target.name}: {load.failures} failures: {load.first_failure}")
     (worker_before, ledger_before), (worker_after, ledger_after) = marks
-    seen["p50"].append(percentile(load.latencies, 0.5) * 1e6)
-    seen["p99"].append(percentile(load.latencies, 0.99) * 1e6)
-    seen["worker"].append((worker_after - worker_before) / len(load.latencies) * 1e6)
-    seen["ledger"].append((ledger_after - ledger_before) / len(load.latencies) * 1e6)
+    return {
+        "p50": percentile(load.latencies, 0.5) * 1e6,
+        "p99": percentile(load.latencies, 0.99) * 1e6,
+        "worker": (worker_after - worker_before) / len(load.latencies) * 1e6,
+        "ledger": (ledger_after - ledger_before) / len(load.latencies) * 1e6,
+    }
 
 
-def report(seen: dict[str, Seen], say: Callable[[str], None]) -> bool:
-    """Print the table; whether ill destinations move the p99 by less than the bound, against a well one and nobody."""
-    say(f"{'told':24}{'p50 µs':>10}{'p99 µs':>10}{'spread':>10}{'worker µs':>12}{'ledger µs':>12}")
+def compared(one: list[float], other: list[float]) -> tuple[float, float, float]:
+    """Return how much more one is than the other: the median of the passes, and its interval."""
+    ratios = [mine / others for mine, others in zip(one, other, strict=True)]
+    low, high = median_interval(ratios)
+    return median(ratios) - 1, low - 1, high - 1
+
+
+def kept(low: float, high: float) -> bool | None:
+    """Whether what lies there moved by less than the bound; None: that is undecided."""
+    return True if high < BOUND else False if low > BOUND else None
+
+
+def report(seen: dict[str, Seen], say: Callable[[str], None]) -> list[bool | None]:
+    """Print the figures and how they compare; return of each comparison whether its p99 kept the bound."""
+    say(f"{'told':18}" + "".join(f"{title:>12}" for title in FIGURES.values()))
     for title, columns in seen.items():
-        middle = {name: median(values) for name, values in columns.items()}
-        apart = f"{spread(columns['p99']):.0%}"
-        say(f"{title:24}{middle['p50']:>10.0f}{middle['p99']:>10.0f}{apart:>10}"
-            f"{middle['worker']:>12.1f}{middle['ledger']:>12.1f}")  # fmt: skip
-    kept = True
-    ill = list(TOLD)[-1]
-    for other in TOLD.keys() - {ill}:
-        moved = median(seen[ill]["p99"]) / median(seen[other]["p99"]) - 1
-        kept = kept and moved < BOUND
-        say(f"p99 of {ill!r} against {other!r}: {moved:+.1%}, {'within' if moved < BOUND else 'beyond'} {BOUND:.0%}")
-    return kept
+        say(f"{title:18}" + "".join(f"{median(columns[name]):>12.1f}" for name in FIGURES))
+    found: list[bool | None] = []
+    say(f"\n{len(seen[NOBODY]['p99'])} passes; medians of ratios, with 95 % between")
+    for title, other in AGAINST.items():
+        for name in ("p50", "p99", "worker"):
+            middle, low, high = compared(seen[title][name], seen[other][name])
+            line = f"{title} against {other}, {name}: {middle:+.1%} ({low:+.1%} to {high:+.1%})"
+            if name == "p99":
+                found.append(kept(low, high))
+                line += f": {WORDS[found[-1]]}"
+            say(line)
+    return found
 
 
 @click.command("told")
 @click.option("--rate", default=1500.0, show_default=True, help="Requests a second to each, in turn.")
-@click.option("--rounds", default=9, show_default=True)
-@click.option("--seconds", default=2.0, show_default=True, help="Of a measurement.")
-def told(rate: float, rounds: int, seconds: float) -> None:
-    """Compare the latency and CPU of requests with and without destinations."""
+@click.option("--minutes", default=4.5, show_default=True)
+@click.option("--seconds", default=1.0, show_default=True, help="Of a turn.")
+def told(rate: float, minutes: float, seconds: float) -> None:
+    """Compare the latency and CPU of requests with and without destinations; fails beyond the bound."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    events = int(len(TOLD) * rounds * (seconds + 5) * rate)
-    ears = spawn.Process(target=destinations, args=(events, there), daemon=True)
+    ears = spawn.Process(target=listen, args=(there,), daemon=True)
     ears.start()
     port = here.recv()
     seen: dict[str, Seen] = {title: defaultdict(list) for title in TOLD}
     with tempfile.TemporaryDirectory(prefix="told-") as name:
-        rows = [target(title, names, port) for title, names in TOLD.items()]
+        rows = [target(number, names, port) for number, names in enumerate(TOLD.values())]
         with closing(Runner([Target("direct"), *rows], Path(name), lambda text: click.echo(text, err=True))) as runner:
             os.sched_setaffinity(ears.pid or 0, runner.loader_cores)
             runner.start()
-            for number in range(rounds + 1):
-                for title, row in zip(TOLD, runner.rows[1:], strict=True):
-                    if row.problem:
-                        raise click.ClickException(f"{title}: {row.problem}")
-                    ask(row, rate, seconds, seen[title] if number else defaultdict(list))  # the first warms up
+            turns = list(zip(TOLD, runner.rows[1:], strict=True))
+            for title, row in turns:
+                if row.problem:
+                    raise click.ClickException(f"{title}: {row.problem}")
+                ask(row, rate, seconds)  # warms it up, and begins the process that tells
+            end = time.monotonic() + 60 * minutes
+            while time.monotonic() < end or len(seen[NOBODY]["p99"]) < 2:
+                for title, row in turns:
+                    for figure, value in ask(row, rate, seconds).items():
+                        seen[title][figure].append(value)
+                turns.reverse()
+            for gateway in filter(None, (row.process for _, row in turns)):
+                wake(gateway)  # or they would not hear that they are to end
     ears.terminate()
-    if not report(seen, click.echo):
+    if False in report(seen, click.echo):
         raise SystemExit(1)

@@ -56,7 +56,7 @@ class Listening:
         """`counters`: where it is shown how destinations stand; None: nowhere."""
         self._board = None if counters is None else Board(counters)
         self._folder = folder
-        self._heard: Positions = {}
+        self._heard: dict[str, int] = {}  # how far journals go, by their names
         self._client: httpx.AsyncClient | None = None
         self._checked: httpx.AsyncClient | None = None
         self._allowed: frozenset[str] = frozenset()
