@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from tianji._core.usage import Usage
+from tianji.cache.replay.joining import CHAT, joined
 from tianji.cache.replay.reading import DONE, Json, payloads, written
 from tianji.protocol.chat.answer import CompletionDetails, PromptDetails
 from tianji.protocol.chat.answer import Usage as Counted
@@ -20,7 +21,7 @@ def whole(events: bytes, usage: Usage | None) -> bytes:
     decoder = ChunkDecoder(_TARGET)
     model = ""
     chunks = []
-    for payload in payloads(events):
+    for payload in payloads(joined(events, CHAT)):
         for chunk in decoder.event("", payload):
             model = model or chunk.model
             chunks.append(chunk)

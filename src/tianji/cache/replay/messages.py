@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji._core.usage import Usage
+from tianji.cache.replay.joining import MESSAGES, joined
 from tianji.cache.replay.reading import Json, named, objects
 
 _TEXTS: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
@@ -17,7 +18,7 @@ def whole(events: bytes, _usage: Usage | None) -> bytes:
     message: Json | None = None
     blocks: list[Json] = []
     inputs: dict[int, str] = {}
-    for event in objects(events):
+    for event in objects(joined(events, MESSAGES)):
         kind = event["type"]
         if kind == "message_start":
             message = event["message"]
