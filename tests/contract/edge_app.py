@@ -23,6 +23,11 @@ from tianji.edge.processes.succession import inherit
 from tianji.edge.routes import Match, Route, RouteTable
 from tianji.errors import AuthenticationFailed, ConfigurationError
 
+PLACES = {  # by what stands in FILE
+    "narrow": {"most_inside": 2, "most_waiting": 1, "patience": 60.0},
+    "impatient": {"most_inside": 1, "most_waiting": 9, "patience": 0.02},
+}
+
 
 class Doubt:
     """Refuses whoever waits to be let in, once it is told to."""
@@ -54,7 +59,9 @@ class Tiny:
         self.reloads = 0
         self.refused = 0
         self.content = self.read()
-        self.edge_settings = EdgeSettings(limits=Limits(max_body=100_000, max_upload=300_000, body_timeout=0.2))
+        self.edge_settings = EdgeSettings(
+            limits=Limits(max_body=100_000, max_upload=300_000, body_timeout=0.2, **PLACES.get(self.content, {}))
+        )
         self.handled: list[str] = []
         self.doubt = Doubt()
         self.gone: dict[str, float] = {}  # path: monotonic time

@@ -244,6 +244,9 @@ cdef class AsgiUpgrade(EdgeExchange):
             raise HeadersTooLarge(f"the headers are over {self.edge.max_head} bytes in all; send fewer or shorter ones")
         return self.route(raw)
 
+    cdef bint lasts(self):
+        return True
+
     cdef int collect(self) except -1:
         self.body = b""
         return self.dispatch()

@@ -24,6 +24,13 @@ cdef class Edge:
     cdef Py_ssize_t draining   # index of the flag
     cdef Py_ssize_t load       # index of this worker's count of open exchanges
     cdef readonly long long open
+    cdef long long most        # requests that may be under way at once; 0 for any number
+    cdef long long most_waiting  # for a place among them
+    cdef double patience       # seconds that one waits
+    cdef long long inside      # those that have a place
+    cdef dict line             # those that wait for one, in their order: exchange -> timer
+
+    cdef int call_next(self) except -1
 
 
 cdef class EdgeExchange(Exchange):
@@ -34,12 +41,17 @@ cdef class EdgeExchange(Exchange):
     cdef bint browser          # a page may be behind it: the headers that browsers heed go with the answer
     cdef bint closed
     cdef bint admitted         # it is known who sent it, or anybody may
+    cdef bint placed           # it is one of those that may be under way at once, where their number is limited
     cdef object wanted         # a future of the body, where that is read before it is known who sent it; or None
     cdef bint whole            # of such a body: it is there
 
     cdef int enter(self) except -1
     cdef int meet_browser(self, bytes origin) except -1
     cdef int route(self, bytes raw) except -1
+    cdef bint lasts(self)
+    cdef int stand_in_line(self) except -1
+    cdef int let_in(self) except -1
+    cdef int leave_place(self) except -1
     cdef int admit(self, object identity) except -1
     cdef int collect(self) except -1
     cdef bint outgrows(self, long long size) except -1

@@ -46,6 +46,10 @@ cdef class Edge:
         self.cells = control.cells
         self.draining = control.draining_cell
         self.load = control.load_cell
+        self.most = limits.most_inside
+        self.most_waiting = limits.most_waiting
+        self.patience = limits.patience
+        self.line = {}
         if not 0 <= self.draining < self.cells.shape[0] or not 0 <= self.load < self.cells.shape[0]:
             raise ValueError("the control block has no such cell")
 
@@ -53,6 +57,17 @@ cdef class Edge:
         """Use another route table for requests that come from now on."""
         self.exact = exact
         self.find = find
+
+    cdef int call_next(self) except -1:
+        # Give free places to those who wait longest.
+        cdef EdgeExchange exchange
+        while self.line and self.inside < self.most:
+            exchange = next(iter(self.line))
+            self.line.pop(exchange).cancel()
+            exchange.placed = True
+            self.inside += 1
+            self.loop.call_soon(exchange._called)
+        return 0
 
 
 cdef class EdgeExchange(Exchange):
@@ -88,6 +103,53 @@ cdef class EdgeExchange(Exchange):
         self.match = match
         if edge.cells[edge.draining] and not match.always:
             raise Overloaded("the gateway is shutting down; send the request again, it will reach another instance")
+        if edge.most and not match.always and not self.lasts():
+            return self.stand_in_line()
+        return self.let_in()
+
+    cdef bint lasts(self):
+        # Whether it becomes a WebSocket, which may stay for days and so never takes a place.
+        return False
+
+    cdef int stand_in_line(self) except -1:
+        # Go on at once where there is a place, else when there is one.
+        cdef Edge edge = self.edge
+        if edge.inside < edge.most:
+            edge.inside += 1
+            self.placed = True
+            return self.let_in()
+        if len(edge.line) >= edge.most_waiting:
+            raise Overloaded(f"this worker is at its capacity of {edge.most} requests; send it again in a moment")
+        edge.line[self] = edge.loop.call_later(edge.patience, self._waited_in_vain)
+        return 0
+
+    def _waited_in_vain(self):
+        cdef Edge edge = self.edge
+        if edge.line.pop(self, None) is not None:
+            self.fail(Overloaded(f"no place became free within {edge.patience:g} seconds; send it again in a moment"))
+
+    def _called(self):
+        if self.closed:
+            return
+        try:
+            self.let_in()
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an answer
+            self.fail(error)
+
+    cdef int leave_place(self) except -1:
+        cdef Edge edge = self.edge
+        timer = edge.line.pop(self, None)
+        if timer is not None:
+            timer.cancel()
+        if self.placed:
+            self.placed = False
+            edge.inside -= 1
+            edge.call_next()
+        return 0
+
+    cdef int let_in(self) except -1:
+        cdef Edge edge = self.edge
+        cdef object match = self.match
         if match.open:
             return self.admit(None)
         identity = edge.authorize(self, match) if edge.ring is None else edge.ring.identify(self, match)
@@ -224,6 +286,8 @@ cdef class EdgeExchange(Exchange):
         self.closed = True
         edge.open -= 1
         edge.cells[edge.load] = edge.open
+        if edge.most:
+            self.leave_place()
         self.let_go()
         self.spool = self.form = None
         if edge.on_close is not None:

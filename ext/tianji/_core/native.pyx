@@ -84,6 +84,9 @@ cdef class NativeExchange(EdgeExchange):
     cdef list read_fields(self):
         return all_fields(self.lines)
 
+    cdef bint lasts(self):
+        return self.line.reader.upgrades
+
     cdef int collect(self) except -1:
         return self.line.want_body()
 

@@ -22,6 +22,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 75.0  # seconds without a request; longer than load balancers keep theirs. Native edge only
     body_timeout: float = 60.0  # seconds between two pieces of a body
     body_rate: float = 240.0  # bytes a second, from `body_timeout` on; native edge only
+    most_inside: int = 0  # requests that are under way at once, WebSockets and routes that are `always` aside; 0: any
+    most_waiting: int = 0  # for a place among them
+    patience: float = 1.0  # seconds that one waits
 
 
 class Cors(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,16 @@ def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSetting
     """How the edge behaves under this configuration and environment."""
     origins = lookup(environ, "CORS_ORIGINS") or "*"
     credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
+    general = snapshot.config.general_settings
+    most, waiting = general.max_in_flight_requests_per_worker or 0, general.max_queued_requests_per_worker
     return EdgeSettings(
-        limits=Limits(max_body=snapshot.max_body, max_upload=snapshot.max_upload),
+        limits=Limits(
+            max_body=snapshot.max_body,
+            max_upload=snapshot.max_upload,
+            most_inside=most,
+            most_waiting=most if waiting is None else waiting,
+            patience=general.admission_queue_timeout_seconds,
+        ),
         cors=Cors(
             origins=tuple(origin.strip() for origin in origins.split(",") if origin.strip()),
             credentials=credentials.lower() == "true",
