@@ -264,7 +264,7 @@ cdef class Asked(Requester):
             raise InvalidRequest_("`model` is missing: name one of GET /v1/models", param="model")
         self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
         self.check_members(i < 0)
-        if self.table.enforced:
+        if self.table.enforced and self.exchange.path:  # the gateway's own requests have none
             self.pipeline.courses.enforce(self.table.enforced, spans)
         if self.operation.streams:
             i = spans.find(b"stream")

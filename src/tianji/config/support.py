@@ -85,6 +85,7 @@ _LIMIT: Final = Support(
     "a share of the traffic, and a limit where the strategy or enforce_model_rate_limits makes it one; machines with a "
     "Redis in common share it",
 )
+_PLACES: Final = Support("exact", "read at the start; health, metrics and WebSockets need no place")
 _HOPS: Final = Support("partial", "bounds all groups that a request enters; max_fallbacks_mode: depth is LiteLLM's way")
 _HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
 _STRATEGIES: Final = Support("partial", "exact but for provider-budget-routing, which chooses by weight alone")
@@ -256,10 +257,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.default_redis_ttl": EXACT,
         "litellm_settings.enable_caching_on_provider_specific_optional_params": EXACT,
         "router_settings.caching_groups": EXACT,
-        "litellm_settings.max_budget": GUARD,
+        "litellm_settings.max_budget": Support("exact", "of all callers together, from what the ledger knows on"),
         "litellm_settings.guardrails": Support("partial", "callbacks that are types of guardrails"),
         **{f"litellm_settings.{name}": EXACT for name in _GUARDING.split()},
-        "litellm_settings.upperbound_key_generate_params": GUARD,
+        "litellm_settings.upperbound_key_generate_params": EXACT,
         "litellm_settings.key_generation_settings": Support("exact", "a proxy admin may make every key"),
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
         **{f"{section}.{name}": EXACT for name in _HEALTH_CHECKS.split() for section in _ROUTING_SECTIONS},
@@ -323,6 +324,17 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "default_vertex_config": Support("exact", "for what is passed through"),
         "general_settings.completion_model": EXACT,
         "general_settings.enforced_params": EXACT,
+        "general_settings.enforce_user_param": Support(
+            "partial", "of requests to models, with 400; metadata.user_id will do, too"
+        ),
+        "general_settings.reject_clientside_metadata_tags": Support(
+            "exact", "in litellm_metadata, tags and x-litellm-tags, too"
+        ),
+        "general_settings.global_max_parallel_requests": Support("exact", "for all workers of a machine together"),
+        "general_settings.max_parallel_requests": Support("exact", "accepted, without effect here and there"),
+        "general_settings.max_in_flight_requests_per_worker": _PLACES,
+        "general_settings.max_queued_requests_per_worker": _PLACES,
+        "general_settings.admission_queue_timeout_seconds": _PLACES,
         "general_settings.always_include_stream_usage": EXACT,
         "litellm_settings.include_cost_in_streaming_usage": Support(
             "exact", "of chat, completions, Responses, Messages"
@@ -341,11 +353,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             for name in [
                 "enable_oauth2_auth",
                 "enable_oauth2_proxy_auth",
-                "enforce_user_param",
-                "reject_clientside_metadata_tags",
-                "global_max_parallel_requests",
-                "max_parallel_requests",
-                "max_in_flight_requests_per_worker",
                 "fail_closed_rate_limit_enforcement",
                 "fail_closed_budget_enforcement",
             ]

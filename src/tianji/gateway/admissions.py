@@ -118,8 +118,12 @@ class Admissions:
         return tuple(one.holder for one in named)
 
     def parties(self, exchange: Exchange) -> tuple[str | None, tuple[str, ...]]:
-        """Return the customer and the tags that a request beside the pipeline names. Raises MalformedJSON."""
+        """Return the customer and the tags that a request beside the pipeline names.
+
+        Raises MalformedJSON, and InvalidRequest for tags that no client may have.
+        """
         asked, body = beside(exchange), scan(exchange.body or b"{}")
+        self._parties.require_lawful(asked, body)
         return self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
 
     async def hold(
@@ -356,11 +360,12 @@ def _troubles(snapshot: Snapshot, health: HealthTable) -> Troubles:
 
 
 def _of_proxy(config: Config) -> tuple[Holder, ...]:
-    """Return who spends for all, where `max_budget` says how much that may be; 0 says nothing."""
-    settings = config.litellm_settings
-    if settings.max_budget <= 0:
+    """Return who calls and spends for all, where the settings say how often at a time or how much; $0 says nothing."""
+    settings, most = config.litellm_settings, config.general_settings.global_max_parallel_requests
+    if settings.max_budget <= 0 and most is None:
         return ()
-    figures = Figures(max_budget=to_nanos(settings.max_budget), budget_duration=settings.budget_duration)
+    budget = to_nanos(settings.max_budget) if settings.max_budget > 0 else None
+    figures = Figures(max_budget=budget, budget_duration=settings.budget_duration, max_parallel_requests=most)
     return (Holder("proxy", PROXY, figures),)
 
 

@@ -12,9 +12,9 @@ from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
 from tianji.errors import MalformedJSON
+from tianji.gateway.demands import TAG_HEADERS, refuse_tags
 
 HEADERS: Final = (b"x-litellm-customer-id", b"x-litellm-end-user-id", b"x-tianji-customer-id")
-TAG_HEADERS: Final = (b"x-litellm-tags", b"x-tianji-tags")
 PLACES: Final = ((b"litellm_metadata", b"user"), (b"metadata", b"user_id"))
 SESSION_HEADERS: Final = tuple(
     b"x-%b-%b" % pair for pair in itertools.product((b"litellm", b"tianji"), (b"session-id", b"trace-id"))
@@ -68,6 +68,7 @@ class Parties:
             for row in general.user_header_mappings
             if str(row.get("litellm_user_role")).lower() in ("customer", "end_user")
         ]
+        self._lets_tags = not general.reject_clientside_metadata_tags
         self.headers = tuple(
             name.lower().encode() for name in (*mapped, general.user_header_name) if isinstance(name, str)
         )
@@ -105,6 +106,12 @@ class Parties:
             found.extend(identity.labels)
         return tuple(dict.fromkeys(found))
 
+    def require_lawful(self, asked: Source, body: ObjectSpans) -> None:
+        """Raise InvalidRequest for a request beside the pipeline that has tags of its own where none may have any."""
+        if not self._lets_tags:
+            members = {name: _value(body.get(name.encode())) for name in ("tags", "metadata", "litellm_metadata")}
+            refuse_tags({name: value for name, value in members.items() if value is not None}, asked.steer.fields)
+
     def session(self, asked: Source, body: ObjectSpans) -> str | None:
         """Return the session that the request belongs to; None for one that names none."""
         if asked.steer is None:
@@ -115,6 +122,13 @@ class Parties:
                 return str(value.decode("utf-8", "replace"))
         places = ((outer, inner) for outer in (b"metadata", b"litellm_metadata") for inner in SESSION)
         return next((one for outer, inner in places if (one := _scalar(_inner(body, outer, inner)))), None)
+
+
+def _value(raw: bytes | None) -> object:
+    try:
+        return None if raw is None else _decode(raw)
+    except msgspec.DecodeError:  # as below
+        return None
 
 
 def _scalar(raw: bytes | None) -> str | None:

@@ -20,6 +20,7 @@ from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParam
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header, UnknownModel
 from tianji.gateway.budgets import Account, purses, standings
+from tianji.gateway.demands import demanded
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
@@ -102,7 +103,7 @@ class Snapshot:
             heeds_filter=router.fallbacks.heeds_filter,
             window=selections.window,
             total_timeout=config.router_settings.total_timeout or 0.0,
-            enforced=tuple(general.enforced_params or ()),
+            enforced=demanded(general),
         )
 
     def find(self, name: str) -> tuple[Group, Resolution | None]:

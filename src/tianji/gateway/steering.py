@@ -14,6 +14,7 @@ from tianji._core.http1 import Timeouts
 from tianji._core.router import Group, Plan, Table
 from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
 from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON, TianjiError
+from tianji.gateway.demands import refuse_tags
 from tianji.gateway.faults import requested_fault
 from tianji.gateway.reshaping import reshaped
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
@@ -179,6 +180,8 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
     if not table.router.switches.lets_tests:
         check_test_faults(watched)
     headers = dict(exchange.headers)
+    if not table.router.switches.lets_tags and exchange.path:  # the gateway's own requests have none
+        refuse_tags(watched, headers)
     timeout = _seconds("timeout", watched.get("timeout", watched.get("request_timeout")))
     stream_timeout = _seconds("stream_timeout", watched.get("stream_timeout"))
     steering = Steering(

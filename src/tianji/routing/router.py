@@ -71,6 +71,7 @@ class Switches(Struct, frozen=True):
     region: where every deployment has to lie
     looks_at_agents: some deployment is chosen by the client's user-agent
     lets_tests: a request may ask for failures
+    lets_tags: a request may have tags of its own
     tells_trail: errors name the groups that were tried
     patience: how requests wait for a slot
     affinity: which requests belong to one deployment
@@ -81,6 +82,7 @@ class Switches(Struct, frozen=True):
     region: str | None = None
     looks_at_agents: bool = False
     lets_tests: bool = False
+    lets_tags: bool = True
     tells_trail: bool = True
     patience: Patience = Patience()
     affinity: Affinity = Affinity()

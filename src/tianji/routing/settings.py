@@ -46,6 +46,7 @@ def compile_router(
             region=config.router_settings.allowed_model_region,
             looks_at_agents=any(entry.params.tag_regex for entry in config.model_list),
             lets_tests=config.general_settings.dangerously_allow_mock_testing_request_params is True,
+            lets_tags=not config.general_settings.reject_clientside_metadata_tags,
             patience=patience_of(config.router_settings),
             affinity=affinity_of(config.router_settings, environ),
             typed=typed_deployments(config),

@@ -163,6 +163,9 @@ FATAL = [
         "general_settings.vector_store_deny_by_default",
         "true",
     ),
+    ("general_settings: {global_max_parallel_requests: 0}", "general_settings.global_max_parallel_requests", "above 0"),
+    ("general_settings: {admission_queue_timeout_seconds: 0}", "general_settings.admission_queue_timeout_seconds", "0"),
+    ("general_settings: {max_queued_requests_per_worker: -1}", "general_settings.max_queued_requests_per_worker", "0"),
     ("general_settings: {user_api_key_cache_max_size: 0}", "general_settings.user_api_key_cache_max_size", "above 0"),
     ("general_settings: {role_permissions: [{role: king}]}", "general_settings.role_permissions[0].role", "one of"),
     (

@@ -7,7 +7,12 @@ from urllib.parse import urlsplit
 from tianji.config.checks.subject import Subject
 
 _SCHEMES: Final = frozenset({"postgres", "postgresql", "sqlite"})
-_POSITIVE: Final = ("user_api_key_cache_max_size", "max_in_flight_requests_per_worker")
+_POSITIVE: Final = (
+    "user_api_key_cache_max_size",
+    "max_in_flight_requests_per_worker",
+    "admission_queue_timeout_seconds",
+    "global_max_parallel_requests",
+)
 _MOST_ATTEMPTS: Final = 30_000
 
 
@@ -21,7 +26,10 @@ def check(subject: Subject) -> None:
     for key in _POSITIVE:
         value = getattr(general, key)
         if value is not None and value <= 0:
-            subject.error(("general_settings", key), "must be above 0", "write a whole number, or remove it")
+            subject.error(("general_settings", key), "must be above 0", "write a number, or remove it")
+    if (general.max_queued_requests_per_worker or 0) < 0:
+        path = ("general_settings", "max_queued_requests_per_worker")
+        subject.error(path, "is below 0", "write how many requests may wait, 0 for none")
     fields = general.spend_logs_metadata_fields
     if fields is not None and (len(fields) != 1 or not fields.keys() <= {"include", "exclude"}):
         path = ("general_settings", "spend_logs_metadata_fields")

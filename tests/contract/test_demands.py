@@ -1,0 +1,105 @@
+"""What the operator demands of all requests: a user, no tags of clients, and not too many at a time."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
+
+SETTINGS = {
+    "enforce_user_param": True,
+    "reject_clientside_metadata_tags": True,
+    "global_max_parallel_requests": 3,
+    "search_tools": [],
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    models = [openai_model(name, f"{name}-up", mock_process.url) for name in ("m", "held")]
+    config = {"model_list": models, "general_settings": SETTINGS, "router_settings": {"num_retries": 0}}
+    with Gateway(config, tmp_path_factory.mktemp("demands"), edge=edge, workers=3) as running:
+        yield running
+
+
+def ask(
+    gateway: Gateway, path: str = "/v1/chat/completions", more: dict[str, str] | None = None, **members: Any
+) -> Any:
+    headers = {"anthropic-version": "2023-06-01"} | (more or {})
+    return gateway.client.post(path, json={**CHAT, "model": "m", "max_tokens": 5, **members}, headers=headers)
+
+
+def test_a_request_without_a_user_is_refused_in_the_words_of_its_dialect(gateway: Gateway, mock: Mock) -> None:
+    refused = ask(gateway)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "user")
+    assert ask(gateway, user=None).status_code == 400
+    assert ask(gateway, user="ann").status_code == 200
+    refused = ask(gateway, "/v1/messages")
+    assert refused.status_code == 400
+    assert refused.json()["type"] == "error"
+    assert ask(gateway, "/v1/messages", metadata={"user_id": "ann"}).status_code == 200
+    assert len(mock.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "headers", "param"),
+    [
+        ({"metadata": {"tags": ["a"]}}, {}, "metadata.tags"),
+        ({"metadata": {"tags": []}}, {}, "metadata.tags"),
+        ({"litellm_metadata": {"tags": ["a"]}}, {}, "litellm_metadata.tags"),
+        ({"tags": ["a"]}, {}, "tags"),
+        ({}, {"x-litellm-tags": "a"}, "x-litellm-tags"),
+        ({}, {"x-tianji-tags": "a"}, "x-tianji-tags"),
+    ],
+)
+def test_tags_of_clients_are_refused_wherever_they_stand(
+    gateway: Gateway, mock: Mock, members: dict[str, Any], headers: dict[str, str], param: str
+) -> None:
+    refused = ask(gateway, more=headers, user="ann", **members)
+    assert refused.status_code == 400, refused.text
+    assert refused.json()["error"]["param"] == param, refused.text
+    assert refused.json()["error"]["type"] == "invalid_request_error"
+    if "metadata" in members:
+        refused = ask(gateway, "/v1/messages", metadata={"user_id": "ann", **members["metadata"]})
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert not mock.requests()
+
+
+def test_tags_of_keys_count_and_other_metadata_passes(gateway: Gateway) -> None:
+    key = gateway.post("/key/generate", {"metadata": {"tags": ["mine"]}}).json()["key"]
+    answer = ask(gateway, more={"authorization": f"Bearer {key}"}, user="ann", metadata={"note": "x"})
+    assert answer.status_code == 200, answer.text
+
+
+def test_no_more_than_so_many_at_a_time_whoever_asks_whichever_worker(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"stall_at": 3}, model="held-up")
+    keys = [gateway.post("/key/generate", {}).json()["key"] for _ in range(3)]
+    with ExitStack() as open_streams:
+        for key in keys:
+            client = open_streams.enter_context(httpx.Client(base_url=gateway.url))
+            stream = client.stream(
+                "POST", "/v1/chat/completions", json={**CHAT, "model": "held", "user": "u", "stream": True},
+                headers={"authorization": f"Bearer {key}"},
+            )  # fmt: skip
+            assert open_streams.enter_context(stream).status_code == 200
+        for _ in range(4):
+            with httpx.Client(base_url=gateway.url) as client:  # and so perhaps another worker
+                headers = {"authorization": f"Bearer {keys[0]}"}
+                refused = client.post("/v1/chat/completions", json={**CHAT, "model": "m", "user": "u"}, headers=headers)
+            assert (refused.status_code, refused.headers["rate_limit_type"]) == (429, "max_parallel_requests")
+            assert int(refused.headers["retry-after"]) >= 1
+    eventually(lambda: ask(gateway, user="ann").status_code == 200, "who left has given his place back")
+
+
+def test_what_all_spend_together_has_an_end(edge: str, mock_process: Mock, mock: Mock, tmp_path: Path) -> None:
+    priced = openai_model("m", "m-up", mock_process.url, input_cost_per_token=0, output_cost_per_token=0.002)
+    config = {"model_list": [priced], "litellm_settings": {"max_budget": 0.015}}
+    with Gateway(config, tmp_path, edge=edge, workers=2) as running:
+        keys = [running.post("/key/generate", {}).json()["key"] for _ in range(3)]
+        answers = [ask(running, more={"authorization": f"Bearer {key}"}) for key in keys]  # five tokens, a cent each
+        assert [answer.status_code for answer in answers] == [200, 200, 422]
+        assert "Proxy=" in answers[2].json()["error"]["message"]
+    assert len(mock.requests()) == 2
