@@ -30,7 +30,7 @@ _OF_TOKENS: Final = ("JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER")
 class Strangers(Protocol):
     """Who has a word on callers beside keys and tokens."""
 
-    def doorman(self, general: GeneralSettings) -> Doorman | None:
+    def doorman(self, general: GeneralSettings, environ: Mapping[str, str]) -> Doorman | None:
         """Return who is asked before keys are; None where nobody is."""
 
     def claims_judge(self, general: GeneralSettings) -> Callable[[Mapping[str, Any]], Awaitable[None]] | None:
@@ -98,7 +98,7 @@ class Entrance:
     ) -> None:
         self._tokens = TokenDesk(store, groups, welcome, strangers)
         self._strangers = strangers
-        self._doorman = strangers.doorman(general)
+        self._doorman = strangers.doorman(general, environ)
         self._salt = lookup(environ, "SALT_KEY") or general.master_key or None
         self.tickets = Tickets(lambda: self._salt)
 
@@ -114,7 +114,7 @@ class Entrance:
 
     def renew(self, general: GeneralSettings, environ: Mapping[str, str]) -> None:
         """Ask again for everybody, since the configuration is this one now."""
-        self._doorman = self._strangers.doorman(general)
+        self._doorman = self._strangers.doorman(general, environ)
         self._people.renew(MasterKey(general.master_key or None), self._tokens.renew(general, environ))
 
     def ring(self, general: GeneralSettings, heard: Callable[[Forgotten], None]) -> KeyRing:

@@ -351,8 +351,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{
             f"general_settings.{name}": GUARD
             for name in [
-                "enable_oauth2_auth",
-                "enable_oauth2_proxy_auth",
                 "fail_closed_rate_limit_enforcement",
                 "fail_closed_budget_enforcement",
             ]
@@ -361,6 +359,13 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "from files beside this one; LiteLLM's own database is not there"
         ),
         "general_settings.custom_auth_run_common_checks": EXACT,
+        "general_settings.enable_oauth2_auth": Support(
+            "exact", "believed for a minute at most; keys that begin with sk- are judged here, as before"
+        ),
+        "general_settings.enable_oauth2_proxy_auth": Support(
+            "exact", "needs trusted_proxy_ranges; who brings a key that begins with sk- is who has it"
+        ),
+        "general_settings.oauth2_config_mappings": EXACT,
         "general_settings.custom_auth_settings": EXACT,
         "litellm_settings.enable_post_custom_auth_checks": Support("exact", "always"),
         **{_JWT + name: EXACT for name in JwtAuth.__struct_fields__ if name != "extra"},

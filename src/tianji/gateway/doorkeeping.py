@@ -11,6 +11,7 @@ from tianji.auth.gate import Doorman
 from tianji.auth.identity import Identity
 from tianji.auth.models import Groups
 from tianji.auth.routes import Row
+from tianji.auth.rules import Rules
 from tianji.config.schema import GeneralSettings
 from tianji.lazy import load
 from tianji.storage.store import Store
@@ -27,9 +28,9 @@ class Doorkeeping:
         self._groups = groups
         self._judging: tuple[Any, ClaimsJudge | None] = (None, None)
 
-    def doorman(self, general: GeneralSettings) -> Doorman | None:
+    def doorman(self, general: GeneralSettings, environ: Mapping[str, str]) -> Doorman | None:
         """Return who is asked under a configuration; None where keys alone count. Raises Unusable."""
-        found = [*self._code(general)]
+        found = [*self._code(general), *self._servers(general, environ), *self._proxies(general)]
         if not found:
             return None
         return found[0] if len(found) == 1 else InTurn(found)
@@ -56,11 +57,28 @@ class Doorkeeping:
                 name,
                 code,
                 self._folder.resolve(),
-                Descriptions(self._store, self._groups),
+                self._descriptions(),
                 stored=general.custom_auth_run_common_checks,
                 optional=mode == "auto",
             )
         ]
+
+    def _servers(self, general: GeneralSettings, environ: Mapping[str, str]) -> "list[Doorman]":
+        if not general.enable_oauth2_auth:
+            return []
+        introspection = load("tianji.auth.introspection")
+        whom = introspection.server(environ)
+        errands, descriptions = load("tianji.egress.errands").Errands([whom.url]), self._descriptions()
+        return [introspection.Introspection(whom, errands, descriptions, signed=general.enable_jwt_auth)]
+
+    def _proxies(self, general: GeneralSettings) -> "list[Doorman]":
+        if not general.enable_oauth2_proxy_auth:
+            return []
+        headers = {name: str(header) for name, header in general.oauth2_config_mappings.items()}
+        return [load("tianji.auth.proxied").ProxiedCallers(headers, Rules(general), self._descriptions())]
+
+    def _descriptions(self) -> Descriptions:
+        return Descriptions(self._store, self._groups)
 
 
 class InTurn:

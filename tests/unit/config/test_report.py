@@ -20,7 +20,7 @@ TEXT = (
     MODEL + "  - {model_name: n, tianji_params: {model: openai/x, temperature: 1, mock_response: hi, tags: [a],"
     " aws_region_name: r}, model_info: {id: n, note: x}}\n"
     "tianji_settings: {drop_params: true, wibble: 1}\n"
-    "general_settings: {master_key: s3cr3t-value, enable_oauth2_auth: true}\n"
+    "general_settings: {master_key: s3cr3t-value, password_policy_check_breached_passwords: true}\n"
     "environment_variables: {A: s3cr3t-value}\nguardrails: []\nx-note: {a: 1}\nstranger: 1\n"
 )
 
@@ -40,7 +40,7 @@ def test_each_key_once_with_level_place_and_count(snippet: Snippet) -> None:
         "litellm_settings.drop_params": ("exact", 4, 1, False),
         "litellm_settings.wibble": ("unsupported", 4, 1, False),
         "general_settings.master_key": ("exact", 5, 1, False),
-        "general_settings.enable_oauth2_auth": ("unsupported", 5, 1, True),
+        "general_settings.password_policy_check_breached_passwords": ("unsupported", 5, 1, True),
         "environment_variables.A": ("exact", 6, 1, False),
         "guardrails": ("partial", 7, 1, False),
         "stranger": ("unsupported", 9, 1, False),

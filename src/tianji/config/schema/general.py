@@ -4,12 +4,15 @@
 
 import re
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from tianji.config.schema.alerting import AlertingArgs, AlertTypeConfig
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text, Unknown
 from tianji.config.schema.jwt import InternalRole, JwtAuth
 from tianji.config.schema.secrets import KeyManagement
+
+PROXIED: Final = frozenset({"user_id", "user_email", "team_id", "team_alias", "org_id", "models"})
+"""What headers of a proxy may say of a caller: who he is, and nothing that gives him more."""
 
 
 class RolePermission(Section, frozen=True, kw_only=True):
