@@ -42,8 +42,8 @@ cdef class Figures:
             return  # a text stands in it
         one, other = probed(pieces, 1_000_003), probed(pieces, 1_000_033)
         self.silent = one is None
-        if self.silent:
-            return
+        if self.silent or one.suspect:
+            return  # such a number may be what cannot be believed
         self.first = one
         for i in range(FIELDS):
             self.numbers[i] = -1

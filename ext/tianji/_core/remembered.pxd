@@ -1,7 +1,7 @@
 """Between two forms from memory."""
 
 from tianji._core.figures cimport Figures
-from tianji._core.frames cimport Form, Frame, Frames, Sighting
+from tianji._core.frames cimport Form, Frame, Frames, Sighting, Template
 from tianji._core.names cimport Names
 from tianji._core.passing cimport Passing
 from tianji._core.router cimport Plan
@@ -32,6 +32,8 @@ cdef class Known:
     cdef readonly Names names         # make its name, where the upstream does not; or None
     cdef readonly object now          # dates it, in seconds, where the upstream does not; or None
     cdef Figures figures              # tell its usage; None until that is asked for
+
+    cdef bint note(self, Passing passing, Sighting sighting, Template usage, long long now) except -1
 
 
 cdef class RememberedAnswers:
@@ -68,4 +70,5 @@ cdef class Translated(Passing):
     cdef object asked(self)
 
 
+cdef Frame known(Sighting sighting)
 cpdef bint wants_array(object sought) except -1

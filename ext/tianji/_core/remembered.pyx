@@ -14,8 +14,8 @@ from tianji._core.spans cimport ObjectSpans
 from tianji._core.usage cimport read_usage
 
 
-cdef inline Frame known(Sighting sighting):
-    # What is remembered of a shape; None where nothing is, or that it has to be read.
+cdef Frame known(Sighting sighting):
+    """What is remembered of a shape; None where nothing is, or that it has to be read."""
     if sighting is None or sighting.frame is None or sighting.frame.value is None:
         return None
     return sighting.frame
@@ -46,6 +46,17 @@ cdef class Known:
 
     def __init__(self, bint filtered, Names names, object now):
         self.filtered, self.names, self.now = filtered, names, now
+
+    cdef bint note(self, Passing passing, Sighting sighting, Template usage, long long now) except -1:
+        # Note what is known of an answer; False where a count is not as it was then. usage: what says it.
+        if self.figures is None:
+            self.figures = Figures(usage)
+        if not self.figures.silent:
+            passing.used = self.figures.usage(sighting, now)
+            if passing.used is None:
+                return False
+        passing.filtered = self.filtered
+        return True
 
 
 cdef class RememberedAnswers:
@@ -103,15 +114,8 @@ cdef class RememberedAnswers:
             if remembered.names is not None:
                 name = remembered.names.new()
         body = sighting.fill(<Template>frame.outputs[0], now, name)
-        if body is None:
+        if body is None or not remembered.note(translated, sighting, frame.outputs[1], now):
             return None
-        if remembered.figures is None:
-            remembered.figures = Figures(frame.outputs[1])
-        if not remembered.figures.silent:
-            translated.used = remembered.figures.usage(sighting, now)
-            if translated.used is None:
-                return None
-        translated.filtered = remembered.filtered
         return body
 
 

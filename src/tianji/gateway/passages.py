@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from tianji._core.exchange import Exchange
-from tianji._core.frames import Frames
+from tianji._core.frames import Frames, Sighting
 from tianji._core.messages import MessagesStream
 from tianji._core.passing import Passing
-from tianji._core.remembered import wants_array
 from tianji._core.responses import ResponsesStream
 from tianji._core.router import Plan, Table
+from tianji._core.same_form import SameForm
 from tianji._core.sealing import finished
 from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans
@@ -28,7 +28,7 @@ from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage
 from tianji.errors import Header
 from tianji.gateway.framings import ARRAY, EVENTS
-from tianji.gateway.retelling import noted
+from tianji.gateway.retelling import Notes
 from tianji.lazy import load
 from tianji.providers.upstream import OwnForm
 
@@ -39,7 +39,6 @@ LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are l
 USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
 _LENGTH: Final = b"content-length: "  # the last of a head that is begun
-_FILTERED: Final = (b'"stop_reason":"refusal"', b'"incomplete_details":{"reason":"content_filter"}')
 
 
 def _google_stream(model: bytes, as_array: bool) -> AnswerStream:
@@ -147,49 +146,41 @@ class SignedRequest(Passing):
         return body, None
 
 
-class Native(Struct, frozen=True):
+class Native(SameForm):
     """Between a client and an upstream that speak the same form, which is not OpenAI's.
 
     frames: the shapes that are remembered of answers.
     """
 
-    operation: str
-    form: OwnForm
-    place: Place
-    frames: Frames
+    def __init__(self, operation: str, form: OwnForm, place: Place, frames: Frames) -> None:
+        notes = Notes(frames, codec(GOOGLE_PASSING).completion_in) if operation == "gemini" else None
+        super().__init__(
+            form.names_model,
+            form.carries,
+            operation == "gemini",
+            place.sign,
+            notes,
+            None if notes is None else notes.telling,
+        )
+        self.place = place
+        self._operation = operation
+        self._form = form
+        self._notes = notes
 
-    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "Passed":
-        """Write the request. Raises UnsupportedParams."""
-        shaped = shape_body(plan, given(sought), model if self.form.names_model else None, sought.stream)
-        suffix = self.form.suffix(msgspec.json.decode(model), sought.stream)
-        carries = self.form.carries  # asked first, since it takes a while to make objects of all headers
-        headers = [pair for pair in sought.exchange.headers if pair[0] in carries] if carries else ()
-        as_array = self.operation == "gemini" and wants_array(sought)
-        return Passed(self, self.place.request(head, suffix, headers, shaped.body), sought.model_json, as_array)
+    def write_head(
+        self, head: bytes, model: bytes, streamed: bool, carried: tuple[Header, ...]
+    ) -> tuple[bytes, str]:  # fmt: skip
+        """Return the head of a request, up to the length of its body, and its target."""
+        suffix = self._form.suffix(msgspec.json.decode(model), streamed)
+        return _written(head, self.place.target(suffix), carried), self.place.target(suffix)
 
+    def read(self, sighting: Sighting | None, body: bytes) -> tuple[bool, Usage | None]:
+        """Tell whether a content filter cut an answer, and what it used, where the gateway cannot read that itself."""
+        return (False, None) if self._notes is None else self._notes.noted(sighting, body)
 
-class Passed(Passing):
-    """One request under way whose bytes go through."""
-
-    def __init__(self, native: Native, request: Request, model: bytes, as_array: bool) -> None:
-        self.request = request
-        self._as_array = as_array
-        self._native = native
-        self._model = model
-
-    def stream(self, content_type: bytes) -> AnswerStream | None:
+    def stream(self, model: bytes, as_array: bool, content_type: bytes) -> AnswerStream | None:
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
-        if not content_type.startswith(EVENTS):
-            return None
-        return NATIVE[self._native.operation](self._model, self._as_array)
-
-    def answer(self, body: bytes) -> tuple[bytes, Usage | None]:
-        """Return a whole answer as it is, and what it says of usage where the gateway cannot read that itself."""
-        if self._native.operation == "gemini":
-            self.filtered, used = noted(self._native.frames, codec(GOOGLE_PASSING).completion_in, body)
-            return body, used
-        self.filtered = body.find(_FILTERED[0]) >= 0 or body.find(_FILTERED[1]) >= 0  # `in` is slow with bytes
-        return body, None
+        return NATIVE[self._operation](model, as_array) if content_type.startswith(EVENTS) else None
 
 
 def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:

@@ -140,31 +140,33 @@ def _told(inbound: Inbound, completion: Completion, model: bytes) -> Told:
     return Told(inbound.answer(completion), usage_json(completion), is_filtered(completion))
 
 
-def noted(frames: Frames, read: Callable[[bytes], Completion], body: bytes) -> tuple[bool, Usage | None]:
-    """Return what is to be known of an answer in Google's form that goes through: whether it is filtered, its usage.
+class Notes(RememberedAnswers):
+    """Knows what answers in Google's form say that go through.
 
-    read: what such an answer says in the hub's form; raises UpstreamProtocolError and StreamFailed, which go on.
+    read: what such an answer says in the hub's form; raises UpstreamProtocolError and StreamFailed.
     """
-    form, beside = _FORMS[_GOOGLE], _inclusive(body)
-    sighting = None if beside is None else frames.look(form, body, (beside,))
-    if sighting is not None and (frame := sighting.frame) is not None and frame.value is not None:
-        known = sighting.fill(frame.outputs[1], 0)
-        if known is not None:
-            return frame.value, read_usage(scan(known))
-    completion = read(body)
-    if sighting is not None and sighting.again and sighting.frame is None:
 
-        def make(body: bytes, _now: int) -> Made:
-            return _all_of(read(body), body)
+    def __init__(self, frames: Frames, read: Callable[[bytes], Completion]) -> None:
+        super().__init__(frames, "", _GOOGLE, *_DOUBTS[_GOOGLE])
+        self.telling = Telling(_FORMS[_GOOGLE], None, None, None)
+        self._read = read
 
-        learn(frames, form, sighting, _all_of(completion, body).outputs, make)
-    return is_filtered(completion), usage_in(completion)
+    def noted(self, sighting: Sighting | None, body: bytes) -> tuple[bool, Usage | None]:
+        """Tell whether an answer is filtered, and what it used; learn from it if one like it was there before."""
+        completion = self._read(body)
+        if sighting is not None and sighting.again and sighting.frame is None:
+
+            def make(body: bytes, _now: int) -> Made:
+                return _all_of(self._read(body), body)
+
+            learn(self.frames, _FORMS[_GOOGLE], sighting, _all_of(completion, body).outputs, make)
+        return is_filtered(completion), usage_in(completion)
 
 
 def _all_of(completion: Completion, body: bytes) -> Made:
     """Return what is known of an answer that goes through; all that it says is among it, since all has to be told."""
     everything = msgspec.json.encode(msgspec.json.decode(body))
-    return Made(is_filtered(completion), (everything, usage_json(completion)))
+    return Made(Known(is_filtered(completion), None, None), (everything, usage_json(completion)))
 
 
 def is_filtered(completion: Completion) -> bool:

@@ -82,6 +82,24 @@ def test_usage_is_counted_as_it_is_read(
         assert seen(figures.usage(sighting, 0)) == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "completion", "suspect"),
+    [([10, 4, 17, 3, 2], 7, False), ([10, 4, 14, 3, 2], 4, False), ([1, 4, 5, 3, 2], 4, True)],
+)
+def test_counts_are_put_right_as_those_that_are_read(said: list[int], completion: int, suspect: bool) -> None:
+    names = (
+        b'{"usage":{"prompt_tokens":', b',"completion_tokens":', b',"total_tokens":',
+        b',"completion_tokens_details":{"reasoning_tokens":', b'},"prompt_tokens_details":{"cached_tokens":',
+    )  # fmt: skip
+    output = Template((*(piece for i, name in enumerate(names) for piece in (name, ((i, 1),))), b"}}}"))
+    figures = Figures(output)
+    sighting = Frames().look(AnswerForm(b"text"), b"[%b]" % b",".join(b'{"n":%d}' % one for one in said), ())
+    assert sighting is not None
+    used = figures.usage(sighting, 0)
+    assert used is not None
+    assert (used.completion_tokens, used.suspect) == (completion, suspect)
+
+
 def test_a_difference_that_is_not_positive_is_read() -> None:
     output = Template((b'{"usage":{"prompt_tokens":', ((0, 1), (1, -1)), b"}}"))
     sighting = Frames().look(AnswerForm(b"text"), b'[{"n":3},{"n":5}]', ())

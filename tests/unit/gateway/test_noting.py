@@ -1,7 +1,6 @@
 """What is noted of an answer in Google's form that goes through is what is noted of one that is read."""
 
 import json
-from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
@@ -11,10 +10,14 @@ from hypothesis import strategies as st
 from tests.unit.gateway.shapes import COUNT, ID, SLOT, Json, google_answer
 
 from tianji._core.frames import Frames
-from tianji.dialects.gemini.passing import completion_in
+from tianji._core.silent import SilentExchange
+from tianji._core.spans import scan
 from tianji.errors import StreamFailed, TianjiError
-from tianji.gateway.retelling import noted
-from tianji.protocol.chat.answer import Completion
+from tianji.gateway.passages import Native
+from tianji.gateway.probes import Question
+from tianji.gateway.retelling import Notes
+from tianji.gateway.snapshot import Snapshot
+from tianji.providers.upstream import OwnForm
 
 FIELDS = (
     "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "written_tokens", "reasoning_tokens",
@@ -51,30 +54,44 @@ def written(value: Any, text: str, counts: Any, name: str) -> Any:
     return value
 
 
-def seen(frames: Frames, body: bytes, read: Callable[[bytes], Completion] = completion_in) -> Any:
-    try:
-        filtered, usage = noted(frames, read, body)
-    except (TianjiError, StreamFailed) as error:
-        return repr(error)
-    return filtered, None if usage is None else {field: getattr(usage, field) for field in FIELDS}
+class Client:
+    """Asks a model of Google's in its own form, and remembers for itself what is answered."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        [(_, deployment)] = snapshot.members["gemini"]
+        self._plan = deployment.plans["gemini"]
+        form = OwnForm(suffix=lambda _model, _streamed: "/m", shaping=self._plan.shaping, names_model=False)
+        self._native = Native("gemini", form, self._plan.passage.place, Frames())
+        self._question = Question(snapshot.table, SilentExchange("", b"{}", None), scan(b"{}"), "gemini", b'"gemini"')
+
+    def seen(self, body: bytes) -> Any:
+        through = self._native.begin(self._plan, self._question, b'"gemini"', self._plan.head)
+        try:
+            told, usage = through.answer(body)
+        except (TianjiError, StreamFailed) as error:
+            return repr(error)
+        assert told is body
+        return through.filtered, None if usage is None else {field: getattr(usage, field) for field in FIELDS}
 
 
 @given(data=st.data())
-def test_answers_are_noted_as_if_each_were_read(data: Any) -> None:
+def test_answers_are_noted_as_if_each_were_read(snapshot: Snapshot, data: Any) -> None:
     shape: Json = data.draw(google_answer) | data.draw(more)
     indent, ascii_only = data.draw(st.sampled_from([None, 2])), data.draw(st.booleans())
-    frames = Frames()
+    client = Client(snapshot)
     for number in range(5):
         counts = data.draw(st.lists(st.integers(0, 30) | st.just(10**16), min_size=1, max_size=8))
         figures = cycle(counts if number > 1 else [9, 4, 20, 3])
         answer = written(shape, data.draw(texts), figures, f"id{number}")
         body = json.dumps(answer, indent=indent, ensure_ascii=ascii_only).encode()
-        assert seen(frames, body) == seen(Frames(), body)
+        assert client.seen(body) == Client(snapshot).seen(body)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize(("reason", "filtered"), [("STOP", False), ("SAFETY", True)])
-def test_the_third_answer_of_a_shape_is_not_read(indent: int | None, reason: str, filtered: bool) -> None:
+def test_the_third_answer_of_a_shape_is_not_read(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, indent: int | None, reason: str, filtered: bool
+) -> None:
     counts = dict.fromkeys(("promptTokenCount", "candidatesTokenCount", "totalTokenCount"), COUNT)
     shape: Json = {
         "candidates": [{"content": {"parts": [{"text": SLOT}], "role": "model"}, "finishReason": reason}],
@@ -86,20 +103,21 @@ def test_the_third_answer_of_a_shape_is_not_read(indent: int | None, reason: str
         figures = iter((10 + number, number, 10 + 2 * number, 10 + number))
         return json.dumps(written(shape, f'the "{number}"', figures, f"a{number}"), indent=indent).encode()
 
-    def unread(_body: bytes) -> Completion:
+    def unread(*_: object) -> None:
         raise AssertionError("it was read")
 
-    frames = Frames()
+    client = Client(snapshot)
     for number in (1, 2):
-        seen(frames, body(number))
-    found, used = seen(frames, body(3), unread)
+        client.seen(body(number))
+    monkeypatch.setattr(Notes, "noted", unread)
+    found, used = client.seen(body(3))
     assert found is filtered
     assert (used["prompt_tokens"], used["completion_tokens"]) == (13, 3)
     with pytest.raises(AssertionError, match="it was read"):
-        seen(frames, body(3).replace(b"TEXT", b"AUDIO"), unread)
+        client.seen(body(3).replace(b"TEXT", b"AUDIO"))
 
 
-def test_whether_thoughts_are_counted_in_is_no_matter_of_the_shape() -> None:
+def test_whether_thoughts_are_counted_in_is_no_matter_of_the_shape(snapshot: Snapshot) -> None:
     members = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
     shape: Json = {
         "candidates": [{"content": {"parts": [{"text": SLOT}], "role": "model"}, "finishReason": "STOP"}],
@@ -111,7 +129,7 @@ def test_whether_thoughts_are_counted_in_is_no_matter_of_the_shape() -> None:
 
     beside = [body(10, 20, 5, 35), body(11, 22, 6, 39), body(12, 24, 7, 43)]
     among = [body(10, 20, 5, 30), body(11, 22, 6, 33), body(12, 24, 7, 36)]
-    frames = Frames()
+    client = Client(snapshot)
     for one in (*beside, *among, *beside):
-        assert seen(frames, one) == seen(Frames(), one)
-    assert [seen(frames, one[2])[1]["completion_tokens"] for one in (beside, among)] == [31, 24]
+        assert client.seen(one) == Client(snapshot).seen(one)
+    assert [client.seen(one[2])[1]["completion_tokens"] for one in (beside, among)] == [31, 24]

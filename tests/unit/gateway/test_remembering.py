@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,39 +14,17 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tests.unit.gateway.shapes import ANSWERS, COUNT, ID, SLOT, SMALL
 
-from tianji._core.dice import Dice
 from tianji._core.frames import Frames
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
 from tianji._core.remembered import Translated
-from tianji._core.shm import SharedCounters
 from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
-from tianji.config.loader import load
 from tianji.errors import StreamFailed, TianjiError
 from tianji.gateway.probes import Question
 from tianji.gateway.retelling import Teller
-from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.translating import Translation
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Json = dict[str, Any]
-CONFIG = """
-model_list:
-  - {model_name: claude, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: k}}
-  - {model_name: gpt, litellm_params: {model: openai/gpt-4o-mini, api_key: k}}
-  - {model_name: own, litellm_params: {model: openai/gpt-4o-mini, api_key: k, api_base: "http://upstream.test/v1"}}
-  - {model_name: gemini, litellm_params: {model: gemini/gemini-2.5-flash, api_key: k}}
-  - {model_name: cohere, litellm_params: {model: cohere_chat/command-a-03-2025, api_key: k}}
-  - {model_name: pro, litellm_params: {model: openai/o1-pro, api_key: k}}
-  - model_name: converse
-    litellm_params: &aws
-      {model: bedrock/amazon.nova-pro-v1:0, aws_access_key_id: a, aws_secret_access_key: s, aws_region_name: us-east-1}
-  - {model_name: invoke, litellm_params: {<<: *aws, model: bedrock/invoke/anthropic.claude-3-5-sonnet-20241022-v2:0}}
-"""
 PAIRS = [
     *(("chat", model) for model in ("claude", "gemini", "cohere", "pro", "converse", "invoke")),
     *(("messages", model) for model in ("gpt", "gemini", "converse")),
@@ -178,18 +156,6 @@ responses_body = st.builds(
     ),
 )
 BODIES = {"chat": chat_body, "messages": messages_body, "gemini": google_body, "responses": responses_body}
-
-
-@pytest.fixture(scope="module")
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    file: Path = tmp_path_factory.mktemp("remembering") / "config.yaml"
-    file.write_text(CONFIG)
-    loaded = load(file, {}, directory=file.parent)
-
-    async def never(_texts: list[str]) -> list[list[float]]:
-        raise AssertionError("nothing is embedded")
-
-    return Snapshot(loaded, Shared(SharedCounters(1024), HealthTable(64), LimitTable(16)), Dice(1), lambda _: never)
 
 
 class Pair:
