@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,9 +31,6 @@ from tianji.ledger import reading
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.reading import Batch
 from tianji.storage.store import Store
-
-if TYPE_CHECKING:
-    from tianji.callbacks.backlog import Positions
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
 LONGEST: Final = 30.0  # seconds of a whole request
