@@ -17,7 +17,7 @@ from tianji.lazy import load
 from tianji.storage.store import Store
 
 LOOK: Final = 0.1  # seconds between two looks whether something changed
-PATIENCE: Final = 1.5  # seconds that the start waits for the database
+PATIENCE: Final = 10.0  # seconds that the start waits for a database that hangs; one that is away says so sooner
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
