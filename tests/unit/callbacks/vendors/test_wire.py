@@ -83,6 +83,10 @@ def test_langfuse() -> None:
     assert generation["body"]["name"] == "litellm:mine"
     assert generation["body"]["usageDetails"]["input"] == 10 - 4
     assert generation["body"]["costDetails"] == {"total": 2.0}
+    both = body(sent("langfuse", told(5, payload=payload(), prompt_tokens=10, cached_tokens=4, written_tokens=3)))
+    assert both["batch"][1]["body"]["usageDetails"] == {
+        "input": 3, "output": 5, "total": 15, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3,
+    }, "each token has one price"  # fmt: skip
     assert generation["body"]["input"] == REQUEST["messages"]
     assert body(sent("langfuse", OK)) == body(request), "told twice it is the same"
     failed = body(sent("langfuse", FAILED))["batch"][1]["body"]
