@@ -204,6 +204,29 @@ def test_a_destination_that_fails_gets_what_it_missed(gateway: Gateway, ears: Ea
     one(ears, "missed")
 
 
+def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+
+    def judging(path: str, said: Any) -> tuple[int, bytes] | None:
+        if path != "/api/public/ingestion" or "refused by it" not in str(said):
+            return None
+        found = [{"id": one["id"], "status": 400} for one in said["batch"] if "refused by it" in str(one)]
+        return 207, json.dumps({"successes": [], "errors": found}).encode()
+
+    def taken(word: str) -> list[Any]:
+        told = [said["batch"] for path, _, said in ears.heard if path == "/api/public/ingestion"]
+        return [batch for batch in told if word in str(batch) and "refused by it" not in str(batch)]
+
+    ears.judging = judging
+    try:
+        for word in ("before it", "refused by it", "after it"):
+            assert ask(gateway, word).status_code == 200
+        eventually(lambda: taken("before it") and taken("after it"), "the others are told without it", 30)
+        eventually(lambda: "langfuse does not take events: an event was refused" in gateway.log, "it is said", 30)
+    finally:
+        ears.judging = lambda _path, _said: None
+
+
 def asked(gateway: Gateway, word: str, secret: str | None = None, **headers: str) -> Any:
     body = {"model": "m", "messages": [{"role": "user", "content": f"{SECRET} {word}"}]}
     own = {"authorization": f"Bearer {secret}"} if secret else {}

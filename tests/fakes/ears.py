@@ -2,20 +2,27 @@
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
 from tests.fakes.listening import Listening
 
+Judging = Callable[[str, Any], tuple[int, bytes] | None]
+
 
 class Ears(Listening):
-    """`heard`: (path, headers, body) of all requests that were answered with a status below 300."""
+    """`heard`: (path, headers, body) of all requests that were answered with a status below 300.
+
+    judging: returns the status and the body of an answer by the path and the body of a request; None: as usual
+    """
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, str], Any]] = []
         self.status = 200
         self.tries: list[str] = []
+        self.judging: Judging = lambda _path, _said: None
         self._over = threading.Event()
         ears = self
 
@@ -26,14 +33,15 @@ class Ears(Listening):
                 if self.path.startswith("/hanging"):
                     ears._over.wait()
                 refuses = self.path.startswith("/half") and ears.tries.count(self.path) % 2
-                status = 503 if refuses else ears.status
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                said = json.loads(body) if "json" in headers.get("content-type", "") else body.decode()
+                status, answer = ears.judging(self.path, said) or (503 if refuses else ears.status, b"")
                 if status < 300:
-                    headers = {name.lower(): value for name, value in self.headers.items()}
-                    said = json.loads(body) if "json" in headers.get("content-type", "") else body.decode()
                     ears.heard.append((self.path, headers, said))
                 self.send_response(status)
-                self.send_header("content-length", "0")
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             do_PUT = do_POST  # noqa: N815  as the library has it
 

@@ -164,7 +164,7 @@ class Listening:
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, TianjiError) as error:
             raise OSError(f"{type(error).__name__} {error}".strip()) from error
-        return answer.status_code
+        return answer.status_code if request.meaning is None else request.meaning(answer.status_code, answer.content)
 
 
 async def called(request: Delivery, address: str | None = None) -> int:

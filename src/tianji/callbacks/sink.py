@@ -27,13 +27,17 @@ class UnwritableError(ValueError):
 
 
 class Delivery(Struct, frozen=True):
-    """One HTTP request. accepted: the statuses that mean that the events arrived; empty: all below 300."""
+    """One HTTP request. accepted: the statuses that mean that the events arrived; empty: all below 300.
+
+    meaning: returns the status that an answer comes to, where its body says that some of the events were not taken
+    """
 
     url: str
     body: bytes
     headers: Mapping[str, str] = {}
     method: str = "POST"
     accepted: frozenset[int] = frozenset()
+    meaning: Callable[[int, bytes], int] | None = None
 
     def accepts(self, status: int) -> bool:
         """Whether a status means that the events arrived."""

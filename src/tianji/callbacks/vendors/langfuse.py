@@ -14,6 +14,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
 from tianji.callbacks.event import MARKER, LogEvent
 from tianji.callbacks.forms import JSON, encode, moment, number, present, texts, word
 from tianji.callbacks.sink import Delivery, Given, Sink
@@ -21,9 +24,18 @@ from tianji.callbacks.sink import Delivery, Given, Sink
 BASE: Final = "https://cloud.langfuse.com"
 MOST: Final = 100  # events of a request: Langfuse takes 3.5 MB
 LARGEST: Final = 900_000  # bytes of one event, below Langfuse's limit of 1 MB
-_ACCEPTED: Final = frozenset({200, 201, 207})
+_EACH, _LATER = 207, 429
+_ACCEPTED: Final = frozenset({200, 201, _EACH})
 _CAMEL: Final = {"user_id": "userId", "trace_user_id": "userId", "session_id": "sessionId"}  # theirs for ours
 _SPACE: Final = uuid.UUID("0d1a3f53-9f7c-4a30-9d0e-55d3a6c1f7a2")
+
+
+class _Error(Struct):
+    status: int = 400
+
+
+class _Outcome(Struct):
+    errors: list[_Error] = []
 
 
 def build(given: Given) -> Sink:
@@ -45,10 +57,24 @@ def build(given: Given) -> Sink:
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         fitting = (event if len(event.wire) <= LARGEST else event.bare for event in events)
         batch = [one for event in fitting for one in _ingested(event, facts)]
-        yield Delivery(url, encode({"batch": batch}), headers, accepted=_ACCEPTED)
+        yield Delivery(url, encode({"batch": batch}), headers, accepted=_ACCEPTED, meaning=meaning)
 
     share = given.share("langfuse_sample_rate", "LANGFUSE_SAMPLE_RATE")
     return Sink(given.name, write, share=share, batch=MOST, interval=1.0)
+
+
+def meaning(status: int, body: bytes) -> int:
+    """Return what an answer comes to: 207 says of each event what became of it, and one that was refused is found then.
+
+    Their ids make it count once what is told again with it.
+    """
+    try:
+        errors = msgspec.json.decode(body, type=_Outcome).errors if status == _EACH else []
+    except msgspec.DecodeError:
+        return status
+    ends = [error.status for error in errors]
+    refused = [end for end in ends if end < 500 and end != _LATER]
+    return 400 if refused else max(ends, default=status)
 
 
 def _ingested(event: LogEvent, facts: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -108,6 +108,26 @@ def test_langfuse() -> None:
     assert sent("langfuse", OK, environ={"LANGFUSE_HOST": "ears:3000"}).url == "http://ears:3000/api/public/ingestion"
 
 
+@pytest.mark.parametrize(
+    ("status", "errors", "means"),
+    [
+        (207, [], 207),
+        (207, [{"id": "a", "status": 400, "message": "no"}], 400),
+        (207, [{"id": "a", "status": 503}, {"id": "b", "status": 404}], 400),
+        (207, [{"id": "a", "status": 503}, {"id": "b", "status": 429}], 503),
+        (207, [{"id": "a"}], 400),
+        (207, "none", 207),
+        (200, [{"id": "a", "status": 400}], 200),
+        (500, [{"id": "a", "status": 400}], 500),
+    ],
+)
+def test_what_langfuse_says_of_each_event(status: int, errors: object, means: int) -> None:
+    said = sent("langfuse", OK).meaning
+    assert said is not None
+    assert said(status, msgspec.json.encode({"successes": [], "errors": errors})) == means
+    assert said(status, b"") == status
+
+
 def test_langsmith() -> None:
     request = sent("langsmith", OK, FAILED, environ={"LANGSMITH_TENANT_ID": "t", "LANGSMITH_PROJECT": "p"})
     assert request.url == "https://api.smith.langchain.com/api/v1/runs/batch"
