@@ -11,7 +11,19 @@ import openai
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import MASTER_KEY, Gateway, Mock, eventually, openai_model
-from tests.fakes.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, RefusedError, close, frame
+from tests.fakes.websocket import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Client,
+    RefusedError,
+    close,
+    frame,
+    handshake,
+)
 
 Connect = Callable[..., Client]
 PATH = "/v1/realtime"
@@ -176,6 +188,16 @@ def test_what_cannot_be_served_is_an_answer_of_http(connect: Connect, model: str
     assert (found, said in message) == (status, True), message
 
 
+def test_another_version_of_the_protocol_is_told_which_is_spoken(edge: str, gateway: Gateway, mock: Mock) -> None:
+    """RFC 6455 section 4.2.2. Granian answers this itself, and names none."""
+    with gateway.connect() as sock:
+        sock.sendall(handshake(f"{PATH}?model=rt", sec_websocket_version="12", authorization=f"Bearer {MASTER_KEY}"))
+        head = sock.recv(65536).lower()
+    assert head.startswith(b"http/1.1 400 ")
+    assert (b"\r\nsec-websocket-version: 13\r\n" in head) is (edge == "native")
+    assert mock.requests() == []
+
+
 def test_an_upstream_that_closes_in_place_of_an_upgrade_is_502(connect: Connect, mock: Mock) -> None:
     mock.control({"close": True})
     assert refusal(connect, "rt")[0] == 502
@@ -332,6 +354,20 @@ def test_a_frame_without_end_is_1009(connect: Connect, mock: Mock) -> None:
     end = client.last()
     assert end is None or end.code == 1009 or (end.code == 1005 and not is_native(client))
     mock.wait(sockets=0)
+
+
+def test_a_message_without_end_is_held_back_or_ended(connect: Connect, mock: Mock) -> None:
+    """Its fragments go on as they come, and wait where nobody reads; Granian, which joins them, ends it at 64 MiB."""
+    other, client = connect(), connect()
+    client.sock.settimeout(2)
+    piece = frame(CONTINUATION, bytes(1 << 20), fin=False)
+    client.send(frame(BINARY, b"", fin=False))
+    with pytest.raises(OSError, match=r"timed out|reset|Broken pipe"):
+        client.send(piece * 100)
+    other.say("still here")
+    assert other.message().payload == b"still here"
+    client.drop()
+    mock.wait(sockets=1)
 
 
 # -- secrets of short life ---------------------------------------------------------------------------------------------

@@ -12,10 +12,20 @@ from tianji.auth.credentials import BEARER_PROTOCOL, Credentials
 from tianji.auth.ephemeral import Ticket, Tickets, is_secret
 from tianji.errors import Header, InvalidRequest, ModelRefused, PermissionDenied
 
+VERSION: Final = b"13"  # of the protocol, RFC 6455 section 4.1
 PROTOCOL: Final = b"realtime"  # the sub-protocol that is agreed on; the others that browsers offer hold keys and flags
 TRANSCRIPTION: Final = "gpt-realtime-whisper"  # OpenAI's model for `intent=transcription`, which need not be named
 PASSED: Final = (b"openai-beta", b"openai-safety-identifier")  # headers that go upstream as they came
 _BETA_OFFER: Final = b"openai-beta."  # how a browser, which sends no headers of its own, says openai-beta
+
+
+class VersionRefusedError(InvalidRequest):
+    """A version of the protocol that is not spoken here. RFC 6455 section 4.2.2: the answer names the one that is."""
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """The version that is spoken."""
+        return ((b"sec-websocket-version", VERSION),)
 
 
 class Asking(Struct, frozen=True):
@@ -84,8 +94,8 @@ def check_opening(exchange: Exchange, allowed: Collection[str]) -> None:
 
 def check_handshake(exchange: Exchange) -> None:
     """Raise InvalidRequest where RFC 6455 section 4.2.1 wants something else; no upstream is called for that."""
-    if exchange.header(b"sec-websocket-version") != b"13":
-        raise InvalidRequest("send `sec-websocket-version: 13`: no other version of the protocol is spoken here")
+    if exchange.header(b"sec-websocket-version") != VERSION:
+        raise VersionRefusedError("send `sec-websocket-version: 13`: no other version of the protocol is spoken here")
     try:
         nonce = b64decode(exchange.header(b"sec-websocket-key") or b"", validate=True)
     except ValueError:
