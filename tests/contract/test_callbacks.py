@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import signal
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +227,35 @@ def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway
         eventually(lambda: "langfuse does not take events: an event was refused" in gateway.log, "it is said", 30)
     finally:
         ears.judging = lambda _path, _said: None
+
+
+def test_a_killed_process_tells_afterwards_what_it_had_not(gateway: Gateway, ears: Ears) -> None:
+    """kill -9 of a worker and of the process that tells, while a destination does not take events."""
+    ears.status = 503
+    try:
+        words = ["first of the killed", "second of the killed"]
+        for word in words:
+            assert ask(gateway, word).status_code == 200
+            for process in (gateway.workers()[0], *gateway.beside()):
+                os.kill(process, signal.SIGKILL)
+            eventually(lambda: len(gateway.workers()) == 2 and gateway.beside(), "others are there", 30)
+    finally:
+        ears.status = 200
+    for word in words:
+        one(ears, word)
+
+
+def test_how_far_a_destination_is_behind_is_shown(gateway: Gateway, ears: Ears) -> None:
+    assert ask(gateway, "behind").status_code == 200
+    one(ears, "behind")
+
+    def behind(name: str) -> float:
+        lines = gateway.client.get("/metrics").text.splitlines()
+        found = [line for line in lines if line.startswith(f'tianji_callback_behind_bytes{{callback="{name}"}}')]
+        return float(found[0].rpartition(" ")[2]) if found else -1.0
+
+    eventually(lambda: behind("hanging") > 0, "what never answers is behind", 30)
+    eventually(lambda: behind("generic_api") == 0, "what answers is not", 30)
 
 
 def asked(gateway: Gateway, word: str, secret: str | None = None, **headers: str) -> Any:
