@@ -40,7 +40,7 @@ class Brought:
 
     def variables(self, text: bytes) -> dict[str, Any]:
         """Return what a body says; what stands twice as it is said last."""
-        if not any(mark in text for mark in self._marks):
+        if not self._marks or not any(mark in text for mark in self._marks):
             return {}
         return dict(self._variables(text))
 

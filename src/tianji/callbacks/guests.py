@@ -71,6 +71,8 @@ class Guests:
         """Return who is told of an entry alone, and by which callbacks; None where it names nobody."""
         payload = entry.payload
         variables = {} if payload is None else self._brought.variables(payload.guest or payload.request)
+        if not variables:
+            return None
         kinds = self._brought.kinds(variables)
         if not kinds:
             return None

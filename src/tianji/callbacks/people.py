@@ -25,12 +25,13 @@ Id = tuple[str, str]
 """Of a kind in `_COLUMNS`, and the id."""
 
 
-def _ids(entry: Entry) -> tuple[tuple[str, str | None], ...]:
-    """Return the ids that an entry has, in the order of `Called`."""
-    return (
-        ("team", entry.team_id), ("organization", entry.organization_id), ("user", entry.user_id),
-        ("project", entry.project_id),
-    )  # fmt: skip
+Ids = tuple[str | None, str | None, str | None, str | None]
+"""Those of an entry, in the order of `_COLUMNS` and of `Called`."""
+_NONE: Final[Ids] = (None, None, None, None)
+
+
+def _ids(entry: Entry) -> Ids:
+    return entry.team_id, entry.organization_id, entry.user_id, entry.project_id
 
 
 class People:
@@ -40,12 +41,21 @@ class People:
         self._store = store
         self._monotonic = monotonic
         self._names: dict[Id, tuple[str | None, float]] = {}
+        self._called: dict[Ids, Called] = {}  # for as long as nobody is called otherwise
         self._away = float("-inf")  # when the database did not answer
 
     def called(self, entry: Entry) -> Called:
         """Return what those of an entry are called, as far as that is known now."""
         ids = _ids(entry)
-        return Called(*(self._name(*one) for one in ids)) if any(id for _, id in ids) else NOBODY  # noqa: A001
+        if ids == _NONE:
+            return NOBODY
+        found = self._called.get(ids)
+        if found is None:
+            if len(self._called) >= MOST:
+                self._called.clear()
+            found = Called(*(self._name(kind, id) for kind, id in zip(_COLUMNS, ids, strict=True)))  # noqa: A001
+            self._called[ids] = found
+        return found
 
     def _name(self, kind: str, id: str | None) -> str | None:  # noqa: A002 - as everywhere
         found = None if id is None else self._names.get((kind, id))
@@ -54,9 +64,8 @@ class People:
     async def meet(self, entries: Iterable[Entry]) -> None:
         """Learn what those are called whom entries name. While the database is away they have no names."""
         now = self._monotonic()
-        ids: set[Id] = set()
-        for entry in entries:
-            ids.update((kind, id) for kind, id in _ids(entry) if id)  # noqa: A001 - as everywhere
+        groups = set(map(_ids, entries))
+        ids = {(kind, id) for group in groups for kind, id in zip(_COLUMNS, group, strict=True) if id}  # noqa: A001
         lacking = {one for one in ids if now - self._names.get(one, (None, float("-inf")))[1] > FRESH}
         if not lacking or now - self._away < 1:
             return
@@ -65,6 +74,7 @@ class People:
         except (StoreUnavailable, TimeoutError):
             self._away = now
             return
+        self._called.clear()
         if len(self._names) + len(lacking) > MOST:
             self._names.clear()
         self._names.update((one, (found.get(one), now)) for one in lacking)

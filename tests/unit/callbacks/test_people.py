@@ -82,3 +82,6 @@ async def test_so_many_are_remembered_and_no_more(world: World, monkeypatch: pyt
     await world.met()
     await world.people.meet([entry(1, team_id="other", user_id="other")])
     assert len(world.people._names) == 2
+    for number in range(9):
+        world.people.called(entry(1, team_id=str(number)))
+    assert len(world.people._called) <= people.MOST
