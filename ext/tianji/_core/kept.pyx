@@ -53,7 +53,7 @@ cdef class KeptExchange(Exchange):
     def __init__(self, Exchange client not None, bytes body not None, object keeper=None, bytes previous=None):
         cdef Relay relay = Relay.__new__(Relay)
         self.method, self.path, self.query, self.peer = client.method, client.path, client.query, client.peer
-        self.fields = self.noted = client.headers
+        self.fields, self.noted = client.fields, client.noted
         self.arrived = client.arrived
         self.identity, self.call_id = client.identity, client.call_id
         self.body = body
@@ -77,6 +77,9 @@ cdef class KeptExchange(Exchange):
             self.client.finish(rest)
         else:
             self.client.write(rest)
+
+    cdef list read_fields(self):
+        return self.client.headers
 
     cdef int send_head(self, int status, list headers) except -1:
         self.answered = headers

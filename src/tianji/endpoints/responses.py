@@ -18,19 +18,20 @@ from tianji._core.kept import KeptExchange
 from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
 from tianji.auth.access import Access, Tenant
-from tianji.auth.identity import Identity, Role
+from tianji.auth.identity import Identity
 from tianji.clock import SYSTEM, Clock
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.endpoints.background import Background
-from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound, StoreUnavailable
+from tianji.endpoints.keeping import Arrival, Keeping, may_see, table
+from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.lazy import load
 from tianji.storage.store import Store
 
 _DIALECT: Final = "tianji.dialects.responses"
-_TABLE: Final = "tianji.storage.responses"
 KEPT_FOR: Final = timedelta(days=30)  # as long as OpenAI keeps them
 _MOST_ITEMS: Final = 100
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _TAGS: Final = ("models",)
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class StoredResponses:
         self._paths = paths
         self._clock = clock
         self._keeping: set[asyncio.Task[None]] = set()
+        self.keeping = Keeping(store, self.begin)
         self._background = Background(store, self.begin, clock)
 
     def routes(self) -> Iterator[Route]:
@@ -153,8 +155,9 @@ class StoredResponses:
             body, _, pinned = await self._continued(caller, previous, body)
             members = msgspec.json.decode(body)
         del members["background"]
-        kept = self._row(caller, exchange.body, previous, response | {"status": "in_progress"}, running=True)
-        await load(_TABLE).keep(await self._store.open(), kept)
+        begun = msgspec.json.encode(response | {"status": "in_progress"})
+        kept = self.row(caller, exchange.body, previous, begun, running=True)
+        await table().keep(await self._store.open(), kept)
         taker = self._background.listener(kept)
         silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, taker, exchange.headers)
         silent.pinned = pinned
@@ -162,47 +165,34 @@ class StoredResponses:
         self._background.start(kept, silent)
         self._create(silent, match)
 
-    def _row(
+    def row(
         self,
         caller: Identity,
         body: bytes,
         previous: str | None,
-        response: Json,
+        response: bytes,
         *,
-        running: bool,
+        running: bool = False,
         deployment_id: str | None = None,
     ) -> Any:
+        """Return what is stored of a response to `body`. Raises MalformedJSON, DecodeError and LookupError."""
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        sent = msgspec.json.decode(body).get("input")
-        return load(_TABLE).Kept(
-            id=response["id"],
+        response_id = scan(response).string(b"id")
+        if not response_id:
+            raise LookupError("it has no id")
+        return table().Kept(
+            id=response_id,
             created_at=now,
             key=caller.key,
             user_id=caller.user_id,
             team_id=caller.team_id,
             previous_id=previous,
             deployment_id=deployment_id,
-            input=msgspec.json.encode(named(load(_DIALECT).input_items(sent or []), response["id"])).decode(),
-            response=msgspec.json.encode(response).decode(),
+            input=named(scan(body).get(b"input") or b"[]", response_id).decode(),
+            response=response.decode(),
             running=running,
             seen_at=now if running else None,
         )
-
-    async def store(
-        self, caller: Identity, body: bytes, previous: str | None, payload: bytes, deployment_id: str | None
-    ) -> None:
-        """Store what was answered to `body`; `payload` is the response, or the event that holds it.
-
-        An answer out of the cache is its owner's (`recall.Kind.owned`), who has it by the same id already.
-        """
-        response = msgspec.json.decode(payload)
-        response = response.get("response", response)
-        kept = self._row(caller, body, previous, response, running=False, deployment_id=deployment_id)
-        table, database = load(_TABLE), await self._store.open()
-        if not await table.keep(database, kept):
-            first = await table.find(database, kept.id)
-            if first is not None and not may_see(caller, first):
-                log.warning("a response was not stored: somebody else has one with its id")
 
     async def _continued(self, caller: Identity, previous: str, body: bytes) -> tuple[bytes, bytes | None, str | None]:
         """Return the body with the turns before, and the id that it no longer holds.
@@ -213,7 +203,7 @@ class StoredResponses:
         found = await self._find(caller, previous)
         if not previous.startswith(load(_DIALECT).OWN_PREFIX):
             return body, None, found.deployment_id
-        turns = await load(_TABLE).conversation(await self._store.open(), previous)
+        turns = await table().conversation(await self._store.open(), previous)
         if turns[0].previous_id is not None:
             raise _unknown(turns[0].previous_id)
         if turns[-1].running:
@@ -228,7 +218,7 @@ class StoredResponses:
         return msgspec.json.encode(members), previous.encode(), None
 
     async def _find(self, caller: Identity, response_id: str) -> Any:
-        found = await load(_TABLE).find(await self._store.open(), response_id)
+        found = await table().find(await self._store.open(), response_id)
         if found is None or not may_see(caller, found):
             raise _unknown(response_id)
         return await self._background.looked_after(found)
@@ -243,7 +233,7 @@ class StoredResponses:
 
     async def _delete(self, exchange: Exchange, match: Match) -> None:
         found = await self._find(caller_of(exchange), match.params["response_id"])
-        await load(_TABLE).forget(await self._store.open(), found.id)
+        await table().forget(await self._store.open(), found.id)
         respond_json(exchange, {"id": found.id, "object": "response", "deleted": True})
 
     async def _cancel(self, exchange: Exchange, match: Match) -> None:
@@ -263,7 +253,10 @@ class StoredResponses:
 
 
 class _Keeper:
-    """Stores one response when it is whole, and lets its end go then."""
+    """Stores one response when it is whole, and lets its end go then.
+
+    An answer out of the cache is its owner's (`recall.Kind.owned`), who has it by the same id already.
+    """
 
     def __init__(self, stored: StoredResponses, exchange: Exchange, previous: str | None) -> None:
         self._stored = stored
@@ -273,21 +266,21 @@ class _Keeper:
         self.release: Callable[[], None] = lambda: None
 
     def __call__(self, payload: bytes, deployment_id: str | None) -> None:
-        self._stored.begin(self._keep(payload, deployment_id))
-
-    async def _keep(self, payload: bytes, deployment_id: str | None) -> None:
+        """Store a response: `payload` is that, or the event that holds it."""
         try:
-            await self._stored.store(self._caller, self._body, self._previous, payload, deployment_id)
-        except (StoreUnavailable, msgspec.DecodeError, LookupError, AttributeError) as error:
+            response = scan(payload).get(b"response") or payload
+            kept = self._stored.row(self._caller, self._body, self._previous, response, deployment_id=deployment_id)
+        except (InvalidRequest, msgspec.DecodeError, LookupError) as error:
             log.warning("a response was not stored: %s", error)
-        finally:
             self.release()
+        else:
+            self._stored.keeping.add(Arrival(kept, self._caller, self.release))
 
 
 async def forget_old(store: Store, clock: Clock) -> int:
     """Drop the responses that were kept long enough, and return how many those were. Raises StoreUnavailable."""
     before = datetime.fromtimestamp(clock.now(), UTC) - KEPT_FOR
-    forgotten: int = await load(_TABLE).forget_older(await store.open(), before)
+    forgotten: int = await table().forget_older(await store.open(), before)
     return forgotten
 
 
@@ -298,21 +291,22 @@ def caller_of(exchange: Exchange) -> Identity:
     return exchange.identity
 
 
-def may_see(caller: Identity, kept: Any) -> bool:
-    """Tell whether a response is the caller's: his team's, his own, or his key's."""
-    if caller.role is Role.PROXY_ADMIN:
-        return True
-    if kept.team_id is not None or caller.team_id is not None:
-        return bool(kept.team_id == caller.team_id)
-    if kept.user_id is not None:
-        return bool(kept.user_id == caller.user_id)
-    return bool(kept.key == caller.key)
-
-
-def named(items: list[Json], response_id: str) -> list[Json]:
-    """Return items each of which has an id."""
+def named(sent: bytes, response_id: str) -> bytes:
+    """Return the input of a request, JSON, as items each of which has an id. Raises MalformedJSON for other things."""
+    if sent.startswith(b"["):
+        items = [bytes(item) for item in _ITEMS.decode(sent)]
+    else:
+        said = load(_DIALECT).input_items(msgspec.json.decode(sent) or "")
+        items = [msgspec.json.encode(item) for item in said]
     suffix = response_id.rpartition("_")[2]
-    return [{"id": f"msg_{suffix}i{number:02x}"} | item for number, item in enumerate(items)]
+    return b"[%b]" % b",".join(_named(item, f"msg_{suffix}i{number:02x}") for number, item in enumerate(items))
+
+
+def _named(item: bytes, name: str) -> bytes:
+    if scan(item).get(b"id") is not None:
+        return item
+    rest = item[1:].lstrip()
+    return b'{"id":%b%b%b' % (msgspec.json.encode(name), b"" if rest == b"}" else b",", rest)
 
 
 def listed(items: list[Json], query: Mapping[str, str]) -> Json:

@@ -3,19 +3,24 @@
 What a response follows is found by its `previous_id`, one after another, so that a long conversation is kept once.
 """
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tianji.storage.engine import Database
 from tianji.storage.tables import RESPONSES
 
 _MOST_TURNS: Final = 1000  # of one conversation; whoever has more has made a circle
 
+_INSERTS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -52,6 +57,23 @@ async def keep(database: Database, kept: Kept) -> bool:
     except sa.exc.IntegrityError:
         return False
     return True
+
+
+async def keep_all(database: Database, rows: Sequence[Kept]) -> set[str]:
+    """Keep responses, and return the ids of those that are new: where there is one with an id, it stays.
+
+    One that the database does not take is not kept, and keeps no other from it. Raises StoreUnavailable.
+    """
+    try:
+        async with database.adding() as connection:
+            fresh = _INSERTS[connection.dialect.name](RESPONSES).on_conflict_do_nothing().returning(RESPONSES.c.id)
+            found = await connection.execute(fresh, [msgspec.structs.asdict(row) for row in rows])
+            return set(found.scalars())
+    except sa.exc.DBAPIError as error:
+        if len(rows) == 1:
+            log.warning("a response was not stored: %s", error.orig)
+            return set()
+    return {one for row in rows for one in await keep_all(database, [row])}
 
 
 async def find(database: Database, response_id: str) -> Kept | None:

@@ -3,15 +3,19 @@
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tianji.auth.identity import MASTER, Identity, Role
-from tianji.endpoints.responses import listed, may_see, named
-from tianji.errors import InvalidRequest
+from tianji.endpoints.keeping import may_see
+from tianji.endpoints.responses import listed, named
+from tianji.errors import InvalidRequest, MalformedJSON
 
-ITEMS = named(
-    [{"role": "user", "content": "a"}, {"type": "reasoning", "id": "rs_1"}, {"role": "assistant", "content": "b"}],
-    "resp_x",
+ITEMS = msgspec.json.decode(
+    named(
+        b'[{"role": "user", "content": "a"}, { "type":"reasoning", "id": "rs_1"}, {"role":"assistant","content": "b"}]',
+        "resp_x",
+    )
 )
 
 
@@ -47,6 +51,29 @@ def test_items_are_listed_the_latest_first() -> None:
     assert found["data"][0]["content"] == [{"type": "output_text", "text": "b"}]
     assert found["data"][2]["content"] == [{"type": "input_text", "text": "a"}]
     assert (found["first_id"], found["last_id"], found["has_more"]) == ("msg_xi02", "msg_xi00", False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "items"),
+    [
+        (
+            b'"hi"',
+            [{"id": "msg_xi00", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}],
+        ),
+        (b'""', []),
+        (b"null", []),
+        (b"[]", []),
+        (b'[ { } , {"id":null}]', [{"id": "msg_xi00"}, {"id": None}]),
+        (b'[{"a":"\\u00e9 \xc3\xa9","n":1.50}]', [{"id": "msg_xi00", "a": "é é", "n": 1.5}]),
+    ],
+)
+def test_items_are_named(sent: bytes, items: list[Any]) -> None:
+    assert msgspec.json.decode(named(sent, "resp_x")) == items
+
+
+def test_what_are_no_items_is_refused() -> None:
+    with pytest.raises(MalformedJSON):
+        named(b"[1]", "resp_x")
 
 
 def test_pages() -> None:
