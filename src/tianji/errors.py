@@ -39,7 +39,7 @@
         ├── UpstreamConnectFailed    500  internal_server_error, no connection: nothing was sent
         ├── UpstreamTimeout          408  invalid_request_error, one of the four timeouts; `phase` says which
         ├── UpstreamProtocolError    502  the answer broke HTTP or the dialect
-        ├── UpstreamDisconnected     500  internal_server_error, it closed before its answer was complete
+        ├── UpstreamDisconnected     502  it closed before its answer was complete
         ├── StreamFailed              502  it said in the middle of a stream that it failed; `payload` says how
         └── UpstreamRefused          as the upstream said: a well-formed error answer
 
@@ -458,19 +458,17 @@ class UpstreamProtocolError(UpstreamFailure):
     """The upstream broke HTTP/1.1 framing or the dialect it speaks; its connection was closed.
 
     `excerpt` is the beginning of what it sent, for the client alone: it may quote the prompt, so no log may hold it.
-    `told` is the message without it.
+    `told` is the message without it, `payload` what it is an excerpt of, for whoever knows more secrets.
     """
 
-    def __init__(self, message: str, *, excerpt: str = "") -> None:
+    def __init__(self, message: str, *, excerpt: str = "", payload: bytes = b"") -> None:
         super().__init__(f"{message}. It begins: {excerpt!r}" if excerpt else message)
         self.told = message
+        self.payload = payload
 
 
 class UpstreamDisconnected(UpstreamFailure):
     """The upstream closed its connection before its answer was complete."""
-
-    status = 500
-    type: ClassVar[str] = "internal_server_error"
 
 
 class StreamFailed(UpstreamFailure):

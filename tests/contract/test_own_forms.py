@@ -362,4 +362,4 @@ class TestArrays:
         mock.control({"end_at": 3})
         *said, last = gateway.post(self.path.format(model), SHORT).json()
         assert said
-        assert last["error"]["status"] == "INTERNAL"
+        assert last["error"]["status"] == "UNAVAILABLE"

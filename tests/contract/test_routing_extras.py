@@ -152,7 +152,7 @@ def test_the_trail_says_where_a_stream_was_continued(start_gateway: StartGateway
     comments = [line for line in answer.text.splitlines() if line.startswith(":")]
     assert comments == [
         (
-            ": x-tianji-trail: m/a:kept=1; m/b:kept=1e-18; m/a:sent; m/a:failed=500; m:continued; "
+            ": x-tianji-trail: m/a:kept=1; m/b:kept=1e-18; m/a:sent; m/a:failed=502; m:continued; "
             "m/a:dropped=tried; m/b:kept=1; m/b:sent"
         )
     ]

@@ -107,6 +107,8 @@ cdef class Answering(Hedged):
         if not isinstance(error, TianjiError):
             LOG.error("call %s failed inside the gateway", self.call_id.decode(), exc_info=error)
             error = TianjiError("Internal server error")
+        elif self.attempt is not None:
+            error = self.pipeline.failures.named(error, self.attempt.deployment)
         if self.over:
             return 0
         if self.exchange.finished:

@@ -39,6 +39,7 @@ cdef class Attempt(ResponseHandler):
     cdef list headers                 # of the upstream's answer; None before
     cdef int status                   # likewise; 0 before
     cdef bint streamed                # its answer may be one
+    cdef bytes answers                # the member that an answer has to have, an array; or None
     cdef bint hide_usage
     cdef long long prompt_tokens      # -1: not known
     cdef long long completion_tokens
@@ -67,4 +68,6 @@ cdef class Attempt(ResponseHandler):
     cdef int _stream_data(self, Requester requester, bytes data) except -1
     cdef int _stream_end(self, Requester requester, bytes out) except -1
     cdef int _note_usage(self, Usage usage) except -1
+    cdef bint _was_said(self) noexcept
+    cdef int _fail(self, Requester requester, object error) except -1
     cdef object _in_band(self)

@@ -109,7 +109,7 @@ cdef class Attempt(ResponseHandler):
         if requester is None:
             return 0
         try:
-            return requester.attempt_failed(self, error)
+            return self._fail(requester, error)
         except Exception as fault:  # boundary: the way back
             requester.crash(fault)
         return 0
@@ -211,13 +211,18 @@ cdef class Attempt(ResponseHandler):
             except StreamFailed_ as failure:
                 return requester.attempt_failed(self, failures.in_band(failure.payload, self.deployment))
             except UpstreamProtocolError_ as fault:
-                return requester.attempt_failed(self, fault)
+                return self._fail(requester, fault)
             if said is not body or spans is None:
                 spans = None if used is not None and self.passing.names_model else ObjectSpans.scan(body)
             self._note_usage(read_usage(spans) if used is None else used)
             self.measures = self.passing.measures
             if self.passing.rates is not None:
                 self.rates = self.passing.rates
+        if self.answers is not None and spans is not None:
+            i = spans.find(self.answers)
+            if i < 0 or spans.kind(i) != c"a":
+                return requester.attempt_failed(
+                    self, failures.lacking(self.answers, self.status, said, self.deployment))
         self.estimate(len(body))
         return requester.answer_whole(self, body, spans)
 
@@ -228,28 +233,39 @@ cdef class Attempt(ResponseHandler):
         if out:
             requester.stream_piece(self, out)
         if self.sse.failed and self.requester is not None:
-            return requester.attempt_failed(self, self._in_band())
+            return self._fail(requester, self._in_band())
         return 0
 
     cdef int _stream_end(self, Requester requester, bytes out) except -1:
-        # The upstream has said all. Without [DONE] it must at least have given a finish_reason to count as whole.
+        # The upstream has said all. Without [DONE] it must at least have given a finish_reason to count as whole, and
+        # [DONE] alone says nothing.
         cdef bytes rest = self.sse.close()
         if rest:
             out = out + rest
         if self.ended_at == 0:
             self.ended_at = monotonic()
         if not self.sse.failed and (self.sse.done or self.sse.finished):
-            self._note_usage(self.sse.usage)
-            return requester.stream_whole(self, out + self.sse.ending())
+            if self._was_said():
+                self._note_usage(self.sse.usage)
+                return requester.stream_whole(self, out + self.sse.ending())
+            out = b""
         if out:
             requester.stream_piece(self, out)
             if self.requester is None:
                 return 0
-        return requester.attempt_failed(
-            self,
+        return self._fail(
+            requester,
             self._in_band() if self.sse.failed
             else UpstreamDisconnected("the upstream ended its stream early; what came before is incomplete"),
         )
+
+    cdef bint _was_said(self) noexcept:
+        """Whether a stream was more than its end."""
+        return self.sse.opaque or (self.sse.spoke if self.sse.knows else self.sse.events > 0)
+
+    cdef int _fail(self, Requester requester, object error) except -1:
+        """Have it fail with an error that need not say yet whose it is."""
+        return requester.attempt_failed(self, requester.pipeline.failures.named(error, self.deployment))
 
     cdef object _in_band(self):
         if self.sse.fault is not None:

@@ -253,6 +253,7 @@ cdef class Forward(Streaming):
         attempt.needs = self.needs
         attempt.streamed = self.stream or self.operation.media
         attempt.model_json = self.model_json
+        attempt.answers = self.operation.answers
         attempt.began = self.began if self.attempt is None else monotonic()
         deployment.stats.began()
         attempt.number = self.attempts

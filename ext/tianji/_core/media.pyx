@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t
 
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.sse cimport sse_unit
+from tianji._core.stream cimport no_object
 from tianji._core.usage cimport read_usage
 
 from tianji.errors import MalformedJSON, UpstreamProtocolError
@@ -45,8 +46,7 @@ cdef class MediaEvents(EventStream):
             if i >= 0 and spans.kind(i) == c"s":
                 kind = spans.text(i)
         except MalformedJSON_:
-            return self.unreadable(UpstreamProtocolError(
-                "the upstream sent an event that is no JSON object; what follows is lost"))
+            return self.unreadable(no_object(payload))
         i = spans.find(b"error")
         if kind == "error" or (i >= 0 and spans.kind(i) == c"o"):
             self.failed = True

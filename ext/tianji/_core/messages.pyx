@@ -8,11 +8,12 @@ from libc.stdint cimport uint8_t
 
 from tianji._core.spans cimport ObjectSpans, replace_value
 from tianji._core.sse cimport sse_unit
+from tianji._core.stream cimport no_object
 from tianji._core.usage cimport read_usage
 
 import msgspec
 
-from tianji.errors import MalformedJSON, UpstreamProtocolError
+from tianji.errors import MalformedJSON
 
 cdef object MalformedJSON_ = MalformedJSON
 cdef object ENCODE = msgspec.json.Encoder().encode
@@ -58,8 +59,7 @@ cdef class MessagesStream(EventStream):
             if i >= 0 and spans.kind(i) == c"s":
                 kind = spans.text(i)
         except MalformedJSON_:
-            return self.unreadable(UpstreamProtocolError(
-                "the upstream sent an event that is no JSON object; what follows is lost"))
+            return self.unreadable(no_object(payload))
         if kind == "error":
             self.failed = True
             self.error = payload

@@ -14,6 +14,7 @@ cdef class Operation:
     cdef readonly bint streams        # `stream: true` means something
     cdef readonly bint streamed       # every answer is a stream, whatever the body says
     cdef readonly bint media          # an answer may be of any type, and costs by what was made
+    cdef readonly bytes answers       # the member with what was asked for, an array in every answer; or None
     cdef readonly object errors       # says an error as the client's dialect does; None: the pipeline's failures
 
 

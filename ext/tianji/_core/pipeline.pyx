@@ -15,6 +15,7 @@ cdef class Operation:
     def __init__(
         self, str name not None, *, unsigned long long bit, tuple members not None, object complain,
         str default_model=None, bint streams=False, bint streamed=False, bint media=False, object errors=None,
+        bytes answers=None,
     ):
         self.name = name
         self.bit = bit
@@ -25,6 +26,7 @@ cdef class Operation:
         self.streamed = streamed
         self.media = media
         self.errors = errors
+        self.answers = answers
 
 
 @cython.final

@@ -19,6 +19,7 @@ from tianji._core.spans cimport (
     JSON_FINE, JSON_NO_MEMORY, ObjectSpans, json_fault, json_member, json_scan, json_tape_free, json_tape_init,
     member_name,
 )
+from tianji._core.stream cimport no_object
 from tianji._core.usage cimport Usage, read_usage
 
 from tianji.errors import MalformedJSON, UpstreamProtocolError
@@ -126,6 +127,7 @@ cdef class ChatStream(AnswerStream):
         self.events = events
         if self.error is None:  # what is cut off is seldom JSON
             self.failed = False
+            self.fault = None
         return out
 
     cpdef bytes ending(self):
@@ -233,6 +235,7 @@ cdef class ChatStream(AnswerStream):
         if fault == JSON_NO_MEMORY:
             raise MemoryError()
         if fault != JSON_FINE:
+            self.fault = no_object(payload[start:end])
             return self._fail(None)
         self._look(payload, &found)
         if found.error:

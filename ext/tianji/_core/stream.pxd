@@ -3,6 +3,9 @@
 from tianji._core.usage cimport Usage
 
 
+cdef object no_object(bytes payload)
+
+
 cdef class AnswerStream:
     cdef readonly Usage usage        # the last one seen, None before
     cdef readonly bint done          # nothing follows

@@ -1,5 +1,16 @@
 """What an attempt knows of a streamed answer, whatever its form."""
 
+from tianji.errors import UpstreamProtocolError
+
+cdef enum:
+    QUOTED = 800  # bytes of an event that an error may quote
+
+
+cdef object no_object(bytes payload):
+    """The error of an event that cannot be read."""
+    return UpstreamProtocolError(
+        "the upstream sent an event that is no JSON object; what follows is lost", payload=payload[:QUOTED])
+
 
 cdef class AnswerStream:
     """Base of the streams of answers: fed with pieces of a body, cut anywhere, it gives what the client is to get."""

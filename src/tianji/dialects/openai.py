@@ -33,6 +33,7 @@ class Dialect(Struct, frozen=True):
     In a path `{model}` stands for one or more segments and is used only when the body names no model. `codec` is the
     module whose `inbound(body, model, streamed)` reads a request into the hub; without one an upstream must speak the
     dialect itself. Where errors have a shape of their own, it also has `error_body(error)` and `error_event(error)`.
+    `answers` is the member in which every answer has what was asked for, an array.
     """
 
     operation: Operation
@@ -45,6 +46,7 @@ class Dialect(Struct, frozen=True):
     media: bool = False  # pictures, sound or ranks: an answer may be of any type, and costs by what was made
     form: bool = False  # a request is a form with files
     vendor: str = "OpenAI"
+    answers: str | None = None
 
 
 def _paths(name: str) -> tuple[str, ...]:
@@ -69,12 +71,26 @@ _FILE = Member("file", b"{", "a file")
 _IMAGE = Member("image", b"{[", "a file or several", required=False)  # in JSON they may be elsewhere
 
 OPERATIONS: Mapping[Operation, Dialect] = {
-    "chat": Dialect("chat", _paths("chat/completions"), (_MODEL, _MESSAGES, _STREAM), True, "tianji.dialects.chat"),
-    "completions": Dialect(
-        "completions", _paths("completions"), (_MODEL, _PROMPT, _STREAM), True, "tianji.dialects.completions"
+    "chat": Dialect(
+        "chat",
+        _paths("chat/completions"),
+        (_MODEL, _MESSAGES, _STREAM),
+        streams=True,
+        codec="tianji.dialects.chat",
+        answers="choices",
     ),
-    "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False),
-    "moderations": Dialect("moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False),
+    "completions": Dialect(
+        "completions",
+        _paths("completions"),
+        (_MODEL, _PROMPT, _STREAM),
+        streams=True,
+        codec="tianji.dialects.completions",
+        answers="choices",
+    ),
+    "embeddings": Dialect("embeddings", _paths("embeddings"), (_MODEL, _INPUT), streams=False, answers="data"),
+    "moderations": Dialect(
+        "moderations", ("/v1/moderations", "/moderations"), (_ANY_MODEL, _INPUT), streams=False, answers="results"
+    ),
     **{
         row.operation: row
         for row in (

@@ -40,6 +40,7 @@ ROWS: Final[tuple[Dialect, ...]] = (
         streams=True,
         codec="tianji.dialects.messages",
         own_errors=True,
+        answers="content",
         vendor="Anthropic",
     ),
     # https://platform.openai.com/docs/api-reference/responses
@@ -50,8 +51,11 @@ ROWS: Final[tuple[Dialect, ...]] = (
         streams=True,
         codec="tianji.dialects.responses",
         own_errors=True,
+        answers="output",
     ),
-    Dialect("compact", tuple(f"{path}/compact" for path in _RESPONSES), (_MODEL, _ITEMS), streams=False),
+    Dialect(
+        "compact", tuple(f"{path}/compact" for path in _RESPONSES), (_MODEL, _ITEMS), streams=False, answers="output"
+    ),
     # https://ai.google.dev/api/generate-content
     _google("generateContent", streamed=False),
     _google("streamGenerateContent", streamed=True),

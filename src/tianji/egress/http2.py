@@ -285,4 +285,4 @@ class Http2Connection(asyncio.Protocol):
         for flight in list(self._flights.values()):
             if flight.connection is self:  # a failing call may end others
                 self._leave(flight)
-                flight.stream.fail(error)
+                flight.stream.fail(type(error)(error.message))  # each says later whose upstream it was

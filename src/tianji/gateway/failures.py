@@ -44,10 +44,23 @@ class Failures:
         why = f"{deployment.provider} answered {status} with a body that is no JSON object: {fault.message}"
         return UpstreamProtocolError(why, excerpt=excerpt_of(body, deployment.secrets))
 
-    def in_band(self, payload: bytes | None, deployment: Deployment) -> UpstreamFailure:
-        """Map an error that came as an event inside a stream. `payload`: its text; None: it was no JSON object."""
-        if payload is None:
-            return UpstreamProtocolError("the upstream sent an event that is no JSON object; what follows is lost")
+    def lacking(self, member: bytes, status: int, body: bytes, deployment: Deployment) -> UpstreamProtocolError:
+        """Return the error of an answer without the member in which such answers say what was asked for."""
+        why = f"{deployment.provider} answered {status} with a body that has no {member.decode()}"
+        return UpstreamProtocolError(why, excerpt=excerpt_of(body, deployment.secrets))
+
+    def named(self, error: TianjiError, deployment: Deployment) -> TianjiError:
+        """Return an error that says whose upstream it was, and quotes nothing of the deployment's credentials."""
+        if not isinstance(error, UpstreamFailure) or isinstance(error, UpstreamRefused):
+            return error
+        if isinstance(error, UpstreamProtocolError) and error.payload:
+            error.message = f"{error.told}. It begins: {excerpt_of(error.payload, deployment.secrets)!r}"
+        if not error.message.startswith(deployment.provider):
+            error.message = f"{deployment.provider}: {error.message}"
+        return error
+
+    def in_band(self, payload: bytes, deployment: Deployment) -> UpstreamFailure:
+        """Map an error that came as an event inside a stream. `payload`: its text."""
         try:
             event = msgspec.json.decode(payload, type=dict[str, object])
         except (msgspec.DecodeError, RecursionError):

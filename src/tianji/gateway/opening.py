@@ -9,7 +9,7 @@ _DONE: Final = b"[DONE]"
 
 
 def has_content(events: bytes) -> bool:
-    """Whether whole server-sent events of a chat or a completion hold more than comments, roles and empty texts.
+    """Whether whole server-sent events of a chat or a completion hold more than comments, roles, and what is empty.
 
     What is not understood counts as content, since nobody may hold it back.
     """
@@ -30,6 +30,8 @@ def _says(payload: bytes) -> bool:
         chunk = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
         return True
+    if chunk == {}:
+        return False
     if not isinstance(chunk, Mapping) or "choices" not in chunk or chunk.get("usage") is not None:
         return True
     choices = chunk["choices"]

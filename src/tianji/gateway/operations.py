@@ -28,6 +28,7 @@ def operation_of(dialect: Dialect, default_model: str | None) -> Operation:
         streams=dialect.streams,
         streamed=dialect.streamed,
         media=dialect.media,
+        answers=None if dialect.answers is None else dialect.answers.encode(),
         errors=Errors(dialect.codec) if dialect.codec is not None and dialect.own_errors else None,
     )
 

@@ -40,12 +40,12 @@ ROWS: dict[str, Row] = {
         script={"a1": BEGUN, "a2": HEY},
     ),
     "H7": row(
-        streamed("a1", "Hel", kind="internal_server_error", code="500"),
+        streamed("a1", "Hel", kind="upstream_error", code="502"),
         router={**AB, "num_retries": 2},
         script={"a1": said("Hel", cut=True)},
     ),
     "H7 in a tool call": row(
-        streamed("a1", "", kind="internal_server_error", code="500"), router=AB, script={"a1": first(ROLE, TOOL)}
+        streamed("a1", "", kind="upstream_error", code="502"), router=AB, script={"a1": first(ROLE, TOOL)}
     ),
     "H7 by an error": row(
         streamed("a1", "Hel", code="rate_limit_exceeded"),
@@ -61,8 +61,8 @@ ROWS: dict[str, Row] = {
     "H8 without a fallback": row(
         streamed("a1", status=429, kind="throttling_error"), script={"a1": {"events": [OVERLOADED]}}
     ),
-    "H9": row(streamed("a1", status=500, kind="internal_server_error"), script={"a1": "X"}),
-    "H9 after a role": row(streamed("a1", status=500, kind="internal_server_error"), script={"a1": BEGUN}),
+    "H9": row(streamed("a1", status=502, kind="upstream_error"), script={"a1": "X"}),
+    "H9 after a role": row(streamed("a1", status=502, kind="upstream_error"), script={"a1": BEGUN}),
     "H10": row(
         streamed("a1", "x"),
         router={"content_policy_fallbacks": [{"a": ["b"]}]},
@@ -82,12 +82,12 @@ ROWS: dict[str, Row] = {
     "H14 after content": row(
         streamed("a1", "He", code="502"), router=AB, script={"a1": {**said("He", "no"), "garbage_at": 2}}
     ),
-    "H15": row(streamed("a1", "He", code="500"), router=AB, script={"a1": {**said("He"), "end_at": 2}}),
+    "H15": row(streamed("a1", "He", code="502"), router=AB, script={"a1": {**said("He"), "end_at": 2}}),
     "H15 without content": row(
         streamed("a1,b1", "Hey", group="b"), router=AB, script={"a1": {**said("He"), "end_at": 1}, "b1": HEY}
     ),
     "H18": row(
-        streamed("a1", status=500, body={"disable_fallbacks": True}), router=AB, script={"a1": "X"}
+        streamed("a1", status=502, body={"disable_fallbacks": True}), router=AB, script={"a1": "X"}
     ),
     "an empty stream": row(
         streamed("a1,b1", "Hey", group="b"), router=AB, script={"a1": {"events": []}, "b1": HEY}

@@ -232,7 +232,7 @@ async def test_who_is_lost_is_told_to_the_other(opens: Open) -> None:
     assert (await talk.told())[0] == 1001
     other.upstream.transport.underlying_transport.abort()
     assert (await other.last())[0] == 1011
-    assert (await other.over).error.status == 500
+    assert (await other.over).error.status == 502
     assert (await talk.over).error is None
 
 

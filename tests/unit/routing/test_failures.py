@@ -47,7 +47,7 @@ KINDS = [
     (upstream(400, "x", "content_policy_violation"), Kind.CONTENT_POLICY, 400),
     (upstream(400, "rejected as a result of our safety system"), Kind.CONTENT_POLICY, 400),
     (UpstreamConnectFailed("x"), Kind.CONNECTION, 500),
-    (UpstreamDisconnected("x"), Kind.CONNECTION, 500),
+    (UpstreamDisconnected("x"), Kind.CONNECTION, 502),
     (UpstreamTimeout("x", "total"), Kind.TIMEOUT, 408),
     (UpstreamProtocolError("x"), Kind.BAD_GATEWAY, 502),
 ]

@@ -43,7 +43,7 @@ def lacking(request: Request, target: Target, unsupported: frozenset[str]) -> di
 def unreadable(target: Target, why: str, payload: bytes) -> UpstreamProtocolError:
     """Make the error for an answer that breaks the protocol; it shows the beginning, without what looks secret."""
     message = f"{target.provider} sent an answer that cannot be read: {why}"
-    return UpstreamProtocolError(message, excerpt=excerpt_of(payload))
+    return UpstreamProtocolError(message, excerpt=excerpt_of(payload), payload=payload[: 4 * _EXCERPT])
 
 
 def excerpt_of(payload: bytes, secrets: Iterable[str] = ()) -> str:
