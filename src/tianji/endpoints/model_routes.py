@@ -11,6 +11,7 @@ from tianji.cache.caches import Caches
 from tianji.dialects.openai import Dialect
 from tianji.dialects.schema import request_schema
 from tianji.edge.routes import Handler, Route
+from tianji.endpoints import cursor
 from tianji.endpoints.responses import StoredResponses
 from tianji.gateway.forms import FormEndpoint
 from tianji.storage.store import Store
@@ -31,7 +32,8 @@ def routes(
     guards: see StoredResponses; given: makes the handler of requests that may name files which clients were given
     """
     for dialect, endpoint in endpoints:
-        handler: Handler = given(dialect, endpoint) if dialect.operation in _NAMING else endpoint
+        compiled = given(dialect, endpoint) if dialect.operation in _NAMING else endpoint
+        handler: Handler = compiled
         if dialect.operation == "responses":
             stored = StoredResponses(store, given(dialect, endpoint), dialect.paths, guards)
             handler = stored.create
@@ -40,11 +42,15 @@ def routes(
             handler = stored.continuing(endpoint)
         elif dialect.form:
             handler = FormEndpoint(endpoint, max_body, functools.partial(caches.keeps, dialect.operation))
-        for path in dialect.paths:
+        ways = [(path, handler) for path in dialect.paths]
+        if dialect.operation == "chat":
+            bridged = cursor.bridge(compiled)
+            ways += [(path, bridged) for path in cursor.CHAT_PATHS]
+        for path, answers in ways:
             yield Route(
                 ("POST",),
                 path.replace("{model}", "{model:path}"),
-                handler,
+                answers,
                 Access.KEY,
                 Tenant.CALLER,
                 f"{dialect.vendor} {dialect.operation}.",

@@ -12,6 +12,7 @@ from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 
 _TAGS: Final = ("models",)
+_PATHS: Final = ("/v1/models", "/models", "/cursor/v1/models", "/cursor/models")
 _QUERY: Final[Mapping[str, str]] = {
     "return_wildcard_routes": "list patterns such as openai/* as well",
     "include_metadata": "add metadata.fallbacks",
@@ -48,7 +49,7 @@ class Models:
     def routes(self) -> list[Route]:
         """Return the rows of the route table."""
         rows = []
-        for path in ("/v1/models", "/models"):
+        for path in _PATHS:
             rows.append(
                 Route(
                     ("GET",),
