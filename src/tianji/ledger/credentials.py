@@ -1,6 +1,7 @@
 """Credentials that stand in a request, which are neither kept nor told anybody."""
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 _SECRET: Final = re.compile(
@@ -8,6 +9,7 @@ _SECRET: Final = re.compile(
     r"|service[_-]account|(access|auth|ad|session|id|bearer)[_-]token|token)$",
     re.IGNORECASE,
 )
+_LONGEST: Final = 64  # characters; a longer name is not remembered
 _WHOLE: Final = frozenset({"extra_headers", "headers"})  # maps in which anything may be a credential
 
 
@@ -16,8 +18,19 @@ def without_secrets(members: dict[str, Any]) -> dict[str, Any]:
     return {
         name: _kept(value)
         for name, value in members.items()
-        if not (isinstance(value, str) and _SECRET.search(name)) and name not in _WHOLE
+        if not (isinstance(value, str) and _is_secret(name)) and name not in _WHOLE
     }
+
+
+def _is_secret(name: str) -> bool:
+    return _remembered(name) if len(name) < _LONGEST else _is_called_so(name)
+
+
+def _is_called_so(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+_remembered: Final = lru_cache(1024)(_is_called_so)  # requests of a program have the same members
 
 
 def _kept(value: Any) -> Any:

@@ -9,7 +9,8 @@ from tianji.ledger.payloads import shortened_request
 @pytest.mark.parametrize(
     "name",
     ["api_key", "apikey", "X-Api-Key", "langfuse_secret", "langfuse_secret_key", "aws_secret_access_key", "password",
-     "access_token", "azure_ad_token", "token", "authorization", "gcs_path_service_account", "vertex_credentials"],
+     "access_token", "azure_ad_token", "token", "authorization", "gcs_path_service_account", "vertex_credentials",
+     "x" * 100 + "_api_key"],
 )  # fmt: skip
 def test_what_is_called_like_a_credential_is_left_out(name: str) -> None:
     assert without_secrets({name: "canary", "a": [{name: "canary", "b": 1}]}) == {"a": [{"b": 1}]}
