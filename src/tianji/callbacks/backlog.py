@@ -135,7 +135,8 @@ class Backlog:
         positions: Positions = {}
         size = 0
         for file in await self._pages.files():
-            position = self.positions.get(file.name, 0)
+            name = file.name
+            position = self.positions.get(name, 0)
             while len(events) < most and size < LARGEST:
                 page = await self._pages.read(file, position)
                 if not page:
@@ -144,9 +145,10 @@ class Backlog:
                     if event is not None and self._hears(event):
                         events.append(event)
                         size += end - position
-                    position = positions[file.name] = end
+                    position = end
                     if len(events) >= most or size >= LARGEST:
                         break
+                positions[name] = position
         if not events:
             self.positions.update(positions)
         self._taken = positions if events else {}
