@@ -4,7 +4,8 @@ Gateways that differ in whom they tell are asked at one rate, in short turns, th
 so that a change of the machine's mood meets all alike: one that tells nobody, one with a destination that is well, one
 with one that fails half its calls, and one with one that never answers. A request counts from when it was due. Who is
 not asked stands still (SIGSTOP), so that each tells what it has to in its own turns. Worker and the process that tells
-share a core, which is the hardest that can happen to requests; client, upstream and destinations have another.
+share a core, which is the hardest that can happen to requests, unless `--apart`; client, upstream and destinations have
+another.
 
 Compared are turns of the same pass. What is said is the median of their ratios, and where that lies with a probability
 of 95 % (bootstrap over the passes). A bound is kept when all of that interval is below it, and broken when all of it is
@@ -36,6 +37,7 @@ from bench.macro.process import Process
 from bench.macro.run import Runner
 from bench.macro.stats import median_interval, percentile
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
+from bench.paired import put
 from tianji.ledger.process import NAME
 
 NOBODY, WELL = "nobody", "one that is well"
@@ -164,7 +166,8 @@ def report(seen: dict[str, Seen], say: Callable[[str], None]) -> list[bool | Non
 @click.option("--rate", default=1500.0, show_default=True, help="Requests a second to each, in turn.")
 @click.option("--minutes", default=4.5, show_default=True)
 @click.option("--seconds", default=1.0, show_default=True, help="Of a turn.")
-def told(rate: float, minutes: float, seconds: float) -> None:
+@click.option("--apart", is_flag=True, help="The process that tells has the core of the client, and not the worker's.")
+def told(rate: float, minutes: float, seconds: float, *, apart: bool) -> None:
     """Compare the latency and CPU of requests with and without destinations; fails beyond the bound."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
@@ -182,6 +185,8 @@ def told(rate: float, minutes: float, seconds: float) -> None:
                 if row.problem:
                     raise click.ClickException(f"{title}: {row.problem}")
                 ask(row, rate, seconds)  # warms it up, and begins the process that tells
+                if apart and row.process is not None:
+                    put([pid for pid in row.process.pids() if is_ledger(pid)], runner.loader_cores)
             end = time.monotonic() + 60 * minutes
             while time.monotonic() < end or len(seen[NOBODY]["p99"]) < 2:
                 for title, row in turns:
