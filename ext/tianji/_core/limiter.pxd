@@ -67,6 +67,7 @@ cdef extern from "lease.h":
         int64_t joined
 
     int lease_mode(const lease_state *s) noexcept nogil
+    bint lease_turn(lease_state *s, int mode, int to) noexcept nogil
     double lease_offset(const lease_state *s) noexcept nogil
     int64_t lease_share(int64_t limit, int32_t machines) noexcept nogil
     bint lease_take(window_lease *l, uint32_t step, int64_t n) noexcept nogil

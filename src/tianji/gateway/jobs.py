@@ -29,7 +29,7 @@ class Jobs:
         self._shared = shared
         self._pool = pool
         self._store = store
-        self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic)
+        self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic, shared.counters)
         self._tasks: list[asyncio.Task[None]] = []
         self._leftovers = Leftovers()
         self._began = False

@@ -14,7 +14,9 @@ from typing import Final, Protocol
 
 from tianji._core.leases import ANSWERED_WITHIN, Leases, Loan
 from tianji._core.limiter import Limit, LimitTable
+from tianji._core.shm import SharedCounters
 from tianji.storage.leases import Answer, Claim
+from tianji.storage.services import CLOSED, OPEN, Breaker
 
 INTERVAL: Final = 0.5  # seconds between rounds of the worker that leads
 PATIENCE: Final = 0.1  # seconds that a request waits for an answer, usually a hundredth of it
@@ -39,14 +41,20 @@ class LimitSharing:
         table: LimitTable,
         lead: Callable[[float], bool],
         clock: Callable[[], float],
+        counters: SharedCounters,
         *,
         patience: float = PATIENCE,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Share the limits of `table`. `lead`: whether this worker leads; `clock`: that of the table."""
+        """Share the limits of `table`.
+
+        lead: whether this worker leads; clock: that of the table; counters: which say how the store fares
+        """
         self.leases = Leases(table)
         self._lead = lead
         self._clock = clock
+        self._counters = counters
+        self._breaker: Breaker | None = None
         self._patience = patience
         self._sleep = sleep
         self._store: Store | None = None
@@ -58,6 +66,8 @@ class LimitSharing:
         """Share limits through `store` until cancelled."""
         self._store = store
         self.leases.begin()
+        self._breaker = Breaker(self._counters)
+        self._breaker.show(CLOSED if self.leases.mode == "on" else OPEN)
         try:
             with contextlib.suppress(OSError):  # so that no request waits for a connection
                 async with asyncio.timeout(ANSWERED_WITHIN):
@@ -74,6 +84,8 @@ class LimitSharing:
         """Share nothing: the configuration names no store."""
         self._forget()
         self.leases.end()
+        if self._breaker is not None:
+            self._breaker.show(None)
 
     def _forget(self) -> None:
         self._store = None
@@ -83,7 +95,8 @@ class LimitSharing:
     async def ask(self, lacking: Iterable[Lack]) -> None:
         """Have more granted of what a request lacks. When that takes long, the machine goes on without the others."""
         if self._store is None:
-            return self.leases.go_alone()
+            self.leases.go_alone()
+            return
         for limit, kind, amount in lacking:
             _, least, total = self._lacking.get((limit.name, kind), (limit, amount, 0))
             self._lacking[limit.name, kind] = limit, min(least, amount), total + amount
@@ -95,7 +108,6 @@ class LimitSharing:
         done, _ = await asyncio.wait([answered], timeout=self._patience)
         if not done:
             self._miss("it is slow")
-        return None
 
     async def step(self) -> bool:
         """Tell the store what changed, and give back what lies idle; whether it answered."""
@@ -135,7 +147,7 @@ class LimitSharing:
             async with asyncio.timeout(ANSWERED_WITHIN):
                 answer = await store.exchange(self.leases.epoch, [loan.claim for loan in loans])
         except OSError as error:  # a TimeoutError is one
-            self._miss(repr(error))
+            self._miss(repr(error), type(error).__name__)
             return False
         now = self._clock()
         if now - sent > self._patience:
@@ -143,16 +155,22 @@ class LimitSharing:
             return False
         if self._store is not store:
             return False
-        if answer.grants and self.leases.mode == "alone":
+        turned = self.leases.meet(sent, answer.clock, answer.machines, answer.since, answer.grants)
+        if turned and answer.grants:
             log.info("limits of callers are shared with other machines")
-        self.leases.meet(sent, answer.clock, answer.machines, answer.since, answer.grants)
+        if turned and self._breaker is not None:
+            self._breaker.turn(CLOSED if answer.grants else OPEN)
         for loan, granted in zip(loans, answer.answers, strict=True):
             self.leases.grant(loan, granted, answer.step, now)
         if answer.unknown:
             self.leases.tell_all()
         return True
 
-    def _miss(self, why: str) -> None:
-        if self.leases.mode == "on":
+    def _miss(self, why: str, kind: str = "slow") -> None:
+        turned = self.leases.go_alone()
+        if turned:
             log.warning("limits of callers are not shared with other machines until the store answers: %s", why)
-        self.leases.go_alone()
+        if self._breaker is not None:
+            self._breaker.fail(kind)
+            if turned:
+                self._breaker.turn(OPEN)

@@ -50,6 +50,38 @@ class Service:
             self._latency.observe(time.monotonic() - began)
 
 
+CLOSED, OPEN, HALF_OPEN = STATES = "closed", "open", "half_open"
+
+
+class Breaker:
+    """Tells whether limits are shared in a Valkey or Redis (closed), or each machine goes alone for now (open).
+
+    By the names that LiteLLM has for its circuit breaker. Whoever asks while it is open goes on without an answer, and
+    one worker looks whether the store is well; that is no state of its own, so half_open there never is.
+    """
+
+    def __init__(self, counters: SharedCounters) -> None:
+        name = f"litellm_{REDIS}_circuit_breaker"
+        self._counters = counters
+        self._failures = f"{name}_failures_total"
+        self._states = {state: counters.slot(f'{name}_state{{state="{state}"}}') for state in STATES}
+        self._turns = {state: counters.slot(f'{name}_transitions_total{{state="{state}"}}') for state in STATES}
+
+    def turn(self, state: str) -> None:
+        """Count that it is another one now."""
+        self._counters.add(self._turns[state], 1)
+        self.show(state)
+
+    def show(self, state: str | None) -> None:
+        """Say what it is. None: limits are not shared."""
+        for name, slot in self._states.items():
+            self._counters.set(slot, int(name == state))
+
+    def fail(self, kind: str) -> None:
+        """Count an answer that did not come, or not in time."""
+        self._counters.add(self._counters.slot(f'{self._failures}{{failure_class="{kind}"}}'), 1)
+
+
 def watched(client: Any, service: Service) -> Any:
     """Return a client of a Valkey or Redis whose commands are counted."""
     ask = client.execute_command

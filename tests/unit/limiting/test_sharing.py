@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji._core.shm import SharedCounters
 from tianji.limiting.sharing import INTERVAL, LimitSharing
 from tianji.storage.leases import Answer, Claim
 
@@ -28,8 +29,9 @@ class Desk:
         self.leads = True
         self.pauses: list[float] = []
         self.table = LimitTable(16)
+        self.counters = SharedCounters(64)
         self.sharing = LimitSharing(
-            self.table, lambda _: self.leads, lambda: self.now, patience=patience, sleep=self._sleep
+            self.table, lambda _: self.leads, lambda: self.now, self.counters, patience=patience, sleep=self._sleep
         )
         self.leases = self.sharing.leases
 
@@ -113,6 +115,31 @@ async def test_a_store_that_is_away_is_told_later(caplog: pytest.LogCaptureFixtu
     desk.asked.clear()
     assert await desk.sharing.step()
     assert len(desk.asked[0]) == 1
+
+
+def told(desk: Desk) -> dict[str, int]:
+    """Return what the breaker says, without what is nothing."""
+    return {name.removeprefix("litellm_redis_circuit_breaker_"): n for name, n in desk.counters.items() if n}
+
+
+async def test_how_the_store_fares_is_told() -> None:
+    desk = Desk()
+    with pytest.raises(asyncio.CancelledError):
+        await desk.sharing.run(desk)
+    closed, open_ = 'state{state="closed"}', 'state{state="open"}'
+    assert told(desk) == {closed: 1, 'transitions_total{state="closed"}': 1}
+    desk.sharing._store, desk.error = desk, ConnectionRefusedError()
+    for _ in range(2):
+        assert not await desk.sharing.step()
+    assert told(desk) == {
+        open_: 1, 'transitions_total{state="closed"}': 1, 'transitions_total{state="open"}': 1,
+        'failures_total{failure_class="ConnectionRefusedError"}': 2,
+    }  # fmt: skip
+    desk.error = None
+    assert await desk.sharing.step()
+    assert (told(desk)[closed], told(desk)['transitions_total{state="closed"}']) == (1, 2)
+    desk.sharing.end()
+    assert not told(desk).keys() & {closed, open_}
 
 
 async def test_a_store_that_grants_nothing_leaves_the_shares() -> None:

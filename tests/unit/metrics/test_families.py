@@ -29,10 +29,6 @@ ABSENT = {  # why each is not told
         "parts of a request that take microseconds are not timed apart",
     ),
     **dict.fromkeys(
-        (f"litellm_redis_circuit_breaker_{name}" for name in ("state", "transitions_total", "failures_total")),
-        "no breaker: each worker looks for itself whether a store answers, and goes on alone meanwhile",
-    ),
-    **dict.fromkeys(
         ("litellm_admission_admitted_requests", "litellm_admission_rejected_requests_total"),
         "nobody is kept out by how many there are: what waits does so for a slot of a model group",
     ),

@@ -51,6 +51,9 @@ METRICS: Final = (
     *(Metric(f"litellm_{service}_latency", "histogram", f"How long {service} takes.") for service in SERVICES),
     *(Metric(f"litellm_{service}_total_requests_total", "counter", f"Uses of {service}.") for service in SERVICES),
     *(Metric(f"litellm_{service}_failed_requests_total", "counter", "Those that failed.") for service in SERVICES),
+    Metric("litellm_redis_circuit_breaker_state", "gauge", "Whether limits are shared there (closed) or not (open)."),
+    Metric("litellm_redis_circuit_breaker_transitions_total", "counter", "How often that has become another one."),
+    Metric("litellm_redis_circuit_breaker_failures_total", "counter", "Answers that did not come, or not in time."),
     Metric("tianji_metrics_dropped_updates_total", "counter", "Updates lost because the table of series was full."),
 )
 SYSTEM: Final = "prometheus_system"  # the callback that tells of services
