@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from tests.contract.conftest import StartGateway
 from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
 from tests.contract.test_guarded_lots import batch, line, said, sent, upload
 
@@ -102,3 +104,23 @@ def test_a_hook_leads_no_line_where_the_file_does_not_go(gateway: Gateway, mock:
     assert upload(gateway, line("elsewhere")).status_code == 200
     (only,) = sent(mock)
     assert only["body"] == {"model": "upstream-name", "messages": [{"role": "user", "content": "elsewhere"}]}
+
+
+def test_what_was_answered_is_read_as_it_came_where_there_are_no_guardrails(
+    start_gateway: StartGateway, mock: Mock, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(CODE)
+    gateway = start_gateway(
+        {
+            "model_list": [openai_model("gpt-test", "upstream-name", mock.url)],
+            "litellm_settings": {"callbacks": ["mine.mine"]},
+        },
+        env=BOOKS,
+    )
+    made = upload(gateway, line("change"))
+    assert made.status_code == 200, made.text
+    text = "completion gpt-test default_user_id"
+    assert sent(mock)[0]["body"]["messages"][0]["content"] == text
+    answer = gateway.client.get(f"/v1/files/{made.json()['id']}/content")
+    assert (answer.status_code, text in answer.text) == (200, True)
+    assert refused(upload(gateway, line("status"))) == (418, "line 1 'r': a teapot")
