@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tianji.errors import ObjectNotFound, SchemaViolation, Unacceptable
 from tianji.management.desk import Call, Row
+from tianji.management.keys.fields import digest
 from tianji.management.paging import LARGEST
 from tianji.storage.tables import AUDIT_LOG
 
@@ -72,8 +73,10 @@ async def one(call: Call) -> Row:
 
 
 def _where(asked: Asked) -> "list[sa.ColumnElement[bool]]":
-    values = ((AUDIT_LOG.c[name], getattr(asked, name)) for name in _EQUAL)
-    where: list[sa.ColumnElement[bool]] = [column == value for column, value in values if value is not None]
+    values = {name: value for name in _EQUAL if (value := getattr(asked, name)) is not None}
+    if asked.changed_by_api_key is not None:
+        values["changed_by_api_key"] = digest(asked.changed_by_api_key)  # management takes both
+    where: list[sa.ColumnElement[bool]] = [AUDIT_LOG.c[name] == value for name, value in values.items()]
     if asked.start_date is not None:
         where.append(AUDIT_LOG.c.updated_at >= _moment(asked.start_date, "start_date"))
     if asked.end_date is not None:

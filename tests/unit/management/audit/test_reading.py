@@ -12,6 +12,7 @@ from tests.unit.management.audit.conftest import BOSS, NOW
 from tianji.errors import ObjectNotFound, SchemaViolation, Unacceptable
 from tianji.management.audit import reading
 from tianji.management.desk import Call, Function
+from tianji.management.keys.fields import digest
 from tianji.management.office import Office
 from tianji.storage.tables import AUDIT_LOG
 
@@ -97,6 +98,15 @@ async def test_what_is_asked_for(office: Office, query: str, found: list[int]) -
 async def test_what_is_no_question(office: Office, query: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         await ask(office, query)
+
+
+async def test_a_key_is_named_by_its_secret_or_its_hash(office: Office) -> None:
+    secret = "sk-0123456789-of-a-test"
+    row = {"id": "e01", "updated_at": NOW, "action": "created", "table_name": "t", "object_id": "o"}
+    async with (await office.store.open()).writing() as connection:
+        await connection.execute(sa.insert(AUDIT_LOG).values(**row, changed_by_api_key=digest(secret)))
+    for named in (secret, digest(secret)):
+        assert ids(await ask(office, f"changed_by_api_key={named}")) == [1]
 
 
 async def test_a_total_is_capped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
