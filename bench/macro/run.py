@@ -12,12 +12,13 @@ from bench.macro import client, loops, measure
 from bench.macro.cells import OPEN_SHARE, SMALL, Cell, Crowd, Plan, Row, Sample, request_bytes
 from bench.macro.crowd import crowd, words_of
 from bench.macro.noise import CEILING
-from bench.macro.process import NotRunning, start_mock, start_target
+from bench.macro.process import NotRunning, alone, start_mock, start_target
 from bench.macro.stats import percentile
 from bench.macro.targets import KEY, PACES, Target
 
 TOKENS = 64
 OPEN_LIMIT = 0.5  # of the direct capacity: beyond, mock and client have no room for an open loop
+ROOM = 0.5  # of their cores for mock and client: beyond, an open loop waits for them
 LOOK = 0.005  # seconds between two looks at whether a target is ready
 PATIENCE = 60.0  # seconds that a first answer may take
 CROWD_SECONDS = 4.0
@@ -65,6 +66,8 @@ class Runner:
             except (NotRunning, KeyError, ValueError) as error:
                 row.problem = f"did not start: {error}"
             self._say(f"{row.target.name}: {row.problem or f'ready, {row.idle_mib:.0f} MiB'}")
+        if not alone([os.getpid(), *self._mock.pids(), *(pid for row in self.rows for pid in self._pids(row))]):
+            self._say("no real-time priority (CAP_SYS_NICE): p99 is also what others do on these cores")
 
     def _save_answer(self) -> None:
         """Keep the mock's own answer for the bare server to repeat."""
@@ -129,7 +132,7 @@ class Runner:
         else:
             direct = next(r for r in self.rows if not r.target.command)
             capacity = self._capacity(row)
-            rate = min(OPEN_SHARE * capacity, OPEN_LIMIT * self._capacity(direct))
+            rate = min(OPEN_SHARE * capacity, OPEN_LIMIT * self._capacity(direct), ROOM * self._carried(row))
             if not rate:
                 return Sample(problem="no closed-loop rate to take a share of")
             baseline = None if direct is row else self._load(direct, cell, seconds, rate)
@@ -147,6 +150,11 @@ class Runner:
         if row.target.command:
             return median([1e6 / s.cpu for s in found if s.cpu] or [0.0])
         return median([s.rate for s in found] or [0.0])
+
+    @staticmethod
+    def _carried(row: Row) -> float:
+        """Small requests a second that mock and client can have a target do, as their CPU time says."""
+        return median([s.rate / s.loader_busy for s in row.samples.get(SMALL.name, []) if s.loader_busy] or [0.0])
 
     def _load(self, row: Row, cell: Cell, seconds: float, rate: float) -> Sample:
         try:

@@ -14,12 +14,12 @@ from pathlib import Path
 import click
 import uvloop
 
-from bench.macro.process import free_port, start_mock
+from bench.macro.process import alone, free_port, start_mock
 from bench.macro.stats import percentile
 from bench.memory.command import Gateway
 from bench.sessions import holdups
 from bench.sessions.clients import HOST, PATH, crowd, cuts, losses
-from bench.sessions.pace import CELLS, Between, Load, alone, start_splice, table
+from bench.sessions.pace import CELLS, Between, Load, start_splice, table
 
 TOKENS = 32  # of the mock's answers
 SPARE = 400  # descriptors of a worker beside those of its sessions

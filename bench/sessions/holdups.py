@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from bench.macro.process import alone
 from bench.memory.command import Gateway
-from bench.sessions.pace import Between, Cell, Load, alone, compiled
+from bench.sessions.pace import Between, Cell, Load, compiled
 
 CELLS = (Cell(1000, 50, "up"), Cell(1000, 50, "down"))
 KINDS = ("a turn of the loop", "a callback")

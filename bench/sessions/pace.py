@@ -12,11 +12,10 @@ from typing import Self
 import click
 
 from bench.macro.measure import cpu_seconds
-from bench.macro.process import Process
+from bench.macro.process import Process, alone
 from bench.macro.targets import KEY
 
 SOURCES = Path(__file__).parent
-PRIORITY = 1  # of those that have one at all the lowest, and yet before all that have none
 
 
 @dataclass(frozen=True)
@@ -97,17 +96,6 @@ def start_splice(folder: Path, cores: set[int], upstream: int) -> tuple[Process,
         splice.check()
         time.sleep(0.05)
     return splice, int(line)
-
-
-def alone(pids: Sequence[int]) -> bool:
-    """Put processes before all others of their cores; whether that is allowed (sched(7), SCHED_FIFO)."""
-    try:
-        for pid in pids:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(PRIORITY))
-    except PermissionError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
