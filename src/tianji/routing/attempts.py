@@ -46,6 +46,7 @@ class Stop(Struct, frozen=True):
 
 
 Step = Send | Wait | Stop
+_Move = Callable[["Attempts", float], Step | None]
 _SPECIAL = frozenset({Kind.CONTEXT_WINDOW, Kind.CONTENT_POLICY})
 
 
@@ -81,14 +82,14 @@ class Attempts:
         self._permit: RetryBudget | None = None
         self._failure: Failure | None = None
         self._first: TianjiError | None = None
-        self._todo: Callable[[float], Step | None] = self._begin
+        self._todo: _Move = Attempts._begin  # no bound method, which would be a circle
         self._otherwise = self._todo
 
     def next(self, now: float) -> Step:
         """Return what to do now. `now` is in seconds of the clock that rests are measured by, here and below."""
-        step = self._todo(now)
+        step = self._todo(self, now)
         while step is None:
-            step = self._todo(now)
+            step = self._todo(self, now)
         return step
 
     def failed(self, failure: Failure, now: float) -> None:
@@ -97,12 +98,12 @@ class Attempts:
         health = self._router.judge(self.hop, self._needs, failure, self.trail, now)
         self._note(failure)
         if health is None:
-            self._todo = self._leave
+            self._todo = Attempts._leave
             return
         self._position = self.hop.group.selection.healths.index(health)
-        self._todo = self._retry if self._may_retry(failure, health.id) else self._leave
+        self._todo = Attempts._retry if self._may_retry(failure, health.id) else Attempts._leave
         if isinstance(failure.error, UpstreamFailure) and not failure.error.sent:
-            self._otherwise, self._todo = self._todo, self._elsewhere
+            self._otherwise, self._todo = self._todo, Attempts._elsewhere
 
     def lost(self, needs: Needs, other: Needs, failure: Failure, now: float) -> None:
         """Tell that one of two attempts failed, the one with the slot of `needs`; that of `other` goes on alone."""
@@ -139,7 +140,7 @@ class Attempts:
         error = paused(hop.name) if blocked else refusal(group.name, verdicts, group.selection.minute_left(now))
         self.trail.add(group.name, "dropped", detail=getattr(error, "reason", error.code or str(error.status)))
         self._note(failure_of(error))
-        self._todo = self._fall_back
+        self._todo = Attempts._fall_back
         return None
 
     def _elsewhere(self, now: float) -> Step | None:
@@ -165,7 +166,7 @@ class Attempts:
     def _retry(self, now: float) -> Step | None:
         """Try a deployment that was not tried; when all were, wait and begin again with any that does not rest."""
         selection = self.hop.group.selection
-        self._todo = self._leave
+        self._todo = Attempts._leave
         if now >= self._request.deadline:
             return None
         budget = self._router.budget(self.hop.group.name)
@@ -173,7 +174,7 @@ class Attempts:
             if self._queued:
                 return None
             self._queued = True
-            return self._wait(now, self._retry)
+            return self._wait(now, Attempts._retry)
         self._permit = budget
         position = self._choose(now)
         if position >= 0:
@@ -183,14 +184,14 @@ class Attempts:
         self.close()
         if all(reason != "tried" for reason, _ in selection.verdicts(now)):
             return None
-        return self._wait(now, self._second_round)
+        return self._wait(now, Attempts._second_round)
 
     def _second_round(self, _: float) -> Step | None:
         self._needs.forget()
-        self._todo = self._retry
+        self._todo = Attempts._retry
         return None
 
-    def _wait(self, now: float, then: Callable[[float], Step | None]) -> Step | None:
+    def _wait(self, now: float, then: _Move) -> Step | None:
         """Wait, unless that would be longer than the request has: then go on at once."""
         router, group = self._router, self.hop.group
         assert self._failure is not None  # noqa: S101 - only a failure leads here
@@ -207,7 +208,7 @@ class Attempts:
     def _leave(self, now: float) -> Step | None:
         """Go to the next tier, then through the deployments that are left where that is wanted, then to fallbacks."""
         selection = self.hop.group.selection
-        self._todo = self._fall_back
+        self._todo = Attempts._fall_back
         if self._request.disable_fallbacks or now >= self._request.deadline or self._failure is None:
             return None
         order = selection.order_of(self._position) if self._position >= 0 else None
@@ -229,7 +230,7 @@ class Attempts:
 
     def _fall_back(self, now: float) -> Step | None:
         failure, hop = self._failure, self.hop
-        self._todo = self._stop
+        self._todo = Attempts._stop
         if failure is None or self._request.disable_fallbacks or now >= self._request.deadline:
             return None
         if not self._router.fallbacks.permits(failure):
@@ -237,7 +238,7 @@ class Attempts:
         target = self._walk.next(failure.kind, hop.names, hop.depth, self._entered)
         if target is None:
             return None
-        self._todo = self._fall_back
+        self._todo = Attempts._fall_back
         try:
             group, resolution = self._router.resolve(target.name)
         except UnknownModel:
@@ -260,7 +261,7 @@ class Attempts:
         self._needs.order_after = None
         self._needs.pin = None
         self._needs.weights = None
-        self._todo = self._begin
+        self._todo = Attempts._begin
 
     def _stop(self, _: float) -> Step:
         self.close()

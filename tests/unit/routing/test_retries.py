@@ -1,17 +1,22 @@
 """Retries: conformance table E, row by row where it concerns routing, on simulated time."""
 
+import gc
 import multiprocessing
 import os
 import signal
+import weakref
+from typing import Any
 
 import pytest
 
 from tianji._core.dice import Dice
 from tianji._core.health import HealthTable
 from tianji.errors import TianjiError
+from tianji.routing.attempts import Attempts
 from tianji.routing.failure import Failure, Kind
 from tianji.routing.retry import BUDGET_LEAST, MOST_RETRIES, RetryBudget, wait
 
+from . import simulation
 from .simulation import Make
 
 
@@ -48,6 +53,27 @@ def test_with_others_there_nobody_waits_as_long_as_one_asks(world: Make) -> None
     result = world("a:[a1,a2]", router={"num_retries": 2}).script(a1=answer, a2=answer).ask()
     assert (len(result.calls), len(result.waits)) == (3, 1)
     assert result.waits[0] <= 1.75
+
+
+def test_attempts_point_in_no_circle(world: Make) -> None:
+    """They are freed when the request ends, and not by the collector, which rarely comes."""
+    made = list[weakref.ref[Attempts]]()
+
+    class Noted(Attempts):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(weakref.ref(self))
+
+    gateway = world("a:[a1,a2] b:[b1]", router={"num_retries": 3, "fallbacks": [{"a": ["b"]}]})
+    gateway.script(a1=500, a2=500, b1=200)
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(simulation, "Attempts", Noted)
+            assert gateway.ask().calls[-1] == "b1"
+        assert [one() for one in made] == [None]
+    finally:
+        gc.enable()
 
 
 def test_e5_refused_credentials_rest_and_another_serves(world: Make) -> None:
