@@ -29,8 +29,7 @@ def latencies(edge: str, gateway: Gateway, upstream: int, rounds: int, seconds: 
     """Print how long messages take with nothing between, with the floor and with the gateway."""
     splice, port = start_splice(folder, os.sched_getaffinity(gateway.workers[0]), upstream)
     with closing(splice):
-        if not alone((*splice.pids(), gateway.workers[0])):
-            click.echo("no real-time priority (CAP_SYS_NICE): what follows is also what others do on these cores")
+        alone(splice.pids())
         targets = (
             Between("direct", upstream),
             Between("splice", port, pids=splice.pids()),
@@ -48,6 +47,8 @@ def run(edge: str, rounds: int, seconds: float, idle: int, lose: int, cut: int, 
     mock, upstream = start_mock(near, folder, TOKENS)
     own = free_port()  # of the upstream that is not the mock
     with closing(mock), closing(Gateway(edge, folder / edge, (upstream, f"{HOST}:{own}"), far)) as gateway:
+        if not alone((os.getpid(), *mock.pids(), *gateway.workers)):
+            click.echo("no real-time priority (CAP_SYS_NICE): what follows is also what others do on these cores")
         if idle:  # first, so that nothing lies free which others have left
             click.echo(f"{uvloop.run(crowd(gateway.port, idle, gateway.workers)):.1f} KiB a session of {idle:,} idle")
         if seconds:
