@@ -190,6 +190,8 @@ cdef class Attempt(ResponseHandler):
         cdef Py_ssize_t i
         failures = requester.pipeline.failures
         if self.status >= 300:
+            if self.passing is not None and self.passing.lost is not None and self.passing.lost(body):
+                return requester.attempt_failed(self, failures.lost(self.status, self.deployment))
             return requester.attempt_failed(self, failures.refused(self.status, body, self.deployment))
         if self.passing is not None and (told := self.passing.recall(body)) is not None:
             self._note_usage(self.passing.used)

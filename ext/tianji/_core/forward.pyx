@@ -198,6 +198,8 @@ cdef class Forward(Streaming):
             shaped = shape_body(plan, self.spans, model, self.stream)
         else:
             passing = plan.passage.begin(plan, self, model, head)
+            if passing.waits is not None:
+                return self.stand_by(passing.waits, deployment)
         timeouts = plan.stream_timeouts if self.stream else plan.timeouts
         if self.steer is not None:
             timeouts = self.steer.timeouts(plan, self.stream)
@@ -228,7 +230,7 @@ cdef class Forward(Streaming):
         """Wait for what has to be known before a deployment can be called; a second attempt has no time for that."""
         if self.rival is not None:
             credentials.cancel()
-            raise UpstreamConnectFailed("the credentials of this deployment are still being fetched")
+            raise UpstreamConnectFailed("what this deployment is called with is still being fetched")
         self.pending = credentials
         credentials.add_done_callback(partial(self.stood_by, deployment))
         return 0

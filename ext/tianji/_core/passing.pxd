@@ -12,6 +12,8 @@ cdef class Passing:
     cdef public bint filtered         # a content filter cut the answer
     cdef public bint takes_lists      # the upstream may answer with a JSON list
     cdef public bint names_model      # answers that say what they used name the model as the client knows it
+    cdef public object waits          # what has to end before it is begun once more, instead of being sent; or None
+    cdef public object lost           # tells whether an error says that what the upstream kept is gone; or None
     cdef Usage used                   # what the answer says of usage, where it was told from memory
 
     cdef bytes recall(self, bytes body)

@@ -52,8 +52,10 @@ cdef class RememberedRequests:
     cdef readonly Form form           # where requests have their texts; None where each has to be read
     cdef bint arrays                  # a stream may be one JSON array
     cdef object sign                  # signs what is sent; or None
+    cdef bytes mark                   # what the body of a request has of which the upstream may keep a part; or None
 
     cpdef Translated begin(self, Plan plan, object sought, bytes model, bytes head)
+    cdef Translated started(self, Written written, object sought)
     cdef object request(self, Plan plan, Written written, Sighting sighting, bytes head)
 
 

@@ -125,8 +125,12 @@ cdef class RememberedRequests:
     arrays: whether a stream is one JSON array unless `alt=sse` is asked for. sign: see `finished`.
     """
 
-    def __init__(self, RememberedAnswers teller not None, Form form, bint arrays, object sign):
-        self.teller, self.form, self.arrays, self.sign = teller, form, arrays, sign
+    def __init__(self, RememberedAnswers teller not None, Form form, bint arrays, object sign, bytes mark=None):
+        self.teller, self.form, self.arrays, self.sign, self.mark = teller, form, arrays, sign, mark
+
+    def begin_marked(self, plan, sought, model, head, as_array):
+        """What `begin` does with a request in which `mark` stands."""
+        raise NotImplementedError
 
     def drops(self, plan, sought):
         """Whether what cannot be said to the upstream is left out for this client."""
@@ -142,7 +146,7 @@ cdef class RememberedRequests:
 
     cpdef Translated begin(self, Plan plan, object sought, bytes model, bytes head):
         """Write the request; a Passing. Raises InvalidRequest and UnsupportedParams."""
-        cdef Translated translated = Translated.__new__(Translated)
+        cdef Translated translated
         cdef ObjectSpans spans = sought.spans
         cdef bint as_array = self.arrays and wants_array(sought), drops = False
         cdef Sighting sighting = None
@@ -151,6 +155,8 @@ cdef class RememberedRequests:
         cdef tuple key
         if spans is None:
             raise RuntimeError("the body of the request was let go of already")
+        if self.mark is not None and holds(spans.source, self.mark):
+            return self.begin_marked(plan, sought, model, head, as_array)
         if self.form is not None:
             key = (plan, model, sought.model, sought.stream, sought.table.shows_usage, as_array, False)
             sighting = self.teller.frames.look(self.form, spans.source, key)
@@ -162,11 +168,24 @@ cdef class RememberedRequests:
                 frame = known(sighting)
         if frame is None:
             written = self.read(plan, sought, model, sighting, drops, as_array)
+            translated = self.started(written, sought)
             translated.inbound = written.inbound
             translated.request = self.send(written, plan, head, written.outbound.body)
         else:
             written = frame.value
+            translated = self.started(written, sought)
             translated.request = self.request(plan, written, sighting, head)
+        return translated
+
+    def under_way(self, Written written not None, request, sought):
+        """A request that was written, under way as `request`."""
+        cdef Translated translated = self.started(written, sought)
+        translated.request = request
+        return translated
+
+    cdef Translated started(self, Written written, object sought):
+        cdef Translated translated = Translated.__new__(Translated)
+        cdef ObjectSpans spans = sought.spans
         translated.names_model = True
         translated.takes_lists = written.takes_lists
         translated.teller = self.teller

@@ -1,3 +1,7 @@
+from asyncio import Future
+from collections.abc import Callable
+from typing import Any
+
 from typing_extensions import disjoint_base
 
 from tianji._core.meter import Measures, Rates
@@ -13,5 +17,7 @@ class Passing:
     filtered: bool
     takes_lists: bool
     names_model: bool
+    waits: Future[Any] | None
+    lost: Callable[[bytes], bool] | None
     def stream(self, content_type: bytes) -> AnswerStream | None: ...
     def answer(self, body: bytes) -> tuple[bytes, Usage | None]: ...

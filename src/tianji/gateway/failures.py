@@ -44,6 +44,11 @@ class Failures:
         why = f"{deployment.provider} answered {status} with a body that is no JSON object: {fault.message}"
         return UpstreamProtocolError(why, excerpt=excerpt_of(body, deployment.secrets))
 
+    def lost(self, status: int, deployment: Deployment) -> UpstreamProtocolError:
+        """Return the error of a request that referred to what the upstream had promised to keep."""
+        why = f"{deployment.provider} answered {status}: the beginning of the request, which it kept, is gone"
+        return UpstreamProtocolError(why)
+
     def lacking(self, member: bytes, status: int, body: bytes, deployment: Deployment) -> UpstreamProtocolError:
         """Return the error of an answer without the member in which such answers say what was asked for."""
         why = f"{deployment.provider} answered {status} with a body that has no {member.decode()}"

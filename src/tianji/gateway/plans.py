@@ -27,7 +27,8 @@ from tianji.gateway.passages import CHAT, Native, Place, Signed, codec
 from tianji.gateway.reshaping import shaping_arguments
 from tianji.gateway.retelling import Teller
 from tianji.gateway.shadows import silent_of
-from tianji.gateway.translating import Pair, Translation
+from tianji.gateway.translating import Pair, Prefixes, Translation
+from tianji.lazy import load
 from tianji.providers.responses import only_responses
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -286,6 +287,7 @@ class Compiler:
         if protocol is not None:
             for module in (CHAT, protocol):
                 codec(module)  # now, and not when the first request waits for it
+        prefixes = None if canned else _prefixes(upstream)
         for operation, dialect in (INFILLING if upstream.infills else CODECS).items():
             if translates and operation not in {*direct, *own_forms}:
                 pair = Pair(
@@ -296,7 +298,7 @@ class Compiler:
                     suffix=direct.get("chat", ""),
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
                 )
-                passage = Translation(pair, place, Teller(self._frames, dialect, protocol))
+                passage = Translation(pair, place, Teller(self._frames, dialect, protocol), prefixes)
                 yield Way(operation, pair.suffix, shaping, passage, asks_usage)
 
     def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:
@@ -320,6 +322,17 @@ class Compiler:
         if "responses" not in upstream.own_forms or "*" in upstream.model:
             return False
         return self._book.of(entry, upstream.provider, upstream.model).facts.get("mode") == "responses"
+
+
+def _prefixes(upstream: Upstream) -> Prefixes | None:
+    """Return what an upstream keeps of requests, which all that is translated for it shares."""
+    if upstream.prefixes is None:
+        return None
+    keeping, at = load("tianji.gateway.prefixes"), urlsplit(upstream.base_url)
+    url, models = f"{at.scheme}://{at.netloc}", f"{upstream.prefixes}models/"
+    shelf = keeping.Shelf(url, at.path, models, upstream.query, upstream.headers, upstream.sign)
+    kept: Prefixes = keeping.Prefixes(shelf)
+    return kept
 
 
 class Way(msgspec.Struct, frozen=True):

@@ -1,14 +1,14 @@
 """The way of a request whose client and upstream speak different forms: by the hub's, or from memory."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji._core.frames import RequestForm, Sighting
-from tianji._core.remembered import RememberedRequests, Written
+from tianji._core.remembered import RememberedRequests, Translated, Written
 from tianji._core.router import Plan
 from tianji._core.shaping import shape_body
 from tianji._core.spans import scan
@@ -18,6 +18,7 @@ from tianji.gateway.passages import CHAT, GOOGLE, Place, Request, Sought, codec,
 from tianji.gateway.reshaping import reshaped
 from tianji.gateway.retelling import Teller
 from tianji.protocol.chat.documents import as_files
+from tianji.protocol.chat.request import Request as ChatRequest
 from tianji.protocol.chat.seam import Outbound, Target
 from tianji.protocol.openai.answers import OpenAIOutbound
 from tianji.protocol.openai.requests import forget_private, read_request, write_request
@@ -27,6 +28,8 @@ AGENTS: Final = (b"claude-cli/", b"codex_")
 are pointed at, and nobody can have them leave it out; so what a model cannot take is dropped, unless somebody has said.
 """
 MANY: Final = 256
+MARK: Final = b'"cache_control"'
+"""What a body holds that says what of it may be kept for the next one."""
 _FORMS: Final[Mapping[str, RequestForm]] = {
     CHAT: RequestForm(b"messages", b"content"),
     "tianji.dialects.messages": RequestForm(b"messages", b"content", (b"system",)),
@@ -64,6 +67,21 @@ def form_of(dialect: str, protocol: str | None) -> RequestForm | None:
     return _FORMS.get(dialect) if protocol in _ALIKE else None
 
 
+class Shortened(Struct, frozen=True):
+    """A request without what its upstream keeps of it, if that is known. waits, lost: see Passing."""
+
+    body: bytes
+    waits: Any = None
+    lost: Callable[[bytes], bool] | None = None
+
+
+class Prefixes(Protocol):
+    """What an upstream keeps of requests: gateway.prefixes."""
+
+    def shortened(self, request: ChatRequest, body: bytes, target: Target) -> Shortened:
+        """Return the body of a request, as far as the upstream does not have it."""
+
+
 class Pair(Struct, frozen=True):
     """A client's form and an upstream's: `dialect` and `protocol` are the modules of their codecs.
 
@@ -79,14 +97,27 @@ class Pair(Struct, frozen=True):
 
 
 class Translation(RememberedRequests):
-    """Between a client and an upstream of different forms."""
+    """Between a client and an upstream of different forms. prefixes: what the upstream keeps; None: nothing."""
 
-    def __init__(self, pair: Pair, place: Place, teller: Teller) -> None:
-        super().__init__(teller, form_of(pair.dialect, pair.protocol), pair.dialect == GOOGLE, place.sign)
+    def __init__(self, pair: Pair, place: Place, teller: Teller, prefixes: Prefixes | None = None) -> None:
+        form, mark = form_of(pair.dialect, pair.protocol), None if prefixes is None else MARK
+        super().__init__(teller, form, pair.dialect == GOOGLE, place.sign, mark)
         self.pair = pair
+        self.prefixes = prefixes
         self.place = place
         self._answers = teller
         self._targets: dict[tuple[bytes, bool | None, frozenset[str]], Target] = {}
+
+    def begin_marked(self, plan: Plan, sought: Sought, model: bytes, head: bytes, as_array: bool) -> Translated:
+        """Write a request of which the upstream may keep a part; what it is like depends on what is kept."""
+        if self.prefixes is None:
+            raise RuntimeError("this upstream keeps nothing of requests")
+        drops = self.drops(plan, sought)
+        written = self._write(plan, sought, model, given(sought).source, drops=drops, as_array=as_array)
+        kept = self.prefixes.shortened(written.inbound.request, written.outbound.body, self._target(plan, model))
+        translated = self.under_way(written, self.send(written, plan, head, kept.body), sought)
+        translated.waits, translated.lost = kept.waits, kept.lost
+        return translated
 
     def drops(self, plan: Plan, sought: Sought) -> bool:
         """Tell whether what cannot be said to the upstream is left out for this client."""

@@ -45,5 +45,6 @@ def build(deployment: Deployment) -> Upstream:
         key_missing=None if key else "set GEMINI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
         protocol=google.PROTOCOL if talks else None,
+        prefixes="" if talks else None,
         own_forms={} if not talks else {"gemini": google.own_form(deployment)},
     )

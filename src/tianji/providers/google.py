@@ -1,5 +1,6 @@
 """What holds for Google's models wherever they are served."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -24,6 +25,15 @@ LACKS: Final = frozenset({"logit_bias", "prediction", "verbosity"})
 HINTS: Final = frozenset({"user", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"})
 # Parameters of a deployment that mean the same in both forms.
 SHARED: Final = frozenset({"safety_settings", "safetySettings", "labels", "cachedContent", "cached_content"})
+
+
+_PROJECT: Final = re.compile(r"/(projects/[^/]+/locations/[^/]+)$")
+
+
+def publisher(base: str) -> str | None:
+    """Return what stands before `models/` in the names of Google's models at Vertex AI; None where no project says."""
+    found = _PROJECT.search(base)
+    return f"{found[1]}/publishers/google/" if found else None
 
 
 def media_of(model: str) -> Mapping[str, str]:

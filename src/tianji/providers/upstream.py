@@ -127,6 +127,8 @@ class Upstream(Struct, frozen=True):
     None where there are none. `ranks` is how it says ranks of documents.
     `embeddings` is the module that writes embedding requests, where they are not OpenAI's, and `media` those that write
     requests for pictures and sound.
+    `prefixes` is what stands before `models/` in the names of its models, where it keeps prefixes of requests beside
+    them; None where it keeps none.
     `infills` says that it has nothing but completions, whose `suffix` it takes.
     `answers` is code of this process that takes the calls instead of a host: `egress.inside`.
     """
@@ -148,6 +150,7 @@ class Upstream(Struct, frozen=True):
     ranks: Style = "cohere"
     embeddings: str | None = None
     media: Mapping[str, str] = {}
+    prefixes: str | None = None
     infills: bool = False
     answers: Callable[[Any], None] | None = None
 

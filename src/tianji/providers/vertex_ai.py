@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tianji.errors import ConfigurationError
-from tianji.providers import address
+from tianji.providers import address, google
 from tianji.providers.deployment import Deployment
 from tianji.providers.fetching import fetcher
 from tianji.providers.google_credentials import SERVICE, Credential, find, minter
@@ -79,6 +79,7 @@ def build(deployment: Deployment) -> Upstream:
         key_missing=None,
         secrets=(key,) if key else (),
         protocol=form.protocol,
+        prefixes=google.publisher(base) if form.protocol == google.PROTOCOL else None,
         embeddings=form.embeddings,
         media=form.media,
         own_forms=form.own_forms,

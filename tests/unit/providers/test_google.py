@@ -36,6 +36,14 @@ def test_gemini_at_home() -> None:
     assert "GEMINI_API_KEY" in (made().key_missing or "")
 
 
+def test_who_keeps_prefixes_of_requests() -> None:
+    assert made().prefixes == ""
+    assert vertex(vertex_location="europe-west1").prefixes == "projects/p-1/locations/europe-west1/publishers/google/"
+    assert made(model="gemini/imagen-4").prefixes is None
+    assert made(model="vertex_ai/gemini-2.5-pro", api_key="express").prefixes is None
+    assert vertex(model="vertex_ai/claude-opus-4").prefixes is None
+
+
 @pytest.mark.parametrize(
     ("base", "url"),
     [
