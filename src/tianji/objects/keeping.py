@@ -145,8 +145,9 @@ def _text(holder: Mapping[str, object], member: str) -> str:
 
 
 def _number(value: object) -> int:
-    """Return a count of bytes, which Google writes as text."""
-    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else 0
+    """Return a count of bytes, which Google writes as text; 0 for what is none."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _seconds(value: object) -> int:

@@ -297,15 +297,17 @@ def _place(
     origin, host, prefix = origins.of(upstream.base_url, None)
     fixed = head_bytes("/", host, upstream.headers).split(b"\r\n")[1:-1]
     pairs = (tuple(field.split(b": ", 1)) for field in fixed)
+    keeps = FILING.get(provider, "openai")
     return Place(
         name=f"{section} {provider} {upstream.base_url}",
         provider=provider,
         origin=origin,
-        prefix=_without_deployment(prefix, section),
+        prefix=_VERSION.sub("", prefix) if keeps == "google" else _without_deployment(prefix, section),
         query=upstream.query,
         headers=tuple((name, value) for name, value in pairs if name not in _BODILESS),
         secrets=upstream.secrets,
         unready=upstream.key_missing,
+        keeps=keeps,
     )
 
 

@@ -148,6 +148,8 @@ class _Work:
 
     def _request(self, place: Place, members: Json) -> Request:
         if place.keeps in KEEPING:
+            if not self._row.of_files:
+                raise InvalidRequest(f"{place.provider} keeps files here, and nothing that is made of them")
             keeping = KEEPING[place.keeps]
             return keeping.asking(
                 self._row.method,
@@ -241,8 +243,6 @@ class _Work:
             raise InvalidRequest("the deployment that this lies at is not in the configuration any more")
         if known[0].unready is not None:
             raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
-        if not self._row.of_files and known[0].keeps in KEEPING:
-            raise InvalidRequest(f"this lies at {known[0].provider}, which has files and nothing that is made of them")
         return known[0]
 
     def _is_of_provider(self, model: str, members: Json) -> bool:

@@ -50,8 +50,11 @@ def gateway(
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gemini", "litellm_params": gemini},
             openai_model("gpt", "gpt-up", mock_process.url),
-            openai_model("elsewhere", "gpt-up", mock_process.url, api_key="another"),
-        ]
+        ],
+        "files_settings": [
+            {"custom_llm_provider": name, "api_base": params["api_base"], "api_key": params["api_key"]}
+            for name, params in (("anthropic", claude), ("gemini", gemini))
+        ],
     }
     with Gateway(config, tmp_path_factory.mktemp("elsewhere"), edge=edge, env=BOOKS) as running:
         yield running
@@ -124,6 +127,20 @@ def test_googles_files(client: openai.OpenAI, vendors: Vendors) -> None:
     assert client.files.retrieve(made.id).status == "processed"
     assert client.files.delete(made.id).deleted
     assert (vendors.asked[-1].method, vendors.asked[-1].path) == ("DELETE", "/v1beta/files/abc-1")
+
+
+@pytest.mark.parametrize(("provider", "model"), [("anthropic", "claude"), ("gemini", "gemini")])
+def test_a_provider_may_be_named_for_its_model(
+    gateway: Gateway, client: openai.OpenAI, secret: str, provider: str, model: str
+) -> None:
+    extra = {"custom_llm_provider": provider}
+    made = client.files.create(file=("a.pdf", b"%PDF", "application/pdf"), purpose="user_data", extra_body=extra)
+    assert client.files.retrieve(made.id).id == made.id
+    turns = [{"role": "user", "content": [{"type": "file", "file": {"file_id": made.id}}]}]
+    assert speak(gateway, "/v1/chat/completions", {"model": model, "messages": turns}, secret).status_code == 200
+    for ask in ({"file_ids": [made.id]}, {"extra_body": extra}):
+        with pytest.raises(openai.BadRequestError, match="nothing that is made of them"):
+            client.vector_stores.create(**ask)  # type: ignore[arg-type]
 
 
 def test_nothing_else_is_kept_there(client: openai.OpenAI, vendors: Vendors) -> None:
