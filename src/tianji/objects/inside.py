@@ -13,10 +13,11 @@ from tianji.auth.identity import Identity
 from tianji.dialects.openai import Dialect
 from tianji.edge.answers import call_id_headers
 from tianji.edge.routes import Match
-from tianji.errors import Header, MalformedJSON, TianjiError
+from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
 from tianji.objects.desk import Desk
-from tianji.objects.kinds import FILE, MARK
+from tianji.objects.kinds import FILE, MARK, SIGN
+from tianji.objects.places import Place
 from tianji.protocol import openai_errors
 
 _ID: Final = rb'(%b[A-Za-z0-9_-]+)(?=")' % f"{FILE.prefix}{MARK}".encode()
@@ -41,10 +42,24 @@ def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, matc
     return True
 
 
+def renamed(desk: Desk, caller: Identity, place: Place, body: bytes) -> bytes:
+    """Return a body with a place's own ids of files. Raises ObjectNotFound, and InvalidRequest for one elsewhere."""
+    ids = {name: desk.places.called(desk.seal.open(FILE, name, caller), place) for name in _named(_USUAL, body)}
+    if not all(ids.values()):
+        raise InvalidRequest(
+            "a file of this batch does not lie where its models are; upload it with target_model_names", param="file_id"
+        )
+    return _USUAL.sub(lambda match: match[1] + ids[match[2].decode()].encode(), body) if ids else body
+
+
+def _named(naming: re.Pattern[bytes], body: bytes) -> set[str]:
+    return {match[2].decode() for match in naming.finditer(body)} if SIGN in body else set()
+
+
 def _replace(desk: Desk, naming: re.Pattern[bytes], exchange: Exchange, in_path: str | None) -> None:
     """Replace what `naming` finds. in_path: the model that the path names, which counts where the body names none."""
     caller, body = exchange.identity, exchange.body
-    named = {match[2].decode() for match in naming.finditer(body)}
+    named = _named(naming, body)
     if not named or not isinstance(caller, Identity):
         return
     try:

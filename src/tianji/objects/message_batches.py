@@ -25,6 +25,7 @@ from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref, owner_of
+from tianji.objects.inside import renamed
 from tianji.objects.kinds import MESSAGE_BATCH
 from tianji.objects.message_lots import lot_of
 from tianji.objects.message_results import Tally, nearest
@@ -58,8 +59,9 @@ class MessageBatches:
             judge = Scrutiny(guards, exchange, caller, self._desk.places)
             lot = lot_of(await judge.batch(exchange.body), caller, self._desk.places)
         place = lot.places[0]
+        body = renamed(self._desk, caller, place, lot.body)
         async with self._desk.charging.batch(exchange, caller, place.provider, lot.counts) as taken:
-            said = await self._desk.relay.ask(place, _request(exchange, place, "POST", "", lot.body))
+            said = await self._desk.relay.ask(place, _request(exchange, place, "POST", "", body))
             copies = tuple(Copy(one.digest, _id_of(said)) for one in lot.places)
             taken.id = self._desk.seal.close(MESSAGE_BATCH, Ref(owner, copies))
         kept = load(_TABLE).Kept(

@@ -157,7 +157,7 @@ class Places:
             place = self._by_id.get(deployment.id)
             if place is None or place.unready is not None or pinned not in (None, deployment.id):
                 continue
-            ids = {file: self._called(ref, place) for file, ref in refs.items()}
+            ids = {file: self.called(ref, place) for file, ref in refs.items()}
             if all(ids.values()):
                 return deployment.id, ids
         raise InvalidRequest(
@@ -165,7 +165,7 @@ class Places:
             param="file_id",
         )
 
-    def _called(self, ref: Ref, place: Place) -> str:
+    def called(self, ref: Ref, place: Place) -> str:
         """Return what a place, or another of the same account, calls a file; "" where it has it not."""
         for copy in ref.copies:
             other = self.known(copy.place)

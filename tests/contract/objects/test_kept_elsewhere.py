@@ -15,6 +15,8 @@ from tests.fakes.vendors import Answer, Vendors, plain
 
 CLAUDES = {"id": "file_011C", "type": "file", "filename": "a.pdf", "mime_type": "application/pdf", "size_bytes": 4}
 CLAUDES |= {"created_at": "2026-01-01T00:00:00Z", "downloadable": False}
+LOT = {"id": "msgbatch_1", "type": "message_batch", "processing_status": "in_progress", "results_url": None}
+LOT |= {"request_counts": {"processing": 1}, "created_at": "2026-01-01T00:00:00Z"}
 ADDRESS = "https://generativelanguage.googleapis.com/v1beta/files/abc-1"
 GOOGLES = {"name": "files/abc-1", "displayName": "a.pdf", "mimeType": "application/pdf", "sizeBytes": "4"}
 GOOGLES |= {"createTime": "2026-01-01T00:00:00Z", "expirationTime": "2026-01-03T00:00:00Z", "uri": ADDRESS}
@@ -33,6 +35,7 @@ def vendors() -> Iterator[Vendors]:
         running.say("/v1/files/file_011C", plain(CLAUDES))
         running.say("/v1/files/file_011C/content", Answer(b"%PDF", content_type="application/pdf"))
         running.say("/v1/messages", plain(MESSAGE))
+        running.say("/v1/messages/batches", plain(LOT))
         running.say("/upload/v1beta/files", plain({"file": GOOGLES}))
         running.say("/v1beta/files/abc-1", plain(GOOGLES | {"state": "ACTIVE"}))
         running.say(GENERATE, plain(SAID))
@@ -169,6 +172,24 @@ def test_a_message_names_a_file_where_it_lies(
     part = mock.last()["json"]["messages"][0]["content"][1]
     assert part["type"] == "file"
     assert part["file"]["file_id"].startswith("file-mock")
+
+
+def test_a_batch_of_messages_names_files_where_they_lie(
+    gateway: Gateway, client: openai.OpenAI, secret: str, vendors: Vendors
+) -> None:
+    file = bring(client, "claude")
+    batch = {"requests": [{"custom_id": "a", "params": message(file.id, "claude")}]}
+    assert speak(gateway, "/v1/messages/batches", batch, secret).status_code == 200
+    params = vendors.last("/v1/messages/batches").json["requests"][0]["params"]
+    assert params["messages"][0]["content"][1]["source"]["file_id"] == "file_011C"
+    assert params["messages"][0]["content"][0]["text"] == f"not {file.id}"
+    vendors.reset()
+    stranger = speak(gateway, "/v1/messages/batches", batch, key(gateway))
+    assert (stranger.status_code, stranger.json()["error"]["type"]) == (404, "not_found_error")
+    astray = {"requests": [{"custom_id": "a", "params": message(bring(client, "gpt").id, "claude")}]}
+    refused = speak(gateway, "/v1/messages/batches", astray, secret)
+    assert (refused.status_code, "does not lie where" in refused.text) == (400, True)
+    assert vendors.asked == []
 
 
 def test_anthropics_client_is_told_in_its_form(gateway: Gateway, client: openai.OpenAI, secret: str) -> None:
