@@ -84,6 +84,8 @@ class Schedule:
                 await self._herald.round()
             except StoreUnavailable as error:
                 log.warning("nobody is told of the audit log, and will be: %s", error)
+            except Exception:  # boundary: a destination that cannot be made does not end this
+                log.exception("nobody could be told of the audit log")
 
     async def _reset_due(self) -> None:
         general = self._office.config().general_settings

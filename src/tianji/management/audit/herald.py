@@ -80,12 +80,13 @@ class Herald:
         config = self._office.config()
         if config is self._config:
             return
+        since = self._began if self._config is None else self._now()
+        self._config = config
         found, problems = await asyncio.to_thread(hearers, config, self._office.environ(), self._office.folder())
         for problem in problems:
             log.error("%s", problem)
-        since = self._began if self._config is None else self._now()
         self._since = {one.name: self._since.get(one.name, since) for one in found}
-        self._config, self._heard = config, {one.name: one for one in found}
+        self._heard = {one.name: one for one in found}
 
     async def _tell(self, database: Database, hearer: Hearer) -> None:
         """Tell one of all that it was not told yet."""

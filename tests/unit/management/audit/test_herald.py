@@ -209,6 +209,7 @@ async def test_a_new_destination_begins_when_it_is_named(office: Office) -> None
     ears = Ears()
     herald = Herald(later, clock.now(), ears)
     await team(later, "since")
+    clock.advance(5)
     await tell(herald)
     assert ears.ids() == ["since"]
 

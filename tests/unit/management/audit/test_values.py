@@ -66,6 +66,9 @@ def test_of_what_is_encrypted_nothing_is_told_but_what_is_named(params: dict[str
         }}]}, {"logging": [{"callback_name": "langfuse", "callback_vars": {
             "langfuse_secret": MASK, "langfuse_host": "https://***@example.com", "odd": MASK,
         }}]}),
+        ("router_settings", {"default_headers": {"x-anything": "v", "n": 1}, "retries": 2}, {
+            "default_headers": {"x-anything": MASK, "n": MASK}, "retries": 2,
+        }),
         ("models", ["a", "b"], ["a", "b"]),
     ],
 )  # fmt: skip
