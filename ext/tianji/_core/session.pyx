@@ -95,7 +95,8 @@ cdef class Session(Asked):
 
     def stay(self):
         """Let go of what has found the upstream: the conversation has begun, and stays where it is."""
-        self.course.close()
+        if self.course is not None:  # else it is over already
+            self.course.close()
         self.course = self.opens = None
 
     def upstream_model(self):
