@@ -262,6 +262,16 @@ async def test_an_offence_of_the_upstream_is_1011_for_the_client(opens: Open) ->
     assert (await talk.last())[0] == 1011
 
 
+async def test_an_event_that_is_looked_at_and_has_no_end_is_1009(opens: Open) -> None:
+    talk = await opens()
+    piece = b"x" * (1 << 20)
+    talk.upstream.transport.send(picows.WSMsgType.TEXT, piece, False)
+    for _ in range(16):
+        talk.upstream.transport.send(picows.WSMsgType.CONTINUATION, piece, False)
+    assert (await talk.last())[0] == 1009
+    assert (await talk.told())[0] == 1009
+
+
 async def test_a_verdict_ends_it_behind_the_event_that_led_to_it(opens: Open) -> None:
     talk = await opens()
     talk.verdict = Farewell(1008, b"no money", b'{"type":"error"}')
