@@ -40,6 +40,7 @@
         ├── UpstreamTimeout          408  invalid_request_error, one of the four timeouts; `phase` says which
         ├── UpstreamProtocolError    502  the answer broke HTTP or the dialect
         ├── UpstreamDisconnected     502  it closed before its answer was complete
+        │   └── UpstreamSilent       500  internal_server_error, it closed before an answer began
         ├── StreamFailed              502  it said in the middle of a stream that it failed; `payload` says how
         └── UpstreamRefused          as the upstream said: a well-formed error answer
 
@@ -253,15 +254,9 @@ class NoDeployment(TianjiError):
     type: ClassVar[str] = "rate_limit_error"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        reason: str,
-        retry_after: int | None,
-        status: int = 429,
-        wire_type: str | None = None,
+        self, message: str, *, reason: str, retry_after: int | None, status: int = 429, wire_type: str | None = None,
         code: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(message, code=code)
         self.reason = reason
         self.status = status
@@ -469,6 +464,13 @@ class UpstreamProtocolError(UpstreamFailure):
 
 class UpstreamDisconnected(UpstreamFailure):
     """The upstream closed its connection before its answer was complete."""
+
+
+class UpstreamSilent(UpstreamDisconnected):
+    """The upstream closed its connection before it answered anything: no broken answer, but none."""
+
+    status = 500
+    type: ClassVar[str] = "internal_server_error"
 
 
 class StreamFailed(UpstreamFailure):

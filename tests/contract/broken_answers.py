@@ -47,6 +47,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "a page": answer("<html>fine</html>", "text/html"),
     "half": answer('{"id":"x","choi'),
 }
+SILENT = ("closed", "closed within the head")  # no answer began
 STREAMED = {
     **WHOLE,
     "no event": answer("", EVENTS),

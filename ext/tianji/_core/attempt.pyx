@@ -267,7 +267,8 @@ cdef class Attempt(ResponseHandler):
 
     cdef int _fail(self, Requester requester, object error) except -1:
         """Have it fail with an error that need not say yet whose it is."""
-        return requester.attempt_failed(self, requester.pipeline.failures.named(error, self.deployment))
+        return requester.attempt_failed(
+            self, requester.pipeline.failures.named(error, self.deployment, answered=self.status != 0))
 
     cdef object _in_band(self):
         if self.sse.fault is not None:

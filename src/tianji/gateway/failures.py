@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from tianji._core.router import Deployment
-from tianji.errors import Overloaded, TianjiError, UpstreamFailure, UpstreamProtocolError, UpstreamRefused
+from tianji.errors import (
+    Overloaded,
+    TianjiError,
+    UpstreamDisconnected,
+    UpstreamFailure,
+    UpstreamProtocolError,
+    UpstreamRefused,
+    UpstreamSilent,
+)
 from tianji.protocol.chat.support import excerpt_of
 from tianji.protocol.openai_errors import error_body, error_event, refused, refused_in_band
 
@@ -54,10 +62,15 @@ class Failures:
         why = f"{deployment.provider} answered {status} with a body that has no {member.decode()}"
         return UpstreamProtocolError(why, excerpt=excerpt_of(body, deployment.secrets))
 
-    def named(self, error: TianjiError, deployment: Deployment) -> TianjiError:
-        """Return an error that says whose upstream it was, and quotes nothing of the deployment's credentials."""
+    def named(self, error: TianjiError, deployment: Deployment, *, answered: bool = True) -> TianjiError:
+        """Return an error that says whose upstream it was, and quotes nothing of the deployment's credentials.
+
+        answered: whether the head of an answer came
+        """
         if not isinstance(error, UpstreamFailure) or isinstance(error, UpstreamRefused):
             return error
+        if isinstance(error, UpstreamDisconnected) and not answered:
+            error = UpstreamSilent(error.message, sent=error.sent)
         if isinstance(error, UpstreamProtocolError) and error.payload:
             error.message = f"{error.told}. It begins: {excerpt_of(error.payload, deployment.secrets)!r}"
         if not error.message.startswith(deployment.provider):

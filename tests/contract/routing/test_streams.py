@@ -61,7 +61,7 @@ ROWS: dict[str, Row] = {
     "H8 without a fallback": row(
         streamed("a1", status=429, kind="throttling_error"), script={"a1": {"events": [OVERLOADED]}}
     ),
-    "H9": row(streamed("a1", status=502, kind="upstream_error"), script={"a1": "X"}),
+    "H9": row(streamed("a1", status=500, kind="internal_server_error"), script={"a1": "X"}),
     "H9 after a role": row(streamed("a1", status=502, kind="upstream_error"), script={"a1": BEGUN}),
     "H10": row(
         streamed("a1", "x"),
@@ -87,7 +87,7 @@ ROWS: dict[str, Row] = {
         streamed("a1,b1", "Hey", group="b"), router=AB, script={"a1": {**said("He"), "end_at": 1}, "b1": HEY}
     ),
     "H18": row(
-        streamed("a1", status=502, body={"disable_fallbacks": True}), router=AB, script={"a1": "X"}
+        streamed("a1", status=500, body={"disable_fallbacks": True}), router=AB, script={"a1": "X"}
     ),
     "an empty stream": row(
         streamed("a1,b1", "Hey", group="b"), router=AB, script={"a1": {"events": []}, "b1": HEY}
