@@ -39,6 +39,8 @@ _GONE: Final = re.compile(rb"cached? ?content", re.IGNORECASE)
 _PATH: Final = "/cachedContents"
 _OK: Final = 200
 _FOR_GOOD: Final = frozenset({400, 404})  # statuses of what another attempt would not change
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, LookupError, AttributeError, TypeError)
+"""What reading an answer raises that is not as it should be."""
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
 log = logging.getLogger(__name__)
@@ -126,7 +128,7 @@ class Prefixes:
             if found is not None:
                 known.called, ends = found
                 known.until = ends - min(_MARGIN, prefix.life / 4)
-        except (TianjiError, msgspec.DecodeError, ValueError) as error:
+        except (TianjiError, *_UNREADABLE) as error:
             log.warning("a prefix of %s is not cached: %s", target.model, type(error).__name__)
         finally:
             known.making = None

@@ -151,7 +151,10 @@ async def test_it_is_used_until_shortly_before_its_end_and_then_made_again() -> 
         ([(200, {}), (429, {})], 60),
         ([UpstreamConnectFailed("away")], 60),
         ([(200, {}), (200, {"name": "a"})], 60),
+        ([(200, {}), (200, {"expireTime": END})], 60),
         ([(200, "no object")], 60),
+        ([(200, {"cachedContents": ["x"]})], 60),
+        ([(200, {"cachedContents": 7})], 60),
     ],
 )
 async def test_what_cannot_be_made_is_not_tried_again_at_once(answers: list[Any], pause: float) -> None:
