@@ -10,7 +10,7 @@ import pytest
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
 from tianji.storage.migration import migrate
-from tianji.storage.responses import Kept, conversation, end, find, forget, forget_older, keep, still_wanted
+from tianji.storage.responses import Kept, conversation, end, find, forget, forget_older, keep, keep_all, still_wanted
 
 INPUT = r'[{"role":"user","content":"\u0000 NAME"}]'
 RESPONSE = '{"id":"NAME","output":[{"type":"message"}]}'
@@ -53,6 +53,20 @@ async def test_of_two_with_one_id_the_first_stays(database: Database) -> None:
     found = await find(database, "a")
     assert found is not None
     assert found.key == "first"
+
+
+async def test_many_are_kept_at_once(database: Database) -> None:
+    await keep(database, kept("b", key="first"))
+    rows = [kept("a"), kept("b", key="second"), kept("c"), kept("c", key="third")]
+    assert await keep_all(database, rows) == {"a", "c"}
+    assert [one.key for name in "abc" if (one := await find(database, name)) is not None] == ["k", "first", "k"]
+
+
+async def test_one_that_cannot_be_kept_keeps_no_other_from_it(database: Database) -> None:
+    wrong = msgspec.structs.replace(kept("wrong"), created_at=None)  # a column that has to be there
+    assert await keep_all(database, [kept("a"), wrong, kept("b")]) == {"a", "b"}
+    assert await find(database, "wrong") is None
+    assert await find(database, "b") == kept("b")
 
 
 async def test_a_conversation_is_found_by_its_end(database: Database) -> None:
