@@ -69,8 +69,9 @@ class ResponsesEncoder:
     def _begin(self, model: str) -> None:
         self._begun = True
         self._model = model
+        response = msgspec.Raw(_encode(self._settings.response(self._name, "in_progress", model, [])))
         for kind in ("response.created", "response.in_progress"):
-            self._emit(kind, {"response": self._settings.response(self._name, "in_progress", model, [])})
+            self._emit(kind, {"response": response})
 
     def _said(self, status: str, output: list[Json]) -> Json:
         response = self._settings.response(self._name, status, self._model, output)

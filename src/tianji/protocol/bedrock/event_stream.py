@@ -3,7 +3,9 @@
 https://docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html
 """
 
+import functools
 import struct
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,7 @@ _TEXT = 7
 _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of header values, by their type
 _COUNTED = frozenset({6, _TEXT})  # these say their length themselves
 _LENGTH = struct.Struct(">H")
+_USUAL: Final = 512  # bytes of headers; longer ones are not remembered
 
 
 def event_of(raw_headers: bytes, payload: bytes) -> tuple[str, bytes]:
@@ -21,7 +24,7 @@ def event_of(raw_headers: bytes, payload: bytes) -> tuple[str, bytes]:
 
     The name is the event's type; that of an exception or error stands behind `exception:`.
     """
-    headers = read_headers(raw_headers)
+    headers = _known(raw_headers) if len(raw_headers) <= _USUAL else read_headers(raw_headers)
     kind = headers.get(":message-type", "event")
     if kind == "exception":
         return EXCEPTION + headers.get(":exception-type", ""), payload
@@ -57,6 +60,9 @@ def read_headers(raw: bytes) -> dict[str, str]:
             found[raw[at + 1 : after_name].decode("utf-8", "replace")] = raw[start:end].decode("utf-8", "replace")
         at = end
     return found
+
+
+_known: Final = functools.lru_cache(64)(read_headers)  # all events of a type have the same
 
 
 def _broken(why: str) -> UpstreamProtocolError:
