@@ -86,6 +86,9 @@ _LIMIT: Final = Support(
     "Redis in common share it",
 )
 _PLACES: Final = Support("exact", "read at the start; health, metrics and WebSockets need no place")
+_CLOSED: Final = Support(
+    "exact", "while machines that share limits cannot hear of each other, and the database is away that is asked first"
+)
 _HOPS: Final = Support("partial", "bounds all groups that a request enters; max_fallbacks_mode: depth is LiteLLM's way")
 _HTTP2: Final = Support("exact", "for https:// upstreams that agree to it; others are called over HTTP/1.1")
 _STRATEGIES: Final = Support("partial", "exact but for provider-budget-routing, which chooses by weight alone")
@@ -330,7 +333,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.reject_clientside_metadata_tags": Support(
             "exact", "in litellm_metadata, tags and x-litellm-tags, too"
         ),
-        "general_settings.global_max_parallel_requests": Support("exact", "for all workers of a machine together"),
+        "general_settings.global_max_parallel_requests": Support(
+            "exact", "for all workers; machines with a Redis in common share it"
+        ),
         "general_settings.max_parallel_requests": Support("exact", "accepted, without effect here and there"),
         "general_settings.max_in_flight_requests_per_worker": _PLACES,
         "general_settings.max_queued_requests_per_worker": _PLACES,
@@ -348,13 +353,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             for name in ("session_limit_seconds", "idle_timeout_seconds", "allowed_origins")
         },
         "general_settings.cancel_on_disconnect": Support("exact", "always on"),
-        **{
-            f"general_settings.{name}": GUARD
-            for name in [
-                "fail_closed_rate_limit_enforcement",
-                "fail_closed_budget_enforcement",
-            ]
-        },
+        "general_settings.fail_closed_rate_limit_enforcement": _CLOSED,
+        "general_settings.fail_closed_budget_enforcement": _CLOSED,
         "general_settings.custom_auth": Support(
             "exact", "from files beside this one; LiteLLM's own database is not there"
         ),

@@ -26,6 +26,7 @@ from tianji.auth.limits import Limits as Figures
 from tianji.config.schema import Config
 from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.caller import stand_ins
+from tianji.gateway.certainty import Certainty
 from tianji.gateway.estimates import Estimates
 from tianji.gateway.parties import MOST_TAGS, Parties, Source, beside
 from tianji.gateway.shared import Shared
@@ -82,7 +83,7 @@ class Admissions:
         self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
         self._proxy = _of_proxy(config)
         self._usual = config.litellm_settings.max_end_user_budget_id
-        self._closed = config.general_settings.fail_closed_budget_enforcement
+        self._certainty = Certainty(config.general_settings, self._table)
         self._slowed = config.litellm_settings.budget_exceeded_throttle_percentage
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
         self._checks_fallbacks = config.general_settings.enforce_fallback_budget
@@ -142,6 +143,7 @@ class Admissions:
         Raises RateLimited and BudgetExceeded where it does not fit.
         """
         limits = self._limiter.limits(identity, group, group, (*others, *self._proxy))
+        self._certainty.require(limits.held)
         return Hold(await self._taken(limits, lambda: Admission(limits.asked, tokens, 0, nano, requests)))
 
     async def spend(
@@ -206,7 +208,7 @@ class Admissions:
         try:
             return await named
         except StoreUnavailable:
-            if self._closed:
+            if self._certainty:
                 raise
             log.warning("customers and tags are not looked up: the database does not answer")
             return ()
@@ -244,10 +246,11 @@ class Admissions:
         terms = self._estimates.terms(
             asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves
         )
-        if not named and not limits.pools and identity is _caller(asked):
+        if not (named or limits.pools or self._certainty) and identity is _caller(asked):
             identity.terms[asked.group] = terms
         if not limits.held:
             return None
+        self._certainty.require(limits.held)
         admission = terms.ask(body, time.monotonic())
         if admission.refused_by is not None:
             raise self._limiter.refusal(limits, admission)
@@ -301,7 +304,7 @@ class Admissions:
         try:
             return await self._spent(held, now)
         except StoreUnavailable:
-            if self._closed:
+            if self._certainty.of_budgets:
                 raise
             log.warning("a budget begins with what was known last: the database does not answer")
             return held.spent, held.period_end
