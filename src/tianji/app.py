@@ -336,7 +336,7 @@ class Gateway:
         self._people.close()
         self._pool.close()
         await asyncio.to_thread(self._books.close)
-        self._schedule.stop()
+        await self._schedule.stop()
         self._following.end()
         await self._store.close()
         if self.closed is not None:

@@ -24,6 +24,7 @@ KEPT: Final = {  # settings that say how long rows are kept; who drops them, and
     "maximum_audit_logs_retention_period": ("tianji.management.audit.retention", 9),
 }
 LATEST: Final = 10.0  # seconds after its time in which a budget is reset
+REST: Final = 1.0  # seconds that the end waits for what is under way
 LOOK: Final = 1.0  # seconds between two looks whether something is due
 DAY: Final = 86_400_000  # milliseconds
 
@@ -45,13 +46,16 @@ class Schedule:
         begin = asyncio.get_running_loop().create_task
         self._running = begin(self._run()), begin(self._tell())
 
-    def stop(self) -> None:
-        """End; what is under way is left undone, and done by whoever comes next."""
-        for task in self._running:
+    async def stop(self) -> None:
+        """End; what is under way is left undone, and done by whoever comes next.
+
+        It is waited for, since it may be asking something on a connection of the database, which is closed next.
+        """
+        running, self._running = {*self._running, *(self._herald.under_way if self._herald is not None else ())}, ()
+        for task in running:
             task.cancel()
-        self._running = ()
-        if self._herald is not None:
-            self._herald.stop()
+        if running:
+            await asyncio.wait(running, timeout=REST)
 
     async def _run(self) -> None:
         while True:

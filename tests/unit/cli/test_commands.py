@@ -113,6 +113,13 @@ def test_check_refuses_what_takes_a_path_of_the_gateways_own(config):
     assert run("check", config(text.replace("PATH", "embeddings-raw"))).exit_code == 0
 
 
+def test_check_says_who_cannot_be_told_of_the_audit_log(config):
+    said = "litellm_settings: {store_audit_logs: true, audit_log_callbacks: [azure_storage]}\n"
+    result = run("check", config(GOOD + said))
+    assert result.exit_code == 0
+    assert "callback azure_storage: set AZURE_STORAGE_ACCOUNT_NAME" in result.output
+
+
 def test_a_configuration_with_problems_exits_with_2_and_prints_all(config):
     file = config("model_list: 3\nrouter_settings: 4\n")
     result = run("serve", "--config", file)

@@ -54,6 +54,7 @@ class Herald:
         self._since: dict[str, datetime] = {}  # from when on each is told, should it be a new one
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._failing: set[str] = set()  # of which it was said
+        self._said: set[str] = set()  # of what cannot be told
 
     async def round(self) -> None:
         """Begin to tell those that were not told everything. Raises StoreUnavailable."""
@@ -68,12 +69,12 @@ class Herald:
     async def settle(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:
-            await asyncio.wait(list(self._under_way.values()))
+            await asyncio.wait(self.under_way)
 
-    def stop(self) -> None:
-        """End; what is under way is told by whoever comes next."""
-        for task in self._under_way.values():
-            task.cancel()
+    @property
+    def under_way(self) -> tuple[asyncio.Task[None], ...]:
+        """Who is being told; what is cut off is told by whoever comes next."""
+        return tuple(self._under_way.values())
 
     async def _adopt(self) -> None:
         """Go by the configuration in force."""
@@ -83,8 +84,9 @@ class Herald:
         since = self._began if self._config is None else self._now()
         self._config = config
         found, problems = await asyncio.to_thread(hearers, config, self._office.environ(), self._office.folder())
-        for problem in problems:
+        for problem in set(problems) - self._said:  # each change of a model is another configuration
             log.error("%s", problem)
+        self._said.update(problems)
         self._since = {one.name: self._since.get(one.name, since) for one in found}
         self._heard = {one.name: one for one in found}
 

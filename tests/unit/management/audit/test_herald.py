@@ -192,7 +192,9 @@ async def test_who_dies_while_telling_is_stood_in_for(office: Office) -> None:
     dying._send = forever
     await dying.round()
     await begun.wait()
-    dying.stop()
+    (task,) = dying.under_way
+    task.cancel()
+    await asyncio.wait({task})
     await tell(other)
     assert ears.ids() == []
     clock.advance(LEASE.total_seconds())
@@ -285,7 +287,7 @@ async def test_a_worker_that_begins_tells_what_was_left(office: Office, monkeypa
     begun = Schedule(replace(heard_by(office, "hook"), store=store))
     begun.start()
     await asyncio.wait_for(heard.wait(), 20)
-    begun.stop()
+    await begun.stop()
     await store.close()
     assert ears.ids() == ["left"]
 
@@ -308,6 +310,6 @@ async def test_without_both_settings_nothing_is_opened(
     idle = Schedule(replace(office, config=look))
     idle.start()
     await asyncio.wait_for(looked.wait(), 20)
-    idle.stop()
+    await idle.stop()
     assert office.store.connected is None
     assert idle._herald is None
