@@ -373,7 +373,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _JWT + "custom_validate": Support(
             "partial", "asked once for a token, until that ends or somebody above it changes"
         ),
-        _JWT + "unregistered_jwt_client_behavior": GUARD,
+        _JWT + "unregistered_jwt_client_behavior": Support(
+            "partial", "tokens are not mapped to keys: with virtual_key_claim_field, reject does not start"
+        ),
         _JWT + "team_ids_jwt_field": _TEAMS,
         _JWT + "scope_mappings": Support("partial", "their models; routes have no effect, as in LiteLLM"),
         "general_settings.enable_jwt_auth": Support("exact", "keys come from JWT_PUBLIC_KEY_URL; file: works, too"),
@@ -386,7 +388,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.scim_admin_group": Support("exact", "by the group's id, or by the name that SCIM gave it"),
         **{f"general_settings.{name}": EXACT for name in _SIGNING_IN.split()},
         **{f"general_settings.{name}": EXACT for name in _KEPT.split()},
-        "general_settings.password_policy_check_breached_passwords": GUARD,
+        "general_settings.password_policy_check_breached_passwords": Support(
+            "unsupported", "no service outside is asked about passwords; the other rules hold", guards=True
+        ),
         "general_settings.max_failed_login_attempts_per_source": Support(
             "exact", "counted by each machine; half of it for a name, and for a place where trusted_proxy_ranges is set"
         ),

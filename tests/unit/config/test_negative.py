@@ -189,28 +189,6 @@ FATAL = [
     ),
     ("general_settings: {custom_auth: nope_mod.inst}", "general_settings.custom_auth", "does not exist"),
     ("general_settings: {custom_auth: nope}", "general_settings.custom_auth", "dotted path"),
-    ("general_settings: {enable_oauth2_auth: true}", "general_settings.enable_oauth2_auth", "nobody to ask"),
-    (
-        "general_settings: {enable_oauth2_proxy_auth: true, oauth2_config_mappings: {user_id: x-user}}",
-        "general_settings.enable_oauth2_proxy_auth",
-        "anybody can write",
-    ),
-    (
-        "general_settings: {enable_oauth2_proxy_auth: true, trusted_proxy_ranges: [10.0.0.1]}",
-        "general_settings.enable_oauth2_proxy_auth",
-        "no header",
-    ),
-    (
-        "general_settings: {oauth2_config_mappings: {user_role: x-role}}",
-        "general_settings.oauth2_config_mappings.user_role",
-        "cannot be said",
-    ),
-    (
-        "general_settings: {oauth2_config_mappings: {user_id: 'x user'}}",
-        "general_settings.oauth2_config_mappings.user_id",
-        "not the name",
-    ),
-    ("general_settings: {custom_auth_settings: {mode: both}}", "general_settings.custom_auth_settings.mode", "known"),
     ("general_settings: {database_url: 'mysql://h/d'}", "general_settings.database_url", "PostgreSQL"),
     (
         "general_settings: {spend_logs_metadata_fields: {}}",

@@ -17,6 +17,7 @@ def check(subject: Subject) -> None:
     _check_code(subject)
     _check_introspection(subject)
     _check_proxies(subject)
+    _check_registration(subject)
 
 
 def _check_code(subject: Subject) -> None:
@@ -63,3 +64,16 @@ def _check_proxies(subject: Subject) -> None:
     if not {"user_id", "user_email", "team_id"} & general.oauth2_config_mappings.keys():
         remedy = "write `oauth2_config_mappings: {user_id: x-forwarded-user}`"
         subject.error(switch, "has no header that says who somebody is", remedy)
+
+
+def _check_registration(subject: Subject) -> None:
+    """Refuse to take tokens that LiteLLM would refuse: here none is mapped to a key, so none is registered."""
+    tokens = subject.config.general_settings.litellm_jwtauth
+    here = ("general_settings", "litellm_jwtauth")
+    places = [(here, tokens), *(((*here, "issuers", at), one) for at, one in enumerate(tokens.issuers))]
+    for path, fields in places:
+        claim = fields.virtual_key_claim_field or tokens.virtual_key_claim_field
+        behavior = fields.unregistered_jwt_client_behavior or tokens.unregistered_jwt_client_behavior
+        if claim is not None and behavior == "reject":
+            remedy = "tokens are not mapped to keys here: remove it, and let user, team and role decide"
+            subject.error((*path, "unregistered_jwt_client_behavior"), "would let in nobody", remedy)
