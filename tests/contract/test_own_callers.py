@@ -1,6 +1,7 @@
 """Code beside the configuration says who calls: `custom_auth`, through the running gateway."""
 
 import json
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -34,6 +35,8 @@ async def who(request: Request, api_key: str) -> UserAPIKeyAuth:
         return {"api_key": api_key, "rpm_limit": 1}
     if api_key == "poor":
         return UserAPIKeyAuth(api_key=api_key, max_budget=1.0, spend=1.5)
+    if api_key == "growing":
+        return UserAPIKeyAuth(api_key=api_key, max_budget=1.0, spend=float(request.headers["x-spend"]))
     if api_key == "late":
         return UserAPIKeyAuth(api_key=api_key, expires="2020-01-01T00:00:00")
     if api_key == "stopped":
@@ -157,6 +160,14 @@ def test_limits_of_what_the_code_returns_hold(gateway: Gateway) -> None:
     assert call(gateway, "confined").status_code == 403
 
 
+def test_what_the_code_says_was_spent_counts_and_is_never_forgotten(gateway: Gateway) -> None:
+    def status(spend: str) -> int:
+        headers = {"authorization": "Bearer growing", "x-spend": spend}
+        return gateway.client.post("/v1/chat/completions", json={**CHAT, "model": "m"}, headers=headers).status_code
+
+    assert [status(spend) for spend in ("0", "0.5", "1.5", "0.5")] == [200, 200, 422, 422]
+
+
 def test_the_body_is_there_for_who_asks_for_it(gateway: Gateway, mock: Mock) -> None:
     for text in ("short", "x" * 300_000):
         messages = [{"role": "user", "content": text}]
@@ -247,3 +258,15 @@ def test_code_that_cannot_be_loaded_stops_the_start(text: str, said: str, tmp_pa
         read(file, {})
     assert said in str(caught.value.problems)
     assert "config.yaml:3" in str(caught.value.problems)
+
+
+def test_code_that_changes_decides_from_the_reload_on(edge: str, mock_process: Mock, tmp_path: Path) -> None:
+    with start(edge, mock_process, tmp_path) as running:
+        assert call(running, "ann").status_code == 200
+        (tmp_path / "gatekeeper.py").write_text("async def who(request, api_key):\n    raise ValueError('closed')\n")
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: call(running, "ann").status_code == 401, "the new code decides")
+        (tmp_path / "gatekeeper.py").write_text("async def who(:")
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "cannot be loaded" in running.log, "the reload is refused")
+        assert call(running, "ann").status_code == 401, "and what there was goes on"
