@@ -220,7 +220,8 @@ class Watching:
         self._found += self._cooled()
         if self._manager:
             self._found += self._reads.look(self._manager)
-        self._found += await self._rounds.look()
+        looked = await self._rounds.look()  # what was found before may be told while this is waited for
+        self._found += looked
         await self._tell()
         self._office.flush()
 
