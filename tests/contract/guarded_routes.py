@@ -6,6 +6,7 @@ Who adds a route says here how it is guarded, and which test proves it, or that 
 from collections.abc import Iterator
 
 from tianji.dialects.rows import ROWS
+from tianji.endpoints.cursor import CHAT_PATHS
 from tianji.objects.rows import ROWS as OBJECTS
 from tianji.realtime.routes import LIVE, PATHS, RESPONSES, SECRETS
 
@@ -28,9 +29,11 @@ def _under(method: str, *tails: str) -> Iterator[Route]:
 
 
 BATCHES = "/v1/messages/batches"
+MODELS = ("/v1/models", "/models", "/cursor/v1/models", "/cursor/models")
 GOOGLE = [f"{version}/models/{{model}}" for version in ("/v1beta", "/v1", "")]
 GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
     "test_guardrails.py::test_every_operation_is_guarded": frozenset(_rows()),
+    "test_guardrails.py::test_what_is_masked_goes_to_no_model": frozenset(("post", path) for path in CHAT_PATHS),
     "test_guardrails.py::test_googles_embeddings_are_guarded": frozenset(
         ("post", f"{path}:{name}") for path in GOOGLE for name in ("embedContent", "batchEmbedContents")
     ),
@@ -65,7 +68,7 @@ SILENT: frozenset[Route] = frozenset(
         *((method, f"{BATCHES}/{{batch}}") for method in ("get", "delete")),
         ("get", BATCHES),
         ("post", f"{BATCHES}/{{batch}}/cancel"),
-        *(("get", path) for path in ("/v1/models", "/models", "/v1/models/{model_id}", "/models/{model_id}")),
+        *(("get", f"{path}{end}") for path in MODELS for end in ("", "/{model_id}")),
         *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),
         ("get", "/search_tools/ui/available_providers"),
         *(
