@@ -11,9 +11,9 @@ States: nothing sent -> started -> finished. A call that does not fit the state 
 the client has gone, or after `abort`, everything that sends is ignored: the answer has no reader.
 """
 
-from asyncio import get_running_loop
-
 from tianji._core.spool cimport Extent
+
+from tianji.lazy import load
 
 
 cdef class Producer:
@@ -65,7 +65,7 @@ cdef class Exchange:
 
         Raises PayloadTooLarge, at once or in the future, for a body that has no room in memory.
         """
-        found = get_running_loop().create_future()
+        found = load("asyncio").get_running_loop().create_future()  # the parent of workers has no use for it
         found.set_result(self.read(0, <Py_ssize_t>self.size))
         return found
 
