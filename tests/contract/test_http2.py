@@ -180,7 +180,7 @@ async def test_a_stream_that_is_reset_is_not_repeated(world: World, mock: Mock) 
     async with Http2Upstream(reset) as upstream:
         world.serve(world.model(upstream, weight=1000), openai_model("m", "gpt-test", mock.url, weight=1))
         answer = await world.chat()
-        assert (answer.status_code, answer.json()["error"]["type"]) == (502, "upstream_error")
+        assert (answer.status_code, answer.json()["error"]["type"]) == (500, "internal_server_error")
         assert mock.requests() == []
 
 

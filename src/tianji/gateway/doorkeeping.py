@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tianji._core.exchange import Exchange
-from tianji.auth.described import Descriptions
 from tianji.auth.gate import Doorman
 from tianji.auth.identity import Identity
 from tianji.auth.models import Groups
@@ -15,6 +14,9 @@ from tianji.auth.rules import Rules
 from tianji.config.schema import GeneralSettings
 from tianji.lazy import load
 from tianji.storage.store import Store
+
+if TYPE_CHECKING:
+    from tianji.auth.described import Descriptions
 
 ClaimsJudge = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -77,8 +79,9 @@ class Doorkeeping:
         headers = {name: str(header) for name, header in general.oauth2_config_mappings.items()}
         return [load("tianji.auth.proxied").ProxiedCallers(headers, Rules(general), self._descriptions())]
 
-    def _descriptions(self) -> Descriptions:
-        return Descriptions(self._store, self._groups)
+    def _descriptions(self) -> "Descriptions":
+        found: Descriptions = load("tianji.auth.described").Descriptions(self._store, self._groups)
+        return found
 
 
 class InTurn:

@@ -33,6 +33,7 @@ SUFFIX: Final = ".journal"
 FRESH: Final = ".new"  # of a file that is being made
 SEGMENT: Final = 4 << 20  # bytes of a file
 AHEAD: Final = 1 << 20  # bytes of it that are touched before they are written
+FIRST: Final = AHEAD // 8  # of a file that nobody writes into yet: a gateway at rest is to be small
 MOST_HELD: Final = 64 << 20  # bytes that are kept in memory while the disk takes nothing
 RETRY: Final = 1.0  # seconds until the disk is asked again
 REMIND: Final = 30.0  # seconds until the same fault is logged again
@@ -77,7 +78,7 @@ class Segment:
 def ready(folder: Path, size: int) -> Segment:
     """Make a file whose beginning may be written at once. It waits for the disk. Raises OSError."""
     segment = Segment(folder, size)
-    segment.warmed = min(AHEAD, size)
+    segment.warmed = min(FIRST, size)
     segment.page.warm(0, segment.warmed)
     return segment
 
