@@ -13,8 +13,6 @@ the client has gone, or after `abort`, everything that sends is ignored: the ans
 
 from tianji._core.spool cimport Extent
 
-from tianji.lazy import load
-
 
 cdef class Producer:
     """Base of what writes an answer over time. All three calls are made on the loop's thread."""
@@ -65,7 +63,8 @@ cdef class Exchange:
 
         Raises PayloadTooLarge, at once or in the future, for a body that has no room in memory.
         """
-        found = load("asyncio").get_running_loop().create_future()  # the parent of workers has no use for it
+        from asyncio import get_running_loop  # here: the parent of workers, which loads this too, has no use for it
+        found = get_running_loop().create_future()
         found.set_result(self.read(0, <Py_ssize_t>self.size))
         return found
 
