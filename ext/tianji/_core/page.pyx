@@ -50,13 +50,18 @@ cdef class Page:
     def warm(self, Py_ssize_t start, Py_ssize_t end):
         """Have the kernel give the memory between two places, so that copying there waits for no disk.
 
-        It may be called by a thread while another one writes: it changes nothing and lets others run. The memory must
-        stay open meanwhile. Raises ValueError for places that are not in it.
+        It may be called by a thread while another one writes: it changes nothing and lets others run. The memory cannot
+        be unmapped meanwhile, even if this is closed. Raises ValueError for places that are not in it, or once it is closed.
         """
+        cdef Py_buffer held
         if not 0 <= start <= end <= self.end or self.start == NULL:
             raise ValueError(f"{start} to {end} is not in the memory")
-        with nogil:
-            fault_in(self.start + start, <size_t>(end - start))
+        PyObject_GetBuffer(<object>self.view.obj, &held, PyBUF_WRITABLE)
+        try:
+            with nogil:
+                fault_in(<char*>held.buf + start, <size_t>(end - start))
+        finally:
+            PyBuffer_Release(&held)
 
     def write(self, bytes body not None):
         """Copy a record in; False when there is no room for it."""

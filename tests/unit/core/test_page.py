@@ -1,8 +1,10 @@
 """Records are copied into memory with their length and checksum, and never behind its end."""
 
+import contextlib
 import mmap
 import resource
 import struct
+import threading
 import zlib
 from pathlib import Path
 
@@ -79,6 +81,26 @@ def test_what_was_warmed_is_written_without_a_fault(tmp_path: Path) -> None:
             pass
         assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before < 100  # 512 without
         page.close()
+
+
+def test_memory_that_is_being_warmed_is_not_unmapped() -> None:
+    memory = mmap.mmap(-1, 64 << 20)
+    page = Page(memory, 0)
+    began = threading.Event()
+
+    def warm() -> None:
+        began.set()
+        with contextlib.suppress(ValueError):  # it was closed first
+            page.warm(0, page.end)
+
+    thread = threading.Thread(target=warm)
+    thread.start()
+    began.wait()
+    page.close()  # with the thread in the midst of it, before, or behind
+    with contextlib.suppress(BufferError):
+        memory.close()
+    thread.join()
+    memory.close()
 
 
 def test_only_what_is_there_is_warmed() -> None:

@@ -123,6 +123,7 @@ def test_a_torn_tail_is_left_out_and_goes_with_the_file(folder: Path, cut: int) 
     (file,) = reading.journals(folder)
     assert everything(folder) == [entry(1)]
     assert not reading.fill(file, 0, 9).ended
+    journal._thread.shutdown()  # a killed process has no thread that still warms the memory
     segment.page.close()
     segment.held.close()
     os.close(segment._file)  # as if killed: the lock is gone
