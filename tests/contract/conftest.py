@@ -21,7 +21,7 @@ OF_EDGES = frozenset({
     "test_gateway_restart", "test_hot_restart", "test_http2", "test_many_streams",
     "test_live", "test_management", "test_memory", "test_openai_client", "test_realtime", "test_reload",
     "test_response_sockets", "test_serve",
-    "test_sockets", "test_uploads", "test_workers",
+    "test_sockets", "test_tasks", "test_uploads", "test_workers",
 })  # fmt: skip
 
 

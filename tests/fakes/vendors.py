@@ -49,7 +49,10 @@ def events(*values: Any) -> Answer:
 
 
 class Vendors(Listening):
-    """The server. Answers of a path come in order, and the last of them again and again."""
+    """The server. Answers of a path come in order, and the last of them again and again.
+
+    A path may stand behind a method, `DELETE /x`, whose requests are answered otherwise than others of that path.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -90,7 +93,8 @@ class Vendors(Listening):
         body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.asked.append(Asked(handler.command, path, query, headers, body))
-        waiting = self._answers.get(path) or [plain({"error": {"message": f"nothing is at {path}"}}, 404)]
+        waiting = self._answers.get(f"{handler.command} {path}") or self._answers.get(path)
+        waiting = waiting or [plain({"error": {"message": f"nothing is at {path}"}}, 404)]
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         handler.send_response(answer.status)
         handler.send_header("content-type", answer.content_type)

@@ -8,6 +8,7 @@ cimport cython
 
 from tianji._core.http1 cimport Call, Carrier
 from tianji._core.origin cimport Origin
+from tianji._core.parcel cimport Parcel
 from tianji._core.receiver cimport ResponseHandler
 
 from tianji.errors import UpstreamProtocolError
@@ -50,6 +51,13 @@ cdef class Stream(Carrier):
             return b""
         request = self.call.request
         return b"".join(request) if type(request) is list else request
+
+    @property
+    def parcel(self):
+        """The request where it lies in files; None for one that is in memory, or when the call is over."""
+        if self.call is None or type(self.call.request) is not Parcel:
+            return None
+        return self.call.request
 
     def wait(self, driver not None):
         """Let `driver` look for a connection; nothing is sent, or nothing that counts."""

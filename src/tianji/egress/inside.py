@@ -1,10 +1,11 @@
 """Upstreams that are code of this process: a call is answered by a coroutine, as HTTP would be from outside."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from tianji._core.multiplex import Stream
+from tianji._core.spool import Extent
 from tianji.errors import Header, UpstreamFailure
 
 JSON: Final = b"application/json"
@@ -12,10 +13,11 @@ EVENTS: Final = b"text/event-stream"
 
 
 class Asked(NamedTuple):
-    """One call: the path that it is for, and its body."""
+    """One call: the path that it is for, its body, and the files that lie behind that."""
 
     path: str
     body: bytes
+    more: Sequence[bytes | Extent] = ()
 
 
 class Reply:
@@ -85,7 +87,7 @@ class Inside:
     def __call__(self, stream: Stream) -> None:
         """Begin to answer a call; nothing of it is said before this returns."""
         reply = Reply(stream)
-        task = asyncio.get_running_loop().create_task(self._run(_asked(stream.request), reply))
+        task = asyncio.get_running_loop().create_task(self._run(_asked(stream), reply))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         reply.carry(task)
@@ -97,7 +99,16 @@ class Inside:
             reply.fail(error)
 
 
-def _asked(request: bytes) -> Asked:
-    head, _, body = request.partition(b"\r\n\r\n")
-    target = head.split(b" ", 2)[1].decode("ascii")
-    return Asked(target.partition("?")[0], body)
+def _asked(stream: Stream) -> Asked:
+    parcel = stream.parcel
+    if parcel is None:
+        head, _, body = stream.request.partition(b"\r\n\r\n")
+        return Asked(_path(head), body)
+    start, said, *more = parcel.parts
+    if isinstance(start, Extent) or isinstance(said, Extent):
+        raise TypeError("a request to code of the gateway is a head and a body in memory, and files behind them")
+    return Asked(_path(start), said, more)
+
+
+def _path(head: bytes) -> str:
+    return head.split(b" ", 2)[1].decode("ascii").partition("?")[0]

@@ -14,7 +14,6 @@ from tianji.providers import (
     replicate,
     sagemaker,
     sap,
-    tasks,
     vertex_ai,
 )
 
@@ -33,5 +32,4 @@ MODULES = (
     oci,
     polly,
     replicate,
-    tasks,
 )

@@ -17,6 +17,7 @@ from tianji.providers.places import PLACES, Place
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
+from tianji.providers.tasks import inside
 from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream
 
 VENDORS = "tianji.protocol.vendors"
@@ -80,11 +81,12 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         place = PLACES[row.place](deployment, place)
     if place.body:
         deployment = replace(deployment, extra_body={**deployment.extra_body, **place.body})
-    return Upstream(
+    named = [*place.headers, *deployment.extra_headers.items()]
+    upstream = Upstream(
         provider=row.name,
         model=place.model,
         base_url=place.base,
-        headers=address.encode_headers([*place.headers, *deployment.extra_headers.items()]),
+        headers=address.encode_headers(named),
         query=address.encode_query(query, {**place.query, **deployment.extra_query}),
         paths=place.paths,
         shaping=compile_shaping(deployment, rules(row, deployment.model)),
@@ -99,6 +101,7 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         infills=row.infills,
         media={operation: f"{MEDIA}.{module}" for operation, module in row.forms.items()},
     )
+    return inside(upstream, named) if row.tasks and row.tasks.issuperset(place.paths) else upstream
 
 
 def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:

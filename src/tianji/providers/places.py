@@ -13,6 +13,7 @@ from tianji.providers.deployment import Deployment
 _BASETEN_MODEL = re.compile(r"[a-z0-9]{8}")
 _COHERE_FORM = "/compatibility/v1"
 _WHISPERS: Mapping[str, str] = {"whisper-v3": "audio-prod", "whisper-v3-turbo": "audio-turbo"}
+_HEARING = re.compile(r"(best|nano)$|slam|universal")  # AssemblyAI's models of speech
 _FAST_ROUTERS = re.compile(r".*-fast|auto")
 
 
@@ -112,6 +113,18 @@ def langflow(_: Deployment, place: Place) -> Place:
 def unversioned(_: Deployment, place: Place) -> Place:
     """Leave out a version that an address ends with: the paths of these vendors begin with theirs."""
     return replace(place, base=place.base.removesuffix("/v1").removesuffix("/v2beta"))
+
+
+def assemblyai(_: Deployment, place: Place) -> Place:
+    """Have recordings heard at a host of their own, which is shown a bare key; models of chat stay where they are.
+
+    https://www.assemblyai.com/docs/pre-recorded-audio/select-the-speech-model; Europe's hosts are named alike.
+    """
+    if not _HEARING.match(place.model):
+        return replace(place, paths={"chat": place.paths["chat"]})
+    base = re.sub(r"(/v1|/v2)$", "", place.base).replace("//llm-gateway.", "//api.", 1)
+    headers = tuple((name, value.removeprefix("Bearer ")) for name, value in place.headers)
+    return replace(place, base=base, headers=headers, paths={"transcription": place.paths["transcription"]})
 
 
 def fireworks(_: Deployment, place: Place) -> Place:
@@ -215,6 +228,7 @@ PLACES: Mapping[str, Mover] = {
     "unversioned": unversioned,
     "datarobot": datarobot,
     "baseten": baseten,
+    "assemblyai": assemblyai,
     "fireworks": fireworks,
     "gradient": gradient,
     "huggingface": huggingface,

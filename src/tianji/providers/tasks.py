@@ -1,63 +1,57 @@
-"""Providers whose pictures are tasks: a request of a client is answered when its task is done."""
+"""Upstreams whose answers are tasks: a request of a client is answered when its task is done.
+
+`protocol.media.tasks` says what a task wants. A look that fails is made again, since the task goes on; what a task has
+left at the vendor is removed when the client has its answer, or has gone.
+"""
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tianji._core.http1 import Timeouts
+from tianji._core.spool import Extent
 from tianji.egress.inside import Asked, Inside, Reply
 from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed
 from tianji.lazy import load
 from tianji.protocol.chat.seam import Target
-from tianji.providers import address
-from tianji.providers.deployment import Deployment
-from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
-from tianji.providers.upstream import PATHS, Upstream
+from tianji.providers.upstream import MEDIA, Upstream
 
-NAMES = ("black_forest_labs", "runwayml")
-FORMS: Final = "tianji.protocol.media.tasks"
-OPERATION: Final = "image_generation"
-BASES: Final = {"black_forest_labs": "https://api.bfl.ai", "runwayml": "https://api.dev.runwayml.com"}
-KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "black_forest_labs": ("BFL_API_KEY", "BLACK_FOREST_LABS_API_KEY"),
-    "runwayml": ("RUNWAYML_API_KEY", "RUNWAYML_API_SECRET"),
-}
-ADDRESSES: Final = {"black_forest_labs": ("BFL_API_BASE",), "runwayml": ("RUNWAYML_API_BASE",)}
-VERSION: Final = "2024-11-06"
+LOG: Final = logging.getLogger("tianji.providers")
+FORMS: Final = f"{MEDIA}.tasks"
+FIRST: Final = 0.25  # seconds between the first two looks
+LAST: Final = 2.0  # and between two of the later ones
+GROWTH: Final = 1.4
+PATIENCE: Final = 5  # looks in a row that may fail
+REMOVALS: Final = (
+    0.0,
+    1.0,
+    4.0,
+    15.0,
+    60.0,
+    180.0,
+    600.0,
+)  # seconds before each try: what is at work cannot be removed
+PIECE: Final = 128 * 1024  # bytes that are sent together
 _TIMEOUTS: Final = Timeouts(connect=10.0, between_chunks=90.0)
+_GONE: Final = frozenset({404, 410})
+_REFUSED: Final = frozenset({401, 403, 405})  # what no further try would change
 
 
-def build(deployment: Deployment) -> Upstream:
-    """Compile a deployment of a provider whose pictures are tasks."""
-    provider = deployment.provider
-    own = deployment.api_base or deployment.variable(ADDRESSES[provider]) or BASES[provider]
-    base = address.split_base(own)[0].removesuffix("/v1")
-    key = deployment.api_key or deployment.variable(KEYS[provider])
-    load(FORMS)
-    shaping = compile_shaping(deployment, Rules())
-    target = Target(provider=provider, model=deployment.model, drop_params=bool(shaping.drop_params))
-    headers = _headers(provider, key or "")
-    return Upstream(
-        provider=provider,
-        model=deployment.model,
-        base_url=base,
+def inside(upstream: Upstream, headers: Iterable[tuple[str, str]]) -> Upstream:
+    """Return an upstream whose calls are tasks of its provider's, carried out with these headers."""
+    load(f"{MEDIA}.{upstream.provider}")
+    target = Target(provider=upstream.provider, model=upstream.model, drop_params=bool(upstream.shaping.drop_params))
+    return replace(
+        upstream,
         headers=(),
         query="",
-        paths={OPERATION: PATHS[OPERATION]},
-        shaping=shaping,
-        plain_shaping=plain_shaping(deployment),
-        key_missing=None if key else f"set {' or '.join(KEYS[provider])}, or api_key in the deployment's params",
-        secrets=(key,) if key else (),
-        answers=Inside(_Doing(target, base, {**headers, **deployment.extra_headers}).answer),
+        media=dict.fromkeys(upstream.paths, FORMS),
+        answers=Inside(_Doing(target, upstream.base_url, dict(headers)).answer),
     )
-
-
-def _headers(provider: str, key: str) -> dict[str, str]:
-    if provider == "runwayml":
-        return {"authorization": f"Bearer {key}", "x-runway-version": VERSION}
-    return {"x-key": key}
 
 
 class _Doing:
@@ -66,45 +60,125 @@ class _Doing:
     def __init__(self, target: Target, base: str, headers: Mapping[str, str]) -> None:
         self._target = target
         self._base = base
-        self._headers = {"content-type": "application/json", **headers}
+        self._headers = headers
+        self._removing: set[asyncio.Task[None]] = set()
 
     async def answer(self, asked: Asked, reply: Reply) -> None:
-        """Answer a request for a picture. Raises UpstreamFailure."""
+        """Answer a request. Raises UpstreamFailure."""
+        left: list[Any] = []
+        done = False
         try:
-            members = msgspec.json.decode(asked.body, type=dict[str, Any])
-            task = load(FORMS).begun(self._target.provider, load(FORMS).Asked(OPERATION, self._target, members))
-            async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
-                status, body = await self._done(client, task)
+            status, body = await self._answered(asked, left)
             reply.whole(body, status)
+            done = status == 200
+        finally:
+            calls = [one.call for one in reversed(left) if one.done or not done]
+            if calls:
+                task = asyncio.get_running_loop().create_task(self._remove(calls))
+                self._removing.add(task)
+                task.add_done_callback(self._removing.discard)
+
+    async def _answered(self, asked: Asked, left: list[Any]) -> tuple[int, bytes]:
+        """Return status and body of the answer, or of what refused it. left: takes what lies at the vendor."""
+        try:
+            task = load(FORMS).begun(load(FORMS).received(self._target, asked.body, asked.more))
+            async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
+                return await self._done(client, task, left)
         except StreamFailed as failure:
-            reply.whole(failure.payload)
+            return 200, failure.payload
         except load("httpx").HTTPError as error:
             why = f"{self._target.provider} cannot be reached: {type(error).__name__}"
             raise UpstreamConnectFailed(why) from error
         except TianjiError as error:
             if error.status >= 500:
                 raise
-            reply.whole(msgspec.json.encode({"error": {"message": error.message}}), error.status)
+            return error.status, msgspec.json.encode({"error": {"message": error.message, "param": error.param}})
 
-    async def _done(self, client: Any, task: Any) -> tuple[int, bytes]:
-        """Do what a task wants until it is done; return status and body of the answer, or of what refused it."""
-        forms = load(FORMS)
+    async def _done(self, client: Any, task: Any, left: list[Any]) -> tuple[int, bytes]:
+        """Do what a task wants until it is done."""
         said: bytes | None = None
-        looked = False
+        looks: Iterator[float] = iter(())
+        at = None
         while True:
             try:
-                call = next(task) if said is None else task.send(said)
+                wanted = next(task) if said is None else task.send(said)
             except StopIteration as end:
                 return 200, msgspec.json.encode(end.value)
-            where = forms.place_of(call, self._base)
-            if call.body is not None:
-                body = msgspec.json.encode(call.body)
-                found = await client.request("POST", where, headers=self._headers, content=body)
+            if isinstance(wanted, load(FORMS).Left):
+                left.append(wanted)
+                said = b""
+                continue
+            if wanted.body is None and wanted.where == at:
+                await asyncio.sleep(next(looks))
             else:
-                if looked:
-                    await asyncio.sleep(forms.PAUSE)
-                looked = True
-                found = await client.request("GET", where, headers=self._headers)
+                at, looks = wanted.where, _pauses()
+            found = await self._say(client, wanted) if wanted.body is not None else await self._look(client, wanted)
             if found.status_code >= 300:
                 return found.status_code, found.content
             said = found.content
+
+    async def _look(self, client: Any, call: Any) -> Any:
+        """Look, and again where that fails for no fault of the request's: what is at work goes on."""
+        for _, pause in zip(range(PATIENCE), _pauses(), strict=False):
+            try:
+                found = await self._say(client, call)
+            except load("httpx").HTTPError:
+                pass
+            else:
+                if found.status_code < 500 and found.status_code != 429:
+                    return found
+            await asyncio.sleep(pause)
+        return await self._say(client, call)
+
+    async def _say(self, client: Any, call: Any) -> Any:
+        where, body = load(FORMS).place_of(call, self._base), call.body
+        if body is None:
+            return await client.request(call.method or "GET", where, headers=self._headers)
+        if isinstance(body, dict):
+            headers = {"content-type": "application/json", **self._headers}
+            return await client.request("POST", where, headers=headers, content=msgspec.json.encode(body))
+        kind, parts, length = body
+        headers = {**self._headers, "content-type": kind.decode("latin-1"), "content-length": str(length)}
+        return await client.request("POST", where, headers=headers, content=_pieces(parts))
+
+    async def _remove(self, calls: Sequence[Any]) -> None:
+        """Remove what a task has left; what cannot be removed is said in the log."""
+        async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
+            found = await asyncio.gather(*(self._why_kept(client, call) for call in calls))
+        for call, why in zip(calls, found, strict=True):
+            if why is not None:
+                LOG.warning("%s keeps %s, which is not wanted any more: %s", self._target.provider, call.where, why)
+
+    async def _why_kept(self, client: Any, call: Any) -> str | None:
+        """Have something removed; return why it was not, None when it is gone."""
+        why = ""
+        for pause in REMOVALS:
+            await asyncio.sleep(pause)
+            try:
+                status = (await self._say(client, call)).status_code
+            except load("httpx").HTTPError as error:
+                why = type(error).__name__
+                continue
+            if status < 300 or status in _GONE:
+                return None
+            why = f"status {status}"
+            if status in _REFUSED:
+                break
+        return why
+
+
+def _pauses() -> Iterator[float]:
+    pause = FIRST
+    while True:
+        yield pause
+        pause = min(pause * GROWTH, LAST)
+
+
+async def _pieces(parts: Iterable[bytes | Extent]) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece; it can be sent again."""
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+            continue
+        for at in range(0, part.size, PIECE):
+            yield part.spool.read(part.at + at, min(PIECE, part.size - at))

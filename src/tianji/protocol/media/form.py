@@ -19,6 +19,8 @@ from tianji.protocol.multipart import Piece, written
 Json = dict[str, Any]
 T = TypeVar("T")
 File = Piece[Any]
+Form = tuple[bytes, list[Any], int]
+"""A body in pieces, which are bytes or places of files: its type, they, and its length."""
 JSON: Final = b"application/json"
 
 
@@ -47,6 +49,19 @@ class Asked(Struct, frozen=True):
         if not math.isfinite(found):
             raise InvalidRequest(f"{name}: expected a number", param=name, code="invalid_type")
         return found
+
+    def texts(self, name: str) -> list[str]:
+        """Return a member that is a list of texts, also as the text of a form's field: JSON, or words and commas."""
+        value = self.members.get(name)
+        if isinstance(value, str):
+            try:
+                value = msgspec.json.decode(value) if value.lstrip().startswith("[") else value.split(",")
+            except (msgspec.DecodeError, RecursionError):
+                value = None
+            if value is None:
+                raise InvalidRequest(f"{name}: expected a list of texts", param=name, code="invalid_type")
+        found = value if isinstance(value, list) else []
+        return [text.strip() for text in found if isinstance(text, str) and text.strip()]
 
     def count(self) -> int:
         """Return how many pictures are wanted."""
@@ -78,7 +93,7 @@ class Outbound:
     def __init__(
         self,
         suffix: str,
-        body: Json | bytes | tuple[bytes, list[Any], int],
+        body: Json | bytes | Form,
         *,
         read: Callable[[bytes], Json] | None = None,
         shown: tuple[bytes, Callable[[Json], bytes]] | None = None,
@@ -110,12 +125,12 @@ def decoded(body: bytes, kind: type[T], target: Target) -> T:
         raise unreadable(target, str(error), body) from error
 
 
-def as_file(file: File) -> tuple[bytes, list[Any], int]:
+def as_file(file: File) -> Form:
     """Return a file as a body of its own."""
     return file.content_type or b"application/octet-stream", [file.content], file.size
 
 
-def as_form(fields: Mapping[str, Any], files: Iterable[tuple[str, File]] = ()) -> tuple[bytes, list[Any], int]:
+def as_form(fields: Mapping[str, Any], files: Iterable[tuple[str, File]] = ()) -> Form:
     """Return a form as a body: fields that have a value, and files under names of the vendor's."""
     pieces = [Piece[Any](name, _said(value)) for name, value in fields.items() if value is not None]
     renamed = [Piece[Any](name, f.content, f.size, f.filename or name, f.content_type) for name, f in files]

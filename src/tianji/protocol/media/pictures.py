@@ -7,7 +7,7 @@ from typing import Final
 
 from tianji.clock import SYSTEM
 from tianji.errors import StreamFailed
-from tianji.protocol.media.form import Asked, Json
+from tianji.protocol.media.form import Asked, Json, lacking
 
 ASKED: Final = (
     "model",
@@ -63,3 +63,9 @@ def held_back() -> StreamFailed:
 def answer_of(pictures: Iterable[Json]) -> Json:
     """Return an answer: each picture is an object with `url` or `b64_json`."""
     return {"created": int(SYSTEM.now()), "data": list(pictures)}
+
+
+def one(asked: Asked) -> None:
+    """Refuse more than one picture, unless what a vendor lacks is dropped."""
+    if asked.count() > 1:
+        lacking(asked, "n", "it makes one picture a request")

@@ -1,100 +1,104 @@
-"""Pictures that are tasks: one request begins, others look until it is done. Nothing here waits or asks.
+"""Tasks: one request begins them, others look until they are done, and what they leave behind is removed.
 
-https://docs.bfl.ai/quick_start/generating_images and https://docs.dev.runwayml.com/api.
+Nothing here waits or asks: the module of a vendor, which has its provider's name, has `begun(asked)`, whose `Task`
+`providers.tasks` carries out.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Iterable
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from tianji.errors import UpstreamProtocolError
-from tianji.protocol.chat.seam import StreamFailed
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, decoded, lacking
-from tianji.protocol.media.pictures import ASKED, answer_of, held_back, ratio_of, size_of
+from tianji.errors import StreamFailed, UpstreamProtocolError
+from tianji.lazy import load
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.media.form import JSON, Asked, File, Form, Json, Outbound
+from tianji.protocol.media.transcripts import SPOKEN, printed
 
-PAUSE: Final = 1.5  # seconds between two looks
 _REGIONAL: Final = ".bfl.ai"  # whose hosts are of regions, which the address to look at names
 
 
 class Call(Struct, frozen=True):
-    """One request: to a path behind the base address, or to an address. body: JSON; None for a look."""
+    """One request: to a path behind the base address, or to an address.
+
+    body: JSON, or a body in pieces; None for one that has none, which is a look where no `method` is given. The same
+    look twice is one that waits for something.
+    """
 
     where: str
-    body: Json | None = None
+    body: Json | Form | None = None
+    method: str = ""
 
 
-Task = Generator[Call, bytes, Json]
-"""Yields calls, is sent the bodies of their answers, and returns an answer in OpenAI's form."""
+class Left(Struct, frozen=True):
+    """What lies at the vendor from now on, by the call that removes it; nobody waits for that.
+
+    done: whether it lies there also when the task is done
+    """
+
+    call: Call
+    done: bool = True
 
 
-class _Submitted(Struct):
-    id: str
-    polling_url: str = ""
+Task = Generator[Call | Left, bytes, Json]
+"""Yields calls, is sent the bodies of their answers, and returns an answer in OpenAI's form. Says what it leaves."""
 
 
-class _Sample(Struct):
-    sample: str | None = None
+class _File(Struct):
+    field: str
+    name: str | None
+    kind: str | None
+    size: int
 
 
-class _Look(Struct):
-    status: str
-    result: _Sample | None = None
+class _Request(Struct):
+    operation: str
+    members: Json
+    files: list[_File]
 
 
-class _Task(Struct):
-    status: str
-    output: list[str] = []
-    failure: str | None = None
-    failureCode: str | None = None  # noqa: N815  Runway's spelling
+def begun(asked: Asked) -> Task:
+    """Return the task of a provider; what cannot be said to it is refused with the first call."""
+    made: Task = load(f"{__package__}.{asked.target.provider}").begun(asked)
+    return made
 
 
-def black_forest_labs(asked: Asked) -> Task:
-    """Ask at the path of the model, some of which take a size and some a ratio; look where the vendor says."""
-    _one(asked)
-    size, model = size_of(asked), asked.target.model
-    told: Json = {"prompt": asked.text("prompt"), "output_format": asked.text("output_format")}
-    if "ultra" in model or "kontext" in model:
-        told["aspect_ratio"] = ratio_of(asked)
-    elif size is not None:
-        told |= {"width": size[0], "height": size[1]}
-    body = without_none(told) | asked.beyond(ASKED)
-    begun = decoded((yield Call(f"/v1/{quote(model, safe='')}", body)), _Submitted, asked.target)
-    while True:
-        found = decoded((yield Call(begun.polling_url)), _Look, asked.target)
-        if found.status == "Ready" and found.result is not None and found.result.sample:
-            return answer_of([{"url": found.result.sample}])
-        if "Moderated" in found.status:
-            raise held_back()
-        if found.status not in ("Pending", "Queued", "Processing"):
-            raise _failed(f"the picture was not made: {found.status}")
+def outbound(asked: Asked) -> Outbound:
+    """Write a request for `providers.tasks`, which reads it by `received`: files lie behind it as they are."""
+    next(begun(asked))
+    files = [
+        _File(
+            field, file.filename, None if file.content_type is None else file.content_type.decode("latin-1"), file.size
+        )
+        for field, file in asked.files
+    ]
+    said = msgspec.json.encode(_Request(asked.operation, dict(asked.members), files))
+    contents = [file.content for _, file in asked.files if file.size]
+    length = len(said) + sum(file.size for _, file in asked.files)
+    shown = printed(asked, SPOKEN) if asked.operation in ("transcription", "translation") else None
+    return Outbound(f"/{asked.operation}", (JSON, [said, *contents], length), shown=shown)
 
 
-def runwayml(asked: Asked) -> Task:
-    """Say the ratio as a size in pixels; a task tells why it failed by a code."""
-    _one(asked)
-    size = size_of(asked) or (1024, 1024)
-    told = {"model": asked.target.model, "promptText": asked.text("prompt"), "ratio": f"{size[0]}:{size[1]}"}
-    begun = decoded((yield Call("/v1/text_to_image", told | asked.beyond(ASKED))), _Submitted, asked.target)
-    while True:
-        found = decoded((yield Call(f"/v1/tasks/{quote(begun.id, safe='')}")), _Task, asked.target)
-        if found.status == "SUCCEEDED":
-            return answer_of({"url": url} for url in found.output)
-        if (found.failureCode or "").startswith("SAFETY"):
-            raise held_back()
-        if found.status in ("FAILED", "CANCELLED"):
-            raise _failed(
-                f"the task {found.status.lower()}: {found.failure or found.failureCode or 'without a reason'}"
-            )
-
-
-TASKS: Final[Mapping[str, Callable[[Asked], Task]]] = {
-    "black_forest_labs": black_forest_labs,
-    "runwayml": runwayml,
-}
+def received(target: Target, said: bytes, contents: Iterable[Any] = ()) -> Asked:
+    """Read a request that `outbound` wrote. contents: of the files that are not empty."""
+    request = msgspec.json.decode(said, type=_Request)
+    rest = iter(contents)
+    files = tuple(
+        (
+            file.field,
+            File(
+                file.field,
+                next(rest) if file.size else b"",
+                file.size,
+                file.name,
+                None if file.kind is None else file.kind.encode("latin-1"),
+            ),
+        )
+        for file in request.files
+    )
+    return Asked(request.operation, target, request.members, files)
 
 
 def place_of(call: Call, base: str) -> str:
@@ -118,17 +122,7 @@ def _is_own(where: str, base: str) -> bool:
         return False
 
 
-def _one(asked: Asked) -> None:
-    if asked.count() > 1:
-        lacking(asked, "n", "it makes one picture a request")
-
-
-def _failed(message: str) -> StreamFailed:
+def failed(asked: Asked, why: str | None) -> StreamFailed:
+    """Make the error of a task that came to nothing, as the vendor's answer says it with status 200."""
+    message = f"{asked.target.provider}: the task failed: {why or 'it says no reason'}"
     return StreamFailed(msgspec.json.encode({"error": {"message": message, "code": "500"}}))
-
-
-def begun(provider: str, asked: Asked) -> Task:
-    """Return the task of a provider."""
-    make: Any = TASKS[provider]
-    found: Task = make(asked)
-    return found

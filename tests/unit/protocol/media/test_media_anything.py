@@ -13,11 +13,13 @@ from tianji.lazy import load
 from tianji.protocol import media
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.media.form import Asked, File
+from tianji.providers.table import rows
 
 MODULES = [
-    name
+    (name, provider)
     for found in pkgutil.iter_modules(media.__path__)
     if hasattr(load(name := f"tianji.protocol.media.{found.name}"), "outbound")
+    for provider in (sorted(name for name, row in rows().items() if row.tasks) if found.name == "tasks" else ["v"])
 ]
 OPERATIONS = ("image_generation", "image_edit", "audio_speech", "transcription")
 NAMES = """image images url b64_json predictions bytesBase64Encoded candidates content parts inlineData data
@@ -37,20 +39,20 @@ def values(names: str) -> Any:
     )
 
 
-def asked(operation: str, members: dict[str, Any], *, drops: bool = False) -> Asked:
-    target = Target(provider="v", model="m", drop_params=drops)
+def asked(provider: str, operation: str, members: dict[str, Any], *, drops: bool = False) -> Asked:
+    target = Target(provider=provider, model="m", drop_params=drops)
     files = tuple((name, File(name, b"x", 1, "a.png", b"image/png")) for name in ("file", "image"))
     return Asked(operation, target, members, files)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("module", "provider"), MODULES)
 @settings(max_examples=25)
 @given(
     operation=st.sampled_from(OPERATIONS),
     body=st.binary(max_size=40) | values(NAMES).map(lambda value: json.dumps(value).encode()),
 )
-def test_answers(module: str, operation: str, body: bytes) -> None:
-    made = load(module).outbound(asked(operation, {"prompt": "a", "input": "a"}))
+def test_answers(module: str, provider: str, operation: str, body: bytes) -> None:
+    made = load(module).outbound(asked(provider, operation, {"prompt": "a", "input": "a"}, drops=True))
     try:
         if made.sound is not None:
             assert isinstance(made.sound[1](body), bytes)
@@ -60,16 +62,16 @@ def test_answers(module: str, operation: str, body: bytes) -> None:
     assert told == body or isinstance(json.loads(told), dict)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("module", "provider"), MODULES)
 @settings(max_examples=25)
 @given(
     operation=st.sampled_from(OPERATIONS),
     members=st.dictionaries(st.sampled_from(ASKED.split()), values(ASKED), max_size=6),
     drops=st.booleans(),
 )
-def test_requests(module: str, operation: str, members: dict[str, Any], drops: bool) -> None:
+def test_requests(module: str, provider: str, operation: str, members: dict[str, Any], drops: bool) -> None:
     try:
-        made = load(module).outbound(asked(operation, members, drops=drops))
+        made = load(module).outbound(asked(provider, operation, members, drops=drops))
     except TianjiError:
         return
     assert made.suffix.startswith("/")

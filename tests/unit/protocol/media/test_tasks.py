@@ -1,4 +1,4 @@
-"""Pictures that are tasks, step by step."""
+"""Tasks of vendors, step by step."""
 
 import json
 from typing import Any
@@ -9,16 +9,21 @@ from hypothesis import strategies as st
 
 from tianji.errors import StreamFailed, TianjiError, UpstreamProtocolError
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.media.form import Asked
-from tianji.protocol.media.tasks import TASKS, Call, begun, place_of
+from tianji.protocol.media.form import Asked, File
+from tianji.protocol.media.tasks import Call, Left, begun, outbound, place_of, received
+from tianji.providers.table import rows
+
+TASKS = {name: sorted(row.tasks) for name, row in rows().items() if row.tasks}
 
 
-def asked(provider: str, **members: Any) -> Asked:
-    return Asked("image_generation", Target(provider=provider, model="flux-kontext-pro"), {"prompt": "a", **members})
+def asked(provider: str, operation: str = "image_generation", /, **members: Any) -> Asked:
+    target = Target(provider=provider, model="flux-kontext-pro")
+    files = () if operation == "image_generation" else (("file", File("file", b"sound", 5, "a.mp3", b"audio/mpeg")),)
+    return Asked(operation, target, {"prompt": "a", **members}, files)
 
 
 def test_it_is_looked_at_until_it_is_done() -> None:
-    task = begun("black_forest_labs", asked("black_forest_labs", size="1792x1024", seed=3))
+    task = begun(asked("black_forest_labs", size="1792x1024", seed=3))
     assert next(task) == Call("/v1/flux-kontext-pro", {"prompt": "a", "aspect_ratio": "16:9", "seed": 3})
     look = task.send(b'{"id":"i","polling_url":"https://api.eu1.bfl.ai/v1/get_result?id=i"}')
     assert look == Call("https://api.eu1.bfl.ai/v1/get_result?id=i")
@@ -30,9 +35,10 @@ def test_it_is_looked_at_until_it_is_done() -> None:
 
 
 def test_one_that_fails_says_why() -> None:
-    task = begun("runwayml", asked("runwayml"))
+    task = begun(asked("runwayml"))
     next(task)
-    task.send(b'{"id":"i/../j"}')
+    assert task.send(b'{"id":"i/../j"}') == Left(Call("/v1/tasks/i%2F..%2Fj", method="DELETE"), done=False)
+    assert task.send(b"") == Call("/v1/tasks/i%2F..%2Fj")
     with pytest.raises(StreamFailed) as failure:
         task.send(b'{"status":"FAILED","failure":"too much","failureCode":"INTERNAL"}')
     assert "too much" in json.loads(failure.value.payload)["error"]["message"]
@@ -62,24 +68,64 @@ def test_where_it_may_be_looked_at(where: str, base: str, goes: bool) -> None:
             place_of(Call(where), base)
 
 
-_json = st.fixed_dictionaries(
-    {"id": st.text(max_size=3)},
+def test_a_request_is_read_as_it_was_written() -> None:
+    files = (
+        ("file", File("file", b"sound", 5, "ä.mp3", b"audio/mpeg")),
+        ("empty", File("empty", b"", 0, None, None)),
+        ("more", File("more", b"s", 1, "b", None)),
+    )
+    told = Asked(
+        "transcription", Target(provider="soniox", model="m"), {"language": "de", "context": {"a": [1]}}, files
+    )
+    written = outbound(told)
+    said, *contents = written.parts
+    assert written.length == len(said) + 6
+    assert received(told.target, said, contents) == told
+
+
+_word = st.fixed_dictionaries(
+    {},
     optional={
-        "status": st.sampled_from(["Ready", "SUCCEEDED", "Pending", "FAILED", "x"]) | st.none(),
+        "text": st.text(max_size=3) | st.none(),
+        "start_ms": st.integers(0, 99) | st.none(),
+        "end_ms": st.integers(0, 99),
+        "start": st.integers(0, 99),
+        "end": st.integers(0, 99) | st.none(),
+        "speaker": st.sampled_from(["A", 1, None]),
+        "language": st.sampled_from(["en", None]),
+        "translation_status": st.sampled_from(["translation", "original", 7]),
+    },
+)
+_json = st.fixed_dictionaries(
+    {"id": st.text(max_size=3), "upload_url": st.text(max_size=3)},
+    optional={
+        "status": st.sampled_from(["Ready", "SUCCEEDED", "Pending", "FAILED", "completed", "queued", "error", "x"])
+        | st.none(),
         "polling_url": st.text(max_size=5) | st.none(),
         "result": st.none() | st.fixed_dictionaries({"sample": st.text(max_size=3) | st.none()}),
         "output": st.lists(st.text(max_size=3), max_size=2) | st.integers(),
+        "error_type": st.sampled_from(["internal_error", "invalid_audio", None]),
+        "error": st.text(max_size=3) | st.none(),
+        "text": st.text(max_size=9) | st.none(),
+        "words": st.lists(_word, max_size=5) | st.none(),
+        "tokens": st.lists(_word, max_size=5),
+        "audio_duration": st.floats(0, 9) | st.text(max_size=1),
+        "audio_duration_ms": st.floats(0, 9),
     },
 )
 
 
-@pytest.mark.parametrize("provider", TASKS)
-@given(st.lists(st.binary(max_size=20) | _json.map(lambda value: json.dumps(value).encode()), max_size=4))
-def test_whatever_comes_is_read_or_said_to_be_unreadable(provider: str, answers: list[bytes]) -> None:
-    task = begun(provider, asked(provider))
+@pytest.mark.parametrize(("provider", "operation"), [(name, one) for name, found in TASKS.items() for one in found])
+@given(st.lists(st.binary(max_size=20) | _json.map(lambda value: json.dumps(value).encode()), max_size=6))
+def test_whatever_comes_is_read_or_said_to_be_unreadable(provider: str, operation: str, answers: list[bytes]) -> None:
+    task = begun(asked(provider, operation))
     try:
-        next(task)
+        wanted = next(task)
         for body in answers:
-            task.send(body)
-    except (TianjiError, StopIteration):
+            while isinstance(wanted, Left):
+                wanted = task.send(b"")
+            wanted = task.send(body)
+    except StopIteration as end:
+        json.dumps(end.value)
+    except TianjiError:
         return
