@@ -32,6 +32,10 @@ def uploading(edge: str, mock_process: Mock, sink: Sink, tmp_path_factory: pytes
         "model_list": [
             openai_model("sink", "sink", f"http://{sink.address}"),
             openai_model("other", "other", f"http://{sink.address}"),
+            {
+                "model_name": "task",
+                "litellm_params": {"model": "soniox/m", "api_base": f"http://{sink.address}", "api_key": "k"},
+            },
             openai_model("slow", "mock-first-byte-30000", mock_process.url),
         ],
         "router_settings": {"num_retries": 0},
@@ -40,6 +44,8 @@ def uploading(edge: str, mock_process: Mock, sink: Sink, tmp_path_factory: pytes
     with Gateway(config, tmp_path_factory.mktemp("uploads"), edge=edge) as running:
         with running.connect() as client:  # whoever is the first loads the database, however small his file
             upload(client, running.key, {"purpose": "batch", "target_model_names": TWO}, 1, path=FILES)
+        with running.connect() as client:  # whose is the first task loads what asks for it
+            upload(client, running.key, {"model": "task"}, 1, path=TRANSCRIPTS)
         yield running
 
 
@@ -65,10 +71,11 @@ def kept(process: int) -> list[str]:
     [
         (TRANSCRIPTS, {"model": "sink"}, False),
         (TRANSCRIPTS, {"model": "sink"}, True),
+        (TRANSCRIPTS, {"model": "task"}, False),
         (FILES, {"purpose": "user_data", "target_model_names": TWO}, False),
         (FILES, {"purpose": "batch", "target_model_names": TWO}, False),
     ],
-    ids=["sized", "chunked", "a file at two places", "requests at two places"],
+    ids=["sized", "chunked", "a task", "a file at two places", "requests at two places"],
 )
 def test_a_large_file_is_never_held(gateway: Gateway, path: str, fields: dict[str, str], chunked: bool) -> None:
     (worker,) = gateway.workers()
