@@ -26,11 +26,13 @@ NAMES = ("openai", "text-completion-openai")
 OFFERED = {operation: path for operation, path in PATHS.items() if operation != "rerank"}
 
 _TEXTS = re.compile(r"(ft:)?((davinci|babbage)-002|gpt-3\.5-turbo-instruct)(?![a-z])")
+_NEVER_REASONS = re.compile(r"(ft:)?(gpt-(3\.?5|4|4\.[15]|4o|audio|5-chat)|chatgpt-4o)(?![0-9a-z.])")
 _O_SERIES = re.compile(r"(ft:)?o(1|3|4)(?![a-z0-9.])")
-_GPT_5 = re.compile(r"(ft:)?gpt-5(?!-chat)(?![0-9])")
-_NO_EFFORT_BY_DEFAULT = re.compile(r"(ft:)?gpt-5\.[1-9][0-9]*(?!.*(codex|pro))")
+_GPT_5 = re.compile(r"(ft:)?gpt-[5-9](?![0-9])")  # and what came after it
+_NO_EFFORT_BY_DEFAULT = re.compile(r"(ft:)?gpt-5\.[1-4](?![0-9])(?!.*(codex|pro|chat))")
 
-_O_LACKS = frozenset({"top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs"})
+_REASONING = frozenset({"reasoning_effort", "thinking", "verbosity"})
+_O_LACKS = frozenset({"top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "verbosity"})
 _O1_LACKS = _O_LACKS | {"parallel_tool_calls"}
 _GPT_5_LACKS = frozenset(
     {"presence_penalty", "frequency_penalty", "stop", "logit_bias", "modalities", "prediction", "audio"}
@@ -39,6 +41,7 @@ _ONLY_WITHOUT_EFFORT = ("top_p", "logprobs", "top_logprobs")
 
 STORED_METADATA = Condition("metadata", "store", b"true")  # the gateway's own field, unless the client has it stored
 USED_TOOL_CHOICE = Condition("tool_choice", "tools")
+STREAM_OPTIONS = Condition("stream_options", "stream", b"true")
 
 
 def build(deployment: Deployment) -> Upstream:
@@ -108,19 +111,21 @@ def rules(deployment: Deployment, *, at_home: bool) -> Rules:
         sends=frozenset({"metadata"}),
         rename=rename,
         steps=steps,
-        conditions=(STORED_METADATA, USED_TOOL_CHOICE),
+        conditions=(STORED_METADATA, USED_TOOL_CHOICE, STREAM_OPTIONS),
     )
 
 
 def _family(model: str) -> tuple[frozenset[str], Mapping[str, str], tuple[Maker, ...]]:
     name = model.rsplit("/", 1)[-1]
+    if _NEVER_REASONS.match(name):
+        return _REASONING, {}, ()
     renamed = {"max_tokens": "max_completion_tokens"}
     if _O_SERIES.match(name):
         lacks = _O1_LACKS if name.removeprefix("ft:").startswith("o1") else _O_LACKS
-        return lacks, renamed, (fixed_temperature,)
+        return lacks, renamed, (value_steps.effort_as_word, fixed_temperature)
     if _GPT_5.match(name):
         sampling = sampling_until_effort if _NO_EFFORT_BY_DEFAULT.match(name) else sampling_without_effort
-        return _GPT_5_LACKS, renamed, (sampling,)
+        return _GPT_5_LACKS, renamed, (value_steps.effort_as_word, sampling)
     return frozenset(), {}, ()
 
 

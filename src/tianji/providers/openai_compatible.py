@@ -11,7 +11,7 @@ from tianji.providers import address, message_steps, tool_steps, value_steps
 from tianji.providers.credentials import Credentials
 from tianji.providers.deployment import Deployment
 from tianji.providers.logins import LOGINS
-from tianji.providers.openai import USED_TOOL_CHOICE
+from tianji.providers.openai import STREAM_OPTIONS, USED_TOOL_CHOICE
 from tianji.providers.parameters import OPENAI_PARAMS
 from tianji.providers.places import PLACES, Place
 from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
@@ -155,7 +155,7 @@ def rules(row: Row, model: str) -> Rules:
         removed=row.drops,
         rename=row.rename,
         steps=steps,
-        conditions=(USED_TOOL_CHOICE,),
+        conditions=(USED_TOOL_CHOICE, STREAM_OPTIONS),
         defaults=row.sets,
     )
 

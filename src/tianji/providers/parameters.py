@@ -49,6 +49,21 @@ ADDRESS_FIELDS = (
     | AZURE_ENTRA_FIELDS
 )
 
+# Arguments of LiteLLM's completion() that its proxy takes out of bodies, though they mean nothing in one: clients that
+# share their code with the library send them, and OpenAI refuses what it does not know.
+_LIBRARY_FIELDS = _words(
+    """acompletion aembedding aimg_generation allm_passthrough_route async_call atext_completion text_completion azure
+    client complete_response completion_call_id force_timeout model_alias_map model_config model_file_id_mapping self
+    shared_session stream_response use_client verbose ttl cache_key preset_cache_key provider_specific_header
+    responses_api_version stream_chunk_size output_vector_size litellm_request_debug litellm_system_prompt
+    rpm tpm rpd tpd itpm otpm weight order max_parallel_requests max_budget budget_duration cooldown_time id
+    default_api_key_rpm_limit default_api_key_tpm_limit region_name ssl_verify data_residency
+    context_window_fallback_dict custom_prompt_dict roles initial_prompt_value final_prompt_value bos_token eos_token
+    hf_model_name supports_system_message ensure_alternating_roles user_continue_message assistant_continue_message
+    merge_reasoning_content_in_choices enable_json_schema_validation disable_add_transform_inline_image_block
+    use_litellm_proxy use_in_pass_through use_chat_completions_api"""
+)
+
 # What a client says to the gateway and not to the model: never sent upstream.
 CONTROL_FIELDS = (
     _words(
@@ -69,26 +84,21 @@ CONTROL_FIELDS = (
         routing_decision guardrail_scan_id guardrail_scan_metadata callbacks service_callback success_callback
         failure_callback logger_fn"""
     )
+    | _LIBRARY_FIELDS
     | ADDRESS_FIELDS
     | CALLBACK_FIELDS
     | FEDERATION_FIELDS
 )
 
 _DEPLOYMENT_ONLY = CONTROL_FIELDS | _words(
-    """model extra_body default_headers ssl_verify region_name use_in_pass_through configurable_clientside_auth_params
-    use_litellm_proxy use_chat_completions_api use_xai_oauth github_copilot_auth_type data_residency rpm tpm itpm otpm
-    weight order max_parallel_requests timeout_by_service_tier stream_timeout_by_service_tier cooldown_time tag_regex
-    allowed_fails allowed_fails_policy
-    max_budget budget_duration default_api_key_tpm_limit default_api_key_rpm_limit silent_model silent_model_percent
-    hedge_after adaptive_concurrency
-    provider_affinity_header context_window_fallback_dict max_file_size_mb max_agentic_loops
-    cache_control_injection_points merge_reasoning_content_in_choices custom_prompt_dict roles initial_prompt_value
-    final_prompt_value bos_token eos_token hf_model_name supports_system_message ensure_alternating_roles
-    user_continue_message assistant_continue_message enable_json_schema_validation
-    disable_add_transform_inline_image_block enable_azure_ad_token_refresh azure_ad_token_provider s3_bucket_name
-    s3_region_name s3_access_key_id s3_secret_access_key s3_encryption_key_id s3_bucket_owner s3_output_bucket_name
-    project_id space_id deployment_id predibase_tenant_id instance_id vector_store_id vector_bucket_name index_name
-    embedding_model bucket_name blocked id http2 zen_api_key gigachat_scope resource_group"""
+    """model extra_body default_headers configurable_clientside_auth_params use_xai_oauth github_copilot_auth_type
+    timeout_by_service_tier stream_timeout_by_service_tier tag_regex allowed_fails allowed_fails_policy silent_model
+    silent_model_percent hedge_after adaptive_concurrency provider_affinity_header max_file_size_mb
+    max_agentic_loops cache_control_injection_points enable_azure_ad_token_refresh azure_ad_token_provider
+    s3_bucket_name s3_region_name s3_access_key_id s3_secret_access_key s3_encryption_key_id s3_bucket_owner
+    s3_output_bucket_name project_id space_id deployment_id predibase_tenant_id instance_id vector_store_id
+    vector_bucket_name index_name embedding_model bucket_name blocked http2 zen_api_key gigachat_scope
+    resource_group"""
 )
 _DEPLOYMENT_ONLY_PREFIXES = tuple(
     _words(

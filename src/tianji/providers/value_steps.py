@@ -118,6 +118,17 @@ def thinking_as_effort(_: Judge) -> Step:
     return Step(run, frozenset({"thinking"}))
 
 
+def effort_as_word(_: Judge) -> Step:
+    """Take `reasoning_effort` in the form of the Responses API, `{"effort": word}`, for the word."""
+
+    def run(body: Body) -> None:
+        effort = body.get("reasoning_effort")
+        if isinstance(effort, dict) and isinstance(effort.get("effort"), str):
+            body["reasoning_effort"] = effort["effort"]
+
+    return Step(run, _EFFORT)
+
+
 def effort_as_thinking(_: Judge) -> Step:
     """DeepSeek: effort `none` disables thinking, any other enables it; a `thinking` of the client wins."""
 

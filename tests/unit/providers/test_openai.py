@@ -97,7 +97,7 @@ def test_a_plain_model_takes_everything_and_keeps_the_unknown() -> None:
     }
     shaping = upstream("openai/gpt-4o").shaping
     assert apply(shaping, body, label="m") == body
-    assert not shaping.refuse
+    assert shaping.refuse == {"reasoning_effort", "thinking", "verbosity"}  # it does not reason
     assert not shaping.rename
     assert not {"messages", "tools", "*"} & shaping.adapt_on  # such bodies go through as bytes
 
@@ -105,6 +105,20 @@ def test_a_plain_model_takes_everything_and_keeps_the_unknown() -> None:
 def test_control_fields_stay_here() -> None:
     body: Body = {"messages": [], "tags": ["a"], "fallbacks": [], "litellm_metadata": {}, "api_key": "k", "timeout": 1}
     assert shaped("openai/gpt-4o", body) == {"messages": []}
+
+
+def test_arguments_of_litellm_stay_here() -> None:
+    body: Body = {"messages": [], "ttl": 1, "roles": {}, "rpm": 1, "provider_specific_header": {}, "acompletion": True}
+    assert shaped("openai/gpt-4o", body) == {"messages": []}
+    assert shaped("openai/m", body, api_base="http://own/v1", ttl=2, verbose=True) == {"messages": []}
+
+
+@pytest.mark.parametrize("streamed", [{}, {"stream": False}, {"stream": None}, {"stream": "true"}])
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "groq/m"])
+def test_stream_options_need_a_stream(model: str, streamed: Body) -> None:
+    options = {"stream_options": {"include_usage": True}}
+    assert shaped(model, {**options, **streamed}) == streamed
+    assert shaped(model, {**options, "stream": True}) == {**options, "stream": True}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +180,9 @@ def test_images_of_tool_messages_move_behind_their_run() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini-2025-04-16", "ft:o4-mini:org", "gpt-5", "gpt-5.2-codex"])
+@pytest.mark.parametrize(
+    "model", ["o1", "o3-mini", "o4-mini-2025-04-16", "ft:o4-mini:org", "gpt-5", "gpt-5.2-codex", "gpt-6-sol"]
+)
 def test_reasoning_models_rename_the_limit(model: str) -> None:
     assert shaped(f"openai/{model}", {"max_tokens": 5}) == {"max_completion_tokens": 5}
     assert shaped(f"openai/{model}", {"max_tokens": 5, "max_completion_tokens": 7}) == {"max_completion_tokens": 7}
@@ -183,6 +199,15 @@ def test_other_models_do_not(model: str) -> None:
     [
         ("o3", {"top_p": 0.5, "logprobs": True, "n": 2}, ["logprobs", "top_p"]),
         ("o1-mini", {"parallel_tool_calls": True}, ["parallel_tool_calls"]),
+        ("o3", {"verbosity": "low"}, ["verbosity"]),
+        *(
+            (model, {"reasoning_effort": "low", "verbosity": "low"}, ["reasoning_effort", "verbosity"])
+            for model in ("gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-4.1-nano", "ft:gpt-4o:org", "gpt-35-turbo", "gpt-4")
+        ),
+        ("gpt-6-sol", {"presence_penalty": 1, "stop": ["a"]}, ["presence_penalty", "stop"]),
+        ("gpt-6.1-terra", {"temperature": 0.5}, ["temperature"]),
+        ("gpt-5.6", {"temperature": 0.5}, ["temperature"]),
+        ("gpt-5.5-pro", {"temperature": 0.5}, ["temperature"]),
         ("gpt-5", {"stop": ["a"], "logit_bias": {}}, ["logit_bias", "stop"]),
         ("o3", {"temperature": 0.5}, ["temperature"]),
         ("gpt-5", {"temperature": 0.5}, ["temperature"]),
@@ -206,6 +231,11 @@ def test_unsupported_params(model: str, body: Body, bad: list[str]) -> None:
 @pytest.mark.parametrize(
     ("model", "body"),
     [
+        ("gpt-6.1-terra", {"reasoning_effort": "low", "verbosity": "low"}),
+        ("gpt-6-sol", {"temperature": 0.5, "top_p": 0.5, "reasoning_effort": "none"}),
+        ("gpt-5.4-mini", {"temperature": 0.5}),
+        ("gpt-oss-20b", {"reasoning_effort": "low"}),
+        ("gpt-4omega", {"reasoning_effort": "low"}),
         ("o3", {"temperature": 1, "parallel_tool_calls": True}),
         ("gpt-5", {"temperature": 1.0, "reasoning_effort": "high", "verbosity": "low"}),
         ("gpt-5", {"temperature": 0.5, "top_p": 0.5, "reasoning_effort": "none"}),
@@ -214,6 +244,21 @@ def test_unsupported_params(model: str, body: Body, bad: list[str]) -> None:
 )
 def test_what_reasoning_models_do_take(model: str, body: Body) -> None:
     assert shaped(f"openai/{model}", body) == body
+
+
+def test_thinking_is_an_effort_of_those_that_reason() -> None:
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 4096}}
+    assert "thinking" in upstream("openai/gpt-4.1").shaping.refuse
+    assert shaped("openai/gpt-4.1", thinking, drop_params=True) == {}
+    assert shaped("openai/gpt-4.1", thinking, drop_params=True, api_base="http://own/v1") == {}
+    assert "thinking" not in shaped("openai/o3", thinking)
+    assert shaped("openai/o3", thinking)["reasoning_effort"]
+
+
+@pytest.mark.parametrize("model", ["o3", "gpt-5", "gpt-6-sol"])
+def test_an_effort_is_a_word(model: str) -> None:
+    asked = {"reasoning_effort": {"effort": "none", "summary": "auto"}}
+    assert shaped(f"openai/{model}", asked) == {"reasoning_effort": "none"}
 
 
 def test_null_counts_as_absent() -> None:
