@@ -66,7 +66,7 @@ from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management.administration import Administration
-from tianji.management.models.listing import Model, Models, Narrow
+from tianji.management.models.listing import Model, Models, Narrow, listed_models
 from tianji.management.models.routing import Routing, State
 from tianji.management.office import Fleet, Office
 from tianji.management.schedule import Schedule
@@ -343,26 +343,7 @@ class Gateway:
             self.closed.flush()
 
     def _list_models(self, caller: object, query: Mapping[str, str]) -> Iterator[Model]:
-        known = {name: pairs[0][0].info for name, pairs in self.snapshot.members.items()}
-        names = self.snapshot.models()
-        if query.get("return_wildcard_routes", "").lower() == "true":
-            names = [*names, *(name for name in self.snapshot.groups if "*" in name)]
-        team = caller.team_id if isinstance(caller, Identity) else None
-        for name in (*names, *(public for owner, public in self.snapshot.table.teams if owner == team)):
-            if isinstance(caller, Identity) and caller.admits(name) is not None:
-                continue
-            if all(entry.info.team_id for entry, _ in self.snapshot.members.get(name, [])) and name in known:
-                continue  # its team calls it by another name
-            info = known.get(name)
-            if info is None:
-                yield Model(id=name)
-            else:
-                yield Model(
-                    id=name,
-                    mode=info.mode,
-                    max_input_tokens=info.max_input_tokens,
-                    max_output_tokens=info.max_output_tokens,
-                )
+        return listed_models(self.snapshot, caller, query)
 
     def _upstream_model(self, name: str) -> str:
         """Name the model behind a public name; a name that nothing serves may still be a model's own."""

@@ -36,7 +36,7 @@ def serve(start_gateway: StartGateway, name: str, **env: str) -> Gateway:
 def test_a_file_is_served(start_gateway: StartGateway, name: str) -> None:
     gateway = serve(start_gateway, name)
     names, left_out = EXPECTED[name]
-    assert gateway.models() == names
+    assert gateway.models() == names if name != "03_wildcards" else set(names) < set(gateway.models())
     assert gateway.log.count(": dropped: model_list[") == left_out
     assert "Traceback" not in gateway.log
     assert gateway.client.get("/v1/models", headers={"authorization": "Bearer sk-other"}).status_code == 401
@@ -46,12 +46,18 @@ def test_there_is_an_expectation_for_every_file() -> None:
     assert sorted(file.stem for file in FILES.glob("*.yaml")) == sorted(EXPECTED)
 
 
+def test_models_behind_patterns_are_listed(start_gateway: StartGateway) -> None:
+    names = serve(start_gateway, "03_wildcards").models()
+    assert len(names) == len(set(names))
+    assert {"openai/gpt-4o", "anthropic/claude-opus-4-5", "gemini-2.5-flash", "gpt-4o"} <= set(names)
+    assert not [name for name in names if "*" in name or "-x-" in name]
+
+
 def test_patterns_are_listed_on_request(start_gateway: StartGateway) -> None:
     gateway = serve(start_gateway, "03_wildcards")
     data = gateway.client.get("/v1/models", params={"return_wildcard_routes": "true"}).json()["data"]
-    assert [model["id"] for model in data] == [
-        "openai/gpt-4o-mini", "anthropic/*", "openai/*", "team-*-chat", "gemini-*", "*",
-    ]  # fmt: skip
+    stars = [model["id"] for model in data if "*" in model["id"]]
+    assert stars == ["anthropic/*", "openai/*", "team-*-chat", "gemini-*", "*"]
 
 
 def test_wildcards_choose_deployment_and_key(start_gateway: StartGateway, mock: Mock) -> None:

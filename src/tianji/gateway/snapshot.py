@@ -21,6 +21,7 @@ from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header, UnknownModel
 from tianji.gateway.budgets import Account, purses, standings
 from tianji.gateway.demands import demanded
+from tianji.gateway.listed import Listed
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
 from tianji.gateway.steering import STEERING_MEMBERS
@@ -55,6 +56,7 @@ class Snapshot:
         self.environ = loaded.environment
         self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
+        self.listed = Listed(config, self.members, Catalogue.current(self.environ))
         self.accounts = give_purses(config, self.members, shared.health)
         self.provider_budgets = functools.partial(standings, config, shared.health)
         offers = {
@@ -140,8 +142,8 @@ class Snapshot:
         return bytes_of(self.config.general_settings.max_file_size_mb, MAX_UPLOAD)
 
     def models(self) -> list[str]:
-        """Return the public model names, in the order of the file; patterns are not names."""
-        return list(dict.fromkeys([*self.resolver.listed(lambda _: ()), *self.autos]))
+        """Return the public model names, in the order of the file; a pattern's are those that the catalogue knows."""
+        return list(dict.fromkeys([*self.resolver.listed(self.listed.behind), *self.autos]))
 
 
 def acceptable(environ: Mapping[str, str]) -> Accepts:

@@ -6,6 +6,7 @@ is found by halving. Its first member, `!catalogue`, says which version it is.
 
 import json
 import mmap
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,9 @@ INSTALLED: Final = "prices.json"  # in the data folder
 HEADER: Final = "!catalogue"
 _OPENING: Final = b"{\n"
 _CLOSING: Final = b"\n}\n"
+
+_MODEL: Final = re.compile(rb'^"([^"\\]+)": .*?"litellm_provider":"([^"]+)"', re.MULTILINE)
+_SIZE: Final = b"-x-"  # in a name that stands for a picture's price, not for a model
 
 Entry = Mapping[str, object]
 
@@ -61,6 +65,19 @@ class Catalogue(Struct, frozen=True):
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"the price catalogue {self.file} cannot be read: {error}") from error
         return None
+
+    def models(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of every model and the provider that lists it; nothing is decoded for it.
+
+        Raises ConfigurationError if the file cannot be read.
+        """
+        try:
+            with self.file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as text:
+                for found in _MODEL.finditer(text):
+                    if _SIZE not in found[1]:
+                        yield found[1].decode(), found[2].decode()
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"the price catalogue {self.file} cannot be read: {error}") from error
 
     def __iter__(self) -> Iterator[tuple[str, Entry]]:
         """Yield all models with their entries."""

@@ -104,3 +104,18 @@ def test_the_installed_one_goes_before_the_packaged_one(tmp_path: Path) -> None:
     write({}, "8", tmp_path / "prices.json")
     assert Catalogue.current(environ).version == "8"
     assert Catalogue.current({"XDG_DATA_HOME": str(tmp_path)}).file == PACKAGED
+
+
+def test_models_are_listed_without_the_sizes_of_pictures(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    entries = {
+        "a/one": {"litellm_provider": "a", "mode": "chat", "z": {"litellm_provider": "x"}},
+        "1024-x-1024/two": {"litellm_provider": "a"},
+        "three": {"input_cost_per_token": 1, "litellm_provider": "b"},
+        "nobody's": {"mode": "chat"},
+    }
+    write(entries, "1", file)
+    assert list(Catalogue(file).models()) == [("a/one", "a"), ("three", "b")]
+    assert len(list(Catalogue().models())) > 3000
+    with pytest.raises(ConfigurationError):
+        list(Catalogue(tmp_path / "none.json").models())
