@@ -134,8 +134,8 @@ def test_without_a_provider_nobody_can_sign_in_and_is_told_how(gateway: Gateway)
         assert answer.status_code == 501
         assert "GENERIC_CLIENT_ID" in answer.json()["error"]["message"]
     answer = gateway.client.get("/sso/readiness")
-    assert answer.status_code == 503
-    assert "GENERIC_CLIENT_ID" in answer.json()["missing_environment_variables"]
+    assert answer.status_code == 200  # a probe finds nothing wrong where nobody wants it
+    assert answer.json()["sso_configured"] is False
 
 
 def test_claims_that_code_does_not_accept_let_nobody_in(

@@ -119,7 +119,7 @@ ONE_MODEL_PATHS = ("/v1/models/{model}", "/models/{model}")
 def missing_member(member: str) -> InvalidRequest:
     """Make the error for a required member that is not there."""
     return InvalidRequest(
-        f"Missing required parameter: '{member}'. Add it to the JSON body.",
+        f"Missing required parameter: '{member}'. Add it to the request's body.",
         param=member,
         code="missing_required_parameter",
     )

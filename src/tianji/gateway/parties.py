@@ -151,4 +151,6 @@ def _texts(raw: bytes | None) -> Iterable[str]:
         value = _decode(raw) if raw is not None else None
     except msgspec.DecodeError:  # as above
         return ()
+    if isinstance(value, str):
+        return (value,) if value else ()
     return [one for one in value if isinstance(one, str) and one] if isinstance(value, list) else ()

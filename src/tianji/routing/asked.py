@@ -125,8 +125,10 @@ def _checked(member: str, targets: list[object], any_credentials: bool) -> tuple
 def _tags(value: object) -> list[str]:
     if value is None:
         return []
+    if isinstance(value, str):
+        return [value] if value else []
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise InvalidRequest("`tags` must be a list of texts", param="tags")
+        raise InvalidRequest("`tags` must be a text or a list of texts", param="tags")
     return value
 
 

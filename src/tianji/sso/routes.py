@@ -128,9 +128,13 @@ class SignIn:
             respond_json(exchange, said, headers=[*headers, *browser.PRIVATE])
 
     async def _ready(self, exchange: Exchange, _match: Match) -> None:
-        missing = load("tianji.sso.providers").missing(self._office().environ())
+        providers, environ = load("tianji.sso.providers"), self._office().environ()
+        missing = providers.missing(environ)
         if self._by_handler:
             respond_json(exchange, {"status": "healthy", "provider": "custom"})
+        elif not providers.is_named(environ):  # nobody wants it, so nothing is wrong
+            told = {"status": "healthy", "sso_configured": False, "message": "no identity provider is configured"}
+            respond_json(exchange, told)
         elif missing:
             respond_json(exchange, {"status": "unhealthy", "missing_environment_variables": missing}, 503)
         else:

@@ -31,4 +31,4 @@ def test_a_customer_is_named_as_in_other_requests(headers: list[Header], body: b
 def test_tags_are_those_of_headers_and_body() -> None:
     body = b'{"tags":["a"],"metadata":{"tags":"text"},"litellm_metadata":{"tags":["\\ud800"]}}'
     source = beside(SilentExchange("/v1/batches", body, ANYONE, headers=[(b"x-litellm-tags", b"b, a")]))
-    assert PARTIES.tags(source, scan(body)) == ("a", "b")
+    assert PARTIES.tags(source, scan(body)) == ("a", "text", "b")

@@ -78,6 +78,10 @@ def test_tags_come_from_everywhere() -> None:  # C16, C17
     assert read_scope({}, {b"user-agent": b"curl/8"}, looks_at_agent=True) == Scope(agent="curl/8")
 
 
+def test_one_tag_needs_no_list() -> None:
+    assert read_scope({"tags": "a", "metadata": {"tags": ""}}, {}) == Scope(tags=("a",))
+
+
 def test_a_request_may_narrow_a_region_and_not_leave_it() -> None:
     assert read_scope({"allowed_model_region": "us"}, {}) == Scope(regions=("us",))
     assert read_scope({"allowed_model_region": "eu-west-1"}, {}, regions=["eu"]) == Scope(regions=("eu", "eu-west-1"))
@@ -87,7 +91,6 @@ def test_a_request_may_narrow_a_region_and_not_leave_it() -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"tags": "a"}, "tags"),
         ({"tags": [1]}, "tags"),
         ({"metadata": {"tags": {}}}, "tags"),
         ({"tags": [str(n) for n in range(MOST_TAGS + 1)]}, "tags"),
