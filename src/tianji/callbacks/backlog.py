@@ -113,10 +113,14 @@ def _read(file: Path, position: int) -> tuple[list[tuple[Entry, int]], bool]:
 
 
 class Portion(Struct, frozen=True):
-    """Events to be told, and how far the journals were gone through when they have been."""
+    """Events to be told, and how far the journals were gone through when they have been.
+
+    full: no more of them are taken at once, so others may wait behind them already
+    """
 
     events: tuple[LogEvent, ...]
     positions: Mapping[str, int]
+    full: bool = False
 
 
 class Backlog:
@@ -152,7 +156,7 @@ class Backlog:
         if not events:
             self.positions.update(positions)
         self._taken = positions if events else {}
-        return Portion(tuple(events), positions)
+        return Portion(tuple(events), positions, len(events) >= most or size >= LARGEST)
 
     def done(self) -> None:
         """Go on behind what was taken: it was told, or given up."""

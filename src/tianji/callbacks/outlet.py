@@ -64,9 +64,11 @@ class Outlet:
         return self.sink.wants(event)  # the sink of the moment
 
     async def run(self) -> None:
-        """Send what there is, again and again, until `end`."""
-        while not self._ending.is_set():
+        """Send what there is, again and again, until `end`, and then once more."""
+        over = False
+        while not over:
             await self._pause()
+            over = self._ending.is_set()  # asked first: what has been written by then is sent
             try:
                 await self.flush()
             except Exception:  # boundary: what waits is still there in the next round
@@ -86,12 +88,18 @@ class Outlet:
             ending.cancel()
 
     async def flush(self) -> None:
-        """Send all that there is now. Raises OSError for a journal that cannot be read."""
-        while events := (await self.backlog.take(self.sink.batch * self.sink.at_once)).events:
-            told = [event.shown(bare=self.sink.bare, hidden=self.sink.hidden) for event in events]
+        """Send all that there is now: what comes meanwhile waits until it is more, or few are sent again and again.
+
+        Raises OSError for a journal that cannot be read.
+        """
+        full = True
+        while full:
+            portion = await self.backlog.take(self.sink.batch * self.sink.at_once)
+            told = [event.shown(bare=self.sink.bare, hidden=self.sink.hidden) for event in portion.events]
             starts = range(0, len(told), self.sink.batch)
             await asyncio.gather(*(self._deliver(told[start : start + self.sink.batch]) for start in starts))
             self.backlog.done()
+            full = portion.full
 
     async def _deliver(self, batch: Sequence[LogEvent]) -> None:
         """See to it that a batch arrives, in parts where it is too large or one of its events is not wanted."""

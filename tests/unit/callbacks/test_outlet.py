@@ -128,6 +128,38 @@ async def test_what_is_under_way_has_not_left() -> None:
     assert (there.left, there.outlet.backlog.holds(Path("one.journal"))) == (0, False)
 
 
+@pytest.mark.parametrize(("waiting", "sent"), [((1, 2, 3), [["1", "2"], ["3", "9"]]), ((1,), [["1"]])])
+async def test_what_comes_while_others_are_sent_waits_until_it_is_more(
+    waiting: tuple[int, ...], sent: list[list[str]]
+) -> None:
+    there = There(batch=2)
+
+    async def meanwhile(request: Delivery) -> int:
+        if not there.got:
+            there.offer(9)
+        return await there.send(request)
+
+    there.outlet._send = meanwhile
+    there.offer(*waiting)
+    await there.outlet.flush()
+    assert there.got == sent
+
+
+async def test_what_comes_while_others_are_sent_is_sent_before_the_end() -> None:
+    there = There()
+
+    async def last(request: Delivery) -> int:
+        if not there.got:
+            there.offer(9)
+            there.outlet.end()
+        return await there.send(request)
+
+    there.outlet._send = last
+    there.offer(1)
+    await asyncio.wait_for(there.outlet.run(), 10)
+    assert there.got == [["1"], ["9"]]
+
+
 async def test_several_batches_may_be_under_way_together() -> None:
     there, asked = There(batch=1, at_once=3), asyncio.Barrier(3)
 
