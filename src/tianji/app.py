@@ -43,7 +43,7 @@ from tianji.endpoints.tokens import Tokens
 from tianji.errors import ConfigurationError, UnknownModel
 from tianji.gateway import canned
 from tianji.gateway.admissions import Admissions
-from tianji.gateway.admitting import compose, nobody, objection
+from tianji.gateway.admitting import compose, nobody, objection, tried_settings
 from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
 from tianji.gateway.course import Courses
 from tianji.gateway.destinations import Destinations
@@ -464,6 +464,9 @@ def open_office(
             objection=lambda additions, stored: objection(loaded(), additions, stored),
             catch_up=following.catch_up,
             narrow=narrow,
+            loaded=loaded,
+            keeps_settings=lambda: keeps(loaded(), "settings"),
+            tried_settings=lambda stored: tried_settings(loaded(), stored),
             keeps_endpoints=lambda: keeps(loaded(), "pass_through_endpoints"),
             keeps_guardrails=lambda: keeps(loaded(), "guardrails"),
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),

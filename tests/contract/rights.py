@@ -148,6 +148,15 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("GET", "/callbacks/list"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/callbacks/configs"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/get/config/callbacks"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("POST", "/config/update"): (lambda w, r, s: {"litellm_settings": {"langfuse_default_tags": [s]}}, {ADMIN}),
+    ("POST", "/config/field/update"): (
+        lambda w, r, s: {"field_name": "max_batch_file_records", "field_value": 5},
+        {ADMIN},
+    ),
+    ("POST", "/config/field/delete"): (lambda w, r, s: {"field_name": w.setting()}, {ADMIN}),
+    ("GET", "/config/field/info"): (lambda w, r, s: {"field_name": "store_model_in_db"}, {ADMIN, VIEWER}),
+    ("GET", "/config/list"): (lambda w, r, s: {"config_type": "general_settings"}, {ADMIN, VIEWER}),
+    ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": w.callback()}, {ADMIN}),
     ("GET", "/health/services"): (lambda w, r, s: {"service": "tried"}, {ADMIN, VIEWER}),
     ("POST", "/team/permissions_bulk_update"): (
         lambda w, r, s: {"team_ids": [w.team(s)], "permissions": ["/key/info"]},

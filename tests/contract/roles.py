@@ -106,6 +106,15 @@ class World:
         self.master("POST", f"/team/{name}/callback", callback_name="langfuse")
         return name
 
+    def setting(self) -> str:
+        name = "max_batch_file_size_mb"
+        self.master("POST", "/config/field/update", field_name=name, field_value=7)
+        return name
+
+    def callback(self) -> str:
+        self.master("POST", "/config/update", litellm_settings={"failure_callback": ["posthog"]})
+        return "posthog"
+
     def member(self, side: str) -> str:
         name = f"member-{side}-{next(numbers)}"
         self.master("POST", "/team/member_add", team_id=f"team-{side}", member={"user_id": name})

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -29,13 +29,20 @@ class Heap(Struct):
     until: float
 
 
+class Ways(NamedTuple):
+    """How requests are made: to addresses that the operator has named, and to others, which are judged."""
+
+    own: Send
+    checked: Send
+
+
 class Office:
     """Takes alerts and sends them. `now`: seconds since 1970."""
 
     def __init__(
-        self, settings: Settings, claims: Claims, send: Send, mailer: Mailer | None, now: Callable[[], float]
+        self, settings: Settings, claims: Claims, ways: Ways, mailer: Mailer | None, now: Callable[[], float]
     ) -> None:
-        self._send = send
+        self._ways = ways
         self._now = now
         self._claims = claims
         self._boxes: dict[str, Box] = {}
@@ -101,10 +108,11 @@ class Office:
                 self._box(channel, "").put(parcel)
 
     def _box(self, channel: str, url: str) -> Box:
-        name = f"{channel} {url}"
+        foreign = url in self._settings.foreign
+        name = f"{channel} {url} {foreign}"
         box = self._boxes.get(name)
         if box is None:
-            box = self._boxes[name] = Box(channel, self._send)
+            box = self._boxes[name] = Box(channel, self._ways.checked if foreign else self._ways.own)
             self._tasks[name] = asyncio.get_running_loop().create_task(box.run())
         return box
 

@@ -10,6 +10,7 @@ from tianji.alerts.rules.quoting import nothing, quote
 from tianji.auth.durations import length, zone
 from tianji.callbacks.event import HIDEABLE
 from tianji.callbacks.settings import hidden_in
+from tianji.config.lent import NOTHING, Lent
 from tianji.config.schema import Config
 from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, AlertingArgs, AlertTypeConfig
 from tianji.ledger.entry import Entry
@@ -25,6 +26,7 @@ class Settings(Struct, frozen=True):
     """What is told.
 
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
+    foreign: addresses that not the operator has named, but the database
     quote: says what was asked in a request, as far as people may be told
     webhook: an address; pager: the key of an integration of PagerDuty
     threshold: seconds from which a request is slow, or hangs
@@ -44,6 +46,7 @@ class Settings(Struct, frozen=True):
     webhook: str | None
     pager: str | None
     base_url: str
+    foreign: frozenset[str]
     quote: Callable[[Entry], str]
 
     def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
@@ -51,7 +54,7 @@ class Settings(Struct, frozen=True):
         return self.urls.get((channel, kind)) or self.urls.get((channel, ""), ())
 
 
-def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
+def settings_of(config: Config, environ: Mapping[str, str], lent: Lent = NOTHING) -> Settings | None:
     """Read them; None where nobody is to be alerted."""
     general = config.general_settings
     channels = tuple(name for name in dict.fromkeys(general.alerting) if name in CHANNELS)
@@ -59,6 +62,7 @@ def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
         return None
     named = general.alert_types
     wanted = [name for name, kind in ALERT_TYPES.items() if kind.usual] if named is None else map(own_name, named)
+    environ = {**environ, **lent.variables}
     urls: dict[tuple[str, str], tuple[str, ...]] = {}
     for channel, variables in _GLOBAL.items():
         found = next(filter(None, map(environ.get, variables)), None)
@@ -81,6 +85,7 @@ def settings_of(config: Config, environ: Mapping[str, str]) -> Settings | None:
         webhook=environ.get("WEBHOOK_URL"),
         pager=environ.get("PAGERDUTY_API_KEY"),
         base_url=environ.get("PROXY_BASE_URL", ""),
+        foreign=lent.addresses.union(lent.variables.values()),
         quote=quote if _quotes(config) else nothing,
     )
 

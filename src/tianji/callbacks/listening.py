@@ -15,6 +15,7 @@ from tianji._core.shm import SharedCounters
 from tianji.callbacks.board import Board
 from tianji.callbacks.event import Owner
 from tianji.callbacks.guests import REQUEST, Guests
+from tianji.callbacks.lent import checking
 from tianji.callbacks.owners import Owners
 from tianji.callbacks.people import People
 from tianji.callbacks.said import opened
@@ -22,7 +23,6 @@ from tianji.callbacks.settings import all_sinks, tells_content
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded
-from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
 from tianji.egress.resolver import Address, Resolver
 from tianji.errors import TianjiError
@@ -56,11 +56,10 @@ class Listening:
         self._heard: dict[str, int] = {}  # how far journals go, by their names
         self._client: httpx.AsyncClient | None = None
         self._checked: httpx.AsyncClient | None = None
-        self._allowed: frozenset[str] = frozenset()
         self._resolver = Resolver()
         self._owners = Owners(store, loaded)
         self._guests = Guests(loaded)
-        self._teller = Teller(folder, self.send, owned=self._owned, send_owned=self._send_checked)
+        self._teller = Teller(folder, self.send, owned=self._owned, send_checked=self.send_checked)
         self._teller.invite(self._guests)
         self._teller.introduce(People(store))
         self.adopt(loaded)
@@ -71,9 +70,7 @@ class Listening:
         for problem in problems:
             log.error("%s", problem)
         self.whole = tells_content(loaded.config)
-        sections = (loaded.config.litellm_settings, loaded.config.general_settings)
-        hosts = (host for section in sections for host in section.provider_url_destination_allowed_hosts)
-        self._allowed = frozenset(host.lower() for host in hosts)
+        self._judge = checking(loaded.config)
         self._owners.adopt(loaded)
         self._guests.adopt(loaded)
         self._teller.adopt(sinks)
@@ -138,7 +135,7 @@ class Listening:
             self._client = open_client(LIMITS)
         return await self._ask(self._client, request)
 
-    async def _send_checked(self, request: Delivery) -> int:
+    async def send_checked(self, request: Delivery) -> int:
         """Send to an address that not the operator has named: it has to be public, or of a host that he allows."""
         if request.url.startswith(GRPC):
             return await called(request, await self._address(request.url))
@@ -154,7 +151,7 @@ class Listening:
         return str(found[0].sockaddr[0])
 
     def _check(self, origin: Origin, addresses: list[Address]) -> list[Address]:
-        return addresses if origin.host.lower() in self._allowed else AddressPolicy().check(origin, addresses)
+        return self._judge(origin, addresses)  # of the configuration of the moment: clients outlive one
 
     async def _ask(self, client: httpx.AsyncClient, request: Delivery) -> int:
         try:

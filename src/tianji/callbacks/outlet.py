@@ -53,7 +53,7 @@ class Outlet:
         self.sink = sink
         self.standing = Standing()
         self.backlog = Backlog(pages, self._wants)
-        self._send = send
+        self.send = send
         self._sleep = sleep
         self._now = now
         self._ending = asyncio.Event()
@@ -151,7 +151,7 @@ class Outlet:
         wait, waited = FIRST_WAIT, 0.0
         while True:
             try:
-                status = await self._send(await self._completed(request))
+                status = await self.send(await self._completed(request))
             except (OSError, TianjiError) as error:
                 self._complain(str(error) or type(error).__name__)
                 failing = 0.0 if self.sink.lasting else wait

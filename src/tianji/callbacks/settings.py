@@ -6,14 +6,17 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from tianji.callbacks import lent as lending
 from tianji.callbacks.event import ANONYMOUS, ENDED, EXCEPTIONS, HIDEABLE
 from tianji.callbacks.sink import INTERVAL, Given, Sift, Sink
 from tianji.callbacks.vendors import ALIASES, BLOCKS, FIELDS, NAMED, TRACED, VENDORS
+from tianji.config.lent import NOTHING, Lent
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.hooks.naming import own_callbacks
 from tianji.lazy import load
+from tianji.providers.fetching import Fetch, fetcher
 
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
@@ -33,7 +36,7 @@ _GENERIC: Final = "generic_api"
 
 def all_sinks(loaded: Loaded) -> tuple[list[Sink], list[str]]:
     """Return the destinations, code of the operator's own among them, and what is to be said of others."""
-    sinks, problems = sinks_of(loaded.config, loaded.environment)
+    sinks, problems = sinks_of(loaded.config, loaded.environment, loaded.lent)
     if own_callbacks(loaded.config):
         own, folder = load("tianji.callbacks.own"), loaded.files[0].parent
         more, faults = own.own_sinks(loaded.config, folder)
@@ -49,7 +52,7 @@ def _sifted(sink: Sink, sift: Sift) -> Sink:
     return sink if written is None else replace(sink, write=lambda events: written(events, sift), apart=True)
 
 
-def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], list[str]]:
+def sinks_of(config: Config, environ: Mapping[str, str], lent: Lent = NOTHING) -> tuple[list[Sink], list[str]]:
     """Return the destinations, and what is to be said of those that cannot be told: a name, and what to do."""
     sinks: list[Sink] = []
     problems: list[str] = []
@@ -57,7 +60,8 @@ def sinks_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Sink], li
         if name in ELSEWHERE or "." in name:  # code of the operator's own, see own.py
             continue
         try:
-            sinks += listed(_made(name, config, environ), name, hears)
+            said = lending.said_of(name, lent) if name in lent.callbacks else {}
+            sinks += listed(_lent(name, config, environ, said) if said else _made(name, config, environ), name, hears)
         except ConfigurationError as error:
             problems.append(error.message)
     hidden = hidden_in(config)
@@ -69,7 +73,8 @@ def listed(sink: Sink, name: str, hears: frozenset[str]) -> list[Sink]:
 
     Raises ConfigurationError where it cannot hear of that.
     """
-    return [_heard(sink, name, hears), *(_heard(one, f"{name} {one.name}", hears) for one in sink.beside)]
+    beside = (replace(one, foreign=sink.foreign) for one in sink.beside)
+    return [_heard(sink, name, hears), *(_heard(one, f"{name} {one.name}", hears) for one in beside)]
 
 
 def hidden_in(config: Config) -> frozenset[str]:
@@ -148,12 +153,26 @@ def _made(
     return made(own, _resolved(params, environ), environ)
 
 
-def made(name: str, params: Mapping[str, Any], environ: Mapping[str, str]) -> Sink:
+def _lent(name: str, config: Config, environ: Mapping[str, str], said: Mapping[str, str]) -> Sink:
+    """Return a destination of which the database says something. Raises ConfigurationError.
+
+    Where that is the address, the operator's params and variables have no part in it.
+    """
+    if lending.PLACES.isdisjoint(said):
+        return _made(name, config, {**environ, **said})
+    often = {FLUSH: environ[FLUSH]} if FLUSH in environ else {}
+    own = {**often, **said}
+    fetch = fetcher("a callback", check=lending.checking(config))
+    kind = lending.own_name(name)
+    return replace(made(kind, _resolved(NAMED.get(kind, {}), own), own, fetch), foreign=True)
+
+
+def made(name: str, params: Mapping[str, Any], environ: Mapping[str, str], fetch: Fetch | None = None) -> Sink:
     """Return a destination by its params. Raises ConfigurationError for one that is not served, or lacks something."""
     kind = _GENERIC if name in NAMED or _is_generic(params) else name
     if kind not in VENDORS:
         raise ConfigurationError(f"callback {name}: not served by this release; nobody is told")
-    given = Given(name, params, environ)
+    given = Given(name, params, environ, fetch or fetcher("a callback"))
     sink: Sink = load(f"{VENDORS[kind]}").build(given)
     often = environ.get(FLUSH) if sink.interval == INTERVAL else None
     try:

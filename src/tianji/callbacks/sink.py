@@ -55,6 +55,7 @@ class Sink(Struct, frozen=True):
     hears: the statuses of events that it is told of; share: the part of all traces that it is told of, from 0 to 1
     bare: it is not told what was said; hidden: members of events that it is told empty
     owner: whose requests alone it is told of; None: everybody's
+    foreign: not the operator has named its address, which has to be public, or of a host that he allows
     kind: the callback that it is, as who mutes it calls it; empty: as its name says
     at_once: how many batches may be under way together
     apart: its batches are written by a thread of their own: that takes long, since it compresses them
@@ -75,6 +76,7 @@ class Sink(Struct, frozen=True):
     share: float = 1.0
     hidden: frozenset[str] = frozenset()
     owner: Owner | None = None
+    foreign: bool = False
     kind: str = ""
     batch: int = BATCH
     interval: float = INTERVAL

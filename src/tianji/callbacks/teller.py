@@ -68,12 +68,12 @@ class Teller:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         owned: Callable[[Owner], Awaitable[Sequence[Sink]]] = nothing,
-        send_owned: Send | None = None,
+        send_checked: Send | None = None,
     ) -> None:
         """`folder`: of the journals; `send`: makes one HTTP request; `most_kept`: bytes, see the module.
 
         owned: returns the destinations of a key or a team, and raises StoreUnavailable while they cannot be known
-        send_owned: makes the requests to those, which not the operator has named; None: as `send` does
+        send_checked: makes the requests to those that not the operator has named; None: as `send` does
         """
         self._file = folder.parent / STATE
         self._send = send
@@ -86,7 +86,7 @@ class Teller:
         self._state = State()
         self._lead = Lead(self._file.with_suffix(LOCK))
         self._owned = owned
-        self._send_owned = send_owned or send
+        self._send_checked = send_checked or send
         self._met: set[Owner] = set()  # whose destinations are to be looked up
         self._owners: set[Owner] = set()
         self.outlets: dict[str, Outlet] = {}
@@ -181,13 +181,13 @@ class Teller:
                 self._owners.discard(owner)
 
     def _replace(self, owner: Owner | None, sinks: Sequence[Sink]) -> None:
-        send = self._send if owner is None else self._send_owned
         for sink in sinks:
+            send = self._send_checked if owner is not None or sink.foreign else self._send
             known = self.outlets.get(sink.name)
             if known is None:
                 self.outlets[sink.name] = Outlet(sink, self._pages, send, sleep=self._sleep, now=self._now)
             else:
-                known.sink = sink
+                known.sink, known.send = sink, send
         before = {name for name, outlet in self.outlets.items() if outlet.sink.owner == owner}
         for name in before - {sink.name for sink in sinks}:
             outlet = self.outlets.pop(name)

@@ -58,7 +58,7 @@ class Factory:
         told = load("tianji.limiting.learning").learner(self._shared.limits)
         process = load("tianji.ledger.process")
         process.work(
-            process.Written(self._path, self._environ, self._shared.known),
+            process.Written(self._path, self._environ, self._shared.known, load("tianji.gateway.extending").Extending),
             self._shared.revisions,
             lambda: control.generation,
             FAREWELL,
@@ -75,7 +75,7 @@ class Factory:
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")
         signs = watching.Signs(health, self._shared.counters, fault)
-        alerts = watching.Watching(folder, loaded, store, signs, callbacks.send)
+        alerts = watching.Watching(folder, loaded, store, signs, callbacks.send, callbacks.send_checked)
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
         )

@@ -14,6 +14,7 @@ from tianji.config import environment, master_key, report
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
 from tianji.gateway.bookkeeping import keeps_books
+from tianji.gateway.following import keeps
 from tianji.storage.location import locate
 
 
@@ -44,7 +45,8 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         files=tuple(map(os.fsencode, loaded.files)),
         variables={name: value for name, value in loaded.environment.items() if environ.get(name) != value},
         json_logs=loaded.config.litellm_settings.json_logs is True or loaded.environment.get("JSON_LOGS") == "true",
-        watches=bool(loaded.config.general_settings.alerting) and keeps_books(loaded.config, loaded.environment),
+        watches=(bool(loaded.config.general_settings.alerting) or keeps(loaded, "settings"))
+        and keeps_books(loaded.config, loaded.environment),
         database=database,
         secrets=dict(loaded.secrets.values),
     )

@@ -54,6 +54,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     prompts: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with a version and an environment
     cache: Mapping[str, object] = {}  # what a file has as cache_params
     coordination: Mapping[str, object] = {}  # and as coordination_redis
+    settings: Mapping[str, Mapping[str, object]] = {}  # and in sections, by the names of those
     unreadable: tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from tianji.config import dotenv, environment, include, references, secret_manag
 from tianji.config.checks import Subject, check
 from tianji.config.decode import decode
 from tianji.config.deployments import Accepts, Builder, available
+from tianji.config.lent import NOTHING, Lent
 from tianji.config.problems import Findings, InvalidConfiguration, Place, Problem
 from tianji.config.schema.root import SECTIONS, Config
 from tianji.config.secrets import NO_MANAGERS, Managers, Secrets
@@ -22,7 +23,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     `files` are all the files read, the configuration first, for watching. `environment` is the environment with
     `.env` and `environment_variables` applied; the process's own is untouched. `tree` is the merged text, with
-    references unresolved and places kept, for reports. `secrets` is what the references stand for.
+    references unresolved and places kept, for reports. `secrets` is what the references stand for. `lent` is what the
+    database adds for destinations.
     """
 
     config: Config
@@ -31,6 +33,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     tree: Map
     secrets: Secrets
+    lent: Lent = NOTHING
 
 
 def load(

@@ -1,7 +1,7 @@
 """A configuration with what the database adds to it, compiled; and whether a deployment would be part of it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tianji._core.dice import Dice
@@ -17,6 +17,7 @@ from tianji.gateway.shared import Shared
 from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.stored_cache import with_cache
 from tianji.gateway.stored_coordination import with_coordination
+from tianji.lazy import load
 from tianji.routing.auto.distant import AsyncEmbed
 
 LOG: Final = logging.getLogger("tianji.gateway")
@@ -27,7 +28,7 @@ def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snaps
     additions = kept(loaded, additions)
     if additions == Additions():
         return make(loaded)
-    extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
+    extended = extend(_with_settings(loaded, additions), additions, admissible(loaded.config, loaded.environment))
     for complaint in (*additions.unreadable, *extended.complaints(additions)):
         LOG.error("left out: %s", complaint)
     whole, unfit = with_cache(extended.loaded, additions.cache)
@@ -40,6 +41,16 @@ def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snaps
     except (TianjiError, ValueError) as error:
         LOG.error("what the database adds is left out, since nothing can be compiled with it: %s", error)
         return make(loaded)
+
+
+def _with_settings(loaded: Loaded, additions: Additions) -> Loaded:
+    if not additions.settings:
+        return loaded
+    found: Loaded
+    found, objections = load("tianji.gateway.stored_settings").with_settings(loaded, additions.settings)
+    for (section, name), said in objections.items():
+        LOG.error("left out: %s.%s of the database: %s", section, name, said)
+    return found
 
 
 def objection(loaded: Loaded, additions: Additions, stored: Stored) -> str | None:
@@ -56,6 +67,20 @@ def objection(loaded: Loaded, additions: Additions, stored: Stored) -> str | Non
     if stored.id in wanted - served:
         return "; ".join(line for line in snapshot.dropped if stored.name in line)
     return None
+
+
+def tried_settings(loaded: Loaded, stored: Mapping[str, Mapping[str, object]]) -> dict[tuple[str, str], str]:
+    """Return what of settings of the database would be left out, by section and name, and why.
+
+    Where nothing could be compiled with them it is said under empty names.
+    """
+    objections: dict[tuple[str, str], str]
+    whole, objections = load("tianji.gateway.stored_settings").with_settings(loaded, stored)
+    try:
+        Snapshot(whole, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody)
+    except (TianjiError, ValueError) as error:
+        return {**objections, ("", ""): str(error)}
+    return objections
 
 
 def nobody(_group: str) -> AsyncEmbed:

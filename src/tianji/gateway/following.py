@@ -21,7 +21,9 @@ PATIENCE: Final = 10.0  # seconds that the start waits for a database that hangs
 REST: Final = 1.0  # seconds until the database is asked again after it did not answer
 
 log = logging.getLogger("tianji.gateway")
-Kind = Literal["models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings", "coordination_redis"]
+Kind = Literal[
+    "models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings", "coordination_redis", "settings"
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "models": ("models", "credentials", "fallbacks", "unreadable"),
@@ -30,6 +32,7 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "prompts": ("prompts",),
     "cache_settings": ("cache",),
     "coordination_redis": ("coordination",),
+    "settings": ("settings",),
 }
 _NOTHING: Final = Additions()
 Adopt = Callable[[Additions], Awaitable[None]]

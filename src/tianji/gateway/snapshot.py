@@ -54,6 +54,7 @@ class Snapshot:
         self.config = config = loaded.config
         general = config.general_settings
         self.environ = loaded.environment
+        self.lent = loaded.lent
         self.max_body = bytes_of(general.max_request_size_mb, MAX_BODY)
         self.members, self.dropped = compile_members(loaded, shared.counters)
         self.listed = Listed(config, self.members, Catalogue.current(self.environ))

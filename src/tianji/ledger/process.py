@@ -39,11 +39,15 @@ log = logging.getLogger(__name__)
 
 
 class Written(Struct, frozen=True):
-    """A configuration, and what it is read with. `known`: what its secret manager had said before."""
+    """A configuration, and what it is read with. `known`: what its secret manager had said before.
+
+    extends: makes what adds to it, see Extends
+    """
 
     file: Path
     environ: Mapping[str, str]
     known: Mapping[str, str]
+    extends: "Extends | None" = None
 
 
 def work(
@@ -90,6 +94,23 @@ Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
 """Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
+class Extending(Protocol):
+    """What the database adds to a configuration, and says so whenever that is another."""
+
+    async def begin(self) -> None:
+        """Look, and follow it from now on."""
+
+    def renew(self, file: Loaded) -> None:
+        """Add to another file from now on."""
+
+    def end(self) -> None:
+        """Follow it no more."""
+
+
+Extends = Callable[[Store, Loaded, Callable[[Loaded], None]], Extending]
+"""Makes what adds to a configuration out of a database, and tells the function of what is in force from then on."""
+
+
 Begin = Callable[[Database, Revisions, Config, float], Awaitable[object]]
 """Lets budgets begin anew whose periods are over at a moment, seconds since 1970, as a configuration says."""
 
@@ -115,6 +136,8 @@ class _Scribe:
         self._spent = told
         self._listener: Listening | None = None
         self._drain: Drain | None = None
+        self._extends = written.extends
+        self._extending: Extending | None = None
         self._told = asyncio.Event()
 
     async def run(self, farewell: int, listening: "Hears | None") -> None:
@@ -133,6 +156,9 @@ class _Scribe:
             kept=self._kept,
             listener=listener,
         )
+        if self._extends is not None:
+            self._extending = self._extends(self._store, self._loaded, self._adopt)
+            await self._extending.begin()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         draining = asyncio.create_task(drain.run())
@@ -141,6 +167,8 @@ class _Scribe:
                 await asyncio.wait_for(self._told.wait(), LOOK)
             if self._generation() != self._seen:
                 await self._reload()
+        if self._extending is not None:
+            self._extending.end()
         draining.cancel()
         await asyncio.wait({draining})
         await _finish(drain)
@@ -177,9 +205,16 @@ class _Scribe:
         self._seen = self._generation()
         try:
             managers = Managers(open_source, self._loaded.secrets.values)
-            self._loaded = await asyncio.to_thread(load, self._file, self._environ, managers=managers)
+            file = await asyncio.to_thread(load, self._file, self._environ, managers=managers)
         except ConfigurationError:  # the workers say so, and go on with the old one, too
             return
+        if self._extending is None:
+            self._adopt(file)
+        else:
+            self._extending.renew(file)
+
+    def _adopt(self, loaded: Loaded) -> None:
+        self._loaded = loaded
         if self._listener is not None:
             self._listener.adopt(self._loaded)
 

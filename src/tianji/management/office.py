@@ -9,6 +9,7 @@ from msgspec import Struct
 from tianji.auth.models import Groups
 from tianji.clock import SYSTEM, Clock
 from tianji.config.additions import Additions, Stored
+from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.config.secrets import Secrets
 from tianji.gateway.snapshot import Snapshot
@@ -16,9 +17,16 @@ from tianji.management.models.listing import Narrow
 from tianji.storage.store import Store
 from tianji.storage.valkey import Server
 
+Sections = Mapping[str, Mapping[str, Any]]
+Objections = Mapping[tuple[str, str], str]
+
 
 def _none() -> Snapshot:
     raise LookupError("nothing is served here")
+
+
+def _unread() -> Loaded:
+    raise LookupError("no configuration was read here")
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
@@ -41,6 +49,10 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_coordination: Callable[[], bool] = lambda: False  # whether the database names the server of limits
     # a server that settings name, and why there is none
     tried_coordination: Callable[[Mapping[str, Any]], tuple[Server | None, str | None]] = lambda _said: (None, None)
+    loaded: Callable[[], Loaded] = _unread  # the configuration file as it was read
+    keeps_settings: Callable[[], bool] = lambda: False  # whether the database adds settings
+    # of settings that the database would add, what would be left out and why, by section and name
+    tried_settings: Callable[[Sections], Objections] = lambda _sections: {}
     narrow: Callable[[], Narrow | None] = lambda: None  # what hides models from lists, see management.models.listing
 
 

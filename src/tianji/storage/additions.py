@@ -18,6 +18,7 @@ ENTRIES: Final = "guardrails"
 TEMPLATES: Final = "prompts"
 CACHE: Final = "cache"  # names of rows of settings
 COORDINATION: Final = "coordination_redis"
+SECTIONS: Final = ("general_settings", "litellm_settings", "router_settings", "environment_variables")
 ACTIVE: Final = "active"
 
 
@@ -80,14 +81,15 @@ async def read(database: Database, salt: str | None) -> Additions:
     templates, sealed_ones = _readable(
         prompts, lambda row: prompt_of(key, row), lambda row: f"prompt {_prompt_name(row)}"
     )
-    (cache, coordination), unread = _settings(salt, settings)
+    named, unread = _settings(salt, settings)
     return msgspec.structs.replace(
         found,
         endpoints=opened,
         guardrails=entries,
         prompts=templates,
-        cache=cache,
-        coordination=coordination,
+        cache=named.get(CACHE, {}),
+        coordination=named.get(COORDINATION, {}),
+        settings={section: named[section] for section in SECTIONS if named.get(section)},
         unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *unread),
     )
 
@@ -103,17 +105,15 @@ def opened_settings(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _settings(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """Return those of the cache and of the server of limits, and what cannot be read."""
-    known = {row["name"]: row for row in rows}
-    found: list[dict[str, Any]] = []
+def _settings(salt: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """Return the settings by their names, and what of them cannot be read."""
+    found: dict[str, dict[str, Any]] = {}
     unreadable: list[str] = []
-    for name in (CACHE, COORDINATION):
+    for row in rows:
         try:
-            found.append(opened_settings(salt or "", known[name]) if name in known else {})
+            found[row["name"]] = opened_settings(salt or "", row)
         except ValueError as error:
-            found.append({})
-            unreadable.append(f"the settings {name} of the database: {error}")
+            unreadable.append(f"the settings {row['name']} of the database: {error}")
     return found, tuple(unreadable)
 
 

@@ -13,7 +13,7 @@ from tests.unit.alerts.conftest import NOW, settings
 
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
-from tianji.alerts.office import Office
+from tianji.alerts.office import Office, Ways
 from tianji.alerts.post import MOST, TRIES, Box, Mailing
 from tianji.alerts.transports import chat
 from tianji.alerts.transports.mail import RESEND, SENDGRID, Letter, Smtp, mailer_of
@@ -275,7 +275,9 @@ class World:
         self.wire = Wire()
         self.claims = Claims(self.time)
         mailer = mailer_of({"RESEND_API_KEY": "re"})
-        self.office = Office(settings(environ, **general), self.claims, self.wire.send, mailer, self.time)
+        self.office = Office(
+            settings(environ, **general), self.claims, Ways(self.wire.send, self.wire.send), mailer, self.time
+        )
 
     def time(self) -> float:
         return self.now

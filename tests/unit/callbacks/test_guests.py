@@ -182,7 +182,7 @@ async def test_an_account_gets_its_events_once_over_a_restart(tmp_path: Path) ->
         async def owned(owner: tuple[str, str], sinks: Any = sinks) -> Any:
             return sinks(owner)
 
-        teller = Teller(folder, send, owned=owned, send_owned=to_guests, sleep=lambda _: asyncio.Event().wait())
+        teller = Teller(folder, send, owned=owned, send_checked=to_guests, sleep=lambda _: asyncio.Event().wait())
         teller.invite(guests)
         teller.adopt([house])
         await teller.round([])

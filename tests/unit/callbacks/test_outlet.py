@@ -118,7 +118,7 @@ async def test_what_is_under_way_has_not_left() -> None:
         await go.wait()
         return 200
 
-    there.outlet._send = slow
+    there.outlet.send = slow
     there.offer(1)
     sending = asyncio.create_task(there.outlet.flush())
     await asyncio.wait_for(asked.wait(), 10)
@@ -167,7 +167,7 @@ async def test_several_batches_may_be_under_way_together() -> None:
         await asyncio.wait_for(asked.wait(), 10)
         return 200
 
-    there.outlet._send = together
+    there.outlet.send = together
     there.offer(1, 2, 3)
     await there.outlet.flush()
     assert there.outlet.standing.told == 3
@@ -187,7 +187,7 @@ async def test_a_request_is_completed_for_each_try() -> None:
         return answers.pop(0)
 
     there = There(complete=complete)
-    there.outlet._send = send
+    there.outlet.send = send
     there.offer(1)
     await there.outlet.flush()
     assert (seen, there.outlet.standing.told) == (["no token yet", "1", "2"], 1)

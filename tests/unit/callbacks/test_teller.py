@@ -336,7 +336,7 @@ class Owned:
 
 async def test_a_team_has_destinations_of_its_own(world: World) -> None:
     owned = Owned(world)
-    teller = world.teller(owned=owned, send_owned=owned.send)
+    teller = world.teller(owned=owned, send_checked=owned.send)
     file = await asyncio.to_thread(world.keep_entries, entry(1), owning(2), owning(3, muted=("there",)))
     teller.meet(TEAM)
     await teller.round([])
@@ -354,14 +354,14 @@ async def test_a_team_has_destinations_of_its_own(world: World) -> None:
 async def test_what_a_team_has_is_known_after_a_restart(world: World) -> None:
     owned = Owned(world)
     await asyncio.to_thread(world.keep_entries, owning(1))
-    first = world.teller(owned=owned, send_owned=owned.send)
+    first = world.teller(owned=owned, send_checked=owned.send)
     first.meet(TEAM)
     await first.round([])
     killed(first)
-    second = world.teller(owned=owned, send_owned=owned.send)
+    second = world.teller(owned=owned, send_checked=owned.send)
     await second.round([])
     await end(second)
-    third = world.teller(owned=owned, send_owned=owned.send)
+    third = world.teller(owned=owned, send_checked=owned.send)
     await third.round([])
     await end(third)
     assert numbers(owned.got) == [1]
@@ -370,7 +370,7 @@ async def test_what_a_team_has_is_known_after_a_restart(world: World) -> None:
 async def test_a_team_that_comes_back_is_told_nothing_twice(world: World) -> None:
     owned = Owned(world)
     await asyncio.to_thread(world.keep_entries, owning(1))
-    teller = world.teller(owned=owned, send_owned=owned.send)
+    teller = world.teller(owned=owned, send_checked=owned.send)
     before = owned.sinks
     for sinks in (before, [], before):
         owned.sinks = sinks
@@ -386,7 +386,7 @@ async def test_a_journal_is_kept_while_it_cannot_be_known_what_a_team_has(world:
     owned = Owned(world)
     owned.away = True
     file = await asyncio.to_thread(world.keep_entries, owning(1))
-    teller = Teller(world.folder, world.send, owned=owned, send_owned=owned.send)
+    teller = Teller(world.folder, world.send, owned=owned, send_checked=owned.send)
     teller.meet(TEAM)
     await teller.round([])
     assert not await teller.finished(file, file.stat().st_size)

@@ -27,6 +27,7 @@ ALIASES: Final[Mapping[str, str]] = {
     "azure_blob": "azure_storage",
     "azureblob": "azure_storage",
     "custom_batch_logger": "generic_api",
+    "custom_callback_api": "generic_api",
     "datadog_llm": "datadog_llm_observability",
     "gcs": "gcs_bucket",
     "gcspubsub": "gcs_pubsub",

@@ -9,7 +9,7 @@ from tianji.config.durations import NO_DURATION, is_duration
 from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, UNSERVED_CHANNELS
 
 _HERE: Final = "general_settings"
-_VARIABLES: Final = {  # channels, and the variables of which one says where they lead to
+VARIABLES: Final = {  # channels, and the variables of which one says where they lead to
     "slack": ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"),
     "ms_teams": ("MS_TEAMS_WEBHOOK_URL",),
     "discord": ("DISCORD_WEBHOOK_URL",),
@@ -59,7 +59,7 @@ def _check_channel(subject: Subject, path: Where, channel: str) -> None:
     if channel not in CHANNELS:
         subject.warning(path, f"{channel!r} is no channel of alerts", nearest(channel, CHANNELS))
         return
-    variables = _VARIABLES[channel]
+    variables = VARIABLES[channel]
     general = subject.config.general_settings
     leads = channel in ("slack", "ms_teams", "discord") and bool(general.alert_to_webhook_url)
     leads = leads or (channel == "discord" and general.discord_webhook_url is not None)

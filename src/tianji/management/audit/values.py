@@ -28,6 +28,7 @@ _SAID: Final = frozenset({
     "model", "model_name", "custom_llm_provider", "api_base", "base_url", "api_version", "litellm_credential_name",
     "region_name", "aws_region_name", "vertex_project", "vertex_location", "mode", "type", "host", "namespace", "tags",
     "guardrail", "guardrail_name", "guardrail_id", "guardrail_type", "failure_policy", "id", "path", "target",
+    "success_callback", "failure_callback", "callbacks", "alerting", "alert_types",
     "methods", "prompt_id", "prompt_integration", "environment", "supported_call_types", "budget_duration",
 })  # fmt: skip
 _SKIPPED: Final = frozenset({"spend_since"})

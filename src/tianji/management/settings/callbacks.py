@@ -5,22 +5,27 @@ import uuid
 from typing import Any, Final
 
 import httpx
+import msgspec
 from msgspec import Struct
 
 from tianji._core.http1 import Timeouts
 from tianji.callbacks.event import LogEvent, event_of
+from tianji.callbacks.lent import VARIABLES, checking, variables_of
 from tianji.callbacks.settings import sinks_of, wanted
 from tianji.callbacks.sink import ALL, Delivery, Sink
 from tianji.callbacks.variables import MASK, OPEN, SECRET, masked, owned
 from tianji.callbacks.vendors import ALIASES, VENDORS
 from tianji.clock import SYSTEM
 from tianji.egress.client import open_client
+from tianji.egress.connector import Check
 from tianji.errors import ObjectNotFound, TianjiError, Unacceptable
+from tianji.gateway.stored_settings import SECTIONS
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload
 from tianji.management.desk import Call, Row
 from tianji.management.people import ownership
 from tianji.management.people.team_reading import found, told_team
 from tianji.management.settings import callback_keeping
+from tianji.management.settings.configuration import channels_shown, variables_shown
 from tianji.storage.tables import TEAMS
 
 TOTAL: Final = 10.0  # seconds in which a test event has to arrive
@@ -120,20 +125,41 @@ async def configs(_call: Call) -> list[Row]:
 
 
 async def configured(call: Call) -> Row:
-    """Describe the callbacks of the configuration; what is set for them is masked."""
-    hears = wanted(call.config)
-    settings = call.config.callback_settings
+    """Describe the callbacks and the channels of alerts that are in force; secrets, and what the file says, are masked.
+
+    What is `read_only` stands in the configuration file.
+    """
+    settings, lent = call.config.callback_settings, call.office.fleet.snapshot().lent
     return {
         "status": "success",
         "callbacks": [
             {
                 "name": name,
                 "type": "success_and_failure" if statuses == ALL else next(iter(statuses)),
-                "variables": {param: MASK for param, value in settings.get(name, {}).items() if value},
+                "variables": variables_shown(call, variables_of(name), of_file=name not in lent.callbacks)
+                | {param: MASK for param, value in settings.get(name, {}).items() if value},
+                "read_only": name not in lent.callbacks,
             }
-            for name, statuses in hears.items()
+            for name, statuses in wanted(call.config).items()
         ],
+        "alerts": channels_shown(call),
+        "active_alerting_destinations": list(call.config.general_settings.alerting),
+        "router_settings": _routing(call),
+        "available_callbacks": {
+            name: {
+                "litellm_callback_name": name,
+                "litellm_callback_params": list(variables),
+                "ui_callback_name": name.replace("_", " ").title(),
+            }
+            for name, variables in VARIABLES.items()
+        },
     }
+
+
+def _routing(call: Call) -> Row:
+    """Return the settings of the router that may be kept in the database."""
+    written: Row = msgspec.to_builtins(call.config.router_settings)
+    return {name: value for name, value in written.items() if name in SECTIONS["router_settings"]}
 
 
 async def test(call: Call) -> Row:
@@ -141,7 +167,7 @@ async def test(call: Call) -> Row:
     name = call.query.get("service", "")
     if not name:
         raise Unacceptable("say which destination is to be tried: ?service=", param="service")
-    sinks, problems = sinks_of(call.config, call.office.environ())
+    sinks, problems = sinks_of(call.config, call.office.environ(), call.office.fleet.snapshot().lent)
     meant = {name, ALIASES.get(name, name)}
     sink = next((one for one in sinks if meant & {one.name, one.kind}), None)
     if sink is None:
@@ -149,7 +175,8 @@ async def test(call: Call) -> Row:
         raise Unacceptable(
             said or f"callback {name[:80]!r} is not in the configuration; add it to callbacks", param="service"
         )
-    await _send(sink, _test_event(SUCCESS if SUCCESS in sink.hears else FAILURE))
+    check = checking(call.config) if sink.foreign else None
+    await _send(sink, _test_event(SUCCESS if SUCCESS in sink.hears else FAILURE), check)
     return {"status": "success", "message": f"{name} took a test event; look for litellm-test there"}
 
 
@@ -169,9 +196,9 @@ def _test_event(status: str) -> LogEvent:
     return event
 
 
-async def _send(sink: Sink, event: LogEvent) -> None:
+async def _send(sink: Sink, event: LogEvent, check: Check | None) -> None:
     try:
-        async with asyncio.timeout(TOTAL), open_client(_LIMITS) as client:
+        async with asyncio.timeout(TOTAL), open_client(_LIMITS, check=check) as client:
             for request in sink.write([event.shown(bare=sink.bare, hidden=sink.hidden)]):
                 await _ask(client, request if sink.complete is None else await sink.complete(request))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, TianjiError, ValueError) as error:

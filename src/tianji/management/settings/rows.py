@@ -51,6 +51,17 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
         ),
         Row("GET", "/health/services", "callbacks.test", Access.ADMIN, ALL, "Send a test event to a callback."),
     ),
+    "configuration": tuple(
+        Row(method, f"/config/{end}", f"configuration.{function}", Access.ADMIN, ALL, said)
+        for method, end, function, said in (
+            ("POST", "update", "update", "Keep settings and variables of callbacks beside the file's."),
+            ("POST", "field/update", "update_field", "Keep one setting."),
+            ("POST", "field/delete", "delete_field", "Take one setting out of the database."),
+            ("GET", "field/info", "field", "Say what a setting is."),
+            ("GET", "list", "listed", "List the settings that may be kept."),
+            ("POST", "callback/delete", "delete_callback", "Take a callback out of the database."),
+        )
+    ),
     "coordination": tuple(
         Row(method, f"/coordination_redis/settings{end}", f"coordination.{function}", Access.ADMIN, ALL, said)
         for method, end, function, said in (

@@ -15,6 +15,7 @@ SOURCE = Path(tianji.__file__).parent
 OTHERS = {  # who else speaks of a destination, and why
     "callbacks/brought.py": "which variables of requests count",
     "callbacks/billing": "a bill is no event",
+    "callbacks/lent.py": "what the database may say of it",
     "callbacks/vendors/__init__.py": "other names, and keys of litellm_settings",
     "config/schema": "keys of the configuration",
     "management/settings/callbacks.py": "which variables keys and teams may set",
