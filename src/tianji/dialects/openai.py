@@ -111,6 +111,16 @@ OPERATIONS: Mapping[Operation, Dialect] = {
         media=True,
         vendor="Cohere",
     ),
+    # https://docs.mistral.ai/api/endpoint/ocr, with LiteLLM's forms beside it: the document is a file there
+    "ocr": Dialect(
+        "ocr",
+        ("/v1/ocr", "/ocr"),
+        (_MODEL, Member("document", b"{", "an object", required=False)),
+        streams=False,
+        media=True,
+        form=True,
+        vendor="Mistral",
+    ),
 }
 MODEL_PATHS = ("/v1/models", "/models")
 ONE_MODEL_PATHS = ("/v1/models/{model}", "/models/{model}")

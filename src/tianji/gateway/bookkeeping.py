@@ -37,6 +37,7 @@ CALL_TYPES: Final = {  # operations as LiteLLM's table of spend calls them
     "transcription": "atranscription",
     "translation": "atranscription",
     "rerank": "arerank",
+    "ocr": "aocr",
     "realtime": "_arealtime",
     "live": "_arealtime",
 }

@@ -20,7 +20,7 @@ from tianji._core.stream import AnswerStream
 from tianji._core.usage import Usage, read_usage
 from tianji.errors import Header
 from tianji.gateway.forms import form_of
-from tianji.gateway.measuring import PICTURES, SOUND, Picture, asked_for, milliseconds, picture_of, pictures
+from tianji.gateway.measuring import PICTURES, SOUND, Picture, asked_for, milliseconds, pages_of, picture_of, pictures
 from tianji.gateway.passages import Place, Request, Sought, codec, given
 from tianji.protocol import ranks
 from tianji.protocol.chat.seam import Target
@@ -135,6 +135,8 @@ class Making(Passing):
             self.measures = pictures(len(found.data), self._picture)
             if usage is None or usage.prompt_tokens < 0:
                 self.rates = self._of_picture
+        elif operation == "ocr":
+            self.measures = pages_of(body) or self.measures
         elif operation in SOUND:
             length = _read(body, _Recording()).duration
             try:

@@ -23,6 +23,7 @@ ROUTES: Final = {  # call types of the ledger, and the paths that lead to them
     "aspeech": "/audio/speech",
     "atranscription": "/audio/transcriptions",
     "arerank": "/rerank",
+    "aocr": "/ocr",
     "messages": "/v1/messages",
     "responses": "/responses",
     "_arealtime": "/realtime",

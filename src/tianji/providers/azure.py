@@ -24,7 +24,7 @@ DEFAULT_AI_VERSION = "2024-05-01-preview"
 DEFAULT_FLUX_VERSION = "2025-04-01-preview"
 
 SPEECH = "speech/"
-OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank"}
+OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank", "ocr"}
 _OTHERS = re.compile("rerank|flux")
 _UNDATED = frozenset({"v1", "latest", "preview"})
 _API_KEY_HOSTS = (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com")

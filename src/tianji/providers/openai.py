@@ -23,7 +23,7 @@ KEYS = ("OPENAI_API_KEY",)
 BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
 NAMES = ("openai", "text-completion-openai")
-OFFERED = {operation: path for operation, path in PATHS.items() if operation != "rerank"}
+OFFERED = {operation: path for operation, path in PATHS.items() if operation not in ("rerank", "ocr")}
 
 _TEXTS = re.compile(r"(ft:)?((davinci|babbage)-002|gpt-3\.5-turbo-instruct)(?![a-z])")
 _NEVER_REASONS = re.compile(r"(ft:)?(gpt-(3\.?5|4|4\.[15]|4o|audio|5-chat)|chatgpt-4o)(?![0-9a-z.])")

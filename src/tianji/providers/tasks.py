@@ -133,7 +133,8 @@ class _Doing:
     async def _say(self, client: Any, call: Any) -> Any:
         where, body = load(FORMS).place_of(call, self._base), call.body
         if body is None:
-            return await client.request(call.method or "GET", where, headers=self._headers)
+            headers = {} if call.bare else self._headers
+            return await client.request(call.method or "GET", where, headers=headers)
         if isinstance(body, dict):
             headers = {"content-type": "application/json", **self._headers}
             return await client.request("POST", where, headers=headers, content=msgspec.json.encode(body))

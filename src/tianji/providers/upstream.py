@@ -25,6 +25,7 @@ Operation = Literal[
     "transcription",
     "translation",
     "rerank",
+    "ocr",
     "realtime",
     "live",
 ]
@@ -42,6 +43,7 @@ PATHS: Mapping[str, str] = {
     "transcription": "/audio/transcriptions",
     "translation": "/audio/translations",
     "rerank": "/rerank",
+    "ocr": "/ocr",
     "realtime": "/realtime",
     "live": "/live",
 }

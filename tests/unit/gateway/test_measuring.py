@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tianji._core.meter import KINDS, UNITS, Measures, Rates, cost
 from tianji._core.spool import Extent, Spool
 from tianji._core.usage import TIERS_BY_NUMBER
 from tianji.accounting.sound import USUAL_RATE
 from tianji.gateway.forms import Form
-from tianji.gateway.measuring import MOST, asked_for, expected_of, picture_of
+from tianji.gateway.measuring import MOST, asked_for, expected_of, pages_of, picture_of
 from tianji.protocol.multipart import Piece
 
 ATTO = 10**9  # of a nano-dollar
@@ -37,6 +39,9 @@ def priced(unit: str) -> Rates:
         ("audio_speech", {"input": "ä" * 7}, {"input_characters": 7}),
         ("audio_speech", {"input": 7}, {}),
         ("rerank", {"query": "q"}, {"queries": 1}),
+        ("ocr", {}, {"pages": 1}),
+        ("ocr", {"pages": [0, 4]}, {"pages": 2}),
+        ("ocr", {"pages": "0-4"}, {"pages": 1}),
         ("transcription", {}, {}),
     ],
 )
@@ -74,3 +79,35 @@ def test_before_it_is_let_in_a_recording_comes_to_its_size() -> None:
 def test_what_a_price_of_pictures_goes_by(members: dict[str, Any], kind: tuple[str, str]) -> None:
     found = picture_of({name: json.dumps(value).encode() for name, value in members.items()})  # type: ignore[misc]
     assert (found.quality, found.size) == kind
+
+
+@given(
+    st.binary(max_size=20)
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "pages": st.lists(st.none(), max_size=3) | st.integers(),
+            "document_annotation": st.none() | st.text(max_size=2),
+            "usage_info": st.none()
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "pages_processed": st.integers(-1, 3) | st.text(max_size=1),
+                    "pages_processed_annotation": st.integers(-1, 3) | st.none(),
+                    "credits": st.floats(allow_nan=False, allow_infinity=False) | st.none(),
+                },
+            ),
+        },
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_whatever_is_said_of_pages_is_counted_or_not(answer: bytes) -> None:
+    found = pages_of(answer)
+    assert found is None or all(count >= 0 for count in counts(found).values())
+
+
+def test_pages_are_counted_as_they_are_billed() -> None:
+    told = {"pages": [{}, {}], "document_annotation": "{}"}
+    assert counts(pages_of(json.dumps(told).encode()) or Measures()) == {"pages": 2, "annotated_pages": 2}
+    told["usage_info"] = {"pages_processed": 3, "pages_processed_annotation": 1, "credits": 4.5}
+    found = counts(pages_of(json.dumps(told).encode()) or Measures())
+    assert found == {"pages": 3, "annotated_pages": 1, "credits": 4500}

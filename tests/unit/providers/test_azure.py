@@ -50,7 +50,7 @@ def test_addresses(params: dict[str, object], url: str, query: str) -> None:
     upstream = build({"api_base": HOST, "api_key": "k", **params}, {}, drop_params=False)
     assert upstream.base_url + upstream.paths["chat"] == url
     assert upstream.query == query
-    assert set(PATHS) - set(upstream.paths) == {"completions", "moderations", "image_variation", "rerank"}
+    assert set(PATHS) - set(upstream.paths) == {"completions", "moderations", "image_variation", "rerank", "ocr"}
 
 
 def test_variables() -> None:

@@ -22,7 +22,7 @@ def shaped(model: str, body: Body, *, drop_params: bool = False, **params: objec
 def test_address_and_credentials() -> None:
     found = upstream("openai/gpt-4o", organization="org-1", api_key="os.environ/K2")
     assert found.base_url == "https://api.openai.com/v1"
-    assert set(PATHS) - set(found.paths) == {"rerank", "completions"}
+    assert set(PATHS) - set(found.paths) == {"rerank", "completions", "ocr"}
     found = build(
         {"model": "gpt-4o", "api_key": "os.environ/K2", "organization": "org-1"}, {"K2": "two"}, drop_params=False
     )

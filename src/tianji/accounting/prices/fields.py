@@ -31,6 +31,8 @@ _FIELD: Final = re.compile(
     r"(?:_(?P<tier>flex|priority|balanced|ultrafast|decisions|batches))?"
 )
 _SECOND: Final = 1000  # milliseconds
+CREDIT: Final = 1000
+"""Parts of a credit that are counted, since vendors bill parts of one."""
 _UNITS: Final[tuple[tuple[str, int, tuple[str, ...]], ...]] = (  # kind, how many of it a price is for, fields by rank
     ("requests", 1, ("input_cost_per_request",)),
     ("queries", 1, ("input_cost_per_query",)),
@@ -45,7 +47,7 @@ _UNITS: Final[tuple[tuple[str, int, tuple[str, ...]], ...]] = (  # kind, how man
     ("output_video_milliseconds", _SECOND, ("output_cost_per_video_per_second",)),
     ("pages", 1, ("ocr_cost_per_page",)),
     ("annotated_pages", 1, ("annotation_cost_per_page", "ocr_cost_per_page")),
-    ("credits", 1, ("ocr_cost_per_credit",)),
+    ("credits", CREDIT, ("ocr_cost_per_credit",)),
     ("text_messages", 1, ("input_cost_per_text_message",)),
 )
 _BY_MODE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {  # where the kind of model decides which field it is

@@ -97,6 +97,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "transcription": Form(plain.texts("prompt"), plain.heard, text=True),
     "translation": Form(plain.texts("prompt"), plain.heard, text=True),
     "rerank": Form(plain.ranked, plain.results),
+    "ocr": Form(plain.documented, plain.pages),
     "search": Form(plain.texts("query"), plain.results),
     "vector_search": Form(plain.texts("query"), plain.passages),
     "assistants": Form(assistants.request, assistants.response),

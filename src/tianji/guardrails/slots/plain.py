@@ -58,6 +58,12 @@ def ranked(sheet: Sheet, body: Json) -> None:
     beside(sheet, body, _STEERING | {"query", "instruction", "documents"})
 
 
+def documented(sheet: Sheet, body: Json) -> None:
+    """Read what is wanted of a document; what it holds is read in the answer."""
+    sheet.said(body.get("document_annotation_prompt"), ("document_annotation_prompt",), Voice())
+    beside(sheet, body, _STEERING | {"document_annotation_prompt", "document"})
+
+
 def completed(sheet: Sheet, body: Json) -> None:
     """Read the texts of an answer of completions."""
     for number, choice in enumerate(listed(body.get("choices"))):
@@ -82,6 +88,14 @@ def heard(sheet: Sheet, body: Json) -> None:
 def results(sheet: Sheet, body: Json) -> None:
     """Read the documents that an answer of rerank repeats."""
     sheet.said(body.get("results"), ("results",), Voice("assistant", Kind.TOOL_RESULT))
+
+
+def pages(sheet: Sheet, body: Json) -> None:
+    """Read what stands on the pages of a document, and what was drawn from it."""
+    for number, page in enumerate(listed(body.get("pages"))):
+        if isinstance(page, dict):
+            sheet.said(page.get("markdown"), ("pages", number, "markdown"), Voice("assistant", message=number))
+    sheet.said(body.get("document_annotation"), ("document_annotation",), Voice("assistant"))
 
 
 def passages(sheet: Sheet, body: Json) -> None:

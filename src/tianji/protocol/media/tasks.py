@@ -18,18 +18,20 @@ from tianji.protocol.media.form import JSON, Asked, File, Form, Json, Outbound
 from tianji.protocol.media.transcripts import SPOKEN, printed
 
 _REGIONAL: Final = ".bfl.ai"  # whose hosts are of regions, which the address to look at names
+_STORES: Final = (".amazonaws.com", ".reducto.ai")  # where what is too large for an answer lies
 
 
 class Call(Struct, frozen=True):
     """One request: to a path behind the base address, or to an address.
 
     body: JSON, or a body in pieces; None for one that has none, which is a look where no `method` is given. The same
-    look twice is one that waits for something.
+    look twice is one that waits for something. bare: whether it shows no key, and so may go to a store, too.
     """
 
     where: str
     body: Json | Form | None = None
     method: str = ""
+    bare: bool = False
 
 
 class Left(Struct, frozen=True):
@@ -105,9 +107,17 @@ def place_of(call: Call, base: str) -> str:
     """Return where a call goes: nowhere but to the vendor's own hosts. Raises UpstreamProtocolError."""
     if call.where.startswith("/"):
         return base + call.where
-    if not _is_own(call.where, base):
+    if not _is_own(call.where, base) and not (call.bare and _is_stored(call.where)):
         raise UpstreamProtocolError("the upstream names no place of its own where its task can be looked at")
     return call.where
+
+
+def _is_stored(where: str) -> bool:
+    try:
+        there = urlsplit(where)
+        return there.scheme == "https" and (there.hostname or "").endswith(_STORES) and there.port is None
+    except ValueError:
+        return False
 
 
 def _is_own(where: str, base: str) -> bool:

@@ -21,12 +21,13 @@ MODULES = [
     if hasattr(load(name := f"tianji.protocol.media.{found.name}"), "outbound")
     for provider in (sorted(name for name, row in rows().items() if row.tasks) if found.name == "tasks" else ["v"])
 ]
-OPERATIONS = ("image_generation", "image_edit", "audio_speech", "transcription")
+OPERATIONS = ("image_generation", "image_edit", "audio_speech", "transcription", "ocr")
 NAMES = """image images url b64_json predictions bytesBase64Encoded candidates content parts inlineData data
 finishReason usageMetadata promptTokenCount promptFeedback artifacts base64 finish_reasons error
 choices message image_url usage output audio base_resp status_code results channels alternatives
 transcript words metadata duration text language_code word start end finish_reason type"""
-ASKED = "input prompt voice speed size quality n response_format language temperature instructions own image_config"
+ASKED = """document type document_url pages context translation input prompt voice speed size quality n
+response_format language temperature instructions own image_config"""
 _words = st.sampled_from(["inf", "-1", "1792x1024", "mp3"]) | st.text(max_size=5)
 _leaves = _words | st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False)
 

@@ -18,7 +18,13 @@ TASKS = {name: sorted(row.tasks) for name, row in rows().items() if row.tasks}
 
 def asked(provider: str, operation: str = "image_generation", /, **members: Any) -> Asked:
     target = Target(provider=provider, model="flux-kontext-pro")
-    files = () if operation == "image_generation" else (("file", File("file", b"sound", 5, "a.mp3", b"audio/mpeg")),)
+    if operation == "ocr":
+        members["document"] = {"type": "document_url", "document_url": "https://x/a.pdf"}
+    files = (
+        ()
+        if operation in ("image_generation", "ocr")
+        else (("file", File("file", b"sound", 5, "a.mp3", b"audio/mpeg")),)
+    )
     return Asked(operation, target, {"prompt": "a", **members}, files)
 
 
@@ -96,13 +102,27 @@ _word = st.fixed_dictionaries(
         "translation_status": st.sampled_from(["translation", "original", 7]),
     },
 )
+_blocks = st.lists(
+    st.fixed_dictionaries({"content": st.text(max_size=3)}, optional={"bbox": st.just({"page": -1}) | st.none()})
+)
+_chunks = st.none() | st.lists(st.fixed_dictionaries({"content": st.text(max_size=3), "blocks": _blocks}), max_size=2)
+_parsed = st.fixed_dictionaries(
+    {
+        "result": st.fixed_dictionaries({"chunks": _chunks}, optional={"url": st.text(max_size=3)}),
+        "usage": st.fixed_dictionaries({"num_pages": st.integers(-1, 3)}, optional={"credits": st.floats(0, 9)}),
+    }
+)
 _json = st.fixed_dictionaries(
     {"id": st.text(max_size=3), "upload_url": st.text(max_size=3)},
     optional={
-        "status": st.sampled_from(["Ready", "SUCCEEDED", "Pending", "FAILED", "completed", "queued", "error", "x"])
+        "status": st.sampled_from(
+            ["Ready", "SUCCEEDED", "Pending", "FAILED", "completed", "Completed", "queued", "error", "x"]
+        )
         | st.none(),
         "polling_url": st.text(max_size=5) | st.none(),
-        "result": st.none() | st.fixed_dictionaries({"sample": st.text(max_size=3) | st.none()}),
+        "result": st.none() | st.fixed_dictionaries({"sample": st.text(max_size=3) | st.none()}) | _parsed,
+        "file_id": st.text(max_size=3),
+        "job_id": st.text(max_size=3) | st.none(),
         "output": st.lists(st.text(max_size=3), max_size=2) | st.integers(),
         "error_type": st.sampled_from(["internal_error", "invalid_audio", None]),
         "error": st.text(max_size=3) | st.none(),
