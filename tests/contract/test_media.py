@@ -44,6 +44,10 @@ def served(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFacto
             at("ranks", "cohere/rerank-v3.5"),
             at("jina", "jina_ai/jina-reranker-v2-base-multilingual"),
             at("voyage", "voyage/rerank-2"),
+            at("soniox", "soniox/stt-async-v4"),
+            at("assemblyai", "assemblyai/universal-2", input_cost_per_second=0.0001),
+            at("mistral", "mistral/mistral-ocr-latest"),
+            at("reducto", "reducto/parse-v3"),
         ],
         "router_settings": {"num_retries": 1},
     }
@@ -215,6 +219,39 @@ def test_azure_has_places_of_its_own(client: openai.OpenAI, mock: Mock) -> None:
     assert mock.last()["target"] == "/openai/deployments/east/images/generations?api-version=2025-01-01"
     client.audio.transcriptions.create(model="east", file=("a.wav", silence(1)))
     assert mock.last()["target"] == "/openai/deployments/east/audio/transcriptions?api-version=2025-01-01"
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "cost"),
+    [("soniox", "a.wav 5", Fraction(SECOND) * Fraction("0.0000277778")), ("assemblyai", "one two three 5", "0.00035")],
+)
+def test_a_recording_is_heard_as_a_task(
+    served: Gateway, client: openai.OpenAI, model: str, text: str, cost: str
+) -> None:
+    raw = client.audio.transcriptions.with_raw_response.create(
+        model=model, file=("a.wav", b"sound", "audio/wav"), response_format="verbose_json"
+    )
+    found = raw.parse()
+    assert (found.text, [word.word for word in found.words or []]) == (text, text.split())
+    assert abs(Fraction(raw.headers[COST]) - Fraction(cost)) <= Fraction(1, 10**9)
+    row = row_of(served, "call_id", raw.headers["x-tianji-call-id"])
+    assert (row["cost"], row["call_type"]) == (nano(raw.headers[COST]), "atranscription")
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "cost"),
+    [
+        ("mistral", "document_url one two three", "0.004"),
+        ("reducto", "https://a.example/b.pdf", "0.0225"),  # one and a half credits
+    ],
+)
+def test_documents_are_read(gateway: Gateway, model: str, text: str, cost: str) -> None:
+    document = {"type": "document_url", "document_url": "https://a.example/b.pdf"}
+    answer = gateway.post("/v1/ocr", {"model": model, "document": document})
+    assert (answer.status_code, answer.json()["pages"][0]["markdown"]) == (200, text)
+    assert (answer.json()["model"], Fraction(answer.headers[COST])) == (model, Fraction(cost))
+    row = row_of(gateway, "call_id", answer.headers["x-tianji-call-id"])
+    assert (row["cost"], row["call_type"]) == (nano(answer.headers[COST]), "aocr")
 
 
 def test_the_path_may_name_the_model(gateway: Gateway) -> None:

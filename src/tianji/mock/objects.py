@@ -16,6 +16,7 @@ from tianji.mock.batches import MessageBatches
 from tianji.mock.chat import CREATED, Json, encode
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
+from tianji.mock.tasks import Tasks
 from tianji.mock.threads import body_of, said
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 def serves(path: str) -> bool:
     """Tell whether a path is one of those here."""
-    return MessageBatches.serves(path) or _PATH.fullmatch(path) is not None
+    return MessageBatches.serves(path) or Tasks.serves(path) or _PATH.fullmatch(path) is not None
 
 
 class Shelf:
@@ -47,12 +48,14 @@ class Shelf:
         self._made: dict[str, dict[str, Json]] = {kind: {} for kind in _OBJECTS}
         self._contents: dict[str, bytes] = {}
         self._message_batches = MessageBatches()
+        self._tasks = Tasks(lambda name: self._find("file", name))
         self._next = itertools.count(1).__next__
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
-        if MessageBatches.serves(request.head.path):
-            return self._message_batches.answer(request)
+        for others in (self._message_batches, self._tasks):
+            if others.serves(request.head.path):
+                return others.answer(request)
         found = _PATH.fullmatch(request.head.path)
         if found is None:
             raise ObjectNotFound(f"There is nothing at {request.head.path}")

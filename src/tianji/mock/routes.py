@@ -22,6 +22,7 @@ from tianji.mock import (
     objects,
     ranks,
     responses,
+    tasks,
     vectors,
 )
 from tianji.mock.faults import Faults, from_headers, from_model
@@ -57,6 +58,7 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/images/generations", lambda body, _: images.generations(_decode(body, images.ImageRequest))),
     ("/images/edits", lambda body, _: images.edits_of_links(_decode(body, images.ImageRequest))),
     ("/audio/speech", lambda body, _: audio.speech(_decode(body, audio.SpeechRequest))),
+    ("/ocr", lambda body, _: tasks.ocr(_decode(body, tasks.OcrRequest))),
     ("/rerank", lambda body, _: ranks.rerank(_decode(body, ranks.RankRequest))),
     ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
     ("/responses/compact", lambda body, _: responses.compact(_decode(body, responses.ResponsesRequest))),
