@@ -225,10 +225,11 @@ class Compiler:
         return self._defaults if timeout is None else msgspec.structs.replace(self._defaults, timeout=timeout)
 
     def _plans(self, entry: ModelEntry, upstream: Upstream) -> dict[str, Plan]:
-        if upstream.answers is None:
-            origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
+        inside = None if upstream.answers is None else Origin("inside.invalid", 1, answers=upstream.answers)
+        if inside is not None and upstream.answered is None:
+            origin, host, prefix = inside, "inside.invalid", ""
         else:
-            origin, host, prefix = Origin("inside.invalid", 1, answers=upstream.answers), "inside.invalid", ""
+            origin, host, prefix = self._origins.of(upstream.base_url, entry.params.ssl_verify, entry.params.http2)
         defaults = self._defaults_of(entry.model_name)
         timeouts, stream_timeouts = timeouts_of(entry, defaults)
         canned = _canned(entry)
@@ -237,7 +238,7 @@ class Compiler:
         model = None if "*" in upstream.model else msgspec.json.encode(upstream.model)
         return {
             way.operation: Plan(
-                origin=origin,
+                origin=inside if inside is not None and way.operation in (upstream.answered or ()) else origin,
                 path=f"{prefix}{way.suffix}",
                 head=head_bytes(place.target(way.suffix), host, upstream.headers),
                 model=model,

@@ -81,12 +81,11 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         place = PLACES[row.place](deployment, place)
     if place.body:
         deployment = replace(deployment, extra_body={**deployment.extra_body, **place.body})
-    named = [*place.headers, *deployment.extra_headers.items()]
     upstream = Upstream(
         provider=row.name,
         model=place.model,
         base_url=place.base,
-        headers=address.encode_headers(named),
+        headers=address.encode_headers([*place.headers, *deployment.extra_headers.items()]),
         query=address.encode_query(query, {**place.query, **deployment.extra_query}),
         paths=place.paths,
         shaping=compile_shaping(deployment, rules(row, deployment.model)),
@@ -101,7 +100,10 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         infills=row.infills,
         media={operation: f"{MEDIA}.{module}" for operation, module in row.forms.items()},
     )
-    return inside(upstream, named) if row.tasks and row.tasks.issuperset(place.paths) else upstream
+    if not row.tasks:
+        return upstream
+    there = place if row.task_place is None else PLACES[row.task_place](deployment, place)
+    return inside(upstream, row.tasks, there.base, {**dict(there.headers), **deployment.extra_headers})
 
 
 def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:

@@ -13,7 +13,6 @@ from tianji.providers.deployment import Deployment
 _BASETEN_MODEL = re.compile(r"[a-z0-9]{8}")
 _COHERE_FORM = "/compatibility/v1"
 _WHISPERS: Mapping[str, str] = {"whisper-v3": "audio-prod", "whisper-v3-turbo": "audio-turbo"}
-_HEARING = re.compile(r"(best|nano)$|slam|universal")  # AssemblyAI's models of speech
 _FAST_ROUTERS = re.compile(r".*-fast|auto")
 
 
@@ -116,15 +115,13 @@ def unversioned(_: Deployment, place: Place) -> Place:
 
 
 def assemblyai(_: Deployment, place: Place) -> Place:
-    """Have recordings heard at a host of their own, which is shown a bare key; models of chat stay where they are.
+    """Have recordings heard at a host beside the one of chat, which is shown a bare key.
 
-    https://www.assemblyai.com/docs/pre-recorded-audio/select-the-speech-model; Europe's hosts are named alike.
+    https://www.assemblyai.com/docs/api-reference/overview; Europe's hosts are named alike.
     """
-    if not _HEARING.match(place.model):
-        return replace(place, paths={"chat": place.paths["chat"]})
-    base = re.sub(r"(/v1|/v2)$", "", place.base).replace("//llm-gateway.", "//api.", 1)
+    base = place.base.removesuffix("/v1").removesuffix("/v2").replace("//llm-gateway.", "//api.", 1)
     headers = tuple((name, value.removeprefix("Bearer ")) for name, value in place.headers)
-    return replace(place, base=base, headers=headers, paths={"transcription": place.paths["transcription"]})
+    return replace(place, base=base, headers=headers)
 
 
 def fireworks(_: Deployment, place: Place) -> Place:

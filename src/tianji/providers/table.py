@@ -46,7 +46,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     protocol: name of a module of `tianji.protocol.vendors`, for chat in a form that is not quite OpenAI's
     embeds: whether it takes embedding requests in a form of its own; forms: the modules of `tianji.protocol.media` that
     write its operations, where they are not OpenAI's
-    tasks: the operations that are tasks, done by the module of `tianji.protocol.media` that has its name
+    tasks: the operations that are tasks, done by the module of `tianji.protocol.media` that has its name; task_place:
+    name of one of `openai_compatible.PLACES`, where they are not at home with the other operations
     infills: whether it has nothing but completions with a suffix, in the form of `protocol`
     scheme: what stands before a key; key_header: where it stands instead, alone
     """
@@ -75,6 +76,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     embeds: bool = False
     forms: Mapping[Operation, str] = {}
     tasks: frozenset[Operation] = frozenset()
+    task_place: str | None = None
     infills: bool = False
     scheme: str | None = None
     key_header: str | None = None

@@ -18,7 +18,7 @@ from tianji.egress.inside import Asked, Inside, Reply
 from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed
 from tianji.lazy import load
 from tianji.protocol.chat.seam import Target
-from tianji.providers.upstream import MEDIA, Upstream
+from tianji.providers.upstream import MEDIA, Operation, Upstream
 
 LOG: Final = logging.getLogger("tianji.providers")
 FORMS: Final = f"{MEDIA}.tasks"
@@ -41,16 +41,15 @@ _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = frozenset({401, 403, 405})  # what no further try would change
 
 
-def inside(upstream: Upstream, headers: Iterable[tuple[str, str]]) -> Upstream:
-    """Return an upstream whose calls are tasks of its provider's, carried out with these headers."""
+def inside(upstream: Upstream, tasks: frozenset[Operation], base: str, headers: Mapping[str, str]) -> Upstream:
+    """Return an upstream some of whose operations are tasks, asked for at this address with these headers."""
     load(f"{MEDIA}.{upstream.provider}")
     target = Target(provider=upstream.provider, model=upstream.model, drop_params=bool(upstream.shaping.drop_params))
     return replace(
         upstream,
-        headers=(),
-        query="",
-        media=dict.fromkeys(upstream.paths, FORMS),
-        answers=Inside(_Doing(target, upstream.base_url, dict(headers)).answer),
+        media={**upstream.media, **dict.fromkeys(tasks, FORMS)},
+        answers=Inside(_Doing(target, base, headers).answer),
+        answered=frozenset(tasks),
     )
 
 

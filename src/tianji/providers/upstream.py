@@ -132,7 +132,8 @@ class Upstream(Struct, frozen=True):
     `prefixes` is what stands before `models/` in the names of its models, where it keeps prefixes of requests beside
     them; None where it keeps none.
     `infills` says that it has nothing but completions, whose `suffix` it takes.
-    `answers` is code of this process that takes the calls instead of a host: `egress.inside`.
+    `answers` is code of this process that takes the calls instead of a host, `egress.inside`: those of the operations
+    in `answered`, or all where that is None.
     """
 
     provider: str
@@ -155,6 +156,7 @@ class Upstream(Struct, frozen=True):
     prefixes: str | None = None
     infills: bool = False
     answers: Callable[[Any], None] | None = None
+    answered: frozenset[str] | None = None
 
     def __repr__(self) -> str:
         """Say what it is without its credentials."""

@@ -61,6 +61,8 @@ def serving(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactor
         ("best", {"model": "assemblyai/best", **at}),
         ("lenient", {"model": "assemblyai/universal-2", "drop_params": True, **at}),
         ("hasty", {"model": "soniox/stt-async-v4", "timeout": 1, **at}),
+        ("assemblyai/*", {"model": "assemblyai/*", **at}),
+        ("soniox/*", {"model": "soniox/*", **at}),
         ("pair", {"model": "soniox/stt-async-v4", "order": 1, **at}),
         ("pair", {"model": "assemblyai/universal-3-pro", "order": 2, **at}),
     ]
@@ -228,6 +230,16 @@ def test_another_vendor_hears_what_one_refuses(gateway: Gateway, vendors: Vendor
     answer = hear(gateway, "pair")
     assert answer.json()["text"] == ASSEMBLY["completed"]["text"]
     assert vendors.last("/v2/upload").body == b"sound"
+
+
+def test_a_pattern_stands_for_every_model(gateway: Gateway, vendors: Vendors) -> None:
+    assert hear(gateway, "soniox/stt-async-v5").json()["text"] == "Hello there. Bonjour!"
+    assert vendors.last("/v1/transcriptions").json["model"] == "stt-async-v5"
+    assert hear(gateway, "assemblyai/universal-2").json()["text"] == ASSEMBLY["completed"]["text"]
+    assert vendors.last("/v2/transcript").json["speech_models"] == ["universal-2"]
+    vendors.say("/chat/completions", plain({"choices": [{"message": {"role": "assistant", "content": "hi"}}]}))
+    told = gateway.chat({"model": "assemblyai/claude-sonnet-4", "messages": [{"role": "user", "content": "x"}]})
+    assert told.json()["choices"][0]["message"]["content"] == "hi"
 
 
 def test_what_is_at_work_is_removed_later(gateway: Gateway, vendors: Vendors) -> None:

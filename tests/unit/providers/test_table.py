@@ -47,7 +47,7 @@ def test_address(name: str) -> None:
     operation = row.offers[0]
     expected = ELSEWHERE.get(name, f"{row.base or 'https://own.test/v1'}{PATHS[operation]}")
     assert upstream.base_url + upstream.paths[operation] == expected
-    assert set(upstream.paths) == set(row.offers) - (frozenset() if operation in row.tasks else row.tasks)
+    assert set(upstream.paths) == set(row.offers)
     assert upstream.query == ""
 
 
@@ -58,8 +58,7 @@ def test_key_is_read_from_every_variable_in_order(name: str) -> None:
         environ = ENVIRON | {later: f"key-{later}" for later in row.key_variables[index:]}
         upstream = build(params_of(row), environ, drop_params=False)
         shown = f"key-{variable}" if row.key_header else f"{row.scheme or 'Bearer'} key-{variable}"
-        if not row.tasks:  # their calls are code of this process, which shows it: tests/contract/specialists
-            assert dict(upstream.headers)[(row.key_header or "authorization").encode()] == shown.encode()
+        assert dict(upstream.headers)[(row.key_header or "authorization").encode()] == shown.encode()
         assert upstream.secrets == (f"key-{variable}",)
         assert upstream.key_missing is None
         assert f"key-{variable}" not in repr(upstream)
@@ -98,7 +97,7 @@ def test_fields_are_consistent(name: str) -> None:
     assert not row.drops & CONTROL_FIELDS
     assert set(row.steps) <= set(STEPS)
     assert all(rule.lacks <= OPENAI_PARAMS and set(rule.steps) <= set(STEPS) for rule in row.models)
-    assert row.place is None or row.place in PLACES
+    assert {row.place, row.task_place} <= {None, *PLACES}
     assert set(row.forms) | row.tasks <= set(row.offers)
     assert not row.tasks or load(f"{MEDIA}.{name}").begun
     assert all(load(f"{MEDIA}.{module}").outbound for module in row.forms.values())
@@ -113,7 +112,7 @@ def test_every_step_and_place_is_used() -> None:
     used = {step for row in rows().values() for step in row.steps}
     used |= {step for row in rows().values() for rule in row.models for step in rule.steps}
     assert used == set(STEPS)
-    assert {row.place for row in rows().values() if row.place} == set(PLACES)
+    assert {place for row in rows().values() for place in (row.place, row.task_place) if place} == set(PLACES)
     assert {row.login for row in rows().values() if row.login} == set(LOGINS)
 
 

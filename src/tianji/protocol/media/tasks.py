@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji.errors import StreamFailed, UpstreamProtocolError
 from tianji.lazy import load
@@ -57,6 +58,7 @@ class _File(Struct):
 
 class _Request(Struct):
     operation: str
+    model: str
     members: Json
     files: list[_File]
 
@@ -76,7 +78,7 @@ def outbound(asked: Asked) -> Outbound:
         )
         for field, file in asked.files
     ]
-    said = msgspec.json.encode(_Request(asked.operation, dict(asked.members), files))
+    said = msgspec.json.encode(_Request(asked.operation, asked.target.model, dict(asked.members), files))
     contents = [file.content for _, file in asked.files if file.size]
     length = len(said) + sum(file.size for _, file in asked.files)
     shown = printed(asked, SPOKEN) if asked.operation in ("transcription", "translation") else None
@@ -84,7 +86,7 @@ def outbound(asked: Asked) -> Outbound:
 
 
 def received(target: Target, said: bytes, contents: Iterable[Any] = ()) -> Asked:
-    """Read a request that `outbound` wrote. contents: of the files that are not empty."""
+    """Read a request that `outbound` wrote, which names the model. contents: of the files that are not empty."""
     request = msgspec.json.decode(said, type=_Request)
     rest = iter(contents)
     files = tuple(
@@ -100,7 +102,7 @@ def received(target: Target, said: bytes, contents: Iterable[Any] = ()) -> Asked
         )
         for file in request.files
     )
-    return Asked(request.operation, target, request.members, files)
+    return Asked(request.operation, replace(target, model=request.model), request.members, files)
 
 
 def place_of(call: Call, base: str) -> str:
