@@ -93,8 +93,22 @@ POSTED = [
         {"query": "walls", "max_results": 3, "include_domains": ["a.example", "b.example"], "country": "DE"},
         {"results": [{"title": PAGE[0], "url": PAGE[1], "description": PAGE[2], "content": "all of it"}]},
     ),
+    (
+        "fastcrw", "https://fastcrw.com/api/v1/search", BEARER,
+        {"query": SITES, "limit": 3, "scrapeOptions": {"formats": ["markdown"], "onlyMainContent": True}},
+        {"success": True, "data": [{"title": PAGE[0], "url": PAGE[1], "markdown": "", "description": PAGE[2]}]},
+    ),
 ]  # fmt: skip
 GOT = [
+    (
+        "tinyfish", "https://api.search.tinyfish.ai", {"x-api-key": "k-canary"}, {"query": SITES, "location": "DE"},
+        {"results": [{"title": PAGE[0], "url": PAGE[1], "snippet": PAGE[2], "position": 1}], "total_results": 1},
+    ),
+    (
+        "apiserpent", "https://apiserpent.com/api/search/quick", {"x-api-key": "k-canary"},
+        {"q": SITES, "num": "3", "country": "de", "engine": "google", "format": "full"},
+        {"results": {"organic": [{"title": PAGE[0], "url": PAGE[1], "snippet": PAGE[2]}]}},
+    ),
     (
         "brave", "https://api.search.brave.com/res/v1/web/search", {"x-subscription-token": "k-canary"},
         {"q": SITES, "count": "3", "country": "DE"},
@@ -159,7 +173,8 @@ KEYLESS = ("duckduckgo", "you_com")
 @pytest.mark.parametrize("kind", [kind for kind in PROVIDERS if kind not in KEYLESS])
 def test_what_is_missing_is_said(kind: str) -> None:
     with pytest.raises(
-        ConfigurationError, match=rf"search tool x needs \w+ \(or {kind.removesuffix('_ai').upper()[:4]}"
+        ConfigurationError,
+        match=rf"search tool x needs \w+ \(or {kind.removesuffix('_ai').removeprefix('fast').upper()[:4]}",
     ):
         load(PROVIDERS[kind]).build(Given("search tool x", {}, {}))
 
@@ -168,6 +183,15 @@ def test_two_need_no_key() -> None:
     for kind, host in zip(KEYLESS, ("api.duckduckgo.com", "api.you.com"), strict=True):
         request = load(PROVIDERS[kind]).build(Given("search tool x", {}, {})).write(ASKED)
         assert (urlsplit(request.url).netloc, "x-api-key" in request.headers) == (host, False)
+
+
+def test_a_deep_search_is_another_one() -> None:
+    one, deep = provider("apiserpent"), Query("walls", 3, more={"deep": True, "engine": "bing"})
+    request = one.write(deep)
+    assert (urlsplit(request.url).path, parse_qs(urlsplit(request.url).query)["num"]) == ("/api/search", ["10"])
+    assert (one.listed(ASKED), one.listed(deep)) == ("apiserpent/search", "apiserpent/deep_search")
+    said = {"results": [{"title": PAGE[0], "url": PAGE[1], "snippet": PAGE[2]}]}
+    assert list(one.read(said)) == [Result(*PAGE)]
 
 
 def test_topics_stand_in_groups() -> None:

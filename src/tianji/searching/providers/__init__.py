@@ -6,11 +6,13 @@ from typing import Final
 PROVIDERS: Final[Mapping[str, str]] = {
     name: f"tianji.searching.providers.{module}"
     for name, module in (
+        ("apiserpent", "apiserpent"),
         ("brave", "brave"),
         ("dataforseo", "dataforseo"),
         ("duckduckgo", "duckduckgo"),
         ("exa", "exa"),
         ("exa_ai", "exa"),
+        ("fastcrw", "fastcrw"),
         ("firecrawl", "firecrawl"),
         ("google_pse", "google_pse"),
         ("linkup", "linkup"),
@@ -21,6 +23,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
         ("searxng", "searxng"),
         ("serper", "serper"),
         ("tavily", "tavily"),
+        ("tinyfish", "tinyfish"),
         ("you_com", "you_com"),
     )
 }
