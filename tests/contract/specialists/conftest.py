@@ -25,6 +25,8 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "deepgram-voice": {"model": "deepgram/aura-2-thalia-en", "api_base": f"{url}/v1", "api_key": "k"},
         "deepgram-ear": {"model": "deepgram/nova-3", "api_base": f"{url}/v1", "api_key": "k"},
         "polly": {"model": "aws_polly/neural", "api_base": url, **KEYS},
+        "mistral-voice": {"model": "mistral/voxtral-mini-tts-latest", "api_base": f"{url}/v1", "api_key": "k"},
+        "xai-ear": {"model": "xai/grok-voice-transcribe-2.0", "api_base": f"{url}/v1", "api_key": "k"},
         "azure-voice": {"model": "azure/speech/azure-tts", "api_base": url, "api_key": "k"},
         "azure-ear": {"model": "azure/whisper", "api_version": "2024-10-21", **azure},
         "minimax": {"model": "minimax/speech-02-hd", "api_base": url, "api_key": "k"},

@@ -62,6 +62,16 @@ VOICES = {
         },
         plain({"audioContent": base64.b64encode(b"ID3 sound").decode()}),
     ),
+    "mistral-voice": Voice(
+        "/v1/audio/speech",
+        {
+            "model": "voxtral-mini-tts-latest",
+            "input": "one & two",
+            "voice_id": "en_paul_neutral",
+            "response_format": "mp3",
+        },
+        plain({"audio_data": base64.b64encode(b"ID3 sound").decode()}),
+    ),
     "gemini-voice": Voice(
         "/models/gemini-2.5-flash-preview-tts:generateContent",
         {
@@ -107,12 +117,12 @@ class TestVoices:
         assert (answer.status_code, "slow down" in answer.text) == (429, True)
 
 
-CONVERTED = ("minimax", "gemini-voice", "chirp")  # whose sound comes in JSON
+CONVERTED = ("minimax", "mistral-voice", "gemini-voice", "chirp")  # whose sound comes in JSON
 WAV = {"gemini-voice": {"response_format": "wav"}}
 
 
 @pytest.mark.parametrize(
-    ("model", "path"), [(name, VOICES[name].path) for name in ("minimax", "gemini-voice", "chirp")]
+    ("model", "path"), [(name, VOICES[name].path) for name in ("minimax", "mistral-voice", "gemini-voice", "chirp")]
 )
 @pytest.mark.parametrize("said", [b"{}", b"[]", b'{"data":{"audio":"zz"}}', b"\xff"])
 def test_sound_that_is_none_is_502_with_the_name(
@@ -177,8 +187,14 @@ def test_recordings_become_text(
         assert asked.headers["xi-api-key"] == "k"
 
 
-EARS = [("deepgram-ear", "/v1/listen", HEARD), ("elevenlabs-ear", "/v1/speech-to-text", WRITTEN)]
-LINE = {"deepgram-ear": "00:00:00,000 --> 00:00:01,000", "elevenlabs-ear": "00:00:00,000 --> 00:00:03,500"}
+GROK = {"text": "hi", "language": "en", "duration": 3.5, "words": [{"text": "hi", "start": 0, "end": 1, "speaker": 0}]}
+EARS = [
+    ("deepgram-ear", "/v1/listen", HEARD),
+    ("elevenlabs-ear", "/v1/speech-to-text", WRITTEN),
+    ("xai-ear", "/v1/stt", GROK),
+]
+LINE = dict.fromkeys(("deepgram-ear", "xai-ear"), "00:00:00,000 --> 00:00:01,000")
+LINE["elevenlabs-ear"] = "00:00:00,000 --> 00:00:03,500"
 
 
 @pytest.mark.parametrize(("model", "path", "said"), EARS)
@@ -213,6 +229,18 @@ def test_a_transcript_that_is_none(
     answer = gateway.client.post("/v1/audio/transcriptions", **asked)
     assert answer.status_code == 502
     assert model.partition("-")[0] in answer.json()["error"]["message"]
+
+
+def test_grok_hears_who_speaks(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.say("/v1/stt", plain(GROK))
+    asked = {"model": "xai-ear", "response_format": "diarized_json", "language": "en", "keyterm": "walls"}
+    answer = gateway.client.post("/v1/audio/transcriptions", files={"file": ("a.mp3", b"x")}, data=asked)
+    (line,) = answer.json()["segments"]
+    assert (line["speaker"], line["text"], answer.json()["usage"]) == ("0", "hi", {"type": "duration", "seconds": 3.5})
+    told = vendors.last("/v1/stt").body
+    for name, value in {"model": "grok-voice-transcribe-2.0", "diarize": "true", "keyterm": "walls"}.items():
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in told
+    assert told.index(b'name="language"') < told.index(b'name="file"')
 
 
 def test_a_form_shows_the_token_of_a_login(client: openai.OpenAI, vendors: Vendors) -> None:
