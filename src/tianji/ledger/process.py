@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -68,8 +69,16 @@ def work(
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
-    os.nice(PATIENT)
+    go_behind()
     asyncio.run(_Scribe(written, revisions, generation, told, begin).run(farewell, listening))
+
+
+def go_behind() -> None:
+    """Have this process go behind those that serve, also where it inherited a real-time priority from their parent."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # where that is not allowed, niceness remains
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.nice(PATIENT)
 
 
 class Listening(Listener, Protocol):

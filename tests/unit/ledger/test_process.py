@@ -1,5 +1,8 @@
 """What the process of the ledger keeps of what was said."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ from tests.unit.ledger.conftest import entry
 
 from tianji._core.revision import Revisions
 from tianji.ledger.entry import Entry, Payload, Telling
-from tianji.ledger.process import Written, _Scribe
+from tianji.ledger.process import PATIENT, Written, _Scribe
 
 SAID = Payload(b"", b'{"choices":[]}', b'{"messages":[],"api_key":"secret"}')
 
@@ -52,3 +55,24 @@ def test_what_is_kept_is_taken_apart_and_shortened_once(tmp_path: Path, *, whole
     assert (listener.opened_times, listener.met) == (1, [])
     assert kept is not None
     assert (b"secret" in kept.request) is not whole, "a worker has shortened it already where nobody is told all of it"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are no policies")
+def test_it_goes_behind_those_that_serve_whatever_it_inherited() -> None:
+    def urgent() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+    program = """
+import os
+from tianji.ledger.process import go_behind
+before = os.nice(0)
+go_behind()
+print(os.sched_getscheduler(0), os.nice(0) - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, preexec_fn=urgent
+    )
+    assert done.stdout.split() == [str(os.SCHED_OTHER), str(PATIENT)]
