@@ -3,9 +3,12 @@
 Gateways that differ in whom they tell are asked at one rate, in short turns, there and back again (A B C D, D C B A),
 so that a change of the machine's mood meets all alike: one that tells nobody, one with a destination that is well, one
 with one that fails half its calls, and one with one that never answers. A request counts from when it was due. Who is
-not asked stands still (SIGSTOP), so that each tells what it has to in its own turns. Worker and the process that tells
-share a core, which is the hardest that can happen to requests, unless `--apart`; client, upstream and destinations have
-another.
+not asked stands still (SIGSTOP), so that each tells what it has to in its own turns.
+
+A gateway runs as it does without further ado. Its worker and its process that tells share a core, which is the hardest
+that can happen to requests, unless `--apart`. Client and upstream have another, and go before the destinations there
+(SCHED_FIFO): in the life of a gateway these are other machines. What the worker itself had to wait for its core is read
+from the kernel, so that it can be told from what happens to the client.
 
 Compared are turns of the same pass. What is said is the median of their ratios, and where that lies with a probability
 of 95 % (bootstrap over the passes). A bound is kept when all of that interval is below it, and broken when all of it is
@@ -33,7 +36,7 @@ import uvloop
 from bench.callbacks import Destinations
 from bench.macro import loops, measure
 from bench.macro.cells import SMALL, Row, request_bytes
-from bench.macro.process import Process
+from bench.macro.process import Process, among_others
 from bench.macro.run import Runner
 from bench.macro.stats import median_interval, percentile
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
@@ -42,13 +45,14 @@ from tianji.ledger.process import NAME
 
 NOBODY, WELL = "nobody", "one that is well"
 TOLD: Final = {NOBODY: (), WELL: ("healthy",), "one that fails": ("half",), "one that hangs": ("hanging",)}
-AGAINST: Final = {WELL: NOBODY, "one that fails": WELL, "one that hangs": WELL}
+WARM: Final = 4.0  # seconds until the process that tells has begun, too
 BOUND: Final = 0.05  # by which the p99 may move
 OFTEN: Final = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.5"}  # so that each turn has its share of what is told
-FIGURES: Final = {"p50": "p50 µs", "p99": "p99 µs", "worker": "worker µs", "ledger": "ledger µs"}
+FIGURES: Final = {"p50": "p50 µs", "p99": "p99 µs", "worker": "worker µs", "waits": "waits µs", "ledger": "ledger µs"}
 WORDS: Final = {True: f"within {BOUND:.0%}", False: f"beyond {BOUND:.0%}", None: "undecided"}
 Seen = dict[str, list[float]]
-"""Figures of a gateway, one a pass: latencies, and the CPU of its processes for a request, in microseconds."""
+"""Figures of a gateway, one a pass, in microseconds: latencies; and for a request the CPU of the worker, how long that
+could have run while others had its core, and the CPU of the process that tells."""
 
 
 class Ears(Destinations):
@@ -112,24 +116,21 @@ def ask(row: Row, rate: float, seconds: float) -> dict[str, float]:
     """Ask one gateway at a rate, and return its figures."""
     assert row.process is not None
     request = request_bytes(row, SMALL.size)
-    marks: list[tuple[float, float]] = []
+    marks: list[tuple[float, float, float]] = []
     with running(row.process) as pids:
         ledger = [pid for pid in pids if is_ledger(pid)]
         worker = [pid for pid in pids if pid not in ledger]
 
         def mark() -> None:
-            marks.append((measure.cpu_seconds(worker), measure.cpu_seconds(ledger)))
+            used, waited = measure.cpu_seconds(worker), measure.waited_seconds(worker)
+            marks.append((used, waited, measure.cpu_seconds(ledger)))
 
         load = uvloop.run(loops.open_loop(*row.address, request, None, rate, seconds, mark))
     if load.failures or not load.latencies:
         raise click.ClickException(f"{row.target.name}: {load.failures} failures: {load.first_failure}")
-    (worker_before, ledger_before), (worker_after, ledger_after) = marks
-    return {
-        "p50": percentile(load.latencies, 0.5) * 1e6,
-        "p99": percentile(load.latencies, 0.99) * 1e6,
-        "worker": (worker_after - worker_before) / len(load.latencies) * 1e6,
-        "ledger": (ledger_after - ledger_before) / len(load.latencies) * 1e6,
-    }
+    spent = ((after - before) / len(load.latencies) * 1e6 for before, after in zip(*marks, strict=True))
+    latencies = (percentile(load.latencies, share) * 1e6 for share in (0.5, 0.99))
+    return dict(zip(FIGURES, (*latencies, *spent), strict=True))
 
 
 def compared(one: list[float], other: list[float]) -> tuple[float, float, float]:
@@ -151,10 +152,10 @@ def report(seen: dict[str, Seen], say: Callable[[str], None]) -> list[bool | Non
         say(f"{title:18}" + "".join(f"{median(columns[name]):>12.1f}" for name in FIGURES))
     found: list[bool | None] = []
     say(f"\n{len(seen[NOBODY]['p99'])} passes; medians of ratios, with 95 % between")
-    for title, other in AGAINST.items():
-        for name in ("p50", "p99", "worker"):
-            middle, low, high = compared(seen[title][name], seen[other][name])
-            line = f"{title} against {other}, {name}: {middle:+.1%} ({low:+.1%} to {high:+.1%})"
+    for title in list(seen)[1:]:
+        for name in FIGURES:
+            middle, low, high = compared(seen[title][name], seen[NOBODY][name])
+            line = f"{title} against {NOBODY}, {name}: {middle:+.1%} ({low:+.1%} to {high:+.1%})"
             if name == "p99":
                 found.append(kept(low, high))
                 line += f": {WORDS[found[-1]]}"
@@ -182,10 +183,11 @@ def told(rate: float, minutes: float, seconds: float, *, apart: bool) -> None:
             runner.start()
             turns = list(zip(TOLD, runner.rows[1:], strict=True))
             for title, row in turns:
-                if row.problem:
+                if row.problem or row.process is None:
                     raise click.ClickException(f"{title}: {row.problem}")
-                ask(row, rate, seconds)  # warms it up, and begins the process that tells
-                if apart and row.process is not None:
+                among_others(row.process.pids())
+                ask(row, rate, WARM)
+                if apart:
                     put([pid for pid in row.process.pids() if is_ledger(pid)], runner.loader_cores)
             end = time.monotonic() + 60 * minutes
             while time.monotonic() < end or len(seen[NOBODY]["p99"]) < 2:

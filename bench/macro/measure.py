@@ -32,11 +32,20 @@ def tree(root: int) -> list[int]:
 
 def cpu_seconds(pids: list[int]) -> float:
     """Time on a CPU, kernel included, of all threads that live, in nanosecond steps (schedstat(5))."""
+    return _of_threads(pids, 0)
+
+
+def waited_seconds(pids: list[int]) -> float:
+    """Time for which threads that live could have run and others had the CPU, likewise."""
+    return _of_threads(pids, 1)
+
+
+def _of_threads(pids: list[int], field: int) -> float:
     total = 0
     for pid in pids:
         try:
             for task in (PROC / str(pid) / "task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
+                total += int((task / "schedstat").read_text().split()[field])
         except (FileNotFoundError, ProcessLookupError):
             continue
     return total / 1e9

@@ -70,6 +70,15 @@ class Process:
 
 def alone(pids: Iterable[int]) -> bool:
     """Put processes before all others of their cores; whether that is allowed (sched(7), SCHED_FIFO)."""
+    return _scheduled(pids, os.SCHED_FIFO, PRIORITY)
+
+
+def among_others(pids: Iterable[int]) -> None:
+    """Let processes share their cores with others again, as whoever runs them without further ado has it."""
+    _scheduled(pids, os.SCHED_OTHER, 0)
+
+
+def _scheduled(pids: Iterable[int], policy: int, priority: int) -> bool:
     for pid in pids:
         try:
             tasks = [
@@ -78,7 +87,7 @@ def alone(pids: Iterable[int]) -> bool:
                 if task.joinpath("comm").read_text() != f"{BESIDE}\n"
             ]
             for task in tasks:
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(PRIORITY))
+                os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
         except PermissionError:
             return False
         except (FileNotFoundError, ProcessLookupError):
