@@ -7,7 +7,7 @@ from typing import Any
 from bench.macro.process import Process
 from bench.macro.targets import PACED_MODELS, PACES, Target, filled
 
-OPEN_SHARE = 0.6  # of a target's own capacity
+OPEN_SHARE = 0.6  # of its core that a target is to use
 WORDS = "the quick gateway relays what the client said and adds nothing of its own to it "
 
 
@@ -52,14 +52,15 @@ class Sample:
     """One target in one cell in one round. Times in microseconds."""
 
     rate: float = 0.0
-    share: float | None = None  # of the target's capacity that an open loop asked for
+    share: float | None = None  # of its core that the gateway used in an open loop; direct: of its rate in a closed one
+    late: float | None = None  # p99 of how late an open loop itself came to a request
     p50: float | None = None
     p99: float | None = None
     added_p50: float | None = None
     added_p99: float | None = None
     cpu: float | None = None  # of the gateway, a request; for direct, of the mock
     cpu_event: float | None = None
-    loader_busy: float = 0.0  # share of the cores that mock and client have
+    loader_busy: float = 0.0  # share of the cores that mock and client have; in an open loop of the driver's time
     other_load: float = 0.0  # cores' worth of work that is not ours
     answers: int = 0
     failures: int = 0
@@ -98,6 +99,7 @@ class Row:
     after_mib: float | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     crowd: Crowd | None = None
+    twin: "Row | None" = None  # the same target, whose upstream is the program of the open loop
 
     @property
     def address(self) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from bench.macro.cells import ONE, OPEN, PACED, Row, Sample
 from bench.macro.stats import middle, spread
 
 LOAD, SPREAD, CEILING = 0.2, 0.15, 0.9
+LATE = 100.0  # µs, p99 of how late the open loop may ask
 
 
 def objections(rows: list[Row], before: float) -> list[str]:
@@ -29,7 +30,9 @@ def doubts(cell: str, samples: list[Sample]) -> list[str]:
         found.append(f"rounds lie {apart:.0%} apart")
     # a closed loop may fill the loaders' cores: what the gateway's own takes is the same
     if cell == OPEN.name and (busy := figure(samples, "loader_busy")) > CEILING:
-        found.append(f"mock and client were at {busy:.0%} of their cores, and waited for them")
+        found.append(f"the open loop was busy {busy:.0%} of its time, and waited for")
+    if late := [sample.late for sample in samples if sample.late is not None and sample.late > LATE]:
+        found.append(f"the open loop itself asked up to {max(late):,.0f} µs late (p99) in {len(late)} rounds")
     return found
 
 

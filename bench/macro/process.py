@@ -1,4 +1,4 @@
-"""Start what is measured, pinned to its cores; end it with all its children."""
+"""Start what is measured, pinned to its cores; stop it while others are measured; end it with all its children."""
 
 import os
 import signal
@@ -6,13 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import click
 
 from bench.macro import measure
 from bench.macro.targets import ROOT, Target, defaults, filled
 
 END_SECONDS = 5.0
+FIRST = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 PRIORITY = 1  # of those that have one at all the lowest, and yet before all that have none
 BESIDE = "tianji-ledger"  # a process that works beside requests, in what they leave
 
@@ -26,6 +30,22 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def on_cores(cores: set[int]) -> Callable[[], None]:
+    """Return what a child does before it is its program: go to its cores."""
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+def compiled(source: Path, folder: Path, options: Sequence[str] = ()) -> Path:
+    """Compile a program into a folder; raises ClickException where there is no compiler, or it fails."""
+    program = folder / source.stem
+    command = (os.environ.get("CC", "cc"), "-O2", "-Wall", "-Werror", "-o", str(program), str(source), *options)
+    try:
+        subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise click.ClickException(f"{' '.join(command)}: {error}") from error
+    return program
 
 
 class Process:
@@ -43,7 +63,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": paths, **env},
                 start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509 - this program has one thread
+                preexec_fn=on_cores(cores),  # noqa: PLW1509 - this program has one thread
             )
         except OSError as error:
             self._out.close()
@@ -58,19 +78,57 @@ class Process:
             last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
             raise NotRunning(f"ended with {self._child.returncode}: {' / '.join(last)}")
 
+    def stand(self) -> None:
+        """Stand still, whoever looks after others before them."""
+        _tell(self.pids(), signal.SIGSTOP)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Go on for a while, whoever looks after others after them."""
+        _tell(reversed(self.pids()), signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.stand()
+
     def close(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in self.pids():  # two of one priority may wait for each other, and one is to end
+            with suppress(ProcessLookupError):
+                os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+        for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self._child.pid, number)
-                self._child.wait(END_SECONDS)
+                if number != signal.SIGCONT:
+                    self._child.wait(END_SECONDS)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
         self._out.close()
 
 
+def _tell(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, number)
+
+
+def working(pids: Iterable[int]) -> list[int]:
+    """Those of the processes that work on requests, and not beside them."""
+    found = []
+    for pid in pids:
+        try:
+            if Path(f"/proc/{pid}/comm").read_text() != f"{BESIDE}\n":
+                found.append(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+    return found
+
+
 def alone(pids: Iterable[int]) -> bool:
-    """Put processes before all others of their cores; whether that is allowed (sched(7), SCHED_FIFO)."""
-    return _scheduled(pids, os.SCHED_FIFO, PRIORITY)
+    """Put processes before all others of their cores; whether that is allowed (sched(7), SCHED_FIFO).
+
+    What they start from now on comes no sooner than others: a ledger's process begins when there is something for it.
+    """
+    return _scheduled(pids, FIRST, PRIORITY)
 
 
 def among_others(pids: Iterable[int]) -> None:
@@ -79,14 +137,9 @@ def among_others(pids: Iterable[int]) -> None:
 
 
 def _scheduled(pids: Iterable[int], policy: int, priority: int) -> bool:
-    for pid in pids:
+    for pid in working(pids):
         try:
-            tasks = [
-                task
-                for task in Path(f"/proc/{pid}/task").iterdir()
-                if task.joinpath("comm").read_text() != f"{BESIDE}\n"
-            ]
-            for task in tasks:
+            for task in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
         except PermissionError:
             return False

@@ -3,27 +3,28 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
 import uvloop
 
 from bench.macro import client, loops, measure
-from bench.macro.cells import OPEN_SHARE, SMALL, Cell, Crowd, Plan, Row, Sample, request_bytes
+from bench.macro.cells import OPEN, OPEN_SHARE, SMALL, Cell, Crowd, Plan, Row, Sample, request_bytes
 from bench.macro.crowd import crowd, words_of
+from bench.macro.driver import Driver
 from bench.macro.noise import CEILING
-from bench.macro.process import NotRunning, alone, start_mock, start_target
+from bench.macro.process import NotRunning, alone, start_mock, working
+from bench.macro.starting import probe, start
 from bench.macro.stats import percentile
-from bench.macro.targets import KEY, PACES, Target
+from bench.macro.targets import MESSAGES, PACES, PATH, Target
 
 TOKENS = 64
-OPEN_LIMIT = 0.5  # of the direct capacity: beyond, mock and client have no room for an open loop
-ROOM = 0.5  # of their cores for mock and client: beyond, an open loop waits for them
-LOOK = 0.005  # seconds between two looks at whether a target is ready
-PATIENCE = 60.0  # seconds that a first answer may take
+TRIAL = 0.3  # seconds in which the rate of an open loop is looked for
 CROWD_SECONDS = 4.0
 
-Marks = list[tuple[float, float, float, float]]
+Marks = list[tuple[float, float, float, float, float]]
+"""When it was, and seconds of CPU until then: of the gateway, this program, mock or driver, and all of the machine."""
 
 
 class Runner:
@@ -37,12 +38,16 @@ class Runner:
         self._folder = folder
         os.sched_setaffinity(0, self.loader_cores)
         self.rows = [Row(target) for target in targets]
+        self._driver: Driver | None = None
         self._mock, self._upstream = start_mock(self.loader_cores, folder, TOKENS)
 
     def close(self) -> None:
         for row in self.rows:
-            if row.process is not None:
-                row.process.close()
+            for each in filter(None, (row, row.twin)):
+                if each.process is not None:
+                    each.process.close()
+        if self._driver is not None:
+            self._driver.close()
         self._mock.close()
 
     def start(self) -> None:
@@ -55,58 +60,44 @@ class Runner:
                 continue
             try:
                 began = time.monotonic()
-                row.process, row.values = start_target(
-                    row.target, self.gateway_cores, self._folder / row.target.name, self._upstream
-                )
-                row.values["address"] = f"127.0.0.1:{row.values['port']}"
-                self._await_ready(row)
-                self._prepare(row)
+                start(row, self.gateway_cores, self._folder / row.target.name, self._upstream)
                 row.start_seconds = time.monotonic() - began
-                row.idle_mib = measure.resident_mib(row.process.pids())
+                row.idle_mib = measure.resident_mib(self._pids(row))
             except (NotRunning, KeyError, ValueError) as error:
                 row.problem = f"did not start: {error}"
             self._say(f"{row.target.name}: {row.problem or f'ready, {row.idle_mib:.0f} MiB'}")
         if not alone([os.getpid(), *self._mock.pids(), *(pid for row in self.rows for pid in self._pids(row))]):
             self._say("no real-time priority (CAP_SYS_NICE): p99 is also what others do on these cores")
 
+    def _start_twins(self) -> None:
+        """Start each target once more, its upstream the program of the open loop; who is not asked stands still."""
+        self._driver = Driver(self._folder, self.loader_cores, self._answer(PATH), self._answer(MESSAGES))
+        for row in self.rows:
+            row.twin = Row(row.target, values={"address": self._driver.address})
+            if row.process is None or row.problem:
+                continue
+            try:
+                start(row.twin, self.gateway_cores, self._folder / f"{row.target.name}-open", self._driver.address)
+            except (NotRunning, KeyError, ValueError) as error:
+                row.twin.problem = f"did not start for the open loop: {error}"
+            alone(self._pids(row.twin))
+            for each in (row, row.twin):
+                if each.process is not None:
+                    each.process.stand()
+
+    def _answer(self, path: str) -> bytes:
+        """Return what the mock answers to a small request."""
+        mock = Row(Target("direct", path=path), values={"address": self._upstream})
+        return probe(mock, request_bytes(mock, SMALL.size))[0]
+
     def _save_answer(self) -> None:
         """Keep the mock's own answer for the bare server to repeat."""
-        direct = Row(Target("direct"), values={"address": self._upstream})
-        status, payload, _ = uvloop.run(client.probe(*direct.address, request_bytes(direct, SMALL.size)))
-        if status != 200:
-            raise NotRunning(f"the mock answered {status}")
-        (self._folder / "answer").write_bytes(payload)
-
-    def _await_ready(self, row: Row) -> None:
-        request = f"GET {row.target.ready} HTTP/1.1\r\nhost: {row.values['address']}\r\n\r\n".encode()
-        if not row.target.ready:
-            request = request_bytes(row, SMALL.size)
-        end = time.monotonic() + row.target.ready_seconds
-        last = "no answer"
-        while time.monotonic() < end:
-            if row.process is not None:
-                row.process.check()
-            try:
-                status, payload, _ = uvloop.run(client.probe(*row.address, request, patience=5))
-                if status == 200:
-                    return
-                last = f"status {status}: {payload[:200]!r}"
-            except (OSError, TimeoutError, client.Broken) as error:
-                last = str(error)
-            time.sleep(LOOK)
-        raise NotRunning(f"not ready in {row.target.ready_seconds:g} s: {last}")
-
-    def _prepare(self, row: Row) -> None:
-        """Post what a target is to be told before it is measured."""
-        for path, body in row.target.prepare:
-            head = f"POST {path} HTTP/1.1\r\nhost: {row.values['address']}\r\nauthorization: Bearer {KEY}\r\n"
-            request = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
-            status, payload, _ = uvloop.run(client.probe(*row.address, request.encode(), patience=10))
-            if status != 200:
-                raise NotRunning(f"{path} was answered with {status}: {payload[:200]!r}")
+        (self._folder / "answer").write_bytes(self._answer(PATH))
 
     def run(self, plan: Plan) -> None:
         """Measure all cells; afterwards the memory."""
+        if OPEN in plan.cells:
+            self._start_twins()
         for number in range(plan.rounds):
             for cell in plan.cells:
                 self._say(f"round {number + 1} of {plan.rounds}: {cell.name}")
@@ -128,20 +119,32 @@ class Runner:
 
     def _measure(self, row: Row, cell: Cell, seconds: float, baseline: Sample | None) -> Sample:
         if cell.concurrency:
-            sample = self._load(row, cell, seconds, 0.0)
+            sample = self._load(row, cell, seconds)
         else:
             direct = next(r for r in self.rows if not r.target.command)
-            capacity = self._capacity(row)
-            rate = min(OPEN_SHARE * capacity, OPEN_LIMIT * self._capacity(direct), ROOM * self._carried(row))
+            rate = self._rate(row, cell)
             if not rate:
-                return Sample(problem="no closed-loop rate to take a share of")
-            baseline = None if direct is row else self._load(direct, cell, seconds, rate)
-            sample = self._load(row, cell, seconds, rate)
-            sample.share = rate / capacity
+                return Sample(problem="no rate at which it uses a share of its core")
+            baseline = None if direct is row else self._open(direct, cell, seconds, rate)
+            sample = self._open(row, cell, seconds, rate)
+            if row.process is None:
+                sample.share = OPEN_SHARE
         if baseline is not None and None not in (sample.p50, baseline.p50):
             sample.added_p50 = sample.p50 - baseline.p50  # type: ignore[operator] # checked above
             sample.added_p99 = sample.p99 - baseline.p99  # type: ignore[operator] # there with p50
         return sample
+
+    def _rate(self, row: Row, cell: Cell) -> float:
+        """Requests a second at which a target uses its share of its core, as far as the last rate says; 0: none known.
+
+        A request alone costs more than one of many that come at once, as they do in the closed loop.
+        """
+        most = OPEN_SHARE * self._capacity(row)
+        if row.process is None or not most:
+            return most
+        known = [s for s in row.samples.get(cell.name, []) if s.share]
+        last = known[-1] if known else self._open(row, cell, TRIAL, OPEN_SHARE * most)
+        return min(most, last.rate * OPEN_SHARE / last.share) if last.share else 0.0
 
     @staticmethod
     def _capacity(row: Row) -> float:
@@ -151,27 +154,45 @@ class Runner:
             return median([1e6 / s.cpu for s in found if s.cpu] or [0.0])
         return median([s.rate for s in found] or [0.0])
 
-    @staticmethod
-    def _carried(row: Row) -> float:
-        """Small requests a second that mock and client can have a target do, as their CPU time says."""
-        return median([s.rate / s.loader_busy for s in row.samples.get(SMALL.name, []) if s.loader_busy] or [0.0])
-
-    def _load(self, row: Row, cell: Cell, seconds: float, rate: float) -> Sample:
-        try:
-            request, size = self._ask(row, cell)
-        except NotRunning as error:
-            return Sample(problem=str(error), failures=1)
+    def _load(self, row: Row, cell: Cell, seconds: float) -> Sample:
         marks: Marks = []
-        mark = self._marker(row, marks)
-        if cell.concurrency:
-            work = loops.closed_loop(*row.address, request, size, cell.concurrency, seconds, mark)
-        else:
-            work = loops.open_loop(*row.address, request, size, rate, seconds, mark)
-        try:
-            load = uvloop.run(work)
-        except OSError as error:
-            return Sample(problem=str(error), failures=1)
+        mark = self._marker(self._pids(row), self._mock.pids(), marks)
+        with row.process.running() if row.process is not None else nullcontext():
+            try:
+                request, size = self._ask(row, cell)
+                load = uvloop.run(loops.closed_loop(*row.address, request, size, cell.concurrency, seconds, mark))
+            except (NotRunning, OSError) as error:
+                return Sample(problem=str(error), failures=1)
         return self._sample(load, marks, direct=row.process is None)
+
+    def _open(self, row: Row, cell: Cell, seconds: float, rate: float) -> Sample:
+        """Ask a row's twin at a rate, which is the upstream of the twin too."""
+        twin, driver = row.twin, self._driver
+        if twin is None or driver is None or twin.problem:
+            return Sample(problem=twin.problem if twin else "", failures=1)
+        marks: Marks = []
+        pids = [] if twin.process is None else working(twin.process.pids())
+        mark = self._marker(pids, [driver.pid], marks)
+        with twin.process.running() if twin.process is not None else nullcontext():
+            try:
+                request, size = self._ask(twin, cell)
+                seen = driver.ask(twin.address[1], request, size, rate, seconds, mark)
+            except (NotRunning, OSError) as error:
+                return Sample(problem=str(error), failures=1)
+        took, gateway, mine, drove, busy = (b - a for a, b in zip(*marks, strict=True))
+        return Sample(
+            rate=rate,
+            p50=seen.p50 if seen.answers else None,
+            p99=seen.p99 if seen.answers else None,
+            late=seen.late,
+            cpu=gateway / seen.asked * 1e6,
+            share=gateway / seen.seconds,
+            loader_busy=seen.busy,
+            other_load=max(0.0, busy - mine - drove - gateway) / took,
+            answers=seen.answers,
+            failures=seen.failures,
+            problem=seen.problem,
+        )
 
     def _ask(self, row: Row, cell: Cell) -> tuple[bytes, int]:
         """Return the request and the size of a good answer to it, for which it is asked once a run.
@@ -187,34 +208,23 @@ class Runner:
                 raise
         if cell.name not in row.known:
             request = request_bytes(row, cell.size, cell.pace)
-            payload, events = self._probe(row, request)
+            payload, events = probe(row, request)
             if cell.pace and events < TOKENS:
                 raise NotRunning(f"a stream of {events} events, where {TOKENS} or more were due")
             row.known[cell.name] = request, len(payload)
         return row.known[cell.name]
 
     @staticmethod
-    def _probe(row: Row, request: bytes) -> tuple[bytes, int]:
-        try:
-            status, payload, events = uvloop.run(client.probe(*row.address, request, PATIENCE))
-        except (OSError, TimeoutError, client.Broken) as error:
-            raise NotRunning(f"the first request failed: {error}") from error
-        if status != 200:
-            raise NotRunning(f"status {status}: {payload[:120]!r}")
-        return payload, events
-
-    def _marker(self, row: Row, marks: Marks) -> Callable[[], None]:
-        mock, gateway = self._mock.pids(), self._pids(row)
-
+    def _marker(gateway: list[int], loader: list[int], marks: Marks) -> Callable[[], None]:
         def mark() -> None:
             mine = time.process_time()
             ours = measure.cpu_seconds(gateway)
-            marks.append((ours, mine, measure.cpu_seconds(mock), measure.Machine.read().busy))
+            marks.append((time.monotonic(), ours, mine, measure.cpu_seconds(loader), measure.Machine.read().busy))
 
         return mark
 
     def _sample(self, load: client.Load, marks: Marks, *, direct: bool) -> Sample:
-        gateway, mine, mock, busy = (b - a for a, b in zip(*marks, strict=True))
+        _, gateway, mine, mock, busy = (b - a for a, b in zip(*marks, strict=True))
         sample = Sample(rate=load.rate, answers=len(load.latencies), failures=load.failures)
         sample.problem = load.first_failure
         sample.loader_busy = (mine + mock) / load.seconds / len(self.loader_cores)
@@ -231,7 +241,7 @@ class Runner:
         """Put all crowds on one pace: the quickest that mock and client can carry with nothing between."""
         direct = next(row for row in self.rows if not row.target.command)
         for pace in PACES[1:]:
-            words = words_of(self._probe(direct, request_bytes(direct, SMALL.size, pace))[0])
+            words = words_of(probe(direct, request_bytes(direct, SMALL.size, pace))[0])
             direct.crowd = self._crowd(direct, streams, pace, words)
             if direct.crowd.loader_busy <= CEILING and not direct.crowd.stalls:
                 break
@@ -243,18 +253,19 @@ class Runner:
         self._say(f"{row.target.name}: {streams:,} streams of {pace} events a second")
         marks: Marks = []
         sizes = [measure.resident_mib(self._pids(row))]
-        take = self._marker(row, marks)
+        take = self._marker(self._pids(row), self._mock.pids(), marks)
 
         def mark() -> None:
             take()
             sizes.append(measure.resident_mib(self._pids(row)))
 
         request = request_bytes(row, SMALL.size, pace)
-        try:
-            found = uvloop.run(crowd(row.address, request, words, (streams, pace, CROWD_SECONDS), mark))
-        except OSError as error:
-            return Crowd(pace=pace, problem=str(error), failures=1)
-        gateway, mine, mock, _ = (b - a for a, b in zip(*marks, strict=True))
+        with row.process.running() if row.process is not None else nullcontext():
+            try:
+                found = uvloop.run(crowd(row.address, request, words, (streams, pace, CROWD_SECONDS), mark))
+            except OSError as error:
+                return Crowd(pace=pace, problem=str(error), failures=1)
+        _, gateway, mine, mock, _ = (b - a for a, b in zip(*marks, strict=True))
         found.loader_busy = (mine + mock) / found.seconds / len(self.loader_cores)
         found.cpu_event = gateway / found.events * 1e6 if found.events else None
         found.kib_a_stream = (sizes[-1] - sizes[0]) * 1024 / streams

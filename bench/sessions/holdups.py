@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bench.macro.process import alone
+from bench.macro.process import alone, compiled
 from bench.memory.command import Gateway
-from bench.sessions.pace import Between, Cell, Load, compiled
+from bench.sessions.pace import SOURCES, Between, Cell, Load
 
 CELLS = (Cell(1000, 50, "up"), Cell(1000, 50, "down"))
 KINDS = ("a turn of the loop", "a callback")
@@ -26,7 +26,7 @@ def measure(folder: Path, cores: set[int], upstream: int, path: str, seconds: fl
     """Start a gateway with `holdups.c` in it, and have messages relayed; yield the lines of a table."""
     counts = folder / "counts"
     counts.mkdir()
-    library = compiled("holdups", folder, _SHARED)
+    library = compiled(SOURCES / "holdups.c", folder, _SHARED)
     own = {"HOLDUPS": str(counts), "LD_PRELOAD": str(library)}
     os.environ.update(own)
     try:

@@ -1,6 +1,5 @@
 """How long messages take through what stands between clients and an upstream, by `load.c`; the floor is `splice.c`."""
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Self
 import click
 
 from bench.macro.measure import cpu_seconds
-from bench.macro.process import Process, alone
+from bench.macro.process import Process, alone, compiled
 from bench.macro.targets import KEY
 
 SOURCES = Path(__file__).parent
@@ -69,29 +68,9 @@ class Sample:
         return cls(*(median(getattr(sample, name) for sample in samples) for name in cls.__dataclass_fields__))
 
 
-def compiled(name: str, folder: Path, options: Sequence[str] = ()) -> Path:
-    """Compile one of the programs beside this file; raises ClickException where there is no compiler, or it fails."""
-    program = folder / name
-    command = (
-        os.environ.get("CC", "cc"),
-        "-O2",
-        "-Wall",
-        "-Werror",
-        "-o",
-        str(program),
-        str(SOURCES / f"{name}.c"),
-        *options,
-    )
-    try:
-        subprocess.run(command, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise click.ClickException(f"{' '.join(command)}: {error}") from error
-    return program
-
-
 def start_splice(folder: Path, cores: set[int], upstream: int) -> tuple[Process, int]:
     """Start the floor; return it and its port."""
-    splice = Process((str(compiled("splice", folder)), str(upstream)), cores, folder / "splice.log", {})
+    splice = Process((str(compiled(SOURCES / "splice.c", folder)), str(upstream)), cores, folder / "splice.log", {})
     while not (line := splice.log.read_text()).endswith("\n"):
         splice.check()
         time.sleep(0.05)
@@ -112,7 +91,7 @@ class Load:
     """The clients and their upstream, of which there is none between two measurements."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
-        self._program = compiled("load", folder)
+        self._program = compiled(SOURCES / "load.c", folder)
         self._upstream = upstream
 
     def measure(self, between: Between, cell: Cell, seconds: float, mark: Callable[[], None] = lambda: None) -> Sample:

@@ -249,7 +249,7 @@ def test_objections() -> None:
     assert found == [
         "other processes used 0.30 cores before the run (limit 0.2)",
         "other processes used up to 0.50 cores in 1 of 6 measurements",
-        f"b, {OPEN.name}: mock and client were at 95% of their cores, and waited for them",
+        f"b, {OPEN.name}: the open loop was busy 95% of its time, and waited for",
         f"c, {SMALL.name}: rounds lie 18% apart",
         f"e, {ONE.name}: rounds lie 26% apart",
     ]

@@ -1,0 +1,416 @@
+/* An open loop of small requests and the upstream that they reach, in one thread with one clock.
+
+       open CHAT MESSAGES
+
+   Listens as the upstream on a port that it prints, and answers every request at once: with the bytes of the file MESSAGES
+   where its path has that word, else with those of CHAT. Then it takes orders, a line each:
+
+       PORT RATE BURSTS COUNTED_MS SIZE REQUEST
+
+   It asks port PORT for what the file REQUEST says, RATE times a second and each time when it is due, over as many
+   connections as are free. Who finds none free waits in order, and its time counts from when it was due. Every answer
+   must have status 200 and SIZE bytes. While requests are due the thread never sleeps, so that nobody need wake it and it has no
+   share in how late an answer is noticed.
+
+   They are asked in BURSTS of less than a second, of each of which the last COUNTED_MS count, with a rest before each, in
+   which the kernel gives others what it owes them: of a thread that has real-time priority it would otherwise take a
+   twentieth of each second, all at once.
+
+   Prints "begin" before the first rest and "end" after the last answer, then a line: answers that count, requests asked in
+   all, those that failed; of the times of the counted p50, p99, p99.9 and the longest, p99 of how late this thread itself came to
+   a request, and how long the bursts lasted, all in nanoseconds; how much of them this thread had something to do, in thousandths; and
+   what the first failure was. Exit code 1 with a message when it can do nothing. */
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROOM = 65536, EVENTS = 256, CONNECTIONS = 64 };
+enum { WARM_UP_MS = 150, REST_MS = 300, PATIENCE_MS = 5000 };
+enum kind { LISTENER, ORDERS, UPSTREAM, CLIENT };
+
+static const uint64_t MS = 1000000;
+
+struct peer {
+    int fd;
+    enum kind kind;
+    uint64_t due; /* when the request that waits for its answer was; 0: none does */
+    size_t filled;
+    char room[ROOM];
+};
+
+struct bytes {
+    char *all;
+    size_t size;
+};
+
+struct times {
+    uint64_t *all;
+    size_t count, most;
+};
+
+static struct {
+    int epoll;
+    struct bytes chat, messages; /* answers */
+} upstream;
+
+static struct {
+    struct bytes request;
+    int port;
+    size_t size; /* of the payload of a good answer */
+    struct peer *live[CONNECTIONS], *idle[CONNECTIONS];
+    int lives, idles;
+    uint64_t *waiting; /* when those were due that found no connection, as far as they have not been asked */
+    size_t first, last;
+    uint64_t counted; /* what was due before is not counted */
+    uint64_t asked, ended, failed, busy, lasted;
+    char failure[120];
+    struct times taken, late;
+} run;
+
+static void fail(const char *text, ...)
+{
+    va_list rest;
+    va_start(rest, text);
+    vfprintf(stderr, text, rest);
+    va_end(rest);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+static uint64_t now(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+static void *got(void *memory)
+{
+    if (memory == NULL)
+        fail("no memory");
+    return memory;
+}
+
+static void note(struct times *times, uint64_t begin, uint64_t end)
+{
+    if (times->count < times->most)
+        times->all[times->count++] = end - begin;
+}
+
+static struct bytes content(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    struct bytes read = {got(malloc(ROOM)), 0};
+    if (file == NULL || (read.size = fread(read.all, 1, ROOM, file)) == 0 || read.size == ROOM)
+        fail("%s: cannot be read, or has more than %d bytes", path, ROOM - 1);
+    fclose(file);
+    return read;
+}
+
+/* -- HTTP/1.1, as much of it as is spoken here ----------------------------------------------------------------------- */
+
+/* The length of the message at `text`, which ends with a 0 at `size`, and of its payload; 0 while it is not whole. */
+static size_t message(const char *text, size_t size, size_t *payload)
+{
+    const char *end = strstr(text, "\r\n\r\n"), *field;
+    *payload = 0;
+    if (end == NULL)
+        return 0;
+    size_t at = (size_t)(end + 4 - text);
+    if ((field = strcasestr(text, "\r\ncontent-length:")) != NULL && field < end) {
+        *payload = strtoul(field + strlen("\r\ncontent-length:"), NULL, 10);
+        return size >= at + *payload ? at + *payload : 0;
+    }
+    if ((field = strcasestr(text, "\r\ntransfer-encoding: chunked")) == NULL || field > end)
+        return at;
+    for (;;) {
+        char *line;
+        const size_t chunk = strtoul(text + at, &line, 16);
+        if (size < at + 5 || (line = strstr(line, "\r\n")) == NULL)
+            return 0;
+        at = (size_t)(line + 2 - text) + chunk + 2;
+        if (at > size)
+            return 0;
+        if (chunk == 0)
+            return at;
+        *payload += chunk;
+    }
+}
+
+/* -- sockets --------------------------------------------------------------------------------------------------------- */
+
+static struct peer *meet(int fd, enum kind kind)
+{
+    const int on = 1;
+    struct peer *peer = got(calloc(1, sizeof *peer));
+    struct epoll_event wanted = {.events = EPOLLIN, .data.ptr = peer};
+    if (fd < 0)
+        fail("no socket: %s", strerror(errno));
+    peer->fd = fd;
+    peer->kind = kind;
+    if (kind >= UPSTREAM && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+        fail("TCP_NODELAY: %s", strerror(errno));
+    if (epoll_ctl(upstream.epoll, EPOLL_CTL_ADD, fd, &wanted) != 0)
+        fail("epoll: %s", strerror(errno));
+    return peer;
+}
+
+static void listen_somewhere(void)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    if (bind(fd, (const struct sockaddr *)&at, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, (struct sockaddr *)&at, &size))
+        fail("no port to listen on: %s", strerror(errno));
+    meet(fd, LISTENER);
+    printf("%d\n", ntohs(at.sin_port));
+    fflush(stdout);
+}
+
+static void ask(struct peer *peer, uint64_t due)
+{
+    peer->due = due;
+    if (send(peer->fd, run.request.all, run.request.size, MSG_NOSIGNAL) != (ssize_t)run.request.size)
+        shutdown(peer->fd, SHUT_RDWR); /* it is told as the end of the connection */
+}
+
+static void failed(const char *text, ...)
+{
+    va_list rest;
+    va_start(rest, text);
+    if (run.failed++ == 0)
+        vsnprintf(run.failure, sizeof run.failure, text, rest);
+    va_end(rest);
+}
+
+static void forget(struct peer **list, int *count, const struct peer *peer)
+{
+    for (int i = 0; i < *count; i++)
+        if (list[i] == peer)
+            list[i] = list[--*count];
+}
+
+static void leave(struct peer *peer)
+{
+    if (peer->kind == CLIENT) {
+        forget(run.live, &run.lives, peer);
+        forget(run.idle, &run.idles, peer);
+        if (peer->due != 0) {
+            run.ended++;
+            failed("the connection was lost");
+        }
+    }
+    close(peer->fd);
+    free(peer);
+}
+
+/* Take an answer, and ask for whoever waits longest; whether the connection is good for that. */
+static int answered(struct peer *peer, size_t payload)
+{
+    const int status = atoi(peer->room + strlen("HTTP/1.1 "));
+    if (peer->due == 0)
+        return 0;
+    run.ended++;
+    if (status != 200 || payload != run.size)
+        failed("status %d, %zu bytes where %zu were due", status, payload, run.size);
+    else if (peer->due >= run.counted)
+        note(&run.taken, peer->due, now());
+    peer->due = 0;
+    if (run.first < run.last)
+        ask(peer, run.waiting[run.first++]);
+    else
+        run.idle[run.idles++] = peer;
+    return 1;
+}
+
+static int answer(struct peer *peer)
+{
+    const char *end = memchr(peer->room, '\r', peer->filled);
+    const int talks = end != NULL && memmem(peer->room, (size_t)(end - peer->room), "/messages", 9) != NULL;
+    const struct bytes *said = talks ? &upstream.messages : &upstream.chat;
+    return send(peer->fd, said->all, said->size, MSG_NOSIGNAL) == (ssize_t)said->size;
+}
+
+static void read_from(struct peer *peer)
+{
+    size_t length, payload;
+    if (peer->kind == LISTENER) {
+        meet(accept(peer->fd, NULL, NULL), UPSTREAM);
+        return;
+    }
+    const ssize_t size = recv(peer->fd, peer->room + peer->filled, ROOM - 1 - peer->filled, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size <= 0) {
+        leave(peer);
+        return;
+    }
+    peer->filled += (size_t)size;
+    peer->room[peer->filled] = 0;
+    while ((length = message(peer->room, peer->filled, &payload)) != 0) {
+        if (!(peer->kind == CLIENT ? answered(peer, payload) : answer(peer))) {
+            leave(peer);
+            return;
+        }
+        peer->filled -= length;
+        memmove(peer->room, peer->room + length, peer->filled + 1);
+    }
+}
+
+/* Read what there is; whether there was anything. An order is told by `ordered`. */
+static int turn(int wait_ms, int *ordered)
+{
+    struct epoll_event ready[EVENTS];
+    const int count = epoll_wait(upstream.epoll, ready, EVENTS, wait_ms);
+    for (int i = 0; i < count; i++) {
+        struct peer *peer = ready[i].data.ptr;
+        if (peer->kind != ORDERS)
+            read_from(peer);
+        else if (ordered != NULL)
+            *ordered = 1;
+    }
+    return count > 0;
+}
+
+/* -- a run ------------------------------------------------------------------------------------------------------------ */
+
+static void dial_all(void)
+{
+    const struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)run.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    while (run.lives < CONNECTIONS) {
+        const int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fd, (const struct sockaddr *)&at, sizeof at) != 0)
+            fail("port %d: %s", run.port, strerror(errno));
+        run.live[run.lives++] = run.idle[run.idles++] = meet(fd, CLIENT);
+        turn(0, NULL);
+    }
+}
+
+static void rest(void)
+{
+    for (const uint64_t last = now() + REST_MS * MS; now() < last;)
+        turn(10, NULL);
+}
+
+static void ask_for(double rate, uint64_t counted)
+{
+    const double gap = 1e9 / rate;
+    const uint64_t begin = now(), end = begin + WARM_UP_MS * MS + counted;
+    uint64_t due = begin, number = 0, before = begin;
+    run.counted = begin + WARM_UP_MS * MS;
+    run.first = run.last = 0;
+    while (due < end && run.lives > 0) {
+        int busy = turn(0, NULL);
+        /* one at a time: whoever is behind reads, too */
+        if (now() >= due) {
+            run.asked++;
+            if (due >= run.counted)
+                note(&run.late, due, now());
+            if (run.idles > 0)
+                ask(run.idle[--run.idles], due);
+            else
+                run.waiting[run.last++] = due;
+            due = begin + (uint64_t)((double)++number * gap);
+            busy = 1;
+        }
+        const uint64_t at = now();
+        run.busy += busy ? at - before : 0;
+        before = at;
+    }
+    run.lasted += before - begin;
+    for (const uint64_t last = now() + PATIENCE_MS * MS; run.ended < run.asked && run.lives > 0 && now() < last;)
+        turn(1, NULL);
+    if (run.ended < run.asked) {
+        failed("no answer");
+        run.failed += run.asked - run.ended - 1;
+        run.ended = run.asked;
+    }
+}
+
+static int compare(const void *left, const void *right)
+{
+    const uint64_t one = *(const uint64_t *)left, other = *(const uint64_t *)right;
+    return (one > other) - (one < other);
+}
+
+static unsigned long long share(const struct times *times, double of)
+{
+    return times->count == 0 ? 0 : times->all[(size_t)(of * (double)(times->count - 1))];
+}
+
+static void tell(void)
+{
+    qsort(run.taken.all, run.taken.count, sizeof *run.taken.all, compare);
+    qsort(run.late.all, run.late.count, sizeof *run.late.all, compare);
+    printf("%zu %llu %llu %llu %llu %llu %llu %llu %llu %llu %s\n", run.taken.count, (unsigned long long)run.asked,
+           (unsigned long long)run.failed, share(&run.taken, 0.5), share(&run.taken, 0.99), share(&run.taken, 0.999),
+           share(&run.taken, 1), share(&run.late, 0.99), (unsigned long long)run.lasted,
+           (unsigned long long)(run.lasted ? 1000 * run.busy / run.lasted : 0), run.failure);
+}
+
+static void part(void)
+{
+    while (run.lives > 0)
+        leave(run.live[run.lives - 1]);
+}
+
+static void obey(const char *order)
+{
+    double rate;
+    int bursts;
+    unsigned long counted_ms;
+    char path[4096];
+    memset(&run, 0, sizeof run);
+    if (sscanf(order, "%d %lf %d %lu %zu %4095s", &run.port, &rate, &bursts, &counted_ms, &run.size, path) != 6)
+        fail("no order: %s", order);
+    run.request = content(path);
+    run.taken.most = run.late.most = (size_t)(rate * (double)bursts * (double)(counted_ms + 10) / 1000) + 1;
+    run.taken.all = got(calloc(run.taken.most, sizeof *run.taken.all));
+    run.late.all = got(calloc(run.late.most, sizeof *run.late.all));
+    run.waiting = got(calloc((size_t)(rate * (double)(counted_ms + WARM_UP_MS + 10) / 1000) + 1, sizeof *run.waiting));
+    puts("begin");
+    fflush(stdout);
+    for (; bursts > 0; bursts--) {
+        dial_all();
+        rest();
+        ask_for(rate, counted_ms * MS);
+    }
+    puts("end");
+    tell();
+    fflush(stdout);
+    part();
+    free(run.request.all), free(run.taken.all), free(run.late.all), free(run.waiting);
+}
+
+int main(int count, char **words)
+{
+    char order[8192];
+    if (count != 3)
+        fail("usage: open CHAT MESSAGES");
+    upstream.chat = content(words[1]);
+    upstream.messages = content(words[2]);
+    upstream.epoll = epoll_create1(0);
+    listen_somewhere();
+    meet(STDIN_FILENO, ORDERS);
+    for (;;) {
+        int ordered = 0;
+        turn(-1, &ordered);
+        if (!ordered)
+            continue;
+        if (fgets(order, sizeof order, stdin) == NULL)
+            return 0;
+        obey(order);
+    }
+}
