@@ -18,7 +18,7 @@ StartGateway = Callable[..., Gateway]
 OF_EDGES = frozenset({
     "test_broken_upstream", "test_disconnect", "test_edge_places", "test_edge_processes", "test_edge_requests",
     "test_edge_streams", "test_edge_tls", "test_fidelity",
-    "test_gateway_restart", "test_hot_restart", "test_http2", "test_many_streams",
+    "test_gateway_restart", "test_half_open", "test_hot_restart", "test_http2", "test_many_streams",
     "test_live", "test_management", "test_memory", "test_openai_client", "test_realtime", "test_reload",
     "test_response_sockets", "test_serve",
     "test_sockets", "test_tasks", "test_uploads", "test_workers",

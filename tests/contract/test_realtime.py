@@ -416,22 +416,6 @@ def descriptors(gateway: Gateway) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
-def test_the_kernel_asks_whether_a_silent_client_is_there(connect: Connect) -> None:
-    """For a WebSocket on Granian's edge nobody else does: a client that is gone without a word is found by this."""
-    client = connect()
-    client.say("x")
-    client.message()
-    ours, theirs = (f"{address[1]:04X}" for address in (client.sock.getsockname(), client.sock.getpeername()))
-
-    def asks() -> bool:
-        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        timers = [line[5] for line in lines if (line[1][-4:], line[2][-4:]) == (theirs, ours)]
-        return [timer[:2] for timer in timers] == ["02"]  # proc(5): of keep-alive
-
-    eventually(asks, "its keep-alive timer runs")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_conversations_that_end_in_every_way_leave_nothing(gateway: Gateway, connect: Connect, mock: Mock) -> None:
     def one(ending: str, number: int) -> None:
         model = {"upstream parts": "mock-end-1", "upstream is lost": "mock-cut-1"}.get(ending, "rt")

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from tianji.edge.options import ServeOptions
 
 BACKLOG = 4096  # connections that may wait on one socket
-# Who is gone without a word is found by the kernel within 50 s: it asks after so many seconds of silence, and then so
-# many seconds apart, so often. A WebSocket on Granian's edge has no other way, nor has a request that is answered late.
+# Who is gone without a word is found by the kernel within a minute: it asks after so many seconds of silence, and then
+# so many seconds apart, so often. A WebSocket on Granian's edge has no other way, nor has a request answered late.
 SILENCE, PAUSE, TIMES = 20, 10, 3
+# So long may bytes that were sent stay unacknowledged, or a client take nothing of what waits for it. Without a bound
+# the kernel sends again for a quarter of an hour; with it this, and not the count of questions, ends a silent one.
+UNHEARD = 60
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -32,12 +35,13 @@ def share(family: int, address: tuple[str | int, ...]) -> socket.socket:
     return made
 
 
-def keep_asking(listener: socket.socket) -> None:
-    """Have the kernel ask for a sign of life on what is accepted from here (tcp(7): it takes over these options)."""
+def expect_signs_of_life(listener: socket.socket) -> None:
+    """Have the kernel end what is accepted from here and gives none (tcp(7): it takes over these options)."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PAUSE)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, TIMES)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * UNHEARD)
 
 
 def url(options: ServeOptions, port: int) -> str:
@@ -80,7 +84,7 @@ class Listeners:
         """
         for each in self._sockets:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            keep_asking(each)
+            expect_signs_of_life(each)
             each.listen(BACKLOG)
 
     def only_for(self, worker: int) -> list[socket.socket]:
