@@ -280,6 +280,14 @@ CHANGES: Final = sa.Table(
     sqlite_autoincrement=True,  # an id is never given twice, or a poller would miss the second
 )
 
+
+def _index_of_some(name: str, column: str, *others: str) -> sa.Index:
+    """Return an index of the rows in which a column holds something."""
+    some = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, column, *others, sqlite_where=some, postgresql_where=some)
+
+
+ABOUT: Final = ("object_team_id", "former_team_id", "renamed_to")
 AUDIT_LOG: Final = sa.Table(
     "audit_log",
     METADATA,
@@ -291,6 +299,10 @@ AUDIT_LOG: Final = sa.Table(
     *_text("changed_by", "changed_by_api_key"),
     *(sa.Column(name, sa.Text, nullable=False) for name in ("action", "table_name", "object_id")),
     *_documents("before_value", "updated_values"),  # without secrets, see tianji.management.audit.values
+    # the team that the object is or belongs to, the one that it belonged to before, and another name that it has now
+    *_text(*ABOUT),
+    sa.Index("ix_audit_log_changed_by_action", "changed_by", "action", "table_name", "updated_at", "number"),
+    *(_index_of_some(f"ix_audit_log_{name}", name, "updated_at", "number", "action", "table_name") for name in ABOUT),
     *(  # what lists are filtered and sorted by, each with what it is counted by: no row is read for that
         sa.Index(f"ix_audit_log_{names[0]}", *names)
         for names in (

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tianji.errors import ConfigurationError, StoreUnavailable
-from tianji.storage import migration
+from tianji.storage import migration, tables
 from tianji.storage.engine import PATIENCE, Database
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate, revisions
@@ -50,6 +51,34 @@ def test_a_database_comes_up_from_every_revision(location: Location, first: str 
     assert differences(location) == []
     migrate(location)  # finds nothing to do
     assert differences(location) == []
+
+
+async def test_entries_of_before_are_found_by_their_team(location: Location) -> None:
+    await asyncio.to_thread(migrate, location, "0017")
+    values: list[tuple[Any, Any]] = [
+        (None, {"team_id": "a"}), ({"team_id": "a"}, {"x": 1}), ({"team_id": "a"}, {"team_id": "b"}),
+        ({"team_id": "a"}, {"team_id": None}), ({"team_id": "a"}, None), (None, {"x": 1}), (None, None),
+    ]  # fmt: skip
+    columns = [column for column in tables.AUDIT_LOG.c if column.name not in tables.ABOUT]
+    old = sa.table("audit_log", *(sa.column(column.name, column.type) for column in columns))
+    rows = [
+        {
+            "id": str(number), "updated_at": datetime(2026, 11, 26, tzinfo=UTC), "action": "updated",
+            "table_name": "t", "object_id": "o", "before_value": before, "updated_values": after,
+        }
+        for number, (before, after) in enumerate(values)
+    ]  # fmt: skip
+    database = Database(location)
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(old), rows)
+    await asyncio.to_thread(migrate, location)
+    async with database.reading() as connection:
+        log = tables.AUDIT_LOG.c
+        found = await connection.execute(sa.select(log.object_team_id, log.former_team_id).order_by(log.number))
+    await database.close()
+    assert [tuple(row) for row in found] == [
+        ("a", None), ("a", None), ("b", "a"), ("a", None), ("a", None), (None, None), (None, None),
+    ]  # fmt: skip
 
 
 def test_a_step_that_fails_leaves_nothing(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:

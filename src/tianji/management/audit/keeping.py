@@ -76,6 +76,18 @@ def entry_of(change: Change, salt: str) -> Row | None:
         "object_id": change.name,
         "before_value": told(was, {}, subject.closed) if was else None,
         "updated_values": shown if now else None,
+        **_about(change),
+    }
+
+
+def _about(change: Change) -> Row:
+    """Return what an entry is found by beside its object: see the table."""
+    before, after = ((row or {}).get("team_id") for row in (change.before, change.after))
+    name = next(iter(change.table.primary_key.columns)).name
+    return {
+        "object_team_id": after or before,
+        "former_team_id": before if after and before != after else None,
+        "renamed_to": (change.after or {}).get(name) if change.renamed else None,
     }
 
 

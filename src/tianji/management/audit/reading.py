@@ -10,10 +10,11 @@ from tianji.errors import ObjectNotFound, SchemaViolation, Unacceptable
 from tianji.management.desk import Call, Row
 from tianji.management.keys.fields import digest
 from tianji.management.paging import LARGEST
-from tianji.storage.tables import AUDIT_LOG
+from tianji.storage.tables import ABOUT, AUDIT_LOG
 
 COUNTED: Final = 10_000  # entries that a total counts at most
 _EQUAL: Final = ("changed_by", "changed_by_api_key", "action", "table_name", "object_id")
+_OWN: Final = frozenset({"number", *ABOUT})  # columns that nobody is told
 _DAY: Final = 10  # characters of a date without a time
 
 
@@ -21,7 +22,11 @@ Sorted = Literal["updated_at", "changed_by", "changed_by_api_key", "action", "ta
 
 
 class Asked(Struct, kw_only=True):
-    """Which entries: with these values, of some time; times are UTC, and a day is meant whole."""
+    """Which entries: with these values, of some time; times are UTC, and a day is meant whole.
+
+    object_team_id: of a team, and of what belongs to it or did so before; object_key_hash: of a key, which may be
+    another one since
+    """
 
     page: int = 1
     page_size: int = 10
@@ -30,6 +35,8 @@ class Asked(Struct, kw_only=True):
     action: str | None = None
     table_name: str | None = None
     object_id: str | None = None
+    object_team_id: str | None = None
+    object_key_hash: str | None = None
     start_date: str | None = None
     end_date: str | None = None
     sort_by: Sorted = "updated_at"
@@ -45,14 +52,15 @@ async def listed(call: Call) -> Row:
     for name, value, most in (("page", asked.page, 2**31), ("page_size", asked.page_size, LARGEST)):
         if not 1 <= value <= most:
             raise SchemaViolation(f"Input should be from 1 to {most}", ("query", name))
-    where = _where(asked)
     order = [AUDIT_LOG.c[name] for name in dict.fromkeys((asked.sort_by, "updated_at", "number"))]
     placed = [column.desc() if asked.sort_order == "desc" else column.asc() for column in order]
-    start = (asked.page - 1) * asked.page_size
-    found = sa.select(AUDIT_LOG.c.number).where(*where).order_by(*placed).limit(asked.page_size).offset(start)
-    numbers = [row["number"] for row in await call.all(found)]
+    parts, total = [], 0
+    for where in _parts(asked):
+        count = await call.count(sa.select(AUDIT_LOG.c.number).where(*where).limit(COUNTED + 1))
+        total += count
+        parts += [where] if count else []
+    numbers = [row["number"] for row in await call.all(_page(asked, parts, order))] if parts else []
     rows = await call.all(sa.select(AUDIT_LOG).where(AUDIT_LOG.c.number.in_(numbers)).order_by(*placed))
-    total = await call.count(sa.select(AUDIT_LOG.c.number).where(*where).limit(COUNTED + 1))
     counted = min(total, COUNTED)
     return {
         "audit_logs": [_told(row) for row in rows],
@@ -70,6 +78,33 @@ async def one(call: Call) -> Row:
     if row is None:
         raise ObjectNotFound("this entry is not in the audit log; GET /audit lists those that are", param="id")
     return _told(row)
+
+
+def _page(asked: Asked, parts: "list[list[sa.ColumnElement[bool]]]", order: "list[sa.Column[Any]]") -> "sa.Select[Any]":
+    """Return the query for the numbers of a page; of each part no more is read than all pages up to it may hold."""
+    start, descends = (asked.page - 1) * asked.page_size, asked.sort_order == "desc"
+    columns: sa.FromClause = AUDIT_LOG
+    wanted = sa.select(AUDIT_LOG.c.number).where(*parts[0])
+    if len(parts) > 1:
+        placed = [column.desc() if descends else column.asc() for column in order]
+        most = start + asked.page_size
+        each = (sa.select(*order).where(*where).order_by(*placed).limit(most).subquery() for where in parts)
+        columns = sa.union_all(*map(sa.select, each)).subquery()
+        wanted = sa.select(columns.c.number)
+    last = [columns.c[column.name].desc() if descends else columns.c[column.name].asc() for column in order]
+    return wanted.order_by(*last).limit(asked.page_size).offset(start)
+
+
+def _parts(asked: Asked) -> "list[list[sa.ColumnElement[bool]]]":
+    """Return conditions of which an entry meets one at the most, so that each part is read in the order of an index."""
+    log = AUDIT_LOG.c
+    of_team = [[column == asked.object_team_id] for column in (log.object_team_id, log.former_team_id)]
+    key = digest(asked.object_key_hash) if asked.object_key_hash is not None else None
+    of_key = [[column == key] for column in (log.object_id, log.renamed_to)]
+    teams = of_team if asked.object_team_id is not None else [[]]
+    keys = of_key if key is not None else [[]]
+    where = _where(asked)
+    return [[*where, *team, *one] for team in teams for one in keys]
 
 
 def _where(asked: Asked) -> "list[sa.ColumnElement[bool]]":
@@ -98,4 +133,4 @@ def _moment(text: str, param: str) -> datetime:
 
 
 def _told(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "number"}
+    return {name: value for name, value in row.items() if name not in _OWN}

@@ -19,7 +19,7 @@ from tianji.management import desk
 from tianji.management.office import Office
 from tianji.storage.location import Location
 from tianji.storage.store import Store
-from tianji.storage.tables import AUDIT_LOG
+from tianji.storage.tables import ABOUT, AUDIT_LOG
 
 __all__ = ["location"]
 
@@ -48,4 +48,4 @@ async def entries(office: Office) -> list[dict[str, Any]]:
     """The log, the oldest first, without what is different each time."""
     async with (await office.store.open()).reading() as connection:
         rows = (await connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number))).mappings().all()
-    return [{name: value for name, value in row.items() if name not in ("id", "number")} for row in rows]
+    return [{name: value for name, value in row.items() if name not in ("id", "number", *ABOUT)} for row in rows]

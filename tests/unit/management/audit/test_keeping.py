@@ -21,7 +21,7 @@ from tianji.management.keys.rotation import rotate_due
 from tianji.management.office import Office
 from tianji.management.people import arrivals
 from tianji.storage.additions import sealed
-from tianji.storage.tables import FALLBACKS, KEYS, METADATA, MODELS, TEAM_MEMBERS, TEAMS, USERS
+from tianji.storage.tables import ABOUT, AUDIT_LOG, FALLBACKS, KEYS, METADATA, MODELS, TEAM_MEMBERS, TEAMS, USERS
 
 SOURCE = Path(desk.__file__).parents[1]
 OLD, NEW = "a" * 64, "b" * 64
@@ -126,6 +126,27 @@ async def test_a_key_with_another_secret_is_rotated(office: Office) -> None:
     assert entry["updated_values"] == {
         "token": "bbbbbbbb...", "key_name": "sk-...bbbb", "rotation_count": 1, "max_budget": 1e-9,
     }  # fmt: skip
+
+
+async def test_entries_are_found_by_the_team_and_the_names_of_their_objects(office: Office) -> None:
+    async def make(call: Call) -> None:
+        await call.insert(KEYS, token=OLD, team_id="a")
+
+    async def move(call: Call) -> None:
+        await call.update(KEYS, {"token": OLD}, team_id="b")
+
+    async def rotate(call: Call) -> None:
+        await call.update(KEYS, {"token": OLD}, token=NEW)
+
+    async def leave(call: Call) -> None:
+        await call.update(KEYS, {"token": NEW}, team_id=None)
+
+    for function in (make, move, rotate, leave):
+        await done(office, function)
+    async with (await office.store.open()).reading() as connection:
+        wanted = sa.select(*(AUDIT_LOG.c[name] for name in ABOUT)).order_by(AUDIT_LOG.c.number)
+        rows = [tuple(row) for row in await connection.execute(wanted)]
+    assert rows == [("a", None, None), ("b", "a", None), ("b", None, NEW), ("b", None, None)]
 
 
 async def test_what_is_encrypted_is_compared_as_it_was(office: Office) -> None:

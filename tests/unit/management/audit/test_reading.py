@@ -109,6 +109,46 @@ async def test_a_key_is_named_by_its_secret_or_its_hash(office: Office) -> None:
         assert ids(await ask(office, f"changed_by_api_key={named}")) == [1]
 
 
+ABOUT = (  # team, former team, object, another name of it
+    ("a", None, "k1", None), ("a", "b", "k1", None), ("b", "a", "k2", None), ("b", None, "k2", "k3"),
+    (None, None, "k3", "k1"), ("a", None, "t", None), ("c", None, "k1", None), ("a", None, "k3", None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("object_team_id=a", [7, 5, 2, 1, 0]),
+        ("object_team_id=a&page_size=2&page=2", [2, 1]),
+        ("object_team_id=a&page_size=2&page=3&sort_order=asc", [7]),
+        ("object_team_id=b&action=updated", [3, 2, 1]),
+        ("object_team_id=b&action=created", []),
+        ("object_key_hash=k1", [6, 4, 1, 0]),
+        ("object_key_hash=k3&sort_by=object_id&sort_order=asc", [3, 4, 7]),
+        ("object_team_id=a&object_key_hash=k1", [1, 0]),
+        ("object_team_id=nobody&object_key_hash=k1", []),
+    ],
+)
+async def test_what_entries_are_about(
+    office: Office, query: str, found: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "digest", str)
+    rows = [
+        {
+            "id": f"e{number}", "updated_at": NOW + timedelta(minutes=number), "action": "updated", "table_name": "t",
+            "object_team_id": team, "former_team_id": former, "object_id": name, "renamed_to": renamed,
+        }
+        for number, (team, former, name, renamed) in enumerate(ABOUT)
+    ]  # fmt: skip
+    async with (await office.store.open()).writing() as connection:
+        await connection.execute(sa.insert(AUDIT_LOG), rows)
+    told = await ask(office, query)
+    assert ids(told) == found
+    if "page" not in query:
+        assert told["total"] == len(found)
+    assert not {"object_team_id", "former_team_id", "renamed_to"} & set().union(*told["audit_logs"], ())
+
+
 async def test_a_total_is_capped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "COUNTED", 5)
     await fill(office)
