@@ -14,11 +14,13 @@ from tests.contract.roles import (
     USER,
     VIEWER,
     World,
+    callback,
     entry,
     guardrail,
     model,
     numbers,
     prompt,
+    setting,
 )
 
 Ask = Callable[[World, str, str], dict[str, Any]]  # what to send: (world, role, side) -> fields; `path:` in the path
@@ -153,10 +155,10 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         lambda w, r, s: {"field_name": "max_batch_file_records", "field_value": 5},
         {ADMIN},
     ),
-    ("POST", "/config/field/delete"): (lambda w, r, s: {"field_name": w.setting()}, {ADMIN}),
+    ("POST", "/config/field/delete"): (lambda w, r, s: {"field_name": setting(w)}, {ADMIN}),
     ("GET", "/config/field/info"): (lambda w, r, s: {"field_name": "store_model_in_db"}, {ADMIN, VIEWER}),
     ("GET", "/config/list"): (lambda w, r, s: {"config_type": "general_settings"}, {ADMIN, VIEWER}),
-    ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": w.callback()}, {ADMIN}),
+    ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": callback(w)}, {ADMIN}),
     ("GET", "/health/services"): (lambda w, r, s: {"service": "tried"}, {ADMIN, VIEWER}),
     ("POST", "/team/permissions_bulk_update"): (
         lambda w, r, s: {"team_ids": [w.team(s)], "permissions": ["/key/info"]},

@@ -106,15 +106,6 @@ class World:
         self.master("POST", f"/team/{name}/callback", callback_name="langfuse")
         return name
 
-    def setting(self) -> str:
-        name = "max_batch_file_size_mb"
-        self.master("POST", "/config/field/update", field_name=name, field_value=7)
-        return name
-
-    def callback(self) -> str:
-        self.master("POST", "/config/update", litellm_settings={"failure_callback": ["posthog"]})
-        return "posthog"
-
     def member(self, side: str) -> str:
         name = f"member-{side}-{next(numbers)}"
         self.master("POST", "/team/member_add", team_id=f"team-{side}", member={"user_id": name})
@@ -238,6 +229,19 @@ def entry(world: World, side: str) -> str:
     """An entry of the audit log, about a team."""
     found = world.master("GET", "/audit", object_id=f"team-{side}", page_size=1)
     return str(found["audit_logs"][0]["id"])
+
+
+def setting(world: World) -> str:
+    """A setting that is kept in the database."""
+    name = "max_batch_file_size_mb"
+    world.master("POST", "/config/field/update", field_name=name, field_value=7)
+    return name
+
+
+def callback(world: World) -> str:
+    """A callback that is kept in the database."""
+    world.master("POST", "/config/update", litellm_settings={"failure_callback": ["posthog"]})
+    return "posthog"
 
 
 def model(side: str) -> dict[str, Any]:

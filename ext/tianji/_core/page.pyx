@@ -51,7 +51,7 @@ cdef class Page:
         """Have the kernel give the memory between two places, so that copying there waits for no disk.
 
         It may be called by a thread while another one writes: it changes nothing and lets others run. The memory cannot
-        be unmapped meanwhile, even if this is closed. Raises ValueError for places that are not in it, or once it is closed.
+        be unmapped meanwhile, even if this is closed. Raises ValueError for places that are not in it, or when closed.
         """
         cdef Py_buffer held
         if not 0 <= start <= end <= self.end or self.start == NULL:
