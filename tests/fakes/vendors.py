@@ -1,6 +1,7 @@
 """Vendors that answer as a test tells them, by path, and remember what they were asked: HTTP/1.1 on a loopback port."""
 
 import json
+import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
@@ -9,12 +10,13 @@ from tests.fakes.listening import Listening
 
 
 class Answer(NamedTuple):
-    """What is said; a list of pieces goes out chunk by chunk."""
+    """What is said; a list of pieces goes out chunk by chunk. until: what has to happen first."""
 
     body: bytes | list[bytes]
     status: int = 200
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    until: threading.Event | None = None
 
 
 class Asked(NamedTuple):
@@ -96,6 +98,8 @@ class Vendors(Listening):
         waiting = self._answers.get(f"{handler.command} {path}") or self._answers.get(path)
         waiting = waiting or [plain({"error": {"message": f"nothing is at {path}"}}, 404)]
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if answer.until is not None:
+            answer.until.wait()
         handler.send_response(answer.status)
         handler.send_header("content-type", answer.content_type)
         for name, value in answer.headers:

@@ -6,7 +6,7 @@ left at the vendor is removed when the client has its answer, or has gone.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -53,6 +53,19 @@ def inside(upstream: Upstream, tasks: frozenset[Operation], base: str, headers: 
     )
 
 
+class _Course:
+    """One request under way.
+
+    left: what lies at the vendor. making: whether something is being begun there, which its answer alone can name
+    gone: whether nobody waits any more
+    """
+
+    def __init__(self) -> None:
+        self.left: list[Any] = []
+        self.making = False
+        self.gone = False
+
+
 class _Doing:
     """One deployment."""
 
@@ -60,29 +73,32 @@ class _Doing:
         self._target = target
         self._base = base
         self._headers = headers
-        self._removing: set[asyncio.Task[None]] = set()
+        self._clearing: set[asyncio.Task[None]] = set()
 
     async def answer(self, asked: Asked, reply: Reply) -> None:
         """Answer a request. Raises UpstreamFailure."""
-        left: list[Any] = []
-        done = False
+        course, done = _Course(), False
+        doing = asyncio.get_running_loop().create_task(self._answered(asked, course))
         try:
-            status, body = await self._answered(asked, left)
+            status, body = await asyncio.shield(doing)
             reply.whole(body, status)
             done = status == 200
+        except asyncio.CancelledError:
+            course.gone = True
+            if not course.making:
+                doing.cancel()
+            raise
         finally:
-            calls = [one.call for one in reversed(left) if one.done or not done]
-            if calls:
-                task = asyncio.get_running_loop().create_task(self._remove(calls))
-                self._removing.add(task)
-                task.add_done_callback(self._removing.discard)
+            clearing = asyncio.get_running_loop().create_task(self._clear(doing, course, done))
+            self._clearing.add(clearing)
+            clearing.add_done_callback(self._clearing.discard)
 
-    async def _answered(self, asked: Asked, left: list[Any]) -> tuple[int, bytes]:
-        """Return status and body of the answer, or of what refused it. left: takes what lies at the vendor."""
+    async def _answered(self, asked: Asked, course: _Course) -> tuple[int, bytes]:
+        """Return status and body of the answer, or of what refused it."""
         try:
             task = load(FORMS).begun(load(FORMS).received(self._target, asked.body, asked.more))
             async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
-                return await self._done(client, task, left)
+                return await self._done(client, task, course)
         except StreamFailed as failure:
             return 200, failure.payload
         except load("httpx").HTTPError as error:
@@ -93,7 +109,7 @@ class _Doing:
                 raise
             return error.status, msgspec.json.encode({"error": {"message": error.message, "param": error.param}})
 
-    async def _done(self, client: Any, task: Any, left: list[Any]) -> tuple[int, bytes]:
+    async def _done(self, client: Any, task: Any, course: _Course) -> tuple[int, bytes]:
         """Do what a task wants until it is done."""
         said: bytes | None = None
         looks: Iterator[float] = iter(())
@@ -104,17 +120,27 @@ class _Doing:
             except StopIteration as end:
                 return 200, msgspec.json.encode(end.value)
             if isinstance(wanted, load(FORMS).Left):
-                left.append(wanted)
+                course.left.append(wanted)
                 said = b""
                 continue
+            if course.gone:
+                raise asyncio.CancelledError
             if wanted.body is None and wanted.where == at:
                 await asyncio.sleep(next(looks))
             else:
                 at, looks = wanted.where, _pauses()
-            found = await self._say(client, wanted) if wanted.body is not None else await self._look(client, wanted)
+            found = await (self._look(client, wanted) if wanted.body is None else self._make(client, wanted, course))
             if found.status_code >= 300:
                 return found.status_code, found.content
             said = found.content
+
+    async def _make(self, client: Any, call: Any, course: _Course) -> Any:
+        """Have something begun or kept; what is large may be broken off, and is not there then."""
+        course.making = isinstance(call.body, dict)
+        try:
+            return await self._say(client, call)
+        finally:
+            course.making = False
 
     async def _look(self, client: Any, call: Any) -> Any:
         """Look, and again where that fails for no fault of the request's: what is at work goes on."""
@@ -141,8 +167,14 @@ class _Doing:
         headers = {**self._headers, "content-type": kind.decode("latin-1"), "content-length": str(length)}
         return await client.request("POST", where, headers=headers, content=_pieces(parts))
 
-    async def _remove(self, calls: Sequence[Any]) -> None:
-        """Remove what a task has left; what cannot be removed is said in the log."""
+    async def _clear(self, doing: "asyncio.Task[tuple[int, bytes]]", course: _Course, done: bool) -> None:
+        """Remove what a task has left once it has ended; what cannot be removed is said in the log."""
+        await asyncio.wait([doing])
+        if not doing.cancelled():
+            doing.exception()  # whoever waited was told it
+        calls = [one.call for one in reversed(course.left) if one.done or not done]
+        if not calls:
+            return
         async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
             found = await asyncio.gather(*(self._why_kept(client, call) for call in calls))
         for call, why in zip(calls, found, strict=True):

@@ -169,6 +169,7 @@ def test_a_result_that_lies_in_a_store(gateway: Gateway, vendors: Vendors) -> No
     result["url"] = "http://127.0.0.1:1/x"
     vendors.say(JOB, plain({"status": "Completed", "result": {**whole, "result": result}}))
     assert read(gateway, "reducto").status_code == 502
+    eventually(lambda: CANCEL in [asked.path for asked in vendors.asked], "it is given up")
 
 
 def test_a_document_that_cannot_be_read(gateway: Gateway, vendors: Vendors) -> None:
@@ -176,9 +177,9 @@ def test_a_document_that_cannot_be_read(gateway: Gateway, vendors: Vendors) -> N
     answer = read(gateway, "reducto")
     assert answer.status_code >= 500
     assert "reducto: the task failed: the document has a password" in answer.json()["error"]["message"]
-    eventually(lambda: CANCEL in [asked.path for asked in vendors.asked], "it is given up")
     vendors.say(JOB, Answer(b"\xff"))
     assert read(gateway, "reducto").status_code == 502
+    eventually(lambda: CANCEL in [asked.path for asked in vendors.asked], "what is not known to have ended is given up")
     vendors.say("/upload", plain({"detail": "too large"}, 413))
     answer = send(gateway, "reducto")
     assert (answer.status_code, "too large" in answer.text) == (413, True)

@@ -1,7 +1,9 @@
 """Vendors who hear a recording as a task: it is uploaded, begun, looked at, fetched and removed."""
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,6 +111,27 @@ def hear(gateway: Gateway, model: str, /, **fields: str) -> Any:
     return gateway.client.post("/v1/audio/transcriptions", **asked)
 
 
+@contextmanager
+def leaving(gateway: Gateway, model: str) -> Iterator[None]:
+    """Send a recording, and leave at the end without an answer."""
+    with gateway.connect() as client:
+        body = (
+            b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b\r\n'
+            b'content-disposition: form-data; name="model"\r\n\r\n%b\r\n--b--' % model.encode()
+        )
+        head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.key}\r\n"
+        head += f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        yield
+
+
+def gone(gateway: Gateway, model: str) -> float:
+    """Return how many clients of a model have left so far."""
+    lines = gateway.client.get("/metrics").text.splitlines()
+    told = (line for line in lines if line.startswith("tianji_requests_total") and 'status="499"' in line)
+    return sum(float(line.split()[-1]) for line in told if f'model="{model}"' in line)
+
+
 @pytest.mark.parametrize("name", EARS)
 class TestEars:
     @pytest.mark.parametrize("size", [0, 300, 3 * 1024 * 1024])
@@ -197,18 +220,24 @@ class TestEars:
     def test_who_leaves_ends_the_task(self, gateway: Gateway, vendors: Vendors, name: str) -> None:
         ear = EARS[name]
         vendors.say(ear.look, plain(ear.says["queued"]))
-        with gateway.connect() as client:
-            body = (
-                b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b\r\n'
-                b'content-disposition: form-data; name="model"\r\n\r\n%b\r\n--b--' % name.encode()
-            )
-            head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.key}\r\n"
-            head += f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {len(body)}\r\n\r\n"
-            client.sendall(head.encode() + body)
+        with leaving(gateway, name):
             eventually(lambda: any(asked.path == ear.look for asked in vendors.asked), "it is looked at")
         eventually(lambda: set(removed(vendors)) >= set(ear.left), "it is removed")
         looks = [asked for asked in vendors.asked if asked.path == ear.look and asked.method == "GET"]
         assert vendors.asked.index(looks[-1]) < vendors.asked.index(vendors.last(ear.left[-1]))
+
+    def test_who_leaves_while_the_task_is_begun_leaves_nothing(
+        self, gateway: Gateway, vendors: Vendors, name: str
+    ) -> None:
+        ear, noticed = EARS[name], threading.Event()
+        vendors.say(ear.begins, plain(ear.says["queued"])._replace(until=noticed))
+        before = gone(gateway, name)
+        with leaving(gateway, name):
+            eventually(lambda: any(asked.path == ear.begins for asked in vendors.asked), "it is being begun")
+        eventually(lambda: gone(gateway, name) > before, "it is given up")
+        noticed.set()
+        eventually(lambda: set(removed(vendors)) >= set(ear.left), "it is removed")
+        assert ear.look not in [asked.path for asked in vendors.asked if asked.method == "GET"]
 
     def test_what_it_has_not_is_refused(self, gateway: Gateway, vendors: Vendors, name: str) -> None:
         refused = {"response_format": "morse", "audio_url": "https://x.example/a", "chunking_strategy": "auto"}
