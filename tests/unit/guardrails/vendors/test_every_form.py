@@ -22,6 +22,7 @@ SAID: dict[str, Any] = {  # of members that hold text, by their names
     "input": NEEDLE,
     "prompt": NEEDLE,
     "query": NEEDLE,
+    "document_annotation_prompt": NEEDLE,
 }
 ANSWERS: dict[str, Any] = {
     "chat": {"choices": [{"message": {"role": "assistant", "content": NEEDLE}}]},
@@ -32,6 +33,7 @@ ANSWERS: dict[str, Any] = {
     "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": NEEDLE}]}}]},
     "transcription": {"text": NEEDLE},
     "translation": {"text": NEEDLE},
+    "ocr": {"pages": [{"index": 0, "markdown": NEEDLE}]},
 }
 
 
