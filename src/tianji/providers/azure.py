@@ -25,7 +25,9 @@ DEFAULT_FLUX_VERSION = "2025-04-01-preview"
 
 SPEECH = "speech/"
 OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank", "ocr"}
-_OTHERS = re.compile("rerank|flux")
+_READERS = re.compile("mistral-(ocr|document-ai)")
+_OTHERS = re.compile(f"rerank|flux|{_READERS.pattern}")
+READING = "/providers/mistral/azure"
 _UNDATED = frozenset({"v1", "latest", "preview"})
 _API_KEY_HOSTS = (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com")
 
@@ -130,7 +132,7 @@ def _build_ai(deployment: Deployment) -> Upstream:
 
 
 def _build_beside(deployment: Deployment, base: str, query: str, found: Credentials) -> Upstream:
-    """Ranks of Cohere's and pictures of FLUX, which Foundry has beside its models of chat.
+    """Ranks of Cohere's, pictures of FLUX and documents by Mistral, which Foundry has beside its models of chat.
 
     https://docs.cohere.com/docs/cohere-on-azure/cohere-on-azure-ai-foundry and
     https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure
@@ -138,14 +140,20 @@ def _build_beside(deployment: Deployment, base: str, query: str, found: Credenti
     parts = urlsplit(base)
     version = deployment.text("api_version") or dict(parse_qsl(query)).get("api-version") or DEFAULT_FLUX_VERSION
     paints = f"/openai/deployments/{quote(deployment.model, safe='')}{PATHS['image_generation']}"
-    ranks = "rerank" in deployment.model.lower()
+    ranks, reads = "rerank" in deployment.model.lower(), _READERS.search(deployment.model.lower()) is not None
+    paths = {"rerank": "/providers/cohere/v2/rerank"} if ranks else {"image_generation": paints}
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,
-        base_url=f"{parts.scheme}://{parts.netloc}",
-        headers=address.encode_headers([*found.headers("api-key"), *deployment.extra_headers.items()]),
-        query=address.encode_query("", ({} if ranks else {"api-version": version}) | dict(deployment.extra_query)),
-        paths={"rerank": "/providers/cohere/v2/rerank"} if ranks else {"image_generation": paints},
+        base_url=f"{parts.scheme}://{parts.netloc}{READING if reads else ''}",
+        headers=address.encode_headers(
+            [*found.headers("authorization" if reads else "api-key"), *deployment.extra_headers.items()]
+        ),
+        query=address.encode_query(
+            "", ({} if ranks or reads else {"api-version": version}) | dict(deployment.extra_query)
+        ),
+        paths={"ocr": PATHS["ocr"]} if reads else paths,
+        media={"ocr": f"{MEDIA}.ocr"} if reads else {},
         shaping=compile_shaping(deployment, Rules()),
         plain_shaping=plain_shaping(deployment),
         key_missing=found.missing,

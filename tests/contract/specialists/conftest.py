@@ -43,6 +43,8 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "qwen-image": {"model": "dashscope/qwen-image", "api_base": f"{url}/compatible-mode/v1", "api_key": "k"},
         "topaz": {"model": "topaz/Standard V2", "api_base": url, "api_key": "k"},
         "flux": {"model": "black_forest_labs/flux-pro-1.1", "api_base": url, "api_key": "k"},
+        "kontext": {"model": "black_forest_labs/flux-kontext-pro", "api_base": url, "api_key": "k"},
+        "fill": {"model": "black_forest_labs/flux-pro-1.0-fill", "api_base": url, "api_key": "k"},
         "runway": {"model": "runwayml/gen4_image", "api_base": url, "api_key": "k"},
         "tei": {"model": "huggingface/BAAI/bge-reranker-base", "api_base": url, "api_key": "k"},
         "watsonx-ranks": {"model": "watsonx/cross-encoder/ms-marco", "api_base": url, "token": "t", "project_id": "p"},

@@ -222,6 +222,26 @@ def test_a_picture_that_is_a_task(
         assert answer.status_code == status, answer.text
 
 
+def test_pictures_are_changed_by_a_task(client: openai.OpenAI, gateway: Gateway, vendors: Vendors) -> None:
+    one, two = ("a.png", b"one", "image/png"), ("b.png", b"two", "image/png")
+    inside = {picture[1]: base64.b64encode(picture[1]).decode() for picture in (one, two)}
+    look = {"id": "i", "status": "Ready", "result": {"sample": "https://delivery.bfl.ai/a.png"}}
+    vendors.say("/v1/get_result", plain(look))
+    for path in ("/v1/flux-kontext-pro", "/v1/flux-pro-1.0-fill"):
+        vendors.say(path, plain({"id": "i", "polling_url": f"{vendors.url}/v1/get_result?id=i"}))
+    found = client.images.edit(model="kontext", image=[one, two], prompt="a hat")
+    assert (found.data or [])[0].url == "https://delivery.bfl.ai/a.png"
+    told = {"prompt": "a hat", "input_image": inside[b"one"], "input_image_2": inside[b"two"]}
+    assert vendors.last("/v1/flux-kontext-pro").json == told
+    client.images.edit(model="fill", image=one, mask=two, prompt="a hat", extra_body={"seed": 3})
+    told = {"prompt": "a hat", "image": inside[b"one"], "mask": inside[b"two"], "seed": "3"}
+    assert vendors.last("/v1/flux-pro-1.0-fill").json == told
+    refused = gateway.client.post(
+        "/v1/images/edits", files={"image": one, "mask": two}, data={"model": "kontext", "prompt": "x"}
+    )
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "mask")
+
+
 def test_no_key_goes_where_an_answer_leads(gateway: Gateway, vendors: Vendors) -> None:
     for where in ("https://evil.example/x", "http://127.0.0.1:1/x", "//x", "http://u@127.0.0.1/", "http://[x"):
         vendors.say("/v1/flux-pro-1.1", plain({"id": "i", "polling_url": where}))

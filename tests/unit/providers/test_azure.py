@@ -292,6 +292,11 @@ def test_half_a_login_is_refused(params: dict[str, object]) -> None:
             "https://x.eastus.models.ai.azure.com/v1/rerank",
         ),
         (
+            {"model": "azure_ai/mistral-document-ai-2505", "api_base": "https://r.services.ai.azure.com"},
+            "ocr",
+            "https://r.services.ai.azure.com/providers/mistral/azure",
+        ),
+        (
             {"model": "azure_ai/FLUX.1-Kontext-pro", "api_base": "https://r.services.ai.azure.com/models"},
             "image_generation",
             "https://r.services.ai.azure.com/openai/deployments/FLUX.1-Kontext-pro/images/generations",

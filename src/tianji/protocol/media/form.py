@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from tianji.errors import Header, InvalidRequest, UnsupportedParams
+from tianji.errors import Header, InvalidRequest, PayloadTooLarge, UnsupportedParams
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import unreadable
 from tianji.protocol.multipart import Piece, written
@@ -123,6 +123,15 @@ def decoded(body: bytes, kind: type[T], target: Target) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable(target, str(error), body) from error
+
+
+def content_of(file: File, most: int) -> bytes:
+    """Return what a file holds, for a request in JSON. Raises PayloadTooLarge for more than `most` bytes."""
+    if file.size > most:
+        raise PayloadTooLarge(f"{file.name}: what becomes part of a request in JSON may have {most} bytes")
+    content: Any = file.content
+    found: bytes = content if isinstance(content, bytes) else content.spool.read(content.at, content.size)
+    return found
 
 
 def as_file(file: File) -> Form:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji.errors import InvalidRequest, PayloadTooLarge
-from tianji.protocol.media.form import Asked, File, Json, Outbound
+from tianji.errors import InvalidRequest
+from tianji.protocol.media.form import Asked, File, Json, Outbound, content_of
 
 MOST: Final = 50 << 20
 """Bytes of a file that becomes part of a request in JSON, as many as LiteLLM takes."""
@@ -70,10 +70,7 @@ def held(source: str) -> File | None:
 
 def _inside(file: File) -> Json:
     """Return a file as a document of a request."""
-    if file.size > MOST:
-        raise PayloadTooLarge(f"file: a document may have {MOST} bytes")
-    content: Any = file.content
-    whole: bytes = content if isinstance(content, bytes) else content.spool.read(content.at, content.size)
+    whole = content_of(file, MOST)
     told = (file.content_type or b"").decode("latin-1").partition(";")[0].strip()
     if told in ("", "application/octet-stream"):
         told = mimetypes.guess_type(file.filename or "")[0] or "application/pdf"

@@ -20,11 +20,8 @@ def asked(provider: str, operation: str = "image_generation", /, **members: Any)
     target = Target(provider=provider, model="flux-kontext-pro")
     if operation == "ocr":
         members["document"] = {"type": "document_url", "document_url": "https://x/a.pdf"}
-    files = (
-        ()
-        if operation in ("image_generation", "ocr")
-        else (("file", File("file", b"sound", 5, "a.mp3", b"audio/mpeg")),)
-    )
+    field = "image" if operation == "image_edit" else "file"
+    files = () if operation in ("image_generation", "ocr") else ((field, File(field, b"x", 1, "a", b"audio/mpeg")),)
     return Asked(operation, target, {"prompt": "a", **members}, files)
 
 
