@@ -7,7 +7,7 @@ left at the vendor is removed when the client has its answer, or has gone.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tianji._core.http1 import Timeouts
 from tianji._core.spool import Extent
 from tianji.egress.inside import Asked, Inside, Reply
-from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed
+from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed, UpstreamProtocolError
 from tianji.lazy import load
 from tianji.protocol.chat.seam import Target
 from tianji.providers.upstream import MEDIA, Operation, Upstream
@@ -25,7 +25,7 @@ FORMS: Final = f"{MEDIA}.tasks"
 FIRST: Final = 0.25  # seconds between the first two looks
 LAST: Final = 2.0  # and between two of the later ones
 GROWTH: Final = 1.4
-PATIENCE: Final = 5  # looks in a row that may fail
+PATIENCE: Final = 10  # looks in a row that may fail
 REMOVALS: Final = (
     0.0,
     1.0,
@@ -36,6 +36,7 @@ REMOVALS: Final = (
     600.0,
 )  # seconds before each try: what is at work cannot be removed
 PIECE: Final = 128 * 1024  # bytes that are sent together
+MOST: Final = 64 << 20  # bytes of an answer
 _TIMEOUTS: Final = Timeouts(connect=10.0, between_chunks=90.0)
 _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = frozenset({401, 403, 405})  # what no further try would change
@@ -130,11 +131,11 @@ class _Doing:
             else:
                 at, looks = wanted.where, _pauses()
             found = await (self._look(client, wanted) if wanted.body is None else self._make(client, wanted, course))
-            if found.status_code >= 300:
-                return found.status_code, found.content
-            said = found.content
+            if found.status >= 300:
+                return found.status, found.body
+            said = found.body
 
-    async def _make(self, client: Any, call: Any, course: _Course) -> Any:
+    async def _make(self, client: Any, call: Any, course: _Course) -> "_Said":
         """Have something begun or kept; what is large may be broken off, and is not there then."""
         course.making = isinstance(call.body, dict)
         try:
@@ -142,7 +143,7 @@ class _Doing:
         finally:
             course.making = False
 
-    async def _look(self, client: Any, call: Any) -> Any:
+    async def _look(self, client: Any, call: Any) -> "_Said":
         """Look, and again where that fails for no fault of the request's: what is at work goes on."""
         for _, pause in zip(range(PATIENCE), _pauses(), strict=False):
             try:
@@ -150,22 +151,22 @@ class _Doing:
             except load("httpx").HTTPError:
                 pass
             else:
-                if found.status_code < 500 and found.status_code != 429:
+                if found.status < 500 and found.status != 429:
                     return found
             await asyncio.sleep(pause)
         return await self._say(client, call)
 
-    async def _say(self, client: Any, call: Any) -> Any:
+    async def _say(self, client: Any, call: Any) -> "_Said":
         where, body = load(FORMS).place_of(call, self._base), call.body
         if body is None:
             headers = {} if call.bare else self._headers
-            return await client.request(call.method or "GET", where, headers=headers)
+            return await _asked(client, call.method or "GET", where, headers, b"")
         if isinstance(body, dict):
             headers = {"content-type": "application/json", **self._headers}
-            return await client.request("POST", where, headers=headers, content=msgspec.json.encode(body))
+            return await _asked(client, "POST", where, headers, msgspec.json.encode(body))
         kind, parts, length = body
         headers = {**self._headers, "content-type": kind.decode("latin-1"), "content-length": str(length)}
-        return await client.request("POST", where, headers=headers, content=_pieces(parts))
+        return await _asked(client, "POST", where, headers, _pieces(parts))
 
     async def _clear(self, doing: "asyncio.Task[tuple[int, bytes]]", course: _Course, done: bool) -> None:
         """Remove what a task has left once it has ended; what cannot be removed is said in the log."""
@@ -187,8 +188,8 @@ class _Doing:
         for pause in REMOVALS:
             await asyncio.sleep(pause)
             try:
-                status = (await self._say(client, call)).status_code
-            except load("httpx").HTTPError as error:
+                status = (await self._say(client, call)).status
+            except (load("httpx").HTTPError, UpstreamProtocolError) as error:
                 why = type(error).__name__
                 continue
             if status < 300 or status in _GONE:
@@ -197,6 +198,27 @@ class _Doing:
             if status in _REFUSED:
                 break
         return why
+
+
+class _Said(NamedTuple):
+    """What was answered."""
+
+    status: int
+    body: bytes
+
+
+async def _asked(
+    client: Any, method: str, where: str, headers: Mapping[str, str], content: bytes | AsyncIterator[bytes]
+) -> _Said:
+    """Ask, and read the answer. Raises UpstreamProtocolError for one that has no end, and httpx.HTTPError."""
+    async with client.stream(method, where, headers=headers, content=content or None) as found:
+        pieces, size = [], 0
+        async for piece in found.aiter_bytes():
+            pieces.append(piece)
+            size += len(piece)
+            if size > MOST:
+                raise UpstreamProtocolError(f"the upstream's answer is over {MOST} bytes")
+        return _Said(found.status_code, b"".join(pieces))
 
 
 def _pauses() -> Iterator[float]:

@@ -208,7 +208,7 @@ class TestEars:
             assert answer.status_code == 502
             assert "cannot be read" in answer.json()["error"]["message"]
         if name == "soniox":
-            eventually(lambda: removed(vendors).count(FILE) == 3, "files without a task are removed")
+            eventually(lambda: removed(vendors).count(FILE) >= 3, "files without a task are removed")
 
     def test_a_look_that_fails_is_made_again(self, gateway: Gateway, vendors: Vendors, name: str) -> None:
         ear = EARS[name]
