@@ -99,6 +99,7 @@ class Row:
     after_mib: float | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     crowd: Crowd | None = None
+    rate: float = 0.0  # requests a second of the open loop, once it was found
     twin: "Row | None" = None  # the same target, whose upstream is the program of the open loop
 
     @property

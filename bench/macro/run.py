@@ -20,7 +20,7 @@ from bench.macro.stats import percentile
 from bench.macro.targets import MESSAGES, PACES, PATH, Target
 
 TOKENS = 64
-TRIAL = 0.3  # seconds in which the rate of an open loop is looked for
+TRIALS, TRIAL = 2, 0.3  # times, and seconds each, that the rate of an open loop is looked for
 CROWD_SECONDS = 4.0
 
 Marks = list[tuple[float, float, float, float, float]]
@@ -135,16 +135,21 @@ class Runner:
         return sample
 
     def _rate(self, row: Row, cell: Cell) -> float:
-        """Requests a second at which a target uses its share of its core, as far as the last rate says; 0: none known.
+        """Requests a second at which a target uses its share of its core, in all rounds the same; 0: none is known.
 
-        A request alone costs more than one of many that come at once, as they do in the closed loop.
+        A request alone costs more than one of many that come at once, as they do in the closed loop, so it is tried.
         """
         most = OPEN_SHARE * self._capacity(row)
-        if row.process is None or not most:
-            return most
-        known = [s for s in row.samples.get(cell.name, []) if s.share]
-        last = known[-1] if known else self._open(row, cell, TRIAL, OPEN_SHARE * most)
-        return min(most, last.rate * OPEN_SHARE / last.share) if last.share else 0.0
+        if row.process is None or not most or row.rate:
+            return row.rate or most
+        rate = OPEN_SHARE * most
+        for _ in range(TRIALS):
+            tried = self._open(row, cell, TRIAL, rate)
+            if not tried.share:
+                return 0.0
+            rate = min(most, rate * OPEN_SHARE / tried.share)
+        row.rate = rate
+        return rate
 
     @staticmethod
     def _capacity(row: Row) -> float:
