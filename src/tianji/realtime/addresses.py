@@ -1,6 +1,8 @@
 """Where an upstream has its realtime API, by its provider.
 
 OpenAI and who speaks like it: `/v1/realtime?model=` (https://platform.openai.com/docs/guides/realtime-websocket).
+OpenAI itself takes no model with `intent=transcription`
+(https://developers.openai.com/api/docs/guides/realtime-transcription).
 Azure: `/openai/v1/realtime?model=`, and before that `/openai/realtime?api-version=&deployment=`
 (https://learn.microsoft.com/azure/ai-services/openai/how-to/realtime-audio-websockets).
 Google: a service of its own beside its paths, for which the model is named in the first message
@@ -23,6 +25,7 @@ GOOGLE: Final[Mapping[str, str]] = {  # the path of the service, by provider
     "vertex_ai": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
     "vertex_ai_beta": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
 }
+OPENAI: Final = "api.openai.com"  # and its regions, `eu.api.openai.com` say
 OWN_PARAMETERS: Final = frozenset({"model", "deployment", "api-version"})  # what the gateway says in place of a client
 UNSENT: Final = frozenset({b"host", b"accept", b"accept-encoding", b"content-type", b"content-length"})
 
@@ -55,7 +58,8 @@ def address_of(
     elif provider == "azure":
         path, parameters = _azure(path, said, model, query, beta=beta)
     else:
-        parameters = {"model": model, **said}
+        unnamed = query.get("intent") == "transcription" and host.endswith(OPENAI)
+        parameters = said if unnamed else {"model": model, **said}
     parameters = {**parameters, **others}
     return Address(
         host=host,

@@ -13,8 +13,8 @@ VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 KEY = (b"authorization", b"Bearer key")
 
 
-def plan(target: str, *headers: tuple[bytes, bytes]) -> Any:
-    return SimpleNamespace(head=head_bytes(target, "up.example", headers))
+def plan(target: str, *headers: tuple[bytes, bytes], host: str = "up.example") -> Any:
+    return SimpleNamespace(head=head_bytes(target, host, headers))
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,17 @@ def test_headers_are_the_deployments_and_a_secret_stands_for_its_key() -> None:
     assert {name for name, _ in own} == {b"user-agent", b"authorization", b"api-key", b"x-tenant"}
     secret = dict(address_of(made, "openai", "m", {}, beta=False, secret="ek").headers)
     assert (secret[b"authorization"], b"api-key" in secret) == (b"Bearer ek", False)
+
+
+@pytest.mark.parametrize(
+    ("host", "intent", "target"),
+    [
+        ("api.openai.com", "transcription", "/v1/realtime?x=1&intent=transcription"),
+        ("eu.api.openai.com", "transcription", "/v1/realtime?x=1&intent=transcription"),
+        ("api.openai.com", "realtime", "/v1/realtime?model=m&x=1&intent=realtime"),
+        ("api.openai.com.example", "transcription", "/v1/realtime?model=m&x=1&intent=transcription"),
+    ],
+)
+def test_openai_is_told_no_model_where_it_only_writes_down(host: str, intent: str, target: str) -> None:
+    planned = plan("/v1/realtime?x=1", KEY, host=host)
+    assert address_of(planned, "openai", "m", {"intent": intent}, beta=False, secret=None).target == target
