@@ -27,6 +27,7 @@ from tests.fakes.websocket import (
 
 Connect = Callable[..., Client]
 PATH = "/v1/realtime"
+WRITTEN = {"audio": {"input": {"transcription": {"model": "rt", "language": "fr"}}}}
 SAY = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "one two"}]}
 
 
@@ -378,6 +379,8 @@ def test_a_message_without_end_is_held_back_or_ended(connect: Connect, mock: Moc
     [
         ("client_secrets", {"session": {"type": "realtime", "model": "rt"}}, ("value",)),
         ("sessions", {"model": "rt", "voice": "verse"}, ("client_secret", "value")),
+        ("client_secrets", {"session": {"type": "transcription", **WRITTEN}}, ("value",)),
+        ("transcription_sessions", {"input_audio_transcription": {"model": "rt"}}, ("client_secret", "value")),
     ],
 )
 def test_a_secret_begins_a_conversation_with_who_made_it(

@@ -137,9 +137,10 @@ def client_secret(body: bytes) -> bytes:
     """Answer POST /realtime/client_secrets."""
     session = _DECODE(body).get("session") or {}
     shown = {"id": "sess_mock", "object": "realtime.session", **session}
-    return msgspec.json.encode(
-        {"value": f"ek_mock_{session.get('model', '')}", "expires_at": EXPIRES, "session": shown}
-    )
+    model = session.get("model")
+    if session.get("type") == "transcription":
+        model = session["audio"]["input"]["transcription"]["model"]
+    return msgspec.json.encode({"value": f"ek_mock_{model or ''}", "expires_at": EXPIRES, "session": shown})
 
 
 def session(body: bytes) -> bytes:
@@ -147,3 +148,11 @@ def session(body: bytes) -> bytes:
     asked = _DECODE(body)
     secret = {"value": f"ek_mock_{asked.get('model', '')}", "expires_at": EXPIRES}
     return msgspec.json.encode({"id": "sess_mock", "object": "realtime.session", **asked, "client_secret": secret})
+
+
+def transcription_session(body: bytes) -> bytes:
+    """Answer POST /realtime/transcription_sessions: its model is the one that writes down."""
+    asked = _DECODE(body)
+    secret = {"value": f"ek_mock_{asked['input_audio_transcription']['model']}", "expires_at": EXPIRES}
+    about = {"id": "sess_mock", "object": "realtime.transcription_session"}
+    return msgspec.json.encode({**about, **asked, "client_secret": secret})

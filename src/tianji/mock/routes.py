@@ -65,6 +65,7 @@ POST: tuple[tuple[str, Make], ...] = (
     ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
     ("/realtime/client_secrets", lambda body, _: Answer(body=dialogue.client_secret(body))),
     ("/realtime/sessions", lambda body, _: Answer(body=dialogue.session(body))),
+    ("/realtime/transcription_sessions", lambda body, _: Answer(body=dialogue.transcription_session(body))),
     ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
 )
 

@@ -19,6 +19,7 @@ from tianji.egress.pool import encode_request, fetch
 from tianji.errors import InvalidRequest, MalformedJSON, UpstreamProtocolError
 from tianji.gateway.failures import Failures
 from tianji.realtime.addresses import GOOGLE, address_of
+from tianji.realtime.asking import TRANSCRIPTION
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
 
@@ -76,10 +77,8 @@ class Mint:
             raise UpstreamProtocolError("the upstream's answer holds no secret") from None
         ticket = Ticket(session.exchange.identity.key, session.model, deployment.id, secret, expires)
         holder["value"] = self._means.tickets.seal(ticket)
-        named = found.get("session") if end == "client_secrets" else found
-        if isinstance(named, dict) and "model" in named:
-            named["model"] = session.model
-        return msgspec.json.encode(found)
+        place = place_of(found, end)
+        return msgspec.json.encode(found if _at(found, place) is None else _put(found, place, session.model))
 
 
 def read(body: bytes) -> Body:
@@ -90,15 +89,26 @@ def read(body: bytes) -> Body:
         raise MalformedJSON("send a JSON object") from None
 
 
+def place_of(body: Body, end: str) -> tuple[str, ...]:
+    """Return where a request, or the answer to it, names the model that is talked to, or writes down what is said."""
+    if end == "transcription_sessions":
+        return "input_audio_transcription", "model"
+    if end == "sessions":
+        return ("model",)
+    transcribes = _at(body, ("session", "type")) == "transcription"
+    return ("session", "audio", "input", "transcription", "model") if transcribes else ("session", "model")
+
+
 def model_of(body: Body, end: str) -> str:
     """Return the model that a secret is to be for. Raises InvalidRequest where none is named."""
-    session = body.get("session")
-    places = (session, body) if end == "client_secrets" else (body,)
-    for place in places:
-        if isinstance(place, dict) and isinstance(place.get("model"), str) and place["model"]:
-            model: str = place["model"]
-            return model
-    name = "session.model" if end == "client_secrets" else "model"
+    place = place_of(body, end)
+    for each in (place, ("model",)):
+        named = _at(body, each)
+        if isinstance(named, str) and named:
+            return named
+    if "transcription" in place or "input_audio_transcription" in place:
+        return TRANSCRIPTION
+    name = ".".join(place)
     raise InvalidRequest(f"name a model in `{name}`", param=name)
 
 
@@ -113,9 +123,21 @@ async def judged(talk: Any, body: Body, end: str) -> Body:
 
 
 def with_model(body: Body, end: str, model: str) -> Body:
-    """Return the body with the upstream's name for the model where the upstream reads it."""
-    if end != "client_secrets":
-        return {**body, "model": model}
-    session = body.get("session")
-    own = session if isinstance(session, dict) else {"type": "realtime"}
-    return {**{name: value for name, value in body.items() if name != "model"}, "session": {**own, "model": model}}
+    """Return the body with the upstream's name for the model where the upstream reads it, and nowhere else."""
+    place = place_of(body, end)
+    sent = _put({name: value for name, value in body.items() if name != "model"}, place, model)
+    return {**sent, "session": {"type": "realtime", **sent["session"]}} if end == "client_secrets" else sent
+
+
+def _at(body: Any, place: tuple[str, ...]) -> Any:
+    """Return what stands at a place, None where nothing does."""
+    for name in place:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def _put(body: Any, place: tuple[str, ...], value: str) -> Body:
+    """Return a copy in which a place has a value; what is no object on the way there gives way to one."""
+    name, *others = place
+    own = body if isinstance(body, dict) else {}
+    return {**own, name: _put(own.get(name), tuple(others), value) if others else value}

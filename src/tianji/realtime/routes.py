@@ -22,6 +22,7 @@ LIVE: Final = (
 SECRETS: Final = {  # ends of paths of POST requests: what they make
     "client_secrets": "Make a secret of short life, with which a page can begin a conversation.",
     "sessions": "Make a session with such a secret, as the beta form of the API has it.",
+    "transcription_sessions": "Make one in which what is said is written down, and nobody answers.",
 }
 _QUERY: Final = {
     "model": "with whom",
