@@ -7,18 +7,23 @@ from typing import Any
 import click
 
 from tianji.cli.configuration import UNUSABLE
+from tianji.cli.flags import CONFIG
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 
 
 @click.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(file: Path, *, as_json: bool) -> None:
+def command(file: Path | None, config: Path | None, *, as_json: bool) -> None:
     """Judge the configuration FILE: every problem with its line, and how far each of its keys is supported.
 
     Exit code 2 when it could not be served, or leads a path of the gateway's own elsewhere.
     """
+    file = file or config  # the variable of --config does not contradict a file that is named
+    if file is None:
+        raise click.UsageError("nothing to judge: give FILE or --config FILE")
     report = load("tianji.config.report")
     render = report.as_json if as_json else report.as_text
     try:

@@ -7,6 +7,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from tianji import __version__
+
+OWN: Final = ""  # where --test asks without an address: at --host and --port
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -17,8 +20,11 @@ def _named(*names: str) -> list[str]:
     return [*(f"TIANJI_{name}" for name in names), *names]
 
 
+CONFIG: Final = click.option(
+    "--config", "-c", type=_FILE, envvar=_named("CONFIG_FILE_PATH"), help="Configuration file."
+)
 _SERVING = (
-    click.option("--config", "-c", type=_FILE, envvar=_named("CONFIG_FILE_PATH"), help="Configuration file."),
+    CONFIG,
     click.option("--quickstart", is_flag=True, help="Serve a demo on 127.0.0.1 with a key of its own; needs no file."),
     click.option("--host", envvar=_named("HOST"), help="Address to listen on.  [default: 0.0.0.0]"),
     click.option(
@@ -59,12 +65,22 @@ _SERVING = (
         help="Network threads of a worker, on the Granian edge.  [default: 1]",
     ),
     click.option("--validate_config", is_flag=True, help="Load the configuration, count its models and leave."),
+    click.option("--skip_server_startup", is_flag=True, help="Migrate the database and leave."),
+    click.option("--health", is_flag=True, help="Ask the gateway at --host and --port whether its models answer."),
+    click.option(
+        "--test", is_flag=False, flag_value=OWN, metavar="[URL]", help="Ask a model of a gateway that serves already."
+    ),
+    click.version_option(__version__, "-v", "--version", prog_name="tianji"),
 )
 _LOGGING = (
     click.option("--log-format", type=click.Choice(["text", "json"]), help="Form of the log on stderr."),
     click.option("--access-log/--no-access-log", default=None, help="A line a request.  [default: on a terminal]"),
     click.option("--debug", is_flag=True, envvar="TIANJI_DEBUG", help="Log what happens."),
     click.option("--detailed_debug", is_flag=True, envvar=_named("DETAILED_DEBUG"), help="Log everything."),
+)
+_REQUESTS = (
+    click.option("--request_timeout", type=float, help="Seconds for a request where nothing else says it."),
+    click.option("--drop_params", is_flag=True, help="Leave out parameters that a model cannot take."),
 )
 _SINGLE_MODEL = (
     click.option("--model", "-m", help="Serve this one model instead of a file, whatever name requests use."),
@@ -73,9 +89,8 @@ _SINGLE_MODEL = (
     click.option("--api_version", help="Its API version."),
     click.option("--temperature", type=float, help="Its default temperature."),
     click.option("--max_tokens", type=int, help="Its default limit of tokens."),
-    click.option("--request_timeout", type=float, help="Its timeout in seconds."),
     click.option("--headers", help="Headers for it, as JSON."),
-    click.option("--drop_params", is_flag=True, help="Leave out parameters that a model cannot take."),
+    click.option("--max_budget", type=click.FloatRange(0), help="US dollars that all callers may spend together."),
 )
 
 # flag: whether it takes a value, why it has no effect
@@ -88,26 +103,33 @@ WITHOUT_EFFECT: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
         "--timeout_worker_healthcheck": (True, "workers are watched by their process state"),
         "--max_requests_before_restart": (True, "workers need no recycling"),
         "--max_requests_before_restart_jitter": (True, "workers need no recycling"),
-        "--limit_concurrency": (True, "see general_settings.max_in_flight_requests_per_worker"),
-        "--ciphers": (True, "the edge chooses them"),
         "--log_config": (True, "see --log-format, --debug and --detailed_debug"),
-        "--add_function_to_prompt": (False, "functions are passed as they are"),
-        "--max_budget": (True, "set litellm_settings.max_budget in the configuration"),
-        "--save": (False, ""),
-        "--use_queue": (False, ""),
-        "--add_key": (True, ""),
-        "--num_requests": (True, ""),
-        "--test_async": (False, ""),
+        "--max_request_header_size": (True, "64 KB of names and values are taken"),
         "--local": (False, ""),
         "--telemetry": (True, "nothing is ever reported"),
         "--enforce_prisma_migration_check": (False, "there is no Prisma"),
         "--use_v2_migration_resolver": (False, "there is no Prisma"),
         "--use_legacy_migration_resolver": (False, "there is no Prisma"),
         "--use_prisma_db_push": (False, "there is no Prisma"),
-        "--iam_token_db_auth": (False, "name the database in DATABASE_URL"),
-        "--azure_postgresql_auth": (False, "name the database in DATABASE_URL"),
         "--prometheus_metrics_port": (True, "/metrics is on the gateway's own port"),
         "--reload": (False, "the configuration is reloaded whenever it changes"),
+    }
+)
+# flag: whether it takes a value, what to do instead: whoever writes it wants something that would not happen
+REFUSED: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
+    {
+        "--limit_concurrency": (True, "write general_settings.max_in_flight_requests_per_worker"),
+        "--ciphers": (True, "the edge chooses them; put a proxy that restricts them in front"),
+        "--add_function_to_prompt": (False, "functions are passed as they are; name a model that takes them"),
+        "--save": (False, "write a configuration file and serve it with --config"),
+        "--add_key": (True, "name it in the environment, such as OPENAI_API_KEY, or in the configuration"),
+        "--use_queue": (False, "requests wait where router_settings.queue_timeout says so"),
+        "--test_async": (False, "there is no queue of jobs; --test asks once"),
+        "--num_requests": (True, "there is no queue of jobs; --test asks once"),
+        "--setup": (False, "begin with --quickstart, or write a file and judge it with tianji check"),
+        "--iam_token_db_auth": (False, "name the database with a password in DATABASE_URL"),
+        "--azure_postgresql_auth": (False, "name the database with a password in DATABASE_URL"),
+        "--check_migrations_against_existing_data": (False, "run tianji migrate on a copy of the database"),
     }
 )
 
@@ -123,9 +145,21 @@ def _ignored(flag: str) -> Callable[[_Command], _Command]:
     return click.option(flag, hidden=True, expose_value=False, callback=notice, **shape)
 
 
+def _refused(flag: str) -> Callable[[_Command], _Command]:
+    takes_value, instead = REFUSED[flag]
+
+    def refuse(_ctx: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value not in (None, False):
+            raise click.UsageError(f"{flag} is not served: {instead}")
+
+    shape: dict[str, Any] = {} if takes_value else {"is_flag": True}
+    return click.option(flag, hidden=True, expose_value=False, callback=refuse, **shape)
+
+
 def serve_options(command: _Command) -> _Command:
     """Give `command` all flags of `tianji serve`."""
-    ours = (*_SERVING, *_LOGGING, *_SINGLE_MODEL)
-    for option in (*reversed([_ignored(flag) for flag in WITHOUT_EFFECT]), *reversed(ours)):
+    ours = (*_SERVING, *_LOGGING, *_REQUESTS, *_SINGLE_MODEL)
+    theirs = (*map(_ignored, WITHOUT_EFFECT), *map(_refused, REFUSED))
+    for option in reversed((*ours, *theirs)):
         command = option(command)
     return command

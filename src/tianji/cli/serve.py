@@ -15,6 +15,7 @@ from tianji.cli import logs
 from tianji.cli.configuration import judge, leave, require_master_key
 from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
+from tianji.config.environment import lookup
 from tianji.edge.options import CERTIFICATE, ServeOptions
 from tianji.edge.processes.companion import Task
 from tianji.edge.processes.parent import Server
@@ -42,10 +43,15 @@ class Flags(msgspec.Struct, frozen=True):
     ssl_keyfile_path: Path | None
     granian_threads: int | None
     validate_config: bool
+    skip_server_startup: bool
+    health: bool
+    test: str | None
     log_format: str | None
     access_log: bool | None
     debug: bool
     detailed_debug: bool
+    request_timeout: float | None
+    drop_params: bool
 
 
 @click.command("serve")
@@ -57,6 +63,9 @@ def command(**options: Any) -> None:
     4 workers die of their start again and again.
     """
     flags = Flags(**{name: options.pop(name) for name in Flags.__struct_fields__})
+    if flags.health or flags.test is not None:
+        _ask(flags, options)
+        return
     _check(flags, options)
     with ExitStack() as resources:
         inheritance = _inherit()
@@ -67,6 +76,7 @@ def command(**options: Any) -> None:
             announce = _prepare_quickstart(original, resources)
         if flags.config is None:  # what this machine keeps belongs to its user, not to the folder of a passing file
             original["TIANJI_DATA_DIR"] = str(load("tianji.cli.quickstart").data_folder(original))
+        original |= _of_requests(flags)
         if flags.ssl_certfile_path is not None:  # workers know by it that browsers come over TLS
             original[CERTIFICATE] = str(flags.ssl_certfile_path)
         file = _configuration(flags, options, resources)
@@ -75,9 +85,13 @@ def command(**options: Any) -> None:
         if flags.validate_config:
             click.echo(f"the configuration is valid; models: {judgement.models}")
             return
-        require_master_key(judgement)
-        if judgement.database:
+        if not flags.skip_server_startup:
+            require_master_key(judgement)
+        if judgement.database or flags.skip_server_startup:
             load("tianji.cli.migrate").at_start(file, original)
+        if flags.skip_server_startup:
+            click.echo("the database is migrated")
+            return
         os.environ.update(original | judgement.variables)
         form = flags.log_format or ("json" if judgement.json_logs else "text")
         logs.configure(form, _level(flags))
@@ -100,7 +114,29 @@ def command(**options: Any) -> None:
         _serve(flags.edge, factory, factory.ledger(kept, watches=judgement.watches), settings, announce)
 
 
+def _ask(flags: Flags, model_flags: dict[str, Any]) -> None:
+    """Ask a gateway that serves already."""
+    asking = load("tianji.cli.asking")
+    own = asking.address(flags.host or HERE, flags.port, secure=flags.ssl_certfile_path is not None)
+    if flags.health:
+        asking.health(own)
+    else:
+        asking.try_out(flags.test or own, model_flags["model"])
+
+
+def _of_requests(flags: Flags) -> dict[str, str]:
+    """Return the variables that say what flags say of all requests; what the configuration says goes first."""
+    found = {} if flags.request_timeout is None else {"REQUEST_TIMEOUT": str(flags.request_timeout)}
+    return found | ({"DROP_PARAMS": "true"} if flags.drop_params else {})
+
+
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
+    bucket = lookup(os.environ, "CONFIG_BUCKET_NAME")
+    if bucket:
+        raise click.UsageError(
+            "LITELLM_CONFIG_BUCKET_NAME: a configuration is not read out of a bucket; fetch it into a file before the "
+            "start, name that with --config, and unset the variable"
+        )
     if bool(flags.ssl_certfile_path) != bool(flags.ssl_keyfile_path):
         raise click.UsageError("TLS needs both --ssl_certfile_path and --ssl_keyfile_path")
     chosen = sum([flags.config is not None, flags.quickstart, model_flags["model"] is not None])
@@ -108,6 +144,9 @@ def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
         raise click.UsageError("nothing to serve: give --config FILE, --model MODEL or --quickstart")
     if chosen > 1:
         raise click.UsageError("--config, --model and --quickstart exclude each other")
+    strayed = [f"--{name}" for name, value in model_flags.items() if value is not None]
+    if model_flags["model"] is None and strayed:
+        raise click.UsageError(f"{', '.join(strayed)}: for --model alone; write it into the configuration file")
     if flags.edge == "native" and flags.granian_threads is not None:
         click.echo("--granian_threads has no effect here: a worker of the native edge has one network thread", err=True)
 
@@ -160,6 +199,9 @@ def _announce(address: str) -> None:
 def _level(flags: Flags) -> int:
     if flags.detailed_debug:
         return logging.DEBUG
+    named = (lookup(os.environ, "LOG") or "").upper()
+    if not flags.debug and named in logging.getLevelNamesMapping():
+        return logging.getLevelNamesMapping()[named]
     # other programs use this variable for words of their own
     wanted = flags.debug or os.environ.get("DEBUG", "").lower() in ("1", "true")
     return logging.INFO if wanted else logging.WARNING

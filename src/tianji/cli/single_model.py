@@ -19,14 +19,12 @@ def configuration(flags: Mapping[str, object]) -> Iterator[Path]:
     """
     params: dict[str, object] = {"model": flags["model"]}
     params.update({name: flags[name] for name in _DEFAULTS if flags[name] is not None})
-    if flags["request_timeout"] is not None:
-        params["timeout"] = flags["request_timeout"]
     if flags["headers"] is not None:
         params["extra_headers"] = _headers(str(flags["headers"]))
     names = ["*"] if flags["alias"] is None else [flags["alias"], "*"]
     tree = {
         "model_list": [{"model_name": name, "litellm_params": params} for name in names],
-        "litellm_settings": {"drop_params": bool(flags["drop_params"])},
+        "litellm_settings": {} if flags["max_budget"] is None else {"max_budget": flags["max_budget"]},
     }
     with tempfile.TemporaryDirectory(prefix="tianji-") as folder:
         file = Path(folder, "single_model.yaml")

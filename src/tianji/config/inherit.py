@@ -11,6 +11,7 @@ from tianji.config.schema.router import FallbackRule, Strategy, Target
 
 Targets = tuple[Target, ...]
 ANY: Final = "*"
+_OFF: Final = ("false", "0", "no", "off")
 
 
 class Reliability(Struct, frozen=True, kw_only=True):
@@ -66,6 +67,13 @@ def reliability(config: Config, environ: Mapping[str, str]) -> Reliability:
         context_window_fallbacks=_table(router.context_window_fallbacks or settings.context_window_fallbacks),
         content_policy_fallbacks=_table(router.content_policy_fallbacks or settings.content_policy_fallbacks),
     )
+
+
+def drops_params(config: Config, environ: Mapping[str, str]) -> bool | None:
+    """Whether what a model cannot take is left out: `drop_params`, else DROP_PARAMS; None where neither says it."""
+    written = environ.get("DROP_PARAMS", "").strip().lower()
+    said = config.litellm_settings.drop_params
+    return said if said is not None or not written else written not in _OFF
 
 
 def _table(rules: tuple[FallbackRule, ...]) -> dict[str, Targets]:

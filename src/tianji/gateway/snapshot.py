@@ -15,6 +15,7 @@ from tianji.accounting.prices.adjustments import Markup
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.deployments import Accepts
+from tianji.config.inherit import drops_params
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
@@ -201,7 +202,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             upstream = build(
                 inherited | entry.params.written,
                 loaded.environment,
-                drop_params=config.litellm_settings.drop_params,
+                drop_params=drops_params(config, loaded.environment),
                 customs=customs,
             )
             members[entry.model_name].append((entry, compiler.deployment(entry, upstream)))

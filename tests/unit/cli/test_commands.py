@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import re
 import signal
@@ -11,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from tianji.cli import main, quickstart
-from tianji.cli.flags import WITHOUT_EFFECT
+from tianji.cli.asking import address
+from tianji.cli.flags import REFUSED, WITHOUT_EFFECT
 from tianji.cli.judging import is_loopback
 
 ROOT = Path(__file__).parents[3]
@@ -183,6 +185,76 @@ def test_flags_without_effect_are_accepted_with_a_notice(config):
         assert f"{flag} has no effect" in result.output
 
 
+@pytest.mark.parametrize("flag", REFUSED)
+def test_flags_that_want_what_is_not_there_say_what_to_do_instead(config, flag):
+    takes_value, instead = REFUSED[flag]
+    result = run("serve", "--config", config(GOOD), "--validate_config", flag, *["1"] * takes_value)
+    assert result.exit_code == 2
+    assert f"{flag} is not served: {instead}" in " ".join(result.output.split())
+
+
+def test_flags_of_a_single_model_are_refused_beside_a_file(config):
+    result = run("serve", "--config", config(GOOD), "--validate_config", "--temperature", "1", "--max_budget", "5")
+    assert (result.exit_code, "--temperature, --max_budget: for --model alone" in result.output) == (2, True)
+    result = run("serve", "--config", config(GOOD), "--validate_config", "--drop_params", "--request_timeout", "9")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_bucket_is_no_configuration(config):
+    result = run("serve", "--config", config(GOOD), "--validate_config", LITELLM_CONFIG_BUCKET_NAME="b")
+    assert (result.exit_code, "LITELLM_CONFIG_BUCKET_NAME" in result.output) == (2, True)
+
+
+def test_a_file_to_check_is_named_as_for_serving(config):
+    file = config(GOOD)
+    plain = run("check", file)
+    assert plain.exit_code == 0
+    for named in (["check", "--config", file], ["check", "-c", file]):
+        assert run(*named).output == plain.output
+    assert run("check", CONFIG_FILE_PATH=file).output == plain.output
+    assert run("check", file, CONFIG_FILE_PATH="/nowhere.yaml").output == plain.output
+    assert run("check").exit_code == 2
+
+
+def test_a_database_is_migrated_without_serving(config, tmp_path):
+    database = f"general_settings: {{database_url: 'sqlite:///{tmp_path}/own.db'}}\n"
+    result = run("serve", "--config", config(GOOD + database), "--skip_server_startup")
+    assert (result.exit_code, "the database is migrated" in result.output) == (0, True), result.output
+    assert (tmp_path / "own.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "level"),
+    [
+        ([], {}, "WARNING"),
+        ([], {"LITELLM_LOG": "error"}, "ERROR"),
+        ([], {"LITELLM_LOG": "nonsense"}, "WARNING"),
+        (["--debug"], {"LITELLM_LOG": "ERROR"}, "INFO"),
+        (["--detailed_debug"], {"LITELLM_LOG": "ERROR"}, "DEBUG"),
+        ([], {"DEBUG": "true"}, "INFO"),
+    ],
+)
+def test_how_much_is_logged(config, monkeypatch, flags, variables, level):
+    class SeenError(Exception):
+        pass
+
+    def configure(_form, found):
+        seen.append(logging.getLevelName(found))
+        raise SeenError
+
+    seen = []
+    monkeypatch.setattr("tianji.cli.logs.configure", configure)
+    monkeypatch.setattr("tianji.cli.serve.require_master_key", lambda _: None)
+    assert isinstance(run("serve", "--config", config(GOOD), *flags, **variables).exception, SeenError)
+    assert seen == [level]
+
+
+def test_where_a_gateway_is_asked():
+    assert address("0.0.0.0", 4000, secure=False) == "http://127.0.0.1:4000"
+    assert address("::1", 1, secure=True) == "https://[::1]:1"
+    assert address("gateway", 80, secure=False) == "http://gateway:80"
+
+
 def test_a_flag_of_the_other_edge_is_accepted_with_a_notice(config):
     flags = ["serve", "--config", config(GOOD), "--validate_config", "--edge"]
     for told, notice in (
@@ -196,7 +268,7 @@ def test_a_flag_of_the_other_edge_is_accepted_with_a_notice(config):
 
 def test_versions():
     assert run("version").output.startswith("tianji ")
-    assert run("--version").output == run("-v").output
+    assert run("--version").output == run("-v").output == run("--config", "x", "--version").output
 
 
 @pytest.mark.parametrize(
