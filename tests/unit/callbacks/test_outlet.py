@@ -139,7 +139,7 @@ async def test_what_comes_while_others_are_sent_waits_until_it_is_more(
             there.offer(9)
         return await there.send(request)
 
-    there.outlet._send = meanwhile
+    there.outlet.send = meanwhile
     there.offer(*waiting)
     await there.outlet.flush()
     assert there.got == sent
@@ -154,7 +154,7 @@ async def test_what_comes_while_others_are_sent_is_sent_before_the_end() -> None
             there.outlet.end()
         return await there.send(request)
 
-    there.outlet._send = last
+    there.outlet.send = last
     there.offer(1)
     await asyncio.wait_for(there.outlet.run(), 10)
     assert there.got == [["1"], ["9"]]

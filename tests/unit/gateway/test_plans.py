@@ -92,7 +92,7 @@ def test_names_find_their_groups(snapshot) -> None:
         """
 model_list:
   - {model_name: gpt, litellm_params: {model: openai/gpt-4o}, model_info: {id: one}}
-  - {model_name: "groq/*", litellm_params: {model: "groq/*"}}
+  - {model_name: "own/*", litellm_params: {model: "hosted_vllm/*", api_base: "http://up.test"}}
   - {model_name: lost, litellm_params: {model: nosuchprovider/x}}
 router_settings:
   model_group_alias: {old: gpt, hidden: {model: gpt, hidden: true}}
@@ -101,8 +101,8 @@ router_settings:
     assert compiled.models() == ["gpt", "old"]
     assert compiled.table.groups["one"].deployments == compiled.groups["gpt"].deployments
     assert compiled.resolve("hidden")[0] is compiled.groups["gpt"]
-    group, found = compiled.resolve("groq/llama")
-    assert (group.name, found.upstream_model(group.deployments[0].model)) == ("groq/*", "llama")
+    group, found = compiled.resolve("own/llama")
+    assert (group.name, found.upstream_model(group.deployments[0].model)) == ("own/*", "llama")
     with pytest.raises(UnknownModel, match="Did you mean 'gpt'"):
         compiled.resolve("gtp")
 
