@@ -35,6 +35,7 @@ def models(url: str) -> dict[str, dict[str, Any]]:
         "stability": {"model": "stability/sd3.5-large", "api_base": url, "api_key": "k"},
         "stability-edit": {"model": "stability/inpaint", "api_base": url, "api_key": "k"},
         "fal": {"model": "fal_ai/fal-ai/flux/dev", "api_base": url, "api_key": "k"},
+        "aiml": {"model": "aiml/flux/schnell", "api_base": f"{url}/v1", "api_key": "k"},
         "imagen": {"model": "vertex_ai/imagen-4.0-generate-001", **vertex},
         "gemini-image": {"model": "gemini/gemini-2.5-flash-image", "api_base": url, "api_key": "k"},
         "nova-canvas": {"model": "bedrock/amazon.nova-canvas-v1:0", "api_base": url, **KEYS},

@@ -39,6 +39,16 @@ PAINTERS = {
         {"prompt": "a cat", "num_images": 1, "image_size": {"width": 1792, "height": 1024}},
         {"images": [{"url": "https://fal.media/a.png", "width": 1792}], "seed": 1},
     ),
+    "aiml": Painter(
+        "/v1/images/generations",
+        {
+            "model": "flux/schnell",
+            "prompt": "a cat",
+            "num_images": 1,
+            "image_size": {"width": 1792, "height": 1024},
+        },
+        {"images": [{"url": "https://cdn.aimlapi.com/a.png", "width": 1792}]},
+    ),
     "imagen": Painter(
         f"{PLACE}/publishers/google/models/imagen-4.0-generate-001:predict",
         {"instances": [{"prompt": "a cat"}], "parameters": {"sampleCount": 1, "aspectRatio": "16:9"}},
