@@ -180,10 +180,7 @@ BODIES: dict[str, tuple[str, Direction, Any, list[str]]] = {
     }, ["be brief", "o", "a", "b", "rain"]),
     "message": ("assistants", ASKED, {"role": "user", "content": "hello", "metadata": {"x": "y"}}, ["hello"]),
     "rerank": ("rerank", ASKED, {"model": "m", "query": "q", "documents": ["a", {"text": "b"}]}, ["q", "a", "b"]),
-    "ocr": ("ocr", ASKED, {"model": "m", "document_annotation_prompt": "p", "own": "o", "document": {
-        "type": "document_url", "document_url": "data:application/pdf;base64,AAAA"}}, ["p", "o"]),
-    "pages": ("ocr", ANSWERED, {"pages": [{"index": 0, "markdown": "# a", "images": []}, {"markdown": "b"}],
-                            "document_annotation": "c", "model": "m"}, ["# a", "b", "c"]),
+    "ocr": ("ocr", ANSWERED, {"pages": [{"index": 0, "markdown": "# a"}], "document_annotation": "c"}, ["# a", "c"]),
     "unknown": ("passthrough", ASKED, {"a": ["b", {"c": "d"}]}, ["b", "d"]),
 }  # fmt: skip
 
