@@ -339,7 +339,7 @@ cdef class Asked(Requester):
 
     cdef bint decide(self, object router) except -1:
         """Let an auto router name the group; whether it has, or asks an upstream first."""
-        decision = self.pipeline.courses.decide(router, self.spans)
+        decision = self.pipeline.courses.decide(router, self.spans, self.exchange)
         if isinstance(decision, TASK):
             self.pending = decision
             decision.add_done_callback(self.decided)

@@ -40,7 +40,7 @@ _EXACT_PARAMS: Final = (
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
     "enable_tag_filtering allow_fail_open max_input_tokens team_id team_public_model_name access_groups "
-    "litellm_routing_preferences"
+    "litellm_routing_preferences adaptive_router_preferences"
 )
 _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
@@ -190,8 +190,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         _PARAMS + "complexity_router_config": Support("partial", "classifier `heuristic`, with keywords of our own"),
         _PARAMS + "quality_router_config": EXACT,
         _PARAMS + "quality_router_default_model": EXACT,
-        _PARAMS + "adaptive_router_config": Support("partial", "the first available model takes every request"),
-        _PARAMS + "adaptive_router_default_model": Support("partial", "takes every request"),
+        _PARAMS + "adaptive_router_config": Support("exact", "kinds and feedback are told by words of our own"),
+        _PARAMS + "adaptive_router_default_model": EXACT,
         _PARAMS + "mock_response": Support("partial", "text only"),
         **{f"litellm_settings.{name}": _TOLD for name in ("callbacks", "success_callback", "failure_callback")},
         "litellm_settings.turn_off_message_logging": Support("exact", "for callbacks; a request may add no-log: true"),

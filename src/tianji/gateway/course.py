@@ -274,11 +274,11 @@ class Courses:
                 found.append((b"x-ratelimit-remaining-%b" % name, b"%d" % left))
         return found
 
-    def decide(self, router: AutoRouter, body: ObjectSpans) -> "Decision | asyncio.Task[Decision]":
-        """Return what an auto router makes of a request; a task where it has to ask an upstream."""
-        decision = router.decide(Content(body.get))
+    def decide(self, router: AutoRouter, body: ObjectSpans, exchange: Exchange) -> "Decision | asyncio.Task[Decision]":
+        """Send a request where an auto router says; a task where that has to ask an upstream first."""
+        decision = decision_of(router, body, exchange)
         if isinstance(decision, Decision):
-            return decision
+            return _taken(decision)
         return asyncio.get_running_loop().create_task(_awaited(decision))
 
     def scope(self, asked: Asked) -> Scope | None:
@@ -361,8 +361,21 @@ def belonging(table: Table, group: Group, exchange: Exchange, body: ObjectSpans)
     return affinity.number(group.name, tenant, session=session, messages=body.get(b"messages") or b"")
 
 
+def decision_of(router: AutoRouter, body: ObjectSpans, exchange: Exchange) -> Decision | Awaitable[Decision]:
+    """Return what an auto router makes of a request, which need not go there."""
+    identity = exchange.identity
+    caller = "" if identity is None else f"{identity.key} {identity.user_id} {identity.team_id}"
+    return router.decide(Content(body.get, lambda: dict(exchange.headers), caller))
+
+
 async def _awaited(decision: Awaitable[Decision]) -> Decision:
-    return await decision
+    return _taken(await decision)
+
+
+def _taken(decision: Decision) -> Decision:
+    if decision.taken is not None:
+        decision.taken()
+    return decision
 
 
 def shown(errors: Iterable[TianjiError]) -> bytes:

@@ -1,7 +1,5 @@
 """The decision for a request without sending it, as an administrator sees it."""
 
-from typing import Any
-
 from msgspec import Struct
 
 from tianji._core.exchange import Exchange
@@ -10,9 +8,10 @@ from tianji._core.router import Table
 from tianji._core.spans import ObjectSpans, scan
 from tianji.errors import InvalidRequest
 from tianji.gateway.caller import request_of, scope_of
-from tianji.gateway.course import Courses, belonging
+from tianji.gateway.course import Courses, belonging, decision_of
 from tianji.gateway.steering import read_steering
 from tianji.routing.abilities import ABILITY, OPERATION, names
+from tianji.routing.auto import Decision
 from tianji.routing.explain import Considered, explain
 
 
@@ -44,7 +43,7 @@ async def explained(table: Table, courses: Courses, exchange: Exchange, operatio
     if not model:
         raise InvalidRequest("`model` is missing: name one of GET /v1/models", param="model")
     steer = read_steering(exchange, table, model)
-    routed, reason = await _routed(table, courses, model, body)
+    routed, reason = await _routed(table, model, body, exchange)
     found = table.groups.get(routed)
     group, resolution = table.resolve(routed) if found is None else (found, None)
     bits = OPERATION[operation] | courses.abilities(body, sum(ABILITY.values()))
@@ -61,10 +60,10 @@ async def explained(table: Table, courses: Courses, exchange: Exchange, operatio
     return Explanation(model, routed, reason, names(bits), tokens, considered)
 
 
-async def _routed(table: Table, courses: Courses, model: str, body: ObjectSpans) -> tuple[str, str | None]:
+async def _routed(table: Table, model: str, body: ObjectSpans, exchange: Exchange) -> tuple[str, str | None]:
     router = table.autos.get(model)
     if router is None:
         return model, None
-    decision: Any = courses.decide(router, body)
-    decision = decision if hasattr(decision, "group") else await decision
+    decision = decision_of(router, body, exchange)
+    decision = decision if isinstance(decision, Decision) else await decision
     return decision.group, decision.reason

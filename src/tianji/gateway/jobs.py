@@ -64,6 +64,8 @@ class Jobs:
             yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
         if snapshot.accounts:
             yield load("tianji.gateway.earlier").Earlier(self._shared.begun, self._store, snapshot.accounts).run()
+        if snapshot.school.routers:
+            yield load("tianji.gateway.schooling").Schooling(snapshot.school.routers.values(), self._store).run()
         server = server_of(snapshot.config, snapshot.environ)
         if server is None:
             self.sharing.end()

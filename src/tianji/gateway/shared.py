@@ -23,5 +23,7 @@ class Shared(Struct, frozen=True):
     answers: Revisions = field(default_factory=Revisions)  # that the caches of all workers are to forget
     attempts: AttemptTable = field(default_factory=AttemptTable)  # to sign in with a password
     led: AttemptTable = field(default_factory=AttemptTable)  # sessions that a guardrail has led to another model
+    learnt: SharedCounters = field(default_factory=SharedCounters)  # by adaptive routers, of models
+    answered: AttemptTable = field(default_factory=AttemptTable)  # which model they asked for which answer
     begun: float = field(default_factory=time.time)  # when it was, seconds since 1970: nothing is counted before
     known: Mapping[str, str] = {}  # what the secret manager had said before the workers began

@@ -32,6 +32,7 @@ from tianji.providers.custom import customs_of
 from tianji.providers.names import infer
 from tianji.routing.auto import AutoRouter, Surroundings, compile_auto_routers
 from tianji.routing.auto.distant import AsyncEmbed
+from tianji.routing.auto.school import School
 from tianji.routing.queue import patience_of
 from tianji.routing.resolution import Alias, Resolution, Resolver
 from tianji.routing.selections import Offer, Selections, compile_selections
@@ -74,12 +75,8 @@ class Snapshot:
         self._singles = single_groups(self.members, selections)
         self.resolver = make_resolver(config, self.members, self.groups)
         router = compile_router(config, loaded.environment, selections, self.find, dice, shared.health)
-        autos = compile_auto_routers(
-            config,
-            Surroundings(
-                directory=loaded.files[0].parent, environ=self.environ, serves=self._leads, dice=dice, asks=asks
-            ),
-        )
+        self.school = School(shared.learnt, shared.answered)
+        autos = compile_auto_routers(config, self._surroundings(loaded, dice, asks))
         aliases = aliases_of(config)
         self.autos = with_aliases(autos, aliases)
         self.table = Table(
@@ -108,6 +105,16 @@ class Snapshot:
             window=selections.window,
             total_timeout=config.router_settings.total_timeout or 0.0,
             enforced=demanded(general),
+        )
+
+    def _surroundings(self, loaded: Loaded, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> Surroundings:
+        return Surroundings(
+            directory=loaded.files[0].parent,
+            environ=self.environ,
+            serves=self._leads,
+            dice=dice,
+            school=self.school,
+            asks=asks,
         )
 
     def find(self, name: str) -> tuple[Group, Resolution | None]:

@@ -175,17 +175,41 @@ def test_names_that_are_taken(snippet: Snippet) -> None:
     assert [problem.key for problem in found] == ["model_list[2].model_name", "model_list[3].model_name"]
 
 
-def test_a_kind_that_is_not_built_sends_everything_to_its_default(snippet: Snippet) -> None:
-    model = "    model: auto_router/adaptive_router\n"
-    for params in (
-        "    adaptive_router_default_model: b\n",
-        "    adaptive_router_config: {available_models: [b, a]}\n",
-    ):
-        loaded = snippet(f"{GROUPS}- model_name: auto\n  litellm_params:\n{model}{params}")
-        (problem,) = loaded.problems
-        assert (problem.severity, problem.line) == ("warning", 6)
-        assert "so b takes every request" in problem.message
-        assert reading.default_model(loaded.config.auto_routers[0].params) == "b"
+@pytest.mark.parametrize(
+    ("config", "severity", "key", "message"),
+    [
+        ("", "error", "", "no model to choose from"),
+        ("{available_models: [a, c]}", "warning", ".adaptive_router_config.available_models[1]", "no model is called"),
+        (
+            "{available_models: [a], weights: {quality: 1}}",
+            "error",
+            ".adaptive_router_config.weights",
+            "1 and cost 0.3",
+        ),
+        (
+            "{available_models: [a], weights: {quality: 2, cost: -1}}",
+            "error",
+            ".adaptive_router_config.weights",
+            "2 and",
+        ),
+        ("{available_models: [a], weights: {speed: 1}}", "warning", ".adaptive_router_config.weights.speed", "speed"),
+    ],
+)
+def test_adaptive_routers_are_checked(snippet: Snippet, config: str, severity: str, key: str, message: str) -> None:
+    text = f"{GROUPS}- model_name: auto\n  litellm_params:\n    model: auto_router/adaptive_router\n"
+    text += "    adaptive_router_default_model: b\n"
+    text += f"    adaptive_router_config: {config}\n" if config else ""
+    found = [problem for problem in problems(snippet, text) if message in f"{problem.key} {problem.message}"]
+    assert [(problem.severity, problem.key.endswith(key)) for problem in found] == [(severity, True)]
+
+
+def test_the_default_of_an_adaptive_router(snippet: Snippet) -> None:
+    model = "- model_name: auto\n  litellm_params:\n    model: auto_router/adaptive_router\n"
+    models = "    adaptive_router_config: {available_models: [b, a], weights: {quality: 0.5, cost: 0.5}}\n"
+    for params, default in (("    adaptive_router_default_model: a\n", "a"), ("", "b")):
+        loaded = snippet(f"{GROUPS}{model}{models}{params}")
+        assert loaded.problems == ()
+        assert reading.default_model(loaded.config.auto_routers[0].params) == default
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tianji.config.schema.auto_router import (
     ADAPTIVE,
     COMPLEXITY,
     QUALITY,
+    AdaptiveConfig,
     AutoRule,
     ComplexityConfig,
     Dimension,
@@ -23,6 +24,7 @@ from tianji.config.tree import Items, Map
 from tianji.errors import ConfigurationError
 
 _BOUNDS: Final = ("characters", "tokens", "code_share")
+_ROUNDED: Final = 0.001  # by which weights may miss 1
 _NO_CONDITION: Final = "add a condition: regex, min_characters, languages, has_tools, ..."
 
 
@@ -42,10 +44,7 @@ def check(subject: Subject) -> None:
         _default(subject, known, entry, path)
         _rules(subject, known, entry, path)
         if entry.params.model == ADAPTIVE:
-            message = (
-                f"this kind of router is not built, so {auto_router.default_model(entry.params)} takes every request"
-            )
-            subject.warning((*path, "model"), message, f"use {QUALITY}, {COMPLEXITY}, or auto_router_rules")
+            _adaptive(subject, known, entry.params.adaptive_router_config, path)
         elif entry.params.model == QUALITY:
             _quality(subject, known, entry.params.quality_router_config, path)
         elif entry.params.model == COMPLEXITY:
@@ -191,3 +190,17 @@ def _quality(subject: Subject, known: Names, config: QualityConfig | None, path:
         if tier not in get_args(Tier):
             where = (*here, "complexity_to_quality", tier)
             subject.error(where, f"{tier!r} is not a tier", nearest(tier, get_args(Tier)))
+
+
+def _adaptive(subject: Subject, known: Names, config: AdaptiveConfig | None, path: Where) -> None:
+    here = (*path, "adaptive_router_config")
+    if config is None or not config.available_models:
+        remedy = "add `adaptive_router_config:` with `available_models:`"
+        subject.error(path, "the router has no model to choose from", remedy)
+        return
+    for index, name in enumerate(config.available_models):
+        _target(subject, known, name, (*here, "available_models", index))
+    quality, cost = config.weights.quality, config.weights.cost
+    if min(quality, cost) < 0 or abs(quality + cost - 1) > _ROUNDED:
+        message = f"quality {quality:g} and cost {cost:g} are not 1 together"
+        subject.error((*here, "weights"), message, "write `weights: {quality: 0.7, cost: 0.3}`")

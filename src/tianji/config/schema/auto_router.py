@@ -3,7 +3,7 @@
 # ruff: noqa: RUF012 - msgspec copies an empty default for every struct
 
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, get_args
 
 from tianji.config.schema.base import Flag, Names, Section
 
@@ -13,10 +13,18 @@ MARKER: Final = "auto_router/"
 COMPLEXITY: Final = MARKER + "complexity_router"
 QUALITY: Final = MARKER + "quality_router"
 ADAPTIVE: Final = MARKER + "adaptive_router"
-"""The router of LiteLLM that is not built: its default model takes every request."""
 
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "uk", "zh"]
 Tier = Literal["SIMPLE", "MEDIUM", "COMPLEX", "REASONING"]
+Kind = Literal[
+    "code_generation",
+    "code_understanding",
+    "technical_design",
+    "analytical_reasoning",
+    "writing",
+    "factual_lookup",
+    "general",
+]
 Dimension = Literal[
     "tokenCount",
     "codePresence",
@@ -135,8 +143,26 @@ class RoutingPreferences(Section, frozen=True, kw_only=True):
     order: int | None = None
 
 
+class AdaptiveWeights(Section, frozen=True, kw_only=True):
+    """How much quality and cost count; together they are 1."""
+
+    quality: float = 0.7
+    cost: float = 0.3
+
+
 class AdaptiveConfig(Section, frozen=True, kw_only=True):
-    """`adaptive_router_config`, of which the first available model is used."""
+    """`adaptive_router_config`."""
 
     available_models: Names = ()
-    weights: dict[str, float] = {}
+    weights: AdaptiveWeights = AdaptiveWeights()
+
+
+class AdaptivePreferences(Section, frozen=True, kw_only=True):
+    """`model_info.adaptive_router_preferences`: what an adaptive router believes before it has learnt anything."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"quality_tier"})
+    remedies = MappingProxyType(
+        {"quality_tier": "write 1, 2 or 3, the best", "strengths": f"write some of: {', '.join(get_args(Kind))}"}
+    )
+    quality_tier: Literal[1, 2, 3]
+    strengths: tuple[Kind, ...] = ()

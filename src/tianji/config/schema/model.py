@@ -10,6 +10,7 @@ from tianji.config.problems import Place
 from tianji.config.schema.auto_router import (
     MARKER,
     AdaptiveConfig,
+    AdaptivePreferences,
     AutoRule,
     ComplexityConfig,
     QualityConfig,
@@ -234,7 +235,7 @@ class ModelInfo(Section, frozen=True, kw_only=True):
     internal_router_model: object = None
     member_auto_router: object = None
     litellm_routing_preferences: RoutingPreferences | None = None
-    adaptive_router_preferences: Table = {}
+    adaptive_router_preferences: AdaptivePreferences | None = None
     custom_tokenizer: Table = {}
     supported_openai_params: Names = ()
     display_name: str | None = None

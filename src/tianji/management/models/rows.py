@@ -90,6 +90,9 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             "Dissolve one.",
         ),
     ),
+    "adaptive routers": (
+        Row("GET", "/adaptive_router/state", "adaptive.state", Access.ADMIN, ALL, "Tell what they have learnt."),
+    ),
     "fallbacks": (
         Row("POST", "/fallback", "fallbacks.new", Access.ADMIN, ALL, "Set the fallbacks of a model."),
         Row("GET", "/fallback/{model}", "fallbacks.info", Access.ADMIN, ALL, "Name the fallbacks of a model."),

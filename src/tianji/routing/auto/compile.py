@@ -3,22 +3,34 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from random import Random
 
 from msgspec import Struct
 
 from tianji._core.dice import Dice
+from tianji.accounting.prices.deployments import token_price
 from tianji.clock import SYSTEM
 from tianji.config.auto_router import default_model, semantic_config, static_model_folder
 from tianji.config.patterns import compile_pattern
 from tianji.config.problems import Findings
 from tianji.config.schema import Config, ModelEntry
-from tianji.config.schema.auto_router import ADAPTIVE, COMPLEXITY, QUALITY, AutoRule, ComplexityConfig, QualityConfig
+from tianji.config.schema.auto_router import (
+    ADAPTIVE,
+    COMPLEXITY,
+    QUALITY,
+    AdaptiveConfig,
+    AutoRule,
+    ComplexityConfig,
+    QualityConfig,
+)
 from tianji.errors import ConfigurationError
+from tianji.routing.auto.adaptive import AdaptiveRouter, Answered, Arm
 from tianji.routing.auto.complexity import ComplexityRouter, Scale
 from tianji.routing.auto.decision import AutoRouter, Default
 from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
 from tianji.routing.auto.quality import Candidate, QualityRouter
 from tianji.routing.auto.rules import Rule, RuleRouter, conditions
+from tianji.routing.auto.school import School
 from tianji.routing.auto.semantic import DEFAULT_THRESHOLD, Example, SemanticRouter
 from tianji.routing.auto.static_model import load_static_model
 
@@ -31,12 +43,14 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     directory: where the configuration lies
     serves: whether a name leads to a model group; what does not, the default model takes
     asks: gives the way to embed by a model group; None where no upstream can be asked
+    school: where adaptive routers learn
     """
 
     directory: Path
     environ: Mapping[str, str]
     serves: Callable[[str], bool]
     dice: Dice
+    school: School
     asks: Callable[[str], AsyncEmbed] | None = None
 
 
@@ -74,9 +88,7 @@ class _Compiler:
 
     def router(self) -> AutoRouter:
         """Return it. Raises ConfigurationError, or ImportError where a package is missing."""
-        if self._params.model == ADAPTIVE:
-            return Default(self._default, "this kind of router is not built")
-        kinds = {COMPLEXITY: self._complexity, QUALITY: self._quality}
+        kinds = {COMPLEXITY: self._complexity, QUALITY: self._quality, ADAPTIVE: self._adaptive}
         last = kinds.get(self._params.model, self._semantic)()
         rules = [self._rule(rule) for rule in self._params.auto_router_rules]
         return RuleRouter(rules, last) if rules else last
@@ -107,6 +119,23 @@ class _Compiler:
         told = [candidate for candidate in candidates if candidate is not None]
         scale = Scale(self._params.complexity_router_config or ComplexityConfig())
         return QualityRouter(scale, told, config.complexity_to_quality, self._default)
+
+    def _adaptive(self) -> AutoRouter:
+        config = self._params.adaptive_router_config or AdaptiveConfig()
+        groups = tuple(dict.fromkeys(self._target(group) for group in config.available_models))
+        if not groups:
+            return Default(self._default, "no model may be chosen")
+        entries = {entry.model_name: entry for entry in reversed(list(self._deployments))}
+        name, school = self._entry.model_name, self._surroundings.school
+        router = school.routers[name] = AdaptiveRouter(
+            [_arm(group, entries.get(group)) for group in groups],
+            config.weights,
+            self._default,
+            school.lessons(name, groups),
+            Answered(name, school.answered),
+            Random(int(self._surroundings.dice.unit() * 2**53)),  # noqa: S311 - it chooses models, and keeps no secret
+        )
+        return router
 
     def _semantic(self) -> AutoRouter:
         otherwise = Default(self._default)
@@ -147,3 +176,11 @@ def _candidate(entry: ModelEntry) -> Candidate | None:
     price = entry.info.prices.get("input_cost_per_token", entry.params.prices.get("input_cost_per_token"))
     keywords = tuple(word.lower() for word in said.keywords if word)
     return Candidate(entry.model_name, said.quality_tier, keywords, said.order, price)
+
+
+def _arm(group: str, entry: ModelEntry | None) -> Arm:
+    """Return what an adaptive router knows of a group by its first deployment, or by none where it is an alias."""
+    if entry is None:
+        return Arm(group)
+    price, said = token_price(entry), entry.info.adaptive_router_preferences
+    return Arm(group, price=price) if said is None else Arm(group, said.quality_tier, said.strengths, price)

@@ -1,6 +1,6 @@
 """What an auto router decides, and what every one of them promises."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,11 +11,15 @@ from tianji.routing.auto.content import Content
 
 
 class Decision(Struct, frozen=True):
-    """The model group that takes a request. `reason` is for the answer's headers, `facts` are further ones."""
+    """The model group that takes a request. `reason` is for the answer's headers, `facts` are further ones.
+
+    taken: to be called once when the request goes there, for a router that learns; a decision may be asked for without
+    """
 
     group: str
     reason: str
     facts: tuple[Header, ...] = ()
+    taken: Callable[[], None] | None = None
 
     @property
     def headers(self) -> tuple[Header, ...]:

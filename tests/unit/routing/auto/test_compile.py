@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
+from tianji._core.attempts import AttemptTable
 from tianji._core.dice import Dice
+from tianji._core.shm import SharedCounters
 from tianji.config import Config, ModelEntry, ModelInfo, ModelParams, Place, load
+from tianji.config.schema.auto_router import AdaptiveWeights
 from tianji.routing.auto import AutoRouter, Content, Decision, Surroundings, compile_auto_routers
+from tianji.routing.auto.adaptive import AdaptiveRouter, Arm
 from tianji.routing.auto.decision import Default
 from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
+from tianji.routing.auto.school import School
 
 from .conftest import Embedding, content, said
 
@@ -43,10 +48,16 @@ def routers(tmp_path: Path) -> Compile:
         groups = {entry.model_name for entry in config.model_list}
         return compile_auto_routers(
             config,
-            Surroundings(directory=tmp_path, environ={}, serves=groups.__contains__, dice=Dice(1), asks=asks),
+            Surroundings(
+                directory=tmp_path, environ={}, serves=groups.__contains__, dice=Dice(1), school=school(), asks=asks
+            ),
         )
 
     return run
+
+
+def school() -> School:
+    return School(SharedCounters(), AttemptTable())
 
 
 def decided(router: AutoRouter, found: Content) -> Decision:
@@ -122,12 +133,54 @@ def test_a_group_that_nothing_serves_gives_way_to_the_default(
     assert "no model is called 'no-one'" in caplog.text
 
 
-def test_a_kind_that_is_not_built(routers: Compile) -> None:
-    params = {"model": "auto_router/adaptive_router", "adaptive_router_config": {"available_models": ["chef", "plain"]}}
-    (router,) = routers(params).values()
-    assert decided(router, said("hello")) == Decision("chef", "default: this kind of router is not built")
-    (router,) = routers({**params, "adaptive_router_default_model": "plain"}).values()
-    assert decided(router, said("hello")).group == "plain"
+def test_an_adaptive_router_goes_by_what_deployments_say(tmp_path: Path) -> None:
+    """As LiteLLM's documentation configures it."""
+    written: list[dict[str, Any]] = [
+        {
+            "model_name": "smart",
+            "litellm_params": {"model": "openai/gpt-4o"},
+            "model_info": {"adaptive_router_preferences": {"quality_tier": 3, "strengths": ["code_generation"]}},
+        },
+        {
+            "model_name": "fast",
+            "litellm_params": {"model": "openai/x"},
+            "model_info": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
+        },
+        {
+            "model_name": "auto",
+            "litellm_params": {
+                "model": "auto_router/adaptive_router",
+                "adaptive_router_default_model": "fast",
+                "adaptive_router_config": {
+                    "available_models": ["smart", "fast", "nobody"],
+                    "weights": {"quality": 0.6, "cost": 0.4},
+                },
+            },
+        },
+    ]
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({"model_list": written}))
+    taught = school()
+    around = Surroundings(
+        directory=tmp_path, environ={}, serves={"smart", "fast"}.__contains__, dice=Dice(1), school=taught
+    )
+    router = compile_auto_routers(load(file, {}).config, around)["auto"]
+    assert isinstance(router, AdaptiveRouter)
+    assert taught.routers == {"auto": router}
+    assert router.weights == AdaptiveWeights(quality=0.6, cost=0.4)
+    smart, fast = router.arms  # the default stands for whom nothing serves, and stands there once
+    assert (smart.group, smart.tier, smart.strengths) == ("smart", 3, ("code_generation",))
+    assert smart.price == pytest.approx(12.5e-6)  # of the catalogue
+    assert fast == Arm("fast", 2, (), pytest.approx(2e-6))
+
+
+def test_an_adaptive_router_without_models_has_its_default(tmp_path: Path) -> None:
+    """Loading refuses such a configuration, too."""
+    params = ModelParams(model="auto_router/adaptive_router", adaptive_router_default_model="plain")
+    entry = ModelEntry(model_name="auto", params=params, info=ModelInfo(), id="i", place=Place(tmp_path, 1))
+    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _: True, dice=Dice(1), school=school())
+    router = compile_auto_routers(Config(auto_routers=(entry,)), around)["auto"]
+    assert decided(router, said("hello")) == Decision("plain", "default: no model may be chosen")
 
 
 def test_a_quality_router_goes_by_what_deployments_say(tmp_path: Path) -> None:
@@ -157,7 +210,7 @@ def test_a_quality_router_goes_by_what_deployments_say(tmp_path: Path) -> None:
     file.write_text(json.dumps({"model_list": written}))
     loaded = load(file, {}, directory=tmp_path)
     assert loaded.problems == ()
-    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _name: True, dice=Dice(1))
+    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _name: True, dice=Dice(1), school=school())
     router = compile_auto_routers(loaded.config, around)["auto"]
     assert decided(router, said("what is GRAVITY")).group == "large"  # by its keyword
     assert decided(router, said("hi")).group == "cheap"  # 2 is asked for, the next higher one is 3, and it costs less
@@ -204,7 +257,7 @@ def test_without_a_default_model_there_is_no_router(tmp_path: Path, caplog: pyte
     entry = ModelEntry(
         model_name="auto", params=ModelParams(model="auto_router/r"), info=ModelInfo(), id="i", place=Place(tmp_path, 1)
     )
-    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _: True, dice=Dice(1))
+    around = Surroundings(directory=tmp_path, environ={}, serves=lambda _: True, dice=Dice(1), school=school())
     assert compile_auto_routers(Config(auto_routers=(entry,)), around) == {}
     assert "has no default model" in caplog.text
 

@@ -1,0 +1,26 @@
+"""The adaptive routers of one Snapshot, and where they learn."""
+
+from typing import TYPE_CHECKING
+
+from tianji._core.attempts import AttemptTable
+from tianji._core.shm import SharedCounters
+from tianji.routing.auto.lessons import Lessons
+
+if TYPE_CHECKING:
+    from tianji.routing.auto.adaptive import AdaptiveRouter
+
+
+class School:
+    """Gives routers their lessons, and knows who has some.
+
+    counters: what was learnt; answered: which model was asked for which answer. Workers share both.
+    """
+
+    def __init__(self, counters: SharedCounters, answered: AttemptTable) -> None:
+        self._counters = counters
+        self.answered = answered
+        self.routers: dict[str, AdaptiveRouter] = {}
+
+    def lessons(self, router: str, groups: tuple[str, ...]) -> Lessons:
+        """Return what a router of that name has learnt of these groups."""
+        return Lessons(router, groups, self._counters)
