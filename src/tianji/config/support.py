@@ -163,6 +163,17 @@ _SIGNING_IN: Final = (
     "password_policy_require_numbers password_policy_require_special_characters disable_env_credential_login "
     "disable_password_login_when_sso_enabled allow_cli_sso_verification_uri_complete"
 )
+_HELD_TO: Final = (
+    "general_settings.user_header_name general_settings.user_header_mappings general_settings.disable_custom_api_keys "
+    "general_settings.apply_user_budget_to_team_keys general_settings.token_rate_limit_type "
+    "general_settings.disable_budget_reservation general_settings.enforce_fallback_budget "
+    "general_settings.disable_fallbacks_on_per_model_rate_limits general_settings.disable_reset_budget "
+    "general_settings.disable_spend_logs general_settings.disable_spend_updates "
+    "general_settings.store_prompts_in_spend_logs general_settings.coordination_redis "
+    "litellm_settings.budget_reset_time litellm_settings.max_internal_user_budget "
+    "router_settings.redis_url router_settings.redis_host router_settings.redis_port router_settings.redis_password "
+    "router_settings.redis_db"
+)
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
 
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
@@ -170,6 +181,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         # deployments: every typed parameter is unsupported until a row below says otherwise
         **{_PARAMS + name: UNSUPPORTED for name in ModelParams.__struct_fields__},
         **{_PARAMS + name: EXACT for name in _EXACT_PARAMS.split()},
+        **dict.fromkeys(_HELD_TO.split(), EXACT),
         _PARAMS + "rpm": _LIMIT,
         _PARAMS + "tpm": _LIMIT,
         _PARAMS + "max_parallel_requests": Support("exact", "for all workers of a machine together"),

@@ -112,3 +112,11 @@ def test_a_param_that_does_not_go_upstream_is_not_called_a_default(name: str) ->
 @pytest.mark.parametrize("place", ["litellm_params", "model_info"])
 def test_prices_count(place: str) -> None:
     assert support(f"model_list.{place}.cache_read_input_token_cost").level == "exact"
+
+
+def test_what_is_heeded_is_not_said_to_have_no_effect() -> None:
+    for key in (
+        "router_settings.redis_host", "general_settings.coordination_redis", "general_settings.disable_spend_logs",
+        "general_settings.store_prompts_in_spend_logs", "litellm_settings.budget_reset_time",
+    ):  # fmt: skip
+        assert support(key).level == "exact", key

@@ -29,7 +29,7 @@ def check(subject: Subject) -> None:
 def _server(subject: Subject, path: tuple[str, str], server: McpServer) -> None:
     if server.auth_type == "oauth2" and server.oauth2_flow is None:
         remedy = "add `oauth2_flow: client_credentials` or `authorization_code`"
-        subject.error(path, "authenticates by oauth2 and names no flow", remedy)
+        subject.warning(path, "authenticates by oauth2 and names no flow", remedy)
     delegating = server.auth_type in _DELEGATING or server.oauth_passthrough or server.delegate_auth_to_upstream
     if server.dcr_bridge and not delegating:
         remedy = "remove it, or set `auth_type: oauth_delegate`"
