@@ -22,8 +22,8 @@ import msgspec
 
 from tianji._core.revision import Revisions
 from tianji.callbacks.listening import Listening
+from tianji.callbacks.waiting import go_last
 from tianji.config.loader import load
-from tianji.ledger import reading
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import Journal
 from tianji.ledger.process import GC_THRESHOLDS
@@ -130,7 +130,8 @@ def destinations(events: int, pipe: Connection) -> None:
 
 
 def tell(folder: Path, config: Path, most: int) -> None:
-    """Tell the destinations, until somebody wants it to end."""
+    """Tell the destinations, until somebody wants it to end; behind all others, as in a gateway."""
+    go_last()
 
     async def run() -> None:
         loaded = load(config, {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2"})
@@ -141,7 +142,7 @@ def tell(folder: Path, config: Path, most: int) -> None:
         ended = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         while not ended.is_set():
-            await listening.round(reading.journals(folder))
+            await listening.round({})
             await asyncio.sleep(0.5)
         await listening.close()
 

@@ -36,12 +36,11 @@ import uvloop
 from bench.callbacks import Destinations
 from bench.macro import loops, measure
 from bench.macro.cells import SMALL, Row, request_bytes
-from bench.macro.process import Process, among_others
+from bench.macro.process import BESIDE, Process, among_others
 from bench.macro.run import Runner
 from bench.macro.stats import median_interval, percentile
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
 from bench.paired import put
-from tianji.ledger.process import NAME
 
 NOBODY, WELL = "nobody", "one that is well"
 TOLD: Final = {NOBODY: (), WELL: ("healthy",), "one that fails": ("half",), "one that hangs": ("hanging",)}
@@ -90,8 +89,8 @@ def target(number: int, told: tuple[str, ...], port: int) -> Target:
 
 
 def is_ledger(process: int) -> bool:
-    """Whether a process is the one that tells."""
-    return Path(f"/proc/{process}/comm").read_text().strip() == NAME
+    """Whether a process keeps the books or tells."""
+    return Path(f"/proc/{process}/comm").read_text().strip() in BESIDE
 
 
 def wake(gateway: Process) -> list[int]:

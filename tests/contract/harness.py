@@ -62,6 +62,15 @@ def _named(process: int) -> str:
         return ""
 
 
+def _children(process: int) -> list[int]:
+    """Return the ids of the children of all of its threads; none when it is gone."""
+    try:
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        return sorted(int(child) for thread in threads for child in (thread / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 class Process:
     """`tianji` as a process of its own. Its first line of output that is not empty must hold its address."""
 
@@ -110,9 +119,12 @@ class Process:
         """Return the ids of those that take journals into the database: one, or none as long as there are none."""
         return [child for child in self._children() if _named(child) == BESIDE]
 
+    def tellers(self) -> list[int]:
+        """Return the ids of those that tell destinations: each is a child of one that takes journals."""
+        return [child for process in self.beside() for child in _children(process)]
+
     def _children(self) -> list[int]:
-        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return sorted(int(child) for thread in threads for child in (thread / "children").read_text().split())
+        return _children(self.process.pid)
 
     def stop(self) -> None:
         """End it, and fail if it does not end well. Ending twice is ending once."""

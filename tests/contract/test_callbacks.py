@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -238,22 +238,44 @@ def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway
         ears.judging = lambda _path, _said: None
 
 
+def kill(gateway: Gateway, others: Callable[[], list[int]]) -> None:
+    """Kill a worker and these, and wait for those that take their places."""
+    killed = eventually(others, "there is somebody", 30)
+    for process in (gateway.workers()[0], *killed):
+        os.kill(process, signal.SIGKILL)
+    eventually(lambda: len(gateway.workers()) == 2 and others() not in ([], killed), "others are there", 30)
+
+
 def test_a_killed_process_tells_afterwards_what_it_had_not(gateway: Gateway, ears: Ears) -> None:
-    """kill -9 of a worker and of the process that tells, while a destination does not take events."""
+    """kill -9 of a worker and of the books, then of who tells, while a destination does not take events."""
     ears.status = 503
     try:
-        words = ["first of the killed", "second of the killed"]
-        for word in words:
+        words = {"first of the killed": gateway.beside, "second of the killed": gateway.tellers}
+        for word, others in words.items():
             with client_at(gateway.url, authorization=f"Bearer {gateway.key}") as client:  # none to who was killed
                 said = {"model": "m", "messages": [{"role": "user", "content": f"{SECRET} {word}"}]}
                 assert client.post("/v1/chat/completions", json=said).status_code == 200
-            for process in (gateway.workers()[0], *gateway.beside()):
-                os.kill(process, signal.SIGKILL)
-            eventually(lambda: len(gateway.workers()) == 2 and gateway.beside(), "others are there", 30)
+            kill(gateway, others)
     finally:
         ears.status = 200
     for word in words:
         one(ears, word)
+
+
+def test_who_tells_goes_behind_all_others_and_the_books_do_not_wait_for_it(gateway: Gateway, ears: Ears) -> None:
+    assert ask(gateway, "before the halt").status_code == 200
+    one(ears, "before the halt")
+    (books,), (teller,) = gateway.beside(), gateway.tellers()
+    assert Path(f"/proc/{teller}/comm").read_text().strip() == "tianji-teller"
+    assert (os.sched_getscheduler(books), os.sched_getscheduler(teller)) == (os.SCHED_OTHER, os.SCHED_IDLE)
+    spent = gateway.client.get("/global/spend").json()["spend"]
+    os.kill(teller, signal.SIGSTOP)
+    try:
+        assert ask(gateway, "while it stands still").status_code == 200
+        eventually(lambda: gateway.client.get("/global/spend").json()["spend"] > spent, "it is in the books", 30)
+    finally:
+        os.kill(teller, signal.SIGCONT)
+    one(ears, "while it stands still")
 
 
 def test_how_far_a_destination_is_behind_is_shown(gateway: Gateway, ears: Ears) -> None:

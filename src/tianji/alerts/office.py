@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
-from tianji.alerts.post import Box, Mailing, Send
+from tianji.alerts.post import Box, Mailing, Sending
 from tianji.alerts.settings import Settings
 from tianji.alerts.transports import chat, events, pager
 from tianji.alerts.transports.mail import Letter, Mailer, Smtp
@@ -29,20 +29,13 @@ class Heap(Struct):
     until: float
 
 
-class Ways(NamedTuple):
-    """How requests are made: to addresses that the operator has named, and to others, which are judged."""
-
-    own: Send
-    checked: Send
-
-
 class Office:
     """Takes alerts and sends them. `now`: seconds since 1970."""
 
     def __init__(
-        self, settings: Settings, claims: Claims, ways: Ways, mailer: Mailer | None, now: Callable[[], float]
+        self, settings: Settings, claims: Claims, sending: Sending, mailer: Mailer | None, now: Callable[[], float]
     ) -> None:
-        self._ways = ways
+        self._sending = sending
         self._now = now
         self._claims = claims
         self._boxes: dict[str, Box] = {}
@@ -112,7 +105,7 @@ class Office:
         name = f"{channel} {url} {foreign}"
         box = self._boxes.get(name)
         if box is None:
-            box = self._boxes[name] = Box(channel, self._ways.checked if foreign else self._ways.own)
+            box = self._boxes[name] = Box(channel, self._sending.send_checked if foreign else self._sending.send)
             self._tasks[name] = asyncio.get_running_loop().create_task(box.run())
         return box
 

@@ -7,12 +7,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from tianji.alerts.transports.mail import Letter, Smtp
 from tianji.callbacks.sink import Delivery
+from tianji.config.schema import Config
 
 MOST: Final = 500  # parcels that wait for an address
 TRIES: Final = 5
@@ -22,6 +23,16 @@ _AGAIN: Final = frozenset({408, 429})
 Send = Callable[[Delivery], Awaitable[int]]
 """Makes a request and returns the status of its answer. Raises OSError where there is none."""
 log = logging.getLogger(__name__)
+
+
+class Sending(Protocol):
+    """Makes requests, as `send` to addresses that the operator has named, as `send_checked` to others."""
+
+    send: Send
+    send_checked: Send
+
+    def adopt(self, config: Config) -> None:
+        """Go by the hosts that this configuration allows others to name."""
 
 
 class Mailing(Struct, frozen=True):

@@ -19,8 +19,8 @@ from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.facts import Deployment, Fallbacks, deployments_of
 from tianji.alerts.keeping import Kept
-from tianji.alerts.office import Office, Ways
-from tianji.alerts.post import Send
+from tianji.alerts.office import Office
+from tianji.alerts.post import Sending
 from tianji.alerts.rounds import Rounds
 from tianji.alerts.rules import limits, requests
 from tianji.alerts.rules.hanging import Hanging
@@ -68,17 +68,13 @@ class Watching:
         loaded: Loaded,
         store: Store,
         signs: Signs,
-        send: Send,
-        send_checked: Send | None = None,
+        post: Sending,
         *,
         clock: Clock = SYSTEM,
     ) -> None:
-        """`folder`: of the journals; `send`: makes one HTTP request.
-
-        send_checked: makes those to addresses that not the operator has named; None: as `send` does
-        """
+        """`folder`: of the journals; `post`: makes HTTP requests."""
         self._clock = clock
-        self._ways = Ways(send, send_checked or send)
+        self._post = post
         self._health = health = signs.health
         self._follower = Follower(folder, FILE, self)
         self._claims = Claims(clock.now)
@@ -103,13 +99,14 @@ class Watching:
     def adopt(self, loaded: Loaded) -> None:
         """Go by another configuration from now on."""
         settings = self._settings = settings_of(loaded.config, loaded.environment, loaded.lent)
+        self._post.adopt(loaded.config)
         self._deployments = deployments_of(loaded.config)
         self._manager = loaded.config.general_settings.key_management_system
         if settings is None:
             return
         mailer = _mailer(loaded) if "email" in settings.channels else None
         if self._office is None:
-            self._office = Office(settings, self._claims, self._ways, mailer, self._clock.now)
+            self._office = Office(settings, self._claims, self._post, mailer, self._clock.now)
             self._ticking = asyncio.get_running_loop().create_task(self._run())
         self._office.adopt(settings, mailer)
         self._rounds.adopt(settings, loaded)

@@ -1,6 +1,6 @@
 """Lets the destinations of a configuration know what the journals of a gateway hold, each at its own pace.
 
-It runs in the process that drains the journals, so no request and no worker ever waits for a destination. How far each
+It runs in a process of its own, so no request and no worker ever waits for a destination. How far each
 destination has gone through each journal stands in a file beside them, so the next process goes on where this one
 ended; what was told just before a process was killed may be told again. A journal that is in the database is kept for
 the destinations that still need it, up to a number of bytes and an age; then the oldest goes, and is counted.
@@ -110,9 +110,9 @@ class Teller:
         if owner not in self._owners:
             self._met.add(owner)
 
-    async def round(self, _files: Sequence[Path]) -> None:
+    async def round(self) -> None:
         """See to it that all are being told, and keep how far that is."""
-        if not (self.outlets or self._met) or not await asyncio.to_thread(self._leads):
+        if await self._has_nobody() or not await asyncio.to_thread(self._leads):
             return
         self._meet_guests()
         with contextlib.suppress(StoreUnavailable):  # those of before are told, and others when it is there again
@@ -123,7 +123,7 @@ class Teller:
 
     async def finished(self, file: Path, end: int) -> bool:
         """Whether a journal that ends at `end` may be removed: all were told of it, or it is kept no longer."""
-        if not (self.outlets or self._met):
+        if await self._has_nobody():
             return True
         if not await asyncio.to_thread(self._leads):
             if self._met:
@@ -164,6 +164,16 @@ class Teller:
         if self._lead.held:
             await self._remember()
             self._lead.release()
+
+    async def _has_nobody(self) -> bool:
+        """Whether nobody is to be told, nor was by a process before this one or beside it."""
+        if self.outlets or self._met:
+            return False
+        if not self._lead.held and await asyncio.to_thread(self._file.exists):
+            if not await asyncio.to_thread(self._leads):
+                return not (await asyncio.to_thread(_read, self._file)).told
+            return not self._met
+        return True
 
     def _meet_guests(self) -> None:
         if self._guests is not None:

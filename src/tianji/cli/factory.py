@@ -1,8 +1,11 @@
 """What a parent process has of its workers' gateways: little, since it keeps it as long as they live."""
 
 import os
+import signal
+import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +16,7 @@ from tianji._core.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
 from tianji.edge.processes.companion import FAREWELL, Task
+from tianji.edge.processes.crew import work
 from tianji.gateway.shared import Shared
 from tianji.lazy import load
 
@@ -55,31 +59,52 @@ class Factory:
         return Task("the process of the ledger", lambda: watches or holds(folder), self._keep, LEDGER)
 
     def _keep(self, control: Control) -> None:
+        link = self._begin_telling(control)  # first: what is loaded before would be held twice
         told = load("tianji.limiting.learning").learner(self._shared.limits)
-        process = load("tianji.ledger.process")
-        process.work(
-            process.Written(self._path, self._environ, self._shared.known, load("tianji.gateway.extending").Extending),
+        load("tianji.ledger.process").work(
+            self._written(),
             self._shared.revisions,
             lambda: control.generation,
             FAREWELL,
             told,
             load("tianji.limiting.resets").reset_due,
-            self._hearers,
+            partial(self._hearers, link),
         )
 
-    def _hearers(self, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]) -> Any:
+    def _begin_telling(self, control: Control) -> socket.socket:
+        """Fork the process that tells destinations, and return what connects it with this one."""
+        here, there = socket.socketpair()
+        if os.fork() == 0:
+            here.close()
+            work(lambda: self._tell(there, control))
+        there.close()
+        return here
+
+    def _tell(self, link: socket.socket, control: Control) -> None:
+        if load("tianji.callbacks.waiting").wait(link):
+            revisions, counters = self._shared.revisions, self._shared.counters
+            load("tianji.callbacks.apart").work(link, self._written(), revisions, counters, lambda: control.generation)
+
+    def _written(self) -> Any:
+        """Return the configuration, for processes beside the workers."""
+        extends = load("tianji.gateway.extending").Extending
+        return load("tianji.ledger.in_force").Written(self._path, self._environ, self._shared.known, extends)
+
+    def _hearers(
+        self, link: socket.socket, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]
+    ) -> Any:
         """Return all who hear of entries in the process of the ledger."""
         services = load("tianji.storage.services")
         store.asked = services.of_database(self._shared.counters, services.WRITES)
-        callbacks = load("tianji.callbacks.listening").Listening(folder, loaded, store, self._shared.counters)
+        line = load("tianji.callbacks.line").Line(folder, loaded, link, lambda: signal.raise_signal(FAREWELL))
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")
         signs = watching.Signs(health, self._shared.counters, fault)
-        alerts = watching.Watching(folder, loaded, store, signs, callbacks.send, callbacks.send_checked)
+        alerts = watching.Watching(folder, loaded, store, signs, load("tianji.callbacks.post").Post())
         metrics = load("tianji.metrics.reporting").Reporting(
-            folder, loaded, store, health, limits, lambda: callbacks.undelivered() | alerts.undelivered()
+            folder, loaded, store, health, limits, lambda: line.undelivered() | alerts.undelivered()
         )
-        return load("tianji.ledger.hearing").Hearers((metrics, alerts), callbacks)
+        return load("tianji.ledger.hearing").Hearers((metrics, alerts), line)
 
 
 def holds(folder: Path) -> bool:

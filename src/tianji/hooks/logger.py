@@ -14,7 +14,7 @@ MOST: Final = 50_000  # events that wait to be sent again
 
 
 class Listener:
-    """Hears of requests when they are over, in the process of the ledger: what it raises is logged, and nobody waits.
+    """Hears of requests when they are over, in the process that tells: what it raises is logged, and nobody waits.
 
     message_logging: False, and it is not told what was said; so for turn_off_message_logging: True
     """

@@ -7,48 +7,32 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from tianji._core.revision import Revisions
-from tianji.config.loader import Loaded, load
+from tianji.config.loader import Loaded
 from tianji.config.schema import Config
-from tianji.config.secrets import Managers
-from tianji.errors import ConfigurationError, StoreUnavailable
+from tianji.errors import StoreUnavailable
 from tianji.ledger.drain import Drain, Listener, Periods
 from tianji.ledger.entry import Entry, Payload
+from tianji.ledger.in_force import InForce, Written
 from tianji.ledger.payloads import shortened, shortened_request
-from tianji.secrets import open_source
 from tianji.storage.engine import Database
-from tianji.storage.location import journals, locate
 from tianji.storage.store import Store
 
 NAME: Final = "tianji-ledger"  # what lists of processes call it
 LOOK: Final = 0.25  # seconds between two looks whether the parent is there, and the configuration the same
 PATIENCE: Final = 5.0  # seconds for what is left at the end; the next start takes in what it does not suffice for
 PATIENT: Final = 10  # how much it lets others go first (nice(2))
-POOL: Final = 2  # connections: to write, and to read what others changed
 
 # entries leave no cycles behind, but requests to destinations do, and their bodies with them
 GC_THRESHOLDS: Final = (5_000, 10, 5)
 
 log = logging.getLogger(__name__)
-
-
-class Written(Struct, frozen=True):
-    """A configuration, and what it is read with. `known`: what its secret manager had said before.
-
-    extends: makes what adds to it, see Extends
-    """
-
-    file: Path
-    environ: Mapping[str, str]
-    known: Mapping[str, str]
-    extends: "Extends | None" = None
 
 
 def work(
@@ -103,23 +87,6 @@ Hears = Callable[[Path, Loaded, Store, Callable[[], str | None]], Listening]
 """Makes who hears, of the folder of journals, a configuration, the database, and what says why that takes nothing."""
 
 
-class Extending(Protocol):
-    """What the database adds to a configuration, and says so whenever that is another."""
-
-    async def begin(self) -> None:
-        """Look, and follow it from now on."""
-
-    def renew(self, file: Loaded) -> None:
-        """Add to another file from now on."""
-
-    def end(self) -> None:
-        """Follow it no more."""
-
-
-Extends = Callable[[Store, Loaded, Callable[[Loaded], None]], Extending]
-"""Makes what adds to a configuration out of a database, and tells the function of what is in force from then on."""
-
-
 Begin = Callable[[Database, Revisions, Config, float], Awaitable[object]]
 """Lets budgets begin anew whose periods are over at a moment, seconds since 1970, as a configuration says."""
 
@@ -135,64 +102,52 @@ class _Scribe:
     ) -> None:
         self._revisions = revisions
         self._begin = begin
-        file = self._file = written.file
-        self._environ = written.environ
-        self._generation = generation
-        self._seen = generation()
-        self._loaded = load(file, written.environ, managers=Managers(open_source, written.known))
-        general = self._loaded.config.general_settings
-        self._store = Store(locate(general.database_url, self._loaded.environment, file), revisions, pool=POOL)
+        self._in_force = InForce(written, revisions, generation, self._adopt)
         self._spent = told
         self._listener: Listening | None = None
         self._drain: Drain | None = None
-        self._extends = written.extends
-        self._extending: Extending | None = None
         self._told = asyncio.Event()
 
     async def run(self, farewell: int, listening: "Hears | None") -> None:
         asyncio.get_running_loop().add_signal_handler(farewell, self._told.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [farewell])
         parent = os.getppid()
-        folder = journals(self._loaded.environment, self._file)
+        folder, store = self._in_force.folder, self._in_force.store
         listener = self._listener = (
-            None if listening is None else listening(folder, self._loaded, self._store, self._fault)
+            None if listening is None else listening(folder, self._in_force.loaded, store, self._fault)
         )
         drain = self._drain = Drain(
             folder,
-            self._store.open,
+            store.open,
             logged=self._logs,
             periods=Periods(self._renew, self._spent),
             kept=self._kept,
             listener=listener,
         )
-        if self._extends is not None:
-            self._extending = self._extends(self._store, self._loaded, self._adopt)
-            await self._extending.begin()
+        await self._in_force.begin()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         draining = asyncio.create_task(drain.run())
         while not self._told.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), LOOK)
-            if self._generation() != self._seen:
-                await self._reload()
-        if self._extending is not None:
-            self._extending.end()
+            await self._in_force.look()
+        self._in_force.end()
         draining.cancel()
         await asyncio.wait({draining})
         await _finish(drain)
         if listener is not None:
             await listener.close()
-        await self._store.close()
+        await store.close()
 
     def _fault(self) -> str | None:
         return None if self._drain is None else self._drain.fault
 
     def _logs(self) -> bool:
-        return not self._loaded.config.general_settings.disable_spend_logs
+        return not self._in_force.loaded.config.general_settings.disable_spend_logs
 
     async def _renew(self, database: Database, moment: float) -> None:
-        config = self._loaded.config
+        config = self._in_force.loaded.config
         if self._begin is not None and not config.general_settings.disable_reset_budget:
             await self._begin(database, self._revisions, config, moment)
 
@@ -202,7 +157,7 @@ class _Scribe:
             return entry
         if entry.payload.telling is not None:
             self._listener.meet(entry)
-        if not self._loaded.config.general_settings.store_prompts_in_spend_logs:
+        if not self._in_force.loaded.config.general_settings.store_prompts_in_spend_logs:
             return msgspec.structs.replace(entry, payload=None)
         said = self._listener.opened(entry.payload)
         if not (self._listener.whole or said.telling is not None):
@@ -210,22 +165,9 @@ class _Scribe:
         kept = Payload(shortened(said.messages), shortened(said.response), shortened_request(said.request))
         return msgspec.structs.replace(entry, payload=kept)
 
-    async def _reload(self) -> None:
-        self._seen = self._generation()
-        try:
-            managers = Managers(open_source, self._loaded.secrets.values)
-            file = await asyncio.to_thread(load, self._file, self._environ, managers=managers)
-        except ConfigurationError:  # the workers say so, and go on with the old one, too
-            return
-        if self._extending is None:
-            self._adopt(file)
-        else:
-            self._extending.renew(file)
-
     def _adopt(self, loaded: Loaded) -> None:
-        self._loaded = loaded
         if self._listener is not None:
-            self._listener.adopt(self._loaded)
+            self._listener.adopt(loaded)
 
 
 async def _finish(drain: Drain) -> None:

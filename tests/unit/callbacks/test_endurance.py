@@ -64,7 +64,7 @@ async def test_each_is_told_at_its_own_pace(tmp_path: Path) -> None:
     world = World()
     teller = Teller(folder, world.send, sleep=world.sleep)
     teller.adopt([sink("hanging"), sink("half"), sink("well")])
-    await teller.round([])
+    await teller.round()
     for name in ("well", "half"):
         outlet = teller.outlets[name]
         outlet.end()

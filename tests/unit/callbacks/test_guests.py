@@ -185,13 +185,13 @@ async def test_an_account_gets_its_events_once_over_a_restart(tmp_path: Path) ->
         teller = Teller(folder, send, owned=owned, send_checked=to_guests, sleep=lambda _: asyncio.Event().wait())
         teller.invite(guests)
         teller.adopt([house])
-        await teller.round([])
+        await teller.round()
         await teller.outlets["langfuse"].flush()  # by which the guest is met
-        await teller.round([])
+        await teller.round()
         theirs = next(outlet for name, outlet in teller.outlets.items() if name != "langfuse")
         if to_guests is send:
             await theirs.flush()
-        await teller.round([])
+        await teller.round()
         for task in teller._tasks.values():
             task.cancel()
         await asyncio.gather(*teller._tasks.values(), return_exceptions=True)

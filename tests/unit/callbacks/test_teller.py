@@ -98,7 +98,7 @@ def world(tmp_path: Path) -> World:
 async def test_each_entry_is_told_once(world: World) -> None:
     journal = await asyncio.to_thread(world.open, 1, 2)
     teller = world.teller()
-    await teller.round([])
+    await teller.round()
     await teller.outlets["there"].flush()
     journal.append(entry(3))
     await teller.outlets["there"].flush()
@@ -112,11 +112,11 @@ async def test_each_entry_is_told_once(world: World) -> None:
 async def test_the_next_process_goes_on_where_this_one_ended(world: World) -> None:
     await world.keep(1, 2)
     first = world.teller()
-    await first.round([])
+    await first.round()
     await end(first)
     await world.keep(3)
     second = world.teller()
-    await second.round([])
+    await second.round()
     await end(second)
     assert world.told() == [1, 2, 3]
     assert second.outlets["there"].standing.told == 3
@@ -125,10 +125,10 @@ async def test_the_next_process_goes_on_where_this_one_ended(world: World) -> No
 async def test_a_killed_process_loses_nothing(world: World) -> None:
     await world.keep(1, 2)
     first = world.teller()
-    await first.round([])
+    await first.round()
     killed(first)
     second = world.teller()
-    await second.round([])
+    await second.round()
     await end(second)
     assert world.told() == [1, 2]
 
@@ -137,7 +137,7 @@ async def test_a_journal_is_kept_until_all_were_told_of_it(world: World) -> None
     file = await world.keep(1, 2)
     teller = world.teller()
     teller.adopt([world.sink(), world.sink("away")])
-    await teller.round([])
+    await teller.round()
     size = file.stat().st_size
     assert not await teller.finished(file, size)
     await teller.outlets["there"].flush()
@@ -145,7 +145,7 @@ async def test_a_journal_is_kept_until_all_were_told_of_it(world: World) -> None
     await teller.outlets["away"].flush()
     assert await teller.finished(file, size)
     await asyncio.to_thread(file.unlink)
-    await teller.round([])
+    await teller.round()
     assert teller.outlets["away"].backlog.positions == {}, "what is gone is forgotten"
     await end(teller)
 
@@ -154,7 +154,7 @@ async def test_an_empty_journal_is_nobodys_to_wait_for(world: World) -> None:
     file = await world.keep(1)
     await asyncio.to_thread(file.write_bytes, MAGIC)
     teller = world.teller()
-    await teller.round([])
+    await teller.round()
     assert await teller.finished(file, len(MAGIC))
     await end(teller)
 
@@ -163,7 +163,7 @@ async def test_too_much_is_not_kept(world: World, caplog: pytest.LogCaptureFixtu
     first, second = await world.keep(1, 2, 3), await world.keep(4)
     ends = [file.stat().st_size for file in (first, second)]
     teller = world.teller(most_kept=sum(ends) - 1)
-    await teller.round([])
+    await teller.round()
     assert not await teller.finished(first, ends[0])
     assert not await teller.finished(second, ends[1])
     assert await teller.finished(first, ends[0]), "the oldest goes"
@@ -176,12 +176,12 @@ async def test_too_much_is_not_kept(world: World, caplog: pytest.LogCaptureFixtu
 async def test_a_process_that_is_killed_has_said_how_much_it_gave_up(world: World) -> None:
     file = await world.keep(1, 2)
     teller = world.teller(most_kept=0)
-    await teller.round([])
+    await teller.round()
     assert await teller.finished(file, file.stat().st_size)
     killed(teller)
     await asyncio.to_thread(file.unlink)
     second = world.teller()
-    await second.round([])
+    await second.round()
     assert (second.outlets["there"].standing.dropped, world.told()) == (2, [])
     await end(second)
 
@@ -190,7 +190,7 @@ async def test_what_is_too_old_is_not_kept(world: World) -> None:
     file = await world.keep(1)
     stat = file.stat()
     teller = world.teller(now=lambda: stat.st_mtime + LONGEST_KEPT + 1)
-    await teller.round([])
+    await teller.round()
     assert await teller.finished(file, stat.st_size)
     assert teller.outlets["there"].standing.dropped == 1
     await end(teller)
@@ -207,7 +207,7 @@ async def test_what_is_under_way_is_not_given_up(world: World) -> None:
 
     teller = Teller(world.folder, hang, most_kept=0)
     teller.adopt([world.sink()])
-    await teller.round([])
+    await teller.round()
     sending = asyncio.create_task(teller.outlets["there"].flush())
     await asyncio.wait_for(asked.wait(), 10)
     assert not await teller.finished(file, file.stat().st_size)
@@ -223,15 +223,15 @@ async def test_of_two_that_share_a_folder_one_tells(world: World) -> None:
     file = await world.keep(1)
     first, second = world.teller(), world.teller()
     size = file.stat().st_size
-    await first.round([])
-    await second.round([])
+    await first.round()
+    await second.round()
     assert not await second.finished(file, size), "the other one has not told of it yet"
     await first.outlets["there"].flush()
-    await first.round([])
+    await first.round()
     assert await second.finished(file, size)
     await end(first)
     await world.keep(2)
-    await second.round([])
+    await second.round()
     await end(second)
     assert world.told() == [1, 2]
 
@@ -245,11 +245,11 @@ async def test_what_cannot_be_told_before_the_end_waits(world: World, caplog: py
 
     teller = Teller(world.folder, never)
     teller.adopt([world.sink()])
-    await teller.round([])
+    await teller.round()
     await teller.close(0.01)
     assert "callback there was not told everything before the end" in caplog.text
     after = world.teller()
-    await after.round([])
+    await after.round()
     await end(after)
     assert world.told() == [1, 2]
 
@@ -257,10 +257,10 @@ async def test_what_cannot_be_told_before_the_end_waits(world: World, caplog: py
 async def test_destinations_come_and_go(world: World, caplog: pytest.LogCaptureFixture) -> None:
     await world.keep(1)
     teller = world.teller()
-    await teller.round([])
+    await teller.round()
     await teller.outlets["there"].flush()
     teller.adopt([world.sink(), world.sink("new")])
-    await teller.round([])
+    await teller.round()
     await world.keep(2)
     await teller.outlets["new"].flush()
     assert world.told() == [1, 2], "a new one is not told what the others were told already"
@@ -282,7 +282,7 @@ async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monke
     monkeypatch.setattr(reading, "page", counted)
     teller = world.teller()
     teller.adopt([world.sink(), world.sink("too")])
-    await teller.round([])
+    await teller.round()
     await end(teller)
     assert world.told() == [1, 2, 1, 2]
     assert read.count(0) == 1
@@ -300,7 +300,7 @@ async def test_a_journal_that_has_ended_is_not_looked_into_again(world: World, m
     monkeypatch.setattr(reading, "page", counted)
     teller = world.teller()
     teller.adopt([world.sink()])
-    await teller.round([])
+    await teller.round()
     await teller.outlets["there"].flush()
     read.clear()
     await world.keep(3)
@@ -339,14 +339,14 @@ async def test_a_team_has_destinations_of_its_own(world: World) -> None:
     teller = world.teller(owned=owned, send_checked=owned.send)
     file = await asyncio.to_thread(world.keep_entries, entry(1), owning(2), owning(3, muted=("there",)))
     teller.meet(TEAM)
-    await teller.round([])
+    await teller.round()
     assert not await teller.finished(file, file.stat().st_size)
     for outlet in teller.outlets.values():
         await outlet.flush()
     assert (world.told(), numbers(owned.got)) == ([1, 2], [2]), "who is muted is not told, whoever it is"
     assert await teller.finished(file, file.stat().st_size)
     owned.sinks = []
-    await teller.round([])
+    await teller.round()
     assert teller.outlets.keys() == {"there"}
     await end(teller)
 
@@ -356,15 +356,33 @@ async def test_what_a_team_has_is_known_after_a_restart(world: World) -> None:
     await asyncio.to_thread(world.keep_entries, owning(1))
     first = world.teller(owned=owned, send_checked=owned.send)
     first.meet(TEAM)
-    await first.round([])
+    await first.round()
     killed(first)
     second = world.teller(owned=owned, send_checked=owned.send)
-    await second.round([])
+    await second.round()
     await end(second)
     third = world.teller(owned=owned, send_checked=owned.send)
-    await third.round([])
+    await third.round()
     await end(third)
     assert numbers(owned.got) == [1]
+
+
+async def test_a_journal_of_a_team_is_kept_over_a_restart_where_nobody_else_is_told(world: World) -> None:
+    owned = Owned(world)
+    file = await asyncio.to_thread(world.keep_entries, owning(1))
+    size = file.stat().st_size
+    first = Teller(world.folder, world.send, owned=owned, send_checked=owned.send)
+    first.meet(TEAM)
+    await first.round()
+    beside = Teller(world.folder, world.send, owned=owned, send_checked=owned.send)
+    assert not await beside.finished(file, size), "another one tells"
+    killed(first)
+    second = Teller(world.folder, world.send, owned=owned, send_checked=owned.send)
+    assert not await second.finished(file, size)
+    await second.round()
+    await end(second)
+    assert numbers(owned.got) == [1]
+    assert await second.finished(file, size)
 
 
 async def test_a_team_that_comes_back_is_told_nothing_twice(world: World) -> None:
@@ -375,7 +393,7 @@ async def test_a_team_that_comes_back_is_told_nothing_twice(world: World) -> Non
     for sinks in (before, [], before):
         owned.sinks = sinks
         teller.meet(TEAM)
-        await teller.round([])
+        await teller.round()
         for outlet in teller.outlets.values():
             await outlet.flush()
     await end(teller)
@@ -388,10 +406,10 @@ async def test_a_journal_is_kept_while_it_cannot_be_known_what_a_team_has(world:
     file = await asyncio.to_thread(world.keep_entries, owning(1))
     teller = Teller(world.folder, world.send, owned=owned, send_checked=owned.send)
     teller.meet(TEAM)
-    await teller.round([])
+    await teller.round()
     assert not await teller.finished(file, file.stat().st_size)
     owned.away = False
-    await teller.round([])
+    await teller.round()
     await end(teller)
     assert numbers(owned.got) == [1]
 
@@ -399,7 +417,7 @@ async def test_a_journal_is_kept_while_it_cannot_be_known_what_a_team_has(world:
 async def test_nobody_to_tell_keeps_no_journal(world: World) -> None:
     file = await world.keep(1)
     teller = Teller(world.folder, world.send)
-    await teller.round([file])
+    await teller.round()
     assert await teller.finished(file, 10**9)
     await end(teller)
     assert [one.name for one in world.folder.parent.iterdir()] == ["journals"]

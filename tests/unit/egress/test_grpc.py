@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.collector import Collector
 from tests.fakes.http2 import Ask, Http2Upstream
 
-from tianji.callbacks import listening
+from tianji.callbacks import post
 from tianji.callbacks.sink import Delivery
 from tianji.egress import grpc
 
@@ -79,10 +79,10 @@ async def test_somebody_who_speaks_something_else(collector: Collector) -> None:
 @pytest.mark.parametrize(("status", "seen"), [(0, 200), (3, 400), (16, 400)])
 async def test_a_final_status_is_told_as_one_of_http(collector: Collector, status: int, seen: int) -> None:
     collector.status = status
-    assert await listening.called(Delivery(address(collector), MESSAGE)) == seen
+    assert await post.called(Delivery(address(collector), MESSAGE)) == seen
 
 
 async def test_what_may_pass_is_tried_again(collector: Collector) -> None:
     collector.status = 14
     with pytest.raises(OSError, match="gRPC status 14 so it is"):
-        await listening.called(Delivery(address(collector), MESSAGE))
+        await post.called(Delivery(address(collector), MESSAGE))

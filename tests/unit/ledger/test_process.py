@@ -10,7 +10,8 @@ from tests.unit.ledger.conftest import entry
 
 from tianji._core.revision import Revisions
 from tianji.ledger.entry import Entry, Payload, Telling
-from tianji.ledger.process import PATIENT, Written, _Scribe
+from tianji.ledger.in_force import Written
+from tianji.ledger.process import PATIENT, _Scribe
 
 SAID = Payload(b"", b'{"choices":[]}', b'{"messages":[],"api_key":"secret"}')
 
