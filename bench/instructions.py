@@ -80,9 +80,11 @@ def compare(recorded: Mapping[str, int], seen: Mapping[str, int]) -> tuple[list[
 
 def shares(seen: Mapping[str, int]) -> list[str]:
     """Return a line for each pair: what it takes, and which part of that bytes in the same form take."""
+    from bench.pairs import KINDS  # noqa: PLC0415 - as above
+
     lines = [f"{'instructions a request':32}{'seen':>12}{'share':>8}"]
     for name, now in seen.items():
-        bytes_take = seen["chat to demo stream" if name.endswith(" stream") else "chat to demo"]
+        bytes_take = seen["chat to demo" + next(kind for kind in reversed(KINDS) if name.endswith(kind))]
         lines.append(f"{name:32}{now:>12}{bytes_take / now:>8.0%}")
     return lines
 
@@ -139,12 +141,14 @@ def total(dump: Path) -> int:
 def drive(folder: Path, pairs: list[str] | None) -> None:
     """Run every scenario: warm up, N requests, 2N, with a mark behind each; print their names."""
     from bench.inmemory import Worker  # noqa: PLC0415 - the gateway is loaded under valgrind only
-    from bench.pairs import PAIRS  # noqa: PLC0415
+    from bench.pairs import KINDS, PAIRS  # noqa: PLC0415
     from bench.scenarios import SCENARIOS  # noqa: PLC0415
 
     scenarios = SCENARIOS
     if pairs is not None:
-        scenarios = tuple(one for one in PAIRS if one in PAIRS[:2] or all(word in one.name.split() for word in pairs))
+        scenarios = tuple(
+            one for one in PAIRS if one in PAIRS[: len(KINDS)] or all(word in one.name.split() for word in pairs)
+        )
     configurations = dict.fromkeys(scenario.config for scenario in scenarios)
     workers = {config: Worker(folder / str(number), config) for number, config in enumerate(configurations)}
     for scenario in scenarios:

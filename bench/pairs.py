@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from bench import inmemory
-from bench.scenarios import ANSWER, CHUNKS, SPOKEN, Scenario, chat, post, streamed, streamed_message, whole
+from bench.scenarios import ANSWER, CHUNKS, MESSAGE, SPOKEN, Scenario, chat, post, streamed, streamed_message, whole
 from tianji.mock.bedrock import event as aws_event
 
 CONFIG = inmemory.CONFIG.replace(
@@ -29,6 +29,8 @@ litellm_settings:""",
 """The same with a model of each form."""
 TEXT = "The weather in Paris is mild today."
 WORDS = [f" word{number}" for number in range(CHUNKS)]
+FEW = WORDS[:8]
+"""The texts of a short stream, of which its beginning and its end are the larger part."""
 PAD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"
 
 
@@ -65,12 +67,58 @@ def _gemini(text: str, made: int, **more: str) -> dict[str, Any]:
     }
 
 
-def _converse_stream() -> tuple[bytes, ...]:
+def _gemini_stream(words: list[str]) -> tuple[bytes, ...]:
+    last = _gemini("", len(words), finishReason="STOP")
+    return _sse(*(("", _gemini(text, n + 1)) for n, text in enumerate(words)), ("", last))
+
+
+def _chat_stream(words: list[str]) -> tuple[bytes, ...]:
+    """https://platform.openai.com/docs/api-reference/chat-streaming, with the usage that is asked for."""
+    spoken: dict[str, Any] = {"logprobs": None, "finish_reason": None}
+    deltas = ({"role": "assistant", "content": "", "refusal": None}, *({"content": text} for text in words))
+    choices = [*({"index": 0, "delta": delta} | spoken for delta in deltas),
+               {"index": 0, "delta": {}} | spoken | {"finish_reason": "stop"}]  # fmt: skip
+    base = {
+        "id": "chatcmpl-9lMgfRSWPHcw51s6wxKT1YEO2CKpd",
+        "object": "chat.completion.chunk",
+        "created": 1694268190,
+        "model": "demo",
+        "service_tier": "default",
+        "system_fingerprint": "fp_44709d6fcb",
+    }
+    used = {"prompt_tokens": 9, "completion_tokens": len(words), "total_tokens": 9 + len(words)}
+    chunks = [
+        base | {"choices": [choice], "usage": None, "obfuscation": PAD[: n % 16]} for n, choice in enumerate(choices)
+    ]
+    *framed, last = _sse(*(("", chunk) for chunk in (*chunks, base | {"choices": [], "usage": used})))
+    done = b"data: [DONE]\n\n"
+    return (*framed, last.replace(b"0\r\n\r\n", b"%x\r\n%b\r\n0\r\n\r\n" % (len(done), done)))
+
+
+def _message_stream(words: list[str]) -> tuple[bytes, ...]:
+    """https://docs.anthropic.com/en/docs/build-with-claude/streaming."""
+    message = json.loads(MESSAGE % b"") | {"stop_reason": None}
+    start = {"type": "text", "text": ""}
+    deltas = [{"index": 0, "delta": {"type": "text_delta", "text": text}} for text in words]
+    end = {"delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": len(words)}}
+    events = [
+        ("message_start", {"message": message}),
+        ("content_block_start", {"index": 0, "content_block": start}),
+        ("ping", {}),
+        *(("content_block_delta", delta) for delta in deltas),
+        ("content_block_stop", {"index": 0}),
+        ("message_delta", end),
+        ("message_stop", {}),
+    ]
+    return _sse(*((name, {"type": name} | members) for name, members in events))
+
+
+def _converse_stream(words: list[str]) -> tuple[bytes, ...]:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html."""
     usage = {"inputTokens": 9, "outputTokens": 64, "totalTokens": 73}
     deltas = [
         {"contentBlockIndex": 0, "delta": {"text": text}, "p": PAD[: number % len(PAD)]}
-        for number, text in enumerate(WORDS)
+        for number, text in enumerate(words)
     ]
     return _chunked(
         b"application/vnd.amazon.eventstream",
@@ -82,14 +130,14 @@ def _converse_stream() -> tuple[bytes, ...]:
     )
 
 
-def _cohere_stream() -> tuple[bytes, ...]:
+def _cohere_stream(words: list[str]) -> tuple[bytes, ...]:
     """https://docs.cohere.com/docs/streaming."""
     tokens = {"input_tokens": 9, "output_tokens": 64}
     end = {"finish_reason": "COMPLETE", "usage": {"billed_units": tokens, "tokens": tokens}}
     events: list[dict[str, Any]] = [
         {"id": "29f14a5a", "type": "message-start", "delta": {"message": {"role": "assistant", "content": []}}},
         {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
-        *({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": text}}}} for text in WORDS),
+        *({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": text}}}} for text in words),
         {"type": "content-end", "index": 0},
         {"type": "message-end", "delta": end},
     ]
@@ -141,11 +189,11 @@ def _message(text: str, status: str) -> dict[str, Any]:
     return {"id": ITEM, "type": "message", "status": status, "content": content, "role": "assistant"}
 
 
-def _responses_stream() -> tuple[bytes, ...]:
+def _responses_stream(words: list[str]) -> tuple[bytes, ...]:
     """https://platform.openai.com/docs/api-reference/responses-streaming."""
     place = {"content_index": 0, "item_id": ITEM, "output_index": 0}
     empty = {"type": "output_text", "annotations": [], "logprobs": [], "text": ""}
-    all_of_it = "".join(WORDS)
+    all_of_it = "".join(words)
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": _response("in_progress", [], None)},
         {"type": "response.in_progress", "response": _response("in_progress", [], None)},
@@ -153,7 +201,7 @@ def _responses_stream() -> tuple[bytes, ...]:
         {"type": "response.content_part.added", **place, "part": empty},
         *(
             {"type": "response.output_text.delta", **place, "delta": text, "logprobs": [], "obfuscation": PAD[: n % 16]}
-            for n, text in enumerate(WORDS)
+            for n, text in enumerate(words)
         ),
         {"type": "response.output_text.done", **place, "text": all_of_it, "logprobs": []},
         {"type": "response.content_part.done", **place, "part": empty | {"text": all_of_it}},
@@ -178,18 +226,19 @@ CONVERSE = {
     "usage": {"inputTokens": 9, "outputTokens": 12, "totalTokens": 21},
     "metrics": {"latencyMs": 512},
 }
-UPSTREAMS: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {
-    "demo": (whole(ANSWER), streamed()),
-    "claude": (whole(SPOKEN), streamed_message()),
-    "gemini": (
-        whole(_json(_gemini(TEXT, 12, finishReason="STOP"))),
-        _sse(*(("", _gemini(text, n + 1)) for n, text in enumerate(WORDS)), ("", _gemini("", 64, finishReason="STOP"))),
+UPSTREAMS: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]] = {
+    "demo": (whole(ANSWER), streamed(), _chat_stream(FEW)),
+    "claude": (whole(SPOKEN), streamed_message(), _message_stream(FEW)),
+    "gemini": (whole(_json(_gemini(TEXT, 12, finishReason="STOP"))), _gemini_stream(WORDS), _gemini_stream(FEW)),
+    "converse": (whole(_json(CONVERSE)), _converse_stream(WORDS), _converse_stream(FEW)),
+    "cohere": (whole(_json(COHERE)), _cohere_stream(WORDS), _cohere_stream(FEW)),
+    "responses": (
+        whole(_json(_response("completed", [_message(TEXT, "completed")], USED))),
+        _responses_stream(WORDS),
+        _responses_stream(FEW),
     ),
-    "converse": (whole(_json(CONVERSE)), _converse_stream()),
-    "cohere": (whole(_json(COHERE)), _cohere_stream()),
-    "responses": (whole(_json(_response("completed", [_message(TEXT, "completed")], USED))), _responses_stream()),
 }
-"""What each says, whole and as a stream, by the names of their models."""
+"""What each says, whole, as a stream and as a short one, by the names of their models."""
 
 
 DIALECTS = ("chat", "messages", "gemini", "responses")
@@ -209,14 +258,11 @@ def asked(dialect: str, model: str, *, stream: bool) -> bytes:
     return post(_json({"contents": [{"role": "user", "parts": [{"text": words}]}]}), path=path.encode())
 
 
+KINDS = ("", " stream", " short")
+"""What the names of an answer's kinds end in: see UPSTREAMS."""
 PAIRS = tuple(
-    Scenario(
-        f"{dialect} to {model}{' stream' if stream else ''}",
-        asked(dialect, model, stream=stream),
-        answer,
-        config=CONFIG,
-    )
+    Scenario(f"{dialect} to {model}{kind}", asked(dialect, model, stream=bool(kind)), answer, config=CONFIG)
     for dialect in DIALECTS
     for model, answers in UPSTREAMS.items()
-    for stream, answer in zip((False, True), answers, strict=True)
+    for kind, answer in zip(KINDS, answers, strict=True)
 )
