@@ -4,9 +4,9 @@ One gateway with a model of each form, before the mock; pairs are asked in turns
 meets all alike. `bench.instructions --pairs` counts the same without the kernel.
 
 What a core carries is seen where a worker always has more to do. On a core of its own it waits half of the time for the
-client and the mock on the other, and is woken the more often the slower the mock's form is. So small requests are asked
-with all three on one core, where each runs until it has nothing left (SCHED_BATCH, sched(7)). Paced streams wake
-a worker in any case: for them it has its own.
+client and the mock on the other, and is woken the more often the slower the mock's form is. So small requests, and
+streams that come at once, are asked with all three on one core, where each runs until it has nothing left (SCHED_BATCH,
+sched(7)). Paced streams wake a worker in any case: for them it has its own.
 """
 
 import json
@@ -67,13 +67,18 @@ def put(pids: list[int], cores: set[int]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-def ask(row: Row, pair: Pair, seconds: float, *, stream: bool) -> float:
-    """Return the CPU of one request, or of one event of a stream, in microseconds."""
+KINDS = ("whole", "short", "paced")
+"""What is asked for: a whole answer, a stream that comes at once, as short as the mock's answers, or a paced one."""
+
+
+def ask(row: Row, pair: Pair, seconds: float, kind: str) -> float:
+    """Return the CPU of one request, or of one event of a paced stream, in microseconds."""
     dialect, model = pair
-    request = asked(dialect, model + PACED_NAME * stream, stream=stream)
+    paced = kind == "paced"
+    request = asked(dialect, model + PACED_NAME * paced, stream=kind != "whole")
     pids = [] if row.process is None else row.process.pids()
     marks: list[float] = []
-    cell = PACED if stream else SMALL
+    cell = PACED if paced else SMALL
     load = uvloop.run(
         loops.closed_loop(
             *row.address, request, None, cell.concurrency, seconds, lambda: marks.append(measure.cpu_seconds(pids))
@@ -81,7 +86,7 @@ def ask(row: Row, pair: Pair, seconds: float, *, stream: bool) -> float:
     )
     if load.failures or not load.latencies:
         raise click.ClickException(f"{' to '.join(pair)}: {load.failures} failures: {load.first_failure}")
-    done = cell.concurrency * cell.pace * load.seconds if stream else len(load.latencies)
+    done = cell.concurrency * cell.pace * load.seconds if paced else len(load.latencies)
     return (marks[1] - marks[0]) / done * 1e6
 
 
@@ -94,7 +99,7 @@ def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
     chosen = [(dialect, model) for dialect in DIALECTS for model in UPSTREAMS]
     chosen = [pair for pair in chosen if pair == BYTES or set(words) <= set(pair)]
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # of all that is started from here
-    seen: dict[tuple[Pair, bool], list[float]] = defaultdict(list)
+    seen: dict[tuple[Pair, str], list[float]] = defaultdict(list)
     with (
         tempfile.TemporaryDirectory(prefix="pairs-") as folder,
         closing(Runner([Target("direct"), target()], Path(folder), lambda text: click.echo(text, err=True))) as runner,
@@ -106,13 +111,12 @@ def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
         for number in range(rounds):
             click.echo(f"round {number + 1} of {rounds}", err=True)
             for pair in chosen:
-                for stream in (False, True):
+                for kind in KINDS:
+                    paced = kind == "paced"
                     if row.process is not None:
-                        put(row.process.pids(), runner.gateway_cores if stream else runner.loader_cores)
-                    seen[pair, stream].append(ask(row, pair, seconds * (1 + stream), stream=stream))
-    click.echo(f"{'':24}{'µs':>8}{'share':>8}{'µs event':>10}{'share':>8}")
-    plain, event = (median(seen[BYTES, stream]) for stream in (False, True))
+                        put(row.process.pids(), runner.gateway_cores if paced else runner.loader_cores)
+                    seen[pair, kind].append(ask(row, pair, seconds * (1 + paced), kind))
+    click.echo(f"{'':24}{'µs':>8}{'share':>8}{'µs short':>10}{'share':>8}{'µs event':>10}{'share':>8}")
     for pair in chosen:
-        whole, piece = (median(seen[pair, stream]) for stream in (False, True))
-        shares = f"{plain / whole:>8.0%}{piece:>10.2f}{event / piece:>8.0%}"
-        click.echo(f"{' to '.join(pair):24}{whole:>8.1f}{shares}")
+        took = [(median(seen[pair, kind]), median(seen[BYTES, kind])) for kind in KINDS]
+        click.echo(f"{' to '.join(pair):24}" + "".join(f"{own:>9.2f}{plain / own:>8.0%} " for own, plain in took))

@@ -6,11 +6,11 @@
 
 #include "json_scan.h"
 
-enum { FRAME_ROOM = 16, FRAME_MOST = 4096, FRAME_NUMBERS = 12, FRAME_DIGITS = 15 };
+enum { FRAME_ROOM = 16, FRAME_MOST = 4096, FRAME_NUMBERS = 96, FRAME_DIGITS = 15 };
 
 typedef struct {
     Py_ssize_t start, end;
-    long long number; /* what stands there; -1: a piece of a string, -2: of an id */
+    long long number; /* what stands there; -1: a piece of a string, -2: of an id, -3: a number that nobody adds up */
 } frame_hole;
 
 typedef struct {
@@ -347,15 +347,42 @@ static inline int frame_sound(const uint8_t *p, const uint8_t *quote, const uint
     return json_string(&p, end, &escaped) == JSON_FINE && p == quote;
 }
 
+/* Whether a name ends in `last`, with or without the words before it. */
+static inline int frame_ends(const uint8_t *name, const uint8_t *end, const char *last, Py_ssize_t size)
+{
+    return end - name >= size && memcmp(end - size, last, (size_t)size) == 0;
+}
+
+/* Whether a member has an id: `id` and `item_id`, `responseId`. */
+static inline int frame_names(const uint8_t *name, const uint8_t *end)
+{
+    return (frame_ends(name, end, "id", 2) && (end - name == 2 || end[-3] == '_')) || frame_ends(name, end, "Id", 2);
+}
+
+/* Whether a string hides how long an event is: `obfuscation` and AWS's `p`. Such are letters and digits alone. */
+static inline int frame_pads(const uint8_t *name, const uint8_t *end, const uint8_t *p, const uint8_t *q)
+{
+    if (!(end - name == 1 && *name == 'p') && !(end - name == 11 && memcmp(name, "obfuscation", 11) == 0)) return 0;
+    while (p < q && Py_ISALNUM(*p)) p++;
+    return p == q;
+}
+
+/* What a number with such a name is: a count, 0; one that says when or in which place, 1; or which of several, -1. */
+static inline int frame_kind(const uint8_t *name, const uint8_t *end)
+{
+    if (frame_ends(name, end, "index", 5) || frame_ends(name, end, "Index", 5)) return -1;
+    return frame_ends(name, end, "created", 7) || frame_ends(name, end, "created_at", 10) ||
+           frame_ends(name, end, "sequence_number", 15);
+}
+
 /* Find the texts, ids and counts in s[:size], an answer. Texts stand in members with one of these names. 0 where it has
  * to be read. Nobody need have checked it: what stands in its holes is sound, and all else belongs to the shape. */
 __attribute__((unused)) static int
 frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name *texts, int many)
 {
-    static const frame_name id = {"id", 2}, response_id = {"responseId", 10};
     const uint8_t *p = s, *end = s + size, *name, *name_end, *inner, *next;
     long long number;
-    int i;
+    int i, kind;
     while (p < end) {
         if (*p != '"') {
             p++;
@@ -370,14 +397,17 @@ frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name
             if ((next = frame_string(p, end, &inner)) == NULL) return 0;
             for (i = 0; i < many && !frame_is(name, name_end, &texts[i]); i++) {}
             if (i < many && !(frame_sound(p + 1, inner, end) && frame_text(h, s, p + 1, inner))) return 0;
-            if ((frame_is(name, name_end, &id) || frame_is(name, name_end, &response_id)) &&
-                !frame_id(h, s, p + 1, inner)) return 0;
+            if (frame_names(name, name_end)) {
+                if (!frame_id(h, s, p + 1, inner)) return 0;
+            } else if (frame_pads(name, name_end, p + 1, inner) && !frame_add(h, p + 1 - s, inner - s, -2)) return 0;
             p = next;
         } else if (p < end && *p >= '1' && *p <= '9') { /* nothing is another thing than much: 0 belongs to the shape */
             next = p;
             for (number = 0; p < end && Py_ISDIGIT(*p) && p - next <= FRAME_DIGITS; p++) number = number * 10 + *p - '0';
             if (p == end || p - next > FRAME_DIGITS || *p == '.' || (*p | 32) == 'e') continue;
-            if (h->numbers++ == FRAME_NUMBERS || !frame_add(h, next - s, p - s, number)) return 0;
+            if ((kind = frame_kind(name, name_end)) < 0) continue;
+            if (kind == 0 && h->numbers++ == FRAME_NUMBERS) return 0;
+            if (!frame_add(h, next - s, p - s, kind ? -3 : number)) return 0;
         }
     }
     return 1;

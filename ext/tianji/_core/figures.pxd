@@ -1,6 +1,6 @@
 """What answers of one shape say of usage."""
 
-from tianji._core.frames cimport Sighting, Template
+from tianji._core.templates cimport Holed, Template
 from tianji._core.usage cimport Usage
 
 cdef enum:
@@ -14,4 +14,4 @@ cdef class Figures:
     cdef Usage first                # one of the shape: what is no number is the same in all
     cdef int[FIELDS] numbers        # which number of the output a count is; -1: none, the same in all
 
-    cpdef Usage usage(self, Sighting sighting, long long now)
+    cpdef Usage usage(self, Holed answer, long long now)

@@ -55,14 +55,14 @@ cdef class Figures:
             self.numbers[i] = k
         self.counted = True
 
-    cpdef Usage usage(self, Sighting sighting, long long now):
+    cpdef Usage usage(self, Holed answer, long long now):
         """What an answer says, which is not silent; None where a number is not positive."""
         cdef long long[MOST] found
         cdef Usage usage
         cdef bytes text
         cdef int i
-        if not self.counted or not sighting.figures(self.output, now, found, MOST_TOKENS):
-            text = sighting.fill(self.output, now)
+        if not self.counted or not answer.figures(self.output, now, found, MOST_TOKENS):
+            text = answer.fill(self.output, now)
             return None if text is None else read_usage(ObjectSpans.scan(text))
         usage = Usage.__new__(Usage)
         for i in range(FIELDS):

@@ -2,65 +2,12 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
-
-cdef extern from "frame_scan.h":
-    enum:
-        FRAME_MOST
-
-    ctypedef struct frame_hole:
-        Py_ssize_t start
-        Py_ssize_t end
-        long long number
-
-    ctypedef struct frame_holes:
-        frame_hole *items
-        Py_ssize_t count
-        int numbers
-
-    ctypedef struct frame_name:
-        const char *text
-        Py_ssize_t size
-
-    ctypedef struct frame_form:
-        frame_name turns
-        frame_name content
-        frame_name[2] alone
-        int alone_turns
-
-    void frame_init(frame_holes *holes) noexcept
-    void frame_free(frame_holes *holes) noexcept
-    bint frame_request(frame_holes *holes, const uint8_t *s, Py_ssize_t size, const frame_form *form) noexcept
-    bint frame_answer(
-        frame_holes *holes, const uint8_t *s, Py_ssize_t size, const frame_name *texts, int many
-    ) noexcept
-    uint64_t frame_digest(uint64_t h, const uint8_t *p, Py_ssize_t size) noexcept
-
-
-cdef struct frame_piece:
-    const char *text              # stands before what is put in
-    Py_ssize_t size
-    Py_ssize_t hole               # whose text is put in; -2: the name; -1: none, but a number if there are terms
-    Py_ssize_t terms              # how many of the template's belong to this one
-
-
-cdef struct frame_term:
-    Py_ssize_t hole
-    long long times
+from tianji._core.templates cimport Holed, Template, frame_hole, frame_holes
 
 
 cdef class Form:
     # Where bodies of a kind have their holes.
-    cdef bint find(self, frame_holes *holes, bytes body) noexcept
-
-
-cdef class Template:
-    # Something that was made of a body, with holes.
-    cdef readonly tuple pieces
-    cdef frame_piece *parts
-    cdef frame_term *terms
-    cdef Py_ssize_t count
-    cdef Py_ssize_t fixed         # bytes at most without the texts
-    cdef Py_ssize_t highest       # number of a hole
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t size) noexcept
 
 
 cdef class Frame:
@@ -72,12 +19,12 @@ cdef class Frame:
     cdef readonly tuple outputs   # of Template
     cdef bint used                # since the hand was here
 
-    cdef bint fits(self, Sighting sighting) noexcept
+    cdef bint fits(
+        self, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count) noexcept
 
 
-cdef class Sighting:
+cdef class Sighting(Holed):
     # One body, looked at.
-    cdef frame_holes holes
     cdef readonly bytes body
     cdef object key
     cdef uint64_t digest
@@ -85,22 +32,24 @@ cdef class Sighting:
     cdef readonly Frame frame     # what is remembered of its shape; None: nothing
     cdef readonly bint again      # the shape was seen before
 
-    cdef int digested(self, uint64_t seed) noexcept
-    cpdef bytes fill(self, Template output, long long now, bytes name=*)
     cpdef object request(self, Template output, bytes begun)
-    cdef Py_ssize_t room(self, Template output, bytes name) except -1
-    cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept
-    cdef long long total(self, const frame_term *term, Py_ssize_t terms, long long now) noexcept
-    cdef bint figures(self, Template output, long long now, long long *found, long long most) noexcept
+
+
+cdef uint64_t digest_of(
+    uint64_t seed, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count) noexcept
 
 
 cdef class Frames:
     cdef uint64_t[512] seen       # digests of shapes that were seen
-    cdef uint64_t seed
+    cdef readonly uint64_t seed
+    cdef Py_ssize_t most
     cdef dict found               # by digest
     cdef list ring
     cdef Py_ssize_t hand
     cdef readonly Py_ssize_t held   # bytes of all shapes
 
     cpdef Sighting look(self, Form form, bytes body, tuple key)
+    cdef Frame at(self, uint64_t digest)
+    cdef bint again(self, uint64_t digest) noexcept
+    cdef int put(self, Frame frame) except -1
     cdef int drop(self) except -1

@@ -6,10 +6,13 @@ with holes, and the next one is filled in without being read. A text is copied w
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
+
+from tianji._core.templates cimport (
+    Template, frame_answer, frame_digest, frame_form, frame_hole, frame_holes, frame_name, frame_request,
+)
 
 from os import urandom
 
@@ -17,19 +20,16 @@ cdef extern from "http_write.h":
     bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
 
 cdef enum:
-    MANY = 64             # shapes that are remembered
     SEEN = 512            # shapes of which it is known that they were there
     LONGEST = 96 << 10    # bytes of a shape
     ALL = 1 << 20         # bytes of all of them
-    FIGURE = 20           # bytes of a number at most
-    NAMED = -2            # stands for the number of an id, and for the hole where a name is put in
     JOINED = 16 * 1024    # bytes; up to here copying a body behind its head is cheaper than a second buffer
 
 
 cdef class Form:
     """Where bodies of a kind have their holes."""
 
-    cdef bint find(self, frame_holes *holes, bytes body) noexcept:
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t size) noexcept:
         return False
 
 
@@ -59,9 +59,8 @@ cdef class RequestForm(Form):
             set_name(&self.form.alone[i], alone[i] if i < len(alone) else None)
         self.form.alone_turns = alone_turns
 
-    cdef bint find(self, frame_holes *holes, bytes body) noexcept:
-        return frame_request(
-            holes, <const uint8_t *>PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), &self.form)
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t size) noexcept:
+        return frame_request(holes, s, size, &self.form)
 
 
 @cython.final
@@ -77,70 +76,13 @@ cdef class AnswerForm(Form):
         for i in range(4):
             set_name(&self.names[i], texts[i] if i < len(texts) else None)
 
-    cdef bint find(self, frame_holes *holes, bytes body) noexcept:
-        return frame_answer(
-            holes, <const uint8_t *>PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), self.names, 4)
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t size) noexcept:
+        return frame_answer(holes, s, size, self.names, 4)
 
 
 @cython.final
-@cython.freelist(16)
-cdef class Sighting:
+cdef class Sighting(Holed):
     """One body and its holes."""
-
-    def __cinit__(self):
-        frame_init(&self.holes)
-
-    def __init__(self):
-        raise TypeError("sightings come from look()")
-
-    def __dealloc__(self):
-        frame_free(&self.holes)
-
-    cdef int digested(self, uint64_t seed) noexcept:
-        # Digest what stands around the holes.
-        cdef const uint8_t *s = <const uint8_t *>PyBytes_AS_STRING(self.body)
-        cdef Py_ssize_t at = 0, i
-        for i in range(self.holes.count):
-            seed = frame_digest(seed, s + at, self.holes.items[i].start - at)
-            at = self.holes.items[i].end
-        self.digest = frame_digest(seed, s + at, PyBytes_GET_SIZE(self.body) - at)
-        return 0
-
-    def parts(self):
-        """What stands around the holes, one more than there are of these, and what stands in them."""
-        cdef list around = [], inside = []
-        cdef Py_ssize_t at = 0, i
-        for i in range(self.holes.count):
-            around.append(self.body[at:self.holes.items[i].start])
-            at = self.holes.items[i].end
-            inside.append(self.body[self.holes.items[i].start:at])
-        around.append(self.body[at:])
-        return around, inside
-
-    def numbers(self):
-        """What stands in the holes that are for numbers, by the holes' numbers."""
-        cdef Py_ssize_t i
-        return {
-            i: self.holes.items[i].number for i in range(self.holes.count) if self.holes.items[i].number >= 0
-        }
-
-    def names(self):
-        """The holes that are for ids."""
-        cdef Py_ssize_t i
-        return {i for i in range(self.holes.count) if self.holes.items[i].number == NAMED}
-
-    cpdef bytes fill(self, Template output, long long now, bytes name=b""):
-        """An output with this body's texts in it; None where a number is not positive.
-
-        now: stands for the hole behind the last. name: of what is made.
-        """
-        cdef Py_ssize_t size = self.room(output, name)
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
-        cdef char *begun = PyBytes_AS_STRING(out)
-        cdef char *end = self.write(output, now, name, begun)
-        if end is NULL:
-            return None
-        return out if end - begun == size else out[:end - begun]
 
     cpdef object request(self, Template output, bytes begun):
         """What goes out of a request whose body is this output, without numbers: bytes, or a list of them.
@@ -157,158 +99,47 @@ cdef class Sighting:
         self.write(output, 0, b"", PyBytes_AS_STRING(out) + PyBytes_GET_SIZE(out) - size)
         return out
 
-    cdef Py_ssize_t room(self, Template output, bytes name) except -1:
-        # How many bytes an output takes at most.
-        cdef Py_ssize_t size = output.fixed, i, hole
-        if output.highest > self.holes.count:
-            raise IndexError(output.highest)
-        if name is None:
-            raise TypeError("a name is bytes")
-        for i in range(output.count):
-            hole = output.parts[i].hole
-            if hole >= 0:
-                size += self.holes.items[hole].end - self.holes.items[hole].start
-            elif hole == NAMED:
-                size += PyBytes_GET_SIZE(name)
-        return size
-
-    cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept:
-        # Write an output; behind it, or NULL where a number is not positive.
-        cdef const char *s = PyBytes_AS_STRING(self.body)
-        cdef const frame_term *term = output.terms
-        cdef frame_piece *part
-        cdef frame_hole *hole
-        cdef long long number
-        cdef Py_ssize_t i
-        for i in range(output.count):
-            part = &output.parts[i]
-            memcpy(at, part.text, part.size)
-            at += part.size
-            if part.hole >= 0:
-                hole = &self.holes.items[part.hole]
-                memcpy(at, s + hole.start, hole.end - hole.start)
-                at += hole.end - hole.start
-            elif part.hole == NAMED:
-                memcpy(at, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-                at += PyBytes_GET_SIZE(name)
-            elif part.terms:
-                number = self.total(term, part.terms, now)
-                term += part.terms
-                if number <= 0:
-                    return NULL
-                at = write_number(at, number)
-        return at
-
-    cdef long long total(self, const frame_term *term, Py_ssize_t terms, long long now) noexcept:
-        # What a number is the sum of.
-        cdef long long number = 0
-        cdef Py_ssize_t _i
-        for _i in range(terms):
-            number += term.times * (now if term.hole == self.holes.count else self.holes.items[term.hole].number)
-            term += 1
-        return number
-
-    cdef bint figures(self, Template output, long long now, long long *found, long long most) noexcept:
-        # Put the numbers of an output into `found`; False where one is not positive, or more than `most`.
-        cdef const frame_term *term = output.terms
-        cdef Py_ssize_t i
-        if output.highest > self.holes.count:
-            return False
-        for i in range(output.count):
-            if output.parts[i].terms:
-                found[0] = self.total(term, output.parts[i].terms, now)
-                if not 0 < found[0] <= most:
-                    return False
-                term += output.parts[i].terms
-                found += 1
-        return True
-
-
-cdef char *write_number(char *at, long long number) noexcept:
-    cdef char[FIGURE] digits
-    cdef int i = FIGURE
-    while number > 0:
-        i -= 1
-        digits[i] = c"0" + number % 10
-        number //= 10
-    memcpy(at, digits + i, FIGURE - i)
-    return at + FIGURE - i
-
-
-@cython.final
-cdef class Template:
-    """An output with holes.
-
-    pieces: bytes, the number of the hole whose text stands there, None for the name of what is made, or, of a number,
-    what it is the sum of: ((hole, times), ...). The highest number of a hole may be one beyond the last, for a time.
-    """
-
-    def __init__(self, tuple pieces not None):
-        cdef Py_ssize_t i = -1, term = 0
-        cdef frame_piece *part = NULL
-        self.pieces = pieces
-        self.parts = <frame_piece *>PyMem_Malloc((len(pieces) + 1) * sizeof(frame_piece))
-        self.terms = <frame_term *>PyMem_Malloc(
-            (1 + sum([len(piece) for piece in pieces if isinstance(piece, tuple)])) * sizeof(frame_term))
-        if self.parts is NULL or self.terms is NULL:
-            raise MemoryError()
-        for piece in pieces:
-            if part is NULL or isinstance(piece, bytes) or part.hole != -1 or part.terms > 0:
-                part = &self.parts[self.count]
-                self.count += 1
-                part.text, part.size, part.hole, part.terms = b"", 0, -1, 0
-            if isinstance(piece, bytes):
-                part.text, part.size = PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece)
-                self.fixed += part.size
-            elif piece is None:
-                part.hole = NAMED
-            elif isinstance(piece, int):
-                part.hole = piece
-                if part.hole < 0:
-                    raise IndexError(piece)
-                self.highest = max(self.highest, part.hole + 1)
-            else:
-                self.fixed += FIGURE
-                part.terms = len(piece)
-                for i, times in piece:
-                    if i < 0:
-                        raise IndexError(i)
-                    self.terms[term].hole, self.terms[term].times = i, times
-                    self.highest = max(self.highest, i)
-                    term += 1
-
-    def __dealloc__(self):
-        PyMem_Free(self.parts)
-        PyMem_Free(self.terms)
-
 
 @cython.final
 cdef class Frame:
     """What is remembered of a shape."""
 
-    cdef bint fits(self, Sighting sighting) noexcept:
-        # Whether the shape is that of another body.
-        cdef const char *s = PyBytes_AS_STRING(sighting.body)
+    cdef bint fits(
+        self, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count,
+    ) noexcept:
+        # Whether the shape is that of text[at:end].
         cdef const char *shape = PyBytes_AS_STRING(self.shape)
-        cdef Py_ssize_t at = 0, i, size
-        if sighting.around + sighting.holes.count != PyBytes_GET_SIZE(self.shape):
-            return False
-        for i in range(sighting.holes.count):
-            size = sighting.holes.items[i].start - at
+        cdef const char *shape_end = shape + PyBytes_GET_SIZE(self.shape)
+        cdef Py_ssize_t i, piece
+        for i in range(count):
+            piece = holes[i].start - at
             # NUL stands in no JSON, so it tells where a hole is
-            if memcmp(s + at, shape, size) != 0 or shape[size] != c"\0":
+            if shape_end - shape <= piece or memcmp(text + at, shape, piece) != 0 or shape[piece] != c"\0":
                 return False
-            shape += size + 1
-            at = sighting.holes.items[i].end
-        return memcmp(s + at, shape, PyBytes_GET_SIZE(sighting.body) - at) == 0
+            shape += piece + 1
+            at = holes[i].end
+        return shape_end - shape == end - at and memcmp(text + at, shape, end - at) == 0
+
+
+cdef uint64_t digest_of(
+    uint64_t seed, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count,
+) noexcept:
+    # A digest of what stands around the holes in text[at:end].
+    cdef const uint8_t *s = <const uint8_t *>text
+    cdef Py_ssize_t i
+    for i in range(count):
+        seed = frame_digest(seed, s + at, holes[i].start - at)
+        at = holes[i].end
+    return frame_digest(seed, s + at, end - at)
 
 
 @cython.final
 cdef class Frames:
-    """The shapes that one worker remembers, of any forms: the last that were asked for, as many as stand above."""
+    """The shapes that one worker remembers, of any forms: the last that were asked for, `most` of them."""
 
-    def __cinit__(self):
+    def __cinit__(self, Py_ssize_t most=64):
         self.seed = int.from_bytes(urandom(8), "little")
+        self.most = most
         self.found = {}
         self.ring = []
 
@@ -321,28 +152,43 @@ cdef class Frames:
         key: what else decides what is made of it; shapes under different keys have nothing to do with each other.
         """
         cdef Sighting sighting = Sighting.__new__(Sighting)
+        cdef frame_hole *holes
+        cdef Frame found
         cdef Py_ssize_t i
         sighting.body = body
+        sighting.text, sighting.size = PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body)
         sighting.key = key
-        sighting.around = PyBytes_GET_SIZE(body)
-        if not form.find(&sighting.holes, body) or sighting.holes.count == 0:
+        if not form.find(&sighting.holes, <const uint8_t *>sighting.text, sighting.size) or sighting.holes.count == 0:
             return None
+        holes = sighting.holes.items
+        sighting.around = sighting.size
         for i in range(sighting.holes.count):
-            sighting.around -= sighting.holes.items[i].end - sighting.holes.items[i].start
+            sighting.around -= holes[i].end - holes[i].start
         if sighting.around > LONGEST:
             return None
-        sighting.digested(self.seed ^ <uint64_t>hash(key))
-        found = self.found.get(sighting.digest)
-        if found is not None and (<Frame>found).key == key and (<Frame>found).fits(sighting):
+        sighting.digest = digest_of(
+            self.seed ^ <uint64_t>hash(key), sighting.text, 0, sighting.size, holes, sighting.holes.count)
+        found = self.at(sighting.digest)
+        if found is not None and found.key == key and found.fits(
+                sighting.text, 0, sighting.size, holes, sighting.holes.count):
             sighting.frame = found
-            sighting.frame.used = True
+            found.used = True
             return sighting
-        i = 2 * <Py_ssize_t>(sighting.digest % (SEEN // 2))
-        sighting.again = self.seen[i] == sighting.digest or self.seen[i + 1] == sighting.digest
-        if not sighting.again:  # of two places, so that two that come by turns do not put each other out
-            self.seen[i + 1] = self.seen[i]
-            self.seen[i] = sighting.digest
+        sighting.again = self.again(sighting.digest)
         return sighting
+
+    cdef Frame at(self, uint64_t digest):
+        # What is remembered under a digest; the shape may be another one's.
+        return self.found.get(digest)
+
+    cdef bint again(self, uint64_t digest) noexcept:
+        # Whether a shape was seen before; now it was.
+        cdef Py_ssize_t i = 2 * <Py_ssize_t>(digest % (SEEN // 2))
+        if self.seen[i] == digest or self.seen[i + 1] == digest:
+            return True
+        self.seen[i + 1] = self.seen[i]  # of two places, so that two that come by turns do not put each other out
+        self.seen[i] = digest
+        return False
 
     def keep(self, Sighting sighting not None, object value, tuple outputs not None):
         """Remember what is made of the shape of a body: the outputs, each a Template, and whatever else belongs to it.
@@ -355,7 +201,11 @@ cdef class Frames:
         frame.digest = sighting.digest
         frame.shape = b"\0".join(sighting.parts()[0])
         frame.outputs = outputs
-        while self.ring and (len(self.ring) >= MANY or self.held + len(frame.shape) > ALL):
+        self.put(frame)
+        return frame
+
+    cdef int put(self, Frame frame) except -1:
+        while self.ring and (len(self.ring) >= self.most or self.held + len(frame.shape) > ALL):
             self.drop()
         old = self.found.get(frame.digest)
         if old is not None:
@@ -364,7 +214,7 @@ cdef class Frames:
         self.found[frame.digest] = frame
         self.ring.append(frame)
         self.held += len(frame.shape)
-        return frame
+        return 0
 
     cdef int drop(self) except -1:
         # Forget a shape that was not asked for since the hand was there last.

@@ -22,6 +22,7 @@ cdef class Side:
 
 cdef class Refrain:
     cdef bytes member                # in which the upstream writes a piece of text
+    cdef tuple named                 # that name as events have it, with its quotes and its colon
     cdef bint known                  # whether there is something to repeat
     cdef Side before                 # what stands around the text in an event of the upstream
     cdef Side after
@@ -35,11 +36,17 @@ cdef class Refrain:
     cdef bint keeps_last
     cdef list texts                  # that were repeated, as they stand in JSON
     cdef bytes last                  # event that was
+    cdef Py_ssize_t last_text        # where its text begins and ends
+    cdef Py_ssize_t last_after
     cdef readonly int fruitless      # how often it was learnt and never used
     cdef readonly long long repeated  # events, since the last that was read
     cdef readonly long long passed   # characters of text in them
 
     cpdef bint learn(self, bytes payload, str text, bytes told)
+    cdef bint learn_as_it_stands(self, bytes payload, bytes told) except -1
+    cdef bint learn_written(self, bytes payload, bytes written, bytes told) except -1
+    cdef bytes run(self)
+    cdef int told(self) except -1
     cpdef str taken(self)
     cdef bytes repeat(self, const uint8_t *start, const uint8_t *end)
     cdef bytes write(self, const uint8_t *text, Py_ssize_t size)

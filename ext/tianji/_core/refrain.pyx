@@ -68,6 +68,7 @@ cdef class Refrain:
 
     def __init__(self, str member not None, bint keeps_texts=False, bint keeps_last=False):
         self.member = member.encode()
+        self.named = (b'"%b":' % self.member, b'"%b": ' % self.member)
         self.before, self.after = Side(), Side()
         self.keeps_texts, self.keeps_last = keeps_texts, keeps_last
         self.texts = []
@@ -77,13 +78,35 @@ cdef class Refrain:
 
         payload: the event's data.
         """
-        cdef bytes written = ENCODE(text), name
+        return self.learn_written(payload, ENCODE(text), told)
+
+    cdef bint learn_as_it_stands(self, bytes payload, bytes told) except -1:
+        # The same where it is known that the event is of text alone.
+        cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(payload)
+        cdef const uint8_t *end = start + PyBytes_GET_SIZE(payload)
+        cdef const uint8_t *at
+        cdef char escaped = 0
+        cdef Py_ssize_t found
+        cdef bytes name
+        self.known = False
+        for name in self.named:
+            found = payload.find(name)
+            if found < 0 or payload[found + len(name)] != c'"':
+                continue
+            at = start + found + len(name) + 1
+            if json_string(&at, end, &escaped) != JSON_FINE:
+                return False
+            return self.learn_written(payload, payload[found + len(name):at + 1 - start], told)
+        return False
+
+    cdef bint learn_written(self, bytes payload, bytes written, bytes told) except -1:
+        # Learn from an event in which the text is written so, with its quotes.
         cdef Py_ssize_t at, end = len(told) - (4 if told.endswith(b"\r\n\r\n") else 2)
+        cdef bytes name
         self.known = False
         if max(told.find(b"\n\n"), told.find(b"\r\n\r\n")) != end or told.count(written) != 1:
             return False
-        for colon in (b'":', b'": '):
-            name = b'"' + self.member + colon
+        for name in self.named:
             if payload.count(name + written) == 1:
                 at = payload.index(name + written) + len(name)
                 if not self.before.cut(payload[:at]) or not self.after.cut(payload[at + len(written):]):
@@ -104,6 +127,20 @@ cdef class Refrain:
                 self.known, self.used = True, False
                 return True
         return False
+
+    cdef bytes run(self):
+        # What was repeated since something was read, as a JSON object.
+        cdef list said = [b'{"events":%d,"characters":%d' % (self.repeated, self.passed)]
+        if self.keeps_texts:
+            said += [b",", self.named[0], b'"', *self.texts, b'"']
+        if self.keeps_last:
+            said += [b',"last":', self.last[:self.last_text], self.last[self.last_after:]]
+        return b"".join((*said, b"}"))
+
+    cdef int told(self) except -1:
+        # Of what was repeated everybody knows.
+        self.texts.clear()
+        return self.rest()
 
     cpdef str taken(self):
         """Return the text that was repeated since this was asked, or since something was read."""
@@ -150,7 +187,7 @@ cdef class Refrain:
         if self.keeps_texts:
             self.texts.append(text[:after - text])
         if self.keeps_last:
-            self.last = start[:end - start]
+            self.last, self.last_text, self.last_after = start[:end - start], text - start, after - start
         self.passed += characters
         self.repeated += 1
         self.used = True

@@ -1,11 +1,13 @@
 """Between two forms from memory."""
 
 from tianji._core.figures cimport Figures
-from tianji._core.frames cimport Form, Frame, Frames, Sighting, Template
+from tianji._core.frames cimport Form, Frame, Frames, Sighting
 from tianji._core.names cimport Names
 from tianji._core.passing cimport Passing
+from tianji._core.retold cimport Flow
 from tianji._core.router cimport Plan
 from tianji._core.stream cimport AnswerStream
+from tianji._core.templates cimport Template
 
 
 cdef class Translated(Passing)
@@ -16,6 +18,7 @@ cdef class Telling:
     cdef object settled               # what of the request stands in them, hashable
     cdef Names names                  # call them, where the client's dialect does so; None: it does not
     cdef object now                   # then dates them, in seconds
+    cdef readonly Flow flow           # how streams are told; None where each is read
 
 
 cdef class Written:
@@ -69,6 +72,7 @@ cdef class Translated(Passing):
     cdef bytes name                   # of the answer, likewise; None until it is needed
     cdef Sighting sighting            # of the answer, where it was looked at
     cdef bytes called(self)
+    cdef bytes preface(self, Flow flow)
     cdef object asked(self)
 
 

@@ -4,14 +4,23 @@ What has to be read is the business of subclasses: tianji.gateway.translating an
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from tianji._core.figures cimport Figures
-from tianji._core.frames cimport Template
+from tianji._core.retold cimport Flow
 from tianji._core.sealing cimport finished
 from tianji._core.shaping cimport holds
 from tianji._core.spans cimport ObjectSpans
+from tianji._core.templates cimport Template
 from tianji._core.usage cimport read_usage
+
+
+cdef extern from *:
+    int snprintf "PyOS_snprintf"(char *to, size_t size, const char *form, ...) noexcept
+
+cdef enum:
+    BYTES_A_TOKEN = 4
+    PREFACE = 320  # bytes that are enough for one
 
 
 cdef Frame known(Sighting sighting):
@@ -23,10 +32,10 @@ cdef Frame known(Sighting sighting):
 
 @cython.final
 cdef class Telling:
-    """How whole answers to a request are told."""
+    """How answers to a request are told. flow: streams; None where each is read."""
 
-    def __init__(self, Form form, object settled, Names names, object now):
-        self.form, self.settled, self.names, self.now = form, settled, names, now
+    def __init__(self, Form form, object settled, Names names, object now, Flow flow=None):
+        self.form, self.settled, self.names, self.now, self.flow = form, settled, names, now, flow
 
 
 @cython.final
@@ -230,8 +239,31 @@ cdef class Translated(Passing):
             if self.written.answers.names is not None:
                 self.inbound = self.written.inbound.called(self.called().decode(), self.created)
             else:
-                self.inbound = self.written.inbound.again(self.size)
+                self.inbound = self.written.inbound.again(self.size // BYTES_A_TOKEN)
         return self.inbound
+
+    cdef bytes preface(self, Flow flow):
+        # What is decided here of a streamed answer: see gateway.retelling.Preface.
+        cdef char[PREFACE] text
+        cdef bytes name = b"", called = b""
+        cdef long long now = 0, created = self.created
+        cdef int size
+        if flow.names is not None:
+            name = flow.names.new()
+        if flow.now is not None:
+            now = <long long>flow.now()
+        if self.written.answers.names is not None:
+            if self.inbound is None:
+                called = self.called()
+            else:
+                called, created = self.inbound.name.encode(), self.inbound.created
+        size = snprintf(
+            text, PREFACE,
+            b'{"made":{"id":"chatcmpl-%s","created":%lld},"answer":{"id":"%s","created":%lld},"prompt":%lld}',
+            PyBytes_AS_STRING(name), now, PyBytes_AS_STRING(called), created, <long long>(self.size // BYTES_A_TOKEN))
+        if not 0 < size < PREFACE:
+            raise ValueError("a name is too long")
+        return text[:size]
 
     cdef bytes recall(self, bytes body):
         """What the client is told of a whole answer that nobody has looked at yet; None where it has to be read."""
@@ -240,7 +272,10 @@ cdef class Translated(Passing):
 
     cpdef AnswerStream stream(self, bytes content_type):
         """What reads a streamed answer of this type; None where the type says that it is none."""
-        return self.teller.stream(self.asked(), self.written.outbound, self.model, content_type)
+        cdef Flow flow = self.written.answers.flow
+        if flow is None:
+            return self.teller.stream(self.asked(), self.written.outbound, self.model, content_type)
+        return flow.stream(self.preface(flow), content_type)
 
     cpdef tuple answer(self, bytes body):
         """A whole answer as the client is to get it, and what it says of usage. Raises UpstreamProtocolError."""

@@ -3,7 +3,6 @@
 The interfaces of both sides are those of tianji.protocol.chat.seam.
 """
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
@@ -39,7 +38,6 @@ cdef str text_alone(object chunk):
     return delta.content
 
 
-@cython.final
 cdef class TranslatedStream(EventStream):
     """What the decoder of a protocol reads, the encoder of a dialect writes.
 
@@ -51,16 +49,23 @@ cdef class TranslatedStream(EventStream):
         self, object decoder, object encoder, str model not None, object framer=None, bytes content_type=None,
     ):
         self.content_type = content_type
-        self.decoder = decoder
-        self.encoder = encoder
         self.model = model
         self.framer = framer
         self.aws = framer if isinstance(framer, AwsEvents) else None
+        if decoder is not None:
+            self.adopt(decoder, encoder)
+
+    cdef int adopt(self, object decoder, object encoder) except -1:
+        # Have these read and write from here on.
+        self.decoder, self.encoder = decoder, encoder
         member = getattr(decoder, "text_member", None)
         if member is not None and getattr(encoder, "repeats", False):
             self.decoder_hears, self.encoder_hears = hasattr(decoder, "heard"), hasattr(encoder, "heard")
-            self.refrain = Refrain(
+            self.manner = (
                 member, self.decoder_hears or self.encoder_hears, getattr(decoder, "counts_along", False))
+            if self.refrain is None:
+                self.refrain = Refrain(*self.manner)
+        return 0
 
     cpdef bytes feed(self, bytes data):
         """Take the next bytes of the body; the bytes to hand on now, b"" if none."""
@@ -108,13 +113,18 @@ cdef class TranslatedStream(EventStream):
         cdef bytes out = EventStream.close(self)
         if self.failed:
             return out
+        self.conclude()
+        return out + self.handed_on()
+
+    cdef int conclude(self) except -1:
+        # Read the end of the body.
         try:
             self.tell_what_passed()
             self.write(self.decoder.end())
         except UpstreamProtocolError_ as fault:
             self.unreadable(fault)
         self.finished = self.decoder.finished
-        return out + self.handed_on()
+        return 0
 
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here."""
@@ -160,12 +170,11 @@ cdef class TranslatedStream(EventStream):
     cdef int take(self, str name, bytes payload) except -1:
         cdef Py_ssize_t told = len(self.out)
         self.events += 1
-        self.tell_what_passed()
         try:
-            chunks = self.decoder.event(name, payload)
-            self.write(chunks)
+            self.tell_what_passed()
+            self.read(name, payload)
             if self.refrain is not None:
-                self.learn(payload, chunks, told)
+                self.learn(payload, told)
                 self.learnt = name
         except StreamFailed_ as failure:
             self.failed = True
@@ -175,33 +184,45 @@ cdef class TranslatedStream(EventStream):
         self.done = self.decoder.done
         return 0
 
+    cdef int read(self, str name, bytes payload) except -1:
+        # Read an event, and write what is told of it. Raises StreamFailed and UpstreamProtocolError.
+        cdef Py_ssize_t told = len(self.out)
+        chunks = self.decoder.event(name, payload)
+        self.write(chunks)
+        self.alone = None
+        if self.refrain is not None and len(chunks) == 1 and len(self.out) == told + 1:
+            self.alone = text_alone(chunks[0])
+        return 0
+
     cdef int tell_what_passed(self) except -1:
         # Let both sides know of text that they did not read or write.
         cdef Refrain refrain = self.refrain
-        cdef str text
         if refrain is None:
             return 0
         refrain.forget()
         if refrain.repeated:
-            self.decoder.passed(refrain.passed)
-            text = refrain.taken()
-            if refrain.last is not None:
-                self.decoder.counted(refrain.last)
-            if self.decoder_hears:
-                self.decoder.heard(text)
-            if self.encoder_hears:
-                self.encoder.heard(text, refrain.repeated)
+            self.hear(refrain.passed, refrain.repeated, refrain.taken(), refrain.last)
             refrain.rest()
         return 0
 
-    cdef int learn(self, bytes payload, object chunks, Py_ssize_t told) except -1:
+    cdef int hear(self, long long characters, long long events, str text, bytes last) except -1:
+        # Let both sides know of a run of texts. last: the event that was the last of them, where it matters.
+        self.decoder.passed(characters)
+        if last is not None:
+            self.decoder.counted(last)
+        if self.decoder_hears:
+            self.decoder.heard(text)
+        if self.encoder_hears:
+            self.encoder.heard(text, events)
+        return 0
+
+    cdef int learn(self, bytes payload, Py_ssize_t told) except -1:
         # Learn from an event that was read, if it was text alone. `told`: how much was to be handed on before it.
-        cdef str text
-        if len(chunks) == 1 and len(self.out) == told + 1 and (text := text_alone(chunks[0])):
+        if self.alone:
             if self.refrain.fruitless > PATIENCE:
                 self.refrain = None  # what surrounds the text changes all the time
             else:
-                self.refrain.learn(payload, text, self.out[told])
+                self.refrain.learn(payload, self.alone, self.out[told])
         return 0
 
     cdef int write(self, object chunks) except -1:
@@ -221,7 +242,8 @@ cdef class TranslatedStream(EventStream):
             said = {"usage": used}
             if chunk.service_tier:
                 said["service_tier"] = chunk.service_tier
-            self.usage = read_usage(ObjectSpans.scan(ENCODE(said)))
+            self.said = ENCODE(said)
+            self.usage = read_usage(ObjectSpans.scan(self.said))
         if chunk.choices:
             self.last = chunk
         if self.spoke:

@@ -1,6 +1,6 @@
 from typing import final
 
-from tianji._core.frames import Sighting, Template
+from tianji._core.templates import Holed, Template
 from tianji._core.usage import Usage
 
 @final
@@ -8,4 +8,4 @@ class Figures:
     def __init__(self, output: Template) -> None: ...
     @property
     def silent(self) -> bool: ...
-    def usage(self, sighting: Sighting, now: int) -> Usage | None: ...
+    def usage(self, answer: Holed, now: int) -> Usage | None: ...

@@ -6,6 +6,7 @@ from typing_extensions import disjoint_base
 from tianji._core.frames import Form, Frames, Sighting
 from tianji._core.names import Names
 from tianji._core.passing import Passing
+from tianji._core.retold import Flow
 from tianji._core.router import Plan
 from tianji._core.stream import AnswerStream
 from tianji.protocol.chat.seam import Inbound, Outbound
@@ -13,10 +14,17 @@ from tianji.protocol.chat.seam import Inbound, Outbound
 @final
 class Telling:
     def __init__(
-        self, form: Form | None, settled: Hashable, names: Names | None, now: Callable[[], float] | None
+        self,
+        form: Form | None,
+        settled: Hashable,
+        names: Names | None,
+        now: Callable[[], float] | None,
+        flow: Flow | None = None,
     ) -> None: ...
     @property
     def form(self) -> Form | None: ...
+    @property
+    def flow(self) -> Flow | None: ...
 
 @final
 class Written:

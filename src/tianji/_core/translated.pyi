@@ -1,5 +1,7 @@
 from collections.abc import Iterable
-from typing import Protocol, final, type_check_only
+from typing import Protocol, type_check_only
+
+from typing_extensions import disjoint_base
 
 from tianji._core.events import EventStream
 from tianji.protocol.chat.seam import EventDecoder, EventEncoder
@@ -8,7 +10,7 @@ from tianji.protocol.chat.seam import EventDecoder, EventEncoder
 class _Framer(Protocol):
     def feed(self, data: bytes) -> Iterable[tuple[str, bytes]]: ...
 
-@final
+@disjoint_base
 class TranslatedStream(EventStream):
     def __init__(
         self,

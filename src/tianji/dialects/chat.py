@@ -26,7 +26,12 @@ class Chat:
     def __init__(self, body: bytes) -> None:
         self.request: Request = read_request(body)
 
-    def again(self, size: int) -> "Chat":  # noqa: ARG002 - nothing here depends on it
+    @property
+    def flow(self) -> bool:
+        """Whether a stream tells what was used."""
+        return (self.request.stream_options or {}).get("include_usage") is True
+
+    def again(self, prompt_tokens: int) -> "Chat":  # noqa: ARG002 - nothing here depends on it
         """Return what answers a request that differs from this one in its texts alone."""
         return self
 
@@ -36,7 +41,7 @@ class Chat:
 
     def stream(self) -> "ChatEncoder":
         """Begin a streamed answer."""
-        return ChatEncoder((self.request.stream_options or {}).get("include_usage") is True)
+        return ChatEncoder(self.flow)
 
 
 class ChatEncoder:

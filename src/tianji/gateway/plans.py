@@ -25,7 +25,7 @@ from tianji.gateway.embedding_passage import Embedding
 from tianji.gateway.media import Media
 from tianji.gateway.passages import CHAT, Native, Place, Signed, codec
 from tianji.gateway.reshaping import shaping_arguments
-from tianji.gateway.retelling import Teller
+from tianji.gateway.retelling import LINES, Teller
 from tianji.gateway.shadows import silent_of
 from tianji.gateway.translating import Pair, Prefixes, Translation
 from tianji.lazy import load
@@ -192,7 +192,7 @@ class Compiler:
         self._origins = origins
         self._router = router
         self._book = book
-        self._frames = Frames()  # of all deployments
+        self._frames, self._streams = Frames(), Frames(LINES)  # of all deployments
 
     def deployment(self, entry: ModelEntry, upstream: Upstream) -> Deployment:
         """Compile one entry. Raises ConfigurationError when its address is unusable."""
@@ -299,7 +299,8 @@ class Compiler:
                     suffix=direct.get("chat", ""),
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
                 )
-                passage = Translation(pair, place, Teller(self._frames, dialect, protocol), prefixes)
+                teller = Teller(self._frames, dialect, protocol, self._streams)
+                passage = Translation(pair, place, teller, prefixes)
                 yield Way(operation, pair.suffix, shaping, passage, asks_usage)
 
     def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:

@@ -1,5 +1,6 @@
 """Whole answers of an upstream as a client is told them: read once a shape, then told from memory."""
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Hashable, Mapping
@@ -11,14 +12,16 @@ from msgspec import Struct
 from tianji._core.frames import AnswerForm, Frames, Sighting
 from tianji._core.names import Names
 from tianji._core.remembered import Known, RememberedAnswers, Telling
+from tianji._core.retold import Flow
+from tianji._core.script import Script
 from tianji._core.spans import scan
 from tianji._core.stream import AnswerStream
 from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage, read_usage
 from tianji.gateway.framings import ARRAY, FRAMINGS
-from tianji.gateway.learning import Made, learn
+from tianji.gateway.learning import Made, Remark, learn, learn_stream
 from tianji.protocol.chat.answer import Completion
-from tianji.protocol.chat.seam import Inbound, Outbound
+from tianji.protocol.chat.seam import EventDecoder, EventEncoder, Inbound, Outbound
 
 _GOOGLE: Final = "tianji.protocol.gemini.outbound"
 _MESSAGES: Final = AnswerForm(b"text", b"thinking", b"signature")
@@ -30,7 +33,7 @@ _FORMS: Final[Mapping[str | None, AnswerForm]] = {
     "tianji.protocol.bedrock.outbound": AnswerForm(b"text", b"signature"),
     "tianji.protocol.cohere.outbound": AnswerForm(b"text", b"thinking", b"tool_plan"),
     _GOOGLE: AnswerForm(b"text", b"thoughtSignature"),
-    "tianji.protocol.responses.outbound": AnswerForm(b"text", b"refusal", b"encrypted_content"),
+    "tianji.protocol.responses.outbound": AnswerForm(b"text", b"refusal", b"encrypted_content", b"delta"),
 }
 """Where answers have their texts, by the protocol: those that treat all texts alike and add counts up."""
 _GOOGLE_COUNTS: Final = re.compile(rb'"(total|prompt|candidates|thoughts)TokenCount"\s*:\s*(\d+)')
@@ -53,10 +56,19 @@ _DOUBTS: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Ha
     _GOOGLE: ((b'"thoughtsTokenCount"', b'"groundingMetadata"'), _inclusive)
 }
 """What of an answer beside its shape decides how it is told, and what stands in those where it is to be asked."""
+_STREAMS: Final = _FORMS.keys() - {"tianji.protocol.bedrock.invoke"}  # whose events are in another form, as base64
+_ARGUING: Final = (b'arguments.delta"', b'input.delta"')
+_DOUBTFUL: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Hashable]]]] = {
+    **_DOUBTS,
+    "tianji.protocol.responses.outbound": (_ARGUING, lambda _event: None),  # arguments are read on their way
+}
+"""The same of an event of a stream."""
 _NAMES: Final = Names(24)
 _NAME: Final = os.urandom(12).hex()
 _STANDS: Final = _NAME.encode()
 """Stands for the name of an answer that the upstream gave none: in what is remembered, and nowhere else."""
+LINES: Final = 1024
+"""Lines of streams that are remembered: of a hundred kinds of streams and more."""
 _DIALECTS: Final = frozenset(
     {"tianji.dialects.chat", "tianji.dialects.messages", "tianji.dialects.gemini", "tianji.dialects.responses"}
 )
@@ -74,19 +86,84 @@ class Told(Struct, frozen=True):
     filtered: bool
 
 
-class Teller(RememberedAnswers):
-    """Tells clients of a dialect what upstreams of a protocol say."""
+class _Called(Struct, frozen=True):
+    id: str
+    created: int
 
-    def __init__(self, frames: Frames, dialect: str, protocol: str | None) -> None:
+
+class _Preface(Struct, frozen=True):
+    """What the gateway decides of a stream: how its decoder calls it where the upstream does not, and the encoder.
+
+    prompt: its tokens, by estimate.
+    """
+
+    made: _Called
+    answer: _Called
+    prompt: int
+
+
+_PREFACE: Final = msgspec.json.Decoder(_Preface)
+
+
+class Codecs(Struct, frozen=True):
+    """What reads and writes the streams of requests of one shape, of which this is one."""
+
+    inbound: Any
+    outbound: Any
+
+    def begin(self, preface: bytes) -> tuple[EventDecoder, EventEncoder]:
+        """Begin to read and to write a stream."""
+        said = _PREFACE.decode(preface)
+        decoder: EventDecoder = self.outbound.stream()
+        if hasattr(decoder, "called"):
+            decoder.called(said.made.id, said.made.created)
+        if hasattr(self.inbound, "called"):
+            inbound = self.inbound.called(said.answer.id, said.answer.created)
+        else:
+            inbound = self.inbound.again(said.prompt)
+        return decoder, inbound.stream()
+
+
+def learn_soon(flow: Flow, script: Script, told: list[Remark]) -> None:
+    """Learn from a stream when its end is on its way, since that takes milliseconds; at once where nothing runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        learn_stream(flow, script, told)
+    else:
+        loop.call_soon(learn_stream, flow, script, told)
+
+
+class Teller(RememberedAnswers):
+    """Tells clients of a dialect what upstreams of a protocol say. frames, streams: remember answers, and lines."""
+
+    def __init__(self, frames: Frames, dialect: str, protocol: str | None, streams: Frames | None = None) -> None:
         doubts, beside = _DOUBTS.get(protocol, ((), None))
         super().__init__(frames, dialect, protocol, doubts, beside)
+        self.streams = Frames(LINES) if streams is None else streams
 
-    def telling(self, inbound: Inbound, outbound: Outbound) -> Telling:
-        """Return how answers to a request are told."""
+    def telling(self, inbound: Inbound, outbound: Outbound, model: bytes) -> Telling:
+        """Return how answers to a request are told. model: the client's name, as JSON."""
         plain = getattr(inbound, "plain", False) and getattr(outbound, "plain", False)
         form = _FORMS.get(self.protocol) if self.dialect in _DIALECTS and plain else None
         names, clock = getattr(inbound, "names", None), getattr(inbound, "clock", None)
-        return Telling(form, getattr(inbound, "settled", None), names, None if clock is None else clock.now)
+        flow = None
+        if form is not None and self.protocol in _STREAMS:
+            flow = self._flow(form, inbound, outbound, model)
+        return Telling(form, getattr(inbound, "settled", None), names, None if clock is None else clock.now, flow)
+
+    def _flow(self, form: AnswerForm, inbound: Inbound, outbound: Outbound, model: bytes) -> Flow:
+        shape = FRAMINGS[outbound.framing]
+        clock = getattr(outbound, "clock", None)
+        settled = (getattr(inbound, "settled", None), getattr(inbound, "flow", None))
+        doubts, beside = _DOUBTFUL.get(self.protocol, ((), None))
+        return Flow(
+            Codecs(inbound, outbound).begin, learn_soon, form, (self.dialect, self.protocol, model, settled),
+            self.streams, msgspec.json.decode(model), shape.content_types, shape.framer,
+            ARRAY if getattr(inbound, "as_array", False) else None,
+            _NAMES if getattr(outbound, "names", False) else None,
+            None if clock is None else clock.now, doubts, beside,
+        )  # fmt: skip
 
     def stream(self, inbound: Inbound, outbound: Outbound, model: bytes, content_type: bytes) -> AnswerStream | None:
         """Return what reads a streamed answer of this type; None where the type says that it is none."""

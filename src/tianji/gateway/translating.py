@@ -189,7 +189,8 @@ class Translation(RememberedRequests):
             inbound.request.stream_options = {"include_usage": True}
         suffix = outbound.suffix
         begun = self.place.begun(plan.head, suffix, outbound.headers)
-        return Written(inbound, outbound, self.place.target(suffix), begun, self._answers.telling(inbound, outbound))
+        answers = self._answers.telling(inbound, outbound, sought.model_json)
+        return Written(inbound, outbound, self.place.target(suffix), begun, answers)
 
     def _target(self, plan: Plan, model: bytes) -> Target:
         key = (model, plan.shaping.drop_params, plan.shaping.allowed)

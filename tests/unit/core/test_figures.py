@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji._core.figures import Figures
-from tianji._core.frames import AnswerForm, Frames, Template
+from tianji._core.frames import AnswerForm, Frames
 from tianji._core.spans import scan
+from tianji._core.templates import Template
 from tianji._core.usage import Usage, read_usage
 
 COUNTS = (

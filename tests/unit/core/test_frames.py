@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.frames import AnswerForm, Form, Frames, RequestForm, Sighting, Template
+from tianji._core.frames import AnswerForm, Form, Frames, RequestForm, Sighting
+from tianji._core.templates import Template
 
 CHAT = RequestForm(b"messages", b"content")
 MESSAGES = RequestForm(b"messages", b"content", (b"system",))
@@ -109,11 +110,28 @@ def test_ids_of_other_letters_belong_to_the_shape(name: str) -> None:
     assert found in ([b"t"], [name.rpartition("-")[2].encode(), b"t"] if name == "a-b" else None)
 
 
+def test_numbers_that_say_when_or_where_are_no_counts() -> None:
+    sighting = Frames().look(
+        ANSWER,
+        b'{"created":17,"created_at":18,"sequence_number":3,"output_index":2,"contentBlockIndex":1,"index":4,'
+        b'"item_id":"msg_6a","obfuscation":"aB3","p":"","n":5}',
+        (),
+    )
+    assert sighting is not None
+    assert sighting.parts()[1] == [b"17", b"18", b"3", b"6a", b"aB3", b"", b"5"]
+    assert (sighting.dates(), sighting.names(), sighting.numbers()) == ({0, 1, 2}, {3, 4, 5}, {6: 5})
+
+
+@pytest.mark.parametrize("padding", ["a b", 'a\\"', "\\u0061", "é"])
+def test_padding_of_other_letters_belongs_to_the_shape(padding: str) -> None:
+    assert holes(ANSWER, b'{"p":"%b","n":5}' % padding.encode()) == [b"5"]
+
+
 def test_too_many_counts_are_read() -> None:
-    many = {f"n{number}": 7 for number in range(13)}
+    many = {f"n{number}": 7 for number in range(97)}
     assert holes(ANSWER, json.dumps(many).encode()) is None
     many.popitem()
-    assert holes(ANSWER, json.dumps(many).encode()) == [b"7"] * 12
+    assert holes(ANSWER, json.dumps(many).encode()) == [b"7"] * 96
 
 
 @given(st.binary(max_size=40) | st.sampled_from([b"a\\x", b"\xff", b"a\nb", b"\\u12", b"\xed\xa0\x80", b"\\"]))
@@ -201,13 +219,14 @@ def test_numbers_are_summed_up() -> None:
     assert sighting is not None
     output = Template((b"x", ((0, 1), (1, 2)), ((3, 1),), 2, ((1, -1), (0, 5), (3, 5)), b"y"))
     assert sighting.fill(output, 1700000000) == b"x1451700000000t8499999955y"
+    assert sighting.fill(Template((((-1, 3), (0, 2)),)), 0) == b"13"
     assert sighting.fill(Template((((0, -14), (1, 1)),)), 0) is None
     assert sighting.fill(Template((((3, 1),),)), 0) is None
     assert sighting.fill(Template(()), 0) == b""
     for beyond in ((3,), (((4, 1),),)):
         with pytest.raises(IndexError):
             sighting.fill(Template(beyond), 0)
-    for below in ((-1,), (((-1, 1),),)):
+    for below in ((-1,), (((-2, 1),),)):
         with pytest.raises(IndexError):
             Template(below)
 

@@ -21,9 +21,14 @@ class Gemini:
         self.as_array = False
         self.request = read(body, model, streamed)
 
-    def again(self, size: int) -> "Gemini":  # noqa: ARG002 - nothing here depends on it
+    def again(self, prompt_tokens: int) -> "Gemini":  # noqa: ARG002 - nothing here depends on it
         """Return what answers a request that differs from this one in its texts alone."""
         return self
+
+    @property
+    def flow(self) -> bool:
+        """Whether a stream is one array."""
+        return self.as_array
 
     def answer(self, completion: Completion) -> bytes:
         """Return the body of a whole answer."""

@@ -17,7 +17,7 @@ class Messages:
 
     def __init__(self, body: bytes) -> None:
         self._names = ToolNames()
-        self._size = len(body)
+        self._prompt_tokens = len(body) // _BYTES_A_TOKEN
         self.request = read(body, self._names)
 
     @property
@@ -25,10 +25,10 @@ class Messages:
         """Whether no name of a tool has to be put back into an answer."""
         return self._names.kept
 
-    def again(self, size: int) -> "Messages":
-        """Return what answers a request of `size` bytes that differs from this one in its texts alone."""
+    def again(self, prompt_tokens: int) -> "Messages":
+        """Return what answers a request of about so many tokens that differs from this one in its texts alone."""
         other = Messages.__new__(Messages)
-        other._names, other._size, other.request = self._names, size, self.request
+        other._names, other._prompt_tokens, other.request = self._names, prompt_tokens, self.request
         return other
 
     def answer(self, completion: Completion) -> bytes:
@@ -37,7 +37,7 @@ class Messages:
 
     def stream(self) -> MessagesEncoder:
         """Begin a streamed answer; its first event holds an estimate of the prompt's tokens, its last the count."""
-        return MessagesEncoder(self._names, self._size // _BYTES_A_TOKEN)
+        return MessagesEncoder(self._names, self._prompt_tokens)
 
 
 def inbound(body: bytes, model: str, streamed: bool) -> Messages:  # noqa: ARG001 - both stand in the body

@@ -102,6 +102,10 @@ class Decoder:
         """Take the end of a stream, which may lack its message_stop."""
         return self._counted() if self.finished and not self.done else _NONE
 
+    def called(self, name: str, created: int) -> None:  # noqa: ARG002  it has its own
+        """Date the answer otherwise."""
+        self._created = created
+
     def passed(self, characters: int) -> None:
         """Learn how much text was handed on unread."""
         self._said += characters

@@ -118,6 +118,10 @@ class Decoder:
             chunks.append(last)
         return chunks
 
+    def called(self, name: str, created: int) -> None:
+        """Name and date the answer otherwise."""
+        self._id, self._created = name, created
+
     def passed(self, characters: int) -> None:
         """Learn how much text was handed on unread."""
         self._so_far += characters

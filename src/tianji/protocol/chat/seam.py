@@ -59,11 +59,11 @@ class EventEncoder(Protocol):
 class Inbound(Protocol):
     """One request of a client, in the hub's form, and how its answer is said in the client's.
 
-    One whose `plain` is true says whole answers as any other of its dialect would. One that is remembered has `again`:
-    for the size of a body that differs in texts alone it returns what answers that one. Where an answer holds something
-    of its request, that is `settled`. Where it is called and dated here, it has `name`, which stands in all ids, and
-    `created`, from its `names` and its `clock`; instead of `again` it has `called(name, created)`: that of an answer of
-    such a name and time.
+    One whose `plain` is true says answers as any other of its dialect would. One that is remembered has `again`: for
+    the size of a prompt, in tokens by estimate, it returns what answers a body that differs in texts alone. Where an
+    answer holds something of its request, that is `settled`; what else decides how a stream is told is `flow`; both are
+    hashable. Where it is called and dated here, it has `name`, which stands in all ids, and `created`, from its `names`
+    and its `clock`; instead of `again` it has `called(name, created)`: that of an answer of such a name and time.
     """
 
     @property
@@ -85,6 +85,8 @@ class EventDecoder(Protocol):
     the next is read.
     One that has `heard(text)` is told the text, too, and one whose `counts_along` is true the last event that went by,
     by `counted(payload)`.
+    Where answers are dated here, or named where they have no name, it has `called(name, created)`, which does so
+    otherwise, before the first event.
     """
 
     @property
@@ -105,7 +107,7 @@ class EventDecoder(Protocol):
 class Outbound(Protocol):
     """One request in the form of an upstream, and how its answer is read.
 
-    One whose `plain` is true reads whole answers as any other of its protocol would; those that say no time are dated
+    One whose `plain` is true reads answers as any other of its protocol would; those that say no time are dated
     by its `clock`, and where `names` is true those without a name got one from here: "chatcmpl-" and 24 digits.
     """
 

@@ -158,6 +158,10 @@ class Decoder:
             chunks.append(Chunk(id=self._id, created=self._created, model=self._target.model, choices=[], usage=usage))
         return chunks
 
+    def called(self, name: str, created: int) -> None:
+        """Name and date the answer otherwise."""
+        self._id, self._created = name, created
+
     def passed(self, characters: int) -> None:
         """Learn how much text was handed on unread, which changes nothing here."""
 

@@ -39,6 +39,7 @@ class Decoder:
         self._target = target
         self._created = int(clock.now())
         self._id = ""
+        self._made = ""
         self._model = target.model
         self._candidates: dict[int, _Candidate] = {}
         self._speaker: _Candidate | None = None  # the last that said something
@@ -56,15 +57,10 @@ class Decoder:
 
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:  # noqa: ARG002  events have no names here
         """Take one event. Raises StreamFailed for an error, UpstreamProtocolError for what is no answer."""
-        try:
-            answer = _ANSWER.decode(payload)
-        except (msgspec.DecodeError, RecursionError) as error:
-            if payload.lstrip()[:1] == b"[" and b'"error"' in payload:  # Vertex AI puts errors into a list
-                raise StreamFailed(payload) from error
-            raise unreadable(self._target, str(error), payload) from error
+        answer = self._read_answer(payload)
         if answer.error is not None:
             raise StreamFailed(payload)
-        self._id = self._id or answer.response_id or f"chatcmpl-{os.urandom(12).hex()}"
+        self._id = self._id or answer.response_id or self._made or f"chatcmpl-{os.urandom(12).hex()}"
         self._model = answer.model_version or self._model
         self._usage = answer.usage_metadata or self._usage
         if answer.prompt_feedback is not None and answer.prompt_feedback.block_reason:
@@ -78,6 +74,10 @@ class Decoder:
                 choices.append(choice)
         return [self._chunk(choices)] if choices else []
 
+    def called(self, name: str, created: int) -> None:
+        """Name the answer so, should it have no name, and date it otherwise."""
+        self._made, self._created = name, created
+
     def passed(self, characters: int) -> None:
         """Learn how much text was handed on unread."""
 
@@ -87,8 +87,8 @@ class Decoder:
             self._speaker.content.append(text)
 
     def counted(self, payload: bytes) -> None:
-        """Take what an event that was handed on unread says of tokens so far."""
-        self._usage = _ANSWER.decode(payload).usage_metadata or self._usage
+        """Take what an event that was handed on unread says of tokens so far. Raises as `event`."""
+        self._usage = self._read_answer(payload).usage_metadata or self._usage
 
     def end(self) -> Iterable[Chunk]:
         """Return finish reasons and usage; of a stream that was cut nothing."""
@@ -100,6 +100,14 @@ class Decoder:
         if found is None or not found.choices:
             raise unreadable(self._target, "it has no candidates", body)
         return found
+
+    def _read_answer(self, payload: bytes) -> Answer:
+        try:
+            return _ANSWER.decode(payload)
+        except (msgspec.DecodeError, RecursionError) as error:
+            if payload.lstrip()[:1] == b"[" and b'"error"' in payload:  # Vertex AI puts errors into a list
+                raise StreamFailed(payload) from error
+            raise unreadable(self._target, str(error), payload) from error
 
     def _rest(self) -> list[Chunk]:
         if self._candidates:
