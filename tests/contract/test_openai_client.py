@@ -89,9 +89,18 @@ def test_with_raw_response_shows_headers_and_parses(client: openai.OpenAI) -> No
     assert raw.status_code == 200
     assert raw.headers["x-tianji-call-id"] == raw.headers["x-litellm-call-id"] == "call-7"
     assert raw.headers["x-litellm-model-group"] == "gpt-test"
-    assert raw.request_id is None  # the client reads x-request-id; ours is the upstream's, as `request-id`
+    assert raw.request_id == "call-7"  # by which the gateway knows it; `request-id` is the upstream's
     assert raw.headers["request-id"].startswith("req_")
     assert len((raw.parse().choices[0].message.content or "").split()) == 32
+
+
+def test_answers_and_errors_name_the_request(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="gpt-test", messages=ASK)
+    assert answer._request_id
+    with pytest.raises(openai.NotFoundError) as told:
+        client.chat.completions.create(model="nobody", messages=ASK)
+    assert told.value.request_id == told.value.response.headers["x-litellm-call-id"]
+    assert told.value.request_id != answer._request_id
 
 
 def test_with_streaming_response(client: openai.OpenAI) -> None:

@@ -2,7 +2,7 @@
 
 from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
-from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer
+from tianji._core.headers cimport add_times, add_upstream_headers, begin_answer, name_request
 from tianji._core.meter cimport dollars
 
 import logging
@@ -71,7 +71,7 @@ cdef class Answering(Hedged):
         headers.extend(error.headers)
         self.error = error
         self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, self.errors().body(error))
+        self.exchange.respond(error.status, headers, self.errors().body(error, name_request(headers, self.call_id)))
         return self.settle(error.status)
 
     cdef int keep_books(self, int status) except -1:

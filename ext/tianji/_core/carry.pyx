@@ -12,7 +12,7 @@ from tianji._core.attempt cimport Attempt
 from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
 from tianji._core.exchange cimport Exchange
-from tianji._core.headers cimport begin_answer
+from tianji._core.headers cimport begin_answer, name_request
 from tianji._core.lane cimport Lane, Way, handed_on, length_in
 from tianji._core.meter cimport dollars
 from tianji._core.spans cimport ObjectSpans
@@ -305,7 +305,7 @@ cdef class Carry(Asked):
 
     cdef list answer_headers(self):
         cdef list headers = begin_answer(False, self.call_id, self.table.compat)
-        del headers[0]  # the type of the content is the upstream's word
+        del headers[:3:2]  # the type of the content and the id of the request are the upstream's word
         headers.extend(self.way.deployment.answer_headers)
         headers.extend(handed_on(self.attempt.headers))
         return headers
@@ -317,7 +317,7 @@ cdef class Carry(Asked):
         headers.extend(error.headers)
         self.error = error
         self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, errors.body(error))
+        self.exchange.respond(error.status, headers, errors.body(error, name_request(headers, self.call_id)))
         return self.settle(error.status)
 
     cdef int keep_books(self, int status) except -1:

@@ -56,13 +56,27 @@ cdef bint usable_call_id(bytes value):
 
 
 cpdef list begin_answer(bint streamed, bytes call_id, bint compat):
-    """The head that every answer has; `compat` adds the names of LiteLLM."""
-    cdef list headers = [STREAM_TYPE if streamed else JSON_TYPE, (b"x-tianji-call-id", call_id)]
+    """The head that every answer has; `compat` adds the names of LiteLLM. OpenAI's clients know x-request-id."""
+    cdef list headers = [
+        STREAM_TYPE if streamed else JSON_TYPE, (b"x-tianji-call-id", call_id), (b"x-request-id", call_id)]
     if compat:
         headers.append((b"x-litellm-call-id", call_id))
     if streamed:
         headers.extend(STREAM_HEADERS)
     return headers
+
+
+cpdef str name_request(list headers, bytes call_id):
+    """Return the id by which an error names its request, and have the head say it as Anthropic's clients look for it.
+
+    That is what the upstream called the request, where it answered.
+    """
+    cdef tuple pair
+    for pair in headers:
+        if pair[0] == b"request-id":
+            return (<bytes>pair[1]).decode("latin-1")
+    headers.append((b"request-id", call_id))
+    return call_id.decode()
 
 
 cpdef int add_times(list answer, double whole, double upstream, bint compat) except -1:

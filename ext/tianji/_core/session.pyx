@@ -10,7 +10,7 @@ from tianji._core.attempt cimport Attempt
 from tianji._core.clock cimport monotonic
 from tianji._core.entries cimport Entries
 from tianji._core.exchange cimport Exchange
-from tianji._core.headers cimport begin_answer
+from tianji._core.headers cimport begin_answer, name_request
 from tianji._core.pipeline cimport Operation, Pipeline
 from tianji._core.router cimport Deployment
 from tianji._core.spans cimport ObjectSpans
@@ -231,7 +231,7 @@ cdef class Session(Asked):
         errors = self.pipeline.failures if self.operation.errors is None else self.operation.errors
         self.error = error
         self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, errors.body(error))
+        self.exchange.respond(error.status, headers, errors.body(error, name_request(headers, self.call_id)))
         return self.settle(error.status)
 
     cdef int crash(self, object error) except -1:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import msgspec
 
 from tianji._core.exchange import Exchange
+from tianji._core.headers import name_request
 from tianji.errors import Header, TianjiError
 from tianji.ids import CallIds
+from tianji.protocol import openai_errors
 
 JSON: Header = (b"content-type", b"application/json")
 
@@ -25,9 +27,9 @@ def call_id(exchange: Exchange) -> str:
 
 
 def call_id_headers(exchange: Exchange, *, compatible: bool) -> list[Header]:
-    """`x-tianji-call-id`, and its `x-litellm-` twin when `compatible`."""
+    """`x-tianji-call-id`, its `x-litellm-` twin when `compatible`, and `x-request-id`, which OpenAI's clients know."""
     value = call_id(exchange).encode()
-    headers = [(b"x-tianji-call-id", value)]
+    headers = [(b"x-tianji-call-id", value), (b"x-request-id", value)]
     if compatible:
         headers.append((b"x-litellm-call-id", value))
     return headers
@@ -57,11 +59,24 @@ def error_body(error: Exception) -> tuple[int, bytes]:
 
 
 Log = Callable[..., None]
-OwnBody = Callable[[str, TianjiError], bytes | None]
+Says = Callable[[TianjiError, str], bytes]
+"""Returns the body of an error, which names the request."""
+OwnBody = Callable[[str, TianjiError, str], bytes | None]
 
 
-def no_own_body(path: str, error: TianjiError) -> bytes | None:  # noqa: ARG001
+def no_own_body(path: str, error: TianjiError, request_id: str) -> bytes | None:  # noqa: ARG001
     return None
+
+
+def openai_error(error: TianjiError, _request_id: str) -> bytes:
+    """Say an error as OpenAI does: its clients read the id in the head."""
+    return openai_errors.error_body(error)
+
+
+def respond_error(exchange: Exchange, error: TianjiError, says: Says) -> None:
+    """Answer with an error in the shape that a dialect has for it."""
+    headers = [JSON, *call_id_headers(exchange, compatible=True), *error.headers]
+    exchange.respond(error.status, headers, says(error, name_request(headers, call_id(exchange).encode())))
 
 
 class ErrorAnswers:
@@ -86,8 +101,7 @@ class ErrorAnswers:
             exchange.abort()
             return
         shown = error if isinstance(error, TianjiError) else TianjiError("Internal server error")
-        body = self._own_body(exchange.path, shown) or body
-        headers = [JSON, *call_id_headers(exchange, compatible=self._compatible)]
-        if isinstance(error, TianjiError):
-            headers.extend(error.headers)
+        headers = [JSON, *call_id_headers(exchange, compatible=self._compatible), *shown.headers]
+        named = name_request(headers, call_id(exchange).encode())
+        body = self._own_body(exchange.path, shown, named) or body
         exchange.respond(status, headers, body)

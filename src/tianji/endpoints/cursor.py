@@ -12,12 +12,11 @@ import msgspec
 from tianji._core.exchange import Exchange
 from tianji._core.exchange import Handler as Compiled
 from tianji._core.spans import scan
-from tianji.edge.answers import JSON, call_id_headers
+from tianji.edge.answers import openai_error, respond_error
 from tianji.edge.routes import Handler, Match
 from tianji.errors import MalformedJSON, TianjiError
 from tianji.lazy import load
 from tianji.protocol.openai.requests import write_request
-from tianji.protocol.openai_errors import error_body
 
 CHAT_PATHS: Final = ("/cursor/chat/completions", "/cursor/v1/chat/completions")
 _KEPT: Final = ("metadata", "litellm_metadata")
@@ -31,8 +30,7 @@ def bridge(chat: Compiled) -> Handler:
         try:
             exchange.body = chat_body(exchange.body)
         except TianjiError as error:
-            headers = [JSON, *call_id_headers(exchange, compatible=True), *error.headers]
-            exchange.respond(error.status, headers, error_body(error))
+            respond_error(exchange, error, openai_error)
             return None
         chat(exchange, match)
         return None

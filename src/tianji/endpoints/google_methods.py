@@ -13,7 +13,7 @@ from tianji._core.forward import Endpoint
 from tianji._core.silent import SilentExchange
 from tianji._core.spans import scan
 from tianji.auth.access import Access, Tenant
-from tianji.edge.answers import JSON, respond_json
+from tianji.edge.answers import JSON, respond_error, respond_json
 from tianji.edge.routes import Handler, Match, Route
 from tianji.endpoints.tokens import Counter
 from tianji.errors import Header, TianjiError
@@ -100,7 +100,6 @@ def _answering(handler: Callable[[Exchange, str], Awaitable[None]]) -> Handler:
         try:
             await handler(exchange, match.params["model"])
         except TianjiError as error:
-            body = load("tianji.dialects.gemini").error_body(error)
-            exchange.respond(error.status, [JSON, *error.headers], body)
+            respond_error(exchange, error, load("tianji.dialects.gemini").error_body)
 
     return answer

@@ -10,7 +10,7 @@ from tianji._core.spans import ObjectSpans, scan
 from tianji.accounting.counter import Count
 from tianji.auth.access import Access, Tenant
 from tianji.dialects.rows import ROWS
-from tianji.edge.answers import JSON, respond_json
+from tianji.edge.answers import respond_error, respond_json
 from tianji.edge.routes import Handler, Match, Route
 from tianji.errors import InvalidRequest, TianjiError
 from tianji.lazy import load
@@ -96,7 +96,7 @@ class Tokens:
         try:
             tokens = await self._of(dialect, exchange.body)
         except TianjiError as error:
-            exchange.respond(error.status, [JSON, *error.headers], dialect.error_body(error))
+            respond_error(exchange, error, dialect.error_body)
         else:
             respond_json(exchange, {"input_tokens": tokens})
 

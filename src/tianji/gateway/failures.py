@@ -29,7 +29,7 @@ class Failures:
     def __init__(self, doubt: Doubt = lambda _secrets: None) -> None:
         self._doubt = doubt
 
-    def body(self, error: TianjiError) -> bytes:
+    def body(self, error: TianjiError, request_id: str | None = None) -> bytes:  # noqa: ARG002 - it is in the head
         """Return the JSON text of the error object."""
         return error_body(error)
 

@@ -39,9 +39,9 @@ class Errors:
     def __init__(self, module: str) -> None:
         self._module = module
 
-    def body(self, error: TianjiError) -> bytes:
+    def body(self, error: TianjiError, request_id: str | None = None) -> bytes:
         """Return the body of an error answer."""
-        body: bytes = codec(self._module).error_body(error)
+        body: bytes = codec(self._module).error_body(error, request_id)
         return body
 
     def event(self, error: TianjiError) -> bytes:
@@ -50,12 +50,12 @@ class Errors:
         return event
 
 
-def own_error_body(path: str, error: TianjiError) -> bytes | None:
+def own_error_body(path: str, error: TianjiError, request_id: str) -> bytes | None:
     """Return an error as the dialect of a path says it; None where that is OpenAI's."""
     module = speaker(path)
     if module is None:
         return None
-    body: bytes = codec(module).error_body(error)
+    body: bytes = codec(module).error_body(error, request_id)
     return body
 
 

@@ -11,14 +11,13 @@ from tianji._core.exchange import Exchange
 from tianji._core.spans import scan
 from tianji.auth.identity import Identity
 from tianji.dialects.openai import Dialect
-from tianji.edge.answers import call_id_headers
+from tianji.edge.answers import openai_error, respond_error
 from tianji.edge.routes import Match
-from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
+from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
 from tianji.objects.desk import Desk
 from tianji.objects.kinds import FILE, MARK, SIGN
 from tianji.objects.places import Place
-from tianji.protocol import openai_errors
 
 _ID: Final = rb'(%b[A-Za-z0-9_-]+)(?=")' % f"{FILE.prefix}{MARK}".encode()
 _USUAL: Final = re.compile(rb'("file_id"\s*:\s*")' + _ID)
@@ -27,7 +26,6 @@ _NAMED: Final[Mapping[str, re.Pattern[bytes]]] = {
     "gemini": re.compile(rb'("file_?[uU]ri"\s*:\s*")(?:[^"]*/)?' + _ID),
 }
 """What names a file, by operation, where it is not `file_id`: what stands before, and the id that we gave it."""
-_JSON: Final[Header] = (b"content-type", b"application/json")
 
 
 def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, match: Match) -> bool:
@@ -35,9 +33,8 @@ def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, matc
     try:
         _replace(desk(), _NAMED.get(dialect.operation, _USUAL), exchange, match.params.get("model"))
     except TianjiError as error:
-        headers = [_JSON, *call_id_headers(exchange, compatible=True), *error.headers]
-        says = load(dialect.codec) if dialect.own_errors and dialect.codec is not None else openai_errors
-        exchange.respond(error.status, headers, says.error_body(error))
+        own = dialect.codec if dialect.own_errors else None
+        respond_error(exchange, error, openai_error if own is None else load(own).error_body)
         return False
     return True
 

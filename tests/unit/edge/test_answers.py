@@ -13,7 +13,7 @@ def answered(path: str, error: Exception) -> tuple[int, object]:
     heard: list[tuple[int, bytes]] = []
     exchange = SilentExchange(path, b"", None, lambda status, _headers, body: heard.append((status, body)))
 
-    def own_body(path: str, error: TianjiError) -> bytes | None:
+    def own_body(path: str, error: TianjiError, _request_id: str) -> bytes | None:
         return msgspec.json.encode({"other": error.message}) if path == "/own" else None
 
     ErrorAnswers(lambda *_, **__: None, own_body=own_body)(exchange, error)

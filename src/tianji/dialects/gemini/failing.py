@@ -33,9 +33,9 @@ _WORDS: Final = {
 }
 
 
-def error_body(error: TianjiError) -> bytes:
+def error_body(error: TianjiError, request_id: str | None = None) -> bytes:
     """Encode the body of an error answer; its status is the error's own."""
-    return error_text(error.status, error.message)
+    return error_text(error.status, error.message, request_id)
 
 
 def error_event(error: TianjiError) -> bytes:
@@ -53,8 +53,11 @@ def error_object(error: dict[str, Any]) -> bytes:
     return error_text(status, str(error.get("message") or ""))
 
 
-def error_text(status: int, message: str) -> bytes:
-    """Encode an error."""
+def error_text(status: int, message: str, request_id: str | None = None) -> bytes:
+    """Encode an error. The id of the request is a detail of it, as google/rpc/error_details.proto has it."""
     word = _STATUSES.get(status) or ("INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
     safe = message.encode("utf-8", "replace").decode()
-    return msgspec.json.encode({"error": {"code": status, "message": safe, "status": word}})
+    told: dict[str, object] = {"code": status, "message": safe, "status": word}
+    if request_id is not None:
+        told["details"] = [{"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id}]
+    return msgspec.json.encode({"error": told})

@@ -33,10 +33,11 @@ _ELSEWHERE: Final = {
 _OVERFLOW: Final = "prompt is too long"  # the words by which clients of this dialect know that they must say less
 
 
-def error_body(error: TianjiError) -> bytes:
+def error_body(error: TianjiError, request_id: str | None = None) -> bytes:
     """Encode the body of an error answer; its status is the error's own, so that 529 stays 529."""
     kind = _TYPES.get(error.status, "api_error")
-    return msgspec.json.encode(_error(kind, error.message, error.code))
+    named = {} if request_id is None else {"request_id": request_id}
+    return msgspec.json.encode(_error(kind, error.message, error.code) | named)
 
 
 def error_event(error: TianjiError) -> bytes:

@@ -8,14 +8,13 @@ from tianji._core.names import Names
 from tianji.clock import SYSTEM, Clock
 from tianji.dialects.decoding import members, typed
 from tianji.dialects.responses.answering import Name, Settings, outcome, usage_of
-from tianji.dialects.responses.failing import error_event
+from tianji.dialects.responses.failing import error_body, error_event
 from tianji.dialects.responses.items import Json
 from tianji.dialects.responses.output import Output, pieces_of
 from tianji.dialects.responses.reading import hub_request, unknown_members
 from tianji.dialects.responses.streaming import ResponsesEncoder
 from tianji.dialects.responses.tools import ToolBook
 from tianji.protocol.chat.answer import Completion
-from tianji.protocol.openai_errors import error_body
 from tianji.protocol.responses.request import CreateResponse
 
 __all__ = ["OWN_PREFIX", "Responses", "begun", "error_body", "error_event", "inbound", "input_items", "new_response_id"]

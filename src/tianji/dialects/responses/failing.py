@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.errors import TianjiError
+from tianji.protocol import openai_errors
 
 _CODES: Final = {
     400: "invalid_request_error",
@@ -17,6 +18,11 @@ _CODES: Final = {
     408: "request_timeout",
     429: "rate_limit_exceeded",
 }
+
+
+def error_body(error: TianjiError, request_id: str | None = None) -> bytes:  # noqa: ARG001 - it is in the head
+    """Encode the body of an error answer."""
+    return openai_errors.error_body(error)
 
 
 def error_event(error: TianjiError) -> bytes:

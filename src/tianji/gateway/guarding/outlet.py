@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tianji._core.exchange import Exchange
-from tianji._core.headers import begin_answer
+from tianji._core.headers import begin_answer, name_request
 from tianji.errors import Header, TianjiError
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.records import headers
@@ -84,9 +84,9 @@ class Outlet:
         fields = [pair for pair in self._headers if pair[0] not in _OF_BODY]
         if not fields:
             fields = begin_answer(False, request.call_id, self._compat)[1:]
-        errors = request.errors
-        body = error_body(error) if errors is None else errors.body(error)
-        client.respond(error.status, [_JSON, *fields, *error.headers, *self._own()], body)
+        errors, told_of = request.errors, [_JSON, *fields, *error.headers, *self._own()]
+        named = name_request(told_of, request.call_id)
+        client.respond(error.status, told_of, error_body(error) if errors is None else errors.body(error, named))
 
     def _own(self) -> list[Header]:
         plan = self._request.plan

@@ -38,7 +38,7 @@ class Known(Source, Protocol):
 class Errors(Protocol):
     """How a dialect says an error; see Operation.errors."""
 
-    def body(self, error: TianjiError) -> bytes:
+    def body(self, error: TianjiError, request_id: str | None = None) -> bytes:
         """Return what an answer holds."""
 
     def event(self, error: TianjiError) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tianji._core.exchange import Exchange
-from tianji._core.headers import begin_answer
+from tianji._core.headers import begin_answer, name_request
 from tianji._core.pipeline import Operation
 from tianji.errors import Header, TianjiError
 from tianji.protocol.openai_errors import error_body, error_event
@@ -75,8 +75,9 @@ class Way:
             return
         fields = [pair for pair in self._headers if pair[0] not in _OF_BODY]
         fields = fields or begin_answer(False, self._call_id, self._compat)[1:]
-        body = error_body(error) if errors is None else errors.body(error)
-        client.respond(error.status, [_JSON, *fields, *error.headers], body)
+        head = [_JSON, *fields, *error.headers]
+        named = name_request(head, self._call_id)
+        client.respond(error.status, head, error_body(error) if errors is None else errors.body(error, named))
 
     def abort(self) -> None:
         """Cut the answer off: the client notices."""
