@@ -12,7 +12,7 @@ import uvloop
 from bench.macro import client, loops, measure
 from bench.macro.cells import OPEN, OPEN_SHARE, SMALL, Cell, Crowd, Plan, Row, Sample, request_bytes
 from bench.macro.crowd import crowd, words_of
-from bench.macro.driver import Driver
+from bench.macro.driver import COUNTED, Driver
 from bench.macro.noise import CEILING
 from bench.macro.process import NotRunning, alone, start_mock, working
 from bench.macro.starting import probe, start
@@ -125,7 +125,7 @@ class Runner:
             rate = self._rate(row, cell)
             if not rate:
                 return Sample(problem="no rate at which it uses a share of its core")
-            baseline = None if direct is row else self._open(direct, cell, seconds, rate)
+            baseline = None if direct is row else self._open(direct, cell, min(seconds, COUNTED), rate)
             sample = self._open(row, cell, seconds, rate)
             if row.process is None:
                 sample.share = OPEN_SHARE
