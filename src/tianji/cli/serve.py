@@ -15,7 +15,6 @@ from tianji.cli import logs
 from tianji.cli.configuration import judge, leave, require_master_key
 from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
-from tianji.config.environment import lookup
 from tianji.edge.options import CERTIFICATE, ServeOptions
 from tianji.edge.processes.companion import Task
 from tianji.edge.processes.parent import Server
@@ -131,8 +130,7 @@ def _of_requests(flags: Flags) -> dict[str, str]:
 
 
 def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
-    bucket = lookup(os.environ, "CONFIG_BUCKET_NAME")
-    if bucket:
+    if _variable("CONFIG_BUCKET_NAME"):
         raise click.UsageError(
             "LITELLM_CONFIG_BUCKET_NAME: a configuration is not read out of a bucket; fetch it into a file before the "
             "start, name that with --config, and unset the variable"
@@ -196,10 +194,15 @@ def _announce(address: str) -> None:
     click.echo(f"Tianji serves {address}")
 
 
+def _variable(name: str) -> str | None:
+    """Return a variable under either name, as `tianji.config.environment.lookup`, which a parent does not load."""
+    return os.environ.get(f"LITELLM_{name}") or os.environ.get(f"TIANJI_{name}")
+
+
 def _level(flags: Flags) -> int:
     if flags.detailed_debug:
         return logging.DEBUG
-    named = (lookup(os.environ, "LOG") or "").upper()
+    named = (_variable("LOG") or "").upper()
     if not flags.debug and named in logging.getLevelNamesMapping():
         return logging.getLevelNamesMapping()[named]
     # other programs use this variable for words of their own

@@ -8,8 +8,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -22,6 +21,9 @@ from tianji.routing.auto.feedback import feedback_of
 from tianji.routing.auto.kinds import GENERAL, kind_of
 from tianji.routing.auto.lessons import KINDS, REMEMBERED, Lessons, Score
 from tianji.routing.auto.turns import Turns, read_turns
+
+if TYPE_CHECKING:
+    from random import Random
 
 BELIEVED: Final = {1: 0.3, 2: 0.5, 3: 0.7}  # how often a model of a tier is good, before anything is known
 STRENGTH: Final = 0.3  # what is added for a kind that it is strong at
@@ -49,7 +51,7 @@ class AdaptiveRouter:
         default: str,
         lessons: Lessons,
         answered: "Answered",
-        random: Random,
+        random: "Random",
     ) -> None:
         """`default` takes what asks for a better model than there is."""
         self.arms = tuple(arms)

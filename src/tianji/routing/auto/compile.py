@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from random import Random
 
 from msgspec import Struct
 
@@ -24,6 +23,7 @@ from tianji.config.schema.auto_router import (
     QualityConfig,
 )
 from tianji.errors import ConfigurationError
+from tianji.lazy import load
 from tianji.routing.auto.adaptive import AdaptiveRouter, Answered, Arm
 from tianji.routing.auto.complexity import ComplexityRouter, Scale
 from tianji.routing.auto.decision import AutoRouter, Default
@@ -133,7 +133,9 @@ class _Compiler:
             self._default,
             school.lessons(name, groups),
             Answered(name, school.answered),
-            Random(int(self._surroundings.dice.unit() * 2**53)),  # noqa: S311 - it chooses models, and keeps no secret
+            load("random").Random(
+                int(self._surroundings.dice.unit() * 2**53)
+            ),  # it chooses models, and keeps no secret
         )
         return router
 
