@@ -238,6 +238,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         lambda w, r, s: {"access_group": f"g{next(numbers)}", "model_ids": [w.model(s)]},
         {ADMIN},
     ),
+    ("GET", "/adaptive_router/state"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/access_group/list"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/access_group/{access_group}/info"): (
         lambda w, r, s: {"path:access_group": w.group(s)},

@@ -1,17 +1,12 @@
 """What adaptive routers believe of their models, and what they have learnt."""
 
-from tianji.errors import ObjectNotFound
 from tianji.management.desk import Call, Row
 from tianji.routing.auto.adaptive import AdaptiveRouter
 
 
 async def state(call: Call) -> Row:
-    """Describe the adaptive routers."""
+    """Describe the adaptive routers; where there are none, LiteLLM answers 404."""
     routers = call.office.fleet.snapshot().school.routers
-    if not routers:
-        raise ObjectNotFound(
-            "no adaptive router is configured; write one with model: auto_router/adaptive_router", param="routers"
-        )
     return {"routers": [_told(name, router) for name, router in routers.items()]}
 
 
