@@ -84,7 +84,7 @@ MANAGING = frozenset(
     {
         "", "health", "utilities", "cache", "router", "keys", "users", "teams", "projects", "callbacks",
         "organizations", "customers", "budgets", "tags", "model management", "access groups", "coordination",
-        "cache settings", "audit",
+        "cache settings", "audit", "adaptive routers", "configuration",
         "fallbacks", "pass-through endpoints", "activity", "spend", "credentials", "scim", "sign-in", "documentation",
     }
 )  # fmt: skip
