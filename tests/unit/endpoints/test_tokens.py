@@ -16,7 +16,7 @@ async def ask(body, path=b"/utils/token_counter"):
     table = RouteTable(Tokens(count, lambda name: f"upstream-{name}").routes())
     match = table.match("POST", path)
     answers = []
-    exchange = SimpleNamespace(body=body, respond=lambda *answer: answers.append(answer))
+    exchange = SimpleNamespace(body=body, call_id="c-1", respond=lambda *answer: answers.append(answer))
     await match.handler(exchange, match)
     return answers[0][0], json.loads(answers[0][2])
 
@@ -77,6 +77,6 @@ async def test_other_dialects_are_counted_as_the_chat_they_come_to():
 async def test_errors_have_the_shape_of_the_dialect():
     status, body = await ask(b'{"model":"g","messages":[]}', b"/v1/messages/count_tokens")
     assert status == 400
-    assert (body["type"], body["error"]["type"]) == ("error", "invalid_request_error")
+    assert (body["type"], body["error"]["type"], body["request_id"]) == ("error", "invalid_request_error", "c-1")
     with pytest.raises(InvalidRequest):
         await ask(b'{"model":"g","input":[]}', b"/v1/responses/input_tokens")
