@@ -22,10 +22,10 @@ import msgspec
 
 from tianji._core.revision import Revisions
 from tianji.callbacks.listening import Listening
-from tianji.callbacks.waiting import go_last
 from tianji.config.loader import load
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import Journal
+from tianji.ledger.priority import go_last
 from tianji.ledger.process import GC_THRESHOLDS
 from tianji.storage.location import parse
 from tianji.storage.store import Store

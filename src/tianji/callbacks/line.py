@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tianji.callbacks.backlog import Positions
 from tianji.callbacks.event import Owner
+from tianji.callbacks.pace import Pace
 from tianji.callbacks.said import opened
 from tianji.callbacks.settings import tells_content, wanted
 from tianji.callbacks.teller import STATE
@@ -58,10 +59,14 @@ class Line:
 
     whole: bool
 
-    def __init__(self, folder: Path, loaded: Loaded, link: socket.socket, lost: Callable[[], None]) -> None:
-        """`folder`: of the journals; `lost`: called once the other side ended without being told to."""
+    def __init__(self, folder: Path, loaded: Loaded, link: socket.socket, lost: Callable[[], None], pace: Pace) -> None:
+        """`folder`: of the journals; `lost`: called once the other side ended without being told to.
+
+        pace: looks after the other side's priority
+        """
         self._folder = folder
         self._link = link
+        self._pace = pace
         self._lost = lost
         self._heard: Positions = {}
         self._met: set[Owner] = set()
@@ -101,6 +106,7 @@ class Line:
     async def round(self, _files: Sequence[Path]) -> None:
         """Say what is new, unless an answer is still to come."""
         self._speaks = self._speaks or self._tells or bool(self._met)
+        self._pace.look()
         if self._speaks and not self._asked:
             there = {file.name for file in await asyncio.to_thread(reading.journals, self._folder)}
             for known in (self._heard, self._ended):
@@ -123,6 +129,7 @@ class Line:
         if self._ending:
             return
         self._ending = True
+        self._pace.hurry()
         if self._speaks or self._met:
             await self._ask()
         if self._writer is None or self._answers is None:
@@ -141,6 +148,7 @@ class Line:
         question = Question(self._heard, tuple(sorted(self._met)), ended)
         self._met.clear()
         self._asked = True
+        self._pace.asked()
         self._writer.write(msgspec.json.encode(question) + b"\n")
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
@@ -150,6 +158,7 @@ class Line:
                 self._done.update(answer.done)
                 self._undelivered = answer.undelivered
                 self._asked = False
+                self._pace.answered()
         if not self._ending:
             log.error("the process that tells destinations has ended; another one begins, with the ledger's")
             self._lost()

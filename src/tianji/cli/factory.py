@@ -59,7 +59,7 @@ class Factory:
         return Task("the process of the ledger", lambda: watches or holds(folder), self._keep, LEDGER)
 
     def _keep(self, control: Control) -> None:
-        link = self._begin_telling(control)  # first: what is loaded before would be held twice
+        link, teller = self._begin_telling(control)  # first: what is loaded before would be held twice
         told = load("tianji.limiting.learning").learner(self._shared.limits)
         load("tianji.ledger.process").work(
             self._written(),
@@ -68,17 +68,18 @@ class Factory:
             FAREWELL,
             told,
             load("tianji.limiting.resets").reset_due,
-            partial(self._hearers, link),
+            partial(self._hearers, link, teller),
         )
 
-    def _begin_telling(self, control: Control) -> socket.socket:
-        """Fork the process that tells destinations, and return what connects it with this one."""
+    def _begin_telling(self, control: Control) -> tuple[socket.socket, int]:
+        """Fork the process that tells destinations; return what connects it with this one, and its id."""
         here, there = socket.socketpair()
-        if os.fork() == 0:
+        teller = os.fork()
+        if teller == 0:
             here.close()
             work(lambda: self._tell(there, control))
         there.close()
-        return here
+        return here, teller
 
     def _tell(self, link: socket.socket, control: Control) -> None:
         if load("tianji.callbacks.waiting").wait(link):
@@ -91,12 +92,13 @@ class Factory:
         return load("tianji.ledger.in_force").Written(self._path, self._environ, self._shared.known, extends)
 
     def _hearers(
-        self, link: socket.socket, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]
+        self, link: socket.socket, teller: int, folder: Path, loaded: Any, store: Any, fault: Callable[[], str | None]
     ) -> Any:
         """Return all who hear of entries in the process of the ledger."""
         services = load("tianji.storage.services")
         store.asked = services.of_database(self._shared.counters, services.WRITES)
-        line = load("tianji.callbacks.line").Line(folder, loaded, link, lambda: signal.raise_signal(FAREWELL))
+        pace = load("tianji.callbacks.pace").of(teller)
+        line = load("tianji.callbacks.line").Line(folder, loaded, link, lambda: signal.raise_signal(FAREWELL), pace)
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")
         signs = watching.Signs(health, self._shared.counters, fault)

@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,13 +20,13 @@ from tianji.ledger.drain import Drain, Listener, Periods
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.in_force import InForce, Written
 from tianji.ledger.payloads import shortened, shortened_request
+from tianji.ledger.priority import go_behind
 from tianji.storage.engine import Database
 from tianji.storage.store import Store
 
 NAME: Final = "tianji-ledger"  # what lists of processes call it
 LOOK: Final = 0.25  # seconds between two looks whether the parent is there, and the configuration the same
 PATIENCE: Final = 5.0  # seconds for what is left at the end; the next start takes in what it does not suffice for
-PATIENT: Final = 10  # how much it lets others go first (nice(2))
 
 # entries leave no cycles behind, but requests to destinations do, and their bodies with them
 GC_THRESHOLDS: Final = (5_000, 10, 5)
@@ -55,14 +54,6 @@ def work(
         Path("/proc/self/comm").write_text(NAME)
     go_behind()
     asyncio.run(_Scribe(written, revisions, generation, told, begin).run(farewell, listening))
-
-
-def go_behind() -> None:
-    """Have this process go behind those that serve, also where it inherited a real-time priority from their parent."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # where that is not allowed, niceness remains
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.nice(PATIENT)
 
 
 class Listening(Listener, Protocol):

@@ -17,6 +17,7 @@ from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 from tianji.callbacks import apart, line
 from tianji.callbacks.line import Answer, Line, Question
+from tianji.callbacks.pace import AGAIN, LATE, Pace
 from tianji.callbacks.teller import STATE
 from tianji.config.loader import load
 from tianji.ledger import reading
@@ -51,7 +52,10 @@ class Books:
         self.losses = 0
         here, self.there = socket.socketpair()
         self.there.setblocking(False)
-        self.line = Line(folder / "journals", load(config, {}), here, self._lost)
+        self.ranks: list[str] = []
+        pace = Pace(lambda: self.ranks.append("last"), lambda: self.ranks.append("back"), lambda: self.time)
+        self.time = 100.0
+        self.line = Line(folder / "journals", load(config, {}), here, self._lost, pace)
         journal = Journal(folder / "journals")
         journal.append(entry(1))
         journal.close()
@@ -166,6 +170,28 @@ async def test_where_somebody_was_told_before_journals_are_asked_about(tmp_path:
         assert len(await here.round()) == 1
 
 
+async def test_the_other_side_is_last_as_long_as_it_keeps_up(tmp_path: Path) -> None:
+    async with books(tmp_path, TOLD) as here:
+
+        async def ask(seconds: float) -> None:
+            assert len(await here.round()) == 1
+            here.time += seconds
+            await here.round()  # in which nothing is asked
+            here.answer()
+            await until(lambda: not here.line._asked)
+
+        await ask(LATE / 2)
+        assert here.ranks == ["last"], "once it has begun"
+        await ask(LATE)
+        assert here.ranks == ["last", "back"], "while its answer is still to come"
+        await ask(0)
+        assert here.ranks == ["last", "back"], "it may still be behind"
+        here.time += AGAIN
+        await ask(LATE / 2)
+        assert here.ranks == ["last", "back", "last"]
+    assert here.ranks == ["last", "back", "last", "back"], "at the end it is waited for"
+
+
 async def test_an_end_that_nobody_wanted_is_told(tmp_path: Path) -> None:
     async with books(tmp_path, TOLD) as here:
         await here.round()
@@ -204,8 +230,8 @@ def test_the_other_side_begins_when_something_is_said(said: bytes) -> None:
         heard = subprocess.run(
             [sys.executable, "-c", BEGIN], stdin=there, capture_output=True, text=True, check=True, timeout=30
         ).stdout
-    policy = os.SCHED_IDLE if sys.platform == "linux" else None
-    assert heard == f"{bool(said)} {policy} {said!r} []\n", "behind all others, and nothing loaded"
+    policy = os.SCHED_OTHER if sys.platform == "linux" else None
+    assert heard == f"{bool(said)} {policy} {said!r} []\n", "nothing loaded, and not last while it begins"
 
 
 async def test_the_other_side_ends_after_it_has_told_what_is_left(

@@ -11,7 +11,8 @@ from tests.unit.ledger.conftest import entry
 from tianji._core.revision import Revisions
 from tianji.ledger.entry import Entry, Payload, Telling
 from tianji.ledger.in_force import Written
-from tianji.ledger.process import PATIENT, _Scribe
+from tianji.ledger.priority import PATIENT
+from tianji.ledger.process import _Scribe
 
 SAID = Payload(b"", b'{"choices":[]}', b'{"messages":[],"api_key":"secret"}')
 
@@ -68,7 +69,7 @@ def test_it_goes_behind_those_that_serve_whatever_it_inherited() -> None:
 
     program = """
 import os
-from tianji.ledger.process import go_behind
+from tianji.ledger.priority import go_behind
 before = os.nice(0)
 go_behind()
 print(os.sched_getscheduler(0), os.nice(0) - before)
