@@ -25,7 +25,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +33,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../times.h"
 
 enum { ROOM = 65536, EVENTS = 256, CONNECTIONS = 64 };
 enum { WARM_UP_MS = 150, REST_MS = 300, PATIENCE_MS = 5000 };
@@ -54,11 +55,6 @@ struct bytes {
     size_t size;
 };
 
-struct times {
-    uint64_t *all;
-    size_t count, most;
-};
-
 static struct {
     int epoll;
     struct bytes chat, messages; /* answers */
@@ -77,36 +73,6 @@ static struct {
     char failure[120];
     struct times taken, late;
 } run;
-
-static void fail(const char *text, ...)
-{
-    va_list rest;
-    va_start(rest, text);
-    vfprintf(stderr, text, rest);
-    va_end(rest);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static uint64_t now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
-}
-
-static void *got(void *memory)
-{
-    if (memory == NULL)
-        fail("no memory");
-    return memory;
-}
-
-static void note(struct times *times, uint64_t begin, uint64_t end)
-{
-    if (times->count < times->most)
-        times->all[times->count++] = end - begin;
-}
 
 static struct bytes content(const char *path)
 {

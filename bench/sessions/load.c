@@ -22,7 +22,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +30,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../times.h"
 
 enum { SIZE = 1024, STAMP = 16, ROOM = 16384, EVENTS = 256, AT_ONCE = 32 };
 enum { WARM_UP_MS = 150, COUNTED_MS = 600, REST_MS = 300, PATIENCE_MS = 5000 };
@@ -49,11 +50,6 @@ struct peer {
     uint8_t room[ROOM];
 };
 
-struct times {
-    uint64_t *all;
-    size_t count, most;
-};
-
 static struct {
     int epoll, echoes;
     enum kind sender;
@@ -66,36 +62,6 @@ static struct {
 } all;
 
 static uint8_t plain_frame[4 + SIZE], masked_frame[8 + SIZE];
-
-static void fail(const char *text, ...)
-{
-    va_list rest;
-    va_start(rest, text);
-    vfprintf(stderr, text, rest);
-    va_end(rest);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static uint64_t now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
-}
-
-static void *got(void *memory)
-{
-    if (memory == NULL)
-        fail("no memory");
-    return memory;
-}
-
-static void note(struct times *times, uint64_t begin, uint64_t end)
-{
-    if (times->count < times->most)
-        times->all[times->count++] = end - begin;
-}
 
 /* -- what is said ------------------------------------------------------------------------------------------------- */
 
