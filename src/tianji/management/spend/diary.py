@@ -1,12 +1,14 @@
 """Which days were told to a destination of bills, kept in the database: a process may end at any moment.
 
-One worker of all machines has the diary at a time. Who has it says so in it, for a while, and says so again whenever
-something is noted; whoever was silent for so long has lost it, and finds out at the next note.
+One worker of all machines has the diary at a time. Who has it says so in it, for a while, and says so again and again
+while at work; whoever was silent for so long has lost it, and finds out at the next note.
 """
 
+import asyncio
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import date
 from typing import Final
 
@@ -17,10 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tianji.callbacks.billing.export import Told
 from tianji.clock import Clock
+from tianji.errors import StoreUnavailable
 from tianji.storage.engine import Database
 from tianji.storage.tables import LEDGER_STATE
 
-SILENT: Final = 600.0  # seconds after which another worker takes the diary
+SILENT: Final = 60.0  # seconds after which another worker takes the diary
+AGAIN: Final = 15.0  # seconds after which who has it says so again: some of that may fail or be late
 
 
 class TakenError(Exception):
@@ -54,6 +58,23 @@ class Diary:
     def days(self) -> Mapping[str, Told]:
         """What is known of days, by their names."""
         return self._entries.days
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep it ours while the block runs, however long a day takes to tell."""
+        saying = asyncio.create_task(self._say_again())
+        try:
+            yield
+        finally:
+            saying.cancel()
+            await asyncio.wait([saying])
+
+    async def _say_again(self) -> None:
+        with suppress(TakenError):  # the next note finds out
+            while True:
+                await asyncio.sleep(AGAIN)
+                with suppress(StoreUnavailable):
+                    await self._write(until=self._clock.now() + SILENT)
 
     async def note(self, day: date, told: Told) -> None:
         """Keep what is known of a day. Raises TakenError, and StoreUnavailable."""

@@ -40,8 +40,9 @@ async def deliver(office: Office, export: Export) -> None:
         return
     today = datetime.fromtimestamp(office.clock.now(), UTC).date()
     try:
-        async with open_client(_LIMITS) as client:
-            await diary.close(await _tell(database, export, diary, partial(_ask, client), today))
+        async with open_client(_LIMITS) as client, diary.kept():
+            first = await _tell(database, export, diary, partial(_ask, client), today)
+        await diary.close(first)
     except asyncio.CancelledError:  # a process that ends in order lets another one go on at once
         with contextlib.suppress(TianjiError, TakenError):
             await diary.close()

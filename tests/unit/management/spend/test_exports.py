@@ -1,6 +1,7 @@
 """Days of spend reach programs for bills once and whole, whatever ends a process, and again when an entry is late."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from tianji.callbacks.billing.export import Export, exports_of
 from tianji.clock import ManualClock
 from tianji.config.schema import Config, Settings
 from tianji.management.office import Office
-from tianji.management.spend import exports
+from tianji.management.spend import diary, exports
 from tianji.management.spend.diary import SILENT, TakenError, taken
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate
@@ -246,6 +247,31 @@ async def test_workers_take_turns(vendor: Bills, office: Office, spend: Add, clo
     assert vendor.spent() == dollars(d28=1.0)
     with pytest.raises(TakenError):
         await other.note(date(2026, 3, 1), exporting.Told("2"))
+
+
+@pytest.mark.parametrize("vendor", ["ternary"], indirect=True)
+async def test_who_is_at_work_keeps_the_diary_however_long_it_takes(
+    vendor: Bills, office: Office, spend: Add, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diary, "AGAIN", 0.001)
+    await spend(SATURDAY, 1.0)
+    export, database = made("ternary"), await office.store.open()
+
+    async def until() -> float:
+        async with database.reading() as connection:
+            return float(json.loads((await connection.execute(sa.select(LEDGER_STATE.c.value))).scalar_one())["until"])
+
+    async def waits() -> None:
+        for _ in range(3):
+            clock.advance(SILENT - 1)
+            while await until() < clock.now() + SILENT:  # noqa: ASYNC110 - a row has no event
+                await asyncio.sleep(0.001)
+            assert await taken(database, export.name, export.place, clock) is None
+
+    vendor.meanwhile = waits
+    await exports.deliver(office, export)
+    assert vendor.spent() == dollars(d28=1.0)
+    assert await until() == 0.0, "and lets go of it when it is done"
 
 
 @pytest.mark.parametrize("vendor", ["ternary"], indirect=True)
