@@ -3,22 +3,17 @@
 import csv
 import io
 import json
-import os
-import signal
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, client_at, eventually, openai_model
+from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.telling import PRICES, SECRET, ask, environment, figure, heard, one
 from tests.fakes.ears import Ears
 
 from tianji.callbacks.event import answer_text
-from tianji.ledger.priority import PATIENT, may_come_back
-
-PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
-SECRET = "the secret word"
 
 
 @pytest.fixture(scope="module")
@@ -54,43 +49,35 @@ def config(mock: str, ears: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, ears: Ears, folder: Path) -> Iterator[Gateway]:
-    env = {
-        **BOOKS,
-        "DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2",
-        "GENERIC_LOGGER_ENDPOINT": f"{ears.url}/log",
-        "FOCUS_FREQUENCY": "interval",
-        "FOCUS_INTERVAL_SECONDS": "1",
-        "FOCUS_S3_BUCKET_NAME": "bills",
-        "FOCUS_S3_ENDPOINT_URL": ears.url,
-        "FOCUS_S3_ACCESS_KEY": "A",
-        "FOCUS_S3_SECRET_KEY": "sk-canary-focus",
-        "LANGFUSE_PUBLIC_KEY": "pk",
-        "LANGFUSE_SECRET_KEY": "sk-canary-0815",
-        "LANGFUSE_HOST": ears.url,
-        "TIANJI_DATA_DIR": str(folder / "data"),
-    }
+    env = environment(
+        ears,
+        FOCUS_FREQUENCY="interval",
+        FOCUS_INTERVAL_SECONDS="1",
+        FOCUS_S3_BUCKET_NAME="bills",
+        FOCUS_S3_ENDPOINT_URL=ears.url,
+        FOCUS_S3_ACCESS_KEY="A",
+        FOCUS_S3_SECRET_KEY="sk-canary-focus",
+        LANGFUSE_PUBLIC_KEY="pk",
+        LANGFUSE_SECRET_KEY="sk-canary-0815",
+        LANGFUSE_HOST=ears.url,
+        TIANJI_DATA_DIR=str(folder / "data"),
+    )
     with Gateway(config(mock_process.url, ears.url), folder, edge=edge, env=env, workers=2) as running:
         yield running
 
 
-def ask(gateway: Gateway, word: str, **members: object) -> Any:
-    return gateway.chat({"model": "m", "messages": [{"role": "user", "content": f"{SECRET} {word}"}], **members})
+def of_call(ears: Ears, answer: Any, path: str) -> list[dict[str, Any]]:
+    """Return what a path was told of a request, whatever stands in it."""
+    return [event for event in ears.events(path) if event["litellm_call_id"] == answer.headers["x-litellm-call-id"]]
 
 
-def figure(gateway: Gateway, name: str) -> float:
-    """Return what /metrics says of a destination, -1 where it says nothing."""
-    lines = gateway.client.get("/metrics").text.splitlines()
-    found = [line for line in lines if line.startswith(f"tianji_callback_{name} ")]
-    return float(found[0].rpartition(" ")[2]) if found else -1.0
-
-
-def heard(ears: Ears, word: str) -> list[dict[str, Any]]:
-    return [event for event in ears.events() if word in str(event["messages"])]
-
-
-def one(ears: Ears, word: str) -> dict[str, Any]:
-    eventually(lambda: len(heard(ears, word)) == 1, f"the event of {word}", 30)
-    return heard(ears, word)[0]
+def told_langfuse(ears: Ears, word: str) -> list[str]:
+    """Return who told Langfuse of a request, by its credentials."""
+    return [
+        headers["authorization"]
+        for path, headers, body in ears.heard
+        if path == "/api/public/ingestion" and word in str(body)
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -149,12 +136,8 @@ def test_a_failure_is_told_to_who_hears_of_failures(gateway: Gateway, mock: Mock
     assert (event["status"], event["error_information"]["error_code"]) == ("failure", "400")
     assert ask(gateway, "afterwards").status_code == 200
     one(ears, "afterwards")
-    eventually(lambda: "afterwards" in str(ears.heard), "langfuse is told", 30)
-    to_langfuse = [body for path, _, body in ears.heard if path == "/api/public/ingestion"]
-    eventually(
-        lambda: "afterwards" in str([b for p, _, b in ears.heard if p == "/api/public/ingestion"]), "it came", 30
-    )
-    assert "failed" not in str(to_langfuse)
+    eventually(lambda: told_langfuse(ears, "afterwards"), "langfuse is told", 30)
+    assert told_langfuse(ears, f"{SECRET} failed") == []
 
 
 def test_what_broke_off_who_left_and_what_nobody_serves_is_told_once(gateway: Gateway, mock: Mock, ears: Ears) -> None:
@@ -185,11 +168,11 @@ def test_who_wants_no_log_has_none(gateway: Gateway, ears: Ears) -> None:
 
 
 def test_a_destination_may_be_told_without_content(gateway: Gateway, ears: Ears) -> None:
-    assert ask(gateway, "quietly").status_code == 200
+    answer = ask(gateway, "quietly")
     one(ears, "quietly")
-    eventually(lambda: ears.events("/quiet"), "the quiet one is told, too", 30)
+    eventually(lambda: of_call(ears, answer, "/quiet"), "the quiet one is told, too", 30)
     assert SECRET not in str(ears.events("/quiet"))
-    assert ears.events("/quiet")[0]["response_cost"] > 0
+    assert of_call(ears, answer, "/quiet")[0]["response_cost"] > 0
 
 
 def test_what_was_said_is_in_no_row_and_no_log(gateway: Gateway, ears: Ears) -> None:
@@ -239,48 +222,6 @@ def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway
         ears.judging = lambda _path, _said: None
 
 
-def kill(gateway: Gateway, others: Callable[[], list[int]]) -> None:
-    """Kill a worker and these, and wait for those that take their places."""
-    killed = eventually(others, "there is somebody", 30)
-    for process in (gateway.workers()[0], *killed):
-        os.kill(process, signal.SIGKILL)
-    eventually(lambda: len(gateway.workers()) == 2 and others() not in ([], killed), "others are there", 30)
-
-
-def test_a_killed_process_tells_afterwards_what_it_had_not(gateway: Gateway, ears: Ears) -> None:
-    """kill -9 of a worker and of the books, then of who tells, while a destination does not take events."""
-    ears.status = 503
-    try:
-        words = {"first of the killed": gateway.beside, "second of the killed": gateway.tellers}
-        for word, others in words.items():
-            with client_at(gateway.url, authorization=f"Bearer {gateway.key}") as client:  # none to who was killed
-                said = {"model": "m", "messages": [{"role": "user", "content": f"{SECRET} {word}"}]}
-                assert client.post("/v1/chat/completions", json=said).status_code == 200
-            kill(gateway, others)
-    finally:
-        ears.status = 200
-    for word in words:
-        one(ears, word)
-
-
-def test_who_tells_goes_behind_others_and_the_books_do_not_wait_for_it(gateway: Gateway, ears: Ears) -> None:
-    assert ask(gateway, "before the halt").status_code == 200
-    one(ears, "before the halt")
-    (books,), (teller,) = gateway.beside(), gateway.tellers()
-    assert Path(f"/proc/{teller}/comm").read_text().strip() == "tianji-teller"
-    assert (os.sched_getscheduler(books), os.getpriority(os.PRIO_PROCESS, teller)) == (os.SCHED_OTHER, PATIENT)
-    if may_come_back():
-        eventually(lambda: os.sched_getscheduler(teller) == os.SCHED_IDLE, "it goes last once it keeps up", 60)
-    spent = gateway.client.get("/global/spend").json()["spend"]
-    os.kill(teller, signal.SIGSTOP)
-    try:
-        assert ask(gateway, "while it stands still").status_code == 200
-        eventually(lambda: gateway.client.get("/global/spend").json()["spend"] > spent, "it is in the books", 30)
-    finally:
-        os.kill(teller, signal.SIGCONT)
-    one(ears, "while it stands still")
-
-
 def test_how_far_a_destination_is_behind_is_shown(gateway: Gateway, ears: Ears) -> None:
     assert ask(gateway, "behind").status_code == 200
     one(ears, "behind")
@@ -301,15 +242,6 @@ def made(gateway: Gateway, path: str, **body: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
-
-
-def told_langfuse(ears: Ears, word: str) -> list[str]:
-    """Return who told Langfuse of a request, by its credentials."""
-    return [
-        headers["authorization"]
-        for path, headers, body in ears.heard
-        if path == "/api/public/ingestion" and word in str(body)
-    ]
 
 
 def own_langfuse(ears: Ears, name: str) -> dict[str, Any]:
@@ -358,14 +290,12 @@ def test_the_account_of_a_request_is_told_too_where_nobody_is_told_what_was_said
     own = {"langfuse_public_key": "hushed", "langfuse_secret_key": "sk-canary-hushed", "langfuse_host": ears.url}
     theirs = f"Basic {b64encode(b'hushed:sk-canary-hushed').decode()}"
     with gateway.with_settings("litellm_settings", turn_off_message_logging=True):
-        ears.heard.clear()
-        assert ask(gateway, "by a hushed guest", metadata=own).status_code == 200
+        answer = ask(gateway, "by a hushed guest", metadata=own)
         eventually(lambda: any(one[1].get("authorization") == theirs for one in ears.heard), "its account is told", 30)
-        eventually(lambda: any(one[0] == "/log" for one in ears.heard), "the others are told", 30)
-    told = str(ears.heard)
-    assert SECRET not in told
+        (event,) = eventually(lambda: of_call(ears, answer, "/log"), "the others are told", 30)
+    assert "by a hushed guest" not in str(ears.heard)
     assert "canary" not in str([body for _, _, body in ears.heard])
-    assert "redacted-by-litellm" in told
+    assert event["response"] == {"text": "redacted-by-litellm"}
     assert "canary" not in gateway.log
 
 
@@ -388,14 +318,14 @@ def test_a_callback_that_cannot_be(gateway: Gateway, body: dict[str, Any], statu
 def test_a_request_may_ask_that_a_callback_be_told_nothing_or_little(gateway: Gateway, mock: Mock, ears: Ears) -> None:
     mock.reset()
     asked(gateway, "muted", **{"x-litellm-disable-callbacks": "generic_api, quiet"})
-    before = len(ears.events())
-    asked(gateway, "little", **{"litellm-enable-message-redaction": "true"})
+    answer = asked(gateway, "little", **{"litellm-enable-message-redaction": "true"})
     asked(gateway, "everything")
     one(ears, "everything")
     eventually(lambda: told_langfuse(ears, "muted"), "who is not muted is told", 30)
+    (little,) = eventually(lambda: of_call(ears, answer, "/log"), "who is told little is told", 30)
     assert heard(ears, "muted") == heard(ears, "little") == []
-    redacted = [event for event in ears.events()[before:] if event["response"] == {"text": "redacted-by-litellm"}]
-    assert [event["messages"][0]["content"] for event in redacted] == ["redacted-by-litellm"]
+    assert little["response"] == {"text": "redacted-by-litellm"}
+    assert [message["content"] for message in little["messages"]] == ["redacted-by-litellm"]
 
 
 def test_no_credential_of_a_request_is_told(gateway: Gateway, mock: Mock, ears: Ears) -> None:
