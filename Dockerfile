@@ -14,7 +14,7 @@ FROM python:3.13-slim
 RUN useradd --uid 10001 --home-dir /var/lib/tianji --create-home --shell /usr/sbin/nologin tianji
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --root-user-action ignore --no-index --find-links /wheels 'tianji[guardrails,http2,otel,rules]' \
-    && python -c "import tianji.app, tianji.edge.granian, tianji.egress.http2"
+    && python -c "import tianji.app, tianji.edge.granian, tianji.edge.native, tianji.egress.http2"
 # by number: Kubernetes cannot tell whether a name is root, and refuses it where runAsNonRoot is set
 USER 10001:10001
 WORKDIR /var/lib/tianji

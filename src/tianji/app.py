@@ -286,6 +286,7 @@ class Gateway:
             holder=functools.partial(self._people.holder, self.authorize),
             respond=lambda: self.core.match("POST", b"/v1/responses"),
             revision=lambda: (self._store.revisions.head, id(self.snapshot)),
+            surprise=self._control.surprise,
         )
 
     async def startup(self) -> None:

@@ -186,14 +186,14 @@ class Mock(Process):
 
 
 class Gateway(Process):
-    """`tianji serve` with a configuration, a mapping or YAML text, on a port of its own."""
+    """`tianji serve` with a configuration, a mapping or YAML text, on a port of its own; `edge` None names none."""
 
     def __init__(
         self,
         config: Mapping[str, Any] | str | Path,
         folder: Path,
         *,
-        edge: str,
+        edge: str | None,
         env: Mapping[str, str] | None = None,
         workers: int = 1,
         args: Sequence[str] = (),
@@ -205,7 +205,7 @@ class Gateway(Process):
             self.write(config)
         line = ["serve", "--config", str(self.file), "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
         super().__init__(
-            [*line, "--edge", edge, "--grace", "2", *args],
+            [*line, *(() if edge is None else ("--edge", edge)), "--grace", "2", *args],
             folder,
             {"TIANJI_MASTER_KEY": key, **NO_BOOKS, **(env or {})},
         )

@@ -28,6 +28,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     json_logs: bool = False
     watches: bool = False  # somebody is to be alerted
     database: bool = False  # there is one, so it is to be migrated
+    follows: bool = False  # and adds to the configuration
+    conversations: str = ""  # what of it says that there will be some, see tianji.realtime.expected
     secrets: dict[str, str] = {}  # what its secret manager said
 
 

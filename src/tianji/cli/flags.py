@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from tianji import __version__
+from tianji.cli.edges import AUTO, EDGES
 
 OWN: Final = ""  # where --test asks without an address: at --host and --port
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -41,11 +42,12 @@ _SERVING = (
     ),
     click.option(
         "--edge",
-        type=click.Choice(["granian", "native"]),
+        type=click.Choice(EDGES),
         envvar="TIANJI_EDGE",
-        default="granian",
+        default=AUTO,
         show_default=True,
-        help="Server. granian: HTTP/1.1 and HTTP/2. native: HTTP/1.1, and SIGUSR2 restarts without a gap.",
+        help="Server. granian: HTTP/1.1 and HTTP/2. native: HTTP/1.1, many WebSockets, and SIGUSR2 restarts without a "
+        "gap. auto: native where the configuration means realtime sessions, else granian.",
     ),
     click.option(
         "--grace",
@@ -62,8 +64,10 @@ _SERVING = (
         "--granian_threads",
         type=click.IntRange(1),
         envvar=_named("GRANIAN_RUNTIME_THREADS"),
-        help="Network threads of a worker, on the Granian edge.  [default: 1]",
+        help="Network threads of a worker, on the Granian edge, which auto is then.  [default: 1]",
     ),
+    click.option("--run_granian", is_flag=True, hidden=True),
+    click.option("--run_hypercorn", is_flag=True, hidden=True),  # for HTTP/2, which of ours Granian has
     click.option("--validate_config", is_flag=True, help="Load the configuration, count its models and leave."),
     click.option("--skip_server_startup", is_flag=True, help="Migrate the database and leave."),
     click.option("--health", is_flag=True, help="Ask the gateway at --host and --port whether its models answer."),
@@ -97,8 +101,6 @@ _SINGLE_MODEL = (
 WITHOUT_EFFECT: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
     {
         "--run_gunicorn": (False, "see --edge"),
-        "--run_hypercorn": (False, "see --edge"),
-        "--run_granian": (False, "see --edge"),
         "--keepalive_timeout": (True, "the edge decides how long idle connections stay open"),
         "--timeout_worker_healthcheck": (True, "workers are watched by their process state"),
         "--max_requests_before_restart": (True, "workers need no recycling"),

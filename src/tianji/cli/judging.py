@@ -1,5 +1,6 @@
 """What is to be said of a configuration before it is served. Loads all that reading one takes; see apart.py."""
 
+import asyncio
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -11,11 +12,15 @@ from tianji.callbacks.hearers import hearers
 from tianji.callbacks.settings import all_sinks
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
+from tianji.config.additions import extend
 from tianji.config.loader import Loaded
-from tianji.errors import ConfigurationError
+from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.gateway.bookkeeping import keeps_books
-from tianji.gateway.following import keeps
-from tianji.storage.location import locate
+from tianji.gateway.destinations import admissible
+from tianji.gateway.following import PATIENCE, follows, keeps, kept
+from tianji.lazy import load
+from tianji.realtime.expected import expected
+from tianji.storage.location import Location, locate
 
 
 def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
@@ -33,7 +38,8 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
     ]
     lines += [f"{path}: warning: {said}" for said in untold(loaded)]
     try:
-        database = locate(loaded.config.general_settings.database_url, loaded.environment, path).exists
+        database = located(loaded, path).exists
+        conversations = expected(loaded.config, loaded.environment)
     except ConfigurationError as error:
         return Judgement(code=UNUSABLE, messages=printed([*lines, error.message]))
     refusal, said = judge_key(loaded, loopback=is_loopback(host))
@@ -48,8 +54,36 @@ def judge(path: Path, environ: Mapping[str, str], host: str) -> Judgement:
         watches=(bool(loaded.config.general_settings.alerting) or keeps(loaded, "settings"))
         and keeps_books(loaded.config, loaded.environment),
         database=database,
+        follows=follows(loaded),
+        conversations=conversations,
         secrets=dict(loaded.secrets.values),
     )
+
+
+def located(loaded: Loaded, path: Path) -> Location:
+    """Return where the database of a configuration is. Raises ConfigurationError."""
+    return locate(loaded.config.general_settings.database_url, loaded.environment, path)
+
+
+def of_database(path: Path, environ: Mapping[str, str]) -> str:
+    """Return what the database adds that says that conversations will be held; "" also where it does not say now."""
+    loaded = read(path, environ)
+    salt = environment.lookup(loaded.environment, "SALT_KEY") or loaded.config.general_settings.master_key
+
+    async def ask() -> str:
+        database = load("tianji.storage.engine").Database(located(loaded, path), pool=1)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                additions = kept(loaded, await load("tianji.storage.additions").read(database, salt))
+        finally:
+            await database.close()
+        whole = extend(loaded, additions, admissible(loaded.config, loaded.environment)).loaded
+        return expected(whole.config, whole.environment)
+
+    try:
+        return asyncio.run(ask())
+    except (ConfigurationError, StoreUnavailable, TimeoutError, ValueError):  # what is wrong there workers say
+        return ""
 
 
 def untold(loaded: Loaded) -> list[str]:

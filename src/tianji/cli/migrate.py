@@ -18,10 +18,11 @@ PAUSE: Final = 0.5  # seconds between two attempts
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a migration went: nothing to say when it went well."""
+    """How a migration went: nothing to say when it went well. `conversations`: see tianji.realtime.expected."""
 
     unavailable: str | None = None
     impossible: str | None = None
+    conversations: str = ""
 
 
 @click.command("migrate")
@@ -44,13 +45,24 @@ def command(file: Path | None, *, wait: bool, timeout: float) -> None:
     click.echo("the database is up to date")
 
 
-def at_start(file: Path, environ: Mapping[str, str]) -> None:
-    """Migrate before serving, in a process that ends. A database that is away does not keep a gateway from starting."""
-    outcome = apart(lambda: migrate(file, environ), Outcome)
+def at_start(file: Path, environ: Mapping[str, str], *, asks: bool) -> str:
+    """Migrate before serving, in a process that ends. A database that is away does not keep a gateway from starting.
+
+    asks: return what the database adds that says that conversations will be held, "" for nothing
+    """
+
+    def work() -> Outcome:
+        outcome = migrate(file, environ)
+        if not asks or outcome != Outcome():
+            return outcome
+        return Outcome(conversations=load("tianji.cli.judging").of_database(file, environ))
+
+    outcome = apart(work, Outcome)
     if outcome.impossible is not None:
         leave(ConfigurationError(outcome.impossible))
     if outcome.unavailable is not None:
         click.echo(f"the database was not migrated: {outcome.unavailable}; it will be when it answers", err=True)
+    return outcome.conversations
 
 
 def migrate(file: Path | None, environ: Mapping[str, str]) -> Outcome:

@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from tianji.cli import logs
-from tianji.cli.configuration import judge, leave, require_master_key
+from tianji.cli.configuration import Judgement, judge, leave, require_master_key, say
+from tianji.cli.edges import NATIVE, Choice, choose
 from tianji.cli.factory import Factory
 from tianji.cli.flags import serve_options
 from tianji.edge.options import CERTIFICATE, ServeOptions
@@ -41,6 +42,8 @@ class Flags(msgspec.Struct, frozen=True):
     ssl_certfile_path: Path | None
     ssl_keyfile_path: Path | None
     granian_threads: int | None
+    run_granian: bool
+    run_hypercorn: bool
     validate_config: bool
     skip_server_startup: bool
     health: bool
@@ -86,14 +89,14 @@ def command(**options: Any) -> None:
             return
         if not flags.skip_server_startup:
             require_master_key(judgement)
-        if judgement.database or flags.skip_server_startup:
-            load("tianji.cli.migrate").at_start(file, original)
+        conversations = _prepare_database(flags, file, original, judgement)
         if flags.skip_server_startup:
             click.echo("the database is migrated")
             return
         os.environ.update(original | judgement.variables)
         form = flags.log_format or ("json" if judgement.json_logs else "text")
         logs.configure(form, _level(flags))
+        choice = _choose(flags, conversations, successor=bool(inheritance.listeners))
         access_log = form if (sys.stderr.isatty() if flags.access_log is None else flags.access_log) else None
         settings = ServeOptions(
             host=host,
@@ -107,10 +110,11 @@ def command(**options: Any) -> None:
             runtime_threads=flags.granian_threads or 1,
             inheritance=inheritance,
             environment=environment,
+            surprised=choice.surprised,
         )
         factory = Factory(file, environ=original, access_log=access_log, known=judgement.secrets)
         kept = journals(original | judgement.variables, file)
-        _serve(flags.edge, factory, factory.ledger(kept, watches=judgement.watches), settings, announce)
+        _serve(choice.edge, factory, factory.ledger(kept, watches=judgement.watches), settings, announce)
 
 
 def _ask(flags: Flags, model_flags: dict[str, Any]) -> None:
@@ -145,8 +149,30 @@ def _check(flags: Flags, model_flags: dict[str, Any]) -> None:
     strayed = [f"--{name}" for name, value in model_flags.items() if value is not None]
     if model_flags["model"] is None and strayed:
         raise click.UsageError(f"{', '.join(strayed)}: for --model alone; write it into the configuration file")
-    if flags.edge == "native" and flags.granian_threads is not None:
+    if flags.edge == NATIVE and flags.granian_threads is not None:
         click.echo("--granian_threads has no effect here: a worker of the native edge has one network thread", err=True)
+
+
+def _prepare_database(flags: Flags, file: Path, environ: dict[str, str], judgement: Judgement) -> str:
+    """Migrate the database, if there is one; return what says that conversations will be held, in it or in the file."""
+    if not judgement.database and not flags.skip_server_startup:
+        return judgement.conversations
+    asks = judgement.follows and not judgement.conversations and flags.edge != NATIVE
+    found: str = load("tianji.cli.migrate").at_start(file, environ, asks=asks)
+    return judgement.conversations or found
+
+
+def _choose(flags: Flags, conversations: str, *, successor: bool) -> Choice:
+    wishes = {
+        "--granian_threads": flags.granian_threads is not None,
+        "--run_granian": flags.run_granian,
+        "--run_hypercorn": flags.run_hypercorn,
+    }
+    wish = next((flag for flag, given in wishes.items() if given), "")
+    choice = choose(flags.edge, conversations, wish=wish, successor=successor)
+    if choice.said:
+        say((choice.said,))
+    return choice
 
 
 def _inherit() -> Inheritance:

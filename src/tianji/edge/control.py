@@ -3,7 +3,7 @@
 import mmap
 
 _PER_WORKER = 8  # cells; 64 bytes, a cache line, so that workers do not slow each other down
-_DRAINING, _GENERATION, _STOPPING, _SERVING, _RETIRING, _FIRST_WORKER = 0, 1, 2, 3, 4, _PER_WORKER
+_DRAINING, _GENERATION, _STOPPING, _SERVING, _RETIRING, _SURPRISED, _FIRST_WORKER = 0, 1, 2, 3, 4, 5, _PER_WORKER
 _LOAD, _READY = 0, 1
 
 
@@ -61,6 +61,16 @@ class Control:
     def retire(self) -> None:
         """Let workers finish what they have and leave."""
         self.cells[_RETIRING] = 1
+
+    def expect_no_socket(self) -> None:
+        """Have the first WebSocket be told of."""
+        self.cells[_SURPRISED] = 1
+
+    def surprise(self) -> bool:
+        """Whether this WebSocket is the first, of all workers, where none was expected."""
+        surprised = bool(self.cells[_SURPRISED])
+        self.cells[_SURPRISED] = 0
+        return surprised
 
     @property
     def generation(self) -> int:

@@ -24,5 +24,6 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     pid_file: Path | None = None  # names the parent process once it serves
     runtime_threads: int = 1  # of a worker's network side, on Granian
     log_level: str = "warning"
+    surprised: bool = False  # WebSockets are not expected: the first is worth a line in the log
     inheritance: Inheritance = Inheritance()  # from the process whose place this one takes
     environment: dict[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))  # of a successor

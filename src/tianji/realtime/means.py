@@ -25,6 +25,7 @@ class Means(Struct, frozen=True, kw_only=True):
     authorize: lets a request in by its headers; holder: says who has a key, as identities name it
     respond: where a response is asked for over HTTP
     revision: another one whenever something may have changed of whom these let in
+    surprise: whether a conversation is the first on a server that was chosen for want of any
     """
 
     pipeline: Pipeline
@@ -39,6 +40,7 @@ class Means(Struct, frozen=True, kw_only=True):
     holder: Callable[[str], object]
     respond: Callable[[], Match]
     revision: Callable[[], object]
+    surprise: Callable[[], bool]
 
 
 def operation(name: str) -> Operation:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ CADENCE: Final = 1.0  # seconds between two looks at a conversation
 AT_ONCE: Final = 64  # conversations that are looked at without a pause, as long as a round has not more parts than
 PARTS: Final = 100
 GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1008, 1011, 1013  # RFC 6455 section 7.4.1, IANA
+LOG: Final = logging.getLogger("tianji.gateway")
 Ending = Callable[[TianjiError], Farewell]
 """How a conversation ends for an error, as its client reads it."""
 
@@ -57,6 +59,11 @@ class Watch:
     def begin(self, relay: Relay, standing: Standing | None, ending: Ending) -> None:
         """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
         self._alive[relay] = standing, ending
+        if not self._begun and self._means.surprise():
+            LOG.warning(
+                "a WebSocket is served by Granian, which was chosen since nothing in the configuration at the start "
+                "meant any; where there will be many, start with --edge native: docs/deploy.md compares the two"
+            )
         self._begun += 1
         if self._begun % YOUNG == 0:
             gc.collect(0)  # else some thousand are looked at together

@@ -66,7 +66,10 @@ def environment(**more):
 def test_check_reports_keys_and_problems(config):
     good = run("check", config(GOOD), "--json")
     assert good.exit_code == 0
-    assert {row["key"] for row in json.loads(good.output)["keys"]} >= {"model_list.model_name"}
+    assert {row["key"] for row in json.loads(good.stdout)["keys"]} >= {"model_list.model_name"}
+    assert "Granian edge: nothing in the configuration means realtime sessions" in good.stderr
+    talks = run("check", config(GOOD.replace("openai/a", "openai/gpt-realtime")))
+    assert "native edge: model `a` holds realtime sessions; --edge granian overrides" in talks.stderr
     bad = run("check", config("model_list: 3\n"))
     assert bad.exit_code == 2
     assert "model_list" in bad.output

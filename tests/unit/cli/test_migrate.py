@@ -63,5 +63,5 @@ def test_waiting(monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], code: 
 
 def test_a_start_goes_on_without_a_database(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("model_list: []\n")
-    migrate.at_start(tmp_path / "config.yaml", {"DATABASE_URL": "postgresql://127.0.0.1:1/none"})
+    migrate.at_start(tmp_path / "config.yaml", {"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, asks=True)
     assert "was not migrated" in capfd.readouterr().err

@@ -54,7 +54,7 @@ class Conversation:
 
 
 class Means:
-    draining = revision = staticmethod(lambda: False)
+    draining = revision = surprise = staticmethod(lambda: False)
 
 
 @pytest.fixture

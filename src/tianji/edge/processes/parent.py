@@ -55,6 +55,8 @@ class Server:
         self._options = options
         self._aside = aside
         self._control = Control(options.workers)
+        if options.surprised:
+            self._control.expect_no_socket()
         self._watch = watch.Watch(options.watched)
         self._tls = load("tianji.edge.processes.tls").server_context(options) if options.certificate else None
         self._listeners = Listeners(options)
