@@ -322,6 +322,7 @@ class Gateway:
         self.authorize.adopt(self._people.ring(general, self._hear))
         self.route_table.adopt(self._table(snapshot))
         self._admissions.adopt(snapshot)
+        self.edge_settings = edge_settings(snapshot, self._environ)
         self._go_by_snapshot()
         self._books.adopt(snapshot.config)
         self._jobs.begin(snapshot)

@@ -29,6 +29,11 @@ PLACES = {  # by what stands in FILE
 }
 
 
+def limited(content: str) -> EdgeSettings:
+    places = PLACES.get(content, {})
+    return EdgeSettings(limits=Limits(max_body=100_000, max_upload=300_000, body_timeout=0.2, **places))
+
+
 class Doubt:
     """Refuses whoever waits to be let in, once it is told to."""
 
@@ -59,9 +64,7 @@ class Tiny:
         self.reloads = 0
         self.refused = 0
         self.content = self.read()
-        self.edge_settings = EdgeSettings(
-            limits=Limits(max_body=100_000, max_upload=300_000, body_timeout=0.2, **PLACES.get(self.content, {}))
-        )
+        self.edge_settings = limited(self.content)
         self.handled: list[str] = []
         self.doubt = Doubt()
         self.gone: dict[str, float] = {}  # path: monotonic time
@@ -192,6 +195,7 @@ class Tiny:
 
     async def reload(self) -> None:
         self.content = self.read()
+        self.edge_settings = limited(self.content)
         self.reloads += 1
 
     async def close(self) -> None:

@@ -1,6 +1,7 @@
 """How many requests may be under way at once: who waits for a place, who gets it, and who is sent away."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -101,3 +102,26 @@ def test_who_waits_in_vain_is_told_so_and_has_no_place(impatient):
         client.sendall(b"POST /echo HTTP/1.1\r\nhost: t\r\ncontent-length: 2\r\n\r\nab")
         assert read_answer(client).body == b"ab"
         assert json.loads(impatient.get("/state").body)["handled"] == ["/echo"]
+
+
+def reload(edge: EdgeProcess, content: str) -> None:
+    edge.file.write_text(content)
+    edge.process.send_signal(signal.SIGHUP)
+
+
+def test_a_reload_changes_how_many_places_there_are(edge):
+    with taken(edge, "one", "two"), edge.connect() as third:
+        ask(third)
+        under_way(edge, 3)
+        reload(edge, "wide")  # as many as come
+        assert read_answer(third).status == 200, "who waits has a place at once"
+        with taken(edge, "three"):
+            reload(edge, "impatient")  # one, which the first two had before
+            eventually(lambda: edge.get("/content").status == 503, "there are fewer")
+            leave(edge, "one")
+            under_way(edge, 2)
+            assert edge.get("/content").status == 503, "the other still has it"
+            leave(edge, "two")
+            under_way(edge, 1)
+            assert edge.get("/content").status == 200, "who came while any might has none"
+            leave(edge, "three")

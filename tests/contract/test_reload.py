@@ -137,3 +137,11 @@ def test_a_key_is_replaced_by_a_reload(start_gateway: StartGateway, mock: Mock) 
     eventually(lambda: all_say(gateway, "always", 401), "the old key is refused")
     gateway.key = other
     assert status(gateway, "always") == 200
+
+
+def test_what_a_request_may_be_follows_a_reload(gateway: Gateway) -> None:
+    body = {"model": "gpt-test", "messages": [{"role": "user", "content": "x" * 4096}]}
+    assert gateway.chat(body).status_code == 200
+    with gateway.with_settings(max_request_size_mb=0.002):
+        eventually(lambda: gateway.chat(body).status_code == 413, "it is too long")
+    eventually(lambda: gateway.chat(body).status_code == 200, "it is not")

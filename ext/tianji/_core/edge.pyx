@@ -37,19 +37,11 @@ cdef class Edge:
         self.cors = cors
         self.fixed_headers = fixed_headers
         self.root = root
-        self.max_body = limits.max_body
-        self.max_upload = limits.max_upload
-        self.light = min(limits.max_body, <long long>IN_MEMORY)
-        self.max_head = limits.max_head
-        self.max_target = limits.max_target
-        self.body_timeout = limits.body_timeout
         self.cells = control.cells
         self.draining = control.draining_cell
         self.load = control.load_cell
-        self.most = limits.most_inside
-        self.most_waiting = limits.most_waiting
-        self.patience = limits.patience
         self.line = {}
+        self.limit(limits)
         if not 0 <= self.draining < self.cells.shape[0] or not 0 <= self.load < self.cells.shape[0]:
             raise ValueError("the control block has no such cell")
 
@@ -58,10 +50,23 @@ cdef class Edge:
         self.exact = exact
         self.find = find
 
+    def limit(self, limits not None):
+        """Hold requests that come from now on to other limits; who waits for a place gets one that there is now."""
+        self.max_body = limits.max_body
+        self.max_upload = limits.max_upload
+        self.light = min(limits.max_body, <long long>IN_MEMORY)
+        self.max_head = limits.max_head
+        self.max_target = limits.max_target
+        self.body_timeout = limits.body_timeout
+        self.most = limits.most_inside
+        self.most_waiting = limits.most_waiting
+        self.patience = limits.patience
+        self.call_next()
+
     cdef int call_next(self) except -1:
         # Give free places to those who wait longest.
         cdef EdgeExchange exchange
-        while self.line and self.inside < self.most:
+        while self.line and (not self.most or self.inside < self.most):
             exchange = next(iter(self.line))
             self.line.pop(exchange).cancel()
             exchange.placed = True
@@ -286,7 +291,7 @@ cdef class EdgeExchange(Exchange):
         self.closed = True
         edge.open -= 1
         edge.cells[edge.load] = edge.open
-        if edge.most:
+        if edge.most or self.placed:  # a place may be older than the word that any number may come
             self.leave_place()
         self.let_go()
         self.spool = self.form = None

@@ -85,7 +85,7 @@ _LIMIT: Final = Support(
     "a share of the traffic, and a limit where the strategy or enforce_model_rate_limits makes it one; machines with a "
     "Redis in common share it",
 )
-_PLACES: Final = Support("exact", "read at the start; health, metrics and WebSockets need no place")
+_PLACES: Final = Support("exact", "health, metrics and WebSockets need no place")
 _CLOSED: Final = Support(
     "exact", "while machines that share limits cannot hear of each other, and the database is away that is asked first"
 )

@@ -46,7 +46,10 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Application(Protocol):
-    """One worker's gateway. Made in the worker, on its loop's thread, before the first request."""
+    """One worker's gateway. Made in the worker, on its loop's thread, before the first request.
+
+    Of `edge_settings` the limits may be others later; the rest is what they were when the edge was made.
+    """
 
     route_table: RouteTable
     edge_settings: EdgeSettings

@@ -47,6 +47,7 @@ class Worker(ABC, Generic[E]):
         self.control = control
         self.loop = loop
         self.edge = build(self._application, loop, control)
+        self._limits = self._application.edge_settings.limits
         self.stopped = asyncio.Event()
         self._slack = Slack()
 
@@ -97,8 +98,16 @@ class Worker(ABC, Generic[E]):
         if self.control.generation != self._generation and self._reloading is None:
             self._generation = self.control.generation
             self._reloading = self.loop.create_task(self._reload())
+        self._follow_limits()
         self._slack.look(self.edge.open)
         self.loop.call_later(POLL, self._poll)
+
+    def _follow_limits(self) -> None:
+        """Have the edge go by the limits in force, whether a file or the database has changed them."""
+        limits = self._application.edge_settings.limits
+        if limits != self._limits:
+            self._limits = limits
+            self.edge.limit(limits)
 
     def _look_for_the_end(self) -> None:
         if self.control.stopping or self.control.retiring:
