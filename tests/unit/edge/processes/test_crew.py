@@ -121,6 +121,22 @@ def test_a_long_life_forgives_early_deaths(crew, signals):
     assert not made.failed
 
 
+def test_who_stands_still_is_not_dead(crew, signals):
+    """The kernel sends SIGCHLD for that, too (sigaction(2), SA_NOCLDSTOP)."""
+    enlisted = []
+
+    def enlist(number):
+        enlisted.append(number)
+        return idle
+
+    made = crew(1, enlist)
+    for number in (signal.SIGSTOP, signal.SIGCONT) * 3:
+        made.send(number)
+        assert signals.wait(20) == [signal.SIGCHLD], "the parent hears of it"
+        made.reap()
+    assert enlisted == [0]
+
+
 def test_whom_the_parent_lets_go_nobody_replaces(crew, signals):
     made = crew(2, lambda number: idle)
     made.let_go()
