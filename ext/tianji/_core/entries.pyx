@@ -96,8 +96,12 @@ cdef class Entries:
         return 0
 
     cdef int attempted(self, Asked asked, Attempt attempt, int status) except -1:
-        """Keep the entry of an attempt that was closed with `status`."""
-        return self._keep(asked, attempt, attempt.usage, attempt.answer or attempt.said, status, monotonic())
+        """Keep the entry of an attempt that was closed with `status`.
+
+        Of a failure its error is kept; the document that the upstream sent may quote the credential it refused.
+        """
+        answer = (attempt.answer if status < 400 else None) or attempt.said
+        return self._keep(asked, attempt, attempt.usage, answer, status, monotonic())
 
     cdef int refused(self, Asked asked, int status) except -1:
         """Keep the entry of a request that ends with `asked.error` and without an attempt."""
