@@ -258,7 +258,7 @@ cdef class Asked(Requester):
             self.model = spans.text(i)
         else:
             self.model = params.get("model", self.operation.default_model) if params else self.operation.default_model
-        if steers or self.table.steers_all:
+        if steers or self.table.steers_all or self.exchange.logins is not None:
             self.steer = self.pipeline.steering(self.exchange, self.table, self.model)
         if not self.model:
             raise InvalidRequest_("`model` is missing: name one of GET /v1/models", param="model")

@@ -27,6 +27,7 @@ cdef class Exchange:
     cdef readonly double arrived  # when the head was read, seconds of the monotonic clock
     cdef public object form       # what a form with files held, where `body` is what its fields say as JSON; or None
     cdef public object identity   # who calls, as the authenticator said; None on open routes
+    cdef public tuple logins      # headers with credentials that are not the key of `identity`; or None
     cdef public str call_id       # the id of this call, once somebody asked for it; None before
     cdef public str pinned        # the id of the deployment that alone may serve it, where the group has it; or None
     cdef public object account    # what the answering side wants logged of this request, or None

@@ -166,7 +166,9 @@ cdef class Forward(Streaming):
         cdef Py_ssize_t i
         cdef int tier = 0
         cdef Passing passing = None
-        if deployment.unready is not None and plan.canned is None:
+        if deployment.unready is not None and plan.canned is None and (
+            self.steer is None or not self.steer.opens(deployment)
+        ):
             raise self.pipeline.failures.unready(deployment)
         if self.guard is not None and self.guard.readies:
             readying = self.guard.ready(deployment, self.attempts)
@@ -179,7 +181,7 @@ cdef class Forward(Streaming):
         if self.steer is not None:
             self.steer.fail(self.course)
             plan = self.steer.plan(plan)
-            head = self.steer.head(head)
+            head = self.steer.head(head, deployment)
         if self.trace is not None:
             head = self.trace.marked(head, self.attempts)
         if self.operation.streams and plan.streams and self.spans.find(b"stream") < 0:

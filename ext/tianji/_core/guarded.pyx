@@ -42,6 +42,7 @@ cdef class GuardedExchange(Exchange):
         self.fields, self.noted = client.fields, client.noted
         self.arrived, self.silent, self.full = client.arrived, client.silent, client.full
         self.identity, self.call_id, self.pinned = client.identity, client.call_id, client.pinned
+        self.logins = client.logins
         self.account = client.account
         self.body, self.spool, self.form = client.body, client.spool, client.form
         self.client = client

@@ -56,6 +56,7 @@ cdef class KeptExchange(Exchange):
         self.fields, self.noted = client.fields, client.noted
         self.arrived = client.arrived
         self.identity, self.call_id = client.identity, client.call_id
+        self.logins = client.logins
         self.body = body
         self.client = client
         self.keeper = keeper

@@ -76,7 +76,7 @@ cdef class Table:
     cdef readonly bint shows_usage    # every stream ends with its usage chunk, asked for or not
     cdef readonly bint compat         # x-litellm-* twins beside x-tianji-*
     cdef readonly bint trusts_clients  # they may send addresses and credentials of upstreams
-    cdef readonly bint forwards_client_headers  # x-* and anthropic-beta* go upstream
+    cdef readonly object forwarding   # Forwarding: what of a client's own headers goes upstream
     cdef readonly long long max_answer   # bytes of an answer that is held whole
     cdef readonly object router       # what decides when a request does not succeed at once
     cdef readonly bint steers_all     # every request is looked at for what steers it

@@ -99,7 +99,7 @@ cdef class Table:
     def __init__(
         self, *, dict groups not None, dict autos not None, dict teams not None, object resolve,
         frozenset watched not None, str default_model, bint shows_usage, bint tells_cost, bint compat,
-        bint trusts_clients, bint forwards_client_headers, long long max_answer, object router not None,
+        bint trusts_clients, object forwarding not None, long long max_answer, object router not None,
         bint steers_all, bint scoped, bint affine, bint recovers, bint meters, bint heeds_filter,
         long long window, double total_timeout, tuple enforced not None,
     ):
@@ -114,7 +114,7 @@ cdef class Table:
         self.tells_cost = tells_cost
         self.compat = compat
         self.trusts_clients = trusts_clients
-        self.forwards_client_headers = forwards_client_headers
+        self.forwarding = forwarding
         self.max_answer = max_answer
         self.router = router
         self.steers_all = steers_all

@@ -28,6 +28,7 @@ cdef class Turn(Exchange):
         self.path = client.path
         self.query = b""
         self.peer = client.peer
+        self.logins = client.logins
         self.fields = self.noted = [pair for pair in client.headers if pair[0] not in OWN]
         self.body = body
         self.heard = heard

@@ -45,6 +45,7 @@ class Exchange:
     @property
     def silent(self) -> bool: ...
     identity: Any
+    logins: tuple[Header, ...] | None
     call_id: str | None
     @property
     def size(self) -> int: ...

@@ -165,7 +165,7 @@ class Table:
         tells_cost: bool,
         compat: bool,
         trusts_clients: bool,
-        forwards_client_headers: bool,
+        forwarding: Any,
         max_answer: int,
         router: Any,
         steers_all: bool,
@@ -197,7 +197,7 @@ class Table:
     @property
     def trusts_clients(self) -> bool: ...
     @property
-    def forwards_client_headers(self) -> bool: ...
+    def forwarding(self) -> Any: ...
     @property
     def max_answer(self) -> int: ...
     @property

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from tianji._core.exchange import Exchange
 from tianji.auth.sessions import Sessions
+from tianji.errors import Header
 
 UNUSABLE = b""  # something was sent, but not in a form that can hold a key
 
@@ -62,6 +63,19 @@ class Credentials:
         if best < 0:
             return found[7:].strip() if found.startswith((b"Bearer ", b"bearer ")) else UNUSABLE
         return found[7:].strip() if best < _AUTHORIZATION and found.startswith(b"Bearer ") else found.strip()
+
+    def others(self, exchange: Exchange) -> tuple[Header, ...]:
+        """Return the headers that may hold a credential and do not let the caller in: they are for somebody else.
+
+        What says the caller's own key once more is not among them.
+        """
+        ranks = self._ranks
+        held = sorted((ranks[name], name, value) for name, value in exchange.headers if name in ranks)
+        return tuple((name, value) for _, name, value in held[1:] if _bare(value) != _bare(held[0][2]))
+
+
+def _bare(value: bytes) -> bytes:
+    return value[7:].strip() if value[:7].lower() == b"bearer " else value.strip()
 
 
 def _other_scheme(value: bytes) -> bytes:

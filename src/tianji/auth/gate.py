@@ -30,6 +30,9 @@ class Authenticator(Protocol):
     def holder(self, key: str) -> Identity | Coroutine[None, None, Identity]:
         """Say who has the key that identities name so. Raises the same."""
 
+    def knows(self, value: bytes) -> bool:
+        """Whether what stands in a header is a key that is known here."""
+
 
 class Doorman(Protocol):
     """Knows callers by something else than keys, or puts a key in the place of what they send."""
@@ -65,7 +68,7 @@ class Gate:
         doorman: Doorman | None = None,
     ) -> None:
         """Let in whom `authenticator` knows. `doorman`: whom is asked before."""
-        self._find = credentials.find
+        self._find, self._others = credentials.find, credentials.others
         self._authenticator = authenticator
         self._rules = rules
         self._tickets = tickets
@@ -134,6 +137,8 @@ class Gate:
             self._rules.require_rank(identity, exchange, row)
         if identity.allowed_routes and not permitted(identity.allowed_routes, exchange.path, row):
             raise RouteRefused(f"this key is confined to other routes than {exchange.path[:200]}; use another key")
+        others = [pair for pair in self._others(exchange) if not self._authenticator.knows(pair[1])]
+        exchange.logins = tuple(others) or None
         return identity
 
     def _anonymous(self, error: AuthenticationFailed, exchange: Exchange, row: Row) -> Identity:

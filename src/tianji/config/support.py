@@ -358,6 +358,15 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "of chat, completions, Responses, Messages"
         ),
         "general_settings.forward_client_headers_to_llm_api": EXACT,
+        "litellm_settings.model_group_settings": EXACT,
+        "general_settings.forward_openai_org_id": EXACT,
+        "litellm_settings.add_user_information_to_llm_headers": Support("exact", "who calls; not what he spent"),
+        **{
+            f"{section}.forward_llm_provider_auth_headers": Support(
+                "exact", "keys of Anthropic and Gemini, at the vendor or where a deployment has no key"
+            )
+            for section in ("general_settings", "litellm_settings")
+        },
         "general_settings.allow_client_side_credentials": EXACT,
         "general_settings.dangerously_allow_mock_testing_request_params": EXACT,
         "general_settings.responses_websocket_session_limit_seconds": EXACT,

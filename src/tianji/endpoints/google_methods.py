@@ -83,6 +83,7 @@ class GoogleMethods:
                 ended.set_result((status, headers, answer))
 
         asking = SilentExchange(exchange.path, body, exchange.identity, listen, exchange.headers)
+        asking.logins = exchange.logins
         self._embeddings()(asking, NO_MATCH)
         status, headers, answer = await ended
         told = [JSON, *(pair for pair in headers if pair[0] != b"content-type")]

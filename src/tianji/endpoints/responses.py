@@ -160,7 +160,7 @@ class StoredResponses:
         await table().keep(await self._store.open(), kept)
         taker = self._background.listener(kept)
         silent = SilentExchange(exchange.path, msgspec.json.encode(members), caller, taker, exchange.headers)
-        silent.pinned = pinned
+        silent.pinned, silent.logins = pinned, exchange.logins
         respond_json(exchange, response)
         self._background.start(kept, silent)
         self._create(silent, match)

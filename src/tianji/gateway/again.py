@@ -39,6 +39,7 @@ class Again:
                 ended.set_result((status, headers, answer))
 
         exchange = SilentExchange(client.path, body, client.identity, listen, client.headers)
+        exchange.logins = client.logins
         self._under_way.add(exchange)
         try:
             endpoint(exchange, NO_MATCH)

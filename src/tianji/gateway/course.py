@@ -41,6 +41,7 @@ from tianji.routing.resolution import Resolution
 LONGEST_SHOWN: Final = 4000  # bytes of a header that tells errors
 LONGEST_MESSAGE: Final = 500  # characters of each
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
+_REFUSALS = frozenset({401, 403, 429})  # with which upstreams refuse an account
 
 
 class Pending(Protocol):
@@ -103,13 +104,13 @@ class Course:
     def failed(self, error: TianjiError, headers: list[Header] | None, now: float) -> None:
         """Tell that an attempt failed. `headers` are those of the upstream's answer; `now` is monotonic, as below."""
         self._errors.append(error)
-        self._attempts.failed(self._failure(error, headers), now)
+        self._attempts.failed(self._failure(error, headers, self._needs), now)
 
     def lost(self, needs: Needs, other: Needs, error: TianjiError, headers: list[Header] | None, now: float) -> None:
         """Tell that one of two attempts failed, the one with the slot of `needs`; that of `other` goes on alone."""
         self._errors.append(error)
         self._needs = other
-        self._attempts.lost(needs, other, self._failure(error, headers), now)
+        self._attempts.lost(needs, other, self._failure(error, headers, needs), now)
 
     def adopt(self, needs: Needs) -> None:
         """Go on with the attempt that has the slot of `needs`."""
@@ -197,12 +198,12 @@ class Course:
         """Give back what the attempts hold."""
         self._attempts.close()
 
-    def _failure(self, error: TianjiError, headers: list[Header] | None) -> Failure:
+    def _failure(self, error: TianjiError, headers: list[Header] | None, needs: Needs) -> Failure:
         steer = self._steer
         by_caller = steer is not None and (
             steer.fault is not None
             or _own_timeout(steer, error)
-            or (steer.api_key is not None and error.status in {401, 403})
+            or _own_account(steer, error, self._attempts.hop.group, needs)
         )
         return failure_of(error, headers or (), now=time.time(), by_caller=by_caller)
 
@@ -398,3 +399,11 @@ def shown(errors: Iterable[TianjiError]) -> bytes:
 
 def _own_timeout(steer: Steering, error: TianjiError) -> bool:
     return (steer.timeout, steer.stream_timeout) != (None, None) and isinstance(error, UpstreamTimeout)
+
+
+def _own_account(steer: Steering, error: TianjiError, group: Any, needs: Needs) -> bool:
+    """Whether an upstream refused the client's own credential, which says nothing of the deployment's."""
+    if error.status not in _REFUSALS or needs.holding is None:
+        return False
+    position = group.selection.healths.index(needs.holding)
+    return steer.pays(group.deployments[position])

@@ -38,6 +38,7 @@ class Several:
             own = with_members(body, {"model": model})
             client = asked.exchange
             exchange = SilentExchange(client.path, own, client.identity, heard, client.headers)
+            exchange.logins = client.logins
             self._exchanges.append(exchange)
             asyncio.get_running_loop().call_soon(endpoint, exchange, NO_MATCH)
 

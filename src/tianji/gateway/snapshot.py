@@ -22,6 +22,7 @@ from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header, UnknownModel
 from tianji.gateway.budgets import Account, purses, standings
 from tianji.gateway.demands import demanded
+from tianji.gateway.forwarding import Forwarding
 from tianji.gateway.listed import Listed
 from tianji.gateway.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.shared import Shared
@@ -79,6 +80,7 @@ class Snapshot:
         autos = compile_auto_routers(config, self._surroundings(loaded, dice, asks))
         aliases = aliases_of(config)
         self.autos = with_aliases(autos, aliases)
+        forwarding = Forwarding(config, aliases)
         self.table = Table(
             autos=self.autos,
             teams={
@@ -93,10 +95,10 @@ class Snapshot:
             tells_cost=config.litellm_settings.include_cost_in_streaming_usage,
             compat=True,
             trusts_clients=general.allow_client_side_credentials,
-            forwards_client_headers=general.forward_client_headers_to_llm_api,
+            forwarding=forwarding,
             max_answer=bytes_of(general.max_response_size_mb, MAX_ANSWER),
             router=router,
-            steers_all=reads_headers(general),
+            steers_all=forwarding.reads or reads_headers(general),
             scoped=is_scoped(config),
             affine=router.switches.affinity.on,
             recovers=config.router_settings.stream_recovery or config.router_settings.mid_stream_continuation,
@@ -263,7 +265,7 @@ def group_limits(limits: list[tuple[int, int]]) -> tuple[int, int] | None:
 
 def reads_headers(general: GeneralSettings) -> bool:
     """Whether headers of the client mean something that only the configuration knows."""
-    return bool(general.forward_client_headers_to_llm_api or general.user_header_name or general.user_header_mappings)
+    return bool(general.user_header_name or general.user_header_mappings)
 
 
 def is_scoped(config: Config) -> bool:

@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from tianji._core.exchange import Exchange
 from tianji._core.http1 import Timeouts
-from tianji._core.router import Group, Plan, Table
+from tianji._core.router import Deployment, Group, Plan, Table
 from tianji.dialects.forbidden import NESTED_IN, check_body, check_test_faults
 from tianji.errors import AuthenticationFailed, Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.demands import refuse_tags
 from tianji.gateway.faults import requested_fault
+from tianji.gateway.forwarding import Forwarding, Login, with_organization
 from tianji.gateway.reshaping import reshaped
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
 from tianji.routing.asked import read_request
@@ -77,6 +78,8 @@ class Steering(Struct, frozen=True, kw_only=True):
     stream_timeout: float | None
     headers: tuple[Header, ...]
     api_key: bytes | None
+    logins: tuple[Login, ...]
+    organization: bytes | None
     drop_params: bool | None
     additional: tuple[str, ...]
     allowed: tuple[str, ...]
@@ -126,7 +129,15 @@ class Steering(Struct, frozen=True, kw_only=True):
             return Timeouts(connect=planned.connect, first_byte=wish, between_chunks=wish, total=planned.total)
         return Timeouts(connect=planned.connect, first_byte=0, between_chunks=0, total=wish)
 
-    def head(self, planned: bytes) -> bytes:
+    def opens(self, deployment: Deployment) -> bool:
+        """Whether the client brings a login that a deployment is called with."""
+        return any(login.opens(deployment) for login in self.logins)
+
+    def pays(self, deployment: Deployment) -> bool:
+        """Whether a deployment is called with a credential of the client's."""
+        return self.api_key is not None or self.opens(deployment)
+
+    def head(self, planned: bytes, deployment: Deployment) -> bytes:
         """Return the planned request head with this request's key and headers; it still ends in `content-length: `.
 
         A header that the plan has stays as it is: one line beside another would leave the choice to the upstream, and
@@ -134,6 +145,11 @@ class Steering(Struct, frozen=True, kw_only=True):
         """
         if self.api_key is not None:
             planned = with_key(planned, self.api_key)
+        elif self.logins:
+            login = next((login for login in self.logins if login.opens(deployment)), None)
+            planned = planned if login is None else login.head(planned)
+        if self.organization is not None and deployment.provider == "openai":
+            planned = with_organization(planned, self.organization)
         if self.headers:
             head, _, _ = planned.rpartition(b"content-length: ")
             taken = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")}
@@ -184,12 +200,15 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
         refuse_tags(watched, headers)
     timeout = _seconds("timeout", watched.get("timeout", watched.get("request_timeout")))
     stream_timeout = _seconds("stream_timeout", watched.get("stream_timeout"))
+    forwarding: Forwarding = table.forwarding
     steering = Steering(
         members=watched,
         fields=headers,
         timeout=_header_seconds(headers, b"timeout", timeout),
         stream_timeout=_header_seconds(headers, b"stream-timeout", stream_timeout),
-        headers=(*_extra_headers(watched.get("extra_headers")), *_forwarded(exchange.headers, table)),
+        headers=(*_extra_headers(watched.get("extra_headers")), *forwarding.headers(exchange, model or "")),
+        logins=forwarding.logins(exchange),
+        organization=forwarding.organization(exchange),
         api_key=_api_key(watched.get("api_key")),
         drop_params=_switch(watched.get("drop_params")),
         additional=_names("additional_drop_params", watched.get("additional_drop_params")),
@@ -256,20 +275,6 @@ def _header(name: str, value: object) -> Header:
     if any(byte in text for byte in b"\r\n\0"):
         raise InvalidRequest(f"`extra_headers`: the value of {name} has a line break or NUL", param="extra_headers")
     return field, text
-
-
-def _forwarded(headers: Iterable[Header], table: Table) -> Iterable[Header]:
-    """Client headers that go upstream when `forward_client_headers_to_llm_api` is on: x-* and anthropic-beta*."""
-    if not table.forwards_client_headers:
-        return ()
-    return tuple((name, value) for name, value in headers if _travels(name))
-
-
-def _travels(name: bytes) -> bool:
-    if name.startswith(b"anthropic-beta"):
-        return True
-    own = (b"x-stainless", b"x-litellm", b"x-tianji", b"x-api-key", b"x-goog-api-key", b"x-forwarded", b"x-real-ip")
-    return name.startswith(b"x-") and not name.startswith(own)
 
 
 def _api_key(value: object) -> bytes | None:

@@ -53,3 +53,20 @@ def test_a_key_in_the_query_counts_on_googles_paths_only():
     assert Credentials().find(Request([], google, b"alt=sse&key=sk-a%2Fb")) == b"sk-a/b"
     assert Credentials().find(Request([], "/v1/models", b"key=sk-a")) is None
     assert Credentials().find(Request([], google, b"alt=sse")) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "others"),
+    [
+        ([], ()),
+        ([("x-api-key", "sk-a")], ()),
+        ([("authorization", "Bearer sk-a"), ("x-api-key", "sk-a")], ()),
+        ([("x-api-key", "sk-a"), ("x-litellm-api-key", "Bearer sk-a")], ()),
+        ([("authorization", "Bearer t"), ("x-litellm-api-key", "sk-a")], (("authorization", "Bearer t"),)),
+        ([("x-own", "sk-a"), ("authorization", "Bearer sk-a"), ("x-api-key", "k")], (("x-api-key", "k"),)),
+        ([("x-goog-api-key", "k"), ("accept", "*"), ("x-tianji-api-key", "sk-a")], (("x-goog-api-key", "k"),)),
+    ],
+)
+def test_what_does_not_let_in_is_for_somebody_else_unless_it_says_the_same_key(headers, others):
+    found = Credentials("X-Own").others(Request(headers))
+    assert found == tuple((name.encode(), value.encode()) for name, value in others)

@@ -18,7 +18,17 @@ from tianji.guardrails.vendor import Hook, Occasion
 
 _METADATA: Final = ("metadata", "litellm_metadata", "tianji_metadata")
 _SECRET: Final = frozenset(
-    {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-litellm-api-key", "x-tianji-api-key", "cookie"}
+    {
+        "authorization",
+        "api-key",
+        "x-api-key",
+        "x-goog-api-key",
+        "ocp-apim-subscription-key",
+        "proxy-authorization",
+        "x-litellm-api-key",
+        "x-tianji-api-key",
+        "cookie",
+    }
 )
 """Headers of clients that no vendor hears of."""
 
