@@ -1,201 +1,188 @@
 """`python -m bench told`: what destinations cost a request, however ill they are.
 
 Gateways that differ in whom they tell are asked at one rate, in short turns, there and back again (A B C D, D C B A),
-so that a change of the machine's mood meets all alike: one that tells nobody, one with a destination that is well, one
-with one that fails half its calls, and one with one that never answers. A request counts from when it was due. Who is
-not asked stands still (SIGSTOP), so that each tells what it has to in its own turns.
+so that a change of the machine's mood meets all alike: one that tells nobody, another one that does so, one with a
+destination that is well, and one with three, of which one is well, one fails half its calls and one never answers.
+Who is not asked stands still (SIGSTOP), so that each tells what it has to in its own turns. How far the two that do the
+same lie apart says what the rest is worth.
 
-A gateway runs as it does without further ado. Its worker and its process that tells share a core, which is the hardest
-that can happen to requests, unless `--apart`. Client and upstream have another, and go before the destinations there
-(SCHED_FIFO): in the life of a gateway these are other machines. What the worker itself had to wait for its core is read
-from the kernel, so that it can be told from what happens to the client.
+A gateway runs as it does without further ado: worker, books and the process that tells share a core, which is the
+hardest that can happen to requests. Client, upstream and destinations are one program on the other core (`open.c`) and
+go before all others there: in the life of a gateway they are other machines. A request counts from when it was due.
+With `--apart` the process that tells is on that core, too, where it comes to something only between bursts: what is
+left then is what destinations cost the worker and the books.
 
-Compared are turns of the same pass. What is said is the median of their ratios, and where that lies with a probability
-of 95 % (bootstrap over the passes). A bound is kept when all of that interval is below it, and broken when all of it is
-above; else it is undecided, and more minutes or a quieter machine are needed.
+Compared is the p99 of all requests of a gateway together, since that is what is promised: a p99 of each turn would be
+of its few slowest, and their median would leave out the turns in which there were most of these. Where it lies with a
+probability of 95 % is told by drawing passes again and again, each with all its turns: requests of one turn have much
+in common, and turns of one pass their moment. A bound is kept when all of that interval is below it, and broken when
+all of it is above; else it is undecided, and more minutes or a quieter machine are needed.
+
+Gateways of one kind lie apart, too, each for its lifetime. So passes of several runs are put together (`--output`, and
+`--pool` for each file): each run has processes of its own.
 """
 
-import asyncio
 import json
-import multiprocessing
-import os
-import signal
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from os import sched_getaffinity, sched_setaffinity
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 import click
-import uvloop
 
-from bench.callbacks import Destinations
-from bench.macro import loops, measure
+from bench.macro import measure
 from bench.macro.cells import SMALL, Row, request_bytes
-from bench.macro.process import BESIDE, Process, among_others
-from bench.macro.run import Runner
-from bench.macro.stats import median_interval, percentile
+from bench.macro.driver import Driver
+from bench.macro.process import NotRunning, Process, start_mock, working
+from bench.macro.starting import probe, start
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
 from bench.paired import put
+from bench.turns import FIGURES, Gateway, Pass, Turn, binned, moved, read, written
 
-NOBODY, WELL = "nobody", "one that is well"
-TOLD: Final = {NOBODY: (), WELL: ("healthy",), "one that fails": ("half",), "one that hangs": ("hanging",)}
+NOBODY = "nobody"
+TOLD: Final = {
+    NOBODY: (),
+    "nobody, again": (),
+    "one that is well": ("healthy",),
+    "well, failing, hanging": ("healthy", "half", "hanging"),
+}
 WARM: Final = 4.0  # seconds until the process that tells has begun, too
+REST: Final = 0.06  # seconds before each burst: as few as possible, since what is told then holds up nobody
 BOUND: Final = 0.05  # by which the p99 may move
 OFTEN: Final = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.5"}  # so that each turn has its share of what is told
-FIGURES: Final = {"p50": "p50 µs", "p99": "p99 µs", "worker": "worker µs", "waits": "waits µs", "ledger": "ledger µs"}
 WORDS: Final = {True: f"within {BOUND:.0%}", False: f"beyond {BOUND:.0%}", None: "undecided"}
-Seen = dict[str, list[float]]
-"""Figures of a gateway, one a pass, in microseconds: latencies; and for a request the CPU of the worker, how long that
-could have run while others had its core, and the CPU of the process that tells."""
 
 
-class Ears(Destinations):
-    """Destinations that do not listen: what they make of events would be counted in the latency of the client."""
-
-    async def _answer(self, name: str, _body: bytes) -> int:
-        self.tries[name] += 1
-        if name == "hanging":
-            await self._never.wait()
-        return 503 if name == "half" and self.tries[name] % 2 else 200
-
-
-def listen(pipe: Connection) -> None:
-    """Be the destinations, and say the port."""
-
-    async def run() -> None:
-        server = await asyncio.start_server(Ears(0).serve, "127.0.0.1", 0, limit=1 << 24)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(run())
-
-
-def target(number: int, told: tuple[str, ...], port: int) -> Target:
-    """Return a gateway that tells these destinations."""
+def target(number: int, told: tuple[str, ...]) -> Target:
+    """Return a gateway that tells these destinations, which are where its upstream is."""
     ears = {
-        name: {"callback_type": "generic_api", "endpoint": f"http://127.0.0.1:{port}/{name}", "headers": {"x": "y"}}
+        name: {"callback_type": "generic_api", "endpoint": f"http://UPSTREAM/{name}", "headers": {"x": "y"}}
         for name in told
     }
     settings = {"litellm_settings": {"callbacks": list(told)}, "callback_settings": ears}
     settings["general_settings"] = {"master_key": KEY}
     lines = (f"{name}: {json.dumps(block)}".replace("{", "{{").replace("}", "}}") for name, block in settings.items())
-    files = {"config.yaml": "\n".join((MODELS, *lines))}
+    files = {"config.yaml": "\n".join((MODELS, *lines)).replace("UPSTREAM", "{upstream}")}
     return Target(f"gateway-{number}", (*TIANJI_SERVE.split(), "native"), files, OFTEN, ready=READY)
 
 
-def is_ledger(process: int) -> bool:
-    """Whether a process keeps the books or tells."""
-    return Path(f"/proc/{process}/comm").read_text().strip() in BESIDE
+def process_of(row: Row) -> Process:
+    """Return the process of a gateway that was started."""
+    assert row.process is not None
+    return row.process
 
 
-def wake(gateway: Process) -> list[int]:
-    """Let the processes of a gateway go on, and return them."""
-    pids = gateway.pids()
-    for pid in reversed(pids):  # who looks after others comes last
-        os.kill(pid, signal.SIGCONT)
-    return pids
+def named(pids: Sequence[int], name: str) -> list[int]:
+    """Return those of the processes that are called so."""
+    return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == name]
+
+
+class Asked:
+    """A gateway that runs, and stands still while it is not asked."""
+
+    def __init__(self, row: Row, driver: Driver) -> None:
+        self.row, self.process, self._driver = row, process_of(row), driver
+        self._request = request_bytes(row, SMALL.size)
+        self._size = len(probe(row, self._request)[0])
+
+    def ask(self, rate: float, seconds: float) -> Turn:
+        """Ask it at a rate. Raises ClickException for an answer that is not good."""
+        marks: list[dict[str, float]] = []
+        with self.process.running():
+            pids = self.process.pids()
+            workers, books, teller = working(pids), named(pids, "tianji-ledger"), named(pids, "tianji-teller")
+
+            def mark() -> None:
+                used = {"worker": workers, "books": books, "teller": teller}
+                spent = {name: measure.cpu_seconds(these) for name, these in used.items()}
+                marks.append(spent | {"waits": measure.waited_seconds(workers)})
+
+            seen = self._driver.ask(self.row.address[1], self._request, self._size, rate, seconds, mark)
+        if seen.failures:
+            raise click.ClickException(f"{self.row.target.name}: {seen.failures} failures: {seen.problem}")
+        begin, end = marks
+        means = {name: (end[name] - begin[name]) / seen.asked * 1e6 for name in begin}
+        return Turn(binned(self._driver.times()), means | {"late": seen.late})
 
 
 @contextmanager
-def running(gateway: Process) -> Iterator[list[int]]:
-    """Let a gateway go on that stands still."""
-    try:
-        yield wake(gateway)
-    finally:
-        for pid in gateway.pids():
-            os.kill(pid, signal.SIGSTOP)
+def gateways(rate: float, *, apart: bool) -> Iterator[dict[str, Asked]]:
+    """Start a gateway for each of TOLD, have it tell, and let it stand still."""
+    cores = sorted(sched_getaffinity(0))
+    served, others = {cores[0]}, set(cores[1:]) or {cores[0]}
+    sched_setaffinity(0, others)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="told-")))
+        mock, address = start_mock(others, folder, 1)
+        with closing(mock):
+            plain = Row(Target("direct"), values={"address": address})
+            answer = probe(plain, request_bytes(plain, SMALL.size))[0]
+        driver = stack.enter_context(closing(Driver(folder, others, answer, b"{}", REST)))
+        asked: dict[str, Asked] = {}
+        for number, (title, told) in enumerate(TOLD.items()):
+            row = Row(target(number, told))
+            start(row, served, folder / row.target.name, driver.address)
+            stack.enter_context(closing(process_of(row)))
+            asked[title] = one = Asked(row, driver)
+            one.ask(rate, WARM)
+            if apart:
+                put(named(one.process.pids(), "tianji-teller"), others)
+        yield asked
 
 
-def ask(row: Row, rate: float, seconds: float) -> dict[str, float]:
-    """Ask one gateway at a rate, and return its figures."""
-    assert row.process is not None
-    request = request_bytes(row, SMALL.size)
-    marks: list[tuple[float, float, float]] = []
-    with running(row.process) as pids:
-        ledger = [pid for pid in pids if is_ledger(pid)]
-        worker = [pid for pid in pids if pid not in ledger]
-
-        def mark() -> None:
-            used, waited = measure.cpu_seconds(worker), measure.waited_seconds(worker)
-            marks.append((used, waited, measure.cpu_seconds(ledger)))
-
-        load = uvloop.run(loops.open_loop(*row.address, request, None, rate, seconds, mark))
-    if load.failures or not load.latencies:
-        raise click.ClickException(f"{row.target.name}: {load.failures} failures: {load.first_failure}")
-    spent = ((after - before) / len(load.latencies) * 1e6 for before, after in zip(*marks, strict=True))
-    latencies = (percentile(load.latencies, share) * 1e6 for share in (0.5, 0.99))
-    return dict(zip(FIGURES, (*latencies, *spent), strict=True))
+def run(rate: float, minutes: float, seconds: float, *, apart: bool) -> list[Pass]:
+    """Ask all in turns for so long, and return what was seen."""
+    passes: list[Pass] = []
+    with gateways(rate, apart=apart) as asked:
+        turns = list(asked.items())
+        end = time.monotonic() + 60 * minutes
+        while time.monotonic() < end or len(passes) < 2:
+            passes.append({title: one.ask(rate, seconds) for title, one in turns})
+            turns.reverse()
+    return passes
 
 
-def compared(one: list[float], other: list[float]) -> tuple[float, float, float]:
-    """Return how much more one is than the other: the median of the passes, and its interval."""
-    ratios = [mine / others for mine, others in zip(one, other, strict=True)]
-    low, high = median_interval(ratios)
-    return median(ratios) - 1, low - 1, high - 1
-
-
-def kept(low: float, high: float) -> bool | None:
-    """Whether what lies there moved by less than the bound; None: that is undecided."""
-    return True if high < BOUND else False if low > BOUND else None
-
-
-def report(seen: dict[str, Seen], say: Callable[[str], None]) -> list[bool | None]:
+def report(passes: Sequence[Pass], say: Callable[[str], None]) -> list[bool | None]:
     """Print the figures and how they compare; return of each comparison whether its p99 kept the bound."""
-    say(f"{'told':18}" + "".join(f"{title:>12}" for title in FIGURES.values()))
-    for title, columns in seen.items():
-        say(f"{title:18}" + "".join(f"{median(columns[name]):>12.1f}" for name in FIGURES))
+    all_alike = [1] * len(passes)
+    told = {title: Gateway([each[title] for each in passes]) for title in TOLD}
+    say(f"{'µs, told':24}" + "".join(f"{name:>10}" for name in FIGURES))
+    for title, one in told.items():
+        say(f"{title:24}" + "".join(f"{one.figure(name, all_alike):>10.1f}" for name in FIGURES))
+    say(f"\nagainst {NOBODY}, {len(passes)} passes, with 95 % between")
     found: list[bool | None] = []
-    say(f"\n{len(seen[NOBODY]['p99'])} passes; medians of ratios, with 95 % between")
-    for title in list(seen)[1:]:
-        for name in FIGURES:
-            middle, low, high = compared(seen[title][name], seen[NOBODY][name])
-            line = f"{title} against {NOBODY}, {name}: {middle:+.1%} ({low:+.1%} to {high:+.1%})"
+    for title, one in list(told.items())[1:]:
+        for name in ("p50", "p99", "worker", "waits", "books"):
+            by = moved(one, told[NOBODY], name, len(passes))
+            line = f"{title}, {name}: {by.by:+.1%} ({by.low:+.1%} to {by.high:+.1%})"
             if name == "p99":
-                found.append(kept(low, high))
+                found.append(by.within(BOUND))
                 line += f": {WORDS[found[-1]]}"
             say(line)
     return found
 
 
 @click.command("told")
-@click.option("--rate", default=1500.0, show_default=True, help="Requests a second to each, in turn.")
-@click.option("--minutes", default=4.5, show_default=True)
-@click.option("--seconds", default=1.0, show_default=True, help="Of a turn.")
-@click.option("--apart", is_flag=True, help="The process that tells has the core of the client, and not the worker's.")
-def told(rate: float, minutes: float, seconds: float, *, apart: bool) -> None:
+@click.option("--rate", default=5000.0, show_default=True, help="Requests a second to each, in turn.")
+@click.option("--minutes", default=3.5, show_default=True)
+@click.option("--seconds", default=1.8, show_default=True, help="Of a turn.")
+@click.option("--apart", is_flag=True, help="The process that tells is not on the worker's core.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file to keep the passes in.")
+@click.option(
+    "--pool", multiple=True, type=click.Path(path_type=Path, exists=True), help="A file of passes; nobody is asked."
+)
+def told(
+    rate: float, minutes: float, seconds: float, *, apart: bool, output: Path | None, pool: tuple[Path, ...]
+) -> None:
     """Compare the latency and CPU of requests with and without destinations; fails beyond the bound."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    ears = spawn.Process(target=listen, args=(there,), daemon=True)
-    ears.start()
-    port = here.recv()
-    seen: dict[str, Seen] = {title: defaultdict(list) for title in TOLD}
-    with tempfile.TemporaryDirectory(prefix="told-") as name:
-        rows = [target(number, names, port) for number, names in enumerate(TOLD.values())]
-        with closing(Runner([Target("direct"), *rows], Path(name), lambda text: click.echo(text, err=True))) as runner:
-            os.sched_setaffinity(ears.pid or 0, runner.loader_cores)
-            runner.start()
-            turns = list(zip(TOLD, runner.rows[1:], strict=True))
-            for title, row in turns:
-                if row.problem or row.process is None:
-                    raise click.ClickException(f"{title}: {row.problem}")
-                among_others(row.process.pids())
-                ask(row, rate, WARM)
-                if apart:
-                    put([pid for pid in row.process.pids() if is_ledger(pid)], runner.loader_cores)
-            end = time.monotonic() + 60 * minutes
-            while time.monotonic() < end or len(seen[NOBODY]["p99"]) < 2:
-                for title, row in turns:
-                    for figure, value in ask(row, rate, seconds).items():
-                        seen[title][figure].append(value)
-                turns.reverse()
-            for gateway in filter(None, (row.process for _, row in turns)):
-                wake(gateway)  # or they would not hear that they are to end
-    ears.terminate()
-    if False in report(seen, click.echo):
+    try:
+        passes = [each for file in pool for each in read(file)] or run(rate, minutes, seconds, apart=apart)
+    except NotRunning as error:
+        raise click.ClickException(str(error)) from error
+    if output is not None:
+        written(passes, output)
+    if False in report(passes, click.echo):
         raise SystemExit(1)

@@ -1,13 +1,15 @@
 """The open loop, `open.c`: it asks at a constant rate, and is itself the upstream that is reached."""
 
 import subprocess
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.macro.process import NotRunning, alone, compiled, on_cores
 
 COUNTED = 0.6  # seconds of a burst
+REST = 0.3  # seconds before each, in which others have their turn
 SOURCE = Path(__file__).parent / "open.c"
 
 
@@ -39,9 +41,11 @@ class Seen:
 class Driver:
     """The program, at its address as the upstream; close it."""
 
-    def __init__(self, folder: Path, cores: set[int], chat: bytes, messages: bytes) -> None:
-        """Start it with the payloads of its answers. Raises NotRunning."""
+    def __init__(self, folder: Path, cores: set[int], chat: bytes, messages: bytes, rest: float = REST) -> None:
+        """Start it with the payloads of its answers; `rest`: seconds before each burst. Raises NotRunning."""
+        self._rest_ms = round(1000 * rest)
         self._request = folder / "open.request"
+        self._times = folder / "open.times"
         files = folder / "open.chat", folder / "open.messages"
         for file, payload in zip(files, (chat, messages), strict=True):
             head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
@@ -79,13 +83,18 @@ class Driver:
         bursts = max(1, round(seconds / COUNTED))
         counted_ms = round(1000 * min(seconds, COUNTED))
         self._request.write_bytes(request)
-        self._child.stdin.write(f"{port} {rate} {bursts} {counted_ms} {size} {self._request}\n")
+        files = f"{self._request} {self._times}"
+        self._child.stdin.write(f"{port} {rate} {bursts} {self._rest_ms} {counted_ms} {size} {files}\n")
         self._child.stdin.flush()
         for word in ("begin", "end"):
             while self._line().strip() != word:
                 continue
             mark()
         return Seen.read(self._line())
+
+    def times(self) -> Sequence[int]:
+        """Return how long each answer took that counted in the last loop, in nanoseconds and in order of length."""
+        return array("Q", self._times.read_bytes())
 
     def close(self) -> None:
         if self._child.poll() is None:

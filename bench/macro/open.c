@@ -3,18 +3,21 @@
        open CHAT MESSAGES
 
    Listens as the upstream on a port that it prints, and answers every request at once: with the bytes of the file MESSAGES
-   where its path has that word, else with those of CHAT. Then it takes orders, a line each:
+   where its path has that word, else with those of CHAT. To a path that says "half" it answers 503 every other time, and
+   to one that says "hanging" nothing, ever, as destinations of callbacks do that are ill. Then it takes orders, a line each:
 
-       PORT RATE BURSTS COUNTED_MS SIZE REQUEST
+       PORT RATE BURSTS REST_MS COUNTED_MS SIZE REQUEST TIMES
 
    It asks port PORT for what the file REQUEST says, RATE times a second and each time when it is due, over as many
    connections as are free. Who finds none free waits in order, and its time counts from when it was due. Every answer
    must have status 200 and SIZE bytes. While requests are due the thread never sleeps, so that nobody need wake it and it has no
    share in how late an answer is noticed.
 
-   They are asked in BURSTS of less than a second, of each of which the last COUNTED_MS count, with a rest before each, in
-   which the kernel gives others what it owes them: of a thread that has real-time priority it would otherwise take a
+   They are asked in BURSTS of less than a second, of each of which the last COUNTED_MS count, with a rest of REST_MS before
+   each, in which the kernel gives others what it owes them: of a thread that has real-time priority it would otherwise take a
    twentieth of each second, all at once.
+
+   The times of those that count go into the file TIMES in order of their length, each 8 bytes of this machine, nanoseconds.
 
    Prints "begin" before the first rest and "end" after the last answer, then a line: answers that count, requests asked in
    all, those that failed; of the times of the counted p50, p99, p99.9 and the longest, p99 of how late this thread itself came to
@@ -37,7 +40,7 @@
 #include "../times.h"
 
 enum { ROOM = 65536, EVENTS = 256, CONNECTIONS = 64 };
-enum { WARM_UP_MS = 150, REST_MS = 300, PATIENCE_MS = 5000 };
+enum { WARM_UP_MS = 150, PATIENCE_MS = 5000, HEAD = 256 };
 enum kind { LISTENER, ORDERS, UPSTREAM, CLIENT };
 
 static const uint64_t MS = 1000000;
@@ -47,6 +50,7 @@ struct peer {
     enum kind kind;
     uint64_t due; /* when the request that waits for its answer was; 0: none does */
     size_t filled;
+    size_t rest; /* of a request that is longer than the room: bytes to come, of which nothing is kept but the first HEAD */
     char room[ROOM];
 };
 
@@ -58,7 +62,10 @@ struct bytes {
 static struct {
     int epoll;
     struct bytes chat, messages; /* answers */
+    unsigned long halves;        /* requests to one that fails every other time */
 } upstream;
+
+static const char FAILED[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
 static struct {
     struct bytes request;
@@ -200,12 +207,43 @@ static int answered(struct peer *peer, size_t payload)
     return 1;
 }
 
-static int answer(struct peer *peer)
+static int says(const struct peer *peer, const char *word)
 {
     const char *end = memchr(peer->room, '\r', peer->filled);
-    const int talks = end != NULL && memmem(peer->room, (size_t)(end - peer->room), "/messages", 9) != NULL;
-    const struct bytes *said = talks ? &upstream.messages : &upstream.chat;
+    return end != NULL && memmem(peer->room, (size_t)(end - peer->room), word, strlen(word)) != NULL;
+}
+
+static int answer(struct peer *peer)
+{
+    const struct bytes *said = says(peer, "/messages") ? &upstream.messages : &upstream.chat;
+    if (says(peer, "/hanging"))
+        return 1;
+    if (says(peer, "/half") && upstream.halves++ % 2 == 0)
+        return send(peer->fd, FAILED, strlen(FAILED), MSG_NOSIGNAL) == (ssize_t)strlen(FAILED);
     return send(peer->fd, said->all, said->size, MSG_NOSIGNAL) == (ssize_t)said->size;
+}
+
+/* Forget what there is of a request but its head, as no more of it has room; whether it is one whose length is known. */
+static int shorten(struct peer *peer)
+{
+    size_t payload;
+    const char *end = strstr(peer->room, "\r\n\r\n");
+    if (message(peer->room, peer->filled, &payload) != 0 || end == NULL || payload == 0)
+        return 0;
+    peer->rest = (size_t)(end + 4 - peer->room) + payload - peer->filled;
+    peer->filled = HEAD;
+    return 1;
+}
+
+/* Pass over so many bytes of a long request, and answer it after the last. */
+static int pass_over(struct peer *peer, size_t size)
+{
+    peer->rest -= size < peer->rest ? size : peer->rest;
+    if (peer->rest > 0)
+        return 1;
+    const int good = answer(peer);
+    peer->filled = 0;
+    return good;
 }
 
 static void read_from(struct peer *peer)
@@ -222,6 +260,11 @@ static void read_from(struct peer *peer)
         leave(peer);
         return;
     }
+    if (peer->rest > 0) {
+        if (!pass_over(peer, (size_t)size))
+            leave(peer);
+        return;
+    }
     peer->filled += (size_t)size;
     peer->room[peer->filled] = 0;
     while ((length = message(peer->room, peer->filled, &payload)) != 0) {
@@ -232,6 +275,8 @@ static void read_from(struct peer *peer)
         peer->filled -= length;
         memmove(peer->room, peer->room + length, peer->filled + 1);
     }
+    if (peer->filled == ROOM - 1 && (peer->kind == CLIENT || !shorten(peer)))
+        leave(peer);
 }
 
 /* Read what there is; whether there was anything. An order is told by `ordered`. */
@@ -264,9 +309,9 @@ static void dial_all(void)
     }
 }
 
-static void rest(void)
+static void rest(uint64_t length)
 {
-    for (const uint64_t last = now() + REST_MS * MS; now() < last;)
+    for (const uint64_t last = now() + length; now() < last;)
         turn(10, NULL);
 }
 
@@ -316,10 +361,18 @@ static unsigned long long share(const struct times *times, double of)
     return times->count == 0 ? 0 : times->all[(size_t)(of * (double)(times->count - 1))];
 }
 
-static void tell(void)
+static void keep(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(run.taken.all, sizeof *run.taken.all, run.taken.count, file) != run.taken.count || fclose(file))
+        fail("%s: cannot be written: %s", path, strerror(errno));
+}
+
+static void tell(const char *times)
 {
     qsort(run.taken.all, run.taken.count, sizeof *run.taken.all, compare);
     qsort(run.late.all, run.late.count, sizeof *run.late.all, compare);
+    keep(times);
     printf("%zu %llu %llu %llu %llu %llu %llu %llu %llu %llu %s\n", run.taken.count, (unsigned long long)run.asked,
            (unsigned long long)run.failed, share(&run.taken, 0.5), share(&run.taken, 0.99), share(&run.taken, 0.999),
            share(&run.taken, 1), share(&run.late, 0.99), (unsigned long long)run.lasted,
@@ -336,10 +389,11 @@ static void obey(const char *order)
 {
     double rate;
     int bursts;
-    unsigned long counted_ms;
-    char path[4096];
+    unsigned long rest_ms, counted_ms;
+    char path[4096], times[4096];
     memset(&run, 0, sizeof run);
-    if (sscanf(order, "%d %lf %d %lu %zu %4095s", &run.port, &rate, &bursts, &counted_ms, &run.size, path) != 6)
+    if (sscanf(order, "%d %lf %d %lu %lu %zu %4095s %4095s", &run.port, &rate, &bursts, &rest_ms, &counted_ms, &run.size, path,
+               times) != 8)
         fail("no order: %s", order);
     run.request = content(path);
     run.taken.most = run.late.most = (size_t)(rate * (double)bursts * (double)(counted_ms + 10) / 1000) + 1;
@@ -350,11 +404,11 @@ static void obey(const char *order)
     fflush(stdout);
     for (; bursts > 0; bursts--) {
         dial_all();
-        rest();
+        rest(rest_ms * MS);
         ask_for(rate, counted_ms * MS);
     }
     puts("end");
-    tell();
+    tell(times);
     fflush(stdout);
     part();
     free(run.request.all), free(run.taken.all), free(run.late.all), free(run.waiting);
@@ -362,7 +416,7 @@ static void obey(const char *order)
 
 int main(int count, char **words)
 {
-    char order[8192];
+    char order[12288];
     if (count != 3)
         fail("usage: open CHAT MESSAGES");
     upstream.chat = content(words[1]);

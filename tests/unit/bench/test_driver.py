@@ -160,3 +160,29 @@ def test_a_server_that_cuts_all_off_ends_it(driver: Driver) -> None:
         seen = ask(driver, port, 7, rate=1000)
     assert (seen.answers, seen.failures) == (0, seen.asked)
     assert seen.problem == "the connection was lost"
+
+
+def say(driver: Driver, path: str, payload: bytes) -> bytes:
+    """Return the first bytes of the answer to a request with a payload, or nothing where none comes."""
+    with socket.create_connection(("127.0.0.1", own_port(driver)), timeout=10) as client:
+        client.sendall(b"POST %b HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(payload)))
+        client.sendall(payload)
+        if path == "/hanging":
+            client.shutdown(socket.SHUT_WR)  # who only closes his end is not answered either
+        return client.recv(12)
+
+
+@pytest.mark.parametrize("size", [2, 65_000, 65_536, 300_000])
+def test_destinations_are_well_or_ill_as_their_paths_say(driver: Driver, size: int) -> None:
+    payload = b"\r\n\r\n" * (size // 4) + b"x" * (size % 4)
+    assert say(driver, "/healthy", payload) == b"HTTP/1.1 200"
+    assert {say(driver, "/half", payload), say(driver, "/half", payload)} == {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+    assert say(driver, "/hanging", payload) == b""
+
+
+def test_each_time_that_counts_can_be_read(driver: Driver) -> None:
+    seen = ask(driver, own_port(driver), 4)
+    times = driver.times()
+    assert len(times) == seen.answers
+    assert list(times) == sorted(times)
+    assert times[-1] / 1e3 == seen.longest

@@ -1,63 +1,66 @@
 """Whether destinations move the latency of requests is said only where the figures suffice for it."""
 
 import random
+from pathlib import Path
 
 import pytest
-from bench.macro.stats import median_interval
-from bench.told import FIGURES, TOLD, Seen, compared, kept, report
+from bench.macro.stats import percentile
+from bench.told import BOUND, NOBODY, TOLD, report
+from bench.turns import MEANS, Gateway, Pass, Turn, binned, moved, read, written
 from hypothesis import given
 from hypothesis import strategies as st
 
-PASSES = 60
+PASSES = 20
+REQUESTS = 300
 
 
-def passes(dice: random.Random, more: float, noise: float) -> tuple[list[float], list[float]]:
-    """Return p99s of two gateways, of which the first takes so much more, on a machine whose mood changes."""
-    mood = [dice.uniform(500, 3000) for _ in range(PASSES)]
-    return (
-        [base * (1 + more) * dice.lognormvariate(0, noise) for base in mood],
-        [base * dice.lognormvariate(0, noise) for base in mood],
-    )
+def turn(dice: random.Random, middle: float, *, noise: float = 0.0) -> Turn:
+    """Return a turn of requests that take so many microseconds in the middle, in a mood that is the turn's own."""
+    mood = dice.lognormvariate(0, noise)
+    times = (middle * mood * dice.lognormvariate(0, 0.05) * 1e3 for _ in range(REQUESTS))
+    return Turn(binned(map(int, times)), dict.fromkeys(MEANS, middle))
 
 
 @pytest.mark.parametrize(
-    ("more", "noise", "wanted"),
-    [(0.0, 0.05, True), (0.02, 0.03, True), (0.2, 0.05, False), (0.0, 0.8, None), (0.05, 0.1, None)],
+    ("more", "noise", "wanted"), [(0.0, 0.01, True), (0.3, 0.05, False), (0.0, 0.8, None), (0.05, 0.1, None)]
 )
 def test_what_the_figures_suffice_for_is_said(more: float, noise: float, wanted: bool | None) -> None:
-    middle, low, high = compared(*passes(random.Random(1), more, noise))
-    assert low <= middle <= high
-    assert kept(low, high) is wanted
+    dice = random.Random(1)
+    one = Gateway([turn(dice, 100 * (1 + more), noise=noise) for _ in range(PASSES)])
+    other = Gateway([turn(dice, 100, noise=noise) for _ in range(PASSES)])
+    found = moved(one, other, "p99", PASSES)
+    assert found.low <= found.by <= found.high
+    assert found.within(BOUND) is wanted
 
 
-def test_the_interval_holds_the_median_about_as_often_as_it_says() -> None:
+@given(st.lists(st.lists(st.integers(1000, 10**9), min_size=1, max_size=30), min_size=1, max_size=5), st.data())
+def test_a_percentile_is_that_of_all_requests_of_the_drawn_turns(turns: list[list[int]], data: st.DataObject) -> None:
+    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(turns), max_size=len(turns)).filter(any))
+    one = Gateway([Turn(binned(times), dict.fromkeys(MEANS, 0.0)) for times in turns])
+    together = sorted(time for times, weight in zip(turns, weights, strict=True) for time in times * weight)
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        assert one.figure(name, weights) == pytest.approx(percentile(together, share) / 1e3, rel=0.011)
+
+
+def test_a_mean_is_of_the_drawn_turns() -> None:
+    one = Gateway([Turn({0: 1}, dict.fromkeys(MEANS, mean)) for mean in (10.0, 20.0)])
+    assert one.figure("worker", [1, 1]) == 15
+    assert one.figure("worker", [0, 3]) == 20
+
+
+def test_passes_come_back_out_of_their_file(tmp_path: Path) -> None:
     dice = random.Random(2)
-    held = 0
-    for _ in range(60):
-        low, high = median_interval([dice.gauss(1, 0.2) for _ in range(30)])
-        held += low <= 1 <= high
-    assert held >= 50
-
-
-@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=20))
-def test_an_interval_is_of_the_values_and_the_same_again(values: list[float]) -> None:
-    low, high = median_interval(values)
-    assert min(values) <= low <= high <= max(values)
-    assert median_interval(values) == (low, high)
-
-
-def test_of_nothing_there_is_no_interval() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        median_interval([])
+    passes: list[Pass] = [{title: turn(dice, 100) for title in TOLD} for _ in range(3)]
+    written(passes, tmp_path / "passes")
+    assert read(tmp_path / "passes") == passes
 
 
 def test_each_comparison_is_told_with_its_verdict() -> None:
     dice = random.Random(3)
-    seen: dict[str, Seen] = {title: {name: passes(dice, 0, 0.01)[0] for name in FIGURES} for title in TOLD}
-    base = seen["nobody"]["p99"]
-    for title, more in (("one that is well", 1.01), ("one that fails", 1.5), ("one that hangs", 1.02)):
-        seen[title]["p99"] = [value * more for value in base]
+    more = dict(zip(TOLD, (1.0, 1.0, 1.01, 1.5), strict=True))
+    passes = [{title: turn(dice, 100 * more[title]) for title in TOLD} for _ in range(PASSES)]
     lines: list[str] = []
-    assert report(seen, lines.append) == [True, False, True]
-    assert [line.rpartition(": ")[2] for line in lines if " p99: " in line] == ["within 5%", "beyond 5%", "within 5%"]
-    assert sum(" against nobody, " in line for line in lines) == 3 * len(FIGURES)
+    assert report(passes, lines.append) == [True, True, False]
+    verdicts = [line.rpartition(": ")[2] for line in lines if ", p99: " in line]
+    assert verdicts == ["within 5%", "within 5%", "beyond 5%"]
+    assert f"against {NOBODY}, {PASSES} passes" in "\n".join(lines)
