@@ -16,6 +16,7 @@ from tianji.config.support import Level, support
 from tianji.config.tree import Items, Map
 
 _ENTRIES: Final = "model_list"
+_SERVERS: Final = "mcp_servers"
 _OPENED: Final = frozenset({"litellm_settings", "router_settings", "general_settings", "environment_variables"})
 _NESTED: Final = frozenset({"general_settings.litellm_jwtauth"})
 _LEVELS: Final[tuple[Level, ...]] = ("unsupported", "partial", "exact")
@@ -61,16 +62,23 @@ def _keys(tree: Map) -> Iterator[tuple[str, Place]]:
             for entry in value:
                 if isinstance(entry, Map):
                     yield from _entry(entry)
+        elif name == _SERVERS and isinstance(value, Map):
+            servers = (server for _, server, _ in value.members() if isinstance(server, Map))
+            yield from ((f"{_SERVERS}.{key}", at) for server in servers for key, at in server.places.items())
         elif name in _OPENED and isinstance(value, Map):
-            twins = spelling.SECTIONS.get(name, {})
-            for key, inner, where in value.members():
-                written = f"{name}.{twins.get(key, key)}"
-                if written in _NESTED and isinstance(inner, Map):
-                    yield from ((f"{written}.{deep}", at) for deep, at in inner.places.items())
-                else:
-                    yield written, where
+            yield from _section(name, value)
         else:
             yield name, place
+
+
+def _section(name: str, section: Map) -> Iterator[tuple[str, Place]]:
+    twins = spelling.SECTIONS.get(name, {})
+    for key, inner, where in section.members():
+        written = f"{name}.{twins.get(key, key)}"
+        if written in _NESTED and isinstance(inner, Map):
+            yield from ((f"{written}.{deep}", at) for deep, at in inner.places.items())
+        else:
+            yield written, where
 
 
 def _entry(entry: Map) -> Iterator[tuple[str, Place]]:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from tianji.config import tool_servers
 from tianji.config.schema.jwt import JwtAuth
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelInfo, ModelParams
 
@@ -136,6 +137,14 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "prometheus_emit_input_sequence_length_label": Support("partial", "of histograms"),
     "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
+}
+_TOOL_SERVERS: Final = {  # keys of each of `mcp_servers`, and what else is about them
+    **{f"mcp_servers.{name}": EXACT for name in tool_servers.EXACT},
+    **{f"mcp_servers.{name}": Support("partial", note) for name, note in tool_servers.PARTLY.items()},
+    **{f"mcp_servers.{name}": Support("unsupported", note) for name, note in tool_servers.UNSERVED.items()},
+    "litellm_settings.mcp_aliases": EXACT,
+    **{f"general_settings.mcp_{name}": EXACT for name in tool_servers.SETTINGS},
+    "general_settings.require_key_mcp_access_defined": EXACT,
 }
 _ALERTS: Final = {
     "alerting": Support("partial", "not sentry; plain letters"),
@@ -434,6 +443,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         "policies": Support("partial", "changes that one step of a pipeline makes are seen by the next"),
         "policy_attachments": EXACT,
+        **_TOOL_SERVERS,
         "search_tools": Support("partial", "of the file; brave, dataforseo, exa, firecrawl, google_pse and six more"),
         "general_settings.search_tools": EXACT,
         "general_settings.search_tool_deny_by_default": EXACT,

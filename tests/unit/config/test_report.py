@@ -10,6 +10,7 @@ from tianji.config import Loaded
 from tianji.config.report import as_json, as_text, rows
 from tianji.config.schema import GeneralSettings, ModelInfo, ModelParams, RouterSettings, Settings
 from tianji.config.schema.jwt import JwtAuth
+from tianji.config.schema.mcp import McpServer
 from tianji.config.schema.model import PRICE
 from tianji.config.schema.root import SECTIONS
 from tianji.config.support import SUPPORT, support
@@ -84,6 +85,7 @@ SECTION_FIELDS = {
     "router_settings": RouterSettings,
     "general_settings": GeneralSettings,
     "general_settings.litellm_jwtauth": JwtAuth,
+    "mcp_servers": McpServer,
 }
 
 
@@ -120,3 +122,12 @@ def test_what_is_heeded_is_not_said_to_have_no_effect() -> None:
         "general_settings.store_prompts_in_spend_logs", "litellm_settings.budget_reset_time",
     ):  # fmt: skip
         assert support(key).level == "exact", key
+
+
+def test_each_key_of_a_server_of_tools_has_a_word(snippet: Snippet) -> None:
+    servers = "mcp_servers: {a: {url: 'http://h/mcp', pinned_tools: {}}, b: {url: 'http://i/mcp', auth_type: api_key}}"
+    found = {row.key: row for row in rows(snippet(MODEL + servers)) if row.key.startswith("mcp_servers")}
+    assert {key: row.level for key, row in found.items()} == {
+        "mcp_servers.url": "exact", "mcp_servers.pinned_tools": "unsupported", "mcp_servers.auth_type": "partial",
+    }  # fmt: skip
+    assert found["mcp_servers.url"].count == 2

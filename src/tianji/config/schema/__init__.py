@@ -3,10 +3,11 @@
 from tianji.config.schema.base import Section
 from tianji.config.schema.cache import CacheParams
 from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
+from tianji.config.schema.mcp import McpServer
 from tianji.config.schema.model import ModelEntry, ModelInfo, ModelParams
 from tianji.config.schema.root import Config
 from tianji.config.schema.router import RouterSettings
-from tianji.config.schema.sections import Credential, GuardrailEntry, McpServer
+from tianji.config.schema.sections import Credential, GuardrailEntry
 from tianji.config.schema.settings import Settings
 
 __all__ = [

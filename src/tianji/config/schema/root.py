@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from tianji.config.schema.base import Section, Table
 from tianji.config.schema.general import GeneralSettings
+from tianji.config.schema.mcp import McpServer
 from tianji.config.schema.model import ModelEntry
 from tianji.config.schema.router import RouterSettings
 from tianji.config.schema.sections import (
@@ -13,7 +14,6 @@ from tianji.config.schema.sections import (
     AssistantSettings,
     Credential,
     GuardrailEntry,
-    McpServer,
     McpTool,
     Policy,
     PolicyAttachment,

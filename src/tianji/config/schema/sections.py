@@ -1,11 +1,11 @@
-"""The smaller top-level sections: guardrails, MCP servers, credentials, tools, agents, prompts, policies."""
+"""The smaller top-level sections: guardrails, credentials, tools, agents, prompts, policies."""
 
 # ruff: noqa: RUF012 - msgspec copies an empty default for every struct
 
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from tianji.config.schema.base import Flag, Headers, Names, Section, Table, Text, Unknown
+from tianji.config.schema.base import Flag, Headers, Names, Section, Table, Unknown
 
 
 class Credential(Section, frozen=True, kw_only=True):
@@ -32,75 +32,6 @@ class GuardrailEntry(Section, frozen=True, kw_only=True):
     guardrail_id: str | None = None
     policy_template: object = None
     stored: bool = False
-
-
-class McpServer(Section, frozen=True, kw_only=True):
-    """An MCP server behind the gateway. `timeout` is seconds."""
-
-    url: str | None = None
-    transport: Literal["http", "sse", "stdio"] = "http"
-    command: str | None = None
-    args: tuple[Text, ...] = ()
-    env: Headers = {}
-    spec_path: str | None = None
-    auth_type: Literal[
-        "none", "api_key", "bearer_token", "basic", "authorization", "token", "oauth2", "aws_sigv4",
-        "oauth2_token_exchange", "oauth2_id_jag", "true_passthrough", "oauth_delegate",
-    ] | None = None  # fmt: skip
-    authentication_token: Text | None = None
-    auth_value: Text | None = None
-    oauth2_flow: Literal["client_credentials", "authorization_code"] | None = None
-    client_id: str | None = None
-    client_secret: str | None = None
-    scopes: Names = ()
-    issuer: str | None = None
-    authorization_url: str | None = None
-    token_url: str | None = None
-    registration_url: str | None = None
-    token_endpoint_auth_method: str | None = None
-    dcr_bridge: bool | None = None
-    delegate_auth_to_upstream: Flag = False
-    oauth_passthrough: Flag = False
-    oauth_identity_binding: object = None
-    token_validation: object = None
-    per_server_oauth_discovery: Flag | None = None
-    token_exchange_endpoint: str | None = None
-    audience: str | None = None
-    subject_token_type: str | None = None
-    token_exchange_profile: str = "rfc8693"  # noqa: S105 - not a password
-    upstream_resource: str | None = None
-    upstream_token_header: str | None = None
-    client_private_key: str | None = None
-    client_private_key_id: str | None = None
-    client_assertion_signing_alg: str = "RS256"
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: str | None = None
-    aws_session_token: str | None = None
-    aws_region_name: str | None = None
-    aws_service_name: str | None = None
-    aws_role_name: str | None = None
-    aws_session_name: str | None = None
-    alias: str | None = None
-    description: str | None = None
-    instructions: str | None = None
-    mcp_info: Table = {}
-    allowed_tools: Names = ()
-    disallowed_tools: Names = ()
-    allowed_params: Table = {}
-    pinned_tools: object = None
-    access_groups: Names = ()
-    allow_all_keys: Flag = False
-    available_on_public_internet: Flag = True
-    extra_headers: Names = ()
-    static_headers: Headers = {}
-    env_vars: object = None
-    server_id: str | None = None
-    protocol_version: Text = "auto"
-    timeout: float | None = None
-    max_concurrent_requests: int | None = None
-    rpm: int | None = None
-    allow_sampling: Flag = False
-    allow_elicitation: Flag = False
 
 
 class VectorStoreParams(Section, frozen=True, kw_only=True):
