@@ -38,6 +38,8 @@ from tianji.edge.settings import edge_settings
 from tianji.egress.ways import ways_out
 from tianji.endpoints import model_routes, telemetry
 from tianji.endpoints.google_methods import GoogleMethods
+from tianji.endpoints.mcp import Mcp
+from tianji.endpoints.mcp_rest import McpRest
 from tianji.endpoints.search import Search
 from tianji.endpoints.tokens import Tokens
 from tianji.errors import ConfigurationError, UnknownModel
@@ -267,6 +269,8 @@ class Gateway:
         yield from Trials(guards).routes()
         yield from PromptTrials(functools.partial(endpoint_of, self._endpoints, "chat")).routes()
         yield from Search(lambda: self._preface.searches, guards).routes()
+        yield from Mcp(lambda: self._preface.tools, lambda: self.snapshot.environ).routes()
+        yield from McpRest(lambda: self._preface.tools).routes()
         yield from Provisioning(lambda: self._office).routes()
         yield from SignIn(lambda: self._office, self._shared.attempts, self._path.parent).routes()
         yield from self._talks.routes()
@@ -334,6 +338,7 @@ class Gateway:
         self._jobs.end()
         self._talks.close()
         await self._caches.close()
+        await self._preface.close()
         self._guarding.close()
         self._people.close()
         self._pool.close()

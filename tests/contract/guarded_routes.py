@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tianji.dialects.rows import ROWS
 from tianji.endpoints.cursor import CHAT_PATHS
+from tianji.endpoints.mcp import PATHS as MCP
 from tianji.objects.rows import ROWS as OBJECTS
 from tianji.realtime.routes import LIVE, PATHS, RESPONSES, SECRETS
 
@@ -71,6 +72,9 @@ SILENT: frozenset[Route] = frozenset(
         *(("get", f"{path}{end}") for path in MODELS for end in ("", "/{model_id}")),
         *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),
         ("get", "/search_tools/ui/available_providers"),
+        *((method, path) for path in MCP for method in ("post", "get", "delete")),
+        *(("get", path) for path in ("/mcp-rest/tools/list", "/v1/mcp/tools", "/mcp/enabled")),
+        ("post", "/mcp-rest/tools/call"),
         *(
             ("get", f"/prompts{tail}")
             for tail in ("/list", "/{prompt_id}", "/{prompt_id}/info", "/{prompt_id}/versions")

@@ -181,7 +181,7 @@ def test_what_touches_a_callers_data_is_looked_at_here_or_where_objects_are(worl
 
 
 # where the id names no object of a caller's, or has a test of its own
-NO_OBJECTS = {"", "model", "model_id", "tool"}
+NO_OBJECTS = {"", "model", "model_id", "tool", "servers"}
 ELSEWHERE = (
     "/v1/responses/", "/responses/", "/openai/v1/responses/",  # test_stored_responses
     "/v1/messages/batches/",  # test_message_batches

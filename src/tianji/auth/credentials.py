@@ -30,6 +30,16 @@ _NOWHERE = len(_ORDER)
 _AWS_SCHEME = b"AWS4-HMAC-SHA256"
 
 
+def carrier(exchange: Exchange, key_header: str | None = None) -> bytes | None:
+    """Return the name of the header that the key of a request stands in; None where it stands in none.
+
+    key_header: see Credentials
+    """
+    names = {name for name, _ in exchange.headers}
+    order = _ORDER if key_header is None else (key_header.lower().encode("ascii"), *_ORDER)
+    return next((name for name in order if name in names), None)
+
+
 class Credentials:
     """Finds the key. `key_header`: the one named in the settings, which overrides all others when it is present.
 

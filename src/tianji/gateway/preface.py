@@ -11,6 +11,7 @@ from typing import Any, Final
 from tianji._core.pipeline import Pipeline
 from tianji.config.schema import Config
 from tianji.gateway.admissions import Admissions
+from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.naming import has_hooks
 from tianji.lazy import load
@@ -19,9 +20,14 @@ LOG: Final = logging.getLogger("tianji.gateway")
 
 
 class Preface:
-    """That of one worker. `searches`: of the web, see gateway.searches; None where no tool is configured."""
+    """That of one worker. `searches`: of the web, see gateway.searches; None where no tool is configured.
+
+    tools: of MCP servers, see gateway.tools; None where no server is configured
+    """
 
     searches: Any = None
+    tools: Any = None
+    _connections: Any = None
 
     def __init__(self, folder: Path, admissions: Admissions) -> None:
         """`folder`: in which the files of the configuration lie."""
@@ -41,9 +47,26 @@ class Preface:
                 LOG.error("left out: %s", fault)
             self.searches = load("tianji.gateway.searches").Searches(config, tools, self._admissions, keep)
             pipeline.searches = load("tianji.gateway.intercepting").interception(config, self.searches)
+        self._adopt_tools(snapshot, keep)
         if has_hooks(config):
             building = load("tianji.gateway.hooking.building")
             pipeline.searches = building.looping(config, self._folder, pipeline.searches)
+
+    def _adopt_tools(self, snapshot: Snapshot, keep: Callable[[Any], None] | None) -> None:
+        self.tools = None
+        config = snapshot.config
+        if config.mcp_servers:
+            self._connections = self._connections or load("tianji.mcp.connections").Connections()
+            made = load("tianji.gateway.tools.toolbox").Toolbox
+            self.tools = made(config, snapshot.environ, self._connections, self._admissions, keep)
+        if self._connections is not None:
+            servers = () if self.tools is None else self.tools.servers
+            self._connections.adopt(servers, allowed_hosts(config))
+
+    async def close(self) -> None:
+        """End what was begun with servers of tools."""
+        if self._connections is not None:
+            await self._connections.close()
 
 
 def has_prompts(config: Config) -> bool:

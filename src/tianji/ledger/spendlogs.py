@@ -29,6 +29,7 @@ _SAME: Final = (
     "request_id", "call_type", "prompt_tokens", "completion_tokens", "model", "model_group", "api_base", "team_id",
     "organization_id", "end_user", "session_id", "status", "agent_id",
 )  # fmt: skip
+_OF_TOOLS: Final = "call_mcp_tool"  # whose entries name the server and its tool as their model group
 COLUMNS: Final = (
     "request_id", "call_type", "api_key", "spend", "total_tokens", "prompt_tokens", "completion_tokens", "startTime",
     "endTime", "completionStartTime", "request_duration_ms", "model", "model_id", "model_group", "custom_llm_provider",
@@ -59,7 +60,7 @@ def wire(row: Mapping[str, Any], said: Mapping[str, Any] | None = None) -> dict[
         "request_tags": json.loads(row["tags"]),
         "requester_ip_address": row["ip"],
         "litellm_call_id": row["call_id"],
-        "mcp_namespaced_tool_name": None,
+        "mcp_namespaced_tool_name": row["model_group"] if row["call_type"] == _OF_TOOLS else None,
         "messages": _document(said.get("messages")),
         "response": _document(said.get("response")),
         "proxy_server_request": _document(said.get("request")),
