@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tianji.cli.configuration import UNUSABLE
-from tianji.cli.edges import AUTO, choose
+from tianji.cli.edges import AUTO, VARIABLE, choose
 from tianji.cli.flags import CONFIG
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
@@ -36,8 +36,9 @@ def command(file: Path | None, config: Path | None, *, as_json: bool) -> None:
         raise SystemExit(UNUSABLE) from error
     collisions = app.collisions(file, os.environ, loaded)
     click.echo(render(report.rows(loaded), (*collisions, *loaded.problems)))
-    edge = choose(AUTO, load("tianji.realtime.expected").expected(loaded.config, loaded.environment)).said
-    for line in [*app.rehearse(loaded), *load("tianji.cli.judging").untold(loaded), edge]:
+    conversations = load("tianji.realtime.expected").expected(loaded.config, loaded.environment)
+    edge = choose(os.environ.get(VARIABLE, AUTO), conversations).said
+    for line in filter(None, [*app.rehearse(loaded), *load("tianji.cli.judging").untold(loaded), edge]):
         click.echo(line, err=True)
     if collisions:
         raise SystemExit(UNUSABLE)

@@ -8,6 +8,7 @@ AUTO: Final = "auto"
 GRANIAN: Final = "granian"
 NATIVE: Final = "native"
 EDGES: Final = (AUTO, GRANIAN, NATIVE)
+VARIABLE: Final = "TIANJI_EDGE"  # says what `--edge` does
 TABLE: Final = 'docs/deploy.md, under "Two servers",'  # where all that differs stands
 
 

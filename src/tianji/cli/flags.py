@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from tianji import __version__
-from tianji.cli.edges import AUTO, EDGES
+from tianji.cli.edges import AUTO, EDGES, VARIABLE
 
 OWN: Final = ""  # where --test asks without an address: at --host and --port
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -43,7 +43,7 @@ _SERVING = (
     click.option(
         "--edge",
         type=click.Choice(EDGES),
-        envvar="TIANJI_EDGE",
+        envvar=VARIABLE,
         default=AUTO,
         show_default=True,
         help="Server. granian: HTTP/1.1 and HTTP/2. native: HTTP/1.1, many WebSockets, and SIGUSR2 restarts without a "

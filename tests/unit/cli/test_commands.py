@@ -70,6 +70,8 @@ def test_check_reports_keys_and_problems(config):
     assert "Granian edge: nothing in the configuration means realtime sessions" in good.stderr
     talks = run("check", config(GOOD.replace("openai/a", "openai/gpt-realtime")))
     assert "native edge: model `a` holds realtime sessions; --edge granian overrides" in talks.stderr
+    named = run("check", config(GOOD.replace("openai/a", "openai/gpt-realtime")), TIANJI_EDGE="granian")
+    assert "warning: --edge granian has Granian serve, and model `a` holds" in named.stderr
     bad = run("check", config("model_list: 3\n"))
     assert bad.exit_code == 2
     assert "model_list" in bad.output
