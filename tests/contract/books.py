@@ -4,9 +4,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from tests.contract.harness import Gateway, eventually
-
-PATIENCE = 60.0  # seconds: the process of the ledger lets everybody go first
+from tests.contract.harness import PATIENCE, Gateway, eventually
 
 
 def row_of(gateway: Gateway, column: str, value: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from tests.contract.harness import EDGES, Gateway, Mock, default_config, refusing_address
+from tests.contract.harness import EDGES, Gateway, Mock, default_config, inherited, refusing_address
+from tests.contract.nursery import Nursery
 from tests.contract.processes import edge, mock, mock_process
 from tests.fakes.judge import Judge
 
@@ -22,6 +23,13 @@ OF_EDGES = frozenset({
     "test_live", "test_management", "test_memory", "test_openai_client", "test_realtime", "test_reload",
     "test_response_sockets", "test_serve",
     "test_sockets", "test_tasks", "test_uploads", "test_workers",
+})  # fmt: skip
+
+
+# where what is tested is how a gateway starts, what it loads by itself, or what memory it takes
+OF_ITS_START = frozenset({
+    "test_gateway_restart", "test_hot_restart", "test_ledger", "test_live", "test_many_streams", "test_memory",
+    "test_reload", "test_serve", "test_workers",
 })  # fmt: skip
 
 
@@ -48,6 +56,23 @@ def own_gateway(item: pytest.Item) -> str:
     fixtures = getattr(item, "_fixtureinfo", None)
     found = fixtures.name2fixturedefs.get("gateway") if fixtures is not None else None
     return found[-1].baseid if found and found[-1].baseid != "tests/contract" else ""
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery(inherited()) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _where_gateways_begin(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fork gateways from one process, but where their start is what is tested."""
+    if request.path.stem in OF_ITS_START:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gateway, "begin", request.getfixturevalue("nursery").begin)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import httpx
+from tests.contract.nursery import Child
 
 T = TypeVar("T")
+Begin = Callable[[str, Sequence[str], Path, Mapping[str, str], IO[bytes]], subprocess.Popen[bytes] | Child]
 ROOT = Path(__file__).parents[2]
 MASTER_KEY = "sk-contract-4f9a8b7c6d5e"
 # two spellings: a key that a scrubber knows by its look, and one that only its owner can know
@@ -23,6 +25,7 @@ UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
 ODD_KEY = "canary+Upstream/Secret=Nobody"
 EDGES = ("granian", "native")  # what every test of a gateway runs on
 BESIDE = "tianji-ledger"  # the process that takes journals into the database
+PATIENCE = 60.0  # seconds: the processes of the ledger and of who is told let everybody go first
 START = 20.0  # seconds that a process may take to start; loaded machines are slow
 # the process of a ledger takes seconds to begin, and few tests read what it writes
 NO_BOOKS = {"TIANJI_DISABLE_SPEND_UPDATES": "true"}
@@ -71,23 +74,30 @@ def _children(process: int) -> list[int]:
         return []
 
 
+def inherited() -> dict[str, str]:
+    """Return what processes have of the environment of these tests."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+def begin(
+    module: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str], errors: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Begin a module as anybody does."""
+    line = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, cwd=folder, env=env)
+
+
 class Process:
     """`tianji` as a process of its own. Its first line of output that is not empty must hold its address."""
 
     module = "tianji"
-    python = sys.executable
+    begin: Begin = staticmethod(begin)
 
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         self.errors = folder / f"stderr-{time.monotonic_ns()}"
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        all_of_it = {**inherited(), "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **env}
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [self.python, "-m", self.module, *arguments],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=folder,
-                env={**inherited, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **env},
-            )
+            self.process = self.begin(self.module, arguments, folder, all_of_it, errors)
         self.url = self._address()
         self.port = int(self.url.rpartition(":")[2])
         self.client = client_at(self.url)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.contract.harness import BOOKS, Gateway, eventually
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, eventually
 from tests.fakes.ears import Ears
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
@@ -35,5 +35,5 @@ def heard(ears: Ears, word: str) -> list[dict[str, Any]]:
 
 
 def one(ears: Ears, word: str) -> dict[str, Any]:
-    eventually(lambda: len(heard(ears, word)) == 1, f"the event of {word}", 30)
+    eventually(lambda: len(heard(ears, word)) == 1, f"the event of {word}", PATIENCE)
     return heard(ears, word)[0]

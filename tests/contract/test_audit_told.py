@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 
 CODE = """
@@ -89,7 +89,9 @@ def test_each_destination_is_told_and_one_that_is_away_stops_nobody(
     name = f"team-{edge}"
     assert gateway.post("/team/new", {"team_id": name, "team_alias": "T"}).status_code == 200
     (entry,) = log_of(gateway, object_id=name, table_name=TEAMS)
-    (heard,) = eventually(lambda: [one for one in ears.events() if one["id"] == entry["id"]], "the hook was told", 30)
+    (heard,) = eventually(
+        lambda: [one for one in ears.events() if one["id"] == entry["id"]], "the hook was told", PATIENCE
+    )
     assert heard == {
         **{member: entry[member] for member in ("id", "action", "table_name", "object_id", "before_value")},
         "changed_by": "default_user_id",
@@ -98,8 +100,10 @@ def test_each_destination_is_told_and_one_that_is_away_stops_nobody(
         "updated_values": heard["updated_values"],
     }
     assert json.loads(heard["updated_values"]) == entry["updated_values"]
-    eventually(lambda: [one for one in own(folder) if one == heard], "code of the operator's own was told", 30)
-    place = eventually(lambda: [path for path, _, _ in ears.heard if entry["id"] in path], "the bucket was told", 30)
+    eventually(lambda: [one for one in own(folder) if one == heard], "code of the operator's own was told", PATIENCE)
+    place = eventually(
+        lambda: [path for path, _, _ in ears.heard if entry["id"] in path], "the bucket was told", PATIENCE
+    )
     assert place[0].startswith("/b/below/audit_logs/2")
     assert gateway.post("/team/delete", {"team_ids": [name]}).status_code == 200
 

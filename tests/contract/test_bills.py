@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.fakes.bills import Bills, Mavvrik, Ternary, Vantage
 from tests.fakes.listening import Listening
 
@@ -83,17 +83,17 @@ def test_a_day_is_told_once_and_again_when_it_is_more(
 
     with Gateway(config, tmp_path, edge=edge, env=env, workers=2) as gateway:
         asked(gateway)
-        eventually(told, "today is told", 30)
+        eventually(told, "today is told", PATIENCE)
         asked(gateway)
-        eventually(told, "today is told again in place of before", 30)
+        eventually(told, "today is told again in place of before", PATIENCE)
         assert len(vantage.files) == 1
-        eventually(lambda: office.there["m"].asked, "Mavvrik is told that we are there", 30)
+        eventually(lambda: office.there["m"].asked, "Mavvrik is told that we are there", PATIENCE)
         assert office.there["m"].files == {}, "a day that is not over is no day for it"
     sent = [method for method, *_ in vantage.asked + ternary.asked]
     with Gateway(config, tmp_path, edge=edge, env=env, workers=2) as gateway:
         before = len(office.there["m"].asked)
-        eventually(lambda: len(office.there["m"].asked) >= before + 3, "some rounds are made", 30)
+        eventually(lambda: len(office.there["m"].asked) >= before + 3, "some rounds are made", PATIENCE)
         assert [method for method, *_ in vantage.asked + ternary.asked] == sent, "nothing is told twice"
         asked(gateway)
-        eventually(told, "and goes on where it ended", 30)
+        eventually(told, "and goes on where it ended", PATIENCE)
     assert "vntg_tkn" not in gateway.log

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.contract.telling import PRICES, SECRET, ask, environment, figure, heard, one
 from tests.fakes.ears import Ears
 
@@ -136,7 +136,7 @@ def test_a_failure_is_told_to_who_hears_of_failures(gateway: Gateway, mock: Mock
     assert (event["status"], event["error_information"]["error_code"]) == ("failure", "400")
     assert ask(gateway, "afterwards").status_code == 200
     one(ears, "afterwards")
-    eventually(lambda: told_langfuse(ears, "afterwards"), "langfuse is told", 30)
+    eventually(lambda: told_langfuse(ears, "afterwards"), "langfuse is told", PATIENCE)
     assert told_langfuse(ears, f"{SECRET} failed") == []
 
 
@@ -170,7 +170,7 @@ def test_who_wants_no_log_has_none(gateway: Gateway, ears: Ears) -> None:
 def test_a_destination_may_be_told_without_content(gateway: Gateway, ears: Ears) -> None:
     answer = ask(gateway, "quietly")
     one(ears, "quietly")
-    eventually(lambda: of_call(ears, answer, "/quiet"), "the quiet one is told, too", 30)
+    eventually(lambda: of_call(ears, answer, "/quiet"), "the quiet one is told, too", PATIENCE)
     assert SECRET not in str(ears.events("/quiet"))
     assert of_call(ears, answer, "/quiet")[0]["response_cost"] > 0
 
@@ -179,19 +179,21 @@ def test_what_was_said_is_in_no_row_and_no_log(gateway: Gateway, ears: Ears) -> 
     answer = ask(gateway, "unstored")
     one(ears, "unstored")
     call = {"request_id": answer.headers["x-litellm-call-id"] + "-0"}
-    eventually(lambda: gateway.client.get("/spend/logs", params=call).json(), "the row is there", 30)
+    eventually(lambda: gateway.client.get("/spend/logs", params=call).json(), "the row is there", PATIENCE)
     assert SECRET not in gateway.client.get("/spend/logs", params=call).text
     assert SECRET not in gateway.log
     assert "canary" not in gateway.log
     assert "callback compression_interception: not served by this release" in gateway.log
-    eventually(lambda: "callback away does not take events" in gateway.log, "who is away is said", 30)
+    eventually(lambda: "callback away does not take events" in gateway.log, "who is away is said", PATIENCE)
 
 
 def test_a_destination_that_fails_gets_what_it_missed(gateway: Gateway, ears: Ears) -> None:
     ears.status = 503
     try:
         assert ask(gateway, "missed").status_code == 200
-        eventually(lambda: "callback generic_api does not take events: status 503" in gateway.log, "it is said", 30)
+        eventually(
+            lambda: "callback generic_api does not take events: status 503" in gateway.log, "it is said", PATIENCE
+        )
     finally:
         ears.status = 200
     one(ears, "missed")
@@ -216,8 +218,8 @@ def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway
     try:
         for word in ("before it", "refused by it", "after it"):
             assert ask(gateway, word).status_code == 200
-        eventually(lambda: taken("before it") and taken("after it"), "the others are told without it", 30)
-        eventually(lambda: figure(gateway, lost) == before + 1, "it is counted, and no other", 30)
+        eventually(lambda: taken("before it") and taken("after it"), "the others are told without it", PATIENCE)
+        eventually(lambda: figure(gateway, lost) == before + 1, "it is counted, and no other", PATIENCE)
     finally:
         ears.judging = lambda _path, _said: None
 
@@ -225,8 +227,10 @@ def test_one_event_that_langfuse_refuses_takes_no_other_with_it(gateway: Gateway
 def test_how_far_a_destination_is_behind_is_shown(gateway: Gateway, ears: Ears) -> None:
     assert ask(gateway, "behind").status_code == 200
     one(ears, "behind")
-    eventually(lambda: figure(gateway, 'behind_bytes{callback="hanging"}') > 0, "what never answers is behind", 30)
-    eventually(lambda: figure(gateway, 'behind_bytes{callback="generic_api"}') == 0, "what answers is not", 30)
+    eventually(
+        lambda: figure(gateway, 'behind_bytes{callback="hanging"}') > 0, "what never answers is behind", PATIENCE
+    )
+    eventually(lambda: figure(gateway, 'behind_bytes{callback="generic_api"}') == 0, "what answers is not", PATIENCE)
 
 
 def asked(gateway: Gateway, word: str, secret: str | None = None, **headers: str) -> Any:
@@ -273,14 +277,18 @@ def test_a_team_and_a_key_have_callbacks_of_their_own(gateway: Gateway, mock: Mo
     own = {"langfuse_public_key": "guest", "langfuse_secret_key": "sk-canary-guest", "langfuse_host": ears.url}
     assert ask(gateway, "by a guest", metadata=own, langfuse_environment="there").status_code == 200
     assert "langfuse" not in str(mock.requests()[-1])
-    eventually(lambda: tellers("by the team") == {usual, "of-team:sk-canary-of-team"}, "the team's own is told", 30)
-    eventually(lambda: tellers("by the key") == {usual, "of-key:sk-canary-of-key"}, "the key's own alone is told", 30)
-    eventually(lambda: tellers("by a guest") == {"guest:sk-canary-guest"}, "the request's own alone is told", 30)
-    eventually(lambda: tellers("by nobody") == {usual}, "the usual one is told", 30)
+    eventually(
+        lambda: tellers("by the team") == {usual, "of-team:sk-canary-of-team"}, "the team's own is told", PATIENCE
+    )
+    eventually(
+        lambda: tellers("by the key") == {usual, "of-key:sk-canary-of-key"}, "the key's own alone is told", PATIENCE
+    )
+    eventually(lambda: tellers("by a guest") == {"guest:sk-canary-guest"}, "the request's own alone is told", PATIENCE)
+    eventually(lambda: tellers("by nobody") == {usual}, "the usual one is told", PATIENCE)
     answer = gateway.client.post("/team/tellers/disable_logging")
     assert answer.json()["data"]["success_callbacks"] == []
     asked(gateway, "without logging", of_team)
-    eventually(lambda: tellers("without logging") == {usual}, "the usual one is told", 30)
+    eventually(lambda: tellers("without logging") == {usual}, "the usual one is told", PATIENCE)
     assert "canary" not in gateway.log
 
 
@@ -291,8 +299,10 @@ def test_the_account_of_a_request_is_told_too_where_nobody_is_told_what_was_said
     theirs = f"Basic {b64encode(b'hushed:sk-canary-hushed').decode()}"
     with gateway.with_settings("litellm_settings", turn_off_message_logging=True):
         answer = ask(gateway, "by a hushed guest", metadata=own)
-        eventually(lambda: any(one[1].get("authorization") == theirs for one in ears.heard), "its account is told", 30)
-        (event,) = eventually(lambda: of_call(ears, answer, "/log"), "the others are told", 30)
+        eventually(
+            lambda: any(one[1].get("authorization") == theirs for one in ears.heard), "its account is told", PATIENCE
+        )
+        (event,) = eventually(lambda: of_call(ears, answer, "/log"), "the others are told", PATIENCE)
     assert "by a hushed guest" not in str(ears.heard)
     assert "canary" not in str([body for _, _, body in ears.heard])
     assert event["response"] == {"text": "redacted-by-litellm"}
@@ -321,8 +331,8 @@ def test_a_request_may_ask_that_a_callback_be_told_nothing_or_little(gateway: Ga
     answer = asked(gateway, "little", **{"litellm-enable-message-redaction": "true"})
     asked(gateway, "everything")
     one(ears, "everything")
-    eventually(lambda: told_langfuse(ears, "muted"), "who is not muted is told", 30)
-    (little,) = eventually(lambda: of_call(ears, answer, "/log"), "who is told little is told", 30)
+    eventually(lambda: told_langfuse(ears, "muted"), "who is not muted is told", PATIENCE)
+    (little,) = eventually(lambda: of_call(ears, answer, "/log"), "who is told little is told", PATIENCE)
     assert heard(ears, "muted") == heard(ears, "little") == []
     assert little["response"] == {"text": "redacted-by-litellm"}
     assert [message["content"] for message in little["messages"]] == ["redacted-by-litellm"]
@@ -365,7 +375,7 @@ def test_the_services_that_the_gateway_leans_on_are_told_of(gateway: Gateway, mo
     ask(gateway, "counted")
     for service in ("postgres", "batch_write_to_db"):
         count = f'litellm_{service}_latency_count{{{service}="{service}"}} '
-        eventually(lambda count=count: count in gateway.client.get("/metrics").text, f"{service} is told of", 30)
+        eventually(lambda count=count: count in gateway.client.get("/metrics").text, f"{service} is told of", PATIENCE)
 
 
 def test_what_was_spent_is_exported(gateway: Gateway, mock: Mock, ears: Ears) -> None:
@@ -381,7 +391,7 @@ def test_what_was_spent_is_exported(gateway: Gateway, mock: Mock, ears: Ears) ->
             else []
         )
 
-    eventually(bills, "the key's request is on a bill", 30)
+    eventually(bills, "the key's request is on a bill", PATIENCE)
     (row,) = bills()
     assert (row["ConsumedQuantity"], row["ResourceId"], row["ServiceName"]) == ("1", "m-up", "m")
     used = answer.json()["usage"]
@@ -400,7 +410,7 @@ def test_one_that_hangs_and_one_that_fails_cost_the_others_nothing(gateway: Gate
         said = [str(event["messages"]) for event in ears.events("/half")]
         return [word for event in said for word in words if word in event]
 
-    eventually(lambda: sorted(half()) == words, "who fails each other time is told everything once", 30)
+    eventually(lambda: sorted(half()) == words, "who fails each other time is told everything once", PATIENCE)
     assert "/hanging" in ears.tries
     assert ears.events("/hanging") == []
     assert ears.tries.count("/half") >= 2
@@ -423,8 +433,8 @@ def test_a_key_has_callbacks_where_nobody_else_has(lonely: Gateway, mock: Mock, 
     secret = made(lonely, "/key/generate", metadata={"logging": [own_langfuse(ears, "lonely")]})["key"]
     asked(lonely, "of the others")
     own = asked(lonely, "all alone", secret)
-    eventually(lambda: len(told_langfuse(ears, "all alone")) == 1, "the key's own is told", 30)
+    eventually(lambda: len(told_langfuse(ears, "all alone")) == 1, "the key's own is told", PATIENCE)
     assert told_langfuse(ears, "of the others") == []
     call = {"request_id": own.headers["x-litellm-call-id"] + "-0"}
-    eventually(lambda: lonely.client.get("/spend/logs", params=call).json(), "the row is there", 30)
+    eventually(lambda: lonely.client.get("/spend/logs", params=call).json(), "the row is there", PATIENCE)
     assert SECRET not in lonely.client.get("/spend/logs", params=call).text, "what was said is told, and not kept"

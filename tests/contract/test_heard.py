@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
@@ -77,7 +77,7 @@ def heard(ears: Ears, call: str) -> list[dict[str, Any]]:
 
 def told(ears: Ears, call: str) -> dict[str, Any]:
     """Return the one event of a call; a later one of another call shows that no second follows."""
-    eventually(lambda: heard(ears, call), "it is told", 30)
+    eventually(lambda: heard(ears, call), "it is told", PATIENCE)
     (event,) = heard(ears, call)
     return event
 
@@ -146,7 +146,7 @@ def test_who_leaves_before_an_answer_is_one_event(gateway: Gateway, mock: Mock, 
     def events() -> list[dict[str, Any]]:
         return [event for event in ears.events() if event["end_user"] == "who left"]
 
-    eventually(events, "it is told", 30)
+    eventually(events, "it is told", PATIENCE)
     mock.reset()
     after = gateway.chat({"model": "m", "messages": SAID})
     told(ears, after.headers["x-litellm-call-id"])

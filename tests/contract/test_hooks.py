@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.contract.hooked import CODE
 
 END = {"index": 0, "delta": {}, "finish_reason": "stop"}
@@ -245,7 +245,7 @@ def test_a_hook_sees_what_a_deployment_streams_and_loggers_hear_of_each_piece(
     say(mock, "said in words")
     assert text_of(ask(gateway, "piece by piece", stream=True)) == "piece piece piece "
     assert text_of(ask(gateway, "fails at pieces", stream=True)) == "said in words"
-    eventually(lambda: len(told(folder, "piece", "piece by piece")) == 4, "what was overheard", 30)
+    eventually(lambda: len(told(folder, "piece", "piece by piece")) == 4, "what was overheard", PATIENCE)
     heard = told(folder, "piece", "piece by piece")
     assert ([one["text"] for one in heard], {one["later"] for one in heard}) == (
         ["said", " in", " words", None],
@@ -253,7 +253,7 @@ def test_a_hook_sees_what_a_deployment_streams_and_loggers_hear_of_each_piece(
     )
     assert ask(gateway, "hush", stream=True, turn_off_message_logging=True).status_code == 200
     assert text_of(ask(gateway, "piece by piece loud", stream=True)) == "piece piece piece "
-    eventually(lambda: len(told(folder, "piece", "loud")) == 4, "what was overheard after it", 30)
+    eventually(lambda: len(told(folder, "piece", "loud")) == 4, "what was overheard after it", PATIENCE)
     assert not told(folder, "piece", "hush")
 
 
@@ -423,7 +423,7 @@ def test_hooks_see_the_answer_as_guardrails_have_left_it(gateway: Gateway, mock:
 def test_loggers_are_told_what_the_ledger_has(gateway: Gateway, mock: Mock, folder: Path, stream: bool) -> None:
     word = f"a logged request {stream}"
     answer = ask(gateway, word, stream=stream)
-    eventually(lambda: len(told(folder, "success", word)) == 1, "the event", 30)
+    eventually(lambda: len(told(folder, "success", word)) == 1, "the event", PATIENCE)
     (event,) = told(folder, "success", word)
     payload = event["payload"]
     cost = payload["prompt_tokens"] * 0.001 + payload["completion_tokens"] * 0.002
@@ -432,26 +432,26 @@ def test_loggers_are_told_what_the_ledger_has(gateway: Gateway, mock: Mock, fold
     assert payload["litellm_call_id"] == answer.headers["x-litellm-call-id"]
     assert (payload["status"], payload["model_group"], payload["session_id"]) == ("success", "gpt-test", None)
     assert event["seconds"] >= 0
-    eventually(lambda: any(event["cost"] in one["costs"] for one in told(folder, "batch")), "its batch", 30)
-    eventually(lambda: told(folder, "function", "gpt-test"), "what the function hears", 30)
+    eventually(lambda: any(event["cost"] in one["costs"] for one in told(folder, "batch")), "its batch", PATIENCE)
+    eventually(lambda: told(folder, "function", "gpt-test"), "what the function hears", PATIENCE)
     assert told(folder, "before", "gpt-test")
 
 
 def test_loggers_are_told_of_what_failed(gateway: Gateway, mock: Mock, folder: Path) -> None:
     mock.control({"status": 422})
     ask(gateway, "a failing request")
-    eventually(lambda: len(told(folder, "failure", "a failing request")) == 1, "the event", 30)
+    eventually(lambda: len(told(folder, "failure", "a failing request")) == 1, "the event", PATIENCE)
     assert told(folder, "failure", "a failing request")[0]["why"]
 
 
 def test_loggers_are_told_that_a_limit_was_in_the_way_of_a_group(gateway: Gateway, mock: Mock, folder: Path) -> None:
     mock.control({"status": 429})
     assert ask(gateway, "hello", model="other").status_code == 429
-    eventually(lambda: told(folder, "limited", "other"), "what is said of the limit", 30)
+    eventually(lambda: told(folder, "limited", "other"), "what is said of the limit", PATIENCE)
     assert told(folder, "limited", "other")[0]["status"] == 429
 
 
 def test_a_logger_that_fails_costs_nobody_else_anything(gateway: Gateway, mock: Mock, folder: Path) -> None:
     ask(gateway, "beside a broken logger")
-    eventually(lambda: len(told(folder, "success", "beside a broken logger")) == 1, "the event", 30)
-    eventually(lambda: "callback inner.mine.broken failed at" in gateway.log, "what is said of the other", 30)
+    eventually(lambda: len(told(folder, "success", "beside a broken logger")) == 1, "the event", PATIENCE)
+    eventually(lambda: "callback inner.mine.broken failed at" in gateway.log, "what is said of the other", PATIENCE)

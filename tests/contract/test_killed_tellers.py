@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.harness import Gateway, Mock, client_at, eventually, openai_model
+from tests.contract.harness import PATIENCE, Gateway, Mock, client_at, eventually, openai_model
 from tests.contract.telling import PRICES, SECRET, ask, environment, one
 from tests.fakes.ears import Ears
 
@@ -36,10 +36,10 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.
 
 def kill(gateway: Gateway, others: Callable[[], list[int]]) -> None:
     """Kill a worker and these, and wait for those that take their places."""
-    killed = eventually(others, "there is somebody", 30)
+    killed = eventually(others, "there is somebody", PATIENCE)
     for process in (gateway.workers()[0], *killed):
         os.kill(process, signal.SIGKILL)
-    eventually(lambda: len(gateway.workers()) == 2 and others() not in ([], killed), "others are there", 30)
+    eventually(lambda: len(gateway.workers()) == 2 and others() not in ([], killed), "others are there", PATIENCE)
 
 
 def test_a_killed_process_tells_afterwards_what_it_had_not(gateway: Gateway, ears: Ears) -> None:
@@ -70,7 +70,7 @@ def test_who_tells_goes_behind_others_and_the_books_do_not_wait_for_it(gateway: 
     os.kill(teller, signal.SIGSTOP)
     try:
         assert ask(gateway, "while it stands still").status_code == 200
-        eventually(lambda: gateway.client.get("/global/spend").json()["spend"] > spent, "it is in the books", 30)
+        eventually(lambda: gateway.client.get("/global/spend").json()["spend"] > spent, "it is in the books", PATIENCE)
     finally:
         os.kill(teller, signal.SIGCONT)
     one(ears, "while it stands still")

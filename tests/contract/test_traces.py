@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.fakes.collector import Collector
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
@@ -74,7 +74,7 @@ def spans(collector: Collector, trace: str, count: int, path: str = HTTP) -> lis
     def found() -> list[Span]:
         return [span for span in collector.spans(path) if span.trace_id.hex() == trace]
 
-    eventually(lambda: len(found()) >= count, f"{count} spans of {trace} at {path}", 30)
+    eventually(lambda: len(found()) >= count, f"{count} spans of {trace} at {path}", PATIENCE)
     return sorted(found(), key=lambda span: (span.kind == SERVER_KIND, span.start_time_unix_nano))
 
 
@@ -193,7 +193,9 @@ def test_the_end_of_a_request_is_in_no_book(gateway: Gateway, mock: Mock, collec
     answer = ask(gateway, trace)
     spans(collector, trace, 2)
     call = answer.headers["x-litellm-call-id"]
-    eventually(lambda: gateway.client.get("/spend/logs", params={"request_id": f"{call}-0"}).json(), "the row", 30)
+    eventually(
+        lambda: gateway.client.get("/spend/logs", params={"request_id": f"{call}-0"}).json(), "the row", PATIENCE
+    )
     rows = [row for row in gateway.client.get("/spend/logs").json() if call in str(row)]
     assert len(rows) == 1
 
@@ -228,4 +230,6 @@ def test_what_is_measured(gateway: Gateway, mock: Mock, collector: Collector, tr
             for metric in scope.metrics
         }
 
-    eventually(lambda: {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"} <= names(), "metrics", 30)
+    eventually(
+        lambda: {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"} <= names(), "metrics", PATIENCE
+    )

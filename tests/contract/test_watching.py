@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, UPSTREAM_KEY, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 from tests.fakes.vendors import Vendors, plain
 
@@ -83,7 +83,7 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
         used = answer.json()["usage"]
         cost[name] += used["prompt_tokens"] * 0.001 + used["completion_tokens"] * 0.002
     assert gateway.chat({**body, "model": "nobody"}, **bob).status_code == 404
-    eventually(lambda: told(gateway, REQUESTS, "api_key_alias").get("bob") == 5, "all are counted", 30)
+    eventually(lambda: told(gateway, REQUESTS, "api_key_alias").get("bob") == 5, "all are counted", PATIENCE)
     assert told(gateway, REQUESTS, "api_key_alias", "status_code") == {"alice,200": 8, "bob,200": 4, "bob,404": 1}
     spent = told(gateway, "litellm_spend_metric_total", "api_key_alias")
     assert spent == {name: pytest.approx(dollars) for name, dollars in cost.items()}
@@ -99,7 +99,7 @@ def test_numbers_are_exact_by_key_over_workers(gateway: Gateway, mock: Mock) -> 
         return told(gateway, "litellm_remaining_api_key_budget_metric", "api_key_alias")
 
     # the books follow the journals
-    eventually(lambda: left().get("alice", 50) == pytest.approx(50 - cost["alice"]), "the budget is told", 30)
+    eventually(lambda: left().get("alice", 50) == pytest.approx(50 - cost["alice"]), "the budget is told", PATIENCE)
 
 
 def test_what_the_provider_says_is_left_is_told(gateway: Gateway, vendors: Vendors) -> None:
@@ -109,7 +109,7 @@ def test_what_the_provider_says_is_left_is_told(gateway: Gateway, vendors: Vendo
         vendors.say("/v1/chat/completions", plain(said)._replace(headers=left))
         assert gateway.chat({"model": "limited", "messages": []}).status_code == 200
         family = "litellm_remaining_requests_metric"
-        eventually(lambda: told(gateway, family, "model_id") == {"d2": float(requests)}, "the latest is told", 30)  # noqa: B023
+        eventually(lambda: told(gateway, family, "model_id") == {"d2": float(requests)}, "the latest is told", PATIENCE)  # noqa: B023
         tokens_left = told(gateway, "litellm_remaining_tokens_metric", "model_id", "model_group")
         assert tokens_left == ({"d2,limited": 900} if tokens.isdigit() else {})
 
@@ -119,13 +119,13 @@ def test_a_key_that_has_used_much_of_a_limit_is_told_of_once(gateway: Gateway, v
     vendors.say("/v1/chat/completions", plain(said)._replace(headers=ANTHROPIC))
     for _ in range(2):
         assert gateway.chat({"model": "limited", "messages": []}).status_code == 200
-    eventually(lambda: told_slack(ears, "ratelimit_alerts", "deployment d2): 90% of a limit"), "it is told", 30)
+    eventually(lambda: told_slack(ears, "ratelimit_alerts", "deployment d2): 90% of a limit"), "it is told", PATIENCE)
     assert len(told_slack(ears, "ratelimit_alerts")) == 1
 
 
 def test_one_family_may_be_asked_for(gateway: Gateway, mock: Mock) -> None:
     assert gateway.chat({"model": "m", "messages": []}).status_code == 200
-    eventually(lambda: told(gateway, REQUESTS, "route"), "something is there", 30)
+    eventually(lambda: told(gateway, REQUESTS, "route"), "something is there", PATIENCE)
     text = gateway.client.get("/metrics", params={"name[]": REQUESTS}, headers={"authorization": ""}).text
     assert {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")} == {REQUESTS}
 
@@ -141,20 +141,20 @@ def test_a_budget_that_is_crossed_is_told_of_once(gateway: Gateway, mock: Mock, 
     asked = [gateway.chat(body, **mallory).status_code for _ in range(6)]
     assert asked[0] == 200
     assert asked[-1] != 200
-    eventually(lambda: told_slack(ears, "budget_alerts", "budget of $0.02 crossed"), "it is told", 30)
+    eventually(lambda: told_slack(ears, "budget_alerts", "budget of $0.02 crossed"), "it is told", PATIENCE)
     assert told_slack(ears, "key &lt;!channel&gt;: budget of $0.02 crossed")
 
     def events() -> list[dict[str, Any]]:
         return [body for path, _, body in ears.heard if path == "/events" and body["event"] == "budget_crossed"]
 
-    (event,) = eventually(events, "the event is told, too", 30)
+    (event,) = eventually(events, "the event is told, too", PATIENCE)
     assert (event["event_group"], event["key_alias"], event["max_budget"]) == ("key", "<!channel>", 0.02)
 
 
 def test_failures_and_what_hangs_are_told_without_secrets(gateway: Gateway, mock: Mock, ears: Ears) -> None:
     mock.control({"status": 500}, model="m-up", times=1)
     assert gateway.chat({"model": "m", "messages": []}).status_code == 500
-    eventually(lambda: told_slack(ears, "llm_exceptions", "deployment d1"), "the failure is told", 30)
+    eventually(lambda: told_slack(ears, "llm_exceptions", "deployment d1"), "the failure is told", PATIENCE)
     mock.control({"first_byte_ms": 60000}, model="m-up", times=1)
     body = b'{"model":"m","messages":[]}'
     with gateway.connect() as client:
@@ -162,6 +162,6 @@ def test_failures_and_what_hangs_are_told_without_secrets(gateway: Gateway, mock
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
             % (gateway.key.encode(), len(body), body)
         )
-        eventually(lambda: told_slack(ears, "llm_requests_hanging", "one request has been"), "it hangs", 30)
+        eventually(lambda: told_slack(ears, "llm_requests_hanging", "one request has been"), "it hangs", PATIENCE)
     assert UPSTREAM_KEY not in str(ears.heard)
     assert gateway.key not in str(ears.heard)
