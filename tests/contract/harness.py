@@ -25,8 +25,7 @@ UPSTREAM_KEY = "sk-canary-7Qx2Lm9Zt4Wc8Rv1"
 ODD_KEY = "canary+Upstream/Secret=Nobody"
 EDGES = ("granian", "native")  # what every test of a gateway runs on
 BESIDE = "tianji-ledger"  # the process that takes journals into the database
-PATIENCE = 60.0  # seconds: the processes of the ledger and of who is told let everybody go first
-START = 20.0  # seconds that a process may take to start; loaded machines are slow
+PATIENCE = 60.0  # seconds: machines are full, and the processes of the ledger and of who tells let everybody go first
 # the process of a ledger takes seconds to begin, and few tests read what it writes
 NO_BOOKS = {"TIANJI_DISABLE_SPEND_UPDATES": "true"}
 BOOKS = {"TIANJI_DISABLE_SPEND_UPDATES": "false"}
@@ -35,7 +34,7 @@ CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "one two t
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "PYTHONMALLOC")
 
 
-def eventually(check: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+def eventually(check: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     """Ask until `check()` is true and return its value; fail with `what` never came true.
 
     The longer it takes, the more seldom it asks: whom it asks shares the processor with who is to do it.
@@ -54,7 +53,7 @@ def client_at(url: str | httpx.URL, **headers: str) -> httpx.Client:
     It believes every certificate: those of tests are their own, and to load the world's takes longer than most tests.
     """
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Client(base_url=url, headers=named, timeout=20, trust_env=False, verify=False)
+    return httpx.Client(base_url=url, headers=named, timeout=PATIENCE, trust_env=False, verify=False)
 
 
 def _named(process: int) -> str:
@@ -119,7 +118,7 @@ class Process:
 
     def connect(self) -> socket.socket:
         """Open a plain connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def workers(self) -> list[int]:
         """Return the ids of its child processes that serve."""
@@ -144,7 +143,7 @@ class Process:
             return
         self.process.terminate()
         try:
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -189,7 +188,7 @@ class Mock(Process):
 
     def wait(self, **counts: int) -> dict[str, Any]:
         """Return the counts once all named are reached; fail when they are not."""
-        answer = self.client.get("/mock/wait", params={**counts, "timeout_ms": 10000})
+        answer = self.client.get("/mock/wait", params={**counts, "timeout_ms": 30000})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import PATIENCE, Gateway, Mock, eventually, openai_model
 
 QUESTION = {"role": "user", "content": "Draft an email to my landlord"}
 ANSWER = {"role": "assistant", "content": "Dear landlord"}
@@ -67,9 +67,9 @@ def test_workers_learn_together_and_the_next_gateway_goes_on(
             complain(gateway, about)
         assert learnt(gateway)["writing", "cheap"] == (3, 8.0)
         assert sum(samples for samples, _ in learnt(gateway).values()) == 3
-        eventually(lambda: noted(database), "it is written down", 20)
+        eventually(lambda: noted(database), "it is written down", PATIENCE)
     with start_gateway(config(mock), env=kept) as gateway:
-        eventually(lambda: learnt(gateway)["writing", "cheap"] == (3, 8.0), "what was learnt is known", 20)
+        eventually(lambda: learnt(gateway)["writing", "cheap"] == (3, 8.0), "what was learnt is known", PATIENCE)
 
 
 def test_a_better_model_may_be_asked_for(start_gateway: StartGateway, mock: Mock) -> None:

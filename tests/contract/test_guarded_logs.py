@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 from tests.fakes.judge import MASK, Judge
 
@@ -103,6 +103,6 @@ def test_an_answer_whose_verdict_is_awaited_is_paid_for_though_its_worker_is_kil
             return None
         return next((row for row in rows if row["litellm_call_id"] == "awaited"), None)
 
-    found = eventually(row, "the entry of the answer", 20)
+    found = eventually(row, "the entry of the answer", PATIENCE)
     assert found is not None
     assert found["completion_tokens"] > 0

@@ -436,7 +436,7 @@ def test_a_database_that_is_away_stops_no_request_and_gets_all(
         eventually(lambda: "the ledger cannot reach its database" in gateway.log, "it is said", PATIENCE)
     finally:
         postgresql.ensure_postgres_running()
-    eventually(lambda: many() == 51, "all of them are in the database", 40)
+    eventually(lambda: many() == 51, "all of them are in the database", PATIENCE)
     assert gateway.log.count("the ledger cannot reach its database") == 1
 
 

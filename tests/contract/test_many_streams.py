@@ -13,7 +13,7 @@ import httptools
 import pytest
 import uvloop
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.contract.harness import PATIENCE, Gateway, Mock, eventually, openai_model
 
 STREAMS, CHUNKS = 1000, 100
 GROWTH = 60 * 1024  # bytes of a worker's resident memory a stream
@@ -154,7 +154,7 @@ def test_thousands_of_broken_streams_leave_nothing(alone: Gateway, mock: Mock) -
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             for _ in range(0, count, AT_ONCE):
                 runner.run(run_streams(alone.port, AT_ONCE, request, b"", 1))
-        eventually(idle, "all upstream calls have ended", 20)
+        eventually(idle, "all upstream calls have ended", PATIENCE)
 
     broken(WARM)
     open_before = mock.connections()["open"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.contract.conftest import StartGateway
-from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
 from tests.fakes.ears import Ears
 from tests.fakes.managers import FakeVault, Server, serving
 
@@ -121,7 +121,7 @@ def test_who_takes_the_place_of_a_dead_process_begins_without_the_manager(health
     for process in (dead, *scribe):
         os.kill(process, signal.SIGKILL)
     eventually(lambda: dead not in gateway.workers() and len(gateway.workers()) == 2, "another worker is there")
-    eventually(lambda: gateway.beside() not in ([], scribe), "and somebody who keeps the books", 20)
+    eventually(lambda: gateway.beside() not in ([], scribe), "and somebody who keeps the books", PATIENCE)
     answers = {gateway.chat({"model": "m", "messages": []}, connection="close").status_code for _ in range(12)}
     assert answers == {200}
     assert "cannot be used" not in gateway.log
