@@ -66,19 +66,20 @@ def load(
     if not gathered.tree:
         findings.error(Place(path, 0), "", "the configuration is empty", "begin with `model_list:`")
         _require(findings, path)
+    tree = spelling.name_callbacks(gathered.tree)
     environ = _with_dotenv(directory or Path.cwd(), environ, files, findings)
-    secrets = secret_manager.settle(gathered.tree, environ, managers, findings)
-    environ = environment.export(gathered.tree.get("environment_variables"), environ, secrets, findings)
+    secrets = secret_manager.settle(tree, environ, managers, findings)
+    environ = environment.export(tree.get("environment_variables"), environ, secrets, findings)
     secrets = secrets.within(environ)
-    config = _decode(gathered.tree, secrets, environ, findings, accepts)
-    check(Subject(config=config, tree=gathered.tree, environ=environ, directory=path.parent, findings=findings))
+    config = _decode(tree, secrets, environ, findings, accepts)
+    check(Subject(config=config, tree=tree, environ=environ, directory=path.parent, findings=findings))
     _require(findings, path)
     return Loaded(
         config=config,
         problems=findings.problems,
         files=tuple(files),
         environment=MappingProxyType(environ),
-        tree=gathered.tree,
+        tree=tree,
         secrets=secrets,
     )
 

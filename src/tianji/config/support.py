@@ -47,6 +47,11 @@ _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
     "web_search"
 )
+_HONOURED: Final = (
+    "default_internal_user_params default_key_generate_params default_team_params prompt_injection_params "
+    "priority_reservation priority_reservation_settings budget_duration budget_rollover budget_exceeded_status_code "
+    "budget_exceeded_throttle_percentage max_end_user_budget_id timezone global_disable_no_log_param"
+)
 _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
     "num_retries_per_request expose_router_debug_in_errors"
@@ -413,6 +418,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.enforce_rbac": EXACT,
         "general_settings.ui_access_mode": Support("exact", "judged when somebody signs in"),
         "litellm_settings.max_ui_session_budget": EXACT,
+        **{f"litellm_settings.{name}": EXACT for name in _HONOURED.split()},
+        "general_settings.database_connection_pool_limit": EXACT,
+        "general_settings.proxy_budget_rescheduler_min_time": Support("exact", "seconds between two looks"),
+        "router_settings.cache_kwargs": Support("exact", "for the Redis that machines share"),
         "litellm_settings.scim_upsert_user": EXACT,
         "litellm_settings.store_audit_logs": Support("partial", "off unless it is set; secrets are never in it"),
         "litellm_settings.audit_log_callbacks": EXACT,

@@ -1,11 +1,14 @@
 """`tianji check`: each key with what this release does with it."""
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import tianji
 from tianji.config import Loaded
 from tianji.config.report import as_json, as_text, rows
 from tianji.config.schema import GeneralSettings, ModelInfo, ModelParams, RouterSettings, Settings
@@ -13,7 +16,7 @@ from tianji.config.schema.jwt import JwtAuth
 from tianji.config.schema.mcp import McpServer
 from tianji.config.schema.model import PRICE
 from tianji.config.schema.root import SECTIONS
-from tianji.config.support import SUPPORT, support
+from tianji.config.support import SUPPORT, UNSUPPORTED, support
 
 from .conftest import MODEL, Snippet
 
@@ -131,3 +134,20 @@ def test_each_key_of_a_server_of_tools_has_a_word(snippet: Snippet) -> None:
         "mcp_servers.url": "exact", "mcp_servers.pinned_tools": "unsupported", "mcp_servers.auth_type": "partial",
     }  # fmt: skip
     assert found["mcp_servers.url"].count == 2
+
+
+@pytest.mark.parametrize(
+    ("section", "schema", "names"),
+    [
+        ("litellm_settings", Settings, "settings|litellm_settings"),
+        ("general_settings", GeneralSettings, "general|general_settings"),
+        ("router_settings", RouterSettings, "router|router_settings"),
+    ],
+)
+def test_no_key_that_the_gateway_reads_is_called_dead(section: str, schema: type, names: str) -> None:
+    package = Path(tianji.__file__).parent
+    text = "".join(file.read_text() for file in package.rglob("*.py") if "config" not in file.parts)
+    read = set(re.findall(rf"\b(?:{names})\.([a-z_0-9]+)\b", text)) & set(schema.__struct_fields__)
+    assert len(read) > 20
+    keys = {f"{section}.{name}" for name in read - {"extra"}} - SECTION_FIELDS.keys()
+    assert not {key for key in keys if support(key) == UNSUPPORTED}

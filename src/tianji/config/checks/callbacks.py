@@ -74,7 +74,7 @@ def check(subject: Subject) -> None:
             subject.error(here, "must be a list, not text", f"write `callbacks: [{callbacks}]`")
         callbacks = ()
     told = load("tianji.callbacks.vendors").known()
-    known = NAMES | told | subject.config.callback_settings.keys()  # which may name destinations of its own
+    known = NAMES | told | _own(subject)
     for index, name in enumerate(callbacks):
         path = (*here, index)
         if not isinstance(name, str):
@@ -88,12 +88,16 @@ def check(subject: Subject) -> None:
         _code(subject, hook, dotted)
 
 
+def _own(subject: Subject) -> set[str]:
+    """Return the names that `callback_settings` gives to destinations of its own."""
+    return {name for name, params in subject.config.callback_settings.items() if params.get("callback_type")}
+
+
 def _audit(subject: Subject) -> None:
     """Check that whoever is to be told of the audit log can be, and that there is one."""
     settings = subject.config.litellm_settings
     vendors = load("tianji.callbacks.vendors")
-    own = {name for name, params in subject.config.callback_settings.items() if params.get("callback_type")}
-    known = vendors.AUDITED | vendors.NAMED.keys() | own
+    known = vendors.AUDITED | vendors.NAMED.keys() | _own(subject)
     known |= {name for name, meant in vendors.ALIASES.items() if meant in known}
     for index, name in enumerate(settings.audit_log_callbacks):
         path = ("litellm_settings", "audit_log_callbacks", index)
