@@ -28,8 +28,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             openai_model("native", "native-up", mock_process.url, use_chat_completions_api=False),
             openai_model("pair", "first-up", mock_process.url, use_chat_completions_api=False, order=1),
             openai_model("pair", "second-up", mock_process.url, use_chat_completions_api=False, order=2),
-            openai_model("by-mode", "mode-up", mock_process.url, use_chat_completions_api=False)
-            | {"model_info": {"mode": "responses"}},
+            openai_model("by-mode", "mode-up", mock_process.url) | {"model_info": {"mode": "responses"}},
         ],
         "router_settings": {"num_retries": 0},
     }

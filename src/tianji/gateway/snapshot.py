@@ -209,7 +209,7 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
     for entry in config.model_list:
         try:
             upstream = build(
-                inherited | entry.params.written,
+                inherited | asked_by(entry) | entry.params.written,
                 loaded.environment,
                 drop_params=drops_params(config, loaded.environment),
                 customs=customs,
@@ -219,6 +219,11 @@ def compile_members(loaded: Loaded, counters: SharedCounters) -> tuple[Members, 
             dropped.append(f"{entry.place}: model {entry.model_name} is left out: {error.message}")
             LOG.error("%s", dropped[-1])
     return dict(members), dropped
+
+
+def asked_by(entry: ModelEntry) -> dict[str, bool]:
+    """Return what a deployment's `mode` says of the API that it is asked by."""
+    return {"use_chat_completions_api": False} if entry.info.mode == "responses" else {}
 
 
 def label(name: str, otherwise: str = "") -> Header:

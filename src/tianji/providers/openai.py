@@ -23,6 +23,7 @@ KEYS = ("OPENAI_API_KEY",)
 BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
 NAMES = ("openai", "text-completion-openai")
+CHAT_ONLY = "chat_completions/"  # how a model's name begins whose Responses API is not to be used
 OFFERED = {operation: path for operation, path in PATHS.items() if operation not in ("rerank", "ocr")}
 
 _TEXTS = re.compile(r"(ft:)?((davinci|babbage)-002|gpt-3\.5-turbo-instruct)(?![a-z])")
@@ -46,7 +47,8 @@ STREAM_OPTIONS = Condition("stream_options", "stream", b"true")
 
 def build(deployment: Deployment) -> Upstream:
     """Compile a deployment of provider `openai` or `text-completion-openai`."""
-    model = deployment.model.removeprefix(RESPONSES)
+    only = deployment.model.startswith(RESPONSES)
+    model = deployment.model.removeprefix(RESPONSES if only else CHAT_ONLY)
     own_base = deployment.api_base or deployment.variable(BASES)
     base, query = address.split_base(own_base or BASE)
     at_home = address.same_place(base, BASE) or (urlsplit(base).hostname or "").endswith(".api.openai.com")
@@ -73,7 +75,7 @@ def build(deployment: Deployment) -> Upstream:
         secrets=(key,) if key else (),
         own_forms=responses_forms(deployment) if _has_responses(deployment, at_home=at_home) else {},
     )
-    return upstream if model == deployment.model else only_responses(upstream, responses_forms(deployment))
+    return only_responses(upstream, responses_forms(deployment)) if only else upstream
 
 
 def writes_texts(deployment: Deployment) -> bool:
@@ -86,7 +88,13 @@ def writes_texts(deployment: Deployment) -> bool:
 
 
 def _has_responses(deployment: Deployment, *, at_home: bool) -> bool:
-    """Tell whether the Responses API is used; who borrows the form of chat may lack it, unless the operator says so."""
+    """Tell whether the Responses API is used where clients use it, and not chat in its place.
+
+    Who borrows the form of chat may lack it, or keep no responses that later ones could follow, as vLLM does unless it
+    is told to; the gateway keeps them itself then. So the operator has to say so.
+    """
+    if deployment.model.startswith(CHAT_ONLY):
+        return False
     flag = deployment.params.get("use_chat_completions_api")
     return deployment.provider == "openai" and (at_home if flag is None else flag is False)
 

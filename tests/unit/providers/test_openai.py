@@ -56,6 +56,9 @@ def test_the_responses_api_at_home_and_where_the_operator_knows_of_it() -> None:
     assert not upstream("openai/gpt-5", use_chat_completions_api=True).own_forms
     assert not upstream("openai/m", api_base="http://b/v1").own_forms
     assert upstream("openai/m", api_base="http://b/v1", use_chat_completions_api=False).own_forms
+    spared = upstream("openai/chat_completions/gpt-5")
+    assert (spared.model, spared.own_forms, "chat" in spared.paths) == ("gpt-5", {}, True)
+    assert not upstream("openai/chat_completions/gpt-5", use_chat_completions_api=False).own_forms
     only = upstream("openai/responses/m", api_base="http://b/v1")
     assert (only.model, set(only.own_forms), only.protocol) == (
         "m",
