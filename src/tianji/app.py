@@ -479,6 +479,8 @@ def open_office(
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),
             keeps_prompts=lambda: keeps(loaded(), "prompts"),
             prompt_objection=lambda one: lazy.load("tianji.gateway.prompting").objection(one, loaded()),
+            keeps_tool_servers=lambda: keeps(loaded(), "mcp"),
+            tool_server_objection=lambda one: lazy.load("tianji.gateway.tools.stored").objection(one, loaded()),
             keeps_cache=lambda: keeps(loaded(), "cache_settings"),
             keeps_coordination=lambda: keeps(loaded(), "coordination_redis"),
             tried_coordination=lambda said: lazy.load("tianji.gateway.stored_coordination").tried(loaded(), said),

@@ -73,7 +73,7 @@ SILENT: frozenset[Route] = frozenset(
         *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),
         ("get", "/search_tools/ui/available_providers"),
         *((method, path) for path in MCP for method in ("post", "get", "delete")),
-        *(("get", path) for path in ("/mcp-rest/tools/list", "/v1/mcp/tools", "/mcp/enabled")),
+        *(("get", path) for path in ("/mcp-rest/tools/list", "/v1/mcp/tools", "/mcp/enabled", "/v1/mcp/server/health")),
         ("post", "/mcp-rest/tools/call"),
         *(
             ("get", f"/prompts{tail}")
@@ -88,7 +88,7 @@ MANAGING = frozenset(
     {
         "", "health", "utilities", "cache", "router", "keys", "users", "teams", "projects", "callbacks",
         "organizations", "customers", "budgets", "tags", "model management", "access groups", "coordination",
-        "cache settings", "audit", "adaptive routers", "configuration",
+        "cache settings", "audit", "mcp servers", "adaptive routers", "configuration",
         "fallbacks", "pass-through endpoints", "activity", "spend", "credentials", "scim", "sign-in", "documentation",
     }
 )  # fmt: skip

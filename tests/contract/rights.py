@@ -21,6 +21,7 @@ from tests.contract.roles import (
     numbers,
     prompt,
     setting,
+    tool_server,
 )
 
 Ask = Callable[[World, str, str], dict[str, Any]]  # what to send: (world, role, side) -> fields; `path:` in the path
@@ -259,6 +260,14 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         (method, "/prompts/{prompt_id}"): (lambda w, r, s: {"path:prompt_id": w.prompt(r, s), **prompt(s)}, {ADMIN})
         for method in ("PUT", "PATCH", "DELETE")
     },
+    **{
+        ("GET", f"/v1/mcp/{end}"): (lambda w, r, s: w.nothing(w.tool_server(FOREIGN)), EVERYBODY)
+        for end in ("server", "access_groups")
+    },
+    ("POST", "/v1/mcp/server"): (lambda w, r, s: tool_server(s), {ADMIN}),
+    ("PUT", "/v1/mcp/server"): (lambda w, r, s: {"server_id": w.tool_server(s), "description": "x"}, {ADMIN}),
+    ("GET", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": w.tool_server(s)}, EVERYBODY),
+    ("DELETE", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": w.tool_server(s)}, {ADMIN}),
     ("GET", "/coordination_redis/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     **{
         ("POST", f"/coordination_redis/settings{end}"): (lambda w, r, s: {"settings": {}}, {ADMIN})
@@ -334,7 +343,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
 }
 # what names no object: everybody who may ask gets his part, and none of what is foreign
 LISTS = {
-    "/guardrails/list", "/v2/guardrails/list", "/prompts/list",
+    "/guardrails/list", "/v2/guardrails/list", "/prompts/list", "/v1/mcp/server", "/v1/mcp/access_groups",
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
     "/organization/list", "/project/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2",
     "/spend/logs/ui", "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",

@@ -182,6 +182,14 @@ class World:
 
         return self.kept.get("prompt", *([role] if side != FOREIGN else []), side, make=make)
 
+    def tool_server(self, side: str) -> str:
+        """An MCP server, which everybody may use, or nobody."""
+        return self.kept.get(
+            "tool server",
+            side,
+            make=lambda: str(self.master("POST", "/v1/mcp/server", **tool_server(side))["server_id"]),
+        )
+
     def nothing(self, *_made: object) -> dict[str, Any]:
         """Send nothing, once things were made."""
         return {}
@@ -254,6 +262,12 @@ def prompt(side: str) -> dict[str, Any]:
     """What a prompt is made of."""
     params = {"prompt_integration": "dotprompt", "dotprompt_content": "---\nmodel: m\n---\nUser: hello"}
     return {"prompt_id": f"{side}-{next(numbers)}", "litellm_params": params}
+
+
+def tool_server(side: str) -> dict[str, Any]:
+    """What an MCP server is made of."""
+    name = f"{side}_{next(numbers)}"
+    return {"server_name": name, "url": "https://example.com/mcp", "allow_all_keys": side != FOREIGN}
 
 
 def guardrail(side: str) -> dict[str, Any]:

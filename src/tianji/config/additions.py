@@ -19,6 +19,7 @@ from tianji.config.problems import Findings, Place
 from tianji.config.schema import Config, ModelEntry
 from tianji.config.schema.auto_router import MARKER
 from tianji.config.schema.general import GeneralSettings, PassThroughEndpoint
+from tianji.config.schema.mcp import McpServer
 from tianji.config.schema.sections import GuardrailEntry, Prompt
 from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
@@ -52,6 +53,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     endpoints: tuple[Mapping[str, object], ...] = ()  # as a file has them in pass_through_endpoints, each with an id
     guardrails: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with an id
     prompts: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with a version and an environment
+    mcp_servers: tuple[Mapping[str, object], ...] = ()  # as a file has them, each with its id, and `server_name`
     cache: Mapping[str, object] = {}  # what a file has as cache_params
     coordination: Mapping[str, object] = {}  # and as coordination_redis
     settings: Mapping[str, Mapping[str, object]] = {}  # and in sections, by the names of those
@@ -99,6 +101,7 @@ def extend(loaded: Loaded, additions: Additions, accepts: Accepts) -> Extended:
         loaded.config,
         guardrails=(*loaded.config.guardrails, *map(guardrail_of, additions.guardrails)),
         prompts=(*loaded.config.prompts, *filter(None, (prompt_of(one)[0] for one in additions.prompts))),
+        mcp_servers={**_tool_servers(additions), **loaded.config.mcp_servers},
         model_list=tuple(entries),
         router_settings=msgspec.structs.replace(router, **changed),
         general_settings=general,
@@ -129,6 +132,24 @@ def prompt_of(written: Mapping[str, object]) -> tuple[Prompt | None, str | None]
     if config is None or not config.prompts:
         return None, "it is no object"
     return msgspec.structs.replace(config.prompts[0], stored=True), None
+
+
+def tool_server_of(written: Mapping[str, object]) -> tuple[McpServer | None, str | None]:
+    """Return the MCP server that is written so, and why there is none."""
+    findings = Findings()
+    entry = {name: value for name, value in written.items() if name != "server_name"}
+    config = decode(Config, Map(_PLACE, [("mcp_servers", placed({"it": entry}), _PLACE)]), "", findings)
+    for problem in findings.problems:
+        if problem.severity == "error":
+            return None, f"{problem.key.partition('.it.')[2] or 'the server'}: {problem.message}"
+    if config is None or "it" not in config.mcp_servers:
+        return None, "it is no object"
+    return msgspec.structs.replace(config.mcp_servers["it"], stored=True), None
+
+
+def _tool_servers(additions: Additions) -> dict[str, McpServer]:
+    found = {str(one["server_name"]): tool_server_of(one)[0] for one in additions.mcp_servers}
+    return {name: server for name, server in found.items() if server is not None}
 
 
 class _Guardrail(Struct):

@@ -311,8 +311,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.store_model_in_db": EXACT,
         "general_settings.supported_db_objects": Support(
             "partial",
-            "`models`, `pass_through_endpoints`, `guardrails`, `prompts`, `cache_settings`, `coordination_redis` and "
-            "`settings`",
+            "`models`, `pass_through_endpoints`, `guardrails`, `prompts`, `mcp`, `cache_settings`, "
+            "`coordination_redis` and `settings`",
         ),
         "general_settings.disable_model_add_for_internal_users": EXACT,
         **{

@@ -42,11 +42,20 @@ class McpRest:
         yield Route(("POST",), "/mcp-rest/tools/call", self._call, Access.KEY, Tenant.CALLER, said, _TAGS)
         said = "List tools by the names that clients call them by."
         yield Route(("GET",), "/v1/mcp/tools", self._named, Access.KEY, Tenant.CALLER, said, _TAGS)
+        said = "Ask each server that the caller may use whether it is well."
+        yield Route(("GET",), "/v1/mcp/server/health", self._health, Access.KEY, Tenant.CALLER, said, _TAGS)
         said = "Say whether there are servers of tools."
         yield Route(("GET",), "/mcp/enabled", self._enabled, Access.OPEN, Tenant.NONE, said, _TAGS)
 
     async def _enabled(self, exchange: Exchange, _match: Match) -> None:
         respond_json(exchange, {"enabled": self._tools() is not None})
+
+    async def _health(self, exchange: Exchange, _match: Match) -> None:
+        toolbox = self._tools()
+        call_id(exchange)
+        wanted = [value for name, value in parse_qsl(exchange.query.decode("ascii", "replace")) if name == "server_ids"]
+        found = [] if toolbox is None else await toolbox.health(exchange, toolbox.reach(exchange, wanted))
+        respond_json(exchange, found)
 
     async def _list(self, exchange: Exchange, _match: Match) -> None:
         toolbox = self._tools()

@@ -22,7 +22,14 @@ REST: Final = 1.0  # seconds until the database is asked again after it did not 
 
 log = logging.getLogger("tianji.gateway")
 Kind = Literal[
-    "models", "pass_through_endpoints", "guardrails", "prompts", "cache_settings", "coordination_redis", "settings"
+    "models",
+    "pass_through_endpoints",
+    "guardrails",
+    "prompts",
+    "mcp",
+    "cache_settings",
+    "coordination_redis",
+    "settings",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -30,6 +37,7 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "pass_through_endpoints": ("endpoints",),
     "guardrails": ("guardrails",),
     "prompts": ("prompts",),
+    "mcp": ("mcp_servers",),
     "cache_settings": ("cache",),
     "coordination_redis": ("coordination",),
     "settings": ("settings",),

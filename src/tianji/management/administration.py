@@ -19,6 +19,7 @@ from tianji.management.people import rows as people
 from tianji.management.rows import Row
 from tianji.management.settings import rows as settings
 from tianji.management.spend import rows as spend
+from tianji.management.tools import rows as tools
 
 FOLDERS: Final[Mapping[str, Mapping[str, tuple[Row, ...]]]] = {
     "keys": keys.FAMILIES,
@@ -28,6 +29,7 @@ FOLDERS: Final[Mapping[str, Mapping[str, tuple[Row, ...]]]] = {
     "settings": settings.FAMILIES,
     "spend": spend.FAMILIES,
     "audit": audit.FAMILIES,
+    "tools": tools.FAMILIES,
 }
 
 

@@ -42,6 +42,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_guardrails: Callable[[], bool] = lambda: False  # whether the database adds guardrails
     keeps_prompts: Callable[[], bool] = lambda: False  # whether the database adds prompts
     prompt_objection: Callable[[Mapping[str, Any]], str | None] = lambda _prompt: None  # why one would be left out
+    keeps_tool_servers: Callable[[], bool] = lambda: False  # whether the database adds MCP servers
+    tool_server_objection: Callable[[Mapping[str, Any]], str | None] = lambda _server: None  # why one would stay down
     guardrail_objection: Callable[[Mapping[str, Any]], str | None] = lambda _entry: None  # why one would be left out
     keeps_cache: Callable[[], bool] = lambda: False  # whether the database configures the cache
     # the configuration with another cache, and why there is none

@@ -8,7 +8,16 @@ import sqlalchemy as sa
 
 from tianji.config.additions import KINDS, Additions, Stored
 from tianji.storage.engine import Database
-from tianji.storage.tables import CREDENTIALS, FALLBACKS, GUARDRAILS, MODELS, PASS_THROUGH, PROMPTS, SETTINGS
+from tianji.storage.tables import (
+    CREDENTIALS,
+    FALLBACKS,
+    GUARDRAILS,
+    MCP_SERVERS,
+    MODELS,
+    PASS_THROUGH,
+    PROMPTS,
+    SETTINGS,
+)
 from tianji.storage.vault import Vault
 
 PARAMETERS: Final = "model parameters"  # what vaults are for
@@ -16,6 +25,7 @@ CREDENTIAL_VALUES: Final = "credential values"
 ENDPOINTS: Final = "pass-through endpoints"
 ENTRIES: Final = "guardrails"
 TEMPLATES: Final = "prompts"
+TOOL_SERVERS: Final = "MCP servers"
 CACHE: Final = "cache"  # names of rows of settings
 COORDINATION: Final = "coordination_redis"
 SECTIONS: Final = ("general_settings", "litellm_settings", "router_settings", "environment_variables")
@@ -57,14 +67,15 @@ async def read(database: Database, salt: str | None) -> Additions:
         PASS_THROUGH: (PASS_THROUGH.c.created_at, PASS_THROUGH.c.id),
         GUARDRAILS: (GUARDRAILS.c.created_at, GUARDRAILS.c.id),
         PROMPTS: (PROMPTS.c.prompt_id, PROMPTS.c.environment, PROMPTS.c.version),
+        MCP_SERVERS: (MCP_SERVERS.c.created_at, MCP_SERVERS.c.server_id),
     }
     async with database.still() as connection:
-        models, credentials, fallbacks, endpoints, guardrails, prompts, settings = [
+        models, credentials, fallbacks, endpoints, guardrails, prompts, servers, settings = [
             [
                 dict(row)
                 for row in (await connection.execute(sa.select(table).order_by(*order.get(table, ())))).mappings()
             ]
-            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS, SETTINGS)
+            for table in (MODELS, CREDENTIALS, FALLBACKS, PASS_THROUGH, GUARDRAILS, PROMPTS, MCP_SERVERS, SETTINGS)
         ]
     found = compiled(salt, models, credentials, fallbacks)
     key = salt or ""
@@ -81,16 +92,20 @@ async def read(database: Database, salt: str | None) -> Additions:
     templates, sealed_ones = _readable(
         prompts, lambda row: prompt_of(key, row), lambda row: f"prompt {_prompt_name(row)}"
     )
+    tools, shut = _readable(
+        servers, lambda row: tool_server_of(key, row), lambda row: f"MCP server {row['name']} ({row['server_id']})"
+    )
     named, unread = _settings(salt, settings)
     return msgspec.structs.replace(
         found,
         endpoints=opened,
         guardrails=entries,
         prompts=templates,
+        mcp_servers=tools,
         cache=named.get(CACHE, {}),
         coordination=named.get(COORDINATION, {}),
         settings={section: named[section] for section in SECTIONS if named.get(section)},
-        unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *unread),
+        unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *shut, *unread),
     )
 
 
@@ -147,6 +162,18 @@ def sealed_prompt(salt: str, prompt: Mapping[str, Any]) -> str:
 def prompt_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the prompt of a row. Raises ValueError under another salt."""
     found: dict[str, Any] = msgspec.json.decode(Vault(salt, TEMPLATES).open(row["prompt"], _prompt_name(row)))
+    return found
+
+
+def sealed_tool_server(salt: str, server: Mapping[str, Any]) -> str:
+    """Return the entry of an MCP server, which has a `server_id`, as it is stored."""
+    return Vault(salt, TOOL_SERVERS).close(msgspec.json.encode(server).decode(), str(server["server_id"]))
+
+
+def tool_server_of(salt: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a row, with its name as `server_name`. Raises ValueError under another salt."""
+    opened = Vault(salt, TOOL_SERVERS).open(row["server"], row["server_id"])
+    found: dict[str, Any] = msgspec.json.decode(opened)
     return found
 
 

@@ -263,6 +263,15 @@ GUARDRAILS: Final = sa.Table(
     *_history(),
 )
 
+MCP_SERVERS: Final = sa.Table(
+    "mcp_servers",
+    METADATA,
+    sa.Column("server_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("server", sa.Text, nullable=False),  # the whole entry as JSON, encrypted: credentials are part of it
+    *_history(),
+)
+
 SETTINGS: Final = sa.Table(
     "settings",
     METADATA,

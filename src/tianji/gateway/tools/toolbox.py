@@ -27,6 +27,7 @@ from tianji.mcp.session import Session
 from tianji.protocol.scrub import scrub
 
 LOG: Final = logging.getLogger("tianji.mcp")
+HEALTH: Final = 10.0  # seconds in which a server that is well answers
 LISTING: Final = 30.0  # seconds for one server's list, unless LITELLM_MCP_TOOL_LISTING_TIMEOUT says otherwise
 _RESOURCES: Final = "resources"
 
@@ -144,6 +145,20 @@ class Toolbox:
             except UpstreamFailure as error:
                 failure = self._told(server, error) if len(servers) == 1 else failure
         raise failure
+
+    async def health(self, exchange: Exchange, reach: Reach) -> list[dict[str, str | None]]:
+        """Say of each server whether it answers, and why not."""
+
+        async def well(server: Server) -> dict[str, str | None]:
+            failure: str | None = None
+            try:
+                await self._session(exchange, server).ask("ping", {}, HEALTH)
+            except (RpcError, UpstreamFailure) as error:
+                failure = str(self._told(server, error))
+            status = "healthy" if failure is None else "unhealthy"
+            return {"server_id": server.id, "status": status, "health_check_error": failure}
+
+        return list(await asyncio.gather(*(well(server) for server, _ in reach.values())))
 
     def _resolved(self, reach: Reach, name: str) -> tuple[Server, str]:
         """Return the server that a name means, and its own name for it. Raises ObjectNotFound.

@@ -54,6 +54,7 @@ SUBJECTS: Final[Mapping[sa.Table, Subject]] = {
     tables.PASS_THROUGH: Subject("pass_through_endpoints", "endpoint", additions.endpoint_of),
     tables.PROMPTS: Subject("LiteLLM_PromptTable", "prompt", additions.prompt_of),
     tables.GUARDRAILS: Subject("LiteLLM_GuardrailsTable", "guardrail", additions.guardrail_of),
+    tables.MCP_SERVERS: Subject("LiteLLM_MCPServerTable", "server", additions.tool_server_of),
     tables.SETTINGS: Subject("settings", "settings", additions.opened_settings),
 }
 UNTOLD: Final[Mapping[sa.Table, str]] = {

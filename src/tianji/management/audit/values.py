@@ -29,6 +29,7 @@ _SAID: Final = frozenset({
     "region_name", "aws_region_name", "vertex_project", "vertex_location", "mode", "type", "host", "namespace", "tags",
     "guardrail", "guardrail_name", "guardrail_id", "guardrail_type", "failure_policy", "id", "path", "target",
     "success_callback", "failure_callback", "callbacks", "alerting", "alert_types",
+    "server_name", "server_id", "alias", "transport", "auth_type", "url", "command", "allowed_tools", "access_groups",
     "methods", "prompt_id", "prompt_integration", "environment", "supported_call_types", "budget_duration",
 })  # fmt: skip
 _SKIPPED: Final = frozenset({"spend_since"})
