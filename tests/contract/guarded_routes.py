@@ -54,6 +54,9 @@ GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
     "test_searches.py::test_what_is_asked_and_found_is_judged": frozenset(
         ("post", path) for path in ("/v1/search", "/search", "/v1/search/{tool}", "/search/{tool}")
     ),
+    "test_tools.py::test_calls_and_results_are_judged": frozenset(
+        ("post", path) for path in (*MCP, "/mcp-rest/tools/call")
+    ),
     "test_guardrail_management.py::test_a_text_is_shown_to_a_guardrail": frozenset(
         {("post", "/guardrails/apply_guardrail"), ("post", "/apply_guardrail")}
     ),
@@ -72,9 +75,8 @@ SILENT: frozenset[Route] = frozenset(
         *(("get", f"{path}{end}") for path in MODELS for end in ("", "/{model_id}")),
         *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),
         ("get", "/search_tools/ui/available_providers"),
-        *((method, path) for path in MCP for method in ("post", "get", "delete")),
+        *((method, path) for path in MCP for method in ("get", "delete")),
         *(("get", path) for path in ("/mcp-rest/tools/list", "/v1/mcp/tools", "/mcp/enabled", "/v1/mcp/server/health")),
-        ("post", "/mcp-rest/tools/call"),
         *(
             ("get", f"/prompts{tail}")
             for tail in ("/list", "/{prompt_id}", "/{prompt_id}/info", "/{prompt_id}/versions")

@@ -46,6 +46,10 @@ def gateway(edge: str, servers: dict[str, ToolServer], tmp_path_factory: pytest.
             "dead": {"url": f"{dead}/mcp"},
             "hidden": {"url": f"{servers['web'].url}/mcp", "available_on_public_internet": False},
         },
+        "guardrails": [
+            words("before", "pre_mcp_call", forbidden="BLOCK", private="MASK"),
+            words("after", "post_mcp_call", leaked="BLOCK", tall="MASK"),
+        ],
         "litellm_settings": {"mcp_aliases": {"book": "web"}},
         "general_settings": {"mcp_internal_ip_ranges": ["10.0.0.0/8"]},
     }  # fmt: skip
@@ -53,6 +57,12 @@ def gateway(edge: str, servers: dict[str, ToolServer], tmp_path_factory: pytest.
     with Gateway(config, tmp_path_factory.mktemp("tools"), edge=edge, env={**BOOKS, **stdio}) as running:
         yield running
     bound.close()
+
+
+def words(name: str, mode: str, **keywords: str) -> dict[str, Any]:
+    blocked = [{"keyword": word, "action": action} for word, action in keywords.items()]
+    params = {"guardrail": "litellm_content_filter", "mode": mode, "default_on": True, "blocked_words": blocked}
+    return {"guardrail_name": name, "litellm_params": params}
 
 
 def rpc(gateway: Gateway, method: str, params: Any = None, path: str = "/mcp", **headers: str) -> Any:
@@ -301,3 +311,23 @@ def test_tools_over_plain_http(gateway: Gateway) -> None:
     for wrong, status in (({}, 400), ({"name": "x-y"}, 404), ({"name": "book-refuse"}, 502), ({"name": "dead-x"}, 500)):
         assert gateway.post("/mcp-rest/tools/call", wrong).status_code == status
     assert "book-echo" in {tool["name"] for tool in gateway.client.get("/v1/mcp/tools").json()["tools"]}
+
+
+def test_calls_and_results_are_judged(gateway: Gateway, servers: dict[str, ToolServer]) -> None:
+    web = servers["web"]
+    web.reset()
+    refused = call(gateway, "book-echo", text="forbidden")["error"]
+    assert refused["data"]["status"] == 400
+    assert not [one for one in web.script.log if one["method"] == "tools/call"]
+    masked = call(gateway, "book-echo", headers={"x_litellm_call_id": "judged-tool"}, text="so private")
+    assert web.last("tools/call")["arguments"] == {"text": "so [KEYWORD_REDACTED]"}
+    assert masked["result"]["structuredContent"] == {"said": "web: so [KEYWORD_REDACTED]"}
+    assert call(gateway, "book-echo", text="a tall wall")["result"]["content"][0]["text"] == (
+        "web: a [KEYWORD_REDACTED] wall"
+    )
+    body = {"name": "book-echo", "arguments": {"text": "leaked"}}
+    blocked = gateway.post("/mcp-rest/tools/call", body, x_litellm_call_id="leaked-tool")
+    assert blocked.status_code == 400
+    (good,), (bad,) = entries(gateway, 1, call_id="judged-tool"), entries(gateway, 1, call_id="leaked-tool")
+    assert [run["guardrail_name"] for run in json.loads(good["guardrails"])] == ["before", "after"]
+    assert (bad["status"], bad["cost"]) == ("failure", 10_000_000)  # the server has answered

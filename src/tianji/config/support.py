@@ -447,8 +447,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.role_permissions": Support("exact", "for tokens, with enforce_rbac"),
         "guardrails": Support(
             "partial",
-            "all but the modes of MCP, where nothing runs; answers are judged when they are read, too, "
-            "and nothing unscanned leaves in a stream or a conversation",
+            "answers are judged when they are read, too, and nothing unscanned leaves in a stream or a conversation",
         ),
         "policies": Support("partial", "changes that one step of a pipeline makes are seen by the next"),
         "policy_attachments": EXACT,

@@ -29,8 +29,9 @@ class Preface:
     tools: Any = None
     _connections: Any = None
 
-    def __init__(self, folder: Path, admissions: Admissions) -> None:
-        """`folder`: in which the files of the configuration lie."""
+    def __init__(self, folder: Path, admissions: Admissions, guards: Callable[[], Any]) -> None:
+        """`folder`: in which the files of the configuration lie; guards: who judges calls of tools."""
+        self._guards = guards
         self._folder = folder
         self._admissions = admissions
 
@@ -58,7 +59,7 @@ class Preface:
         if config.mcp_servers:
             self._connections = self._connections or load("tianji.mcp.connections").Connections()
             made = load("tianji.gateway.tools.toolbox").Toolbox
-            self.tools = made(config, snapshot.environ, self._connections, self._admissions, keep)
+            self.tools = made(config, snapshot.environ, self._connections, self._admissions, keep, self._guards)
         if self._connections is not None:
             servers = () if self.tools is None else self.tools.servers
             self._connections.adopt(servers, allowed_hosts(config))

@@ -17,13 +17,12 @@ from tianji.errors import ConfigurationError
 from tianji.guardrails import common_keys, registry
 from tianji.guardrails.entries import Entry, entries
 from tianji.guardrails.guardrail import Action, Guardrail
-from tianji.guardrails.vendor import AROUND_TOOLS, Hook, Params, Preset, Surroundings, Type, reach_of
+from tianji.guardrails.vendor import Hook, Params, Preset, Surroundings, Type, reach_of
 
 LOG: Final = logging.getLogger("tianji.guardrails")
 HIDDEN: Final = "[hidden]"
 _SECRET: Final = ("key", "token", "secret", "password", "credential", "headers")
 _INHERITED: Final = ("skip_system_message_in_guardrail", "skip_tool_message_in_guardrail")
-_INSTEAD: Final = "what models call and tools bring is judged by pre_call and post_call"
 _REFERENCE: Final = "os.environ/"
 
 T = TypeVar("T")
@@ -226,9 +225,6 @@ def problems(loaded: Loaded, folder: Path) -> tuple[Problem, ...]:
         for name in (one for one in guardrail.asks if one not in known):
             said = f"asks the model {name!r}, which model_list does not have: nothing passes while it is not there"
             absent(_place(entry, ""), said, nearest_name(name, known))
-        if waiting := sorted(guardrail.modes.all & AROUND_TOOLS):
-            said = f"{', '.join(waiting)}: nothing runs there, since this release calls no tools of MCP servers itself"
-            subject.warning(_place(entry, "mode"), said, _INSTEAD)
         if guardrail.action is Action.MONITOR and guardrail.type.monitors:
             findings.warning(None, f"guardrail {guardrail.name}", "only notes what it would refuse", "set on_flagged")
     return findings.problems

@@ -62,21 +62,6 @@ def test_a_key_that_means_nothing_is_said(tmp_path: Path) -> None:
     assert [problem.key for problem in loaded.problems] == ["guardrails[0].litellm_params.colour"]
 
 
-@pytest.mark.parametrize("mode", ["pre_mcp_call", "[pre_call, post_mcp_call]", "{tags: {a: during_mcp_call}}"])
-def test_a_mode_that_waits_for_a_gateway_of_tools_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    monkeypatch.undo()
-    entry = f"{{guardrail: bedrock, mode: {mode}, guardrailIdentifier: g, aws_region_name: r}}"
-    if "post" in mode:
-        entry = f"{{guardrail: litellm_content_filter, mode: {mode}, blocked_words: [{{keyword: a, action: BLOCK}}]}}"
-    loaded = read(tmp_path, f"guardrails:\n  - guardrail_name: g\n    litellm_params: {entry}\n")
-    (problem,) = [one for one in loaded.problems if one.key == "guardrails[0].litellm_params.mode"]
-    assert problem.severity == "warning"
-    assert "mcp_call: nothing runs there" in problem.message
-    assert "pre_call" in problem.remedy
-
-
 def test_the_first_form_of_all_is_read(tmp_path: Path) -> None:
     read(
         tmp_path,

@@ -3,8 +3,9 @@
 import functools
 import random
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from tianji.gateway.guarding.passing import passed
 from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path_of
 from tianji.gateway.guarding.request import Known, Request, about
 from tianji.gateway.guarding.talk import Talk
+from tianji.gateway.guarding.tooling import ToolTrial
 from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Watch
 from tianji.gateway.parties import Parties
@@ -31,6 +33,7 @@ from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
 from tianji.guardrails.slots.answers import Shape
 from tianji.guardrails.slots.forms import form_of
+from tianji.guardrails.vendor import AROUND_TOOLS
 
 NOBODY: Final = Owned()
 NO_WISHES: Final = Wishes()
@@ -137,6 +140,21 @@ class Guards:
 
         by_model = bool(setting.of_models or setting.policies)
         return Earlier(exchange, describe, self._rules, by_model=by_model)
+
+    def tool(self, exchange: Exchange, group: str, call: Mapping[str, Any]) -> ToolTrial | None:
+        """Return who judges a call of a tool that is made for `exchange`; None where nobody does.
+
+        group: as the ledger calls the tool; call: see tianji.guardrails.slots.tools. Raises as `passed` does.
+        """
+        setting, body = self._setting, msgspec.json.encode(call)
+        line = line_of(exchange, body, "tool", group, "")
+        wanted = read_wishes(scan(exchange.body)) if exchange.body.lstrip().startswith(b"{") else NO_WISHES
+        asking = self._asking(line, wanted, (), streamed=False)
+        plan = setting.selection.plan(asking)
+        if not any(map(plan.meets, AROUND_TOOLS)):
+            return None
+        request = line.request(asking, plan, wanted, setting.parties)
+        return ToolTrial(Judging(self._rules.runner, request, self._rules.block_status), request, body)
 
     async def apply(self, caller: Identity, trial: Trial) -> str:
         """Have one guardrail look at a text, and return what it leaves of it.

@@ -36,6 +36,18 @@ class Called(Struct, frozen=True):
         return f"{self.server.name}/{self.tool}"
 
 
+class Bill(Struct):
+    """What a call costs. `answered`: whether it is to be paid for; began: microseconds since 1970.
+
+    guardrails: what the ledger has of those that judged it
+    """
+
+    nano: int
+    began: int
+    answered: bool = False
+    guardrails: bytes = b""
+
+
 class Billing:
     """See the module. `keep`: takes entries for the ledger; None: there is none."""
 
@@ -44,32 +56,38 @@ class Billing:
         self._keep = keep
 
     @asynccontextmanager
-    async def paid(self, exchange: Exchange, caller: Identity, called: Called) -> AsyncIterator[None]:
-        """Let a call in, and have it paid for when it has an answer. Raises RateLimited and BudgetExceeded."""
+    async def paid(self, exchange: Exchange, caller: Identity, called: Called) -> AsyncIterator[Bill]:
+        """Let a call in, and have it paid for once it has an answer, whatever becomes of that.
+
+        Raises RateLimited and BudgetExceeded.
+        """
         group, price = f"mcp/{called.server.name}", called.server.price(called.tool)
         hold = await self._admissions.hold(caller, group, 1, 0, price, tuple(_holders(caller, called.server, group)))
-        began = time.time_ns() // 1000
+        bill, failure = Bill(price, time.time_ns() // 1000), None
         try:
-            yield
+            yield bill
         except (Exception, asyncio.CancelledError) as error:
-            hold.release()
-            self._book(exchange, caller, called, began, error)
+            failure = error
             raise
-        hold.settle(price)
-        self._book(exchange, caller, called, began, None)
+        finally:
+            if bill.answered:
+                hold.settle(bill.nano)
+            else:
+                hold.release()
+            self._book(exchange, caller, called, bill, failure)
 
     def _book(
-        self, exchange: Exchange, caller: Identity, called: Called, began: int, error: BaseException | None
+        self, exchange: Exchange, caller: Identity, called: Called, bill: Bill, error: BaseException | None
     ) -> None:
         if self._keep is None:
             return
-        nano = called.server.price(called.tool) if error is None else 0
+        nano = bill.nano if bill.answered else 0
         call_id = exchange.call_id or _new_name()
         self._keep(
             Entry(
                 request_id=f"{_new_name()}-tool",
                 call_id=call_id,
-                started_at=began,
+                started_at=bill.began,
                 ended_at=time.time_ns() // 1000,
                 status=SUCCESS if error is None else FAILURE,
                 call_type=CALL_TYPE,
@@ -86,6 +104,7 @@ class Billing:
                 project_id=caller.project_id,
                 cost=nano,
                 items=(("calls", 1, nano * ATTO),) if nano else (),
+                guardrails=bill.guardrails,
                 error_code=None if error is None else str(getattr(error, "status", getattr(error, "code", 500))),
                 error_class=None if error is None else type(error).__name__,
                 error_message=None if error is None else str(getattr(error, "message", ""))[:2000],

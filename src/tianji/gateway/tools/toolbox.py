@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -49,7 +49,10 @@ class Listed(Struct, frozen=True):
 
 
 class Toolbox:
-    """See the module. `keep`: takes entries for the ledger; None: there is none."""
+    """See the module. `keep`: takes entries for the ledger; None: there is none.
+
+    guards: who judges calls, see tianji.gateway.guarding.guards; None where nobody does
+    """
 
     def __init__(
         self,
@@ -58,7 +61,9 @@ class Toolbox:
         connections: Connections,
         admissions: Admissions,
         keep: Callable[[Entry], None] | None,
+        guards: Callable[[], Any] = lambda: None,
     ) -> None:
+        self._guards = guards
         self.servers: list[Server] = []
         for name, entry in config.mcp_servers.items():
             try:
@@ -120,8 +125,21 @@ class Toolbox:
         _require_params(server, tool, arguments)
         called = Called(server, tool, arguments)
         params = {"name": tool, "arguments": arguments, **({"_meta": dict(meta)} if meta else {})}
-        async with self._billing.paid(exchange, caller_of(exchange), called):
-            return await self._asked(exchange, server, "tools/call", params)
+        async with self._billing.paid(exchange, caller_of(exchange), called) as bill:
+            guards = self._guards()
+            shown = {"tool": self._known.get(server.id, {}).get(tool), "name": tool, "arguments": arguments}
+            trial = None if guards is None else guards.tool(exchange, called.namespaced, shown)
+            if trial is None:
+                found = await self._asked(exchange, server, "tools/call", params)
+                bill.answered = True
+                return found
+            try:
+                params["arguments"] = await trial.arguments()
+                found = await _beside(trial.during(), self._asked(exchange, server, "tools/call", params))
+                bill.answered = True
+                return dict(await trial.result(found))
+            finally:
+                bill.guardrails = trial.notes
 
     async def prompt(self, exchange: Exchange, reach: Reach, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a prompt with its arguments filled in. Raises as `call` does."""
@@ -251,6 +269,16 @@ class Toolbox:
             return RpcError(error.code, scrub(error.message, server.secrets), error.data)
         error.message = scrub(error.message, server.secrets)
         return error
+
+
+async def _beside(judgement: Awaitable[None], work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Return what work comes to, unless it is judged otherwise meanwhile."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await judgement
+        return await task
+    finally:
+        task.cancel()
 
 
 def caller_of(exchange: Exchange) -> Identity:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji.guardrails.content import Content, Direction, Text
-from tianji.guardrails.slots import assistants, chat, fields, gemini, live, messages, plain, realtime, responses
+from tianji.guardrails.slots import assistants, chat, fields, gemini, live, messages, plain, realtime, responses, tools
 from tianji.guardrails.slots.document import Document
 from tianji.guardrails.slots.sheet import Sheet
 from tianji.guardrails.slots.texts import Json, Mismatched, Unreadable, decoded
@@ -100,6 +100,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "ocr": Form(plain.documented, plain.pages),
     "search": Form(plain.texts("query"), plain.results),
     "vector_search": Form(plain.texts("query"), plain.passages),
+    "tool": Form(tools.request, tools.response),
     "assistants": Form(assistants.request, assistants.response),
     "realtime": Form(realtime.event, realtime.event),
     "live": Form(live.message, live.message),
