@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tianji.config import Loaded, load
+from tianji.config import InvalidConfiguration, Loaded, load
+from tianji.config.problems import Problem
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {
@@ -54,6 +55,14 @@ def snippet(tmp_path: Path) -> Snippet:
         return load(file, environ, directory=tmp_path)
 
     return run
+
+
+def refused(snippet: Snippet, text: str | bytes, **environ: str) -> tuple[Problem, ...]:
+    """Load what must not start; what is wrong with it."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        snippet(text, **environ)
+    assert len(caught.value.problems) == len(caught.value.findings)
+    return caught.value.findings
 
 
 @pytest.fixture
