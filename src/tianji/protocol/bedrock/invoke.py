@@ -16,11 +16,10 @@ from msgspec import Struct
 from tianji.protocol.anthropic.events import Decoder
 from tianji.protocol.anthropic.outbound import Message, MessagesOutbound
 from tianji.protocol.anthropic.vertex import hosted_body
-from tianji.protocol.bedrock.decoder import failure
-from tianji.protocol.bedrock.event_stream import EXCEPTION
+from tianji.protocol.bedrock.envelope import Envelope
 from tianji.protocol.chat.answer import Chunk
 from tianji.protocol.chat.request import Request
-from tianji.protocol.chat.seam import Framing, StreamFailed, Target
+from tianji.protocol.chat.seam import Framing, Target
 from tianji.protocol.chat.support import unreadable
 
 VERSION: Final = "bedrock-2023-05-31"
@@ -54,27 +53,15 @@ class InvokeMessages(MessagesOutbound):
         return Unwrapping(super().stream(), self._target)
 
 
-class Unwrapping:
+class Unwrapping(Envelope):
     """Takes Anthropic's events out of Bedrock's."""
 
     def __init__(self, inner: Decoder, target: Target) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._target = target
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing follows that matters."""
-        return self._inner.done
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is whole."""
-        return self._inner.finished
-
-    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
-        """Take one event. Raises StreamFailed for an exception, UpstreamProtocolError for what is no event."""
-        if name.startswith(EXCEPTION):
-            raise StreamFailed(failure(name.removeprefix(EXCEPTION), payload))
+    def opened(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take an event. Raises UpstreamProtocolError for what is none."""
         if name != "chunk":
             return ()
         try:
@@ -83,10 +70,6 @@ class Unwrapping:
         except (msgspec.DecodeError, binascii.Error, ValueError, RecursionError) as error:
             raise unreadable(self._target, str(error), payload) from error
         return self._inner.event(named.type, inner)
-
-    def end(self) -> Iterable[Chunk]:
-        """Take the end of a stream."""
-        return self._inner.end()
 
 
 def outbound(request: Request, target: Target) -> InvokeMessages:

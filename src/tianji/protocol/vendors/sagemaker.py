@@ -6,11 +6,10 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from tianji.protocol.bedrock.decoder import failure
-from tianji.protocol.bedrock.event_stream import EXCEPTION
+from tianji.protocol.bedrock.envelope import Envelope
 from tianji.protocol.chat.answer import Chunk, Completion
 from tianji.protocol.chat.request import Request
-from tianji.protocol.chat.seam import EventDecoder, Framing, StreamFailed, Target
+from tianji.protocol.chat.seam import EventDecoder, Framing, Target
 from tianji.protocol.vendors.tgi import UNSUPPORTED, Decoder, TgiOutbound
 
 __all__ = ["UNSUPPORTED", "Payloads", "SageMakerOutbound", "outbound", "path"]
@@ -45,27 +44,16 @@ def path(target: Target, *, streamed: bool) -> str:
     return f"/endpoints/{quote(target.model, safe='')}/{method}"
 
 
-class Payloads:
+class Payloads(Envelope):
     """Takes server-sent events out of the parts that AWS cuts them into, anywhere."""
 
     def __init__(self, inner: EventDecoder) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._held = b""
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing follows that matters."""
-        return self._inner.done
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is whole."""
-        return self._inner.finished
-
-    def event(self, name: str, payload: bytes) -> Iterable[Chunk]:
-        """Take one part. Raises StreamFailed for an exception, UpstreamProtocolError for what is no event."""
-        if name.startswith(EXCEPTION):
-            raise StreamFailed(failure(name.removeprefix(EXCEPTION), payload))
+    def opened(self, name: str, payload: bytes) -> Iterable[Chunk]:
+        """Take one part. Raises UpstreamProtocolError for what is no event."""
+        del name
         *lines, self._held = (self._held + payload).split(b"\n")
         return [chunk for line in lines for chunk in self._line(line)]
 
