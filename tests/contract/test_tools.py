@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from tests.contract.books import entries
-from tests.contract.harness import BOOKS, ROOT, Gateway, refusing_address
+from tests.contract.harness import BOOKS, ROOT, Gateway, events, refusing_address
 from tests.fakes.tool_server import TOOLS, ToolServer, close_streams
+from tests.fakes.vendors import Answer, Vendors, plain
 
 ACCEPT = {"accept": "application/json, text/event-stream"}
 SECRET = "tok-canary-9Fh3kQ"
@@ -22,12 +23,29 @@ def servers() -> Iterator[dict[str, ToolServer]]:
 
 
 @pytest.fixture(scope="module")
-def gateway(edge: str, servers: dict[str, ToolServer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def vendors() -> Iterator[Vendors]:
+    with Vendors() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    edge: str, servers: dict[str, ToolServer], vendors: Vendors, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     bound, dead = refusing_address()
     program = {"transport": "stdio", "command": sys.executable, "args": ["-m", "tests.fakes.tool_server"]}
     costs = {"default_cost_per_query": 0.01, "tool_name_to_cost_per_query": {"fail": 0.25}}
     config = {
-        "model_list": [],
+        "model_list": [
+            {
+                "model_name": name,
+                "litellm_params": {
+                    "model": f"{kind}/{name}", "api_base": f"{vendors.url}{end}", "api_key": "k",
+                    "input_cost_per_token": 0.001, "output_cost_per_token": 0.001,
+                },
+            }
+            for name, kind, end in (("gpt", "openai", "/v1"), ("claude", "anthropic", ""))
+        ],
         "mcp_servers": {
             "web": {
                 "url": f"{servers['web'].url}/mcp", "auth_type": "bearer_token", "auth_value": SECRET,
@@ -331,3 +349,111 @@ def test_calls_and_results_are_judged(gateway: Gateway, servers: dict[str, ToolS
     (good,), (bad,) = entries(gateway, 1, call_id="judged-tool"), entries(gateway, 1, call_id="leaked-tool")
     assert [run["guardrail_name"] for run in json.loads(good["guardrails"])] == ["before", "after"]
     assert (bad["status"], bad["cost"]) == ("failure", 10_000_000)  # the server has answered
+
+
+OURS = {"type": "mcp", "server_label": "tools", "server_url": "litellm_proxy/mcp/web", "require_approval": "never"}
+TURN = {"role": "user", "content": "say it"}
+
+
+def chat_answer(content: str | None, *calls: tuple[str, dict[str, Any]]) -> Answer:
+    called = [
+        {"id": f"call_{at}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for at, (name, arguments) in enumerate(calls)
+    ]
+    message = {"role": "assistant", "content": content} | ({"tool_calls": called} if called else {})
+    return plain(
+        {
+            "id": "c", "object": "chat.completion", "created": 1, "model": "gpt",
+            "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if called else "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        }
+    )  # fmt: skip
+
+
+def asked(vendors: Vendors, path: str) -> list[Any]:
+    return [one.json for one in vendors.asked if one.path == path]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_calls_tools(gateway: Gateway, vendors: Vendors, stream: bool) -> None:
+    vendors.reset()
+    vendors.say(
+        "/v1/chat/completions",
+        chat_answer(None, ("book-echo", {"text": "hi"}), ("book-fail", {}), ("mine", {})),
+        chat_answer("it said hi"),
+    )
+    own = {"type": "function", "function": {"name": "mine", "parameters": {"type": "object"}}}
+    entry = OURS | {"allowed_tools": ["echo", "book-fail"]}
+    body = {"model": "gpt", "messages": [TURN], "tools": [own, entry], "stream": stream}
+    answer = gateway.chat(body | ({"stream_options": {"include_usage": True}} if stream else {}))
+    assert answer.status_code == 200, answer.text
+    first, second = asked(vendors, "/v1/chat/completions")
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["mine", "book-echo", "book-fail"]
+    assert first["tools"][1]["function"]["parameters"] == TOOLS[0]["inputSchema"]
+    assert [call["function"]["name"] for call in second["messages"][1]["tool_calls"]] == ["book-echo", "book-fail"]
+    assert second["messages"][2:] == [
+        {"role": "tool", "tool_call_id": "call_0", "content": "web: hi"},
+        {"role": "tool", "tool_call_id": "call_1", "content": "web: "},
+    ]
+    if stream:
+        told = [one for one in events(answer.text)[:-1] if one["choices"]]
+        text = "".join(one["choices"][0]["delta"].get("content") or "" for one in told)
+    else:
+        text = answer.json()["choices"][0]["message"]["content"]
+        assert answer.json()["usage"]["total_tokens"] == 30
+    assert text == "it said hi"
+    # two answers of 15 tokens, and two calls
+    assert float(answer.headers["x-litellm-response-cost"]) == pytest.approx(0.03 + 0.01 + 0.25)
+
+
+def test_a_model_calls_tools_in_responses(gateway: Gateway, vendors: Vendors) -> None:
+    for stream in (False, True):
+        vendors.reset()
+        vendors.say("/v1/chat/completions", chat_answer(None, ("book-echo", {"text": "hi"})), chat_answer("done"))
+        answer = gateway.post("/v1/responses", {"model": "gpt", "input": "say", "tools": [OURS], "stream": stream})
+        assert answer.status_code == 200, answer.text
+        first, second = asked(vendors, "/v1/chat/completions")
+        assert [tool["function"]["name"] for tool in first["tools"]] == ["book-echo", "book-fail", "book-refuse"]
+        assert second["messages"][-1]["content"] == "web: hi"
+        if stream:
+            final = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")][-1]
+            output = final["response"]["output"]
+        else:
+            output = answer.json()["output"]
+        assert [item["type"] for item in output] == ["mcp_list_tools", "mcp_call", "message"]
+        assert (output[1]["name"], output[1]["output"], output[1]["server_label"]) == ("book-echo", "web: hi", "tools")
+        assert [tool["name"] for tool in output[0]["tools"]] == ["book-echo", "book-fail", "book-refuse"]
+
+
+def test_a_model_of_anthropics_calls_tools(gateway: Gateway, vendors: Vendors) -> None:
+    def said(*blocks: dict[str, Any]) -> Answer:
+        return plain({"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": list(blocks),
+                      "stop_reason": "end_turn", "stop_sequence": None,
+                      "usage": {"input_tokens": 1, "output_tokens": 1}})  # fmt: skip
+
+    vendors.reset()
+    use = {"type": "tool_use", "id": "toolu_1", "name": "book-refuse", "input": {}}
+    vendors.say("/v1/messages", said(use), said({"type": "text", "text": "no"}))
+    body = {"model": "claude", "max_tokens": 9, "messages": [TURN], "tools": [OURS]}
+    answer = gateway.post("/v1/messages", body)
+    assert [block["type"] for block in answer.json()["content"]] == ["text"]
+    result = asked(vendors, "/v1/messages")[1]["messages"][-1]["content"][0]
+    assert result["content"] == "The tool failed: not for Bearer ***"
+    assert result["is_error"] is True
+
+
+def test_calls_that_need_a_word_go_to_the_client(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.reset()
+    vendors.say("/v1/chat/completions", chat_answer(None, ("book-echo", {"text": "hi"})))
+    entry = {"type": "mcp", "server_label": "x", "server_url": f"{gateway.url}/web/mcp", "require_approval": "always"}
+    answer = gateway.chat({"model": "gpt", "messages": [TURN], "tools": [entry]})
+    assert answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "book-echo"
+    assert len(vendors.asked) == 1
+    elsewhere = entry | {"server_url": "https://mcp.example.com/mcp/web"}
+    vendors.say("/v1/messages", plain({"type": "error", "error": {"type": "api_error", "message": "no"}}, 400))
+    gateway.post("/v1/responses", {"model": "claude", "input": "x", "tools": [elsewhere]})
+    assert asked(vendors, "/v1/messages")[0]["mcp_servers"][0]["url"] == elsewhere["server_url"]
+    unknown = gateway.chat(
+        {"model": "gpt", "messages": [TURN], "tools": [OURS | {"server_url": "litellm_proxy/mcp/no"}]}
+    )
+    assert (unknown.status_code, unknown.json()["error"]["type"]) == (404, "not_found_error")

@@ -49,6 +49,8 @@ class Preface:
             self.searches = load("tianji.gateway.searches").Searches(config, tools, self._admissions, keep)
             pipeline.searches = load("tianji.gateway.intercepting").interception(config, self.searches)
         self._adopt_tools(snapshot, keep)
+        if self.tools is not None:
+            pipeline.searches = load("tianji.gateway.tools.looping").ToolLoops(self.tools, pipeline.searches)
         if has_hooks(config):
             building = load("tianji.gateway.hooking.building")
             pipeline.searches = building.looping(config, self._folder, pipeline.searches)

@@ -141,6 +141,11 @@ class Toolbox:
             finally:
                 bill.guardrails = trial.notes
 
+    def price(self, reach: Reach, name: str) -> int:
+        """Return what a call of a tool costs, nano-dollars. Raises ObjectNotFound."""
+        server, own = self._resolved(reach, name)
+        return server.price(server.real(own))
+
     async def prompt(self, exchange: Exchange, reach: Reach, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a prompt with its arguments filled in. Raises as `call` does."""
         server, own = self._resolved(reach, name)
