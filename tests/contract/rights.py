@@ -17,6 +17,7 @@ from tests.contract.roles import (
     callback,
     entry,
     guardrail,
+    kept_tool_server,
     model,
     numbers,
     prompt,
@@ -261,13 +262,13 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         for method in ("PUT", "PATCH", "DELETE")
     },
     **{
-        ("GET", f"/v1/mcp/{end}"): (lambda w, r, s: w.nothing(w.tool_server(FOREIGN)), EVERYBODY)
+        ("GET", f"/v1/mcp/{end}"): (lambda w, r, s: w.nothing(kept_tool_server(w, FOREIGN)), EVERYBODY)
         for end in ("server", "access_groups")
     },
     ("POST", "/v1/mcp/server"): (lambda w, r, s: tool_server(s), {ADMIN}),
-    ("PUT", "/v1/mcp/server"): (lambda w, r, s: {"server_id": w.tool_server(s), "description": "x"}, {ADMIN}),
-    ("GET", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": w.tool_server(s)}, EVERYBODY),
-    ("DELETE", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": w.tool_server(s)}, {ADMIN}),
+    ("PUT", "/v1/mcp/server"): (lambda w, r, s: {"server_id": kept_tool_server(w, s), "description": "x"}, {ADMIN}),
+    ("GET", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": kept_tool_server(w, s)}, EVERYBODY),
+    ("DELETE", "/v1/mcp/server/{server_id}"): (lambda w, r, s: {"path:server_id": kept_tool_server(w, s)}, {ADMIN}),
     ("GET", "/coordination_redis/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     **{
         ("POST", f"/coordination_redis/settings{end}"): (lambda w, r, s: {"settings": {}}, {ADMIN})

@@ -182,14 +182,6 @@ class World:
 
         return self.kept.get("prompt", *([role] if side != FOREIGN else []), side, make=make)
 
-    def tool_server(self, side: str) -> str:
-        """An MCP server, which everybody may use, or nobody."""
-        return self.kept.get(
-            "tool server",
-            side,
-            make=lambda: str(self.master("POST", "/v1/mcp/server", **tool_server(side))["server_id"]),
-        )
-
     def nothing(self, *_made: object) -> dict[str, Any]:
         """Send nothing, once things were made."""
         return {}
@@ -262,6 +254,15 @@ def prompt(side: str) -> dict[str, Any]:
     """What a prompt is made of."""
     params = {"prompt_integration": "dotprompt", "dotprompt_content": "---\nmodel: m\n---\nUser: hello"}
     return {"prompt_id": f"{side}-{next(numbers)}", "litellm_params": params}
+
+
+def kept_tool_server(world: World, side: str) -> str:
+    """The id of an MCP server, which everybody may use, or nobody."""
+
+    def made() -> str:
+        return str(world.master("POST", "/v1/mcp/server", **tool_server(side))["server_id"])
+
+    return world.kept.get("tool server", side, make=made)
 
 
 def tool_server(side: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from tianji._core.stats import escape_label
 from tianji.ledger.entry import SUCCESS
 from tianji.metrics.cells import Cell, Cells
-from tianji.metrics.facts import NONE, OTHER, Names, values
+from tianji.metrics.facts import NONE, OTHER, Facts, Names, values
 from tianji.metrics.families import COUNTED, FALLEN_BACK, LEFT, Family
 from tianji.metrics.plan import Plan
 from tianji.metrics.text import head, number
@@ -21,16 +21,13 @@ Values = Mapping[str, str]
 
 def render(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of all families that are summed up out of entries."""
-    known = [
-        (values(facts, names, groups, plan.marks.labels), facts.status == SUCCESS, cell)
-        for facts, cell in cells.items()
-    ]
+    known = [(values(facts, names, groups, plan.marks.labels), facts, cell) for facts, cell in cells.items()]
     for family in COUNTED:
         told = plan.families.get(family.name)
         if told is None:
             continue
         of = cells.place(told.of)
-        rows = [(row, cell[of]) for row, well, cell in known if not told.status or (told.status == SUCCESS) is well]
+        rows = [(row, cell[of]) for row, facts, cell in known if _counts(told, facts)]
         if told.kind == "histogram":
             yield from _histograms(told, _grouped(told, rows, plan.most // FEWER), cells.bounds(told.of))
         else:
@@ -43,6 +40,12 @@ def render(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str]) ->
         if family.name in plan.families:
             told = plan.families[family.name]
             yield from gauges(told, _left(cells, plan, names, groups, which)[-plan.most :])
+
+
+def _counts(family: Family, facts: Facts) -> bool:
+    """Whether entries that are alike count for a family."""
+    well = not family.status or (family.status == SUCCESS) is (facts.status == SUCCESS)
+    return well and family.call_type in ("", facts.call_type)
 
 
 def _left(cells: Cells, plan: Plan, names: Names, groups: Mapping[str, str], which: int) -> list[tuple[Values, float]]:

@@ -104,6 +104,7 @@ class Names(Struct, frozen=True):
 def values(facts: Facts, names: Names, groups: Mapping[str, str], marks: tuple[str, ...]) -> dict[str, str]:
     """Return the values of all labels. `groups`: model groups by deployment; `marks`: the labels of `facts.marks`."""
     failed = facts.status != SUCCESS
+    server, _, tool = facts.model_group.partition("/")  # as entries of tools have it
     found: dict[str, str | None] = {
         "hashed_api_key": facts.key,
         "api_key_alias": facts.key_alias,
@@ -126,6 +127,8 @@ def values(facts: Facts, names: Names, groups: Mapping[str, str], marks: tuple[s
         "status_code": (facts.error_code if failed else "200"),
         "exception_status": facts.error_code,
         "exception_class": facts.error_class,
+        "mcp_server_name": server,
+        "mcp_tool_name": tool or server,
         "reason": "missing_pricing_key",
         **dict(zip(marks, facts.marks, strict=False)),
         **names.keys.get(facts.key, {}),

@@ -21,6 +21,7 @@ class Family(Struct, frozen=True):
 
     of: what it sums up, a figure of `tianji.metrics.cells`; empty for what is not summed up out of entries
     status: of the entries that count; scale: what a sum is multiplied with
+    call_type: of the entries that count, as the ledger has it; empty for all
     """
 
     name: str
@@ -30,8 +31,10 @@ class Family(Struct, frozen=True):
     of: str = ""
     status: Status = ""
     scale: float = 1.0
+    call_type: str = ""
 
 
+TOOL_CALLS: Final = "call_mcp_tool"
 _NANO: Final = 1e-9
 _MICRO: Final = 1e-6
 _KEY: Final = ("hashed_api_key", "api_key_alias")
@@ -62,6 +65,7 @@ _SPENT: Final = (
 _SERVED: Final = (*_KEY, *_TEAM, *DEPLOYMENT, *_CLIENT, "model_group", "requested_model")
 _FAULT: Final = ("exception_status", "exception_class")
 _FALLBACK: Final = (*_KEY, *_TEAM, "requested_model", "fallback_model", *_FAULT, "model_id")
+_TOOL: Final = (*_KEY, *_TEAM, "mcp_tool_name", "mcp_server_name", "user", "end_user")
 _ASKED: Final = (*_WHO, *_CLIENT, "end_user", "requested_model", "user")
 
 COUNTED: Final = (
@@ -166,6 +170,14 @@ COUNTED: Final = (
     Family(
         "litellm_provider_cache_creation_input_tokens_metric_total", "counter", _CACHE,
         "Tokens that the provider cached.", "written",
+    ),
+    Family(
+        "litellm_mcp_tool_calls_total", "counter", _TOOL, "Calls of tools of MCP servers.", "requests",
+        call_type=TOOL_CALLS,
+    ),
+    Family(
+        "litellm_mcp_tool_call_spend_metric_total", "counter", _TOOL, "US dollars for calls of tools of MCP servers.",
+        "cost", "", _NANO, TOOL_CALLS,
     ),
 )  # fmt: skip
 

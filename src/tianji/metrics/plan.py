@@ -131,7 +131,7 @@ def _labelled(family: Family, settings: Settings, added: Iterable[str], *, sized
         labels += ["user_email", "user_alias"]
     if "hashed_api_key" in family.labels and family.of:
         labels += added
-    return Family(family.name, family.kind, tuple(labels), family.help, family.of, family.status, family.scale)
+    return msgspec.structs.replace(family, labels=tuple(labels))
 
 
 def _filtered(families: Iterable[Family], settings: Settings) -> Iterable[Family]:
@@ -149,7 +149,7 @@ def _filtered(families: Iterable[Family], settings: Settings) -> Iterable[Family
             continue
         kept = allowed.get(name)
         labels = tuple(one for one in family.labels if one not in hidden and (not kept or one in kept))
-        yield Family(family.name, family.kind, labels, family.help, family.of, family.status, family.scale)
+        yield msgspec.structs.replace(family, labels=labels)
 
 
 def _bare(name: str) -> str:

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.conftest import World, entry, failure
 
 from tianji.management.status.series import METRICS
-from tianji.metrics.families import FALLEN_BACK, FAMILIES, LATENCY, LEFT, PER_TOKEN
+from tianji.metrics.families import FALLEN_BACK, FAMILIES, LATENCY, LEFT, PER_TOKEN, TOOL_CALLS
 
 LIST = Path(__file__).with_name("families.txt")
 ABSENT = {  # why each is not told
@@ -16,10 +16,6 @@ ABSENT = {  # why each is not told
             "errors_total", "jobs_polled", "jobs_processed_total", "last_run_timestamp",
         )),
         "no job asks what became of batches: they are paid for when somebody hears that they are over",
-    ),
-    **dict.fromkeys(
-        ("litellm_mcp_tool_call_spend_metric_total", "litellm_mcp_tool_calls_total"),
-        "there is no gateway of MCP here yet",
     ),
     "litellm_spend_capture_rate": "nobody asks providers for their bills",
     **dict.fromkeys(
@@ -66,6 +62,7 @@ def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
         failure(4, code="400"),
         failure(5), entry(5, 1, deployment_id="e", waited=1000),
         failure(6), failure(6, 1, deployment_id="e"),
+        entry(7, call_type=TOOL_CALLS, model_group="web/echo", deployment_id=""),
     ])  # fmt: skip
     told = {}
     for family in text_string_to_metric_families(world.text()):
@@ -82,3 +79,11 @@ def test_what_is_written_has_these_labels_and_buckets(world: World) -> None:
         assert labels == set(expected[name].labels)
         buckets = {"L": LATENCY, "P": PER_TOKEN, "-": ()}[listed()[name][1]]
         assert ends == ({*buckets, float("inf")} if buckets else set())
+
+
+def test_calls_of_tools_are_told_apart(world: World) -> None:
+    tool = {"call_type": TOOL_CALLS, "model_group": "web/a/b", "deployment_id": ""}
+    world.hear([entry(1), entry(2, **tool, cost=2_000_000), entry(3, **tool, status="failure", cost=0)])
+    labels = ("mcp_server_name", "mcp_tool_name")
+    assert world.numbers("litellm_mcp_tool_calls_total", *labels) == {"web,a/b": 2}
+    assert world.numbers("litellm_mcp_tool_call_spend_metric_total", *labels) == {"web,a/b": 0.002}

@@ -94,7 +94,6 @@ class Billing:
                 model_group=called.namespaced,
                 model=f"MCP: {called.tool}",
                 provider=PROVIDER,
-                deployment_id=called.server.id,
                 key=caller.key,
                 key_alias=caller.key_alias,
                 user_id=caller.user_id,
