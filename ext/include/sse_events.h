@@ -45,6 +45,15 @@ static inline int sse_may_end(const uint8_t *from, const uint8_t *end)
     return 0;
 }
 
+/* Whether what is held, s[0:size], may be a complete unit, seeing only what came after its first `old` bytes: this is
+ * what keeps a large event that comes in small pieces from being read again and again. */
+static inline int sse_worth_reading(const uint8_t *s, Py_ssize_t size, Py_ssize_t old)
+{
+    const uint8_t *from = s + (old > 2 ? old - 2 : 0), *end = s + size; /* a line end and half of a CRLF may lie there */
+    if (*s == '\r') return 1;
+    return *s == ':' ? sse_line_end(from, end) < end : sse_may_end(from, end);
+}
+
 typedef struct {
     Py_ssize_t end;               /* where the next unit begins */
     Py_ssize_t payload;           /* the value of the first data line */
@@ -132,6 +141,7 @@ typedef struct {
     Py_ssize_t cut, cut_end;     /* a member that is taken out, with its comma */
     int holes, holes_before_model;
     int holes_before_cut;        /* -1: none is taken out */
+    int alike;                   /* the first holes: they held in a later event what they hold in the sample */
     struct {
         Py_ssize_t start, end;
         char kind;
@@ -168,7 +178,7 @@ static inline void sse_learn(sse_shape *shape, const uint8_t *s, Py_ssize_t at, 
     const json_member *m;
     int models = 0;
     shape->size = 0;
-    shape->holes = 0;
+    shape->holes = shape->alike = 0;
     shape->holes_before_cut = -1;
     if (unit_end - at > SHAPE_BYTES || s[unit_end - 1] != '\n') return;
     for (i = 0; i < tape->count; i++) {
@@ -200,26 +210,44 @@ static inline void sse_learn(sse_shape *shape, const uint8_t *s, Py_ssize_t at, 
 }
 
 /* The end of the unit at `p` if it has this shape, else NULL. `model` gets the place of the model's value, `cut` that of
- * the member that is taken out. */
-static inline const uint8_t *sse_match(const sse_shape *shape, const uint8_t *p, const uint8_t *end,
-                                       const uint8_t **model, const uint8_t **cut)
+ * the member that is taken out.
+ *
+ * The events of an answer begin alike, up to their text: what stood there in the last one as well is compared at once. */
+static inline const uint8_t *sse_match(sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model,
+                                       const uint8_t **cut)
 {
-    Py_ssize_t from = 0, length;
+    const uint8_t *hole;
+    Py_ssize_t from = 0, length = shape->hole[shape->alike].start;
     char escaped;
-    int i;
-    for (i = 0;; i++) {
-        length = shape->hole[i].start - from;
-        if (end - p < length || memcmp(p, shape->sample + from, (size_t)length) != 0) return NULL;
-        if (i == shape->holes_before_model) *model = p + (shape->model - from);
-        if (i == shape->holes_before_cut) *cut = p + (shape->cut - from);
+    int i = shape->alike, alike = 0, counts = i == 0;
+    if (end - p < length || memcmp(p, shape->sample, (size_t)length) != 0) {
+        i = 0;
+        counts = 1;
+        length = shape->hole[0].start;
+        if (end - p < length || memcmp(p, shape->sample, (size_t)length) != 0) return NULL;
+    }
+    if (shape->holes_before_model <= i) *model = p + shape->model;
+    if (shape->holes_before_cut >= 0 && shape->holes_before_cut <= i) *cut = p + shape->cut;
+    for (;;) {
         p += length;
-        if (i == shape->holes) return p;
+        if (i == shape->holes) break;
         if (p == end) return NULL;
+        hole = p;
         if ((shape->hole[i].kind == 's' ? json_string(&p, end, &escaped) : json_number(&p, end)) != JSON_FINE) {
             return NULL;
         }
         from = shape->hole[i].end;
+        length = from - shape->hole[i].start;
+        counts = counts && p - hole == length && memcmp(hole, shape->sample + from - length, (size_t)length) == 0;
+        alike += counts;
+        i++;
+        length = shape->hole[i].start - from;
+        if (end - p < length || memcmp(p, shape->sample + from, (size_t)length) != 0) return NULL;
+        if (i == shape->holes_before_model) *model = p + (shape->model - from);
+        if (i == shape->holes_before_cut) *cut = p + (shape->cut - from);
     }
+    if (alike > 0) shape->alike = alike;
+    return p;
 }
 
 #endif

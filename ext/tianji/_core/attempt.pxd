@@ -68,6 +68,5 @@ cdef class Attempt(ResponseHandler):
     cdef int _stream_data(self, Requester requester, bytes data) except -1
     cdef int _stream_end(self, Requester requester, bytes out) except -1
     cdef int _note_usage(self, Usage usage) except -1
-    cdef bint _was_said(self) noexcept
     cdef int _fail(self, Requester requester, object error) except -1
     cdef object _in_band(self)

@@ -247,7 +247,7 @@ cdef class Attempt(ResponseHandler):
         if self.ended_at == 0:
             self.ended_at = monotonic()
         if not self.sse.failed and (self.sse.done or self.sse.finished):
-            if self._was_said():
+            if self.sse.answered():
                 self._note_usage(self.sse.usage)
                 return requester.stream_whole(self, out + self.sse.ending())
             out = b""
@@ -260,10 +260,6 @@ cdef class Attempt(ResponseHandler):
             self._in_band() if self.sse.failed
             else UpstreamDisconnected("the upstream ended its stream early; what came before is incomplete"),
         )
-
-    cdef bint _was_said(self) noexcept:
-        """Whether a stream was more than its end."""
-        return self.sse.opaque or (self.sse.spoke if self.sse.knows else self.sse.events > 0)
 
     cdef int _fail(self, Requester requester, object error) except -1:
         """Have it fail with an error that need not say yet whose it is."""

@@ -193,14 +193,10 @@ cdef class Cached(Answering):
     cdef int keep_stream(self, Attempt attempt, bytes rest) except -1:
         """Keep a stream that came to its end and said something."""
         cdef Lookup lookup = self.lookup
-        cdef bytes events
         lookup.collect(rest)
-        if not lookup.stores:
-            return 0
-        events = b"".join(lookup.events)
+        if lookup.stores and attempt.sse.spoke:
+            self.keep(attempt, b"".join(lookup.events), True)
         lookup.events = None
-        if attempt.sse.spoke if attempt.sse.knows else self.pipeline.courses.has_content(events):
-            self.keep(attempt, events, True)
         return 0
 
     cdef int keep(self, Attempt attempt, bytes body, bint streamed) except -1:

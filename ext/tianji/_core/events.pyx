@@ -2,7 +2,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from tianji._core.sse cimport sse_join, sse_line_end, sse_may_end, sse_read_unit
+from tianji._core.sse cimport sse_join, sse_read_unit, sse_worth_reading
 
 from tianji.errors import UpstreamProtocolError
 
@@ -13,7 +13,6 @@ cdef class EventStream(AnswerStream):
     """Base of streams that look at each event: a subclass is told of those with data and hands on what it likes."""
 
     def __cinit__(self):
-        self.knows = True
         self.max_event = 8 << 20
         self.out = []
 
@@ -46,7 +45,7 @@ cdef class EventStream(AnswerStream):
         if self.held is not None:
             old = len(self.held)
             self.held += data
-            if not self.worth_reading(old):
+            if self.begun and not sse_worth_reading(<const uint8_t *>(<char *>self.held), len(self.held), old):
                 if len(self.held) > self.max_event:
                     self.unreadable(UpstreamProtocolError(
                         f"the upstream sent an event of more than {self.max_event} bytes"))
@@ -69,17 +68,6 @@ cdef class EventStream(AnswerStream):
             self.failed = False
             self.fault = None
         return out
-
-    cdef bint worth_reading(self, Py_ssize_t old) noexcept:
-        # Whether an event may be complete now, seeing only what came after the first `old` bytes.
-        cdef const uint8_t *s = <const uint8_t *>(<char *>self.held)
-        cdef const uint8_t *end = s + len(self.held)
-        cdef const uint8_t *start = s + (old - 2 if old > 2 else 0)  # a line end and half of a CRLF may lie there
-        if not self.begun or s[0] == c"\r":
-            return True
-        if s[0] == c":":
-            return sse_line_end(start, end) < end
-        return sse_may_end(start, end)
 
     cdef int consume(self, bytes text) except -1:
         cdef const uint8_t *s = <const uint8_t *>PyBytes_AS_STRING(text)

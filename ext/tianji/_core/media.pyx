@@ -68,7 +68,7 @@ cdef class MediaBytes(AnswerStream):
 
     def __init__(self, bytes content_type not None):
         self.content_type = content_type
-        self.knows = self.opaque = True
+        self.opaque = True
 
     cpdef bytes feed(self, bytes data):
         """Take the next bytes of the body; they are handed on."""
@@ -97,7 +97,7 @@ cdef class MediaWhole(AnswerStream):
         self.content_type = content_type
         self.convert = convert
         self.pieces = []
-        self.knows = self.opaque = True
+        self.opaque = True
 
     cpdef bytes feed(self, bytes data):
         """Take the next bytes of the body; nothing is handed on yet."""

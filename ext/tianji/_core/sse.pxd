@@ -28,20 +28,18 @@ cdef extern from "sse_events.h":
         Py_ssize_t cut_end
 
     bint sse_read_unit(const uint8_t *s, Py_ssize_t at, Py_ssize_t size, sse_unit *unit) noexcept
-    const uint8_t *sse_line_end(const uint8_t *p, const uint8_t *end) noexcept
-    bint sse_may_end(const uint8_t *start, const uint8_t *end) noexcept
+    bint sse_worth_reading(const uint8_t *s, Py_ssize_t size, Py_ssize_t old) noexcept
     Py_ssize_t sse_join(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, char *out) noexcept
     Py_ssize_t sse_unjoin(const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, Py_ssize_t joined) noexcept
     void sse_learn(
         sse_shape *shape, const uint8_t *s, Py_ssize_t at, Py_ssize_t unit_end, const json_tape *tape, Py_ssize_t cut
     ) noexcept
     const uint8_t *sse_match(
-        const sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model, const uint8_t **cut
+        sse_shape *shape, const uint8_t *p, const uint8_t *end, const uint8_t **model, const uint8_t **cut
     ) noexcept
     void sse_extent(
         const uint8_t *s, const json_tape *tape, const json_member *m, Py_ssize_t *start, Py_ssize_t *to
     ) noexcept
-
 
 cdef struct Edit:
     Py_ssize_t at
@@ -75,7 +73,6 @@ cdef class ChatStream(AnswerStream):
 
     cdef object _too_long(self)
     cdef bint _read_usage(self, bytes payload) except -1
-    cdef bint _worth_reading(self, Py_ssize_t old) noexcept
     cdef bytes _pass_on(self, bytes text)
     cdef Py_ssize_t _consume(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1
     cdef int _fail(self, bytes error) except -1

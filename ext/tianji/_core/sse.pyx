@@ -5,6 +5,7 @@ Framing is that of WHATWG HTML section 9.2.6; the events are those of OpenAI's c
 
 The first event of a kind is scanned as a whole. Those after it usually differ in the contents of some strings and
 numbers only; such an event is recognised by comparing the rest to the byte, which proves that it has the same members.
+Until there was something for the reader each is scanned, since an empty string and a full one differ in nothing else.
 """
 
 from json.decoder import scanstring as _scanstring
@@ -23,6 +24,9 @@ from tianji._core.stream cimport no_object
 from tianji._core.usage cimport Usage, read_usage
 
 from tianji.errors import MalformedJSON, UpstreamProtocolError
+
+cdef extern from "chat_content.h":
+    bint chat_has_content(const uint8_t *chunk, const uint8_t *end) noexcept
 
 cdef object MalformedJSON_ = MalformedJSON
 cdef object scanstring = _scanstring
@@ -96,7 +100,7 @@ cdef class ChatStream(AnswerStream):
             return self._pass_on(data)
         old = len(self._held)
         self._held += data
-        if self._worth_reading(old):
+        if not self._begun or sse_worth_reading(<const uint8_t *>(<char *>self._held), len(self._held), old):
             text = bytes(self._held)
             self._held = None
             return self._pass_on(text)
@@ -112,6 +116,7 @@ cdef class ChatStream(AnswerStream):
         """
         cdef bytes out = b"", tail
         cdef long long events
+        cdef bint spoke
         if self._held is not None and self._held.endswith(b"\r"):  # no LF can follow any more
             out = self.feed(b"\n")
             if out.endswith(b"\r\n"):
@@ -119,12 +124,12 @@ cdef class ChatStream(AnswerStream):
         if self._held is None or self.done or self.failed:
             self._held = None
             return out
-        events = self.events
+        events, spoke = self.events, self.spoke
         tail = self.feed(b"\n\n")
         self._held = None
         if self.done:
             return out + tail
-        self.events = events
+        self.events, self.spoke = events, spoke
         if self.error is None:  # what is cut off is seldom JSON
             self.failed = False
             self.fault = None
@@ -134,17 +139,8 @@ cdef class ChatStream(AnswerStream):
         """What tells the client that a whole answer ends here; b"" where that was handed on already."""
         return b"" if self.done else DONE_EVENT
 
-    cdef bint _worth_reading(self, Py_ssize_t old) noexcept:
-        # Whether a unit may be complete now, seeing only what came after the first `old` bytes: this is what keeps a
-        # large event that comes in small pieces from being read again and again.
-        cdef const uint8_t *s = <const uint8_t *>(<char *>self._held)
-        cdef const uint8_t *end = s + len(self._held)
-        cdef const uint8_t *start = s + (old - 2 if old > 2 else 0)  # a line end and half of a CRLF may lie there
-        if not self._begun or s[0] == c"\r":
-            return True
-        if s[0] == c":":
-            return sse_line_end(start, end) < end
-        return sse_may_end(start, end)
+    cdef bint answered(self) noexcept:
+        return self.events > 0
 
     cdef object _too_long(self):
         return UpstreamProtocolError(f"the upstream sent an event of more than {self._max_event} bytes")
@@ -174,7 +170,7 @@ cdef class ChatStream(AnswerStream):
         cdef Py_ssize_t width
         cdef sse_unit unit
         while at < size and not self.done:
-            if self._shape.size:
+            if self._shape.size and self.spoke:
                 cut = NULL
                 end = sse_match(&self._shape, s + at, s + size, &model, &cut)
                 if end != NULL:
@@ -242,6 +238,8 @@ cdef class ChatStream(AnswerStream):
             return self._fail(payload[start:end])
         if found.usage and self._read_usage(payload[start:end]) and found.no_choices and self._hide_usage:
             return self._edit(at, unit.end - at, False)
+        if not self.spoke:
+            self.spoke = chat_has_content(payload + self._tape.open, payload + self._tape.close)
         if found.models:
             place = found.model if joined is None else sse_unjoin(s, at, unit.end, found.model)
             width = found.model_end - found.model

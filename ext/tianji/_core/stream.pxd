@@ -14,7 +14,6 @@ cdef class AnswerStream:
     cdef readonly long long events   # data events, without the end and what made it fail
     cdef readonly bytes error        # what the upstream said of its failure, JSON; None: nothing that can be read
     cdef readonly object fault       # the TianjiError of what cannot be read, where more is known of it; or None
-    cdef readonly bint knows         # `spoke` means something; else the events that it hands on tell
     cdef readonly bint spoke         # there was something for the reader
     cdef readonly bint opaque        # nobody reads it: what it costs is known when it begins, and no error fits into it
     cdef readonly bytes content_type  # of what is handed on; None: server-sent events
@@ -22,5 +21,6 @@ cdef class AnswerStream:
     cpdef bytes feed(self, bytes data)
     cpdef bytes close(self)
     cpdef bytes ending(self)
+    cdef bint answered(self) noexcept
     cpdef bytes shortened(self, str reason)
     cpdef bytes cut(self, object error)

@@ -27,6 +27,10 @@ cdef class AnswerStream:
         """What tells the client that a whole answer ends here; b"" where that was handed on already."""
         raise NotImplementedError
 
+    cdef bint answered(self) noexcept:
+        """Whether a stream that came to its end was more than that."""
+        return self.opaque or self.spoke
+
     cpdef bytes shortened(self, str reason):
         """What ends an answer here, on purpose and for this reason. None: as one of OpenAI's ends."""
         return None

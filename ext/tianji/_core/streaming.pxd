@@ -10,7 +10,7 @@ cdef class Streaming(Cached):
     cdef long long metered_at         # events of a stream from which on it is looked whether its reservation covers it
 
     cdef int proceed(self) except -1
-    cdef bint shows(self, Attempt attempt, bytes events) except -1
+    cdef bint shows(self, Attempt attempt) noexcept
     cdef bytes start_stream(self, Attempt attempt, bytes out)
     cdef bytes costed(self, Attempt attempt, bytes out)
     cdef bint covers(self, Attempt attempt) except -1

@@ -25,7 +25,7 @@ cdef class Streaming(Cached):
         if not self.flowing:
             if attempt.held is not None:
                 out = attempt.held + out
-            if not self.shows(attempt, out):
+            if not self.shows(attempt):
                 attempt.held = out
                 return 0
             out = self.start_stream(attempt, out)
@@ -40,18 +40,12 @@ cdef class Streaming(Cached):
             return self.end_spent(attempt)
         return 0
 
-    cdef bint shows(self, Attempt attempt, bytes events) except -1:
-        """Whether these first events of a stream are for the client: once it has seen some, nobody else can be asked.
+    cdef bint shows(self, Attempt attempt) noexcept:
+        """Whether a stream's events so far are for the client: once it has seen some, nobody else can be asked.
 
         Comments that keep a connection alive are passed on all the same when the content takes its time.
         """
-        cdef Py_ssize_t i
-        if attempt.sse.knows:
-            return attempt.sse.spoke or monotonic() - attempt.sent_at > LONGEST_HOLD
-        i = events.find(b'"content":"')
-        if 0 <= i < len(events) - 11 and events[i + 11] != c'"':
-            return True
-        return monotonic() - attempt.sent_at > LONGEST_HOLD or self.pipeline.courses.has_content(events)
+        return attempt.sse.spoke or monotonic() - attempt.sent_at > LONGEST_HOLD
 
     cdef bytes start_stream(self, Attempt attempt, bytes out):
         """Let the client see the attempt's events, which begin with `out`; what of them he is to get."""

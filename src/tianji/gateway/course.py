@@ -25,7 +25,7 @@ from tianji.gateway.caller import Refuses, request_of, scope_of, weights_for
 from tianji.gateway.continuation import continuation
 from tianji.gateway.costing import with_cost
 from tianji.gateway.demands import enforce
-from tianji.gateway.opening import from_content, has_content
+from tianji.gateway.opening import from_content
 from tianji.gateway.several import Deliver, Several, divide
 from tianji.gateway.shadows import Shadows, Silent
 from tianji.gateway.steering import Steering
@@ -312,10 +312,6 @@ class Courses:
     def count(self, body: ObjectSpans, model: str) -> "asyncio.Task[int]":
         """Begin to count the prompt."""
         return asyncio.get_running_loop().create_task(self._tokens(body, model))
-
-    def has_content(self, events: bytes) -> bool:
-        """Whether whole events of a stream hold anything for the reader."""
-        return has_content(events)
 
     def from_content(self, events: bytes) -> bytes:
         """Return whole events from the first that has content on."""

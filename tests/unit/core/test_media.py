@@ -51,7 +51,7 @@ def test_an_error_is_not_handed_on(event: bytes, error: bytes | None) -> None:
 
 def test_bytes_are_nobodys_business() -> None:
     stream = MediaBytes(b"audio/mpeg")
-    assert (stream.content_type, stream.opaque, stream.knows, stream.spoke) == (b"audio/mpeg", True, True, False)
+    assert (stream.content_type, stream.opaque, stream.spoke) == (b"audio/mpeg", True, False)
     assert stream.feed(b"data: {\x00") == b"data: {\x00"
     assert (stream.spoke, stream.finished) == (True, False)
     assert stream.close() + stream.ending() == b""

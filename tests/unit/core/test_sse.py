@@ -62,6 +62,7 @@ class Outcome(NamedTuple):
     error: bytes | None
     events: int
     model: str | None
+    spoke: bool
 
 
 def run(pieces: list[bytes], model: bytes | None = None, hide_usage: bool = False) -> Outcome:
@@ -78,6 +79,7 @@ def run(pieces: list[bytes], model: bytes | None = None, hide_usage: bool = Fals
         stream.error,
         stream.events,
         stream.first_model,
+        stream.spoke,
     )
 
 
@@ -330,7 +332,8 @@ MEMBERS = st.fixed_dictionaries(
                 optional={
                     "index": st.integers(0, 3),
                     "delta": st.dictionaries(
-                        st.sampled_from(["content", "model", "usage", "error", "refusal"]), STRINGS
+                        st.sampled_from(["role", "content", "model", "usage", "error", "refusal"]),
+                        STRINGS | st.sampled_from([None, "", 0, 1, False, True, [], {}, [0], {"a": ""}]),
                     ),
                     "finish_reason": st.sampled_from([None, "", "stop", "length"]),
                     "logprobs": st.lists(st.floats(-9, 0), max_size=3),
@@ -340,9 +343,22 @@ MEMBERS = st.fixed_dictionaries(
         ),
         "usage": st.none() | st.fixed_dictionaries({"prompt_tokens": st.integers(0, 99)}),
         "error": st.none(),
+        "obfuscation": st.text("abcXYZ019", max_size=16),
         "extra": st.dictionaries(STRINGS, STRINGS | st.integers(), max_size=3),
     },
 )
+
+
+def tells(members: dict[str, object]) -> bool:
+    """Whether a chunk is more than roles and what is empty."""
+    choices = members.get("choices")
+    if members and (choices is None or members.get("usage") is not None):
+        return True
+    return any(
+        choice.get("finish_reason") is not None
+        or any(value for name, value in choice.get("delta", {}).items() if name != "role")
+        for choice in choices or ()  # type: ignore[attr-defined]
+    )
 
 
 @given(
@@ -360,7 +376,7 @@ def test_a_reader_that_decodes_everything_sees_the_same(
     places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
     found = run([body[a:b] for a, b in pairwise(places)], b'"alias"', hide_usage)
 
-    kept, usages, models = [], [], []
+    kept, usages, models, spoke = [], [], [], False
     for members, plain in chunks:
         usage = members.get("usage")
         if usage is not None:
@@ -368,6 +384,7 @@ def test_a_reader_that_decodes_everything_sees_the_same(
         if "model" in members:
             models.append(members["model"])
         if not (hide_usage and usage is not None and members.get("choices") == []):
+            spoke = spoke or tells(members)
             changed = {**members, "model": "alias"} if "model" in members else dict(members)
             if hide_usage and usage is None:
                 changed.pop("usage", None)
@@ -378,6 +395,7 @@ def test_a_reader_that_decodes_everything_sees_the_same(
     assert found.model == next((model for model in models if model), None)
     assert found.finished == any(choice.get("finish_reason") for choice in choices)
     assert (found.events, found.failed, found.done) == (len(chunks), False, False)
+    assert found.spoke == spoke
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 500), max_size=6))

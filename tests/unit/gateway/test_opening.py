@@ -5,38 +5,11 @@ import json
 import pytest
 
 from tianji.gateway.continuation import LONGEST, continuation
-from tianji.gateway.opening import from_content, has_content
+from tianji.gateway.opening import from_content
 
 
 def event(**delta: object) -> bytes:
     return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n"
-
-
-@pytest.mark.parametrize(
-    ("events", "content"),
-    [
-        (b"", False),
-        (b": waiting\n\n", False),
-        (event(role="assistant"), False),
-        (event(role="assistant", content="", refusal=None), False),
-        (b'data: {"choices":[],"prompt_filter_results":[{}]}\n\n', False),
-        (event(role="assistant", content="") + event(content="x"), True),
-        (event(content=" "), True),
-        (event(tool_calls=[{"index": 0}]), True),
-        (event(reasoning_content="hm"), True),
-        (b'data: {"choices":[{"index":0,"text":"x"}]}\n\n', True),
-        (b'data: {"choices":[{"index":0,"text":""}]}\n\n', False),
-        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', True),
-        (b'data: {"choices":[],"usage":{"total_tokens":3}}\n\n', True),
-        (b"data: [DONE]\n\n", True),
-        (b"data: {broken\n\n", True),
-        (b'data: {"type":"something else"}\n\n', True),
-        (b"data: [1]\n\n", True),
-        (b'data: {"choices":7}\n\n', True),
-    ],
-)
-def test_what_is_content(events: bytes, content: bool) -> None:
-    assert has_content(events) is content
 
 
 def test_what_comes_before_the_content_is_left_out() -> None:
@@ -44,6 +17,7 @@ def test_what_comes_before_the_content_is_left_out() -> None:
     assert from_content(opening + said + opening) == said + opening
     assert from_content(opening) == b""
     assert from_content(said) == said
+    assert from_content(opening + b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
 
 
 REQUEST = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 1}).encode()
