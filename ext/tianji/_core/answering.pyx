@@ -7,7 +7,7 @@ from tianji._core.meter cimport dollars
 
 import logging
 
-from tianji.errors import ClientGone, TianjiError, UpstreamFailure, UpstreamRefused
+from tianji.errors import TianjiError, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef bytes COST_HEADER = b"x-litellm-response-cost"
@@ -123,19 +123,6 @@ cdef class Answering(Hedged):
             return self.stream_cut(error)
         self.exchange.abort()
         return self.settle(500)
-
-    cdef int client_gone(self) except -1:
-        return self.settle(ClientGone.status)
-
-    cdef int client_full(self) except -1:
-        if self.attempt is not None and self.attempt.call is not None:
-            self.attempt.call.pause()
-        return 0
-
-    cdef int client_ready(self) except -1:
-        if self.attempt is not None and self.attempt.call is not None:
-            self.attempt.call.resume()
-        return 0
 
     cdef int settle(self, int status) except -1:
         """Count the request, once, and let go of what it held."""

@@ -45,10 +45,6 @@ cdef class Asked(Requester):
         """Make the first attempt."""
         raise NotImplementedError
 
-    cdef int settle(self, int status) except -1:
-        """Count the request, once, and let go of what it held."""
-        raise NotImplementedError
-
     cdef bint identify(self) except -1:
         """Give the request its id and its place in a trace, and listen to its client; whether a header steers it."""
         cdef ClientHeaders asked = read_client_headers(self.exchange.noted)

@@ -18,12 +18,14 @@ cdef class Requester(Producer):
     # Who has attempts made and hears from them. An attempt says nothing more once it was closed, or after an end:
     # answer_whole, stream_whole, attempt_failed or crash.
     cdef readonly Pipeline pipeline
+    cdef Attempt attempt              # the one under way, or the last; None before
     cdef int answer_whole(self, Attempt attempt, bytes body, ObjectSpans spans) except -1
     cdef int stream_piece(self, Attempt attempt, bytes out) except -1
     cdef int stream_whole(self, Attempt attempt, bytes out) except -1
     cdef int attempt_failed(self, Attempt attempt, object error) except -1   # a TianjiError
     cdef int crash(self, object error) except -1                             # anything that was raised
     cdef int attempt_closed(self, Attempt attempt, int status) except -1   # it was counted: what it cost is known
+    cdef int settle(self, int status) except -1   # count the request, once, and let go of what it held
 
 
 cdef class Attempt(ResponseHandler):

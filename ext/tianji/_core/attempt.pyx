@@ -46,6 +46,22 @@ cdef class Requester(Producer):
     cdef int attempt_closed(self, Attempt attempt, int status) except -1:
         raise NotImplementedError
 
+    cdef int settle(self, int status) except -1:
+        raise NotImplementedError
+
+    cdef int client_gone(self) except -1:
+        return self.settle(ClientGone_.status)
+
+    cdef int client_full(self) except -1:
+        if self.attempt is not None and self.attempt.call is not None:
+            self.attempt.call.pause()
+        return 0
+
+    cdef int client_ready(self) except -1:
+        if self.attempt is not None and self.attempt.call is not None:
+            self.attempt.call.resume()
+        return 0
+
 
 @cython.final
 cdef class Attempt(ResponseHandler):

@@ -1,7 +1,6 @@
 """One request that goes to an upstream as it came."""
 
 from tianji._core.asked cimport Asked
-from tianji._core.attempt cimport Attempt
 from tianji._core.exchange cimport Exchange
 from tianji._core.lane cimport Lane, Way
 from tianji._core.meter cimport Rates
@@ -17,7 +16,6 @@ cdef class Listener(ResponseHandler):
 cdef class Carry(Asked):
     cdef readonly Way way
     cdef readonly Lane lane
-    cdef Attempt attempt              # None before
     cdef Listener listener
     cdef Rates rates                  # of the model that is known to be asked for; None: nobody knows
     cdef bytes answer                 # that is held whole

@@ -21,7 +21,7 @@ from tianji._core.usage cimport Usage, read_usage
 
 import logging
 
-from tianji.errors import BudgetExceeded, ClientGone, MalformedJSON, TianjiError, UpstreamFailure, UpstreamRefused
+from tianji.errors import BudgetExceeded, MalformedJSON, TianjiError, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object MalformedJSON_ = MalformedJSON
@@ -356,19 +356,6 @@ cdef class Carry(Asked):
             return self.refuse(error)
         self.exchange.abort()
         return self.settle(error.status)
-
-    cdef int client_gone(self) except -1:
-        return self.settle(ClientGone.status)
-
-    cdef int client_full(self) except -1:
-        if self.attempt is not None and self.attempt.call is not None:
-            self.attempt.call.pause()
-        return 0
-
-    cdef int client_ready(self) except -1:
-        if self.attempt is not None and self.attempt.call is not None:
-            self.attempt.call.resume()
-        return 0
 
     cdef int settle(self, int status) except -1:
         """Let go of everything, once."""

@@ -7,7 +7,6 @@ from tianji._core.router cimport Deployment
 
 
 cdef class Hedged(Asked):
-    cdef Attempt attempt              # the one under way, or the last
     cdef Attempt rival                # an earlier one that may still answer first; or None
     cdef object hedging               # the timer that begins a rival, or hooks that look at it before; or None
     cdef int attempts                 # that were begun

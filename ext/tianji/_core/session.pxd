@@ -11,7 +11,6 @@ cdef class Session(Asked):
     cdef object opens                 # Callable[[Session], Coroutine]: answers it, or opens a conversation
     cdef public object course         # Course: who is asked, and who next; set by `opens`
     cdef public object refuses        # Callable[[TianjiError], None]: ends a conversation; None before there is one
-    cdef Attempt attempt              # the call of an upstream that is under way, as long as the conversation lasts
     cdef int attempts                 # that have an entry in the ledger
     cdef double answering             # since when the upstream makes a response; monotonic seconds, 0: it makes none
     cdef long long used_input         # tokens since it was let in last, and nano-dollars

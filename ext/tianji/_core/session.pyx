@@ -19,7 +19,7 @@ from tianji._core.usage cimport Usage, read_usage
 from asyncio import ensure_future
 import logging
 
-from tianji.errors import ClientGone, RateLimited, TianjiError
+from tianji.errors import RateLimited, TianjiError
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENSURE_FUTURE = ensure_future
@@ -250,9 +250,6 @@ cdef class Session(Asked):
             return self.refuse(error)
         self.exchange.abort()
         return self.settle(error.status)
-
-    cdef int client_gone(self) except -1:
-        return self.settle(ClientGone.status)
 
     cdef int keep_books(self, int status) except -1:
         """Close what is open, have the ledger know it and whoever asks pay for it."""
