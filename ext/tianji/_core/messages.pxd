@@ -2,12 +2,12 @@
 
 from libc.stdint cimport uint8_t
 
-from tianji._core.events cimport EventStream
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.sse cimport sse_unit
+from tianji._core.verbatim cimport VerbatimStream
 
 
-cdef class MessagesStream(EventStream):
+cdef class MessagesStream(VerbatimStream):
     cdef bytes model                 # the JSON string that the client sees as the name; None leaves it
     cdef object block                # the number of the block that is open, as its events say it; None: none is
     cdef bytes begun_with            # the `usage` of the beginning, JSON text; None before

@@ -6,6 +6,7 @@ Usage, errors and the end are noticed on the way; nothing but the model's name i
 cimport cython
 from libc.stdint cimport uint8_t
 
+from tianji._core.refrain cimport Refrain
 from tianji._core.spans cimport ObjectSpans, replace_value
 from tianji._core.sse cimport sse_unit
 from tianji._core.stream cimport no_object
@@ -27,7 +28,7 @@ cdef bytes NOTHING = b"null"
 
 
 @cython.final
-cdef class MessagesStream(EventStream):
+cdef class MessagesStream(VerbatimStream):
     """One streamed message. model: the JSON string, with quotes, that stands as its model; None leaves it.
 
     done: message_stop was seen; finished: a stop_reason was; failed: an error event was, or one that is no JSON object.
@@ -36,6 +37,7 @@ cdef class MessagesStream(EventStream):
 
     def __init__(self, bytes model=None):
         self.model = model
+        self.refrain = Refrain("text")
 
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here; b"" where that was handed on already."""
@@ -49,10 +51,13 @@ cdef class MessagesStream(EventStream):
         return told + SHORTENED % self.events + STOP
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
-        cdef bytes payload = self.payload(s, at, unit)
+        cdef bytes payload
         cdef ObjectSpans spans, delta
         cdef Py_ssize_t i
         cdef str kind = ""
+        if self.repeats(s, at, unit):
+            return 0
+        payload = self.payload(s, at, unit)
         try:
             spans = ObjectSpans.scan(payload)
             i = spans.find(b"type")
@@ -69,6 +74,7 @@ cdef class MessagesStream(EventStream):
             return self.begin(s, at, unit, spans)
         if kind == "content_block_delta":
             self.spoke = True
+            self.learn(s, at, unit, payload)
         elif kind == "content_block_start":
             self.spoke = True
             i = spans.find(b"index")

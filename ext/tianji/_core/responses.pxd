@@ -2,12 +2,12 @@
 
 from libc.stdint cimport uint8_t
 
-from tianji._core.events cimport EventStream
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.sse cimport sse_unit
+from tianji._core.verbatim cimport VerbatimStream
 
 
-cdef class ResponsesStream(EventStream):
+cdef class ResponsesStream(VerbatimStream):
     cdef bytes model                 # the JSON string that the client sees as the name; None leaves it
 
     cdef int lifecycle(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit, ObjectSpans spans, str kind) except -1

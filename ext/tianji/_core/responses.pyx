@@ -6,6 +6,7 @@ Usage, errors and the end are noticed on the way; nothing but the model's name i
 cimport cython
 from libc.stdint cimport uint8_t
 
+from tianji._core.refrain cimport Refrain
 from tianji._core.spans cimport ObjectSpans, replace_value
 from tianji._core.sse cimport sse_unit
 from tianji._core.stream cimport no_object
@@ -15,11 +16,12 @@ from tianji.errors import MalformedJSON
 
 cdef object MalformedJSON_ = MalformedJSON
 cdef frozenset FAILURES = frozenset({"error", "response.failed"})
+cdef str TEXT = "response.output_text.delta"
 cdef frozenset ENDS = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 
 
 @cython.final
-cdef class ResponsesStream(EventStream):
+cdef class ResponsesStream(VerbatimStream):
     """One streamed response. model: the JSON string, with quotes, that stands as its model; None leaves it.
 
     done and finished: the event that holds the whole response was seen; failed: an error event was, a response that
@@ -28,16 +30,20 @@ cdef class ResponsesStream(EventStream):
 
     def __init__(self, bytes model=None):
         self.model = model
+        self.refrain = Refrain("delta")
 
     cpdef bytes ending(self):
         """What tells the client that a whole answer ends here: it was handed on already."""
         return b""
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
-        cdef bytes payload = self.payload(s, at, unit)
+        cdef bytes payload
         cdef ObjectSpans spans
         cdef Py_ssize_t i
         cdef str kind = ""
+        if self.repeats(s, at, unit):
+            return 0
+        payload = self.payload(s, at, unit)
         if payload == b"[DONE]":  # others end so; here the event before it did
             return 0
         try:
@@ -52,6 +58,8 @@ cdef class ResponsesStream(EventStream):
         self.events += 1
         if kind.endswith(".delta") or kind == "response.output_item.added":
             self.spoke = True
+            if kind == TEXT:
+                self.learn(s, at, unit, payload)
         elif spans.find(b"response") >= 0:
             return self.lifecycle(s, at, unit, spans, kind)
         self.out.append(s[at:unit.end])

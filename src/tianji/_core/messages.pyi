@@ -1,7 +1,7 @@
 from typing import final
 
-from tianji._core.events import EventStream
+from tianji._core.verbatim import VerbatimStream
 
 @final
-class MessagesStream(EventStream):
+class MessagesStream(VerbatimStream):
     def __init__(self, model: bytes | None = None) -> None: ...
