@@ -11,7 +11,7 @@ from tianji.hooks.events import told
 from tianji.ledger.entry import Payload
 
 _ROUTER = "auto routers do not reckon what another choice would have cost"
-_TOOLS = "the gateway has no MCP servers"
+_TOOLS = "the ledger has a call of a tool by its name and cost, not what was said"
 _SUMS = "sums change with each request; /key/info and /team/info say them"
 _NOBODY = "the ledger does not keep it"
 NULL = {

@@ -9,7 +9,7 @@ from tianji.hooks import CustomBatchLogger, CustomLogger
 from tianji.hooks.logger import Listener
 from tianji.hooks.roles import ALL_HOOKS, REQUEST_HOOKS, methods
 
-_NO_TOOL_SERVERS = "the gateway has no MCP servers"
+_NO_TOOL_SERVERS = "what tools say is judged, and changed, by guardrails of the mode post_mcp_call"
 ABSENT = {
     "async_post_mcp_tool_call_hook": _NO_TOOL_SERVERS,
     "async_log_batch_line_items": "a batch has one event, with the sums of its lines",
