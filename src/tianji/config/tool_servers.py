@@ -37,6 +37,7 @@ UNSERVED: Final[Mapping[str, str]] = {
 EXACT: Final = tuple(_SERVED.split())
 SETTINGS: Final = (
     "internal_ip_ranges", "disabled_capabilities", "require_explicit_server_scope", "allow_all_keys_respects_mcp_scope",
+    "client_side_auth_header_name",
 )  # fmt: skip
 """Of `general_settings`, without their `mcp_`."""
 Fault = tuple[str, str, str]
