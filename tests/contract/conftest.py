@@ -29,7 +29,7 @@ OF_EDGES = frozenset({
 # where what is tested is how a gateway starts, what it loads by itself, or what memory it takes
 OF_ITS_START = frozenset({
     "test_edge_choice", "test_gateway_restart", "test_hot_restart", "test_ledger", "test_live", "test_many_streams",
-    "test_memory", "test_reload", "test_serve", "test_workers",
+    "test_memory", "test_serve", "test_workers",
 })  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.unit.alerts.conftest import NOW, entry
-from tests.unit.ledger.conftest import database, location
+from tests.unit.ledger.conftest import database
 
 from tianji.alerts import reading
 from tianji.alerts.rules.budgets import Holder
@@ -31,7 +31,7 @@ from tianji.storage.tables import (
     USERS,
 )
 
-__all__ = ["database", "location"]
+__all__ = ["database"]
 
 DOLLAR = 10**9
 THEN = datetime.fromtimestamp(NOW, UTC)

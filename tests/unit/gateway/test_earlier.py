@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.depth import examples
 from tests.unit.ledger.conftest import database, entry
-from tests.unit.storage.conftest import location
 
 from tianji._core.health import HealthTable
 from tianji._core.revision import Revisions
@@ -30,7 +29,7 @@ from tianji.storage.tables import DAILY, LEDGER_ROWS
 if TYPE_CHECKING:
     from tianji.ledger.entry import Entry
 
-__all__ = ["database", "location"]
+__all__ = ["database"]
 
 MORNING = datetime(2026, 3, 31, 6, tzinfo=UTC).timestamp()
 LIMIT = 20
@@ -114,7 +113,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Location:
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Location:
     made = parse(f"sqlite:///{tmp_path_factory.mktemp('earlier')}/a.db")
     migrate(made)
     return made
@@ -122,9 +121,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Location:
 
 @given(st.lists(STEPS, max_size=25))
 @settings(max_examples=examples(40), deadline=None)
-def test_restarts_give_nobody_more_to_spend(migrated: Location, steps: list[tuple[str, int]]) -> None:
+def test_restarts_give_nobody_more_to_spend(one_file: Location, steps: list[tuple[str, int]]) -> None:
     async def run() -> None:
-        world = World(migrated)
+        world = World(one_file)
         try:
             async with world.database.writing() as connection:
                 for table in (LEDGER_ROWS, DAILY):
@@ -138,8 +137,8 @@ def test_restarts_give_nobody_more_to_spend(migrated: Location, steps: list[tupl
     asyncio.run(run())
 
 
-async def test_a_restart_with_either_database(database: Database, location: Location) -> None:
-    world = World(location)
+async def test_a_restart_with_either_database(database: Database, migrated: Location) -> None:
+    world = World(migrated)
     try:
         world.serve(LIMIT)
         await world.drain(1)

@@ -1,6 +1,5 @@
 """A database of each engine, brought to the form of this version, and entries to put there."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from tianji.ledger import reading
 from tianji.ledger.entry import Entry, decoded
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
-from tianji.storage.migration import migrate
 
 __all__ = ["location"]
 
@@ -57,9 +55,8 @@ def everything(folder: Path) -> list[Entry]:
 
 
 @pytest.fixture
-async def database(location: Location) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, location)
-    opened = Database(location)
+async def database(migrated: Location) -> AsyncIterator[Database]:
+    opened = Database(migrated)
     yield opened
     await opened.close()
 

@@ -421,14 +421,14 @@ def drained_until_killed(folder: Path, location: Location, after: int, *, logged
 
 @pytest.mark.parametrize("logged", [True, False])
 async def test_killed_processes_lose_nothing_and_count_nothing_twice(
-    folder: Path, location: Location, database: Database, *, logged: bool
+    folder: Path, migrated: Location, database: Database, *, logged: bool
 ) -> None:
     """kill -9 of those that write and of one that drains, at random points."""
     dice = random.Random(7)
     kept: dict[int, int] = {}
     for seed in range(3):
         kept[seed] = await asyncio.to_thread(killed, folder, seed, dice.randrange(200, 400))
-        await asyncio.to_thread(drained_until_killed, folder, location, dice.randrange(1, 15), logged=logged)
+        await asyncio.to_thread(drained_until_killed, folder, migrated, dice.randrange(1, 15), logged=logged)
     await drain(folder, database, logged=logged).round()
     assert await files(folder) == []
     daily = await rows(database, DAILY, DAILY.c.kind == "all")

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import NOON, database, entry
-from tests.unit.storage.conftest import location
 
 from tianji._core.limiter import Limit, LimitTable
 from tianji.ledger import posting
@@ -17,7 +16,7 @@ from tianji.limiting.rules import Rules
 from tianji.storage.engine import Database
 from tianji.storage.tables import CUSTOMERS, KEYS
 
-__all__ = ["database", "location"]
+__all__ = ["database"]
 
 NOW = NOON / 1_000_000 + 3600
 HOUR, DAY = 3_600_000_000, 86_400_000_000  # microseconds

@@ -10,7 +10,6 @@ from tianji.storage.allotments import end, give_back, rename, take
 from tianji.storage.allowances import KEPT, Allowance
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
-from tianji.storage.migration import migrate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = Allowance("key:a day", 100, timedelta(days=1))
@@ -18,9 +17,8 @@ RUNNING = Allowance("key:a enqueued", 50, KEPT, while_in_use=True)
 
 
 @pytest.fixture
-async def database(location: Location) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, location)
-    made = Database(location)
+async def database(migrated: Location) -> AsyncIterator[Database]:
+    made = Database(migrated)
     yield made
     await made.close()
 

@@ -19,9 +19,8 @@ NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(location: Location) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, location)
-    opened = Database(location)
+async def database(migrated: Location) -> AsyncIterator[Database]:
+    opened = Database(migrated)
     yield opened
     await opened.close()
 

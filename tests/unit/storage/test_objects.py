@@ -8,14 +8,12 @@ import pytest
 
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
-from tianji.storage.migration import migrate
 from tianji.storage.objects import Kept, find, keep, settle
 
 
 @pytest.fixture
-async def database(location: Location) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, location)
-    made = Database(location)
+async def database(migrated: Location) -> AsyncIterator[Database]:
+    made = Database(migrated)
     made_of = {"kind": "batch", "owner": "o", "body": "{}", "payer": "{}"}
     await keep(made, Kept(id="b", created_at=datetime(2026, 1, 1, tzinfo=UTC), **made_of))
     yield made

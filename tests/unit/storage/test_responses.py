@@ -1,6 +1,5 @@
 """Stored responses, on both engines."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +8,6 @@ import pytest
 
 from tianji.storage.engine import Database
 from tianji.storage.location import Location
-from tianji.storage.migration import migrate
 from tianji.storage.responses import Kept, conversation, end, find, forget, forget_older, keep, keep_all, still_wanted
 
 INPUT = r'[{"role":"user","content":"\u0000 NAME"}]'
@@ -18,9 +16,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(location: Location) -> AsyncIterator[Database]:
-    await asyncio.to_thread(migrate, location)
-    made = Database(location)
+async def database(migrated: Location) -> AsyncIterator[Database]:
+    made = Database(migrated)
     yield made
     await made.close()
 

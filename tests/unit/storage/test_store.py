@@ -20,11 +20,11 @@ Open = Callable[[], Awaitable[Store]]
 
 
 @pytest.fixture
-async def machine(location: Location) -> AsyncIterator[Open]:
+async def machine(migrated: Location) -> AsyncIterator[Open]:
     opened: list[Store] = []
 
     async def make() -> Store:
-        opened.append(Store(location, Revisions()))
+        opened.append(Store(migrated, Revisions()))
         await opened[-1].open()
         return opened[-1]
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
-from tests.unit.storage.conftest import location
 
 from tianji._core.revision import Revisions
 from tianji._core.silent import SilentExchange
@@ -21,8 +20,6 @@ from tianji.storage.location import Location
 from tianji.storage.store import Store
 from tianji.storage.tables import ABOUT, AUDIT_LOG
 
-__all__ = ["location"]
-
 CLOCK = ManualClock(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp())
 NOW = datetime.fromtimestamp(CLOCK.now(), UTC)
 BOSS = Identity(role=Role.PROXY_ADMIN, user_id="boss", key="of-boss")
@@ -31,8 +28,8 @@ KEPT = replace(Config(), litellm_settings=Settings(store_audit_logs=True))
 
 
 @pytest.fixture
-async def office(location: Location) -> AsyncIterator[Office]:
-    store = Store(location, Revisions())
+async def office(migrated: Location) -> AsyncIterator[Office]:
+    store = Store(migrated, Revisions())
     yield Office(store=store, config=lambda: KEPT, groups=dict, salt=lambda: "a salt", clock=CLOCK)
     await store.close()
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.unit.management.spend.test_spend import ADMIN, HEAD, LEADER, LOOSE, USER, ask, location, office
+from tests.unit.management.spend.test_spend import ADMIN, HEAD, LEADER, LOOSE, USER, ask, office
 
 from tianji.auth.identity import Identity
 from tianji.errors import PermissionDenied, SchemaViolation, Unacceptable
 from tianji.management.office import Office
 from tianji.management.spend import daily_activity as daily
 
-__all__ = ["location", "office"]
+__all__ = ["office"]
 
 DAYS = {"start_date": "2026-03-01", "end_date": "2026-03-03"}
 

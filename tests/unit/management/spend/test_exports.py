@@ -14,7 +14,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from tests.fakes.bills import Bills, Broken, Mavvrik, Ternary, Vantage
-from tests.unit.storage.conftest import EMPTIED, ENGINES
+from tests.unit.conftest import migrated_on
+from tests.unit.storage.conftest import ENGINES
 
 from tianji._core.revision import Revisions
 from tianji.callbacks.billing import export as exporting
@@ -25,8 +26,7 @@ from tianji.config.schema import Config, Settings
 from tianji.management.office import Office
 from tianji.management.spend import diary, exports
 from tianji.management.spend.diary import SILENT, TakenError, taken
-from tianji.storage.location import Location, parse
-from tianji.storage.migration import migrate
+from tianji.storage.location import Location
 from tianji.storage.store import Store
 from tianji.storage.tables import DAILY, LEDGER_STATE
 
@@ -56,16 +56,11 @@ def clock() -> ManualClock:
 @pytest.fixture
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """An empty database: SQLite, where a test does not ask for the other one."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return parse(f"sqlite:///{tmp_path}/a.db")
-    server = request.getfixturevalue("emptied")
-    server.psql(f"\\c emptied\n{EMPTIED}")
-    return parse(server.get_uri("emptied"))
+    return migrated_on(getattr(request, "param", "sqlite"), request, tmp_path)
 
 
 @pytest.fixture
 async def office(location: Location, clock: ManualClock) -> AsyncIterator[Office]:
-    await asyncio.to_thread(migrate, location)
     store = Store(location, Revisions())
     yield Office(store=store, config=Config, groups=dict, salt=lambda: None, clock=clock)
     await store.close()

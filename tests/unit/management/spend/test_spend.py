@@ -10,7 +10,6 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import NOON, entry
-from tests.unit.storage.conftest import location
 
 from tianji._core.revision import Revisions
 from tianji.auth.identity import Identity, Role
@@ -30,8 +29,6 @@ from tianji.management.spend import reports as spend_reports
 from tianji.storage.location import Location
 from tianji.storage.store import Store
 from tianji.storage.tables import KEYS, TEAMS, USERS
-
-__all__ = ["location"]
 
 CLOCK = ManualClock(datetime(2026, 3, 3, 12, tzinfo=UTC).timestamp())
 MADE = {"created_at": datetime(2026, 3, 1, tzinfo=UTC), "updated_at": datetime(2026, 3, 1, tzinfo=UTC)}
@@ -66,9 +63,9 @@ ENTRIES = (
 
 
 @pytest.fixture
-async def office(location: Location) -> AsyncIterator[Office]:
+async def office(migrated: Location) -> AsyncIterator[Office]:
     config: Any = SimpleNamespace(litellm_settings=SimpleNamespace(max_budget=50.0))
-    store = Store(location, Revisions())
+    store = Store(migrated, Revisions())
     async with (await store.open()).writing() as connection:
         for table, values in (
             (KEYS, {"token": "k", "key_alias": "mine", "key_name": "sk-...1234", "user_id": "u"}),
@@ -391,10 +388,10 @@ async def test_reports_in_detail(office: Office) -> None:
     }
 
 
-async def test_a_ledger_without_rows(location: Location) -> None:
+async def test_a_ledger_without_rows(migrated: Location) -> None:
     config: Any = SimpleNamespace(litellm_settings=SimpleNamespace(max_budget=0))
     office = Office(
-        store=Store(location, Revisions()), config=lambda: config, groups=dict, salt=lambda: None, clock=CLOCK
+        store=Store(migrated, Revisions()), config=lambda: config, groups=dict, salt=lambda: None, clock=CLOCK
     )
     assert await ask(office, spend_reports.whole) == {"spend": 0.0, "max_budget": 0}
     assert (await ask(office, spend_logs.search, **WHOLE))["total_pages"] == 0
