@@ -83,7 +83,6 @@ def ratio(value: float | None, of: float | None) -> float | None:
 def _of_row(row: Mapping[str, Any]) -> Figures:
     values: Figures = {figure.name: _middle(row, figure) for figure in SAMPLED}
     values["rate_core"] = ratio(1e6, values["cpu"])
-    values["body_growth"] = ratio(values["cpu_400k"], values["cpu_1k"])
     values["idle_mib"] = row["idle_mib"]
     values["start_seconds"] = row["start_seconds"]
     values["crowd_faults"] = _faults(row["crowd"])

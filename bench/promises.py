@@ -30,6 +30,8 @@ class Verdict:
     met: bool | None
 
 
+# A large body is the kernel's, which copies it on each leg: nginx, which looks at none of it, takes 12 to 20 times as
+# much for 400 KB as for 1 KB. So a large request is held against nginx's own, and not against a small one.
 PROMISES = (
     Promise("native edge: CPU of a small request, times nginx's", NATIVE, "cpu_nginx", most=1.6),
     Promise(
@@ -41,7 +43,7 @@ PROMISES = (
     Promise("native edge: requests a second of a core, times nginx's", NATIVE, "rate_nginx", least=0.65),
     Promise("native edge: CPU of a paced stream's chunk, times nginx's", NATIVE, "chunk_nginx", most=1.4),
     Promise("native edge: p99 added at 60 % load, µs", NATIVE, "load_p99", most=1000),
-    Promise("native edge: CPU of a 400 KB request, times a 1 KB one's", NATIVE, "body_growth", most=3),
+    Promise("native edge: CPU of a 400 KB request, times nginx's", NATIVE, "big_nginx", most=1.5),
     Promise("native edge: start to readiness, s", NATIVE, "start_seconds", most=2),
     Promise("native edge: idle memory, MiB", NATIVE, "idle_mib", most=60),
     Promise("native edge: stalls and errors in 4,000 parallel streams", NATIVE, "crowd_faults", most=0),
@@ -56,7 +58,7 @@ PROMISES = (
     Promise("passed through: p99 added at 60 % load, µs", THROUGH, "load_p99", most=2000),
     Promise("Granian edge: CPU of a small request, times a bare hello's", GRANIAN, "cpu_hello", most=1.6),
     Promise("Granian edge: p99 added at 60 % load, µs", GRANIAN, "load_p99", most=1000),
-    Promise("Granian edge: CPU of a 400 KB request, times a 1 KB one's", GRANIAN, "body_growth", most=3),
+    Promise("Granian edge: CPU of a 400 KB request, times nginx's", GRANIAN, "big_nginx", most=2.5),
     Promise("Granian edge: start to readiness, s", GRANIAN, "start_seconds", most=2),
 )
 
