@@ -33,7 +33,7 @@ _TRIES: Final = 15
 
 
 class PromptSecurity(Params, frozen=True, kw_only=True):
-    """`user` and `system_prompt` are told to the vendor; `check_tool_results`: whether it judges them, too."""
+    """`user` and `system_prompt` are told to the vendor; `check_tool_results`: whether it judges those of requests."""
 
     environment: ClassVar = {
         "api_key": ("PROMPT_SECURITY_API_KEY",),
@@ -97,7 +97,7 @@ def _ask(params: PromptSecurity, content: Content, occasion: Occasion) -> Asking
     looked = [
         index
         for index, text in enumerate(content.texts)
-        if text.text and (params.check_tool_results or text.kind is not Kind.TOOL_RESULT)
+        if text.text and (content.answers or params.check_tool_results or text.kind is not Kind.TOOL_RESULT)
     ]
     texts: list[str | None] = [None] * len(content.texts)
     if not looked:

@@ -23,6 +23,7 @@ SAID: dict[str, Any] = {  # of members that hold text, by their names
     "prompt": NEEDLE,
     "query": NEEDLE,
     "document_annotation_prompt": NEEDLE,
+    "arguments": {"text": NEEDLE},
 }
 ANSWERS: dict[str, Any] = {
     "chat": {"choices": [{"message": {"role": "assistant", "content": NEEDLE}}]},
@@ -34,6 +35,7 @@ ANSWERS: dict[str, Any] = {
     "transcription": {"text": NEEDLE},
     "translation": {"text": NEEDLE},
     "ocr": {"pages": [{"index": 0, "markdown": NEEDLE}]},
+    "tool": {"content": [{"type": "text", "text": NEEDLE}]},
 }
 
 
