@@ -70,7 +70,8 @@ class Child:
     def send_signal(self, number: int) -> None:
         """Send it a signal, as long as it runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and that is about to be told
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
