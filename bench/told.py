@@ -9,8 +9,8 @@ same lie apart says what the rest is worth.
 A gateway runs as it does without further ado: worker, books and the process that tells share a core, which is the
 hardest that can happen to requests. Client, upstream and destinations are one program on the other core (`open.c`) and
 go before all others there: in the life of a gateway they are other machines. A request counts from when it was due.
-With `--apart` the process that tells is on that core, too, where it comes to something only between bursts: what is
-left then is what destinations cost the worker and the books.
+With `--spread` the gateway may use what that program leaves of its core, too, and the kernel puts its processes where
+it wants: a machine of two cores, less that part.
 
 Compared is the p99 of all requests of a gateway together, since that is what is promised: a p99 of each turn would be
 of its few slowest, and their median would leave out the turns in which there were most of these. Where it lies with a
@@ -39,7 +39,6 @@ from bench.macro.driver import Driver
 from bench.macro.process import NotRunning, Process, start_mock, working
 from bench.macro.starting import probe, start
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
-from bench.paired import put
 from bench.turns import FIGURES, Gateway, Pass, Turn, binned, moved, read, written
 
 NOBODY = "nobody"
@@ -109,10 +108,10 @@ class Asked:
 
 
 @contextmanager
-def gateways(rate: float, *, apart: bool) -> Iterator[dict[str, Asked]]:
+def gateways(rate: float, *, spread: bool) -> Iterator[dict[str, Asked]]:
     """Start a gateway for each of TOLD, have it tell, and let it stand still."""
     cores = sorted(sched_getaffinity(0))
-    served, others = {cores[0]}, set(cores[1:]) or {cores[0]}
+    served, others = set(cores) if spread else {cores[0]}, set(cores[1:]) or {cores[0]}
     sched_setaffinity(0, others)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="told-")))
@@ -128,15 +127,13 @@ def gateways(rate: float, *, apart: bool) -> Iterator[dict[str, Asked]]:
             stack.enter_context(closing(process_of(row)))
             asked[title] = one = Asked(row, driver)
             one.ask(rate, WARM)
-            if apart:
-                put(named(one.process.pids(), "tianji-teller"), others)
         yield asked
 
 
-def run(rate: float, minutes: float, seconds: float, *, apart: bool) -> list[Pass]:
+def run(rate: float, minutes: float, seconds: float, *, spread: bool) -> list[Pass]:
     """Ask all in turns for so long, and return what was seen."""
     passes: list[Pass] = []
-    with gateways(rate, apart=apart) as asked:
+    with gateways(rate, spread=spread) as asked:
         turns = list(asked.items())
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end or len(passes) < 2:
@@ -169,17 +166,17 @@ def report(passes: Sequence[Pass], say: Callable[[str], None]) -> list[bool | No
 @click.option("--rate", default=5000.0, show_default=True, help="Requests a second to each, in turn.")
 @click.option("--minutes", default=3.5, show_default=True)
 @click.option("--seconds", default=1.8, show_default=True, help="Of a turn.")
-@click.option("--apart", is_flag=True, help="The process that tells is not on the worker's core.")
+@click.option("--spread", is_flag=True, help="The gateway may use both cores.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file to keep the passes in.")
 @click.option(
     "--pool", multiple=True, type=click.Path(path_type=Path, exists=True), help="A file of passes; nobody is asked."
 )
 def told(
-    rate: float, minutes: float, seconds: float, *, apart: bool, output: Path | None, pool: tuple[Path, ...]
+    rate: float, minutes: float, seconds: float, *, spread: bool, output: Path | None, pool: tuple[Path, ...]
 ) -> None:
     """Compare the latency and CPU of requests with and without destinations; fails beyond the bound."""
     try:
-        passes = [each for file in pool for each in read(file)] or run(rate, minutes, seconds, apart=apart)
+        passes = [each for file in pool for each in read(file)] or run(rate, minutes, seconds, spread=spread)
     except NotRunning as error:
         raise click.ClickException(str(error)) from error
     if output is not None:
