@@ -6,10 +6,11 @@ vendor and reaches the mock in that vendor's form.
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from tests import loopback
-from tests.contract.harness import ROOT, Gateway, Mock, Process, openai_model
+from tests.contract.harness import ROOT, Gateway, Mock, Process, begin, openai_model
 from tests.contract.processes import mock, mock_process
 
 __all__ = ["mock", "mock_process"]
@@ -46,7 +47,7 @@ def pytest_configure() -> None:
     """Keep this process on this machine before a client is imported."""
     os.environ.update(QUIET)
     loopback.stay()
-    Process.python = str(ROOT / ".venv" / "bin" / "python")
+    Process.begin = staticmethod(partial(begin, python=str(ROOT / ".venv" / "bin" / "python")))
 
 
 def other_form(name: str, provider: str, base: str, upstream: str | None = None) -> dict[str, object]:

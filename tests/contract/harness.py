@@ -79,10 +79,15 @@ def inherited() -> dict[str, str]:
 
 
 def begin(
-    module: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str], errors: IO[bytes]
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    errors: IO[bytes],
+    python: str = sys.executable,
 ) -> subprocess.Popen[bytes]:
     """Begin a module as anybody does."""
-    line = [sys.executable, "-m", module, *arguments]
+    line = [python, "-m", module, *arguments]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, cwd=folder, env=env)
 
 
