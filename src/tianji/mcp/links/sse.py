@@ -10,39 +10,23 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from tianji.errors import TianjiError, UpstreamProtocolError
+from tianji.mcp.links.channel import Channel
 from tianji.mcp.links.events import Event, Events
-from tianji.mcp.links.link import Post
 from tianji.mcp.links.web import EVENTS, JSON, asked, decoded, require
 
 _ENDPOINT: Final = "endpoint"
 
 
-class Sse:
+class Sse(Channel):
     """See Link. `headers`: what the caller comes with, asked for before each message."""
 
-    version: str | None = None
-
     def __init__(self, client: Any, url: str, headers: Callable[[], Awaitable[Mapping[str, str]]]) -> None:
+        super().__init__()
         self._client = client
         self._url = url
         self._headers = headers
-        self._post = Post()
         self._reading: asyncio.Task[None] | None = None
         self._target: asyncio.Future[str] | None = None
-
-    @property
-    def broken(self) -> bool:
-        """Whether the stream has ended."""
-        return self._post.failure is not None
-
-    async def ask(self, request: dict[str, Any]) -> Any:
-        """Send a request, and wait for what the stream says of it."""
-        expected = self._post.expect(request["id"])
-        try:
-            await self.tell(request)
-            return await expected
-        finally:
-            expected.cancel()
 
     async def tell(self, message: dict[str, Any]) -> None:
         """Send a message to where the stream says that messages go."""

@@ -13,41 +13,26 @@ from typing import Any, Final
 import msgspec
 
 from tianji.errors import TianjiError, UpstreamConnectFailed, UpstreamDisconnected, UpstreamProtocolError
-from tianji.mcp.links.link import LONGEST, Post
+from tianji.mcp.links.channel import Channel
+from tianji.mcp.links.link import LONGEST
 
 PATIENCE: Final = 2.0  # seconds that a program has to end by itself, and then to heed that it is told to
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL", "TERM", "LOGNAME")
 """What of the environment a program gets beside what its entry names; nothing else, since secrets stand there."""
 
 
-class Stdio:
+class Stdio(Channel):
     """See Link. `environ`: what the program gets of it beside the usual."""
 
-    version: str | None = None
-
     def __init__(self, command: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+        super().__init__()
         self._command = command
         self._arguments = arguments
         usual = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._environ = {**usual, **environ}
-        self._post = Post()
         self._process: Process | None = None
         self._starting = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
-
-    @property
-    def broken(self) -> bool:
-        """Whether the program has ended."""
-        return self._post.failure is not None
-
-    async def ask(self, request: dict[str, Any]) -> Any:
-        """Send a request, and wait for what the program says of it."""
-        expected = self._post.expect(request["id"])
-        try:
-            await self.tell(request)
-            return await expected
-        finally:
-            expected.cancel()
 
     async def tell(self, message: dict[str, Any]) -> None:
         """Write a message."""
