@@ -13,8 +13,9 @@ from tests.contract.harness import Gateway, Mock, openai_model
 from tests.contract.rights import CASES, EACH_FOR_ITSELF, HIDDEN, LISTS
 from tests.contract.roles import ADMIN, FOREIGN, HEAD, LEADER, NOBODY, ROLES, USER, VIEWER, WATCHER, World
 
+from tianji.auth.owners import digest
 from tianji.management.administration import FOLDERS
-from tianji.objects.ids import Copy, Ref, Seal, digest
+from tianji.objects.ids import Copy, Ref, Seal
 from tianji.objects.kinds import KINDS
 from tianji.objects.rows import IN_PATH
 from tianji.objects.rows import ROWS as OBJECTS

@@ -4,7 +4,6 @@ Nobody can make one up or change one, so whoever presents an id was given it, an
 machine with the same salt key. The same object has the same id each time (a synthetic nonce, as in RFC 5297).
 """
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
@@ -17,12 +16,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from tianji.auth.identity import Identity, Role
+from tianji.auth.owners import UNSET, owner_of
 from tianji.errors import ObjectNotFound
 from tianji.objects.kinds import MARK, Kind
 
-DIGEST: Final = 8  # bytes by which owners and places are told apart
 _NONCE: Final = 12  # bytes, NIST SP 800-38D section 8.2
-_UNSET: Final = "no master key: everybody may do everything"
 
 
 class Copy(Struct, frozen=True, array_like=True):
@@ -45,7 +43,7 @@ class Seal:
     """Makes ids and reads them. `salt`: the secret that everything rests on; None where there is none."""
 
     def __init__(self, salt: str | None) -> None:
-        keys = HKDF(SHA256(), 64, salt=None, info=b"tianji object ids").derive((salt or _UNSET).encode())
+        keys = HKDF(SHA256(), 64, salt=None, info=b"tianji object ids").derive((salt or UNSET).encode())
         self._cipher = AESGCM(keys[:32])
         self._synthetic = keys[32:]
 
@@ -73,15 +71,3 @@ class Seal:
 def unknown(kind: Kind, text: str) -> ObjectNotFound:
     """Return the error for an id that is nobody's, or somebody else's."""
     return ObjectNotFound(f"No such {kind.name.replace('_', ' ')}: {text[:200]!r}.", param="id")
-
-
-def owner_of(caller: Identity) -> bytes:
-    """Return whose what this caller makes is: the team's of his key, else his own, else his key's."""
-    if caller.team_id is not None:
-        return digest(f"team {caller.team_id}")
-    return digest(f"key {caller.key}" if caller.user_id is None else f"user {caller.user_id}")
-
-
-def digest(name: str) -> bytes:
-    """Return a name, short."""
-    return hashlib.sha256(name.encode()).digest()[:DIGEST]

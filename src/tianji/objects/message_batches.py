@@ -17,6 +17,7 @@ import msgspec
 from tianji._core.exchange import Exchange
 from tianji._core.silent import SilentExchange
 from tianji.auth.identity import Identity
+from tianji.auth.owners import owner_of
 from tianji.edge.addresses import own_address
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
@@ -24,7 +25,7 @@ from tianji.lazy import load
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny
-from tianji.objects.ids import Copy, Ref, owner_of
+from tianji.objects.ids import Copy, Ref
 from tianji.objects.inside import renamed
 from tianji.objects.kinds import MESSAGE_BATCH
 from tianji.objects.message_lots import lot_of

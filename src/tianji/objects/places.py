@@ -16,11 +16,12 @@ from tianji._core.router import Deployment, Plan
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.auth.identity import Identity
+from tianji.auth.owners import digest
 from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.plans import Origins, head_bytes
 from tianji.gateway.snapshot import Snapshot, markup_of
-from tianji.objects.ids import Ref, digest
+from tianji.objects.ids import Ref
 from tianji.objects.rows import Section
 from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS

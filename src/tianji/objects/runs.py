@@ -10,10 +10,10 @@ from typing import Any, Final
 from tianji._core.exchange import Exchange
 from tianji._core.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
+from tianji.auth.owners import owner_of
 from tianji.lazy import load
 from tianji.objects.billing import Bill, rates_of, usage_of
 from tianji.objects.desk import Desk
-from tianji.objects.ids import owner_of
 from tianji.objects.kinds import RUN
 from tianji.objects.places import Place
 

@@ -16,6 +16,7 @@ import msgspec
 
 from tianji._core.exchange import Exchange
 from tianji.auth.identity import Identity
+from tianji.auth.owners import owner_of
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.forms import take_json
@@ -23,7 +24,7 @@ from tianji.lazy import load
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny, judged
-from tianji.objects.ids import Copy, Ref, owner_of
+from tianji.objects.ids import Copy, Ref
 from tianji.objects.keeping import KEEPING, bring
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
 from tianji.objects.lines import Counted

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.auth.identity import Identity, Role
+from tianji.auth.owners import digest, owner_of
 from tianji.errors import ObjectNotFound
-from tianji.objects.ids import Copy, Ref, Seal, digest, owner_of
+from tianji.objects.ids import Copy, Ref, Seal
 from tianji.objects.kinds import BATCH, FILE
 
 SEAL = Seal("salt")

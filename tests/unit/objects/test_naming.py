@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tianji.auth.identity import Identity
+from tianji.auth.owners import digest, owner_of
 from tianji.errors import InvalidRequest, ObjectNotFound
-from tianji.objects.ids import Copy, Ref, Seal, digest, owner_of
+from tianji.objects.ids import Copy, Ref, Seal
 from tianji.objects.kinds import FILE, STORE, Kind
 from tianji.objects.naming import Asking, Events, shown
 
