@@ -4,10 +4,12 @@ import asyncio
 import socket
 import struct
 import time
+from urllib.parse import parse_qs
 
 from tianji.errors import TianjiError
 from tianji.lazy import load
 from tianji.mock import control, routes
+from tianji.mock.calls import Call
 from tianji.mock.faults import Faults, from_headers
 from tianji.mock.http import Request, RequestParser, asks_for_websocket
 from tianji.mock.script import End, Script, compile_script
@@ -146,18 +148,26 @@ class Connection(asyncio.Protocol):
 
     def _open_websocket(self, request: Request) -> None:
         faults = self._state.faults(request)
+        named = parse_qs(request.head.query).get("call_id")
+        call = None
+        if named is not None:
+            try:
+                call = self._state.shelf.calls.find(named[0])
+            except TianjiError as error:
+                self._refuse(error)
+                return
         if (faults.status or 0) >= 400 or faults.close or faults.raw is not None:
             answer = routes.answer(request, faults, (), self._state.shelf)
             self._play(compile_script(answer, faults, keep_alive=False))
             return
         self._script = Script((), End.HANG)  # nothing else is read as HTTP
-        self._timer = self._loop.call_later((faults.first_byte_ms or 0) / 1000, self._upgrade, request, faults)
+        self._timer = self._loop.call_later((faults.first_byte_ms or 0) / 1000, self._upgrade, request, faults, call)
 
-    def _upgrade(self, request: Request, faults: Faults) -> None:
+    def _upgrade(self, request: Request, faults: Faults, call: Call | None) -> None:
         self._timer = None
         self._state.sockets += 1
         model = routes.model_of(request)
-        load("tianji.mock.realtime").upgrade(self._transport, request.head, model, faults, self._websocket_gone)
+        load("tianji.mock.realtime").upgrade(self._transport, request.head, model, faults, self._websocket_gone, call)
 
     def _websocket_gone(self, *, parted: bool) -> None:
         self._closing = parted

@@ -13,6 +13,7 @@ import msgspec
 from tianji.errors import ObjectNotFound
 from tianji.mock import forms, threads
 from tianji.mock.batches import MessageBatches
+from tianji.mock.calls import Calls
 from tianji.mock.chat import CREATED, Json, encode
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
@@ -38,7 +39,8 @@ _OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 def serves(path: str) -> bool:
     """Tell whether a path is one of those here."""
-    return MessageBatches.serves(path) or Tasks.serves(path) or _PATH.fullmatch(path) is not None
+    others = (MessageBatches, Tasks, Calls)
+    return any(one.serves(path) for one in others) or _PATH.fullmatch(path) is not None
 
 
 class Shelf:
@@ -48,12 +50,13 @@ class Shelf:
         self._made: dict[str, dict[str, Json]] = {kind: {} for kind in _OBJECTS}
         self._contents: dict[str, bytes] = {}
         self._message_batches = MessageBatches()
+        self.calls = Calls()
         self._tasks = Tasks(lambda name: self._find("file", name))
         self._next = itertools.count(1).__next__
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
-        for others in (self._message_batches, self._tasks):
+        for others in (self._message_batches, self._tasks, self.calls):
             if others.serves(request.head.path):
                 return others.answer(request)
         found = _PATH.fullmatch(request.head.path)

@@ -10,6 +10,7 @@ import socket
 import struct
 from typing import Any, Protocol
 
+import msgspec
 from picows import (
     WSCloseCode,
     WSFrame,
@@ -23,6 +24,7 @@ from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # its stub hides it
 
 from tianji.errors import TianjiError
+from tianji.mock.calls import Call
 from tianji.mock.dialogue import Dialogue, Event
 from tianji.mock.faults import Faults
 from tianji.mock.http import ECHO, LIVE, Head
@@ -44,11 +46,15 @@ class Gone(Protocol):
         """Hear that one is closed. `parted`: with a close frame of its peer."""
 
 
-def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone) -> None:
-    """Make a connection a WebSocket. `gone` hears of its end."""
+def upgrade(transport: Any, head: Head, model: str, faults: Faults, gone: Gone, call: Call | None) -> None:
+    """Make a connection a WebSocket. `gone` hears of its end; `call`: that it is of, if any."""
     beta = any(name == b"openai-beta" and b"realtime=v1" in value for name, value in head.headers)
     echoes = model == "echo" or head.path.endswith(ECHO)
-    listener = Echo(gone) if echoes else Session(_dialogue(head, model, faults, beta=beta), faults, gone)
+    listener: WSListener
+    if call is not None:
+        listener = Member(call, faults, gone)
+    else:
+        listener = Echo(gone) if echoes else Session(_dialogue(head, model, faults, beta=beta), faults, gone)
     offers = next((value for name, value in head.headers if name == b"sec-websocket-protocol"), b"")
     chosen = {"Sec-WebSocket-Protocol": offers.split(b",")[0].decode("latin-1")} if offers else {}
 
@@ -110,6 +116,46 @@ class Echo(WSListener):
     def resume_writing(self) -> None:
         """Read again."""
         self._transport.underlying_transport.resume_reading()
+
+
+class Member(Echo):
+    """A socket of a call, beside the page's connection or in its place. Of faults `cut_at` means something here."""
+
+    def __init__(self, call: Call, faults: Faults, gone: Gone) -> None:
+        super().__init__(gone)
+        self._call = call
+        self._faults = faults
+        self._count = 0
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Hear the call."""
+        super().on_ws_connected(transport)
+        self._call.listeners.append(self)
+
+    def say(self, frame: WSFrame) -> None:
+        """Have all hear what the model answers."""
+        try:
+            self._call.say(frame.get_payload_as_bytes())
+        except TianjiError as error:
+            told = {"type": "invalid_request_error", "code": None, "message": error.message, "param": error.param}
+            self.tell(msgspec.json.encode({"type": "error", "error": {**told, "event_id": None}}))
+
+    def tell(self, text: bytes) -> None:
+        """Say something, or break off."""
+        if self._count == self._faults.cut_at:
+            self._transport.underlying_transport.abort()
+        else:
+            self._transport.send(WSMsgType.TEXT, text)
+        self._count += 1
+
+    def part(self) -> None:
+        """Say goodbye."""
+        self._transport.send_close(WSCloseCode.OK)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Hear nothing more."""
+        self._call.listeners.remove(self)
+        super().on_ws_disconnected(transport)
 
 
 class Session(Echo):

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from tianji.errors import Header
 from tianji.mock.faults import NONE, Faults
 
 JSON = b"application/json"
@@ -29,6 +30,7 @@ class Answer(msgspec.Struct, frozen=True):
     error_event: bytes = b""  # how this dialect reports an error in band
     request_id: str = "req_mock"
     content_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
     stream_type: bytes = SSE
 
 
@@ -146,6 +148,7 @@ def _head(answer: Answer, faults: Faults, size: int | None, *, keep: bool) -> by
         lines.append(b"content-encoding: gzip")
     if faults.retry_after is not None:
         lines.append(b"retry-after: " + faults.retry_after.encode("latin-1"))
+    lines += [b"%b: %b" % pair for pair in answer.headers]
     for name, value in (faults.headers or {}).items():
         lines.append(f"{name}: {value}".encode("latin-1"))
     if not keep:
