@@ -21,6 +21,7 @@ from tianji._core.silent import SilentExchange
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.arrivals import Arrival
+from tianji.auth.calls import CallSeal
 from tianji.auth.entrance import Entrance
 from tianji.auth.identity import MASTER, Identity
 from tianji.auth.models import Groups, access_groups
@@ -284,6 +285,8 @@ class Gateway:
             connector=self._connector,
             settings=lambda: self.snapshot.config.general_settings,
             tickets=self._people.tickets,
+            calls=CallSeal(self._salt),
+            deployment=lambda ident: self.snapshot.deployment(ident),  # noqa: PLW0108 - of the one in force
             draining=lambda: self._control.draining or self._control.retiring,
             talk=self._guarding.talk,
             authorize=self.authorize,
@@ -336,7 +339,7 @@ class Gateway:
         self._sweeping.stop()
         self._renewal.stop()
         self._jobs.end()
-        self._talks.close()
+        await self._talks.close()
         await self._caches.close()
         await self._preface.close()
         self._guarding.close()

@@ -9,7 +9,7 @@ from tianji.dialects.rows import ROWS
 from tianji.endpoints.cursor import CHAT_PATHS
 from tianji.endpoints.mcp import PATHS as MCP
 from tianji.objects.rows import ROWS as OBJECTS
-from tianji.realtime.routes import LIVE, PATHS, RESPONSES, SECRETS
+from tianji.realtime.routes import CALLS, LIVE, PATHS, RESPONSES, SECRETS
 
 Route = tuple[str, str]
 
@@ -50,6 +50,7 @@ GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
         ("post", f"{path}/{end}") for path in PATHS for end in SECRETS
     ),
     "test_guarded_conversations.py": frozenset(("get", path) for path in (*PATHS, *LIVE)),
+    "test_calls.py::test_what_cannot_be_called_is_refused": frozenset(("post", path) for path in CALLS),
     "test_response_sockets.py::test_a_guardrail_judges_each_event": frozenset(_under("get", "")),
     "test_searches.py::test_what_is_asked_and_found_is_judged": frozenset(
         ("post", path) for path in ("/v1/search", "/search", "/v1/search/{tool}", "/search/{tool}")
@@ -71,6 +72,7 @@ SILENT: frozenset[Route] = frozenset(
         *(("post", f"{path}:countTokens") for path in GOOGLE),  # counted here
         *((method, f"{BATCHES}/{{batch}}") for method in ("get", "delete")),
         ("get", BATCHES),
+        *(("post", f"{path}/{{call_id}}/hangup") for path in CALLS),
         ("post", f"{BATCHES}/{{batch}}/cancel"),
         *(("get", f"{path}{end}") for path in MODELS for end in ("", "/{model_id}")),
         *(("get", path) for path in ("/v1/search/tools", "/search/tools", "/search_tools/list")),

@@ -133,6 +133,11 @@ class Snapshot:
             return self._singles[found.deployment], found
         return self.groups[found.group], found
 
+    def deployment(self, ident: str) -> Deployment | None:
+        """Return the deployment that has this id, if any has it."""
+        found = self._singles.get(ident)
+        return None if found is None else found.deployments[0]
+
     def group_of(self, name: str) -> str:
         """Return the name of the group that serves a name; the name itself where nothing does."""
         try:

@@ -25,8 +25,12 @@ GOOGLE: Final[Mapping[str, str]] = {  # the path of the service, by provider
     "vertex_ai": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
     "vertex_ai_beta": "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent",
 }
+CALLS: Final = frozenset({"openai", "azure"})
+"""Providers that have calls over WebRTC, and tell another socket what happens in them."""
 OPENAI: Final = "api.openai.com"  # and its regions, `eu.api.openai.com` say
-OWN_PARAMETERS: Final = frozenset({"model", "deployment", "api-version"})  # what the gateway says in place of a client
+OWN_PARAMETERS: Final = frozenset(
+    {"model", "deployment", "api-version", "call_id"}
+)  # what the gateway says in place of a client
 UNSENT: Final = frozenset({b"host", b"accept", b"accept-encoding", b"content-type", b"content-length"})
 
 
@@ -66,6 +70,12 @@ def address_of(
         target=f"{path}?{urlencode(parameters)}" if parameters else path,
         headers=tuple(_credentials(fields, secret)),
     )
+
+
+def below(home: Address, end: str, query: Mapping[str, str] = {}) -> Address:
+    """Return what lies below an address of the realtime API: `end` behind its path, with another query."""
+    path = home.target.partition("?")[0] + end
+    return Address(home.host, f"{path}?{urlencode(query)}" if query else path, home.headers)
 
 
 def resource_of(plan: Plan, provider: str, model: str) -> str:

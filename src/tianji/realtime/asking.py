@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import Struct
 
 from tianji._core.exchange import Exchange
+from tianji.auth.calls import Call, CallSeal
 from tianji.auth.credentials import BEARER_PROTOCOL, Credentials
 from tianji.auth.ephemeral import Ticket, Tickets, is_secret
 from tianji.errors import Header, InvalidRequest, ModelRefused, PermissionDenied
@@ -32,7 +33,7 @@ class Asking(Struct, frozen=True):
     """A request for a conversation.
 
     beta: it speaks the API as it was before it became generally available; ticket: of the secret it came with, or None
-    passed: headers that go upstream; answered: those that go with the answer
+    passed: headers that go upstream; answered: those that go with the answer; call: which it is to hear, or None
     """
 
     model: str
@@ -41,26 +42,38 @@ class Asking(Struct, frozen=True):
     ticket: Ticket | None
     passed: list[Header]
     answered: tuple[Header, ...]
+    call: Call | None = None
+
+    @property
+    def deployment(self) -> str | None:
+        """The one that alone can hold it."""
+        if self.call is not None:
+            return self.call.deployment
+        return None if self.ticket is None else self.ticket.deployment
 
 
-def read(exchange: Exchange, credentials: Credentials, tickets: Tickets, allowed: Collection[str]) -> Asking:
-    """Read a request. Raises PermissionDenied for a page that may not ask, InvalidRequest and ModelRefused."""
+def read(
+    exchange: Exchange, credentials: Credentials, tickets: Tickets, calls: CallSeal, allowed: Collection[str]
+) -> Asking:
+    """Read a request. Raises PermissionDenied for a page that may not ask, and what else is wrong with it."""
     check_opening(exchange, allowed)
     query = dict(parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True))
     credential = credentials.find(exchange)
     ticket = tickets.open(credential) if credential is not None and is_secret(credential) else None
+    call = calls.open(query["call_id"], exchange.identity) if query.get("call_id") else None
     offers = offered(exchange)
     passed = [pair for pair in exchange.headers if pair[0] in PASSED]
     betas = [offer[len(_BETA_OFFER) :] for offer in offers if offer.startswith(_BETA_OFFER)]
     if betas and not any(name == b"openai-beta" for name, _ in passed):
         passed.append((b"openai-beta", betas[0].replace(b"-v1", b"=v1")))
     return Asking(
-        model=model_of(query, ticket),
+        model=model_of(query if call is None else {"model": call.model}, ticket),
         query=query,
         beta=exchange.path == "/openai/realtime" or any(b"realtime=v1" in value for _, value in passed),
         ticket=ticket,
         passed=passed,
         answered=((b"sec-websocket-protocol", PROTOCOL),) if PROTOCOL in offers else (),
+        call=call,
     )
 
 

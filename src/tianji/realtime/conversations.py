@@ -12,22 +12,17 @@ from tianji._core.relay import Relay
 from tianji._core.router import Deployment, Plan
 from tianji._core.session import Session
 from tianji.auth.credentials import Credentials
-from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import AuthenticationFailed, InvalidRequest, TianjiError, UpstreamDisconnected, UpstreamFailure
 from tianji.lazy import load
 from tianji.realtime import asking
-from tianji.realtime.addresses import GOOGLE, address_of, resource_of
+from tianji.realtime.addresses import GOOGLE, Address, address_of, below, resource_of
 from tianji.realtime.asking import Asking
 from tianji.realtime.dialling import Door, unreachable
 from tianji.realtime.means import Means, operation
-from tianji.realtime.seeking import seek
-from tianji.realtime.standing import Standing
+from tianji.realtime.seeking import LostSecretError, seek
+from tianji.realtime.standing import standing_of
 from tianji.realtime.watching import Watch, farewell
-
-
-class LostSecretError(Exception):
-    """The upstream that made a client's secret is not the one that was found."""
 
 
 class Conversations:
@@ -44,14 +39,14 @@ class Conversations:
         means = self._means
         settings = means.settings()
         credentials = Credentials(settings.litellm_key_header_name)
-        asked = asking.read(exchange, credentials, means.tickets, settings.realtime_allowed_origins)
-        exchange.pinned = None if asked.ticket is None else asked.ticket.deployment
+        asked = asking.read(exchange, credentials, means.tickets, means.calls, settings.realtime_allowed_origins)
+        exchange.pinned = asked.deployment
         exchange.body = msgspec.json.encode({"model": asked.model})
         Session(means.pipeline, self._operation, exchange, partial(self._converse, asked, match)).start({})
 
     async def _converse(self, asked: Asking, match: Match, session: Session) -> None:
         exchange = session.exchange
-        standing = self._standing(asked, exchange, match)
+        standing = standing_of(self._means, exchange, match, asked.model, asked.ticket)
         session.course = self._means.courses.begin(session)
         try:
             relay = await seek(session, session.course, partial(self._dial, asked, session))
@@ -71,22 +66,12 @@ class Conversations:
         session.refuses = lambda error: relay.end(farewell(error))
         self._watch.begin(relay, standing, farewell)
 
-    def _standing(self, asked: Asking, exchange: Exchange, match: Match) -> Standing:
-        identity, means = exchange.identity, self._means
-        if not isinstance(identity, Identity):
-            raise TypeError("a conversation needs a caller")
-        if asked.ticket is None:
-            return Standing(identity, asked.model, partial(means.authorize, exchange, match), means.revision)
-        holder = partial(means.holder, asked.ticket.key)  # the ticket may be over by then
-        return Standing(identity, asked.model, holder, means.revision)
-
     async def _dial(self, asked: Asking, session: Session, deployment: Deployment) -> Relay:
-        ticket = asked.ticket
-        if ticket is not None and deployment.id != ticket.deployment:
+        if asked.deployment not in (None, deployment.id):
             raise LostSecretError
         settings, plan, model = self._means.settings(), deployment.plans["realtime"], session.upstream_model()
         means: dict[str, Any] = {
-            "hear": partial(_hear, session),
+            "hear": _unheard if asked.call is not None else partial(_hear, session),
             "over": partial(self._over, session),
             "idle": settings.realtime_idle_timeout_seconds,
             "longest": settings.realtime_session_limit_seconds,
@@ -99,15 +84,8 @@ class Conversations:
             relay = Dialogue(self._watch.spread, interpret=inner, **means)
         else:
             relay = Relay(self._watch.spread, **means)
-        address = address_of(
-            plan,
-            deployment.provider,
-            model,
-            asked.query,
-            beta=asked.beta,
-            secret=None if ticket is None else ticket.secret,
-        )
         try:
+            address = _address(asked, plan, deployment, model)
             await self._door.open(plan, deployment, address, asked.passed, relay.upstream)
             if not relay.open:
                 raise UpstreamDisconnected("the upstream closed the conversation before it began")
@@ -135,6 +113,15 @@ class Conversations:
         session.finish(last.error)
 
 
+def _address(asked: Asking, plan: Plan, deployment: Deployment, model: str) -> Address:
+    """Return where a socket is asked for: for a conversation of its own, or to hear a call."""
+    if asked.call is not None:
+        home = address_of(plan, deployment.provider, model, {}, beta=False, secret=None)
+        return below(home, "", {"call_id": asked.call.id})
+    secret = None if asked.ticket is None else asked.ticket.secret
+    return address_of(plan, deployment.provider, model, asked.query, beta=asked.beta, secret=secret)
+
+
 def interpreter(plan: Plan, deployment: Deployment, model: str, shown: str) -> Any:
     """Return what stands between OpenAI's events and Google's; loaded with the first that needs it."""
     named = resource_of(plan, deployment.provider, model)
@@ -146,3 +133,7 @@ def interpreter(plan: Plan, deployment: Deployment, model: str, shown: str) -> A
 def _hear(session: Session, event: bytes) -> Farewell | None:
     error = session.hear(event)
     return None if error is None else farewell(error)
+
+
+def _unheard(_event: bytes) -> None:
+    """Make nothing of what a call has used: whoever began it has heard that."""

@@ -6,9 +6,11 @@ from typing import Any, Final
 from picows import WSHandshakeError, WSInvalidStatusError, WSListener, WSUpgradeResponse
 
 from tianji._core.origin import Origin
+from tianji._core.pool import Pool
 from tianji._core.router import Deployment, Plan
 from tianji.edge.websocket import websocket_protocol
 from tianji.egress.connector import Connector
+from tianji.egress.pool import Answer, encode_request, fetch
 from tianji.errors import (
     Header,
     TianjiError,
@@ -22,6 +24,7 @@ from tianji.gateway.failures import Failures
 from tianji.realtime.addresses import Address
 
 UNREACHABLE: Final = 502
+LONGEST_ANSWER: Final = 1 << 20  # bytes
 
 
 class Door:
@@ -38,14 +41,7 @@ class Door:
 
         What is fetched for it first, a token say, has its own time.
         """
-        place = getattr(plan.passage, "place", None)
-        if place is not None and place.awaits is not None:
-            task = place.awaits()
-            if task is not None:
-                await task
-        if place is not None and place.sign is not None:
-            headers = [*headers, *place.sign(address.target, b"")]
-        asked = Address(address.host, address.target, (*address.headers, *headers))
+        asked = await signed(plan, Address(address.host, address.target, (*address.headers, *headers)))
         try:
             await self.knock(plan.origin, plan.timeouts.connect, asked, listener)
         except WSInvalidStatusError as refused:
@@ -88,6 +84,26 @@ class Door:
     def _refused(self, refused: WSInvalidStatusError, deployment: Deployment) -> TianjiError:
         status = refused.response.status if refused.response is not None else 502
         return self._failures.refused(int(status), refused.raw_body or b"", deployment)
+
+
+async def signed(plan: Plan, address: Address, body: bytes = b"") -> Address:
+    """Return an address with what its upstream wants to read beside a key: a token that changes, a signature."""
+    place = getattr(plan.passage, "place", None)
+    if place is None:
+        return address
+    task = None if place.awaits is None else place.awaits()
+    if task is not None:
+        await task
+    shown = () if place.sign is None else place.sign(address.target, body)
+    return Address(address.host, address.target, (*address.headers, *shown))
+
+
+async def post(pool: Pool, plan: Plan, address: Address, headers: list[Header], body: bytes) -> Answer:
+    """Send a request beside which a conversation is held; return the answer. Raises an UpstreamFailure."""
+    asked = await signed(plan, address, body)
+    fields = [(b"host", asked.host.encode("ascii")), *headers, *asked.headers]
+    request = encode_request(b"POST", asked.target.encode("ascii"), fields, body)
+    return await fetch(pool, plan.origin, request, plan.timeouts, max_body=LONGEST_ANSWER)
 
 
 def unreachable(error: UpstreamFailure) -> UpstreamFailure:

@@ -9,6 +9,8 @@ from tianji._core.asked import Asked
 from tianji._core.exchange import Exchange
 from tianji._core.pipeline import Operation, Pipeline
 from tianji._core.pool import Pool
+from tianji._core.router import Deployment
+from tianji.auth.calls import CallSeal
 from tianji.auth.ephemeral import Tickets
 from tianji.config.schema import GeneralSettings
 from tianji.edge.routes import Match
@@ -22,6 +24,7 @@ class Means(Struct, frozen=True, kw_only=True):
     """What a worker has; what `settings`, `draining` and `revision` return changes while it serves.
 
     talk: says who judges what is said in a conversation, see realtime.judging.Talk; None where nobody does
+    deployment: which has an id, if any has it; calls: makes the ids of calls, and reads them
     authorize: lets a request in by its headers; holder: says who has a key, as identities name it
     respond: where a response is asked for over HTTP
     revision: another one whenever something may have changed of whom these let in
@@ -34,6 +37,8 @@ class Means(Struct, frozen=True, kw_only=True):
     connector: Connector
     settings: Callable[[], GeneralSettings]
     tickets: Tickets
+    calls: CallSeal
+    deployment: Callable[[str], Deployment | None]
     draining: Callable[[], bool]
     talk: Callable[[Asked], Any]
     authorize: Callable[[Exchange, Match], object]

@@ -15,15 +15,14 @@ from tianji._core.router import Deployment
 from tianji._core.session import Session
 from tianji.auth.ephemeral import Ticket
 from tianji.edge.routes import Match
-from tianji.egress.pool import encode_request, fetch
 from tianji.errors import InvalidRequest, MalformedJSON, UpstreamProtocolError
 from tianji.gateway.failures import Failures
-from tianji.realtime.addresses import GOOGLE, address_of
+from tianji.realtime.addresses import GOOGLE, address_of, below
 from tianji.realtime.asking import TRANSCRIPTION
+from tianji.realtime.dialling import post
 from tianji.realtime.means import Means, operation
 from tianji.realtime.seeking import seek
 
-LONGEST_ANSWER: Final = 1 << 20  # bytes
 USUAL_LIFE: Final = 60  # seconds that a secret is thought to live whose upstream does not say
 Body = dict[str, Any]
 
@@ -54,15 +53,9 @@ class Mint:
             raise InvalidRequest("the upstream of this model makes no secrets: connect with a key")
         plan = deployment.plans["realtime"]
         model = session.upstream_model()
-        address = address_of(plan, deployment.provider, model, {}, beta=False, secret=None)
-        path = address.target.partition("?")[0]
-        request = encode_request(
-            b"POST",
-            f"{path}/{end}".encode("ascii"),
-            [(b"host", address.host.encode("ascii")), (b"content-type", b"application/json"), *address.headers],
-            msgspec.json.encode(with_model(body, end, model)),
-        )
-        found = await fetch(self._means.pool, plan.origin, request, plan.timeouts, max_body=LONGEST_ANSWER)
+        address = below(address_of(plan, deployment.provider, model, {}, beta=False, secret=None), f"/{end}")
+        text = msgspec.json.encode(with_model(body, end, model))
+        found = await post(self._means.pool, plan, address, [(b"content-type", b"application/json")], text)
         if found.status >= 300:
             raise Failures().refused(found.status, found.body, deployment)
         return self._reissued(found.body, end, session, deployment)
@@ -78,7 +71,7 @@ class Mint:
         ticket = Ticket(session.exchange.identity.key, session.model, deployment.id, secret, expires)
         holder["value"] = self._means.tickets.seal(ticket)
         place = place_of(found, end)
-        return msgspec.json.encode(found if _at(found, place) is None else _put(found, place, session.model))
+        return msgspec.json.encode(found if read_at(found, place) is None else _put(found, place, session.model))
 
 
 def read(body: bytes) -> Body:
@@ -95,7 +88,7 @@ def place_of(body: Body, end: str) -> tuple[str, ...]:
         return "input_audio_transcription", "model"
     if end == "sessions":
         return ("model",)
-    transcribes = _at(body, ("session", "type")) == "transcription"
+    transcribes = read_at(body, ("session", "type")) == "transcription"
     return ("session", "audio", "input", "transcription", "model") if transcribes else ("session", "model")
 
 
@@ -103,7 +96,7 @@ def model_of(body: Body, end: str) -> str:
     """Return the model that a secret is to be for. Raises InvalidRequest where none is named."""
     place = place_of(body, end)
     for each in (place, ("model",)):
-        named = _at(body, each)
+        named = read_at(body, each)
         if isinstance(named, str) and named:
             return named
     if "transcription" in place or "input_audio_transcription" in place:
@@ -129,7 +122,7 @@ def with_model(body: Body, end: str, model: str) -> Body:
     return {**sent, "session": {"type": "realtime", **sent["session"]}} if end == "client_secrets" else sent
 
 
-def _at(body: Any, place: tuple[str, ...]) -> Any:
+def read_at(body: Any, place: tuple[str, ...]) -> Any:
     """Return what stands at a place, None where nothing does."""
     for name in place:
         body = body.get(name) if isinstance(body, dict) else None

@@ -13,6 +13,7 @@ from tianji.realtime.means import Means
 
 _VERSIONS: Final = ("v1beta", "v1alpha")
 PATHS: Final = ("/v1/realtime", "/realtime", "/openai/v1/realtime", "/openai/realtime")
+CALLS: Final = tuple(f"{path}/calls" for path in PATHS[:3])
 RESPONSES: Final = ("/v1/responses", "/responses", "/openai/v1/responses")
 LIVE: Final = (
     *(f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in _VERSIONS),
@@ -24,10 +25,15 @@ SECRETS: Final = {  # ends of paths of POST requests: what they make
     "sessions": "Make a session with such a secret, as the beta form of the API has it.",
     "transcription_sessions": "Make one in which what is said is written down, and nobody answers.",
 }
+_OF_CALL: Final = {
+    "model": "with whom, where neither `session` nor the secret says it",
+    "webrtcfilter": "of Azure: `on`: the page hears of few events",
+}
 _QUERY: Final = {
     "model": "with whom",
     "deployment": "the same, in Azure's form",
     "intent": "`transcription`: nobody answers, and no model need be named",
+    "call_id": "a call over WebRTC to hear, in place of a conversation of its own",
 }
 
 
@@ -53,6 +59,7 @@ class Realtime:
                 query=_QUERY,
             )
             yield from self._secrets(path)
+        yield from self._calls()
         for path in RESPONSES:
             yield Route(
                 ("GET",),
@@ -88,8 +95,32 @@ class Realtime:
                 request_schema={"type": "object", "additionalProperties": True},
             )
 
-    def close(self) -> None:
-        """End what is not over. Called when nobody is served any more, and there still is a ledger."""
+    def _calls(self) -> Iterator[Route]:
+        for path in CALLS:
+            yield Route(
+                ("POST",),
+                path,
+                self._call,
+                Access.KEY,
+                Tenant.CALLER,
+                "Begin a call over WebRTC: an offer of SDP gets its answer, and `location` has the call.",
+                ("models", "conversations"),
+                query=_OF_CALL,
+            )
+            yield Route(
+                ("POST",),
+                f"{path}/{{call_id}}/hangup",
+                self._hang_up,
+                Access.KEY,
+                Tenant.CALLER,
+                "End a call.",
+                ("models", "conversations"),
+            )
+
+    async def close(self) -> None:
+        """End what is not over. Called when nobody is served any more, and there still are a ledger and upstreams."""
+        if "calls" in self._serving:
+            await self._serving["calls"].close()
         if self._watch is not None:
             self._watch.close()
 
@@ -105,6 +136,12 @@ class Realtime:
 
     def _live(self, exchange: Exchange, match: Match) -> None:
         self._of("live", "Live", self._watching()).open(exchange, match)
+
+    def _call(self, exchange: Exchange, match: Match) -> None:
+        self._of("calls", "Calls", self._watching()).open(exchange, match)
+
+    async def _hang_up(self, exchange: Exchange, match: Match) -> None:
+        await self._of("calls", "Calls", self._watching()).hang_up(exchange, match)
 
     def _mint(self, exchange: Exchange, match: Match) -> None:
         self._of("minting", "Mint").open(exchange, match)

@@ -15,6 +15,10 @@ from tianji.gateway.course import Course, Step
 Found = TypeVar("Found")
 
 
+class LostSecretError(Exception):
+    """The upstream that made a client's secret is not the one that was found."""
+
+
 async def seek(session: Session, course: Course, call: Callable[[Deployment], Awaitable[Found]]) -> Found:
     """Return what `call` returns for the first deployment that answers. Raises the error of the request."""
     while True:

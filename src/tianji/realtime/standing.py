@@ -3,9 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 
+from tianji._core.exchange import Exchange
+from tianji.auth.ephemeral import Ticket
 from tianji.auth.identity import Identity
+from tianji.edge.routes import Match
 from tianji.errors import KeyExpired, StoreUnavailable, TianjiError
+from tianji.realtime.means import Means
 
 Ask = Callable[[], object]
 """Says who the caller is, as at the beginning: an Identity, or a coroutine of one. Raises what refuses him."""
@@ -83,3 +88,14 @@ class Standing:
             error = refused
         if error is not None:
             refuse(error)
+
+
+def standing_of(means: Means, exchange: Exchange, match: Match, model: str, ticket: Ticket | None) -> Standing:
+    """Return how whoever asks for a conversation stands. `ticket`: of the secret that he came with, or None."""
+    identity = exchange.identity
+    if not isinstance(identity, Identity):
+        raise TypeError("a conversation needs a caller")
+    if ticket is None:
+        return Standing(identity, model, partial(means.authorize, exchange, match), means.revision)
+    holder = partial(means.holder, ticket.key)  # the ticket may be over by then
+    return Standing(identity, model, holder, means.revision)

@@ -7,12 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from tianji._core.farewell import Farewell
-from tianji._core.relay import Relay
 from tianji._core.spread import Spread
 from tianji.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, TianjiError
 from tianji.guardrails.failures import GuardrailBlocked
@@ -25,10 +24,24 @@ YOUNG: Final = (
 CADENCE: Final = 1.0  # seconds between two looks at a conversation
 AT_ONCE: Final = 64  # conversations that are looked at without a pause, as long as a round has not more parts than
 PARTS: Final = 100
-GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1008, 1011, 1013  # RFC 6455 section 7.4.1, IANA
+NORMAL, GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1001, 1008, 1011, 1013
+"""RFC 6455 section 7.4.1, IANA."""
 LOG: Final = logging.getLogger("tianji.gateway")
 Ending = Callable[[TianjiError], Farewell]
 """How a conversation ends for an error, as its client reads it."""
+
+
+class Watched(Protocol):
+    """A conversation: two sockets that lead to each other, or the gateway's own to a call."""
+
+    def look_after(self, now: float) -> None:
+        """See that it is within its limits, and that everybody lives."""
+
+    def end(self, last: Farewell) -> None:
+        """End it so."""
+
+    def break_off(self) -> None:
+        """Be over now."""
 
 
 class Watch:
@@ -41,7 +54,7 @@ class Watch:
         self._means = means
         self._loop = loop
         self.spread = Spread(loop)
-        self._alive: dict[Relay, tuple[Standing | None, Ending]] = {}
+        self._alive: dict[Watched, tuple[Standing | None, Ending]] = {}
         self._looking = False
         self._begun = 0
 
@@ -50,13 +63,13 @@ class Watch:
         for relay in list(self._alive):
             relay.break_off()
 
-    def over(self, relay: Relay) -> None:
+    def over(self, relay: Watched) -> None:
         """Look after a conversation no more."""
         known = self._alive.pop(relay, None)
         if known is not None and known[0] is not None:
             known[0].close()
 
-    def begin(self, relay: Relay, standing: Standing | None, ending: Ending) -> None:
+    def begin(self, relay: Watched, standing: Standing | None, ending: Ending) -> None:
         """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
         self._alive[relay] = standing, ending
         if not self._begun and self._means.surprise():
@@ -79,7 +92,7 @@ class Watch:
         else:
             self._looking = False
 
-    def _look(self, parts: list[list[Relay]], pause: float) -> None:
+    def _look(self, parts: list[list[Watched]], pause: float) -> None:
         """Look at one part of a round, and go on after a pause of so many seconds."""
         now, since_1970 = time.monotonic(), time.time()
         for relay in parts.pop():
@@ -91,7 +104,9 @@ class Watch:
         else:
             self._loop.call_later(pause, self._begin_round)
 
-    def _look_at(self, relay: Relay, standing: Standing | None, ending: Ending, now: float, since_1970: float) -> None:
+    def _look_at(
+        self, relay: Watched, standing: Standing | None, ending: Ending, now: float, since_1970: float
+    ) -> None:
         if self._means.draining():
             relay.end(Farewell(GOING_AWAY, b"the gateway is shutting down; connect again"))
         relay.look_after(now)
@@ -134,5 +149,5 @@ def code_of(error: TianjiError) -> int:
     return INTERNAL_ERROR
 
 
-def _refuse(relay: Relay, ending: Ending, error: TianjiError) -> None:
+def _refuse(relay: Watched, ending: Ending, error: TianjiError) -> None:
     relay.end(ending(error))
