@@ -112,10 +112,9 @@ class Sideband(WSListener):
         """Hear a frame."""
         self._heard, self._pinged = SYSTEM.monotonic(), False
         if frame.msg_type == WSMsgType.CLOSE:
-            code = sendable(frame.get_close_code().value)
+            self.end(Farewell(sendable(frame.get_close_code().value), frame.get_close_message() or b""))
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
-            self.end(Farewell(code, frame.get_close_message() or b""))
         elif frame.msg_type in _DATA:
             self._busy = self._heard
             self._gather(frame.get_payload_as_bytes(), whole=bool(frame.fin))

@@ -158,6 +158,20 @@ def test_realtime(client: openai.OpenAI) -> None:
     assert event.response.usage.output_token_details.text_tokens == 32
 
 
+def test_a_call_over_webrtc(client: openai.OpenAI, mock: Mock) -> None:
+    offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+    answer = client.realtime.calls.create(sdp=offer, session={"type": "realtime", "model": REALTIME})
+    assert answer.text.startswith("v=0")
+    call = answer.response.headers["location"].rpartition("/")[2]
+    with client.realtime.connect(call_id=call) as server:
+        server.session.update(session={"type": "realtime", "instructions": "be brief"})
+        assert server.recv().type == "session.updated"
+        client.realtime.calls.hangup(call)
+    mock.wait(sockets=0)
+    with pytest.raises(openai.NotFoundError):
+        client.realtime.calls.hangup(call)
+
+
 @pytest.mark.parametrize("model", RESPONSE_MODELS)
 def test_responses_over_a_socket(client: openai.OpenAI, model: str) -> None:
     previous: dict[str, Any] = {}
