@@ -185,7 +185,7 @@ class Gateway:
         self._caches = Caches(shared.answers, shared.counters, path, vectors)
         self._endpoints = list(endpoints(self._pipeline))
         self._guarding = Guarding(path.parent, shared, self._pool, self._books, self._endpoints)
-        self._preface = Preface(path.parent, self._admissions, lambda: self._guarding.found)
+        self._preface = Preface(path.parent, self._admissions, self._books, lambda: self._guarding.found)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
         self.edge_settings = edge_settings(self.snapshot, environ)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tests.contract.books import entries
 from tests.contract.harness import BOOKS, ROOT, Gateway, events, refusing_address
+from tests.contract.tooling import ACCEPT, OURS, TURN, call, chat_answer, rpc, words
 from tests.fakes.tool_server import TOOLS, ToolServer, close_streams
 from tests.fakes.vendors import Answer, Vendors, plain
 
-ACCEPT = {"accept": "application/json, text/event-stream"}
 SECRET = "tok-canary-9Fh3kQ"
 
 
@@ -75,27 +75,6 @@ def gateway(
     with Gateway(config, tmp_path_factory.mktemp("tools"), edge=edge, env={**BOOKS, **stdio}) as running:
         yield running
     bound.close()
-
-
-def words(name: str, mode: str, **keywords: str) -> dict[str, Any]:
-    blocked = [{"keyword": word, "action": action} for word, action in keywords.items()]
-    params = {"guardrail": "litellm_content_filter", "mode": mode, "default_on": True, "blocked_words": blocked}
-    return {"guardrail_name": name, "litellm_params": params}
-
-
-def rpc(gateway: Gateway, method: str, params: Any = None, path: str = "/mcp", **headers: str) -> Any:
-    body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params or {}}
-    answer = gateway.post(path, body, **ACCEPT, **headers)
-    assert answer.headers["content-type"] == "application/json", answer.text
-    found = answer.json()
-    assert (found["jsonrpc"], found["id"]) == ("2.0", 7)
-    return found
-
-
-def call(
-    gateway: Gateway, name: str, path: str = "/mcp", headers: dict[str, str] | None = None, **arguments: Any
-) -> Any:
-    return rpc(gateway, "tools/call", {"name": name, "arguments": arguments}, path, **(headers or {}))
 
 
 def key(gateway: Gateway, **fields: Any) -> dict[str, str]:
@@ -349,25 +328,6 @@ def test_calls_and_results_are_judged(gateway: Gateway, servers: dict[str, ToolS
     (good,), (bad,) = entries(gateway, 1, call_id="judged-tool"), entries(gateway, 1, call_id="leaked-tool")
     assert [run["guardrail_name"] for run in json.loads(good["guardrails"])] == ["before", "after"]
     assert (bad["status"], bad["cost"]) == ("failure", 10_000_000)  # the server has answered
-
-
-OURS = {"type": "mcp", "server_label": "tools", "server_url": "litellm_proxy/mcp/web", "require_approval": "never"}
-TURN = {"role": "user", "content": "say it"}
-
-
-def chat_answer(content: str | None, *calls: tuple[str, dict[str, Any]]) -> Answer:
-    called = [
-        {"id": f"call_{at}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-        for at, (name, arguments) in enumerate(calls)
-    ]
-    message = {"role": "assistant", "content": content} | ({"tool_calls": called} if called else {})
-    return plain(
-        {
-            "id": "c", "object": "chat.completion", "created": 1, "model": "gpt",
-            "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if called else "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        }
-    )  # fmt: skip
 
 
 def asked(vendors: Vendors, path: str) -> list[Any]:

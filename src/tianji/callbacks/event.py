@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from tianji.callbacks.costs import Breakdown, PriceEntry, Unpriced, breakdown, price_entry, unpriced
 from tianji.callbacks.discretion import shortened, unquoted
 from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
+from tianji.callbacks.tools import NOTED, of_tools, unsaid
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
 from tianji.money import to_dollars
 
@@ -38,6 +39,7 @@ _ENDS: Final = (
 )  # fmt: skip
 """What runs of guardrails end in, the worst first."""
 NOT_RUN: Final = "not_run"
+_PROMPT: Final = "prompt_management_metadata"
 _LEFT: Final = ("x_ratelimit_remaining_requests", "x_ratelimit_remaining_tokens")
 _TOOLS: Final = ("web_search_options", "file_search")
 _encode: Final = msgspec.json.Encoder().encode
@@ -220,7 +222,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             asked=_ASKED,
             answered=NULL if self.failed else _ANSWERED,
             standard_built_in_tools_params=None,
-            metadata=self.metadata | {"requester_metadata": {}, "prompt_management_metadata": None},
+            metadata=self.metadata | {"requester_metadata": {}, _PROMPT: None, NOTED: unsaid(self.metadata[NOTED])},
             parameters={name: self.parameters[name] for name in _PLAIN & self.parameters.keys()},
             **({} if self.error_str is None else self._failing(unquoted(self.error_str, self.messages, MARKER))),
         )
@@ -372,7 +374,8 @@ def _metadata(
         "user_api_key_end_user_id": entry.end_user,
         "requester_ip_address": entry.ip,
         "requester_metadata": said.metadata,
-        "prompt_management_metadata": said.prompt,
+        _PROMPT: said.beside.get(_PROMPT),
+        **of_tools(entry, said),
         "spend_logs_metadata": None,
         "vector_store_request_metadata": None,
         "applied_guardrails": [run["guardrail_name"] for run in runs or () if run.get("guardrail_name")],

@@ -40,14 +40,14 @@ _encode: Final = msgspec.json.Encoder().encode
 class Said(Struct, frozen=True):
     """What was said.
 
-    metadata: the client's own; prompt: the one that the request was made with, see tianji.prompts
+    metadata: the client's own; beside: objects of what the gateway notes down beside it, by their names
     """
 
     messages: Raw = NULL
     response: Raw = NULL
     parameters: Mapping[str, Raw] = {}
     metadata: dict[str, Any] = {}
-    prompt: dict[str, Any] | None = None
+    beside: Mapping[str, dict[str, Any]] = {}
 
 
 NOTHING: Final = Said()
@@ -60,13 +60,13 @@ def said_in(payload: Payload) -> Said:
     except UNREADABLE:
         members = {}
     asked = payload.messages or next((bytes(members[name]) for name in MESSAGES if name in members), b"")
-    about = _object(members, "litellm_metadata").get("prompt_management_metadata")
+    noted = _object(members, "litellm_metadata").items()
     return Said(
         messages=document(asked),
         response=document(whole(payload.response)),
         parameters=dict(_parameters(members)) if members else {},
         metadata=shortened(_object(members, "metadata")),
-        prompt=about if isinstance(about, dict) else None,
+        beside={name: about for name, about in noted if isinstance(about, dict)},
     )
 
 

@@ -21,6 +21,10 @@ from tianji.lazy import load
 PATHS: Final = ("/mcp", "/mcp/{servers}", "/{servers}/mcp")
 _EVENTS: Final[Header] = (b"content-type", b"text/event-stream")
 _TAGS: Final = ("mcp",)
+TYPES: Final = {  # methods that callbacks are told of, as they call them
+    "tools/list": "list_mcp_tools",
+    "tools/call": "call_mcp_tool",
+}
 Answer = dict[str, Any]
 
 
@@ -80,13 +84,14 @@ class Mcp:
         except TianjiError as error:
             _respond(exchange, error.status, messages.refusal(message.id, _as_rpc(error)))
             return
-        try:
-            answer = messages.answer(message.id, await self._answered(toolbox, exchange, reach, message))
-        except messages.RpcError as error:
-            answer = messages.refusal(message.id, error)
-        except TianjiError as error:
-            answer = messages.refusal(message.id, _as_rpc(error))
-        _respond(exchange, 200, answer)
+        with toolbox.books.request(exchange, TYPES.get(message.method, "")):
+            try:
+                answer = messages.answer(message.id, await self._answered(toolbox, exchange, reach, message))
+            except messages.RpcError as error:
+                answer = messages.refusal(message.id, error)
+            except TianjiError as error:
+                answer = messages.refusal(message.id, _as_rpc(error))
+            _respond(exchange, 200, answer)
 
     async def _answered(self, toolbox: Any, exchange: Exchange, reach: Any, message: Any) -> Answer:
         if message.method == "initialize":
@@ -138,7 +143,7 @@ async def _call(toolbox: Any, exchange: Exchange, reach: Any, params: Answer) ->
         messages = load("tianji.mcp.messages")
         raise messages.RpcError(messages.INVALID_PARAMS, "arguments is no object")
     kept = meta if isinstance(meta, dict) else None
-    found: Answer = await toolbox.call(exchange, reach, _text(params, "name"), arguments or {}, kept)
+    found: Answer = (await toolbox.call(exchange, reach, _text(params, "name"), arguments or {}, kept)).result
     return found
 
 

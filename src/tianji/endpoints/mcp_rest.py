@@ -11,11 +11,12 @@ from tianji._core.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import call_id, respond_json
 from tianji.edge.routes import Match, Route
-from tianji.endpoints.mcp import required
+from tianji.endpoints.mcp import TYPES, required
 from tianji.errors import InvalidRequest, MalformedJSON, UpstreamFailure
 from tianji.lazy import load
 
 _TAGS: Final = ("mcp",)
+_LIST, _CALL = TYPES["tools/list"], TYPES["tools/call"]
 
 
 class _Body(Struct):
@@ -65,23 +66,28 @@ class McpRest:
         if toolbox is None:
             respond_json(exchange, _listing([], {}, silent=False))
             return
-        listed = await toolbox.tools(exchange, toolbox.reach(exchange, names))
-        between = toolbox.between
-        rows = [
-            {
-                **tool.shown,
-                "name": tool.shown["name"].removeprefix(tool.server.prefix + between),
-                "mcp_info": _info(tool),
-            }
-            for tool in listed.found
-        ]
-        respond_json(exchange, _listing(rows, listed.failures, silent=listed.silent))
+        with toolbox.books.request(exchange, _LIST):
+            listed = await toolbox.tools(exchange, toolbox.reach(exchange, names))
+            between = toolbox.between
+            rows = [
+                {
+                    **tool.shown,
+                    "name": tool.shown["name"].removeprefix(tool.server.prefix + between),
+                    "mcp_info": _info(tool),
+                }
+                for tool in listed.found
+            ]
+            respond_json(exchange, _listing(rows, listed.failures, silent=listed.silent))
 
     async def _named(self, exchange: Exchange, _match: Match) -> None:
         toolbox = self._tools()
         call_id(exchange)
-        found = () if toolbox is None else (await toolbox.tools(exchange, toolbox.reach(exchange))).found
-        respond_json(exchange, {"tools": [{**tool.shown, "mcp_info": _info(tool)} for tool in found]})
+        if toolbox is None:
+            respond_json(exchange, {"tools": []})
+            return
+        with toolbox.books.request(exchange, _LIST):
+            found = (await toolbox.tools(exchange, toolbox.reach(exchange))).found
+            respond_json(exchange, {"tools": [{**tool.shown, "mcp_info": _info(tool)} for tool in found]})
 
     async def _call(self, exchange: Exchange, _match: Match) -> None:
         toolbox = required(self._tools())
@@ -94,11 +100,12 @@ class McpRest:
             raise InvalidRequest("`name` is missing: name a tool", param="name")
         named = asked.server_id or asked.mcp_server_name or asked.server_name
         reach = toolbox.reach(exchange, [named] if named else [])
-        try:
-            found = await toolbox.call(exchange, reach, asked.name, asked.arguments or {}, None)
-        except load("tianji.mcp.messages").RpcError as error:
-            raise UpstreamFailure(f"the MCP server says: {error.message}") from error
-        respond_json(exchange, {"isError": False, **found})
+        with toolbox.books.request(exchange, _CALL):
+            try:
+                found = await toolbox.call(exchange, reach, asked.name, asked.arguments or {}, None)
+            except load("tianji.mcp.messages").RpcError as error:
+                raise UpstreamFailure(f"the MCP server says: {error.message}") from error
+            respond_json(exchange, {"isError": False, **found.result})
 
 
 def _listing(rows: list[dict[str, Any]], failures: dict[str, str], *, silent: bool) -> dict[str, Any]:

@@ -30,15 +30,17 @@ class Again:
         """Whether an exchange is a question of this one."""
         return exchange in self._under_way
 
-    async def ask(self, endpoint: Endpoint, client: Exchange, body: bytes) -> Answer:
-        """Ask what `client` asks, with another body."""
+    async def ask(
+        self, endpoint: Endpoint, client: Exchange, body: bytes, headers: list[Header] | None = None
+    ) -> Answer:
+        """Ask what `client` asks, with another body. headers: in place of the client's."""
         ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def listen(status: int, headers: list[Header], answer: bytes) -> None:
             if not ended.done():
                 ended.set_result((status, headers, answer))
 
-        exchange = SilentExchange(client.path, body, client.identity, listen, client.headers)
+        exchange = SilentExchange(client.path, body, client.identity, listen, headers or client.headers)
         exchange.logins = client.logins
         self._under_way.add(exchange)
         try:

@@ -9,16 +9,17 @@ from msgspec import Struct
 
 from tianji._core.asked import Asked
 from tianji._core.entries import Entries
-from tianji._core.spans import ObjectSpans
+from tianji._core.exchange import Exchange
+from tianji._core.spans import ObjectSpans, scan
 from tianji.auth.identity import Identity
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
-from tianji.gateway.parties import Parties
+from tianji.gateway.parties import Beside, Parties, beside
 from tianji.gateway.snapshot import Snapshot
 from tianji.gateway.telling import Heard, Tellings
 from tianji.lazy import load
 from tianji.ledger.awaited import Awaited, Place, recover
-from tianji.ledger.entry import LARGE, Entry, Telling
+from tianji.ledger.entry import LARGE, Entry, Payload, Telling
 from tianji.ledger.journal import Journal
 from tianji.ledger.names import name
 from tianji.ledger.payloads import LONGEST as SHORT
@@ -116,7 +117,19 @@ class Bookkeeping:
         """Return an answer as an entry keeps it, where the client got another one than was given."""
         return short(whole(answer) if len(answer) <= LONGEST else b"", self._longest)
 
-    def _party(self, asked: Asked) -> Party:
+    def beside(self, exchange: Exchange, request: bytes, answer: bytes) -> tuple[Party, Payload | None]:
+        """Return whom what happens beside the pipeline is for, and what is kept of it, as of a request with that body.
+
+        request: a JSON object; exchange: the client's, whose headers count
+        """
+        asked = beside(exchange, scan(request))
+        party = self._party(asked)
+        if not (self.entries.says or self._tellings.owner(exchange.identity)):
+            return party, None
+        heard = None if party.request is None else msgspec.structs.replace(party.request, body=request)
+        return party, Payload(*self._said(heard, answer))
+
+    def _party(self, asked: Asked | Beside) -> Party:
         body = asked.spans
         parties = self._parties
         user = session = None
@@ -126,13 +139,13 @@ class Bookkeeping:
             end_user=None if not user else name(user),
             session_id=None if not session else name(session),
             tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
-            request=self._tellings.heard(asked, body) if self._is_heard(asked, body) else None,
+            request=self._tellings.heard(asked.exchange, body) if self._is_heard(asked, body) else None,
         )
 
     def _has_words(self, caller: Identity) -> bool:
         return self._tellings.has_words(caller)
 
-    def _is_heard(self, asked: Asked, body: ObjectSpans | None) -> bool:
+    def _is_heard(self, asked: Asked | Beside, body: ObjectSpans | None) -> bool:
         told = self.entries.says or self._tellings.owner(asked.exchange.identity)
         return bool(told) and not self._is_quiet(body)
 

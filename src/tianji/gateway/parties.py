@@ -44,15 +44,16 @@ class Headers(Struct, frozen=True):
 
 
 class Beside(Struct, frozen=True):
-    """A request that the pipeline does not serve."""
+    """A request that the pipeline does not serve. spans: its body, where that is an object that somebody reads."""
 
     exchange: Exchange
     steer: Headers
+    spans: ObjectSpans | None = None
 
 
-def beside(exchange: Exchange) -> Beside:
+def beside(exchange: Exchange, spans: ObjectSpans | None = None) -> Beside:
     """Return a request beside the pipeline; whether it steers anything nobody has looked, so its headers count."""
-    return Beside(exchange, Headers(dict(exchange.headers)))
+    return Beside(exchange, Headers(dict(exchange.headers)), spans)
 
 
 class Parties:

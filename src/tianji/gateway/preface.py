@@ -11,6 +11,7 @@ from typing import Any, Final
 from tianji._core.pipeline import Pipeline
 from tianji.config.schema import Config
 from tianji.gateway.admissions import Admissions
+from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.destinations import allowed_hosts
 from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.naming import has_hooks
@@ -29,9 +30,10 @@ class Preface:
     tools: Any = None
     _connections: Any = None
 
-    def __init__(self, folder: Path, admissions: Admissions, guards: Callable[[], Any]) -> None:
+    def __init__(self, folder: Path, admissions: Admissions, books: Bookkeeping, guards: Callable[[], Any]) -> None:
         """`folder`: in which the files of the configuration lie; guards: who judges calls of tools."""
         self._guards = guards
+        self._books = books
         self._folder = folder
         self._admissions = admissions
 
@@ -48,20 +50,23 @@ class Preface:
                 LOG.error("left out: %s", fault)
             self.searches = load("tianji.gateway.searches").Searches(config, tools, self._admissions, keep)
             pipeline.searches = load("tianji.gateway.intercepting").interception(config, self.searches)
-        self._adopt_tools(snapshot, keep)
+        self._adopt_tools(pipeline, snapshot, keep)
         if self.tools is not None:
             pipeline.searches = load("tianji.gateway.tools.looping").ToolLoops(self.tools, pipeline.searches)
         if has_hooks(config):
             building = load("tianji.gateway.hooking.building")
             pipeline.searches = building.looping(config, self._folder, pipeline.searches)
 
-    def _adopt_tools(self, snapshot: Snapshot, keep: Callable[[Any], None] | None) -> None:
+    def _adopt_tools(self, pipeline: Pipeline, snapshot: Snapshot, keep: Callable[[Any], None] | None) -> None:
         self.tools = None
         config = snapshot.config
         if config.mcp_servers:
             self._connections = self._connections or load("tianji.mcp.connections").Connections()
+            books = load("tianji.gateway.tools.books").Books(self._books, keep, pipeline.tracing)
+            building = load("tianji.gateway.hooking.building") if has_hooks(config) else None
+            hooks = None if building is None else building.results(config, self._folder)
             made = load("tianji.gateway.tools.toolbox").Toolbox
-            self.tools = made(config, snapshot.environ, self._connections, self._admissions, keep, self._guards)
+            self.tools = made(config, snapshot.environ, self._connections, self._admissions, books, self._guards, hooks)
         if self._connections is not None:
             servers = () if self.tools is None else self.tools.servers
             self._connections.adopt(servers, allowed_hosts(config))

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.asked import Asked
+from tianji._core.exchange import Exchange
 from tianji._core.spans import ObjectSpans
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
@@ -62,15 +62,15 @@ class Tellings:
         metadata = (caller.metadata, caller.team_metadata)
         return bool(self.owner(caller)) or any(known.get(_DISABLED) or known.get(OPT_OUT) for known in metadata)
 
-    def heard(self, asked: Asked, body: ObjectSpans | None) -> Heard:
+    def heard(self, exchange: Exchange, body: ObjectSpans | None) -> Heard:
         """Return what is to be told of a request, and to whom."""
-        caller = asked.exchange.identity
+        caller = exchange.identity
         metadata: Mapping[str, Any] = caller.metadata if isinstance(caller, Identity) else {}
-        headers = dict(asked.exchange.headers)
+        headers = dict(exchange.headers)
         muted = (*_names(metadata.get(_DISABLED)), *(_muted(headers) if self._mutes else ()))
         bare = self._redacts(caller, headers, body)
         telling = Telling(self.owner(caller), tuple(dict.fromkeys(muted)), bare)
-        return Heard(asked.exchange.body, None if telling == Telling() else telling, self._bare and not bare)
+        return Heard(exchange.body, None if telling == Telling() else telling, self._bare and not bare)
 
     def _redacts(self, caller: object, headers: Mapping[bytes, bytes], body: ObjectSpans | None) -> bool:
         """Decide in the order of LiteLLM: the first that says something counts."""

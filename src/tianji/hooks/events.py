@@ -78,6 +78,7 @@ def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
         "standard_callback_dynamic_params": {},
         "litellm_call_id": payload["litellm_call_id"],
         "original_response": payload["response"],
+        "mcp_tool_call_metadata": payload["metadata"].get("mcp_tool_call_metadata"),
     }
     if payload["stream"] and not failed:
         kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = response

@@ -252,6 +252,15 @@ class CustomLogger(Listener, ToolRunner):
     async def async_post_call_success_hook(self, data: dict[str, Any], user_api_key_dict: Any, response: Any) -> Any:
         """Change an answer that is no stream, or return another one; or raise."""
 
+    async def async_post_mcp_tool_call_hook(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> Any:
+        """Change what a tool of an MCP server has said, `response_obj.mcp_tool_call_response`; or raise.
+
+        What `response_obj.hidden_params.response_cost` is set to, US dollars, is what the call costs. Return the
+        object, another one, or None.
+        """
+
     async def async_post_call_streaming_hook(self, user_api_key_dict: Any, response: str) -> Any:
         """Look at a stream's text so far, with each of its pieces. Raise to end it."""
 

@@ -30,6 +30,8 @@ LISTING_HOOKS: Final = ("async_filter_listed_models",)
 """Methods that have a say in which models callers are shown."""
 PROMPT_HOOKS: Final = ("async_get_chat_completion_prompt", "get_chat_completion_prompt")
 """Methods that put prompts into requests which name one."""
+RESULT_HOOKS: Final = ("async_post_mcp_tool_call_hook",)
+"""Methods that look at what tools of MCP servers have said."""
 LOG_HOOKS: Final = (
     "log_pre_api_call",
     "async_log_pre_api_call",
@@ -60,7 +62,7 @@ LOOP_HOOKS: Final = (
     "async_run_chat_completion_agentic_loop",
 )
 """Methods that run the tools which a model calls."""
-ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *LOG_HOOKS, *AUDIT_HOOKS)
+ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *RESULT_HOOKS, *LOG_HOOKS, *AUDIT_HOOKS)
 _BASES: Final = (Listener, ToolRunner, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
     filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -72,6 +73,14 @@ class Server(Struct, frozen=True):
     def shown_name(self) -> str:
         """What people are shown."""
         return self.entry.mcp_info.server_name or self.name
+
+    @property
+    def origin(self) -> str:
+        """Where it is, without the path, which may hold a credential; empty for a program."""
+        if self.entry.transport == "stdio" or not self.entry.url:
+            return ""
+        parts = urlsplit(self.entry.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def price(self, tool: str) -> int:
         """Return what a call of a tool costs, nano-dollars."""

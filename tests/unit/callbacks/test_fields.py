@@ -11,7 +11,6 @@ from tianji.hooks.events import told
 from tianji.ledger.entry import Payload
 
 _ROUTER = "auto routers do not reckon what another choice would have cost"
-_TOOLS = "the ledger has a call of a tool by its name and cost, not what was said"
 _SUMS = "sums change with each request; /key/info and /team/info say them"
 _NOBODY = "the ledger does not keep it"
 NULL = {
@@ -24,6 +23,7 @@ NULL = {
     "user_agent": _NOBODY,
     "classifier_input": "the gateway's classifiers see texts, and make no calls that are logged",
     "originating_request_masked": "as above",
+    "metadata.mcp_tool_call_metadata": "of calls of tools, see test_tools",
     "metadata.user_api_key_spend": _SUMS,
     "metadata.user_api_key_max_budget": _SUMS,
     "metadata.user_api_key_budget_reset_at": _SUMS,
@@ -36,7 +36,6 @@ NULL = {
     "metadata.spend_logs_metadata": "it is in requester_metadata, as the client sent it",
     "metadata.user_agent": _NOBODY,
     "metadata.requester_custom_headers": "headers are not written down: they may hold secrets",
-    "metadata.mcp_tool_call_metadata": _TOOLS,
     "metadata.vector_store_request_metadata": "searches of vector stores have entries of their own",
     "metadata.routing_decision": "the answer's headers say it",
     "metadata.cold_storage_object_key": "bodies are kept in the database of the ledger",

@@ -31,11 +31,10 @@ def heard(
         role=None, user_id=None, key="k", team_id="t", metadata=metadata or {}, team_metadata=team_metadata or {}
     )
     raw = msgspec.json.encode(body or {})
-    exchange = SimpleNamespace(
+    exchange: Any = SimpleNamespace(
         identity=caller, body=raw, headers=[(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     )
-    asked: Any = SimpleNamespace(exchange=exchange)
-    return Tellings(Config(litellm_settings=Settings(**settings))).heard(asked, scan(raw))
+    return Tellings(Config(litellm_settings=Settings(**settings))).heard(exchange, scan(raw))
 
 
 def test_usually_nothing_is_special() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp.conversation import answered
+from tianji.callbacks.tools import METHODS, NOTED
 
 Value = str | bool | int | float | tuple[str, ...]
 Facts = dict[str, Value]
@@ -20,6 +21,7 @@ OPERATIONS: Final = {  # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-
     "aembedding": "embeddings",
     "generateContent": "generate_content",
     "streamGenerateContent": "generate_content",
+    "call_mcp_tool": "execute_tool",
 }
 PROVIDERS: Final = {  # the same page: gen_ai.provider.name
     "azure": "azure.ai.openai",
@@ -72,6 +74,7 @@ def facts_of(event: LogEvent) -> Facts:
         **_answer(event),
         **_server(event.api_base),
         **_error(event),
+        **_tool(event),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -128,6 +131,27 @@ def _answer(event: LogEvent) -> dict[str, Value | None]:
         value = said.get(member)
         found[name] = value if isinstance(value, str) else None
     return found
+
+
+def method(event: LogEvent) -> str | None:
+    """Return what the Model Context Protocol calls it; None for what is nothing of its own."""
+    return METHODS.get(event.call_type)
+
+
+def tool_failed(event: LogEvent) -> bool:
+    """Whether a tool says of what it returned that it is an error."""
+    said = event.response if event.metadata[NOTED] is not None else None
+    return isinstance(said, dict) and said.get("isError") is True
+
+
+def _tool(event: LogEvent) -> dict[str, Value | None]:
+    """Say what of tools is called (https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/)."""
+    call = event.metadata[NOTED]
+    if call is None:
+        return {}
+    found = {"tool": call["name"], "mcp_method": method(event), "mcp_server": call["mcp_server_name"]}
+    found["mcp_session"] = call.get("mcp_session_id")
+    return found | ({"error_type": "tool_error"} if tool_failed(event) else {})
 
 
 def _server(base: str) -> dict[str, Value | None]:

@@ -15,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.otlp.facts import Facts, Value, identity
+from tianji.callbacks.otlp.facts import Facts, Value, identity, method, tool_failed
 from tianji.callbacks.otlp.roots import Roots
+from tianji.callbacks.tools import LISTED, NOTED
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3  # opentelemetry.proto.trace.v1.Span.SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # opentelemetry.proto.trace.v1.Status.StatusCode
@@ -94,6 +95,7 @@ def spans_of(
         found.append(made)
         if event.cache_hit and vocabulary.whole:
             found.append(_cache(made))
+        found += (_list(made, i, asked) for i, asked in enumerate(event.metadata.get(LISTED) or ()))
         if made.kind == SERVER or not vocabulary.whole or event.trace is None:
             found += (_guardrail(made, i, run, vocabulary) for i, run in enumerate(event.guardrail_information or ()))
     return found
@@ -105,19 +107,19 @@ def span_of(event: LogEvent, vocabulary: Vocabulary, *, content: bool) -> Span |
         return _request(event, vocabulary) if vocabulary.whole else None
     trace_id, span_id, parent_id = ids(event, whole=vocabulary.whole)
     trace_id, parent_id = vocabulary.lineage(event) or (trace_id, parent_id)
-    failed = event.failed
+    failed, tool = event.failed or tool_failed(event), event.metadata[NOTED]
     return Span(
         trace_id=trace_id,
         span_id=span_id,
         parent_id=parent_id,
-        name=vocabulary.title(event),
-        kind=INTERNAL if event.cache_hit or not event.api_base else CLIENT,
+        name=vocabulary.title(event) if tool is None else f"{method(event)} {tool['name']}",
+        kind=INTERNAL if event.cache_hit or not (event.api_base or tool) else CLIENT,
         start=nanoseconds(event.started),
         end=nanoseconds(event.ended),
         attributes=vocabulary.attempt(event, content),
         status=ERROR if failed else OK,
         said=event.error_str or "" if failed else "",
-        happenings=(_exception(event),) if failed else (),
+        happenings=(_exception(event),) if event.failed else (),
     )
 
 
@@ -139,6 +141,8 @@ def _request(event: LogEvent, vocabulary: Vocabulary) -> Span:
     if trace is not None:
         attributes |= {"http.request.method": trace.method, "url.path": trace.path}
     attributes |= {"http.response.status_code": status, "litellm.call_id": event.call_id}
+    if (of_tools := method(event)) is not None:
+        attributes["mcp.method.name"] = of_tools
     if event.model_group:
         attributes["litellm.model_group"] = event.model_group
     if event.ip:
@@ -192,6 +196,26 @@ def _cache(above: Span) -> Span:
         start=above.start,
         end=above.end,
         attributes={"litellm.service.name": "cache", "litellm.service.call_type": "get", "cache.hit": True},
+    )
+
+
+def _list(above: Span, number: int, asked: Mapping[str, Any]) -> Span:
+    """Return the span of what one server of tools was asked to list."""
+    failure = asked["failure"]
+    attributes: Facts = {"mcp.method.name": asked["method"], "litellm.mcp.server.name": asked["server"]}
+    if failure is not None:
+        attributes |= {"error.type": "error", "error.message": failure}
+    return Span(
+        trace_id=above.trace_id,
+        span_id=_digest(f"{above.span_id.hex()} list {number}", 8),
+        parent_id=above.span_id,
+        name=asked["method"],
+        kind=CLIENT,
+        start=asked["began"] * 1000,
+        end=asked["ended"] * 1000,
+        attributes=attributes,
+        status=OK if failure is None else ERROR,
+        said=failure or "",
     )
 
 

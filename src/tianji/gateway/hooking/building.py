@@ -22,7 +22,8 @@ from tianji.gateway.hooking.watch import HookWatch, Means
 from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.code import Unusable
 from tianji.hooks.naming import RULES, own_callbacks, own_judges, own_rules
-from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, callback, judge, rule
+from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, RESULT_HOOKS, callback, judge, rule
+from tianji.lazy import load
 
 Guards = Callable[[Asked], Any]
 
@@ -67,6 +68,12 @@ def lots(config: Config, folder: Path, guards: Any) -> Any:
     """Return who judges requests that come many at a time, hooks and guardrails together. Raises Unusable."""
     hooks = registered(_targets(config, folder), folder.resolve(), HOOKS)
     return Lots(hooks, guards) if hooks else guards
+
+
+def results(config: Config, folder: Path) -> Any:
+    """Return the hooks that look at what tools say, see hooking.results; None where there are none. Raises Unusable."""
+    found = registered(_callbacks(config, folder), folder.resolve(), RESULT_HOOKS)
+    return load("tianji.gateway.hooking.results").ResultHooks(found) if found else None
 
 
 def prompters(config: Config, folder: Path) -> Prompters | None:

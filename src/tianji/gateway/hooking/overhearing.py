@@ -70,7 +70,7 @@ class Listeners:
         quiet = self._heeds_quiet and case.data.get("no-log") is True
         if not hooks or quiet:
             return None
-        telling = self._tellings.heard(asked, asked.spans).telling
+        telling = self._tellings.heard(asked.exchange, asked.spans).telling
         if telling is not None:
             hooks = () if telling.bare else tuple(hook for hook in hooks if hook.name.lower() not in telling.muted)
         kwargs = {

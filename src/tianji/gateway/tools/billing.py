@@ -1,8 +1,7 @@
 """What calls of tools cost: held against the limits of whoever calls, and written into the ledger, a row a call."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -12,7 +11,8 @@ from tianji._core.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.auth.limits import Limits
 from tianji.gateway.admissions import Admissions
-from tianji.ids import CallIds
+from tianji.gateway.tools.books import Books, new_name, now, whose
+from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry
 from tianji.limiting.rows import Holder
 from tianji.mcp.server import Server
@@ -20,7 +20,7 @@ from tianji.mcp.server import Server
 CALL_TYPE: Final = "call_mcp_tool"
 PROVIDER: Final = "mcp"
 ATTO: Final = 1_000_000_000  # of a nano-dollar
-_new_name = CallIds().new
+SESSION: Final = b"mcp-session-id"
 
 
 class Called(Struct, frozen=True):
@@ -35,25 +35,47 @@ class Called(Struct, frozen=True):
         """As the ledger names it: the server, and its tool."""
         return f"{self.server.name}/{self.tool}"
 
+    def about(self, exchange: Exchange) -> dict[str, Any]:
+        """Return what callbacks are told of it beside what was said, by the names of LiteLLM's proxy."""
+        info = self.server.entry.mcp_info
+        costs = info.mcp_server_cost_info
+        session = exchange.header(SESSION)
+        return {
+            "name": self.tool,
+            "mcp_server_name": self.server.shown_name,
+            "mcp_server_logo_url": info.logo_url,
+            "namespaced_tool_name": self.namespaced,
+            "mcp_server_cost_info": {
+                "default_cost_per_query": costs.default_cost_per_query,
+                "tool_name_to_cost_per_query": dict(costs.tool_name_to_cost_per_query),
+            },
+            "mcp_session_id": None if session is None else session.decode("latin-1"),
+            "mcp_auth_mode": self.server.scheme,
+            "mcp_server_resource": self.server.origin or None,
+        }
+
 
 class Bill(Struct):
     """What a call costs. `answered`: whether it is to be paid for; began: microseconds since 1970.
 
+    arguments: what the server is sent; result: what the client gets, None where that is an error
     guardrails: what the ledger has of those that judged it
     """
 
     nano: int
     began: int
+    arguments: dict[str, Any]
+    result: dict[str, Any] | None = None
     answered: bool = False
     guardrails: bytes = b""
 
 
 class Billing:
-    """See the module. `keep`: takes entries for the ledger; None: there is none."""
+    """See the module."""
 
-    def __init__(self, admissions: Admissions, keep: Callable[[Entry], None] | None) -> None:
+    def __init__(self, admissions: Admissions, books: Books) -> None:
         self._admissions = admissions
-        self._keep = keep
+        self._books = books
 
     @asynccontextmanager
     async def paid(self, exchange: Exchange, caller: Identity, called: Called) -> AsyncIterator[Bill]:
@@ -63,7 +85,7 @@ class Billing:
         """
         group, price = f"mcp/{called.server.name}", called.server.price(called.tool)
         hold = await self._admissions.hold(caller, group, 1, 0, price, tuple(_holders(caller, called.server, group)))
-        bill, failure = Bill(price, time.time_ns() // 1000), None
+        bill, failure = Bill(price, now(), called.arguments), None
         try:
             yield bill
         except (Exception, asyncio.CancelledError) as error:
@@ -79,34 +101,34 @@ class Billing:
     def _book(
         self, exchange: Exchange, caller: Identity, called: Called, bill: Bill, error: BaseException | None
     ) -> None:
-        if self._keep is None:
+        keep = self._books.keep
+        if keep is None:
             return
         nano = bill.nano if bill.answered else 0
-        call_id = exchange.call_id or _new_name()
-        self._keep(
+        result = bill.result if error is None else None
+        arguments = without_secrets(bill.arguments)
+        party, payload = self._books.said(exchange, arguments, called.about(exchange), result)
+        keep(
             Entry(
-                request_id=f"{_new_name()}-tool",
-                call_id=call_id,
+                request_id=f"{new_name()}-tool",
+                call_id=exchange.call_id or new_name(),
                 started_at=bill.began,
-                ended_at=time.time_ns() // 1000,
+                ended_at=now(),
                 status=SUCCESS if error is None else FAILURE,
                 call_type=CALL_TYPE,
                 model_group=called.namespaced,
                 model=f"MCP: {called.tool}",
                 provider=PROVIDER,
-                key=caller.key,
-                key_alias=caller.key_alias,
-                user_id=caller.user_id,
-                team_id=caller.team_id,
-                organization_id=caller.organization_id,
-                agent_id=caller.agent_id,
-                project_id=caller.project_id,
+                api_base=called.server.origin,
+                **whose(exchange, caller, party),
                 cost=nano,
                 items=(("calls", 1, nano * ATTO),) if nano else (),
                 guardrails=bill.guardrails,
                 error_code=None if error is None else str(getattr(error, "status", getattr(error, "code", 500))),
                 error_class=None if error is None else type(error).__name__,
                 error_message=None if error is None else str(getattr(error, "message", ""))[:2000],
+                payload=payload,
+                place=self._books.place(exchange),
             )
         )
 

@@ -7,6 +7,7 @@ Each question is a request of its own, allowed, limited, guarded and billed as a
 """
 
 import asyncio
+import functools
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -20,10 +21,12 @@ from tianji._core.exchange import Exchange
 from tianji._core.forward import Endpoint
 from tianji.errors import Header, TianjiError
 from tianji.gateway.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
+from tianji.gateway.bookkeeping import CALL_TYPES
 from tianji.gateway.tools.forms import FORMS, Body, Call, Form, Offer, Said
 from tianji.gateway.tools.headers import listed
 from tianji.gateway.tools.toolbox import Toolbox
 from tianji.mcp.messages import RpcError
+from tianji.money import to_dollars
 from tianji.protocol import openai_errors
 
 MOST: Final = 10  # times that a model is asked again for one request
@@ -58,7 +61,10 @@ class ToolLoops:
             entries = [tool for tool in body["tools"] if names_in(tool, asked.exchange) is not None]
             if entries:
                 endpoint, client = Endpoint(asked.pipeline, asked.operation), asked.exchange
-                loop = _Loop(self._toolbox, form, client, lambda inner: self._again.ask(endpoint, client, inner))
+                carried = functools.partial(self._toolbox.books.carried, client)
+                loop = _Loop(
+                    self._toolbox, form, client, lambda inner: self._again.ask(endpoint, client, inner, carried())
+                )
                 return asyncio.get_running_loop().create_task(loop.run(body, entries, asked.operation.name, deliver))
         return None if self._others is None else self._others(asked, deliver)
 
@@ -80,6 +86,10 @@ class _Loop:
 
     async def run(self, body: Body, entries: Sequence[Body], operation: str, deliver: Deliver) -> None:
         """Answer the request."""
+        with self._toolbox.books.request(self._client, CALL_TYPES.get(operation, operation)):
+            await self._run(body, entries, operation, deliver)
+
+    async def _run(self, body: Body, entries: Sequence[Body], operation: str, deliver: Deliver) -> None:
         stream, options = body.pop("stream", None) is True, body.pop("stream_options", None)
         try:
             for entry in entries:
@@ -144,8 +154,8 @@ class _Loop:
         except (TianjiError, RpcError) as error:
             log.warning("a tool that a model called failed: %s", error.message)
             return Said(call, offer, f"The tool failed: {error.message}", failed=True)
-        self._cost += self._toolbox.price(self._reach, offer.tool) / 1e9
-        return Said(call, offer, "\n".join(_texts(found)), failed=found.get("isError") is True)
+        self._cost += to_dollars(found.cost)
+        return Said(call, offer, "\n".join(_texts(found.result)), failed=found.result.get("isError") is True)
 
     def _finished(self, raw: bytes, earlier: list[Body]) -> bytes:
         answer = msgspec.json.decode(raw)

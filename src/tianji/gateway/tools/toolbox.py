@@ -16,9 +16,9 @@ from tianji.config.schema import Config
 from tianji.errors import ConfigurationError, InvalidRequest, ModelRefused, ObjectNotFound, TianjiError, UpstreamFailure
 from tianji.gateway.admissions import Admissions
 from tianji.gateway.tools.access import Access, Reach, Tools, allows
-from tianji.gateway.tools.billing import Billing, Called
+from tianji.gateway.tools.billing import Bill, Billing, Called
+from tianji.gateway.tools.books import Books, now
 from tianji.gateway.tools.headers import brought, scope
-from tianji.ledger.entry import Entry
 from tianji.mcp.connections import Connections
 from tianji.mcp.messages import RESOURCE_NOT_FOUND, RpcError
 from tianji.mcp.naming import parted, prefixed, separator
@@ -48,10 +48,18 @@ class Listed(Struct, frozen=True):
     silent: bool = False
 
 
+class Paid(Struct, frozen=True):
+    """What a call has come to. cost: nano-dollars."""
+
+    result: dict[str, Any]
+    cost: int
+
+
 class Toolbox:
-    """See the module. `keep`: takes entries for the ledger; None: there is none.
+    """See the module.
 
     guards: who judges calls, see tianji.gateway.guarding.guards; None where nobody does
+    hooks: who looks at results, see tianji.gateway.hooking.results; None where nobody does
     """
 
     def __init__(
@@ -60,10 +68,13 @@ class Toolbox:
         environ: Mapping[str, str],
         connections: Connections,
         admissions: Admissions,
-        keep: Callable[[Entry], None] | None,
+        books: Books,
         guards: Callable[[], Any] = lambda: None,
+        hooks: Any = None,
     ) -> None:
         self._guards = guards
+        self._hooks = hooks
+        self.books = books
         self.servers: list[Server] = []
         for name, entry in config.mcp_servers.items():
             try:
@@ -75,7 +86,7 @@ class Toolbox:
         self._access = Access(self.servers, self.general)
         self._places = Rules(self.general)
         self._connections = connections
-        self._billing = Billing(admissions, keep)
+        self._billing = Billing(admissions, books)
         self._known: dict[str, dict[str, dict[str, Any]]] = {}  # tools as servers listed them last, by their names
         self._patience = float(lookup(environ, "MCP_TOOL_LISTING_TIMEOUT") or LISTING)
 
@@ -110,8 +121,8 @@ class Toolbox:
 
     async def call(
         self, exchange: Exchange, reach: Reach, name: str, arguments: dict[str, Any], meta: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
-        """Call a tool, and return its result as its server gave it.
+    ) -> Paid:
+        """Call a tool, and return its result as its server gave it, or as those leave it who look at it.
 
         Raises ObjectNotFound and ModelRefused for what the caller cannot use, what limits refuse, RpcError for what
         the server says instead of an answer, and UpstreamFailure.
@@ -124,27 +135,33 @@ class Toolbox:
             raise ModelRefused(f"this key may not use the tool {name[:128]!r}", "key_mcp_tool_access_denied")
         _require_params(server, tool, arguments)
         called = Called(server, tool, arguments)
-        params = {"name": tool, "arguments": arguments, **({"_meta": dict(meta)} if meta else {})}
         async with self._billing.paid(exchange, caller_of(exchange), called) as bill:
-            guards = self._guards()
-            shown = {"tool": self._known.get(server.id, {}).get(tool), "name": tool, "arguments": arguments}
-            trial = None if guards is None else guards.tool(exchange, called.namespaced, shown)
-            if trial is None:
-                found = await self._asked(exchange, server, "tools/call", params)
-                bill.answered = True
-                return found
-            try:
-                params["arguments"] = await trial.arguments()
-                found = await _beside(trial.during(), self._asked(exchange, server, "tools/call", params))
-                bill.answered = True
-                return dict(await trial.result(found))
-            finally:
-                bill.guardrails = trial.notes
+            await self._judged(exchange, called, bill, meta)
+            if self._hooks is not None:
+                await self._hooks.look(exchange, called, bill)
+            return Paid(bill.result or {}, bill.nano)
 
-    def price(self, reach: Reach, name: str) -> int:
-        """Return what a call of a tool costs, nano-dollars. Raises ObjectNotFound."""
-        server, own = self._resolved(reach, name)
-        return server.price(server.real(own))
+    async def _judged(self, exchange: Exchange, called: Called, bill: Bill, meta: Mapping[str, Any] | None) -> None:
+        """Call a tool, and put what guardrails leave of the result into the bill."""
+        server, guards = called.server, self._guards()
+        params = {"name": called.tool, "arguments": bill.arguments, **({"_meta": dict(meta)} if meta else {})}
+        shown = {
+            "tool": self._known.get(server.id, {}).get(called.tool),
+            "name": called.tool,
+            "arguments": bill.arguments,
+        }
+        trial = None if guards is None else guards.tool(exchange, called.namespaced, shown)
+        if trial is None:
+            bill.result = await self._asked(exchange, server, "tools/call", params)
+            bill.answered = True
+            return
+        try:
+            bill.arguments = params["arguments"] = await trial.arguments()
+            found = await _beside(trial.during(), self._asked(exchange, server, "tools/call", params))
+            bill.answered = True
+            bill.result = dict(await trial.result(found))
+        finally:
+            bill.guardrails = trial.notes
 
     async def prompt(self, exchange: Exchange, reach: Reach, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a prompt with its arguments filled in. Raises as `call` does."""
@@ -225,6 +242,12 @@ class Toolbox:
 
     async def _rows(self, exchange: Exchange, server: Server, method: str, member: str) -> list[Tool] | str:
         """Return what a server has; a text where it could not say it, which keeps nobody from hearing of others."""
+        began = now()
+        found = await self._rows_of(exchange, server, method, member)
+        self.books.listed(exchange, server.name, method, began, found if isinstance(found, str) else None)
+        return found
+
+    async def _rows_of(self, exchange: Exchange, server: Server, method: str, member: str) -> list[Tool] | str:
         trouble = self._connections.trouble(server)
         if trouble is not None:
             return str(trouble)

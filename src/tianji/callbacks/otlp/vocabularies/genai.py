@@ -12,6 +12,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp.conversation import Message, answered, asked
 from tianji.callbacks.otlp.facts import Facts, facts_of, identity, operation, renamed
 from tianji.callbacks.otlp.span import Vocabulary
+from tianji.callbacks.tools import NOTED
 
 _COMMON: Final = {
     "gen_ai.operation.name": "operation",
@@ -37,6 +38,10 @@ _COMMON: Final = {
     "error.message": "error_message",
     "error.code": "error_code",
     "session.id": "session",
+    "gen_ai.tool.name": "tool",
+    "mcp.method.name": "mcp_method",
+    "mcp.session.id": "mcp_session",
+    "litellm.mcp.server.name": "mcp_server",
 }
 _USUAL: Final = _COMMON | {
     "gen_ai.system": "provider",
@@ -103,6 +108,10 @@ def _said(event: LogEvent) -> Facts:
     """Return the messages, in the form of the conventions: lists of roles and parts, as JSON."""
     questions, answers = asked(event.messages), answered(event.response)
     instructions = event.model_parameters.get("system", event.model_parameters.get("instructions"))
+    call = event.metadata[NOTED]
+    if call is not None:
+        told = {"gen_ai.tool.call.arguments": call["arguments"], "gen_ai.tool.call.result": call["result"]}
+        return {name: _encode(value).decode() for name, value in told.items() if value is not None}
     found: Facts = {}
     if questions:
         found["gen_ai.input.messages"] = _encode([formed(message) for message in questions]).decode()

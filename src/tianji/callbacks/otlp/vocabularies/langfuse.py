@@ -14,6 +14,7 @@ import msgspec
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.otlp.facts import Facts, Value, identity
 from tianji.callbacks.otlp.span import Vocabulary
+from tianji.callbacks.tools import NOTED
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -22,7 +23,7 @@ def langfuse(event: LogEvent, content: bool) -> Facts:
     """Return the attributes of an attempt."""
     own: dict[str, Any] = event.metadata["requester_metadata"]
     found: dict[str, Value | None] = {
-        "langfuse.observation.type": "generation",
+        "langfuse.observation.type": "generation" if event.metadata[NOTED] is None else "tool",
         "langfuse.observation.level": "ERROR" if event.failed else "DEFAULT",
         "langfuse.observation.status_message": event.error_str if event.failed else None,
         "langfuse.observation.model.name": event.model or event.model_group or None,

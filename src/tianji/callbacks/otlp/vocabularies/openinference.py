@@ -33,6 +33,7 @@ _NAMES: Final = {
     "litellm.team_id": "team",
     "litellm.key_alias": "key_alias",
     "error.type": "error_type",
+    "tool.name": "tool",
 }
 _KINDS: Final = (  # by what stands in the type of the call; the first that does
     ("embedding", "EMBEDDING"),
