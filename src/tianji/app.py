@@ -474,6 +474,7 @@ def open_office(
             objection=lambda additions, stored: objection(loaded(), additions, stored),
             catch_up=following.catch_up,
             narrow=narrow,
+            lent=lambda: snapshot().lent,
             loaded=loaded,
             keeps_settings=lambda: keeps(loaded(), "settings"),
             tried_settings=lambda stored: tried_settings(loaded(), stored),

@@ -93,7 +93,8 @@ MANAGING = frozenset(
         "", "health", "utilities", "cache", "router", "keys", "users", "teams", "projects", "callbacks",
         "organizations", "customers", "budgets", "tags", "model management", "access groups", "coordination",
         "cache settings", "audit", "mcp servers", "adaptive routers", "configuration",
-        "fallbacks", "pass-through endpoints", "activity", "spend", "credentials", "scim", "sign-in", "documentation",
+        "fallbacks", "pass-through endpoints", "activity", "spend", "exports", "credentials", "scim",
+        "sign-in", "documentation",
     }
 )  # fmt: skip
 """Families of routes that manage the gateway, or count tokens, which is done here."""

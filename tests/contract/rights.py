@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.contract.roles import (
     ADMIN,
+    BILLS,
     ENDPOINTS,
     EVERYBODY,
     FOREIGN,
@@ -14,6 +15,7 @@ from tests.contract.roles import (
     USER,
     VIEWER,
     World,
+    billed,
     callback,
     entry,
     guardrail,
@@ -36,6 +38,7 @@ CUSTOMER: dict[str, tuple[Ask, set[str]]] = {
     "list": (lambda w, r, s: {}, {ADMIN, VIEWER}),
 }
 DAYS = {"start_date": "2026-01-01 00:00:00", "end_date": "2026-01-02 00:00:00"}
+PAST = {"start_time_utc": "2026-01-01T00:00:00Z", "end_time_utc": "2026-01-02T00:00:00Z"}  # nothing was spent
 SPAN = {"start_date": "2026-01-01", "end_date": "2026-01-02"}
 ACTIVITY: dict[str, tuple[Ask, set[str]]] = {
     "user": (
@@ -274,6 +277,18 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         ("POST", f"/coordination_redis/settings{end}"): (lambda w, r, s: {"settings": {}}, {ADMIN})
         for end in ("", "/test")
     },
+    **{
+        (method, f"/{name}/{end}"): (lambda w, r, s, name=name, said=said: billed(w, name) or said, roles)
+        for name in BILLS
+        for method, end, said, roles in (
+            ("GET", "settings", {}, {ADMIN, VIEWER}),
+            ("PUT", "settings", {"api_key": "another"}, {ADMIN}),
+            ("POST", "dry-run", {}, {ADMIN}),
+            ("POST", "export", PAST, {ADMIN}),
+            ("DELETE", "delete", {}, {ADMIN}),
+        )
+    },
+    **{("POST", f"/{name}/init"): (lambda w, r, s, said=said: said, {ADMIN}) for name, said in BILLS.items()},
     ("GET", "/cache/settings"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     **{("POST", f"/cache/settings{end}"): (lambda w, r, s: {"cache_settings": {}}, {ADMIN}) for end in ("", "/test")},
     ("POST", "/fallback"): (lambda w, r, s: {"model": w.model(s), "fallback_models": ["m"]}, {ADMIN}),

@@ -265,6 +265,24 @@ def kept_tool_server(world: World, side: str) -> str:
     return world.kept.get("tool server", side, make=made)
 
 
+BILLS: dict[str, dict[str, str]] = {  # programs for bills, and what each is set up with: nobody is there to be told
+    "cloudzero": {"api_key": "k", "connection_id": "c"},
+    "mavvrik": {"api_key": "k", "connection_id": "c", "api_endpoint": "http://127.0.0.1:1/tenant"},
+    "ternary": {"api_key": "k", "connection_id": "c", "base_url": "http://127.0.0.1:1"},
+    "vantage": {"api_key": "k", "integration_token": "t", "base_url": "http://127.0.0.1:1"},
+}
+
+
+def billed(world: World, name: str) -> None:
+    """Set a program for bills up."""
+
+    def made() -> str:
+        world.master("POST", f"/{name}/init", **BILLS[name])
+        return name
+
+    world.kept.get("bills", name, make=made)
+
+
 def tool_server(side: str) -> dict[str, Any]:
     """What an MCP server is made of."""
     name = f"{side}_{next(numbers)}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.contract.harness import Gateway, Mock, openai_model
 from tests.contract.rights import CASES
-from tests.contract.roles import ADMIN, ROLES, World, numbers
+from tests.contract.roles import ADMIN, BILLS, ROLES, World, numbers
 from tests.contract.test_authorization import ROUTES
 
 CANARY = "canary/Of+the=Audit"
@@ -40,6 +40,7 @@ WITHOUT_ENTRY = {
     "/cache/settings/test": TRIES,
     "/coordination_redis/settings/test": TRIES,
 }
+WITHOUT_ENTRY |= {f"/{name}/{end}": TRIES for name in BILLS for end in ("dry-run", "export")}
 WRITING = [route for route in ROUTES if route[0] not in ("GET", "HEAD")]
 
 

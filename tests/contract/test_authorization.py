@@ -28,7 +28,10 @@ ROUTES = [(row.method, row.path) for families in FOLDERS.values() for rows in fa
 def world(mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     config = {
         "model_list": [openai_model("m", "gpt-test", mock_process.url) | {"model_info": {"id": "m-1"}}],
-        "general_settings": {"store_model_in_db": True},
+        "general_settings": {
+            "store_model_in_db": True,
+            "provider_url_destination_allowed_hosts": ["127.0.0.1"],
+        },
         "litellm_settings": {"callbacks": ["tried"], "store_audit_logs": True},
         "callback_settings": {
             "tried": {

@@ -97,3 +97,59 @@ def test_a_day_is_told_once_and_again_when_it_is_more(
         asked(gateway)
         eventually(told, "and goes on where it ended", PATIENCE)
     assert "vntg_tkn" not in gateway.log
+
+
+SECRETS = ("vntg_tkn", "accss_crdntl/1")
+
+
+def test_programs_for_bills_are_set_up_while_the_gateway_serves(
+    edge: str, mock_process: Mock, mock: Mock, office: Office, tmp_path: Path
+) -> None:
+    mock.reset()
+    config = {
+        "model_list": [openai_model("m", "m-up", mock_process.url, **PRICES)],
+        "general_settings": {"store_model_in_db": True, "provider_url_destination_allowed_hosts": ["127.0.0.1"]},
+    }
+    vantage, said = office.there["v"], dict(zip(("api_key", "integration_token"), SECRETS, strict=True))
+    with Gateway(config, tmp_path, edge=edge, env={**BOOKS, "TIANJI_DATA_DIR": str(tmp_path / "data")}) as gateway:
+        post, client = gateway.post, gateway.client
+        assert gateway.chat({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).status_code == 200
+        assert client.get("/vantage/settings").json()["status"] is None
+        assert post("/vantage/export", {}).status_code == 404
+        assert post("/vantage/init", {"api_key": "k"}).status_code == 422
+        assert post("/vantage/init", said | {"base_url": "http://10.1.2.3"}).status_code == 400
+        eventually(
+            lambda: post("/vantage/dry-run", {}).json()["summary"]["total_records"], "it is in the books", PATIENCE
+        )
+        dry = post("/vantage/dry-run", {}).json()
+        assert dry["dry_run_data"]["normalized_data"][0]["ChargeDescription"] == "m-up"
+        assert post("/cloudzero/dry-run", {}).json()["dry_run_data"]["cbf_data"][0]["resource/usage_family"] == "m-up"
+        assert post("/vantage/dry-run", {"limit": 0}).json()["summary"]["total_records"] == 0
+        assert vantage.asked == []
+
+        assert post("/vantage/init", said | {"base_url": f"{office.url}/v"}).json()["status"] == "success"
+        assert client.get("/vantage/settings").json() == {
+            "api_key_masked": "****", "integration_token_masked": "****", "base_url": f"{office.url}/v",
+            "status": "configured",
+        }  # fmt: skip
+        eventually(lambda: vantage.files, "the schedule exports what is due", PATIENCE)
+        before = len(vantage.asked)
+        now = dry["dry_run_data"]["usage_data"][0]["day"] + "T00:00:00Z"
+        today = {"start_time_utc": now, "end_time_utc": now}
+        again = post("/vantage/export", today)
+        assert (again.status_code, again.json()["records_exported"]) == (200, 1), again.text
+        assert len(vantage.asked) > before
+        assert len(vantage.files) == 1, "it stands in place of the one of before"
+        assert post("/vantage/export", {"limit": 5}).status_code == 400
+
+        moved = client.put("/vantage/settings", json={"base_url": "http://127.0.0.1:1", "api_key": "****"})
+        assert (moved.status_code, "integration_token" in moved.text) == (400, True)
+        assert client.put("/vantage/settings", json=said | {"base_url": "http://127.0.0.1:1"}).status_code == 200
+        refused = post("/vantage/export", today)
+        assert refused.status_code == 502, refused.text
+        assert client.delete("/vantage/delete").json()["status"] == "success"
+        assert client.get("/vantage/settings").json()["status"] is None
+        assert client.delete("/vantage/delete").status_code == 404
+        told = "".join(answer.text for answer in (again, moved, refused, client.get("/audit")))
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not [one for one in SECRETS if one in told or one in gateway.log or one.encode() in stored]

@@ -57,6 +57,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     cache: Mapping[str, object] = {}  # what a file has as cache_params
     coordination: Mapping[str, object] = {}  # and as coordination_redis
     settings: Mapping[str, Mapping[str, object]] = {}  # and in sections, by the names of those
+    exports: Mapping[str, Mapping[str, object]] = {}  # of bills: parameters of callbacks, by the names of these
     unreadable: tuple[str, ...] = ()
 
 

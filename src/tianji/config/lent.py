@@ -14,11 +14,13 @@ class Lent(Struct, frozen=True):
     """callbacks: those that the database names and the file does not; variables: by their names.
 
     addresses: of alerts, which the database names in `alert_to_webhook_url`
+    exports: what the database says of programs for bills, by their names
     """
 
     callbacks: frozenset[str] = frozenset()
     variables: Mapping[str, str] = {}
     addresses: frozenset[str] = frozenset()
+    exports: Mapping[str, Mapping[str, object]] = {}
 
 
 NOTHING: Final = Lent()

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from tianji._core.dice import Dice
 from tianji._core.health import HealthTable
 from tianji._core.limiter import LimitTable
@@ -33,6 +35,8 @@ def compose(loaded: Loaded, additions: Additions, make: Callable[[Loaded], Snaps
         LOG.error("left out: %s", complaint)
     whole, unfit = with_cache(extended.loaded, additions.cache)
     whole, foreign = with_coordination(whole, additions.coordination)
+    if additions.exports:
+        whole = replace(whole, lent=replace(whole.lent, exports=additions.exports))
     for what, said in (("the cache", unfit), ("the server of limits", foreign)):
         if said is not None:
             LOG.error("left out: %s of the database: %s", what, said)

@@ -40,7 +40,7 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "mcp": ("mcp_servers",),
     "cache_settings": ("cache",),
     "coordination_redis": ("coordination",),
-    "settings": ("settings",),
+    "settings": ("settings", "exports"),
 }
 _NOTHING: Final = Additions()
 Adopt = Callable[[Additions], Awaitable[None]]

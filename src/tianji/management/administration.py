@@ -5,6 +5,7 @@ first request comes: most workers never need them.
 """
 
 from collections.abc import Coroutine, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 from tianji._core.exchange import Exchange
@@ -55,11 +56,11 @@ class _Operation:
 
     def __init__(self, office: Office, function: str) -> None:
         self._office = office
-        module, _, self._name = function.rpartition(".")
-        self._module = f"{__package__}.{module}"
+        folder, module, self._name = function.split(".", 2)
+        self._module = f"{__package__}.{folder}.{module}"
 
     def __call__(self, exchange: Exchange, match: Match) -> Coroutine[Any, Any, None]:
-        function = getattr(load(self._module), self._name)
+        function = attrgetter(self._name)(load(self._module))
         served: Coroutine[Any, Any, None] = load("tianji.management.desk").serve(
             self._office, function, exchange, match
         )

@@ -57,7 +57,7 @@ class Call:
         self.now = datetime.fromtimestamp(office.clock.now(), UTC)
         self.changed: set[int] = set()
         self.behind: str | None = None  # who changes something without a request of his own, see `act_for`
-        self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done once all of it is stored; none may fail
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done once all of it is stored
         self._connection = connection
         self._body = exchange.body
 

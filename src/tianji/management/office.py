@@ -9,6 +9,7 @@ from msgspec import Struct
 from tianji.auth.models import Groups
 from tianji.clock import SYSTEM, Clock
 from tianji.config.additions import Additions, Stored
+from tianji.config.lent import NOTHING, Lent
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.config.secrets import Secrets
@@ -55,6 +56,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     keeps_settings: Callable[[], bool] = lambda: False  # whether the database adds settings
     # of settings that the database would add, what would be left out and why, by section and name
     tried_settings: Callable[[Sections], Objections] = lambda _sections: {}
+    lent: Callable[[], Lent] = lambda: NOTHING  # what it says of callbacks, and of programs for bills
     narrow: Callable[[], Narrow | None] = lambda: None  # what hides models from lists, see management.models.listing
 
 

@@ -10,7 +10,7 @@ class Row(NamedTuple):
 
     method: str
     path: str
-    function: str  # module of the table's folder, and name in it
+    function: str  # module of the table's folder, and name in it, of an object's method with a dot
     access: Access
     tenant: Tenant
     summary: str

@@ -158,12 +158,13 @@ class Schedule:
 
     async def _export(self) -> None:
         config = self._office.config()
-        named = (*config.litellm_settings.callbacks, *config.litellm_settings.success_callback)
+        kept = self._office.fleet.lent().exports
+        named = (*config.litellm_settings.callbacks, *config.litellm_settings.success_callback, *kept)
         if EXPORTS.keys().isdisjoint(named) or not await asyncio.to_thread(self._is_there):
             return
         if self._exports[0] is not config:
             make = load("tianji.callbacks.billing.export").exports_of
-            self._exports = config, (await asyncio.to_thread(make, config, self._office.environ()))[0]
+            self._exports = config, (await asyncio.to_thread(make, config, self._office.environ(), kept))[0]
         for export in self._exports[1]:
             if self._turn(EXPORTS[export.name], int(export.every * 1000)):
                 try:

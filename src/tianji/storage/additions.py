@@ -28,6 +28,7 @@ TEMPLATES: Final = "prompts"
 TOOL_SERVERS: Final = "MCP servers"
 CACHE: Final = "cache"  # names of rows of settings
 COORDINATION: Final = "coordination_redis"
+EXPORT: Final = "export "  # begins the name of a row that is of a program for bills
 SECTIONS: Final = ("general_settings", "litellm_settings", "router_settings", "environment_variables")
 ACTIVE: Final = "active"
 
@@ -105,6 +106,7 @@ async def read(database: Database, salt: str | None) -> Additions:
         cache=named.get(CACHE, {}),
         coordination=named.get(COORDINATION, {}),
         settings={section: named[section] for section in SECTIONS if named.get(section)},
+        exports={name.removeprefix(EXPORT): values for name, values in named.items() if name.startswith(EXPORT)},
         unreadable=(*found.unreadable, *unreadable, *closed, *sealed_ones, *shut, *unread),
     )
 

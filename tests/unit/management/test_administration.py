@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+from operator import attrgetter
 
 import pytest
 
@@ -14,4 +15,4 @@ ROWS = [(folder, row) for folder, families in FOLDERS.items() for row in itertoo
 @pytest.mark.parametrize(("folder", "row"), ROWS, ids=lambda part: part.path if isinstance(part, Row) else part)
 def test_every_row_has_its_function(folder: str, row: Row) -> None:
     module, _, name = row.function.partition(".")
-    assert callable(getattr(importlib.import_module(f"tianji.management.{folder}.{module}"), name))
+    assert callable(attrgetter(name)(importlib.import_module(f"tianji.management.{folder}.{module}")))

@@ -14,6 +14,7 @@ from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import Delivery, Given
 from tianji.errors import ConfigurationError
 
+OPERATION: Final = "replace_hourly"
 BASE: Final = "https://api.cloudzero.com"
 _TAGS: Final = ("key_alias", "team_id", "team_alias", "organization_id", "user_id", "user_email", "model_group")
 
@@ -32,7 +33,7 @@ def build(given: Given) -> Export:
     def write(charges: Sequence[Charge]) -> Iterable[Delivery]:
         for month, ones in groupby(charges, key=lambda charge: f"{charge.day:%Y-%m}"):
             rows = list(map(row, ones))
-            yield Delivery(url, encode({"month": month, "operation": "replace_hourly", "data": rows}), headers)
+            yield Delivery(url, encode({"month": month, "operation": OPERATION, "data": rows}), headers)
 
     return Export(given.name, url, replacing(write), every=max(1.0, minutes * 60), today=True)
 

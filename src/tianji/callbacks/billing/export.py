@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tianji.callbacks.billing.charge import Charge
 from tianji.callbacks.settings import wanted
@@ -97,6 +98,7 @@ class Export(Struct, frozen=True):
     place: what is told, as far as that matters: another one is told everything anew; every: seconds
     today: a day that is not over is told, too; start: the first day, where that is not the usual one
     behind: returns the last day that the destination has; whatever came later is told again. None: nobody knows
+    foreign: the database names it, so where it leads is judged
     """
 
     name: str
@@ -106,6 +108,7 @@ class Export(Struct, frozen=True):
     today: bool = False
     start: date | None = None
     behind: Callable[[Ask], Awaitable[date | None]] | None = None
+    foreign: bool = False
 
 
 def replacing(
@@ -130,13 +133,21 @@ async def taken(ask: Ask, request: Delivery) -> Answer:
     return answer
 
 
-def exports_of(config: Config, environ: Mapping[str, str]) -> tuple[list[Export], list[str]]:
-    """Return the exports that the callbacks of a configuration name, and what is to be said of others."""
+def exports_of(
+    config: Config, environ: Mapping[str, str], kept: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[list[Export], list[str]]:
+    """Return the exports that the callbacks of a configuration name, and what is to be said of others.
+
+    kept: what the database says of those that the configuration does not name; it gets none of the operator's variables
+    """
     found: list[Export] = []
     problems: list[str] = []
-    for name in wanted(config).keys() & EXPORTS.keys():
+    named = wanted(config).keys() & EXPORTS.keys()
+    given = [Given(name, config.callback_settings.get(name, {}), environ) for name in named]
+    own = [Given(name, params, {}) for name, params in (kept or {}).items() if name in EXPORTS.keys() - named]
+    for one in (*given, *own):
         try:
-            found.append(load(EXPORTS[name]).build(Given(name, config.callback_settings.get(name, {}), environ)))
+            found.append(replace(load(EXPORTS[one.name]).build(one), foreign=one in own))
         except ConfigurationError as error:
             problems.append(error.message)
     return sorted(found, key=lambda one: one.name), problems

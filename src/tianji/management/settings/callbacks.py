@@ -129,7 +129,7 @@ async def configured(call: Call) -> Row:
 
     What is `read_only` stands in the configuration file.
     """
-    settings, lent = call.config.callback_settings, call.office.fleet.snapshot().lent
+    settings, lent = call.config.callback_settings, call.office.fleet.lent()
     return {
         "status": "success",
         "callbacks": [
@@ -167,7 +167,7 @@ async def test(call: Call) -> Row:
     name = call.query.get("service", "")
     if not name:
         raise Unacceptable("say which destination is to be tried: ?service=", param="service")
-    sinks, problems = sinks_of(call.config, call.office.environ(), call.office.fleet.snapshot().lent)
+    sinks, problems = sinks_of(call.config, call.office.environ(), call.office.fleet.lent())
     meant = {name, ALIASES.get(name, name)}
     sink = next((one for one in sinks if meant & {one.name, one.kind}), None)
     if sink is None:

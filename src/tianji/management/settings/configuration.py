@@ -145,7 +145,7 @@ async def delete_callback(call: Call) -> Row:
 
 def variables_shown(call: Call, names: tuple[str, ...], *, of_file: bool) -> Row:
     """Return variables as they may be shown: what the operator has set is masked, as is what may be a secret."""
-    lent = {} if of_file else call.office.fleet.snapshot().lent.variables
+    lent = {} if of_file else call.office.fleet.lent().variables
     return {name: _shown(name, lent.get(name), call.office.environ().get(name)) for name in names}
 
 

@@ -14,10 +14,12 @@ from functools import partial
 from typing import Final
 
 import httpx
+from msgspec import Struct
 
 from tianji._core.http1 import Timeouts
 from tianji.callbacks.billing.charges import MOST, charges, sums
 from tianji.callbacks.billing.export import Answer, Ask, Export, Page, RefusedError, Told
+from tianji.callbacks.lent import checking
 from tianji.callbacks.sink import Delivery
 from tianji.egress.client import open_client
 from tianji.errors import StoreUnavailable, TianjiError, UpstreamConnectFailed, UpstreamTimeout
@@ -32,16 +34,29 @@ _LIMITS: Final = Timeouts(connect=10.0, between_chunks=TOTAL)
 log = logging.getLogger(__name__)
 
 
-async def deliver(office: Office, export: Export) -> None:
-    """Tell an export what it has not been told yet. Raises StoreUnavailable; whatever the other end does is logged."""
-    database = await office.store.open()
+class Delivered(Struct):
+    """What came of an export. charges: so many were told; failures: what was not taken, and why."""
+
+    charges: int = 0
+    failures: list[str] = []
+
+
+async def deliver(office: Office, export: Export, window: tuple[date, date] | None = None) -> Delivered | None:
+    """Tell an export what it has not been told yet. Raises StoreUnavailable; whatever the other end does is logged.
+
+    None: another worker is at it.
+    window: the first and the last day that are told, whatever was told of them before
+    """
+    database, done = await office.store.open(), Delivered()
     diary = await taken(database, export.name, export.place, office.clock)
     if diary is None:
-        return
+        return None
     today = datetime.fromtimestamp(office.clock.now(), UTC).date()
+    check = checking(office.config()) if export.foreign else None
     try:
-        async with open_client(_LIMITS) as client, diary.kept():
-            first = await _tell(database, export, diary, partial(_ask, client), today)
+        async with open_client(_LIMITS, check=check) as client, diary.kept():
+            round_ = _Round(database, export, diary, partial(_ask, client), done)
+            first = await (round_.tell(today) if window is None else round_.repeat(*window))
         await diary.close(first)
     except asyncio.CancelledError:  # a process that ends in order lets another one go on at once
         with contextlib.suppress(TianjiError, TakenError):
@@ -49,51 +64,75 @@ async def deliver(office: Office, export: Export) -> None:
         raise
     except TakenError:
         log.warning("export %s: it took so long that another worker goes on with it", export.name)
+        done.failures.append("it took so long that another worker goes on with it")
+    return done
 
 
-async def _tell(database: Database, export: Export, diary: Diary, ask: Ask, today: date) -> date:
-    """Tell days, and return the first one that is to be looked at next time."""
-    first = diary.first or export.start or today - BACK
-    try:
-        behind = None if export.behind is None else await export.behind(ask)
-    except (RefusedError, TianjiError) as error:
-        log.error("export %s: %s; it is tried again", export.name, error)
-        return first
-    async with database.reading() as connection:
-        found = await sums(connection, first, today if export.today else today - timedelta(days=1))
-    due = [day for day, spent in found.items() if _is_due(day, spent, diary.days, behind)]
-    untold: list[date] = []
-    for number, day in enumerate(due):
+class _Round(Struct, frozen=True):
+    """One round of an export."""
+
+    database: Database
+    export: Export
+    diary: Diary
+    ask: Ask
+    done: Delivered
+
+    async def tell(self, today: date) -> date:
+        """Tell days, and return the first one that is to be looked at next time."""
+        export = self.export
+        first = self.diary.first or export.start or today - BACK
         try:
-            await _tell_day(database, export, diary, ask, day, found[day])
-        except RefusedError as error:
-            log.error("export %s: of %s %s; it is tried again", export.name, day, error)
-            untold.append(day)
-            if not error.of_the_day:
-                untold += due[number:]
-                break
-        except StoreUnavailable:
-            raise
-        except TianjiError as error:
-            log.error("export %s: %s %s; it is tried again", export.name, type(error).__name__, error)
-            untold += due[number:]
-            break
-    return max(first, min([today - BACK, *untold]))
+            behind = None if export.behind is None else await export.behind(self.ask)
+        except (RefusedError, TianjiError) as error:
+            self._failed(f"{error}")
+            return first
+        async with self.database.reading() as connection:
+            found = await sums(connection, first, today if export.today else today - timedelta(days=1))
+        untold = await self._days({day: of for day, of in found.items() if _is_due(day, of, self.diary.days, behind)})
+        return max(first, min([today - BACK, *untold]))
+
+    async def repeat(self, first: date, last: date) -> None:
+        """Tell days whatever was told of them. What is looked at next time stays."""
+        async with self.database.reading() as connection:
+            found = await sums(connection, first, last)
+        await self._days(found)
+
+    async def _days(self, due: Mapping[date, str]) -> list[date]:
+        """Tell days, and return those that were not taken."""
+        untold: list[date] = []
+        for number, (day, spent) in enumerate(due.items()):
+            try:
+                await self._day(day, spent)
+            except RefusedError as error:
+                self._failed(f"of {day} {error}")
+                untold.append(day)
+                if not error.of_the_day:
+                    return [*untold, *list(due)[number:]]
+            except StoreUnavailable:
+                raise
+            except TianjiError as error:
+                self._failed(f"{type(error).__name__} {error}")
+                return [*untold, *list(due)[number:]]
+        return untold
+
+    async def _day(self, day: date, spent: str) -> None:
+        async with self.database.reading() as connection:
+            found = await charges(connection, day)
+        if len(found) == MOST:
+            log.error("export %s: %s has more charges than %d; the smallest are left out", self.export.name, day, MOST)
+        known = self.diary.days.get(day.isoformat(), Told())
+        ids = await self.export.tell(Page(day, found, known, self.ask, partial(self.diary.note, day)))
+        await self.diary.note(day, Told(sums=spent, ids=ids))
+        self.done.charges += len(found)
+
+    def _failed(self, said: str) -> None:
+        log.error("export %s: %s; it is tried again", self.export.name, said)
+        self.done.failures.append(said)
 
 
 def _is_due(day: date, spent: str, days: Mapping[str, Told], behind: date | None) -> bool:
     told = days.get(day.isoformat(), Told())
     return told.sums != spent or told.others is not None or (behind is not None and day > behind)
-
-
-async def _tell_day(database: Database, export: Export, diary: Diary, ask: Ask, day: date, spent: str) -> None:
-    async with database.reading() as connection:
-        found = await charges(connection, day)
-    if len(found) == MOST:
-        log.error("export %s: %s has more charges than %d; the smallest are left out", export.name, day, MOST)
-    known = diary.days.get(day.isoformat(), Told())
-    ids = await export.tell(Page(day, found, known, ask, partial(diary.note, day)))
-    await diary.note(day, Told(sums=spent, ids=ids))
 
 
 async def _ask(client: httpx.AsyncClient, request: Delivery) -> Answer:

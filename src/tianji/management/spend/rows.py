@@ -27,6 +27,18 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
         )
         for end, function, how in (("", "page", ", page by page"), ("/aggregated", "whole", ""))
     ),
+    "exports": tuple(
+        Row(method, f"/{name}/{end}", f"destinations.{name.upper()}.{function}", Access.ADMIN, ALL, said)
+        for name in ("cloudzero", "mavvrik", "ternary", "vantage")
+        for method, end, function, said in (
+            ("GET", "settings", "shown", "Describe where bills go, masked."),
+            ("PUT", "settings", "update", "Change what was sent of that."),
+            ("POST", "init", "init", "Have bills exported from now on."),
+            ("POST", "dry-run", "preview", "Show what would be exported."),
+            ("POST", "export", "export", "Export what was not exported yet, or days, at once."),
+            ("DELETE", "delete", "delete", "Export nothing any more."),
+        )
+    ),
     "spend": (
         Row("GET", "/spend/logs", "logs.logs", Access.USER, OWN, "List requests, or what each day cost."),
         *(

@@ -94,7 +94,7 @@ def vendor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> B
         return httpx.Response(status, headers=said, content=body)
 
     transport = httpx.MockTransport(answered)
-    monkeypatch.setattr(exports, "open_client", lambda _limits: httpx.AsyncClient(transport=transport))
+    monkeypatch.setattr(exports, "open_client", lambda _limits, check: httpx.AsyncClient(transport=transport))
     return fake
 
 
