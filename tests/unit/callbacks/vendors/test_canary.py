@@ -4,6 +4,7 @@ import gzip
 from base64 import b64decode, b64encode
 from urllib.parse import quote, unquote_to_bytes
 
+import msgspec
 import pytest
 from tests.unit.callbacks.otlp.test_rows import KEYS as TRACING
 from tests.unit.callbacks.test_event import payload, told
@@ -12,7 +13,7 @@ from tests.unit.callbacks.vendors.making import KEYS, SETTINGS, configured
 from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.vendors import VENDORS
-from tianji.ledger.entry import Place
+from tianji.ledger.entry import Payload, Place
 
 SECRET, SAID = "sk-canary-7Qx2Lm9Zt4", "prompt-canary-5f3a"
 PLACE = Place(b"t" * 16, b"s" * 8)
@@ -28,6 +29,10 @@ REQUEST = {
     "fallbacks": [{"model": "x", "api_key": SECRET}],
     "litellm_metadata": {"prompt_management_metadata": {"prompt_id": "p", "prompt_variables": {"a": SAID}}},
 }
+CALLED = {"input": {"text": SAID}, "litellm_metadata": {"mcp_tool_call_metadata": {"name": "echo", "token": SECRET}}}
+CALL = Payload(
+    msgspec.json.encode(CALLED["input"]), b'{"content": ["%b"]}' % SAID.encode(), msgspec.json.encode(CALLED)
+)
 EVENTS = (
     told(1, payload=payload(**REQUEST), place=PLACE),
     told(
@@ -40,6 +45,7 @@ EVENTS = (
         error_message=f"the model cannot say {SAID!r}",
     ),
     told(3, payload=payload(**REQUEST), place=Place(b"t" * 16, b"r" * 8, status=200, method="POST", path="/v1/x")),
+    told(4, payload=CALL, place=PLACE, call_type="call_mcp_tool", model="MCP: echo", model_group="web/echo"),
 )
 
 
