@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tianji._core.silent import SilentExchange
+from tianji.auth.identity import Identity
 from tianji.config.schema import Config, GeneralSettings, Settings
-from tianji.gateway.bookkeeping import LONGEST, Bookkeeping, said
+from tianji.gateway.bookkeeping import LONGEST, Bookkeeping, Party, said
 from tianji.gateway.telling import Heard
+from tianji.ledger.entry import Payload, Telling
 from tianji.ledger.payloads import LONGEST as LONGEST_TEXT
 
 
@@ -44,6 +48,28 @@ def test_what_cannot_be_read_is_left_out() -> None:
     assert said(request(messages=["x" * LONGEST]), b'{"a":1}', LONGEST_TEXT) == (b"", b'{"a":1}', b"")
     assert said(request(), None, LONGEST_TEXT) == (b"", b"", b'{"model":"m"}')
     assert said(request(), [b"x" * (LONGEST + 1)], LONGEST_TEXT)[1] == b""
+
+
+def calling(settings: Settings, metadata: dict[str, Any] | None = None, **headers: str) -> tuple[Party, Payload | None]:
+    """What is noted of a call of a tool by a key with this metadata."""
+    caller = Identity(role=None, user_id=None, key="k", team_id="t", metadata=metadata or {})
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    exchange = SilentExchange("/mcp", b"{}", caller, None, pairs)
+    books = Bookkeeping(Path("nowhere"), Config(litellm_settings=settings))
+    return books.beside(exchange, request(input={"a": 1}), b'{"content":[]}')
+
+
+def test_what_happens_beside_the_pipeline_is_told_as_a_request_is() -> None:
+    party, payload = calling(TELLS, x_litellm_tags="a,b", x_litellm_session_id="s", x_litellm_customer_id="c")
+    assert (party.tags, party.session_id, party.end_user) == (("a", "b"), "s", "c")
+    assert payload == Payload(b'{"a": 1}', b'{"content":[]}', request(input={"a": 1}))
+    assert calling(Settings())[1] is None, "where nobody is told, nothing is kept"
+    _, owned = calling(TELLS, {"litellm_disabled_callbacks": ["posthog"]}, litellm_enable_message_redaction="true")
+    assert owned is not None
+    assert owned.telling == Telling("", ("posthog",), bare=True)
+    _, bare = calling(BARE)
+    assert bare is not None
+    assert (bare.messages, bare.response, bare.request) == (b"", b"", b"")
 
 
 TELLS = Settings(callbacks=("posthog",))

@@ -19,7 +19,7 @@ from tianji.config.loader import Loaded, load
 from tianji.errors import StoreUnavailable
 from tianji.ledger import reading
 from tianji.ledger.journal import Journal
-from tianji.metrics import gauges
+from tianji.metrics import gauges, standings
 from tianji.metrics.reporting import Reporting
 from tianji.metrics.socket import ask
 from tianji.storage.location import parse
@@ -134,6 +134,26 @@ async def test_budgets_stay_what_they_were_while_the_database_is_away(
     monkeypatch.setattr(world.store, "open", away)
     monkeypatch.setattr(gauges, "FRESH", 0.0)
     assert (await world.numbers(left))[left] == {("k", "K"): 3}
+
+
+async def test_what_nobody_wants_told_is_not_read(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(world.store)
+    await world.keep(entry(1))
+
+    async def unwanted(*_: Any, **__: Any) -> None:
+        raise AssertionError("a budget was read for a family that is excluded")
+
+    for name in ("standings", "projects", "members", "counts"):
+        monkeypatch.setattr(standings, name, unwanted)
+    monkeypatch.setattr(gauges, "FRESH", 0.0)
+    assert await world.numbers() == {}, "unless these are excluded, they are read"
+    alone = CONFIG + "  prometheus_metrics_config: [{group: g, metrics: [litellm_spend_metric]}]\n"
+    file = tmp_path / "alone.yaml"
+    await asyncio.to_thread(file.write_text, alone)
+    world.reporting.adopt(await asyncio.to_thread(load, file, {}))
+    assert list(await world.numbers()) == ["litellm_spend_metric_total"]
 
 
 async def test_the_limits_of_projects_by_model(world: World) -> None:
