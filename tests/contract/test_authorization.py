@@ -189,6 +189,7 @@ NO_OBJECTS = {"", "model", "model_id", "tool", "servers"}
 ELSEWHERE = (
     "/v1/responses/", "/responses/", "/openai/v1/responses/",  # test_stored_responses
     "/v1/messages/batches/",  # test_message_batches
+    "/v1/realtime/calls/", "/realtime/calls/", "/openai/v1/realtime/calls/",  # test_calls
 )  # fmt: skip
 
 

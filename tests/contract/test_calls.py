@@ -30,12 +30,13 @@ def gateway(
         "model_list": [
             openai_model("rt", "gpt-realtime", base, **PRICES),
             openai_model("narrow", "gpt-realtime", base, max_parallel_requests=1),
+            openai_model("falls", "gpt-realtime", base),
             openai_model("judged", "gpt-realtime", base, guardrails=["pre"]),
             {"model_name": "azure", "litellm_params": azure},
             {"model_name": "gemini", "litellm_params": gemini},
         ],
         "guardrails": [{"guardrail_name": "pre", "litellm_params": judges}],
-        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "router_settings": {"num_retries": 0, "disable_cooldowns": True, "fallbacks": [{"falls": ["rt"]}]},
         "general_settings": {"realtime_allowed_origins": ["https://app.example"]},
     }
     with Gateway(config, tmp_path_factory.mktemp("calls"), edge=edge, env=BOOKS) as running:
@@ -180,6 +181,18 @@ def test_a_call_that_cannot_be_heard_is_ended(gateway: Gateway, mock: Mock, faul
     mock.wait(sockets=0)
 
 
+def test_another_upstream_takes_a_call_and_is_found_again(gateway: Gateway, mock: Mock) -> None:
+    mock.control({"status": 503}, path="/v1/realtime/calls", times=1)
+    answer = offer(gateway, {"model": "falls"})
+    assert answer.status_code == 201, answer.text
+    name = answer.headers["location"].rpartition("/")[2]
+    with Client(gateway.connect(), f"/v1/realtime?call_id={name}", authorization=f"Bearer {MASTER_KEY}") as server:
+        say(server, type="session.update", session={"type": "realtime"})
+        until(server, "session.updated")
+    assert hung_up(gateway, answer.headers["location"]) == 200
+    mock.wait(sockets=0)
+
+
 def test_a_refused_offer_is_the_upstreams_word(gateway: Gateway, mock: Mock) -> None:
     mock.control({"status": 429}, path="/v1/realtime/calls")
     assert offer(gateway, {"model": "rt"}).status_code == 429
@@ -224,6 +237,9 @@ def test_each_response_is_paid_for_once_and_what_nobody_pays_ends_the_call(gatew
     plain, other = key(gateway), key(gateway)
     name, page = begin(with_key=plain)
     assert hung_up(gateway, f"{CALLS}/{name}", other) == 404
+    with pytest.raises(RefusedError) as refused:
+        Client(gateway.connect(), f"/v1/realtime?call_id={name}", authorization=f"Bearer {other}")
+    assert refused.value.status == 404
     with Client(gateway.connect(), f"/v1/realtime?call_id={name}", authorization=f"Bearer {plain}") as server:
         say(page, type="session.update", session={"type": "realtime", **HEARD})
         answered(page)

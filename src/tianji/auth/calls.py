@@ -20,9 +20,9 @@ _VAULT: Final = "tianji.storage.vault"
 
 
 class Call(Struct, frozen=True, array_like=True):
-    """What an id says. owner: see tianji.auth.owners; model: as its client has asked for it.
+    """What an id says. owner: see tianji.auth.owners; id: what the call is called at its upstream.
 
-    deployment: which has the call; id: what it is called there
+    deployment: which has it, by its id; model: a name by which that is found
     """
 
     owner: bytes

@@ -103,20 +103,21 @@ class Calls:
                 "connect with a WebSocket"
             )
         standing = standing_of(self._means, exchange, match, offer.model, offer.ticket)
-        session.course = self._means.courses.begin(session)
+        session.course, first = self._means.courses.begin(session), session.group
         try:
             made = await seek(session, session.course, partial(self._begin, offer, session))
         except LostSecretError:
             raise AuthenticationFailed("the upstream of this secret is gone; ask for a new one") from None
         except UpstreamFailure as error:
             raise unreachable(error) from None
-        name = self._means.calls.seal(identity, session.model, made.deployment, made.id)
+        model = session.model if session.group is first else session.group.name  # by which its deployment is found
+        name = self._means.calls.seal(identity, model, made.deployment, made.id)
         place: list[Header] = [(b"content-type", SDP), (b"location", f"/v1/realtime/calls/{name}".encode())]
         exchange.attach(None)
         exchange.respond(201, [*place, *session.headers()], made.answer)
         session.stay()
         session.refuses = lambda error: made.side.end(farewell(error))
-        self._watch.begin(made.side, standing, farewell)
+        self._watch.follow(made.side, standing, farewell)
         if exchange.gone:
             made.side.end(Farewell(GOING_AWAY, b"the client has gone"))
 

@@ -13,7 +13,14 @@ from tianji._core.router import Deployment, Plan
 from tianji._core.session import Session
 from tianji.auth.credentials import Credentials
 from tianji.edge.routes import Match
-from tianji.errors import AuthenticationFailed, InvalidRequest, TianjiError, UpstreamDisconnected, UpstreamFailure
+from tianji.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    ObjectNotFound,
+    TianjiError,
+    UpstreamDisconnected,
+    UpstreamFailure,
+)
 from tianji.lazy import load
 from tianji.realtime import asking
 from tianji.realtime.addresses import GOOGLE, Address, address_of, below, resource_of
@@ -51,7 +58,7 @@ class Conversations:
         try:
             relay = await seek(session, session.course, partial(self._dial, asked, session))
         except LostSecretError:
-            raise AuthenticationFailed("the upstream of this secret is gone; ask for a new one") from None
+            raise _lost(asked) from None
         except UpstreamFailure as error:
             raise unreachable(error) from None
         exchange.attach(None)
@@ -111,6 +118,13 @@ class Conversations:
     def _over(self, session: Session, relay: Relay, last: Farewell) -> None:
         self._watch.over(relay)
         session.finish(last.error)
+
+
+def _lost(asked: Asking) -> TianjiError:
+    """Return the error for a conversation that one deployment alone could hold, and which is gone."""
+    if asked.call is not None:
+        return ObjectNotFound("the deployment of this call is gone from the configuration", param="call_id")
+    return AuthenticationFailed("the upstream of this secret is gone; ask for a new one")
 
 
 def _address(asked: Asking, plan: Plan, deployment: Deployment, model: str) -> Address:

@@ -70,8 +70,7 @@ class Watch:
             known[0].close()
 
     def begin(self, relay: Watched, standing: Standing | None, ending: Ending) -> None:
-        """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
-        self._alive[relay] = standing, ending
+        """Look after a conversation of a client's socket."""
         if not self._begun and self._means.surprise():
             LOG.warning(
                 "a WebSocket is served by Granian, which was chosen since nothing in the configuration at the start "
@@ -80,6 +79,11 @@ class Watch:
         self._begun += 1
         if self._begun % YOUNG == 0:
             gc.collect(0)  # else some thousand are looked at together
+        self.follow(relay, standing, ending)
+
+    def follow(self, relay: Watched, standing: Standing | None, ending: Ending) -> None:
+        """Look after a conversation. `standing`: its caller's; None: nobody has to be known for it."""
+        self._alive[relay] = standing, ending
         if not self._looking:
             self._looking = True
             self._loop.call_later(CADENCE, self._begin_round)
