@@ -1,11 +1,11 @@
-"""How configurations and keys write a length of time: a number and s, m, h, d, w or mo, or a word such as daily."""
+"""How configurations and keys write a length of time: a number and s, m (or min), h, d, w or mo, or a word as daily."""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-FORM: Final = re.compile(r"([1-9]\d{0,8})(mo|[smhdw])")
+FORM: Final = re.compile(r"([1-9]\d{0,8})(mo|[smhdw])(?:(?<=m)in)?")
 WORDS: Final[Mapping[str, str]] = MappingProxyType({"hourly": "1h", "daily": "1d", "weekly": "7d", "monthly": "30d"})
 SECONDS: Final[Mapping[str, int]] = {
     "s": 1,

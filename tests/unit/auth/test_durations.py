@@ -18,8 +18,8 @@ DURATIONS = st.builds(
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30s", 30), ("5m", 300), ("2h", 7200), ("1d", 86400), ("2w", 1209600), ("1mo", 2592000), ("hourly", 3600),
-     ("daily", 86400), ("weekly", 604800), ("monthly", 2592000)],
+    [("30s", 30), ("5m", 300), ("30min", 1800), ("2h", 7200), ("1d", 86400), ("2w", 1209600), ("1mo", 2592000),
+     ("hourly", 3600), ("daily", 86400), ("weekly", 604800), ("monthly", 2592000)],
 )  # fmt: skip
 def test_lengths(text, seconds):
     assert length(text, "duration") == timedelta(seconds=seconds)
