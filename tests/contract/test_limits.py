@@ -235,6 +235,23 @@ def test_a_budget_of_a_model_leads_to_its_fallback(gateway: Gateway) -> None:
     assert groups == ["priced", "cheap", "cheap"]
 
 
+def test_a_budget_that_was_sent_as_text_holds(gateway: Gateway) -> None:
+    own = key(gateway, model_max_budget={"priced": {"budget_limit": f"{CENT:.7f}", "time_period": "1d"}})
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+    window = {"budget_duration": "1d", "max_budget": f"{CENT:.7f}"}
+    own = key(gateway, budget_limits=[window])
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+
+
+@pytest.mark.parametrize(
+    "entry", ["0.5", {"budget_limit": "much", "time_period": "1d"}, {"budget_limit": 1}, {"max_budget": True}]
+)
+def test_a_budget_of_a_model_that_would_hold_nobody_is_refused(gateway: Gateway, entry: object) -> None:
+    refused = gateway.post("/key/generate", {"model_max_budget": {"priced": entry}})
+    assert error(refused) == (400, "bad_request_error")
+    assert refused.json()["error"]["param"] == "model_max_budget"
+
+
 def test_a_limit_of_a_model_leads_to_the_fallbacks_of_the_model(gateway: Gateway) -> None:
     own = key(gateway, model_rpm_limit={"plain": 1})
     groups = [ask(gateway, own).headers["x-litellm-model-group"] for _ in range(2)]

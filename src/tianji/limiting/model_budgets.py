@@ -101,10 +101,13 @@ def budgets_of(entries: Entries, rules: Rules) -> Iterator[ModelBudget]:
 
 
 def nanos(dollars: object) -> int | None:
-    """Convert an amount; None for what is none, a negative one among it, which has always meant no limit."""
-    if isinstance(dollars, bool) or not isinstance(dollars, int | float):
+    """Convert an amount, which rows of others hold as text, too.
+
+    None for what is none, a negative one among it, which has always meant no limit.
+    """
+    if isinstance(dollars, bool) or not isinstance(dollars, int | float | str):
         return None
     try:
-        return to_nanos(dollars)
+        return to_nanos(float(dollars))
     except ValueError:
         return None
