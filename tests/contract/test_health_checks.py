@@ -48,6 +48,42 @@ def test_an_old_verdict_is_not_heeded(start_gateway: StartGateway, mock: Mock) -
     )
 
 
+def test_a_deployment_is_asked_what_it_can_do(start_gateway: StartGateway, mock: Mock) -> None:
+    def model(name: str, **info: object) -> dict[str, Any]:
+        return openai_model(name, name, mock.url) | {"model_info": info}
+
+    costly = model("gpt-4o", disable_background_health_check=True)
+    stands = {"health_check_model": "openai/stands", "health_check_max_tokens": 3, "health_check_params": {"seed": 1}}
+    config = {
+        "model_list": [
+            *(model(name) for name in ("gpt-5-mini", "text-embedding-3-small", "whisper-1")),
+            model("omni-moderation-latest", mode="moderation"),
+            model("tts-1", mode="audio_speech", health_check_voice="ash"),
+            openai_model("up/*", "*", mock.url) | {"model_info": stands},
+            costly,
+        ],
+        "general_settings": {"background_health_checks": True, "health_check_interval": 3600},
+    }
+    gateway = start_gateway(config)
+    message = [{"role": "user", "content": "hi"}]
+    asked = {
+        "gpt-5-mini": ("/v1/chat/completions", {"messages": message, "max_completion_tokens": 16}),
+        "text-embedding-3-small": ("/v1/embeddings", {"input": "hi"}),
+        "omni-moderation-latest": ("/v1/moderations", {"input": "hi"}),
+        "tts-1": ("/v1/audio/speech", {"input": "hi", "voice": "ash"}),
+        "stands": ("/v1/chat/completions", {"messages": message, "max_tokens": 3, "seed": 1}),
+    }
+
+    def heard() -> dict[str, tuple[str, dict[str, Any]]]:
+        requests = [(one["path"], dict(one["json"])) for one in mock.requests() if one["method"] == "POST"]
+        return {body.pop("model"): (path, body) for path, body in requests}
+
+    eventually(lambda: heard() == asked, "all but the costly one are asked in the background")
+    told = gateway.client.get("/health").json()
+    assert (told["healthy_count"], told["unhealthy_count"]) == (7, 0), "a transcript is not asked for"
+    assert heard().keys() == {*asked, "gpt-4o"}
+
+
 def test_who_fails_the_check_is_left_out_until_he_passes_it(start_gateway: StartGateway, mock: Mock) -> None:
     mock.control({"status": 500})
     gateway = start_gateway(checked(mock, health_check_interval=1), workers=2)

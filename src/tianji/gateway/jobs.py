@@ -56,9 +56,11 @@ class Jobs:
         plan = plan_of(snapshot.config)
         if plan is not None:
             probe = load("tianji.gateway.probes").probe
+            entries = (entry for pairs in snapshot.members.values() for entry, _ in pairs)
+            spared = frozenset(entry.id for entry in entries if entry.info.disable_background_health_check)
 
             async def ask(group: str | None, at_once: int) -> list[Verdict]:
-                verdicts: list[Verdict] = await probe(snapshot, self._pool, group, None, at_once)
+                verdicts: list[Verdict] = await probe(snapshot, self._pool, group, None, at_once, spared=spared)
                 return verdicts
 
             yield Checkups(plan, self._shared.health, ask, time.monotonic).run()
