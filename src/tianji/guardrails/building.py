@@ -148,7 +148,8 @@ def of_key(key: str, read: Callable[..., T], *arguments: Any) -> T:
     try:
         return read(*arguments)
     except ConfigurationError as error:
-        hooks = ", ".join(sorted(Hook)) if key == "mode" else ""
+        kind = arguments[-1] if key == "mode" else None
+        hooks = ", ".join(sorted(kind.hooks | {Hook.LOGGING_ONLY})) if isinstance(kind, Type) else ""
         raise Unbuildable(key, error.message, f"use one of {hooks}" if hooks else "correct it, or remove it") from None
 
 

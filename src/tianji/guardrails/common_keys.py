@@ -107,7 +107,7 @@ def action(params: Mapping[str, Any], usual: Action) -> Action:
 
 def modes(mode: object, own: frozenset[Hook], kind: Type[Any]) -> Modes:
     """Return when it runs. `own`: where its entry does not say. Raises ConfigurationError for a mode it cannot have."""
-    if mode is None:
+    if mode in (None, []):
         return Modes(own)
     if isinstance(mode, Mapping):
         tags = mode.get("tags")

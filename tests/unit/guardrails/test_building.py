@@ -162,6 +162,7 @@ def test_secrets_are_hidden_where_entries_are_shown() -> None:
         ({"guardrail": "wrods"}, "guardrail", "did you mean `words`"),
         ({"mode": ["nope"]}, "mode", "is not a mode"),
         ({"mode": "pre_mcp_call"}, "mode", "no mode of words"),
+        ({"mode": "pre_mcp_call"}, "mode", f"use one of {', '.join(sorted(WORDS.hooks | {Hook.LOGGING_ONLY}))}"),
         ({"mode": {}}, "mode", "neither"),
         ({"api_base": None}, "api_base", "is missing"),
         ({"level": "high"}, "level", "int"),
@@ -177,6 +178,10 @@ def test_what_cannot_be_built_names_its_key_and_a_remedy(written: dict[str, Any]
         built(**written)
     assert caught.value.key == key
     assert said in f"{caught.value.said} {caught.value.remedy}"
+
+
+def test_an_empty_list_of_modes_says_nothing() -> None:
+    assert built(mode=[]).modes == built(mode=None).modes
 
 
 def test_a_type_that_refuses_its_parameters_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
