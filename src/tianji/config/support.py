@@ -36,12 +36,13 @@ _EXACT_PARAMS: Final = (
     "request_timeout extra_headers extra_body extra_query drop_params additional_drop_params allowed_openai_params "
     "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
     "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
-    "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through"
+    "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through use_chat_completions_api"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
     "enable_tag_filtering allow_fail_open max_input_tokens team_id team_public_model_name access_groups "
-    "litellm_routing_preferences adaptive_router_preferences"
+    "litellm_routing_preferences adaptive_router_preferences health_check_model health_check_timeout "
+    "health_check_params health_check_voice health_check_max_tokens disable_background_health_check"
 )
 _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
@@ -69,7 +70,8 @@ _OF_PROVIDERS: Final = (  # what providers' own code reads, those that are serve
     "aws_session_name aws_session_tags aws_external_id aws_sts_endpoint aws_web_identity_token "
     "aws_bedrock_runtime_endpoint vertex_project vertex_ai_project vertex_location vertex_ai_location "
     "vertex_credentials vertex_ai_credentials azure_ad_token tenant_id client_id client_secret azure_scope "
-    "azure_username azure_password enable_azure_ad_token_refresh"
+    "azure_username azure_password enable_azure_ad_token_refresh safety_settings guardrailConfig performanceConfig "
+    "project_id space_id deployment_id watsonx_project watsonx_space_id watsonx_token predibase_tenant_id"
 )
 _ROUTING_SECTIONS: Final = ("router_settings", "general_settings")
 _EXACT_ROUTING: Final = (

@@ -123,6 +123,10 @@ def test_what_is_heeded_is_not_said_to_have_no_effect() -> None:
     for key in (
         "router_settings.redis_host", "general_settings.coordination_redis", "general_settings.disable_spend_logs",
         "general_settings.store_prompts_in_spend_logs", "litellm_settings.budget_reset_time",
+        *(f"model_list.litellm_params.{name}" for name in (
+            "safety_settings", "guardrailConfig", "performanceConfig", "project_id", "use_chat_completions_api",
+        )),
+        "model_list.model_info.health_check_model", "model_list.model_info.disable_background_health_check",
     ):  # fmt: skip
         assert support(key).level == "exact", key
 
