@@ -38,7 +38,7 @@ GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
     "test_guardrails.py::test_googles_embeddings_are_guarded": frozenset(
         ("post", f"{path}:{name}") for path in GOOGLE for name in ("embedContent", "batchEmbedContents")
     ),
-    "test_guarded_lots.py": frozenset(_objects(told=True)),
+    "test_guarded_lots.py": frozenset(_objects(told=True)),  # videos: test_the_prompt_of_a_video_is_guarded
     "test_guarded_lots.py::test_every_request_in_a_batch_of_messages_is_guarded": frozenset({("post", BATCHES)}),
     "test_guarded_lots.py::test_results_of_a_batch_of_messages_are_judged": frozenset(
         {("get", f"{BATCHES}/{{batch}}/results")}

@@ -253,6 +253,22 @@ def test_nothing_else_that_is_kept_is_told_to_a_model() -> None:
     ]
 
 
+@pytest.mark.parametrize("files", [None, {"input_reference": ("a.png", b"png", "image/png")}])
+def test_the_prompt_of_a_video_is_guarded(gateway: Gateway, mock: Mock, judge: Judge, files: Any) -> None:
+    def make(path: str, text: str, **members: object) -> httpx.Response:
+        said = {"model": "gpt-test", "prompt": text, "guardrails[]": "pre", **members}
+        return gateway.client.post(path, data=said, files=files or {"a": ("", b"")})
+
+    assert (make("/v1/videos", WORD).status_code, mock.requests()) == (400, [])
+    made = make("/v1/videos", "a secret").json()["id"]
+    assert f"a {MASK}" in mock.last()["body"]
+    assert "guardrails" not in mock.last()["body"]
+    mock.reset()
+    for path in (f"/v1/videos/{made}/remix", "/v1/videos/edits", "/v1/videos/extensions"):
+        assert make(path, WORD, **{"video[id]": made}).status_code == 400
+    assert mock.requests() == []
+
+
 @pytest.mark.parametrize("row", TOLD, ids=lambda row: row.path)
 def test_all_that_an_assistant_is_told_is_guarded(
     gateway: Gateway, mock: Mock, judge: Judge, kept: dict[str, str], row: Row

@@ -19,6 +19,7 @@ from tianji.mock.http import Request
 from tianji.mock.script import Answer
 from tianji.mock.tasks import Tasks
 from tianji.mock.threads import body_of, said
+from tianji.mock.videos import Videos
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ _OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 def serves(path: str) -> bool:
     """Tell whether a path is one of those here."""
-    others = (MessageBatches, Tasks, Calls)
+    others = (MessageBatches, Tasks, Calls, Videos)
     return any(one.serves(path) for one in others) or _PATH.fullmatch(path) is not None
 
 
@@ -52,11 +53,12 @@ class Shelf:
         self._message_batches = MessageBatches()
         self.calls = Calls()
         self._tasks = Tasks(lambda name: self._find("file", name))
+        self._videos = Videos()
         self._next = itertools.count(1).__next__
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
-        for others in (self._message_batches, self._tasks, self.calls):
+        for others in (self._message_batches, self._tasks, self.calls, self._videos):
             if others.serves(request.head.path):
                 return others.answer(request)
         found = _PATH.fullmatch(request.head.path)

@@ -76,13 +76,15 @@ class Charging:
             raise
 
     @asynccontextmanager
-    async def request(self, exchange: Exchange, caller: Identity, group: str) -> AsyncIterator[None]:
+    async def request(self, exchange: Exchange, caller: Identity, group: str, nano: int = 0) -> AsyncIterator[None]:
         """Have a request count whose cost is known when what it begins is over, unless it fails.
+
+        nano: nano-dollars that are kept back for it meanwhile
 
         Raises RateLimited, BudgetExceeded for who has nothing left, and AuthenticationFailed as `batch` does.
         """
         others = await self._admissions.others(exchange)
-        async with self._held(caller, others, group, Counted(1)):
+        async with self._held(caller, others, group, Counted(1), nano):
             yield
 
     def upload(self, caller: Identity) -> AbstractAsyncContextManager[Taken]:
@@ -115,9 +117,9 @@ class Charging:
 
     @asynccontextmanager
     async def _held(
-        self, caller: Identity, others: tuple[Holder, ...], group: str, counted: Counted
+        self, caller: Identity, others: tuple[Holder, ...], group: str, counted: Counted, nano: int = 0
     ) -> AsyncIterator[None]:
-        nano = -1 if self._admissions.free(group) else 0
+        nano = -1 if self._admissions.free(group) and not nano else nano
         hold = await self._admissions.hold(caller, group, counted.rows, counted.tokens, nano, others)
         try:
             yield

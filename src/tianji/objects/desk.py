@@ -1,5 +1,6 @@
 """What all requests of a worker for what upstreams keep have in common."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -21,7 +22,7 @@ _TABLE: Final = "tianji.storage.objects"
 
 
 class Desk:
-    """What all requests of a worker share."""
+    """What all requests of a worker share. `turn`: a number that is another one each time."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Desk:
         self.tally = Tally(till.counters)
         self.clock = SYSTEM
         self.guards = guards
+        self.turn = itertools.count().__next__
         self._snapshot = snapshot
         self._places: Places | None = None
 

@@ -1,6 +1,6 @@
 """The kinds of objects that upstreams keep, and where their ids stand in what is said of them.
 
-https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores, assistants.
+https://platform.openai.com/docs/api-reference: files, batch, fine-tuning, vector-stores, assistants, videos.
 https://docs.anthropic.com/en/api/creating-message-batches
 """
 
@@ -38,8 +38,9 @@ RUN: Final = Kind(
     "run", "run_", ("thread.run",), frozenset({"completed", "failed", "cancelled", "expired", "incomplete"})
 )
 STEP: Final = Kind("step", "step_", ("thread.run.step", "thread.run.step.delta"))
+VIDEO: Final = Kind("video", "video_", ("video", "video.deleted"), frozenset({"completed", "failed"}))
 MESSAGE_BATCH: Final = Kind("message_batch", "msgbatch_", (), frozenset({"ended"}))  # Anthropic's have no `object`
-KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP)
+KINDS: Final = (FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP, VIDEO)
 BY_OBJECT: Final[Mapping[str, Kind]] = {said: kind for kind in KINDS for said in kind.objects}
 """The kind of an object by its member `object`, whose member `id` is its id."""
 
@@ -59,5 +60,6 @@ MEMBERS: Final[Mapping[str, Kind]] = {
     "run_id": RUN,
     "vector_store_id": STORE,
     "vector_store_ids": STORE,
+    "remixed_from_video_id": VIDEO,
 }
 """The kind of what a member refers to, in requests and answers; its value is an id or an array of them."""

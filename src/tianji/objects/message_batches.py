@@ -22,6 +22,7 @@ from tianji.edge.addresses import own_address
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.lazy import load
+from tianji.objects.answers import content_head
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.guarding import Scrutiny
@@ -32,7 +33,6 @@ from tianji.objects.message_lots import lot_of
 from tianji.objects.message_results import Tally, nearest
 from tianji.objects.places import MESSAGES, Place
 from tianji.objects.relay import Request
-from tianji.objects.work import content_head
 
 PATH: Final = f"{MESSAGES}/batches"
 _TABLE: Final = "tianji.storage.objects"

@@ -1,9 +1,10 @@
 """Where objects can lie: at the upstreams of deployments, and at those of the sections for files and fine-tuning."""
 
+import asyncio
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.plans import Origins, head_bytes
 from tianji.gateway.snapshot import Snapshot, markup_of
+from tianji.objects.film_places import FILMING, Films, beside_videos
 from tianji.objects.ids import Ref
 from tianji.objects.rows import Section
 from tianji.providers.registry import build
@@ -52,6 +54,8 @@ class Place(Struct, frozen=True):
     listed: what the catalogue knows of prices, where there is no deployment that has some
     trained: atto-dollars for a token that a model is tuned with; None where nobody knows
     keeps: whose way it keeps files in; only OpenAI's keep more than files
+    films: whose way it makes videos in; filmed: what these cost by model and size
+    sign: what changes by the request, a token, once the task that `awaits` gives has ended
     """
 
     name: str
@@ -67,6 +71,10 @@ class Place(Struct, frozen=True):
     listed: Callable[[str], Rates | None] | None = None
     trained: Callable[[str], int | None] = lambda _model: None
     keeps: Keeps = "openai"
+    films: Films = "openai"
+    filmed: Callable[[str, str], Rates] | None = None
+    sign: Callable[[str, bytes], Iterable[Header]] | None = None
+    awaits: Callable[[], asyncio.Task[Any] | None] | None = None
 
     @property
     def group(self) -> str | None:
@@ -88,7 +96,8 @@ class Place(Struct, frozen=True):
         asked = "&".join(filter(None, (query, self.query)))
         target = f"{self.prefix}{path}" + (f"?{asked}" if asked else "")
         lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
-        lines += [b"%b: %b" % pair for pair in {**dict(self.headers), **dict(headers)}.items()]
+        shown = () if self.sign is None else self.sign(target, b"")
+        lines += [b"%b: %b" % pair for pair in {**dict(self.headers), **dict(headers), **dict(shown)}.items()]
         if length is not None:
             lines.append(b"content-length: %d" % length)
         return b"\r\n".join((*lines, b"", b""))
@@ -111,6 +120,7 @@ class Places:
         self._by_digest: dict[bytes, Place] = {}
         self._by_id: dict[str, Place] = {}
         self._batching: dict[str, Place] = {}
+        self._filming: dict[str, Place] = {}
         for pairs in snapshot.members.values():
             for entry, deployment in pairs:
                 found = _of_deployment(deployment)
@@ -120,6 +130,11 @@ class Places:
                 batching = _of_messages(deployment)
                 if batching is not None:
                     self._batching.setdefault(deployment.id, batching)
+                filming = _of_videos(deployment)
+                if filming is not None:
+                    filmed = functools.partial(book.of_video, entry, deployment.provider)
+                    self._filming.setdefault(deployment.id, replace(filming, filmed=filmed))
+        self._filming_by_digest = {place.digest: place for place in self._filming.values()}
         for place in (*self._by_id.values(), *self._batching.values(), *itertools.chain(*self._settled.values())):
             self._by_digest.setdefault(place.digest, place)
 
@@ -195,6 +210,29 @@ class Places:
             )
         return found
 
+    def filming(self, name: str, caller: Identity) -> list[tuple[Place, str]]:
+        """Return the places of a model group at which videos are made, and what each calls the model.
+
+        Raises InvalidRequest where there is none, UnknownModel, and what the caller is refused with.
+        """
+        routed = caller.target(name)
+        caller.require(routed)
+        group, resolution = self.snapshot.find(routed)
+        found = [
+            (place, deployment.model if resolution is None else resolution.upstream_model(deployment.model))
+            for deployment in group.deployments
+            if (place := self._filming.get(deployment.id)) is not None and place.unready is None
+        ]
+        if not found:
+            raise InvalidRequest(
+                f"no deployment of {name[:128]!r} makes videos: {', '.join(sorted(FILMING))} do", param="model"
+            )
+        return found
+
+    def film(self, name: bytes) -> Place | None:
+        """Return the place of a video by the digest that its id holds; None where the configuration has it no more."""
+        return self._filming_by_digest.get(name)
+
     def of_provider(self, provider: str | None, section: Section) -> Place:
         """Return the place of a provider in the sections of the configuration, `section` first. Raises InvalidRequest.
 
@@ -253,9 +291,25 @@ def _of_messages(deployment: Deployment) -> Place | None:
     return _beside(deployment, plan, plan.path.removesuffix(MESSAGES))
 
 
+def _of_videos(deployment: Deployment) -> Place | None:
+    """Return the place at which a deployment makes videos; None where it makes none.
+
+    Azure has them only behind its second API, whose paths bear no date:
+    https://learn.microsoft.com/azure/foundry/openai/concepts/video-generation
+    """
+    found = beside_videos(deployment)
+    if found is None:
+        return None
+    place = replace(_beside(deployment, *found), films=FILMING[deployment.provider])
+    if deployment.provider == "azure" and not place.prefix.endswith("/v1"):
+        return replace(place, prefix=f"{place.prefix}/v1", query="")
+    return place
+
+
 def _beside(deployment: Deployment, plan: Plan, prefix: str) -> Place:
     line, *lines = plan.head.split(b"\r\n")
     pairs = (tuple(field.split(b": ", 1)) for field in lines[:-1])
+    at = None if plan.passage is None else plan.passage.place
     return Place(
         name=f"deployment {deployment.id}",
         provider=deployment.provider,
@@ -267,6 +321,8 @@ def _beside(deployment: Deployment, plan: Plan, prefix: str) -> Place:
         deployment=deployment,
         model=None if "*" in deployment.model else deployment.model,
         unready=deployment.unready,
+        sign=None if at is None else at.sign,
+        awaits=None if at is None else at.awaits,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,8 @@ from tianji.objects.places import Place
 from tianji.protocol.openai_errors import refused
 
 TIMEOUTS: Final = Timeouts(connect=10.0, first_byte=600.0, between_chunks=120.0)
+HOPS: Final = 3  # requests that one may become
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MOST: Final = 64 * 1024 * 1024  # bytes of an answer that is not the content of a file
 Through = Callable[[bytes | None], bytes]
 Begin = Callable[[int, list[Header]], list[Header] | None]
@@ -62,19 +65,43 @@ class Relay:
 
         Raises what the place refuses with, or why it did not answer.
         """
+        for _ in range(HOPS):
+            status, headers, body = await self._once(exchange, place, request, begin, through)
+            elsewhere = _elsewhere(place, status, headers)
+            if elsewhere is None or request.method != "GET":
+                break
+            place, request = msgspec.structs.replace(place, prefix=""), elsewhere
+        if status >= 300:
+            raise refused(status, body or b"", provider=place.provider, secrets=place.secrets)
+        return body
+
+    async def _once(
+        self, exchange: Exchange, place: Place, request: Request, begin: Begin, through: Through | None
+    ) -> tuple[int, list[Header], bytes | None]:
         ended: asyncio.Future[tuple[int, list[Header], bytes | None]] = asyncio.get_running_loop().create_future()
         conveyor = Conveyor(
             exchange, lambda status, headers: None if status >= 300 else begin(status, headers), ended, MOST, through
         )
+        begun = None if place.awaits is None else place.awaits()
+        if begun is not None:
+            await asyncio.shield(begun)
         head = place.head(request.method, request.path, request.query, request.headers, request.length)
         conveyor.send(self._pool, place.origin, Parcel([head, *request.body]), TIMEOUTS)
         try:
-            status, _, body = await ended
+            return await ended
         finally:
             conveyor.cancel()
-        if status >= 300:
-            raise refused(status, body or b"", provider=place.provider, secrets=place.secrets)
-        return body
+
+
+def _elsewhere(place: Place, status: int, headers: list[Header]) -> Request | None:
+    """Return the request that an answer leads to; None for no such answer, and for another host, which gets no key."""
+    if status not in _REDIRECTS:
+        return None
+    to = urlsplit(next((value for name, value in headers if name == b"location"), b"").decode("ascii", "replace"))
+    own = {value.decode("ascii") for name, value in place.headers if name == b"host"}
+    if not to.path.startswith("/") or (to.netloc and to.netloc not in own):
+        return None
+    return Request("GET", to.path, to.query)
 
 
 def _whole(_status: int, _headers: list[Header]) -> None:

@@ -54,7 +54,7 @@ class Objects:
                     Tenant.CALLER,
                     row.summary,
                     _TAGS,
-                    large=row.form,
+                    large=row.form or (row.of_videos and row.method == "POST"),
                 )
 
         for method, path, name, summary in _MESSAGE_BATCHES:

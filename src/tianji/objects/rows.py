@@ -18,6 +18,7 @@ from tianji.objects.kinds import (
     RUN,
     STEP,
     STORE,
+    VIDEO,
     Kind,
 )
 
@@ -58,12 +59,19 @@ class Row(Struct, frozen=True):
         """The operation in whose form is what is told to models, or was said by them; "" where nothing is."""
         if self.path.startswith(("/assistants", "/threads")):
             return "assistants"
+        if self.of_videos:
+            return "videos" if self.method == "POST" else ""
         return "vector_search" if self.path.endswith(_SEARCHING) else ""
 
     @property
     def of_files(self) -> bool:
         """Whether it is about files, which more providers keep than anything else."""
         return self.path.startswith("/files")
+
+    @property
+    def of_videos(self) -> bool:
+        """Whether it is about videos, which are routed by their models."""
+        return self.path.startswith("/videos")
 
     @property
     def told(self) -> bool:
@@ -118,6 +126,16 @@ _ASSISTANTS: Final = (
     Row("GET", f"{_RUN}/steps", "List the steps of a run.", items=STEP),
     Row("GET", f"{_RUN}/steps/{{step}}", "Return a step of a run."),
 )
+_VIDEOS: Final = (
+    Row("POST", "/videos", "Have a video made.", creates=VIDEO),
+    Row("GET", "/videos", "List the videos of the caller.", lists=VIDEO),
+    Row("POST", "/videos/edits", "Have a video changed.", creates=VIDEO),
+    Row("POST", "/videos/extensions", "Have a video go on.", creates=VIDEO),
+    Row("GET", "/videos/{video}", "Return how far a video is."),
+    Row("DELETE", "/videos/{video}", "Delete a video.", deletes=True),
+    Row("GET", "/videos/{video}/content", "Return a video, or a picture of it."),
+    Row("POST", "/videos/{video}/remix", "Have a video made anew by another prompt.", creates=VIDEO),
+)
 ROWS: Final = (
     Row("POST", "/files", "Upload a file.", creates=FILE, form=True, by_provider=True),
     Row("GET", "/files", "List the files of the caller.", lists=FILE, by_provider=True),
@@ -153,4 +171,5 @@ ROWS: Final = (
     Row("POST", "/vector_stores/{store}/file_batches/{store_batch}/cancel", "Put no more of several files in."),
     Row("GET", "/vector_stores/{store}/file_batches/{store_batch}/files", "List several files.", items=FILE),
     *_ASSISTANTS,
+    *_VIDEOS,
 )

@@ -81,15 +81,23 @@ class Upload:
 
 async def read_upload(exchange: Exchange) -> Upload:
     """Read the form of a request. Raises InvalidRequest."""
+    parts = await read_form(exchange)
+    if parts is None:
+        raise InvalidRequest("the body is no form; send multipart/form-data with a file", param="file")
+    return Upload(parts, exchange)
+
+
+async def read_form(exchange: Exchange) -> list[Part] | None:
+    """Return the parts of the form of a request; None where its body is none. Raises InvalidRequest."""
     boundary = boundary_of(exchange.header(b"content-type"))
     if boundary is None:
-        raise InvalidRequest("the body is no form; send multipart/form-data with a file", param="file")
+        return None
     reader = Reader(boundary)
     for number, at in enumerate(range(0, exchange.size, READ)):
         reader.feed(exchange.read(at, READ))
         if number % TURN == TURN - 1:
             await asyncio.sleep(0)
-    return Upload(reader.close(), exchange)
+    return reader.close()
 
 
 def _suffixes(names: Sequence[str]) -> frozenset[str]:

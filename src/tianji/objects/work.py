@@ -21,12 +21,14 @@ from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.forms import take_json
 from tianji.lazy import load
+from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
+from tianji.objects.films import Films
 from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref
 from tianji.objects.keeping import KEEPING, bring
-from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, Kind
+from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, VIDEO, Kind
 from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place
@@ -44,12 +46,14 @@ _SHOWN: Final = 20  # objects of a list that are asked for again because they ma
 _MARKS: Final = frozenset({"after", "before"})  # parameters of a list that name one of its objects
 _PAID: Final = (BATCH, JOB)  # kinds that are paid for when they are over
 _AS_MADE: Final = ("input_file_id", "training_file", "validation_file", "purpose")
-_KEPT_HEADERS: Final = frozenset({b"content-type", b"content-disposition"})
 Json = dict[str, Any]
 
 
 async def serve(desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
     """Answer a request. Raises what it is refused with."""
+    if row.of_videos and row.lists is None:
+        await Films(desk, row, exchange, params).serve()
+        return
     work = _Work(desk, row, exchange, params)
     if row.lists is not None:
         await work.list(row.lists)
@@ -390,7 +394,7 @@ class _Work:
         if known.get("status") in (kind.ends or ()):
             return known
         row = next(row for row in ROWS if row.method == "GET" and row.path.endswith(f"{{{kind.name}}}"))
-        work = _Work(self._desk, row, self._exchange, {kind.name: known["id"]})
+        work = (Films if kind is VIDEO else _Work)(self._desk, row, self._exchange, {kind.name: known["id"]})
         try:
             return await work.read()
         except TianjiError:
@@ -402,18 +406,6 @@ class _Work:
             self._asking.take(IN_PATH[name], value)
         place = self._place({})
         return await self._remembered(await self._fetch(place, self._request(place, {})), place)
-
-
-def respond(exchange: Exchange, answer: Json, place: Place) -> None:
-    """Answer with an object, and say which deployment it lies at."""
-    about = [(b"x-litellm-model-id", place.name.rpartition(" ")[2].encode("ascii", "replace"))] if place.group else []
-    respond_json(exchange, answer, 200, [*call_id_headers(exchange, compatible=True), *about])
-
-
-def content_head(exchange: Exchange, _status: int, headers: list[Header]) -> list[Header]:
-    """Return the headers with which the content of an upstream goes to a client."""
-    kept = [pair for pair in headers if pair[0] in _KEPT_HEADERS]
-    return [*kept, *call_id_headers(exchange, compatible=True)]
 
 
 def _file_of(asking: Asking, members: Json) -> Ref:

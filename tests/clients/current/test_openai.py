@@ -140,6 +140,19 @@ def test_compact(client: openai.OpenAI, mock: Mock) -> None:
     assert mock.last()["path"] == "/v1/responses/compact"
 
 
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_videos(client: openai.OpenAI, model: str) -> None:
+    frame = ("frame.png", b"png", "image/png")
+    made = client.videos.create_and_poll(model=model, prompt="a fox", input_reference=frame, poll_interval_ms=1)
+    assert (made.status, made.model) == ("completed", model)
+    assert b"ftyp" in client.videos.download_content(made.id).read()
+    assert made.id in [one.id for one in client.videos.list()]
+    if model == GPT:
+        assert client.videos.remix(made.id, prompt="a blue fox").remixed_from_video_id == made.id
+        assert client.videos.delete(made.id).deleted
+
+
 def test_realtime(client: openai.OpenAI) -> None:
     words: list[str] = []
     with client.realtime.connect(model=REALTIME) as session:

@@ -33,6 +33,24 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             claude("opus", "claude-opus-up", base, input_cost_per_token=1e-5, output_cost_per_token=1e-5),
             claude("claude-*", "claude-*", base, extra_headers={"anthropic-beta": "own-flag"}),
             claude("elsewhere", "claude-sonnet-up", base, api_key="another-key"),
+            openai_model("sora", "sora-2-pro", base),
+            openai_model("clips", "clips-up", base, output_cost_per_second=0.02, output_cost_per_second_1080p=0.05),
+            {
+                "model_name": "azure-sora",
+                "litellm_params": {"model": "azure/sora-2", "api_base": base, "api_key": UPSTREAM_KEY},
+            },
+            {
+                "model_name": "veo",
+                "litellm_params": {
+                    "model": "gemini/veo-3.1-generate-001",
+                    "api_base": f"{base}/v1beta",
+                    "api_key": "k",
+                },
+            },
+            {
+                "model_name": "vertex-veo",
+                "litellm_params": {"model": "vertex_ai/veo-3.1-generate-001", "api_base": base, "api_key": "k"},
+            },
         ],
         "files_settings": [
             {"custom_llm_provider": "openai", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},

@@ -11,7 +11,7 @@ from tianji.accounting.prices.adjustments import Markup, surcharge
 from tianji.accounting.prices.catalogue import Catalogue, Entry
 from tianji.accounting.prices.exact import ATTO, atto
 from tianji.accounting.prices.fields import STRUCTURES, is_price
-from tianji.accounting.prices.names import candidates, fits, picture_names
+from tianji.accounting.prices.names import SHARP, VIDEOS, candidates, fits, picture_names, resolution_of, sharper
 from tianji.accounting.prices.tables import compile_rates
 from tianji.config.schema import ModelEntry
 from tianji.errors import ConfigurationError
@@ -111,6 +111,20 @@ class PriceBook:
             self._keep(key, found, provider, model)
         return self._made[key].rates
 
+    def of_video(self, entry: ModelEntry, provider: str, model: str, size: str) -> Rates:
+        """Return what a video of a size, WIDTHxHEIGHT, costs; prices of a second are those of the video then."""
+        key = entry.id, provider, f"video {size}/{model}"
+        if key not in self._made:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            resolution = resolution_of(size)
+            if resolution == SHARP and not _own(entry) and _listed(entry, provider, sharper(model), self._catalogue):
+                model = sharper(model)
+            self._made[key] = price_list(
+                entry, provider, model, self._catalogue, self._markup, mode=VIDEOS, variant=resolution
+            )
+        return self._made[key].rates
+
     def _keep(self, key: tuple[str, str, str], found: tuple[str, Entry], provider: str, model: str) -> None:
         if len(self._made) >= _KEPT:
             self._made.clear()
@@ -120,8 +134,19 @@ class PriceBook:
         self._made[key] = PriceList(rates, found[0], False, self._catalogue.version, {})
 
 
-def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogue, markup: Markup) -> PriceList:
+def price_list(
+    entry: ModelEntry,
+    provider: str,
+    model: str,
+    catalogue: Catalogue,
+    markup: Markup,
+    *,
+    mode: str | None = None,
+    variant: str | None = None,
+) -> PriceList:
     """Return the prices of a deployment whose upstream is (provider, model), as `providers.names.parse` says.
+
+    mode: the kind of model that it is asked as, where that is known; variant: see `unit_prices`
 
     Raises ConfigurationError for prices that cannot be applied, and if the catalogue cannot be read.
     """
@@ -130,11 +155,11 @@ def price_list(entry: ModelEntry, provider: str, model: str, catalogue: Catalogu
     own = _own(entry)
     try:
         whole = _over(listed, own) if own else listed
-        if whole and entry.info.mode:
-            whole = {**whole, "mode": entry.info.mode}
+        if whole and (mode or entry.info.mode):
+            whole = {**whole, "mode": mode or entry.info.mode}
         factor = surcharge(listed, provider, entry.params.api_base or entry.params.base_url, _region(entry))
         adjustment = markup.adjustment(provider, model, factor)
-        rates = compile_rates(whole, provider, adjustment=adjustment, custom=bool(own))
+        rates = compile_rates(whole, provider, adjustment=adjustment, custom=bool(own), variant=variant)
     except ValueError as error:
         raise ConfigurationError(f"the price of model {entry.model_name} cannot be applied: {error}") from error
     rates.catalogue = catalogue.version

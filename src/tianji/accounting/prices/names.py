@@ -7,6 +7,10 @@ from typing import Final
 _CROSS_REGION: Final = re.compile(r"(?:us-gov|us|eu|apac|jp|au|ca|sa|global)\.(?=[a-z0-9]+\.)")
 _DATED: Final = re.compile(r"-20\d\d-?(?:0[1-9]|1[0-2])-?(?:[0-2]\d|3[01])$")
 _ROUTES: Final = ("converse/", "invoke/", "converse_like/")  # of Bedrock: how it is called, not what
+_SIZE: Final = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
+_4K: Final = 2160
+SHARP: Final = "1024p"  # beyond which OpenAI's videos cost more
+VIDEOS: Final = "video_generation"  # the kind of model
 # Providers that list their models under another name.
 _LISTED_BY: Final[Mapping[str, frozenset[str]]] = {
     "anthropic_text": frozenset({"anthropic"}),
@@ -52,6 +56,20 @@ def picture_names(provider: str, model: str, quality: str, size: str) -> Iterato
     yield f"{size}/{model}"
     yield f"{provider}/high/{size}/{model}"
     yield f"high/{size}/{model}"
+
+
+def sharper(model: str) -> str:
+    """Return the name under which OpenAI's larger videos of a model have a price of their own."""
+    return f"{model}-high-res"
+
+
+def resolution_of(size: str) -> str | None:
+    """Return what prices call the resolution of a picture or a video of this size, WIDTHxHEIGHT; None for no size."""
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        return None
+    shorter = min(int(found[1]), int(found[2]))
+    return "4k" if shorter == _4K else f"{shorter}p"
 
 
 def fits(provider: str, name: str, listed_by: object) -> bool:

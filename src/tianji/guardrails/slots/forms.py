@@ -93,6 +93,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "image_generation": Form(plain.texts("prompt"), plain.pictured),
     "image_edit": Form(plain.texts("prompt"), plain.pictured),
     "image_variation": Form(plain.texts("prompt"), plain.pictured),
+    "videos": Form(plain.texts("prompt"), plain.nothing),
     "audio_speech": Form(plain.texts("input", "instructions"), plain.nothing),
     "transcription": Form(plain.texts("prompt"), plain.heard, text=True),
     "translation": Form(plain.texts("prompt"), plain.heard, text=True),
