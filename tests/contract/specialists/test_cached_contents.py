@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from tests.contract.harness import Gateway, events
+from tests.contract.passthrough.conftest import account
 from tests.fakes.vendors import Vendors, plain
 from tests.fakes.vendors import events as streamed
 
 LONG = "word " * 1024
 MARK = {"cache_control": {"type": "ephemeral"}}
 PRICES = {"input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7, "output_cost_per_token": 2e-6}
+PROJECT = "/v1/projects/p-1/locations/europe-west1"
+KEPT_AT_VERTEX = f"{PROJECT}/cachedContents"
+ASKED_AT_VERTEX = f"{PROJECT}/publishers/google/models/gemini-up:generateContent"
 KEPT = "/v1beta/cachedContents"
 GENERATE = "/v1beta/models/gemini-up:generateContent"
 STREAM = "/v1beta/models/gemini-up:streamGenerateContent"
@@ -26,6 +30,8 @@ def vendors() -> Iterator[Vendors]:
     with Vendors() as running:
         running.say(GENERATE, plain(SAID))
         running.say(STREAM, streamed(SAID))
+        running.say(ASKED_AT_VERTEX, plain(SAID))
+        running.say("/token", plain({"access_token": "google-token", "expires_in": 3600, "token_type": "Bearer"}))
         yield running
 
 
@@ -40,8 +46,13 @@ def made(vendors: Vendors) -> Vendors:
 @pytest.fixture(scope="module")
 def gateway(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     params = {"model": "gemini/gemini-up", "api_base": f"{vendors.url}/v1beta", "api_key": "google-key", **PRICES}
+    at_vertex = {"model": "vertex_ai/gemini-up", "api_base": vendors.url, "vertex_location": "europe-west1", **PRICES}
+    at_vertex |= {"vertex_credentials": account(f"{vendors.url}/token"), "vertex_project": "p-1"}
     config = {
-        "model_list": [{"model_name": "gemini", "litellm_params": params}],
+        "model_list": [
+            {"model_name": "gemini", "litellm_params": params},
+            {"model_name": "vertex", "litellm_params": at_vertex},
+        ],
         "router_settings": {"num_retries": 1, "retry_after": 0},
     }
     with Gateway(config, tmp_path_factory.mktemp("cached"), edge=edge) as running:
@@ -112,6 +123,25 @@ def test_it_is_made_once_for_all_who_come_together(gateway: Gateway, made: Vendo
     assert kept(made) == ["GET", "POST"]
     sent = [asked.json for asked in made.asked if asked.path == GENERATE][1:]
     assert {one.get("cachedContent") for one in sent} == {"cachedContents/a"}
+
+
+def test_vertex_ai_has_it_made_beside_its_models(gateway: Gateway, vendors: Vendors) -> None:
+    vendors.reset()
+    name = "projects/1/locations/europe-west1/cachedContents/a"
+    ends = "2999-01-01T00:00:00.123456789Z"  # as exact as Google's clocks
+    vendors.say(KEPT_AT_VERTEX, plain({}), plain({"name": name, "expireTime": ends}))
+    document = f"seven {LONG}"
+    answers = [gateway.chat(chat(document, question, model="vertex")) for question in ("what?", "and now?", "so?")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    made_of = vendors.last(KEPT_AT_VERTEX)
+    assert made_of.headers["authorization"] == "Bearer google-token"
+    assert made_of.json["model"] == f"{PROJECT.removeprefix('/v1/')}/publishers/google/models/gemini-up"
+    assert made_of.json["contents"] == contents(document)
+    sent = [asked.json.get("cachedContent") for asked in vendors.asked if asked.path == ASKED_AT_VERTEX]
+    assert sent == [None, name, name]
+    assert vendors.last(ASKED_AT_VERTEX).json["contents"] == contents("so?")
+    assert float(answers[2].headers["x-litellm-response-cost"]) == pytest.approx(0.00067)
+    assert [asked.method for asked in vendors.asked if asked.path == KEPT_AT_VERTEX] == ["GET", "POST"]
 
 
 def test_what_cannot_be_cached_is_asked_all_the_same(gateway: Gateway, made: Vendors) -> None:
