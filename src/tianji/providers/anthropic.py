@@ -56,6 +56,9 @@ SHARED: Final = frozenset(
     }
 )
 CARRIED: Final = frozenset({b"anthropic-beta", b"anthropic-version"})
+RULES: Final = Rules(
+    sends=frozenset({"metadata"}), unsupported=LACKS, removed=HINTS, conditions=(USED_TOOL_CHOICE,)
+)  # of metadata, `user_id` alone goes on
 
 
 def build(deployment: Deployment) -> Upstream:
@@ -71,7 +74,7 @@ def build(deployment: Deployment) -> Upstream:
         headers=address.encode_headers(_joined([*headers, *deployment.extra_headers.items()])),
         query=address.encode_query(query, deployment.extra_query),
         paths={},
-        shaping=compile_shaping(deployment, Rules(unsupported=LACKS, removed=HINTS, conditions=(USED_TOOL_CHOICE,))),
+        shaping=compile_shaping(deployment, RULES),
         key_missing=None if key else "set ANTHROPIC_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
         protocol=PROTOCOL,

@@ -20,7 +20,6 @@ from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, OwnForm, Shaping
 
 CLAUDE: Final = "tianji.protocol.anthropic.vertex"
 RAW: Final = "tianji.protocol.vendors.vertex_raw"
-CLAUDE_RULES: Final = Rules(unsupported=anthropic.LACKS, removed=anthropic.HINTS, conditions=(USED_TOOL_CHOICE,))
 OPEN_RULES: Final = Rules(removed=frozenset({"user", "store"}), conditions=(USED_TOOL_CHOICE,))
 RANKER: Final = "semantic-ranker"
 RANKING_HOST: Final = "discoveryengine.googleapis.com"
@@ -60,7 +59,7 @@ def form_of(deployment: Deployment) -> Form:
             "give the model an endpoint of its own and name it openai/<id of the endpoint>, or remove the entry"
         )
     if model.startswith("claude"):
-        return Form(shaping=compile_shaping(deployment, CLAUDE_RULES), protocol=CLAUDE, projects=False)
+        return Form(shaping=compile_shaping(deployment, anthropic.RULES), protocol=CLAUDE, projects=False)
     if model.startswith(RANKER):
         return Form(
             paths={"rerank": RANKS},

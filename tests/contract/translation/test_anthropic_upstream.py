@@ -106,6 +106,16 @@ def test_a_request_reaches_it_in_its_own_form(gateway: Gateway, mock: Mock) -> N
     assert answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look.up"
 
 
+def test_of_metadata_the_user_goes_on_alone(gateway: Gateway, mock: Mock) -> None:
+    """Also where requests of one shape are written from memory."""
+    for user in ("u-1", "u-2", "u-3", "u-4", "someone@mail.test", "u-5"):
+        assert ask(gateway, metadata={"user_id": user, "trace": "own"}, user="whoever").status_code == 200
+        told = "whoever" if "@" in user else user
+        assert mock.last()["json"]["metadata"] == {"user_id": told}
+    assert ask(gateway, metadata='{"trace": "text"}').status_code == 200
+    assert "metadata" not in mock.last()["json"]
+
+
 def test_an_answer_and_its_stream_say_and_cost_the_same(gateway: Gateway, mock: Mock) -> None:
     answers(mock, RECORDED["tools"])
     before = spent(gateway)

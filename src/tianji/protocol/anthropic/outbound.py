@@ -82,8 +82,11 @@ class Message:
     def _add_rest(self, request: Request, target: Target) -> None:
         if request.stop is not None and (stops := _stops(request.stop, target)):
             self.body["stop_sequences"] = stops
-        if request.user and not _PERSONAL.fullmatch(request.user):
-            self.body["metadata"] = {"user_id": request.user}
+        named = request.metadata.get("user_id") if isinstance(request.metadata, dict) else None
+        for user in (named, request.user):
+            if isinstance(user, str) and user and not _PERSONAL.fullmatch(user):
+                self.body["metadata"] = {"user_id": user}
+                break
         if request.service_tier in _TIERS:
             self.body["service_tier"] = _TIERS[request.service_tier]
         elif request.service_tier is not None:

@@ -138,5 +138,5 @@ class Request(Struct, omit_defaults=True, kw_only=True):
     service_tier: str | None = None
     prompt_cache_key: str | None = None
     store: bool | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, Any] | str | None = None
     extra: dict[str, Any] | None = None

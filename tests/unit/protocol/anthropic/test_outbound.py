@@ -217,6 +217,9 @@ def test_tools_that_others_run() -> None:
 def test_values_that_it_does_not_know() -> None:
     assert body_of(service_tier="default")["service_tier"] == "standard_only"
     assert "metadata" not in body_of(user="someone@mail.test")
+    assert body_of(user="u", metadata={"user_id": "m", "trace": "t"})["metadata"] == {"user_id": "m"}
+    assert body_of(user="u", metadata={"user_id": "someone@mail.test"})["metadata"] == {"user_id": "u"}
+    assert "metadata" not in body_of(metadata="text") | body_of(metadata={"user_id": 7})
     for members in ({"service_tier": "flex"}, {"stop": [" "]}, {"reasoning_effort": "huge"}):
         with pytest.raises(UnsupportedParams):
             body_of(**members)
