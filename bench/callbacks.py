@@ -20,6 +20,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from tianji._core import heap
 from tianji._core.revision import Revisions
 from tianji.callbacks.listening import Listening
 from tianji.config.loader import load
@@ -132,6 +133,7 @@ def destinations(events: int, pipe: Connection) -> None:
 def tell(folder: Path, config: Path, most: int) -> None:
     """Tell the destinations, until somebody wants it to end; behind all others, as in a gateway."""
     go_last()
+    heap.settle()
 
     async def run() -> None:
         loaded = load(config, {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2"})
@@ -154,10 +156,10 @@ def resident(process: int) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE / (1 << 20)
 
 
-def used(process: int) -> float:
-    """Seconds of CPU of a process."""
+def used(process: int) -> tuple[float, int]:
+    """Seconds of CPU of a process, and how often it found a page that was not there."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(fields[7])
 
 
 def configuration(port: int) -> dict[str, Any]:
@@ -191,7 +193,7 @@ def callbacks(events: int, rate: int, words: int, *, kill: bool) -> None:
         began = time.monotonic()
         writer.start()
         sizes: list[float] = []
-        before = busy = 0.0
+        before = busy = (0.0, 0)
         killed = not kill
         while True:
             time.sleep(1)
@@ -217,7 +219,8 @@ def callbacks(events: int, rate: int, words: int, *, kill: bool) -> None:
         kept = sum(file.stat().st_size for file in folder.iterdir()) / (1 << 20)
     click.echo(f"{events} events in {took:.0f} s, {events / took:.0f} a second; journals {kept:.0f} MiB")
     told = sum(state["standings"][one]["told"] for one in NAMES)
-    click.echo(f"teller: {(before + busy) / told * 1e6:.0f} µs of CPU for an event that arrived")
+    spent, faults = map(sum, zip(before, busy, strict=True))
+    click.echo(f"teller: {spent / told * 1e6:.0f} µs of CPU for an event that arrived, {faults / told:.2f} page faults")
     click.echo(f"teller, MiB resident: {sizes[min(10, len(sizes) - 1)]:.0f} after 10 s, {max(sizes):.0f} at most")
     for one, said in found.items():
         click.echo(f"{one:8} {said} standing {state['standings'][one]}")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from tianji._core import heap
 from tianji._core.revision import Revisions
 from tianji._core.shm import SharedCounters
 from tianji.callbacks.line import LONGEST, Answer, Question
@@ -30,6 +31,7 @@ def work(
     generation: Callable[[], int],
 ) -> None:
     """Be that process until the other end of `link` is closed. `generation`: counts reloads of the configuration."""
+    heap.settle()  # bodies of a megabyte and more are made again and again; fresh pages each time hold up the core
     asyncio.run(_serve(link, written, revisions, counters, generation))
 
 
