@@ -66,6 +66,10 @@ def test_who_tells_goes_behind_others_and_the_books_do_not_wait_for_it(gateway: 
     assert (os.sched_getscheduler(books), os.getpriority(os.PRIO_PROCESS, teller)) == (os.SCHED_OTHER, PATIENT)
     if may_come_back():
         eventually(lambda: os.sched_getscheduler(teller) == os.SCHED_IDLE, "it goes last once it keeps up", 60)
+    everywhere = os.sched_getaffinity(gateway.process.pid)
+    if len(gateway.workers()) < len(everywhere):
+        for beside in books, teller:
+            eventually(lambda one=beside: os.sched_getaffinity(one) < everywhere, "it steps aside", 60)
     spent = gateway.client.get("/global/spend").json()["spend"]
     os.kill(teller, signal.SIGSTOP)
     try:

@@ -61,14 +61,15 @@ class Factory:
     def _keep(self, control: Control) -> None:
         link, teller = self._begin_telling(control)  # first: what is loaded before would be held twice
         told = load("tianji.limiting.learning").learner(self._shared.limits)
-        load("tianji.ledger.process").work(
+        process = load("tianji.ledger.process")
+        process.work(
             self._written(),
             self._shared.revisions,
             lambda: control.generation,
             FAREWELL,
-            told,
-            load("tianji.limiting.resets").reset_due,
+            process.Budgets(told, load("tianji.limiting.resets").reset_due),
             partial(self._hearers, link, teller),
+            (teller,),
         )
 
     def _begin_telling(self, control: Control) -> tuple[socket.socket, int]:

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -16,6 +16,7 @@ from tianji._core.revision import Revisions
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.errors import StoreUnavailable
+from tianji.ledger import aside
 from tianji.ledger.drain import Drain, Listener, Periods
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.in_force import InForce, Written
@@ -39,21 +40,21 @@ def work(
     revisions: Revisions,
     generation: Callable[[], int],
     farewell: int,
-    told: Callable[..., None] | None = None,
-    begin: "Begin | None" = None,
-    listening: "Hears | None" = None,
+    budgets: "Budgets",
+    listening: "Hears",
+    beside: tuple[int, ...],
 ) -> None:
     """Be that process until the signal `farewell`, or until the parent is gone.
 
     written: the configuration; generation: counts the reloads of it.
-    told: takes what whoever has a budget has spent, see tianji.ledger.standing.
-    begin: lets budgets begin anew, see Begin.
     listening: makes what hears of all entries, see Hears.
+    beside: processes that this one has forked, and that keep off the workers' cores with it.
     """
     with contextlib.suppress(OSError):  # it only helps whoever looks
         Path("/proc/self/comm").write_text(NAME)
     go_behind()
-    asyncio.run(_Scribe(written, revisions, generation, told, begin).run(farewell, listening))
+    step_aside = aside.of((os.getpid(), *beside))
+    asyncio.run(_Scribe(written, revisions, generation, budgets, step_aside).run(farewell, listening))
 
 
 class Listening(Listener, Protocol):
@@ -82,24 +83,34 @@ Begin = Callable[[Database, Revisions, Config, float], Awaitable[object]]
 """Lets budgets begin anew whose periods are over at a moment, seconds since 1970, as a configuration says."""
 
 
+class Budgets(NamedTuple):
+    """What is done about budgets.
+
+    told: takes what whoever has one has spent, see tianji.ledger.standing; begin: lets them begin anew, see Begin
+    """
+
+    told: Callable[..., None] | None = None
+    begin: Begin | None = None
+
+
 class _Scribe:
     def __init__(
         self,
         written: Written,
         revisions: Revisions,
         generation: Callable[[], int],
-        told: Callable[..., None] | None,
-        begin: Begin | None,
+        budgets: Budgets,
+        step_aside: Callable[[], None],
     ) -> None:
+        self._step_aside = step_aside
         self._revisions = revisions
-        self._begin = begin
+        self._spent, self._begin = budgets
         self._in_force = InForce(written, revisions, generation, self._adopt)
-        self._spent = told
         self._listener: Listening | None = None
         self._drain: Drain | None = None
         self._told = asyncio.Event()
 
-    async def run(self, farewell: int, listening: "Hears | None") -> None:
+    async def run(self, farewell: int, listening: Hears | None) -> None:
         asyncio.get_running_loop().add_signal_handler(farewell, self._told.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [farewell])
         parent = os.getppid()
@@ -122,6 +133,7 @@ class _Scribe:
         while not self._told.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), LOOK)
+            self._step_aside()
             await self._in_force.look()
         self._in_force.end()
         draining.cancel()

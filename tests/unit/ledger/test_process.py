@@ -12,7 +12,7 @@ from tianji._core.revision import Revisions
 from tianji.ledger.entry import Entry, Payload, Telling
 from tianji.ledger.in_force import Written
 from tianji.ledger.priority import PATIENT
-from tianji.ledger.process import _Scribe
+from tianji.ledger.process import Budgets, _Scribe
 
 SAID = Payload(b"", b'{"choices":[]}', b'{"messages":[],"api_key":"secret"}')
 
@@ -37,7 +37,7 @@ class Heard:
 def scribe(folder: Path, settings: str, listener: Heard) -> _Scribe:
     config = folder / "config.yaml"
     config.write_text(f"model_list: []\ngeneral_settings: {{{settings}}}\n")
-    found = _Scribe(Written(config, {}, {}), Revisions(), lambda: 0, None, None)
+    found = _Scribe(Written(config, {}, {}), Revisions(), lambda: 0, Budgets(), lambda: None)
     found._listener = listener  # type: ignore[assignment] # as much of one as is asked here
     return found
 
