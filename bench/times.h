@@ -31,14 +31,14 @@ static uint64_t now(void)
     return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
 }
 
-static void *got(void *memory)
+static inline void *got(void *memory)
 {
     if (memory == NULL)
         fail("no memory");
     return memory;
 }
 
-static void note(struct times *times, uint64_t begin, uint64_t end)
+static inline void note(struct times *times, uint64_t begin, uint64_t end)
 {
     if (times->count < times->most)
         times->all[times->count++] = end - begin;

@@ -9,8 +9,11 @@ same lie apart says what the rest is worth.
 A gateway runs as it does without further ado: worker, books and the process that tells share a core, which is the
 hardest that can happen to requests. Client, upstream and destinations are one program on the other core (`open.c`) and
 go before all others there: in the life of a gateway they are other machines. A request counts from when it was due.
-With `--spread` the gateway may use what that program leaves of its core, too, and the kernel puts its processes where
-it wants: a machine of two cores, less that part.
+With `--spread` the gateway has two cores: its worker keeps the first, as it would where clients are other machines,
+and its books and who tells may use both. That program sleeps while there is nothing to do for it, and leaves the rest
+of the second core to them. Then what is told keeps cores awake that would have stopped, and in a virtual machine it is
+dear to wake one: so a process that goes last keeps both of them busy whoever is asked (`filler.c`). `told` says
+whether the destination that is well gets all: one event for each request.
 
 Compared is the p99 of all requests of a gateway together, since that is what is promised: a p99 of each turn would be
 of its few slowest, and their median would leave out the turns in which there were most of these. Where it lies with a
@@ -36,7 +39,7 @@ import click
 from bench.macro import measure
 from bench.macro.cells import SMALL, Row, request_bytes
 from bench.macro.driver import Driver
-from bench.macro.process import NotRunning, Process, start_mock, working
+from bench.macro.process import NotRunning, Process, compiled, start_mock, working
 from bench.macro.starting import probe, start
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
 from bench.turns import FIGURES, Gateway, Pass, Turn, binned, moved, read, written
@@ -52,11 +55,16 @@ WARM: Final = 4.0  # seconds until the process that tells has begun, too
 REST: Final = 0.06  # seconds before each burst: as few as possible, since what is told then holds up nobody
 BOUND: Final = 0.05  # by which the p99 may move
 OFTEN: Final = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "0.5"}  # so that each turn has its share of what is told
+FILLER: Final = Path(__file__).parent / "macro" / "filler.c"
+PLACES: Final = {"told": 2}  # behind the point
 WORDS: Final = {True: f"within {BOUND:.0%}", False: f"beyond {BOUND:.0%}", None: "undecided"}
 
 
-def target(number: int, told: tuple[str, ...]) -> Target:
-    """Return a gateway that tells these destinations, which are where its upstream is."""
+def target(number: int, told: tuple[str, ...], before: str) -> Target:
+    """Return a gateway that tells these destinations, which are where its upstream is.
+
+    before: what a shell begins beside it
+    """
     ears = {
         name: {"callback_type": "generic_api", "endpoint": f"http://UPSTREAM/{name}", "headers": {"x": "y"}}
         for name in told
@@ -65,7 +73,8 @@ def target(number: int, told: tuple[str, ...]) -> Target:
     settings["general_settings"] = {"master_key": KEY}
     lines = (f"{name}: {json.dumps(block)}".replace("{", "{{").replace("}", "}}") for name, block in settings.items())
     files = {"config.yaml": "\n".join((MODELS, *lines)).replace("UPSTREAM", "{upstream}")}
-    return Target(f"gateway-{number}", (*TIANJI_SERVE.split(), "native"), files, OFTEN, ready=READY)
+    command = ("sh", "-c", f'{before} "$@"; exit', "sh", *TIANJI_SERVE.split(), "native")
+    return Target(f"gateway-{number}", command, files, OFTEN, ready=READY)
 
 
 def process_of(row: Row) -> Process:
@@ -79,11 +88,28 @@ def named(pids: Sequence[int], name: str) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == name]
 
 
+def keep_to(core: int, process: Process) -> None:
+    """Have the worker of a gateway, which has no children, use one core."""
+    pids, parents = process.pids(), set(measure.parents().values())
+    for worker in set(working(pids)) - parents:
+        for task in Path(f"/proc/{worker}/task").iterdir():
+            sched_setaffinity(int(task.name), {core})
+
+
+def told_by(folder: Path) -> int:
+    """Return how many events the healthy destination of a gateway has got."""
+    try:
+        standings = json.loads((folder / "data" / "callbacks.json").read_text())["standings"]
+    except FileNotFoundError:
+        return 0
+    return int(standings.get("healthy", {"told": 0})["told"])
+
+
 class Asked:
     """A gateway that runs, and stands still while it is not asked."""
 
-    def __init__(self, row: Row, driver: Driver) -> None:
-        self.row, self.process, self._driver = row, process_of(row), driver
+    def __init__(self, row: Row, driver: Driver, folder: Path) -> None:
+        self.row, self.process, self._driver, self._folder = row, process_of(row), driver, folder
         self._request = request_bytes(row, SMALL.size)
         self._size = len(probe(row, self._request)[0])
 
@@ -97,7 +123,7 @@ class Asked:
             def mark() -> None:
                 used = {"worker": workers, "books": books, "teller": teller}
                 spent = {name: measure.cpu_seconds(these) for name, these in used.items()}
-                marks.append(spent | {"waits": measure.waited_seconds(workers)})
+                marks.append(spent | {"waits": measure.waited_seconds(workers), "told": told_by(self._folder) / 1e6})
 
             seen = self._driver.ask(self.row.address[1], self._request, self._size, rate, seconds, mark)
         if seen.failures:
@@ -113,19 +139,23 @@ def gateways(rate: float, *, spread: bool) -> Iterator[dict[str, Asked]]:
     cores = sorted(sched_getaffinity(0))
     served, others = set(cores) if spread else {cores[0]}, set(cores[1:]) or {cores[0]}
     sched_setaffinity(0, others)
+    busy = cores if spread else []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="told-")))
         mock, address = start_mock(others, folder, 1)
         with closing(mock):
             plain = Row(Target("direct"), values={"address": address})
             answer = probe(plain, request_bytes(plain, SMALL.size))[0]
-        driver = stack.enter_context(closing(Driver(folder, others, answer, b"{}", REST)))
+        driver = stack.enter_context(closing(Driver(folder, others, answer, b"{}", REST, sleeps=spread)))
+        filler = compiled(FILLER, folder)
+        before = "".join(f"{filler} {core} & " for core in busy)
         asked: dict[str, Asked] = {}
         for number, (title, told) in enumerate(TOLD.items()):
-            row = Row(target(number, told))
+            row = Row(target(number, told, before))
             start(row, served, folder / row.target.name, driver.address)
             stack.enter_context(closing(process_of(row)))
-            asked[title] = one = Asked(row, driver)
+            keep_to(cores[0], process_of(row))
+            asked[title] = one = Asked(row, driver, folder / row.target.name)
             one.ask(rate, WARM)
         yield asked
 
@@ -148,7 +178,7 @@ def report(passes: Sequence[Pass], say: Callable[[str], None]) -> list[bool | No
     told = {title: Gateway([each[title] for each in passes]) for title in TOLD}
     say(f"{'µs, told':24}" + "".join(f"{name:>10}" for name in FIGURES))
     for title, one in told.items():
-        say(f"{title:24}" + "".join(f"{one.figure(name, all_alike):>10.1f}" for name in FIGURES))
+        say(f"{title:24}" + "".join(f"{one.figure(name, all_alike):>10.{PLACES.get(name, 1)}f}" for name in FIGURES))
     say(f"\nagainst {NOBODY}, {len(passes)} passes, with 95 % between")
     found: list[bool | None] = []
     for title, one in list(told.items())[1:]:
@@ -166,7 +196,7 @@ def report(passes: Sequence[Pass], say: Callable[[str], None]) -> list[bool | No
 @click.option("--rate", default=5000.0, show_default=True, help="Requests a second to each, in turn.")
 @click.option("--minutes", default=3.5, show_default=True)
 @click.option("--seconds", default=1.8, show_default=True, help="Of a turn.")
-@click.option("--spread", is_flag=True, help="The gateway may use both cores.")
+@click.option("--spread", is_flag=True, help="The gateway has both cores, but for what the client needs.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file to keep the passes in.")
 @click.option(
     "--pool", multiple=True, type=click.Path(path_type=Path, exists=True), help="A file of passes; nobody is asked."

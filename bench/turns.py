@@ -21,7 +21,7 @@ from bench.macro.stats import percentile
 BINS: Final = 200  # between a time and one that is e times as long: each is half a percent wide
 DRAWS: Final = 1000
 SURE: Final = 0.95
-MEANS: Final = ("worker", "waits", "books", "teller", "late")
+MEANS: Final = ("worker", "waits", "books", "teller", "late", "told")
 FIGURES: Final = ("p50", "p99", *MEANS)
 
 
@@ -31,7 +31,7 @@ class Turn:
 
     times: how many answers took how long, by number of the bin
     means: CPU of a request by who had it, and how long the worker could have run while others had its core; and the p99
-    of how late the client itself came to a request
+    of how late the client itself came to a request; and events that the healthy destination has got for each request
     """
 
     times: Mapping[int, int]

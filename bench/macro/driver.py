@@ -41,8 +41,13 @@ class Seen:
 class Driver:
     """The program, at its address as the upstream; close it."""
 
-    def __init__(self, folder: Path, cores: set[int], chat: bytes, messages: bytes, rest: float = REST) -> None:
-        """Start it with the payloads of its answers; `rest`: seconds before each burst. Raises NotRunning."""
+    def __init__(
+        self, folder: Path, cores: set[int], chat: bytes, messages: bytes, rest: float = REST, *, sleeps: bool = False
+    ) -> None:
+        """Start it with the payloads of its answers. Raises NotRunning.
+
+        rest: seconds before each burst; sleeps: it leaves what it does not need of its core to others
+        """
         self._rest_ms = round(1000 * rest)
         self._request = folder / "open.request"
         self._times = folder / "open.times"
@@ -51,7 +56,7 @@ class Driver:
             head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
             file.write_bytes(head.encode() + payload)
         self._child = subprocess.Popen(
-            (str(compiled(SOURCE, folder)), *map(str, files)),
+            (str(compiled(SOURCE, folder)), *map(str, files), *(["sleeping"] if sleeps else [])),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

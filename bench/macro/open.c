@@ -1,6 +1,6 @@
 /* An open loop of small requests and the upstream that they reach, in one thread with one clock.
 
-       open CHAT MESSAGES
+       open CHAT MESSAGES [sleeping]
 
    Listens as the upstream on a port that it prints, and answers every request at once: with the bytes of the file MESSAGES
    where its path has that word, else with those of CHAT. To a path that says "half" it answers 503 every other time, and
@@ -11,7 +11,8 @@
    It asks port PORT for what the file REQUEST says, RATE times a second and each time when it is due, over as many
    connections as are free. Who finds none free waits in order, and its time counts from when it was due. Every answer
    must have status 200 and SIZE bytes. While requests are due the thread never sleeps, so that nobody need wake it and it has no
-   share in how late an answer is noticed.
+   share in how late an answer is noticed. With `sleeping` it does until something is due or there, which leaves the rest of its
+   core to others.
 
    They are asked in BURSTS of less than a second, of each of which the last COUNTED_MS count, with a rest of REST_MS before
    each, in which the kernel gives others what it owes them: of a thread that has real-time priority it would otherwise take a
@@ -28,6 +29,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,7 @@ static struct {
     int epoll;
     struct bytes chat, messages; /* answers */
     unsigned long halves;        /* requests to one that fails every other time */
+    int sleeping;                /* others have the rest of this core */
 } upstream;
 
 static const char FAILED[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
@@ -294,6 +297,15 @@ static int turn(int wait_ms, int *ordered)
     return count > 0;
 }
 
+/* Wait until there is something to read, or it is `due`. */
+static void await(uint64_t due)
+{
+    const uint64_t at = now(), left = due > at ? due - at : 0;
+    const struct timespec most = {.tv_sec = (time_t)(left / (1000 * MS)), .tv_nsec = (long)(left % (1000 * MS))};
+    struct pollfd any = {.fd = upstream.epoll, .events = POLLIN};
+    ppoll(&any, 1, &most, NULL);
+}
+
 /* -- a run ------------------------------------------------------------------------------------------------------------ */
 
 static void dial_all(void)
@@ -323,6 +335,10 @@ static void ask_for(double rate, uint64_t counted)
     run.counted = begin + WARM_UP_MS * MS;
     run.first = run.last = 0;
     while (due < end && run.lives > 0) {
+        if (upstream.sleeping) {
+            await(due);
+            before = now();
+        }
         int busy = turn(0, NULL);
         /* one at a time: whoever is behind reads, too */
         if (now() >= due) {
@@ -340,7 +356,7 @@ static void ask_for(double rate, uint64_t counted)
         run.busy += busy ? at - before : 0;
         before = at;
     }
-    run.lasted += before - begin;
+    run.lasted += now() - begin;
     for (const uint64_t last = now() + PATIENCE_MS * MS; run.ended < run.asked && run.lives > 0 && now() < last;)
         turn(1, NULL);
     if (run.ended < run.asked) {
@@ -417,8 +433,9 @@ static void obey(const char *order)
 int main(int count, char **words)
 {
     char order[12288];
-    if (count != 3)
-        fail("usage: open CHAT MESSAGES");
+    upstream.sleeping = count == 4 && strcmp(words[3], "sleeping") == 0;
+    if (count != 3 && !upstream.sleeping)
+        fail("usage: open CHAT MESSAGES [sleeping]");
     upstream.chat = content(words[1]);
     upstream.messages = content(words[2]);
     upstream.epoll = epoll_create1(0);

@@ -18,7 +18,7 @@ from bench.macro.targets import ROOT, Target, defaults, filled
 END_SECONDS = 5.0
 FIRST = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 PRIORITY = 1  # of those that have one at all the lowest, and yet before all that have none
-BESIDE = {"tianji-ledger", "tianji-teller"}  # processes that work beside requests, in what they leave
+BESIDE = {"tianji-ledger", "tianji-teller", "filler"}  # processes that work beside requests, in what they leave
 
 
 class NotRunning(Exception):  # noqa: N818
