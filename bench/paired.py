@@ -7,6 +7,9 @@ What a core carries is seen where a worker always has more to do. On a core of i
 client and the mock on the other, and is woken the more often the slower the mock's form is. So small requests, and
 streams that come at once, are asked with all three on one core, where each runs until it has nothing left (SCHED_BATCH,
 sched(7)). Paced streams wake a worker in any case: for them it has its own.
+
+A stream that comes at once is one read and one write, however many events it has: of a short one most is what begins
+and ends it, of a burst its events, for which bytes hardly pay.
 """
 
 import json
@@ -24,7 +27,7 @@ from bench.macro import loops, measure
 from bench.macro.cells import PACED, SMALL, Row
 from bench.macro.run import Runner
 from bench.macro.targets import KEYS, PACED_MODELS, PACES, READY, TIANJI_SERVE, Target
-from bench.pairs import DIALECTS, UPSTREAMS, asked
+from bench.pairs import DIALECTS, FEW, UPSTREAMS, asked
 
 AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret", "aws_region_name": "us-east-1"}
 FORMS = {
@@ -36,21 +39,25 @@ FORMS = {
     "responses": ("openai/responses/", "/v1", {}),
 }
 """How models of each form are called in a configuration, the path of the upstream, and what else they need."""
-PACED_NAME = "-paced"
+ENDS = {"whole": ("", "demo"), "short": ("-short", f"mock-tokens-{len(FEW)}"), "burst": ("", "demo"),
+        "paced": ("-paced", PACED_MODELS[PACES[0]])}  # fmt: skip
+"""What is asked for, a whole answer, a short stream or a long one that comes at once, or a paced one: what the name of
+its model ends in, and the upstream's, out of which the mock reads pace and length (64 texts where it does not say).
+"""
 BYTES = ("chat", "demo")
 """The pair that the others are compared with: bytes that go through."""
 Pair = tuple[str, str]
 
 
 def target() -> Target:
-    """Return a gateway with two models of each form: streams of one come at once, those of the other are paced."""
+    """Return a gateway with three models of each form: streams that come at once, those that are short, paced ones."""
     models = [
         {
             "model_name": name + end,
             "litellm_params": {"model": prefix + model, "api_base": "http://{upstream}" + path, "api_key": "k"} | more,
         }
         for name, (prefix, path, more) in FORMS.items()
-        for end, model in (("", "demo"), (PACED_NAME, PACED_MODELS[PACES[0]]))
+        for end, model in dict.fromkeys(ENDS.values())
     ]
     for model in models:
         if model["model_name"].startswith("converse"):
@@ -67,15 +74,11 @@ def put(pids: list[int], cores: set[int]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-KINDS = ("whole", "short", "paced")
-"""What is asked for: a whole answer, a stream that comes at once, as short as the mock's answers, or a paced one."""
-
-
 def ask(row: Row, pair: Pair, seconds: float, kind: str) -> float:
     """Return the CPU of one request, or of one event of a paced stream, in microseconds."""
     dialect, model = pair
     paced = kind == "paced"
-    request = asked(dialect, model + PACED_NAME * paced, stream=kind != "whole")
+    request = asked(dialect, model + ENDS[kind][0], stream=kind != "whole")
     pids = [] if row.process is None else row.process.pids()
     marks: list[float] = []
     cell = PACED if paced else SMALL
@@ -111,12 +114,12 @@ def pairs(words: tuple[str, ...], rounds: int, seconds: float) -> None:
         for number in range(rounds):
             click.echo(f"round {number + 1} of {rounds}", err=True)
             for pair in chosen:
-                for kind in KINDS:
+                for kind in ENDS:
                     paced = kind == "paced"
                     if row.process is not None:
                         put(row.process.pids(), runner.gateway_cores if paced else runner.loader_cores)
                     seen[pair, kind].append(ask(row, pair, seconds * (1 + paced), kind))
-    click.echo(f"{'':24}{'µs':>8}{'share':>8}{'µs short':>10}{'share':>8}{'µs event':>10}{'share':>8}")
+    click.echo(f"{'':24}{'µs':>8}{'share':>8}" + "".join(f"{f'µs {kind}':>10}{'share':>8}" for kind in list(ENDS)[1:]))
     for pair in chosen:
-        took = [(median(seen[pair, kind]), median(seen[BYTES, kind])) for kind in KINDS]
+        took = [(median(seen[pair, kind]), median(seen[BYTES, kind])) for kind in ENDS]
         click.echo(f"{' to '.join(pair):24}" + "".join(f"{own:>9.2f}{plain / own:>8.0%} " for own, plain in took))

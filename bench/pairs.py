@@ -258,11 +258,11 @@ def asked(dialect: str, model: str, *, stream: bool) -> bytes:
     return post(_json({"contents": [{"role": "user", "parts": [{"text": words}]}]}), path=path.encode())
 
 
-KINDS = ("", " stream", " short")
-"""What the names of an answer's kinds end in: see UPSTREAMS."""
+KINDS = ("", " stream", " short", " burst")
+"""What the names of an answer's kinds end in: see UPSTREAMS; a burst is the stream, and comes in one read."""
 PAIRS = tuple(
     Scenario(f"{dialect} to {model}{kind}", asked(dialect, model, stream=bool(kind)), answer, config=CONFIG)
     for dialect in DIALECTS
     for model, answers in UPSTREAMS.items()
-    for kind, answer in zip(KINDS, answers, strict=True)
+    for kind, answer in zip(KINDS, (*answers, (b"".join(answers[1]),)), strict=True)
 )
