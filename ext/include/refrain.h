@@ -143,4 +143,25 @@ static inline Py_ssize_t refrain_characters(const uint8_t *p, const uint8_t *end
     return count;
 }
 
+/* An event that was recognised: its data, and within it the inside of the string that is its text. */
+typedef struct {
+    const uint8_t *data, *data_end, *text, *text_end;
+} refrain_event;
+
+/* Behind the text of the event whose data begins at p as the pieces say, NULL where it does not, or has no text that may
+ * be handed on unread. `characters` gets how many it has. */
+static inline const uint8_t *refrain_text(const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count,
+                                          refrain_event *event, Py_ssize_t *characters)
+{
+    char escaped = 0;
+    event->data = p;
+    p = refrain_match(p, end, piece, count);
+    if (p == NULL || p == end || *p != '"') return NULL;
+    event->text = ++p;
+    if (json_string(&p, end, &escaped) != JSON_FINE || p == event->text) return NULL;
+    event->text_end = p;
+    *characters = refrain_characters(event->text, p);
+    return *characters < 0 ? NULL : p + 1;
+}
+
 #endif

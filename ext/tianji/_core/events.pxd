@@ -13,6 +13,7 @@ cdef class EventStream(AnswerStream):
     cdef bytearray held              # an incomplete event; None if there is none
 
     cdef int event(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1
     cdef bytes payload(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit)
     cdef int consume(self, bytes text) except -1
     cdef bytes handed_on(self)

@@ -20,6 +20,10 @@ cdef class EventStream(AnswerStream):
         """Take the event at s[at], which has data."""
         raise NotImplementedError
 
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1:
+        """Take events from s[at] on that are known without being read; where the first begins that is not."""
+        return at
+
     cdef bytes payload(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit):
         """The data of an event, its lines joined."""
         cdef bytes joined
@@ -80,6 +84,9 @@ cdef class EventStream(AnswerStream):
             self.begun = True
             at = 3 if text.startswith(MARK) else 0
         while at < size and not self.done and not self.failed:
+            at = self.skim(s, at, size)
+            if at == size:
+                return 0
             if not sse_read_unit(s, at, size, &unit):
                 self.held = bytearray(text[at:])
                 return 0

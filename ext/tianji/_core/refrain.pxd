@@ -2,13 +2,23 @@
 
 from libc.stdint cimport uint8_t
 
+from tianji._core.sse cimport sse_unit
+
 cdef extern from "refrain.h":
     ctypedef struct refrain_piece:
         const char *text
         Py_ssize_t size
         int then
+    ctypedef struct refrain_event:
+        const uint8_t *data
+        const uint8_t *data_end
+        const uint8_t *text
+        const uint8_t *text_end
     enum:
         REFRAIN_PIECES
+
+cdef enum:
+    REFRAIN_EVENTS = 64              # that are told of together
 
 
 cdef class Side:
@@ -30,6 +40,9 @@ cdef class Refrain:
     cdef bytes numbered              # what stands between that number and the text; None: events have none
     cdef bytes tail
     cdef bint verbatim               # they stand around the event as it came
+    cdef bytes opening               # what frames the event's data; None: that is not known
+    cdef bytes closing
+    cdef bint through                # what the client is told of an event is that event with its frame
     cdef long long number            # of the last event
     cdef bint used                   # since it was learnt
     cdef bint keeps_texts
@@ -48,7 +61,13 @@ cdef class Refrain:
     cdef bytes run(self)
     cdef int told(self) except -1
     cpdef str taken(self)
+    cdef int framed(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1
     cdef bytes repeat(self, const uint8_t *start, const uint8_t *end)
-    cdef bytes write(self, const uint8_t *text, Py_ssize_t size)
+    cdef bint note(self, const uint8_t *start, const uint8_t *end, refrain_event *event) except -1
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size, list out) except -1
+    cdef const uint8_t *alike(self, const uint8_t *at, const uint8_t *end, refrain_event *event) noexcept
+    cdef int keep(self, refrain_event *events, Py_ssize_t count) except -1
+    cdef bytes tell(self, refrain_event *events, Py_ssize_t count)
+    cdef char *put_number(self, char *to) noexcept
     cdef int rest(self) except -1
     cdef void forget(self) noexcept

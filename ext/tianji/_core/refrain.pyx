@@ -10,7 +10,9 @@ read again.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
+
+from tianji._core.sse cimport sse_unit
 
 import msgspec
 
@@ -24,10 +26,9 @@ cdef extern from "refrain.h":
     const uint8_t *refrain_match(
         const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count) noexcept
     bint refrain_alike(const uint8_t *p, const uint8_t *end, const uint8_t *q, const uint8_t *q_end) noexcept
-    Py_ssize_t refrain_characters(const uint8_t *p, const uint8_t *end) noexcept
-
-cdef enum:
-    DIGITS = 20
+    const uint8_t *refrain_text(
+        const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count, refrain_event *event,
+        Py_ssize_t *characters) noexcept
 
 cdef object ENCODE = msgspec.json.Encoder().encode
 cdef object DECODE = msgspec.json.Decoder(str).decode
@@ -40,6 +41,20 @@ cdef Py_ssize_t digits_end(bytes text, Py_ssize_t at) noexcept:
     while c"0" <= s[at] <= c"9":
         at += 1
     return at
+
+
+cdef inline int digits_of(long long number) noexcept:
+    # How many it has, for a number above 0.
+    cdef int count = 0
+    while number > 0:
+        count += 1
+        number //= 10
+    return count
+
+
+cdef inline char *put(char *to, bytes piece) noexcept:
+    memcpy(to, PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
+    return to + PyBytes_GET_SIZE(piece)
 
 
 @cython.final
@@ -104,6 +119,7 @@ cdef class Refrain:
         cdef Py_ssize_t at, end = len(told) - (4 if told.endswith(b"\r\n\r\n") else 2)
         cdef bytes name
         self.known = False
+        self.opening = None
         if max(told.find(b"\n\n"), told.find(b"\r\n\r\n")) != end or told.count(written) != 1:
             return False
         for name in self.named:
@@ -111,7 +127,7 @@ cdef class Refrain:
                 at = payload.index(name + written) + len(name)
                 if not self.before.cut(payload[:at]) or not self.after.cut(payload[at + len(written):]):
                     return False
-                self.verbatim = payload in told
+                self.verbatim = told.find(payload) >= 0  # `in` is slow with bytes
                 self.head, _, self.tail = told.partition(payload if self.verbatim else written)
                 self.numbered = None
                 if self.verbatim:
@@ -122,7 +138,7 @@ cdef class Refrain:
                     end = digits_end(self.head, at)
                     self.number = int(self.head[at:end])
                     self.numbered, self.head = self.head[end:], self.head[:at]
-                elif NUMBER in self.tail:
+                elif self.tail.find(NUMBER) >= 0:
                     return False
                 self.known, self.used = True, False
                 return True
@@ -159,65 +175,136 @@ cdef class Refrain:
         self.last = None
         return 0
 
+    cdef int framed(self, const uint8_t *s, Py_ssize_t at, sse_unit *unit) except -1:
+        # Take note of the frame of the event that was learnt from, if it was.
+        self.opening = None
+        if self.known and unit.data_lines == 1 and not unit.error and s[unit.end - 1] == c"\n":
+            self.opening, self.closing = s[at:unit.payload], s[unit.payload_end:unit.end]
+            self.through = self.verbatim and self.head == self.opening and self.tail == self.closing
+        return 0
+
     cdef bytes repeat(self, const uint8_t *start, const uint8_t *end):
         # What the client is to be told of the event whose data is start[:end]; None if that has to be read.
-        cdef const uint8_t *text
+        cdef refrain_event event
+        return self.tell(&event, 1) if self.note(start, end, &event) else None
+
+    cdef bint note(self, const uint8_t *start, const uint8_t *end, refrain_event *event) except -1:
+        # Whether the event whose data is start[:end] is like the one that was learnt; it is to be told of then.
         cdef const uint8_t *after
-        cdef const uint8_t *behind
         cdef const uint8_t *whole
-        cdef char escaped = 0
         cdef Py_ssize_t characters
         if not self.known:
-            return None
-        text = self.before.match(start, end)
-        if text is NULL or text == end or text[0] != c'"':
-            return None
-        text += 1
-        after = text
-        if json_string(&after, end, &escaped) != JSON_FINE or after == text:
-            return None
-        characters = refrain_characters(text, after)
-        if characters < 0:
-            return None
-        behind = self.after.match(after + 1, end)
-        if behind != end:
+            return False
+        after = refrain_text(start, end, self.before.pieces, self.before.count, event, &characters)
+        if after is NULL:
+            return False
+        if self.after.match(after, end) != end:
             whole = <const uint8_t *>PyBytes_AS_STRING(self.after.whole)
-            if not refrain_alike(after + 1, end, whole, whole + PyBytes_GET_SIZE(self.after.whole)):
-                return None
-        if self.keeps_texts:
-            self.texts.append(text[:after - text])
-        if self.keeps_last:
-            self.last, self.last_text, self.last_after = start[:end - start], text - start, after - start
+            if not refrain_alike(after, end, whole, whole + PyBytes_GET_SIZE(self.after.whole)):
+                return False
+        event.data_end = end
         self.passed += characters
         self.repeated += 1
         self.used = True
-        return self.write(start, end - start) if self.verbatim else self.write(text - 1, after - text + 2)
+        return True
 
-    cdef bytes write(self, const uint8_t *text, Py_ssize_t size):
-        # What the client is told of a text, which stands there with its quotes, or of all that stands there.
-        cdef Py_ssize_t head = PyBytes_GET_SIZE(self.head), tail = PyBytes_GET_SIZE(self.tail)
-        cdef Py_ssize_t between = 0, from_ = DIGITS
-        cdef char[DIGITS] digits
-        cdef long long number
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size, list out) except -1:
+        # Tell of the events from s[at] on that are like the one that was learnt, frame and all; where the rest begins.
+        cdef refrain_event[REFRAIN_EVENTS] events
+        cdef Py_ssize_t count = 0, begin = at
+        cdef const uint8_t *p
+        if not self.known or self.opening is None:
+            return at
+        while at < size:
+            p = self.alike(s + at, s + size, &events[count])
+            if p is NULL:
+                break
+            at = p - s
+            count += 1
+            if count == REFRAIN_EVENTS:
+                self.keep(events, count) if self.through else out.append(self.tell(events, count))
+                count = 0
+        if count:
+            self.keep(events, count) if self.through else out.append(self.tell(events, count))
+        if self.through and at > begin:
+            out.append(s[begin:at])
+        return at
+
+    cdef const uint8_t *alike(self, const uint8_t *at, const uint8_t *end, refrain_event *event) noexcept:
+        # Behind the event that begins there if it is like the one that was learnt; else NULL.
+        cdef Py_ssize_t opening = PyBytes_GET_SIZE(self.opening), closing = PyBytes_GET_SIZE(self.closing)
+        cdef Py_ssize_t characters
+        if end - at < opening or memcmp(at, PyBytes_AS_STRING(self.opening), opening) != 0:
+            return NULL
+        at = refrain_text(at + opening, end, self.before.pieces, self.before.count, event, &characters)
+        if at is NULL:
+            return NULL
+        at = self.after.match(at, end)
+        if at is NULL or end - at < closing or memcmp(at, PyBytes_AS_STRING(self.closing), closing) != 0:
+            return NULL
+        event.data_end = at
+        self.passed += characters
+        self.repeated += 1
+        self.used = True
+        return at + closing
+
+    cdef int keep(self, refrain_event *events, Py_ssize_t count) except -1:
+        # Keep what has to be known later of events that are told of now.
+        cdef refrain_event *last = &events[count - 1]
+        cdef Py_ssize_t i, size = 0
+        cdef bytes texts
+        cdef char *to
+        if self.keeps_texts:
+            for i in range(count):
+                size += events[i].text_end - events[i].text
+            texts = PyBytes_FromStringAndSize(NULL, size)
+            to = PyBytes_AS_STRING(texts)
+            for i in range(count):
+                size = events[i].text_end - events[i].text
+                memcpy(to, events[i].text, size)
+                to += size
+            self.texts.append(texts)
+        if self.keeps_last:
+            self.last = last.data[:last.data_end - last.data]
+            self.last_text, self.last_after = last.text - last.data, last.text_end - last.data
+        return 0
+
+    cdef bytes tell(self, refrain_event *events, Py_ssize_t count):
+        # What the client is told of events: what stands around each text, or around each event as it came.
+        cdef Py_ssize_t i, size = count * (PyBytes_GET_SIZE(self.head) + PyBytes_GET_SIZE(self.tail))
+        cdef const uint8_t *from_
+        cdef const uint8_t *end
         cdef bytes told
         cdef char *to
-        if self.numbered is not None:
-            self.number += 1
-            number = self.number
-            between = PyBytes_GET_SIZE(self.numbered)
-            while number > 0:
-                from_ -= 1
-                digits[from_] = <char>(c"0" + number % 10)
-                number //= 10
-        told = PyBytes_FromStringAndSize(NULL, head + DIGITS - from_ + between + size + tail)
+        self.keep(events, count)
+        for i in range(count):
+            if self.numbered is not None:
+                size += digits_of(self.number + 1 + i) + PyBytes_GET_SIZE(self.numbered)
+            if self.verbatim:
+                size += events[i].data_end - events[i].data
+            else:
+                size += events[i].text_end - events[i].text + 2
+        told = PyBytes_FromStringAndSize(NULL, size)
         to = PyBytes_AS_STRING(told)
-        memcpy(to, PyBytes_AS_STRING(self.head), head)
-        to += head
-        if self.numbered is not None:
-            memcpy(to, digits + from_, DIGITS - from_)
-            to += DIGITS - from_
-            memcpy(to, PyBytes_AS_STRING(self.numbered), between)
-            to += between
-        memcpy(to, text, size)
-        memcpy(to + size, PyBytes_AS_STRING(self.tail), tail)
+        for i in range(count):
+            to = put(to, self.head)
+            if self.numbered is not None:
+                to = self.put_number(to)
+            if self.verbatim:
+                from_, end = events[i].data, events[i].data_end
+            else:  # with its quotes
+                from_, end = events[i].text - 1, events[i].text_end + 1
+            memcpy(to, from_, end - from_)
+            to = put(to + (end - from_), self.tail)
         return told
+
+    cdef char *put_number(self, char *to) noexcept:
+        # The number of the next event, and what stands behind it.
+        cdef int count, i
+        cdef long long left
+        self.number += 1
+        left, count = self.number, digits_of(self.number)
+        for i in range(count):
+            to[count - 1 - i] = <char>(c"0" + left % 10)
+            left //= 10
+        return put(to + count, self.numbered)

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 
 from tianji._core.aws_events cimport AwsEvents
 from tianji._core.events cimport EventStream
-from tianji._core.refrain cimport Refrain
+from tianji._core.refrain cimport Refrain, refrain_event
 
 
 cdef class TranslatedStream(EventStream):
@@ -26,6 +26,7 @@ cdef class TranslatedStream(EventStream):
     cdef int adopt(self, object decoder, object encoder) except -1
     cdef int feed_aws(self, bytes data) except -1
     cdef int feed_framed(self, bytes data) except -1
+    cdef int repeated(self, refrain_event *events, Py_ssize_t count) except -1
     cdef bint repeat(self, const uint8_t *start, const uint8_t *end) except -1
     cdef int take(self, str name, bytes payload) except -1
     cdef int read(self, str name, bytes payload) except -1

@@ -6,7 +6,7 @@ The interfaces of both sides are those of tianji.protocol.chat.seam.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
-from tianji._core.refrain cimport Refrain
+from tianji._core.refrain cimport REFRAIN_EVENTS, Refrain, refrain_event
 from tianji._core.spans cimport ObjectSpans
 from tianji._core.sse cimport sse_unit
 from tianji._core.usage cimport read_usage
@@ -84,16 +84,35 @@ cdef class TranslatedStream(EventStream):
 
     cdef int feed_aws(self, bytes data) except -1:
         # Take the next bytes of an AWS event stream.
+        cdef refrain_event[REFRAIN_EVENTS] alike
+        cdef Py_ssize_t count = 0
         cdef bytes head
         self.aws.feed(data)
-        while not self.done and not self.failed and self.aws.find():
-            if self.learnt_head is not None and self.aws.alike(self.learnt_head) and self.repeat(
-                    self.aws.payload, self.aws.payload_end):
-                continue
-            head = self.aws.headers()
-            name, payload = self.aws.event()
-            self.take(name, payload)
-            self.learnt_head = head
+        try:
+            while not self.done and not self.failed and self.aws.find():
+                if self.refrain is not None and self.learnt_head is not None and self.aws.alike(
+                        self.learnt_head) and self.refrain.note(self.aws.payload, self.aws.payload_end, &alike[count]):
+                    count += 1
+                    if count == REFRAIN_EVENTS:
+                        self.repeated(alike, count)
+                        count = 0
+                    continue
+                if count:
+                    self.repeated(alike, count)
+                    count = 0
+                head = self.aws.headers()
+                name, payload = self.aws.event()
+                self.take(name, payload)
+                self.learnt_head = head
+        finally:
+            if count:
+                self.repeated(alike, count)
+        return 0
+
+    cdef int repeated(self, refrain_event *events, Py_ssize_t count) except -1:
+        # Hand on events that are like the one that was learnt.
+        self.events += count
+        self.out.append(self.refrain.tell(events, count))
         return 0
 
     cdef int feed_framed(self, bytes data) except -1:
@@ -156,7 +175,20 @@ cdef class TranslatedStream(EventStream):
             return 0
         if unit.name_end > unit.name:
             name = s[unit.name:unit.name_end].decode("utf-8", "replace")
-        return self.take(name, self.payload(s, at, unit))
+        self.take(name, self.payload(s, at, unit))
+        if self.refrain is not None:
+            self.refrain.framed(s, at, unit)
+        return 0
+
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1:
+        cdef Refrain refrain = self.refrain
+        cdef long long before
+        if refrain is None or refrain.opening is None:
+            return at
+        before = refrain.repeated
+        at = refrain.skim(s, at, size, self.out)
+        self.events += refrain.repeated - before
+        return at
 
     cdef bint repeat(self, const uint8_t *start, const uint8_t *end) except -1:
         # Hand on an event that is like the one before it; False where it has to be read.

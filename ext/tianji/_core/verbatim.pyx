@@ -35,4 +35,11 @@ cdef class VerbatimStream(EventStream):
         if self.tries < TRIES and unit.data_lines == 1:
             self.tries += 1
             self.refrain.learn_as_it_stands(payload, s[at:unit.end])
+            self.refrain.framed(s, at, unit)
         return 0
+
+    cdef Py_ssize_t skim(self, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) except -1:
+        at = self.refrain.skim(s, at, size, self.out)
+        self.events += self.refrain.repeated
+        self.refrain.rest()
+        return at

@@ -40,8 +40,7 @@ class Listening:
         self._decoder = decoder
         self.read = 0
         self.unread = 0
-        if not careful:
-            self.text_member = decoder.text_member
+        self.text_member = None if careful else decoder.text_member
 
     def event(self, name: str, payload: bytes) -> Any:
         self.read += 1
@@ -245,8 +244,10 @@ CLIENTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def relayed(upstream: str, client: str, texts: list[str], *, careful: bool) -> tuple[bytes, Listening]:
-    """What a client is told of a stream, and the decoder of it."""
+def relayed(
+    upstream: str, client: str, texts: list[str], *, careful: bool, size: int = 0, loose: bool = False
+) -> tuple[bytes, Listening]:
+    """What a client is told of a stream, and the decoder of it. size: bytes of a read; 0: each is an event."""
     make, write = UPSTREAMS[upstream]
     inner = make(REQUEST, TARGET, ManualClock()).stream()
     inner._id = "made up"
@@ -254,18 +255,23 @@ def relayed(upstream: str, client: str, texts: list[str], *, careful: bool) -> t
     cut = Cut("")
     framer = {"converse": AwsEvents(event_of), "converse, cut": cut}.get(upstream)
     stream = TranslatedStream(decoder, CLIENTS[client](), "shown", framer)
-    out = b""
+    out = body = b""
     for name, event in write(texts):
         if framer is cut:
             cut._name = name
             out += stream.feed(written(event))
         elif framer is not None:
             message = aws_event(name, event)
-            out += stream.feed(message[:9]) + stream.feed(message[9:])
+            body += message
+            out += b"" if size else stream.feed(message[:9]) + stream.feed(message[9:])
         else:
-            out += stream.feed(b"data: " + written(event) + b"\n\n")
+            message = b"data: " + (json.dumps(event).encode() if loose else written(event)) + b"\n\n"
+            body += message
+            out += b"" if size else stream.feed(message)
+    out += b"".join(stream.feed(body[at : at + size]) for at in range(0, len(body), size)) if size else b""
     out += stream.close()
     assert stream.finished
+    assert decoder.unread == 0 or not careful
     return out + stream.ending(), decoder
 
 
@@ -278,6 +284,47 @@ def test_it_does_not_matter_between_any_two(upstream: str, client: str, texts: l
     fast, _ = relayed(upstream, client, texts, careful=False)
     slow, _ = relayed(upstream, client, texts, careful=True)
     assert (fast if client == "array" else told(fast)) == (slow if client == "array" else told(slow))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("upstream", [upstream for upstream in UPSTREAMS if upstream != "converse, cut"])
+@given(texts=_texts, more=st.integers(0, 140), size=st.integers(1, 40_000), loose=st.booleans())
+@settings(max_examples=25)
+@example(texts=["a", "b", 'c"\\', "é", "\u2028", "f" * 40], more=140, size=100_000, loose=False)
+def test_it_does_not_matter_how_much_is_read_at_once(
+    upstream: str, client: str, texts: list[str], more: int, size: int, loose: bool
+) -> None:
+    texts = [
+        *(f"word{number} " for number in range(more // 2)),
+        *texts,
+        *(f" w{number}" for number in range(more // 2)),
+    ]
+    together, _ = relayed(upstream, client, texts, careful=False, size=size, loose=loose)
+    alone, _ = relayed(upstream, client, texts, careful=True, loose=loose)
+    assert (together if client == "array" else told(together)) == (alone if client == "array" else told(alone))
+
+
+def test_what_comes_together_goes_on_together_and_is_not_read() -> None:
+    texts = [f"wörd{number} " for number in range(200)]
+    for upstream, (_, write) in UPSTREAMS.items():
+        if upstream != "converse, cut":
+            out, decoder = relayed(upstream, "chat", texts, careful=False, size=1 << 20)
+            assert decoder.read <= len(write(texts)) - 198
+            deltas = [choice["delta"] for line in told(out)[:-1] for choice in line["choices"]]
+            assert [delta["content"] for delta in deltas if delta.get("content")] == texts
+
+
+def test_a_frame_that_changes_is_read_as_one_that_does() -> None:
+    decoder = anthropic()
+    stream = TranslatedStream(decoder, ChatEncoder(False), "shown")
+    events = [written(event) for event in message(*(delta(f"word{number} ") for number in range(9)))]
+    out = b"".join(
+        stream.feed(b"id: %d\ndata: %b%b" % (at, event, b"\r\n\r\n" if at % 2 else b"\n\n"))
+        for at, event in enumerate(events)
+    )  # fmt: skip
+    careful = said(anthropic(careful=True), ChatEncoder(False), events)[0]
+    assert told(out + stream.close()) == told(careful)
+    assert decoder.read <= len(events) - 7
 
 
 @pytest.mark.parametrize("client", [client for client in CLIENTS if client != "array"])
