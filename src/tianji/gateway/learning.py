@@ -173,7 +173,7 @@ def _cut(
     named = b"|" + re.escape(name) if name else b""
     pieces: list[_Piece] = []
     at = 0
-    for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?<=":)(\d+)(?=[,}])%b' % (token, named), output):
+    for match in re.finditer(rb'0%bx(\d+)x(?:\\")?|(?:(?<=":)|(?<=": ))(\d+)(?=[,}])%b' % (token, named), output):
         if match[1] is not None:
             piece: _Piece = int(match[1])
         elif match[2] is None:

@@ -24,10 +24,9 @@ from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
-from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage
 from tianji.errors import Header
-from tianji.gateway.framings import ARRAY, EVENTS
+from tianji.gateway.framings import EVENTS
 from tianji.gateway.retelling import Notes
 from tianji.lazy import load
 from tianji.providers.upstream import OwnForm
@@ -41,19 +40,11 @@ codec: Final = functools.cache(load)  # the import system takes longer than the 
 _LENGTH: Final = b"content-length: "  # the last of a head that is begun
 
 
-def _google_stream(model: bytes, as_array: bool) -> AnswerStream:
-    passing = codec(GOOGLE_PASSING)
-    reading = passing.Reading()
-    handing = passing.Handing(reading, as_array=as_array)
-    return TranslatedStream(reading, handing, msgspec.json.decode(model), None, ARRAY if as_array else None)
-
-
-NATIVE: Final[Mapping[str, Callable[[bytes, bool], AnswerStream]]] = {
-    "messages": lambda model, _as_array: MessagesStream(model),
-    "responses": lambda model, _as_array: ResponsesStream(model),
-    "gemini": _google_stream,
+NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {
+    "messages": MessagesStream,
+    "responses": ResponsesStream,
 }
-"""What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not."""
+"""What reads a streamed answer whose bytes go through, of a model's name as JSON text; Google's do not say it."""
 
 
 Request = bytes | list[bytes]
@@ -149,11 +140,11 @@ class SignedRequest(Passing):
 class Native(SameForm):
     """Between a client and an upstream that speak the same form, which is not OpenAI's.
 
-    frames: the shapes that are remembered of answers.
+    frames: the shapes that are remembered of answers; streams: the lines that are remembered of streams.
     """
 
-    def __init__(self, operation: str, form: OwnForm, place: Place, frames: Frames) -> None:
-        notes = Notes(frames, codec(GOOGLE_PASSING).completion_in) if operation == "gemini" else None
+    def __init__(self, operation: str, form: OwnForm, place: Place, frames: Frames, streams: Frames) -> None:
+        notes = Notes(frames, codec(GOOGLE_PASSING), streams) if operation == "gemini" else None
         super().__init__(
             form.names_model,
             form.carries,
@@ -180,7 +171,9 @@ class Native(SameForm):
 
     def stream(self, model: bytes, as_array: bool, content_type: bytes) -> AnswerStream | None:
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
-        return NATIVE[self._operation](model, as_array) if content_type.startswith(EVENTS) else None
+        if not content_type.startswith(EVENTS):
+            return None
+        return NATIVE[self._operation](model) if self._notes is None else self._notes.stream(as_array=as_array)
 
 
 def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:

@@ -283,7 +283,7 @@ class Compiler:
             yield Way("embeddings", "", shaping, embedding, False)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
-            native = Native(operation, form, place, self._frames)
+            native = Native(operation, form, place, self._frames, self._streams)
             yield Way(operation, form.suffix(upstream.model, False), form.shaping, native, False)
         if protocol is not None:
             for module in (CHAT, protocol):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +12,7 @@ from msgspec import Struct
 from tianji._core.frames import AnswerForm, Frames, Sighting
 from tianji._core.names import Names
 from tianji._core.remembered import Known, RememberedAnswers, Telling
-from tianji._core.retold import Flow
+from tianji._core.retold import Flow, RetoldStream
 from tianji._core.script import Script
 from tianji._core.spans import scan
 from tianji._core.stream import AnswerStream
@@ -57,10 +57,17 @@ _DOUBTS: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Ha
 }
 """What of an answer beside its shape decides how it is told, and what stands in those where it is to be asked."""
 _STREAMS: Final = _FORMS.keys() - {"tianji.protocol.bedrock.invoke"}  # whose events are in another form, as base64
-_ARGUING: Final = (b'arguments.delta"', b'input.delta"')
+_ARGUING: Final = re.compile(rb'(?:arguments|input)\.delta"')
+
+
+def _argues(event: bytes) -> bool | None:
+    """Return None for an event with a piece of arguments, which are read on their way, else False."""
+    return None if _ARGUING.search(event) else False
+
+
 _DOUBTFUL: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Hashable]]]] = {
     **_DOUBTS,
-    "tianji.protocol.responses.outbound": (_ARGUING, lambda _event: None),  # arguments are read on their way
+    "tianji.protocol.responses.outbound": ((b'.delta"',), _argues),
 }
 """The same of an event of a stream."""
 _NAMES: Final = Names(24)
@@ -217,16 +224,35 @@ def _told(inbound: Inbound, completion: Completion, model: bytes) -> Told:
     return Told(inbound.answer(completion), usage_json(completion), is_filtered(completion))
 
 
+class Passing(Protocol):
+    """What reads answers in Google's form that go through: the module tianji.dialects.gemini.passing."""
+
+    def completion_in(self, body: bytes) -> Completion:
+        """Return what a whole answer says. Raises UpstreamProtocolError and StreamFailed."""
+
+    def begin(self, *, as_array: bool) -> tuple[EventDecoder, EventEncoder]:
+        """Begin to read and to hand on a stream."""
+
+
 class Notes(RememberedAnswers):
-    """Knows what answers in Google's form say that go through.
+    """Knows what answers in Google's form say that go through. frames, streams: remember answers, and lines."""
 
-    read: what such an answer says in the hub's form; raises UpstreamProtocolError and StreamFailed.
-    """
-
-    def __init__(self, frames: Frames, read: Callable[[bytes], Completion]) -> None:
+    def __init__(self, frames: Frames, passing: Passing, streams: Frames) -> None:
         super().__init__(frames, "", _GOOGLE, *_DOUBTS[_GOOGLE])
         self.telling = Telling(_FORMS[_GOOGLE], None, None, None)
-        self._read = read
+        self._read = passing.completion_in
+        self._flows = [
+            Flow(
+                lambda _preface, as_array=as_array: passing.begin(as_array=as_array), learn_soon, _FORMS[_GOOGLE],
+                ("", _GOOGLE, as_array), streams, "", (), None, ARRAY if as_array else None, None, None,
+                *_DOUBTS[_GOOGLE],
+            )
+            for as_array in (False, True)
+        ]  # fmt: skip
+
+    def stream(self, *, as_array: bool) -> AnswerStream:
+        """Return what hands a streamed answer on and knows what it says."""
+        return RetoldStream(self._flows[as_array], b"{}")
 
     def noted(self, sighting: Sighting | None, body: bytes) -> tuple[bool, Usage | None]:
         """Tell whether an answer is filtered, and what it used; learn from it if one like it was there before."""

@@ -16,8 +16,9 @@ from tianji._core.aws_events import AwsEvents
 from tianji._core.frames import Frames
 from tianji._core.retold import Flow, RetoldStream
 from tianji._core.translated import TranslatedStream
+from tianji.dialects.gemini import passing
 from tianji.errors import UpstreamDisconnected
-from tianji.gateway.retelling import Codecs, Teller
+from tianji.gateway.retelling import Codecs, Notes, Teller
 from tianji.mock.bedrock import event as aws_event
 from tianji.protocol.bedrock.event_stream import event_of
 
@@ -151,6 +152,57 @@ def test_other_streams_that_begin_alike_are_told_as_if_read(client: str, upstrea
     other = [*acts[: data.draw(st.integers(0, 4))], *data.draw(st.lists(st.sampled_from(ACTS), max_size=4))]
     compared(memory, other, iter([(WORDS, "whole", 0)] * 3))
     compared(memory, acts, iter([(WORDS, "whole", 0)]))
+
+
+class Through(Memory):
+    """The same of streams in Google's form for a client that speaks it."""
+
+    def __init__(self, *, as_array: bool, spaced: bool) -> None:
+        super().__init__("chat", "gemini")
+        self.as_array, self.spaced = as_array, spaced
+        self.notes = Notes(Frames(), passing, self.streams)
+
+    def recalled(self, number: int) -> TranslatedStream:
+        stream = self.notes.stream(as_array=self.as_array)
+        assert isinstance(stream, RetoldStream)
+        return stream
+
+    def read(self, number: int) -> TranslatedStream:
+        return TranslatedStream(*passing.begin(as_array=self.as_array), "")
+
+    def wire(self, event: Event, *, ascii_only: bool = False) -> bytes:
+        said = json.dumps(event[1], ensure_ascii=ascii_only, separators=(",", ": ") if self.spaced else (",", ":"))
+        return b"data: " + said.encode() + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+@given(data=st.data())
+@settings(max_examples=60)
+def test_streams_that_go_through_are_told_as_if_each_were_read(as_array: bool, data: Any) -> None:
+    memory = Through(as_array=as_array, spaced=data.draw(st.booleans()))
+    acts = data.draw(st.lists(st.sampled_from(ACTS), max_size=7))
+    drawn = st.tuples(st.lists(TEXTS, min_size=1, max_size=5), ENDS, st.integers(0, 20))
+    rounds = [(WORDS, "whole", 0), (WORDS[1:], "whole", 0), *data.draw(st.lists(drawn, max_size=5))]
+    form = {"ascii_only": data.draw(st.booleans())}
+    for number, (texts, end, at) in enumerate(rounds):
+        events = flow_of_events("gemini", acts, texts, number)
+        seen = experience(memory, memory.recalled(number), events, end, at, **form)
+        assert seen == experience(memory, memory.read(number), events, end, at, **form)
+        if end == "whole" and not as_array:
+            pieces = [memory.wire(event, **form) for event in events]
+            assert [piece for piece, _ in seen[: len(pieces)]] == pieces
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+def test_the_third_stream_that_goes_through_is_not_read(spaced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Through(as_array=False, spaced=spaced)
+    for number in range(2):
+        acts = ["say"] * 4
+        experience(memory, memory.recalled(number), flow_of_events("gemini", acts, WORDS, number), "whole", 0)
+    events = flow_of_events("gemini", ["say"] * 4, WORDS[5:], 2)
+    read = experience(memory, memory.read(2), events, "whole", 0)
+    monkeypatch.setattr(passing.Reading, "event", lambda *_: pytest.fail("it was read"))
+    assert experience(memory, memory.recalled(2), events, "whole", 0) == read
 
 
 @pytest.mark.parametrize("acts", [["say"] * 4, ["say"], ["think", "say", "say", "say"], ["pad"], []], ids="-".join)

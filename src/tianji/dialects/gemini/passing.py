@@ -73,6 +73,12 @@ class Handing:
         return self._frames.next(error_object(error)) + self._frames.last()
 
 
+def begin(*, as_array: bool) -> tuple[Reading, Handing]:
+    """Begin to read and to hand on a stream."""
+    reading = Reading()
+    return reading, Handing(reading, as_array=as_array)
+
+
 def completion_in(body: bytes) -> Completion:
     """Return what a whole answer says, in the hub's form. Raises UpstreamProtocolError for what is no answer."""
     return Decoder(_TARGET, SYSTEM).whole(body)
