@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-INSTALL := TIANJI_BUILD=none $(PIP) install -c constraints.txt --no-build-isolation
+# each module is compiled when it is first loaded, and most never are
+FETCH := install -c constraints.txt --no-compile
+INSTALL := TIANJI_BUILD=none $(PIP) $(FETCH) --no-build-isolation
 PROFILE := $(or $(TIANJI_BUILD),release)
 BUILT := .ready/build-$(PROFILE)
 CLIENTS := .ready/clients
@@ -11,6 +13,9 @@ CLIENT_TESTS := -m pytest -c tests/clients/pytest.ini $(if $(ONLY),-k "$(ONLY)")
 SOURCES := $(shell find ext ! -name '*.c') # folders too: a file that was taken away changes its folder
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 LINTS := $(addprefix lint-,style types cython imports sizes stubs)
+
+# what one process has compiled, the many others load
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help serve build test test-clients lint $(LINTS) format bench bench-instructions clean
@@ -24,7 +29,7 @@ serve: $(BUILT) ## serve examples/quickstart.yaml on 127.0.0.1:4000
 
 build: $(BUILT) ## make the virtual environment and compile ext/; TIANJI_BUILD=asan, debug, ... picks a profile
 
-test: $(BUILT) .ready/test ## run the whole suite, or TESTS=path, DEEP=1 with four times the examples; it brings its own Valkey and PostgreSQL
+test: $(BUILT) .ready/tools ## run the whole suite, or TESTS=path, DEEP=1 with four times the examples; it brings its own Valkey and PostgreSQL
 	$(BIN)/python $(if $(TESTS),-m pytest $(TESTS),tests/side_by_side.py)
 
 test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done speech/.done node/.done) ## other makers' clients through a gateway; ONLY=codex picks by name
@@ -34,30 +39,30 @@ test-clients: $(BUILT) $(addprefix $(CLIENTS)/,current/.done behind/.done speech
 
 lint: $(LINTS) ## style, types, import directions, compiled stubs, sizes; -j2 does two at a time
 
-lint-style: .ready/lint
+lint-style: .ready/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-lint-cython: .ready/lint
+lint-cython: .ready/tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint ext
 
-lint-types: .ready/lint
+lint-types: .ready/tools
 	$(BIN)/mypy
 
-lint-stubs: $(BUILT) .ready/lint
+lint-stubs: $(BUILT) .ready/tools
 	$(BIN)/python -m mypy.stubtest tianji._core --allowlist tests/stubtest-allowlist.txt
 
-lint-imports: .ready/lint
+lint-imports: .ready/tools
 	$(BIN)/lint-imports
 
 lint-sizes: .ready/venv
 	$(BIN)/python tests/sizes.py
 
-format: .ready/lint ## rewrite the sources in house style
+format: .ready/tools ## rewrite the sources in house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BUILT) .ready/test ## one table: direct, nginx, bare Granian, Tianji, peers; BENCH=--quick for a first look
+bench: $(BUILT) .ready/tools ## one table: direct, nginx, bare Granian, Tianji, peers; BENCH=--quick for a first look
 	$(BIN)/python -m bench $(BENCH)
 
 bench-instructions: $(BUILT) ## what requests cost under valgrind, against what was recorded; BENCH=--record to accept it
@@ -72,8 +77,9 @@ clean: ## forget everything built
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# An old pip compares each file of a package with each tag of this machine.
 .ready/runtime: .ready/venv pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt setuptools Cython
+	$(PIP) $(FETCH) pip setuptools Cython
 	$(INSTALL) -e .
 	@touch $@
 
@@ -84,12 +90,9 @@ $(BUILT): .ready/runtime setup.py $(SOURCES)
 	$(BIN)/python setup.py -q build_ext --inplace -j$(JOBS)
 	@touch $@
 
-.ready/test: .ready/runtime
-	$(INSTALL) -e '.[test]'
-	@touch $@
-
-.ready/lint: .ready/test
-	$(INSTALL) -e '.[lint]'
+# Both at once: to look for what all of it needs takes as long as to fetch it.
+.ready/tools: .ready/runtime
+	$(INSTALL) -e '.[test,lint]'
 	@touch $@
 
 $(CLIENTS)/%/.done: tests/clients/%/requirements.txt
