@@ -17,6 +17,7 @@ from tianji._core.exchange import Exchange
 from tianji._core.meter import Measures, Rates, cost
 from tianji._core.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
+from tianji.auth.owners import owner_of
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError, UpstreamConnectFailed, UpstreamRefused
 from tianji.gateway.forms import Form, adopt, take_json
 from tianji.lazy import load
@@ -25,7 +26,6 @@ from tianji.objects.billing import Bill, paying
 from tianji.objects.desk import Desk
 from tianji.objects.filming import FILMINGS, Filming
 from tianji.objects.guarding import Scrutiny
-from tianji.objects.ids import owner_of
 from tianji.objects.kinds import VIDEO
 from tianji.objects.naming import Asking, shown
 from tianji.objects.places import Place
