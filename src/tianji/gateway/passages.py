@@ -24,9 +24,10 @@ from tianji._core.shaping import shape_body
 from tianji._core.spans import ObjectSpans
 from tianji._core.sse import ChatStream
 from tianji._core.stream import AnswerStream
+from tianji._core.translated import TranslatedStream
 from tianji._core.usage import Usage
 from tianji.errors import Header
-from tianji.gateway.framings import EVENTS
+from tianji.gateway.framings import ARRAY, EVENTS
 from tianji.gateway.retelling import Notes
 from tianji.lazy import load
 from tianji.providers.upstream import OwnForm
@@ -40,11 +41,17 @@ codec: Final = functools.cache(load)  # the import system takes longer than the 
 _LENGTH: Final = b"content-length: "  # the last of a head that is begun
 
 
-NATIVE: Final[Mapping[str, Callable[[bytes], AnswerStream]]] = {
-    "messages": MessagesStream,
-    "responses": ResponsesStream,
+def _google_stream(_model: bytes, as_array: bool) -> AnswerStream:
+    reading, handing = codec(GOOGLE_PASSING).begin(as_array=as_array)
+    return TranslatedStream(reading, handing, "", None, ARRAY if as_array else None)
+
+
+NATIVE: Final[Mapping[str, Callable[[bytes, bool], AnswerStream]]] = {
+    "messages": lambda model, _as_array: MessagesStream(model),
+    "responses": lambda model, _as_array: ResponsesStream(model),
+    "gemini": _google_stream,
 }
-"""What reads a streamed answer whose bytes go through, of a model's name as JSON text; Google's do not say it."""
+"""What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not."""
 
 
 Request = bytes | list[bytes]
@@ -173,7 +180,9 @@ class Native(SameForm):
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
         if not content_type.startswith(EVENTS):
             return None
-        return NATIVE[self._operation](model) if self._notes is None else self._notes.stream(as_array=as_array)
+        if self._notes is None:
+            return NATIVE[self._operation](model, as_array)
+        return self._notes.through(as_array=as_array)
 
 
 def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:

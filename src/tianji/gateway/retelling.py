@@ -241,16 +241,19 @@ class Notes(RememberedAnswers):
         super().__init__(frames, "", _GOOGLE, *_DOUBTS[_GOOGLE])
         self.telling = Telling(_FORMS[_GOOGLE], None, None, None)
         self._read = passing.completion_in
-        self._flows = [
-            Flow(
-                lambda _preface, as_array=as_array: passing.begin(as_array=as_array), learn_soon, _FORMS[_GOOGLE],
-                ("", _GOOGLE, as_array), streams, "", (), None, ARRAY if as_array else None, None, None,
-                *_DOUBTS[_GOOGLE],
-            )
-            for as_array in (False, True)
-        ]  # fmt: skip
+        self._passing = passing
+        self._flows = [self._flow(streams, as_array=as_array) for as_array in (False, True)]
 
-    def stream(self, *, as_array: bool) -> AnswerStream:
+    def _flow(self, streams: Frames, *, as_array: bool) -> Flow:
+        def begin(_preface: bytes) -> tuple[EventDecoder, EventEncoder]:
+            return self._passing.begin(as_array=as_array)
+
+        return Flow(
+            begin, learn_soon, _FORMS[_GOOGLE], ("", _GOOGLE, as_array), streams, "", (), None,
+            ARRAY if as_array else None, None, None, *_DOUBTS[_GOOGLE],
+        )  # fmt: skip
+
+    def through(self, *, as_array: bool) -> AnswerStream:
         """Return what hands a streamed answer on and knows what it says."""
         return RetoldStream(self._flows[as_array], b"{}")
 

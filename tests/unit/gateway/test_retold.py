@@ -163,7 +163,7 @@ class Through(Memory):
         self.notes = Notes(Frames(), passing, self.streams)
 
     def recalled(self, number: int) -> TranslatedStream:
-        stream = self.notes.stream(as_array=self.as_array)
+        stream = self.notes.through(as_array=self.as_array)
         assert isinstance(stream, RetoldStream)
         return stream
 
