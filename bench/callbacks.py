@@ -20,8 +20,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from tianji._core import heap
-from tianji._core.revision import Revisions
+from tianji._core.sharing import heap
+from tianji._core.sharing.revision import Revisions
 from tianji.callbacks.listening import Listening
 from tianji.config.loader import load
 from tianji.ledger.entry import Entry, Payload

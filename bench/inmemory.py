@@ -15,10 +15,10 @@ from unittest.mock import patch
 import uvloop
 
 from bench.macro.targets import GOVERNED, KEY
-from tianji._core.http1 import Connection
-from tianji._core.limiter import Limit
-from tianji._core.origin import Origin
-from tianji._core.server import NativeConnection
+from tianji._core.edges.server import NativeConnection
+from tianji._core.limits.limiter import Limit
+from tianji._core.upstreams.http1 import Connection
+from tianji._core.upstreams.origin import Origin
 from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits as Figures
 from tianji.cli.factory import Factory

@@ -97,7 +97,7 @@ def difference(recorded: Mapping[str, str], here: Mapping[str, str]) -> str:
 
 def versions_here() -> dict[str, str]:
     """What decides how many instructions the same source takes."""
-    from tianji._core import server  # noqa: PLC0415 - only here: counting must not need a build of its own
+    from tianji._core.edges import server  # noqa: PLC0415 - only here: counting must not need a build of its own
 
     built = re.search(rb"GCC: \([^)]*\) [\d.]+|clang version [\d.]+", Path(server.__file__).read_bytes())
     return {

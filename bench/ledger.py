@@ -20,7 +20,7 @@ import click
 import sqlalchemy as sa
 
 from bench.stores import postgresql
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.identity import MASTER, Identity, Role
 from tianji.clock import ManualClock
 from tianji.ledger.drain import Drain

@@ -5,11 +5,11 @@ from typing import Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 from tianji.errors import UpstreamDisconnected
 from tianji.routing.attempts import Attempts
 from tianji.routing.cooldown import Cooldowns, Rule

@@ -18,8 +18,8 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from tianji._core.dice import Dice
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.routing.dice import Dice
 from tianji.config import load
 from tianji.routing.auto import AutoRouter, Content, Surroundings, compile_auto_routers
 

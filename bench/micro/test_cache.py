@@ -9,9 +9,9 @@ from bench.inmemory import CONFIG, Worker
 from bench.scenarios import ANSWER, chat, post, whole
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.memory import Answer, MemoryCache
-from tianji._core.revision import Revisions
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.caching.memory import Answer, MemoryCache
+from tianji._core.sharing.revision import Revisions
 from tianji.cache.codec import Codec
 from tianji.cache.members import recipe
 

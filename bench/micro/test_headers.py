@@ -2,7 +2,7 @@
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.headers import add_times, add_upstream_headers, begin_answer, read_client_headers
+from tianji._core.upstreams.headers import add_times, add_upstream_headers, begin_answer, read_client_headers
 
 CLIENT = [
     (b"host", b"gateway:4000"),

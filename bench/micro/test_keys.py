@@ -8,7 +8,7 @@ from bench.inmemory import Sink, Worker, feed
 from bench.scenarios import chat, post
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge
 from tianji.errors import AuthenticationFailed

@@ -6,8 +6,8 @@ The promise: at most 1.5 µs for a key with user and team, all limits on, from a
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits
 from tianji.limiting.limiter import Limiter

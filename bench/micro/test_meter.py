@@ -3,9 +3,9 @@
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.meter import Rates, cost, dollars, estimate
-from tianji._core.spans import scan
-from tianji._core.usage import read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.journal.meter import Rates, cost, dollars, estimate
+from tianji._core.streams.usage import read_usage
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.explain import explain_cost
 from tianji.accounting.prices.names import candidates

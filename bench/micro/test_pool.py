@@ -9,10 +9,10 @@ from bench.inmemory import MemoryConnector, feed
 from bench.scenarios import ANSWER, post, streamed, whole
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.callbacks import Callbacks
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.callbacks import Callbacks
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 
 REQUEST = post(ANSWER)
 ORIGIN = Origin("upstream.test", 80)

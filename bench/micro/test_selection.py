@@ -6,11 +6,11 @@ The promise: at most 2 µs with 100 deployments, 10 µs with 1,000, without allo
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import STRATEGIES, Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import STRATEGIES, Selection
 from tianji.config.schema.router import RouterSettings
 from tianji.routing.affinity import affinity_of, session_of
 

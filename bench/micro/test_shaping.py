@@ -4,12 +4,12 @@ import pytest
 from bench.scenarios import chat
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.router import Plan
-from tianji._core.shaping import shape_body
-from tianji._core.spans import scan
-from tianji.gateway.reshaping import shaping_arguments
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.shaping import shape_body
+from tianji._core.routing.router import Plan
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji.gateway.compiled.reshaping import shaping_arguments
 from tianji.providers import build
 
 DEPLOYMENTS = {

@@ -2,7 +2,7 @@
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.shm import Histogram, SharedCounters
+from tianji._core.sharing.shm import Histogram, SharedCounters
 
 NAME = 'tianji_requests_total{model="gpt-4o",status="2xx"}'
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.spans import replace_value, scan
-from tianji._core.splice import Splice
+from tianji._core.bodies.spans import replace_value, scan
+from tianji._core.bodies.splice import Splice
 
 PROSE = 'The weather in Paris is mild today,\nwith "light" winds from the west. '
 

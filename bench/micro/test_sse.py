@@ -3,7 +3,7 @@
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.sse import ChatStream
+from tianji._core.streams.sse import ChatStream
 
 HEAD = (
     '{"id":"chatcmpl-9lMgfRSWPHcw51s6wxKT1YEO2CKpd","object":"chat.completion.chunk","created":1694268190,'

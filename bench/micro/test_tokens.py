@@ -13,9 +13,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from tests.fakes import reference
 
-from tianji._core.prompt import count_prompt
-from tianji._core.spans import scan
-from tianji._core.tokens import Vocabulary
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.prompt import count_prompt
+from tianji._core.requests.tokens import Vocabulary
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 

@@ -4,8 +4,8 @@ import pytest
 from bench.scenarios import ANSWER
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tianji._core.spans import scan
-from tianji._core.usage import read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.streams.usage import read_usage
 
 FORMS = {
     "chat": ANSWER,

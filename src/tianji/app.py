@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tianji import lazy
-from tianji._core.dice import Dice
-from tianji._core.exchange import Exchange
-from tianji._core.forward import Endpoint
-from tianji._core.health import Health as DeploymentHealth
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
-from tianji._core.pipeline import Pipeline
-from tianji._core.shm import SharedCounters
-from tianji._core.silent import SilentExchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.limits.limiter import LimitTable
+from tianji._core.requests.forward import Endpoint
+from tianji._core.requests.pipeline import Pipeline
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import Health as DeploymentHealth
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.accounting.counter import TokenCounter
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.auth.arrivals import Arrival
@@ -44,27 +44,27 @@ from tianji.endpoints.mcp_rest import McpRest
 from tianji.endpoints.search import Search
 from tianji.endpoints.tokens import Tokens
 from tianji.errors import ConfigurationError, UnknownModel
-from tianji.gateway import canned
-from tianji.gateway.admissions import Admissions
-from tianji.gateway.admitting import compose, nobody, objection, tried_settings
+from tianji.gateway.additions.admitting import compose, nobody, objection, tried_settings
+from tianji.gateway.additions.destinations import Destinations
+from tianji.gateway.additions.following import Following, follows, keeps
+from tianji.gateway.admission.admissions import Admissions
+from tianji.gateway.admission.doorkeeping import Doorkeeping
+from tianji.gateway.admission.steering import read_steering
+from tianji.gateway.attempts import canned
+from tianji.gateway.attempts.course import Courses
+from tianji.gateway.attempts.explanation import Explanation, explained
+from tianji.gateway.attempts.failures import Failures
+from tianji.gateway.beforehand.own_requests import embed
+from tianji.gateway.beforehand.preface import Preface
 from tianji.gateway.bookkeeping import Bookkeeping, keeps_books
-from tianji.gateway.course import Courses
-from tianji.gateway.destinations import Destinations
-from tianji.gateway.doorkeeping import Doorkeeping
-from tianji.gateway.explanation import Explanation, explained
-from tianji.gateway.failures import Failures
-from tianji.gateway.following import Following, follows, keeps
+from tianji.gateway.compiled.operations import endpoints
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot, acceptable
 from tianji.gateway.guarding import Guarding, judged
-from tianji.gateway.jobs import Jobs
-from tianji.gateway.operations import endpoints
-from tianji.gateway.own_requests import embed
-from tianji.gateway.preface import Preface
-from tianji.gateway.renewal import Renewal
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot, acceptable
-from tianji.gateway.steering import read_steering
-from tianji.gateway.sweeping import Sweeping
 from tianji.gateway.traces import tracing
+from tianji.gateway.upkeep.jobs import Jobs
+from tianji.gateway.upkeep.renewal import Renewal
+from tianji.gateway.upkeep.sweeping import Sweeping
 from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
@@ -388,7 +388,7 @@ class Gateway:
         return Metrics(METRICS, counted, more, closed=closed)
 
     async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
-        probe = lazy.load("tianji.gateway.probes").probe
+        probe = lazy.load("tianji.gateway.upkeep.probes").probe
         names = [model]
         if caller.rules:  # a key calls what it may use, here as everywhere
             names = [name for name in self.snapshot.members if model in (None, name) and caller.admits(name) is None]
@@ -482,13 +482,15 @@ def open_office(
             keeps_guardrails=lambda: keeps(loaded(), "guardrails"),
             guardrail_objection=lambda one: lazy.load("tianji.gateway.guarding.stored").objection(one, loaded()),
             keeps_prompts=lambda: keeps(loaded(), "prompts"),
-            prompt_objection=lambda one: lazy.load("tianji.gateway.prompting").objection(one, loaded()),
+            prompt_objection=lambda one: lazy.load("tianji.gateway.beforehand.prompting").objection(one, loaded()),
             keeps_tool_servers=lambda: keeps(loaded(), "mcp"),
             tool_server_objection=lambda one: lazy.load("tianji.gateway.tools.stored").objection(one, loaded()),
             keeps_cache=lambda: keeps(loaded(), "cache_settings"),
             keeps_coordination=lambda: keeps(loaded(), "coordination_redis"),
-            tried_coordination=lambda said: lazy.load("tianji.gateway.stored_coordination").tried(loaded(), said),
-            tried_cache=lambda said: lazy.load("tianji.gateway.stored_cache").tried(loaded(), said),
+            tried_coordination=lambda said: lazy.load("tianji.gateway.additions.stored_coordination").tried(
+                loaded(), said
+            ),
+            tried_cache=lambda said: lazy.load("tianji.gateway.additions.stored_cache").tried(loaded(), said),
             endpoint_objection=lambda one: lazy.load("tianji.passthrough.judging").objection(one, loaded(), core()),
         ),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
 from tianji.edge.application import EdgeSettings, Limits

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 
 
 class Peer:

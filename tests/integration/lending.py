@@ -4,9 +4,9 @@ import asyncio
 from itertools import count
 from typing import Any
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.limiting.sharing import LimitSharing
 from tianji.storage.leases import EXCHANGE, LeaseStore
 from tianji.storage.valkey import Server, connect

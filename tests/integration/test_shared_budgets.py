@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from tests.integration.lending import BUDGET, EPOCH, Machine, World, machines
 
-from tianji._core.leases import Leases
-from tianji._core.limiter import LimitSet, LimitTable
+from tianji._core.limits.leases import Leases
+from tianji._core.limits.limiter import LimitSet, LimitTable
 
 if TYPE_CHECKING:
-    from tianji._core.admission import Admission
+    from tianji._core.limits.admission import Admission
 
 
 async def spend(machine: Machine, asked: LimitSet, estimate: int, cost: int) -> bool:

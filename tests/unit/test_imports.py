@@ -25,7 +25,7 @@ RARE = {
     "tianji.config.report",
     "tianji.egress.client",
     "tianji.egress.pool",
-    "tianji.gateway.probes",
+    "tianji.gateway.upkeep.probes",
     "tianji.management.status.openapi",
     "urllib.request",
 }
@@ -73,7 +73,7 @@ def test_a_worker_loads_only_what_requests_need() -> None:
     file = SRC.parent / "examples" / "production.yaml"
     start = f"app.rehearse(app.read(Path({str(file)!r}), os.environ))"
     modules = imported(f"import os, tianji.edge.native; from pathlib import Path; from tianji import app; {start}")
-    assert modules >= {"tianji.gateway.snapshot", "tianji.egress.connector", "yaml", "uvloop"}
+    assert modules >= {"tianji.gateway.compiled.snapshot", "tianji.egress.connector", "yaml", "uvloop"}
     assert modules.isdisjoint(RARE)
     assert packages(modules).isdisjoint(RARE_PACKAGES)
 

@@ -21,6 +21,11 @@ def dotted(folder: Path) -> str:
     return ".".join(folder.relative_to(PACKAGE.parent).parts)
 
 
+def compiled(folder: Path, kind: str) -> set[str]:
+    """Return the modules below a folder that have a file of a kind: `edges/asgi`."""
+    return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*.{kind}")}
+
+
 def named(paths: list[Path]) -> list[str]:
     return [dotted(path) for path in paths]
 
@@ -42,22 +47,25 @@ def test_a_folder_has_its_row_in_the_architecture(folder: Path) -> None:
 
 
 def test_every_compiled_module_has_its_stub() -> None:
-    names = {path.stem for path in CORE.glob("*.pyx")}
-    assert names == {path.stem for path in (PACKAGE / "_core").glob("*.pyi")}
-    declared = {path.stem: re.findall("^cdef (\\w+)", path.read_text(), re.MULTILINE) for path in CORE.glob("*.pxd")}
+    names = compiled(CORE, "pyx")
+    assert names == compiled(PACKAGE / "_core", "pyi")
+    declared = {
+        name: re.findall("^cdef (\\w+)", (CORE / name).with_suffix(".pxd").read_text(), re.MULTILINE)
+        for name in compiled(CORE, "pxd")
+    }
     whole = {"enum", "extern", "inline"}  # declarations of these need no module
     headers = {name for name, kinds in declared.items() if set(kinds) <= whole}
     assert names >= declared.keys() - headers, "declarations of nothing"
 
 
-@pytest.mark.parametrize("source", sorted(CORE.glob("*.p[yx][xd]")), ids=lambda path: path.name)
+@pytest.mark.parametrize("source", sorted(CORE.rglob("*.p[yx][xd]")), ids=lambda path: path.name)
 def test_compiled_modules_import_only_errors_and_wire_forms(source: Path) -> None:
     """import-linter reads no Cython, so the rule for `_core` is kept here."""
     text = source.read_text()
     imported = {name for name in OURS.findall(text) if not name.startswith("tianji._core.")}
     assert imported <= {"tianji.errors", "tianji.protocol.headers"}
     linked = {first or second for first, second in LINKED.findall(text)}
-    assert linked <= {f"tianji._core.{path.stem}" for path in CORE.glob("*.pxd")}, "cimport absolutely"
+    assert linked <= {f"tianji._core.{name.replace('/', '.')}" for name in compiled(CORE, "pxd")}, "cimport absolutely"
 
 
 def test_the_changelog_begins_with_this_version() -> None:

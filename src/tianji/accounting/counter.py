@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.prompt import Prompt, count_prompt
-from tianji._core.spans import ObjectSpans
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.requests.prompt import Prompt, count_prompt
 from tianji.accounting.encodings import encoding_of
 from tianji.accounting.images import image_tokens, most_image_tokens, size_of
 from tianji.accounting.vocabularies import Vocabularies

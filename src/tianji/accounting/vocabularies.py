@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tianji._core.tokens import Vocabulary
+from tianji._core.requests.tokens import Vocabulary
 
 _DATA: Final = Path(__file__).with_name("data")
 _RULES: Final = {"o200k_base": ("o200k", 199_998), "cl100k_base": ("cl100k", 100_256)}  # rule, ordinary tokens

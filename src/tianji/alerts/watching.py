@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.health import HealthTable
-from tianji._core.sheet import Sheet
-from tianji._core.shm import SharedCounters
+from tianji._core.journal.sheet import Sheet
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.facts import Deployment, Fallbacks, deployments_of

@@ -6,7 +6,7 @@ header must not be let in by another. The order is the one that clients of LiteL
 
 from urllib.parse import parse_qsl
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.sessions import Sessions
 from tianji.errors import Header
 

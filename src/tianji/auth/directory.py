@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Final
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.compiled import Refusal
 from tianji.auth.identity import ANYONE, Identity
 from tianji.auth.master_key import MasterKey, UnknownKey

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from tianji._core.keys import KeyRing
+from tianji._core.edges.keys import KeyRing
 from tianji.auth.arrivals import Welcome
 from tianji.auth.compiled import Refusal, compile_record
 from tianji.auth.credentials import Credentials

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Final, Protocol
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import require
 from tianji.auth.credentials import Credentials
 from tianji.auth.ephemeral import NO_TICKETS, Tickets, is_secret

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.described import Described, Descriptions
 from tianji.auth.directory import is_token
 from tianji.auth.identity import Identity

@@ -7,7 +7,7 @@ somebody is, never what he may do.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.described import Described, Descriptions
 from tianji.auth.identity import Identity
 from tianji.auth.routes import Row

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final, Literal
 
-from tianji._core.revision import EVERYTHING, TAG_BITS
+from tianji._core.sharing.revision import EVERYTHING, TAG_BITS
 
 Kind = Literal["key", "user", "team", "organization", "project", "budget", "customer", "tag", "models", "signer"]
 ALL: Final = EVERYTHING

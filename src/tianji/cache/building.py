@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tianji._core.memory import MemoryCache
-from tianji._core.recall import Cache
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.caching.memory import MemoryCache
+from tianji._core.caching.recall import Cache
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.cache.caches import EmbedBy
 from tianji.cache.far import Far, Place
 from tianji.cache.kinds import kinds

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from tianji._core.memory import tag_of
-from tianji._core.recall import Cache
-from tianji._core.revision import EVERYTHING, Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.caching.memory import tag_of
+from tianji._core.caching.recall import Cache
+from tianji._core.sharing.revision import EVERYTHING, Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.cache.plan import Plan, plan_of
 from tianji.config.schema import Config
 from tianji.lazy import load

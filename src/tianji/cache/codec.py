@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from tianji._core.usage import Usage
+from tianji._core.streams.usage import Usage
 from tianji.errors import TianjiError
 from tianji.lazy import load
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from tianji._core.memory import Answer
+from tianji._core.caching.memory import Answer
 from tianji.cache.stored import decoded, encoded
 from tianji.clock import SYSTEM
 

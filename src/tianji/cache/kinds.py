@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.recall import Kind
+from tianji._core.caching.recall import Kind
 from tianji.cache.codec import Codec
 from tianji.cache.parts import Division
 

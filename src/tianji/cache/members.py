@@ -7,8 +7,8 @@ another, and from the model, whose group counts. Other members count where the o
 
 from typing import Final
 
-from tianji._core.recipe import Recipe
-from tianji.providers.parameters import CONTROL_FIELDS
+from tianji._core.caching.recipe import Recipe
+from tianji.providers.steps.parameters import CONTROL_FIELDS
 
 _COUNTED: Final = """
     access_programs audio background background_options best_of cache_control chunking_strategy compaction container

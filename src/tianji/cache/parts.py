@@ -5,10 +5,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from tianji._core.memory import Answer, counted_usage
-from tianji._core.recall import Lookup
-from tianji._core.spans import ObjectSpans
-from tianji._core.usage import Usage
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.caching.memory import Answer, counted_usage
+from tianji._core.caching.recall import Lookup
+from tianji._core.streams.usage import Usage
 from tianji.clock import SYSTEM
 from tianji.errors import UpstreamProtocolError
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.memory import Answer, counted_usage
+from tianji._core.caching.memory import Answer, counted_usage
 
 _VERSION: Final = 1
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.asked import Asked
-from tianji._core.recall import Lookup
+from tianji._core.caching.recall import Lookup
+from tianji._core.requests.asked import Asked
 from tianji.errors import InvalidRequest, PermissionDenied
 
 _CONTROLS: Final = frozenset({"ttl", "s-maxage", "s-max-age", "no-cache", "no-store", "namespace", "use-cache"})

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from tianji._core import heap
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing import heap
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks.line import LONGEST, Answer, Question
 from tianji.callbacks.listening import Listening
 from tianji.config.loader import Loaded

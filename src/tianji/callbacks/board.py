@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from tianji._core.shm import SharedCounters
-from tianji._core.stats import escape_label
+from tianji._core.routing.stats import escape_label
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks.backlog import Positions
 from tianji.callbacks.outlet import Outlet
 from tianji.ledger.journal import MAGIC

@@ -8,7 +8,7 @@ or of a host that the operator names. https://docs.litellm.ai/docs/proxy/logging
 from collections.abc import Mapping
 from typing import Final
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.callbacks.vendors import ALIASES, NAMED, VENDORS
 from tianji.config.lent import Lent
 from tianji.config.schema import Config

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks.backlog import Positions
 from tianji.callbacks.board import Board
 from tianji.callbacks.event import Owner

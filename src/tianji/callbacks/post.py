@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
 from tianji.callbacks.lent import checking
 from tianji.callbacks.sink import Delivery
 from tianji.config.schema import Config

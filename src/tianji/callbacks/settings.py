@@ -16,7 +16,7 @@ from tianji.config.schema import Config
 from tianji.errors import ConfigurationError
 from tianji.hooks.naming import own_callbacks
 from tianji.lazy import load
-from tianji.providers.fetching import Fetch, fetcher
+from tianji.providers.logins.fetching import Fetch, fetcher
 
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"

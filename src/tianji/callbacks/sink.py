@@ -10,7 +10,7 @@ from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent, Owner
 from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
-from tianji.providers.fetching import Fetch, fetcher
+from tianji.providers.logins.fetching import Fetch, fetcher
 
 BATCH: Final = 512  # events of a request, where a vendor takes so many
 INTERVAL: Final = 5.0  # seconds until what waits is sent

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.limiter import LimitTable
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.accounting.vocabularies import Vocabularies
 from tianji.edge.control import Control
 from tianji.edge.processes.companion import FAREWELL, Task
 from tianji.edge.processes.crew import work
-from tianji.gateway.shared import Shared
+from tianji.gateway.compiled.shared import Shared
 from tianji.lazy import load
 
 LEDGER: Final = 10.0  # seconds that the process of the ledger may take to end, callbacks included
@@ -89,7 +89,7 @@ class Factory:
 
     def _written(self) -> Any:
         """Return the configuration, for processes beside the workers."""
-        extends = load("tianji.gateway.extending").Extending
+        extends = load("tianji.gateway.additions.extending").Extending
         return load("tianji.ledger.in_force").Written(self._path, self._environ, self._shared.known, extends)
 
     def _hearers(

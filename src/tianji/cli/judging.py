@@ -15,9 +15,9 @@ from tianji.config import environment, master_key, report
 from tianji.config.additions import extend
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError, StoreUnavailable
+from tianji.gateway.additions.destinations import admissible
+from tianji.gateway.additions.following import PATIENCE, follows, keeps, kept
 from tianji.gateway.bookkeeping import keeps_books
-from tianji.gateway.destinations import admissible
-from tianji.gateway.following import PATIENCE, follows, keeps, kept
 from tianji.lazy import load
 from tianji.realtime.expected import expected
 from tianji.storage.location import Location, locate

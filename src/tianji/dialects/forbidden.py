@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from tianji.errors import AuthenticationFailed, InvalidRequest
-from tianji.providers.parameters import ADDRESS_FIELDS, CALLBACK_FIELDS, FEDERATION_FIELDS, is_price
+from tianji.providers.steps.parameters import ADDRESS_FIELDS, CALLBACK_FIELDS, FEDERATION_FIELDS, is_price
 
 # Never allowed, whatever the settings say.
 ALWAYS_REJECTED = FEDERATION_FIELDS | {"model_list"}

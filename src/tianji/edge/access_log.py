@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.clock import SYSTEM, Clock
 from tianji.edge.answers import call_id
 from tianji.printable import printable

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.options import CERTIFICATE
 
 

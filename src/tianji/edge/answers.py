@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.headers import name_request
+from tianji._core.edges.exchange import Exchange
+from tianji._core.upstreams.headers import name_request
 from tianji.errors import Header, TianjiError
 from tianji.ids import CallIds
 from tianji.protocol import openai_errors

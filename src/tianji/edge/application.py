@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.answers import OwnBody, no_own_body
 from tianji.edge.control import Control
 from tianji.edge.routes import Match, RouteTable

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tianji._core.asgi import AsgiEdge
+from tianji._core.edges.asgi import AsgiEdge
 from tianji.edge.application import Application
 from tianji.edge.build import shared_arguments
 from tianji.edge.control import Control
@@ -16,4 +16,5 @@ def build_edge(application: Application, loop: asyncio.AbstractEventLoop, contro
 
 
 def _take_upgrade(edge: AsgiEdge, watcher: Any) -> None:
-    load("tianji._core.asgi_upgrade").AsgiUpgrade().begin(edge, watcher)  # with picows, which most workers never need
+    # with picows, which most workers never need
+    load("tianji._core.edges.asgi_upgrade").AsgiUpgrade().begin(edge, watcher)

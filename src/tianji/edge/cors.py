@@ -5,7 +5,7 @@ Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 
 from collections.abc import Callable
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.application import Cors
 from tianji.errors import Header
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from tianji._core.asgi import AsgiEdge
+from tianji._core.edges.asgi import AsgiEdge
 from tianji.edge.application import Factory
 from tianji.edge.asgi import build_edge
 from tianji.edge.control import Control

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tianji._core.server import NativeEdge
+from tianji._core.edges.server import NativeEdge
 from tianji.edge.application import Application
 from tianji.edge.build import shared_arguments
 from tianji.edge.control import Control

@@ -7,7 +7,7 @@ from typing import Any
 
 import uvloop
 
-from tianji._core.server import NativeEdge
+from tianji._core.edges.server import NativeEdge
 from tianji.edge.application import Factory
 from tianji.edge.control import Control
 from tianji.edge.http1 import build_edge

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from tianji.config.environment import lookup
 from tianji.edge.application import Cors, EdgeSettings, Limits
-from tianji.gateway.operations import own_error_body
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.operations import own_error_body
+from tianji.gateway.compiled.snapshot import Snapshot
 
 
 def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:

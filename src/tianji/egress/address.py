@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.resolver import Address
 from tianji.errors import InvalidRequest, UpstreamConnectFailed
 

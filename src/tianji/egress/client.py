@@ -4,8 +4,8 @@ import ssl
 
 import httpx
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.connector import Check
 from tianji.egress.resolver import Resolver
 from tianji.egress.tls import client_context

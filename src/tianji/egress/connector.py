@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.proxy import Proxies, tunnel
 from tianji.egress.resolver import Address, Resolver
 from tianji.egress.tls import ClientContext

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.address import AddressPolicy
 from tianji.egress.resolver import Address
 from tianji.egress.tls import ClientContext, client_context

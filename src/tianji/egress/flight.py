@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tianji._core.multiplex import Stream
+from tianji._core.upstreams.multiplex import Stream
 from tianji.errors import Header
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from tianji._core.multiplex import Stream
-from tianji._core.spool import Extent
+from tianji._core.upstreams.multiplex import Stream
+from tianji._core.upstreams.spool import Extent
 from tianji.errors import Header, UpstreamFailure
 
 JSON: Final = b"application/json"

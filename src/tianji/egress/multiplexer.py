@@ -9,8 +9,8 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING, Final
 
-from tianji._core.multiplex import Stream
-from tianji._core.origin import Origin
+from tianji._core.upstreams.multiplex import Stream
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.connector import Connector
 from tianji.egress.flight import Flight
 from tianji.errors import UpstreamConnectFailed, UpstreamDisconnected, UpstreamFailure

@@ -5,11 +5,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tianji._core.callbacks import Callbacks
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.parcel import Parcel
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.callbacks import Callbacks
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.parcel import Parcel
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.connector import Check, Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.resolver import Resolver

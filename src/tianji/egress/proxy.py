@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.errors import ConfigurationError, UpstreamConnectFailed
 from tianji.lazy import load
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.connector import Check, Connector
 from tianji.egress.multiplexer import Multiplexer
 from tianji.egress.proxy import Proxies

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.clock import Clock
 from tianji.errors import StoreUnavailable
 from tianji.lazy import load

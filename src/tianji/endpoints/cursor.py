@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.exchange import Handler as Compiled
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.edges.exchange import Handler as Compiled
 from tianji.edge.answers import openai_error, respond_error
 from tianji.edge.routes import Handler, Match
 from tianji.errors import MalformedJSON, TianjiError

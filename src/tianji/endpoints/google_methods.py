@@ -8,16 +8,16 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.forward import Endpoint
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.forward import Endpoint
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import JSON, respond_error, respond_json
 from tianji.edge.routes import Handler, Match, Route
 from tianji.endpoints.tokens import Counter
 from tianji.errors import Header, TianjiError
-from tianji.gateway.own_requests import NO_MATCH
+from tianji.gateway.beforehand.own_requests import NO_MATCH
 from tianji.lazy import load
 from tianji.protocol.openai.requests import write_request
 from tianji.protocol.openai_errors import parse_error

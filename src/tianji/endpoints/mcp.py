@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji import __version__
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.config.environment import lookup
 from tianji.edge.answers import JSON, call_id, call_id_headers

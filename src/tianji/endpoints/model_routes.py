@@ -4,8 +4,8 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from tianji._core.exchange import Handler as Compiled
-from tianji._core.forward import Endpoint
+from tianji._core.edges.exchange import Handler as Compiled
+from tianji._core.requests.forward import Endpoint
 from tianji.auth.access import Access, Tenant
 from tianji.cache.caches import Caches
 from tianji.dialects.openai import Dialect
@@ -13,7 +13,7 @@ from tianji.dialects.schema import request_schema
 from tianji.edge.routes import Handler, Route
 from tianji.endpoints import cursor
 from tianji.endpoints.responses import StoredResponses
-from tianji.gateway.forms import FormEndpoint
+from tianji.gateway.translation.forms import FormEndpoint
 from tianji.storage.store import Store
 
 _NAMING: Final = frozenset({"chat", "messages", "gemini"})  # and responses, whose endpoint is wrapped once more

@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.kept import KeptExchange
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.caching.kept import KeptExchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import Identity
 from tianji.clock import SYSTEM, Clock

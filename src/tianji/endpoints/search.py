@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import ANYONE, Identity
 from tianji.edge.answers import call_id, respond_json
@@ -19,7 +19,7 @@ _SEARCH: Final = "search"
 
 
 class Search:
-    """The routes. `searches`: those in force, see tianji.gateway.searches; None where no tool is configured.
+    """The routes. `searches`: those in force, see tianji.gateway.beforehand.searches; None where no tool is configured.
 
     guards: who judges what is asked and found, see tianji.gateway.guarding.guards; None where nobody does
     """

@@ -1,6 +1,6 @@
 """What agents tell the makers of their models about themselves ends here, unread."""
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans, scan
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
 from tianji.accounting.counter import Count
 from tianji.auth.access import Access, Tenant
 from tianji.dialects.rows import ROWS

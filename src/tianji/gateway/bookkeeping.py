@@ -7,16 +7,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.asked import Asked
-from tianji._core.entries import Entries
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans, scan
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.entries import Entries
+from tianji._core.requests.asked import Asked
 from tianji.auth.identity import Identity
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
-from tianji.gateway.parties import Beside, Parties, beside
-from tianji.gateway.snapshot import Snapshot
-from tianji.gateway.telling import Heard, Tellings
+from tianji.gateway.admission.parties import Beside, Parties, beside
+from tianji.gateway.admission.telling import Heard, Tellings
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.ledger.awaited import Awaited, Place, recover
 from tianji.ledger.entry import LARGE, Entry, Payload, Telling

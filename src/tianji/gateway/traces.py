@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tianji._core.tracing import Tracing
+from tianji._core.requests.tracing import Tracing
 from tianji.config.environment import is_true
 from tianji.config.schema import Config
 from tianji.gateway.bookkeeping import keeps_books, tells

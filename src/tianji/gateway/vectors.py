@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tianji.config.auto_router import static_model_folder
 from tianji.errors import ConfigurationError
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
 
 _PIECE: Final = 500  # characters, so that each is seen whole

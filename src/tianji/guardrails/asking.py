@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Pool
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Pool
 from tianji.clock import SYSTEM, Clock
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import encode_request, fetch

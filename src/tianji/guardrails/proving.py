@@ -45,17 +45,17 @@ class Proofs:
         return found
 
     def _open(self, auth: Auth | None) -> Any:
-        fetcher = load("tianji.providers.fetching").fetcher
-        source = load("tianji.providers.tokens").TokenSource
+        fetcher = load("tianji.providers.logins.fetching").fetcher
+        source = load("tianji.providers.logins.tokens").TokenSource
         if isinstance(auth, GoogleToken):
-            google = load("tianji.providers.google_credentials")
+            google = load("tianji.providers.logins.google_credentials")
             return source(google.minter(google.find(auth.credentials or None, self._environ), fetcher("Google")))
         if isinstance(auth, ClientCredentials):
             return source(login_of(auth, fetcher("the guardrail's vendor")))
         raise Unavailable(f"nothing proves {type(auth).__name__}", permanent=True)
 
     async def _signed(self, call: Call, auth: AwsSignature) -> dict[str, str]:
-        aws, signature = load("tianji.providers.aws"), load("tianji.protocol.bedrock.signature")
+        aws, signature = load("tianji.providers.logins.aws"), load("tianji.protocol.bedrock.signature")
         name = repr(auth)
         if name not in self._keys:
             self._keys[name] = aws.keys_of(_deployment(auth, self._environ), auth.region)
@@ -80,7 +80,7 @@ class Proofs:
 
 def login_of(auth: ClientCredentials, fetch: Any) -> Any:
     """Return what mints tokens by section 4.4 of RFC 6749."""
-    oauth = load("tianji.providers.oauth")
+    oauth = load("tianji.providers.logins.oauth")
     form: list[tuple[str, str]] = [("grant_type", "client_credentials")]
     headers: list[tuple[str, str]] = []
     if auth.basic:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.shm import Histogram, SharedCounters
-from tianji._core.stats import escape_label
+from tianji._core.routing.stats import escape_label
+from tianji._core.sharing.shm import Histogram, SharedCounters
 from tianji.errors import Header
 from tianji.guardrails.running import Outcome, Status
 from tianji.guardrails.verdict import Advise, Allow, Answer, Block, Rewrite, Verdict

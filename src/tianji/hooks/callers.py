@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.described import Described, Descriptions
 from tianji.auth.identity import Identity
 from tianji.auth.routes import Row

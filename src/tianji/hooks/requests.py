@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 
 
 class Headers(dict[str, str]):

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.clock import SYSTEM, Clock
 from tianji.errors import StoreUnavailable
 from tianji.ledger import periods, posting, reading

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct, field
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.ledger import reading
 from tianji.ledger.journal import MAGIC
 from tianji.ledger.leading import Lead

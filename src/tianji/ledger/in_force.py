@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.loader import Loaded, load
 from tianji.config.secrets import Managers
 from tianji.errors import ConfigurationError

@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from tianji._core.page import Page
+from tianji._core.journal.page import Page
 from tianji.ledger.entry import Entry, encoded
 
 MAGIC: Final = b"tianji ledger 1\n"

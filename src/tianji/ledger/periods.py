@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.ledger.rows import spent
 from tianji.storage.tables import BUDGETS, DEPRECATED_KEYS, KEYS, LEDGER_STATE, TEAMS, USERS
 

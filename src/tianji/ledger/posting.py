@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.lazy import load
 from tianji.ledger import periods
 from tianji.ledger.entry import Entry, decoded

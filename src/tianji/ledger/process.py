@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.errors import StoreUnavailable

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.records import bodies
-from tianji._core.sheet import Sheet
+from tianji._core.journal.records import bodies
+from tianji._core.journal.sheet import Sheet
 from tianji.ledger.entry import Entry, decoded
 from tianji.ledger.journal import FRESH, HEAD, MAGIC, SUFFIX
 from tianji.ledger.rows import sheet

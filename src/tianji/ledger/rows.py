@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from tianji._core.sheet import Sheet, Sum
+from tianji._core.journal.sheet import Sheet, Sum
 from tianji.ledger import terms
 from tianji.ledger.entry import Entry, decoded, encoded
 from tianji.ledger.names import LONGEST, name

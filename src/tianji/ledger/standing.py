@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.ledger import periods
 from tianji.ledger.rows import spent
 from tianji.storage.tables import BUDGETS, CUSTOMERS, KEYS, ORGANIZATIONS, PROJECTS, TAGS, TEAM_MEMBERS, TEAMS, USERS

@@ -28,7 +28,7 @@ _tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):
-    """The members, in the order in which `tianji._core.sheet` finds them in an entry."""
+    """The members, in the order in which `tianji._core.journal.sheet` finds them in an entry."""
 
     call_type: str
     model_group: str

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.health import Health
+from tianji._core.routing.health import Health
 from tianji.auth.limits import DYNAMIC, Limits
 
 COUNTED_ONLY: Final = 1 << 38  # a rate that so many may have counts what is used, and holds nobody

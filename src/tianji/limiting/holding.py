@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.auth.limits import Limits
 from tianji.limiting.easing import NO_END, Troubled, eased
 from tianji.limiting.model_budgets import (

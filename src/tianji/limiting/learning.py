@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tianji._core.limiter import Limit, LimitTable
+from tianji._core.limits.limiter import Limit, LimitTable
 from tianji.limiting.rows import Kind, row_name
 
 Learn = Callable[[Kind, str, int, float | None], None]

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, LARGEST_SET, Limit, LimitSet, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, LARGEST_SET, Limit, LimitSet, LimitTable
 from tianji.auth.identity import Identity
 from tianji.errors import Unacceptable
 from tianji.limiting.easing import LOOKED_AGAIN, NO_END, Troubled

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.models import ModelRule
 from tianji.auth.tags import tag
 from tianji.errors import AuthenticationFailed, ModelRefused

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tianji._core.limiter import LimitTable
+from tianji._core.limits.limiter import LimitTable
 from tianji.errors import StoreUnavailable
 from tianji.limiting.holding import Held
 

@@ -7,7 +7,7 @@ priority uses is only counted; above it each is held to its share.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
 from tianji.limiting.easing import COUNTED_ONLY

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, LimitSet
-from tianji._core.meter import dollars
+from tianji._core.journal.meter import dollars
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, LimitSet
 from tianji.errors import BudgetExceeded, Header, RateLimited, TianjiError
 from tianji.limiting.holding import Held
 from tianji.limiting.rules import COUNTED, Rules

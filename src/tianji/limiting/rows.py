@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from tianji._core.limiter import LARGEST_NAME
+from tianji._core.limits.limiter import LARGEST_NAME
 from tianji.auth.limits import Limits
 
 Kind = Literal["key", "team", "team_member", "user", "organization", "project", "customer", "tag", "model", "proxy"]

@@ -12,9 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from tianji._core.leases import ANSWERED_WITHIN, Leases, Loan
-from tianji._core.limiter import Limit, LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.leases import ANSWERED_WITHIN, Leases, Loan
+from tianji._core.limits.limiter import Limit, LimitTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.storage.leases import Answer, Claim
 from tianji.storage.services import CLOSED, OPEN, Breaker
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load
 from tianji.management.audit import rows as audit

@@ -15,16 +15,16 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.exchange import Exchange
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.identity import Identity, Role
 from tianji.auth.tags import MODELS, Kind, tag
 from tianji.config.audit import keeps_audit_log
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match
 from tianji.errors import MalformedJSON, SchemaViolation, Unacceptable
-from tianji.gateway.own_requests import NO_MATCH
+from tianji.gateway.beforehand.own_requests import NO_MATCH
 from tianji.lazy import load
 from tianji.ledger import periods
 from tianji.management.office import Office

@@ -13,7 +13,7 @@ from tianji.config.lent import NOTHING, Lent
 from tianji.config.loader import Loaded
 from tianji.config.schema import Config
 from tianji.config.secrets import Secrets
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.management.models.listing import Narrow
 from tianji.storage.store import Store
 from tianji.storage.valkey import Server

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.egress.address import AddressPolicy
 from tianji.egress.errands import Errand, Errands
 from tianji.lazy import load

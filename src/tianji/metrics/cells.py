@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from tianji._core.cells import TIMES, Form
-from tianji._core.sheet import Alike, Sheet
+from tianji._core.journal.cells import TIMES, Form
+from tianji._core.journal.sheet import Alike, Sheet
 from tianji.ledger.entry import SUCCESS
 from tianji.metrics.facts import OTHER, Facts, facts_of, reduced
 from tianji.metrics.families import LATENCY, PER_TOKEN
@@ -27,7 +27,7 @@ FINAL: Final = frozenset({"400", "403", "404", "413", "422", "499"})  # after wh
 _SECOND: Final = 1_000_000
 
 Cell: TypeAlias = "array[int]"
-"""Of the form that `tianji._core.cells` describes."""
+"""Of the form that `tianji._core.journal.cells` describes."""
 Fallback = tuple[Facts, str]
 """Of the attempt that failed first, and the group that stood in."""
 

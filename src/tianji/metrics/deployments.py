@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tianji._core.health import Health, HealthTable
-from tianji._core.sheet import Alike
+from tianji._core.journal.sheet import Alike
+from tianji._core.routing.health import Health, HealthTable
 from tianji.config.schema import Config, ModelEntry
 from tianji.ledger.entry import SUCCESS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Final
 
-from tianji._core.stats import escape_label
+from tianji._core.routing.stats import escape_label
 from tianji.ledger.entry import SUCCESS
 from tianji.metrics.cells import Cell, Cells
 from tianji.metrics.facts import NONE, OTHER, Facts, Names, values

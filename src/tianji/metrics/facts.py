@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from tianji._core.sheet import Alike
+from tianji._core.journal.sheet import Alike
 from tianji.ledger.entry import SUCCESS
 
 if TYPE_CHECKING:

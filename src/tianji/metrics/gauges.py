@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitTable
 from tianji.config.schema import Config
 from tianji.errors import StoreUnavailable
 from tianji.lazy import load

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
+from tianji._core.limits.limiter import LimitTable
+from tianji._core.routing.health import HealthTable
 from tianji.config.loader import Loaded
 from tianji.ledger import reading
 from tianji.ledger.follower import Follower

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tianji._core.stats import escape_label
+from tianji._core.routing.stats import escape_label
 from tianji.errors import Header
 
 CONTENT_TYPE: Final[Header] = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")

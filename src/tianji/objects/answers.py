@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header
 from tianji.objects.places import Place

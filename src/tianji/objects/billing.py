@@ -13,14 +13,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.meter import Rates, cost
-from tianji._core.shm import SharedCounters
-from tianji._core.spans import scan
-from tianji._core.usage import TIERS_BY_NUMBER, Usage, read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Rates, cost
+from tianji._core.sharing.shm import SharedCounters
+from tianji._core.streams.usage import TIERS_BY_NUMBER, Usage, read_usage
 from tianji.auth.identity import Identity
 from tianji.errors import AuthenticationFailed, MalformedJSON, TianjiError
-from tianji.gateway.admissions import Admissions
+from tianji.gateway.admission.admissions import Admissions
 from tianji.ledger.entry import Entry, Factor, Item
 from tianji.ledger.names import name
 from tianji.objects.places import Place

@@ -9,12 +9,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime
 from typing import Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.clock import Clock
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import RateLimited
-from tianji.gateway.admissions import Admissions
+from tianji.gateway.admission.admissions import Admissions
 from tianji.ids import CallIds
 from tianji.lazy import load
 from tianji.limiting.rows import Holder

@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.pool import Pool
+from tianji._core.edges.exchange import Exchange
+from tianji._core.upstreams.pool import Pool
 from tianji.clock import SYSTEM
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.objects.billing import Bill, Billing, Till, paying
 from tianji.objects.charging import Charging

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from tianji._core.router import Deployment, Plan
+from tianji._core.routing.router import Deployment, Plan
 from tianji.providers.upstream import PATHS
 
 Films = Literal["openai", "gemini", "vertex_ai"]

@@ -9,11 +9,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.silent import SilentExchange
-from tianji._core.spool import Extent
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.upstreams.spool import Extent
 from tianji.errors import Header, InvalidRequest, UpstreamProtocolError
-from tianji.gateway.forms import Form, form_of
+from tianji.gateway.translation.forms import Form, form_of
 from tianji.objects import veo
 from tianji.objects.places import Place
 from tianji.objects.relay import Begin, Relay, Request

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.meter import Measures, Rates, cost
-from tianji._core.usage import TIERS_BY_NUMBER
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Measures, Rates, cost
+from tianji._core.streams.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
 from tianji.auth.owners import owner_of
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError, UpstreamConnectFailed, UpstreamRefused
-from tianji.gateway.forms import Form, adopt, take_json
+from tianji.gateway.translation.forms import Form, adopt, take_json
 from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill, paying

@@ -8,11 +8,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.errors import TianjiError, UnknownModel
 from tianji.gateway.guarding import batched
-from tianji.gateway.request_lines import MEMBERS, Content
+from tianji.gateway.translation.request_lines import MEMBERS, Content
 from tianji.objects.message_lots import read
 from tianji.objects.places import Place, Places
 from tianji.objects.rows import Row

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.dialects.openai import Dialect
 from tianji.edge.answers import openai_error, respond_error

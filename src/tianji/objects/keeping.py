@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from tianji.errors import Header, InvalidRequest, UpstreamProtocolError
-from tianji.gateway.request_lines import Content
+from tianji.gateway.translation.request_lines import Content
 from tianji.objects.places import Place
 from tianji.objects.relay import Relay, Request
 from tianji.objects.uploading import Upload

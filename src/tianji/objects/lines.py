@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.spool import Extent, Spool
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.errors import InvalidRequest
-from tianji.gateway.request_lines import MEMBERS, Content, in_lines
+from tianji.gateway.translation.request_lines import MEMBERS, Content, in_lines
 
 BYTES_A_TOKEN: Final = 4
 _ASKED: Final = ("messages", "input", "prompt")

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.silent import SilentExchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.identity import Identity
 from tianji.auth.owners import owner_of
 from tianji.edge.addresses import own_address

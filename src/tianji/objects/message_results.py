@@ -9,7 +9,7 @@ from itertools import takewhile
 import msgspec
 
 from tianji.errors import UpstreamProtocolError
-from tianji.gateway.request_lines import LONGEST
+from tianji.gateway.translation.request_lines import LONGEST
 from tianji.objects.billing import Bill, rates_of, usage_of
 from tianji.objects.places import Place
 

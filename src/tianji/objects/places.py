@@ -11,17 +11,17 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tianji._core.meter import Rates
-from tianji._core.origin import Origin
-from tianji._core.router import Deployment, Plan
+from tianji._core.journal.meter import Rates
+from tianji._core.routing.router import Deployment, Plan
+from tianji._core.upstreams.origin import Origin
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.auth.identity import Identity
 from tianji.auth.owners import digest
 from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
-from tianji.gateway.plans import Origins, head_bytes
-from tianji.gateway.snapshot import Snapshot, markup_of
+from tianji.gateway.compiled.plans import Origins, head_bytes
+from tianji.gateway.compiled.snapshot import Snapshot, markup_of
 from tianji.objects.film_places import FILMING, Films, beside_videos
 from tianji.objects.ids import Ref
 from tianji.objects.rows import Section

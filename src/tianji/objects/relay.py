@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from tianji._core.conveyor import Conveyor
-from tianji._core.exchange import Exchange
-from tianji._core.http1 import Timeouts
-from tianji._core.parcel import Parcel
-from tianji._core.pool import Pool
-from tianji._core.silent import SilentExchange
-from tianji._core.spool import Extent
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.upstreams.conveyor import Conveyor
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.parcel import Parcel
+from tianji._core.upstreams.pool import Pool
+from tianji._core.upstreams.spool import Extent
 from tianji.errors import Header, UpstreamProtocolError
 from tianji.objects.places import Place
 from tianji.protocol.openai_errors import refused

@@ -4,9 +4,9 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.forward import Endpoint
-from tianji._core.given import Given
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.forward import Endpoint
+from tianji._core.requests.given import Given
 from tianji.auth.access import Access, Tenant
 from tianji.dialects.openai import Dialect
 from tianji.edge.routes import Match, Route

@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.usage import TIERS_BY_NUMBER
+from tianji._core.edges.exchange import Exchange
+from tianji._core.streams.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
 from tianji.auth.owners import owner_of
 from tianji.lazy import load

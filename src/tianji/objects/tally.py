@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from tianji._core.shm import Histogram, SharedCounters
-from tianji._core.stats import escape_label
+from tianji._core.routing.stats import escape_label
+from tianji._core.sharing.shm import Histogram, SharedCounters
 from tianji.auth.identity import Identity
 from tianji.objects.kinds import BATCH, FILE, Kind
 from tianji.objects.places import Place

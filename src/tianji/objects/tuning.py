@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tianji._core.meter import cost
-from tianji._core.usage import TIERS_BY_NUMBER, estimated_usage
+from tianji._core.journal.meter import cost
+from tianji._core.streams.usage import TIERS_BY_NUMBER, estimated_usage
 from tianji.accounting.prices.explain import explanation
 from tianji.objects.billing import Bill, rates_of
 from tianji.objects.lines import BYTES_A_TOKEN

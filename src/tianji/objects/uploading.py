@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.config.schema.general import GeneralSettings
 from tianji.errors import InvalidRequest, PayloadTooLarge
-from tianji.gateway.forms import READ, TURN
-from tianji.gateway.request_lines import Content
-from tianji.gateway.snapshot import MIB
+from tianji.gateway.compiled.snapshot import MIB
+from tianji.gateway.translation.forms import READ, TURN
+from tianji.gateway.translation.request_lines import Content
 from tianji.objects.lines import Counted, rewritten
 from tianji.objects.places import Place
 from tianji.protocol.multipart import Part, Piece, Reader, boundary_of, written

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.auth.owners import owner_of
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
-from tianji.gateway.forms import take_json
+from tianji.gateway.translation.forms import take_json
 from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.carry import Carry
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.carry import Carry
 from tianji.auth.identity import Identity
 from tianji.errors import ModelRefused
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from tianji._core.exchange import Exchange
-from tianji._core.lane import Filter, Lane, Way
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.lane import Filter, Lane, Way
 from tianji.auth.identity import Identity, Role
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.errors import ConfigurationError, Header, PermissionDenied

@@ -9,14 +9,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.messages import MessagesStream
-from tianji._core.meter import Measures
-from tianji._core.responses import ResponsesStream
-from tianji._core.sse import ChatStream
-from tianji._core.stream import AnswerStream
-from tianji._core.usage import Usage
+from tianji._core.journal.meter import Measures
+from tianji._core.streams.messages import MessagesStream
+from tianji._core.streams.responses import ResponsesStream
+from tianji._core.streams.sse import ChatStream
+from tianji._core.streams.stream import AnswerStream
+from tianji._core.streams.usage import Usage
 from tianji.errors import Header
-from tianji.gateway.passages import NATIVE
+from tianji.gateway.translation.passages import NATIVE
 from tianji.lazy import load
 
 EVENTS: Final = b"text/event-stream"

@@ -11,7 +11,7 @@ from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, Problem
 from tianji.edge.routes import RouteTable
 from tianji.errors import ConfigurationError
-from tianji.gateway.destinations import objection as address_objection
+from tianji.gateway.additions.destinations import objection as address_objection
 from tianji.passthrough.endpoints import headers
 from tianji.passthrough.routes import collisions
 

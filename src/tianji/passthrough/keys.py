@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 
 OWN: Final = (b"x-litellm-api-key", b"x-tianji-api-key")
 SCHEMES: Final = (b"token", b"bearer")

@@ -14,26 +14,28 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.lane import Lane
-from tianji._core.meter import Measures, Rates
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Measures, Rates
+from tianji._core.requests.lane import Lane
 from tianji.accounting.prices.tables import compile_rates
 from tianji.clock import SYSTEM
 from tianji.config.schema.sections import VertexDefaults
 from tianji.errors import ConfigurationError, Header, Overloaded
-from tianji.gateway.plans import Origins
+from tianji.gateway.compiled.plans import Origins
 from tianji.passthrough.forms import form_of
 from tianji.passthrough.rows import Guide, Row
 from tianji.passthrough.services import CONTENT, CONTENT_TYPE, SERVICES, TARGET, HeaderOf
 from tianji.passthrough.targets import below, join, model_in, with_model
 from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
-from tianji.providers import address, aws, vertex_ai
-from tianji.providers.bedrock import KEYS
+from tianji.providers import address
 from tianji.providers.deployment import Deployment
-from tianji.providers.google_credentials import find as find_credential
-from tianji.providers.logins import LOGINS
-from tianji.providers.oauth import bearer
-from tianji.providers.tokens import TokenSource
+from tianji.providers.logins import aws
+from tianji.providers.logins.google_credentials import find as find_credential
+from tianji.providers.logins.logins import LOGINS
+from tianji.providers.logins.oauth import bearer
+from tianji.providers.logins.tokens import TokenSource
+from tianji.providers.own import vertex_ai
+from tianji.providers.own.bedrock import KEYS
 
 Find = Callable[[bytes], Lane]
 Signed = Callable[[str, bytes, bytes, HeaderOf], Iterable[Header]]

@@ -11,14 +11,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from tianji._core.aws_events import AwsEvents
-from tianji._core.meter import Measures
-from tianji._core.spans import scan
-from tianji._core.translated import TranslatedStream
-from tianji._core.usage import Usage, read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.journal.meter import Measures
+from tianji._core.streams.aws_events import AwsEvents
+from tianji._core.streams.translated import TranslatedStream
+from tianji._core.streams.usage import Usage, read_usage
 from tianji.errors import Header, MalformedJSON, StreamFailed, UpstreamProtocolError
-from tianji.gateway.passages import NATIVE, codec
-from tianji.gateway.retelling import usage_in
+from tianji.gateway.translation.passages import NATIVE, codec
+from tianji.gateway.translation.retelling import usage_in
 from tianji.protocol.anthropic.usage import usage_of as anthropic_usage
 from tianji.protocol.bedrock.decoder import failure
 from tianji.protocol.bedrock.event_stream import EXCEPTION, event_of

@@ -7,19 +7,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from tianji._core.carriage import Carriage
-from tianji._core.exchange import Exchange
-from tianji._core.lane import Way
-from tianji._core.pipeline import Operation, Pipeline
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.carriage import Carriage
+from tianji._core.requests.lane import Way
+from tianji._core.requests.pipeline import Operation, Pipeline
 from tianji.auth.access import Access, Tenant
 from tianji.config.checks.pass_through import fault_of, is_path
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.edge.routes import Route, RouteTable
 from tianji.errors import ConfigurationError, MethodNotAllowed, RouteNotFound
-from tianji.gateway.operations import Errors
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.operations import Errors
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
 from tianji.passthrough.keys import KeyOf, as_vendors, in_header, public_half, secret_half
 from tianji.passthrough.rows import ROWS, Row

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.meter import Measures, Rates
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Measures, Rates
 from tianji.accounting.prices.tables import compile_rates
 from tianji.errors import InvalidRequest
 

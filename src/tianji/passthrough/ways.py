@@ -11,17 +11,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.candidate import Candidate
-from tianji._core.carry import Carry
-from tianji._core.dice import Dice
-from tianji._core.exchange import Exchange
-from tianji._core.health import HealthTable
-from tianji._core.http1 import Timeouts
-from tianji._core.lane import Filter, Lane, Way
-from tianji._core.meter import Rates
-from tianji._core.router import Deployment, Group
-from tianji._core.selection import Selection
-from tianji._core.stats import DeploymentStats
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Rates
+from tianji._core.requests.carry import Carry
+from tianji._core.requests.lane import Filter, Lane, Way
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.router import Deployment, Group
+from tianji._core.routing.selection import Selection
+from tianji._core.routing.stats import DeploymentStats
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.accounting.prices.tables import compile_rates
@@ -30,9 +30,9 @@ from tianji.config.schema import ModelEntry
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.config.schema.model import ModelInfo, ModelParams
 from tianji.errors import ConfigurationError, Overloaded
-from tianji.gateway.plans import CONNECT_TIMEOUT, Origins
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot, markup_of
+from tianji.gateway.compiled.plans import CONNECT_TIMEOUT, Origins
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot, markup_of
 from tianji.passthrough.confining import confine
 from tianji.passthrough.places import Around, Find, finder
 from tianji.passthrough.rows import Row

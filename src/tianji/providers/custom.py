@@ -19,8 +19,8 @@ from tianji.errors import ConfigurationError
 from tianji.lazy import load
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
-from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
+from tianji.providers.own.openai import USED_TOOL_CHOICE
+from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
 CHATS: Final = ("acompletion", "completion")

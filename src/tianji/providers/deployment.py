@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from tianji.errors import ConfigurationError
-from tianji.providers.parameters import goes_upstream
+from tianji.providers.steps.parameters import goes_upstream
 
 _ENV = "os.environ/"
 

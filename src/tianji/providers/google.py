@@ -8,8 +8,8 @@ from typing import Final
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.gemini.models import stream_path, whole_path
 from tianji.providers.deployment import Deployment
-from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping, native_shaping
+from tianji.providers.own.openai import USED_TOOL_CHOICE
+from tianji.providers.steps.shaping import Rules, compile_shaping, native_shaping
 from tianji.providers.upstream import MEDIA, PATHS, OwnForm, Shaping
 
 PROTOCOL: Final = "tianji.protocol.gemini.outbound"

@@ -1,6 +1,6 @@
 """The providers that have a file of their own; each has `NAMES` and `build`."""
 
-from tianji.providers import (
+from tianji.providers.own import (
     anthropic,
     azure,
     bedrock,

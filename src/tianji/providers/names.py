@@ -6,9 +6,10 @@ from functools import cache
 
 from tianji.alike import alike
 from tianji.errors import ConfigurationError
-from tianji.providers import openai, table
+from tianji.providers import table
 from tianji.providers.address import same_place
 from tianji.providers.modules import MODULES
+from tianji.providers.own import openai
 
 _OPENAI_STYLE_ON_AZURE = frozenset(
     {

@@ -7,15 +7,16 @@ from functools import partial
 from msgspec.structs import replace
 
 from tianji.errors import ConfigurationError
-from tianji.providers import address, message_steps, tool_steps, value_steps
-from tianji.providers.credentials import Credentials
+from tianji.providers import address
 from tianji.providers.deployment import Deployment
-from tianji.providers.logins import LOGINS
-from tianji.providers.openai import STREAM_OPTIONS, USED_TOOL_CHOICE
-from tianji.providers.parameters import OPENAI_PARAMS
+from tianji.providers.logins.credentials import Credentials
+from tianji.providers.logins.logins import LOGINS
+from tianji.providers.own.openai import STREAM_OPTIONS, USED_TOOL_CHOICE
 from tianji.providers.places import PLACES, Place
-from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
-from tianji.providers.step import Judge, Maker, Step
+from tianji.providers.steps import message_steps, tool_steps, value_steps
+from tianji.providers.steps.parameters import OPENAI_PARAMS
+from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
+from tianji.providers.steps.step import Judge, Maker, Step
 from tianji.providers.table import ModelRule, Row
 from tianji.providers.tasks import inside
 from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream

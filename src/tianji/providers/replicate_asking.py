@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.clock import SYSTEM
 from tianji.egress.inside import Asked, Inside, Reply
 from tianji.errors import TianjiError, UpstreamConnectFailed, UpstreamProtocolError

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from tianji.providers.deployment import Deployment
-from tianji.providers.shaping import native_shaping
+from tianji.providers.steps.shaping import native_shaping
 from tianji.providers.upstream import OwnForm, Upstream
 
 PREFIX: Final = "responses/"

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from tianji.protocol.ranks import Style
+from tianji.providers.steps.value_steps import Limit
 from tianji.providers.upstream import Operation
-from tianji.providers.value_steps import Limit
 
 
 class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from tianji._core.http1 import Timeouts
-from tianji._core.spool import Extent
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.spool import Extent
 from tianji.egress.inside import Asked, Inside, Reply
 from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed, UpstreamProtocolError
 from tianji.lazy import load

@@ -12,10 +12,11 @@ from msgspec import Struct
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
 from tianji.protocol.ranks import Style
-from tianji.providers import anthropic, google, openai_compatible, table
+from tianji.providers import google, openai_compatible, table
 from tianji.providers.deployment import Deployment
-from tianji.providers.openai import USED_TOOL_CHOICE
-from tianji.providers.shaping import Rules, compile_shaping, plain_shaping
+from tianji.providers.own import anthropic
+from tianji.providers.own.openai import USED_TOOL_CHOICE
+from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, OwnForm, Shaping
 
 CLAUDE: Final = "tianji.protocol.anthropic.vertex"

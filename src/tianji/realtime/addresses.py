@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 
-from tianji._core.router import Plan
+from tianji._core.routing.router import Plan
 from tianji.errors import Header
-from tianji.providers.azure import DEFAULT_VERSION
+from tianji.providers.own.azure import DEFAULT_VERSION
 
 OLD_AZURE_VERSION: Final = "2024-10-01-preview"  # the first that has it; chat's default may not
 GOOGLE: Final[Mapping[str, str]] = {  # the path of the service, by provider

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.calls import Call, CallSeal
 from tianji.auth.credentials import BEARER_PROTOCOL, Credentials
 from tianji.auth.ephemeral import Ticket, Tickets, is_secret

@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.farewell import Farewell
-from tianji._core.router import Deployment, Plan
-from tianji._core.session import Session
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.session import Session
+from tianji._core.routing.router import Deployment, Plan
+from tianji._core.sockets.farewell import Farewell
 from tianji.auth.credentials import Credentials
 from tianji.edge.routes import Match
 from tianji.egress.pool import Header
@@ -29,7 +29,7 @@ from tianji.errors import (
     UpstreamFailure,
     UpstreamProtocolError,
 )
-from tianji.gateway.failures import Failures
+from tianji.gateway.attempts.failures import Failures
 from tianji.realtime import offers
 from tianji.realtime.addresses import CALLS, Address, address_of, below
 from tianji.realtime.dialling import Door, post, unreachable

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.dialogue import Dialogue
-from tianji._core.exchange import Exchange
-from tianji._core.farewell import Farewell
-from tianji._core.relay import Relay
-from tianji._core.router import Deployment, Plan
-from tianji._core.session import Session
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.session import Session
+from tianji._core.routing.router import Deployment, Plan
+from tianji._core.sockets.dialogue import Dialogue
+from tianji._core.sockets.farewell import Farewell
+from tianji._core.sockets.relay import Relay
 from tianji.auth.credentials import Credentials
 from tianji.edge.routes import Match
 from tianji.errors import (

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from picows import WSHandshakeError, WSInvalidStatusError, WSListener, WSUpgradeResponse
 
-from tianji._core.origin import Origin
-from tianji._core.pool import Pool
-from tianji._core.router import Deployment, Plan
+from tianji._core.routing.router import Deployment, Plan
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Pool
 from tianji.edge.websocket import websocket_protocol
 from tianji.egress.connector import Connector
 from tianji.egress.pool import Answer, encode_request, fetch
@@ -20,7 +20,7 @@ from tianji.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from tianji.gateway.failures import Failures
+from tianji.gateway.attempts.failures import Failures
 from tianji.realtime.addresses import Address
 
 UNREACHABLE: Final = 502

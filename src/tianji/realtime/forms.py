@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from tianji._core.farewell import Farewell
-from tianji._core.meter import Measures
-from tianji._core.tunnel import Tunnel
+from tianji._core.journal.meter import Measures
+from tianji._core.sockets.farewell import Farewell
+from tianji._core.sockets.tunnel import Tunnel
 from tianji.errors import TianjiError
 from tianji.realtime.watching import farewell, parting
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.farewell import Farewell
+from tianji._core.sockets.farewell import Farewell
 from tianji.errors import TianjiError
 from tianji.realtime.judging import Judged, Relaying, Said, Talk, Turn
 from tianji.realtime.watching import code_of

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from tianji._core.dialogue import Dialogue
-from tianji._core.farewell import Farewell
+from tianji._core.sockets.dialogue import Dialogue
+from tianji._core.sockets.farewell import Farewell
 from tianji.errors import TianjiError
 
 LOG: Final = logging.getLogger("tianji.guardrails")

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Raw, Struct
 from picows import WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport
 
-from tianji._core.multiplex import Stream
-from tianji._core.origin import Origin
-from tianji._core.router import Deployment, Plan
+from tianji._core.routing.router import Deployment, Plan
+from tianji._core.upstreams.multiplex import Stream
+from tianji._core.upstreams.origin import Origin
 from tianji.clock import SYSTEM
 from tianji.errors import Header, UpstreamDisconnected, UpstreamFailure, UpstreamProtocolError
 from tianji.realtime.addresses import Address

@@ -5,18 +5,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from tianji._core.asked import Asked
-from tianji._core.exchange import Exchange
-from tianji._core.pipeline import Operation, Pipeline
-from tianji._core.pool import Pool
-from tianji._core.router import Deployment
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.asked import Asked
+from tianji._core.requests.pipeline import Operation, Pipeline
+from tianji._core.routing.router import Deployment
+from tianji._core.upstreams.pool import Pool
 from tianji.auth.calls import CallSeal
 from tianji.auth.ephemeral import Tickets
 from tianji.config.schema import GeneralSettings
 from tianji.edge.routes import Match
 from tianji.egress.connector import Connector
 from tianji.errors import InvalidRequest
-from tianji.gateway.course import Courses
+from tianji.gateway.attempts.course import Courses
 from tianji.routing.abilities import OPERATION
 
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.router import Deployment
-from tianji._core.session import Session
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.session import Session
+from tianji._core.routing.router import Deployment
 from tianji.auth.ephemeral import Ticket
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, UpstreamProtocolError
-from tianji.gateway.failures import Failures
+from tianji.gateway.attempts.failures import Failures
 from tianji.realtime.addresses import GOOGLE, address_of, below
 from tianji.realtime.asking import TRANSCRIPTION
 from tianji.realtime.dialling import post

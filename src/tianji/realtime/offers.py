@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.credentials import Credentials
 from tianji.auth.ephemeral import Ticket, Tickets, is_secret
 from tianji.errors import Header, InvalidRequest, PayloadTooLarge

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tianji._core.carriage import Carriage
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.carriage import Carriage
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
 from tianji.lazy import load

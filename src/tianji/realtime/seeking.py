@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
-from tianji._core.router import Deployment
-from tianji._core.session import Session
+from tianji._core.requests.session import Session
+from tianji._core.routing.router import Deployment
 from tianji.errors import TianjiError
-from tianji.gateway.course import Course, Step
+from tianji.gateway.attempts.course import Course, Step
 
 Found = TypeVar("Found")
 

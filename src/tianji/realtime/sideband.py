@@ -12,7 +12,7 @@ from typing import Final
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from tianji._core.farewell import Farewell, sendable
+from tianji._core.sockets.farewell import Farewell, sendable
 from tianji.clock import SYSTEM
 from tianji.errors import TianjiError, UpstreamDisconnected
 from tianji.realtime.watching import GOING_AWAY, INTERNAL_ERROR, NORMAL

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.ephemeral import Ticket
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match

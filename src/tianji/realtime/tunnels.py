@@ -10,16 +10,16 @@ from urllib.parse import parse_qsl
 
 from picows import WSInvalidStatusError
 
-from tianji._core.carriage import Carriage
-from tianji._core.dialogue import Dialogue
-from tianji._core.exchange import Exchange
-from tianji._core.farewell import Farewell
-from tianji._core.relay import Relay
-from tianji._core.tunnel import Tunnel
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.carriage import Carriage
+from tianji._core.sockets.dialogue import Dialogue
+from tianji._core.sockets.farewell import Farewell
+from tianji._core.sockets.relay import Relay
+from tianji._core.sockets.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.edge.routes import Match
 from tianji.errors import Header, InvalidRequest, ModelRefused, TianjiError, UpstreamDisconnected, UpstreamFailure
-from tianji.gateway.failures import Failures
+from tianji.gateway.attempts.failures import Failures
 from tianji.lazy import load
 from tianji.realtime.addresses import Address
 from tianji.realtime.asking import check_opening, offered

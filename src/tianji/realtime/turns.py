@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.turn import Turn
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.turn import Turn
 from tianji.clock import SYSTEM
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from tianji._core.farewell import Farewell
-from tianji._core.spread import Spread
+from tianji._core.sockets.farewell import Farewell
+from tianji._core.sockets.spread import Spread
 from tianji.errors import AuthenticationFailed, BudgetExceeded, PermissionDenied, RateLimited, TianjiError
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.realtime.means import Means

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, get_args
 
-from tianji._core.selection import FIRST_OPERATION_BIT
+from tianji._core.routing.selection import FIRST_OPERATION_BIT
 from tianji.providers.upstream import Operation
 
 _FLAGS: Final = {  # ability -> the keys of model_info that deny it

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.errors import TianjiError, UnknownModel, UpstreamFailure
 from tianji.routing.failure import Failure, Kind, failure_of
 from tianji.routing.fallback import Next, Walk

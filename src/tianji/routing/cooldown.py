@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.health import FAILURE_KINDS, Health
+from tianji._core.routing.health import FAILURE_KINDS, Health
 from tianji.routing.failure import Failure, Kind
 
 RATE_THRESHOLD: Final = 0.5  # share of failures above which a deployment rests,

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.selection import REASONS
+from tianji._core.routing.selection import REASONS
 
 DEFAULT_TAG: Final = "default"
 _KEPT, _ACCESS, _BLOCKED, _REGION, _TAGS, _AFFINITY = (

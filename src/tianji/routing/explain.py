@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.errors import UnknownModel
 from tianji.routing.failure import Kind
 from tianji.routing.resolution import Resolution

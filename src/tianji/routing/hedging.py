@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.health import Health
+from tianji._core.routing.health import Health
 from tianji.config.schema.model import ModelEntry
 from tianji.config.schema.router import RouterSettings
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from tianji._core.selection import Selection
+from tianji._core.routing.selection import Selection
 from tianji.config.decode import number
 from tianji.config.schema import Config
 from tianji.routing.selections import weights_of

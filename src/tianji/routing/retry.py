@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
 from tianji.routing.failure import Failure, Kind
 
 FIRST_WAIT: Final = 0.5  # seconds, doubled with each retry

@@ -6,10 +6,10 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tianji._core.dice import Dice
-from tianji._core.health import Health, HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import Health, HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 from tianji.routing.affinity import Affinity
 from tianji.routing.cooldown import Cooldowns
 from tianji.routing.failure import Failure, Kind

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import Health, HealthTable
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import Health, HealthTable
+from tianji._core.routing.selection import Selection
 from tianji.accounting.prices.deployments import token_price
 from tianji.config.decode import number
 from tianji.config.schema import Config, ModelEntry

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
 from tianji.config.inherit import Reliability, reliability
 from tianji.config.schema import Config, ModelEntry
 from tianji.routing.affinity import affinity_of

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tianji._core.health import LARGEST_COUNT, Health, HealthTable
+from tianji._core.routing.health import LARGEST_COUNT, Health, HealthTable
 from tianji.config.schema import Config
 from tianji.routing.selections import limits_of
 from tianji.storage.usage import IDLE_SHARE, Claim, Grant, Round

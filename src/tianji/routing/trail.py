@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tianji._core.selection import Selection
+from tianji._core.routing.selection import Selection
 
 Outcome = Literal["kept", "dropped", "skipped", "sent", "failed", "waited", "continued"]
 LONGEST: int = 4000  # characters of a header value

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.edge.addresses import own_address
 from tianji.edge.routes import Match
 from tianji.errors import Header, SchemaViolation, TianjiError

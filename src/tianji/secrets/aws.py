@@ -13,7 +13,7 @@ import msgspec
 from tianji.clock import SYSTEM
 from tianji.config.secrets import Choice, SecretFailure
 from tianji.protocol.bedrock.signature import Scope, sign_with
-from tianji.providers.aws import REGIONS, is_region
+from tianji.providers.logins.aws import REGIONS, is_region
 from tianji.secrets.aws_keys import LentKeys
 from tianji.secrets.encoded import is_base64, opened
 from tianji.secrets.manager import Manager, Note

@@ -9,9 +9,9 @@ from tianji.config.secrets import Choice, SecretFailure
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.lazy import load
 from tianji.protocol.bedrock.signature import Keys
-from tianji.providers import oidc
-from tianji.providers.aws_roles import SESSION, KeySource, Role, assume
-from tianji.providers.oidc import Identity
+from tianji.providers.logins import oidc
+from tianji.providers.logins.aws_roles import SESSION, KeySource, Role, assume
+from tianji.providers.logins.oidc import Identity
 from tianji.secrets.wire import Wire, base, wire
 
 

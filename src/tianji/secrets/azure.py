@@ -1,6 +1,6 @@
 """Azure Key Vault, with whatever Microsoft Entra knows the gateway by: an application, a workload, the machine.
 
-https://learn.microsoft.com/rest/api/keyvault/secrets; `providers/entra` says how to log in.
+https://learn.microsoft.com/rest/api/keyvault/secrets; `providers/logins/entra` says how to log in.
 """
 
 import re
@@ -12,8 +12,8 @@ import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
 from tianji.errors import ConfigurationError, UpstreamFailure
-from tianji.providers import entra
 from tianji.providers.deployment import read
+from tianji.providers.logins import entra
 from tianji.secrets.manager import Manager, Note, require
 from tianji.secrets.wire import base, place, wire
 

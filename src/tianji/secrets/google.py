@@ -13,7 +13,7 @@ import msgspec
 
 from tianji.config.secrets import Choice, SecretFailure
 from tianji.errors import ConfigurationError, UpstreamFailure
-from tianji.providers.google_credentials import find, minter
+from tianji.providers.logins.google_credentials import find, minter
 from tianji.secrets.encoded import is_base64, opened
 from tianji.secrets.manager import Manager, require, seconds
 from tianji.secrets.wire import Wire, wire

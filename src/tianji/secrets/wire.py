@@ -11,7 +11,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.config.secrets import SecretFailure
 from tianji.egress.client import open_client
 from tianji.egress.tls import client_context

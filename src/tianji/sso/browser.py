@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.sessions import COOKIE, Sessions
 from tianji.edge.addresses import own_address, root
 from tianji.errors import Header, NotImplementedHere, PayloadTooLarge, PermissionDenied, Unacceptable

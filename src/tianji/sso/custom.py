@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.arrivals import Arrival
 from tianji.auth.rules import Rules
 from tianji.auth.tokens.claims import at

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.errors import Header
 from tianji.sso.browser import PRIVATE
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.exchange import Exchange
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.clock import SYSTEM
 from tianji.edge.addresses import own_address, root

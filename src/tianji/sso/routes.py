@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.exchange import Exchange
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.sessions import COOKIE, cookie
 from tianji.edge.addresses import own_address

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.exchange import Exchange
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.clock import SYSTEM
 from tianji.edge.addresses import own_address, root

@@ -8,8 +8,8 @@ Source of the numbers: https://docs.litellm.ai/docs/proxy/ui
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_network
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.exchange import Exchange
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.rules import Address, Rules, within
 from tianji.clock import SYSTEM, Clock
 from tianji.config.environment import is_true, lookup

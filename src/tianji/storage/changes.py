@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.revision import EVERYTHING, Revisions
+from tianji._core.sharing.revision import EVERYTHING, Revisions
 from tianji.storage.engine import Database
 from tianji.storage.tables import CHANGES
 

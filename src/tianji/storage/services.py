@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
-from tianji._core.shm import Histogram, SharedCounters
+from tianji._core.sharing.shm import Histogram, SharedCounters
 from tianji.errors import StoreUnavailable
 
 POSTGRES: Final = "postgres"  # the database, whichever it is

@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.lazy import load
 from tianji.storage.location import Location

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from tianji import __version__
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema import Config
 from tianji.config.schema.cache import CacheParams
 from tianji.lazy import load

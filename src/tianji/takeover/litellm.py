@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tianji._core.revision import EVERYTHING
+from tianji._core.sharing.revision import EVERYTHING
 from tianji.storage import changes
 from tianji.storage.engine import Database
 from tianji.takeover import models, spend

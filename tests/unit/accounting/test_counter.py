@@ -5,8 +5,8 @@ import threading
 import pytest
 from tests.unit.accounting.test_images import PNG, data_url
 
-from tianji._core import prompt
-from tianji._core.spans import ObjectSpans, scan
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.requests import prompt
 from tianji.accounting import counter as module
 from tianji.accounting.counter import COUNTED_INLINE, WALKED_INLINE, Count, TokenCounter
 from tianji.accounting.vocabularies import Vocabularies

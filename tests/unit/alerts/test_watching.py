@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.alerts.conftest import NOW, entry, failure
 
-from tianji._core.health import HealthTable
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.alerts.watching import Signs, Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock

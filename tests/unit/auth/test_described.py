@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth import described
 from tianji.auth.described import Described, Descriptions, beside, record_of
 from tianji.auth.identity import MASTER, Role

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth import directory
 from tianji.auth.compiled import Refusal
 from tianji.auth.directory import Directory

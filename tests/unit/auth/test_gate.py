@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.access import Access, require
 from tianji.auth.credentials import UNUSABLE, Credentials
 from tianji.auth.directory import Directory

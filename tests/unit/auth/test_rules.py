@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.access import Access
 from tianji.auth.credentials import Credentials
 from tianji.auth.directory import Directory

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tianji._core.memory import Answer, counted_usage
+from tianji._core.caching.memory import Answer, counted_usage
 from tianji.cache import far as module
 from tianji.cache.far import PROBE, Far, lifetime
 from tianji.cache.stored import decoded, encoded

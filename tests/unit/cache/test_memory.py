@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.memory import Answer, MemoryCache, tag_of
-from tianji._core.revision import EVERYTHING, Revisions
+from tianji._core.caching.memory import Answer, MemoryCache, tag_of
+from tianji._core.sharing.revision import EVERYTHING, Revisions
 
 ROOM = 100_000
 NOW = 1000.0

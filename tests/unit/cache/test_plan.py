@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.cache.caches import Caches
 from tianji.cache.plan import plan_of
 from tianji.config.schema import CacheParams, Config, RouterSettings, Settings

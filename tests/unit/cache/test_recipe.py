@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tianji._core.recipe import Recipe
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.caching.recipe import Recipe
 from tianji.cache.members import recipe
 
 ALL = Recipe(frozenset(), frozenset())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.memory import counted_usage
+from tianji._core.caching.memory import counted_usage
 from tianji.cache.codec import Codec
 
 TEXT = st.text(max_size=20)

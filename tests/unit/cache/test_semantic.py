@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.memory import Answer
+from tianji._core.caching.memory import Answer
 from tianji.cache.semantic.likeness import Likeness
 from tianji.cache.semantic.meaning import Meaning, reader
 from tianji.cache.semantic.search import SearchVectors

@@ -2,7 +2,7 @@
 
 from tests.unit.callbacks.test_outlet import There
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks.board import Board
 from tianji.callbacks.sink import Sink
 from tianji.management.status.series import METRICS

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks import apart, line
 from tianji.callbacks.line import Answer, Line, Question
 from tianji.callbacks.pace import AGAIN, LATE, Pace

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks import listening
 from tianji.config.loader import Loaded, load
 from tianji.ledger import reading

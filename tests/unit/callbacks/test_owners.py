@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.callbacks.test_event import told
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.callbacks.owners import REMEMBERED, Owners
 from tianji.callbacks.variables import CLOSED, MASK, PURPOSE, as_params, masked, owned
 from tianji.config.loader import Loaded, load

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.callbacks import people
 from tianji.callbacks.event import NOBODY, Called, event_of
 from tianji.callbacks.people import FRESH, People

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.attempts import MOST, AttemptTable
+from tianji._core.edges.attempts import MOST, AttemptTable
 
 
 @given(st.integers(1, 50), st.integers(1, 100), st.integers(1, 1000), st.integers(0, 10**6))

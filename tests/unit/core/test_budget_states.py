@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.depth import examples
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 
 EPOCH = 1_700_000_000.0
 PERIOD = 100.0

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import NOON, entry
 
-from tianji._core.cells import SUMS, TIMES, Form
-from tianji._core.sheet import Alike
+from tianji._core.journal.cells import SUMS, TIMES, Form
+from tianji._core.journal.sheet import Alike
 from tianji.ledger.entry import Entry
 from tianji.ledger.rows import sheet_of
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tianji._core.sse import ChatStream
+from tianji._core.streams.sse import ChatStream
 
 
 def event(payload: str) -> bytes:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.figures import Figures
-from tianji._core.frames import AnswerForm, Frames
-from tianji._core.spans import scan
-from tianji._core.templates import Template
-from tianji._core.usage import Usage, read_usage
+from tianji._core.bodies.frames import AnswerForm, Frames
+from tianji._core.bodies.spans import scan
+from tianji._core.bodies.templates import Template
+from tianji._core.streams.figures import Figures
+from tianji._core.streams.usage import Usage, read_usage
 
 COUNTS = (
     "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "cached_audio_tokens", "cached_image_tokens",

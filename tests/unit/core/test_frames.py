@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.frames import AnswerForm, Form, Frames, RequestForm, Sighting
-from tianji._core.templates import Template
+from tianji._core.bodies.frames import AnswerForm, Form, Frames, RequestForm, Sighting
+from tianji._core.bodies.templates import Template
 
 CHAT = RequestForm(b"messages", b"content")
 MESSAGES = RequestForm(b"messages", b"content", (b"system",))

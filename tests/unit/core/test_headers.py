@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.headers import add_upstream_headers, milliseconds, read_client_headers
+from tianji._core.upstreams.headers import add_upstream_headers, milliseconds, read_client_headers
 
 
 @pytest.mark.parametrize("name", [b"x-tianji-call-id", b"x-litellm-call-id"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.health import FAILURE_KINDS, Health, HealthTable
+from tianji._core.routing.health import FAILURE_KINDS, Health, HealthTable
 
 FORK = multiprocessing.get_context("fork")
 

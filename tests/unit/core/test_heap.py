@@ -8,7 +8,7 @@ import sys
 import pytest
 
 CODE = """
-from tianji._core import heap
+from tianji._core.sharing import heap
 from tianji.edge.processes.slack import resident
 heap.settle()
 blocks = [bytes(100_000) + b"x" for _ in range(1000)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.depth import examples
 from tests.unit.core.wire import REQUEST, Heard, Wire
 
-from tianji._core.http1 import Call, Connection, Timeouts
+from tianji._core.upstreams.http1 import Call, Connection, Timeouts
 from tianji.errors import UpstreamDisconnected, UpstreamFailure, UpstreamProtocolError
 
 OK = b"HTTP/1.1 200 OK\r\n"

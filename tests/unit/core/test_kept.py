@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.kept import KeptExchange
-from tianji._core.silent import SilentExchange
+from tianji._core.caching.kept import KeptExchange
+from tianji._core.requests.silent import SilentExchange
 
 DELTA = b'event: response.output_text.delta\ndata: {"delta":"event: response.completed"}\n\n'
 DONE = b'event: response.completed\ndata: {"response":{"previous_response_id":null}}\n\n'

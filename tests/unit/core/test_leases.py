@@ -2,11 +2,11 @@
 
 import pytest
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import LARGEST_COUNT, HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import LARGEST_COUNT, HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 
 NOW = 1000.0
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.leaves import measured, members_in, replaced
+from tianji._core.bodies.leaves import measured, members_in, replaced
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

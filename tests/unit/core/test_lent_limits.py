@@ -2,10 +2,10 @@
 
 import pytest
 
-from tianji._core.admission import Admission
-from tianji._core.leases import Leases
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.leases import Leases
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.sharing.shm import SharedCounters
 
 from .processes import together
 

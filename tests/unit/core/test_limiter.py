@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, LARGEST_NAME, LARGEST_SET, Limit, LimitSet, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, LARGEST_NAME, LARGEST_SET, Limit, LimitSet, LimitTable
 
 NOW = 1000.0
 CENT = 10_000_000

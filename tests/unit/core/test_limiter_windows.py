@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.depth import examples
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import Limit, LimitSet, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import Limit, LimitSet, LimitTable
 
 TOKENS, PARALLEL = 1, 4
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tianji._core.media import MediaBytes, MediaEvents
+from tianji._core.streams.media import MediaBytes, MediaEvents
 
 PICTURES = (
     b'event: image_generation.partial_image\ndata: {"type":"image_generation.partial_image","b64_json":"AA"}\n\n'

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.meter import KINDS, MOST, UNITS, Measures, Rates, cost, dollars, estimate, list_cost
-from tianji._core.spans import scan
-from tianji._core.usage import TIERS_BY_NUMBER, Usage, estimated_usage, read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.journal.meter import KINDS, MOST, UNITS, Measures, Rates, cost, dollars, estimate, list_cost
+from tianji._core.streams.usage import TIERS_BY_NUMBER, Usage, estimated_usage, read_usage
 from tianji.accounting.prices.explain import explain_cost
 
 TIERS = len(TIERS_BY_NUMBER)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 
 FORK = multiprocessing.get_context("fork")
 FIRST = 32  # before anything is known

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.packer import Packer
+from tianji._core.journal.packer import Packer
 from tianji.ledger.entry import Telling
 
 SCALARS = (

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.page import Page
+from tianji._core.journal.page import Page
 
 HEAD = struct.Struct("<II")
 

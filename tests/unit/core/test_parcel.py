@@ -4,9 +4,9 @@ import pytest
 from tests.fakes.upstream import Peer, Upstream, answering, whole
 from tests.unit.core.wire import Heard, empty, until
 
-from tianji._core.http1 import Timeouts
-from tianji._core.parcel import Parcel
-from tianji._core.spool import Extent, Spool
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.parcel import Parcel
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.egress.pool import fetch, open_pool
 from tianji.errors import TianjiError, UpstreamTimeout
 

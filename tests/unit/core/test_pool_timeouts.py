@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.upstream import Peer, Upstream, whole
 from tests.unit.core.wire import REQUEST, Heard, MemoryConnector, empty, until
 
-from tianji._core.http1 import Connection, Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.http1 import Connection, Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.pool import fetch, open_pool
 from tianji.errors import UpstreamTimeout
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.fakes import reference
 from tests.unit.core.test_tokens import TEXTS, VOCABULARIES
 
-from tianji._core.prompt import Prompt, count_prompt
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.prompt import Prompt, count_prompt
 from tianji.errors import InvalidRequest
 
 O200K = VOCABULARIES["o200k_base"]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tianji._core.aws_events import AwsEvents
-from tianji._core.refrain import Refrain
-from tianji._core.translated import TranslatedStream
+from tianji._core.streams.aws_events import AwsEvents
+from tianji._core.streams.refrain import Refrain
+from tianji._core.streams.translated import TranslatedStream
 from tianji.clock import ManualClock
 from tianji.dialects.chat import ChatEncoder
 from tianji.dialects.gemini.answering import GeminiEncoder

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, close, frame, handshake, masked
 
-from tianji._core.farewell import Farewell, sendable
-from tianji._core.relay import Leg, Relay
-from tianji._core.spread import Spread
+from tianji._core.sockets.farewell import Farewell, sendable
+from tianji._core.sockets.relay import Leg, Relay
+from tianji._core.sockets.spread import Spread
 from tianji.edge.websocket import serve, websocket_protocol
 
 USED = b'{"type":"response.done","response":{"usage":null}}'

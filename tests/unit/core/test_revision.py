@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.revision import EVERYTHING, JOBS, MEMORY, TAG_BITS, Revisions
+from tianji._core.sharing.revision import EVERYTHING, JOBS, MEMORY, TAG_BITS, Revisions
 
 TAGS = st.lists(st.integers(1, 2**TAG_BITS - 1), max_size=50)
 

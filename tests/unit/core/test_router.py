@@ -2,11 +2,11 @@
 
 import pytest
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.router import Group
-from tianji._core.selection import Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.router import Group
+from tianji._core.routing.selection import Selection
 
 LABEL = (b"x-litellm-model-group", b"m")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.sealing import Seal, digest_of, finished
+from tianji._core.requests.sealing import Seal, digest_of, finished
 
 SIZES = st.sampled_from([0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 4096, 16 * 1024 - 1, 16 * 1024]) | st.integers(0, 300)
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.candidate import Candidate
-from tianji._core.dice import Dice
-from tianji._core.health import Health, HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import FIRST_OPERATION_BIT, REASONS, STRATEGIES, Selection
+from tianji._core.routing.candidate import Candidate
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import Health, HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import FIRST_OPERATION_BIT, REASONS, STRATEGIES, Selection
 
 NOW = 1000.0
 

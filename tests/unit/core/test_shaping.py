@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.router import Plan
-from tianji._core.shaping import shape_body
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.shaping import shape_body
+from tianji._core.routing.router import Plan
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
 from tianji.errors import MalformedJSON, UnsupportedParams
-from tianji.gateway.reshaping import shaping_arguments
+from tianji.gateway.compiled.reshaping import shaping_arguments
 from tianji.providers import Shaping, build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 
 KEYS = {
     "OPENAI_API_KEY": "k",

@@ -7,9 +7,9 @@ from multiprocessing.synchronize import Barrier, Event
 
 import pytest
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import Limit, LimitSet, LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import Limit, LimitSet, LimitTable
+from tianji._core.sharing.shm import SharedCounters
 
 from .processes import FORK, together
 

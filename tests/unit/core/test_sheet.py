@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import NOON, entry
 
-from tianji._core.records import bodies
+from tianji._core.journal.records import bodies
 from tianji.ledger.books import DAY
 from tianji.ledger.entry import Entry, Payload, Place, encoded
 from tianji.ledger.journal import HEAD

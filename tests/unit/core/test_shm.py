@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.shm import Histogram, SharedCounters
+from tianji._core.sharing.shm import Histogram, SharedCounters
 
 DROPPED = "tianji_metrics_dropped_updates_total"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tianji._core.spans import ObjectSpans, replace_value, scan
-from tianji._core.splice import Splice
+from tianji._core.bodies.spans import ObjectSpans, replace_value, scan
+from tianji._core.bodies.splice import Splice
 from tianji.errors import MalformedJSON
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.disk import files_of_at_most
 
-from tianji._core.spool import Extent, Spool
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.errors import InsufficientStorage, TianjiError
 
 

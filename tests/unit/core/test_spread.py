@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.spread import Spread
+from tianji._core.sockets.spread import Spread
 
 
 class Turns:

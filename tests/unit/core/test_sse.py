@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.sse import ChatStream, encode_event
+from tianji._core.streams.sse import ChatStream, encode_event
 from tianji.errors import UpstreamProtocolError
 
 HEAD = '{"id":"chatcmpl-AbC","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-2024","system_'

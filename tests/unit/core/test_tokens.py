@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import reference
 
-from tianji._core.tokens import Vocabulary
+from tianji._core.requests.tokens import Vocabulary
 
 ROOT = Path(__file__).parents[3]
 RULES = {"o200k_base": ("o200k", 199_998), "cl100k_base": ("cl100k", 100_256)}
@@ -175,7 +175,7 @@ def test_what_a_child_loads_its_parent_has() -> None:
     code = """
 import os
 from tests.fakes import reference
-from tianji._core.tokens import Vocabulary
+from tianji._core.requests.tokens import Vocabulary
 loads = []
 def load():
     loads.append(1)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.messages import MessagesStream
-from tianji._core.stream import AnswerStream
-from tianji._core.translated import TranslatedStream
+from tianji._core.streams.messages import MessagesStream
+from tianji._core.streams.stream import AnswerStream
+from tianji._core.streams.translated import TranslatedStream
 from tianji.clock import ManualClock
 from tianji.dialects.chat import ChatEncoder
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.spans import scan
-from tianji._core.usage import TIERS_BY_NUMBER, Usage, estimated_usage, read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.streams.usage import TIERS_BY_NUMBER, Usage, estimated_usage, read_usage
 
 COUNTS = [name for name in dir(Usage) if name.endswith("_tokens")]
 NAMES = st.sampled_from(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tianji._core.messages import MessagesStream
-from tianji._core.responses import ResponsesStream
-from tianji._core.stream import AnswerStream
+from tianji._core.streams.messages import MessagesStream
+from tianji._core.streams.responses import ResponsesStream
+from tianji._core.streams.stream import AnswerStream
 
 Event = tuple[str, dict[str, Any]]
 FRAMES = (

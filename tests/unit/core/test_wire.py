@@ -10,8 +10,8 @@ import pytest
 from tests.fakes.upstream import Peer, Upstream, answering, whole
 from tests.unit.core.wire import REQUEST, Heard, empty, until
 
-from tianji._core.http1 import Call, Timeouts
-from tianji._core.pool import Pool
+from tianji._core.upstreams.http1 import Call, Timeouts
+from tianji._core.upstreams.pool import Pool
 from tianji.egress.pool import fetch, open_pool
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tianji._core.callbacks import Callbacks
-from tianji._core.http1 import Call, Connection, Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.callbacks import Callbacks
+from tianji._core.upstreams.http1 import Call, Connection, Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 
 REQUEST = b"POST /v1/chat HTTP/1.1\r\nhost: up\r\ncontent-length: 2\r\n\r\n{}"
 

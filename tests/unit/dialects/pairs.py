@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.gateway.translating import CITING
+from tianji.gateway.translation.translating import CITING
 from tianji.protocol.chat.documents import as_files
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.openai.answers import OpenAIOutbound

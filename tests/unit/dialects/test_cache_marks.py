@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.dialects.pairs import Json, sent
 
-from tianji.providers.message_steps import no_cache_control
-from tianji.providers.step import Judge
+from tianji.providers.steps.message_steps import no_cache_control
+from tianji.providers.steps.step import Judge
 
 MARK = {"type": "ephemeral", "ttl": "1h"}
 HERE = "what is marked"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.application import EdgeSettings
 from tianji.edge.asgi import build_edge

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.dialects.rows import speaker
 from tianji.edge.answers import ErrorAnswers
 from tianji.errors import AuthenticationFailed, TianjiError

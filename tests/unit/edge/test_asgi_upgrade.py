@@ -7,8 +7,8 @@ import picows
 import pytest
 from tests.unit.edge.fakes import Bench, Future, Immediate, Watcher
 
-from tianji._core.relay import Relay
-from tianji._core.spread import Spread
+from tianji._core.sockets.relay import Relay
+from tianji._core.sockets.spread import Spread
 
 TEXT, BINARY, CLOSE = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY, picows.WSMsgType.CLOSE
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tianji._core.keys import KeyRing, keyed_digest
-from tianji._core.revision import Revisions
+from tianji._core.edges.keys import KeyRing, keyed_digest
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import ANYONE, MASTER, Identity, Role
 from tianji.edge.routes import Match, Route

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tianji._core.keys import KeyRing
-from tianji._core.revision import EVERYTHING, Revisions
+from tianji._core.edges.keys import KeyRing
+from tianji._core.sharing.revision import EVERYTHING, Revisions
 from tianji.auth.identity import Identity, Role
 
 _spec = importlib.util.spec_from_file_location("edge_fakes", Path(__file__).with_name("fakes.py"))

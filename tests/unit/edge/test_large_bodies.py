@@ -8,7 +8,7 @@ from tests.fakes.disk import files_of_at_most
 from tests.unit.edge import fakes
 from tests.unit.edge.native_client import Client
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.application import EdgeSettings, Limits
 from tianji.edge.asgi import build_edge as build_asgi

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from tests.fakes.http2 import Ask, Http2Upstream, Script
 from tests.unit.core.wire import Heard
 
-from tianji._core.http1 import Call, Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.http1 import Call, Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.pool import Answer, encode_request, fetch, open_pool
 from tianji.egress.tls import client_context
 

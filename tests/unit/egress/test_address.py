@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.address import AddressPolicy, objection
 from tianji.egress.resolver import Address
 from tianji.errors import InvalidRequest, UpstreamConnectFailed

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from tests.fakes.upstream import Peer, Upstream, answering, whole
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.egress.address import AddressPolicy
 from tianji.egress.client import open_client
 from tianji.egress.resolver import Resolver

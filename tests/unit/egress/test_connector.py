@@ -9,9 +9,9 @@ import trustme
 from tests.fakes.upstream import Peer, Upstream, answering, whole
 from tests.unit.core.wire import until
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.connector import Connector
 from tianji.egress.pool import fetch, open_pool
 from tianji.egress.resolver import Address, Resolver

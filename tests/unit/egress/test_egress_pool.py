@@ -3,7 +3,7 @@
 import pytest
 from tests.fakes.upstream import Upstream, answering, whole
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.egress.pool import encode_request, fetch, open_pool
 from tianji.errors import UpstreamProtocolError
 

@@ -12,8 +12,8 @@ from tests.fakes.upstream import Peer, Upstream
 from tests.unit.core.wire import Heard, until
 from tests.unit.egress.http2_field import HOST, NONE, REQUEST, field, hello, origin_of
 
-from tianji._core.callbacks import Callbacks
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.callbacks import Callbacks
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.egress.flight import WINDOW, read_request
 from tianji.egress.pool import encode_request, fetch
 from tianji.errors import UpstreamDisconnected, UpstreamProtocolError, UpstreamTimeout

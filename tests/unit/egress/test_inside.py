@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tianji._core.callbacks import Callbacks
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
+from tianji._core.upstreams.callbacks import Callbacks
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
 from tianji.egress.inside import Asked, Inside, Reply
 from tianji.egress.pool import encode_request, fetch, open_pool
 from tianji.errors import UpstreamFailure, UpstreamTimeout

@@ -10,8 +10,8 @@ from tests.fakes.upstream import Upstream, answering, whole
 from tests.unit.core.wire import Heard, until
 from tests.unit.egress.http2_field import HOST, NONE, REQUEST, field, hello, origin_of
 
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits
 from tianji.egress.http2 import DEPARTED
 from tianji.egress.pool import encode_request, fetch, open_pool
 from tianji.errors import UpstreamConnectFailed, UpstreamDisconnected

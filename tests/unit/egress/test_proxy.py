@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tianji._core.http1 import Timeouts
-from tianji._core.origin import Origin
-from tianji._core.pool import Limits, Pool
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.origin import Origin
+from tianji._core.upstreams.pool import Limits, Pool
 from tianji.egress.connector import Connector
 from tianji.egress.pool import encode_request, fetch
 from tianji.egress.proxy import Proxies, read

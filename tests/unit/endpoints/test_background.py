@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tianji._core.revision import Revisions
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.sharing.revision import Revisions
 from tianji.clock import ManualClock
 from tianji.endpoints.background import SILENCE, Background, ended
 from tianji.storage.location import parse

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config, GeneralSettings, Settings
+from tianji.gateway.admission.telling import Heard
 from tianji.gateway.bookkeeping import LONGEST, Bookkeeping, Party, said
-from tianji.gateway.telling import Heard
 from tianji.ledger.entry import Payload, Telling
 from tianji.ledger.payloads import LONGEST as LONGEST_TEXT
 

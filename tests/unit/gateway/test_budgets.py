@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tianji._core.health import HealthTable
+from tianji._core.routing.health import HealthTable
 from tianji.config.schema import Config, RouterSettings
 from tianji.config.schema.router import ProviderBudget
-from tianji.gateway.budgets import NANO, Account, Budget, Kind, standings
+from tianji.gateway.upkeep.budgets import NANO, Account, Budget, Kind, standings
 from tianji.limiting.rules import Rules
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()

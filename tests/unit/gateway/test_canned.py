@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tianji.gateway.canned import answer, events
+from tianji.gateway.attempts.canned import answer, events
 
 
 @pytest.mark.parametrize(("operation", "kind"), [("chat", "chat.completion"), ("completions", "text_completion")])

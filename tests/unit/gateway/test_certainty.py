@@ -2,11 +2,11 @@
 
 import pytest
 
-from tianji._core.leases import Leases
-from tianji._core.limiter import Limit, LimitTable
+from tianji._core.limits.leases import Leases
+from tianji._core.limits.limiter import Limit, LimitTable
 from tianji.config.schema import GeneralSettings
 from tianji.errors import StoreUnavailable
-from tianji.gateway.certainty import Certainty
+from tianji.gateway.admission.certainty import Certainty
 from tianji.limiting.holding import Held
 
 BUDGET, RATE, BOTH, PARALLEL = {"budget": 5}, {"requests": 5}, {"budget": 5, "tokens": 5}, {"parallel": 1}

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from tianji._core.health import HealthTable
-from tianji._core.router import Deployment
-from tianji._core.shm import SharedCounters
-from tianji._core.stats import DeploymentStats
-from tianji.gateway.checkups import LOOK, Checkups, Plan, Verdict
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.router import Deployment
+from tianji._core.routing.stats import DeploymentStats
+from tianji._core.sharing.shm import SharedCounters
+from tianji.gateway.upkeep.checkups import LOOK, Checkups, Plan, Verdict
 
 STATS = DeploymentStats(SharedCounters(256), "m", "openai")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji.gateway.costing import with_cost
+from tianji.gateway.translation.costing import with_cost
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
 from tianji.config.schema import GeneralSettings
 from tianji.errors import InvalidRequest
-from tianji.gateway.demands import demanded, enforce, refuse_tags
+from tianji.gateway.admission.demands import demanded, enforce, refuse_tags
 
 
 def test_what_is_demanded_is_what_the_settings_say():

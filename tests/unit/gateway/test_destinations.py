@@ -3,7 +3,7 @@
 import pytest
 
 from tianji.config.schema import Config, ModelParams
-from tianji.gateway.destinations import admissible
+from tianji.gateway.additions.destinations import admissible
 
 KEYS = {"aws_access_key_id": "A", "aws_secret_access_key": "s", "aws_role_name": "arn:aws:iam::1:role/r"}
 

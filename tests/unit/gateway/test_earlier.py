@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.depth import examples
 from tests.unit.ledger.conftest import database, entry
 
-from tianji._core.health import HealthTable
-from tianji._core.revision import Revisions
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.revision import Revisions
 from tianji.clock import ManualClock
-from tianji.gateway.budgets import NANO, Account, Budget, Kind
-from tianji.gateway.earlier import Earlier
+from tianji.gateway.upkeep.budgets import NANO, Account, Budget, Kind
+from tianji.gateway.upkeep.earlier import Earlier
 from tianji.ledger import posting
 from tianji.ledger.rows import sheet_of
 from tianji.storage.engine import Database

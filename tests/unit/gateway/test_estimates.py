@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
-from tianji._core.shm import SharedCounters
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.auth.identity import Identity
 from tianji.config.loader import load
-from tianji.gateway.estimates import Estimates
-from tianji.gateway.parties import Parties
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.admission.parties import Parties
+from tianji.gateway.compiled.estimates import Estimates
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.limiting.limiter import Limits
 
 if TYPE_CHECKING:

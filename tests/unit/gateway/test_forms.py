@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.errors import InvalidRequest, PayloadTooLarge
-from tianji.gateway.forms import Form, as_json, fields, form_of, take_json
+from tianji.gateway.translation.forms import Form, as_json, fields, form_of, take_json
 from tianji.protocol.multipart import Part, Piece
 
 NAMES = st.text("abc[]", min_size=1, max_size=4).filter(lambda name: not name.removesuffix("[]").endswith("[]"))

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tianji.gateway import leftovers
-from tianji.gateway.leftovers import Leftovers
+from tianji.gateway.compiled import leftovers
+from tianji.gateway.compiled.leftovers import Leftovers
 
 
 async def test_changes_that_follow_each_other_are_cleaned_up_after_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.limiter import LimitTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.loader import load
 from tianji.errors import Unacceptable
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.management.models.listing import Model, listed_models
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.meter import KINDS, UNITS, Measures, Rates, cost
-from tianji._core.spool import Extent, Spool
-from tianji._core.usage import TIERS_BY_NUMBER
+from tianji._core.journal.meter import KINDS, UNITS, Measures, Rates, cost
+from tianji._core.streams.usage import TIERS_BY_NUMBER
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.accounting.sound import USUAL_RATE
-from tianji.gateway.forms import Form
-from tianji.gateway.measuring import MOST, asked_for, expected_of, pages_of, picture_of
+from tianji.gateway.translation.forms import Form
+from tianji.gateway.translation.measuring import MOST, asked_for, expected_of, pages_of, picture_of
 from tianji.protocol.multipart import Piece
 
 ATTO = 10**9  # of a nano-dollar

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.gateway.shapes import COUNT, ID, SLOT, Json, google_answer
 
-from tianji._core.frames import Frames
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.frames import Frames
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.silent import SilentExchange
 from tianji.errors import StreamFailed, TianjiError
-from tianji.gateway.passages import Native
-from tianji.gateway.probes import Question
-from tianji.gateway.retelling import Notes
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.snapshot import Snapshot
+from tianji.gateway.translation.passages import Native
+from tianji.gateway.translation.retelling import Notes
+from tianji.gateway.upkeep.probes import Question
 from tianji.providers.upstream import OwnForm
 
 FIELDS = (

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tianji.gateway.continuation import LONGEST, continuation
-from tianji.gateway.opening import from_content
+from tianji.gateway.attempts.continuation import LONGEST, continuation
+from tianji.gateway.attempts.opening import from_content
 
 
 def event(**delta: object) -> bytes:

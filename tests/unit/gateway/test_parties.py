@@ -2,12 +2,12 @@
 
 import pytest
 
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.silent import SilentExchange
 from tianji.auth.identity import ANYONE
 from tianji.config.schema import Config, GeneralSettings
 from tianji.errors import Header
-from tianji.gateway.parties import Parties, beside
+from tianji.gateway.admission.parties import Parties, beside
 
 PARTIES = Parties(Config(general_settings=GeneralSettings(user_header_name="X-Who")))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tianji.errors import Header
-from tianji.gateway.passages import Place, merged
+from tianji.gateway.translation.passages import Place, merged
 
 HEAD = b"POST /old HTTP/1.1\r\nhost: h\r\nanthropic-beta: a, b\r\nx-tenant: t\r\ncontent-length: "
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.limiter import LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.limiter import LimitTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.loader import load
 from tianji.errors import ConfigurationError, UnknownModel
-from tianji.gateway.plans import DefaultTimeouts, Origins, head_bytes, timeouts_of
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot, acceptable
+from tianji.gateway.compiled.plans import DefaultTimeouts, Origins, head_bytes, timeouts_of
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot, acceptable
 
 KEYS = {"OPENAI_API_KEY": "sk-one", "GROQ_API_KEY": "sk-two"}
 

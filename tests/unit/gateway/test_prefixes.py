@@ -10,8 +10,8 @@ import pytest
 
 from tianji.clock import ManualClock
 from tianji.errors import UpstreamConnectFailed
-from tianji.gateway.prefixes import PATIENCE, Prefixes, Shelf
-from tianji.gateway.translating import Shortened
+from tianji.gateway.translation.prefixes import PATIENCE, Prefixes, Shelf
+from tianji.gateway.translation.translating import Shortened
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.gemini.outbound import GeminiOutbound
@@ -189,7 +189,7 @@ async def test_what_is_gone_is_made_again() -> None:
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tianji.gateway.prefixes._MOST", 2)
+    monkeypatch.setattr("tianji.gateway.translation.prefixes._MOST", 2)
     google = Google((200, {}), MADE)
     kept = prefixes(google, ManualClock())
     for number in range(3):

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tests.unit.gateway.shapes import ANSWERS, COUNT, ID, SLOT, SMALL
 
-from tianji._core.frames import Frames
-from tianji._core.remembered import Translated
-from tianji._core.silent import SilentExchange
-from tianji._core.spans import scan
+from tianji._core.bodies.frames import Frames
+from tianji._core.bodies.spans import scan
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.streams.remembered import Translated
 from tianji.errors import StreamFailed, TianjiError
-from tianji.gateway.probes import Question
-from tianji.gateway.retelling import Teller
-from tianji.gateway.snapshot import Snapshot
-from tianji.gateway.translating import Translation
+from tianji.gateway.compiled.snapshot import Snapshot
+from tianji.gateway.translation.retelling import Teller
+from tianji.gateway.translation.translating import Translation
+from tianji.gateway.upkeep.probes import Question
 
 Json = dict[str, Any]
 PAIRS = [

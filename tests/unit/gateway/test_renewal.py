@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 import pytest
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.secrets import Answers, SecretFailure, Secrets
-from tianji.gateway.renewal import REST, Renewal
+from tianji.gateway.upkeep.renewal import REST, Renewal
 
 INTERVAL = 1000.0
 AWAY = SecretFailure("the manager is away")

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.unit.dialects.pairs import DIALECTS, PLAIN, UPSTREAMS, asked
 from tests.unit.gateway.streams import ACTS, STREAMS, Event, Values, payload
 
-from tianji._core.aws_events import AwsEvents
-from tianji._core.frames import Frames
-from tianji._core.retold import Flow, RetoldStream
-from tianji._core.translated import TranslatedStream
+from tianji._core.bodies.frames import Frames
+from tianji._core.streams.aws_events import AwsEvents
+from tianji._core.streams.retold import Flow, RetoldStream
+from tianji._core.streams.translated import TranslatedStream
 from tianji.dialects.gemini import passing
 from tianji.errors import UpstreamDisconnected
-from tianji.gateway.retelling import Codecs, Notes, Teller
+from tianji.gateway.translation.retelling import Codecs, Notes, Teller
 from tianji.mock.bedrock import event as aws_event
 from tianji.protocol.bedrock.event_stream import event_of
 
@@ -240,7 +240,7 @@ def test_an_end_does_not_wait_for_what_is_learnt_from_it() -> None:
 def test_what_cannot_be_told_of_a_shape_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Memory("gemini", "anthropic")
     tries = []
-    monkeypatch.setattr("tianji.gateway.learning.probed", lambda *_: tries.append(1))
+    monkeypatch.setattr("tianji.gateway.translation.learning.probed", lambda *_: tries.append(1))
     for number in range(5):
         events = flow_of_events("anthropic", ["think", "say"], WORDS, number)
         experience(memory, memory.recalled(number), events, "whole", 0)

@@ -8,11 +8,11 @@ from random import Random
 import pytest
 from tests.unit.storage.conftest import location
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.revision import Revisions
-from tianji._core.shm import SharedCounters
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.sharing.revision import Revisions
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema.auto_router import AdaptiveWeights
-from tianji.gateway.schooling import Schooling
+from tianji.gateway.upkeep.schooling import Schooling
 from tianji.routing.auto.adaptive import AdaptiveRouter, Answered, Arm
 from tianji.routing.auto.lessons import Lessons, Score
 from tianji.storage.location import Location, parse

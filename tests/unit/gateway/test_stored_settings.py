@@ -6,7 +6,7 @@ import pytest
 
 from tianji.config.lent import NOTHING
 from tianji.config.loader import Loaded, load
-from tianji.gateway.stored_settings import SECTIONS, Stored, with_settings
+from tianji.gateway.additions.stored_settings import SECTIONS, Stored, with_settings
 
 FILE = """
 model_list:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tianji.gateway.sweeping import PARTS, ROUND, Sweeping
+from tianji.gateway.upkeep.sweeping import PARTS, ROUND, Sweeping
 
 
 class Limits:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config, Settings
 from tianji.config.schema.settings import TeamSettings
-from tianji.gateway.telling import Heard, Tellings
+from tianji.gateway.admission.telling import Heard, Tellings
 from tianji.ledger.entry import Telling
 
 ON = {"litellm-enable-message-redaction": "true"}

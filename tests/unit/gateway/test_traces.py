@@ -1,6 +1,6 @@
 """Who is told of traces, by the configuration."""
 
-from tianji._core.tracing import Tracing
+from tianji._core.requests.tracing import Tracing
 from tianji.config.schema import Config, GeneralSettings, Settings
 from tianji.gateway.traces import tracing
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.fakes.static_model import save_static_model
 
-from tianji._core.memory import Answer
+from tianji._core.caching.memory import Answer
 from tianji.cache.semantic.likeness import Likeness
 from tianji.cache.semantic.meaning import Meaning
 from tianji.errors import ConfigurationError

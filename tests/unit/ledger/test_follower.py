@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.sheet import Sheet
+from tianji._core.journal.sheet import Sheet
 from tianji.ledger import reading
 from tianji.ledger.entry import Place
 from tianji.ledger.follower import OFTEN, Follower

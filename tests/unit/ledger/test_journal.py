@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import entry, everything
 
-from tianji._core.records import bodies
+from tianji._core.journal.records import bodies
 from tianji.ledger import journal as journals
 from tianji.ledger import reading
 from tianji.ledger.entry import LARGE, Entry, Payload, decoded, encoded

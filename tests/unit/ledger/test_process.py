@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.ledger.entry import Entry, Payload, Telling
 from tianji.ledger.in_force import Written
 from tianji.ledger.priority import PATIENT

@@ -2,7 +2,7 @@
 
 from tests.unit.limiting.test_limiter import Desk, caller
 
-from tianji._core.health import HealthTable
+from tianji._core.routing.health import HealthTable
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.limiting.easing import Troubles, throttled

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import NOON, database, entry
 
-from tianji._core.limiter import Limit, LimitTable
+from tianji._core.limits.limiter import Limit, LimitTable
 from tianji.ledger import posting
 from tianji.ledger.rows import sheet_of
 from tianji.limiting.history import Server, of_server, spent

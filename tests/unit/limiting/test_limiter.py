@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import KIND_NAMES, LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import KIND_NAMES, LimitTable
 from tianji.auth.identity import Identity, Scope
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock

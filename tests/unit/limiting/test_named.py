@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.limits import Limits
 from tianji.auth.models import rule
 from tianji.auth.tags import tag

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tests.depth import examples
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import LimitSet, LimitTable
-from tianji._core.revision import Revisions
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import LimitSet, LimitTable
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.limits import Limits
 from tianji.clock import ManualClock
 from tianji.config.schema import Config

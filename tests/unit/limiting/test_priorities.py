@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.admission import Admission
-from tianji._core.limiter import LimitTable
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import LimitTable
 from tianji.auth.identity import Identity
 from tianji.config.loader import load
 from tianji.config.schema import Config

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from msgspec import structs
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.tags import tag
 from tianji.clock import ManualClock
 from tianji.config.schema import Config

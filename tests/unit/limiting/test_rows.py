@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.limiter import LARGEST_NAME
+from tianji._core.limits.limiter import LARGEST_NAME
 from tianji.limiting.rows import row_name, row_parts
 
 TEXT = st.text(max_size=30)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.limiter import KIND_NAMES, Limit, LimitTable
-from tianji._core.shm import SharedCounters
+from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.limiting.sharing import INTERVAL, LimitSharing
 from tianji.storage.leases import Answer, Claim
 

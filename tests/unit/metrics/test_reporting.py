@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.conftest import entry, failure
 
-from tianji._core.admission import Admission
-from tianji._core.health import HealthTable
-from tianji._core.limiter import Limit, LimitSet, LimitTable
-from tianji._core.revision import Revisions
+from tianji._core.limits.admission import Admission
+from tianji._core.limits.limiter import Limit, LimitSet, LimitTable
+from tianji._core.routing.health import HealthTable
+from tianji._core.sharing.revision import Revisions
 from tianji.config.loader import Loaded, load
 from tianji.errors import StoreUnavailable
 from tianji.ledger import reading

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tianji._core.aws_events import AwsEvents
+from tianji._core.streams.aws_events import AwsEvents
 from tianji.protocol.bedrock.event_stream import event_of
 
 from .conftest import Raw

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.silent import SilentExchange
-from tianji._core.spool import Extent
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.upstreams.spool import Extent
 from tianji.auth.identity import ANYONE
 from tianji.errors import ClientGone, InvalidRequest, UnknownModel
-from tianji.gateway import request_lines as lines
 from tianji.gateway.guarding.batched import BESIDE
-from tianji.gateway.request_lines import Content
+from tianji.gateway.translation import request_lines as lines
+from tianji.gateway.translation.request_lines import Content
 from tianji.objects.guarding import Scrutiny
 
 pytestmark = pytest.mark.asyncio

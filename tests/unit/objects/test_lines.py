@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.spool import Extent, Spool
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.errors import InvalidRequest
-from tianji.gateway import request_lines as lines
-from tianji.gateway.request_lines import Content
+from tianji.gateway.translation import request_lines as lines
+from tianji.gateway.translation.request_lines import Content
 from tianji.objects.lines import rewritten
 
 pytestmark = pytest.mark.asyncio

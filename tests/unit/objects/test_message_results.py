@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.errors import UpstreamProtocolError
 from tianji.objects import message_results
 from tianji.objects.message_results import Tally, nearest

@@ -5,7 +5,7 @@ from typing import Any, cast
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.metrics.test_families import listed
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.auth.identity import Identity
 from tianji.config.schema import Config
 from tianji.management.status.series import METRICS, samples

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from tianji._core.lane import Lane
-from tianji._core.meter import Measures, cost
+from tianji._core.journal.meter import Measures, cost
+from tianji._core.requests.lane import Lane
 from tianji.config.schema.sections import VertexDefaults
 from tianji.errors import ConfigurationError, InvalidRequest, Overloaded
-from tianji.gateway.plans import Origins
+from tianji.gateway.compiled.plans import Origins
 from tianji.passthrough.places import Around, finder
 from tianji.passthrough.rows import ROWS, Row
 from tianji.providers.deployment import Deployment, read

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tianji._core.aws_events import AwsEvents
-from tianji._core.meter import Measures, cost
-from tianji._core.usage import Usage
+from tianji._core.journal.meter import Measures, cost
+from tianji._core.streams.aws_events import AwsEvents
+from tianji._core.streams.usage import Usage
 from tianji.accounting.prices.tables import compile_rates
 from tianji.passthrough.forms import CHAT, form_of
 from tianji.protocol.bedrock.event_stream import event_of

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.spans import scan
-from tianji._core.usage import read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.streams.usage import read_usage
 from tianji.errors import InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.embedding.form import EmbeddingRequest, Embeddings, read, written

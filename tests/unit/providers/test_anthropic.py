@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tianji.providers import Upstream, build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-api03-x"}
 

@@ -11,11 +11,12 @@ from tests.unit.providers.recorder import Recorder
 from tianji.clock import ManualClock
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.protocol.bedrock.signature import Keys
-from tianji.providers import aws, build
-from tianji.providers.aws_roles import Role, assume
+from tianji.providers import build
 from tianji.providers.deployment import read
-from tianji.providers.oidc import Identity
-from tianji.providers.tokens import Token, TokenSource
+from tianji.providers.logins import aws
+from tianji.providers.logins.aws_roles import Role, assume
+from tianji.providers.logins.oidc import Identity
+from tianji.providers.logins.tokens import Token, TokenSource
 
 ARN = "arn:aws:iam::1:role/r"
 LENT = b"""<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA1</AccessKeyId>
@@ -134,7 +135,7 @@ def test_what_cannot_be_is_said_before_the_start(params: dict[str, Any], says: s
 
 async def test_requests_are_signed_with_what_was_lent(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Recorder((200, LENT.replace(b"2023", b"2999")))
-    monkeypatch.setattr("tianji.providers.aws_roles.fetcher", lambda _: fetch)
+    monkeypatch.setattr("tianji.providers.logins.aws_roles.fetcher", lambda _: fetch)
     params = {"model": "bedrock/m", "aws_role_name": f"{ARN}-signing", "aws_session_tags": {"a": "b"}}
     found = build(params, ENV, drop_params=False)
     assert found.awaits is not None

@@ -9,8 +9,9 @@ import pytest
 from tests.unit.providers.recorder import Recorder
 
 from tianji.errors import ConfigurationError
-from tianji.providers import build, entra
+from tianji.providers import build
 from tianji.providers.deployment import read
+from tianji.providers.logins import entra
 from tianji.providers.upstream import PATHS
 
 HOST = "https://res.openai.azure.com"
@@ -247,7 +248,7 @@ def test_what_goes_before_a_login(params: dict[str, object], environ: dict[str, 
 
 async def test_a_login_signs_requests_and_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = answering()
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
     both = [
         build({"model": model, "api_base": HOST, **LOGIN, "client_id": "shared"}, {}, drop_params=False)
         for model in ("azure/dep", "azure_ai/other")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tianji.errors import ConfigurationError
-from tianji.providers import Upstream, aws, build
+from tianji.providers import Upstream, build
+from tianji.providers.logins import aws
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret-1", "AWS_SESSION_TOKEN": "session"}
 MODEL = "anthropic.claude-3-haiku-20240307-v1:0"

@@ -12,7 +12,7 @@ from tests.unit.providers.recorder import Recorder
 
 from tianji.errors import UpstreamConnectFailed, UpstreamFailure
 from tianji.providers import build
-from tianji.providers.chatgpt import CLIENT, URL, ChatGPT, account_of, claims, file_of
+from tianji.providers.logins.chatgpt import CLIENT, URL, ChatGPT, account_of, claims, file_of
 
 
 def token(lasts: float, account: str | None = "acc-1") -> str:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tianji.errors import ConfigurationError, UpstreamConnectFailed
 from tianji.providers import Upstream, build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 
 KEY = rsa.generate_private_key(65537, 2048).private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -13,7 +13,7 @@ from tests.unit.providers.recorder import Recorder
 
 from tianji.clock import ManualClock
 from tianji.errors import ConfigurationError, UpstreamFailure
-from tianji.providers.google_credentials import SCOPE, Credential, find, minter
+from tianji.providers.logins.google_credentials import SCOPE, Credential, find, minter
 
 KEY = rsa.generate_private_key(65537, 2048)
 

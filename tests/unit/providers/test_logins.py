@@ -13,14 +13,14 @@ from tests.unit.providers.recorder import Recorder
 
 from tianji.errors import ConfigurationError, UpstreamFailure
 from tianji.providers import Upstream, build
-from tianji.providers.oauth import client_credentials, seconds
+from tianji.providers.logins.oauth import client_credentials, seconds
 
 
 async def signed(
     monkeypatch: pytest.MonkeyPatch, fetch: Recorder, params: dict[str, Any], environ: dict[str, str], body: bytes = b""
 ) -> tuple[Upstream, dict[bytes, bytes]]:
     """Build a deployment whose token service is `fetch`, wait as a request does, and return what signs it."""
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
     found = build(params, environ, drop_params=False)
     assert found.awaits is not None
     assert found.sign is not None

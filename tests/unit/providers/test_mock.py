@@ -4,7 +4,7 @@ import pytest
 
 from tianji.errors import ConfigurationError
 from tianji.providers import build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 from tianji.providers.upstream import PATHS
 
 

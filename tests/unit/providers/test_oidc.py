@@ -7,7 +7,7 @@ import pytest
 from tests.unit.providers.recorder import Recorder
 
 from tianji.errors import ConfigurationError, UpstreamFailure
-from tianji.providers.oidc import find
+from tianji.providers.logins.oidc import find
 
 
 async def test_googles_machines() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tianji.errors import ConfigurationError, UnsupportedParams
 from tianji.providers import Upstream, build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 from tianji.providers.upstream import PATHS
 
 Body = dict[str, object]

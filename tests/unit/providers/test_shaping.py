@@ -11,8 +11,8 @@ from tests.depth import examples
 
 from tianji.errors import ConfigurationError, UnsupportedParams
 from tianji.providers import Shaping, build
-from tianji.providers.parameters import CONTROL_FIELDS, OPENAI_PARAMS, goes_upstream
-from tianji.providers.shaping import apply, for_request
+from tianji.providers.steps.parameters import CONTROL_FIELDS, OPENAI_PARAMS, goes_upstream
+from tianji.providers.steps.shaping import apply, for_request
 from tianji.providers.table import rows
 
 Body = dict[str, object]

@@ -4,7 +4,7 @@ import pytest
 
 from tianji.errors import UnsupportedParams
 from tianji.providers import build
-from tianji.providers.shaping import apply
+from tianji.providers.steps.shaping import apply
 
 Body = dict[str, object]
 TOOL: Body = {"type": "function", "function": {"name": "f"}}

@@ -4,11 +4,11 @@ import pytest
 
 from tianji.lazy import load
 from tianji.providers import build
-from tianji.providers.logins import LOGINS
+from tianji.providers.logins.logins import LOGINS
 from tianji.providers.openai_compatible import STEPS, VENDORS
-from tianji.providers.parameters import CONTROL_FIELDS, OPENAI_PARAMS
 from tianji.providers.places import PLACES
 from tianji.providers.registry import BUILDERS
+from tianji.providers.steps.parameters import CONTROL_FIELDS, OPENAI_PARAMS
 from tianji.providers.table import Row, rows, unserved
 from tianji.providers.upstream import MEDIA, PATHS
 

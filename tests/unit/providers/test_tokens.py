@@ -6,7 +6,7 @@ import pytest
 
 from tianji.clock import ManualClock
 from tianji.errors import UpstreamFailure
-from tianji.providers.tokens import Token, TokenSource
+from tianji.providers.logins.tokens import Token, TokenSource
 
 
 class Mint:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tianji.gateway.plans import head_bytes
+from tianji.gateway.compiled.plans import head_bytes
 from tianji.realtime.addresses import address_of, resource_of
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from picows import WSInvalidStatusError, WSMsgType
 
-from tianji._core.origin import Origin
+from tianji._core.upstreams.origin import Origin
 from tianji.errors import UpstreamConnectFailed, UpstreamFailure, UpstreamProtocolError
 from tianji.realtime.lines import Lines, Refusing, Trip
 

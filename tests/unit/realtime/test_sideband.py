@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from picows import WSCloseCode, WSMsgType
 
-from tianji._core.farewell import Farewell
+from tianji._core.sockets.farewell import Farewell
 from tianji.clock import SYSTEM
 from tianji.errors import UpstreamDisconnected, UpstreamTimeout
 from tianji.realtime import sideband

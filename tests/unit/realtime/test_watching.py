@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.farewell import Farewell
+from tianji._core.sockets.farewell import Farewell
 from tianji.auth.identity import ANYONE
 from tianji.errors import AuthenticationFailed
 from tianji.realtime.standing import Standing

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
-from tianji._core.selection import Selection
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
+from tianji._core.routing.selection import Selection
 from tianji.config import Loaded, load
 from tianji.errors import (
     Header,

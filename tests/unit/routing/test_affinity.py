@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.config.schema.router import RouterSettings
 from tianji.routing.affinity import Affinity, affinity, affinity_of, cached_prefix, session_of
 

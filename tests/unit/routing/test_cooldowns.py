@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tianji._core.health import Health, HealthTable
+from tianji._core.routing.health import Health, HealthTable
 from tianji.errors import TianjiError
 from tianji.routing.cooldown import Cooldowns, Rule
 from tianji.routing.failure import Failure, Kind

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.routing.eligibility import Scope, in_region
 
 from .simulation import Make, Result, World

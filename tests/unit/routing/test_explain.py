@@ -1,6 +1,6 @@
 """What would happen to a request, and what did."""
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.routing.abilities import ABILITY
 from tianji.routing.eligibility import Scope
 from tianji.routing.explain import Considered, Verdict, explain

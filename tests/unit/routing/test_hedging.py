@@ -2,7 +2,7 @@
 
 import pytest
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.routing.hedging import Hedge, hedge_of
 
 from .simulation import Make, World

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.depth import examples
 
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
 from tianji.routing.attempts import Attempts, Send, Wait
 from tianji.routing.router import Request
 

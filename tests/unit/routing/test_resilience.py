@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.routing.attempts import Attempts, Send, Wait
 from tianji.routing.router import Request
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
 from tianji.errors import TianjiError
 from tianji.routing.attempts import Attempts
 from tianji.routing.failure import Failure, Kind

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.needs import Needs
+from tianji._core.routing.needs import Needs
 from tianji.config.schema.router import Strategy
 from tianji.routing.abilities import ABILITY, OPERATION, lacks, names, needed
 from tianji.routing.lar1 import target_type, thresholds_of

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tianji._core.dice import Dice
-from tianji._core.health import HealthTable
-from tianji._core.needs import Needs
+from tianji._core.routing.dice import Dice
+from tianji._core.routing.health import HealthTable
+from tianji._core.routing.needs import Needs
 from tianji.config import load
 from tianji.errors import UnknownModel
 from tianji.routing.abilities import OPERATION

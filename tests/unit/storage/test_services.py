@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema import Config, Settings
 from tianji.errors import StoreUnavailable
 from tianji.management.status.series import METRICS, samples

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.errors import StoreUnavailable
 from tianji.storage import changes, store
 from tianji.storage.location import Location, parse

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.meter import Rates
+from tianji._core.journal.meter import Rates
 from tianji.accounting.prices.adjustments import Markup, surcharge
 from tianji.accounting.prices.catalogue import Catalogue, Entry
 from tianji.accounting.prices.exact import ATTO, atto

@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji._core.meter import MOST, Measures, Rates
-from tianji._core.usage import Usage
+from tianji._core.journal.meter import MOST, Measures, Rates
+from tianji._core.streams.usage import Usage
 from tianji.accounting.prices.exact import ATTO
 
 NANO: Final = 10**9

@@ -7,8 +7,8 @@ long prompt makes the whole request dearer, output included; a batch is half whe
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from tianji._core.meter import KINDS, Rates
-from tianji._core.usage import TIERS_BY_NUMBER
+from tianji._core.journal.meter import KINDS, Rates
+from tianji._core.streams.usage import TIERS_BY_NUMBER
 from tianji.accounting.prices.adjustments import NONE, Adjustment
 from tianji.accounting.prices.exact import atto, mapping
 from tianji.accounting.prices.fields import Figure, Prices, figures, tiers, unit_prices

@@ -23,8 +23,9 @@ from tianji.clock import SYSTEM
 from tianji.config.schema import CacheParams
 from tianji.egress.client import open_client
 from tianji.errors import ConfigurationError, TianjiError
-from tianji.providers import deployment, entra
-from tianji.providers.oauth import source_of
+from tianji.providers import deployment
+from tianji.providers.logins import entra
+from tianji.providers.logins.oauth import source_of
 
 Headers = dict[str, str]
 Authorize = Callable[[str, str, Headers, bytes], Awaitable[Headers]]

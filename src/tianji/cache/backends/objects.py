@@ -14,15 +14,15 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.config.schema import CacheParams
 from tianji.egress.client import open_client
 from tianji.errors import ConfigurationError, TianjiError
 from tianji.protocol.bedrock.signature import Keys, Scope, sign
-from tianji.providers.aws import DEFAULT_REGION, REGIONS, chain, is_region
-from tianji.providers.google_credentials import find
-from tianji.providers.tokens import TokenSource
-from tianji.providers.vertex_ai import token_source
+from tianji.providers.logins.aws import DEFAULT_REGION, REGIONS, chain, is_region
+from tianji.providers.logins.google_credentials import find
+from tianji.providers.logins.tokens import TokenSource
+from tianji.providers.own.vertex_ai import token_source
 
 Credentials = Callable[[str, str, bytes], Awaitable[dict[str, str]]]
 """The headers that let in a request: its method, its whole URL and its body are given."""

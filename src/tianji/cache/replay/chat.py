@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET
 
-from tianji._core.usage import Usage
+from tianji._core.streams.usage import Usage
 from tianji.cache.replay.joining import CHAT, joined
 from tianji.cache.replay.reading import DONE, Json, payloads, written
 from tianji.protocol.chat.answer import CompletionDetails, PromptDetails

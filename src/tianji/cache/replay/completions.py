@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.usage import Usage
+from tianji._core.streams.usage import Usage
 from tianji.cache.replay.chat import counted
 from tianji.cache.replay.reading import DONE, Json, objects, written
 

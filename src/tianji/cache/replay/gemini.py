@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.usage import Usage
+from tianji._core.streams.usage import Usage
 from tianji.cache.replay.reading import Json, objects
 
 _JOINED: Final = frozenset({"text", "thought"})  # members of parts that go on where the one before them ended

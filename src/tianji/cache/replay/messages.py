@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.usage import Usage
+from tianji._core.streams.usage import Usage
 from tianji.cache.replay.joining import MESSAGES, joined
 from tianji.cache.replay.reading import Json, named, objects
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.sse import encode_event
+from tianji._core.streams.sse import encode_event
 
 DONE = b"data: [DONE]\n\n"
 Json = dict[str, Any]

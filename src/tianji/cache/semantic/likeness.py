@@ -11,8 +11,8 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from tianji._core.memory import Answer
-from tianji._core.recall import Lookup
+from tianji._core.caching.memory import Answer
+from tianji._core.caching.recall import Lookup
 from tianji.cache.far import FIRST_REST, LONGEST_REST, WRITING, Found, lifetime
 from tianji.cache.semantic.meaning import Meaning
 from tianji.cache.stored import decoded, encoded

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.clock import SYSTEM, Clock
 from tianji.egress.client import open_client
 from tianji.errors import TianjiError, UpstreamProtocolError

@@ -12,8 +12,8 @@ from tianji.clock import SYSTEM
 from tianji.errors import ConfigurationError
 from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.providers import deployment
-from tianji.providers.aws import DEFAULT_REGION, MISSING, REGIONS, domain_of, is_region, keys_of
-from tianji.providers.aws_roles import KeySource
+from tianji.providers.logins.aws import DEFAULT_REGION, MISSING, REGIONS, domain_of, is_region, keys_of
+from tianji.providers.logins.aws_roles import KeySource
 
 _OWN: Final = (
     "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_session_name", "aws_profile_name",

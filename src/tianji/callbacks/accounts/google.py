@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from tianji.callbacks.sink import Delivery, Given
-from tianji.providers.google_credentials import find
-from tianji.providers.vertex_ai import token_source
+from tianji.providers.logins.google_credentials import find
+from tianji.providers.own.vertex_ai import token_source
 
 
 def bearing(given: Given) -> Callable[[Delivery], Awaitable[Delivery]]:

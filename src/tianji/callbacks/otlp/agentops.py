@@ -11,7 +11,7 @@ from tianji.clock import SYSTEM, Clock
 from tianji.egress.errands import Errand, Errands
 from tianji.errors import UpstreamProtocolError
 from tianji.lazy import load
-from tianji.providers.tokens import Token, TokenSource
+from tianji.providers.logins.tokens import Token, TokenSource
 
 DOOR: Final = "https://api.agentops.ai/v3/auth/token"
 UNKNOWN: Final = 300.0  # seconds that a token is used which does not say when it ends

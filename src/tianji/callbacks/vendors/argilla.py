@@ -14,7 +14,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sift, Sink
 from tianji.errors import ConfigurationError, UpstreamFailure
-from tianji.providers.oauth import read_object
+from tianji.providers.logins.oauth import read_object
 
 BASE: Final = "http://localhost:6900"
 _DATASET: Final = "/api/v1/datasets/"

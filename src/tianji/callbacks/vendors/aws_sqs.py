@@ -16,7 +16,7 @@ from tianji.callbacks.forms import encode
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.errors import ConfigurationError
 from tianji.lazy import load
-from tianji.providers.oauth import FORM
+from tianji.providers.logins.oauth import FORM
 
 LARGEST: Final = 1_000_000  # bytes of a message, below the queue's 1 MiB; of a longer one what was said is left out
 INTERVAL: Final = 10.0  # seconds

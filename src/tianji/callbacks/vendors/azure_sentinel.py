@@ -13,8 +13,8 @@ from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, moment
 from tianji.callbacks.sink import Delivery, Given, Sink
-from tianji.providers.entra import AUTHORITY, SERVICE
-from tianji.providers.oauth import client_credentials, source_of
+from tianji.providers.logins.entra import AUTHORITY, SERVICE
+from tianji.providers.logins.oauth import client_credentials, source_of
 
 STREAM: Final = "Custom-LiteLLM"
 _VERSION: Final = "2023-01-01"

@@ -14,8 +14,9 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.object_names import plain, shortened
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.errors import ConfigurationError
-from tianji.providers import deployment, entra
-from tianji.providers.oauth import Login, source_of
+from tianji.providers import deployment
+from tianji.providers.logins import entra
+from tianji.providers.logins.oauth import Login, source_of
 
 SCOPE: Final = "https://storage.azure.com/.default"
 _VERSION: Final = {"x-ms-version": "2023-11-03"}

@@ -14,7 +14,7 @@ import msgspec
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, present, texts, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.providers.oauth import read_object
+from tianji.providers.logins.oauth import read_object
 
 BASE: Final = "https://api.braintrustdata.com/v1"
 PROJECT: Final = "litellm"

@@ -13,9 +13,9 @@ import msgspec
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, moment, present, unique
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
-from tianji.providers.fetching import Fetch
-from tianji.providers.oauth import FORM, read_token
-from tianji.providers.tokens import Token, TokenSource
+from tianji.providers.logins.fetching import Fetch
+from tianji.providers.logins.oauth import FORM, read_token
+from tianji.providers.logins.tokens import Token, TokenSource
 
 BASE: Final = "https://api.galileo.ai"
 

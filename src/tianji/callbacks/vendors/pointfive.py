@@ -12,7 +12,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, lines, packed
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.errors import UpstreamFailure
-from tianji.providers.oauth import read_object
+from tianji.providers.logins.oauth import read_object
 
 BASE: Final = "https://api.pointfive.co/api/v1/ingestion"
 BATCH: Final = 1000  # events of a file

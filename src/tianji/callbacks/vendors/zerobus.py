@@ -17,7 +17,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, present
 from tianji.callbacks.sink import Delivery, Given, Sink
 from tianji.errors import ConfigurationError
-from tianji.providers.oauth import Exchange, source_of
+from tianji.providers.logins.oauth import Exchange, source_of
 
 BATCH: Final = 100
 INTERVAL: Final = 10.0

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.names import Names
+from tianji._core.bodies.names import Names
 from tianji.clock import SYSTEM, Clock
 from tianji.dialects.decoding import members, typed
 from tianji.dialects.responses.answering import Name, Settings, outcome, usage_of

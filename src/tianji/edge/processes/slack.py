@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from tianji._core import heap
+from tianji._core.sharing import heap
 
 CALM = 8  # a worker is calm when no more than one of so many requests is under way as once were
 LOOKS = 4  # in a row that must find it calm

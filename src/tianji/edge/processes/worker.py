@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from tianji._core import heap
-from tianji._core.edge import Edge
+from tianji._core.edges.edge import Edge
+from tianji._core.sharing import heap
 from tianji.edge.application import Application, Factory
 from tianji.edge.control import Control
 from tianji.edge.processes.drain import LEAVE_IDLE

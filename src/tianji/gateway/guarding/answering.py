@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.guarded import GuardedExchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.edges.guarded import GuardedExchange
 from tianji.errors import Header, TianjiError
 from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.guarding.doors import Door, Open

@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from tianji._core.spool import Extent, Spool
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.dialects.rows import ROWS
 from tianji.errors import ClientGone, InvalidRequest, TianjiError
-from tianji.gateway.request_lines import MEMBERS, Content, in_lines
+from tianji.gateway.translation.request_lines import MEMBERS, Content, in_lines
 
 BESIDE: Final = 16  # requests that are judged at a time
 _OPERATIONS: Final = {path: row.operation for row in ROWS for path in row.paths if "{" not in path}

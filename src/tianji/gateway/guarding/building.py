@@ -8,23 +8,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tianji._core.forward import Endpoint
-from tianji._core.pool import Pool
+from tianji._core.requests.forward import Endpoint
+from tianji._core.upstreams.pool import Pool
 from tianji.dialects.openai import Dialect
 from tianji.egress.address import AddressPolicy
 from tianji.egress.pool import open_pool
 from tianji.errors import UnknownModel
+from tianji.gateway.additions.destinations import allowed_hosts
+from tianji.gateway.admission.parties import Parties
 from tianji.gateway.bookkeeping import Bookkeeping
-from tianji.gateway.destinations import allowed_hosts
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.gateway.guarding.answering import Rules
 from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
 from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
 from tianji.gateway.guarding.paths import paths_of
-from tianji.gateway.parties import Parties
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot
 from tianji.guardrails.asking import Caller
 from tianji.guardrails.building import build_all
 from tianji.guardrails.guardrail import Guardrail

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from tianji._core.forward import Endpoint
+from tianji._core.requests.forward import Endpoint
 from tianji.auth.identity import MASTER
 from tianji.dialects.openai import Dialect
-from tianji.gateway.own_requests import reply
+from tianji.gateway.beforehand.own_requests import reply
 from tianji.guardrails.vendor import Question, Reply
 
 

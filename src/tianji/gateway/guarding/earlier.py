@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.answering import Answering, Rules
 from tianji.gateway.guarding.doors import Door, Flowing

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.errors import InvalidRequest, PayloadTooLarge, TianjiError, UpstreamProtocolError
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.content import Direction

@@ -9,13 +9,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tianji._core.asked import Asked
-from tianji._core.carry import Carry
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans, scan
-from tianji._core.tunnel import Tunnel
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.asked import Asked
+from tianji._core.requests.carry import Carry
+from tianji._core.sockets.tunnel import Tunnel
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
+from tianji.gateway.admission.parties import Parties
 from tianji.gateway.guarding import paths
 from tianji.gateway.guarding.answering import Rules
 from tianji.gateway.guarding.earlier import Earlier
@@ -28,7 +29,6 @@ from tianji.gateway.guarding.talk import Talk
 from tianji.gateway.guarding.tooling import ToolTrial
 from tianji.gateway.guarding.trial import Trial, applied
 from tianji.gateway.guarding.watch import Watch
-from tianji.gateway.parties import Parties
 from tianji.guardrails.policies import NOTHING, Applied, Policies, Subject
 from tianji.guardrails.selection import Asking, Owned, Plan, Selection, Wishes, owned, wishes
 from tianji.guardrails.slots.answers import Shape

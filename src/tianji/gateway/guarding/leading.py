@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tianji._core.attempts import AttemptTable
+from tianji._core.edges.attempts import AttemptTable
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.guardrail import Route
 from tianji.guardrails.vendor import Hook

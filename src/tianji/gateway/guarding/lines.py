@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans, scan
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
 from tianji.errors import MalformedJSON
+from tianji.gateway.admission.parties import Parties
 from tianji.gateway.guarding.request import Request, about
-from tianji.gateway.parties import Parties
 from tianji.guardrails.selection import Asking, Plan, Wishes
 from tianji.guardrails.slots.forms import form_of
 

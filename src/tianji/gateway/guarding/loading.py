@@ -6,16 +6,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tianji._core.asked import Asked
-from tianji._core.forward import Endpoint
-from tianji._core.pool import Pool
+from tianji._core.requests.asked import Asked
+from tianji._core.requests.forward import Endpoint
+from tianji._core.upstreams.pool import Pool
 from tianji.config.loader import Loaded
 from tianji.config.problems import InvalidConfiguration
 from tianji.config.schema import Config
 from tianji.dialects.openai import Dialect
 from tianji.gateway.bookkeeping import Bookkeeping
-from tianji.gateway.shared import Shared
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.shared import Shared
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.guardrails.entries import named_in_callbacks
 from tianji.hooks.naming import has_hooks, own_judges
 from tianji.lazy import load

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tianji._core.exchange import Exchange
-from tianji._core.headers import begin_answer, name_request
+from tianji._core.edges.exchange import Exchange
+from tianji._core.upstreams.headers import begin_answer, name_request
 from tianji.errors import Header, TianjiError
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.records import headers

@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.spool import Extent, Spool
+from tianji._core.edges.exchange import Exchange
+from tianji._core.upstreams.spool import Extent, Spool
 from tianji.gateway.guarding import batched
 from tianji.gateway.guarding.batched import Judge
-from tianji.gateway.request_lines import READ, TURN, Content
+from tianji.gateway.translation.request_lines import READ, TURN, Content
 from tianji.guardrails.failures import GuardrailUnavailable
 from tianji.guardrails.slots.plain import FIELDS, PARTS
 from tianji.protocol.multipart import Part, Reader, boundary_of

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji._core.carry import Carry
-from tianji._core.spans import ObjectSpans
-from tianji._core.tunnel import Tunnel
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.requests.carry import Carry
+from tianji._core.sockets.tunnel import Tunnel
 from tianji.config.schema.general import PassThroughEndpoint
 from tianji.errors import MalformedJSON
 from tianji.guardrails.selection import texts

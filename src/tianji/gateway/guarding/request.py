@@ -5,11 +5,11 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import TianjiError
-from tianji.gateway.parties import Parties, Source
+from tianji.gateway.admission.parties import Parties, Source
 from tianji.guardrails.guardrail import Guardrail
 from tianji.guardrails.selection import Asking, Plan, Wishes
 from tianji.guardrails.slots.answers import Shape

@@ -8,7 +8,7 @@ import msgspec
 from tianji.config.additions import guardrail_of
 from tianji.config.loader import Loaded
 from tianji.egress.errands import addresses_in
-from tianji.gateway.destinations import objection as address_objection
+from tianji.gateway.additions.destinations import objection as address_objection
 from tianji.guardrails.building import Unbuildable, build, defaults_of
 from tianji.guardrails.entries import read
 from tianji.guardrails.vendor import Surroundings

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tianji._core.asked import Asked
+from tianji._core.requests.asked import Asked
 from tianji.errors import Header, InvalidRequest, TianjiError
 from tianji.gateway.guarding import forms
 from tianji.gateway.guarding.answering import Answering, Rules

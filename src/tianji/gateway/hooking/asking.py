@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.asked import Asked
+from tianji._core.requests.asked import Asked
 from tianji.errors import TianjiError
 from tianji.gateway.guarding.guards import shape_of
 from tianji.gateway.guarding.request import Instead

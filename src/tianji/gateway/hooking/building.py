@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tianji._core.asked import Asked
+from tianji._core.requests.asked import Asked
 from tianji.config.checks.subject import Subject
 from tianji.config.loader import Loaded
 from tianji.config.problems import Findings, InvalidConfiguration, Problem
 from tianji.config.schema import Config
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.gateway.guarding.guards import UNWATCHED
 from tianji.gateway.hooking.listing import Narrow, narrowing
 from tianji.gateway.hooking.loops import Loops, Next, runners
@@ -19,7 +20,6 @@ from tianji.gateway.hooking.prompters import Prompters
 from tianji.gateway.hooking.registered import Registered, registered
 from tianji.gateway.hooking.rules import PostCallRule, PreCallRule
 from tianji.gateway.hooking.watch import HookWatch, Means
-from tianji.gateway.snapshot import Snapshot
 from tianji.hooks.code import Unusable
 from tianji.hooks.naming import RULES, own_callbacks, own_judges, own_rules
 from tianji.hooks.roles import LISTING_HOOKS, PROMPT_HOOKS, RESULT_HOOKS, callback, judge, rule

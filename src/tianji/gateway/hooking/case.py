@@ -4,8 +4,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from tianji._core.asked import Asked
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.asked import Asked
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import InvalidRequest
 from tianji.gateway.bookkeeping import CALL_TYPES

@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.asked import Asked
-from tianji._core.forward import Endpoint
-from tianji.gateway.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
+from tianji._core.requests.asked import Asked
+from tianji._core.requests.forward import Endpoint
+from tianji.gateway.beforehand.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
 from tianji.hooks.calling import called, place
 from tianji.hooks.roles import LOOP_HOOKS, methods
 from tianji.hooks.standins import Node, answer

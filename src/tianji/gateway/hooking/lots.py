@@ -6,7 +6,7 @@ upstream's matter, and so are the answers, which nobody waits for here: the hook
 
 from typing import Any, Final
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.gateway.hooking.asking import BEFORE, BESIDE, Hooks
 from tianji.gateway.hooking.case import Case
 from tianji.gateway.hooking.registered import HookRefused, Registered

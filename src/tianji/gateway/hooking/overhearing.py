@@ -7,11 +7,11 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
-from tianji._core.asked import Asked
+from tianji._core.requests.asked import Asked
 from tianji.config.schema import Config
+from tianji.gateway.admission.telling import Tellings
 from tianji.gateway.hooking.case import Case
 from tianji.gateway.hooking.registered import Method
-from tianji.gateway.telling import Tellings
 from tianji.hooks.apart import apart
 from tianji.hooks.calling import spoken
 

@@ -13,13 +13,13 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from tianji._core.asked import Asked
-from tianji._core.router import Deployment, Group
+from tianji._core.requests.asked import Asked
+from tianji._core.routing.router import Deployment, Group
 from tianji.errors import TianjiError
-from tianji.gateway.caller import groups_of
+from tianji.gateway.admission.caller import groups_of
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.gateway.hooking.case import Case
 from tianji.gateway.hooking.registered import HookFailed, Method
-from tianji.gateway.snapshot import Snapshot
 from tianji.ledger.credentials import without_secrets
 from tianji.routing.eligibility import Scope
 

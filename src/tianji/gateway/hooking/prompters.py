@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.asked import Asked
+from tianji._core.requests.asked import Asked
 from tianji.gateway.hooking.registered import Method, Registered
 from tianji.hooks.roles import PROMPT_HOOKS
 from tianji.prompts.applying import MEMBERS, NOTED

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.gateway.hooking.case import caller
 from tianji.gateway.hooking.registered import Method, Registered
 from tianji.gateway.tools.billing import CALL_TYPE, Bill, Called

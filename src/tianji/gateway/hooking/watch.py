@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.asked import Asked
-from tianji._core.guarded import GuardedExchange
-from tianji._core.router import Deployment
+from tianji._core.edges.guarded import GuardedExchange
+from tianji._core.requests.asked import Asked
+from tianji._core.routing.router import Deployment
 from tianji.errors import Header, InvalidRequest, TianjiError, UpstreamProtocolError
 from tianji.gateway.guarding.guards import shape_of
 from tianji.gateway.guarding.request import Instead

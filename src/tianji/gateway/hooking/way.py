@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.headers import begin_answer, name_request
-from tianji._core.pipeline import Operation
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.pipeline import Operation
+from tianji._core.upstreams.headers import begin_answer, name_request
 from tianji.errors import Header, TianjiError
 from tianji.protocol.openai_errors import error_body, error_event
 

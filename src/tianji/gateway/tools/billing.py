@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.auth.limits import Limits
-from tianji.gateway.admissions import Admissions
+from tianji.gateway.admission.admissions import Admissions
 from tianji.gateway.tools.books import Books, new_name, now, whose
 from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from tianji._core.exchange import Exchange
-from tianji._core.tracing import Trace, Tracing
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.tracing import Trace, Tracing
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import Header, TianjiError
 from tianji.gateway.bookkeeping import Bookkeeping, Party

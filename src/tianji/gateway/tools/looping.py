@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tianji._core.asked import Asked
-from tianji._core.exchange import Exchange
-from tianji._core.forward import Endpoint
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.asked import Asked
+from tianji._core.requests.forward import Endpoint
 from tianji.errors import Header, TianjiError
-from tianji.gateway.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
+from tianji.gateway.beforehand.again import Again, Answer, Deliver, as_asked, cost_of, with_cost
 from tianji.gateway.bookkeeping import CALL_TYPES
 from tianji.gateway.tools.forms import FORMS, Body, Call, Form, Offer, Said
 from tianji.gateway.tools.headers import listed

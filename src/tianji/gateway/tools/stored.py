@@ -6,7 +6,7 @@ from typing import Any
 from tianji.config.additions import tool_server_of
 from tianji.config.loader import Loaded
 from tianji.errors import ConfigurationError
-from tianji.gateway.destinations import objection as unreachable
+from tianji.gateway.additions.destinations import objection as unreachable
 from tianji.mcp.server import build
 
 

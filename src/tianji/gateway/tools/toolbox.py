@@ -8,13 +8,13 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import ANYONE, Identity
 from tianji.auth.rules import Rules
 from tianji.config.environment import lookup
 from tianji.config.schema import Config
 from tianji.errors import ConfigurationError, InvalidRequest, ModelRefused, ObjectNotFound, TianjiError, UpstreamFailure
-from tianji.gateway.admissions import Admissions
+from tianji.gateway.admission.admissions import Admissions
 from tianji.gateway.tools.access import Access, Reach, Tools, allows
 from tianji.gateway.tools.billing import Bill, Billing, Called
 from tianji.gateway.tools.books import Books, now

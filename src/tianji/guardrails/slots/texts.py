@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.leaves import measured, members_in, replaced
+from tianji._core.bodies.leaves import measured, members_in, replaced
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]

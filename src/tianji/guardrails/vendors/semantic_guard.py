@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 import msgspec
 from msgspec import Struct
 
-from tianji._core.directions import Directions
+from tianji._core.caching.directions import Directions
 from tianji.errors import ConfigurationError
 from tianji.guardrails import models
 from tianji.guardrails.content import Content, Kind

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.callbacks.audit import Audit
 from tianji.callbacks.hearers import Hearer, hearers
 from tianji.callbacks.outlet import AGAIN, Send

@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.management.audit.subjects import SUBJECTS, Subject
 from tianji.management.audit.trail import Change, Trail
 from tianji.management.audit.values import MASK, told

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji._core.router import Deployment
+from tianji._core.routing.router import Deployment
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import listed_facts
 from tianji.config.schema import ModelEntry

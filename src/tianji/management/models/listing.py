@@ -6,14 +6,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import Identity
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import Unacceptable
-from tianji.gateway.listed import KINDS
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.listed import KINDS
+from tianji.gateway.compiled.snapshot import Snapshot
 
 _TAGS: Final = ("models",)
 _PATHS: Final = ("/v1/models", "/models", "/cursor/v1/models", "/cursor/models")

@@ -12,7 +12,7 @@ from tianji.cache.plan import SEMANTIC
 from tianji.cache.trial import fault
 from tianji.config.schema.cache import CacheParams
 from tianji.errors import Unacceptable
-from tianji.gateway.stored_cache import NAMES, TYPES, named_in_file
+from tianji.gateway.additions.stored_cache import NAMES, TYPES, named_in_file
 from tianji.management.desk import Call, Row
 from tianji.management.settings.stored import completed, described, keep, masked, stored
 from tianji.storage.additions import CACHE

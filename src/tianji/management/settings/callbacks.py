@@ -8,7 +8,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.callbacks.event import LogEvent, event_of
 from tianji.callbacks.lent import VARIABLES, checking, variables_of
 from tianji.callbacks.settings import sinks_of, wanted
@@ -19,7 +19,7 @@ from tianji.clock import SYSTEM
 from tianji.egress.client import open_client
 from tianji.egress.connector import Check
 from tianji.errors import ObjectNotFound, TianjiError, Unacceptable
-from tianji.gateway.stored_settings import SECTIONS
+from tianji.gateway.additions.stored_settings import SECTIONS
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload
 from tianji.management.desk import Call, Row
 from tianji.management.people import ownership

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tianji.callbacks.lent import PLACES, VARIABLES, variables_of
 from tianji.config.schema import GeneralSettings
 from tianji.errors import ObjectNotFound, Unacceptable
-from tianji.gateway.stored_settings import CHANNELS, ENVIRONMENT, LISTS, SECTIONS, in_file
+from tianji.gateway.additions.stored_settings import CHANNELS, ENVIRONMENT, LISTS, SECTIONS, in_file
 from tianji.management.desk import Call, Row
 from tianji.management.settings.stored import keep, stored
 from tianji.storage.tables import SETTINGS

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tianji.cache.trial import fault_of
 from tianji.errors import Unacceptable
-from tianji.gateway.stored_coordination import NAMES, source_of
+from tianji.gateway.additions.stored_coordination import NAMES, source_of
 from tianji.management.desk import Call, Row
 from tianji.management.settings.stored import completed, described, keep, masked, stored
 from tianji.storage.additions import COORDINATION

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import ANYONE, Identity
 from tianji.edge.answers import respond_json

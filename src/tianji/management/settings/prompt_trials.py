@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from tianji._core.exchange import Exchange
-from tianji._core.forward import Endpoint
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.forward import Endpoint
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
 from tianji.errors import ConfigurationError, InvalidRequest, MalformedJSON, SchemaViolation
-from tianji.gateway.own_requests import NO_MATCH
+from tianji.gateway.beforehand.own_requests import NO_MATCH
 from tianji.lazy import load
 from tianji.protocol.multipart import Reader, boundary_of
 

@@ -8,18 +8,18 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from tianji._core.exchange import Exchange
-from tianji._core.meter import Rates
-from tianji._core.spans import ObjectSpans, scan
-from tianji._core.usage import Usage, estimated_usage, read_usage
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.journal.meter import Rates
+from tianji._core.streams.usage import Usage, estimated_usage, read_usage
 from tianji.accounting.counter import Count
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import PriceBook
 from tianji.accounting.prices.explain import Explanation, explain_cost
 from tianji.auth.identity import Identity
 from tianji.errors import ConfigurationError, InvalidRequest, MalformedJSON, ObjectNotFound, UnknownModel
-from tianji.gateway.estimates import rates_of
-from tianji.gateway.snapshot import Snapshot, markup_of
+from tianji.gateway.compiled.estimates import rates_of
+from tianji.gateway.compiled.snapshot import Snapshot, markup_of
 from tianji.money import to_dollars
 from tianji.providers.names import parse
 

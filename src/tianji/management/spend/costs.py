@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tianji._core.exchange import Exchange
-from tianji._core.spans import ObjectSpans
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.edges.exchange import Exchange
 from tianji.accounting.counter import Count
 from tianji.auth.access import Access, Tenant
 from tianji.edge.answers import respond_json
 from tianji.edge.routes import Match, Route
-from tianji.gateway.snapshot import Snapshot
+from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
 
 _RECKONING: Final = "tianji.management.spend.cost_reckoning"

@@ -19,7 +19,7 @@ from tianji.callbacks.billing.export import EXPORTS, Export, exports_of
 from tianji.callbacks.settings import wanted
 from tianji.callbacks.sink import Given
 from tianji.errors import ConfigurationError, Conflict, ObjectNotFound, SchemaViolation, Unacceptable, UpstreamFailure
-from tianji.gateway.destinations import objection
+from tianji.gateway.additions.destinations import objection
 from tianji.lazy import load
 from tianji.management.desk import Call, Row
 from tianji.management.office import Office

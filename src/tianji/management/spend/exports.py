@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from tianji._core.http1 import Timeouts
+from tianji._core.upstreams.http1 import Timeouts
 from tianji.callbacks.billing.charges import MOST, charges, sums
 from tianji.callbacks.billing.export import Answer, Ask, Export, Page, RefusedError, Told
 from tianji.callbacks.lent import checking

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.auth.identity import Identity, Role
 from tianji.edge.answers import respond_json

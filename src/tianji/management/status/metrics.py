@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
-from tianji._core.exchange import Exchange
+from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
 from tianji.errors import Header

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema import Config
-from tianji.gateway.budgets import Standing
+from tianji.gateway.upkeep.budgets import Standing
 from tianji.metrics.text import Metric, Sample, series
 from tianji.money import to_dollars
 from tianji.storage.services import NAMES as SERVICES

@@ -1,4 +1,4 @@
-"""What stands in a message of the AWS event stream, which `tianji._core.aws_events` cuts out.
+"""What stands in a message of the AWS event stream, which `tianji._core.streams.aws_events` cuts out.
 
 https://docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html
 """

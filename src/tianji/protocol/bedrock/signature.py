@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
-from tianji._core.sealing import Seal, Sealer, digest_of
+from tianji._core.requests.sealing import Seal, Sealer, digest_of
 from tianji.clock import Clock
 from tianji.errors import Header
 

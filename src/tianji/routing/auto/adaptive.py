@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tianji._core.attempts import AttemptTable
+from tianji._core.edges.attempts import AttemptTable
 from tianji.config.schema.auto_router import AdaptiveWeights, Kind
 from tianji.printable import printable
 from tianji.routing.auto.content import Content

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tianji._core.dice import Dice
+from tianji._core.routing.dice import Dice
 from tianji.accounting.prices.deployments import token_price
 from tianji.clock import SYSTEM
 from tianji.config.auto_router import default_model, semantic_config, static_model_folder

@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from tianji._core.dice import Dice
+from tianji._core.routing.dice import Dice
 from tianji.config.schema.auto_router import Boundaries, ComplexityConfig, Dimension, Tier, TokenThresholds
 from tianji.routing.auto import vocabulary
 from tianji.routing.auto.content import Content

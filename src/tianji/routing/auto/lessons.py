@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple, get_args
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema.auto_router import Kind
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

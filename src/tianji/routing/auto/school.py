@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.shm import SharedCounters
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.routing.auto.lessons import Lessons
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.meter import MOST, cost, estimate
-from tianji._core.usage import estimated_usage
+from tianji._core.journal.meter import MOST, cost, estimate
+from tianji._core.streams.usage import estimated_usage
 from tianji.accounting.prices.catalogue import PACKAGED, Catalogue, write
 from tianji.accounting.prices.exact import ATTO
 from tianji.accounting.prices.fields import is_price

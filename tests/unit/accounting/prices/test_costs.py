@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from tianji._core.meter import Measures, Rates, cost, estimate, list_cost
-from tianji._core.spans import scan
-from tianji._core.sse import ChatStream
-from tianji._core.usage import Usage, estimated_usage, read_usage, tier_number
+from tianji._core.bodies.spans import scan
+from tianji._core.journal.meter import Measures, Rates, cost, estimate, list_cost
+from tianji._core.streams.sse import ChatStream
+from tianji._core.streams.usage import Usage, estimated_usage, read_usage, tier_number
 from tianji.accounting.prices.adjustments import Markup
 from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.explain import explain_cost

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tianji._core.meter import cost
-from tianji._core.spans import scan
-from tianji._core.usage import Usage, estimated_usage, read_usage
+from tianji._core.bodies.spans import scan
+from tianji._core.journal.meter import cost
+from tianji._core.streams.usage import Usage, estimated_usage, read_usage
 from tianji.accounting.prices.adjustments import Markup
 from tianji.accounting.prices.catalogue import Catalogue, write
 from tianji.accounting.prices.deployments import PriceBook, PriceList, price_list, token_price

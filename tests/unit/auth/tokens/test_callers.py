@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.fakes.identity_provider import make_key, sign
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.compiled import Refusal
 from tianji.auth.identity import MASTER, Role
 from tianji.auth.tags import tag

@@ -117,7 +117,7 @@ async def test_dynamodb() -> None:
 
 async def test_gcs(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Fetched(TOKEN)
-    monkeypatch.setattr("tianji.providers.vertex_ai.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.own.vertex_ai.fetcher", lambda *_: fetch)
     destination = await asyncio.to_thread(sink, "gcs_bucket", {"GCE_METADATA_HOST": "machine-of-gcs"})
     request = await completed(destination, OK, FAILED)
     assert re.fullmatch(
@@ -136,7 +136,7 @@ async def test_gcs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_pubsub(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Fetched(TOKEN)
-    monkeypatch.setattr("tianji.providers.vertex_ai.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.own.vertex_ai.fetcher", lambda *_: fetch)
     destination = await asyncio.to_thread(sink, "gcs_pubsub", {"GCE_METADATA_HOST": "machine-of-pubsub"})
     request = await completed(destination, OK)
     assert request.url == "https://pubsub.googleapis.com/v1/projects/project/topics/topic:publish"
@@ -147,7 +147,7 @@ async def test_pubsub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_azure_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Fetched(TOKEN)
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
     destination = sink("azure_storage", {"AZURE_STORAGE_TENANT_ID": "of-storage"})
     make, fill, close = destination.write([OK])
     url = f"https://account.dfs.core.windows.net/fs/{OK.id}.json"

@@ -15,7 +15,7 @@ from tianji.callbacks.sink import Delivery, Given, Sink, UnwritableError
 from tianji.callbacks.vendors import VENDORS
 from tianji.errors import UpstreamFailure
 from tianji.lazy import load
-from tianji.providers.oauth import source_of
+from tianji.providers.logins.oauth import source_of
 
 STARTED, ENDED = "2026-03-01T12:00:00.001Z", "2026-03-01T12:00:00.251Z"
 
@@ -305,7 +305,7 @@ def test_sentry() -> None:
 
 async def test_azure_sentinel(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Fetched((200, b'{"access_token": "T", "expires_in": 600}'))
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
     source_of.cache_clear()  # other tests have the same login
     request = await completed(sink("azure_sentinel"), OK)
     assert request.url == "http://sentinel/dataCollectionRules/dcr/streams/Custom-LiteLLM?api-version=2023-01-01"

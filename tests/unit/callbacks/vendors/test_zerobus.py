@@ -16,7 +16,7 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.vendors.zerobus import row
 from tianji.errors import UpstreamFailure
-from tianji.providers.oauth import source_of
+from tianji.providers.logins.oauth import source_of
 
 COLUMNS: dict[str, type] = {  # of the table at https://docs.litellm.ai/docs/observability/zerobus; VARIANT is str
     **dict.fromkeys(
@@ -54,7 +54,7 @@ def test_clients_cannot_spoil_a_row(metadata: dict[str, Any]) -> None:
 
 async def test_what_is_sent_and_with_which_token(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Fetched((200, b'{"access_token": "T", "expires_in": 3600}'))
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: fetch)
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
     source_of.cache_clear()
     destination = sink("zerobus")
     request = await completed(destination, OK, FAILED)
@@ -80,7 +80,7 @@ async def test_what_is_sent_and_with_which_token(monkeypatch: pytest.MonkeyPatch
 
 async def test_a_refused_login_is_said_without_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = b'{"error": "invalid_authorization_details"}'
-    monkeypatch.setattr("tianji.providers.oauth.fetcher", lambda *_: Fetched((401, refused)))
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: Fetched((401, refused)))
     source_of.cache_clear()
     with pytest.raises(UpstreamFailure, match="Databricks gave no access token") as raised:
         await completed(sink("zerobus"), OK)

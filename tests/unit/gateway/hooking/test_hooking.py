@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
 from tianji.errors import TianjiError, UpstreamProtocolError
 from tianji.gateway.hooking.registered import HookFailed, HookRefused, refusal, registered
 from tianji.gateway.hooking.rules import decide

@@ -11,7 +11,7 @@ from tests.unit.guardrails.looking import answered, asked
 from tests.unit.guardrails.vendors.driver import ANSWER, OCCASION, REQUEST, answer, checking, driven
 from tests.unit.guardrails.vendors.refusals import says
 
-from tianji._core.directions import Directions
+from tianji._core.caching.directions import Directions
 from tianji.errors import ConfigurationError
 from tianji.guardrails import registry
 from tianji.guardrails.content import Content, Direction, Kind, Text, ToolCall

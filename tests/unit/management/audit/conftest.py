@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from tianji._core.revision import Revisions
-from tianji._core.silent import SilentExchange
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.identity import Identity, Role
 from tianji.clock import ManualClock
 from tianji.config.schema import Config, Settings
-from tianji.gateway.own_requests import NO_MATCH
+from tianji.gateway.beforehand.own_requests import NO_MATCH
 from tianji.management import desk
 from tianji.management.office import Office
 from tianji.storage.location import Location

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from tests.unit.management.audit.conftest import NOW, done, entries
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
 from tianji.config.schema import Config, Settings

@@ -17,7 +17,7 @@ from tests.fakes.bills import Bills, Broken, Mavvrik, Ternary, Vantage
 from tests.unit.conftest import migrated_on
 from tests.unit.storage.conftest import ENGINES
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.callbacks.billing import export as exporting
 from tianji.callbacks.billing import mavvrik, vantage
 from tianji.callbacks.billing.export import Export, exports_of

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import entry
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.clock import ManualClock
 from tianji.config.schema import Settings as LitellmSettings
 from tianji.config.schema.general import GeneralSettings

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.ledger.conftest import NOON, entry
 
-from tianji._core.revision import Revisions
+from tianji._core.sharing.revision import Revisions
 from tianji.auth.identity import Identity, Role
 from tianji.clock import ManualClock
 from tianji.errors import ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tianji._core.shm import SharedCounters
+from tianji._core.sharing.shm import SharedCounters
 from tianji.auth.access import Access
 from tianji.config.schema import Config
 from tianji.edge.routes import RouteTable
-from tianji.gateway.budgets import Budget, Standing
+from tianji.gateway.upkeep.budgets import Budget, Standing
 from tianji.management.status.metrics import Metrics
 from tianji.management.status.series import METRICS, samples
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.aws_events import AwsEvents
+from tianji._core.streams.aws_events import AwsEvents
 from tianji.errors import UpstreamProtocolError
 from tianji.protocol.bedrock.event_stream import event_of
 

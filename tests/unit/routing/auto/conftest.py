@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.fakes.static_model import SUBJECTS, save_static_model
 
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
 from tianji.routing.auto import Content
 
 

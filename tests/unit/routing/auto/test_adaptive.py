@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.shm import SharedCounters
-from tianji._core.spans import scan
+from tianji._core.bodies.spans import scan
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema.auto_router import AdaptiveWeights
 from tianji.routing.auto import Content
 from tianji.routing.auto.adaptive import MOST, PRIOR, AdaptiveRouter, Answered, Arm

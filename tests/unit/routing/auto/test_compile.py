@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tianji._core.attempts import AttemptTable
-from tianji._core.dice import Dice
-from tianji._core.shm import SharedCounters
+from tianji._core.edges.attempts import AttemptTable
+from tianji._core.routing.dice import Dice
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config import Config, ModelEntry, ModelInfo, ModelParams, Place, load
 from tianji.config.schema.auto_router import AdaptiveWeights
 from tianji.routing.auto import AutoRouter, Content, Decision, Surroundings, compile_auto_routers

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tianji._core.dice import Dice
+from tianji._core.routing.dice import Dice
 from tianji.config.schema.auto_router import Boundaries, ComplexityConfig, Dimension, KeywordRule, TokenThresholds
 from tianji.routing.auto.complexity import TIERS, WEIGHTS, ComplexityRouter, Scale
 

@@ -1,0 +1,1 @@
+"""JSON as bytes: members found, edited and filled in without decoding the rest."""

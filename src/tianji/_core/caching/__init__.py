@@ -1,0 +1,1 @@
+"""Answers that were given before, and how they are found again."""

@@ -1,6 +1,0 @@
-from typing_extensions import disjoint_base
-
-from tianji._core.stream import AnswerStream
-
-@disjoint_base
-class EventStream(AnswerStream): ...

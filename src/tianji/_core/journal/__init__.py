@@ -1,0 +1,1 @@
+"""What is kept of requests: priced, written into journals, and summed up."""

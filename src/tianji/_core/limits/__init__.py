@@ -1,0 +1,1 @@
+"""What callers may have, and what they are held against."""

@@ -1,7 +1,0 @@
-from typing import final
-
-from tianji._core.verbatim import VerbatimStream
-
-@final
-class MessagesStream(VerbatimStream):
-    def __init__(self, model: bytes | None = None) -> None: ...

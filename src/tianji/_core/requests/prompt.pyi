@@ -1,0 +1,16 @@
+from typing import Never, final
+
+from tianji._core.bodies.spans import ObjectSpans
+from tianji._core.requests.tokens import Vocabulary
+
+@final
+class Prompt:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def images(self) -> list[tuple[bytes, bool]]: ...
+    @property
+    def others(self) -> int: ...
+
+def count_prompt(body: ObjectSpans, vocabulary: Vocabulary | None, limit: int = ...) -> Prompt: ...

@@ -1,0 +1,1 @@
+"""Streamed answers, passed through or told in another form."""

@@ -1,0 +1,1 @@
+"""What the database adds to the configuration: which of it may stand there, how it is heard of, and compiled."""

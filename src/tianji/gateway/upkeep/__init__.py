@@ -1,0 +1,1 @@
+"""What a worker does besides serving: checks, renewals, budgets of deployments, and what it looks after."""

@@ -1,0 +1,150 @@
+"""Calls to deployments that only ask whether they answer."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from tianji._core.bodies.spans import ObjectSpans, scan
+from tianji._core.edges.exchange import Exchange
+from tianji._core.requests.silent import SilentExchange
+from tianji._core.routing.router import Deployment, Plan, Table
+from tianji._core.upstreams.http1 import Timeouts
+from tianji._core.upstreams.pool import Pool
+from tianji.config.schema import ModelEntry
+from tianji.config.schema.model import ModelInfo
+from tianji.egress.pool import Answer, fetch
+from tianji.errors import TianjiError
+from tianji.gateway.compiled.snapshot import Snapshot
+from tianji.gateway.upkeep.checkups import AT_ONCE, Verdict
+from tianji.protocol.openai_errors import refused
+from tianji.providers.upstream import Operation
+
+TIMEOUT: Final = 60.0  # seconds, as users of `/health` know it
+FEW: Final = 16  # tokens that are asked for: models that reason refuse fewer
+QUESTIONS: Final[dict[str, tuple[Operation, dict[str, object]]]] = {  # mode: operation, and the cheapest body for it
+    "chat": ("chat", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": FEW}),
+    "completion": ("completions", {"prompt": "hi", "max_tokens": FEW}),
+    "responses": ("responses", {"input": "hi", "max_output_tokens": FEW}),
+    "embedding": ("embeddings", {"input": "hi"}),
+    "moderation": ("moderations", {"input": "hi"}),
+    "rerank": ("rerank", {"query": "hi", "documents": ["hi"]}),
+    "audio_speech": ("audio_speech", {"input": "hi", "voice": "alloy"}),
+    "image_generation": ("image_generation", {"prompt": "a dot"}),
+}
+CHAT: Final = QUESTIONS["chat"]
+
+
+async def probe(
+    snapshot: Snapshot,
+    pool: Pool,
+    model: str | None,
+    model_id: str | None,
+    at_once: int = AT_ONCE,
+    *,
+    spared: frozenset[str] = frozenset(),
+) -> list[Verdict]:
+    """Ask every deployment, or those of `model` and with id `model_id`; none whose id is `spared`.
+
+    Patterns are left out, unless they say which model stands for them.
+    """
+    gate = asyncio.Semaphore(at_once)
+    chosen = [
+        (name, entry, deployment)
+        for name, pairs in snapshot.members.items()
+        for entry, deployment in pairs
+        if ("*" not in deployment.model or entry.info.health_check_model)
+        and model in (None, name)
+        and model_id in (None, entry.id)
+        and entry.id not in spared
+    ]
+    modes = await asyncio.to_thread(lambda: {name: snapshot.listed.facts(name).mode for name, _, _ in chosen})
+    return list(
+        await asyncio.gather(
+            *(
+                _ask(snapshot.table, entry, deployment, pool, gate, mode=entry.info.mode or modes[name])
+                for name, entry, deployment in chosen
+            )
+        )
+    )
+
+
+def question_of(
+    info: ModelInfo, mode: str | None, deployment: Deployment
+) -> tuple[Operation, dict[str, object]] | None:
+    """Return what a deployment of this mode is asked; None where no question is cheap, such as for a recording.
+
+    What the catalogue says does not count where the deployment cannot do it.
+    """
+    known = QUESTIONS.get(mode or "chat")
+    if known is None:
+        return None
+    if info.mode is None and known[0] not in deployment.plans:
+        known = next((other for other in QUESTIONS.values() if other[0] in deployment.plans), known)
+    operation, body = known[0], dict(known[1])
+    if "max_tokens" in body and info.health_check_max_tokens is not None:
+        body["max_tokens"] = info.health_check_max_tokens
+    if "voice" in body and info.health_check_voice is not None:
+        body["voice"] = info.health_check_voice
+    return operation, body | dict(info.health_check_params)
+
+
+async def _ask(
+    table: Table, entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyncio.Semaphore, *, mode: str | None
+) -> Verdict:
+    if deployment.unready is not None:
+        return Verdict(deployment, deployment.unready, {}, 503)
+    question = question_of(entry.info, mode, deployment)
+    if question is None:
+        return Verdict(deployment, None, {})
+    operation, body = question
+    plan = deployment.plans.get(operation)
+    if plan is None or plan.canned is not None:
+        lacking = None if plan else f"it does not offer {operation}"
+        return Verdict(deployment, lacking, {}, 404 if lacking else 200)
+    asked = {plan.renames.get(name.encode(), name.encode()).decode(): value for name, value in body.items()}
+    asked["model"] = _model(entry.info, deployment)
+    total = entry.info.health_check_timeout or TIMEOUT
+    try:
+        async with gate:
+            answer = await _call(table, plan, asked, pool, total)
+    except TianjiError as error:
+        return Verdict(deployment, error.message, {}, error.status)
+    if answer.status >= 300:
+        said = refused(answer.status, answer.body, provider=deployment.provider, secrets=deployment.secrets)
+        return Verdict(deployment, said.message, {}, answer.status)
+    limits = {n.decode(): v.decode("latin-1") for n, v in answer.headers if n.startswith(b"x-ratelimit-remaining")}
+    return Verdict(deployment, None, limits)
+
+
+def _model(info: ModelInfo, deployment: Deployment) -> str:
+    """Return what is asked for: the deployment's own model, or the one that is to stand for it, without provider."""
+    stands = info.health_check_model
+    return deployment.model if stands is None else stands.removeprefix(f"{deployment.provider}/")
+
+
+class Question(Struct, frozen=True):
+    """What a passage has to know of a request; see `passages.Sought`."""
+
+    table: Table
+    exchange: Exchange
+    spans: ObjectSpans
+    model: str
+    model_json: bytes
+    stream: bool = False
+
+
+async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool, total: float) -> Answer:
+    text = msgspec.json.encode(body)
+    request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
+    if plan.passage is not None:
+        credentials = None if plan.passage.place.awaits is None else plan.passage.place.awaits()
+        if credentials is not None:
+            await credentials
+        model = str(body["model"])
+        name = msgspec.json.encode(model)
+        question = Question(table, SilentExchange("", text, None), scan(text), model, name)
+        written = plan.passage.begin(plan, question, name, plan.head).request
+        request = written if isinstance(written, bytes) else b"".join(written)
+    return await fetch(pool, plan.origin, request, Timeouts(connect=10, total=total))

@@ -1,0 +1,1 @@
+"""What deployments show their upstreams: keys, signatures, and tokens that are had for something else."""
