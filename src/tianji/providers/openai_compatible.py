@@ -10,7 +10,7 @@ from tianji.errors import ConfigurationError
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.logins.credentials import Credentials
-from tianji.providers.logins.logins import LOGINS
+from tianji.providers.logins.exchanged import LOGINS
 from tianji.providers.own.openai import STREAM_OPTIONS, USED_TOOL_CHOICE
 from tianji.providers.places import PLACES, Place
 from tianji.providers.steps import message_steps, tool_steps, value_steps

@@ -61,7 +61,7 @@ class Client:
         [(_, deployment)] = snapshot.members["gemini"]
         self._plan = deployment.plans["gemini"]
         form = OwnForm(suffix=lambda _model, _streamed: "/m", shaping=self._plan.shaping, names_model=False)
-        self._native = Native("gemini", form, self._plan.passage.place, Frames())
+        self._native = Native("gemini", form, self._plan.passage.place, Frames(), Frames())
         self._question = Question(snapshot.table, SilentExchange("", b"{}", None), scan(b"{}"), "gemini", b'"gemini"')
 
     def seen(self, body: bytes) -> Any:

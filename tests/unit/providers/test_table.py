@@ -4,7 +4,7 @@ import pytest
 
 from tianji.lazy import load
 from tianji.providers import build
-from tianji.providers.logins.logins import LOGINS
+from tianji.providers.logins.exchanged import LOGINS
 from tianji.providers.openai_compatible import STEPS, VENDORS
 from tianji.providers.places import PLACES
 from tianji.providers.registry import BUILDERS
