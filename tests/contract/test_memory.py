@@ -14,7 +14,15 @@ MIB = 1024 * 1024
 # MiB resident, parent and worker; on Python 3.11 they were 18 and 45 on the native edge, 18 and 51 on Granian's
 IDLE = {"native": (24, 48), "granian": (24, 54)}
 # compiled modules that only workers need, and that only some requests or configurations need
-OF_WORKERS = ("_ssl", "uvloop", "yaml", "granian", "_asyncio", "tianji/_core/upstreams/pool", "tianji/_core/requests/forward")
+OF_WORKERS = (
+    "_ssl",
+    "uvloop",
+    "yaml",
+    "granian",
+    "_asyncio",
+    "tianji/_core/upstreams/pool",
+    "tianji/_core/requests/forward",
+)
 RARE = ("picows", "tiktoken", "orjson", "_sqlite3")
 
 pytestmark = [

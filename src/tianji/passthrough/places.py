@@ -30,8 +30,8 @@ from tianji.protocol.bedrock.signature import Keys, Scope, sign_with
 from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.logins import aws
-from tianji.providers.logins.google_credentials import find as find_credential
 from tianji.providers.logins.exchanged import LOGINS
+from tianji.providers.logins.google_credentials import find as find_credential
 from tianji.providers.logins.oauth import bearer
 from tianji.providers.logins.tokens import TokenSource
 from tianji.providers.own import vertex_ai

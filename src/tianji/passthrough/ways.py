@@ -47,7 +47,7 @@ _NOWHERE: Final = Place(Path("pass-through"), 0)
 
 
 class Wishes(Struct, frozen=True):
-    """Whom the headers of a request name, as `gateway.steering` gives it for requests that steer more."""
+    """Whom the headers of a request name, as `gateway.admission.steering` gives it for requests that steer more."""
 
     fields: Mapping[bytes, bytes]
     members: Mapping[str, object] = {}

@@ -22,8 +22,8 @@ IDLE_SHARE: Final = 8  # a machine that uses nothing may begin with an eighth of
 # Returns {machines, names in use, grants}, the last two as JSON.
 # A server that began a short while ago may have forgotten machines: until those that are known have come back,
 # nobody gets more. A machine that said nothing of a limit in this minute may be using its share of it.
-# While anything is left, who may go no further gets one more, as long as all together may pass the limit by one for each
-# further machine: what is left may be held by machines that do not use it, and a small limit is not split into nothing.
+# While anything is left, who may go no further gets one more, as long as all together may pass the limit by one for
+# each further machine: what is left may be held by who does not use it, and a small limit is not split into nothing.
 EXCHANGE: Final = f"""
 local me, known = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')

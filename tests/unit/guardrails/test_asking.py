@@ -27,7 +27,13 @@ from tianji.guardrails.vendor import (
 from tianji.guardrails.verdict import Unavailable
 from tianji.lazy import load
 
-for lazy in ("egress.client", "providers.logins.fetching", "providers.logins.oauth", "providers.logins.tokens", "providers.logins.aws"):
+for lazy in (
+    "egress.client",
+    "providers.logins.fetching",
+    "providers.logins.oauth",
+    "providers.logins.tokens",
+    "providers.logins.aws",
+):
     load(f"tianji.{lazy}")  # what a call would load while others wait
 
 KIND = Type(names=("asked",), params=Params, attempts=2, transient=frozenset({429, 503}))

@@ -311,7 +311,7 @@ cdef bint names_somebody(ObjectSpans body) except -1:
 
 
 cdef bint is_plain(Asked asked) except -1:
-    """Whether a request has no word on who is told of it, or of what: `tianji.gateway.admission.telling` reads those."""
+    """Whether a request has no word on who is told of it, or of what: `gateway.admission.telling` reads those."""
     cdef ObjectSpans body = asked.asked
     cdef bytes name
     cdef tuple pair

@@ -1,7 +1,7 @@
 """A conversation with an upstream that goes through as it is: only the credentials are others.
 
-It is known, limited and entered in the ledger as what is passed through over HTTP is (`_core/requests/carry`), and paid for as
-conversations are: by response where its events say what was used, else as a whole when it is over.
+It is known, limited and entered in the ledger as what is passed through over HTTP is (`_core/requests/carry`), and paid
+for as conversations are: by response where its events say what was used, else as a whole when it is over.
 """
 
 import cython

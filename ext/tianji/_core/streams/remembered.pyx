@@ -1,6 +1,6 @@
 """Between two forms from memory: requests and answers of a known shape are written without being read.
 
-What has to be read is the business of subclasses: tianji.gateway.translation.translating and tianji.gateway.translation.retelling.
+What has to be read is the business of subclasses: `translating` and `retelling` of tianji.gateway.translation.
 """
 
 cimport cython

@@ -66,7 +66,7 @@ class Explanation(Struct, frozen=True):
 def explain_cost(
     rates: Rates, usage: Usage | None, when: int, measures: Measures | None = None, tier: int = 0
 ) -> Explanation:
-    """Return how `_core.meter.cost` comes to its figure for the same arguments."""
+    """Return how `_core.journal.meter.cost` comes to its figure for the same arguments."""
     return explanation(rates.itemized(usage, when, measures, tier), rates.factor)
 
 

@@ -66,7 +66,7 @@ _SEARCHES: Final = {
 STRUCTURES: Final = frozenset({"tiered_pricing", "search_context_cost_per_query", "off_peak_pricing"})
 
 Prices = dict[str, int]
-"""Atto-dollars by kind, as `_core.meter` names kinds."""
+"""Atto-dollars by kind, as `_core.journal.meter` names kinds."""
 
 
 class Figure(Struct, frozen=True):

@@ -32,7 +32,7 @@ def compile_rates(
     custom: bool = False,
     variant: str | None = None,
 ) -> Rates:
-    """Return the prices of `entry` for `_core.meter`. An empty entry costs nothing.
+    """Return the prices of `entry` for `_core.journal.meter`. An empty entry costs nothing.
 
     `custom`: the operator wrote them, so that what the provider reports does not count. `variant`: see `unit_prices`.
     Raises ValueError for an entry that cannot be read.

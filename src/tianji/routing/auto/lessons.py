@@ -1,6 +1,7 @@
 """What adaptive routers have learnt: how often each model was good or bad at each kind of request.
 
-It stands in memory that all workers share, and the database keeps it over restarts and machines (`gateway.schooling`).
+It stands in memory that all workers share, and the database keeps it over restarts and machines: see
+`gateway.upkeep.schooling`.
 """
 
 import hashlib
