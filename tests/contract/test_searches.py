@@ -171,10 +171,11 @@ def test_a_model_searches(gateway: Gateway, vendors: Vendors, stream: bool) -> N
 
 def test_each_part_has_an_entry_under_one_call(gateway: Gateway, vendors: Vendors) -> None:
     vendors.say("/v1/chat/completions", chat(None, call(query="walls")), chat("tall"))
-    body = {"model": "gpt", "messages": [TURN], "tools": [NATIVE]}
+    body = {"model": "gpt", "messages": [TURN], "tools": [NATIVE], "user": "mason", "metadata": {"tags": ["walls"]}}
     assert gateway.chat(body, x_litellm_call_id="one-call").status_code == 200
     found = entries(gateway, 3, call_id="one-call")
     assert sorted(one["call_type"] for one in found) == ["acompletion", "acompletion", "asearch"]
+    assert {(one["end_user"], one["tags"]) for one in found} == {("mason", '["walls"]')}
 
 
 def test_a_client_of_anthropic_sees_the_search(gateway: Gateway, vendors: Vendors) -> None:

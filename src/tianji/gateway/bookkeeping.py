@@ -129,6 +129,10 @@ class Bookkeeping:
         heard = None if party.request is None else msgspec.structs.replace(party.request, body=request)
         return party, Payload(*self._said(heard, answer))
 
+    def for_whom(self, exchange: Exchange) -> Party:
+        """Return whom something is for that is done on the way of a request whose body is a JSON object."""
+        return self._party(beside(exchange, scan(exchange.body)))
+
     def _party(self, asked: Asked | Beside) -> Party:
         body = asked.spans
         parties = self._parties
@@ -228,3 +232,20 @@ def short(document: bytes, longest: int) -> bytes:
     if len(document) > LONGEST:
         return b""
     return document if longest >= LONGEST else shortened(document, longest)
+
+
+def whose(exchange: Exchange, caller: Identity, party: Party) -> dict[str, Any]:
+    """Return the members of an entry that say for whom something was done."""
+    return {
+        "key": caller.key,
+        "key_alias": caller.key_alias,
+        "user_id": caller.user_id,
+        "team_id": caller.team_id,
+        "organization_id": caller.organization_id,
+        "agent_id": caller.agent_id,
+        "project_id": caller.project_id,
+        "end_user": party.end_user,
+        "session_id": party.session_id,
+        "ip": None if exchange.peer is None else exchange.peer[0],
+        "tags": party.tags,
+    }

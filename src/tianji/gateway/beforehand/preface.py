@@ -48,7 +48,8 @@ class Preface:
             tools = load("tianji.searching.tools").Tools(config, snapshot.environ)
             for fault in tools.faults:
                 LOG.error("left out: %s", fault)
-            self.searches = load("tianji.gateway.beforehand.searches").Searches(config, tools, self._admissions, keep)
+            made = load("tianji.gateway.beforehand.searches").Searches
+            self.searches = made(config, tools, self._admissions, keep, self._books)
             pipeline.searches = load("tianji.gateway.beforehand.intercepting").interception(config, self.searches)
         self._adopt_tools(pipeline, snapshot, keep)
         if self.tools is not None:

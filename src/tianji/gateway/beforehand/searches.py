@@ -8,6 +8,7 @@ from tianji.auth.identity import ANYONE, Identity
 from tianji.config.schema import Config
 from tianji.errors import ModelRefused, TianjiError
 from tianji.gateway.admission.admissions import Admissions
+from tianji.gateway.bookkeeping import Bookkeeping, whose
 from tianji.ids import CallIds
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry
 from tianji.searching.query import Query
@@ -21,11 +22,17 @@ class Searches:
     """Those of one configuration. `keep`: takes entries for the ledger; None: there is none."""
 
     def __init__(
-        self, config: Config, tools: Tools, admissions: Admissions, keep: Callable[[Entry], None] | None
+        self,
+        config: Config,
+        tools: Tools,
+        admissions: Admissions,
+        keep: Callable[[Entry], None] | None,
+        books: Bookkeeping,
     ) -> None:
         self.tools = tools
         self._admissions = admissions
         self._keep = keep
+        self._books = books
         self._denies = config.general_settings.search_tool_deny_by_default
 
     def allowed(self, caller: Identity) -> list[Tool]:
@@ -94,13 +101,7 @@ class Searches:
                 model_group=name,
                 model=name if found is None else found.listed,
                 provider="" if found is None else found.tool.kind,
-                key=caller.key,
-                key_alias=caller.key_alias,
-                user_id=caller.user_id,
-                team_id=caller.team_id,
-                organization_id=caller.organization_id,
-                agent_id=caller.agent_id,
-                project_id=caller.project_id,
+                **whose(exchange, caller, self._books.for_whom(exchange)),
                 cost=nano,
                 items=(("queries", 1, nano * ATTO),) if nano else (),
                 error_code=None if error is None else str(error.status),

@@ -11,7 +11,8 @@ from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.auth.limits import Limits
 from tianji.gateway.admission.admissions import Admissions
-from tianji.gateway.tools.books import Books, new_name, now, whose
+from tianji.gateway.bookkeeping import whose
+from tianji.gateway.tools.books import Books, new_name, now
 from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry
 from tianji.limiting.rows import Holder

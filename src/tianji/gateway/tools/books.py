@@ -17,7 +17,7 @@ from tianji._core.edges.exchange import Exchange
 from tianji._core.requests.tracing import Trace, Tracing
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import Header, TianjiError
-from tianji.gateway.bookkeeping import Bookkeeping, Party
+from tianji.gateway.bookkeeping import Bookkeeping, Party, whose
 from tianji.ids import CallIds
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload, Place
 
@@ -137,23 +137,6 @@ def place_of(course: Course, number: int) -> Place:
     """Return where one of a request's calls belongs."""
     told: Any = course.trace.told(number)
     return Place(*told)
-
-
-def whose(exchange: Exchange, caller: Identity, party: Party) -> dict[str, Any]:
-    """Return the members of an entry that say for whom something was done."""
-    return {
-        "key": caller.key,
-        "key_alias": caller.key_alias,
-        "user_id": caller.user_id,
-        "team_id": caller.team_id,
-        "organization_id": caller.organization_id,
-        "agent_id": caller.agent_id,
-        "project_id": caller.project_id,
-        "end_user": party.end_user,
-        "session_id": party.session_id,
-        "ip": None if exchange.peer is None else exchange.peer[0],
-        "tags": party.tags,
-    }
 
 
 def now() -> int:
