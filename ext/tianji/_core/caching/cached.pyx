@@ -17,6 +17,7 @@ from tianji.errors import ClientGone
 cdef object wall = time
 cdef int GONE = ClientGone.status
 cdef tuple HIT = (b"x-tianji-cache-hit", b"true")
+cdef tuple FREE = (b"x-litellm-response-cost", b"0.0")
 cdef bytes SIMILARITY = b"x-tianji-semantic-similarity"
 cdef bytes COMPATIBLE_SIMILARITY = b"x-litellm-semantic-similarity"
 
@@ -125,6 +126,8 @@ cdef class Cached(Answering):
         cdef list headers = self.stream_headers(None) if self.stream else self.answer_headers(False)
         age = b"%d" % max(0, <long long>(wall() - found.stored_at))
         headers.extend((HIT, (b"age", age)))
+        if not self.stream:  # a stream's cost is told at its end
+            headers.append(FREE)
         if lookup.key is not None:
             key = lookup.key.encode("ascii", "replace")
             headers.append((b"x-tianji-cache-key", key))
