@@ -36,7 +36,8 @@ _EXACT_PARAMS: Final = (
     "request_timeout extra_headers extra_body extra_query drop_params additional_drop_params allowed_openai_params "
     "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
     "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
-    "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through use_chat_completions_api"
+    "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through use_chat_completions_api "
+    "cache_control_injection_points"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "

@@ -27,6 +27,11 @@ CONVERSATION = [
     {"role": "user", "content": "And now?"},
 ]
 
+MARKS = [
+    {"location": "message", "role": "system"},
+    {"location": "message", "index": -1, "control": {"type": "ephemeral", "ttl": "1h"}},
+]
+
 
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
@@ -40,6 +45,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             claude("narrow", base, model="anthropic/claude-narrow"),
             openai_model("wide", "wide", base),
             claude("canned", base, mock_response="always this"),
+            claude("marking", base, cache_control_injection_points=MARKS),
         ],
         "router_settings": {
             "num_retries": 0,
@@ -53,6 +59,21 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
 
 def ask(gateway: Gateway, **body: object) -> httpx.Response:
     return gateway.chat({"model": "claude", "messages": QUESTION, **body})
+
+
+def test_a_deployment_marks_what_is_to_be_cached(gateway: Gateway, mock: Mock) -> None:
+    usual, lasting = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    for _ in range(3):  # the third one from memory
+        assert ask(gateway, model="marking", messages=CONVERSATION).status_code == 200
+        sent = json.loads(mock.last()["body"])
+        assert sent["system"] == [{"type": "text", "text": "Be brief.", "cache_control": usual}]
+        assert sent["messages"][-1]["content"][-1] == {"type": "text", "text": "And now?", "cache_control": lasting}
+        assert json.dumps(sent).count("cache_control") == 2
+    own = {"model": "marking", "max_tokens": 9, "system": "Be brief.", "messages": QUESTION}
+    assert gateway.post("/v1/messages", own).status_code == 200
+    sent = json.loads(mock.last()["body"])
+    assert sent["system"] == [{"type": "text", "text": "Be brief.", "cache_control": usual}]
+    assert sent["messages"][0]["content"] == [{"type": "text", "text": "Which town?", "cache_control": lasting}]
 
 
 def test_a_request_reaches_it_in_its_own_form(gateway: Gateway, mock: Mock) -> None:
