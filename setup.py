@@ -1,4 +1,4 @@
-"""Compile every ext/tianji/_core/*.pyx into src/tianji/_core. TIANJI_BUILD picks one of PROFILES, or none of them."""
+"""Compile each .pyx below ext/ into src/, at the same place. TIANJI_BUILD picks one of PROFILES, or none of them."""
 
 import multiprocessing
 import os

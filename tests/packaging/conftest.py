@@ -72,10 +72,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("tree") / "tianji"
     shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
     # What `make build` compiled comes along and is not compiled again; nothing else that lies in build/ does.
-    sources = {path.stem for path in copy.glob("ext/tianji/_core/*.pyx")}
-    for path in [path for path in copy.glob("build/release/lib.*/**/*") if path.is_file()]:
-        if path.suffix != ".so" or path.name.partition(".")[0] not in sources:
-            path.unlink()
+    sources = {path.relative_to(copy / "ext").with_suffix("") for path in copy.glob("ext/**/*.pyx")}
+    for library in list(copy.glob("build/release/lib.*")):
+        for path in [path for path in library.rglob("*") if path.is_file()]:
+            module = path.relative_to(library).with_name(path.name.partition(".")[0])
+            if path.suffix != ".so" or module not in sources:
+                path.unlink()
     return copy
 
 
@@ -105,8 +107,9 @@ def unpacked(sdist: Path, tree: Path, tmp_path_factory: pytest.TempPathFactory) 
     (source,) = folder.iterdir()
     assert sources(source) == sources(ROOT)
     shutil.copytree(tree / "build", source / "build")
-    for pyx in sorted(source.glob("ext/tianji/_core/*.pyx"))[::ANEW]:
-        for made in (*source.glob(f"build/**/{pyx.stem}.c"), *source.glob(f"build/**/{pyx.stem}.*.so")):
+    for pyx in sorted(source.glob("ext/**/*.pyx"))[::ANEW]:
+        module = pyx.relative_to(source / "ext").with_suffix("").as_posix()
+        for made in (*source.glob(f"build/**/{module}.c"), *source.glob(f"build/**/{module}.*.so")):
             made.unlink()
     return source
 
