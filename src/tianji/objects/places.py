@@ -194,14 +194,7 @@ class Places:
 
         Raises InvalidRequest where there is none, UnknownModel, and what the caller is refused with.
         """
-        routed = caller.target(name)
-        caller.require(routed)
-        group, resolution = self.snapshot.find(routed)
-        found = [
-            (place, deployment.model if resolution is None else resolution.upstream_model(deployment.model))
-            for deployment in group.deployments
-            if (place := self._batching.get(deployment.id)) is not None and place.unready is None
-        ]
+        found = self._of_group(name, caller, self._batching)
         if not found:
             raise InvalidRequest(
                 f"no deployment of {name[:128]!r} takes batches of messages: those of the provider anthropic do; send "
@@ -215,14 +208,7 @@ class Places:
 
         Raises InvalidRequest where there is none, UnknownModel, and what the caller is refused with.
         """
-        routed = caller.target(name)
-        caller.require(routed)
-        group, resolution = self.snapshot.find(routed)
-        found = [
-            (place, deployment.model if resolution is None else resolution.upstream_model(deployment.model))
-            for deployment in group.deployments
-            if (place := self._filming.get(deployment.id)) is not None and place.unready is None
-        ]
+        found = self._of_group(name, caller, self._filming)
         if not found:
             raise InvalidRequest(
                 f"no deployment of {name[:128]!r} makes videos: {', '.join(sorted(FILMING))} do", param="model"
@@ -232,6 +218,17 @@ class Places:
     def film(self, name: bytes) -> Place | None:
         """Return the place of a video by the digest that its id holds; None where the configuration has it no more."""
         return self._filming_by_digest.get(name)
+
+    def _of_group(self, name: str, caller: Identity, places: Mapping[str, Place]) -> list[tuple[Place, str]]:
+        """Return those of some places, by deployment, that a model group may use, and what each calls the model."""
+        routed = caller.target(name)
+        caller.require(routed)
+        group, resolution = self.snapshot.find(routed)
+        return [
+            (place, deployment.model if resolution is None else resolution.upstream_model(deployment.model))
+            for deployment in group.deployments
+            if (place := places.get(deployment.id)) is not None and place.unready is None
+        ]
 
     def of_provider(self, provider: str | None, section: Section) -> Place:
         """Return the place of a provider in the sections of the configuration, `section` first. Raises InvalidRequest.
