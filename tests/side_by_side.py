@@ -22,7 +22,7 @@ SHARES = {"unit": 2, "contract": 6}  # the more, the less is one waited for, but
 
 def parts() -> Iterator[list[Path]]:
     """Yield what one run takes, the longest first; a folder or file that is new is in one of them by itself."""
-    yield [path for path in testing(TESTS) if path.name not in (*SHARES, "clients")]
+    yield [path for path in sorted(TESTS.iterdir()) if path.name not in (*SHARES, "clients") and holds_tests(path)]
     for folder, shares in SHARES.items():
         inside = testing(TESTS / folder)
         for share in range(shares):
@@ -30,8 +30,14 @@ def parts() -> Iterator[list[Path]]:
 
 
 def testing(folder: Path) -> list[Path]:
-    """List what in a folder has tests."""
-    return sorted(path for path in folder.iterdir() if holds_tests(path))
+    """List what in a folder has tests, file by file where its own folders do not share what they start."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not (path / "conftest.py").exists():
+            found += testing(path)
+        elif holds_tests(path):
+            found.append(path)
+    return found
 
 
 def holds_tests(path: Path) -> bool:

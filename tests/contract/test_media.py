@@ -10,7 +10,7 @@ from typing import Any
 
 import openai
 import pytest
-from tests.contract.books import row_of
+from tests.contract.accounting.books import row_of
 from tests.contract.harness import BOOKS, UPSTREAM_KEY, Gateway, Mock, openai_model
 
 COST = "x-litellm-response-cost"

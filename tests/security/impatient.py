@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.contract.edge_app import Tiny
+from tests.contract.edge.edge_app import Tiny
 
 from tianji.edge.application import EdgeSettings, Limits
 from tianji.edge.control import Control

@@ -7,7 +7,7 @@ from typing import Any
 
 import anthropic
 import pytest
-from tests.contract.books import row_of
+from tests.contract.accounting.books import row_of
 from tests.contract.harness import UPSTREAM_KEY, Gateway, Mock
 from tests.contract.objects.keys import key
 

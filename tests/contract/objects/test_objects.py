@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 import pytest
-from tests.contract.books import row_of
+from tests.contract.accounting.books import row_of
 from tests.contract.harness import Gateway, Mock, eventually
 from tests.contract.objects.asking import JSONL, LINES, client_of, customer, upload
 from tests.contract.objects.keys import key

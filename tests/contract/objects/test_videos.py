@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import openai
 import pytest
-from tests.contract.books import entries, row_of
+from tests.contract.accounting.books import entries, row_of
 from tests.contract.harness import Gateway, Mock
 from tests.contract.objects.asking import client_of
 from tests.contract.objects.keys import key

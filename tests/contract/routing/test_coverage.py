@@ -8,13 +8,13 @@ TESTS = HERE.parents[1]
 LAST = {"A": 30, "B": 29, "C": 36, "D": 35, "E": 27, "F": 10, "G": 54, "H": 18, "I": 20, "J": 20, "K": 12}
 EVERY = {f"{table}{number}" for table, last in LAST.items() for number in range(1, last + 1)} | {"G16b"}
 
-EXTRAS = "contract/test_routing_extras.py"
-COSTS = "contract/test_costs.py"
-CHECKS = "contract/test_health_checks.py"
-KEYS = "contract/test_keys_on_the_way.py"
-LIMITS = "contract/test_limits.py"
-WAITING = "contract/test_waiting.py"
-AUTO = "contract/test_auto_router.py"
+EXTRAS = "contract/routing/test_routing_extras.py"
+COSTS = "contract/accounting/test_costs.py"
+CHECKS = "contract/routing/test_health_checks.py"
+KEYS = "contract/callers/test_keys_on_the_way.py"
+LIMITS = "contract/accounting/test_limits.py"
+WAITING = "contract/routing/test_waiting.py"
+AUTO = "contract/routing/test_auto_router.py"
 
 # what takes a minute, or the sixteen seconds that a budget's period has at the least
 SIMULATED = {
@@ -45,7 +45,7 @@ BESIDE = {
     "J8": f"{AUTO}::test_meaning_decides_with_the_embeddings_of_a_model_group",
     "J9": f"{AUTO}::test_complexity_decides",
     "J10": f"{AUTO}::test_the_chosen_group_falls_back_as_its_own_requests_do",
-    "B11": "contract/test_cache.py::test_a_hit_counts_at_no_deployment",
+    "B11": "contract/cache/test_cache.py::test_a_hit_counts_at_no_deployment",
     "B29": f"{EXTRAS}::test_a_request_says_which_kind_of_deployment_it_needs",
     "C33": f"{EXTRAS}::test_what_the_operator_demands",
     "C34": f"{EXTRAS}::test_what_the_operator_demands",
@@ -58,12 +58,12 @@ BESIDE = {
     "K10": f"{EXTRAS}::test_an_answer_says_what_is_left_of_its_group",
     "G46": f"{LIMITS}::test_a_fallback_has_to_be_within_the_budget",
     "G47": f"{LIMITS}::test_an_estimate_that_does_not_fit_takes_what_is_left",
-    "G49": "contract/test_guardrails.py::test_no_other_model_is_asked_where_an_answer_is_refused",
+    "G49": "contract/guardrails/test_guardrails.py::test_no_other_model_is_asked_where_an_answer_is_refused",
     "G48": f"{LIMITS}::test_a_limit_of_a_model_leads_to_the_fallbacks_of_the_model",
     "H16": "contract/translation/test_messages_through.py::test_another_is_asked_until_there_is_content",
-    "H17": "contract/test_dialects.py::test_another_is_asked_until_there_is_output",
-    "J5": "contract/test_stored_responses.py::test_what_goes_on_is_asked_where_it_began",
-    "J18": "contract/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
+    "H17": "contract/dialects/test_dialects.py::test_another_is_asked_until_there_is_output",
+    "J5": "contract/dialects/test_stored_responses.py::test_what_goes_on_is_asked_where_it_began",
+    "J18": "contract/routing/test_routing_extras.py::test_a_model_on_trial_gets_copies_that_nobody_notices",
 }
 
 NOT_BUILT: dict[str, str] = {}
