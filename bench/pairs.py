@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import inmemory
 from bench.scenarios import ANSWER, CHUNKS, MESSAGE, SPOKEN, Scenario, chat, post, streamed, streamed_message, whole
-from tianji.mock.bedrock import event as aws_event
+from tianji.mock.answers.bedrock import event as aws_event
 
 CONFIG = inmemory.CONFIG.replace(
     "litellm_settings:",

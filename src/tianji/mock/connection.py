@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 from tianji.errors import TianjiError
 from tianji.lazy import load
 from tianji.mock import control, routes
-from tianji.mock.calls import Call
 from tianji.mock.faults import Faults, from_headers
 from tianji.mock.http import Request, RequestParser, asks_for_websocket
 from tianji.mock.script import End, Script, compile_script
+from tianji.mock.sockets.calls import Call
 from tianji.mock.state import MAX_WIRE_KEY, Abort, State
 
 EARLY = 0.0005  # seconds: a write this near is due; uvloop's timers are as coarse
@@ -167,7 +167,9 @@ class Connection(asyncio.Protocol):
         self._timer = None
         self._state.sockets += 1
         model = routes.model_of(request)
-        load("tianji.mock.realtime").upgrade(self._transport, request.head, model, faults, self._websocket_gone, call)
+        load("tianji.mock.sockets.realtime").upgrade(
+            self._transport, request.head, model, faults, self._websocket_gone, call
+        )
 
     def _websocket_gone(self, *, parted: bool) -> None:
         self._closing = parted

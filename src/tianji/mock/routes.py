@@ -2,35 +2,34 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
-from tianji.errors import InvalidRequest, MalformedJSON, MethodNotAllowed, RouteNotFound, TianjiError
-from tianji.mock import (
+from tianji.errors import MethodNotAllowed, RouteNotFound, TianjiError
+from tianji.mock import forms
+from tianji.mock.answers import (
     audio,
     bedrock,
     chat,
     cohere,
-    dialogue,
-    forms,
     gemini,
     hosted,
     images,
     messages,
-    objects,
     ranks,
     responses,
-    tasks,
     vectors,
 )
 from tianji.mock.faults import Faults, from_headers, from_model
 from tianji.mock.http import Request
+from tianji.mock.json import decode
+from tianji.mock.kept import objects, tasks
 from tianji.mock.script import Answer
+from tianji.mock.sockets import dialogue
 
 Make = Callable[[bytes, Faults], Answer]
-T = TypeVar("T")
 MakeNamed = Callable[[str, bytes, Faults], Answer]
 _IN_PATH = re.compile(r"/(?:deployments|engines|model)/([^/]+)/|/models/([^/]+):[a-zA-Z]+$")
 
@@ -39,34 +38,25 @@ class _Named(msgspec.Struct):
     model: str = ""
 
 
-def _decode(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"The request does not fit: {error}") from error
-    except msgspec.DecodeError as error:
-        raise MalformedJSON(f"The body is not JSON: {error}") from error
-
-
 # By the path's end, so that any prefix serves: /v1, /openai/v1, /openai/deployments/NAME. The first that fits.
 POST: tuple[tuple[str, Make], ...] = (
-    ("/chat/completions", lambda body, faults: chat.chat(_decode(body, chat.ChatRequest), faults)),
-    ("/v2/chat", lambda body, faults: cohere.chat(_decode(body, cohere.ChatRequest), faults)),
-    ("/completions", lambda body, faults: chat.completion(_decode(body, chat.CompletionRequest), faults)),
-    ("/embeddings", lambda body, _: vectors.embeddings(_decode(body, vectors.EmbeddingRequest))),
-    ("/moderations", lambda body, _: vectors.moderations(_decode(body, vectors.ModerationRequest))),
-    ("/images/generations", lambda body, _: images.generations(_decode(body, images.ImageRequest))),
-    ("/images/edits", lambda body, _: images.edits_of_links(_decode(body, images.ImageRequest))),
-    ("/audio/speech", lambda body, _: audio.speech(_decode(body, audio.SpeechRequest))),
-    ("/ocr", lambda body, _: tasks.ocr(_decode(body, tasks.OcrRequest))),
-    ("/rerank", lambda body, _: ranks.rerank(_decode(body, ranks.RankRequest))),
-    ("/responses", lambda body, faults: responses.responses(_decode(body, responses.ResponsesRequest), faults)),
-    ("/responses/compact", lambda body, _: responses.compact(_decode(body, responses.ResponsesRequest))),
-    ("/messages", lambda body, faults: messages.messages(_decode(body, messages.MessagesRequest), faults)),
+    ("/chat/completions", lambda body, faults: chat.chat(decode(body, chat.ChatRequest), faults)),
+    ("/v2/chat", lambda body, faults: cohere.chat(decode(body, cohere.ChatRequest), faults)),
+    ("/completions", lambda body, faults: chat.completion(decode(body, chat.CompletionRequest), faults)),
+    ("/embeddings", lambda body, _: vectors.embeddings(decode(body, vectors.EmbeddingRequest))),
+    ("/moderations", lambda body, _: vectors.moderations(decode(body, vectors.ModerationRequest))),
+    ("/images/generations", lambda body, _: images.generations(decode(body, images.ImageRequest))),
+    ("/images/edits", lambda body, _: images.edits_of_links(decode(body, images.ImageRequest))),
+    ("/audio/speech", lambda body, _: audio.speech(decode(body, audio.SpeechRequest))),
+    ("/ocr", lambda body, _: tasks.ocr(decode(body, tasks.OcrRequest))),
+    ("/rerank", lambda body, _: ranks.rerank(decode(body, ranks.RankRequest))),
+    ("/responses", lambda body, faults: responses.responses(decode(body, responses.ResponsesRequest), faults)),
+    ("/responses/compact", lambda body, _: responses.compact(decode(body, responses.ResponsesRequest))),
+    ("/messages", lambda body, faults: messages.messages(decode(body, messages.MessagesRequest), faults)),
     ("/realtime/client_secrets", lambda body, _: Answer(body=dialogue.client_secret(body))),
     ("/realtime/sessions", lambda body, _: Answer(body=dialogue.session(body))),
     ("/realtime/transcription_sessions", lambda body, _: Answer(body=dialogue.transcription_session(body))),
-    ("/messages/count_tokens", lambda body, _: messages.count_tokens(_decode(body, messages.MessagesRequest))),
+    ("/messages/count_tokens", lambda body, _: messages.count_tokens(decode(body, messages.MessagesRequest))),
 )
 
 # Those whose requests are forms with files; what comes as JSON all the same is looked for above.
@@ -93,15 +83,15 @@ NAMED: tuple[tuple[str, MakeNamed], ...] = (
 
 
 def _contents(body: bytes) -> gemini.ContentRequest:
-    return _decode(body, gemini.ContentRequest)
+    return decode(body, gemini.ContentRequest)
 
 
 def _conversation(body: bytes) -> bedrock.ConverseRequest:
-    return _decode(body, bedrock.ConverseRequest)
+    return decode(body, bedrock.ConverseRequest)
 
 
 def _hosted(body: bytes) -> hosted.HostedRequest:
-    return _decode(body, hosted.HostedRequest)
+    return decode(body, hosted.HostedRequest)
 
 
 def model_of(request: Request) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tianji.mock import objects, routes
+from tianji.mock import routes
 from tianji.mock.faults import HEADER_PREFIX, NONE, Faults, Rules
 from tianji.mock.http import Head, Request, parse_head
+from tianji.mock.kept import objects
 from tianji.mock.script import Script, compile_script
 
 if TYPE_CHECKING:

@@ -99,3 +99,9 @@ def _resolve(ref: str, root: dict[str, Any]) -> Any:
         if part:
             node = node.get(part) if isinstance(node, dict) else None
     return node
+
+
+def quarters(text: str) -> list[str]:
+    """Return a text in four pieces, or fewer where it is short."""
+    size = max(1, -(-len(text) // 4))
+    return [text[i : i + size] for i in range(0, len(text), size)]

@@ -10,7 +10,7 @@ from tests.contract.harness import Gateway, Mock
 from tests.contract.objects.asking import client_of
 from tests.contract.objects.keys import key
 
-from tianji.mock.videos import CONTENT
+from tianji.mock.kept.videos import CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from tests.contract.harness import Gateway, events
 from tests.fakes.vendors import Answer, Vendors, lines, plain
 from tests.fakes.vendors import events as streamed
 
-from tianji.mock.bedrock import message
+from tianji.mock.answers.bedrock import message
 
 ASK = [{"role": "user", "content": "one two three"}]
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -18,7 +18,7 @@ from tianji.dialects.gemini.passing import Handing, Reading
 from tianji.dialects.messages.streaming import MessagesEncoder
 from tianji.dialects.responses import Responses
 from tianji.dialects.tool_names import ToolNames
-from tianji.mock.bedrock import event as aws_event
+from tianji.mock.answers.bedrock import event as aws_event
 from tianji.protocol.anthropic.outbound import MessagesOutbound
 from tianji.protocol.bedrock.event_stream import event_of
 from tianji.protocol.bedrock.outbound import BedrockOutbound

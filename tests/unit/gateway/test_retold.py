@@ -19,7 +19,7 @@ from tianji._core.streams.translated import TranslatedStream
 from tianji.dialects.gemini import passing
 from tianji.errors import UpstreamDisconnected
 from tianji.gateway.translation.retelling import Codecs, Notes, Teller
-from tianji.mock.bedrock import event as aws_event
+from tianji.mock.answers.bedrock import event as aws_event
 from tianji.protocol.bedrock.event_stream import event_of
 
 PAIRS = [(client, upstream) for client in DIALECTS for upstream in UPSTREAMS]

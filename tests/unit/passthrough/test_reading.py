@@ -115,7 +115,7 @@ def test_what_cannot_be_read_says_nothing(path: str, body: bytes) -> None:
 
 def message(kind: str, payload: object) -> bytes:
     """Frame an event as AWS does, by the module that the mock has for it."""
-    from tianji.mock import bedrock  # noqa: PLC0415 - a stranger, as far as the gateway is concerned
+    from tianji.mock.answers import bedrock  # noqa: PLC0415 - a stranger, as far as the gateway is concerned
 
     return bedrock.event(kind, payload)  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def test_streams_of_awss_framing_cut_anywhere(path: str, pieces: list[bytes], ex
 
 
 def test_a_failure_in_a_stream_is_known() -> None:
-    from tianji.mock import bedrock  # noqa: PLC0415 - as above
+    from tianji.mock.answers import bedrock  # noqa: PLC0415 - as above
 
     form = form_of(b"/model/m/converse-stream")
     assert form is not None

@@ -12,11 +12,10 @@ import msgspec
 
 from tianji.errors import InvalidRequest, MethodNotAllowed, ObjectNotFound
 from tianji.mock import forms
-from tianji.mock.audio import SECONDS
-from tianji.mock.chat import Json, encode
+from tianji.mock.answers.audio import SECONDS
 from tianji.mock.http import Request
+from tianji.mock.json import Json, body_of, encode, said
 from tianji.mock.script import Answer
-from tianji.mock.threads import body_of, said
 
 _PATH = re.compile(
     r"(?P<soniox>/v1/transcriptions)(?:/(?P<heard>[^/]+))?(?P<transcript>/transcript)?"

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.chat import Json, encode, quarters
 from tianji.mock.faults import Call, Faults
+from tianji.mock.json import Json, encode
 from tianji.mock.script import Answer
-from tianji.mock.text import count_words, generate, sample, seed_of
+from tianji.mock.text import count_words, generate, quarters, sample, seed_of
 
 STATUSES = {
     400: "INVALID_ARGUMENT",

@@ -5,11 +5,10 @@ Source of the forms: https://docs.anthropic.com/en/api/messages and .../messages
 
 import msgspec
 
-from tianji.mock.chat import Json, encode, quarters, text_of
 from tianji.mock.faults import Call, Faults
-from tianji.mock.responses import event
+from tianji.mock.json import Json, encode, event, text_of
 from tianji.mock.script import Answer
-from tianji.mock.text import count_words, generate, sample, seed_of
+from tianji.mock.text import count_words, generate, quarters, sample, seed_of
 
 ERROR_TYPES = {
     400: "invalid_request_error",

@@ -8,9 +8,8 @@ import base64
 import msgspec
 
 from tianji.errors import InvalidRequest
-from tianji.mock.chat import encode
 from tianji.mock.forms import Form
-from tianji.mock.responses import event
+from tianji.mock.json import encode, event
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words
 

@@ -3,31 +3,10 @@
 Source of the forms: https://platform.openai.com/docs/api-reference/threads and .../assistants-streaming
 """
 
-from typing import Any
-
-import msgspec
-
-from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
-from tianji.mock.chat import CREATED, Json, encode
+from tianji.errors import ObjectNotFound
 from tianji.mock.http import Request
+from tianji.mock.json import CREATED, Json, body_of, encode, said
 from tianji.mock.script import Answer
-
-_HIDDEN = frozenset({"files", "messages", "runs"})  # what the mock notes of its objects
-
-
-def body_of(request: Request) -> dict[str, Any]:
-    """Return the members of a request. Raises InvalidRequest."""
-    try:
-        return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"The request does not fit: {error}") from error
-    except msgspec.DecodeError as error:
-        raise MalformedJSON(f"The body is not JSON: {error}") from error
-
-
-def said(body: Json) -> Answer:
-    """Answer with an object."""
-    return Answer(body=encode({name: value for name, value in body.items() if name not in _HIDDEN}))
 
 
 def within(thread: Json, rest: list[str], request: Request) -> Answer:

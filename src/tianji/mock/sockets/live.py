@@ -9,16 +9,15 @@ from typing import Any
 
 import msgspec
 
-from tianji.errors import InvalidRequest, MalformedJSON
+from tianji.errors import InvalidRequest
 from tianji.mock.faults import Faults
+from tianji.mock.sockets.event import Event, members
 from tianji.mock.text import count_words, generate, seed_of
 
-Event = dict[str, Any]
 SOUND = "AAAA"  # base64 of three bytes
 AUDIO_TOKENS = 5
 _UNDERSCORE = re.compile(r"_([a-z])")
 _NO_TURNS = re.compile(r"gemini-[3-9]")  # models that take what is said as realtimeInput alone
-_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def camel(message: Event) -> Event:
@@ -42,10 +41,7 @@ class LiveDialogue:
 
     def listen(self, text: bytes) -> Iterator[Event]:
         """Yield what follows. Raises InvalidRequest and MalformedJSON."""
-        try:
-            message = camel(_DECODE(text))
-        except msgspec.DecodeError as error:
-            raise MalformedJSON(f"The message is no JSON object: {error}") from error
+        message = camel(members(text))
         if self._setup is None:
             self._setup = message.get("setup")
             if not isinstance(self._setup, dict) or not str(self._setup.get("model")).rpartition("/")[2]:

@@ -5,19 +5,18 @@ https://platform.openai.com/docs/api-reference/realtime-server-events
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 
-from tianji.errors import InvalidRequest, MalformedJSON
+from tianji.errors import InvalidRequest
 from tianji.mock.faults import Faults
+from tianji.mock.json import Json, decode
+from tianji.mock.sockets.event import Event, members
 from tianji.mock.text import count_words, generate, seed_of
 
-Event = dict[str, Any]
 EXPIRES = 4102444800  # 2100-01-01, so that the same request always gets the same answer
 AUDIO_TOKENS = 7  # that each answer is said to have heard and spoken
 CACHED_TOKENS = 3  # of the text that it is said to have had in its cache
-_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Dialogue:
@@ -45,10 +44,7 @@ class Dialogue:
 
     def listen(self, text: bytes) -> Iterator[Event]:
         """Yield the events that follow what a client said. Raises InvalidRequest and MalformedJSON."""
-        try:
-            event = _DECODE(text)
-        except msgspec.DecodeError as error:
-            raise MalformedJSON(f"The event is no JSON object: {error}") from error
+        event = members(text)
         kind = event.get("type")
         if kind not in self._answers:
             raise InvalidRequest(f"Unknown event type {kind!r}", param="type")
@@ -135,7 +131,7 @@ class Dialogue:
 
 def client_secret(body: bytes) -> bytes:
     """Answer POST /realtime/client_secrets."""
-    session = _DECODE(body).get("session") or {}
+    session = decode(body, Json).get("session") or {}
     shown = {"id": "sess_mock", "object": "realtime.session", **session}
     model = session.get("model")
     if session.get("type") == "transcription":
@@ -145,14 +141,14 @@ def client_secret(body: bytes) -> bytes:
 
 def session(body: bytes) -> bytes:
     """Answer POST /realtime/sessions, the beta form of the same."""
-    asked = _DECODE(body)
+    asked = decode(body, Json)
     secret = {"value": f"ek_mock_{asked.get('model', '')}", "expires_at": EXPIRES}
     return msgspec.json.encode({"id": "sess_mock", "object": "realtime.session", **asked, "client_secret": secret})
 
 
 def transcription_session(body: bytes) -> bytes:
     """Answer POST /realtime/transcription_sessions: its model is the one that writes down."""
-    asked = _DECODE(body)
+    asked = decode(body, Json)
     secret = {"value": f"ek_mock_{asked['input_audio_transcription']['model']}", "expires_at": EXPIRES}
     about = {"id": "sess_mock", "object": "realtime.transcription_session"}
     return msgspec.json.encode({**about, **asked, "client_secret": secret})

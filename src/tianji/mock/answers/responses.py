@@ -3,14 +3,12 @@
 Source of the forms: https://platform.openai.com/docs/api-reference/responses and .../responses-streaming
 """
 
-from typing import Any
-
 import msgspec
 
-from tianji.mock.chat import CREATED, Json, encode, quarters, text_of
 from tianji.mock.faults import Call, Faults
+from tianji.mock.json import CREATED, Json, encode, event, text_of
 from tianji.mock.script import Answer
-from tianji.mock.text import count_words, generate, sample, seed_of
+from tianji.mock.text import count_words, generate, quarters, sample, seed_of
 
 _GROWING = frozenset({"content", "arguments", "input"})  # what of an item comes bit by bit
 
@@ -26,11 +24,6 @@ class ResponsesRequest(msgspec.Struct):
     tools: list[Json] | None = None
     tool_choice: str | Json | None = None
     text: Json | None = None
-
-
-def event(kind: str, **members: Any) -> bytes:
-    """Frame one event whose name stands in the frame and in the payload."""
-    return b"event: %b\ndata: %b\n\n" % (kind.encode(), encode({"type": kind} | members))
 
 
 def responses(request: ResponsesRequest, faults: Faults) -> Answer:

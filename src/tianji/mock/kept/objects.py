@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tianji.errors import ObjectNotFound
-from tianji.mock import forms, threads
-from tianji.mock.batches import MessageBatches
-from tianji.mock.calls import Calls
-from tianji.mock.chat import CREATED, Json, encode
+from tianji.mock import forms
 from tianji.mock.http import Request
+from tianji.mock.json import CREATED, Json, body_of, encode, said
+from tianji.mock.kept import threads
+from tianji.mock.kept.batches import MessageBatches
+from tianji.mock.kept.tasks import Tasks
+from tianji.mock.kept.videos import Videos
 from tianji.mock.script import Answer
-from tianji.mock.tasks import Tasks
-from tianji.mock.threads import body_of, said
-from tianji.mock.videos import Videos
+from tianji.mock.sockets.calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,18 +6,17 @@ socket stands for the page. https://developers.openai.com/api/docs/guides/realti
 
 import itertools
 import re
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from tianji.errors import InvalidRequest, ObjectNotFound
 from tianji.mock import forms
-from tianji.mock.dialogue import Dialogue
 from tianji.mock.faults import Faults
 from tianji.mock.http import Request
 from tianji.mock.script import Answer
+from tianji.mock.sockets.dialogue import Dialogue
 
-Event = dict[str, Any]
 _PATH = re.compile(r".*/realtime/calls(?:/([^/]+)/(hangup))?")
 _SECRET = "Bearer ek_mock_"  # noqa: S105  how secrets of this mock begin; the model follows
 SDP = b"application/sdp"

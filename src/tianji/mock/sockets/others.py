@@ -5,23 +5,13 @@ recognition of speech as it is spoken, ElevenLabs' reading of text as it is writ
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 
-from tianji.errors import InvalidRequest, MalformedJSON
+from tianji.errors import InvalidRequest
+from tianji.mock.answers.responses import ResponsesRequest, responses
 from tianji.mock.faults import Faults
-from tianji.mock.responses import ResponsesRequest, responses
-
-Event = dict[str, Any]
-
-
-def members(text: bytes) -> Event:
-    """Return a message as JSON. Raises MalformedJSON."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise MalformedJSON(f"The message is no JSON object: {error}") from error
+from tianji.mock.sockets.event import Event, members
 
 
 class Sockets:

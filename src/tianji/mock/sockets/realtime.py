@@ -24,18 +24,19 @@ from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # its stub hides it
 
 from tianji.errors import TianjiError
-from tianji.mock.calls import Call
-from tianji.mock.dialogue import Dialogue, Event
 from tianji.mock.faults import Faults
 from tianji.mock.http import ECHO, LIVE, Head
-from tianji.mock.live import LiveDialogue
-from tianji.mock.sockets import PATHS, Sockets
+from tianji.mock.sockets.calls import Call
+from tianji.mock.sockets.dialogue import Dialogue
+from tianji.mock.sockets.event import Event
+from tianji.mock.sockets.live import LiveDialogue
+from tianji.mock.sockets.others import PATHS, Sockets
 
 Speaker = Dialogue | LiveDialogue | Sockets
 MAX_FRAME = 64 * 1024 * 1024  # bytes
 TIMEOUT = 60.0  # seconds
 RST_ON_CLOSE = struct.pack("ii", 1, 0)
-_LOG = logging.getLogger("tianji.mock.realtime")
+_LOG = logging.getLogger("tianji.mock.sockets.realtime")
 _HANDSHAKE = frozenset({b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.chat import CREATED, encode
+from tianji.mock.json import CREATED, encode
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, seed_of
 

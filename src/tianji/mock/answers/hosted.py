@@ -8,9 +8,9 @@ import base64
 
 import msgspec
 
-from tianji.mock import bedrock
+from tianji.mock.answers import bedrock
+from tianji.mock.answers.messages import MessagesRequest, messages
 from tianji.mock.faults import Faults
-from tianji.mock.messages import MessagesRequest, messages
 from tianji.mock.script import Answer
 
 

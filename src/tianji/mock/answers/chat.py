@@ -9,12 +9,9 @@ from typing import Any
 import msgspec
 
 from tianji.mock.faults import Call, Faults
+from tianji.mock.json import CREATED, Json, encode, text_of
 from tianji.mock.script import Answer
-from tianji.mock.text import count_words, generate, sample, seed_of
-
-CREATED = 1_700_000_000  # a fixed moment, so that equal requests get equal answers
-encode = msgspec.json.encode
-Json = dict[str, Any]
+from tianji.mock.text import count_words, generate, quarters, sample, seed_of
 
 
 class Function(msgspec.Struct):
@@ -82,15 +79,6 @@ class Piece(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """All of it."""
         return "".join(self.tokens)
-
-
-def text_of(content: Any) -> str:
-    """Return the text in a message's content: a string, or parts with `text`."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return " ".join(text_of(part.get("text") if isinstance(part, dict) else part) for part in content)
-    return ""
 
 
 def usage(prompt: int, completion: int) -> Json:
@@ -170,12 +158,6 @@ def _chosen_tool(request: ChatRequest) -> Function | None:
             if function.name == choice.function.name:
                 return function
     return functions[0]
-
-
-def quarters(text: str) -> list[str]:
-    """Return a text in four pieces, or fewer where it is short."""
-    size = max(1, -(-len(text) // 4))
-    return [text[i : i + size] for i in range(0, len(text), size)]
 
 
 def _message(piece: Piece, seed: int) -> Json:

@@ -9,8 +9,8 @@ import zlib
 
 import msgspec
 
-from tianji.mock.chat import Json, encode
 from tianji.mock.faults import Call, Faults
+from tianji.mock.json import Json, encode
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, generate, sample, seed_of
 

@@ -5,11 +5,10 @@ Source of the forms: https://docs.cohere.com/reference/chat and https://docs.coh
 
 import msgspec
 
-from tianji.mock.chat import Json, encode, quarters, text_of
 from tianji.mock.faults import Call, Faults
-from tianji.mock.responses import event
+from tianji.mock.json import Json, encode, event, text_of
 from tianji.mock.script import Answer
-from tianji.mock.text import count_words, generate, sample, seed_of
+from tianji.mock.text import count_words, generate, quarters, sample, seed_of
 
 
 class ChatRequest(msgspec.Struct):

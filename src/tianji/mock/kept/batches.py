@@ -9,12 +9,11 @@ import re
 import msgspec
 
 from tianji.errors import InvalidRequest, ObjectNotFound
-from tianji.mock.chat import Json, encode
+from tianji.mock.answers.messages import MessagesRequest, error_body, messages
 from tianji.mock.faults import Faults
 from tianji.mock.http import Request
-from tianji.mock.messages import MessagesRequest, error_body, messages
+from tianji.mock.json import Json, body_of, encode
 from tianji.mock.script import Answer
-from tianji.mock.threads import body_of
 
 _PATH = re.compile(r".*?/messages/batches(?:/([^/]+)(?:/(cancel|results))?)?")
 _CREATED = "2026-01-01T00:00:00Z"

@@ -12,10 +12,9 @@ from typing import Final
 
 from tianji.errors import InvalidRequest, MethodNotAllowed, ObjectNotFound
 from tianji.mock import forms
-from tianji.mock.chat import CREATED, Json
 from tianji.mock.http import Request
+from tianji.mock.json import CREATED, Json, body_of, said
 from tianji.mock.script import Answer
-from tianji.mock.threads import body_of, said
 
 CONTENT: Final = b"\0\0\0\x18ftypmp42 a video of the mock"
 _PATH = re.compile(

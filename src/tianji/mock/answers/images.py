@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.chat import CREATED, Json, encode
 from tianji.mock.forms import Form
-from tianji.mock.responses import event
+from tianji.mock.json import CREATED, Json, encode, event
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, seed_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.mock.chat import Json, encode
+from tianji.mock.json import Json, encode
 from tianji.mock.script import Answer
 from tianji.mock.text import count_words, seed_of
 

@@ -1,0 +1,1 @@
+"""What is made and asked for again: files, batches, threads, videos, tasks, kept as long as the mock runs."""

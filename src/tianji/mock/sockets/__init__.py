@@ -1,0 +1,1 @@
+"""What is said over WebSockets, and calls over WebRTC."""
