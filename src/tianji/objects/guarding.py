@@ -13,7 +13,7 @@ from tianji.auth.identity import Identity
 from tianji.errors import TianjiError, UnknownModel
 from tianji.gateway.guarding import batched
 from tianji.gateway.translation.request_lines import MEMBERS, Content
-from tianji.objects.message_lots import read
+from tianji.objects.messages.lots import read
 from tianji.objects.places import Place, Places
 from tianji.objects.rows import Row
 

@@ -22,9 +22,9 @@ from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.compiled.plans import Origins, head_bytes
 from tianji.gateway.compiled.snapshot import Snapshot, markup_of
-from tianji.objects.film_places import FILMING, Films, beside_videos
 from tianji.objects.ids import Ref
 from tianji.objects.rows import Section
+from tianji.objects.videos.places import FILMING, Films, beside_videos
 from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS
 

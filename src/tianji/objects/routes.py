@@ -31,7 +31,7 @@ class Objects:
 
     def __init__(self, desk: Callable[[], Any]) -> None:
         self._desk = functools.cache(desk)
-        self._batches = functools.cache(lambda: load("tianji.objects.message_batches").MessageBatches(self._desk()))
+        self._batches = functools.cache(lambda: load("tianji.objects.messages.batches").MessageBatches(self._desk()))
 
     def given(self, dialect: Dialect, endpoint: Endpoint) -> Given:
         """Return the handler of requests that may name files of clients: the upstream gets its own ids of them."""

@@ -24,7 +24,6 @@ from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
-from tianji.objects.films import Films
 from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref
 from tianji.objects.keeping import KEEPING, bring
@@ -37,6 +36,7 @@ from tianji.objects.rows import IN_PATH, ROWS, Row
 from tianji.objects.runs import Runs
 from tianji.objects.tuning import tuning_bill
 from tianji.objects.uploading import OURS, Upload, read_upload
+from tianji.objects.videos.films import Films
 
 _TABLE: Final = "tianji.storage.objects"
 _JSON: Final[Header] = (b"content-type", b"application/json")

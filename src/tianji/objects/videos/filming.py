@@ -14,9 +14,9 @@ from tianji._core.requests.silent import SilentExchange
 from tianji._core.upstreams.spool import Extent
 from tianji.errors import Header, InvalidRequest, UpstreamProtocolError
 from tianji.gateway.translation.forms import Form, form_of
-from tianji.objects import veo
 from tianji.objects.places import Place
 from tianji.objects.relay import Begin, Relay, Request
+from tianji.objects.videos import veo
 
 SECONDS: Final = 4  # of a video of which nobody says how long it is to be
 SIZE: Final = "720x1280"

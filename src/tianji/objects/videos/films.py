@@ -24,13 +24,13 @@ from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill, paying
 from tianji.objects.desk import Desk
-from tianji.objects.filming import FILMINGS, Filming
 from tianji.objects.guarding import Scrutiny
 from tianji.objects.kinds import VIDEO
 from tianji.objects.naming import Asking, shown
 from tianji.objects.places import Place
 from tianji.objects.rows import Row
 from tianji.objects.uploading import OURS, read_form
+from tianji.objects.videos.filming import FILMINGS, Filming
 
 _TABLE: Final = "tianji.storage.objects"
 _STANDARD: Final = TIERS_BY_NUMBER.index("standard")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.errors import InvalidRequest, UpstreamProtocolError
-from tianji.objects import veo
+from tianji.objects.videos import veo
 
 VIDEO = bytes(range(256)) * 3
 DONE = {

@@ -29,8 +29,8 @@ from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref
 from tianji.objects.inside import renamed
 from tianji.objects.kinds import MESSAGE_BATCH
-from tianji.objects.message_lots import lot_of
-from tianji.objects.message_results import Tally, nearest
+from tianji.objects.messages.lots import lot_of
+from tianji.objects.messages.results import Tally, nearest
 from tianji.objects.places import MESSAGES, Place
 from tianji.objects.relay import Request
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tianji._core.upstreams.origin import Origin
 from tianji.errors import UpstreamProtocolError
-from tianji.objects import message_results
-from tianji.objects.message_results import Tally, nearest
+from tianji.objects.messages import results
+from tianji.objects.messages.results import Tally, nearest
 from tianji.objects.places import Place
 
 
@@ -58,7 +58,7 @@ def test_the_first_place_has_a_bill_where_nothing_was_answered() -> None:
 
 
 def test_a_result_that_nobody_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_results, "LONGEST", 100)
+    monkeypatch.setattr(results, "LONGEST", 100)
     tally = Tally([place("a")], 0)
     with pytest.raises(UpstreamProtocolError, match="over 100 bytes"):
         tally(b"x" * 101)
