@@ -103,7 +103,7 @@ class Conversations:
 
     def _judged(self, talk: Any, inner: Any, means: dict[str, Any]) -> Relay:
         """Return a relay that guardrails listen to."""
-        judged = load("tianji.realtime.judged_events").JudgedEvents(talk, inner)
+        judged = load("tianji.realtime.judged.events").JudgedEvents(talk, inner)
         hear, over = means["hear"], means["over"]
 
         def ended(relay: Relay, last: Farewell) -> None:

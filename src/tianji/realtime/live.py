@@ -84,7 +84,7 @@ class Live:
         session.course = self._means.courses.begin(session)
         talk = self._means.talk(session)
         if talk is not None:
-            books.judged = load("tianji.realtime.judged_live").JudgedLive(talk, books.count)
+            books.judged = load("tianji.realtime.judged.live").JudgedLive(talk, books.count)
             books.judged.join(relay)
             relay.interpret_by(books.judged)
             setup = await books.judged.setup(setup)
@@ -115,7 +115,7 @@ class Books:
 
     def __init__(self) -> None:
         self.session: Session | None = None
-        self.judged: Any = None  # where guardrails watch it, see judged_live
+        self.judged: Any = None  # where guardrails watch it, see `judged.live`
         self._usage: Json | None = None
 
     def hear(self, message: bytes) -> Farewell | None:

@@ -25,6 +25,7 @@ SECRETS: Final = {  # ends of paths of POST requests: what they make
     "sessions": "Make a session with such a secret, as the beta form of the API has it.",
     "transcription_sessions": "Make one in which what is said is written down, and nobody answers.",
 }
+_CALLING: Final = "webrtc.calls"  # the module that holds calls
 _OF_CALL: Final = {
     "model": "with whom, where neither `session` nor the secret says it",
     "webrtcfilter": "of Azure: `on`: the page hears of few events",
@@ -119,8 +120,8 @@ class Realtime:
 
     async def close(self) -> None:
         """End what is not over. Called when nobody is served any more, and there still are a ledger and upstreams."""
-        if "calls" in self._serving:
-            await self._serving["calls"].close()
+        if _CALLING in self._serving:
+            await self._serving[_CALLING].close()
         if self._watch is not None:
             self._watch.close()
 
@@ -132,16 +133,16 @@ class Realtime:
         self._of("conversations", "Conversations", self._watching()).open(exchange, match)
 
     def _respond(self, exchange: Exchange, match: Match) -> None:
-        self._of("responding", "Responding", self._watching()).open(exchange, match)
+        self._of("responses.responding", "Responding", self._watching()).open(exchange, match)
 
     def _live(self, exchange: Exchange, match: Match) -> None:
         self._of("live", "Live", self._watching()).open(exchange, match)
 
     def _call(self, exchange: Exchange, match: Match) -> None:
-        self._of("calls", "Calls", self._watching()).open(exchange, match)
+        self._of(_CALLING, "Calls", self._watching()).open(exchange, match)
 
     async def _hang_up(self, exchange: Exchange, match: Match) -> None:
-        await self._of("calls", "Calls", self._watching()).hang_up(exchange, match)
+        await self._of(_CALLING, "Calls", self._watching()).hang_up(exchange, match)
 
     def _mint(self, exchange: Exchange, match: Match) -> None:
         self._of("minting", "Mint").open(exchange, match)

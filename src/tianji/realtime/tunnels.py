@@ -121,11 +121,11 @@ class Tunnels:
 
     def _judged(self, talk: Any, form: Form, overhears: Any, means: dict[str, Any]) -> Relay:
         """Return one that guardrails listen to: of what is no realtime session, all that looks like JSON."""
-        inner = load("tianji.realtime.judging").Overhearing(overhears)
+        inner = load("tianji.realtime.judged.judging").Overhearing(overhears)
         if form.spoken:
-            judged = load("tianji.realtime.judged_events").JudgedEvents(talk, inner)
+            judged = load("tianji.realtime.judged.events").JudgedEvents(talk, inner)
         else:
-            judged = load("tianji.realtime.judged_text").JudgedText(talk, inner, begins_json)
+            judged = load("tianji.realtime.judged.text").JudgedText(talk, inner, begins_json)
         hear, over = means["hear"], means["over"]
 
         def ended(relay: Relay, last: Farewell) -> None:

@@ -11,8 +11,8 @@ from picows import WSCloseCode, WSMsgType
 from tianji._core.sockets.farewell import Farewell
 from tianji.clock import SYSTEM
 from tianji.errors import UpstreamDisconnected, UpstreamTimeout
-from tianji.realtime import sideband
-from tianji.realtime.sideband import MOST, PING_AFTER, Sideband
+from tianji.realtime.webrtc import sideband
+from tianji.realtime.webrtc.sideband import MOST, PING_AFTER, Sideband
 
 DONE = b'{"type":"response.done","response":{"usage":{}}}'
 

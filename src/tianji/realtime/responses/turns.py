@@ -17,8 +17,8 @@ from tianji.clock import SYSTEM
 from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
-from tianji.realtime.lines import Lines, Made, Trip
-from tianji.realtime.steering import Steering
+from tianji.realtime.responses.lines import Lines, Made, Trip
+from tianji.realtime.responses.steering import Steering
 
 _DIALECT: Final = "tianji.dialects.responses"
 _UNSENT: Final = ("type", "stream_id", "generate", "background", "stream", "response")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tianji.errors import TianjiError
 from tianji.guardrails.failures import GuardrailBlocked
-from tianji.realtime.judged_events import WORDLESS, JudgedEvents
-from tianji.realtime.judged_live import JudgedLive
-from tianji.realtime.judged_text import JudgedText
-from tianji.realtime.judging import MOST, TOO_BIG, Hearer, Order, Relaying
+from tianji.realtime.judged.events import WORDLESS, JudgedEvents
+from tianji.realtime.judged.judging import MOST, TOO_BIG, Hearer, Order, Relaying
+from tianji.realtime.judged.live import JudgedLive
+from tianji.realtime.judged.text import JudgedText
 
 CREATE = b'{"type":"conversation.item.create"}'
 SOUND = b'{"type":"input_audio_buffer.append","audio":"AAAA"}'

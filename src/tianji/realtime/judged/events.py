@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tianji.errors import TianjiError
-from tianji.realtime.judging import Interpreter, Judged, Relaying, Said, Talk, Turn
+from tianji.realtime.judged.judging import Interpreter, Judged, Relaying, Said, Talk, Turn
 from tianji.realtime.watching import farewell, told
 
 HEARD: Final = b"conversation.item.input_audio_transcription.completed"

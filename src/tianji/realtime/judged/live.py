@@ -11,7 +11,7 @@ import msgspec
 
 from tianji._core.sockets.farewell import Farewell
 from tianji.errors import TianjiError
-from tianji.realtime.judging import Judged, Relaying, Said, Talk, Turn
+from tianji.realtime.judged.judging import Judged, Relaying, Said, Talk, Turn
 from tianji.realtime.watching import code_of
 
 _ENDS: Final = ("turnComplete", "generationComplete", "interrupted")

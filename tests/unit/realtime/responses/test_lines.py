@@ -10,7 +10,7 @@ from picows import WSInvalidStatusError, WSMsgType
 
 from tianji._core.upstreams.origin import Origin
 from tianji.errors import UpstreamConnectFailed, UpstreamFailure, UpstreamProtocolError
-from tianji.realtime.lines import Lines, Refusing, Trip
+from tianji.realtime.responses.lines import Lines, Refusing, Trip
 
 ORIGIN = Origin("api.openai.com", 443)
 PLAN: Any = SimpleNamespace(origin=ORIGIN, path="/v1/responses")
@@ -236,7 +236,7 @@ async def test_a_message_without_end_ends_the_line() -> None:
 
 
 async def test_a_line_that_gives_no_sign_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tianji.realtime.lines.PING_AFTER", 0.0)
+    monkeypatch.setattr("tianji.realtime.responses.lines.PING_AFTER", 0.0)
     upstream = Upstream()
     lines = lines_to(upstream)
     told = await carried(lines, asked("a"), Trip(None, 1, 1))

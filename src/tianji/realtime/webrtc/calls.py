@@ -30,15 +30,15 @@ from tianji.errors import (
     UpstreamProtocolError,
 )
 from tianji.gateway.attempts.failures import Failures
-from tianji.realtime import offers
 from tianji.realtime.addresses import CALLS, Address, address_of, below
 from tianji.realtime.dialling import Door, post, unreachable
 from tianji.realtime.means import Means, operation
-from tianji.realtime.offers import SDP, Offer
 from tianji.realtime.seeking import LostSecretError, seek
-from tianji.realtime.sideband import Sideband
 from tianji.realtime.standing import standing_of
 from tianji.realtime.watching import GOING_AWAY, Watch, farewell
+from tianji.realtime.webrtc import offers
+from tianji.realtime.webrtc.offers import SDP, Offer
+from tianji.realtime.webrtc.sideband import Sideband
 
 PATIENCE: Final = 5.0  # seconds in which calls have to end when the worker does
 GONE: Final = 404  # what an upstream says of a call that is over

@@ -6,7 +6,7 @@ Answers are judged message by message, each for itself. A refusal is told as an 
 from collections.abc import Callable
 
 from tianji.errors import TianjiError
-from tianji.realtime.judging import Interpreter, Judged, Said, Talk, Turn
+from tianji.realtime.judged.judging import Interpreter, Judged, Said, Talk, Turn
 from tianji.realtime.watching import farewell, told
 
 

@@ -23,12 +23,12 @@ from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, TianjiError
 from tianji.realtime.asking import check_opening, offered
 from tianji.realtime.dialling import Door
-from tianji.realtime.lines import Lines, Refusing
 from tianji.realtime.means import Means
+from tianji.realtime.responses.lines import Lines, Refusing
+from tianji.realtime.responses.steering import KIND as STEER
+from tianji.realtime.responses.steering import Steering
+from tianji.realtime.responses.turns import Lane, Making, error_event, laned, members
 from tianji.realtime.standing import Standing
-from tianji.realtime.steering import KIND as STEER
-from tianji.realtime.steering import Steering
-from tianji.realtime.turns import Lane, Making, error_event, laned, members
 from tianji.realtime.watching import Watch, code_of
 
 LOG: Final = logging.getLogger("tianji.gateway")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tianji.realtime.steering import MOST, MOST_BYTES, Json, Steering, owed_by
+from tianji.realtime.responses.steering import MOST, MOST_BYTES, Json, Steering, owed_by
 
 ASKED: Json = {"type": "response.create", "model": "m", "input": "one", "tools": [], "stream_id": "a"}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": "{}"}

@@ -13,8 +13,8 @@ from tianji.auth.ephemeral import Ticket, Tickets
 from tianji.errors import InvalidRequest, ModelRefused, PayloadTooLarge, PermissionDenied, UpstreamProtocolError
 from tianji.protocol.multipart import Reader, boundary_of
 from tianji.realtime.asking import TRANSCRIPTION
-from tianji.realtime.calls import id_in
-from tianji.realtime.offers import MOST, SDP, Offer, read
+from tianji.realtime.webrtc.calls import id_in
+from tianji.realtime.webrtc.offers import MOST, SDP, Offer, read
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n"
 TICKETS = Tickets(lambda: "salt")

@@ -1,0 +1,1 @@
+"""The Responses API over WebSockets: on those of clients, and on those of upstreams."""
