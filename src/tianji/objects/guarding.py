@@ -11,7 +11,7 @@ import msgspec
 from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
 from tianji.errors import TianjiError, UnknownModel
-from tianji.gateway.guarding import batched
+from tianji.gateway.guarding.lots import batched
 from tianji.gateway.translation.request_lines import MEMBERS, Content
 from tianji.objects.messages.lots import read
 from tianji.objects.places import Place, Places
@@ -21,7 +21,7 @@ _MESSAGES: Final = "messages"
 
 
 class Earlier(Protocol):
-    """Who judges answers that were given before. See gateway.guarding.earlier."""
+    """Who judges answers that were given before. See gateway.guarding.answers.earlier."""
 
     async def whole(self, operation: str, group: str, body: bytes) -> bytes:
         """Return an answer as it goes out. Raises what it is refused with."""

@@ -13,7 +13,7 @@ from tianji._core.requests.silent import SilentExchange
 from tianji._core.upstreams.spool import Extent
 from tianji.auth.identity import ANYONE
 from tianji.errors import ClientGone, InvalidRequest, UnknownModel
-from tianji.gateway.guarding.batched import BESIDE
+from tianji.gateway.guarding.lots.batched import BESIDE
 from tianji.gateway.translation import request_lines as lines
 from tianji.gateway.translation.request_lines import Content
 from tianji.objects.guarding import Scrutiny

@@ -19,7 +19,7 @@ from tianji.gateway.admission.parties import Parties
 from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Snapshot
-from tianji.gateway.guarding.answering import Rules
+from tianji.gateway.guarding.answers.answering import Rules
 from tianji.gateway.guarding.consulting import Models
 from tianji.gateway.guarding.guards import Guards, Setting, plan_after
 from tianji.gateway.guarding.leading import Leading

@@ -18,10 +18,10 @@ from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest, MalformedJSON, ObjectNotFound
 from tianji.gateway.admission.parties import Parties
 from tianji.gateway.guarding import paths
-from tianji.gateway.guarding.answering import Rules
-from tianji.gateway.guarding.earlier import Earlier
+from tianji.gateway.guarding.answers.answering import Rules
+from tianji.gateway.guarding.answers.earlier import Earlier
 from tianji.gateway.guarding.judging import Judging
-from tianji.gateway.guarding.lines import line_of
+from tianji.gateway.guarding.lots.lines import line_of
 from tianji.gateway.guarding.passing import passed
 from tianji.gateway.guarding.paths import NO_PATHS, Path, Paths, as_theirs, path_of
 from tianji.gateway.guarding.request import Known, Request, about

@@ -4,12 +4,12 @@ from collections import Counter
 from typing import Final
 
 from tianji.errors import TianjiError
-from tianji.gateway.guarding.answering import Rules
+from tianji.gateway.guarding.answers.answering import Rules
+from tianji.gateway.guarding.answers.stages import Stages, stages_of
+from tianji.gateway.guarding.answers.turn import ALOUD, Hearer, Turn
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.passing import passed
 from tianji.gateway.guarding.request import Request
-from tianji.gateway.guarding.stages import Stages, stages_of
-from tianji.gateway.guarding.turn import ALOUD, Hearer, Turn
 from tianji.guardrails.content import Text
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.guardrail import Guardrail

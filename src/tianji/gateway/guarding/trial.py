@@ -5,7 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tianji.auth.identity import Identity
-from tianji.gateway.guarding.answering import Rules
+from tianji.gateway.guarding.answers.answering import Rules
 from tianji.guardrails.content import Content, Direction, Text
 from tianji.guardrails.failures import GuardrailBlocked, GuardrailUnavailable
 from tianji.guardrails.guardrail import Guardrail

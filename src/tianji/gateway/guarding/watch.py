@@ -9,16 +9,16 @@ from msgspec.structs import replace
 from tianji._core.requests.asked import Asked
 from tianji.errors import Header, InvalidRequest, TianjiError
 from tianji.gateway.guarding import forms
-from tianji.gateway.guarding.answering import Answering, Rules
-from tianji.gateway.guarding.batched import Judge
-from tianji.gateway.guarding.doors import Closed, Door, Flowing, Sealed
-from tianji.gateway.guarding.earlier import left
+from tianji.gateway.guarding.answers.answering import Answering, Rules
+from tianji.gateway.guarding.answers.doors import Closed, Door, Flowing, Sealed
+from tianji.gateway.guarding.answers.earlier import left
+from tianji.gateway.guarding.answers.lined import Lined
+from tianji.gateway.guarding.answers.stages import Stages, stages_of
 from tianji.gateway.guarding.judging import Document, Found, Judging
-from tianji.gateway.guarding.lined import Lined
+from tianji.gateway.guarding.lots.batched import Judge
+from tianji.gateway.guarding.lots.parts import Parts, parts_of
 from tianji.gateway.guarding.notes import Keep, Notes
-from tianji.gateway.guarding.parts import Parts, parts_of
 from tianji.gateway.guarding.request import Instead, Request
-from tianji.gateway.guarding.stages import Stages, stages_of
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.slots.forms import form_of, form_parted
 from tianji.guardrails.slots.restoring import Restoring

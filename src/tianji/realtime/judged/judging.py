@@ -22,7 +22,7 @@ Said = list[tuple[bool, bytes]]
 
 
 class Hearer(Protocol):
-    """Who hears of an answer that is judged; see gateway.guarding.turn."""
+    """Who hears of an answer that is judged; see gateway.guarding.answers.turn."""
 
     def let(self, messages: list[bytes]) -> None:
         """Say messages that have passed."""
@@ -35,7 +35,7 @@ class Hearer(Protocol):
 
 
 class Turn(Protocol):
-    """One answer on its way; see gateway.guarding.turn."""
+    """One answer on its way; see gateway.guarding.answers.turn."""
 
     @property
     def held(self) -> int:

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 from tianji.errors import TianjiError, UpstreamProtocolError
 from tianji.gateway.guarding import forms
+from tianji.gateway.guarding.answers.stages import Stages
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.request import Request
-from tianji.gateway.guarding.stages import Stages
 from tianji.guardrails.selection import Plan
 from tianji.guardrails.vendor import Hook
 from tianji.guardrails.verdict import Rewrite

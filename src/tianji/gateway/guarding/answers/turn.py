@@ -5,7 +5,7 @@ import logging
 from typing import Final, Protocol
 
 from tianji.errors import TianjiError
-from tianji.gateway.guarding.stages import Stages
+from tianji.gateway.guarding.answers.stages import Stages
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.streaming.events import lined, unlined
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tianji.errors import InvalidRequest, TianjiError
-from tianji.gateway.guarding import lined
-from tianji.gateway.guarding.doors import HELD
-from tianji.gateway.guarding.lined import Lined
+from tianji.gateway.guarding.answers import lined
+from tianji.gateway.guarding.answers.doors import HELD
+from tianji.gateway.guarding.answers.lined import Lined
 from tianji.guardrails.slots.results import Result
 
 pytestmark = pytest.mark.asyncio

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tianji.errors import TianjiError, UpstreamProtocolError
-from tianji.gateway.guarding.doors import HELD, Keeper
+from tianji.gateway.guarding.answers.doors import HELD, Keeper
 from tianji.guardrails.slots import results
 from tianji.guardrails.slots.results import Result
 from tianji.guardrails.slots.texts import Unreadable

@@ -14,11 +14,11 @@ from tianji._core.edges.exchange import Exchange
 from tianji._core.edges.guarded import GuardedExchange
 from tianji.errors import Header, TianjiError
 from tianji.gateway.bookkeeping import Bookkeeping
-from tianji.gateway.guarding.doors import Door, Open
+from tianji.gateway.guarding.answers.doors import Door, Open
+from tianji.gateway.guarding.answers.outlet import Outlet
 from tianji.gateway.guarding.judging import Judging
 from tianji.gateway.guarding.leading import Leading
 from tianji.gateway.guarding.logged import Backlog
-from tianji.gateway.guarding.outlet import Outlet
 from tianji.gateway.guarding.request import Request
 from tianji.guardrails.running import Runner
 from tianji.guardrails.selection import Plan

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from tianji._core.edges.exchange import Exchange
 from tianji._core.upstreams.spool import Extent, Spool
-from tianji.gateway.guarding import batched
-from tianji.gateway.guarding.batched import Judge
+from tianji.gateway.guarding.lots import batched
+from tianji.gateway.guarding.lots.batched import Judge
 from tianji.gateway.translation.request_lines import READ, TURN, Content
 from tianji.guardrails.failures import GuardrailUnavailable
 from tianji.guardrails.slots.plain import FIELDS, PARTS

@@ -9,12 +9,12 @@ from typing import Final
 
 from tianji._core.edges.exchange import Exchange
 from tianji.gateway.guarding import forms
-from tianji.gateway.guarding.answering import Answering, Rules
-from tianji.gateway.guarding.doors import Door, Flowing
+from tianji.gateway.guarding.answers.answering import Answering, Rules
+from tianji.gateway.guarding.answers.doors import Door, Flowing
+from tianji.gateway.guarding.answers.lined import Judge, Lined
+from tianji.gateway.guarding.answers.stages import Stages, stages_of
 from tianji.gateway.guarding.judging import Judging
-from tianji.gateway.guarding.lined import Judge, Lined
 from tianji.gateway.guarding.request import Request
-from tianji.gateway.guarding.stages import Stages, stages_of
 from tianji.guardrails.failures import GuardrailBlocked
 from tianji.guardrails.slots.results import Result
 from tianji.guardrails.vendor import Hook

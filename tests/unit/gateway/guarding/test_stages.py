@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tianji.gateway.bookkeeping import LONGEST
-from tianji.gateway.guarding.stages import Stages
+from tianji.gateway.guarding.answers.stages import Stages
 from tianji.guardrails.content import Content
 from tianji.guardrails.running import Outcome
 from tianji.guardrails.streaming.policy import Policy, Scan

@@ -1,0 +1,1 @@
+"""Requests that come many at a time: in a file, in one body, or as part of a form."""
