@@ -2,7 +2,7 @@
 
 The classes are those that the patterns of tiktoken's encodings tell apart, as tiktoken's own regex engine knows them:
 its Unicode version is another one than that of Python's unicodedata. Run this again when tiktoken is updated;
-tests/unit/core/test_pieces.py fails where table and engine differ.
+tests/unit/core/requests/test_tokens.py fails where table and engine differ.
 """
 
 import tiktoken

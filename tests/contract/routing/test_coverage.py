@@ -18,8 +18,8 @@ AUTO = "contract/routing/test_auto_router.py"
 
 # what takes a minute, or the sixteen seconds that a budget's period has at the least
 SIMULATED = {
-    "B19": "unit/core/test_selection.py::test_limits_are_exact_and_end_with_the_minute",
-    "I20": "unit/gateway/test_budgets.py::test_all_that_spend_from_it_are_out_until_the_period_ends",
+    "B19": "unit/core/routing/test_selection.py::test_limits_are_exact_and_end_with_the_minute",
+    "I20": "unit/gateway/upkeep/test_budgets.py::test_all_that_spend_from_it_are_out_until_the_period_ends",
 }
 
 # what goes through the running gateway in tests of their own

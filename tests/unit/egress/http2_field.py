@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from tests.fakes.http2 import Ask, Http2Upstream, Script
-from tests.unit.core.wire import Heard
+from tests.unit.core.upstreams.wire import Heard
 
 from tianji._core.upstreams.http1 import Call, Timeouts
 from tianji._core.upstreams.origin import Origin

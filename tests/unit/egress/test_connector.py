@@ -7,7 +7,7 @@ import ssl
 import pytest
 import trustme
 from tests.fakes.upstream import Peer, Upstream, answering, whole
-from tests.unit.core.wire import until
+from tests.unit.core.upstreams.wire import until
 
 from tianji._core.upstreams.http1 import Timeouts
 from tianji._core.upstreams.origin import Origin

@@ -9,7 +9,7 @@ from h2.events import PingAckReceived
 from hyperframe.frame import DataFrame, PingFrame
 from tests.fakes.http2 import Ask, Script
 from tests.fakes.upstream import Peer, Upstream
-from tests.unit.core.wire import Heard, until
+from tests.unit.core.upstreams.wire import Heard, until
 from tests.unit.egress.http2_field import HOST, NONE, REQUEST, field, hello, origin_of
 
 from tianji._core.upstreams.callbacks import Callbacks

@@ -7,7 +7,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated
 from tests.fakes.http2 import Ask, Http2Upstream
 from tests.fakes.upstream import Upstream, answering, whole
-from tests.unit.core.wire import Heard, until
+from tests.unit.core.upstreams.wire import Heard, until
 from tests.unit.egress.http2_field import HOST, NONE, REQUEST, field, hello, origin_of
 
 from tianji._core.upstreams.origin import Origin

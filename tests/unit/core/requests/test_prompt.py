@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import reference
-from tests.unit.core.test_tokens import TEXTS, VOCABULARIES
+from tests.unit.core.requests.test_tokens import TEXTS, VOCABULARIES
 
 from tianji._core.bodies.spans import scan
 from tianji._core.requests.prompt import Prompt, count_prompt

@@ -15,7 +15,7 @@ from tests.fakes import reference
 
 from tianji._core.requests.tokens import Vocabulary
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 RULES = {"o200k_base": ("o200k", 199_998), "cl100k_base": ("cl100k", 100_256)}
 VOCABULARIES = {
     name: Vocabulary(rule, tokens, lambda name=name: reference.unpacked(name)) for name, (rule, tokens) in RULES.items()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.depth import examples
-from tests.unit.core.wire import REQUEST, Heard, Wire
+from tests.unit.core.upstreams.wire import REQUEST, Heard, Wire
 
 from tianji._core.upstreams.http1 import Call, Connection, Timeouts
 from tianji.errors import UpstreamDisconnected, UpstreamFailure, UpstreamProtocolError

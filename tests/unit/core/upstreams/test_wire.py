@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.upstream import Peer, Upstream, answering, whole
-from tests.unit.core.wire import REQUEST, Heard, empty, until
+from tests.unit.core.upstreams.wire import REQUEST, Heard, empty, until
 
 from tianji._core.upstreams.http1 import Call, Timeouts
 from tianji._core.upstreams.pool import Pool

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.dialects.pairs import DIALECTS, PLAIN, UPSTREAMS, asked
-from tests.unit.gateway.streams import ACTS, STREAMS, Event, Values, payload
+from tests.unit.gateway.translation.streams import ACTS, STREAMS, Event, Values, payload
 
 from tianji._core.bodies.frames import Frames
 from tianji._core.streams.aws_events import AwsEvents

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from multiprocessing.synchronize import Barrier, Event
 
 import pytest
+from tests.unit.core.processes import FORK, together
 
 from tianji._core.limits.admission import Admission
 from tianji._core.limits.limiter import Limit, LimitSet, LimitTable
 from tianji._core.sharing.shm import SharedCounters
-
-from .processes import FORK, together
 
 NOW = 1000.0
 REQUESTS, TOKENS, PARALLEL = 0, 1, 4

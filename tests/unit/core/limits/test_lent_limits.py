@@ -1,13 +1,12 @@
 """Limits that machines share, as the table of one has them: what is lent is taken once, what is idle goes back."""
 
 import pytest
+from tests.unit.core.processes import together
 
 from tianji._core.limits.admission import Admission
 from tianji._core.limits.leases import Leases
 from tianji._core.limits.limiter import KIND_NAMES, Limit, LimitSet, LimitTable
 from tianji._core.sharing.shm import SharedCounters
-
-from .processes import together
 
 NOW = 1000.0
 THERE = 5000.5  # the store's clock then

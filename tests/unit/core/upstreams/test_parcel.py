@@ -2,7 +2,7 @@
 
 import pytest
 from tests.fakes.upstream import Peer, Upstream, answering, whole
-from tests.unit.core.wire import Heard, empty, until
+from tests.unit.core.upstreams.wire import Heard, empty, until
 
 from tianji._core.upstreams.http1 import Timeouts
 from tianji._core.upstreams.parcel import Parcel

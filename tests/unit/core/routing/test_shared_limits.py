@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from tests.unit.core.processes import FORK, together
 
 from tianji._core.routing.candidate import Candidate
 from tianji._core.routing.dice import Dice
@@ -10,8 +11,6 @@ from tianji._core.routing.health import HealthTable
 from tianji._core.routing.needs import Needs
 from tianji._core.routing.selection import Selection
 from tianji._core.sharing.shm import SharedCounters
-
-from .processes import FORK, together
 
 NOW = 1000.0
 

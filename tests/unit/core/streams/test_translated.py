@@ -21,7 +21,7 @@ from tianji.protocol.chat.request import Message, Request
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.framing import JsonLines
 
-FIXTURES = Path(__file__).parents[2] / "contract" / "fixtures" / "anthropic"
+FIXTURES = Path(__file__).parents[3] / "contract" / "fixtures" / "anthropic"
 RECORDED: list[dict[str, Any]] = json.loads((FIXTURES / "tools.json").read_text())["stream"]
 REQUEST = Request(model="m", messages=[Message(role="user", content="x")])
 TARGET = Target(provider="anthropic", model="claude-x")

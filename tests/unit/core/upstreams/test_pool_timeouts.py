@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.fakes.upstream import Peer, Upstream, whole
-from tests.unit.core.wire import REQUEST, Heard, MemoryConnector, empty, until
+from tests.unit.core.upstreams.wire import REQUEST, Heard, MemoryConnector, empty, until
 
 from tianji._core.upstreams.http1 import Connection, Timeouts
 from tianji._core.upstreams.origin import Origin

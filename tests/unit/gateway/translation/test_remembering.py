@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tests.unit.gateway.shapes import ANSWERS, COUNT, ID, SLOT, SMALL
+from tests.unit.gateway.translation.shapes import ANSWERS, COUNT, ID, SLOT, SMALL
 
 from tianji._core.bodies.frames import Frames
 from tianji._core.bodies.spans import scan

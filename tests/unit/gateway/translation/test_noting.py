@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.gateway.shapes import COUNT, ID, SLOT, Json, google_answer
+from tests.unit.gateway.translation.shapes import COUNT, ID, SLOT, Json, google_answer
 
 from tianji._core.bodies.frames import Frames
 from tianji._core.bodies.spans import scan
