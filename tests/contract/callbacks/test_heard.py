@@ -9,13 +9,14 @@ from tests.contract.harness import BOOKS, PATIENCE, UPSTREAM_KEY, Gateway, Mock,
 from tests.fakes.ears import Ears
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
-SAID = [{"role": "user", "content": "hi"}]
+WORD = "the-secret-word"
+SAID = [{"role": "user", "content": WORD}]
 WAYS: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": "m", "messages": SAID, "stream_options": {"include_usage": True}},
-    "/v1/completions": {"model": "m", "prompt": "hi"},
+    "/v1/completions": {"model": "m", "prompt": WORD},
     "/v1/messages": {"model": "m", "messages": SAID, "max_tokens": 9},
-    "/v1/responses": {"model": "m", "input": "hi"},
-    "/v1beta/models/m:generateContent": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+    "/v1/responses": {"model": "m", "input": WORD},
+    "/v1beta/models/m:generateContent": {"contents": [{"role": "user", "parts": [{"text": WORD}]}]},
     "/through": {"model": "m-up", "messages": SAID},
 }
 
@@ -35,7 +36,15 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.
             openai_model("slow", "slow-up", mock_process.url, timeout=0.2, **PRICES),
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
-        "litellm_settings": {"callbacks": ["generic_api"]},
+        "litellm_settings": {"callbacks": ["generic_api", "bare"]},
+        "callback_settings": {
+            "bare": {
+                "callback_type": "generic_api",
+                "endpoint": f"{ears.url}/bare",
+                "headers": {},
+                "turn_off_message_logging": True,
+            }
+        },
         "general_settings": {
             "pass_through_endpoints": [
                 {
@@ -71,14 +80,21 @@ def secret(gateway: Gateway) -> str:
     return key
 
 
-def heard(ears: Ears, call: str) -> list[dict[str, Any]]:
-    return [event for event in ears.events() if event["litellm_call_id"] == call]
+def heard(ears: Ears, call: str, path: str) -> list[dict[str, Any]]:
+    return [event for event in ears.events(path) if event["litellm_call_id"] == call]
 
 
-def told(ears: Ears, call: str) -> dict[str, Any]:
+def told(ears: Ears, call: str, path: str = "/log") -> dict[str, Any]:
     """Return the one event of a call; a later one of another call shows that no second follows."""
-    eventually(lambda: heard(ears, call), "it is told", PATIENCE)
-    (event,) = heard(ears, call)
+    eventually(lambda: heard(ears, call, path), "it is told", PATIENCE)
+    (event,) = heard(ears, call, path)
+    return event
+
+
+def told_barely(ears: Ears, call: str) -> dict[str, Any]:
+    """Return the event as whoever is to hear nothing of what was said is told it."""
+    event = told(ears, call, "/bare")
+    assert WORD not in json.dumps(event)
     return event
 
 
@@ -105,6 +121,25 @@ def test_who_asked_is_told_whichever_way_it_was(
     assert (event["status"], event["stream"]) == ("success", stream)
     # nobody knows how a stranger's stream says what it used
     assert (event["total_tokens"] > 0) != (path == "/through" and stream)
+    bare = told_barely(ears, answer.headers["x-litellm-call-id"])
+    assert WORD in json.dumps(event["messages"])
+    assert bare["messages"] == [{"role": "user", "content": "redacted-by-litellm"}]
+    assert (bare["response"], bare["total_tokens"]) == ({"text": "redacted-by-litellm"}, event["total_tokens"])
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/through"])
+def test_a_failure_that_repeats_what_was_said_is_told_without_it(
+    gateway: Gateway, mock: Mock, ears: Ears, secret: str, path: str
+) -> None:
+    mock.reset()
+    mock.control({"status": 400, "body": json.dumps({"error": {"message": f"no such thing as {WORD}"}})}, times=1)
+    answer = gateway.client.post(path, json=WAYS[path], headers={"authorization": f"Bearer {secret}"})
+    assert answer.status_code == 400, answer.text
+    bare = told_barely(ears, answer.headers["x-litellm-call-id"])
+    assert (bare["status"], bare["error_information"]["error_code"]) == ("failure", "400")
+    whole = told(ears, answer.headers["x-litellm-call-id"])
+    assert WORD in json.dumps(whole["messages"])
+    assert WORD in whole["error_str"], "or nothing had to be left out of it"
 
 
 @pytest.mark.parametrize(
