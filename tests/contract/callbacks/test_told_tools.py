@@ -1,6 +1,7 @@
 """Who hears of calls of tools, and has a word on them: hooks of the operator's own, callbacks, and traces."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,7 +83,10 @@ def gateway(
                 "dead": {"url": f"{dead}/mcp"},
             },
             "guardrails": [words("before", "pre_mcp_call", private="MASK")],
-            "litellm_settings": {"callbacks": ["otel", "generic_api", "tool_hooks.results"]},
+            "litellm_settings": {
+                "callbacks": ["otel", "generic_api", "tool_hooks.results"],
+                "provider_url_destination_allowed_hosts": ["127.0.0.1"],
+            },
         }  # fmt: skip
         told = environment(
             ears, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_SEMCONV_STABILITY_OPT_IN="gen_ai_latest_experimental"
@@ -128,6 +132,40 @@ def test_callbacks_are_told_of_calls(gateway: Gateway, ears: Ears) -> None:
     assert (event["call_type"], event["model"], event["response_cost"]) == ("call_mcp_tool", "MCP: echo", 0.01)
     assert event["request_tags"] == ["a", "b"]
     assert SECRET not in json.dumps(event)
+
+
+def test_a_teams_own_callbacks_are_told_of_its_calls(gateway: Gateway, ears: Ears) -> None:
+    secret = "sk-canary-of-a-team"
+    variables = {"langfuse_public_key": "pk-team", "langfuse_secret": secret, "langfuse_host": ears.url}
+    team = gateway.post("/team/new", {"object_permission": {"mcp_servers": ["web"]}}).json()["team_id"]
+    own = {"callback_name": "langfuse", "callback_type": "success_and_failure", "callback_vars": variables}
+    assert gateway.post(f"/team/{team}/callback", own).status_code == 200
+    made = gateway.post("/key/generate", {"team_id": team, "object_permission": {"mcp_servers": ["web"]}}).json()
+    theirs = {"authorization": f"Bearer {made['key']}"}
+    for name, bearer, text in (("of-team", theirs, ""), ("of-team-bad", theirs, "hidden "), ("of-nobody", {}, "")):
+        answer = call(gateway, "book-echo", headers={**bearer, "x_litellm_call_id": name}, text=f"{text}said {name}")
+        assert ("error" in answer) == bool(text)
+
+    def told(name: str) -> list[tuple[str, Any]]:
+        posted = [(headers["authorization"], said) for path, headers, said in ears.heard
+                  if path == "/api/public/ingestion" and f"said {name}" in str(said)]  # fmt: skip
+        return [(who, one) for who, said in posted for one in said["batch"] if f"said {name}" in str(one)]
+
+    eventually(lambda: told("of-team") and told("of-team-bad"), "the team's account is told", PATIENCE)
+    assert {who for name in ("of-team", "of-team-bad") for who, _ in told(name)} == {
+        f"Basic {b64encode(f'pk-team:{secret}'.encode()).decode()}"
+    }
+    good, bad = (next(one["body"] for _, one in told(name) if one["type"] == "generation-create")
+                 for name in ("of-team", "of-team-bad"))  # fmt: skip
+    assert (good["level"], bad["level"]) == ("DEFAULT", "ERROR")
+    assert "web: said of-team" in json.dumps(good["output"])
+
+    def everywhere() -> set[str]:
+        return {event["litellm_call_id"] for event in ears.events()}
+
+    eventually(lambda: {"of-team", "of-team-bad", "of-nobody"} <= everywhere(), "everybody's is told of all", PATIENCE)
+    assert told("of-nobody") == []
+    assert secret not in gateway.log
 
 
 def spans_of(collector: Collector, trace: str, count: int) -> dict[str, Any]:
