@@ -1,19 +1,19 @@
 """What is told of, to whom and when, as the configuration says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Final
 
 from msgspec import Struct
 
-from tianji.alerts.rules.quoting import nothing, quote
+from tianji.alerts.rules.quoting import complaint, nothing, quote
+from tianji.alerts.rules.requests import Wording
 from tianji.auth.durations import length, zone
-from tianji.callbacks.event import HIDEABLE
+from tianji.callbacks.event import EXCEPTIONS, HIDEABLE
 from tianji.callbacks.settings import hidden_in
 from tianji.config.lent import NOTHING, Lent
 from tianji.config.schema import Config
 from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, AlertingArgs, AlertTypeConfig
-from tianji.ledger.entry import Entry
 
 _GLOBAL: Final = {  # channels with an address, and the variables that say it
     "slack": ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"),
@@ -27,7 +27,7 @@ class Settings(Struct, frozen=True):
 
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
     foreign: addresses that not the operator has named, but the database
-    quote: says what was asked in a request, as far as people may be told
+    wording: how much of requests people may be told
     webhook: an address; pager: the key of an integration of PagerDuty
     threshold: seconds from which a request is slow, or hangs
     share: of a provider's limit from which it is told that so much is used; None: never
@@ -47,7 +47,7 @@ class Settings(Struct, frozen=True):
     pager: str | None
     base_url: str
     foreign: frozenset[str]
-    quote: Callable[[Entry], str]
+    wording: Wording
 
     def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
         """Return where alerts of a type go to over a channel."""
@@ -86,12 +86,15 @@ def settings_of(config: Config, environ: Mapping[str, str], lent: Lent = NOTHING
         pager=environ.get("PAGERDUTY_API_KEY"),
         base_url=environ.get("PROXY_BASE_URL", ""),
         foreign=lent.addresses.union(lent.variables.values()),
-        quote=quote if _quotes(config) else nothing,
+        wording=_wording(config),
     )
 
 
-def _quotes(config: Config) -> bool:
-    return not config.litellm_settings.turn_off_message_logging and HIDEABLE["messages"] not in hidden_in(config)
+def _wording(config: Config) -> Wording:
+    hidden = hidden_in(config)
+    quotes = not config.litellm_settings.turn_off_message_logging and HIDEABLE["messages"] not in hidden
+    complains = hidden.isdisjoint({EXCEPTIONS, HIDEABLE["error_str"]})
+    return Wording(quote if quotes else nothing, complaint if complains else nothing)
 
 
 def own_name(name: str) -> str:

@@ -130,7 +130,7 @@ class Watching:
         self._hanging.hear(entries)
         self._stuck.hear(entries)
         for entry in entries:
-            self._found += requests.hear(entry, settings.threshold, settings.quote)
+            self._found += requests.hear(entry, settings.threshold, settings.wording)
             if entry.end_user and entry.cost and "webhook" in settings.channels:
                 self._found.append(requests.tracked(entry))
             if "pagerduty" in settings.channels:

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+MARKER: Final = "redacted-by-litellm"  # stands where content was, as programs expect it
 LONGEST: Final = 64  # characters of a file that is told
 QUOTED: Final = 8  # characters of a text by which it is known again
 _FILE: Final = re.compile(r"(data:[^;,\s]{0,100}(?:;[^;,\s]{0,100})*;base64,)([A-Za-z0-9+/=_-]{65,})")
@@ -12,12 +13,12 @@ FORMS: Final = frozenset({"media_type", "mime_type", "mimeType", "format"})
 _ALL: Final = FILES | {"data"}
 
 
-def unquoted(message: str, said: Any, instead: str) -> str:
-    """Return a message with `instead` where it repeats one of the texts that were said, but for very short ones."""
+def unquoted(message: str, said: Any) -> str:
+    """Return a message with the marker where it repeats one of the texts that were said, but for very short ones."""
     if isinstance(said, str):
-        return message.replace(said, instead) if len(said) >= QUOTED else message
+        return message.replace(said, MARKER) if len(said) >= QUOTED else message
     for one in said.values() if isinstance(said, dict) else said if isinstance(said, list) else ():
-        message = unquoted(message, one, instead)
+        message = unquoted(message, one)
     return message
 
 

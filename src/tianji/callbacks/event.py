@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tianji.callbacks.costs import Breakdown, PriceEntry, Unpriced, breakdown, price_entry, unpriced
-from tianji.callbacks.discretion import shortened, unquoted
+from tianji.callbacks.discretion import MARKER, shortened, unquoted
 from tianji.callbacks.said import NOTHING, NULL, Said, said_in, value
 from tianji.callbacks.tools import NOTED, of_tools, unsaid
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Place, Telling
@@ -21,7 +21,6 @@ from tianji.money import to_dollars
 _SECOND: Final = 1_000_000  # microseconds
 ENDED: Final = {SUCCESS: "request_success", FAILURE: "request_failure"}
 """The status of the end of a request, by that of an attempt which ends so. Only who wants traces hears of it."""
-MARKER: Final = "redacted-by-litellm"  # stands where content was, as programs expect it
 
 _RENAMED: Final = {
     "started": "startTime",
@@ -224,7 +223,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
             standard_built_in_tools_params=None,
             metadata=self.metadata | {"requester_metadata": {}, _PROMPT: None, NOTED: unsaid(self.metadata[NOTED])},
             parameters={name: self.parameters[name] for name in _PLAIN & self.parameters.keys()},
-            **({} if self.error_str is None else self._failing(unquoted(self.error_str, self.messages, MARKER))),
+            **({} if self.error_str is None else self._failing(unquoted(self.error_str, self.messages))),
         )
 
     def _failing(self, message: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tianji._core.edges.exchange import Exchange
 from tianji._core.journal.entries import Entries
 from tianji._core.requests.asked import Asked
 from tianji.auth.identity import Identity
+from tianji.callbacks.discretion import unquoted
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
 from tianji.gateway.admission.parties import Beside, Parties, beside
@@ -73,6 +74,7 @@ class Bookkeeping:
             party=self._party,
             words=self._has_words,
             said=self._said,
+            confided=self.confided,
             call_types=CALL_TYPES,
             large=LARGE,
         )
@@ -132,6 +134,19 @@ class Bookkeeping:
     def for_whom(self, exchange: Exchange) -> Party:
         """Return whom something is for that is done on the way of a request whose body is a JSON object."""
         return self._party(beside(exchange, scan(exchange.body)))
+
+    def confided(self, asked: Asked | Beside, message: str, said: Any = None) -> str:
+        """Return the message of an error, which may repeat what was said, as whoever is told of it may hear it.
+
+        said: where the request's body does not say it as models are asked
+        """
+        if not (self._is_quiet(asked.spans) or self._tellings.redacts(asked.exchange, asked.spans)):
+            return message
+        if said is None:
+            body = asked.exchange.body
+            messages = messages_of(body) if len(body) <= LONGEST else None
+            said = msgspec.json.decode(messages) if messages else None
+        return unquoted(message, said)
 
     def _party(self, asked: Asked | Beside) -> Party:
         body = asked.spans

@@ -46,6 +46,7 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.
             }
         },
         "general_settings": {
+            "alerting": ["slack"],
             "pass_through_endpoints": [
                 {
                     "path": "/through",
@@ -53,13 +54,14 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.
                     "headers": {"authorization": f"Bearer {UPSTREAM_KEY}"},
                     "auth": True,
                 }
-            ]
+            ],
         },
     }
     env = {
         **BOOKS,
         "DEFAULT_FLUSH_INTERVAL_SECONDS": "0.2",
         "GENERIC_LOGGER_ENDPOINT": f"{ears.url}/log",
+        "SLACK_WEBHOOK_URL": f"{ears.url}/slack",
         "TIANJI_DATA_DIR": str(folder / "data"),
     }
     with Gateway(config, folder, edge=edge, env=env, workers=2) as running:
@@ -140,6 +142,38 @@ def test_a_failure_that_repeats_what_was_said_is_told_without_it(
     whole = told(ears, answer.headers["x-litellm-call-id"])
     assert WORD in json.dumps(whole["messages"])
     assert WORD in whole["error_str"], "or nothing had to be left out of it"
+
+
+def test_no_error_repeats_what_nobody_is_told(gateway: Gateway, mock: Mock, ears: Ears, secret: str) -> None:
+    ears.heard.clear()
+    repeated = {"status": 500, "body": json.dumps({"error": {"message": f"no such thing as {WORD}"}})}
+    calls: dict[str, str] = {}
+
+    def ask(name: str, path: str, **more: Any) -> None:
+        mock.control(repeated, times=1)
+        answer = gateway.client.post(path, json={**WAYS[path], **more}, headers={"authorization": f"Bearer {secret}"})
+        assert (answer.status_code, WORD in answer.text) == (500, True), "its client is told"
+        calls[name] = answer.headers["x-litellm-call-id"]
+
+    ask("quiet", "/v1/chat/completions", **{"no-log": True})
+    with gateway.with_settings("litellm_settings", turn_off_message_logging=True):
+        ask("chat", "/v1/chat/completions")
+        ask("through", "/through")
+        ask("streamed", "/v1/responses", stream=True)
+    for name in ("chat", "through", "streamed"):
+        event = told(ears, calls[name])
+        assert event["error_information"]["error_message"] == event["error_str"]
+        assert "no such thing as redacted-by-litellm" in event["error_str"]
+    row = {"request_id": f"{calls['quiet']}-0"}
+    eventually(lambda: gateway.client.get("/spend/logs", params=row).json(), "the row is there", PATIENCE)
+    assert WORD not in gateway.client.get("/spend/logs", params=row).text
+
+    def alerted() -> str:
+        return json.dumps([said for path, _, said in ears.heard if path == "/slack"])
+
+    eventually(lambda: "no such thing as redacted-by-litellm" in alerted(), "people are alerted", PATIENCE)
+    assert WORD not in json.dumps([said for _, _, said in ears.heard])
+    assert WORD not in gateway.log
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class Results(CustomLogger):
             assert kwargs["arguments"] == about["arguments"] and (end_time - start_time).total_seconds() >= 0
         if "hidden" in said:
             raise HTTPException(status_code=451, detail="not this one")
+        if "repeated" in said:
+            raise HTTPException(status_code=400, detail=said)
         if "breaks" in said:
             response_obj.hidden_params.response_cost = "much"
         return response_obj
@@ -132,6 +134,20 @@ def test_callbacks_are_told_of_calls(gateway: Gateway, ears: Ears) -> None:
     assert (event["call_type"], event["model"], event["response_cost"]) == ("call_mcp_tool", "MCP: echo", 0.01)
     assert event["request_tags"] == ["a", "b"]
     assert SECRET not in json.dumps(event)
+
+
+def test_an_error_of_a_call_does_not_repeat_what_nobody_is_told(gateway: Gateway, ears: Ears) -> None:
+    hush = {"x_litellm_enable_message_redaction": "true"}
+    told: dict[str, dict[str, Any]] = {}
+    for name, headers in (("aloud", {}), ("hushed", hush)):
+        refused = call(gateway, "book-echo", headers={**headers, "x_litellm_call_id": name}, text="repeated words")
+        assert refused["error"]["message"] == "web: repeated words"
+        eventually(lambda name=name: name in {event["litellm_call_id"] for event in ears.events()}, name, PATIENCE)
+        (told[name],) = (event for event in ears.events() if event["litellm_call_id"] == name)
+    assert [told[name]["error_str"] for name in ("aloud", "hushed")] == [
+        "web: repeated words", "web: redacted-by-litellm"
+    ]  # fmt: skip
+    assert "repeated words" not in json.dumps(told["hushed"])
 
 
 def test_a_teams_own_callbacks_are_told_of_its_calls(gateway: Gateway, ears: Ears) -> None:

@@ -18,13 +18,15 @@ from tianji.alerts.rules import calendar, limits, models, people, reports, reque
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.rules.paging import Paging
-from tianji.alerts.rules.quoting import nothing, quote
+from tianji.alerts.rules.quoting import complaint, nothing, quote
+from tianji.alerts.rules.requests import Wording
 from tianji.config.loader import load
 from tianji.config.schema.alerting import AlertingArgs
 from tianji.ledger.entry import Entry, Payload, Telling
 
 SECOND = 10**6
 LIMITS = (5, 10, 10)
+SILENT = Wording(nothing, nothing)
 
 
 # -- single attempts --------------------------------------------------------------------------------------------------
@@ -32,17 +34,17 @@ LIMITS = (5, 10, 10)
 
 def test_slow_is_what_takes_longer_than_the_threshold() -> None:
     slow = entry(ended_at=entry().started_at + 11 * SECOND)
-    (alert,) = requests.hear(slow, 10, nothing)
+    (alert,) = requests.hear(slow, 10, SILENT)
     assert (alert.kind, alert.badness) == ("llm_too_slow", "Low")
     assert "took 11.0 s" in alert.text
-    assert list(requests.hear(slow, 12, nothing)) == []
+    assert list(requests.hear(slow, 12, SILENT)) == []
 
 
 @pytest.mark.parametrize(
     ("code", "told"), [("500", True), ("503", True), ("408", True), ("429", True), ("401", True), ("400", False)]
 )
 def test_exceptions_are_those_of_upstreams_and_the_gateway(code: str, told: bool) -> None:
-    assert [alert.kind for alert in requests.hear(failure(code=code), 10, nothing)] == ["llm_exceptions"] * told
+    assert [alert.kind for alert in requests.hear(failure(code=code), 10, SILENT)] == ["llm_exceptions"] * told
 
 
 def test_what_a_client_did_wrong_alerts_nobody() -> None:
@@ -52,15 +54,15 @@ def test_what_a_client_did_wrong_alerts_nobody() -> None:
         entry(status="failure", error_code="499", error_class="ClientGone"),
         entry(status="failure", error_code="499", error_class="GivenUp"),
     ):
-        assert list(requests.hear(one, 10, nothing)) == []
-    assert list(requests.hear(failure(code="503", deployment_id=""), 10, nothing)) != []
+        assert list(requests.hear(one, 10, SILENT)) == []
+    assert list(requests.hear(failure(code="503", deployment_id=""), 10, SILENT)) != []
 
 
 def test_tokens_without_a_price_are_told_once_for_a_model() -> None:
-    first, second = (next(iter(requests.hear(entry(number, items=()), 10, nothing))) for number in (1, 2))
+    first, second = (next(iter(requests.hear(entry(number, items=()), 10, SILENT))) for number in (1, 2))
     assert first.kind == "failed_tracking_spend"
     assert first.key == second.key
-    assert list(requests.hear(entry(items=(), cache_hit=True), 10, nothing)) == []
+    assert list(requests.hear(entry(items=(), cache_hit=True), 10, SILENT)) == []
 
 
 WITHIN = AlertingArgs(
@@ -138,9 +140,9 @@ def asking(*messages: Any, **said: Any) -> Entry:
 
 def test_a_slow_request_is_told_with_the_beginning_of_what_was_asked() -> None:
     one = asking({"role": "system", "content": "be\nkind"}, {"role": "user", "content": "x" * 200})
-    (alert,) = requests.hear(one, 10, quote)
+    (alert,) = requests.hear(one, 10, Wording(quote, complaint))
     assert alert.facts["messages"] == "be kind " + "x" * 92 + "…"
-    (alert,) = requests.hear(one, 10, nothing)
+    (alert,) = requests.hear(one, 10, SILENT)
     assert "messages" not in alert.facts
 
 
@@ -163,7 +165,32 @@ def test_what_is_kept_for_others_or_for_nobody_is_not_quoted(said: dict[str, Any
     ],
 )
 def test_nobody_is_told_what_no_callback_may_be_told(more: dict[str, Any], told: str) -> None:
-    assert settings(litellm=more).quote(asking({"role": "user", "content": "secret"})) == told
+    assert settings(litellm=more).wording.quote(asking({"role": "user", "content": "secret"})) == told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "no such thing as 'secret words'"),
+        (
+            {"turn_off_message_logging": True},
+            "no such thing as 'secret words'",
+        ),  # the worker has left out what is not told
+        ({"redact_messages_in_exceptions": True}, ""),
+        ({"standard_logging_payload_excluded_fields": ("error_str",)}, ""),
+    ],
+)
+def test_why_a_request_failed_is_told_where_it_may_be(more: dict[str, Any], said: str) -> None:
+    one = failure(error_message="no such thing as 'secret words'")
+    (alert,) = requests.hear(one, 10, settings(litellm=more).wording)
+    assert alert.text.endswith(f"UpstreamError 500: {said}".rstrip(": "))
+
+
+def test_people_are_not_told_what_was_said_to_others_when_it_failed() -> None:
+    messages = msgspec.json.encode([{"role": "user", "content": "secret words"}])
+    own = failure(error_message="no 'secret words'", payload=Payload(messages, telling=Telling("key")))
+    (alert,) = requests.hear(own, 10, settings().wording)
+    assert alert.text.endswith("500: no 'redacted-by-litellm'")
 
 
 # -- hanging ----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ cdef class Entries:
     cdef object party                 # Callable[[Asked], Party]: whom a request is for besides its caller
     cdef object words                 # Callable[[Identity], bool]: whether he has a word on who is told
     cdef object said                  # Callable[[object, bytes], tuple]: what is kept of what was said
+    cdef object confided              # Callable[[Asked, str], str]: an error's message, as it may be told
     cdef dict call_types              # dict[str, str]: operations as the ledger calls them
     cdef Packer packer
     cdef list callers                 # list[Caller | None], by where their identities lie

@@ -57,12 +57,13 @@ cdef class Caller:
 cdef class Entries:
     """Makes the entries of one worker; see entries.pxd for what it is given."""
 
-    def __init__(self, *, object journal, object party, object words, object said,
+    def __init__(self, *, object journal, object party, object words, object said, object confided,
                  dict call_types not None, Py_ssize_t large):
         self.journal = journal
         self.party = party
         self.words = words
         self.said = said
+        self.confided = confided
         self.call_types = call_types
         self.large = large
         self.packer = Packer()
@@ -253,7 +254,7 @@ cdef class Entries:
         packer.flag(usage is not None and usage.suspect)
         packer.text(str(status) if failed else None)
         packer.text(named(error, asked.exchange.gone) if failed else None)
-        packer.text(None if error is None else error.message[:LONGEST_MESSAGE])
+        packer.text(None if error is None else self.confided(asked, error.message)[:LONGEST_MESSAGE])
         return 0
 
     cdef int _write_said(self, Asked asked, object answer, bint over) except -1:

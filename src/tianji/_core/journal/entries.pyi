@@ -27,6 +27,7 @@ class Entries:
         party: Callable[[Asked], object],
         words: Callable[[Any], bool],
         said: Callable[[Any, bytes | list[bytes] | None], tuple[Any, ...]],
+        confided: Callable[[Asked, str], str],
         call_types: dict[str, str],
         large: int,
     ) -> None: ...

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tianji.callbacks.discretion import unquoted
 from tianji.callbacks.otlp.conversation import asked
 from tianji.ledger.entry import Entry
 from tianji.ledger.payloads import UNREADABLE, messages_of
@@ -24,6 +25,17 @@ def quote(entry: Entry) -> str:
         return ""
     words = " ".join(" ".join(message.text.split()) for message in asked(messages))
     return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+
+
+def complaint(entry: Entry) -> str:
+    """Return what is said of a failure, without what was asked in it where that is for others to know alone."""
+    said, message = entry.payload, entry.error_message or ""
+    if said is None or said.telling is None or not said.telling.owner:
+        return message
+    try:
+        return unquoted(message, msgspec.json.decode(said.messages or messages_of(said.request) or b"null"))
+    except UNREADABLE:
+        return message
 
 
 def nothing(_entry: Entry) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from tianji.alerts.alert import Alert
 from tianji.ledger.entry import SUCCESS, Entry
 from tianji.money import to_dollars
@@ -16,17 +18,22 @@ _UPSTREAMS: Final = frozenset(
 )  # of the client's statuses: what an upstream says of the gateway
 
 
-def hear(entry: Entry, threshold: float, quote: Callable[[Entry], str]) -> Iterator[Alert]:
-    """Yield what there is to tell. `threshold`: seconds from which an answer is slow; `quote`: says what was asked."""
+class Wording(Struct, frozen=True):
+    """How much of requests is told, each empty where nothing is. quote: what was asked; complain: why one failed."""
+
+    quote: Callable[[Entry], str]
+    complain: Callable[[Entry], str]
+
+
+def hear(entry: Entry, threshold: float, wording: Wording) -> Iterator[Alert]:
+    """Yield what there is to tell. `threshold`: seconds from which an answer is slow."""
     if entry.status == SUCCESS:
-        yield from _slow(entry, threshold, quote)
+        yield from _slow(entry, threshold, wording.quote)
         yield from _unpriced(entry)
     elif is_fault(entry):
         yield Alert(
             kind="llm_exceptions",
-            text=f"{who(entry)} failed: {entry.error_class} {entry.error_code}: {entry.error_message or ''}".rstrip(
-                ": "
-            ),
+            text=f"{who(entry)} failed: {entry.error_class} {entry.error_code}: {wording.complain(entry)}".rstrip(": "),
             alike=f"{entry.deployment_id}:{entry.error_class}",
             facts=facts(entry),
         )

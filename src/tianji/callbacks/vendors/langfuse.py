@@ -17,7 +17,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tianji.callbacks.event import MARKER, LogEvent
+from tianji.callbacks.discretion import MARKER
+from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode, moment, number, present, texts, word
 from tianji.callbacks.sink import Delivery, Given, Sink
 

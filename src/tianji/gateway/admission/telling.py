@@ -68,12 +68,13 @@ class Tellings:
         metadata: Mapping[str, Any] = caller.metadata if isinstance(caller, Identity) else {}
         headers = dict(exchange.headers)
         muted = (*_names(metadata.get(_DISABLED)), *(_muted(headers) if self._mutes else ()))
-        bare = self._redacts(caller, headers, body)
+        bare = self.redacts(exchange, body)
         telling = Telling(self.owner(caller), tuple(dict.fromkeys(muted)), bare)
         return Heard(exchange.body, None if telling == Telling() else telling, self._bare and not bare)
 
-    def _redacts(self, caller: object, headers: Mapping[bytes, bytes], body: ObjectSpans | None) -> bool:
-        """Decide in the order of LiteLLM: the first that says something counts."""
+    def redacts(self, exchange: Exchange, body: ObjectSpans | None) -> bool:
+        """Whether nobody is told what was said, in the order of LiteLLM: the first that says something counts."""
+        caller, headers = exchange.identity, dict(exchange.headers)
         free = isinstance(caller, Identity) and any(
             known.get(OPT_OUT) is True for known in (caller.metadata, caller.team_metadata)
         )

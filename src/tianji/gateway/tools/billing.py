@@ -127,7 +127,7 @@ class Billing:
                 guardrails=bill.guardrails,
                 error_code=None if error is None else str(getattr(error, "status", getattr(error, "code", 500))),
                 error_class=None if error is None else type(error).__name__,
-                error_message=None if error is None else str(getattr(error, "message", ""))[:2000],
+                error_message=None if error is None else self._books.confided(exchange, arguments, error)[:2000],
                 payload=payload,
                 place=self._books.place(exchange),
             )

@@ -17,6 +17,7 @@ from tianji._core.edges.exchange import Exchange
 from tianji._core.requests.tracing import Trace, Tracing
 from tianji.auth.identity import ANYONE, Identity
 from tianji.errors import Header, TianjiError
+from tianji.gateway.admission.parties import beside
 from tianji.gateway.bookkeeping import Bookkeeping, Party, whose
 from tianji.ids import CallIds
 from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload, Place
@@ -105,6 +106,10 @@ class Books:
         """Return whom a call of a tool is for, and what is kept of it. result: None for one that failed."""
         request = msgspec.json.encode({"input": arguments, "litellm_metadata": {NOTED: about}})
         return self._books.beside(exchange, request, b"" if result is None else msgspec.json.encode(result))
+
+    def confided(self, exchange: Exchange, arguments: Mapping[str, Any], error: BaseException) -> str:
+        """Return what an error says of a call, as whoever is told of it may hear it."""
+        return self._books.confided(beside(exchange), str(getattr(error, "message", "")), arguments)
 
     def _tell(self, exchange: Exchange, call_type: str, course: Course, status: int) -> None:
         if self.keep is None:
