@@ -247,6 +247,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"general_settings.{name}": row for name, row in _ALERTS.items()},
         "callback_settings": Support("partial", "of destinations that are served, and generic_api under a name"),
         _PARAMS + "modify_params": _MODIFIES,
+        _PARAMS + "merge_reasoning_content_in_choices": Support("exact", "of streams of chat; whole answers are left"),
         _PARAMS + "guardrails": EXACT,
         _PARAMS + "max_budget": _BUDGET,
         _PARAMS + "budget_duration": EXACT,

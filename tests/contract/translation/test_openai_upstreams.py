@@ -7,7 +7,8 @@ from typing import Any
 import anthropic
 import pytest
 from tests.contract.harness import MASTER_KEY, Gateway, Mock, events, openai_model
-from tests.contract.translation.recorded import CHAT, RESPONSES, answers, joined
+from tests.contract.translation.recorded import CHAT, RECORDED, RESPONSES, answers, joined
+from tests.contract.translation.recorded import claude as claude_model
 
 TURNS = [{"role": "user", "content": "Which town?"}]
 REFUSAL = "That is nothing I help with."
@@ -77,6 +78,8 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             openai_model("chat", "gpt-4o", mock_process.url),
             openai_model("responses", "responses/gpt-5", mock_process.url),
             openai_model("native", "gpt-5", mock_process.url, use_chat_completions_api=False),
+            openai_model("aloud", "gpt-4o", mock_process.url, merge_reasoning_content_in_choices=True),
+            claude_model("claude-aloud", mock_process.url, merge_reasoning_content_in_choices=True),
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -314,3 +317,48 @@ def test_a_client_of_responses_has_every_event_as_it_is(gateway: Gateway, mock: 
         assert end["message"] == "openai: The model failed to finish."
     else:
         assert unnamed(end) == unnamed(last)
+
+
+def reasoned(text: str) -> dict[str, Any]:
+    """Return a recorded answer of a server that says a thought before the text."""
+    whole, stream = json.loads(json.dumps([CHAT["refusal"]["whole"], CHAT["refusal"]["stream"]]))
+    (choice,) = whole["choices"]
+    choice["message"] |= {"content": text, "reasoning_content": "Let me think."}
+    deltas = [{"role": "assistant", "content": ""}, {"reasoning_content": "Let me "}, {"reasoning_content": "think."}]
+    pieces = [
+        {**stream[0], "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        for delta in (*deltas, {"content": text})
+    ]
+    return {"whole": whole, "stream": [*pieces, *stream[-3:]]}
+
+
+@pytest.mark.parametrize("usage", [False, True])
+def test_thoughts_are_told_within_the_text_of_streams(gateway: Gateway, mock: Mock, usage: bool) -> None:
+    form = reasoned("Hello.")
+    answers(mock, form)
+    body = {"model": "aloud", "messages": TURNS, "stream": True}
+    *chunks, done = events(gateway.chat(body | ({"stream_options": {"include_usage": True}} if usage else {})).text)
+    assert joined(chunks)["content"] == "<think>Let me think.</think>Hello."
+    assert "reasoning_content" not in joined(chunks)
+    assert {chunk["model"] for chunk in chunks} == {"aloud"}
+    assert (done, [chunk["usage"] for chunk in chunks if not chunk["choices"]]) == (
+        "[DONE]",
+        [form["whole"]["usage"]] if usage else [],
+    )
+
+
+def test_whole_answers_have_their_thoughts_apart(gateway: Gateway, mock: Mock) -> None:
+    form = reasoned("Hello.")
+    answers(mock, form)
+    (choice,) = gateway.chat({"model": "aloud", "messages": TURNS}).json()["choices"]
+    assert choice == form["whole"]["choices"][0]
+
+
+def test_thoughts_of_another_form_are_told_so_too(gateway: Gateway, mock: Mock) -> None:
+    form = RECORDED["tools"]
+    answers(mock, form)
+    mine = "".join(part.get("thinking", "") for part in form["whole"]["content"])
+    text = "".join(part.get("text", "") for part in form["whole"]["content"])
+    *chunks, done = events(gateway.chat({"model": "claude-aloud", "messages": TURNS, "stream": True}).text)
+    assert (done, joined(chunks)["content"]) == ("[DONE]", f"<think>{mine}</think>{text}")
+    assert gateway.chat({"model": "claude-aloud", "messages": TURNS}).json()["choices"][0]["message"]["content"] == text

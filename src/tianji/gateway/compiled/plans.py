@@ -25,7 +25,7 @@ from tianji.gateway.beforehand.shadows import silent_of
 from tianji.gateway.compiled.reshaping import shaping_arguments
 from tianji.gateway.translation.embedding_passage import Embedding
 from tianji.gateway.translation.media import Media
-from tianji.gateway.translation.passages import CHAT, Native, Place, Signed, codec
+from tianji.gateway.translation.passages import ALOUD, CHAT, Aloud, Native, Place, Signed, codec
 from tianji.gateway.translation.retelling import LINES, Teller
 from tianji.gateway.translation.translating import Pair, Prefixes, Translation
 from tianji.lazy import load
@@ -275,8 +275,7 @@ class Compiler:
                     False,
                 )
             else:
-                signed = None if place.sign is None else Signed(suffix, place)
-                yield Way(operation, suffix, shaping, signed, asks_usage)
+                yield Way(operation, suffix, shaping, _alike(entry, upstream, place, operation, suffix), asks_usage)
         if upstream.embeddings is not None and not canned:
             codec(upstream.embeddings)
             embedding = Embedding(upstream.embeddings, upstream.provider, place)
@@ -289,7 +288,7 @@ class Compiler:
             for module in (CHAT, protocol):
                 codec(module)  # now, and not when the first request waits for it
         prefixes = None if canned else _prefixes(upstream)
-        for operation, dialect in (INFILLING if upstream.infills else CODECS).items():
+        for operation, dialect in _dialects(entry, upstream).items():
             if translates and operation not in {*direct, *own_forms}:
                 pair = Pair(
                     dialect=dialect,
@@ -337,13 +336,27 @@ def _prefixes(upstream: Upstream) -> Prefixes | None:
     return kept
 
 
+def _alike(entry: ModelEntry, upstream: Upstream, place: Place, operation: str, suffix: str) -> Aloud | Signed | None:
+    """Return the way of an operation where both sides speak OpenAI's form; None: as it is."""
+    if operation == "chat" and entry.params.merge_reasoning_content_in_choices:
+        return Aloud(suffix, place, upstream.provider)
+    return None if place.sign is None else Signed(suffix, place)
+
+
+def _dialects(entry: ModelEntry, upstream: Upstream) -> Mapping[str, str]:
+    """Return the module that reads each operation for an upstream that does not speak it."""
+    if upstream.infills:
+        return INFILLING
+    return {**CODECS, "chat": ALOUD} if entry.params.merge_reasoning_content_in_choices else CODECS
+
+
 class Way(msgspec.Struct, frozen=True):
     """How one operation reaches an upstream; `passage` is None where its bytes are OpenAI's on both sides."""
 
     operation: str
     suffix: str
     shaping: Shaping
-    passage: Embedding | Media | Native | Signed | Translation | None
+    passage: Aloud | Embedding | Media | Native | Signed | Translation | None
     asks_usage: bool
 
 

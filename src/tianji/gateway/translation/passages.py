@@ -30,11 +30,16 @@ from tianji.errors import Header
 from tianji.gateway.translation.framings import ARRAY, EVENTS
 from tianji.gateway.translation.retelling import Notes
 from tianji.lazy import load
+from tianji.protocol.chat.seam import Target
+from tianji.protocol.openai.answers import ChunkDecoder
 from tianji.providers.upstream import OwnForm
 
 GOOGLE: Final = "tianji.dialects.gemini"
 GOOGLE_PASSING: Final = "tianji.dialects.gemini.passing"
 CHAT: Final = "tianji.dialects.chat"
+ALOUD: Final = "tianji.dialects.thinking_aloud"
+CHATS: Final = frozenset({CHAT, ALOUD})
+"""The dialects whose requests are in the hub's own form."""
 LISTS: Final = frozenset({b"anthropic-beta"})  # headers of a request that are lists
 USUAL: Final = 1024  # bytes of further headers; longer ones are not remembered
 codec: Final = functools.cache(load)  # the import system takes longer than the whole translation of a small body
@@ -142,6 +147,36 @@ class SignedRequest(Passing):
         """Return a whole answer as it is; the gateway reads its usage as that of any other."""
         self.filtered = b'"content_filter"' in body
         return body, None
+
+
+class Aloud(Struct, frozen=True):
+    """To an upstream that speaks OpenAI's form, for a client who reads what it thinks within the text of streams."""
+
+    suffix: str
+    place: Place
+    provider: str
+
+    def begin(self, plan: Plan, sought: Sought, model: bytes, head: bytes) -> "AloudRequest":
+        """Write the request. Raises UnsupportedParams."""
+        shaped = shape_body(plan, given(sought), model, sought.stream)
+        hides = shaped.hides_usage and not sought.table.shows_usage
+        request = self.place.request(head, self.suffix, (), shaped.body)
+        return AloudRequest(request, sought.model_json, hides, Target(provider=self.provider, model=sought.model))
+
+
+class AloudRequest(SignedRequest):
+    """One request under way whose stream is told otherwise than it comes."""
+
+    def __init__(self, request: Request, model: bytes, hides_usage: bool, target: Target) -> None:
+        super().__init__(request, model, hides_usage)
+        self._target = target
+
+    def stream(self, content_type: bytes) -> AnswerStream | None:
+        """Return what reads a streamed answer of this type; None where the type says that it is none."""
+        if not content_type.startswith(EVENTS):
+            return None
+        encoder = codec(ALOUD).AloudEncoder(with_usage=not self._hides_usage)
+        return TranslatedStream(ChunkDecoder(self._target), encoder, msgspec.json.decode(self._model))
 
 
 class Native(SameForm):

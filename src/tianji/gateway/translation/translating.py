@@ -15,7 +15,7 @@ from tianji._core.streams.remembered import RememberedRequests, Translated, Writ
 from tianji.errors import UnsupportedParams
 from tianji.gateway.compiled.reshaping import reshaped
 from tianji.gateway.translation.learning import Made, learn
-from tianji.gateway.translation.passages import CHAT, GOOGLE, Place, Request, Sought, codec, given
+from tianji.gateway.translation.passages import CHAT, CHATS, GOOGLE, Place, Request, Sought, codec, given
 from tianji.gateway.translation.retelling import Teller
 from tianji.protocol.chat.documents import as_files
 from tianji.protocol.chat.request import Request as ChatRequest
@@ -163,7 +163,7 @@ class Translation(RememberedRequests):
     def _write_as(self, plan: Plan, sought: Sought, model: bytes, body: bytes, *, as_array: bool) -> Written:
         inbound: Any = None
         read = codec(self.pair.dialect).inbound
-        if self.pair.dialect != CHAT:
+        if self.pair.dialect not in CHATS:
             inbound = read(body, sought.model, sought.stream)
             if self.pair.protocol not in CITING:
                 as_files(inbound.request)
