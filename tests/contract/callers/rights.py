@@ -239,6 +239,11 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
         ("GET", path): (lambda w, r, s: {}, EVERYBODY)
         for path in ("/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info")
     },
+    ("GET", "/utils/supported_openai_params"): (lambda w, r, s: {"model": w.model(s)}, EVERYBODY - {NOBODY, HEAD}),
+    ("POST", "/utils/transform_request"): (
+        lambda w, r, s: {"call_type": "completion", "request_body": {"model": w.model(s), "messages": []}},
+        {ADMIN},
+    ),
     ("POST", "/access_group/new"): (
         lambda w, r, s: {"access_group": f"g{next(numbers)}", "model_ids": [w.model(s)]},
         {ADMIN},
@@ -367,4 +372,4 @@ LISTS = {
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 # 400: whether there is one is nobody else's business
-HIDDEN = {"/prompts/{prompt_id}", "/prompts/{prompt_id}/info"}
+HIDDEN = {"/prompts/{prompt_id}", "/prompts/{prompt_id}/info", "/utils/supported_openai_params"}

@@ -283,6 +283,10 @@ FORMS: Final = (
     Form("POST", "/utils/token_counter", {"model": "m", "prompt": "hi"}, "",
          "total_tokens request_model model_used tokenizer_type count_source original_response error error_message "
          "status_code"),
+    Form("GET", "/utils/supported_openai_params", {"model": "m"}, "", "supported_openai_params"),
+    Form("POST", "/utils/transform_request",
+         {"call_type": "completion", "request_body": {"model": "m", "messages": []}}, "",
+         "raw_request_api_base raw_request_body raw_request_headers error"),
     # what goes
     Form("POST", "/key/regenerate", {"key": SECRET, "new_key": f"{SECRET}-2"}, "", GENERATED),
     Form("POST", f"/key/{SECRET}-2/regenerate", {}, "", GENERATED),

@@ -171,10 +171,41 @@ def test_models_are_described_without_secrets(gateway: Gateway, mock: Mock) -> N
     everywhere(gateway, "described", 200, key)
     assert refused(gateway, 400, "GET", "/model/info", key, litellm_model_id="of-file")
     group = good(gateway, "GET", "/model_group/info", model_group="described")["data"]
+    takes = good(gateway, "GET", "/utils/supported_openai_params", key, model="described")["supported_openai_params"]
+    assert takes == row["model_info"]["supported_openai_params"] == group[0]["supported_openai_params"]
+    assert {"temperature", "tools"} <= set(takes)
     assert [(one["model_group"], one["providers"], one["rpm"]) for one in group] == [("described", ["openai"], 60)]
     page = good(gateway, "GET", "/v2/model/info", page=1, size=1, search="DESC")
     assert (page["total_count"], page["total_pages"], page["data"][0]["model_info"]["id"]) == (1, 1, "k2")
     good(gateway, "POST", "/model/delete", id="k2")
+
+
+def test_what_would_go_upstream_is_shown_without_secrets(gateway: Gateway, mock: Mock) -> None:
+    claude = {"model": "anthropic/claude-sonnet-4-5", "api_base": mock.url, "api_key": SECRET}
+    good(gateway, "POST", "/model/new", model_name="shown", litellm_params=claude, model_info={"id": "shown"})
+    everywhere(gateway, "shown", 200)
+    asked = len(mock.requests())
+
+    def shown(call_type: str, **body: Any) -> dict[str, Any]:
+        found: dict[str, Any] = good(
+            gateway, "POST", "/utils/transform_request", call_type=call_type, request_body={"model": "shown", **body}
+        )
+        return found
+
+    messages = [{"role": "user", "content": "hi"}]
+    told = shown("completion", messages=messages, max_tokens=5, stream=True)
+    assert (told["raw_request_api_base"], told["error"]) == (f"{mock.url}/v1/messages", None)
+    assert told["raw_request_body"] == {
+        "model": "claude-sonnet-4-5", "max_tokens": 5, "stream": True,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+    }  # fmt: skip
+    assert told["raw_request_headers"]["x-api-key"] == f"{SECRET[:2]}****{SECRET[-2:]}"
+    assert "cannot take: logprobs" in shown("acompletion", messages=messages, logprobs=True)["error"]
+    assert "does not offer" in shown("embedding", input="hi")["error"]
+    assert "call_type" in refused(gateway, 400, "POST", "/utils/transform_request", call_type="x", request_body={})
+    assert "model=nobody" in refused(gateway, 400, "GET", "/utils/supported_openai_params", model="nobody")
+    assert len(mock.requests()) == asked
+    good(gateway, "POST", "/model/delete", id="shown")
 
 
 def test_a_credential_of_the_database_is_used(gateway: Gateway, mock: Mock) -> None:

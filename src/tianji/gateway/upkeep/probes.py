@@ -4,11 +4,7 @@ import asyncio
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from tianji._core.bodies.spans import ObjectSpans, scan
-from tianji._core.edges.exchange import Exchange
-from tianji._core.requests.silent import SilentExchange
 from tianji._core.routing.router import Deployment, Plan, Table
 from tianji._core.upstreams.http1 import Timeouts
 from tianji._core.upstreams.pool import Pool
@@ -17,6 +13,7 @@ from tianji.config.schema.model import ModelInfo
 from tianji.egress.pool import Answer, fetch
 from tianji.errors import TianjiError
 from tianji.gateway.compiled.snapshot import Snapshot
+from tianji.gateway.translation.rehearsal import question, written
 from tianji.gateway.upkeep.checkups import AT_ONCE, Verdict
 from tianji.protocol.openai_errors import refused
 from tianji.providers.upstream import Operation
@@ -124,27 +121,10 @@ def _model(info: ModelInfo, deployment: Deployment) -> str:
     return deployment.model if stands is None else stands.removeprefix(f"{deployment.provider}/")
 
 
-class Question(Struct, frozen=True):
-    """What a passage has to know of a request; see `passages.Sought`."""
-
-    table: Table
-    exchange: Exchange
-    spans: ObjectSpans
-    model: str
-    model_json: bytes
-    stream: bool = False
-
-
 async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool, total: float) -> Answer:
     text = msgspec.json.encode(body)
-    request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
-    if plan.passage is not None:
-        credentials = None if plan.passage.place.awaits is None else plan.passage.place.awaits()
-        if credentials is not None:
-            await credentials
-        model = str(body["model"])
-        name = msgspec.json.encode(model)
-        question = Question(table, SilentExchange("", text, None), scan(text), model, name)
-        written = plan.passage.begin(plan, question, name, plan.head).request
-        request = written if isinstance(written, bytes) else b"".join(written)
+    if plan.passage is None:  # the names are those of the upstream already
+        request = b"%b%d\r\n\r\n%b" % (plan.head, len(text), text)
+    else:
+        request = await written(plan, question(table, str(body["model"]), text))
     return await fetch(pool, plan.origin, request, Timeouts(connect=10, total=total))

@@ -13,6 +13,7 @@ from tianji.accounting.prices.catalogue import Catalogue
 from tianji.accounting.prices.deployments import listed_facts
 from tianji.config.schema import ModelEntry
 from tianji.errors import SchemaViolation, Unacceptable
+from tianji.gateway.translation.rehearsal import parameters_of
 from tianji.management.desk import Call, Row
 from tianji.management.models.deployments import GRANTED
 from tianji.management.paging import LARGEST
@@ -80,8 +81,8 @@ async def pages(call: Call) -> Row:
         pair
         for pair in await _shown(call, wanted.teamId)
         if wanted.modelId in (None, pair[0].id)
-        and wanted.model in (None, _public(pair[0]))
-        and (wanted.search or "").lower() in _public(pair[0]).lower()
+        and wanted.model in (None, public(pair[0]))
+        and (wanted.search or "").lower() in public(pair[0]).lower()
     ]
     pairs.sort(key=lambda pair: (_order(pair[0], wanted.sortBy), pair[0].id), reverse=wanted.sortOrder == "desc")
     first = (wanted.page - 1) * wanted.size
@@ -95,7 +96,7 @@ async def pages(call: Call) -> Row:
 
 
 def _order(entry: ModelEntry, name: str) -> str:
-    return {"model_name": _public(entry), "model_id": entry.id}.get(name) or str(entry.info.written.get(name) or "")
+    return {"model_name": public(entry), "model_id": entry.id}.get(name) or str(entry.info.written.get(name) or "")
 
 
 async def groups(call: Call) -> Row:
@@ -103,22 +104,22 @@ async def groups(call: Call) -> Row:
     wanted = call.questions(Named).model_group
     found: dict[str, list[Pair]] = {}
     for pair in await _shown(call, None):
-        if wanted in (None, _public(pair[0])):
-            found.setdefault(_public(pair[0]), []).append(pair)
+        if wanted in (None, public(pair[0])):
+            found.setdefault(public(pair[0]), []).append(pair)
     return {"data": await asyncio.to_thread(lambda: [_group(call, name, pairs) for name, pairs in found.items()])}
 
 
 async def _shown(call: Call, team_id: str | None) -> list[Pair]:
     """Return those that the caller may use and that nobody hides from lists."""
-    found, narrow = _visible(call, team_id), call.office.fleet.narrow()
+    found, narrow = visible(call, team_id), call.office.fleet.narrow()
     if narrow is None:
         return found
-    names = list(dict.fromkeys(_public(entry) for entry, _ in found))
+    names = list(dict.fromkeys(public(entry) for entry, _ in found))
     kept = await narrow(call.caller, PATH, names)
-    return [pair for pair in found if _public(pair[0]) in kept]
+    return [pair for pair in found if public(pair[0]) in kept]
 
 
-def _visible(call: Call, team_id: str | None) -> list[Pair]:
+def visible(call: Call, team_id: str | None) -> list[Pair]:
     """Return the deployments that the caller may use, or all for who sees all; `team_id`: those of this team alone."""
     caller = call.caller
     return [
@@ -137,7 +138,7 @@ def _visible(call: Call, team_id: str | None) -> list[Pair]:
     ]
 
 
-def _public(entry: ModelEntry) -> str:
+def public(entry: ModelEntry) -> str:
     """Return the name that requests call a deployment by."""
     return (entry.info.team_public_model_name if entry.info.team_id else None) or entry.model_name
 
@@ -170,6 +171,7 @@ def _information(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
     own = {name: value for name, value in entry.info.written.items() if name != GRANTED}
     return {
         **dict.fromkeys((*_LIMITS, "mode")),
+        "supported_openai_params": parameters_of(call.office.fleet.snapshot().table, deployment),
         **facts,
         **own,
         "id": entry.id,
@@ -209,9 +211,7 @@ def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
             (found for fact in facts if (found := fact.get("supported_reasoning_efforts"))), None
         ),
         "description": next((found for fact in facts if (found := fact.get("description"))), None),
-        "supported_openai_params": next(
-            (f["supported_openai_params"] for f in facts if f.get("supported_openai_params")), []
-        ),
+        "supported_openai_params": next((found for fact in facts if (found := fact["supported_openai_params"])), []),
         "configurable_clientside_auth_params": next(
             (
                 one["configurable_clientside_auth_params"]

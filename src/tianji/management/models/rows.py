@@ -62,6 +62,24 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             "Describe models by name.",
         ),
     ),
+    "utilities": (
+        Row(
+            "GET",
+            "/utils/supported_openai_params",
+            "rehearsing.parameters",
+            Access.INFO,
+            OWN,
+            "Name the parameters of chat that a model takes.",
+        ),
+        Row(
+            "POST",
+            "/utils/transform_request",
+            "rehearsing.transformed",
+            Access.ADMIN,
+            ALL,
+            "Show what would go upstream for a request, without sending it.",
+        ),
+    ),
     "access groups": (
         Row(
             "POST",
