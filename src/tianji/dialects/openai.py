@@ -73,7 +73,7 @@ _IMAGE = Member("image", b"{[", "a file or several", required=False)  # in JSON 
 OPERATIONS: Mapping[Operation, Dialect] = {
     "chat": Dialect(
         "chat",
-        _paths("chat/completions"),
+        (*_paths("chat/completions"), "/queue/chat/completions"),
         (_MODEL, _MESSAGES, _STREAM),
         streams=True,
         codec="tianji.dialects.chat",

@@ -10,7 +10,7 @@ import msgspec
 
 from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
-from tianji.errors import TianjiError, UnknownModel
+from tianji.errors import InvalidRequest, TianjiError, UnknownModel
 from tianji.gateway.guarding.lots import batched
 from tianji.gateway.translation.request_lines import MEMBERS, Content
 from tianji.objects.messages.lots import read
@@ -108,8 +108,13 @@ async def judged(
 ) -> tuple[dict[str, Any], Earlier | None]:
     """Return the members of a request as they go on, and who judges what is answered; None where nobody does.
 
-    Raises what the request is refused with.
+    Raises what the request is refused with, and InvalidRequest for one whose upstream asks models by itself.
     """
+    if guards is not None and row.grades:
+        raise InvalidRequest(
+            "guardrails judge what models are told here, and an evaluation asks them past the gateway: ask them by "
+            "/v1/chat/completions or by a batch"
+        )
     if guards is None or not (row.told or row.heard or row.content) or not isinstance(exchange.identity, Identity):
         return members, None
     reader = guards.earlier(exchange, msgspec.json.encode(members))

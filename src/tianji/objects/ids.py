@@ -58,7 +58,8 @@ class Seal:
     def open(self, kind: Kind, text: str, caller: Identity) -> Ref:
         """Return what an id says that is this caller's. Raises ObjectNotFound for any other."""
         try:
-            raw = urlsafe_b64decode(text.removeprefix(kind.prefix + MARK).encode("ascii") + b"==")
+            prefix = kind.former if kind.former is not None and text.startswith(kind.former) else kind.prefix
+            raw = urlsafe_b64decode(text.removeprefix(prefix + MARK).encode("ascii") + b"==")
             plain = self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], kind.name.encode())
         except (ValueError, InvalidTag):
             raise unknown(kind, text) from None

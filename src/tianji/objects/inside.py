@@ -1,11 +1,11 @@
-"""Files that requests of models name: the upstream is told its own ids of them.
+"""Files, vector stores and containers that requests of models name: the upstream is told its own ids of them.
 
 Such a request goes to a deployment at which all of them lie, or whose account they were uploaded with, and to no other.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from tianji._core.bodies.spans import scan
 from tianji._core.edges.exchange import Exchange
@@ -16,22 +16,61 @@ from tianji.edge.routes import Match
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
 from tianji.objects.desk import Desk
-from tianji.objects.kinds import FILE, MARK, SIGN
+from tianji.objects.ids import Ref
+from tianji.objects.kinds import FILE, MARK, NAMED, SIGN, Kind
 from tianji.objects.places import Place
 
-_ID: Final = rb'(%b[A-Za-z0-9_-]+)(?=")' % f"{FILE.prefix}{MARK}".encode()
-_USUAL: Final = re.compile(rb'("file_id"\s*:\s*")' + _ID)
-_NAMED: Final[Mapping[str, re.Pattern[bytes]]] = {
+
+def _ids(*kinds: Kind) -> bytes:
+    """Return an expression for an id of one of these kinds that we gave, to the quote behind it."""
+    return rb'((?:%b)%b[A-Za-z0-9_-]+)(?=")' % (b"|".join(kind.prefix.encode() for kind in kinds), MARK.encode())
+
+
+class _Naming(NamedTuple):
+    """What names something: a member whose value is the id that we gave it, and a member whose value is a list of them.
+
+    Both find first what stands before an id, and then the id; `many` finds a whole list.
+    """
+
+    one: re.Pattern[bytes]
+    many: re.Pattern[bytes] | None = None
+
+    def found(self, body: bytes) -> set[str]:
+        """Return the ids that a body names."""
+        if SIGN not in body:
+            return set()
+        several = () if self.many is None else self.many.finditer(body)
+        within = (match for whole in several for match in _ITEM.finditer(whole[0]))
+        return {match[2].decode() for match in (*self.one.finditer(body), *within)}
+
+    def put(self, body: bytes, ids: Mapping[str, str]) -> bytes:
+        """Return a body with other ids."""
+
+        def other(match: re.Match[bytes]) -> bytes:
+            return match[1] + ids[match[2].decode()].encode()
+
+        body = self.one.sub(other, body)
+        return body if self.many is None else self.many.sub(lambda whole: _ITEM.sub(other, whole[0]), body)
+
+
+_ITEM: Final = re.compile(rb'(")' + _ids(*NAMED))
+_FILES: Final = _Naming(re.compile(rb'("file_id"\s*:\s*")' + _ids(FILE)))
+_OTHERS: Final[Mapping[str, _Naming]] = {
     # https://ai.google.dev/api/caching#FileData: an address, whose last segment is the name of the file
-    "gemini": re.compile(rb'("file_?[uU]ri"\s*:\s*")(?:[^"]*/)?' + _ID),
+    "gemini": _Naming(re.compile(rb'("file_?[uU]ri"\s*:\s*")(?:[^"]*/)?' + _ids(FILE))),
+    # https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools
+    "responses": _Naming(
+        re.compile(rb'("(?:file_id|container)"\s*:\s*")' + _ids(*NAMED)),
+        re.compile(rb'"(?:file_ids|vector_store_ids)"\s*:\s*\[[^\[\]]*\]'),
+    ),
 }
-"""What names a file, by operation, where it is not `file_id`: what stands before, and the id that we gave it."""
+"""What names something, by operation, where it is not `file_id` alone."""
 
 
 def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, match: Match) -> bool:
     """Put the upstream's ids into a request; tell whether to go on: where not, it was answered with an error."""
     try:
-        _replace(desk(), _NAMED.get(dialect.operation, _USUAL), exchange, match.params.get("model"))
+        _replace(desk(), _OTHERS.get(dialect.operation, _FILES), exchange, match.params.get("model"))
     except TianjiError as error:
         own = dialect.codec if dialect.own_errors else None
         respond_error(exchange, error, openai_error if own is None else load(own).error_body)
@@ -41,22 +80,24 @@ def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, matc
 
 def renamed(desk: Desk, caller: Identity, place: Place, body: bytes) -> bytes:
     """Return a body with a place's own ids of files. Raises ObjectNotFound, and InvalidRequest for one elsewhere."""
-    ids = {name: desk.places.called(desk.seal.open(FILE, name, caller), place) for name in _named(_USUAL, body)}
+    found = _FILES.found(body)
+    ids = {name: desk.places.called(_opened(desk, caller, name), place) for name in found}
     if not all(ids.values()):
         raise InvalidRequest(
             "a file of this batch does not lie where its models are; upload it with target_model_names", param="file_id"
         )
-    return _USUAL.sub(lambda match: match[1] + ids[match[2].decode()].encode(), body) if ids else body
+    return _FILES.put(body, ids) if ids else body
 
 
-def _named(naming: re.Pattern[bytes], body: bytes) -> set[str]:
-    return {match[2].decode() for match in naming.finditer(body)} if SIGN in body else set()
+def _opened(desk: Desk, caller: Identity, name: str) -> Ref:
+    kind = next(kind for kind in NAMED if name.startswith(kind.prefix))
+    return desk.seal.open(kind, name, caller)
 
 
-def _replace(desk: Desk, naming: re.Pattern[bytes], exchange: Exchange, in_path: str | None) -> None:
+def _replace(desk: Desk, naming: _Naming, exchange: Exchange, in_path: str | None) -> None:
     """Replace what `naming` finds. in_path: the model that the path names, which counts where the body names none."""
     caller, body = exchange.identity, exchange.body
-    named = _named(naming, body)
+    named = naming.found(body)
     if not named or not isinstance(caller, Identity):
         return
     try:
@@ -65,7 +106,7 @@ def _replace(desk: Desk, naming: re.Pattern[bytes], exchange: Exchange, in_path:
         return  # whoever answers says so
     if model is None:
         return
-    refs = {name: desk.seal.open(FILE, name, caller) for name in named}
+    refs = {name: _opened(desk, caller, name) for name in named}
     deployment, ids = desk.places.holding(model, caller, refs, exchange.pinned)
-    exchange.body = naming.sub(lambda match: match[1] + ids[match[2].decode()].encode(), body)
+    exchange.body = naming.put(body, ids)
     exchange.pinned = deployment

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tianji.auth.identity import Identity
 from tianji.errors import InvalidRequest
 from tianji.objects.ids import Copy, Ref, Seal
-from tianji.objects.kinds import BY_OBJECT, MEMBERS, Kind
+from tianji.objects.kinds import BY_OBJECT, BY_TYPE, MEMBERS, OWN_MEMBERS, Kind
 
 _LONGEST: Final = 8 << 20  # bytes of an event
 _DEEPEST: Final = 32  # levels of an answer that are looked at
@@ -115,12 +115,14 @@ def _walk(value: Json, name: Callable[[Kind, str], str], depth: int) -> Json:
         return [_walk(item, name, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
-    kind = BY_OBJECT.get(str(value.get("object")))
+    said = str(value.get("object"))
+    kind = BY_OBJECT.get(said) or BY_TYPE.get(str(value.get("type")))
     found = {member: _walk(item, name, depth + 1) for member, item in value.items()}
     if kind is not None and isinstance(value.get("id"), str):
         found["id"] = name(kind, value["id"])
-    for member in MEMBERS.keys() & value.keys():
-        found[member] = _renamed(value[member], MEMBERS[member], name)
+    members = OWN_MEMBERS.get(said, MEMBERS)
+    for member in members.keys() & value.keys():
+        found[member] = _renamed(value[member], members[member], name)
     return found
 
 

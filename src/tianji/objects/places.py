@@ -142,6 +142,10 @@ class Places:
         """Return the place whose digest an id holds; None where the configuration has it no more."""
         return self._by_digest.get(name)
 
+    def of_deployment(self, deployment: str) -> Place | None:
+        """Return the place of a deployment, by its id; None where its provider keeps nothing."""
+        return self._by_id.get(deployment)
+
     def of_model(self, name: str, caller: Identity, *, files: bool) -> Place:
         """Return the place of a model group. files: one that keeps nothing else will do.
 
@@ -162,7 +166,7 @@ class Places:
     def holding(
         self, name: str, caller: Identity, refs: Mapping[str, Ref], pinned: str | None
     ) -> tuple[str, dict[str, str]]:
-        """Return the deployment of a model group at which all files lie, and what it calls them.
+        """Return the deployment of a model group at which all that is named lies, and what it calls that.
 
         Raises InvalidRequest where they lie at none, UnknownModel, and what the caller is refused with.
         """
@@ -173,16 +177,17 @@ class Places:
             place = self._by_id.get(deployment.id)
             if place is None or place.unready is not None or pinned not in (None, deployment.id):
                 continue
-            ids = {file: self.called(ref, place) for file, ref in refs.items()}
+            ids = {named: self.called(ref, place) for named, ref in refs.items()}
             if all(ids.values()):
                 return deployment.id, ids
         raise InvalidRequest(
-            f"the files of this request do not lie where {name[:128]!r} is; upload them with target_model_names",
+            f"what this request names does not lie where {name[:128]!r} is; upload files with target_model_names, and "
+            "make the rest with `model`",
             param="file_id",
         )
 
     def called(self, ref: Ref, place: Place) -> str:
-        """Return what a place, or another of the same account, calls a file; "" where it has it not."""
+        """Return what a place, or another of the same account, calls something; "" where it has it not."""
         for copy in ref.copies:
             other = self.known(copy.place)
             if other is not None and other.account == place.account:

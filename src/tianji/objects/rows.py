@@ -11,6 +11,11 @@ from msgspec import Struct
 from tianji.objects.kinds import (
     ASSISTANT,
     BATCH,
+    CONTAINER,
+    CONTAINER_FILE,
+    EVAL,
+    EVAL_ITEM,
+    EVAL_RUN,
     FILE,
     JOB,
     KINDS,
@@ -32,11 +37,11 @@ class Row(Struct, frozen=True):
     """One route. In `path`, `{file}` and its like are ids of that kind.
 
     lists: a list of objects of this kind that the caller made. creates: an object of this kind. deletes: the one named
-    last in the path. content: the answer is the content of a file. form: the request is a form with a file.
+    last in the path. content: the answer is the content of a file. form: the request is, or may be, a form with a file.
     by_provider: may also be asked for as `/{provider}/v1/...`. section: of the configuration; it says where what names
     nothing goes. models: `model` is what serves, and is told to the upstream. items: the kind of what is listed within
     another object. streams: with `stream: true` the answer is one. begins: a run, for which its caller pays
-    when it is over.
+    when it is over. grades: the models that its body names at any depth are asked by its upstream.
     """
 
     method: str
@@ -53,6 +58,7 @@ class Row(Struct, frozen=True):
     items: Kind | None = None
     streams: bool = False
     begins: bool = False
+    grades: bool = False
 
     @property
     def spoken(self) -> str:
@@ -136,6 +142,35 @@ _VIDEOS: Final = (
     Row("GET", "/videos/{video}/content", "Return a video, or a picture of it."),
     Row("POST", "/videos/{video}/remix", "Have a video made anew by another prompt.", creates=VIDEO),
 )
+_CONTAINER: Final = "/containers/{container}"
+_CONTAINERS: Final = (
+    Row("POST", "/containers", "Make a container for the code of models.", creates=CONTAINER),
+    Row("GET", "/containers", "List the containers of the caller.", lists=CONTAINER),
+    Row("GET", _CONTAINER, "Return what is known of a container."),
+    Row("DELETE", _CONTAINER, "Delete a container.", deletes=True),
+    Row("POST", f"{_CONTAINER}/files", "Put a file into a container.", form=True),
+    Row("GET", f"{_CONTAINER}/files", "List the files of a container.", items=CONTAINER_FILE),
+    Row("GET", f"{_CONTAINER}/files/{{container_file}}", "Return what is known of a file of a container."),
+    Row("DELETE", f"{_CONTAINER}/files/{{container_file}}", "Delete a file of a container."),
+    Row("GET", f"{_CONTAINER}/files/{{container_file}}/content", "Return what a file holds.", content=True),
+)
+_EVAL: Final = "/evals/{eval}"
+_EVAL_RUN: Final = f"{_EVAL}/runs/{{eval_run}}"
+_EVALS: Final = (
+    Row("POST", "/evals", "Make an evaluation of models.", creates=EVAL, grades=True),
+    Row("GET", "/evals", "List the evaluations of the caller.", lists=EVAL),
+    Row("GET", _EVAL, "Return what is known of an evaluation."),
+    Row("POST", _EVAL, "Change an evaluation."),
+    Row("DELETE", _EVAL, "Delete an evaluation.", deletes=True),
+    Row("POST", f"{_EVAL}/runs", "Run an evaluation.", creates=EVAL_RUN, grades=True),
+    Row("GET", f"{_EVAL}/runs", "List the runs of an evaluation.", items=EVAL_RUN),
+    Row("GET", _EVAL_RUN, "Return how far a run of an evaluation is."),
+    Row("POST", _EVAL_RUN, "Cancel a run of an evaluation, as older clients ask for that."),
+    Row("POST", f"{_EVAL_RUN}/cancel", "Cancel a run of an evaluation."),
+    Row("DELETE", _EVAL_RUN, "Delete a run of an evaluation.", deletes=True),
+    Row("GET", f"{_EVAL_RUN}/output_items", "List what came of a run of an evaluation.", items=EVAL_ITEM),
+    Row("GET", f"{_EVAL_RUN}/output_items/{{eval_item}}", "Return one thing that came of a run of an evaluation."),
+)
 ROWS: Final = (
     Row("POST", "/files", "Upload a file.", creates=FILE, form=True, by_provider=True),
     Row("GET", "/files", "List the files of the caller.", lists=FILE, by_provider=True),
@@ -172,4 +207,6 @@ ROWS: Final = (
     Row("GET", "/vector_stores/{store}/file_batches/{store_batch}/files", "List several files.", items=FILE),
     *_ASSISTANTS,
     *_VIDEOS,
+    *_CONTAINERS,
+    *_EVALS,
 )

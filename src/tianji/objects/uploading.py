@@ -1,9 +1,9 @@
 """What an upload has to be, and the form that brings it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from tianji._core.edges.exchange import Exchange
 from tianji.auth.identity import Identity
@@ -74,7 +74,17 @@ class Upload:
 
     def written(self, content: Content, size: int) -> tuple[bytes, list[Content], int]:
         """Return the form as an upstream gets it, with this content: its content-type, its body, its length."""
-        pieces = [Piece[Content](name, text) for name, text in self.fields if name not in OURS]
+        fields = [(name, text) for name, text in self.fields if name not in OURS]
+        return self._written(fields, content, size)
+
+    def beside(self, members: Mapping[str, object]) -> tuple[bytes, list[Content], int]:
+        """Return the form with the file as it came, and with these fields."""
+        return self._written([(name, str(text)) for name, text in members.items()], self.content, self.size)
+
+    def _written(
+        self, fields: Sequence[tuple[str, str]], content: Content, size: int
+    ) -> tuple[bytes, list[Content], int]:
+        pieces = [Piece[Content](name, text) for name, text in fields]
         pieces.append(Piece[Content]("file", content, size, self.filename, self.content_type))
         return written(pieces)
 
@@ -85,6 +95,18 @@ async def read_upload(exchange: Exchange) -> Upload:
     if parts is None:
         raise InvalidRequest("the body is no form; send multipart/form-data with a file", param="file")
     return Upload(parts, exchange)
+
+
+async def read_members(exchange: Exchange) -> tuple[dict[str, Any], Upload | None] | None:
+    """Return the fields of the form of a request, and its file where it has one; None where its body is no form.
+
+    Raises InvalidRequest where it has several files.
+    """
+    parts = await read_form(exchange)
+    if parts is None:
+        return None
+    fields = {part.name: part.text for part in parts if part.text is not None}
+    return fields, Upload(parts, exchange) if any(part.text is None for part in parts) else None
 
 
 async def read_form(exchange: Exchange) -> list[Part] | None:

@@ -22,20 +22,20 @@ from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.translation.forms import take_json
 from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
-from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
+from tianji.objects.dues import PAID, settle
+from tianji.objects.evaluating import asked_of
 from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref
 from tianji.objects.keeping import KEEPING, bring
-from tianji.objects.kinds import BATCH, BY_OBJECT, FILE, JOB, VIDEO, Kind
+from tianji.objects.kinds import BATCH, BY_OBJECT, EVAL_RUN, FILE, JOB, VIDEO, Kind
 from tianji.objects.lines import Counted
 from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place
 from tianji.objects.relay import Request
 from tianji.objects.rows import IN_PATH, ROWS, Row
 from tianji.objects.runs import Runs
-from tianji.objects.tuning import tuning_bill
-from tianji.objects.uploading import OURS, Upload, read_upload
+from tianji.objects.uploading import OURS, Upload, read_members, read_upload
 from tianji.objects.videos.films import Films
 
 _TABLE: Final = "tianji.storage.objects"
@@ -44,7 +44,6 @@ _BETA: Final[Header] = (b"openai-beta", b"assistants=v2")  # vector stores were 
 _MOST: Final = 10_000  # objects of a list
 _SHOWN: Final = 20  # objects of a list that are asked for again because they may have changed
 _MARKS: Final = frozenset({"after", "before"})  # parameters of a list that name one of its objects
-_PAID: Final = (BATCH, JOB)  # kinds that are paid for when they are over
 _AS_MADE: Final = ("input_file_id", "training_file", "validation_file", "purpose")
 Json = dict[str, Any]
 
@@ -57,7 +56,7 @@ async def serve(desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, s
     work = _Work(desk, row, exchange, params)
     if row.lists is not None:
         await work.list(row.lists)
-    elif row.form:
+    elif row.creates is FILE:
         await work.upload()
     else:
         await work.pass_on()
@@ -80,12 +79,13 @@ class _Work:
         self._query = dict(parse_qsl(exchange.query.decode("ascii", "replace"), keep_blank_values=True))
         self._asking = Asking(self._seal, exchange.identity)
         self._runs = Runs(desk, exchange, exchange.identity, begins=row.begins)
+        self._upload: Upload | None = None
 
     # -- what needs no answer of its own -------------------------------------------------------------------------------
 
     async def pass_on(self) -> None:
         """Send a request on and answer with what comes, ids replaced."""
-        members = self._members()
+        members = await self._members()
         for name, value in self._params.items():
             if name in IN_PATH:
                 self._asking.take(IN_PATH[name], value)
@@ -114,7 +114,7 @@ class _Work:
             async with self._desk.charging.batch(self._exchange, self._caller, place.provider, counts) as taken:
                 answer = await self._fetch(place, request)
                 taken.id = str(answer.get("id"))
-        elif self._row.creates is JOB or self._row.begins:
+        elif self._row.creates in (JOB, EVAL_RUN) or self._row.begins:
             async with self._desk.charging.request(self._exchange, self._caller, place.group or ""):
                 answer = await self._fetch(place, request)
         else:
@@ -141,10 +141,15 @@ class _Work:
         finally:
             await self._runs.pay(place)
 
-    def _members(self) -> Json:
-        """Return the members of the body. Raises InvalidRequest where it is no object."""
+    async def _members(self) -> Json:
+        """Return the members of the body, or the fields of its form. Raises InvalidRequest where it is neither."""
         if self._row.method != "POST":
             return {}
+        if self._row.form:
+            found = await read_members(self._exchange)
+            if found is not None:
+                members, self._upload = found
+                return members
         take_json(self._exchange, self._places.snapshot.max_body)
         try:
             return msgspec.json.decode(self._exchange.body or b"{}", type=dict[str, Any])
@@ -175,6 +180,11 @@ class _Work:
         if self._row.method != "POST":
             return Request(self._row.method, path, urlencode(query), tuple(headers))
         told = self._asking.said_to(place.digest, {name: value for name, value in members.items() if name not in OURS})
+        if self._row.grades:
+            told = asked_of(place, self._places, self._caller, told)
+        if self._upload is not None:
+            form, pieces, length = self._upload.beside(told)
+            return Request("POST", path, urlencode(query), (*headers, (b"content-type", form)), tuple(pieces), length)
         if self._row.models and members.get("model"):
             told["model"] = place.model or members["model"]
         body = msgspec.json.encode(told)
@@ -293,24 +303,10 @@ class _Work:
             answer = _renamed(
                 answer, self._seal.close(named.kind, Ref(named.ref.owner, (_copy(named.ref, place),))), named.id
             )
-        kind = BY_OBJECT.get(str(said.get("object")))
-        if kind in _PAID and said.get("status") in (kind.ends or ()):
-
-            async def reckon() -> list[tuple[Place, Bill]]:
-                if kind is BATCH:
-                    return [(place, await self._desk.billing.reckon(place, said))]
-                return [(place, tuning_bill(place, said, await self._size(answer.get("training_file"))))]
-
-            await self._desk.settle(self._exchange, str(answer.get("id")), reckon)
+        await settle(self._desk, self._exchange, self._row, place, said, answer)
         self._runs.see(answer)
         await self._runs.pay(place)
         return answer
-
-    async def _size(self, file: object) -> int:
-        """Return the bytes of a file as far as they are known."""
-        known = await load(_TABLE).find(await self._desk.store.open(), str(file))
-        size = 0 if known is None else msgspec.json.decode(known.body).get("bytes")
-        return size if isinstance(size, int) else 0
 
     async def _remembered(self, answer: Json, place: Place) -> Json:
         """Keep an object that was made, note what became of one, forget one that was deleted; return it.
@@ -319,14 +315,17 @@ class _Work:
         file is for is what was said then, which not every provider keeps.
         """
         kind = BY_OBJECT.get(str(answer.get("object")))
-        if kind is None or not isinstance(answer.get("id"), str):
+        if kind is None:
             return answer
-        table, database = load(_TABLE), await self._desk.store.open()
         if answer.get("deleted") is True:
             if self._row.deletes:
-                await table.forget(database, answer["id"])
+                named = self._asking.named[-1]
+                await load(_TABLE).forget(await self._desk.store.open(), self._seal.close(named.kind, named.ref))
                 self._desk.tally.deleted(kind)
             return answer
+        if not isinstance(answer.get("id"), str):
+            return answer
+        table, database = load(_TABLE), await self._desk.store.open()
         known = await table.find(database, answer["id"])
         if known is None and self._row.creates is kind:
             await table.keep(database, self._kept(kind, answer))
@@ -341,8 +340,7 @@ class _Work:
 
     async def _delete_others(self, place: Place) -> None:
         """Delete a file at the other places, too, where it was sent to several."""
-        (named,) = self._asking.named
-        for copy in named.ref.copies:
+        for copy in self._asking.named[-1].ref.copies:
             other = self._places.known(copy.place)
             if other is not None and other.digest != place.digest:
                 with contextlib.suppress(TianjiError):  # it is gone for its owner, whoever keeps a copy of it
@@ -355,7 +353,7 @@ class _Work:
             owner=self._owner.hex(),
             created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
             body=msgspec.json.encode(answer).decode(),
-            payer=self._desk.billing.payer(self._exchange, self._caller) if kind in _PAID else None,
+            payer=self._desk.billing.payer(self._exchange, self._caller) if kind in PAID else None,
         )
 
     # -- lists ---------------------------------------------------------------------------------------------------------

@@ -247,10 +247,15 @@ def kept(gateway: Gateway) -> dict[str, str]:
 
 def test_nothing_else_that_is_kept_is_told_to_a_model() -> None:
     others = {row.path.split("/")[1] for row in OBJECTS if row.method == "POST" and not row.told}
-    assert others == {"files", "batches", "fine_tuning", "vector_stores"}
-    assert [row.path for row in OBJECTS if row.told and row.path.startswith("/vector_stores")] == [
-        "/vector_stores/{store}/search"
-    ]
+    assert others == {"files", "batches", "fine_tuning", "vector_stores", "containers", "evals"}
+    told = [row.path for row in OBJECTS if row.told and row.path.startswith("/vector_stores")]
+    assert told == ["/vector_stores/{store}/search"]
+
+
+def test_no_evaluation_asks_models_past_what_judges(gateway: Gateway, mock: Mock) -> None:
+    answer = gateway.post("/v1/evals", {"model": "gpt-test", "testing_criteria": []})
+    assert (answer.status_code, answer.json()["error"]["message"][:29]) == (400, "guardrails judge what models ")
+    assert mock.requests() == []
 
 
 @pytest.mark.parametrize("files", [None, {"input_reference": ("a.png", b"png", "image/png")}])

@@ -199,7 +199,7 @@ def test_anthropics_client_is_told_in_its_form(gateway: Gateway, client: openai.
         with pytest.raises(anthropic.NotFoundError) as caught:
             other.messages.create(**message(file.id, "claude"))
         assert caught.value.body["error"]["type"] == "not_found_error"
-        with pytest.raises(anthropic.BadRequestError, match="do not lie where 'gpt' is"):
+        with pytest.raises(anthropic.BadRequestError, match="does not lie where 'gpt' is"):
             own.messages.create(**message(file.id, "gpt"))
 
 

@@ -192,7 +192,7 @@ def test_a_model_is_shown_a_file_where_it_lies(client: openai.OpenAI, stranger: 
     ):
         with pytest.raises(openai.NotFoundError):
             ask()
-    with pytest.raises(openai.BadRequestError, match="do not lie where 'far' is"):
+    with pytest.raises(openai.BadRequestError, match="does not lie where 'far' is"):
         client.chat.completions.create(model="far", messages=turns)
 
 

@@ -92,6 +92,7 @@ def test_embedding_forms_pass(gateway: Gateway, mock: Mock) -> None:
 ALIASES = [
     "/chat/completions",
     "/v1/chat/completions",
+    "/queue/chat/completions",
     "/engines/renamed/chat/completions",
     "/openai/deployments/renamed/chat/completions?api-version=2024-10-21",
 ]

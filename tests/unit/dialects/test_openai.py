@@ -25,7 +25,7 @@ def test_paths() -> None:
             for n in (*(f"images/{n}" for n in IMAGES), *(f"audio/{n}" for n in AUDIO))
             for p in ("/v1/", "/", "/openai/deployments/{model}/")
         ),
-        *("/v1/rerank", "/v2/rerank", "/rerank", "/v1/ocr", "/ocr"),
+        *("/queue/chat/completions", "/v1/rerank", "/v2/rerank", "/rerank", "/v1/ocr", "/ocr"),
     }
 
 

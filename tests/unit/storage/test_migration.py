@@ -53,6 +53,28 @@ def test_a_database_comes_up_from_every_revision(location: Location, first: str 
     assert differences(location) == []
 
 
+async def test_ids_of_stores_are_written_anew_wherever_they_stand(location: Location) -> None:
+    await asyncio.to_thread(migrate, location, "0019")
+    made = {"owner": "o", "created_at": datetime(2026, 11, 26, tzinfo=UTC)}
+    rows = [
+        {"id": "vs_tjA_b", "kind": "store", "body": '{"id": "vs_tjA_b", "name": "n"}', **made},
+        {"id": "asst_tjvs_tj", "kind": "assistant", "body": '{"vector_store_ids":["vs_tjA_b"],"x":"vs_1"}', **made},
+        {"id": "vs_x", "kind": "store", "body": "{}", **made},
+    ]
+    database = Database(location)
+    async with database.writing() as connection:
+        await connection.execute(sa.insert(tables.OBJECTS), rows)
+    await asyncio.to_thread(migrate, location)
+    async with database.reading() as connection:
+        found = await connection.execute(sa.select(tables.OBJECTS.c.id, tables.OBJECTS.c.body))
+    await database.close()
+    assert {tuple(row) for row in found} == {
+        ("vs-tjA_b", '{"id": "vs-tjA_b", "name": "n"}'),
+        ("asst_tjvs_tj", '{"vector_store_ids":["vs-tjA_b"],"x":"vs_1"}'),
+        ("vs_x", "{}"),
+    }
+
+
 async def test_entries_of_before_are_found_by_their_team(location: Location) -> None:
     await asyncio.to_thread(migrate, location, "0017")
     values: list[tuple[Any, Any]] = [

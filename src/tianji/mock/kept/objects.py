@@ -16,6 +16,8 @@ from tianji.mock.http import Request
 from tianji.mock.json import CREATED, Json, body_of, encode, said
 from tianji.mock.kept import threads
 from tianji.mock.kept.batches import MessageBatches
+from tianji.mock.kept.containers import Containers
+from tianji.mock.kept.evals import Evals
 from tianji.mock.kept.tasks import Tasks
 from tianji.mock.kept.videos import Videos
 from tianji.mock.script import Answer
@@ -40,7 +42,7 @@ _OBJECTS = {kind: said_as for kind, _, said_as in _KINDS.values()}
 
 def serves(path: str) -> bool:
     """Tell whether a path is one of those here."""
-    others = (MessageBatches, Tasks, Calls, Videos)
+    others = (MessageBatches, Tasks, Calls, Videos, Containers, Evals)
     return any(one.serves(path) for one in others) or _PATH.fullmatch(path) is not None
 
 
@@ -50,15 +52,20 @@ class Shelf:
     def __init__(self) -> None:
         self._made: dict[str, dict[str, Json]] = {kind: {} for kind in _OBJECTS}
         self._contents: dict[str, bytes] = {}
-        self._message_batches = MessageBatches()
         self.calls = Calls()
-        self._tasks = Tasks(lambda name: self._find("file", name))
-        self._videos = Videos()
+        self._others = (
+            MessageBatches(),
+            Tasks(lambda name: self._find("file", name)),
+            self.calls,
+            Videos(),
+            Containers(self._held),
+            Evals(),
+        )
         self._next = itertools.count(1).__next__
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
-        for others in (self._message_batches, self._tasks, self.calls, self._videos):
+        for others in self._others:
             if others.serves(request.head.path):
                 return others.answer(request)
         found = _PATH.fullmatch(request.head.path)
@@ -81,6 +88,10 @@ class Shelf:
         elif kind in ("batch", "job") and one["status"] in ("validating", "queued"):
             self._finish(kind, one)
         return said(one)
+
+    def _held(self, name: str) -> tuple[bytes, str]:
+        """Return what a file holds, and its name."""
+        return self._contents[self._find("file", name)["id"]], self._find("file", name)["filename"]
 
     def _find(self, kind: str, name: str) -> Json:
         found = self._made[kind].get(name)
