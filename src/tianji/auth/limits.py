@@ -71,14 +71,3 @@ def exceeded(child: Mapping[str, Any], parent: Mapping[str, Any]) -> str | None:
         if own is not None and above is not None and own > above:
             return name
     return None
-
-
-def tightest(limits: "list[Mapping[str, Any]]") -> dict[str, int]:
-    """Return the smallest of each limit, without those that nobody has."""
-    found: dict[str, int] = {}
-    for one in limits:
-        for name in BOUNDED:
-            value = one.get(name)
-            if value is not None and (name not in found or value < found[name]):
-                found[name] = value
-    return found

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -122,8 +122,6 @@ OPERATIONS: Mapping[Operation, Dialect] = {
         vendor="Mistral",
     ),
 }
-MODEL_PATHS = ("/v1/models", "/models")
-ONE_MODEL_PATHS = ("/v1/models/{model}", "/models/{model}")
 
 
 def missing_member(member: str) -> InvalidRequest:
@@ -177,14 +175,3 @@ def stream_options(raw: bytes | None, *, always: bool | None) -> tuple[bytes | N
 def model_entry(name: str, details: Mapping[str, object] | None = None) -> dict[str, object]:
     """Return one entry of the list of models; `details` may hold mode, max_input_tokens and max_output_tokens."""
     return {"id": name, "object": "model", "created": CREATED, "owned_by": OWNER, **(details or {})}
-
-
-def model_body(name: str, details: Mapping[str, object] | None = None) -> bytes:
-    """Encode the answer of GET /v1/models/{model}."""
-    return msgspec.json.encode(model_entry(name, details))
-
-
-def models_body(names: Iterable[str], details: Mapping[str, Mapping[str, object]] | None = None) -> bytes:
-    """Encode the answer of GET /v1/models."""
-    known = details or {}
-    return msgspec.json.encode({"data": [model_entry(name, known.get(name)) for name in names], "object": "list"})

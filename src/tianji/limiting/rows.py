@@ -7,7 +7,6 @@ make one look like another are written as %25 and %2F.
 
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -27,17 +26,9 @@ class Holder(Struct, frozen=True):
 
 
 def row_name(kind: Kind, id: str, part: Part = "", of: str = "") -> str:  # noqa: A002 - the word for it everywhere
-    """Return the name of a row. What would be too long is named by its SHA-256, which row_parts gives in its place."""
+    """Return the name of a row. What would be too long is named by its SHA-256."""
     name = f"{kind}:{_plain(id)}" + (f"/{part}:{_plain(of)}" if part else "")
     return name if len(name.encode()) <= LARGEST_NAME else f"{kind}:sha256-{sha256(name.encode()).hexdigest()}"
-
-
-def row_parts(name: str) -> tuple[str, str, str, str]:
-    """Return kind, id, part and of what, as row_name got them."""
-    whose, _, rest = name.partition("/")
-    kind, _, id = whose.partition(":")  # noqa: A001
-    part, _, of = rest.partition(":")
-    return kind, unquote(id), part, unquote(of)
 
 
 def _plain(text: str) -> str:

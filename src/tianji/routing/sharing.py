@@ -20,8 +20,6 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from tianji._core.routing.health import LARGEST_COUNT, Health, HealthTable
-from tianji.config.schema import Config
-from tianji.routing.selections import limits_of
 from tianji.storage.usage import IDLE_SHARE, Claim, Grant, Round
 
 INTERVAL: Final = 0.1  # seconds between rounds
@@ -46,11 +44,6 @@ class Shared(Struct, frozen=True):
 
     health: Health
     limits: tuple[int, int]
-
-
-def shared_of(config: Config, table: HealthTable) -> list[Shared]:
-    """Return the deployments of a configuration with what they are limited to."""
-    return [Shared(table.health(name), limits) for name, limits in limits_of(config).items()]
 
 
 class _Account:

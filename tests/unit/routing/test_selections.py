@@ -11,7 +11,6 @@ from tianji.config.schema.router import Strategy
 from tianji.routing.abilities import ABILITY, OPERATION, lacks, names, needed
 from tianji.routing.lar1 import target_type, thresholds_of
 from tianji.routing.selections import limits_of, weights_of
-from tianji.routing.sharing import shared_of
 from tianji.routing.strategy import CORE, strategy_of
 
 from .simulation import Make, World
@@ -99,10 +98,6 @@ def test_limits_that_machines_share(world: Make, router: Mapping[str, object], l
     gateway = world("a:[a1] b:[b1]", params={"a1": {"rpm": 5}, "b1": {"tpm": 700}}, router=router)
     found = limits_of(gateway.loaded.config)
     assert [found[name] for name in ("a1", "b1")] == limits
-    shared = shared_of(gateway.loaded.config, gateway.table)
-    assert [(one.health, one.limits) for one in shared] == [
-        (gateway.table.health(name), limit) for name, limit in zip(("a1", "b1"), limits, strict=True)
-    ]
 
 
 def test_i1_all_slots_taken(world: Make) -> None:

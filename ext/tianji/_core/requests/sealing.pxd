@@ -1,6 +1,6 @@
 """Signatures of requests to AWS."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 
 cdef extern from "sha256.h":

@@ -11,8 +11,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tianji.protocol.chat.request import ThinkingBlock, ToolCall
 
-FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
-
 
 class PromptDetails(Struct, kw_only=True):
     """Parts of the prompt's tokens. All of them are counted in `prompt_tokens` too."""
